@@ -1,0 +1,80 @@
+import type { AttributeSchema, ElementSchema } from './schema.ts';
+import { formatBytes } from './values.ts';
+
+const columnsMax = 100;
+
+/**
+ * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled to about 100
+ * columns; the text ends with a line feed.
+ */
+export function describe(schema: ElementSchema): string {
+  const lines: string[] = [];
+  describeElement(schema, 0, lines);
+  return `${lines.join('\n')}\n`;
+}
+
+function describeElement(schema: ElementSchema, depth: number, lines: string[]): void {
+  const indent = '  '.repeat(depth);
+  const often = depth === 0 ? '' : occurrences(schema);
+  lines.push(...filled(`${indent}<${schema.type}>${often}`, schema.doc, 24));
+  for (const [name, attribute] of Object.entries(schema.attributes ?? {})) {
+    lines.push(...filled(`${indent}  ${name}=${valueForm(attribute)}`, attributeDoc(attribute), 36));
+  }
+  if (schema.text === 'allowed') lines.push(`${indent}  text`);
+  if (schema.text === 'required') lines.push(`${indent}  text (required)`);
+  if (schema.anyContent === true) lines.push(`${indent}  any content`);
+  for (const child of schema.children ?? []) {
+    if ('enclosing' in child) lines.push(`${indent}  <${child.enclosing}> again, as above`);
+    else describeElement(child, depth + 1, lines);
+  }
+}
+
+function occurrences({ min = 0, max }: ElementSchema): string {
+  if (max === 1) return min === 0 ? ' (optional)' : ' (required)';
+  if (max === undefined) return min === 0 ? ' (any number)' : ` (${min} or more)`;
+  return min === max ? ` (${min})` : ` (${min} to ${max})`;
+}
+
+function valueForm(schema: AttributeSchema): string {
+  switch (schema.kind) {
+    case 'text':
+      return 'TEXT';
+    case 'label':
+      return 'LABEL';
+    case 'boolean':
+      return 'yes|no';
+    case 'one-of':
+      return schema.values.join('|');
+    case 'integer':
+      return `NUMBER${range(schema.min, schema.max, String)}`;
+    case 'bytes':
+      return `BYTES${range(schema.min, schema.max, formatBytes)}`;
+  }
+}
+
+function range(min: number | undefined, max: number | undefined, format: (value: number) => string): string {
+  if (min === undefined && max === undefined) return '';
+  return `[${min === undefined ? '' : format(min)}..${max === undefined ? '' : format(max)}]`;
+}
+
+function attributeDoc(schema: AttributeSchema): string {
+  if (schema.required === true) return `${schema.doc} (required)`;
+  return schema.fallback === undefined ? schema.doc : `${schema.doc} (default ${schema.fallback})`;
+}
+
+/** `head`, then the words of `doc` from the given column on. */
+function filled(head: string, doc: string, column: number): string[] {
+  const lines: string[] = [];
+  let line = head.padEnd(column - 1);
+  let fresh = true;
+  for (const word of doc.split(/\s+/)) {
+    if (!fresh && line.length + 1 + word.length > columnsMax) {
+      lines.push(line.trimEnd());
+      line = ' '.repeat(column - 1);
+    }
+    line = `${line} ${word}`;
+    fresh = false;
+  }
+  lines.push(line.trimEnd());
+  return lines;
+}

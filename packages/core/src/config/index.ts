@@ -1,0 +1,21 @@
+/** Configuration trees: nodes with places, their plain form, schemas. No syntax, no I/O. */
+export * from './data.ts';
+export * from './describe.ts';
+export * from './error.ts';
+export * from './limits.ts';
+export * from './node.ts';
+export * from './schema.ts';
+export * from './schema-data.ts';
+export { didYouMean, suggest } from './suggest.ts';
+export { validate } from './validate.ts';
+export {
+  formatBytes,
+  parseBoolean,
+  parseBytes,
+  parseInteger,
+  quotedList,
+  type Range,
+  shown,
+  type ValueKind,
+  valueProblem,
+} from './values.ts';

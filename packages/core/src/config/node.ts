@@ -1,0 +1,153 @@
+import { Label } from '../label.ts';
+import { ConfigError, GENERATED_POSITION, type Position } from './error.ts';
+import {
+  parseBoolean,
+  parseBytes,
+  parseInteger,
+  type Range,
+  shown,
+  valueProblem,
+  type ValueKind,
+} from './values.ts';
+
+/** The text of an attribute and the place of its name. */
+export interface ConfigAttribute {
+  readonly value: string;
+  readonly position: Position;
+}
+
+/** What a node is made of; everything but the type may be left out. */
+export interface ConfigNodeParts {
+  readonly position?: Position;
+  readonly attributes?: Iterable<readonly [string, ConfigAttribute]>;
+  readonly children?: readonly ConfigNode[];
+  readonly text?: string;
+  readonly textPosition?: Position;
+}
+
+/**
+ * A node of a configuration: a type, attributes, children and text, each with its place. Nothing behind this class knows
+ * what syntax it was written in.
+ *
+ * The readers `string`, `integer` … throw a `ConfigError` that names the place if the attribute is malformed, or if it is
+ * missing and no fallback was given. Blank text beside children is layout, not content, and is dropped.
+ */
+export class ConfigNode {
+  readonly type: string;
+  readonly position: Position;
+  readonly attributes: ReadonlyMap<string, ConfigAttribute>;
+  readonly children: readonly ConfigNode[];
+  readonly text: string;
+  /** Where the text begins; where the node begins if it has none. */
+  readonly textPosition: Position;
+
+  constructor(type: string, parts: ConfigNodeParts = {}) {
+    const { children = [], text = '' } = parts;
+    this.type = type;
+    this.position = parts.position ?? GENERATED_POSITION;
+    this.attributes = new Map(parts.attributes ?? []);
+    this.children = children;
+    this.text = children.length > 0 && text.trim() === '' ? '' : text;
+    this.textPosition = parts.textPosition ?? this.position;
+  }
+
+  /** A node without content, what a component sees that was given no configuration. */
+  static empty(type: string): ConfigNode {
+    return new ConfigNode(type);
+  }
+
+  /**
+   * A node made by a program, for example a report: numbers are written in decimal, booleans as yes or no, and attributes
+   * that are `undefined` are left out.
+   */
+  static make(
+    type: string,
+    attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
+    content: readonly ConfigNode[] | string = [],
+  ): ConfigNode {
+    const entries: [string, ConfigAttribute][] = [];
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === undefined) continue;
+      const text = typeof value === 'boolean' ? (value ? 'yes' : 'no') : `${value}`;
+      entries.push([name, { value: text, position: GENERATED_POSITION }]);
+    }
+    if (typeof content === 'string') return new ConfigNode(type, { attributes: entries, text: content });
+    return new ConfigNode(type, { attributes: entries, children: content });
+  }
+
+  /** Tells whether the attribute is there. */
+  has(name: string): boolean {
+    return this.attributes.has(name);
+  }
+
+  /** The attribute's text, `undefined` if it is missing. */
+  value(name: string): string | undefined {
+    return this.attributes.get(name)?.value;
+  }
+
+  string(name: string, fallback?: string): string {
+    return this.value(name) ?? fallback ?? this.missing(name);
+  }
+
+  /** A whole number, decimal or `0x…`. A fallback need not lie in the range. */
+  integer(name: string, fallback?: number, range: Range = {}): number {
+    const text = this.checked(name, { kind: 'integer', ...range });
+    return (text === undefined ? fallback : parseInteger(text)) ?? this.missing(name);
+  }
+
+  /** A number of bytes, with K, M or G behind it or nothing. A fallback need not lie in the range. */
+  bytes(name: string, fallback?: number, range: Range = {}): number {
+    const text = this.checked(name, { kind: 'bytes', ...range });
+    return (text === undefined ? fallback : parseBytes(text)) ?? this.missing(name);
+  }
+
+  /** yes, true, on or no, false, off. */
+  boolean(name: string, fallback?: boolean): boolean {
+    const text = this.checked(name, { kind: 'boolean' });
+    return (text === undefined ? fallback : parseBoolean(text)) ?? this.missing(name);
+  }
+
+  /** One of `values`. */
+  oneOf<T extends string>(name: string, values: readonly T[], fallback?: T): T {
+    const text = this.checked(name, { kind: 'one-of', values });
+    return (text === undefined ? fallback : values.find((value) => value === text)) ?? this.missing(name);
+  }
+
+  label(name: string, fallback?: Label): Label {
+    const text = this.checked(name, { kind: 'label' });
+    return (text === undefined ? fallback : new Label(text)) ?? this.missing(name);
+  }
+
+  /** The first child of that type. */
+  child(type: string): ConfigNode | undefined {
+    return this.children.find((child) => child.type === type);
+  }
+
+  /** All children of that type, in the order of the document. */
+  childrenOf(type: string): ConfigNode[] {
+    return this.children.filter((child) => child.type === type);
+  }
+
+  /** An error at the node, or at one of its attributes if it has that. */
+  errorAt(text: string, attribute?: string): ConfigError {
+    return new ConfigError(text, this.positionOf(attribute));
+  }
+
+  /** The place of an attribute, or of the node itself. */
+  positionOf(attribute?: string): Position {
+    if (attribute === undefined) return this.position;
+    return this.attributes.get(attribute)?.position ?? this.position;
+  }
+
+  private checked(name: string, kind: ValueKind): string | undefined {
+    const text = this.value(name);
+    if (text === undefined) return undefined;
+    const problem = valueProblem(text, kind);
+    if (problem === undefined) return text;
+    throw this.errorAt(`attribute "${name}" of <${this.type}> is ${shown(text)}, ${problem}`, name);
+  }
+
+  private missing(name: string): never {
+    throw this.errorAt(`<${this.type}> needs an attribute "${name}"`);
+  }
+}

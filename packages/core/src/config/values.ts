@@ -1,0 +1,108 @@
+import { labelProblem } from '../label.ts';
+
+/*
+ * The texts that an attribute may hold. Genode reads everything that is neither yes nor no as "take the default"; here
+ * a malformed value is `undefined`, so that the caller can name the place.
+ */
+
+const integerPattern = /^-?(?:0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$/;
+const bytesPattern = /^([0-9]{1,19})([KMG]?)$/;
+const bytesFactors: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+
+/** Reads a whole number, decimal or `0x…`, that a double holds exactly; `undefined` if it is none. */
+export function parseInteger(text: string): number | undefined {
+  if (!integerPattern.test(text)) return undefined;
+  const negative = text.startsWith('-');
+  const magnitude = Number(negative ? text.slice(1) : text);
+  if (!Number.isSafeInteger(magnitude)) return undefined;
+  return negative && magnitude !== 0 ? -magnitude : magnitude;
+}
+
+/** Reads a number of bytes: digits with an optional K, M or G (powers of 1024); `undefined` if malformed or too large. */
+export function parseBytes(text: string): number | undefined {
+  const match = bytesPattern.exec(text);
+  if (match === null) return undefined;
+  const factor = bytesFactors[match[2] ?? ''] ?? 1;
+  const sizeBytes = Number(match[1]) * factor;
+  return Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined;
+}
+
+/** Writes a number of bytes with the largest of G, M, K that divides it, as Genode's reports do. */
+export function formatBytes(sizeBytes: number): string {
+  for (const suffix of ['G', 'M', 'K']) {
+    const factor = bytesFactors[suffix] ?? 1;
+    if (sizeBytes !== 0 && sizeBytes % factor === 0) return `${sizeBytes / factor}${suffix}`;
+  }
+  return `${sizeBytes}`;
+}
+
+/** Reads yes, true, on / no, false, off; `undefined` for everything else. */
+export function parseBoolean(text: string): boolean | undefined {
+  switch (text) {
+    case 'yes':
+    case 'true':
+    case 'on':
+      return true;
+    case 'no':
+    case 'false':
+    case 'off':
+      return false;
+    default:
+      return undefined;
+  }
+}
+
+/** Inclusive bounds of a number. */
+export interface Range {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
+/** What an attribute may hold, as plain data. */
+export type ValueKind =
+  | { readonly kind: 'text' }
+  | ({ readonly kind: 'integer' } & Range)
+  | ({ readonly kind: 'bytes' } & Range)
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'one-of'; readonly values: readonly string[] }
+  | { readonly kind: 'label' };
+
+/** Says what is wrong with `text` as a value of `kind`, to be read behind `attribute "x" of <y> is "…", `. */
+export function valueProblem(text: string, kind: ValueKind): string | undefined {
+  switch (kind.kind) {
+    case 'text':
+      return undefined;
+    case 'integer': {
+      const value = parseInteger(text);
+      return value === undefined ? 'which is not a whole number' : rangeProblem(value, kind, String);
+    }
+    case 'bytes': {
+      const value = parseBytes(text);
+      if (value === undefined) return 'which is not a number of bytes (digits, then K, M, G or nothing)';
+      return rangeProblem(value, kind, formatBytes);
+    }
+    case 'boolean':
+      return parseBoolean(text) === undefined ? 'which is neither "yes" nor "no"' : undefined;
+    case 'one-of':
+      return kind.values.includes(text) ? undefined : `which is none of ${quotedList(kind.values)}`;
+    case 'label':
+      return labelProblem(text);
+  }
+}
+
+function rangeProblem(value: number, range: Range, format: (value: number) => string): string | undefined {
+  if (range.min !== undefined && value < range.min) return `which is less than ${format(range.min)}`;
+  if (range.max !== undefined && value > range.max) return `which is more than ${format(range.max)}`;
+  return undefined;
+}
+
+/** `"a", "b"`. */
+export function quotedList(values: readonly string[]): string {
+  return values.map((value) => `"${value}"`).join(', ');
+}
+
+/** Shortens a value that is quoted in a message, and shows its control characters. */
+export function shown(text: string): string {
+  const cut = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return JSON.stringify(cut);
+}

@@ -1,0 +1,49 @@
+import type { ConfigNode } from './config/node.ts';
+import type { Label } from './label.ts';
+
+/*
+ * Server-side policy selection as in Genode: a server's config holds `<policy>` nodes that select sessions by their label, and
+ * perhaps a `<default-policy>`. An exact `label` beats everything; then the longest `label_prefix`, then the longest
+ * `label_suffix`; of equals the first in the document. A candidate with any attribute that does not match is out, and so is a
+ * `<policy>` without any label attribute: it would select everybody by an oversight.
+ *
+ * Values are trimmed before they are compared, and so is the label where its end counts: the label of a session that was
+ * opened without a name ends in the separator's space (`child -> `) and could not be named otherwise.
+ */
+
+/** The policy for a session, or `undefined`: then the session is denied (`no policy defined for label "…"`). */
+export function selectPolicy(config: ConfigNode, label: Label | string): ConfigNode | undefined {
+  const text = typeof label === 'string' ? label : label.text;
+  let best: ConfigNode | undefined;
+  let bestScore: Score | undefined;
+  for (const node of config.children) {
+    if (node.type !== 'policy') continue;
+    const score = scoreOf(node, text);
+    if (score === undefined || (bestScore !== undefined && !beats(score, bestScore))) continue;
+    best = node;
+    bestScore = score;
+  }
+  return best ?? config.child('default-policy');
+}
+
+/** Strengths in the order of their weight; -1 where the attribute is missing. */
+type Score = readonly [label: number, prefixLength: number, suffixLength: number];
+
+function scoreOf(policy: ConfigNode, label: string): Score | undefined {
+  const exact = policy.value('label')?.trim();
+  const prefix = policy.value('label_prefix')?.trim();
+  const suffix = policy.value('label_suffix')?.trim();
+  if (exact === undefined && prefix === undefined && suffix === undefined) return undefined;
+  if (exact !== undefined && exact !== label.trim()) return undefined;
+  if (prefix !== undefined && !label.startsWith(prefix)) return undefined;
+  if (suffix !== undefined && !label.trimEnd().endsWith(suffix)) return undefined;
+  return [exact === undefined ? -1 : 1, prefix?.length ?? -1, suffix?.length ?? -1];
+}
+
+function beats(left: Score, right: Score): boolean {
+  for (const [index, strength] of left.entries()) {
+    const other = right[index] ?? -1;
+    if (strength !== other) return strength > other;
+  }
+  return false;
+}
