@@ -1,0 +1,163 @@
+/*
+ * Words for what can be wrong with the form of an XML text. The scanner (saxes) says what rule was broken; people want to
+ * know what to change. Each fault is a text and the offset of the place to look at.
+ */
+
+/** What is wrong, and where, as an offset into the text. */
+export interface Fault {
+  readonly text: string;
+  readonly offset: number;
+}
+
+/** Where the scanner stands when it finds a fault. */
+export interface ScanState {
+  readonly source: string;
+  /** Offset behind the character that is wrong. */
+  readonly offset: number;
+  /** Offset behind the last tag, comment or the like that was complete. */
+  readonly markupEnd: number;
+  /** The tag that is being read, with the offset behind the last complete part of it. */
+  readonly tag: { readonly type: string; readonly start: number; readonly partEnd: number } | undefined;
+  /** The innermost open element. */
+  readonly open: { readonly type: string; readonly start: number } | undefined;
+}
+
+const plainAmpersand = 'a plain "&" is written &amp;';
+const knownEntities = 'known are &amp; &lt; &gt; &quot; &apos; and numbers like &#10;';
+// What can be meant as an entity: anything else behind an ampersand is a plain one.
+const badAmpersandPattern = /&(?!(?:[A-Za-z_][\w.-]*|#[0-9]+|#[xX][0-9A-Fa-f]+);)/g;
+
+/** Words the scanner's complaint `rule`. */
+export function faultOf(rule: string, state: ScanState): Fault {
+  const here = { offset: Math.max(0, state.offset - 1) };
+  if (rule.startsWith('unclosed tag') || rule === 'unexpected end.') return endFault(state);
+  if (rule.startsWith('unmatched closing tag')) {
+    const offset = state.source.lastIndexOf('</', state.offset);
+    return { text: `closing tag without an opening one: ${closingTag(state.source, offset)}`, offset };
+  }
+  switch (rule) {
+    case 'document must contain a root element.':
+      return state.source.trim() === '' ? { text: 'the file is empty', offset: 0 } : endFault(state);
+    case 'documents may contain only one root.':
+      return {
+        text: 'a second outermost element: there can be only one',
+        offset: state.tag?.start ?? here.offset,
+      };
+    case 'text data outside of root node.':
+      return {
+        text: 'text outside of the outermost element',
+        offset: firstInk(state.source, state.markupEnd),
+      };
+    case 'undefined entity.':
+    case 'empty entity name.':
+    case 'disallowed character in entity name.':
+    case 'malformed character entity.':
+      return entityFault(state);
+    case 'disallowed character.':
+      return characterFault(state);
+    case 'disallowed character in attribute name.': {
+      const isEnd =
+        /[/>]/.test(state.source.charAt(here.offset)) && /\S/.test(state.source.charAt(here.offset - 1));
+      return {
+        text: isEnd ? valueMissing : 'this character cannot stand in the name of an attribute',
+        ...here,
+      };
+    }
+    default:
+      return { text: ruleTexts[rule] ?? rule.replace(/\.$/, ''), ...here };
+  }
+}
+
+const valueMissing = 'an attribute needs a value, as in name="value"';
+
+const ruleTexts: Readonly<Record<string, string>> = {
+  'disallowed character in tag name': 'a plain "<" is written &lt;',
+  'disallowed character in tag name.': 'this character cannot stand in the name of an element',
+  'disallowed character in closing tag.': 'a closing tag holds only the name of its element',
+  'attribute without value.': valueMissing,
+  'unquoted attribute value.': 'the value of an attribute stands in quotes, as in name="value"',
+  'no whitespace between attributes.': 'a space is missing before this attribute',
+  'forward-slash in opening tag not followed by >.': '"/" in a tag stands only before ">"',
+  'weird empty close tag.': 'a closing tag needs the name of its element',
+  'malformed comment.': '"--" cannot stand within a comment',
+  'incorrect syntax.': '"<!" begins a comment (<!-- … -->) or <![CDATA[ … ]]>, nothing else is known',
+  'inappropriately located doctype declaration.': 'a DOCTYPE is not accepted',
+  'the string "]]>" is disallowed in char data.': 'a plain "]]>" is written ]]&gt;',
+  'an XML declaration must be at the start of the document.':
+    '<?xml … ?> stands only at the very start of the file',
+  'the XML declaration must appear at the start of the document.':
+    '<?xml … ?> stands only at the very start of the file',
+};
+
+/** `</name>` as it stands in the text, shortened. */
+export function closingTag(source: string, offset: number): string {
+  return source.slice(offset, offset + 80).split('>', 1)[0] + '>';
+}
+
+function entityFault({ source, offset, markupEnd, tag }: ScanState): Fault {
+  badAmpersandPattern.lastIndex = tag?.partEnd ?? markupEnd;
+  const plain = badAmpersandPattern.exec(source);
+  if (plain !== null && plain.index < offset) return { text: plainAmpersand, offset: plain.index };
+  const start = source.lastIndexOf('&', offset - 1);
+  const entity = source.slice(start, Math.min(offset, start + 40));
+  return { text: `unknown entity ${entity} (${knownEntities})`, offset: start };
+}
+
+function characterFault({ source, offset, tag }: ScanState): Fault {
+  const at = Math.max(0, offset - 1);
+  if (source[at] === '<' && tag !== undefined) {
+    const start = firstInk(source, tag.partEnd);
+    const name = source.slice(start, start + 64).split(/[\s=]/, 1)[0] ?? '';
+    const text = `"<" in the value of attribute "${name}" of <${tag.type}>: is its closing quote missing?`;
+    return { text: `${text} (a plain "<" is written &lt;)`, offset: start };
+  }
+  const code = (source.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return { text: `the character U+${code} is not allowed`, offset: at };
+}
+
+/** The text ended too early: names what was still open, the innermost first. */
+function endFault({ source, markupEnd, tag, open }: ScanState): Fault {
+  if (tag !== undefined) return openTagFault(source, tag);
+  const markup = source.indexOf('<', markupEnd);
+  badAmpersandPattern.lastIndex = markupEnd;
+  const ampersand = badAmpersandPattern.exec(source);
+  if (ampersand !== null && (markup < 0 || ampersand.index < markup)) {
+    return { text: plainAmpersand, offset: ampersand.index };
+  }
+  if (markup >= 0) return openMarkupFault(source, markup);
+  if (open !== undefined) return { text: `<${open.type}> is never closed`, offset: open.start };
+  return { text: 'there is no element in this file', offset: 0 };
+}
+
+function openTagFault(source: string, tag: NonNullable<ScanState['tag']>): Fault {
+  const start = firstInk(source, tag.partEnd);
+  const attribute = /^([^\s=<>"']{1,64})\s*=\s*(["'])/.exec(source.slice(start, start + 200));
+  if (attribute === null)
+    return { text: `the tag of <${tag.type}> is never closed with ">"`, offset: tag.start };
+  const [lead, name = '', quote = '"'] = attribute;
+  badAmpersandPattern.lastIndex = start + lead.length;
+  const ampersand = badAmpersandPattern.exec(source);
+  // The scanner looks for the end of an entity before it looks for that of the value.
+  const isQuoted = source.includes(quote, start + lead.length);
+  if (isQuoted && ampersand !== null) return { text: plainAmpersand, offset: ampersand.index };
+  return { text: `the value of attribute "${name}" of <${tag.type}> has no closing quote`, offset: start };
+}
+
+function openMarkupFault(source: string, offset: number): Fault {
+  const kinds = [
+    ['<!--', 'this comment is never closed with "-->"'],
+    ['<![', 'this CDATA section is never closed with "]]>"'],
+    ['<!D', 'a DOCTYPE is not accepted'],
+    ['<?', 'this processing instruction is never closed with "?>"'],
+    ['</', 'this closing tag is never closed with ">"'],
+  ] as const;
+  const kind = kinds.find(([start]) => source.startsWith(start, offset));
+  return { text: kind?.[1] ?? 'the file ends within a tag', offset };
+}
+
+/** The first offset from `from` on that is no white space. */
+export function firstInk(source: string, from: number): number {
+  let offset = from;
+  while (offset < source.length && /\s/.test(source.charAt(offset))) offset++;
+  return offset;
+}

@@ -1,0 +1,3 @@
+/** XML text to configuration trees and back. */
+export { readXml } from './read.ts';
+export { writeXml } from './write.ts';
