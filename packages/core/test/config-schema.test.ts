@@ -130,6 +130,15 @@ suite('validate', () => {
     ]);
   });
 
+  it('says what to write instead of a refused element', () => {
+    const gone = element('old', 'write <new> instead', { max: 0 });
+    const schema = element('config', 'A test', { children: [gone] });
+    expect(texts(make('config', {}, [make('old')]), schema)).toEqual([
+      '<old> is not allowed here: write <new> instead',
+    ]);
+    expect(describe(schema)).not.toContain('old');
+  });
+
   it('stops listing at a bound', () => {
     const many = Array.from({ length: 5000 }, () => make('x'.repeat(60)));
     const errors = texts(make('config', {}, many));

@@ -25,7 +25,7 @@ function describeElement(schema: ElementSchema, depth: number, lines: string[]):
   if (schema.anyContent === true) lines.push(`${indent}  any content`);
   for (const child of schema.children ?? []) {
     if ('enclosing' in child) lines.push(`${indent}  <${child.enclosing}> again, as above`);
-    else describeElement(child, depth + 1, lines);
+    else if (child.max !== 0) describeElement(child, depth + 1, lines);
   }
 }
 

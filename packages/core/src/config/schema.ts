@@ -33,7 +33,10 @@ export interface ElementSchema {
   readonly text?: TextSchema;
   /** Opaque: attributes, children and text beyond the declared ones are not looked at. */
   readonly anyContent?: boolean;
-  /** Least and most occurrences in the parent; none and any number unless told. */
+  /**
+   * Least and most occurrences in the parent; none and any number unless told. With `max: 0` the element is known but
+   * refused, and `doc` says what to write instead.
+   */
   readonly min?: number;
   readonly max?: number;
 }

@@ -90,7 +90,7 @@ class Validator {
   }
 
   private occurrences(node: ConfigNode, children: ReadonlyMap<string, ElementSchema>): void {
-    for (const { type, min = 0, max } of children.values()) {
+    for (const { type, doc, min = 0, max } of children.values()) {
       if (min === 0 && max === undefined) continue;
       const found = node.childrenOf(type);
       if (found.length < min) {
@@ -100,7 +100,9 @@ class Validator {
       const surplus = max === undefined ? undefined : found[max];
       if (surplus === undefined) continue;
       const allowed = max === 1 ? `more than one <${type}>` : `more than ${max} of <${type}>`;
-      this.add(surplus.errorAt(max === 0 ? `<${type}> is not allowed here` : `${allowed} in <${node.type}>`));
+      this.add(
+        surplus.errorAt(max === 0 ? `<${type}> is not allowed here: ${doc}` : `${allowed} in <${node.type}>`),
+      );
     }
   }
 }

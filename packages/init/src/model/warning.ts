@@ -1,0 +1,12 @@
+import { formatPosition, type Position } from '@ginit/core/config/index';
+
+/** Something in a configuration that works, but hardly as meant. */
+export interface ConfigWarning {
+  readonly text: string;
+  readonly position: Position;
+}
+
+/** `FILE:LINE:COLUMN: warning: text`. */
+export function formatWarning(warning: ConfigWarning): string {
+  return `${formatPosition(warning.position)}: warning: ${warning.text}`;
+}

@@ -1,0 +1,16 @@
+/** The route model: rules, their reading from a configuration, and how they decide. */
+export { matchesLabel, rewriteLabel } from './labels.ts';
+export { parseRoute } from './parse.ts';
+export { possibleRoutes, type PossibleRoute } from './possible.ts';
+export { type LocalRom, type RequestingChild, resolveRequest } from './request.ts';
+export {
+  type ChosenTarget,
+  type DenialReason,
+  resolveRoute,
+  type Route,
+  type RouteDenial,
+  type RouteRequest,
+  type ServiceDirectory,
+} from './resolve.ts';
+export type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
+export { defaultRouteSchema, routeSchema } from './schema.ts';

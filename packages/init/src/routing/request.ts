@@ -1,0 +1,54 @@
+import { prependLabel } from '@ginit/core/label';
+import {
+  resolveRoute,
+  type Route,
+  type RouteDenial,
+  type RouteRequest,
+  type ServiceDirectory,
+} from './resolve.ts';
+import type { RouteRule } from './rule.ts';
+
+/*
+ * What comes before the rules: a few ROMs that init answers itself or asks for under another name. The sessions of a child's
+ * environment carry unscoped labels: PD, CPU, LOG and the binary's ROM the child's name, the linker's ROM `ld.lib.so`.
+ *
+ * Genode compares only the last element of the label with `config` and `session_requests`, and so answers a grandchild's request
+ * for its own `config` with the configuration of the init in between. Here a child is given only what it asked for itself.
+ */
+
+/** What resolution needs to know of the child that asks. */
+export interface RequestingChild {
+  readonly name: string;
+  /** The label of its executable's ROM. */
+  readonly binaryName: string;
+  readonly hasConfig: boolean;
+  /** False for `ld="no"`: the binary stands in for the linker. */
+  readonly usesLinker: boolean;
+  /** Its `<route>`, or the `<default-route>`, or nothing. */
+  readonly rules: readonly RouteRule[] | undefined;
+}
+
+/** A ROM that init itself provides to this child. */
+export interface LocalRom {
+  readonly kind: 'local';
+  readonly rom: 'config' | 'session_requests';
+}
+
+/** Resolves a request of a child completely. `label` is the whole label as init sees it. */
+export function resolveRequest(
+  child: RequestingChild,
+  request: Omit<RouteRequest, 'childName'>,
+  directory: ServiceDirectory,
+): Route | RouteDenial | LocalRom {
+  const { service } = request;
+  let { label } = request;
+  if (service === 'ROM') {
+    if (label === prependLabel(child.name, 'config') && child.hasConfig)
+      return { kind: 'local', rom: 'config' };
+    if (label === prependLabel(child.name, 'session_requests'))
+      return { kind: 'local', rom: 'session_requests' };
+    const isBinary = label === child.name || (!child.usesLinker && label === 'ld.lib.so');
+    if (isBinary) label = child.binaryName;
+  }
+  return resolveRoute(child.rules, { service, label, childName: child.name }, directory);
+}

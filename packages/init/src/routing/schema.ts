@@ -1,0 +1,54 @@
+import { attribute, element, type ElementSchema } from '@ginit/core/config/index';
+
+const filters = {
+  label: attribute.label('Requests whose label, as the child wrote it, is exactly this'),
+  label_prefix: attribute.label('Requests whose label, as the child wrote it, begins so'),
+  label_suffix: attribute.label('Requests whose label, as the child wrote it, ends so'),
+  label_last: attribute.label('Requests whose last element of the label is exactly this'),
+  unscoped_label: attribute.label(
+    'Requests whose whole label is exactly this, also those for the environment',
+  ),
+};
+
+const rewrites = {
+  label: attribute.label('The label that the server sees, as it stands'),
+  identity: attribute.label('Replaces all of the label but its last element'),
+  resource: attribute.label('Replaces the last element of the label'),
+  prepend_resource: attribute.label('Is put before the last element of the label, without a separator'),
+};
+
+const targets: readonly ElementSchema[] = [
+  element('parent', 'The parent of this init', { attributes: rewrites }),
+  element('child', 'A child of this init', {
+    attributes: { name: attribute.text('Name of its start node', { required: true }), ...rewrites },
+  }),
+  element('any-child', 'The one child that provides the service'),
+  element('if-arg', 'an old form, use the attributes label, label_prefix, label_suffix of the rule', {
+    max: 0,
+  }),
+];
+
+const rules: readonly ElementSchema[] = [
+  element('service', 'Requests for one service; denied if no target provides it', {
+    attributes: { name: attribute.text('Name of the service', { required: true }), ...filters },
+    children: targets,
+  }),
+  element('any-service', 'Requests for any service; the next rule is tried if no target provides it', {
+    attributes: filters,
+    children: targets,
+  }),
+];
+
+export const routeSchema: ElementSchema = element('route', 'Where the session requests of the child go', {
+  children: rules,
+  max: 1,
+});
+
+export const defaultRouteSchema: ElementSchema = element(
+  'default-route',
+  'The route of children without their own',
+  {
+    children: rules,
+    max: 1,
+  },
+);
