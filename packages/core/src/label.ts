@@ -1,10 +1,11 @@
 /**
- * Session labels, as Genode has them: names joined by ` -> `, the one nearest to the root first. A client names a session
- * `data`; each parent on the way puts the name of the child before it, so a server two levels up sees
- * `tools -> shell -> data`. Because the parents write all but the last part, a server can trust what stands before it.
+ * Session labels, as Genode has them: names joined by ` -> `, the one nearest to the root first. A client
+ * names a session `data`; each parent on the way puts the name of the child before it, so a server two
+ * levels up sees `tools -> shell -> data`. Because the parents write all but the last part, a server can
+ * trust what stands before it.
  *
- * An empty client label leaves `child -> ` with an empty last element. A label is at most 160 bytes of UTF-8; a longer one is
- * refused, never cut, because a cut label could match another's policy.
+ * An empty client label leaves `child -> ` with an empty last element. A label is at most 160 bytes of
+ * UTF-8; a longer one is refused, never cut, because a cut label could match another's policy.
  */
 
 /** What stands between two elements of a label. */

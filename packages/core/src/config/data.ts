@@ -3,9 +3,10 @@ import { CONFIG_LIMITS, validName } from './limits.ts';
 import { type ConfigAttribute, ConfigNode } from './node.ts';
 
 /*
- * The plain form of a configuration tree: what travels as the content of the ROM `config` between components. It is made of
- * arrays, objects, strings and numbers only, so any carrier can encode it. A peer may have made it, so the reader checks
- * every field, bounds the size of the whole, and copies: nothing of what was handed in is kept.
+ * The plain form of a configuration tree: what travels as the content of the ROM `config` between
+ * components. It is made of arrays, objects, strings and numbers only, so any carrier can encode it. A peer
+ * may have made it, so the reader checks every field, bounds the size of the whole, and copies: nothing of
+ * what was handed in is kept.
  */
 
 /** A place within the file of the node: line, column. */
@@ -30,7 +31,10 @@ export interface DataLimits {
   readonly attributes: number;
 }
 
-/** Plain data that is no configuration. `message` names the part by its path, for example `config.children[2].type`. */
+/**
+ * Plain data that is no configuration. `message` names the part by its path, for example
+ * `config.children[2].type`.
+ */
 export class ConfigDataError extends Error {
   override readonly name = 'ConfigDataError';
 }
@@ -62,7 +66,10 @@ function nodeToData(node: ConfigNode, parentFile: string): NodeData {
   };
 }
 
-/** Makes a tree from its plain form. Throws `ConfigDataError` for anything that is not one within the limits. */
+/**
+ * Makes a tree from its plain form. Throws `ConfigDataError` for anything that is not one within the
+ * limits.
+ */
 export function fromData(data: unknown, limits: DataLimits = CONFIG_LIMITS): ConfigNode {
   return new DataReader(limits).node(data, 'config', GENERATED_POSITION.file, 1);
 }

@@ -4,8 +4,8 @@ import { formatBytes } from './values.ts';
 const columnsMax = 100;
 
 /**
- * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled to about 100
- * columns; the text ends with a line feed.
+ * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled
+ * to about 100 columns; the text ends with a line feed.
  */
 export function describe(schema: ElementSchema): string {
   const lines: string[] = [];

@@ -1,11 +1,16 @@
-/** A place in a configuration text; `line` and `column` count from 1, columns in UTF-16 units (a tab is one column). */
+/**
+ * A place in a configuration text; `line` and `column` count from 1, columns in UTF-16 units (a tab is one
+ * column).
+ */
 export interface Position {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** The place of a node that no text was read for, for example an empty configuration or a generated report. */
+/**
+ * The place of a node that no text was read for, for example an empty configuration or a generated report.
+ */
 export const GENERATED_POSITION: Position = { file: '(generated)', line: 1, column: 1 };
 
 /** `FILE:LINE:COLUMN`. */
@@ -14,8 +19,8 @@ export function formatPosition(position: Position): string {
 }
 
 /**
- * Something wrong in a configuration. `message` is `FILE:LINE:COLUMN: text`, what editors and scripts jump to;
- * `text` is the part behind the position.
+ * Something wrong in a configuration. `message` is `FILE:LINE:COLUMN: text`, what editors and scripts jump
+ * to; `text` is the part behind the position.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

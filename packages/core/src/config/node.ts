@@ -26,11 +26,12 @@ export interface ConfigNodeParts {
 }
 
 /**
- * A node of a configuration: a type, attributes, children and text, each with its place. Nothing behind this class knows
- * what syntax it was written in.
+ * A node of a configuration: a type, attributes, children and text, each with its place. Nothing behind
+ * this class knows what syntax it was written in.
  *
- * The readers `string`, `integer` … throw a `ConfigError` that names the place if the attribute is malformed, or if it is
- * missing and no fallback was given. Blank text beside children is layout, not content, and is dropped.
+ * The readers `string`, `integer` … throw a `ConfigError` that names the place if the attribute is
+ * malformed, or if it is missing and no fallback was given. Blank text beside children is layout, not
+ * content, and is dropped.
  */
 export class ConfigNode {
   readonly type: string;
@@ -57,8 +58,8 @@ export class ConfigNode {
   }
 
   /**
-   * A node made by a program, for example a report: numbers are written in decimal, booleans as yes or no, and attributes
-   * that are `undefined` are left out.
+   * A node made by a program, for example a report: numbers are written in decimal, booleans as yes or no,
+   * and attributes that are `undefined` are left out.
    */
   static make(
     type: string,

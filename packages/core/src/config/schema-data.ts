@@ -2,8 +2,8 @@ import { CONFIG_LIMITS, validName } from './limits.ts';
 import type { AttributeSchema, ChildSchema, ElementSchema, TextSchema } from './schema.ts';
 
 /*
- * Reads a schema that came with a component's manifest. A component may be anybody's code, so its schema is checked and
- * copied like any other input before a config is checked against it.
+ * Reads a schema that came with a component's manifest. A component may be anybody's code, so its schema is
+ * checked and copied like any other input before a config is checked against it.
  */
 
 /** Bounds of a schema that came from outside. */

@@ -1,9 +1,10 @@
 import type { Range, ValueKind } from './values.ts';
 
 /*
- * A schema says what a configuration may hold: it checks a tree (`validate`), explains itself (`describe`) and is plain data,
- * so that a component's manifest can carry it to whoever checks configs. Recursion is by name: a child `enclosing('repeat')`
- * stands for the enclosing element of that type, however many levels up it is.
+ * A schema says what a configuration may hold: it checks a tree (`validate`), explains itself (`describe`)
+ * and is plain data, so that a component's manifest can carry it to whoever checks configs. Recursion is by
+ * name: a child `enclosing('repeat')` stands for the enclosing element of that type, however many levels up
+ * it is.
  *
  *     const repeat = element('repeat', 'Runs its children again and again', {
  *       attributes: { count: attribute.integer('How often', { required: true, min: 1 }) },
@@ -34,8 +35,8 @@ export interface ElementSchema {
   /** Opaque: attributes, children and text beyond the declared ones are not looked at. */
   readonly anyContent?: boolean;
   /**
-   * Least and most occurrences in the parent; none and any number unless told. With `max: 0` the element is known but
-   * refused, and `doc` says what to write instead.
+   * Least and most occurrences in the parent; none and any number unless told. With `max: 0` the element is
+   * known but refused, and `doc` says what to write instead.
    */
   readonly min?: number;
   readonly max?: number;
@@ -84,19 +85,29 @@ export const attribute = {
   }),
 } as const;
 
-/** The attributes by which a `<policy>` selects sessions; to be spread into a policy's own. See `policy.ts`. */
+/**
+ * The attributes by which a `<policy>` selects sessions; to be spread into a policy's own. See `policy.ts`.
+ */
 export const policyAttributes: Readonly<Record<string, AttributeSchema>> = {
   label: attribute.label('Sessions with exactly this label'),
   label_prefix: attribute.label('Sessions whose label begins so'),
   label_suffix: attribute.label('Sessions whose label ends so'),
 };
 
-/** The children `<policy>` and `<default-policy>` of a server, with the attributes that the server adds. */
-export function policyElements(attributes: Readonly<Record<string, AttributeSchema>>): ElementSchema[] {
+/** The children `<policy>` and `<default-policy>` of a server, with the attributes and children that it adds. */
+export function policyElements(
+  attributes: Readonly<Record<string, AttributeSchema>>,
+  children: readonly ChildSchema[] = [],
+): ElementSchema[] {
   return [
     element('policy', 'What the sessions with a matching label may do', {
       attributes: { ...policyAttributes, ...attributes },
+      children,
     }),
-    element('default-policy', 'What the sessions that no policy matches may do', { attributes, max: 1 }),
+    element('default-policy', 'What the sessions that no policy matches may do', {
+      attributes,
+      children,
+      max: 1,
+    }),
   ];
 }

@@ -1,8 +1,8 @@
 import { labelProblem } from '../label.ts';
 
 /*
- * The texts that an attribute may hold. Genode reads everything that is neither yes nor no as "take the default"; here
- * a malformed value is `undefined`, so that the caller can name the place.
+ * The texts that an attribute may hold. Genode reads everything that is neither yes nor no as "take the
+ * default"; here a malformed value is `undefined`, so that the caller can name the place.
  */
 
 const integerPattern = /^-?(?:0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$/;
@@ -18,7 +18,10 @@ export function parseInteger(text: string): number | undefined {
   return negative && magnitude !== 0 ? -magnitude : magnitude;
 }
 
-/** Reads a number of bytes: digits with an optional K, M or G (powers of 1024); `undefined` if malformed or too large. */
+/**
+ * Reads a number of bytes: digits with an optional K, M or G (powers of 1024); `undefined` if malformed or
+ * too large.
+ */
 export function parseBytes(text: string): number | undefined {
   const match = bytesPattern.exec(text);
   if (match === null) return undefined;

@@ -3,8 +3,8 @@ import type { ConfigWarning } from '../model/warning.ts';
 import type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
 
 /**
- * The rules of a `<route>` or `<default-route>` that the schema accepted. What is malformed is skipped here, the schema has
- * listed it already. Filters that hide one another are noted in `warnings`.
+ * The rules of a `<route>` or `<default-route>` that the schema accepted. What is malformed is skipped
+ * here, the schema has listed it already. Filters that hide one another are noted in `warnings`.
  */
 export function parseRoute(route: ConfigNode, warnings: ConfigWarning[]): RouteRule[] {
   const rules: RouteRule[] = [];

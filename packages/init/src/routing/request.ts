@@ -9,11 +9,13 @@ import {
 import type { RouteRule } from './rule.ts';
 
 /*
- * What comes before the rules: a few ROMs that init answers itself or asks for under another name. The sessions of a child's
- * environment carry unscoped labels: PD, CPU, LOG and the binary's ROM the child's name, the linker's ROM `ld.lib.so`.
+ * What comes before the rules: a few ROMs that init answers itself or asks for under another name. The
+ * sessions of a child's environment carry unscoped labels: PD, CPU, LOG and the binary's ROM the child's
+ * name, the linker's ROM `ld.lib.so`.
  *
- * Genode compares only the last element of the label with `config` and `session_requests`, and so answers a grandchild's request
- * for its own `config` with the configuration of the init in between. Here a child is given only what it asked for itself.
+ * Genode compares only the last element of the label with `config` and `session_requests`, and so answers a
+ * grandchild's request for its own `config` with the configuration of the init in between. Here a child is
+ * given only what it asked for itself.
  */
 
 /** What resolution needs to know of the child that asks. */

@@ -4,10 +4,10 @@ import { matchesLabel, rewriteLabel } from './labels.ts';
 import type { RouteRule, RouteTarget } from './rule.ts';
 
 /*
- * Route resolution of init (Genode's, of today): the rules are tried in their order, and within a rule its targets in theirs; a
- * target fails if it does not provide the service. A `<service>` rule that matches decides: if none of its targets works, the
- * request is denied. An `<any-service>` rule leaves it to the next one. "Denied" is not "wait": who waits for a server that is
- * declared and not up yet has a route.
+ * Route resolution of init (Genode's, of today): the rules are tried in their order, and within a rule its
+ * targets in theirs; a target fails if it does not provide the service. A `<service>` rule that matches
+ * decides: if none of its targets works, the request is denied. An `<any-service>` rule leaves it to the
+ * next one. "Denied" is not "wait": who waits for a server that is declared and not up yet has a route.
  */
 
 /** A session request as init sees it; `label` as in `matchesLabel`. */
@@ -50,7 +50,10 @@ export type Route =
   | { readonly kind: 'parent'; readonly label: string; readonly position: Position }
   | { readonly kind: 'child'; readonly child: string; readonly label: string; readonly position: Position };
 
-/** Resolves a request by the rules of its client: its `<route>`, else the `<default-route>`, else `undefined`. */
+/**
+ * Resolves a request by the rules of its client: its `<route>`, else the `<default-route>`, else
+ * `undefined`.
+ */
 export function resolveRoute(
   rules: readonly RouteRule[] | undefined,
   request: RouteRequest,

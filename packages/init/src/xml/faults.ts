@@ -1,6 +1,6 @@
 /*
- * Words for what can be wrong with the form of an XML text. The scanner (saxes) says what rule was broken; people want to
- * know what to change. Each fault is a text and the offset of the place to look at.
+ * Words for what can be wrong with the form of an XML text. The scanner (saxes) says what rule was broken;
+ * people want to know what to change. Each fault is a text and the offset of the place to look at.
  */
 
 /** What is wrong, and where, as an offset into the text. */

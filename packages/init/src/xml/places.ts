@@ -1,6 +1,9 @@
 import type { Position } from '@ginit/core/config/index';
 
-/** Turns offsets into a text into lines and columns, both from 1. LF, CR LF and a lone CR end a line, as XML says. */
+/**
+ * Turns offsets into a text into lines and columns, both from 1. LF, CR LF and a lone CR end a line, as XML
+ * says.
+ */
 export class Places {
   private readonly file: string;
   private readonly lineStarts: number[] = [0];

@@ -11,15 +11,16 @@ import { closingTag, faultOf, firstInk } from './faults.ts';
 import { Places } from './places.ts';
 
 /*
- * XML text to configuration tree. The scanner is saxes; it is given the whole text at once, so that its position is an offset
- * into that text and the place of every element, attribute and text can be found from there. A DOCTYPE is refused, so there are
- * no entities but the five of XML and numbers, and nothing that could expand or reach outside. Comments and processing
- * instructions are skipped. The first fault ends the reading: what follows one could not be trusted.
+ * XML text to configuration tree. The scanner is saxes; it is given the whole text at once, so that its
+ * position is an offset into that text and the place of every element, attribute and text can be found from
+ * there. A DOCTYPE is refused, so there are no entities but the five of XML and numbers, and nothing that
+ * could expand or reach outside. Comments and processing instructions are skipped. The first fault ends the
+ * reading: what follows one could not be trusted.
  */
 
 /**
- * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws a `ConfigError` for the first
- * thing that is not well-formed or goes over a bound of `CONFIG_LIMITS`.
+ * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws a
+ * `ConfigError` for the first thing that is not well-formed or goes over a bound of `CONFIG_LIMITS`.
  */
 export function readXml(source: string | Uint8Array, file: string): ConfigNode {
   const sizeBytes = source.length;

@@ -1,11 +1,14 @@
 import type { ConfigNode } from '@ginit/core/config/index';
 
 /*
- * Configuration tree to XML text, for reports and for people. What is written reads back as the same tree: texts go out
- * unchanged, so an element that holds text is written in one piece, and everything else is indented by two spaces.
+ * Configuration tree to XML text, for reports and for people. What is written reads back as the same tree:
+ * texts go out unchanged, so an element that holds text is written in one piece, and everything else is
+ * indented by two spaces.
  */
 
-/** The XML text of a tree. Characters that XML cannot carry at all (most control characters) become U+FFFD. */
+/**
+ * The XML text of a tree. Characters that XML cannot carry at all (most control characters) become U+FFFD.
+ */
 export function writeXml(node: ConfigNode): string {
   const lines: string[] = [];
   writeNode(node, '', lines);

@@ -1,0 +1,7 @@
+/** The configuration of init as validated plain data. */
+export type * from './init-config.ts';
+export { rulesOf } from './init-config.ts';
+export { PRESERVE_DEFAULT } from './quota.ts';
+export { type InitConfigReading, readInitConfig } from './read.ts';
+export { initSchema } from './schema.ts';
+export { type ConfigWarning, formatWarning } from './warning.ts';

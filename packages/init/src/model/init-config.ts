@@ -1,0 +1,145 @@
+import type { ConfigNode, Position } from '@ginit/core/config/index';
+import type { RouteRule } from '../routing/rule.ts';
+
+/*
+ * The configuration of init as plain, validated data: what the sandbox runs, what the checker looks at.
+ * Sizes are bytes. Every part keeps its place in the text, so that whatever is said about it later can name
+ * that.
+ */
+
+/** A name and the place where it was written. */
+export interface NamedPlace {
+  readonly name: string;
+  readonly position: Position;
+}
+
+/** A piece of the host that a driver was granted. */
+export type HostGrant =
+  | { readonly kind: 'file'; readonly path: string; readonly access: HostAccess; readonly position: Position }
+  | {
+      readonly kind: 'directory';
+      readonly path: string;
+      readonly access: HostAccess;
+      readonly position: Position;
+    }
+  | {
+      readonly kind: 'tcp';
+      readonly direction: 'listen' | 'connect';
+      /** `HOST:PORT`, an IPv6 address in brackets. */
+      readonly address: string;
+      readonly position: Position;
+    }
+  | {
+      readonly kind: 'device';
+      readonly path: string;
+      readonly access: HostAccess;
+      readonly position: Position;
+    };
+
+export type HostKind = HostGrant['kind'];
+export type HostAccess = 'ro' | 'rw';
+
+/** Where a child runs; a jail is not available in this version. */
+export type Isolation = 'thread' | 'process';
+
+/** A crashed child is started again at most `max` times within `periodS` seconds. */
+export interface RestartBudget {
+  readonly max: number;
+  readonly periodS: number;
+}
+
+/** A rectangle of the affinity space. */
+export interface Affinity {
+  readonly xpos: number;
+  readonly ypos: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface StartNode {
+  readonly name: string;
+  readonly version: string | undefined;
+  /** Quota of memory in bytes. */
+  readonly ram: number;
+  /** Quota of capabilities. */
+  readonly caps: number;
+  /** Bound of V8's heap in bytes. */
+  readonly heap: number | undefined;
+  /** 0 is the most urgent; below `prioLevels`. */
+  readonly priority: number;
+  readonly managingSystem: boolean;
+  readonly usesLinker: boolean;
+  /** `undefined` leaves it to the runtime: drivers get a process of their own. */
+  readonly isolation: Isolation | undefined;
+  readonly domain: string | undefined;
+  readonly node: string | undefined;
+  readonly ramLimit: number | undefined;
+  readonly binary: NamedPlace;
+  readonly provides: readonly NamedPlace[];
+  /** Its own `<route>`; then the default route does not count at all. */
+  readonly route: readonly RouteRule[] | undefined;
+  readonly config: ConfigNode | undefined;
+  readonly exitPropagate: boolean;
+  readonly restart: RestartBudget | undefined;
+  readonly host: readonly HostGrant[];
+  readonly affinity: Affinity | undefined;
+  readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
+  readonly position: Position;
+}
+
+export interface ReportOptions {
+  readonly ids: boolean;
+  readonly requested: boolean;
+  readonly provided: boolean;
+  readonly sessionArgs: boolean;
+  readonly childRam: boolean;
+  readonly childCaps: boolean;
+  readonly initRam: boolean;
+  readonly initCaps: boolean;
+  readonly delayMs: number;
+  readonly bufferBytes: number;
+}
+
+/**
+ * A service that init offers to its parent; `node` holds the policies for `selectPolicy`, each with a
+ * `<child>`.
+ */
+export interface ForwardedService extends NamedPlace {
+  readonly node: ConfigNode;
+}
+
+/** Another name for a child in routes. */
+export interface Alias extends NamedPlace {
+  readonly child: NamedPlace;
+}
+
+export interface Quota {
+  /** Bytes. */
+  readonly ram: number;
+  readonly caps: number;
+}
+
+export interface InitConfig {
+  readonly node: ConfigNode;
+  readonly version: string | undefined;
+  readonly verbose: boolean;
+  readonly summary: boolean;
+  /** A power of two, 1 without priorities. */
+  readonly prioLevels: number;
+  readonly parentProvides: readonly NamedPlace[];
+  readonly defaultRoute: readonly RouteRule[] | undefined;
+  readonly defaults: { readonly ram: number | undefined; readonly caps: number | undefined };
+  /** What init keeps for itself. */
+  readonly preserve: Quota;
+  readonly affinitySpace: { readonly width: number; readonly height: number };
+  readonly report: ReportOptions | undefined;
+  readonly heartbeatRateMs: number;
+  readonly starts: readonly StartNode[];
+  readonly services: readonly ForwardedService[];
+  readonly aliases: readonly Alias[];
+}
+
+/** The rules that decide about a child's requests. */
+export function rulesOf(config: InitConfig, start: StartNode): readonly RouteRule[] | undefined {
+  return start.route ?? config.defaultRoute;
+}

@@ -1,0 +1,43 @@
+import type { ConfigNode } from '@ginit/core/config/index';
+import type { ConfigWarning } from './warning.ts';
+
+/*
+ * What init's configuration may hold and this version does not act on. Nobody shall believe that a
+ * heartbeat watches over their component when none does, so each of these is answered with a warning.
+ * Whoever makes one work deletes it here.
+ */
+
+interface Inert {
+  readonly attributes: readonly string[];
+  readonly elements: readonly string[];
+}
+
+const inertInConfig: Inert = {
+  attributes: ['version', 'prio_levels', 'ld_verbose', 'generate_xml'],
+  elements: ['affinity-space', 'report', 'heartbeat', 'service', 'alias'],
+};
+
+const inertInStart: Inert = {
+  attributes: ['version', 'priority', 'managing_system', 'ld', 'node', 'ram_limit'],
+  elements: ['affinity', 'heartbeat'],
+};
+
+/** Warnings for everything in an init configuration that has no effect yet. */
+export function notYetWarnings(config: ConfigNode): ConfigWarning[] {
+  const starts = config.childrenOf('start');
+  return [...inertIn(config, inertInConfig), ...starts.flatMap((start) => inertIn(start, inertInStart))];
+}
+
+function inertIn(node: ConfigNode, inert: Inert): ConfigWarning[] {
+  const warnings: ConfigWarning[] = [];
+  for (const name of inert.attributes) {
+    if (!node.has(name)) continue;
+    const text = `attribute "${name}" of <${node.type}> has no effect yet`;
+    warnings.push({ text, position: node.positionOf(name) });
+  }
+  for (const child of node.children) {
+    if (!inert.elements.includes(child.type)) continue;
+    warnings.push({ text: `<${child.type}> has no effect yet`, position: child.position });
+  }
+  return warnings;
+}

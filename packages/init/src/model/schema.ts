@@ -1,0 +1,195 @@
+import { attribute, element, type ElementSchema, policyElements } from '@ginit/core/config/index';
+import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
+
+/*
+ * The schema of init's own configuration: Genode's of today, with the old spelling of quotas
+ * (`<resource>`), and with what ginit adds to `<start>`. Everything that Genode's init knows is accepted
+ * here; what this version does not act on is in `not-yet.ts`.
+ */
+
+const serviceName = { name: attribute.text('Name of the service', { required: true }) };
+
+const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
+  max: 1,
+  children: [
+    element('file', 'A file', {
+      attributes: {
+        path: attribute.text('Relative to the config file', { required: true }),
+        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
+      },
+    }),
+    element('directory', 'A directory with all that is in it', {
+      attributes: {
+        path: attribute.text('Relative to the config file', { required: true }),
+        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
+      },
+    }),
+    element('tcp', 'One address to listen on or to connect to', {
+      attributes: {
+        listen: attribute.text('ADDRESS:PORT to accept connections on'),
+        connect: attribute.text('HOST:PORT to connect to'),
+      },
+    }),
+    element('device', 'A device file', {
+      attributes: {
+        path: attribute.text('Such as /dev/kvm', { required: true }),
+        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'rw' }),
+      },
+    }),
+  ],
+});
+
+const startSchema: ElementSchema = element('start', 'A child', {
+  attributes: {
+    name: attribute.text('Unique among the children', { required: true }),
+    version: attribute.text('A change of it restarts the child'),
+    ram: attribute.bytes('Quota of memory for dataspaces and sessions'),
+    caps: attribute.integer('Quota of capabilities', { min: 0 }),
+    heap: attribute.bytes("Bound of the child's JavaScript heap"),
+    priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0 }),
+    managing_system: attribute.boolean('May use privileged operations of PD'),
+    ld: attribute.boolean('Whether the binary is loaded by the dynamic linker'),
+    isolation: attribute.oneOf('Where the child runs', ['thread', 'process', 'jail']),
+    domain: attribute.text('The domain process of a child with isolation="thread"'),
+    node: attribute.text('The machine of the cluster to run on'),
+    ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
+  },
+  children: [
+    element('binary', 'The component to run', {
+      attributes: {
+        name: attribute.text('Short name, path or package; default is the name of the child', {
+          required: true,
+        }),
+      },
+      max: 1,
+    }),
+    element('resource', 'A quota in the old spelling', {
+      attributes: {
+        name: attribute.oneOf('Which quota', ['RAM', 'CAP'], { required: true }),
+        quantum: attribute.bytes('How much', { required: true }),
+      },
+    }),
+    element('affinity', 'Which part of the affinity space to use', {
+      attributes: {
+        xpos: attribute.integer('Column, default is all', { min: 0 }),
+        ypos: attribute.integer('Row, default is all', { min: 0 }),
+        width: attribute.integer('Columns', { min: 1, fallback: '1' }),
+        height: attribute.integer('Rows', { min: 1, fallback: '1' }),
+      },
+      max: 1,
+    }),
+    element('provides', 'The services of the child', {
+      children: [element('service', 'One service', { attributes: serviceName })],
+      max: 1,
+    }),
+    element('config', 'The child\'s configuration, its ROM "config"', { anyContent: true, max: 1 }),
+    element('configfile', 'route the ROM "config" by a rule with label="config" instead', { max: 0 }),
+    routeSchema,
+    element('exit', 'What the exit of the child means', {
+      attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: 'no' }) },
+      max: 1,
+    }),
+    element('restart', 'Restarts the child after a crash', {
+      attributes: {
+        max: attribute.integer('At most so many times in the period', { min: 0, max: 1000, fallback: '3' }),
+        period_s: attribute.integer('The period in seconds', { min: 1, max: 86_400, fallback: '60' }),
+      },
+      max: 1,
+    }),
+    element('heartbeat', 'Watches whether the child responds', {
+      attributes: {
+        restart_after_skipped: attribute.integer('Restart after so many missed beats', { min: 0 }),
+      },
+      max: 1,
+    }),
+    hostSchema,
+  ],
+});
+
+const reportSchema = element('report', 'What the state report of init holds', {
+  attributes: {
+    ids: attribute.boolean('Numbers of the children', { fallback: 'no' }),
+    requested: attribute.boolean('Sessions that each child requested', { fallback: 'no' }),
+    provided: attribute.boolean('Sessions that each child provides', { fallback: 'no' }),
+    session_args: attribute.boolean('Arguments of the sessions', { fallback: 'no' }),
+    child_ram: attribute.boolean('Memory of each child', { fallback: 'no' }),
+    child_caps: attribute.boolean('Capabilities of each child', { fallback: 'no' }),
+    init_ram: attribute.boolean("Init's own memory", { fallback: 'no' }),
+    init_caps: attribute.boolean("Init's own capabilities", { fallback: 'no' }),
+    delay_ms: attribute.integer('Least time between two reports', {
+      min: 0,
+      max: 3_600_000,
+      fallback: '100',
+    }),
+    buffer: attribute.bytes('Size of the report', { min: 4096, max: 4 * 1024 * 1024, fallback: '4K' }),
+  },
+  max: 1,
+});
+
+const forwardSchema = element('child', 'The child that serves the session', {
+  attributes: {
+    name: attribute.text('Name of its start node', { required: true }),
+    label: attribute.label('The label that the child sees'),
+  },
+  min: 1,
+  max: 1,
+});
+
+/** The schema of init's `<config>`. */
+export const initSchema: ElementSchema = element(
+  'config',
+  'Init: a tree of components and who may talk to whom',
+  {
+    attributes: {
+      version: attribute.text('Copied into the state report'),
+      verbose: attribute.boolean('Log what init does', { fallback: 'no' }),
+      summary: attribute.boolean('Print a summary of the tree at its end', { fallback: 'no' }),
+      prio_levels: attribute.integer('Number of priorities, a power of two', { min: 0, max: 65_536 }),
+      ld_verbose: attribute.boolean('Log what the dynamic linker does'),
+      generate_xml: attribute.boolean('Write reports as XML'),
+    },
+    children: [
+      element('parent-provides', 'The services of the parent that children may use', {
+        children: [element('service', 'One service', { attributes: serviceName })],
+        max: 1,
+      }),
+      defaultRouteSchema,
+      element('default', 'Quotas of start nodes without their own', {
+        attributes: {
+          ram: attribute.bytes('Memory for dataspaces and sessions'),
+          caps: attribute.integer('Capabilities', { min: 0 }),
+        },
+        max: 1,
+      }),
+      element('affinity-space', 'The grid that affinities refer to', {
+        attributes: {
+          width: attribute.integer('Columns', { min: 1, max: 4096, fallback: '1' }),
+          height: attribute.integer('Rows', { min: 1, max: 4096, fallback: '1' }),
+        },
+        max: 1,
+      }),
+      element('resource', 'What init keeps for itself', {
+        attributes: {
+          name: attribute.oneOf('Of which quota', ['RAM', 'CAP'], { required: true }),
+          preserve: attribute.bytes('How much', { required: true }),
+        },
+      }),
+      reportSchema,
+      element('heartbeat', 'How often children with a heartbeat are asked', {
+        attributes: { rate_ms: attribute.integer('The period', { min: 1, fallback: '1000' }) },
+        max: 1,
+      }),
+      element('service', 'A service that init offers by one of its children', {
+        attributes: serviceName,
+        children: policyElements({}, [forwardSchema]),
+      }),
+      element('alias', 'Another name for a child, for routes', {
+        attributes: {
+          name: attribute.text('The other name', { required: true }),
+          child: attribute.text('Name of a start node', { required: true }),
+        },
+      }),
+      startSchema,
+    ],
+  },
+);

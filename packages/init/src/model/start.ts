@@ -1,0 +1,90 @@
+import { type ConfigNode, shown } from '@ginit/core/config/index';
+import { childNameProblem } from '@ginit/core/label';
+import { parseRoute } from '../routing/parse.ts';
+import { readAffinity } from './affinity.ts';
+import { readHostGrants } from './host.ts';
+import type { InitConfig, Isolation, NamedPlace, RestartBudget, StartNode } from './init-config.ts';
+import { readQuota } from './quota.ts';
+import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
+
+/** What of the rest of the configuration a start node depends on. */
+export interface StartSurroundings {
+  readonly defaults: InitConfig['defaults'];
+  readonly affinitySpace: InitConfig['affinitySpace'];
+  readonly hasAffinitySpace: boolean;
+  readonly prioLevels: number;
+}
+
+/** Reads a `<start>`; `undefined` if it has no name, which the schema has listed as an error. */
+export function readStart(
+  node: ConfigNode,
+  around: StartSurroundings,
+  findings: Findings,
+): StartNode | undefined {
+  const name = node.value('name');
+  if (name === undefined) return undefined;
+  const problem = childNameProblem(name);
+  if (problem !== undefined) {
+    findings.errors.push(node.errorAt(`attribute "name" of <start> is ${shown(name)}, ${problem}`, 'name'));
+  }
+  const route = node.child('route');
+  return {
+    name,
+    version: node.value('version'),
+    ...readQuota(node, name, around.defaults, findings),
+    heap: bytesOf(node, 'heap'),
+    priority: readPriority(node, around.prioLevels, findings),
+    managingSystem: booleanOf(node, 'managing_system', false),
+    usesLinker: booleanOf(node, 'ld', true),
+    isolation: readIsolation(node, findings),
+    domain: node.value('domain'),
+    node: node.value('node'),
+    ramLimit: bytesOf(node, 'ram_limit'),
+    binary: readBinary(node, name, findings),
+    provides: servicesOf(node.child('provides'), findings),
+    route: route === undefined ? undefined : parseRoute(route, findings.warnings),
+    config: node.child('config'),
+    exitPropagate: booleanOf(node.child('exit'), 'propagate', false),
+    restart: readRestart(node.child('restart')),
+    host: readHostGrants(node.child('host'), findings),
+    affinity: readAffinity(node, around.affinitySpace, around.hasAffinitySpace, findings),
+    heartbeat: readHeartbeat(node.child('heartbeat')),
+    position: node.position,
+  };
+}
+
+function readBinary(start: ConfigNode, startName: string, findings: Findings): NamedPlace {
+  const node = start.child('binary');
+  const name = node?.value('name');
+  if (node === undefined || name === undefined)
+    return { name: startName, position: start.positionOf('name') };
+  if (name === '') findings.errors.push(node.errorAt('attribute "name" of <binary> is empty', 'name'));
+  return { name, position: node.positionOf('name') };
+}
+
+function readIsolation(start: ConfigNode, findings: Findings): Isolation | undefined {
+  const isolation = start.value('isolation');
+  if (isolation === 'jail') {
+    findings.errors.push(start.errorAt('isolation="jail" is not available in this version', 'isolation'));
+  }
+  return isolation === 'thread' || isolation === 'process' ? isolation : undefined;
+}
+
+/** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */
+function readPriority(start: ConfigNode, prioLevels: number, findings: Findings): number {
+  const priority = Math.abs(integerOf(start, 'priority') ?? 0);
+  if (priority < prioLevels) return priority;
+  const text = `attribute "priority" of <start> is ${-priority}, the least urgent of ${prioLevels} levels is used`;
+  findings.warnings.push({ text, position: start.positionOf('priority') });
+  return prioLevels - 1;
+}
+
+function readRestart(node: ConfigNode | undefined): RestartBudget | undefined {
+  if (node === undefined) return undefined;
+  return { max: integerOf(node, 'max') ?? 3, periodS: integerOf(node, 'period_s') ?? 60 };
+}
+
+function readHeartbeat(node: ConfigNode | undefined): StartNode['heartbeat'] {
+  if (node === undefined) return undefined;
+  return { restartAfterSkipped: integerOf(node, 'restart_after_skipped') ?? 0 };
+}
