@@ -36,6 +36,7 @@ function unitLog2For(bulkBytes: number, alignLog2: number): number {
 
 export class BulkAllocator {
   readonly #unitLog2: number;
+  readonly #unitBytes: number;
   readonly #units: number;
   /** At the start of a used block its units; at start and end of a free one minus its units; else 0. */
   readonly #marks: Int32Array;
@@ -47,7 +48,8 @@ export class BulkAllocator {
 
   constructor(bulkBytes: number, alignLog2: number) {
     this.#unitLog2 = unitLog2For(bulkBytes, alignLog2);
-    this.#units = Math.floor(bulkBytes / 2 ** this.#unitLog2);
+    this.#unitBytes = 2 ** this.#unitLog2;
+    this.#units = Math.floor(bulkBytes / this.#unitBytes);
     this.#marks = new Int32Array(this.#units);
     this.#next = new Int32Array(this.#units);
     this.#previous = new Int32Array(this.#units);
@@ -56,11 +58,11 @@ export class BulkAllocator {
 
   /** The most that can ever be allocated at once. */
   get capacityBytes(): number {
-    return this.#units * 2 ** this.#unitLog2;
+    return this.#units * this.#unitBytes;
   }
 
   get usedBytes(): number {
-    return this.#usedUnits * 2 ** this.#unitLog2;
+    return this.#usedUnits * this.#unitBytes;
   }
 
   /** Start of a free range of `size` bytes, now used, or -1 if there is none. `size` is at least 1. */
@@ -75,12 +77,12 @@ export class BulkAllocator {
     if (found > units) this.#insert(start + units, found - units);
     this.#marks[start] = units;
     this.#usedUnits += units;
-    return start * 2 ** this.#unitLog2;
+    return start * this.#unitBytes;
   }
 
   /** Frees what `allocate` returned. False, and nothing done, if no used range starts there. */
   free(offset: number): boolean {
-    const start = offset / 2 ** this.#unitLog2;
+    const start = offset / this.#unitBytes;
     const units = this.#mark(start);
     if (units <= 0) return false;
     this.#usedUnits -= units;
