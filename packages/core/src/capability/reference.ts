@@ -1,0 +1,196 @@
+/**
+ * References: where a capability leads. A local one leads to an object or signal context of this component, a
+ * remote one to an index in the table that the peer keeps for our channel, and a pending one to an object that a
+ * third component has announced and that its owner has yet to introduce; calls on it wait, bounded.
+ */
+import { PeerGone, RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { ExportedObject } from './exported-object.ts';
+import type { SignalContext } from './signal.ts';
+
+/** Where a capability leads. */
+export interface Reference {
+  /** Calls an operation; settles whoever dies. */
+  call(operation: string, args: readonly unknown[]): Promise<unknown>;
+  /** Wakes the signal context behind it; merges with signals that were not taken yet. */
+  submit(): void;
+  /** Gives our hold back. */
+  release(): void;
+  /** The object of our own behind it, if it is one. */
+  localObject(): ExportedObject | undefined;
+}
+
+/** Leads to an object of this component. */
+export class LocalReference implements Reference {
+  readonly target: ExportedObject | SignalContext;
+
+  constructor(target: ExportedObject | SignalContext) {
+    this.target = target;
+  }
+
+  async call(operation: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.target.kind === 'signal') throw new RpcError('UnknownOperation', 'a signal has no operations');
+    return this.target.dispatch(operation, args);
+  }
+
+  submit(): void {
+    if (this.target.kind === 'signal') this.target.submit();
+  }
+
+  release(): void {}
+
+  localObject(): ExportedObject | undefined {
+    return this.target.kind === 'object' ? this.target : undefined;
+  }
+}
+
+/** What a remote reference needs of its channel. */
+export interface ImportingChannel {
+  readonly peer: number;
+  call(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown>;
+  submitSignal(index: number): void;
+  releaseImport(reference: RemoteReference): void;
+}
+
+/** Leads to entry `index` of the table that the peer keeps for this channel. */
+export class RemoteReference implements Reference {
+  readonly channel: ImportingChannel;
+  readonly index: number;
+  /** How often the peer has given us this entry; given back all at once. */
+  received = 0;
+  /** Introductions under way that still need the entry; it is given back when the last one is done. */
+  pins = 0;
+  /** Capabilities of this component that lead here. */
+  holders = 0;
+
+  constructor(channel: ImportingChannel, index: number) {
+    this.channel = channel;
+    this.index = index;
+  }
+
+  call(operation: string, args: readonly unknown[]): Promise<unknown> {
+    return this.channel.call(this, operation, args);
+  }
+
+  submit(): void {
+    this.channel.submitSignal(this.index);
+  }
+
+  release(): void {
+    this.channel.releaseImport(this);
+  }
+
+  localObject(): undefined {
+    return undefined;
+  }
+}
+
+/** One capability's own hold on a shared remote reference, so that releasing it twice counts once. */
+export class HeldReference implements Reference {
+  readonly remote: RemoteReference;
+  #released = false;
+
+  constructor(remote: RemoteReference) {
+    this.remote = remote;
+    remote.holders++;
+  }
+
+  get released(): boolean {
+    return this.#released;
+  }
+
+  async call(operation: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#released) throw new RpcError('Revoked', 'the capability was released');
+    return this.remote.call(operation, args);
+  }
+
+  submit(): void {
+    if (!this.#released) this.remote.submit();
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.remote.holders--;
+    this.remote.release();
+  }
+
+  localObject(): undefined {
+    return undefined;
+  }
+}
+
+/** Leads to an object that its owner has yet to introduce to us. */
+export class PendingReference implements Reference {
+  readonly #settled: Promise<Reference>;
+  #resolve: (reference: Reference) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  #target: Reference | undefined;
+  #failure: Error | undefined;
+  #waiting = 0;
+  #released = false;
+
+  constructor() {
+    this.#settled = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Nobody may be waiting when an introduction fails; calls made later still see the failure.
+    this.#settled.catch(() => {});
+  }
+
+  /** The reference it has become, if the introduction is done. */
+  get target(): Reference | undefined {
+    return this.#target;
+  }
+
+  /** Settles when the introduction is done, one way or the other. */
+  get settled(): Promise<Reference> {
+    return this.#settled;
+  }
+
+  /** The introduction is done. */
+  resolve(reference: Reference): void {
+    if (this.#target || this.#failure) return;
+    this.#target = reference;
+    if (this.#released) reference.release();
+    this.#resolve(reference);
+  }
+
+  /** The introduction failed: the owner, or the component that announced it, is gone. */
+  fail(error: Error): void {
+    if (this.#target || this.#failure) return;
+    this.#failure = error;
+    this.#reject(error);
+  }
+
+  async call(operation: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#target) return this.#target.call(operation, args);
+    if (this.#failure) throw new PeerGone(this.#failure.message);
+    if (this.#waiting >= LIMITS.callsOnUnresolved) {
+      throw new RpcError('LimitExceeded', 'too many calls wait for a capability that is being introduced');
+    }
+    this.#waiting++;
+    try {
+      const target = await this.#settled;
+      return await target.call(operation, args);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  submit(): void {
+    if (this.#target) this.#target.submit();
+    else this.#settled.then((target) => target.submit()).catch(() => {});
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#target?.release();
+  }
+
+  localObject(): ExportedObject | undefined {
+    return this.#target?.localObject();
+  }
+}

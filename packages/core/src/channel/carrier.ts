@@ -1,0 +1,19 @@
+/**
+ * A carrier moves frames between two components, in order and whole. It is all that differs between two threads,
+ * two processes and two machines; everything above it is the same code.
+ */
+
+/** Memory that travels beside a frame, by reference. Empty on a carrier that shares none. */
+export type SharedMemory = readonly SharedArrayBuffer[];
+
+/** One end of a two-way carrier. */
+export interface Carrier {
+  /** Whether memory may travel beside a frame by reference. */
+  readonly sharesMemory: boolean;
+  /** Takes a frame for delivery; the caller does not touch it afterwards. Ignored once closed. */
+  send(frame: Uint8Array, memory: SharedMemory): void;
+  /** Where arriving frames go; set once, by the channel. Frames that arrive earlier wait. */
+  receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void;
+  /** Ends the carrier at both ends. */
+  close(): void;
+}

@@ -1,0 +1,75 @@
+/** The packet streams of one channel: by number, and by which end opened them. */
+import { RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { encodeFrame, FrameKind } from './frame.ts';
+import { ChannelStream, type StreamOffer, StreamTicket } from './stream-link.ts';
+
+/** The streams of one end of a channel. */
+export class ChannelStreams {
+  /** Streams that this end opened, and those that the peer opened; each end numbers its own. */
+  readonly #ours = new Map<number, ChannelStream>();
+  readonly #theirs = new Map<number, ChannelStream>();
+  readonly #send: (frame: Uint8Array) => void;
+  #nextId = 1;
+
+  constructor(send: (frame: Uint8Array) => void) {
+    this.#send = send;
+  }
+
+  /** Opens a stream for the peer and attaches the offerer's end. */
+  open(offer: StreamOffer, sharesMemory: boolean): { id: number; memory: SharedArrayBuffer | undefined } {
+    if (this.#ours.size >= LIMITS.streamsPerChannel) throw new RpcError('LimitExceeded', 'too many streams');
+    const id = this.#nextId++;
+    const memory = sharesMemory ? new SharedArrayBuffer(offer.memoryBytes) : undefined;
+    offer.attach(this.#add(this.#ours, id, 0, memory ?? new ArrayBuffer(offer.memoryBytes)));
+    return { id, memory };
+  }
+
+  /** A stream that the peer has opened. */
+  ticket(id: number, memory: SharedArrayBuffer | undefined): StreamTicket {
+    if (this.#theirs.has(id) || this.#theirs.size >= LIMITS.streamsPerChannel) {
+      throw new RpcError('InvalidArgument', 'malformed message: stream');
+    }
+    return new StreamTicket(memory, (own) => this.#add(this.#theirs, id, 1, own));
+  }
+
+  /** A frame for a stream; `opener` if it comes from the end that opened it. Frames of closed streams are late. */
+  deliver(id: number, opener: boolean, payload: Uint8Array): void {
+    (opener ? this.#theirs : this.#ours).get(id)?.deliver(payload);
+  }
+
+  /** The peer has closed its end. */
+  closedByPeer(id: number, opener: boolean): void {
+    const streams = opener ? this.#theirs : this.#ours;
+    const stream = streams.get(id);
+    streams.delete(id);
+    stream?.end();
+  }
+
+  /** The channel is gone. */
+  end(): void {
+    const all = [...this.#ours.values(), ...this.#theirs.values()];
+    this.#ours.clear();
+    this.#theirs.clear();
+    for (const stream of all) stream.end();
+  }
+
+  #add(
+    streams: Map<number, ChannelStream>,
+    id: number,
+    side: number,
+    memory: SharedArrayBuffer | ArrayBuffer,
+  ): ChannelStream {
+    const words = { first: id, second: side };
+    const stream = new ChannelStream(
+      memory,
+      (frame) => this.#send(encodeFrame(FrameKind.stream, words, frame)),
+      () => {
+        streams.delete(id);
+        this.#send(encodeFrame(FrameKind.streamClosed, words));
+      },
+    );
+    streams.set(id, stream);
+    return stream;
+  }
+}

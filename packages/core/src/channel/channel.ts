@@ -1,0 +1,320 @@
+/**
+ * A channel: everything that two components say to each other. Calls and their answers, signals, capabilities that
+ * are passed and released, and the frames of packet streams, over one carrier. Either end may die at any time;
+ * then every pending call of the other end rejects with `PeerGone`.
+ *
+ * A capability is passed as an index: into the sender's table (mine), into the receiver's (yours), or, when its
+ * object lives in a third component (theirs), as an introduction. For the last the sender asks core, which asks the
+ * owner, and the owner puts the object into the table of its own channel with the receiver and says so there. The
+ * sender keeps its own reference until core has answered, so the object cannot vanish on the way.
+ */
+import { ExportedObject } from '../capability/exported-object.ts';
+import {
+  HeldReference,
+  type ImportingChannel,
+  type Reference,
+  RemoteReference,
+} from '../capability/reference.ts';
+import { PeerGone, RpcError, unreachable } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Carrier, SharedMemory } from './carrier.ts';
+import { ChannelStreams } from './channel-streams.ts';
+import { type Exported, ExportTable } from './export-table.ts';
+import { decodeFrame, encodeFrame, type Frame, FrameKind } from './frame.ts';
+import { decodeMessage, encodeMessage } from './message.ts';
+import {
+  IncomingEntries,
+  NOTHING_CARRIED,
+  NotYetIntroduced,
+  OutgoingEntries,
+  type TableChannel,
+} from './message-tables.ts';
+
+/** What a channel needs of the component it belongs to. */
+export interface ChannelOwner {
+  /** Asks core to introduce entry `index` of the peer `via` to the component `to`. */
+  introduce(via: number, index: number, to: number): { number: number; done: Promise<void> };
+  /** The component `giver` has announced a capability; `owner` will introduce it to us. */
+  expectIntroduction(giver: number, number: number, owner: number): Reference;
+  /** `owner` has introduced it. */
+  introduced(giver: number, number: number, reference: Reference, owner: number): void;
+  /** The channel is at its end; `violation` if the peer broke the protocol. */
+  channelClosed(channel: Channel, violation: string | undefined): void;
+}
+
+interface PendingCall {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface SignalState {
+  again: boolean;
+}
+
+/** One end of the channel to `peer`. */
+export class Channel implements ImportingChannel, TableChannel {
+  readonly peer: number;
+  readonly exports = new ExportTable();
+  readonly streams: ChannelStreams;
+  readonly #owner: ChannelOwner;
+  readonly #carrier: Carrier;
+  readonly #imports = new Map<number, RemoteReference>();
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #signals = new Map<number, SignalState>();
+  #nextCall = 1;
+  #serving = 0;
+  #closed: PeerGone | undefined;
+
+  constructor(peer: number, carrier: Carrier, owner: ChannelOwner) {
+    this.peer = peer;
+    this.#owner = owner;
+    this.#carrier = carrier;
+    this.streams = new ChannelStreams((frame) => this.#carrier.send(frame, []));
+  }
+
+  /** Starts to take frames; the tables must be ready by now. */
+  start(): void {
+    this.#carrier.receive((bytes, memory) => this.#receive(bytes, memory));
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Calls that wait for the peer's answer. */
+  get pendingCalls(): number {
+    return this.#calls.size + this.#waiting.length;
+  }
+
+  /** A reference to an entry of the peer's table, received once more. */
+  import(index: number): Reference {
+    let remote = this.#imports.get(index);
+    if (!remote) {
+      remote = new RemoteReference(this, index);
+      this.#imports.set(index, remote);
+    }
+    remote.received++;
+    return new HeldReference(remote);
+  }
+
+  async call(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown> {
+    await this.#place();
+    const id = this.#callId();
+    const answer = new Promise<unknown>((resolve, reject) => this.#calls.set(id, { resolve, reject }));
+    try {
+      await this.#sendMessage(FrameKind.call, id, reference.index, [operation, ...args]);
+    } catch (error) {
+      this.#settle(id)?.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+    return answer;
+  }
+
+  submitSignal(index: number): void {
+    if (this.#closed) return;
+    const state = this.#signals.get(index);
+    if (state) {
+      state.again = true;
+      return;
+    }
+    this.#signals.set(index, { again: false });
+    this.#carrier.send(encodeFrame(FrameKind.signal, { first: index }), []);
+  }
+
+  releaseImport(reference: RemoteReference): void {
+    if (reference.holders > 0 || reference.pins > 0) return;
+    if (this.#imports.get(reference.index) !== reference) return;
+    this.#imports.delete(reference.index);
+    if (this.#closed) return;
+    const words = { first: reference.index, second: reference.received };
+    this.#carrier.send(encodeFrame(FrameKind.release, words), []);
+  }
+
+  /** As the owner of `target`: gives the peer what `giver` announced to it as `number`. */
+  introduceTo(giver: number, number: number, target: Exported): void {
+    const third = this.exports.add(target);
+    this.#carrier.send(encodeFrame(FrameKind.introduction, { first: giver, second: number, third }), []);
+  }
+
+  get sharesMemory(): boolean {
+    return this.#carrier.sharesMemory;
+  }
+
+  introduce(via: number, index: number): { number: number; done: Promise<void> } {
+    return this.#owner.introduce(via, index, this.peer);
+  }
+
+  expectIntroduction(number: number, owner: number): Reference {
+    return this.#owner.expectIntroduction(this.peer, number, owner);
+  }
+
+  /** Ends the channel at both ends. Every pending call rejects. */
+  close(reason = 'the peer is gone', violation?: string): void {
+    if (this.#closed) return;
+    this.#closed = new PeerGone(reason);
+    this.#carrier.close();
+    for (const call of this.#calls.values()) call.reject(this.#closed);
+    this.#calls.clear();
+    for (const wake of this.#waiting.splice(0)) wake();
+    this.streams.end();
+    this.#owner.channelClosed(this, violation);
+  }
+
+  #violated(what: string): void {
+    this.close('the peer broke the channel protocol', what);
+  }
+
+  async #place(): Promise<void> {
+    while (!this.#closed && this.#calls.size >= LIMITS.callsInFlight) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    if (this.#closed) throw this.#closed;
+  }
+
+  #callId(): number {
+    while (this.#calls.has(this.#nextCall)) this.#nextCall = (this.#nextCall + 1) >>> 0;
+    const id = this.#nextCall;
+    this.#nextCall = (id + 1) >>> 0;
+    return id;
+  }
+
+  #settle(id: number): PendingCall | undefined {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    this.#waiting.shift()?.();
+    return call;
+  }
+
+  async #sendMessage(kind: FrameKind, first: number, second: number, value: unknown): Promise<void> {
+    for (;;) {
+      if (this.#closed) throw this.#closed;
+      const table = new OutgoingEntries(this);
+      try {
+        const payload = encodeMessage(value, table);
+        const frame = encodeFrame(kind, { first, second }, payload, table.entries);
+        if (frame.byteLength > LIMITS.messageBytes) {
+          throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
+        }
+        this.#carrier.send(frame, table.memory);
+        return;
+      } catch (error) {
+        table.takeBack();
+        if (!(error instanceof NotYetIntroduced)) throw error;
+        await error.reference.settled;
+      }
+    }
+  }
+
+  #receive(bytes: Uint8Array, memory: SharedMemory): void {
+    if (this.#closed) return;
+    const frame = decodeFrame(bytes);
+    if (typeof frame === 'string') this.#violated(frame);
+    else this.#dispatch(frame, memory);
+  }
+
+  #dispatch(frame: Frame, memory: SharedMemory): void {
+    switch (frame.kind) {
+      case FrameKind.call:
+        return this.#receiveCall(frame, memory);
+      case FrameKind.result:
+        return this.#receiveResult(frame, memory);
+      case FrameKind.failure:
+        return this.#receiveFailure(frame);
+      case FrameKind.release:
+        if (!this.exports.release(frame.first, frame.second)) this.#violated('released what it did not hold');
+        return;
+      case FrameKind.signal:
+        return this.#receiveSignal(frame.first);
+      case FrameKind.signalTaken:
+        return this.#receiveSignalTaken(frame.first);
+      case FrameKind.introduction:
+        return this.#owner.introduced(frame.first, frame.second, this.import(frame.third), this.peer);
+      case FrameKind.stream:
+        return this.streams.deliver(frame.first, frame.second === 0, frame.payload);
+      case FrameKind.streamClosed:
+        return this.streams.closedByPeer(frame.first, frame.second === 0);
+      default:
+        return unreachable(frame.kind);
+    }
+  }
+
+  #receiveCall(frame: Frame, memory: SharedMemory): void {
+    if (this.#serving >= LIMITS.callsInFlight) return this.#violated('too many calls in flight');
+    let message: unknown;
+    try {
+      message = decodeMessage(frame.payload, new IncomingEntries(this, frame, memory));
+    } catch (error) {
+      return void this.#sendFailure(frame.first, error);
+    }
+    if (!Array.isArray(message) || typeof message[0] !== 'string') return this.#violated('malformed call');
+    const target = this.exports.get(frame.second);
+    const [operation, ...args] = message;
+    void this.#serve(frame.first, target instanceof ExportedObject ? target : undefined, operation, args);
+  }
+
+  async #serve(
+    id: number,
+    target: ExportedObject | undefined,
+    operation: string,
+    args: unknown[],
+  ): Promise<void> {
+    this.#serving++;
+    try {
+      if (!target) throw new RpcError('Revoked', 'no such object');
+      const result = await target.dispatch(operation, args);
+      await this.#sendMessage(FrameKind.result, id, 0, result);
+    } catch (error) {
+      await this.#sendFailure(id, error);
+    } finally {
+      this.#serving--;
+    }
+  }
+
+  async #sendFailure(id: number, error: unknown): Promise<void> {
+    if (this.#closed) return;
+    const known = error instanceof RpcError ? error : new RpcError('InternalError', 'the call failed');
+    const reason = known.message.slice(0, LIMITS.reasonBytes);
+    await this.#sendMessage(FrameKind.failure, id, 0, [known.code, reason]).catch(() => {});
+  }
+
+  #receiveResult(frame: Frame, memory: SharedMemory): void {
+    const call = this.#settle(frame.first);
+    if (!call) return this.#violated('answered a call that is not pending');
+    try {
+      call.resolve(decodeMessage(frame.payload, new IncomingEntries(this, frame, memory)));
+    } catch (error) {
+      call.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #receiveFailure(frame: Frame): void {
+    const call = this.#settle(frame.first);
+    if (!call) return this.#violated('answered a call that is not pending');
+    let content: unknown;
+    try {
+      content = decodeMessage(frame.payload, NOTHING_CARRIED);
+    } catch {
+      content = undefined;
+    }
+    const [code, message]: unknown[] = Array.isArray(content) ? content : [];
+    const text = typeof message === 'string' ? message.slice(0, LIMITS.reasonBytes) : undefined;
+    if (code === 'PeerGone') call.reject(new PeerGone(text));
+    else
+      call.reject(
+        new RpcError(typeof code === 'string' ? code.slice(0, LIMITS.nameBytes) : 'InternalError', text),
+      );
+  }
+
+  #receiveSignal(index: number): void {
+    const target = this.exports.get(index);
+    if (target?.kind === 'signal') target.submit();
+    this.#carrier.send(encodeFrame(FrameKind.signalTaken, { first: index }), []);
+  }
+
+  #receiveSignalTaken(index: number): void {
+    const state = this.#signals.get(index);
+    if (!state) return this.#violated('took a signal that was not sent');
+    this.#signals.delete(index);
+    if (state.again) this.submitSignal(index);
+  }
+}

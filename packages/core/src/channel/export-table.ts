@@ -1,0 +1,67 @@
+/**
+ * What one component lets one peer reach: objects and signal contexts by index. An entry lives as long as the peer
+ * holds references to it, which the peer gives back by number; a revoked object keeps its entry, so that its index
+ * is not taken for another object. Index 0 is the object both ends start with.
+ */
+import type { ExportedObject } from '../capability/exported-object.ts';
+import type { SignalContext } from '../capability/signal.ts';
+import { RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+
+/** What an entry can be. */
+export type Exported = ExportedObject | SignalContext;
+
+interface ExportEntry {
+  readonly target: Exported;
+  references: number;
+}
+
+/** The table of one channel. */
+export class ExportTable {
+  readonly #entries = new Map<number, ExportEntry>();
+  readonly #indexes = new Map<Exported, number>();
+  #nextIndex = 1;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Puts the object of index 0 in. */
+  setFirst(target: Exported): void {
+    this.#entries.set(0, { target, references: Number.POSITIVE_INFINITY });
+    this.#indexes.set(target, 0);
+  }
+
+  /** One more reference for the peer; the same object always has the same index. */
+  add(target: Exported): number {
+    const known = this.#indexes.get(target);
+    const entry = known === undefined ? undefined : this.#entries.get(known);
+    if (known !== undefined && entry) {
+      entry.references++;
+      return known;
+    }
+    if (this.#entries.size >= LIMITS.exportsPerChannel) {
+      throw new RpcError('LimitExceeded', 'the peer holds too many capabilities');
+    }
+    const index = this.#nextIndex++;
+    this.#entries.set(index, { target, references: 1 });
+    this.#indexes.set(target, index);
+    return index;
+  }
+
+  get(index: number): Exported | undefined {
+    return this.#entries.get(index)?.target;
+  }
+
+  /** The peer gives `count` references back. False if it never had as many. */
+  release(index: number, count: number): boolean {
+    const entry = this.#entries.get(index);
+    if (!entry || count > entry.references) return false;
+    entry.references -= count;
+    if (entry.references === 0) {
+      this.#entries.delete(index);
+      this.#indexes.delete(entry.target);
+    }
+    return true;
+  }
+}

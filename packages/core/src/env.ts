@@ -1,0 +1,99 @@
+/** What a component sees of the world. */
+import type { SignalCapability } from './capability/signal.ts';
+import type { Config } from './runtime/config.ts';
+import type { Timeouts } from './runtime/timeouts.ts';
+import type {
+  Capability,
+  Implementation,
+  Interface,
+  ServerStreams,
+  Session,
+  SessionInterface,
+} from './interface/interface.ts';
+import type { Label } from './label.ts';
+import type { Dataspace } from './memory/dataspace.ts';
+import type { HostAccess } from './runtime/host-access.ts';
+import type { SessionTicket } from './runtime/session-client.ts';
+import type { SessionArguments } from './session/parent.ts';
+import type { AccountState, Resources } from './session/pd.ts';
+
+/** How a session is asked for. */
+export interface ConnectOptions {
+  /** Tells the server, and the parents on the way, which session this is. Empty by default. */
+  readonly label?: string;
+  /** Service-specific arguments. `tx_buf_size` and `rx_buf_size` set the bulk buffers of packet streams. */
+  readonly args?: SessionArguments;
+  /** Bytes donated beyond what the session's packet streams and the server's session object need. */
+  readonly ram?: number;
+  /** Capabilities donated beyond the one for the session object. */
+  readonly caps?: number;
+  /** Donates exactly this; for who passes on what a client has donated. A server that wants more is not asked again. */
+  readonly donation?: Resources;
+}
+
+/** A session request at its server. */
+export interface SessionContext<I extends SessionInterface> {
+  readonly label: Label;
+  readonly args: SessionArguments;
+  /** What the client donated, less what the runtime has used for the session object and its streams. */
+  readonly ram: number;
+  readonly caps: number;
+  /** The server's ends of the packet streams, once the client has opened them. */
+  readonly streams: ServerStreams<I>;
+}
+
+/**
+ * Answers a session request with the session's object, or, as a mediator does, with a session that somebody else
+ * serves. Throws `SessionError` to refuse; `DENIED` is what any other error becomes.
+ */
+export type SessionOpener<I extends SessionInterface> = (
+  context: SessionContext<I>,
+) => Implementation<I> | SessionTicket<I> | Promise<Implementation<I> | SessionTicket<I>>;
+
+/** Memory of the component's own. */
+export interface Ram {
+  /** Allocates zeroed memory against the RAM quota. Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`. */
+  allocate(sizeBytes: number): Promise<Dataspace>;
+  /** Gives it back. Peers that attached it keep what they see. */
+  free(dataspace: Dataspace): Promise<void>;
+}
+
+/** The environment of a component: everything it can reach. */
+export interface Env {
+  /** The component's `<config>`, and its changes. */
+  readonly config: Config;
+  readonly ram: Ram;
+  /** Timeouts over a Timer session, opened at first use. */
+  readonly timer: Timeouts;
+  /** What the config grants of the host; empty unless the component is a driver. */
+  readonly host: HostAccess;
+  /**
+   * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on the session
+   * reject with `PeerGone` once its server is gone.
+   */
+  connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>>;
+  /** Opens a session on behalf of somebody else: it can be handed on, not used. */
+  request<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<SessionTicket<I>>;
+  /** Closes a session; settles when its server is done with it and the donation is back. */
+  close(session: object): Promise<void>;
+  /** Donates more quota to an open session. Rejects with `SessionError`. */
+  upgrade(session: object, more: Resources): Promise<void>;
+  /** Offers a service: `open` answers each session request. */
+  provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void;
+  /** A capability of an object of this component, to be passed in arguments and results. */
+  capability<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I>;
+  /** Dissolves such an object: later calls of it end with `Revoked`. */
+  revoke(implementation: object): void;
+  /** A signal context: whoever gets the signal may wake the handler. */
+  signal(handler: () => void | Promise<void>): SignalCapability;
+  /** Quota and use of RAM and capabilities. */
+  quota(): Promise<AccountState>;
+  /** Writes a line to the log. Settles when there is room for more; no need to wait otherwise. */
+  log(text: string): Promise<void>;
+  warning(text: string): Promise<void>;
+  error(text: string): Promise<void>;
+  /** Called when the component is to end, its own clients being gone already; last registered, first called. */
+  onStop(handler: () => void | Promise<void>): void;
+  /** Tells the parent that the component is done. Log lines written before come out before. */
+  exit(code: number): void;
+}

@@ -1,0 +1,94 @@
+/**
+ * What may go wrong with a call. An error that crosses a border between components is one of the codes that
+ * the interface declares, or one of the runtime's own (`RuntimeErrorCode`); its message is meant for people and
+ * never carries a stack trace or a path of the host.
+ */
+
+/** Codes that any call may end with, whatever its interface declares. */
+export type RuntimeErrorCode =
+  /** The component that was called, or that would have answered, is gone. */
+  | 'PeerGone'
+  /** The capability was revoked by its owner. */
+  | 'Revoked'
+  /** The arguments did not have the declared shape. */
+  | 'InvalidArgument'
+  /** The object has no operation of that name. */
+  | 'UnknownOperation'
+  /** The callee failed in a way that its interface does not declare. */
+  | 'InternalError'
+  /** A bound of `limits.ts` was reached. */
+  | 'LimitExceeded'
+  /** The value cannot be passed to this peer (for instance a writeable dataspace to another machine). */
+  | 'NotShareable';
+
+/** Why a session was not created or upgraded (Genode's Parent interface). */
+export const SESSION_ERRORS = [
+  'DENIED',
+  'OUT_OF_RAM',
+  'OUT_OF_CAPS',
+  'INSUFFICIENT_RAM',
+  'INSUFFICIENT_CAPS',
+] as const;
+export type SessionErrorCode = (typeof SESSION_ERRORS)[number];
+
+const RUNTIME_ERRORS: readonly string[] = [
+  'PeerGone',
+  'Revoked',
+  'InvalidArgument',
+  'UnknownOperation',
+  'InternalError',
+  'LimitExceeded',
+  'NotShareable',
+] satisfies RuntimeErrorCode[];
+
+/** Whether `code` is one of the runtime's own codes. */
+export function isRuntimeErrorCode(code: string): code is RuntimeErrorCode {
+  return RUNTIME_ERRORS.includes(code);
+}
+
+/** An error with a declared code: what a server throws and what its client's call rejects with. */
+export class RpcError<Code extends string = string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message?: string) {
+    super(message ?? code);
+    this.name = 'RpcError';
+    this.code = code;
+  }
+}
+
+/** The peer ended, crashed or was removed while a call was pending, or before it was made. */
+export class PeerGone extends RpcError<'PeerGone'> {
+  constructor(message = 'the peer is gone') {
+    super('PeerGone', message);
+    this.name = 'PeerGone';
+  }
+}
+
+/** A session request that was refused. */
+export class SessionError extends RpcError<SessionErrorCode> {
+  constructor(code: SessionErrorCode, message?: string) {
+    super(code, message);
+    this.name = 'SessionError';
+  }
+}
+
+/** Whether `error` is an `RpcError` with the given code. */
+export function hasCode<Code extends string>(error: unknown, code: Code): error is RpcError<Code> {
+  return error instanceof RpcError && error.code === code;
+}
+
+/** Narrows a code that came from outside to the session errors; anything else counts as a denial. */
+export function toSessionErrorCode(code: string): SessionErrorCode {
+  return SESSION_ERRORS.find((known) => known === code) ?? 'DENIED';
+}
+
+/** Ends the component when an invariant of our own code is broken: going on would only hide the fault. */
+export function assert(condition: boolean, invariant: string): asserts condition {
+  if (!condition) throw new Error(`assertion failed: ${invariant}`);
+}
+
+/** Makes the compiler prove that a switch over a closed union names every case. */
+export function unreachable(value: never): never {
+  throw new Error(`assertion failed: unexpected case ${String(value)}`);
+}

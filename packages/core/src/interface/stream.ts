@@ -1,0 +1,34 @@
+/**
+ * Declares the packet streams of a session interface. `tx`: the client is the source; `rx`: the server is. The
+ * declaration carries what both ends must agree on; the bulk buffer's size is the client's choice in the session
+ * request (`tx_buf_size`, `rx_buf_size`), paid by its donation.
+ */
+import type { PayloadDirection } from '../packet_stream/index.ts';
+
+/** Whose end is the source. */
+export type StreamRole = 'tx' | 'rx';
+
+/** What both ends of a declared stream know. */
+export interface StreamDeclaration<Role extends StreamRole> {
+  readonly kind: 'stream';
+  readonly role: Role;
+  /** Slots of the submit queue, and of the acknowledge queue. */
+  readonly queueSlots: number;
+  /** Bulk buffer if the client does not say. */
+  readonly defaultBulkBytes: number;
+  /** Alignment of payloads in the bulk buffer, as a power of two. */
+  readonly alignLog2: number;
+  /** Which way a packet's payload must travel when the two ends share no memory. */
+  readonly payloadDirection: PayloadDirection;
+}
+
+/** Options of `packetStream`. */
+export type StreamOptions = Omit<StreamDeclaration<StreamRole>, 'kind' | 'role'>;
+
+/** Declares a packet stream of a session. */
+export function packetStream<const Role extends StreamRole>(
+  role: Role,
+  options: StreamOptions,
+): StreamDeclaration<Role> {
+  return { kind: 'stream', role, ...options };
+}

@@ -1,0 +1,58 @@
+/**
+ * Dataspaces: pieces of memory that components share. A RAM dataspace is allocated by `env.ram` against the
+ * component's quota and may be written by whoever it is given to; sealing it ends that, and makes it a ROM: from
+ * then on it may also travel to peers that share no memory with us, as a copy.
+ */
+import { assert } from '../errors.ts';
+
+/** A piece of memory, ours or one that a peer shares with us. */
+export class Dataspace {
+  readonly #memory: SharedArrayBuffer;
+  readonly #sizeBytes: number;
+  #sealed: boolean;
+
+  /** For the runtime; components get dataspaces from `env.ram.allocate`. */
+  constructor(memory: SharedArrayBuffer, sizeBytes: number, sealed: boolean) {
+    assert(sizeBytes <= memory.byteLength, 'a dataspace fits its memory');
+    this.#memory = memory;
+    this.#sizeBytes = sizeBytes;
+    this.#sealed = sealed;
+  }
+
+  /** Usable bytes. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Whether the content is final. */
+  get sealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** Declares the content final. Cannot be undone. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  /** The memory, as bytes. Writing to a sealed dataspace breaks the promise its readers rely on. */
+  attach(): Uint8Array {
+    return new Uint8Array(this.#memory, 0, this.#sizeBytes);
+  }
+
+  /** A private copy of the content. */
+  copyContent(): Uint8Array {
+    return this.attach().slice();
+  }
+
+  /** For channels: the memory itself. */
+  get memory(): SharedArrayBuffer {
+    return this.#memory;
+  }
+
+  /** A sealed dataspace with the given content. For the runtime: it is charged to nobody. */
+  static ofContent(content: Uint8Array): Dataspace {
+    const memory = new SharedArrayBuffer(content.byteLength);
+    new Uint8Array(memory).set(content);
+    return new Dataspace(memory, content.byteLength, true);
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * A domain process: runs components, each in a worker thread of its own, and relays what they say to components of
+ * other processes. It takes commands from the supervisor on descriptor 3 and further links over the IPC channel, and
+ * ends at once when the supervisor is gone. Its own thread never runs component code, so it always answers.
+ */
+import { Socket } from 'node:net';
+import { unreachable } from '../../errors.ts';
+import { DomainHost } from './domain-host.ts';
+import { type DomainCommand, domainCommand, parseControl } from './domain-protocol.ts';
+import { CONTROL_CHANNEL, Link } from './link.ts';
+
+const SUPERVISOR_DESCRIPTOR = 3;
+
+function endNow(): never {
+  // Not process.exit(): that waits for threads, and one may be stuck in a system call.
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+const up = new Link(
+  new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
+  (channel, payload) => {
+    if (channel === CONTROL_CHANNEL) obey(parseControl(domainCommand, 'command', payload));
+    else host.deliver(channel, payload);
+  },
+  endNow,
+);
+
+const host = new DomainHost(up);
+
+function obey(command: DomainCommand): void {
+  switch (command.command) {
+    case 'start':
+      return host.start(command);
+    case 'kill':
+      return host.kill(command.component);
+    case 'connect':
+      return host.connect(command.component, command.peer);
+    case 'join':
+      return host.join(command);
+    case 'exit':
+      return endNow();
+    default:
+      return unreachable(command);
+  }
+}
+
+process.on('message', (message: unknown, socket: unknown) => {
+  const link = typeof message === 'object' && message !== null ? Reflect.get(message, 'link') : undefined;
+  if (typeof link === 'number' && socket instanceof Socket) host.addLink(link, socket);
+});
+process.on('disconnect', endNow);
+// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its group.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});

@@ -1,0 +1,84 @@
+/** What the supervisor process and a domain process say to each other on channel 0 of their link. */
+import {
+  boolean,
+  list,
+  oneOf,
+  optional,
+  record,
+  type ShapeType,
+  text,
+  u32,
+  u53,
+} from '../../interface/shapes.ts';
+import { hostGrant } from '../../session/host-grant.ts';
+
+const PATH = 8192;
+
+const startCommand = record({
+  command: oneOf(['start']),
+  component: u32,
+  label: text(),
+  moduleUrl: text(PATH),
+  heapBytes: optional(u53),
+  grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
+});
+export type StartCommand = ShapeType<typeof startCommand>;
+
+const killCommand = record({ command: oneOf(['kill']), component: u32 });
+/** Both components are in this process. */
+const connectCommand = record({ command: oneOf(['connect']), component: u32, peer: u32 });
+/** The peer is in the process that the link leads to. */
+const joinCommand = record({
+  command: oneOf(['join']),
+  component: u32,
+  peer: u32,
+  link: u32,
+  channel: u32,
+});
+const exitCommand = record({ command: oneOf(['exit']) });
+
+/** Checks a command of the supervisor. */
+export const domainCommand = {
+  start: startCommand,
+  kill: killCommand,
+  connect: connectCommand,
+  join: joinCommand,
+  exit: exitCommand,
+} as const;
+
+/** A command of the supervisor. */
+export type DomainCommand =
+  | StartCommand
+  | ShapeType<typeof killCommand>
+  | ShapeType<typeof connectCommand>
+  | ShapeType<typeof joinCommand>
+  | ShapeType<typeof exitCommand>;
+
+/** The component's thread is there. */
+const startedEvent = record({ event: oneOf(['started']), component: u32, threadId: u32 });
+const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
+/** A component wrote to its standard output or error, which it should not. */
+const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(65_536) });
+
+/** Checks an event of a domain. */
+export const domainEvent = { started: startedEvent, ended: endedEvent, output: outputEvent } as const;
+
+/** An event of a domain process. */
+export type DomainEvent =
+  | ShapeType<typeof startedEvent>
+  | ShapeType<typeof endedEvent>
+  | ShapeType<typeof outputEvent>;
+
+/** Reads a JSON message of the other process. Both run our own code: anything malformed is a bug and throws. */
+export function parseControl<Table extends Record<string, (value: unknown, where: string) => unknown>>(
+  shapes: Table,
+  key: 'command' | 'event',
+  payload: Uint8Array,
+): ReturnType<Table[keyof Table]> {
+  const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
+  const name = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  const shape = typeof name === 'string' && Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+  if (!shape) throw new Error(`unknown ${key} ${String(name)}`);
+  // The table's own shape has just checked it.
+  return shape(value, key) as ReturnType<Table[keyof Table]>;
+}

@@ -1,0 +1,222 @@
+/**
+ * A domain process as the supervisor sees it: the child process, its link, and the components in it. When the
+ * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { assert } from '../../errors.ts';
+import type { Carrier } from '../../channel/carrier.ts';
+import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
+import { type FatalReport, parseFatalReport } from './crash-reason.ts';
+import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
+import { CONTROL_CHANNEL, Link } from './link.ts';
+
+const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
+const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
+/** Threads of libuv's pool in a process of its own: file operations of a driver that run at a time. */
+const DRIVER_POOL_SIZE = '16';
+/** A domain that does not end a component within this time is ended itself. */
+const KILL_TIMEOUT_MS = 2000;
+/** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
+const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
+
+interface Resident {
+  readonly ended: (end: ComponentEnd) => void;
+  readonly label: string;
+  threadId: number | undefined;
+  receive: ((frame: Uint8Array) => void) | undefined;
+  readonly early: Uint8Array[];
+  readonly gone: (() => void)[];
+}
+
+/** Where a domain's own words go. */
+export interface DomainObserver {
+  /** A line that a component wrote past its log. */
+  output(label: string, line: string): void;
+  /** A line that the process itself wrote. */
+  complaint(domain: string, line: string): void;
+  /** The process is gone. */
+  ended(domain: Domain): void;
+}
+
+/** One domain process. */
+export class Domain {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #link: Link;
+  readonly #observer: DomainObserver;
+  readonly #residents = new Map<number, Resident>();
+  readonly #exited: Promise<void>;
+  #report: FatalReport | undefined;
+  #aborting = false;
+  #retired = false;
+
+  constructor(name: string, ownProcess: boolean, observer: DomainObserver) {
+    this.name = name;
+    this.#observer = observer;
+    this.#child = spawn(process.execPath, [...NODE_FLAGS, DOMAIN_MAIN], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
+      env: ownProcess ? { UV_THREADPOOL_SIZE: DRIVER_POOL_SIZE } : {},
+      serialization: 'json',
+    });
+    const socket = this.#child.stdio[3];
+    assert(socket instanceof Socket, 'descriptor 3 is a socket');
+    this.#link = new Link(
+      socket,
+      (channel, payload) => this.#receive(channel, payload),
+      () => this.#child.kill('SIGKILL'),
+    );
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.#line(line));
+    }
+    this.#exited = new Promise((resolve) => {
+      this.#child.on('close', (code, signal) => {
+        this.#end(code, signal);
+        resolve();
+      });
+    });
+    this.#child.on('error', (error) => observer.complaint(name, `cannot start a process: ${error.message}`));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Whether it takes no more components. */
+  get retired(): boolean {
+    return this.#retired;
+  }
+
+  /** Settles when the process is gone. */
+  get exited(): Promise<void> {
+    return this.#exited;
+  }
+
+  /** Starts a component in this process; the result is core's end of the carrier to it. */
+  start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): Carrier {
+    assert(!this.#retired, 'a retired domain takes no components');
+    const { id, label, moduleUrl, heapBytes, grants } = specification;
+    const resident: Resident = { ended, label, threadId: undefined, receive: undefined, early: [], gone: [] };
+    this.#residents.set(id, resident);
+    this.#tell({
+      command: 'start',
+      component: id,
+      label,
+      moduleUrl,
+      heapBytes,
+      grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
+    });
+    return this.#coreCarrier(id, resident);
+  }
+
+  /** Ends a component; with it the process, if there is nobody else in it. */
+  kill(component: number): Promise<void> {
+    const resident = this.#residents.get(component);
+    if (!resident) return Promise.resolve();
+    if (this.#residents.size === 1) {
+      this.#retired = true;
+      resident.ended({ crashed: false, reason: 'killed', culprit: true });
+      this.#residents.delete(component);
+      return this.destroy();
+    }
+    return new Promise((resolve) => {
+      const stuck = setTimeout(() => this.#child.kill('SIGKILL'), KILL_TIMEOUT_MS);
+      resident.gone.push(() => {
+        clearTimeout(stuck);
+        resolve();
+      });
+      this.#tell({ command: 'kill', component });
+    });
+  }
+
+  /** Ends the process at once. */
+  async destroy(): Promise<void> {
+    this.#retired = true;
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Joins two components of this process. */
+  connect(component: number, peer: number): void {
+    this.#tell({ command: 'connect', component, peer });
+  }
+
+  /** Joins a component of this process to one of the process that `link` leads to. */
+  join(component: number, peer: number, link: number, channel: number): void {
+    this.#tell({ command: 'join', component, peer, link, channel });
+  }
+
+  /** Hands a socket to the process; it is closed here. */
+  addLink(link: number, socket: Socket): void {
+    this.#child.send({ link }, socket, {}, () => socket.destroy());
+  }
+
+  #coreCarrier(id: number, resident: Resident): Carrier {
+    return {
+      sharesMemory: false,
+      send: (frame) => this.#link.send(id, frame),
+      receive: (handler) => {
+        resident.receive = (frame) => handler(frame, []);
+        for (const frame of resident.early.splice(0)) resident.receive(frame);
+      },
+      close: () => {
+        resident.receive = () => {};
+      },
+    };
+  }
+
+  #receive(channel: number, payload: Uint8Array): void {
+    if (channel === CONTROL_CHANNEL) return this.#obey(parseControl(domainEvent, 'event', payload));
+    const resident = this.#residents.get(channel);
+    if (resident?.receive) resident.receive(payload);
+    else resident?.early.push(payload);
+  }
+
+  #obey(event: DomainEvent): void {
+    const resident = this.#residents.get(event.component);
+    if (!resident) return;
+    switch (event.event) {
+      case 'started':
+        resident.threadId = event.threadId;
+        return;
+      case 'output':
+        return this.#observer.output(resident.label, event.line);
+      case 'ended':
+        this.#residents.delete(event.component);
+        if (this.#residents.size === 0) void this.destroy();
+        resident.ended({ crashed: event.crashed, reason: event.reason, culprit: true });
+        for (const wake of resident.gone) wake();
+        return;
+    }
+  }
+
+  #line(line: string): void {
+    this.#report ??= parseFatalReport(line);
+    this.#aborting ||= ABORT_NOISE.test(line) || this.#report !== undefined;
+    if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.name, line);
+  }
+
+  /** The process is gone: so is everybody in it. */
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#retired = true;
+    const residents = [...this.#residents.values()];
+    this.#residents.clear();
+    this.#observer.ended(this);
+    const { threadId, reason } = this.#report ?? {
+      threadId: undefined,
+      reason: signal ? `its process was ended by ${signal}` : `its process ended with code ${code ?? '?'}`,
+    };
+    const culprit = residents.find((resident) => resident.threadId === threadId && threadId !== undefined);
+    for (const resident of residents) {
+      const own = culprit === undefined || culprit === resident;
+      const why = own ? reason : `its process "${this.name}" was brought down by [${culprit.label}]`;
+      resident.ended({ crashed: true, reason: why, culprit: own });
+      for (const wake of resident.gone) wake();
+    }
+  }
+
+  #tell(command: DomainCommand): void {
+    this.#link.sendControl(command);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * A link joins two of ginit's processes by a stream socket and carries the frames of any number of channels:
+ *
+ *     u32 payload bytes · u32 channel · payload           (little endian)
+ *
+ * Channel 0 is for the processes themselves (commands as JSON), the others belong to pairs of components.
+ */
+import type { Socket } from 'node:net';
+import { LIMITS } from '../../limits.ts';
+
+/** Channel for what the processes themselves say to each other. */
+export const CONTROL_CHANNEL = 0;
+
+const HEADER_BYTES = 8;
+/** Beyond this, output that may be dropped is dropped. */
+const CONGESTED_BYTES = 1024 * 1024;
+
+/** One end of a link. */
+export class Link {
+  readonly #socket: Socket;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #wanted = HEADER_BYTES;
+  #closed = false;
+
+  /** Calls `received` for each frame and `closed` once when the link is at its end. */
+  constructor(
+    socket: Socket,
+    received: (channel: number, payload: Uint8Array) => void,
+    closed: (reason: string) => void,
+  ) {
+    this.#socket = socket;
+    const end = (reason: string): void => {
+      if (this.#closed) return;
+      this.#closed = true;
+      socket.destroy();
+      closed(reason);
+    };
+    socket.on('data', (chunk) => this.#take(chunk, received, end));
+    socket.on('error', (error) => end(error.message));
+    socket.on('close', () => end('closed'));
+    socket.resume();
+  }
+
+  /** Whether more is waiting to be sent than should. */
+  get congested(): boolean {
+    return this.#socket.writableLength > CONGESTED_BYTES;
+  }
+
+  /** Sends a frame; ignored when the link is closed. */
+  send(channel: number, payload: Uint8Array): void {
+    if (this.#closed) return;
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    header.writeUInt32LE(payload.byteLength, 0);
+    header.writeUInt32LE(channel, 4);
+    this.#socket.cork();
+    this.#socket.write(header);
+    this.#socket.write(payload);
+    this.#socket.uncork();
+  }
+
+  /** Sends a command of the processes themselves. */
+  sendControl(command: object): void {
+    this.send(CONTROL_CHANNEL, Buffer.from(JSON.stringify(command)));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket.destroy();
+  }
+
+  #take(
+    chunk: Buffer,
+    received: (channel: number, payload: Uint8Array) => void,
+    end: (reason: string) => void,
+  ): void {
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
+    if (this.#buffered < this.#wanted) return;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
+    let offset = 0;
+    while (!this.#closed && bytes.length - offset >= HEADER_BYTES) {
+      const length = bytes.readUInt32LE(offset);
+      // A frame, its header and table included, is bounded; leave room for the link's own.
+      if (length > LIMITS.messageBytes + 65_536) return end(`a frame of ${length} bytes`);
+      if (bytes.length - offset - HEADER_BYTES < length) break;
+      const start = offset + HEADER_BYTES;
+      // A copy of its own, so that it can be moved to another thread and the chunk freed.
+      received(bytes.readUInt32LE(offset + 4), new Uint8Array(bytes.subarray(start, start + length)));
+      offset = start + length;
+    }
+    this.#keep(bytes.subarray(offset));
+  }
+
+  #keep(rest: Buffer): void {
+    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#buffered = rest.length;
+    this.#wanted = rest.length >= HEADER_BYTES ? HEADER_BYTES + rest.readUInt32LE(0) : HEADER_BYTES;
+  }
+}

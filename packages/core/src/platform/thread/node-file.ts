@@ -1,0 +1,106 @@
+/** A granted file of the host, over Node's asynchronous file API: many operations at once, in libuv's pool. */
+import { close, constants, fstat, fsync, open, read, type Stats, write } from 'node:fs';
+import { promisify } from 'node:util';
+import { RpcError } from '../../errors.ts';
+import type { HostErrorCode, HostFile } from '../../runtime/host-access.ts';
+
+const openFile = promisify(open);
+const statFile = promisify(fstat);
+const syncFile = promisify(fsync);
+const closeFile = promisify(close);
+
+/** Error codes of the system, in words of ours; anything else is an input/output error. */
+const CODES: Readonly<Record<string, HostErrorCode>> = {
+  ENOENT: 'NotFound',
+  ENOTDIR: 'NotFound',
+  EACCES: 'AccessDenied',
+  EPERM: 'AccessDenied',
+  EROFS: 'AccessDenied',
+  EISDIR: 'Unsupported',
+  ENOSPC: 'NoSpace',
+  EDQUOT: 'NoSpace',
+  EFBIG: 'NoSpace',
+  EBADF: 'Closed',
+};
+
+function hostError(error: unknown, path: string): RpcError<HostErrorCode> {
+  const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';
+  return new RpcError(code, `file "${path}": ${code}${typeof system === 'string' ? ` (${system})` : ''}`);
+}
+
+/** Opens `target`; errors call it `path`, as the config does. */
+export async function openNodeFile(target: string, path: string, access: 'ro' | 'rw'): Promise<HostFile> {
+  try {
+    const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
+    const descriptor = await openFile(target, flags);
+    const stats = await statFile(descriptor);
+    if (stats.isDirectory()) {
+      await closeFile(descriptor);
+      throw new RpcError<HostErrorCode>('Unsupported', `file "${path}" is a directory`);
+    }
+    return new NodeFile(descriptor, path, access === 'rw', stats);
+  } catch (error) {
+    throw error instanceof RpcError ? error : hostError(error, path);
+  }
+}
+
+class NodeFile implements HostFile {
+  readonly writeable: boolean;
+  readonly sizeBytes: number;
+  readonly #descriptor: number;
+  readonly #path: string;
+
+  constructor(descriptor: number, path: string, writeable: boolean, stats: Stats) {
+    this.#descriptor = descriptor;
+    this.#path = path;
+    this.writeable = writeable;
+    this.sizeBytes = stats.size;
+  }
+
+  read(into: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let done = 0;
+      const next = (): void => {
+        read(this.#descriptor, into, done, into.byteLength - done, position + done, (error, count) => {
+          if (error) return reject(hostError(error, this.#path));
+          done += count;
+          if (done === into.byteLength) return resolve();
+          if (count === 0) return reject(this.#endOfFile(position + done));
+          return next();
+        });
+      };
+      next();
+    });
+  }
+
+  write(from: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let done = 0;
+      const next = (): void => {
+        write(this.#descriptor, from, done, from.byteLength - done, position + done, (error, count) => {
+          if (error) return reject(hostError(error, this.#path));
+          done += count;
+          return done === from.byteLength ? resolve() : next();
+        });
+      };
+      next();
+    });
+  }
+
+  async sync(): Promise<void> {
+    try {
+      await syncFile(this.#descriptor);
+    } catch (error) {
+      throw hostError(error, this.#path);
+    }
+  }
+
+  async close(): Promise<void> {
+    await closeFile(this.#descriptor).catch(() => {});
+  }
+
+  #endOfFile(position: number): RpcError<HostErrorCode> {
+    return new RpcError<HostErrorCode>('InputOutput', `file "${this.#path}" ends at byte ${position}`);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The runtime of one component: what core talks to, and what makes `env`. It is the same on every platform; the
+ * platform hands it carriers, the component, and access to the host.
+ */
+import { capabilityFor } from '../capability/capability.ts';
+import { ExportedObject } from '../capability/exported-object.ts';
+import type { Carrier } from '../channel/carrier.ts';
+import type { Component } from '../component.ts';
+import { ConfigError } from '../config/index.ts';
+import { assert, RpcError } from '../errors.ts';
+import type { Capability, Implementation } from '../interface/interface.ts';
+import { ComponentControl, CoreService, type StartRequest } from './control.ts';
+import { CORE_ID, Entrypoint } from './entrypoint.ts';
+import { Environment } from './environment.ts';
+import type { HostAccess } from './host-access.ts';
+import { ServedCounter } from './served-counter.ts';
+
+/** What a platform gives to the component it runs. */
+export interface ComponentPlatform {
+  readonly schedule: (turn: () => void) => void;
+  /** Ends the component as crashed, with a reason for people. */
+  readonly crash: (error: unknown) => void;
+  /** Takes what a component complains about before, or without, a log of its own. */
+  readonly complain: (text: string) => void;
+  /** What is granted of the host. */
+  readonly host: HostAccess;
+}
+
+/** One running component. */
+export class ComponentRuntime {
+  readonly #component: Component;
+  readonly #platform: ComponentPlatform;
+  readonly #entrypoint: Entrypoint;
+  readonly #core: Capability<typeof CoreService>;
+  readonly #served = new ServedCounter();
+  #environment: Environment | undefined;
+
+  /** `core` is the carrier to core: the only thing a component starts with. */
+  constructor(component: Component, core: Carrier, platform: ComponentPlatform) {
+    this.#component = component;
+    this.#platform = platform;
+    this.#entrypoint = new Entrypoint({
+      schedule: platform.schedule,
+      report: (error) => this.#report(error),
+      introduce: (request) => this.#core.introduce(request),
+    });
+    const control = new ExportedObject(ComponentControl, this.#control(), (error) => this.#report(error));
+    const channel = this.#entrypoint.addChannel(CORE_ID, core, control);
+    this.#core = capabilityFor(CoreService, channel.import(0));
+  }
+
+  /** Core has made a channel to another component. */
+  addChannel(peer: number, carrier: Carrier): void {
+    this.#entrypoint.addChannel(peer, carrier);
+  }
+
+  #control(): Implementation<typeof ComponentControl> {
+    return {
+      start: (request) => this.#start(request),
+      stop: async () => this.#environment?.runStopHandlers(),
+      statistics: () => ({ requests: this.#served.total }),
+      offer: (offer) => this.#entrypoint.offer(offer),
+      introductionFailed: (giver, number, owner, reason) =>
+        this.#entrypoint.introductionFailed(giver, number, owner, reason),
+      peerGone: (peer) => this.#entrypoint.peerGone(peer),
+    };
+  }
+
+  async #start(request: StartRequest): Promise<void> {
+    assert(this.#environment === undefined, 'a component is started once');
+    const environment = new Environment({
+      entrypoint: this.#entrypoint,
+      parent: request.parent,
+      pd: request.pd,
+      host: this.#platform.host,
+      report: (error) => this.#report(error),
+      complain: this.#platform.complain,
+      served: this.#served,
+    });
+    this.#environment = environment;
+    await environment.open();
+    // The main function may go on for long (it may await its servers): core does not wait for it.
+    this.#platform.schedule(() => void this.#main(environment));
+  }
+
+  async #main(environment: Environment): Promise<void> {
+    try {
+      await this.#component.main(environment);
+    } catch (error) {
+      if (error instanceof ConfigError || error instanceof RpcError) {
+        await environment.error(error.message);
+        await environment.flushLog();
+      }
+      this.#platform.crash(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (this.#environment) void this.#environment.error(text);
+    else this.#platform.complain(text);
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The entrypoint of a component: the objects it serves and the channels it has, one to each peer. Core itself is one
+ * (component id 0). What differs between the two is how a capability is introduced to a third component: a component
+ * asks core, core asks the owner.
+ */
+import { capabilityFor } from '../capability/capability.ts';
+import { ExportedObject } from '../capability/exported-object.ts';
+import { LocalReference, PendingReference, type Reference } from '../capability/reference.ts';
+import { SignalCapability, SignalContext } from '../capability/signal.ts';
+import type { Carrier } from '../channel/carrier.ts';
+import { Channel, type ChannelOwner } from '../channel/channel.ts';
+import { PeerGone, RpcError } from '../errors.ts';
+import type { Capability, Implementation, Interface } from '../interface/interface.ts';
+import { LIMITS } from '../limits.ts';
+import type { IntroductionOffer, IntroductionRequest } from './control.ts';
+
+/** The component id of core. */
+export const CORE_ID = 0;
+
+/** What an entrypoint takes from its surroundings. */
+export interface EntrypointHost {
+  /** Runs a turn soon, after what is running now. */
+  readonly schedule: (turn: () => void) => void;
+  /** Takes errors that have no caller to go to. */
+  readonly report: (error: unknown) => void;
+  /** Brings an introduction to the capability's owner; settles when the owner has answered. */
+  readonly introduce: (request: IntroductionRequest) => Promise<void>;
+  /** A peer broke the channel protocol. */
+  readonly violation?: (peer: number, what: string) => void;
+}
+
+interface ChannelWaiter {
+  readonly resolve: (channel: Channel) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Objects and channels of one component. */
+export class Entrypoint implements ChannelOwner {
+  readonly #host: EntrypointHost;
+  readonly #channels = new Map<number, Channel>();
+  readonly #channelWaiters = new Map<number, ChannelWaiter[]>();
+  /** Capabilities announced to us, or introduced to us, of which the other half has not come yet. */
+  readonly #introductions = new Map<string, { giver: number; owner: number; pending: PendingReference }>();
+  readonly #objects = new Map<object, ExportedObject>();
+  #nextIntroduction = 1;
+
+  constructor(host: EntrypointHost) {
+    this.#host = host;
+  }
+
+  /** Takes a new channel into use. `first` is our object that the peer finds at index 0. */
+  addChannel(peer: number, carrier: Carrier, first?: ExportedObject): Channel {
+    const channel = new Channel(peer, carrier, this);
+    if (first) channel.exports.setFirst(first);
+    this.#channels.set(peer, channel);
+    channel.start();
+    for (const waiter of this.#channelWaiters.get(peer) ?? []) waiter.resolve(channel);
+    this.#channelWaiters.delete(peer);
+    return channel;
+  }
+
+  /** The channel to `peer`, once core has made it. */
+  async channelTo(peer: number): Promise<Channel> {
+    const channel = this.#channels.get(peer);
+    if (channel) return channel;
+    return new Promise((resolve, reject) => {
+      const waiters = this.#channelWaiters.get(peer) ?? [];
+      if (waiters.length >= LIMITS.introductionsPerChannel) {
+        reject(new RpcError('LimitExceeded', 'too many introductions under way'));
+        return;
+      }
+      waiters.push({ resolve, reject });
+      this.#channelWaiters.set(peer, waiters);
+    });
+  }
+
+  /** The open channels. */
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** A peer is gone for good. */
+  peerGone(peer: number): void {
+    this.#channels.get(peer)?.close();
+    for (const waiter of this.#channelWaiters.get(peer) ?? []) waiter.reject(new PeerGone());
+    this.#channelWaiters.delete(peer);
+    this.#forgetIntroductions(peer);
+  }
+
+  /** A capability of an object of ours; the same implementation always gives the same object. */
+  export<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I> {
+    return capabilityFor(interface_, new LocalReference(this.exportObject(interface_, implementation)));
+  }
+
+  /** The object itself, for who must count or revoke it. */
+  exportObject<I extends Interface>(interface_: I, implementation: Implementation<I>): ExportedObject {
+    const known = this.#objects.get(implementation);
+    if (known) return known;
+    const object = new ExportedObject(interface_, implementation, this.#host.report);
+    this.#objects.set(implementation, object);
+    return object;
+  }
+
+  /** Dissolves an object: later calls of it end with `Revoked`. */
+  revoke(implementation: object): void {
+    this.#objects.get(implementation)?.revoke();
+    this.#objects.delete(implementation);
+  }
+
+  /** A new signal context. */
+  signal(handler: () => void | Promise<void>): SignalCapability {
+    const context = new SignalContext(handler, this.#host.schedule, this.#host.report);
+    return new SignalCapability(new LocalReference(context));
+  }
+
+  introduce(via: number, index: number, to: number): { number: number; done: Promise<void> } {
+    const number = this.#nextIntroduction;
+    this.#nextIntroduction = (number + 1) >>> 0;
+    // The receiver learns of a failure from core; we only need to know when our reference may go.
+    const done = this.#host.introduce({ number, via, index, to }).catch(() => {});
+    return { number, done };
+  }
+
+  /** As the owner of a capability: puts it into the table of the channel with `to`. */
+  async offer({ giver, number, index, to }: IntroductionOffer): Promise<void> {
+    const target = this.#channels.get(giver)?.exports.get(index);
+    if (!target) throw new RpcError('Revoked', 'no such capability');
+    const channel = await this.channelTo(to);
+    channel.introduceTo(giver, number, target);
+  }
+
+  expectIntroduction(giver: number, number: number, owner: number): Reference {
+    const key = `${giver}:${number}`;
+    const known = this.#introductions.get(key);
+    if (!known) return this.#remember(key, giver, owner);
+    this.#introductions.delete(key);
+    if (known.owner === owner) return known.pending;
+    known.pending.release();
+    const pending = new PendingReference();
+    pending.fail(new PeerGone('introduced by somebody else than announced'));
+    return pending;
+  }
+
+  introduced(giver: number, number: number, reference: Reference, owner: number): void {
+    const key = `${giver}:${number}`;
+    const known = this.#introductions.get(key);
+    if (known && known.owner === owner) {
+      this.#introductions.delete(key);
+      known.pending.resolve(reference);
+    } else if (!known && this.#channels.has(giver)) {
+      this.#remember(key, giver, owner).resolve(reference);
+    } else {
+      // Not from whom it was announced, or its giver died before the message came: nobody will ever ask for it.
+      reference.release();
+    }
+  }
+
+  /** Core could not bring about what `giver` has announced of `owner`'s. */
+  introductionFailed(giver: number, number: number, owner: number, reason: string): void {
+    const key = `${giver}:${number}`;
+    const known = this.#introductions.get(key);
+    if (known) this.#introductions.delete(key);
+    else if (!this.#channels.has(giver)) return;
+    const pending = known?.pending ?? this.#remember(key, giver, owner);
+    pending.fail(new PeerGone(reason));
+  }
+
+  channelClosed(channel: Channel, violation: string | undefined): void {
+    if (this.#channels.get(channel.peer) === channel) this.#channels.delete(channel.peer);
+    this.#forgetIntroductions(channel.peer);
+    if (violation) this.#host.violation?.(channel.peer, violation);
+  }
+
+  #remember(key: string, giver: number, owner: number): PendingReference {
+    const pending = new PendingReference();
+    if (this.#introductions.size >= LIMITS.introductionsPerChannel) {
+      pending.fail(new PeerGone('too many introductions under way'));
+    } else {
+      this.#introductions.set(key, { giver, owner, pending });
+    }
+    return pending;
+  }
+
+  #forgetIntroductions(peer: number): void {
+    for (const [key, { giver, owner, pending }] of this.#introductions) {
+      if (giver !== peer && owner !== peer) continue;
+      this.#introductions.delete(key);
+      pending.fail(new PeerGone());
+      if (giver === peer) pending.release();
+    }
+  }
+}

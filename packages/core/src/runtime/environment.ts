@@ -1,0 +1,187 @@
+/** `env` as the runtime makes it: the parts are in files of their own, this one joins them. */
+import type { SignalCapability } from '../capability/signal.ts';
+import type { ConnectOptions, Env, Ram, SessionOpener } from '../env.ts';
+import { assert, hasCode } from '../errors.ts';
+import type {
+  Capability,
+  Implementation,
+  Interface,
+  Session,
+  SessionInterface,
+} from '../interface/interface.ts';
+import { Dataspace } from '../memory/dataspace.ts';
+import { Log } from '../session/log.ts';
+import { type Parent, Root } from '../session/parent.ts';
+import type { AccountState, Pd, Resources } from '../session/pd.ts';
+import { Rom } from '../session/rom.ts';
+import { Timer } from '../session/timer.ts';
+import { Config, parseConfig } from './config.ts';
+import type { Entrypoint } from './entrypoint.ts';
+import type { HostAccess } from './host-access.ts';
+import { LogWriter } from './log-writer.ts';
+import { RomClient } from './rom-client.ts';
+import type { ServedCounter } from './served-counter.ts';
+import { Service } from './service.ts';
+import { SessionClient, type SessionTicket } from './session-client.ts';
+import { Timeouts } from './timeouts.ts';
+
+/** What the environment is made of. */
+export interface EnvironmentParts {
+  readonly entrypoint: Entrypoint;
+  readonly parent: Capability<typeof Parent>;
+  readonly pd: Capability<typeof Pd>;
+  readonly host: HostAccess;
+  readonly report: (error: unknown) => void;
+  readonly complain: (text: string) => void;
+  readonly served: ServedCounter;
+}
+
+/** Capability quota charged for a dataspace. */
+const DATASPACE_CAPS = 1;
+
+/** The environment of one component. */
+export class Environment implements Env {
+  readonly timer: Timeouts;
+  readonly ram: Ram;
+  readonly host: HostAccess;
+  readonly #parts: EnvironmentParts;
+  readonly #sessions: SessionClient;
+  readonly #log = new LogWriter();
+  readonly #allocations = new Map<Dataspace, number>();
+  readonly #stopHandlers: (() => void | Promise<void>)[] = [];
+  #config: Config | undefined;
+
+  constructor(parts: EnvironmentParts) {
+    this.#parts = parts;
+    this.host = parts.host;
+    this.#sessions = new SessionClient(parts.parent);
+    this.timer = new Timeouts(
+      () => this.connect(Timer),
+      (handler) => this.signal(handler),
+      parts.report,
+    );
+    this.ram = {
+      allocate: (sizeBytes) => this.#allocate(sizeBytes),
+      free: (dataspace) => this.#free(dataspace),
+    };
+  }
+
+  get config(): Config {
+    assert(this.#config !== undefined, 'the environment is open');
+    return this.#config;
+  }
+
+  /** Opens the sessions that every component has: LOG, and the ROM `config`. */
+  async open(): Promise<void> {
+    const [log, config] = await Promise.all([this.connect(Log), this.#openConfig()]);
+    this.#log.attach((line) => log.write(line));
+    this.#config = config;
+  }
+
+  connect<I extends SessionInterface>(interface_: I, options: ConnectOptions = {}): Promise<Session<I>> {
+    return this.#sessions.connect(interface_, options);
+  }
+
+  request<I extends SessionInterface>(
+    interface_: I,
+    options: ConnectOptions = {},
+  ): Promise<SessionTicket<I>> {
+    return this.#sessions.request(interface_, options);
+  }
+
+  close(session: object): Promise<void> {
+    return this.#sessions.close(session);
+  }
+
+  upgrade(session: object, more: Resources): Promise<void> {
+    return this.#sessions.upgrade(session, more);
+  }
+
+  provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
+    const { entrypoint, pd, report, served } = this.#parts;
+    const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
+    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket });
+    const root = entrypoint.export(Root, service);
+    this.#parts.parent.announce(interface_.service, root).catch(report);
+  }
+
+  capability<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I> {
+    return this.#parts.entrypoint.export(interface_, implementation);
+  }
+
+  revoke(implementation: object): void {
+    this.#parts.entrypoint.revoke(implementation);
+  }
+
+  signal(handler: () => void | Promise<void>): SignalCapability {
+    return this.#parts.entrypoint.signal(handler);
+  }
+
+  quota(): Promise<AccountState> {
+    return this.#parts.pd.state();
+  }
+
+  log(text: string): Promise<void> {
+    return this.#log.write(text);
+  }
+
+  warning(text: string): Promise<void> {
+    return this.#log.write(text, 'Warning: ');
+  }
+
+  error(text: string): Promise<void> {
+    return this.#log.write(text, 'Error: ');
+  }
+
+  /** Settles when the log has taken every line written so far. */
+  flushLog(): Promise<void> {
+    return this.#log.flush();
+  }
+
+  onStop(handler: () => void | Promise<void>): void {
+    this.#stopHandlers.push(handler);
+  }
+
+  /** For the runtime: the component is to end. One handler's failure does not spare it the others. */
+  async runStopHandlers(): Promise<void> {
+    for (const handler of this.#stopHandlers.splice(0).toReversed()) {
+      try {
+        await handler();
+      } catch (error) {
+        this.#parts.report(error);
+      }
+    }
+    await this.flushLog();
+  }
+
+  exit(code: number): void {
+    const tell = async (): Promise<void> => {
+      await this.flushLog();
+      await this.#parts.parent.exit(code);
+    };
+    tell().catch((error: unknown) => {
+      if (!hasCode(error, 'PeerGone')) this.#parts.report(error);
+    });
+  }
+
+  async #openConfig(): Promise<Config> {
+    const rom = new RomClient(await this.connect(Rom, { label: 'config' }));
+    const config = new Config(parseConfig(await rom.content()), this.#parts.report);
+    await rom.onChange(this.signal(async () => config.replace(parseConfig(await rom.content()))));
+    return config;
+  }
+
+  async #allocate(sizeBytes: number): Promise<Dataspace> {
+    const allocation = await this.#parts.pd.allocate({ ram: sizeBytes, caps: DATASPACE_CAPS });
+    const dataspace = new Dataspace(new SharedArrayBuffer(sizeBytes), sizeBytes, false);
+    this.#allocations.set(dataspace, allocation);
+    return dataspace;
+  }
+
+  async #free(dataspace: Dataspace): Promise<void> {
+    const allocation = this.#allocations.get(dataspace);
+    assert(allocation !== undefined, 'only what this component allocated can be freed by it, once');
+    this.#allocations.delete(dataspace);
+    await this.#parts.pd.free(allocation);
+  }
+}

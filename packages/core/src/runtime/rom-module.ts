@@ -1,0 +1,74 @@
+/**
+ * The server's side of ROM: a module with versions, and a session of it for each client. A client's view changes
+ * only when it asks; each change wakes the clients whose view is outdated.
+ */
+import type { SignalCapability } from '../capability/signal.ts';
+import type { Implementation } from '../interface/interface.ts';
+import { Dataspace } from '../memory/dataspace.ts';
+import type { Rom } from '../session/rom.ts';
+
+/** A ROM module that its owner may change. */
+export class RomModule {
+  #content: Dataspace | undefined;
+  #version = 0;
+  readonly #sessions = new Set<RomModuleSession>();
+
+  constructor(content?: Uint8Array) {
+    if (content) this.#content = Dataspace.ofContent(content);
+  }
+
+  /** A new version; `undefined` makes the module absent. */
+  replace(content: Uint8Array | undefined): void {
+    this.#content = content ? Dataspace.ofContent(content) : undefined;
+    this.#version++;
+    for (const session of this.#sessions) session.changed();
+  }
+
+  /** A session for one more client. */
+  open(): Implementation<typeof Rom> {
+    const session: RomModuleSession = new RomModuleSession(
+      () => ({ version: this.#version, content: this.#content }),
+      () => this.#sessions.delete(session),
+    );
+    this.#sessions.add(session);
+    return session;
+  }
+}
+
+class RomModuleSession {
+  readonly #newest: () => { version: number; content: Dataspace | undefined };
+  readonly #closed: () => void;
+  #handler: SignalCapability | undefined;
+  #seen: number;
+
+  constructor(newest: () => { version: number; content: Dataspace | undefined }, closed: () => void) {
+    this.#newest = newest;
+    this.#closed = closed;
+    this.#seen = newest().version;
+  }
+
+  dataspace(): Dataspace | null {
+    const { version, content } = this.#newest();
+    this.#seen = version;
+    return content ?? null;
+  }
+
+  update(): boolean {
+    return this.#newest().version !== this.#seen;
+  }
+
+  setHandler(handler: SignalCapability): void {
+    this.#handler?.[Symbol.dispose]();
+    this.#handler = handler;
+    if (this.update()) handler.submit();
+  }
+
+  changed(): void {
+    this.#handler?.submit();
+  }
+
+  [Symbol.dispose](): void {
+    this.#handler?.[Symbol.dispose]();
+    this.#closed();
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The client's side of sessions: asks the parent, donates what the session needs, opens its packet streams, and
+ * closes it again. A server that finds the donation too small says so; then it is asked once more with more, a
+ * bounded number of times (Genode's client library does it for ever).
+ */
+import { capabilityFor, referenceOf } from '../capability/capability.ts';
+import { OPEN_OPERATION } from '../capability/exported-object.ts';
+import { StreamTicket } from '../channel/stream-link.ts';
+import type { ConnectOptions } from '../env.ts';
+import { assert, hasCode, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
+import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
+import { isRecord } from '../interface/shapes.ts';
+import { PacketSink, PacketSource } from '../packet_stream/index.ts';
+import type { Parent, SessionCapability } from '../session/parent.ts';
+import type { Resources } from '../session/pd.ts';
+import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
+
+const ATTEMPTS = 32;
+const MORE_RAM = 4096;
+const MORE_CAPS = 4;
+
+/** An open session that is to be handed on: nobody here uses it. */
+export class SessionTicket<I extends SessionInterface> {
+  readonly interface_: I;
+  readonly capability: SessionCapability;
+
+  constructor(interface_: I, capability: SessionCapability) {
+    this.interface_ = interface_;
+    this.capability = capability;
+  }
+}
+
+interface OpenSession {
+  readonly id: number;
+  readonly capability: SessionCapability;
+  readonly streams: { close(): void }[];
+}
+
+/** The sessions that a component has opened. */
+export class SessionClient {
+  readonly #parent: Capability<typeof Parent>;
+  readonly #open = new Map<object, OpenSession>();
+  #nextId = 1;
+
+  constructor(parent: Capability<typeof Parent>) {
+    this.#parent = parent;
+  }
+
+  /** Opens a session for use. */
+  async connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
+    const { id, capability } = await this.#request(interface_, options);
+    const reference = referenceOf(capability);
+    assert(reference !== undefined, 'a session capability has a reference');
+    const session = capabilityFor(interface_, reference);
+    const plans = streamPlans(interface_, options.args ?? {});
+    const streams: { close(): void }[] = [];
+    this.#open.set(session, { id, capability, streams });
+    try {
+      if (plans.length > 0) {
+        const tickets = await reference.call(OPEN_OPERATION, []);
+        for (const plan of plans) {
+          const stream = openStream(plan, tickets);
+          streams.push(stream);
+          Object.defineProperty(session, plan.name, { value: stream });
+        }
+      }
+    } catch (error) {
+      await this.close(session).catch(() => {});
+      throw error;
+    }
+    // The streams were just defined, one for each that the interface declares.
+    return session as Session<I>;
+  }
+
+  /** Opens a session to hand it on. */
+  async request<I extends SessionInterface>(
+    interface_: I,
+    options: ConnectOptions,
+  ): Promise<SessionTicket<I>> {
+    const { id, capability } = await this.#request(interface_, options);
+    const ticket = new SessionTicket(interface_, capability);
+    this.#open.set(ticket, { id, capability, streams: [] });
+    return ticket;
+  }
+
+  /** Closes a session that `connect` or `request` has opened. */
+  async close(session: object): Promise<void> {
+    const open = this.#open.get(session);
+    if (!open) return;
+    this.#open.delete(session);
+    for (const stream of open.streams) stream.close();
+    open.capability[Symbol.dispose]();
+    await this.#parent.close(open.id);
+  }
+
+  /** Donates more to an open session. */
+  async upgrade(session: object, more: Resources): Promise<void> {
+    const open = this.#open.get(session);
+    assert(open !== undefined, 'only an open session can be upgraded');
+    await this.#parent.upgrade(open.id, more.ram, more.caps);
+  }
+
+  async #request(
+    interface_: SessionInterface,
+    options: ConnectOptions,
+  ): Promise<{ id: number; capability: SessionCapability }> {
+    const args = options.args ?? {};
+    const plans = streamPlans(interface_, args);
+    const planned = plans.reduce((sum, plan) => sum + plan.memoryBytes, SESSION_OBJECT_RAM);
+    let ram = options.donation?.ram ?? planned + (options.ram ?? 0);
+    let caps = options.donation?.caps ?? SESSION_OBJECT_CAPS + (options.caps ?? 0);
+    for (let attempt = options.donation ? ATTEMPTS : 1; ; attempt++) {
+      const id = this.#nextId++;
+      const { service } = interface_;
+      try {
+        const request = { id, service, label: options.label ?? '', args, ram, caps };
+        return { id, capability: await this.#parent.session(request) };
+      } catch (error) {
+        if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_RAM')) ram += MORE_RAM;
+        else if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_CAPS')) caps += MORE_CAPS;
+        else throw sessionError(service, options.label ?? '', error);
+      }
+    }
+  }
+}
+
+function sessionError(service: string, label: string, error: unknown): Error {
+  if (!(error instanceof RpcError)) return error instanceof Error ? error : new Error(String(error));
+  if (error.code === 'PeerGone') return error;
+  const code = toSessionErrorCode(error.code);
+  const reason = error.message === code ? '' : `: ${error.message}`;
+  return new SessionError(code, `${service} session "${label}": ${code}${reason}`);
+}
+
+function openStream(plan: StreamPlan, tickets: unknown): PacketSource | PacketSink {
+  const ticket = isRecord(tickets) ? tickets[plan.name] : undefined;
+  if (!(ticket instanceof StreamTicket)) {
+    throw new RpcError('InternalError', `the server offers no packet stream "${plan.name}"`);
+  }
+  const link = ticket.take(plan.memoryBytes);
+  return plan.declaration.role === 'tx'
+    ? new PacketSource(link, plan.parameters, plan.declaration.payloadDirection)
+    : new PacketSink(link, plan.parameters, plan.declaration.payloadDirection);
+}

@@ -1,0 +1,125 @@
+/**
+ * Timeouts: any number of them over one Timer session, which knows only one. The session is opened at first use.
+ */
+import type { SignalCapability } from '../capability/signal.ts';
+import type { Session } from '../interface/interface.ts';
+import type { Timer } from '../session/timer.ts';
+
+type TimerSession = Session<typeof Timer>;
+
+/** Ends a timeout; does nothing once it has fired. */
+export type CancelTimeout = () => void;
+
+interface Timeout {
+  deadlineUs: number;
+  readonly periodUs: number;
+  readonly fire: () => void;
+  cancelled: boolean;
+}
+
+/** The timer of a component. */
+export class Timeouts {
+  readonly #connect: () => Promise<TimerSession>;
+  readonly #signal: (handler: () => Promise<void>) => SignalCapability;
+  readonly #report: (error: unknown) => void;
+  /** Sorted by deadline. */
+  readonly #queue: Timeout[] = [];
+  #session: Promise<TimerSession> | undefined;
+  #armedUs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    connect: () => Promise<TimerSession>,
+    signal: (handler: () => Promise<void>) => SignalCapability,
+    report: (error: unknown) => void,
+  ) {
+    this.#connect = connect;
+    this.#signal = signal;
+    this.#report = report;
+  }
+
+  /** Microseconds since the timer was first used. */
+  async elapsedUs(): Promise<number> {
+    return (await this.#timer()).elapsedUs();
+  }
+
+  /** Settles after `ms` milliseconds. Rejects if there is no Timer session to be had. */
+  async sleep(ms: number): Promise<void> {
+    await this.#timer();
+    return new Promise((resolve) => this.#add(ms * 1000, 0, resolve));
+  }
+
+  /** Calls `handler` once after `ms` milliseconds. */
+  after(ms: number, handler: () => void): CancelTimeout {
+    return this.#add(ms * 1000, 0, handler);
+  }
+
+  /** Calls `handler` every `ms` milliseconds. */
+  every(ms: number, handler: () => void): CancelTimeout {
+    return this.#add(ms * 1000, ms * 1000, handler);
+  }
+
+  #add(delayUs: number, periodUs: number, fire: () => void): CancelTimeout {
+    const timeout: Timeout = { deadlineUs: 0, periodUs, fire, cancelled: false };
+    this.#schedule(timeout, delayUs).catch(this.#report);
+    return () => {
+      timeout.cancelled = true;
+    };
+  }
+
+  async #schedule(timeout: Timeout, delayUs: number): Promise<void> {
+    const session = await this.#timer();
+    const nowUs = await session.elapsedUs();
+    timeout.deadlineUs = nowUs + Math.max(0, Math.ceil(delayUs));
+    this.#insert(timeout);
+    await this.#arm(session, nowUs);
+  }
+
+  #insert(timeout: Timeout): void {
+    const later = this.#queue.findIndex((other) => other.deadlineUs > timeout.deadlineUs);
+    this.#queue.splice(later === -1 ? this.#queue.length : later, 0, timeout);
+  }
+
+  async #arm(session: TimerSession, nowUs: number): Promise<void> {
+    const first = this.#queue[0];
+    if (!first || first.deadlineUs >= this.#armedUs) return;
+    this.#armedUs = first.deadlineUs;
+    await session.triggerOnce(Math.max(1, first.deadlineUs - nowUs));
+  }
+
+  async #expire(): Promise<void> {
+    const session = await this.#timer();
+    const nowUs = await session.elapsedUs();
+    this.#armedUs = Number.POSITIVE_INFINITY;
+    for (;;) {
+      const first = this.#queue[0];
+      if (!first || first.deadlineUs > nowUs) break;
+      this.#queue.shift();
+      if (first.cancelled) continue;
+      if (first.periodUs > 0) {
+        first.deadlineUs = Math.max(first.deadlineUs + first.periodUs, nowUs + 1);
+        this.#insert(first);
+      }
+      this.#fire(first);
+    }
+    await this.#arm(session, nowUs);
+  }
+
+  #fire(timeout: Timeout): void {
+    try {
+      timeout.fire();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #timer(): Promise<TimerSession> {
+    this.#session ??= this.#open();
+    return this.#session;
+  }
+
+  async #open(): Promise<TimerSession> {
+    const session = await this.#connect();
+    await session.setHandler(this.#signal(() => this.#expire()));
+    return session;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * CPU: starts components and watches over them (in Genode: threads; here a component is one thread, and where it
+ * runs is part of the request). The session's label is the label of what it starts.
+ */
+import { capability, signal } from '../capability/capability.ts';
+import type { SignalCapability } from '../capability/signal.ts';
+import { type Capability, rpc, rpcInterface, session } from '../interface/interface.ts';
+import {
+  boolean,
+  list,
+  nothing,
+  oneOf,
+  optional,
+  record,
+  type ShapeType,
+  text,
+  u53,
+} from '../interface/shapes.ts';
+import { LIMITS } from '../limits.ts';
+import { hostGrant } from './host-grant.ts';
+import { Parent } from './parent.ts';
+import { Pd } from './pd.ts';
+
+/** What became of a component. */
+export const threadState = record({
+  state: oneOf(['starting', 'running', 'crashed', 'killed']),
+  /** Why it crashed, for people. */
+  reason: optional(text(LIMITS.reasonBytes)),
+  /** Whether it crashed by its own doing; false when it only shared a process with the one that did. */
+  culprit: optional(boolean),
+});
+export type ThreadState = ShapeType<typeof threadState>;
+
+/** One started component. */
+export const Thread = rpcInterface('Thread', {
+  state: rpc<() => ThreadState>({ args: [], result: threadState }),
+  /** Woken whenever the state has changed. */
+  setHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
+  /** Lets it put its things in order, for at most so many milliseconds; settles when it has, or is dead. */
+  stop: rpc<(timeoutMs: number) => void>({ args: [u53], result: nothing }),
+  /** Ends it. Settles when nothing of it is left. */
+  kill: rpc<() => void>({ args: [], result: nothing }),
+});
+
+const startOptions = record({
+  pd: capability(Pd),
+  parent: capability(Parent),
+  binary: text(4096),
+  isolation: oneOf(['thread', 'process']),
+  domain: optional(text(LIMITS.nameBytes)),
+  /** V8's heap bound in bytes. */
+  heap: optional(u53),
+  grants: list(hostGrant, 256),
+});
+
+/** What to start, on whose account, and where. */
+export interface StartOptions {
+  pd: Capability<typeof Pd>;
+  parent: Capability<typeof Parent>;
+  binary: string;
+  isolation: 'thread' | 'process';
+  domain?: string | undefined;
+  heap?: number | undefined;
+  grants: ShapeType<typeof hostGrant>[];
+}
+
+/** The CPU session. */
+export const Cpu = session(
+  'CPU',
+  {
+    start: rpc<(options: StartOptions) => Capability<typeof Thread>>({
+      args: [startOptions],
+      result: capability(Thread),
+    }),
+  },
+  { errors: ['DENIED', 'NO_BINARY'] },
+);

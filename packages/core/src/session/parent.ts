@@ -1,0 +1,115 @@
+/**
+ * Parent and Root: how a component asks for sessions, and how it is asked for them (reference: Genode's Parent and
+ * Root interfaces). Nobody ever waits for somebody who may wait for him: requests are answered asynchronously.
+ */
+import { capability } from '../capability/capability.ts';
+import { SESSION_ERRORS } from '../errors.ts';
+import { rpc, rpcInterface, type Capability, type SessionArgument } from '../interface/interface.ts';
+import {
+  anyOf,
+  boolean,
+  integer,
+  nothing,
+  record,
+  ShapeError,
+  type Shape,
+  table,
+  text,
+  u32,
+  u53,
+} from '../interface/shapes.ts';
+import { LIMITS } from '../limits.ts';
+
+/** A capability of a session, of whatever interface: routed, not used, by who sees it so. */
+export const SomeSession = rpcInterface('Session', {});
+export type SessionCapability = Capability<typeof SomeSession>;
+
+const sessionArgument: Shape<SessionArgument> = anyOf<SessionArgument>(
+  'a string, a number or a boolean',
+  text(LIMITS.sessionArgumentBytes),
+  (value, where) => {
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw new ShapeError(`${where}: expected a number`);
+    return value;
+  },
+  boolean,
+);
+
+/** Service-specific arguments of a session request. */
+export const sessionArguments = table(sessionArgument, LIMITS.sessionArguments);
+export type SessionArguments = Record<string, SessionArgument>;
+
+/** A session request of a child. */
+export interface SessionRequest {
+  /** Chosen by the client, to name the session in `upgrade` and `close`. */
+  id: number;
+  service: string;
+  /** The client's own label for the session; each parent on the way puts the child's name in front. */
+  label: string;
+  args: SessionArguments;
+  /** Bytes of RAM quota donated for the session. */
+  ram: number;
+  /** Capability quota donated. */
+  caps: number;
+}
+
+const sessionRequest = record({
+  id: u32,
+  service: text(LIMITS.nameBytes),
+  label: text(160),
+  args: sessionArguments,
+  ram: u53,
+  caps: u53,
+});
+
+/** A session request as a server sees it; `id` is the parent's. */
+export const rootRequest = record({
+  id: u32,
+  label: text(160),
+  args: sessionArguments,
+  ram: u53,
+  caps: u53,
+});
+export type RootRequest = {
+  id: number;
+  label: string;
+  args: SessionArguments;
+  ram: number;
+  caps: number;
+};
+
+/** Lets a capability of any interface through. */
+export const someSession: Shape<SessionCapability> = capability(SomeSession);
+
+/** The root object of a service: creates and closes sessions. */
+export const Root = rpcInterface(
+  'Root',
+  {
+    session: rpc<(request: RootRequest) => SessionCapability>({ args: [rootRequest], result: someSession }),
+    upgrade: rpc<(id: number, ram: number, caps: number) => void>({ args: [u32, u53, u53], result: nothing }),
+    /** Settles when the session is gone and what it was given is free again. */
+    close: rpc<(id: number) => void>({ args: [u32], result: nothing }),
+  },
+  { errors: SESSION_ERRORS },
+);
+
+/** What every component can ask of its parent. */
+export const Parent = rpcInterface(
+  'Parent',
+  {
+    session: rpc<(request: SessionRequest) => SessionCapability>({
+      args: [sessionRequest],
+      result: someSession,
+    }),
+    upgrade: rpc<(id: number, ram: number, caps: number) => void>({ args: [u32, u53, u53], result: nothing }),
+    /** Settles when the session is closed at its server and its donation is back. */
+    close: rpc<(id: number) => void>({ args: [u32], result: nothing }),
+    announce: rpc<(service: string, root: Capability<typeof Root>) => void>({
+      args: [text(LIMITS.nameBytes), capability(Root)],
+      result: nothing,
+    }),
+    /** A hint: the parent decides what becomes of the component. */
+    exit: rpc<(code: number) => void>({ args: [integer(0, 255)], result: nothing }),
+  },
+  { errors: SESSION_ERRORS },
+);

@@ -1,0 +1,128 @@
+/**
+ * Accounts: who may use how much RAM and how many capabilities. Quota is conserved: it is only ever moved, between
+ * an account and its reference account, and what an account had goes to its reference account when it ends.
+ */
+import { assert, RpcError } from '../errors.ts';
+import type { AccountState, Resources } from '../session/pd.ts';
+
+function checkAmount(amount: Resources): void {
+  const { ram, caps } = amount;
+  assert(
+    Number.isSafeInteger(ram) && ram >= 0 && Number.isSafeInteger(caps) && caps >= 0,
+    'amounts are whole',
+  );
+}
+
+/** One account. */
+export class Account {
+  readonly label: string;
+  #ramQuota: number;
+  #capQuota: number;
+  #ramUsed = 0;
+  #capUsed = 0;
+  #ramPeak = 0;
+  #reference: Account | undefined;
+  #nextAllocation = 1;
+  #ended = false;
+  readonly #allocations = new Map<number, Resources>();
+
+  constructor(label: string, quota: Resources = { ram: 0, caps: 0 }) {
+    checkAmount(quota);
+    this.label = label;
+    this.#ramQuota = quota.ram;
+    this.#capQuota = quota.caps;
+  }
+
+  get state(): AccountState {
+    return {
+      ramQuota: this.#ramQuota,
+      ramUsed: this.#ramUsed,
+      capQuota: this.#capQuota,
+      capUsed: this.#capUsed,
+    };
+  }
+
+  /** The most RAM that was in use at a time, in bytes. */
+  get ramPeak(): number {
+    return this.#ramPeak;
+  }
+
+  /** What is neither used nor given away. */
+  get free(): Resources {
+    return { ram: this.#ramQuota - this.#ramUsed, caps: this.#capQuota - this.#capUsed };
+  }
+
+  /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
+  allocate(amount: Resources): number {
+    this.#require(amount);
+    this.#ramUsed += amount.ram;
+    this.#capUsed += amount.caps;
+    this.#ramPeak = Math.max(this.#ramPeak, this.#ramUsed);
+    const allocation = this.#nextAllocation++;
+    this.#allocations.set(allocation, amount);
+    return allocation;
+  }
+
+  /** Ends an allocation. Unknown ones are ignored: their account may have ended in between. */
+  release(allocation: number): void {
+    const amount = this.#allocations.get(allocation);
+    if (!amount) return;
+    this.#allocations.delete(allocation);
+    this.#ramUsed -= amount.ram;
+    this.#capUsed -= amount.caps;
+    assert(this.#ramUsed >= 0 && this.#capUsed >= 0, 'no more is freed than was used');
+  }
+
+  /** Sets the reference account; only once, and never in a circle. */
+  setReference(reference: Account): void {
+    if (this.#reference) throw new RpcError('DENIED', 'the account has a reference account');
+    for (let account: Account | undefined = reference; account; account = account.#reference) {
+      if (account === this) throw new RpcError('DENIED', 'an account cannot be its own reference account');
+    }
+    this.#reference = reference;
+  }
+
+  /** Moves free quota to the reference account, or to an account that has this one as its reference. */
+  transfer(to: Account, amount: Resources): void {
+    if (to !== this.#reference && to.#reference !== this) {
+      throw new RpcError('DENIED', 'quota moves only between an account and its reference account');
+    }
+    if (to.#ended || this.#ended) throw new RpcError('DENIED', 'the account has ended');
+    this.#require(amount);
+    this.#move(to, amount);
+  }
+
+  /** Ends the account: all its quota, used or not, goes back to its reference account. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#allocations.clear();
+    this.#ramUsed = 0;
+    this.#capUsed = 0;
+    if (this.#reference) this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
+  }
+
+  #move(to: Account, amount: Resources): void {
+    this.#ramQuota -= amount.ram;
+    this.#capQuota -= amount.caps;
+    to.#ramQuota += amount.ram;
+    to.#capQuota += amount.caps;
+  }
+
+  #require(amount: Resources): void {
+    checkAmount(amount);
+    const { ram, caps } = this.free;
+    if (amount.ram > ram) {
+      throw new RpcError(
+        'OUT_OF_RAM',
+        `${this.label}: ${amount.ram} bytes wanted, ${ram} of ${this.#ramQuota} free`,
+      );
+    }
+    if (amount.caps > caps) {
+      throw new RpcError(
+        'OUT_OF_CAPS',
+        `${this.label}: ${amount.caps} caps wanted, ${caps} of ${this.#capQuota} free`,
+      );
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The components that core has started: how they are reached, who has a channel to whom, and how capabilities are
+ * introduced from one to another.
+ */
+import { capabilityFor } from '../capability/capability.ts';
+import type { ExportedObject } from '../capability/exported-object.ts';
+import { PeerGone, RpcError } from '../errors.ts';
+import type { Capability } from '../interface/interface.ts';
+import { ComponentControl, CoreService, type IntroductionRequest } from '../runtime/control.ts';
+import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
+import type { Account } from './account.ts';
+import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from './platform.ts';
+
+/** A component as core sees it. */
+export interface CoreComponent {
+  readonly id: number;
+  readonly label: string;
+  readonly account: Account;
+  readonly running: PlatformComponent;
+  readonly control: Capability<typeof ComponentControl>;
+  readonly peers: Set<number>;
+}
+
+/** Every live component, and core's own entrypoint. */
+export class Components {
+  readonly entrypoint: Entrypoint;
+  readonly #platform: Platform;
+  readonly #live = new Map<number, CoreComponent>();
+  readonly #warn: (text: string) => void;
+  #nextId = CORE_ID + 1;
+
+  /** `warn` takes what goes wrong without a caller to tell. */
+  constructor(platform: Platform, warn: (text: string) => void) {
+    this.#platform = platform;
+    this.#warn = warn;
+    this.entrypoint = new Entrypoint({
+      schedule: (turn) => platform.schedule(turn),
+      report: (error) => warn(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      introduce: (request) => this.#introduce(CORE_ID, request),
+      violation: (peer, what) => this.#violation(peer, what),
+    });
+  }
+
+  get live(): Iterable<CoreComponent> {
+    return this.#live.values();
+  }
+
+  /** Starts a component on the given account. `ended` is called when it is gone and everybody knows. */
+  start(
+    specification: Omit<ComponentSpecification, 'id'>,
+    account: Account,
+    ended: (end: ComponentEnd) => void,
+  ): CoreComponent {
+    const id = this.#nextId++;
+    const running = this.#platform.start({ ...specification, id }, (end) => {
+      this.#forget(id);
+      ended(end);
+    });
+    const channel = this.entrypoint.addChannel(id, running.core, this.#serviceFor(id));
+    const control = capabilityFor(ComponentControl, channel.import(0));
+    const component = { id, label: specification.label, account, running, control, peers: new Set<number>() };
+    this.#live.set(id, component);
+    return component;
+  }
+
+  #serviceFor(id: number): ExportedObject {
+    return this.entrypoint.exportObject(CoreService, {
+      introduce: (request) => this.#introduce(id, request),
+    });
+  }
+
+  async #introduce(giver: number, request: IntroductionRequest): Promise<void> {
+    const { number, via, index, to } = request;
+    try {
+      if (!this.#acquainted(giver, via) || !this.#acquainted(giver, to)) throw new PeerGone();
+      this.#connect(via, to);
+      const offer = { giver, number, index, to };
+      if (via === CORE_ID) await this.entrypoint.offer(offer);
+      else await this.#get(via).control.offer(offer);
+    } catch (error) {
+      const reason = error instanceof RpcError ? error.message : 'the introduction failed';
+      await this.#introductionFailed(to, giver, number, via, reason);
+      throw error;
+    }
+  }
+
+  async #introductionFailed(
+    to: number,
+    giver: number,
+    number: number,
+    via: number,
+    reason: string,
+  ): Promise<void> {
+    if (to === CORE_ID) this.entrypoint.introductionFailed(giver, number, via, reason);
+    else await this.#live.get(to)?.control.introductionFailed(giver, number, via, reason);
+  }
+
+  #get(id: number): CoreComponent {
+    const component = this.#live.get(id);
+    if (!component) throw new PeerGone();
+    return component;
+  }
+
+  #acquainted(first: number, second: number): boolean {
+    if (first === second) return false;
+    if (first === CORE_ID || second === CORE_ID) return true;
+    return this.#get(first).peers.has(second);
+  }
+
+  #connect(first: number, second: number): void {
+    if (first === second || this.#acquainted(first, second)) return;
+    const other = this.#get(second);
+    this.#get(first).peers.add(second);
+    other.peers.add(first);
+    this.#platform.connect(first, second);
+  }
+
+  #forget(id: number): void {
+    const component = this.#live.get(id);
+    if (!component) return;
+    this.#live.delete(id);
+    this.entrypoint.peerGone(id);
+    for (const peer of component.peers) {
+      const acquaintance = this.#live.get(peer);
+      if (!acquaintance) continue;
+      acquaintance.peers.delete(id);
+      acquaintance.control.peerGone(id).catch(() => {});
+    }
+  }
+
+  #violation(peer: number, what: string): void {
+    const component = this.#live.get(peer);
+    if (!component) return;
+    this.#warn(`[${component.label}] broke the protocol with core (${what}) and is ended`);
+    void component.running.kill();
+  }
+}

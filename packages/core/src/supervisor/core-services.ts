@@ -1,0 +1,92 @@
+/** The services that core provides to the root of the tree, and what closing a session of each means. */
+import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
+import { Label } from '../label.ts';
+import { RomModule } from '../runtime/rom-module.ts';
+import { Cpu } from '../session/cpu.ts';
+import { Log } from '../session/log.ts';
+import { type RootRequest, SomeSession } from '../session/parent.ts';
+import { Pd } from '../session/pd.ts';
+import { Rom } from '../session/rom.ts';
+import { Rtc } from '../session/rtc.ts';
+import { Timer } from '../session/timer.ts';
+import { Account } from './account.ts';
+import { type CpuParts, CpuSession } from './cpu-session.ts';
+import { PdSession } from './pd-service.ts';
+import { TimerSession } from './timer-session.ts';
+
+/** An open session of core's. */
+export interface CoreSession {
+  readonly capability: Capability<typeof SomeSession>;
+  readonly close: () => Promise<void>;
+}
+
+/** Why core has no such session. */
+export interface NoSession {
+  readonly denied: string;
+}
+
+/** Opens sessions of core's own services. */
+export class CoreServices {
+  readonly #parts: CpuParts;
+  readonly #romModules: ReadonlyMap<string, RomModule>;
+
+  constructor(parts: CpuParts, romModules: ReadonlyMap<string, RomModule>) {
+    this.#parts = parts;
+    this.#romModules = romModules;
+  }
+
+  /** Names of the services. */
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Rtc].map(({ service }) => service);
+
+  /** Opens a session; the label is complete, from the root of the tree. */
+  open(service: string, request: RootRequest): CoreSession | NoSession {
+    const { platform } = this.#parts;
+    const { label } = request;
+    switch (service) {
+      case Pd.service: {
+        const account = new Account(label);
+        return this.#serve(Pd, new PdSession(account), () => account.end());
+      }
+      case Cpu.service:
+        return this.#serve(Cpu, new CpuSession(this.#parts, label));
+      case Log.service:
+        return this.#serve(Log, { write: (line) => platform.writeLog(`[${label}] ${line}`) });
+      case Timer.service:
+        return this.#serve(Timer, new TimerSession(platform));
+      case Rtc.service:
+        return this.#serve(Rtc, { currentTimeMs: () => platform.wallClockMs() });
+      case Rom.service:
+        return this.#openRom(label);
+      default:
+        return { denied: `core provides no service "${service}"` };
+    }
+  }
+
+  #openRom(label: string): CoreSession | NoSession {
+    const name = new Label(label).last;
+    const module = this.#romModules.get(name);
+    return module ? this.#serve(Rom, module.open()) : { denied: `no ROM module "${name}"` };
+  }
+
+  #serve<I extends SessionInterface>(
+    interface_: I,
+    implementation: Implementation<I>,
+    ended: () => void = () => {},
+  ): CoreSession {
+    const { entrypoint } = this.#parts.components;
+    return {
+      capability: someSession(entrypoint.export(interface_, implementation)),
+      close: async () => {
+        entrypoint.revoke(implementation);
+        const dispose = implementation[Symbol.asyncDispose] ?? implementation[Symbol.dispose];
+        await dispose?.call(implementation);
+        ended();
+      },
+    };
+  }
+}
+
+/** A capability of any interface is one of the empty interface too. */
+function someSession(capability: Capability<Interface>): Capability<typeof SomeSession> {
+  return capability;
+}

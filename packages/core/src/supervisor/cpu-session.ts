@@ -1,0 +1,148 @@
+/** A CPU session of core: starts components, and ends them when it is closed. */
+import type { SignalCapability } from '../capability/signal.ts';
+import { RpcError } from '../errors.ts';
+import type { Capability } from '../interface/interface.ts';
+import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
+import type { Components, CoreComponent } from './components.ts';
+import { accountOf } from './pd-service.ts';
+import type { ComponentEnd, Platform, ResolvedGrant } from './platform.ts';
+
+/** What core must know of a binary to start it. */
+export interface ResolvedBinary {
+  readonly moduleUrl: string;
+}
+
+/** Finds binaries and what grants lead to; the command that runs core supplies it. */
+export interface Resolver {
+  binary(name: string): Promise<ResolvedBinary>;
+  grant(grant: StartOptions['grants'][number]): ResolvedGrant;
+}
+
+/** Told of what starts and ends, for the summary and for people. */
+export interface ThreadObserver {
+  started(component: CoreComponent): void;
+  ended(component: CoreComponent, end: ComponentEnd): void;
+}
+
+/** What a CPU session is made of. */
+export interface CpuParts {
+  readonly components: Components;
+  readonly platform: Platform;
+  readonly resolver: Resolver;
+  readonly observer: ThreadObserver;
+}
+
+/** One started component: the operations of the `Thread` interface. */
+class CoreThread {
+  readonly #parts: CpuParts;
+  readonly #component: CoreComponent;
+  #state: ThreadState = { state: 'starting' };
+  #handler: SignalCapability | undefined;
+  #killed = false;
+
+  constructor(
+    parts: CpuParts,
+    start: (ended: (end: ComponentEnd) => void) => CoreComponent,
+    options: StartOptions,
+  ) {
+    this.#parts = parts;
+    this.#component = start((end) => this.#ended(end));
+    parts.observer.started(this.#component);
+    const { parent, pd } = options;
+    this.#component.control.start({ parent, pd }).then(
+      () => this.#change({ state: 'running' }),
+      (error: unknown) => this.#failedToStart(error),
+    );
+  }
+
+  state(): ThreadState {
+    return this.#state;
+  }
+
+  setHandler(handler: SignalCapability): void {
+    this.#handler?.[Symbol.dispose]();
+    this.#handler = handler;
+    if (this.#state.state !== 'starting') handler.submit();
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#parts.platform.after(timeoutMs * 1000, resolve);
+      const done = (): void => {
+        cancel();
+        resolve();
+      };
+      this.#component.control.stop().then(done, done);
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.#killed = true;
+    await this.#component.running.kill();
+  }
+
+  #failedToStart(error: unknown): void {
+    if (this.#state.state === 'crashed' || this.#state.state === 'killed') return;
+    const reason = error instanceof RpcError ? error.message : 'the component could not be started';
+    this.#change({ state: 'crashed', reason, culprit: true });
+    void this.kill();
+  }
+
+  #ended(end: ComponentEnd): void {
+    this.#parts.observer.ended(this.#component, this.#killed ? { ...end, crashed: false } : end);
+    if (this.#state.state === 'crashed') return;
+    if (this.#killed || !end.crashed) this.#change({ state: 'killed' });
+    else this.#change({ state: 'crashed', reason: end.reason.slice(0, 1000), culprit: end.culprit });
+  }
+
+  #change(state: ThreadState): void {
+    this.#state = state;
+    this.#handler?.submit();
+  }
+}
+
+/** The operations of the `Cpu` interface. */
+export class CpuSession {
+  readonly #parts: CpuParts;
+  readonly #label: string;
+  readonly #threads: CoreThread[] = [];
+  #closed = false;
+
+  constructor(parts: CpuParts, label: string) {
+    this.#parts = parts;
+    this.#label = label;
+  }
+
+  async start(options: StartOptions): Promise<Capability<typeof Thread>> {
+    const { components, resolver } = this.#parts;
+    const binary = await this.#resolve(options.binary);
+    if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
+    const account = accountOf(options.pd);
+    const specification = {
+      label: this.#label,
+      moduleUrl: binary.moduleUrl,
+      domain: options.domain,
+      ownProcess: options.isolation === 'process',
+      heapBytes: options.heap,
+      grants: options.grants.map((grant) => resolver.grant(grant)),
+    };
+    const start = (ended: (end: ComponentEnd) => void): CoreComponent =>
+      components.start(specification, account, ended);
+    const thread = new CoreThread(this.#parts, start, options);
+    this.#threads.push(thread);
+    return components.entrypoint.export(Thread, thread);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#threads.map((thread) => thread.kill()));
+  }
+
+  async #resolve(name: string): Promise<ResolvedBinary> {
+    try {
+      return await this.#parts.resolver.binary(name);
+    } catch (error) {
+      throw new RpcError('NO_BINARY', error instanceof Error ? error.message : `no binary "${name}"`);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** The PD service of core: accounts, and who may use them. */
+import { implementationOf } from '../capability/capability.ts';
+import { RpcError } from '../errors.ts';
+import { type AccountState, Pd, type Resources } from '../session/pd.ts';
+import type { Account } from './account.ts';
+
+/** A PD session: the operations of the `Pd` interface over one account. */
+export class PdSession {
+  readonly account: Account;
+
+  constructor(account: Account) {
+    this.account = account;
+  }
+
+  allocate(amount: Resources): number {
+    return this.account.allocate(amount);
+  }
+
+  free(allocation: number): void {
+    this.account.release(allocation);
+  }
+
+  state(): AccountState {
+    return this.account.state;
+  }
+
+  transfer(to: object, amount: Resources): void {
+    this.account.transfer(accountOf(to), amount);
+  }
+
+  setReferenceAccount(reference: object): void {
+    this.account.setReference(accountOf(reference));
+  }
+}
+
+/** The account behind a PD capability that a component has passed. */
+export function accountOf(pd: object): Account {
+  const implementation = implementationOf(Pd, pd);
+  if (!(implementation instanceof PdSession)) throw new RpcError('DENIED', 'not a PD of this core');
+  return implementation.account;
+}

@@ -1,0 +1,65 @@
+/** What core needs of the place where components run: Node's threads and processes, or the simulator. */
+import type { Carrier } from '../channel/carrier.ts';
+import type { HostGrantFact } from '../session/host-grant.ts';
+
+/** A host grant with what it leads to; the latter never reaches a component's own code. */
+export interface ResolvedGrant extends HostGrantFact {
+  readonly target: string;
+}
+
+/** A component to be started. */
+export interface ComponentSpecification {
+  readonly id: number;
+  readonly label: string;
+  /** Module to import. */
+  readonly moduleUrl: string;
+  /** Process to run in; components that name none share the domain `main`. */
+  readonly domain: string | undefined;
+  /** Whether it gets a process of its own. */
+  readonly ownProcess: boolean;
+  readonly heapBytes: number | undefined;
+  readonly grants: readonly ResolvedGrant[];
+}
+
+/** How a component came to its end. */
+export interface ComponentEnd {
+  readonly crashed: boolean;
+  readonly reason: string;
+  /** Whether it was the one that brought its process down. */
+  readonly culprit: boolean;
+}
+
+/** Where a component runs, for people. */
+export interface Placement {
+  readonly kind: 'thread' | 'process';
+  /** Name of the domain, or of the component whose process it is. */
+  readonly domain: string;
+  readonly pid: number | undefined;
+}
+
+/** A started component. */
+export interface PlatformComponent {
+  readonly placement: Placement;
+  /** The carrier between core and the component. */
+  readonly core: Carrier;
+  /** Ends it at once; settles when it is gone. */
+  kill(): Promise<void>;
+}
+
+/** Where components run. */
+export interface Platform {
+  /** Starts a component; `ended` is called once when it is gone, whatever the reason. */
+  start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent;
+  /** Makes a channel between two started components. */
+  connect(first: number, second: number): void;
+  /** Runs a turn soon. */
+  schedule(turn: () => void): void;
+  /** Microseconds on a clock that never goes back. */
+  monotonicUs(): number;
+  /** Milliseconds since the start of 1970. */
+  wallClockMs(): number;
+  /** Calls `handler` after `us` microseconds; the result cancels it. */
+  after(us: number, handler: () => void): () => void;
+  /** Writes a line of a component to the log; settles when there is room for more. */
+  writeLog(line: string): Promise<void>;
+}

@@ -1,0 +1,209 @@
+/**
+ * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM, Timer and Rtc, keeps the
+ * accounts, and introduces components to each other; it runs no component code and is on the path of no call.
+ */
+import { assert, RpcError, SessionError } from '../errors.ts';
+import type { Capability, Implementation } from '../interface/interface.ts';
+import { prependLabel } from '../label.ts';
+import { RomModule } from '../runtime/rom-module.ts';
+import { Parent, type SessionRequest } from '../session/parent.ts';
+import { Pd } from '../session/pd.ts';
+import type { AccountState, Resources } from '../session/pd.ts';
+import { Account } from './account.ts';
+import { Components, type CoreComponent } from './components.ts';
+import { type CoreSession, CoreServices } from './core-services.ts';
+import { CpuSession, type Resolver } from './cpu-session.ts';
+import { PdSession } from './pd-service.ts';
+import type { ComponentEnd, Placement, Platform } from './platform.ts';
+import type { Thread } from '../session/cpu.ts';
+
+/** Label of the root of the tree. */
+export const ROOT_LABEL = 'init';
+
+/** How the system came to its end. */
+export type SystemEnd =
+  | { readonly kind: 'exit'; readonly code: number }
+  | { readonly kind: 'crash'; readonly reason: string };
+
+/** What core tells whoever runs it. */
+export interface SupervisorObserver {
+  /** A component crashed; it was its own doing if `culprit`. */
+  crashed(label: string, end: ComponentEnd): void;
+  /** Something is wrong that no component can be told of. */
+  warning(text: string): void;
+}
+
+/** What is started first, and with what. */
+export interface RootOptions {
+  readonly binary: string;
+  readonly config: Uint8Array;
+  readonly quota: Resources;
+  readonly observer: SupervisorObserver;
+}
+
+/** One line of the summary. */
+export interface ComponentSummary {
+  readonly label: string;
+  readonly placement: Placement;
+  readonly account: AccountState;
+  readonly ramPeak: number;
+  readonly requests: number | undefined;
+  readonly ended: boolean;
+}
+
+interface KnownComponent {
+  readonly component: CoreComponent;
+  ended: boolean;
+}
+
+/** Ended components that the summary still knows. */
+const ENDED_KEPT = 1000;
+const STATISTICS_TIMEOUT_US = 500_000;
+
+/** Core, with one tree of components. */
+export class Supervisor {
+  readonly #platform: Platform;
+  readonly #options: RootOptions;
+  readonly #components: Components;
+  readonly #services: CoreServices;
+  readonly #cpu: CpuSession;
+  readonly #sessions = new Map<number, { session: CoreSession; donation: Resources }>();
+  readonly #own = new Account('core');
+  readonly #rootAccount: Account;
+  readonly #known: KnownComponent[] = [];
+  readonly #end: Promise<SystemEnd>;
+  #settle: (end: SystemEnd) => void = () => {};
+  #root: Capability<typeof Thread> | undefined;
+
+  constructor(platform: Platform, resolver: Resolver, options: RootOptions) {
+    this.#platform = platform;
+    this.#options = options;
+    this.#end = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#components = new Components(platform, (text) => options.observer.warning(text));
+    const observer = {
+      started: (component: CoreComponent): void => this.#started(component),
+      ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
+    };
+    const parts = { components: this.#components, platform, resolver, observer };
+    this.#services = new CoreServices(parts, new Map([['config', new RomModule(options.config)]]));
+    this.#cpu = new CpuSession(parts, ROOT_LABEL);
+    this.#rootAccount = new Account(ROOT_LABEL, options.quota);
+    this.#rootAccount.setReference(this.#own);
+  }
+
+  /** Starts the root; settles with the end of the system. Call `stop` then. */
+  async run(): Promise<SystemEnd> {
+    const { entrypoint } = this.#components;
+    this.#root = await this.#cpu.start({
+      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount)),
+      parent: entrypoint.export(Parent, this.#parent()),
+      binary: this.#options.binary,
+      isolation: 'process',
+      grants: [],
+    });
+    return this.#end;
+  }
+
+  /** Ends the system from outside; `run` settles with it. */
+  end(end: SystemEnd): void {
+    this.#settle(end);
+  }
+
+  /** Stops the tree in order, then takes down what is left. */
+  async stop(timeoutMs: number): Promise<void> {
+    await this.#root?.stop(timeoutMs);
+    await this.#cpu[Symbol.asyncDispose]();
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(sessions.map(({ session }) => session.close()));
+  }
+
+  /** The tree as it is now. */
+  async summary(): Promise<ComponentSummary[]> {
+    return Promise.all(this.#known.map((known) => this.#summaryOf(known)));
+  }
+
+  #parent(): Implementation<typeof Parent> {
+    return {
+      session: (request) => this.#openSession(request),
+      upgrade: (id, ram, caps) => this.#upgradeSession(id, { ram, caps }),
+      close: (id) => this.#closeSession(id),
+      announce: (service) => {
+        throw new SessionError('DENIED', `nobody could use the service "${service}" of the root component`);
+      },
+      exit: (code) => this.#settle({ kind: 'exit', code }),
+    };
+  }
+
+  #openSession(request: SessionRequest): CoreSession['capability'] {
+    const { id, service, args, ram, caps } = request;
+    if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
+    const label = request.label === '' ? ROOT_LABEL : prependLabel(ROOT_LABEL, request.label);
+    this.#rootAccount.transfer(this.#own, { ram, caps });
+    const opened = this.#services.open(service, { id, label, args, ram, caps });
+    if ('denied' in opened) {
+      this.#own.transfer(this.#rootAccount, { ram, caps });
+      throw new SessionError('DENIED', opened.denied);
+    }
+    this.#sessions.set(id, { session: opened, donation: { ram, caps } });
+    return opened.capability;
+  }
+
+  #upgradeSession(id: number, more: Resources): void {
+    const open = this.#sessions.get(id);
+    if (!open) throw new SessionError('DENIED', `no session ${id}`);
+    this.#rootAccount.transfer(this.#own, more);
+    const { ram, caps } = open.donation;
+    this.#sessions.set(id, { ...open, donation: { ram: ram + more.ram, caps: caps + more.caps } });
+  }
+
+  async #closeSession(id: number): Promise<void> {
+    const open = this.#sessions.get(id);
+    if (!open) return;
+    this.#sessions.delete(id);
+    await open.session.close();
+    this.#own.transfer(this.#rootAccount, open.donation);
+  }
+
+  #started(component: CoreComponent): void {
+    this.#known.push({ component, ended: false });
+    const excess = this.#known.findIndex(({ ended }) => ended);
+    if (this.#known.length > ENDED_KEPT && excess !== -1) this.#known.splice(excess, 1);
+  }
+
+  #ended(component: CoreComponent, end: ComponentEnd): void {
+    const known = this.#known.find((candidate) => candidate.component === component);
+    assert(known !== undefined || this.#known.length >= ENDED_KEPT, 'a component that ends was started');
+    if (known) known.ended = true;
+    if (end.crashed) this.#options.observer.crashed(component.label, end);
+    if (component.account === this.#rootAccount && end.crashed) {
+      this.#settle({ kind: 'crash', reason: end.reason });
+    }
+  }
+
+  async #summaryOf({ component, ended }: KnownComponent): Promise<ComponentSummary> {
+    const { label, running, account } = component;
+    const requests = ended ? undefined : await this.#requestsOf(component);
+    const { placement } = running;
+    return { label, placement, account: account.state, ramPeak: account.ramPeak, requests, ended };
+  }
+
+  #requestsOf(component: CoreComponent): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      const cancel = this.#platform.after(STATISTICS_TIMEOUT_US, () => resolve(undefined));
+      component.control.statistics().then(
+        ({ requests }) => {
+          cancel();
+          resolve(requests);
+        },
+        (error: unknown) => {
+          if (!(error instanceof RpcError)) this.#options.observer.warning(String(error));
+          cancel();
+          resolve(undefined);
+        },
+      );
+    });
+  }
+}
