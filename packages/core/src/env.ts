@@ -15,7 +15,7 @@ import type { Dataspace } from './memory/dataspace.ts';
 import type { HostAccess } from './runtime/host-access.ts';
 import type { SessionTicket } from './runtime/session-client.ts';
 import type { SessionArguments } from './session/parent.ts';
-import type { AccountState, Resources } from './session/pd.ts';
+import type { AccountState, Pd, Resources } from './session/pd.ts';
 
 /** How a session is asked for. */
 export interface ConnectOptions {
@@ -86,6 +86,8 @@ export interface Env {
   revoke(implementation: object): void;
   /** A signal context: whoever gets the signal may wake the handler. */
   signal(handler: () => void | Promise<void>): SignalCapability;
+  /** The component's account, for who has children of its own. */
+  readonly pd: Capability<typeof Pd>;
   /** Quota and use of RAM and capabilities. */
   quota(): Promise<AccountState>;
   /** Writes a line to the log. Settles when there is room for more; no need to wait otherwise. */

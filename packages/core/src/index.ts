@@ -1,5 +1,5 @@
 /** Everything that components import: `env`, interfaces, sessions, packet streams, configuration. */
-export { capability, signal } from './capability/capability.ts';
+export { capability, capabilityOf, signal } from './capability/capability.ts';
 export type { SignalCapability } from './capability/signal.ts';
 export { Component, component, type Main, type Manifest } from './component.ts';
 export * from './config/index.ts';

@@ -22,8 +22,8 @@ export class CapabilityObject implements Disposable {
   }
 
   /** For the runtime: where calls go. */
-  static reference(capability: CapabilityObject): Reference {
-    return capability.#reference;
+  static reference(object: CapabilityObject): Reference {
+    return object.#reference;
   }
 }
 
@@ -89,6 +89,11 @@ export function capability<I extends Interface>(interface_: I): Shape<Capability
     if (!reference) throw new ShapeError(`${where}: expected a capability of ${interface_.name}`);
     return capabilityFor(interface_, reference);
   };
+}
+
+/** The same object with the operations of `interface_`: for sessions that were routed without a look at them. */
+export function capabilityOf<I extends Interface>(interface_: I, some: object): Capability<I> {
+  return capability(interface_)(some, 'capability');
 }
 
 /** Accepts a signal. */

@@ -47,7 +47,7 @@ export class LocalReference implements Reference {
 /** What a remote reference needs of its channel. */
 export interface ImportingChannel {
   readonly peer: number;
-  call(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown>;
+  invoke(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown>;
   submitSignal(index: number): void;
   releaseImport(reference: RemoteReference): void;
 }
@@ -69,7 +69,7 @@ export class RemoteReference implements Reference {
   }
 
   call(operation: string, args: readonly unknown[]): Promise<unknown> {
-    return this.channel.call(this, operation, args);
+    return this.channel.invoke(this, operation, args);
   }
 
   submit(): void {

@@ -98,7 +98,7 @@ export class Channel implements ImportingChannel, TableChannel {
     return new HeldReference(remote);
   }
 
-  async call(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown> {
+  async invoke(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown> {
     await this.#place();
     const id = this.#callId();
     const answer = new Promise<unknown>((resolve, reject) => this.#calls.set(id, { resolve, reject }));

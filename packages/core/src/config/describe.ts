@@ -39,6 +39,8 @@ function valueForm(schema: AttributeSchema): string {
   switch (schema.kind) {
     case 'text':
       return 'TEXT';
+    case 'name':
+      return 'NAME';
     case 'label':
       return 'LABEL';
     case 'boolean':

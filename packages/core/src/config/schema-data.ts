@@ -103,6 +103,7 @@ function attributeSchema(data: unknown, path: string): AttributeSchema {
     case 'text':
     case 'boolean':
     case 'label':
+    case 'name':
       return { kind, ...common };
     case 'integer':
     case 'bytes':

@@ -77,6 +77,7 @@ export const attribute = {
   }),
   boolean: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'boolean', doc, ...parts }),
   label: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'label', doc, ...parts }),
+  name: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'name', doc, ...parts }),
   oneOf: (doc: string, values: readonly string[], parts: AttributeParts = {}): AttributeSchema => ({
     kind: 'one-of',
     values,
@@ -94,7 +95,7 @@ export const policyAttributes: Readonly<Record<string, AttributeSchema>> = {
   label_suffix: attribute.label('Sessions whose label ends so'),
 };
 
-/** The children `<policy>` and `<default-policy>` of a server, with the attributes and children that it adds. */
+/** The children `<policy>` and `<default-policy>` of a server, with what it adds to them. */
 export function policyElements(
   attributes: Readonly<Record<string, AttributeSchema>>,
   children: readonly ChildSchema[] = [],

@@ -40,8 +40,8 @@ class Validator {
     const children = childSchemas(schema, path);
     for (const child of node.children) {
       const found = children.get(child.type);
-      if (found !== undefined) this.element(child, found, path);
-      else if (schema.anyContent !== true) this.unknownElement(child, node, children);
+      if (found !== undefined && found.max !== 0) this.element(child, found, path);
+      else if (found === undefined && schema.anyContent !== true) this.unknownElement(child, node, children);
     }
     this.occurrences(node, children);
   }

@@ -1,4 +1,5 @@
 import { labelProblem } from '../label.ts';
+import { validName } from './limits.ts';
 
 /*
  * The texts that an attribute may hold. Genode reads everything that is neither yes nor no as "take the
@@ -68,7 +69,9 @@ export type ValueKind =
   | ({ readonly kind: 'bytes' } & Range)
   | { readonly kind: 'boolean' }
   | { readonly kind: 'one-of'; readonly values: readonly string[] }
-  | { readonly kind: 'label' };
+  | { readonly kind: 'label' }
+  /** A name as `validName` has it, such as that of a service. */
+  | { readonly kind: 'name' };
 
 /** Says what is wrong with `text` as a value of `kind`, to be read behind `attribute "x" of <y> is "…", `. */
 export function valueProblem(text: string, kind: ValueKind): string | undefined {
@@ -90,6 +93,8 @@ export function valueProblem(text: string, kind: ValueKind): string | undefined 
       return kind.values.includes(text) ? undefined : `which is none of ${quotedList(kind.values)}`;
     case 'label':
       return labelProblem(text);
+    case 'name':
+      return validName(text) ? undefined : 'which is no name (ASCII letters, digits, "_", "-", ".", ":")';
   }
 }
 

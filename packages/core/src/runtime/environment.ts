@@ -71,6 +71,10 @@ export class Environment implements Env {
     return this.#config;
   }
 
+  get pd(): Capability<typeof Pd> {
+    return this.#parts.pd;
+  }
+
   /** Opens the sessions that every component has: LOG, and the ROM `config`. */
   async open(): Promise<void> {
     const [log, config] = await Promise.all([this.connect(Log), this.#openConfig()]);

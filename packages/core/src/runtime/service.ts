@@ -128,7 +128,7 @@ export class Service<I extends SessionInterface> {
         slot.reject(new PeerGone('the session was closed'));
         slot.opened?.close();
       }
-      for (const end of uncount) end();
+      for (const stop of uncount) stop();
       const dispose = answer[Symbol.asyncDispose] ?? answer[Symbol.dispose];
       await dispose?.call(answer);
     };

@@ -4,7 +4,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { WorkerInput, WorkerMessage } from '../thread/component-main.ts';
 import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, StartCommand } from './domain-protocol.ts';
-import { Link } from './link.ts';
+import { Link, type LinkProof } from './link.ts';
 import { RelayTable } from './relay-table.ts';
 
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
@@ -91,7 +91,7 @@ export class DomainHost {
   }
 
   /** A link to another domain process has arrived. */
-  addLink(id: number, socket: Socket): void {
+  addLink(id: number, socket: Socket, proof: LinkProof): void {
     const link = new Link(
       socket,
       (channel, payload) => relays.deliver(channel, payload),
@@ -99,6 +99,7 @@ export class DomainHost {
         this.#links.delete(id);
         relays.closeAll();
       },
+      proof,
     );
     const relays = new RelayTable(link);
     this.#links.set(id, { link, relays });

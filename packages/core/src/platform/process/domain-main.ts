@@ -6,7 +6,7 @@
 import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
 import { DomainHost } from './domain-host.ts';
-import { type DomainCommand, domainCommand, parseControl } from './domain-protocol.ts';
+import { type DomainCommand, domainCommand, linkMessage, parseControl } from './domain-protocol.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 
 const SUPERVISOR_DESCRIPTOR = 3;
@@ -46,8 +46,9 @@ function obey(command: DomainCommand): void {
 }
 
 process.on('message', (message: unknown, socket: unknown) => {
-  const link = typeof message === 'object' && message !== null ? Reflect.get(message, 'link') : undefined;
-  if (typeof link === 'number' && socket instanceof Socket) host.addLink(link, socket);
+  const { link, own, expected } = linkMessage(message, 'link message');
+  if (!(socket instanceof Socket)) throw new Error('a link came without its socket');
+  host.addLink(link, socket, { own: Buffer.from(own, 'base64'), expected: Buffer.from(expected, 'base64') });
 });
 process.on('disconnect', endNow);
 // The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its group.

@@ -46,6 +46,9 @@ export const domainCommand = {
   exit: exitCommand,
 } as const;
 
+/** Comes with the socket of a link to another domain process, over the IPC channel. Proofs are in base64. */
+export const linkMessage = record({ link: u32, own: text(64), expected: text(64) });
+
 /** A command of the supervisor. */
 export type DomainCommand =
   | StartCommand

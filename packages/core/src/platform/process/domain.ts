@@ -10,7 +10,7 @@ import type { Carrier } from '../../channel/carrier.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { type FatalReport, parseFatalReport } from './crash-reason.ts';
 import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
-import { CONTROL_CHANNEL, Link } from './link.ts';
+import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
 const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
@@ -148,8 +148,9 @@ export class Domain {
   }
 
   /** Hands a socket to the process; it is closed here. */
-  addLink(link: number, socket: Socket): void {
-    this.#child.send({ link }, socket, {}, () => socket.destroy());
+  addLink(link: number, socket: Socket, proof: LinkProof): void {
+    const [own, expected] = [proof.own, proof.expected].map((bytes) => Buffer.from(bytes).toString('base64'));
+    this.#child.send({ link, own, expected }, socket);
   }
 
   #coreCarrier(id: number, resident: Resident): Carrier {

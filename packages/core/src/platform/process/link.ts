@@ -5,6 +5,7 @@
  *
  * Channel 0 is for the processes themselves (commands as JSON), the others belong to pairs of components.
  */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { LIMITS } from '../../limits.ts';
 
@@ -12,6 +13,23 @@ import { LIMITS } from '../../limits.ts';
 export const CONTROL_CHANNEL = 0;
 
 const HEADER_BYTES = 8;
+const PROOF_BYTES = 32;
+
+/** What both ends of a link send first, if the socket was not inherited: each knows what to expect of the other. */
+export interface LinkProof {
+  readonly own: Uint8Array;
+  readonly expected: Uint8Array;
+}
+
+/** The proofs for the two ends of a new link. */
+export function linkProofs(): [LinkProof, LinkProof] {
+  const [own, expected] = [randomBytes(PROOF_BYTES), randomBytes(PROOF_BYTES)];
+  return [
+    { own, expected },
+    { own: expected, expected: own },
+  ];
+}
+
 /** Beyond this, output that may be dropped is dropped. */
 const CONGESTED_BYTES = 1024 * 1024;
 
@@ -22,14 +40,21 @@ export class Link {
   #buffered = 0;
   #wanted = HEADER_BYTES;
   #closed = false;
+  #expected: Uint8Array | undefined;
 
   /** Calls `received` for each frame and `closed` once when the link is at its end. */
   constructor(
     socket: Socket,
     received: (channel: number, payload: Uint8Array) => void,
     closed: (reason: string) => void,
+    proof?: LinkProof,
   ) {
     this.#socket = socket;
+    if (proof) {
+      this.#expected = proof.expected;
+      this.#wanted = PROOF_BYTES;
+      socket.write(proof.own);
+    }
     const end = (reason: string): void => {
       if (this.#closed) return;
       this.#closed = true;
@@ -79,6 +104,12 @@ export class Link {
     if (this.#buffered < this.#wanted) return;
     const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     let offset = 0;
+    if (this.#expected) {
+      if (!timingSafeEqual(bytes.subarray(0, PROOF_BYTES), this.#expected))
+        return end('not the expected process');
+      this.#expected = undefined;
+      offset = PROOF_BYTES;
+    }
     while (!this.#closed && bytes.length - offset >= HEADER_BYTES) {
       const length = bytes.readUInt32LE(offset);
       // A frame, its header and table included, is bounded; leave room for the link's own.

@@ -12,6 +12,7 @@ import type {
   PlatformComponent,
 } from '../../supervisor/platform.ts';
 import { Domain, type DomainObserver } from './domain.ts';
+import { linkProofs } from './link.ts';
 import { socketPair } from './socket-pair.ts';
 
 /** Domain of components that ask for no other. */
@@ -125,8 +126,9 @@ export class NodePlatform implements Platform {
     this.#remember(b, a, link);
     socketPair().then(
       ([socketA, socketB]) => {
-        a.addLink(link, socketA);
-        b.addLink(link, socketB);
+        const [proofA, proofB] = linkProofs();
+        a.addLink(link, socketA, proofA);
+        b.addLink(link, socketB, proofB);
       },
       (error: unknown) => this.#output.complaint(`cannot join two processes: ${String(error)}`),
     );

@@ -1,0 +1,188 @@
+/**
+ * A child of the sandbox: its account, its thread, the sessions it has opened and the services it provides. It is
+ * built up in this order and taken down in the reverse one.
+ */
+import {
+  type Capability,
+  capabilityOf,
+  Cpu,
+  type Env,
+  type Implementation,
+  Parent,
+  Pd,
+  prependLabel,
+  Rom,
+  RomModule,
+  SessionError,
+  type SessionRequest,
+  type SessionCapability,
+  someSession,
+  type Thread,
+  type ThreadState,
+  toData,
+} from '@ginit/core';
+import type { StartNode } from '../model/index.ts';
+import { ChildServer } from './child-server.ts';
+import { ClientSessions, type RoutedTo } from './client-sessions.ts';
+import { deferred } from './deferred.ts';
+import type { ServedSession } from './session-server.ts';
+
+/** What the sandbox does for its children. */
+export interface ChildHost {
+  readonly env: Env;
+  /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
+  route(child: Child, service: string, label: string): RoutedTo | 'config';
+  exited(child: Child, code: number): void;
+  crashed(child: Child, state: ThreadState): void;
+}
+
+/** Sessions of the child's environment, numbered apart from those that the child opens itself. */
+interface EnvironmentSession {
+  readonly served: ServedSession;
+}
+
+const NOTHING = { ram: 0, caps: 0 };
+
+/** One instance of a start node: a restarted child is another one. */
+export class Child {
+  readonly start: StartNode;
+  readonly server: ChildServer;
+  readonly sessions: ClientSessions;
+  readonly #host: ChildHost;
+  readonly #account = deferred<Capability<typeof Pd>>();
+  readonly #config: RomModule;
+  readonly #configSessions = new Map<number, Implementation<typeof Rom>>();
+  readonly #environment: EnvironmentSession[] = [];
+  readonly #parent: Implementation<typeof Parent>;
+  #thread: Capability<typeof Thread> | undefined;
+  #ended: Promise<void> | undefined;
+  #exitCode: number | undefined;
+
+  constructor(start: StartNode, host: ChildHost) {
+    this.start = start;
+    this.#host = host;
+    const provides = start.provides.map(({ name }) => name);
+    this.server = new ChildServer(host.env, start.name, provides, this.#account.promise);
+    this.sessions = new ClientSessions(host.env, this.#account.promise);
+    const config = start.config ? JSON.stringify(toData(start.config)) : '';
+    this.#config = new RomModule(new TextEncoder().encode(config));
+    this.#parent = this.#makeParent();
+  }
+
+  get name(): string {
+    return this.start.name;
+  }
+
+  /** The code of its exit, if it has told us. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
+  }
+
+  /** Makes the account and gives it its quota: who is first in the config is first served. */
+  async prepare(): Promise<void> {
+    const { ram, caps } = this.start;
+    const { env } = this.#host;
+    const account = capabilityOf(Pd, await this.#openEnvironment('PD'));
+    await account.setReferenceAccount(env.pd);
+    await env.pd.transfer(account, { ram, caps });
+    this.#account.resolve(account);
+  }
+
+  /** Starts the thread. */
+  async launch(): Promise<void> {
+    const { binary, isolation, domain, heap, host } = this.start;
+    const cpu = capabilityOf(Cpu, await this.#openEnvironment('CPU'));
+    const thread = await cpu.start({
+      pd: await this.#account.promise,
+      parent: this.#host.env.capability(Parent, this.#parent),
+      binary: binary.name,
+      // A driver may block its thread pool: that must stall nobody else.
+      isolation: isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread'),
+      domain,
+      heap,
+      grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
+    });
+    this.#thread = thread;
+    await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
+  }
+
+  /** Lets the child put its things in order; settles when it has, is dead, or has taken too long. */
+  async stop(timeoutMs: number): Promise<void> {
+    await this.#thread?.stop(timeoutMs).catch(() => {});
+  }
+
+  /** Ends the child and everything of it. Its donations are back with its clients when this settles. */
+  end(reason: string): Promise<void> {
+    this.#ended ??= this.#end(reason);
+    return this.#ended;
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  async #end(reason: string): Promise<void> {
+    const { env } = this.#host;
+    env.revoke(this.#parent);
+    this.#account.reject(new SessionError('DENIED', reason));
+    await this.sessions.end();
+    this.server.end(reason);
+    // The account last: with it all quota of the child comes back.
+    for (const { served } of this.#environment.toReversed()) await served.close(NOTHING);
+    for (const session of this.#configSessions.values()) await session[Symbol.dispose]?.();
+    this.#configSessions.clear();
+  }
+
+  async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
+    if (this.#ended) return;
+    const state = await thread.state();
+    if (state.state === 'crashed') this.#host.crashed(this, state);
+  }
+
+  /** Opens a session that belongs to the child's environment; its label is the child's name. */
+  async #openEnvironment(service: string): Promise<SessionCapability> {
+    const route = this.#host.route(this, service, this.name);
+    if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
+    const { server, label } = route;
+    const served = await server.open({ service, label, args: {}, donation: NOTHING });
+    this.#environment.push({ served });
+    return served.capability;
+  }
+
+  #makeParent(): Implementation<typeof Parent> {
+    return {
+      session: (request) => this.#session(request),
+      upgrade: (id, ram, caps) => this.sessions.upgrade(id, { ram, caps }),
+      close: (id) => this.#close(id),
+      announce: (service, root) => this.server.announce(service, root),
+      exit: (code) => {
+        this.#exitCode ??= code;
+        this.#host.exited(this, this.#exitCode);
+      },
+    };
+  }
+
+  async #session(request: SessionRequest): Promise<SessionCapability> {
+    const { id, service, args, ram, caps } = request;
+    // The LOG session of the environment is the child's own voice: its label is the child's name.
+    const own = service === 'LOG' && request.label === '';
+    const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, request.label));
+    if (route === 'config') return this.#openConfig(id);
+    if (this.#configSessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
+    return this.sessions.open({ id, service, args, donation: { ram, caps } }, route);
+  }
+
+  #openConfig(id: number): SessionCapability {
+    const session = this.#config.open();
+    this.#configSessions.set(id, session);
+    return someSession(this.#host.env.capability(Rom, session), 'config');
+  }
+
+  async #close(id: number): Promise<void> {
+    const config = this.#configSessions.get(id);
+    if (!config) return this.sessions.close(id);
+    this.#configSessions.delete(id);
+    this.#host.env.revoke(config);
+    await config[Symbol.dispose]?.();
+  }
+}

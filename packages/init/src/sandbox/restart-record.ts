@@ -1,0 +1,31 @@
+/** How often a child may still be started again after crashes of its own doing. */
+import type { RestartBudget } from '../model/index.ts';
+
+/** Crashes of one child that count against its budget. */
+export class RestartRecord {
+  readonly #budget: RestartBudget | undefined;
+  #crashesUs: number[] = [];
+
+  constructor(budget: RestartBudget | undefined) {
+    this.#budget = budget;
+  }
+
+  /** Restarts within the period so far, the one just granted included. */
+  get count(): number {
+    return this.#crashesUs.length;
+  }
+
+  /**
+   * Whether the child may be started again. Only who brought its process down spends budget; who merely lived in it
+   * is started again at no cost.
+   */
+  grant(culprit: boolean, nowUs: number): boolean {
+    if (!this.#budget) return false;
+    if (!culprit) return true;
+    const since = nowUs - this.#budget.periodS * 1_000_000;
+    this.#crashesUs = this.#crashesUs.filter((us) => us > since);
+    if (this.#crashesUs.length >= this.#budget.max) return false;
+    this.#crashesUs.push(nowUs);
+    return true;
+  }
+}

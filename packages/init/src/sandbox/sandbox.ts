@@ -1,0 +1,179 @@
+/**
+ * The sandbox: runs the children of an init config, routes their sessions, and takes them down in order. The init
+ * component is this library and little else; other components may use it to run children of their own.
+ */
+import { type Env, hasCode, SessionError, type ThreadState } from '@ginit/core';
+import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
+import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
+import { Child, type ChildHost } from './child.ts';
+import type { RoutedTo } from './client-sessions.ts';
+import { RestartRecord } from './restart-record.ts';
+import { ParentServer } from './session-server.ts';
+import { nextToStop } from './stop-order.ts';
+
+/** How long a child may take to put its things in order. */
+const STOP_TIMEOUT_MS = 30_000;
+/** Exit code of a system whose child crashed though its exit was to be propagated. */
+const CRASH_EXIT_CODE = 1;
+
+/** Runs children. */
+export class Sandbox implements ChildHost {
+  readonly env: Env;
+  readonly #config: InitConfig;
+  readonly #exit: (code: number) => void;
+  readonly #parent: ParentServer;
+  /** In the order of the config. */
+  readonly #children = new Map<string, Child>();
+  readonly #restarts: ReadonlyMap<string, RestartRecord>;
+  readonly #directory: ServiceDirectory;
+  #stopping = false;
+
+  /** `exit` is called with the code of a child whose exit is to be propagated. */
+  constructor(env: Env, config: InitConfig, exit: (code: number) => void) {
+    this.env = env;
+    this.#config = config;
+    this.#exit = exit;
+    this.#parent = new ParentServer(env);
+    this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
+    this.#directory = directoryOf(config);
+  }
+
+  /** Starts every child. A child that cannot be started is left out, with a warning. */
+  async start(): Promise<void> {
+    const launches: Promise<void>[] = [];
+    for (const start of this.#config.starts) {
+      const child = new Child(start, this);
+      this.#children.set(start.name, child);
+      // Quota is given out in order; threads start side by side.
+      if (await this.#attempt(child, () => child.prepare())) {
+        launches.push(this.#attempt(child, () => child.launch()).then(() => {}));
+      }
+    }
+    await Promise.all(launches);
+  }
+
+  /** Stops every child, clients before their servers. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (;;) {
+      const remaining = [...this.#children.values()].map((child) => ({
+        name: child.name,
+        servers: child.sessions.servers,
+      }));
+      const next = nextToStop(remaining);
+      if (next.length === 0) return;
+      await Promise.all(next.map(({ name }) => this.#stopChild(name)));
+    }
+  }
+
+  route(child: Child, service: string, label: string): RoutedTo | 'config' {
+    const { start } = child;
+    const asking = {
+      name: start.name,
+      binaryName: start.binary.name,
+      hasConfig: true,
+      usesLinker: start.usesLinker,
+      rules: rulesOf(this.#config, start),
+    };
+    const route = resolveRequest(asking, { service, label }, this.#directory);
+    switch (route.kind) {
+      case 'local':
+        if (route.rom === 'config') return 'config';
+        throw new SessionError('DENIED', 'session requests come through the root object here');
+      case 'parent':
+        return { server: this.#parent, serverName: undefined, label: route.label };
+      case 'child':
+        return this.#routeToChild(route.child, route.label);
+      case 'denied':
+        void this.env.warning(`${child.name}: ${route.text}`);
+        throw new SessionError('DENIED', route.text);
+    }
+  }
+
+  exited(child: Child, code: number): void {
+    if (this.#children.get(child.name) !== child) return;
+    void this.env.log(`child "${child.name}" exited with exit value ${code}`);
+    if (child.start.exitPropagate) this.#exit(code);
+    else void this.#stopChild(child.name);
+  }
+
+  crashed(child: Child, state: ThreadState): void {
+    if (this.#stopping || this.#children.get(child.name) !== child || child.ended) return;
+    void this.#recover(child, state).catch((error: unknown) => this.env.error(String(error)));
+  }
+
+  #routeToChild(name: string, label: string): RoutedTo {
+    const child = this.#children.get(name);
+    if (!child || child.ended) throw new SessionError('DENIED', `server "${name}" is not running`);
+    return { server: child.server, serverName: name, label };
+  }
+
+  async #attempt(child: Child, step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      if (!child.ended) await this.env.error(`child "${child.name}" cannot be started: ${reasonOf(error)}`);
+      await this.#endChild(child, 'it could not be started');
+      if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
+      return false;
+    }
+  }
+
+  async #recover(child: Child, state: ThreadState): Promise<void> {
+    const { start } = child;
+    await this.#endChild(child, `"${child.name}" crashed`);
+    const record = this.#restarts.get(start.name);
+    if (record?.grant(state.culprit ?? true, await this.env.timer.elapsedUs())) {
+      await this.#restart(start, record);
+    } else {
+      if (start.restart) await this.env.error(`child "${start.name}" has crashed too often and stays down`);
+      if (start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
+    }
+  }
+
+  async #restart(start: StartNode, record: RestartRecord): Promise<void> {
+    if (this.#stopping) return;
+    const { max = 0, periodS = 0 } = start.restart ?? {};
+    await this.env.warning(
+      `child "${start.name}" is started again (${record.count} of ${max} in ${periodS} s)`,
+    );
+    const child = new Child(start, this);
+    this.#children.set(start.name, child);
+    if (await this.#attempt(child, () => child.prepare())) await this.#attempt(child, () => child.launch());
+  }
+
+  async #stopChild(name: string): Promise<void> {
+    const child = this.#children.get(name);
+    if (!child) return;
+    await child.stop(STOP_TIMEOUT_MS);
+    await this.#endChild(child, `"${name}" was stopped`);
+  }
+
+  async #endChild(child: Child, reason: string): Promise<void> {
+    await child.end(reason);
+    for (const other of this.#children.values()) {
+      if (other !== child) await other.sessions.serverEnded(child.name);
+    }
+    if (this.#children.get(child.name) === child) this.#children.delete(child.name);
+  }
+}
+
+function directoryOf(config: InitConfig): ServiceDirectory {
+  const parentProvides = new Set(config.parentProvides.map(({ name }) => name));
+  const provided = new Map(
+    config.starts.map((start) => [start.name, new Set(start.provides.map(({ name }) => name))]),
+  );
+  return {
+    parentProvides: (service) => parentProvides.has(service),
+    childProvides: (child, service) => provided.get(child)?.has(service) ?? false,
+    childrenProviding: (service) =>
+      [...provided].filter(([, services]) => services.has(service)).map(([name]) => name),
+  };
+}
+
+function reasonOf(error: unknown): string {
+  if (hasCode(error, 'OUT_OF_RAM')) return `not enough RAM quota (${error.message})`;
+  if (hasCode(error, 'OUT_OF_CAPS')) return `not enough capability quota (${error.message})`;
+  return error instanceof Error ? error.message : String(error);
+}
