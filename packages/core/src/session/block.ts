@@ -1,0 +1,63 @@
+/**
+ * Block: blocks of a device by number. Everything but `info` is a packet: many are in flight, acknowledgements come in
+ * any order, by tag. There is no order between requests in flight, except that a SYNC covers every write that was
+ * acknowledged before it was submitted. (Reference: Genode's Block session.)
+ *
+ * Session arguments: `tx_buf_size`; a view by `offset` and `num_blocks` (blocks; the server translates and checks);
+ * `writeable` (default yes; a session is writeable if this, the policy and the device all say so).
+ *
+ * Packets: `operation`, `position` = first block, `count` = blocks, payload of `count` blocks for READ and WRITE. SYNC
+ * covers the whole device whatever its range. The acknowledgement's `status` is `packetStatus.ok` or a `blockStatus`.
+ */
+import { rpc, session } from '../interface/interface.ts';
+import { boolean, integer, record, type ShapeType, u53 } from '../interface/shapes.ts';
+import { packetStream } from '../interface/stream.ts';
+import { type Packet, packetStatus } from '../packet_stream/index.ts';
+
+/** What a packet asks for. */
+export const blockOperation = { read: 1, write: 2, sync: 3, trim: 4 } as const;
+export type BlockOperation = keyof typeof blockOperation;
+
+/** Why a request failed. */
+export const blockStatus = {
+  ok: packetStatus.ok,
+  /** Malformed: payload missing or of the wrong size, unknown operation. */
+  invalid: packetStatus.invalid,
+  inputOutput: packetStatus.firstCode,
+  /** The range goes beyond the device or view. */
+  outOfRange: packetStatus.firstCode + 1,
+  readOnly: packetStatus.firstCode + 2,
+  noSpace: packetStatus.firstCode + 3,
+} as const;
+
+/** Codes of failed requests, as errors of the client library. */
+export type BlockErrorCode = 'InputOutput' | 'OutOfRange' | 'ReadOnly' | 'NoSpace' | 'Invalid';
+
+/** What a session gives access to. */
+const blockInfo = record({
+  /** Bytes of a block: a power of two. */
+  blockSize: integer(512, 65_536),
+  blockCount: u53,
+  /** Alignment that the server wants for payloads in the bulk buffer, as a power of two. */
+  alignLog2: integer(0, 16),
+  writeable: boolean,
+});
+export type BlockInfo = ShapeType<typeof blockInfo>;
+
+/** Alignment of payloads: a page, so that drivers may hand them to the host as they are. */
+const ALIGN_LOG2 = 12;
+
+/** The Block session. */
+export const Block = session('Block', {
+  info: rpc<() => BlockInfo>({ args: [], result: blockInfo }),
+  tx: packetStream('tx', {
+    queueSlots: 256,
+    defaultBulkBytes: 1024 * 1024,
+    alignLog2: ALIGN_LOG2,
+    payloadDirection: {
+      submitBytes: (packet: Packet) => (packet.operation === blockOperation.write ? packet.size : 0),
+      acknowledgeBytes: (packet: Packet) =>
+        packet.operation === blockOperation.read && packet.status === blockStatus.ok ? packet.size : 0,
+    },
+  }),
+});
