@@ -233,6 +233,7 @@ suite('suggest', () => {
     ['LABEL', 'label'],
     ['xyz', undefined],
     ['l', undefined],
+    ['x', undefined],
     ['label', undefined],
   ])('%j', (name, expected) => {
     expect(suggest(name, ['label_prefix', 'label', 'writeable'])).toBe(expected);

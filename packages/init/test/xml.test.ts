@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_LIMITS, ConfigError, ConfigNode, fromData, toData } from '@ginit/core/config/index';
+import { CONFIG_LIMITS, ConfigError, ConfigNode, fromData, toData } from '@ginit/core';
 import { readXml, writeXml } from '../src/xml/index.ts';
 
 /** A tree without places, for comparison. */
@@ -99,8 +99,11 @@ describe('readXml', () => {
     ['<a x=1/>', 'c.xml:1:6: the value of an attribute stands in quotes, as in name="value"'],
     ['<a x/>', 'c.xml:1:5: an attribute needs a value, as in name="value"'],
     ['<a x y="1"/>', 'c.xml:1:6: an attribute needs a value, as in name="value"'],
-    ['<a x="1"y="2"/>', 'c.xml:1:9: a space is missing before this attribute'],
-    ['<a ="1"/>', 'c.xml:1:4: this character cannot stand in the name of an attribute'],
+    ['<a x="1"y="2"/>', 'c.xml:1:9: a space is missing before this attribute (or is a quote missing?)'],
+    [
+      '<a ="1"/>',
+      'c.xml:1:4: this character cannot stand in the name of an attribute (is a quote missing before it?)',
+    ],
     ['<a / b="1"/>', 'c.xml:1:5: "/" in a tag stands only before ">"'],
     ['<a>\n x < y\n</a>', 'c.xml:2:5: a plain "<" is written &lt;'],
     ['<a>\n x & y\n</a>', 'c.xml:2:4: a plain "&" is written &amp;'],

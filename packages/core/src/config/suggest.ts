@@ -13,7 +13,7 @@ export function suggest(name: string, candidates: Iterable<string>): string | un
     if (candidate.length > suggestLengthMax || candidate === name) continue;
     const sameButCase = candidate.toLowerCase() === name.toLowerCase();
     const distance = sameButCase ? 0.5 : editDistance(name, candidate);
-    if (distance <= bound && distance < bestDistance) {
+    if (distance <= bound && distance < bestDistance && distance < name.length) {
       best = candidate;
       bestDistance = distance;
     }

@@ -1,4 +1,4 @@
-import type { ConfigNode } from '@ginit/core/config/index';
+import type { ConfigNode } from '@ginit/core';
 import type { Affinity, InitConfig } from './init-config.ts';
 import { type Findings, integerOf } from './reading.ts';
 
@@ -28,7 +28,8 @@ export function readAffinity(
   const fits =
     affinity.xpos + affinity.width <= space.width && affinity.ypos + affinity.height <= space.height;
   if (fits) return affinity;
-  const text = `<affinity> reaches beyond the affinity space of ${space.width} by ${space.height}, the whole is used`;
+  const size = `${space.width} by ${space.height}`;
+  const text = `<affinity> reaches beyond the affinity space of ${size}, the whole is used`;
   if (hasSpace) findings.warnings.push({ text, position });
   return { xpos: 0, ypos: 0, ...space };
 }

@@ -1,5 +1,5 @@
-import { type ConfigNode, shown } from '@ginit/core/config/index';
-import type { HostAccess, HostGrant } from './init-config.ts';
+import { type ConfigNode, type HostGrantFact, shown } from '@ginit/core';
+import type { HostGrant } from './init-config.ts';
 import type { Findings } from './reading.ts';
 
 /** The grants of a `<host>`. What is no usable path or address is noted as an error and left out. */
@@ -30,7 +30,7 @@ function readGrant(node: ConfigNode, findings: Findings): HostGrant | undefined 
   }
 }
 
-function accessOf(node: ConfigNode, fallback: HostAccess): HostAccess {
+function accessOf(node: ConfigNode, fallback: HostGrantFact['access']): HostGrantFact['access'] {
   const access = node.value('access');
   return access === 'ro' || access === 'rw' ? access : fallback;
 }
@@ -57,12 +57,12 @@ function readTcp(node: ConfigNode, findings: Findings): HostGrant | undefined {
     return undefined;
   }
   const direction = listen === undefined ? 'connect' : 'listen';
-  const address = listen ?? connect ?? '';
-  const port = addressPattern.exec(address)?.[1];
+  const path = listen ?? connect ?? '';
+  const port = addressPattern.exec(path)?.[1];
   if (port === undefined || Number(port) > 65_535) {
-    const text = `attribute "${direction}" of <tcp> is ${shown(address)}, which is not HOST:PORT`;
+    const text = `attribute "${direction}" of <tcp> is ${shown(path)}, which is not HOST:PORT`;
     findings.errors.push(node.errorAt(text, direction));
     return undefined;
   }
-  return { kind: 'tcp', direction, address, position: node.position };
+  return { kind: `tcp-${direction}`, path, access: 'rw', position: node.position };
 }

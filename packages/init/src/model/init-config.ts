@@ -1,4 +1,4 @@
-import type { ConfigNode, Position } from '@ginit/core/config/index';
+import type { ConfigNode, HostGrantFact, Position } from '@ginit/core';
 import type { RouteRule } from '../routing/rule.ts';
 
 /*
@@ -13,31 +13,10 @@ export interface NamedPlace {
   readonly position: Position;
 }
 
-/** A piece of the host that a driver was granted. */
-export type HostGrant =
-  | { readonly kind: 'file'; readonly path: string; readonly access: HostAccess; readonly position: Position }
-  | {
-      readonly kind: 'directory';
-      readonly path: string;
-      readonly access: HostAccess;
-      readonly position: Position;
-    }
-  | {
-      readonly kind: 'tcp';
-      readonly direction: 'listen' | 'connect';
-      /** `HOST:PORT`, an IPv6 address in brackets. */
-      readonly address: string;
-      readonly position: Position;
-    }
-  | {
-      readonly kind: 'device';
-      readonly path: string;
-      readonly access: HostAccess;
-      readonly position: Position;
-    };
-
-export type HostKind = HostGrant['kind'];
-export type HostAccess = 'ro' | 'rw';
+/** A piece of the host that a driver was granted, with the place of the grant. */
+export interface HostGrant extends HostGrantFact {
+  readonly position: Position;
+}
 
 /** Where a child runs; a jail is not available in this version. */
 export type Isolation = 'thread' | 'process';

@@ -1,4 +1,4 @@
-import type { ConfigNode } from '@ginit/core/config/index';
+import type { ConfigNode } from '@ginit/core';
 import type { ConfigWarning } from './warning.ts';
 
 /*

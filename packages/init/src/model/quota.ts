@@ -1,4 +1,4 @@
-import type { ConfigNode } from '@ginit/core/config/index';
+import type { ConfigNode } from '@ginit/core';
 import type { InitConfig } from './init-config.ts';
 import { bytesOf, type Findings, integerOf } from './reading.ts';
 

@@ -1,11 +1,11 @@
 import {
   comparePositions,
   ConfigError,
-  type ConfigNode,
+  ConfigNode,
   formatPosition,
   type Position,
   validate,
-} from '@ginit/core/config/index';
+} from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
 import type { Alias, ForwardedService, InitConfig, NamedPlace, ReportOptions } from './init-config.ts';
 import { notYetWarnings } from './not-yet.ts';
@@ -28,7 +28,12 @@ export interface InitConfigReading {
 
 /** Reads init's configuration from its tree. Lists all that is wrong, throws nothing. */
 export function readInitConfig(node: ConfigNode): InitConfigReading {
-  const findings: Findings = { errors: validate(node, initSchema), warnings: notYetWarnings(node) };
+  const errors = validate(node, initSchema);
+  if (node.type !== initSchema.type) {
+    const nothing = new ConfigNode(initSchema.type, { position: node.position });
+    return { config: readTop(nothing, { errors: [], warnings: [] }), errors, warnings: [] };
+  }
+  const findings: Findings = { errors, warnings: notYetWarnings(node) };
   const config = readTop(node, findings);
   checkNames(config, findings);
   return {
@@ -71,7 +76,8 @@ function readPrioLevels(node: ConfigNode, findings: Findings): number {
   const levels = integerOf(node, 'prio_levels');
   if (levels === undefined || levels === 0) return 1;
   if (levels > 0 && Number.isInteger(Math.log2(levels))) return levels;
-  const text = `attribute "prio_levels" of <config> is ${levels}, which is no power of two: priorities are off`;
+  const problem = 'which is no power of two: priorities are off';
+  const text = `attribute "prio_levels" of <config> is ${levels}, ${problem}`;
   findings.warnings.push({ text, position: node.positionOf('prio_levels') });
   return 1;
 }

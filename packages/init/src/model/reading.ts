@@ -4,9 +4,8 @@ import {
   parseBoolean,
   parseBytes,
   parseInteger,
-  shown,
   validName,
-} from '@ginit/core/config/index';
+} from '@ginit/core';
 import type { NamedPlace } from './init-config.ts';
 import type { ConfigWarning } from './warning.ts';
 
@@ -44,11 +43,9 @@ export function servicesOf(node: ConfigNode | undefined, findings: Findings): Na
   const services = new Map<string, NamedPlace>();
   for (const service of node?.childrenOf('service') ?? []) {
     const name = service.value('name');
-    if (name === undefined) continue;
+    if (name === undefined || !validName(name)) continue;
     const position = service.positionOf('name');
-    if (!validName(name)) {
-      findings.errors.push(service.errorAt(`${shown(name)} cannot name a service`, 'name'));
-    } else if (services.has(name)) {
+    if (services.has(name)) {
       findings.warnings.push({ text: `service "${name}" is listed twice`, position });
     } else {
       services.set(name, { name, position });

@@ -1,4 +1,4 @@
-import { attribute, element, type ElementSchema, policyElements } from '@ginit/core/config/index';
+import { attribute, element, type ElementSchema, policyElements } from '@ginit/core';
 import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
 
 /*
@@ -7,7 +7,7 @@ import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
  * here; what this version does not act on is in `not-yet.ts`.
  */
 
-const serviceName = { name: attribute.text('Name of the service', { required: true }) };
+const serviceName = { name: attribute.name('Name of the service', { required: true }) };
 
 const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,

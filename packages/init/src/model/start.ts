@@ -1,5 +1,5 @@
-import { type ConfigNode, shown } from '@ginit/core/config/index';
-import { childNameProblem } from '@ginit/core/label';
+import { type ConfigNode, shown } from '@ginit/core';
+import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
@@ -15,7 +15,7 @@ export interface StartSurroundings {
   readonly prioLevels: number;
 }
 
-/** Reads a `<start>`; `undefined` if it has no name, which the schema has listed as an error. */
+/** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
 export function readStart(
   node: ConfigNode,
   around: StartSurroundings,
@@ -26,6 +26,7 @@ export function readStart(
   const problem = childNameProblem(name);
   if (problem !== undefined) {
     findings.errors.push(node.errorAt(`attribute "name" of <start> is ${shown(name)}, ${problem}`, 'name'));
+    return undefined;
   }
   const route = node.child('route');
   return {
@@ -72,9 +73,12 @@ function readIsolation(start: ConfigNode, findings: Findings): Isolation | undef
 
 /** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */
 function readPriority(start: ConfigNode, prioLevels: number, findings: Findings): number {
-  const priority = Math.abs(integerOf(start, 'priority') ?? 0);
+  const priority = Math.max(0, -(integerOf(start, 'priority') ?? 0));
   if (priority < prioLevels) return priority;
-  const text = `attribute "priority" of <start> is ${-priority}, the least urgent of ${prioLevels} levels is used`;
+  // Without levels the attribute means nothing, and that has been said.
+  if (prioLevels === 1) return 0;
+  const used = `the least urgent of ${prioLevels} levels is used`;
+  const text = `attribute "priority" of <start> is ${-priority}, ${used}`;
   findings.warnings.push({ text, position: start.positionOf('priority') });
   return prioLevels - 1;
 }

@@ -1,4 +1,4 @@
-import { formatPosition, type Position } from '@ginit/core/config/index';
+import { formatPosition, type Position } from '@ginit/core';
 
 /** Something in a configuration that works, but hardly as meant. */
 export interface ConfigWarning {

@@ -5,6 +5,8 @@ export { possibleRoutes, type PossibleRoute } from './possible.ts';
 export { type LocalRom, type RequestingChild, resolveRequest } from './request.ts';
 export {
   type ChosenTarget,
+  chooseTarget,
+  matchesService,
   type DenialReason,
   resolveRoute,
   type Route,

@@ -1,4 +1,4 @@
-import { LABEL_SEPARATOR, labelWithin, splitLabel } from '@ginit/core/label';
+import { LABEL_SEPARATOR, labelWithin, splitLabel } from '@ginit/core';
 import type { LabelFilter, LabelRewrite } from './rule.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { ConfigNode } from '@ginit/core/config/index';
+import { type ConfigNode, validName } from '@ginit/core';
 import type { ConfigWarning } from '../model/warning.ts';
 import type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
 
@@ -11,7 +11,7 @@ export function parseRoute(route: ConfigNode, warnings: ConfigWarning[]): RouteR
   for (const node of route.children) {
     const isAny = node.type === 'any-service';
     const service = node.value('name');
-    if (!isAny && (node.type !== 'service' || service === undefined)) continue;
+    if (!isAny && (node.type !== 'service' || service === undefined || !validName(service))) continue;
     rules.push({
       service: isAny ? undefined : service,
       filter: parseFilter(node, warnings),

@@ -1,4 +1,4 @@
-import { prependLabel } from '@ginit/core/label';
+import { prependLabel } from '@ginit/core';
 import {
   resolveRoute,
   type Route,

@@ -1,5 +1,5 @@
-import { type Position, quotedList, shown } from '@ginit/core/config/index';
-import { labelProblem } from '@ginit/core/label';
+import { type Position, quotedList, shown } from '@ginit/core';
+import { labelProblem } from '@ginit/core';
 import { matchesLabel, rewriteLabel } from './labels.ts';
 import type { RouteRule, RouteTarget } from './rule.ts';
 

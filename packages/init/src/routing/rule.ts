@@ -1,4 +1,4 @@
-import type { Position } from '@ginit/core/config/index';
+import type { Position } from '@ginit/core';
 
 /*
  * The route model of init, as plain data. A `<route>` (or the `<default-route>`) is a list of rules; a rule

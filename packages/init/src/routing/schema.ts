@@ -1,4 +1,4 @@
-import { attribute, element, type ElementSchema } from '@ginit/core/config/index';
+import { attribute, element, type ElementSchema } from '@ginit/core';
 
 const filters = {
   label: attribute.label('Requests whose label, as the child wrote it, is exactly this'),
@@ -23,14 +23,14 @@ const targets: readonly ElementSchema[] = [
     attributes: { name: attribute.text('Name of its start node', { required: true }), ...rewrites },
   }),
   element('any-child', 'The one child that provides the service'),
-  element('if-arg', 'an old form, use the attributes label, label_prefix, label_suffix of the rule', {
+  element('if-arg', 'use the attributes label, label_prefix or label_suffix of the rule instead', {
     max: 0,
   }),
 ];
 
 const rules: readonly ElementSchema[] = [
   element('service', 'Requests for one service; denied if no target provides it', {
-    attributes: { name: attribute.text('Name of the service', { required: true }), ...filters },
+    attributes: { name: attribute.name('Name of the service', { required: true }), ...filters },
     children: targets,
   }),
   element('any-service', 'Requests for any service; the next rule is tried if no target provides it', {

@@ -59,7 +59,7 @@ export function faultOf(rule: string, state: ScanState): Fault {
       const isEnd =
         /[/>]/.test(state.source.charAt(here.offset)) && /\S/.test(state.source.charAt(here.offset - 1));
       return {
-        text: isEnd ? valueMissing : 'this character cannot stand in the name of an attribute',
+        text: isEnd ? valueMissing : attributeNameFault,
         ...here,
       };
     }
@@ -68,6 +68,8 @@ export function faultOf(rule: string, state: ScanState): Fault {
   }
 }
 
+const attributeNameFault =
+  'this character cannot stand in the name of an attribute (is a quote missing before it?)';
 const valueMissing = 'an attribute needs a value, as in name="value"';
 
 const ruleTexts: Readonly<Record<string, string>> = {
@@ -76,7 +78,7 @@ const ruleTexts: Readonly<Record<string, string>> = {
   'disallowed character in closing tag.': 'a closing tag holds only the name of its element',
   'attribute without value.': valueMissing,
   'unquoted attribute value.': 'the value of an attribute stands in quotes, as in name="value"',
-  'no whitespace between attributes.': 'a space is missing before this attribute',
+  'no whitespace between attributes.': 'a space is missing before this attribute (or is a quote missing?)',
   'forward-slash in opening tag not followed by >.': '"/" in a tag stands only before ">"',
   'weird empty close tag.': 'a closing tag needs the name of its element',
   'malformed comment.': '"--" cannot stand within a comment',

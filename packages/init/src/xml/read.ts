@@ -6,7 +6,7 @@ import {
   ConfigNode,
   type Position,
   validName,
-} from '@ginit/core/config/index';
+} from '@ginit/core';
 import { closingTag, faultOf, firstInk } from './faults.ts';
 import { Places } from './places.ts';
 

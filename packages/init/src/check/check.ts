@@ -1,0 +1,95 @@
+import { didYouMean } from '@ginit/core';
+import type { InitConfig, Quota, StartNode } from '../model/index.ts';
+import { checkChildConfig, checkHost, checkProvides } from './component.ts';
+import { checkCycles } from './cycles.ts';
+import type { ManifestFacts, ManifestsByPath } from './facts.ts';
+import { CheckFindings, type CheckResult } from './findings.ts';
+import { checkQuotas } from './quotas.ts';
+import { checkRequests } from './requests.ts';
+import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
+import { checkTargets } from './targets.ts';
+
+/** What is known of the world that the outermost init runs in; what is not given is not checked. */
+export interface CheckOptions {
+  /** What the outermost init has to give. */
+  readonly quota?: Quota | undefined;
+  /** The services that its parent provides. */
+  readonly parentServices?: readonly string[] | undefined;
+}
+
+/**
+ * Finds what cannot work in a configuration whose form is right: routes to nowhere, services that nobody
+ * provides or that their component does not have, missing host grants, wrong configurations of components,
+ * quotas beyond what there is; also in the configurations of nested inits. Of children without a manifest
+ * only that is checked which needs none. Errors and warnings are in the order of the document.
+ */
+export function checkConfig(
+  config: InitConfig,
+  manifests: ManifestsByPath,
+  options: CheckOptions = {},
+): CheckResult {
+  const findings = new CheckFindings();
+  checkScope(scopeOf(config), manifests, options, findings);
+  return findings.result();
+}
+
+function checkScope(
+  scope: Scope,
+  manifests: ManifestsByPath,
+  options: CheckOptions,
+  findings: CheckFindings,
+): void {
+  const { config } = scope;
+  const factsOf = (start: StartNode): ManifestFacts | undefined => manifests.get(pathOf(scope, start));
+  checkParentProvides(scope, options.parentServices, findings);
+  if (options.quota !== undefined) checkQuotas(config, options.quota, findings);
+  const broken = checkTargets(scope, findings);
+  for (const start of config.starts) {
+    const facts = factsOf(start);
+    checkRequests(scope, start, facts, broken, findings);
+    if (isInit(start)) checkNested(scope, start, manifests, findings);
+    else if (facts !== undefined) {
+      checkProvides(start, facts.provides, findings);
+      checkHost(start, facts.host, findings);
+      checkChildConfig(scope, start, facts, findings);
+    }
+  }
+  checkCycles(scope, factsOf, findings);
+}
+
+/** A nested init provides what its configuration forwards, and gives away what its start node was given. */
+function checkNested(
+  scope: Scope,
+  start: StartNode,
+  manifests: ManifestsByPath,
+  findings: CheckFindings,
+): void {
+  const reading = nestedReading(start);
+  if (reading === undefined) return;
+  for (const { text, position } of reading.errors) findings.error(text, position);
+  for (const { text, position } of reading.warnings) findings.warn(text, position);
+  const { config } = reading;
+  checkProvides(
+    start,
+    config.services.map(({ name }) => name),
+    findings,
+  );
+  const quota = { ram: start.ram, caps: start.caps };
+  checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
+}
+
+function checkParentProvides(
+  scope: Scope,
+  parentServices: readonly string[] | undefined,
+  findings: CheckFindings,
+): void {
+  for (const { name, position } of scope.config.parentProvides) {
+    if (parentServices !== undefined && !parentServices.includes(name)) {
+      findings.error(`the parent provides no service "${name}"${didYouMean(name, parentServices)}`, position);
+    }
+    const problem = problemAbove(scope, name, undefined);
+    if (problem === undefined || scope.above === undefined) continue;
+    const text = `service "${name}" does not get here: start node "${scope.above.start.name}" cannot have it`;
+    findings.warn(`${text}: ${problem}`, position);
+  }
+}

@@ -1,0 +1,74 @@
+import { ConfigNode, didYouMean, type HostGrantKind, quotedList, shown, validate } from '@ginit/core';
+import type { StartNode } from '../model/index.ts';
+import type { ManifestFacts } from './facts.ts';
+import type { CheckFindings } from './findings.ts';
+import { configRoute } from './requests.ts';
+import type { Scope } from './scope.ts';
+
+/*
+ * Whether a start node and the manifest of its component fit: the services that it declares, what it grants
+ * of the host, and the configuration that it hands over.
+ */
+
+/** `<provides>` may name less than the component can, never more. */
+export function checkProvides(start: StartNode, provides: readonly string[], findings: CheckFindings): void {
+  for (const { name, position } of start.provides) {
+    if (provides.includes(name)) continue;
+    const hint = didYouMean(name, provides);
+    const known = provides.length === 0 ? 'no service' : `only ${quotedList(provides)}`;
+    const text = `component ${shown(start.binary.name)} does not provide service "${name}"`;
+    findings.error(text + (hint === '' ? ` (it provides ${known})` : hint), position);
+  }
+}
+
+/**
+ * What the manifest asks for must be granted; what it does not ask for is a warning, for it was granted for
+ * nothing.
+ */
+export function checkHost(start: StartNode, needed: readonly HostGrantKind[], findings: CheckFindings): void {
+  for (const kind of needed) {
+    if (start.host.some((grant) => grant.kind === kind)) continue;
+    const grant = `<host>${grantForm(kind)}</host>`;
+    const text = `component ${shown(start.binary.name)} needs ${grant}, which the start node does not grant`;
+    findings.error(text, start.position);
+  }
+  for (const { kind, position } of start.host) {
+    if (needed.includes(kind)) continue;
+    findings.warn(`component ${shown(start.binary.name)} does not ask for ${grantForm(kind)}`, position);
+  }
+}
+
+function grantForm(kind: HostGrantKind): string {
+  switch (kind) {
+    case 'file':
+    case 'directory':
+    case 'device':
+      return `<${kind} .../>`;
+    case 'tcp-listen':
+      return '<tcp listen=.../>';
+    case 'tcp-connect':
+      return '<tcp connect=.../>';
+  }
+}
+
+/**
+ * The inline `<config>` must fit the component's schema; without one, an empty one must, unless a server
+ * provides it.
+ */
+export function checkChildConfig(
+  scope: Scope,
+  start: StartNode,
+  { configSchema }: ManifestFacts,
+  findings: CheckFindings,
+): void {
+  if (configSchema === undefined) return;
+  if (start.config !== undefined) {
+    for (const { text, position } of validate(start.config, configSchema)) findings.error(text, position);
+    return;
+  }
+  const isFromRoot = scope.above === undefined && configRoute(scope, start).kind !== 'child';
+  const [error] = isFromRoot ? validate(ConfigNode.empty('config'), configSchema) : [];
+  if (error === undefined) return;
+  const text = `start node "${start.name}" has no <config>, which component ${shown(start.binary.name)} needs`;
+  findings.error(`${text}: ${error.text}`, start.position);
+}

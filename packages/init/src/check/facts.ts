@@ -1,0 +1,56 @@
+import { type ElementSchema, type HostGrantKind, schemaFromData, validName } from '@ginit/core';
+
+/** What the checker needs to know of a component: its manifest with services by name. */
+export interface ManifestFacts {
+  readonly provides: readonly string[];
+  /** Services that it cannot do without, beyond those that every component has. */
+  readonly requires: readonly string[];
+  /** Services that it may open. */
+  readonly mayRequire?: readonly string[] | undefined;
+  /** Kinds of host grants that it needs. */
+  readonly host: readonly HostGrantKind[];
+  readonly configSchema?: ElementSchema | undefined;
+}
+
+/** The facts of children by their path from the outermost init, for example `disk` or `sub -> disk`. */
+export type ManifestsByPath = ReadonlyMap<string, ManifestFacts>;
+
+const hostKinds: readonly HostGrantKind[] = ['file', 'directory', 'device', 'tcp-listen', 'tcp-connect'];
+const listLengthMax = 100;
+
+/**
+ * Makes facts of the plain form of a manifest, which somebody else's code may have written. Throws an
+ * `Error` that says what is wrong with it.
+ */
+export function manifestFactsFromData(data: unknown): ManifestFacts {
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw new Error('manifest: not an object');
+  const fields: Readonly<Record<string, unknown>> = Object.fromEntries(Object.entries(data));
+  const schema = fields['configSchema'];
+  return {
+    provides: namesOf(fields, 'provides'),
+    requires: namesOf(fields, 'requires'),
+    mayRequire: namesOf(fields, 'mayRequire'),
+    host: listOf(fields, 'host').map((kind) => {
+      const known = hostKinds.find((one) => one === kind);
+      if (known === undefined) throw new Error('manifest.host: unknown kind of grant');
+      return known;
+    }),
+    configSchema: schema === undefined ? undefined : schemaFromData(schema),
+  };
+}
+
+function namesOf(fields: Readonly<Record<string, unknown>>, key: string): string[] {
+  return listOf(fields, key).map((name) => {
+    if (typeof name !== 'string' || !validName(name))
+      throw new Error(`manifest.${key}: not a service's name`);
+    return name;
+  });
+}
+
+function listOf(fields: Readonly<Record<string, unknown>>, key: string): readonly unknown[] {
+  const list = fields[key] ?? [];
+  if (!Array.isArray(list) || list.length > listLengthMax)
+    throw new Error(`manifest.${key}: not a short list`);
+  return list;
+}

@@ -1,0 +1,129 @@
+import { type Position, prependLabel, quotedList, shown } from '@ginit/core';
+import { rulesOf, type StartNode } from '../model/index.ts';
+import {
+  matchesService,
+  possibleRoutes,
+  type RouteDenial,
+  resolveRequest,
+  type RouteRule,
+} from '../routing/index.ts';
+import type { ManifestFacts } from './facts.ts';
+import type { CheckFindings } from './findings.ts';
+import { problemAbove, requestingChild, type Scope } from './scope.ts';
+
+/*
+ * Whether a child gets the sessions that it cannot do without. Those of its environment (PD, CPU, LOG and
+ * the ROM with its binary) have known labels and are resolved exactly. Of those that its manifest requires
+ * only the service is known, so one label that would find a server is enough.
+ */
+
+interface Missing {
+  readonly what: string;
+  readonly denial: RouteDenial;
+}
+
+export function checkRequests(
+  scope: Scope,
+  start: StartNode,
+  facts: ManifestFacts | undefined,
+  broken: ReadonlySet<RouteRule>,
+  findings: CheckFindings,
+): void {
+  const rules = rulesOf(scope.config, start);
+  if (rules === undefined) {
+    const text = `start node "${start.name}" has no routes: there is neither a <route> nor a <default-route>`;
+    findings.error(text, start.position);
+    return;
+  }
+  // What a broken rule leads to was listed with the rule.
+  const isExcused = (service: string) =>
+    rules.some((rule) => broken.has(rule) && matchesService(rule, service));
+  checkEnvironment(scope, start, isExcused, findings);
+  for (const service of facts?.requires ?? []) {
+    if (!isExcused(service)) checkRequired(scope, start, rules, service, findings);
+  }
+}
+
+function checkEnvironment(
+  scope: Scope,
+  start: StartNode,
+  isExcused: (service: string) => boolean,
+  findings: CheckFindings,
+): void {
+  const missing: Missing[] = [];
+  for (const service of ['PD', 'CPU', 'LOG', 'ROM']) {
+    if (isExcused(service)) continue;
+    const request = { service, label: start.name };
+    const route = resolveRequest(requestingChild(scope.config, start), request, scope.directory);
+    const what = service === 'ROM' ? `"ROM" (its binary ${shown(start.binary.name)})` : `"${service}"`;
+    if (route.kind === 'denied') missing.push({ what, denial: route });
+    if (route.kind === 'parent') reportAbove(scope, start, service, route.label, findings);
+  }
+  const unrouted = missing.filter(({ denial }) => denial.reason === 'no-rule');
+  if (unrouted.length > 0) {
+    const what = unrouted.map((one) => one.what).join(', ');
+    const text = `start node "${start.name}" has no route to what every component needs: ${what}`;
+    findings.error(text + parentHint(scope), start.position);
+  }
+  for (const { what, denial } of missing) {
+    if (denial.reason === 'no-rule') continue;
+    findings.error(`start node "${start.name}" cannot have ${what}: ${denial.text}`, placeOf(start, denial));
+  }
+}
+
+function checkRequired(
+  scope: Scope,
+  start: StartNode,
+  rules: readonly RouteRule[],
+  service: string,
+  findings: CheckFindings,
+): void {
+  const outcomes = possibleRoutes(rules, service, scope.directory).map(({ outcome }) => outcome);
+  const denial = outcomes.findLast((outcome) => outcome.kind === 'denied');
+  if (denial !== undefined && outcomes.every((outcome) => outcome.kind === 'denied')) {
+    const lead = `component ${shown(start.binary.name)} needs service "${service}"`;
+    const text =
+      denial.reason === 'no-rule'
+        ? `${lead}, to which start node "${start.name}" has no route${providerHint(scope, service)}`
+        : `${lead}: ${denial.text}`;
+    findings.error(text, placeOf(start, denial));
+    return;
+  }
+  const onlyParent = outcomes.every((outcome) => outcome.kind === 'parent' || outcome.kind === 'denied');
+  if (onlyParent) reportAbove(scope, start, service, undefined, findings);
+}
+
+function reportAbove(
+  scope: Scope,
+  start: StartNode,
+  service: string,
+  label: string | undefined,
+  findings: CheckFindings,
+): void {
+  const problem = problemAbove(scope, service, label);
+  if (problem === undefined || scope.above === undefined) return;
+  const above = `start node "${scope.above.start.name}"`;
+  const text = `start node "${start.name}" needs service "${service}" from above, but ${above} cannot have it`;
+  findings.error(`${text}: ${problem}`, start.position);
+}
+
+/** In a route of its own the place is the rule; the default route is shared, so the start node says more. */
+function placeOf(start: StartNode, denial: RouteDenial): Position {
+  return start.route === undefined ? start.position : (denial.position ?? start.position);
+}
+
+function parentHint(scope: Scope): string {
+  return scope.config.parentProvides.length === 0 ? ': there is no <parent-provides>' : '';
+}
+
+function providerHint(scope: Scope, service: string): string {
+  const children = scope.directory.childrenProviding(service);
+  if (children.length > 0) return ` (it is provided by ${quotedList(children.slice(0, 5))})`;
+  return scope.directory.parentProvides(service) ? ' (it is in <parent-provides>)' : ' (nothing provides it)';
+}
+
+/** Where the request for the ROM `config` of a child without inline `<config>` goes. */
+export function configRoute(scope: Scope, start: StartNode): ReturnType<typeof resolveRequest> {
+  const request = { service: 'ROM', label: prependLabel(start.name, 'config') };
+  return resolveRequest(requestingChild(scope.config, start), request, scope.directory);
+}
