@@ -1,5 +1,6 @@
+import { schemaFromData } from '@ginit/core';
 import { describe, expect, it } from 'vitest';
-import { formatWarning, type InitConfig, readInitConfig } from '../src/model/index.ts';
+import { formatWarning, type InitConfig, initSchema, readInitConfig } from '../src/model/index.ts';
 import { readXml } from '../src/xml/index.ts';
 
 const read = (xml: string) => readInitConfig(readXml(xml, 'm.xml'));
@@ -237,4 +238,10 @@ describe('readInitConfig', () => {
       ]);
     },
   );
+});
+
+describe('initSchema', () => {
+  it('is plain data that a manifest can carry', () => {
+    expect(schemaFromData(JSON.parse(JSON.stringify(initSchema)))).toEqual(initSchema);
+  });
 });

@@ -69,6 +69,7 @@ export function checkChildConfig(
   const isFromRoot = scope.above === undefined && configRoute(scope, start).kind !== 'child';
   const [error] = isFromRoot ? validate(ConfigNode.empty('config'), configSchema) : [];
   if (error === undefined) return;
-  const text = `start node "${start.name}" has no <config>, which component ${shown(start.binary.name)} needs`;
+  const component = `component ${shown(start.binary.name)}`;
+  const text = `start node "${start.name}" has no <config>, which ${component} needs`;
   findings.error(`${text}: ${error.text}`, start.position);
 }

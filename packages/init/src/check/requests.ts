@@ -103,7 +103,8 @@ function reportAbove(
   const problem = problemAbove(scope, service, label);
   if (problem === undefined || scope.above === undefined) return;
   const above = `start node "${scope.above.start.name}"`;
-  const text = `start node "${start.name}" needs service "${service}" from above, but ${above} cannot have it`;
+  const lead = `start node "${start.name}" needs service "${service}" from above`;
+  const text = `${lead}, but ${above} cannot have it`;
   findings.error(`${text}: ${problem}`, start.position);
 }
 
