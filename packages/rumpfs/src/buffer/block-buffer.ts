@@ -1,0 +1,31 @@
+/** What a dirty buffer holds; a write-back pass writes data first, then structures, then names. */
+export type DirtyKind = 'data' | 'structure' | 'name';
+
+/**
+ * One block of the device in memory.
+ *
+ * The object and its memory are reused for another block once the buffer is clean and out of use, so a buffer is good
+ * **only until the caller's next `await`**. Whoever needs it afterwards asks the cache again.
+ */
+export class BlockBuffer {
+  /** The place of this buffer in the cache's lists; it never changes. */
+  readonly slot: number;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** The block held; -1 while the buffer is free. */
+  block = -1;
+  /** What is to be written back; undefined for a clean buffer. */
+  dirty: DirtyKind | undefined = undefined;
+  /** A copy of this buffer is on its way to the device. */
+  writing = false;
+  /** The block was given up while it was being written: drop the buffer when that ends. */
+  forgotten = false;
+  /** How many callers were promised this buffer and have not run yet: it is not replaced until they have. */
+  lent = 0;
+
+  constructor(slot: number, bytes: Uint8Array) {
+    this.slot = slot;
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+}

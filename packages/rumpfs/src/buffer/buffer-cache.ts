@@ -1,0 +1,390 @@
+import { assert, FsError, messageOf } from '../errors.ts';
+import { Condition } from '../hypercall/condition.ts';
+import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
+import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
+import { type Deferred, deferred } from './deferred.ts';
+import { SlotLists } from './slot-lists.ts';
+import { StagingPool } from './staging-pool.ts';
+import { WriteBack } from './write-back.ts';
+
+const listFree = 1;
+const listClean = 2;
+const listDirty = { data: 3, structure: 4, name: 5 } as const satisfies Record<DirtyKind, number>;
+const listCount = 5;
+
+/** Memory is taken in slabs of this many buffers, so that a small job does not pay for the whole budget. */
+const slabBuffers = 32;
+/** With fewer buffers a deep file tree could not hold the blocks that one operation needs. */
+const buffersMin = 32;
+const stagingAreas = 8;
+const stagingAreaBytesMax = 256 * 1024;
+
+const settled = Promise.resolve();
+
+/**
+ * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the order of their last use.
+ *
+ * The rule of use is `const buffer = cache.peek(block) ?? (await cache.read(block))`, used at once: a buffer is good
+ * only until the next `await`, so nothing is pinned and nothing can leak. `read` and `fresh` keep a buffer from being
+ * replaced until the callers that await their promise *directly* have run; do not pass these promises through another
+ * async function.
+ */
+export class BufferCache {
+  readonly blockSizeBytes: number;
+  readonly bio: BlockIo;
+  readonly staging: StagingPool;
+  readonly #sectorsPerBlock: number;
+  readonly #buffersMax: number;
+  readonly #lists: SlotLists;
+  readonly #buffers: BlockBuffer[] = [];
+  readonly #resident = new Map<number, BlockBuffer>();
+  readonly #loading = new Map<number, Promise<BlockBuffer>>();
+  readonly #slotReady = new Condition();
+  readonly #writeBack: WriteBack;
+
+  /** @param memoryBytes the part of the budget that buffers and staging may take */
+  constructor(hypercalls: Hypercalls, blockSizeBytes: number, memoryBytes: number) {
+    this.bio = hypercalls.bio;
+    this.blockSizeBytes = blockSizeBytes;
+    this.#sectorsPerBlock = blockSizeBytes / hypercalls.bio.sectorSizeBytes;
+    assert(Number.isInteger(this.#sectorsPerBlock), 'a block is a whole number of sectors');
+    const areaBytes = Math.min(stagingAreaBytesMax, memoryBytes / (4 * stagingAreas));
+    this.staging = new StagingPool(
+      Math.max(1, Math.floor(areaBytes / blockSizeBytes)) * blockSizeBytes,
+      stagingAreas,
+    );
+    const forBuffers = memoryBytes - stagingAreas * this.staging.areaBytes;
+    this.#buffersMax = Math.floor(forBuffers / blockSizeBytes);
+    if (this.#buffersMax < buffersMin) {
+      const needed = (buffersMin + stagingAreas) * blockSizeBytes;
+      throw new FsError('NoMemory', `buffers of ${blockSizeBytes} bytes need at least ${needed} bytes`);
+    }
+    this.#lists = new SlotLists(this.#buffersMax, listCount);
+    this.#writeBack = new WriteBack(this, hypercalls);
+  }
+
+  get buffersMax(): number {
+    return this.#buffersMax;
+  }
+
+  get dirtyCount(): number {
+    const { data, structure, name } = listDirty;
+    return this.#lists.length(data) + this.#lists.length(structure) + this.#lists.length(name);
+  }
+
+  sectorOf(block: number): number {
+    return block * this.#sectorsPerBlock;
+  }
+
+  /** Whether the newest content of the block may be somewhere else than on the device. */
+  involves(block: number): boolean {
+    return this.#resident.has(block) || this.#loading.has(block);
+  }
+
+  /** The block if it is in memory, without any waiting. */
+  peek(block: number): BlockBuffer | undefined {
+    const buffer = this.#resident.get(block);
+    if (buffer !== undefined && this.#lists.listOf(buffer.slot) === listClean) {
+      this.#lists.putFirst(buffer.slot, listClean);
+    }
+    return buffer;
+  }
+
+  /**
+   * The block, from memory or from the device; concurrent readers share one request.
+   * Rejects with `InputOutput` when the device fails.
+   */
+  read(block: number): Promise<BlockBuffer> {
+    const loading = this.#loading.get(block);
+    if (loading !== undefined) return loading;
+    const resident = this.peek(block);
+    if (resident !== undefined) {
+      this.#lend(resident);
+      return Promise.resolve(resident);
+    }
+    const result = deferred<BlockBuffer>();
+    this.#loading.set(block, result.promise);
+    void this.#load(block, result);
+    return result.promise;
+  }
+
+  /** A buffer for a block that is about to be overwritten whole; its bytes are whatever they are. */
+  tryFresh(block: number): BlockBuffer | undefined {
+    if (this.#loading.has(block)) return undefined;
+    const resident = this.peek(block);
+    if (resident !== undefined) {
+      resident.forgotten = false;
+      return resident;
+    }
+    const buffer = this.#takeSlot();
+    if (buffer !== undefined) this.#install(block, buffer);
+    return buffer;
+  }
+
+  /** `tryFresh`, waiting for a buffer where none is free. */
+  fresh(block: number): Promise<BlockBuffer> {
+    const result = deferred<BlockBuffer>();
+    void this.#claim(block, result);
+    return result.promise;
+  }
+
+  /**
+   * Says that `buffer`, which must still hold `block`, was changed. It does not only when an await came between (a
+   * bug) or when the device has one block under two owners, of whom the other freed it: hence `Corrupt`.
+   */
+  markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
+    if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
+    buffer.dirty = kind;
+    this.#lists.putFirst(buffer.slot, listDirty[kind]);
+    if (this.dirtyCount > this.#buffersMax / 2) this.#writeBack.startInBackground();
+  }
+
+  /** A promise to wait for before dirtying more, when write-back is behind; undefined when all is well. */
+  throttle(): Promise<void> | undefined {
+    return this.dirtyCount > (this.#buffersMax * 3) / 4 ? this.#writeBack.whenPassEnds() : undefined;
+  }
+
+  /** Gives up the content of a block that was freed; nothing of it is written any more. */
+  forget(block: number): void {
+    const buffer = this.#resident.get(block);
+    if (buffer === undefined) return;
+    buffer.dirty = undefined;
+    this.#lists.remove(buffer.slot);
+    if (buffer.writing) buffer.forgotten = true;
+    else this.#free(buffer);
+  }
+
+  /** Waits until no request of the cache is under way for a block, so that its owner may write it past the cache. */
+  async settle(block: number): Promise<void> {
+    while (this.#loading.has(block) || this.#resident.get(block)?.writing === true) {
+      const loading = this.#loading.get(block);
+      if (loading !== undefined) await loading.catch(() => undefined);
+      else await this.#writeBack.whenPassEnds();
+    }
+  }
+
+  /** Reads blocks ahead, several in one request, as far as free buffers go; errors come back when they are read. */
+  prefetch(first: number, count: number): void {
+    const perArea = this.staging.areaBytes / this.blockSizeBytes;
+    for (let block = first; block < first + count; ) {
+      if (this.involves(block)) {
+        block += 1;
+        continue;
+      }
+      let length = 1;
+      while (length < perArea && block + length < first + count && !this.involves(block + length))
+        length += 1;
+      if (!this.#prefetchRun(block, length)) return;
+      block += length;
+    }
+  }
+
+  /** Writes back everything dirty and returns when it is on the device (not yet durable). Rejects `InputOutput`. */
+  flush(): Promise<void> {
+    return this.#writeBack.flush();
+  }
+
+  /** For write-back: the dirty buffers of a kind, in ascending order of their blocks. */
+  takeDirty(kind: DirtyKind): BlockBuffer[] {
+    const buffers: BlockBuffer[] = [];
+    const list = listDirty[kind];
+    for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.newer(slot)) {
+      const buffer = this.#buffers[slot];
+      if (buffer !== undefined && !buffer.writing) buffers.push(buffer);
+    }
+    return buffers.toSorted((one, other) => one.block - other.block);
+  }
+
+  /** For write-back: a copy of the buffer is about to be written. */
+  beginWrite(buffer: BlockBuffer): void {
+    assert(!buffer.writing, 'one write of a block at a time');
+    buffer.writing = true;
+    buffer.dirty = undefined;
+    this.#lists.remove(buffer.slot);
+  }
+
+  /** For write-back: the write ended; what failed stays dirty, so that a later `flush` tries it again. */
+  endWrite(buffer: BlockBuffer, kind: DirtyKind, done: boolean): void {
+    buffer.writing = false;
+    if (buffer.forgotten) {
+      buffer.forgotten = false;
+      this.#free(buffer);
+    } else if (buffer.dirty === undefined) {
+      if (done) this.#toClean(buffer);
+      else {
+        buffer.dirty = kind;
+        this.#lists.putFirst(buffer.slot, listDirty[kind]);
+      }
+    }
+  }
+
+  /** For write-back: a pass ended; those who wait for a buffer look again. */
+  passEnded(): void {
+    this.#slotReady.wakeAll();
+  }
+
+  async #load(block: number, result: Deferred<BlockBuffer>): Promise<void> {
+    let buffer: BlockBuffer | undefined;
+    try {
+      buffer = this.#takeSlot() ?? (await this.#waitForSlot());
+      await this.bio.read(this.sectorOf(block), buffer.bytes);
+    } catch (error) {
+      this.#loading.delete(block);
+      if (buffer !== undefined) this.#free(buffer);
+      result.reject(readError(block, error));
+      return;
+    }
+    this.#loading.delete(block);
+    this.#install(block, buffer);
+    this.#lend(buffer);
+    result.resolve(buffer);
+  }
+
+  async #claim(block: number, result: Deferred<BlockBuffer>): Promise<void> {
+    try {
+      for (;;) {
+        const buffer = this.tryFresh(block);
+        if (buffer !== undefined) {
+          this.#lend(buffer);
+          result.resolve(buffer);
+          return;
+        }
+        const loading = this.#loading.get(block);
+        if (loading !== undefined) await loading.catch(() => undefined);
+        else this.#free(await this.#waitForSlot());
+      }
+    } catch (error) {
+      result.reject(error);
+    }
+  }
+
+  /** Starts one request for `count` blocks that nobody has; false when the buffers for it are not there. */
+  #prefetchRun(first: number, count: number): boolean {
+    if (this.#lists.length(listFree) + this.#lists.length(listClean) < count) this.#grow();
+    if (this.#lists.length(listFree) + this.#lists.length(listClean) < count) return false;
+    const area = this.staging.tryTake();
+    if (area === undefined) return false;
+    const results: Deferred<BlockBuffer>[] = [];
+    const buffers: BlockBuffer[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const buffer = this.#takeSlot();
+      assert(buffer !== undefined, 'a free buffer that was counted');
+      const result = deferred<BlockBuffer>();
+      result.promise.catch(() => undefined);
+      this.#loading.set(first + index, result.promise);
+      results.push(result);
+      buffers.push(buffer);
+    }
+    void this.#loadRun(first, buffers, results, area);
+    return true;
+  }
+
+  async #loadRun(
+    first: number,
+    buffers: readonly BlockBuffer[],
+    results: readonly Deferred<BlockBuffer>[],
+    area: Uint8Array,
+  ): Promise<void> {
+    const size = this.blockSizeBytes;
+    let failure: FsError | undefined;
+    try {
+      await this.bio.read(this.sectorOf(first), area.subarray(0, buffers.length * size));
+    } catch (error) {
+      failure = readError(first, error);
+    }
+    for (const [index, buffer] of buffers.entries()) {
+      this.#loading.delete(first + index);
+      if (failure === undefined) {
+        buffer.bytes.set(area.subarray(index * size, (index + 1) * size));
+        this.#install(first + index, buffer);
+        this.#lend(buffer);
+        results[index]?.resolve(buffer);
+      } else {
+        this.#free(buffer);
+        results[index]?.reject(failure);
+      }
+    }
+    this.staging.back(area);
+  }
+
+  #install(block: number, buffer: BlockBuffer): void {
+    assert(!this.#resident.has(block), 'one buffer a block');
+    buffer.block = block;
+    this.#resident.set(block, buffer);
+    this.#toClean(buffer);
+  }
+
+  /**
+   * Keeps the buffer from being replaced until those who await it have run. Their continuations are queued when the
+   * promise resolves, in this turn; ours comes a few turns later.
+   */
+  #lend(buffer: BlockBuffer): void {
+    buffer.lent += 1;
+    if (this.#lists.listOf(buffer.slot) === listClean) this.#lists.remove(buffer.slot);
+    void settled.then(() => settled).then(() => this.#takeBack(buffer));
+  }
+
+  #takeBack(buffer: BlockBuffer): void {
+    buffer.lent -= 1;
+    if (buffer.lent > 0 || buffer.writing || this.#lists.listOf(buffer.slot) !== 0) return;
+    if (buffer.block < 0) this.#free(buffer);
+    else if (buffer.dirty === undefined) this.#toClean(buffer);
+  }
+
+  #toClean(buffer: BlockBuffer): void {
+    if (buffer.lent > 0) return;
+    this.#lists.putFirst(buffer.slot, listClean);
+    if (this.#slotReady.waiters > 0) this.#slotReady.wakeOne();
+  }
+
+  #free(buffer: BlockBuffer): void {
+    if (this.#resident.get(buffer.block) === buffer) this.#resident.delete(buffer.block);
+    buffer.block = -1;
+    buffer.dirty = undefined;
+    if (buffer.lent > 0) return;
+    this.#lists.putFirst(buffer.slot, listFree);
+    if (this.#slotReady.waiters > 0) this.#slotReady.wakeOne();
+  }
+
+  /** A buffer that holds nothing and is in no list. */
+  #takeSlot(): BlockBuffer | undefined {
+    if (this.#lists.length(listFree) === 0) this.#grow();
+    let slot = this.#lists.last(listFree);
+    if (slot < 0) slot = this.#lists.last(listClean);
+    const buffer = slot < 0 ? undefined : this.#buffers[slot];
+    if (buffer === undefined) return undefined;
+    this.#lists.remove(slot);
+    if (buffer.block >= 0) this.#resident.delete(buffer.block);
+    buffer.block = -1;
+    return buffer;
+  }
+
+  async #waitForSlot(): Promise<BlockBuffer> {
+    for (;;) {
+      if (this.dirtyCount > 0) this.#writeBack.startInBackground();
+      await this.#slotReady.wait();
+      const buffer = this.#takeSlot();
+      if (buffer !== undefined) return buffer;
+      if (this.#writeBack.stuck) {
+        throw new FsError('InputOutput', 'every buffer holds a block that the device does not take');
+      }
+    }
+  }
+
+  #grow(): void {
+    const size = this.blockSizeBytes;
+    const count = Math.min(slabBuffers, this.#buffersMax - this.#buffers.length);
+    if (count === 0) return;
+    const slab = new Uint8Array(count * size);
+    for (let index = 0; index < count; index += 1) {
+      const slot = this.#buffers.length;
+      this.#buffers.push(new BlockBuffer(slot, slab.subarray(index * size, (index + 1) * size)));
+      this.#lists.putFirst(slot, listFree);
+    }
+  }
+}
+
+function readError(block: number, error: unknown): FsError {
+  if (error instanceof FsError && error.code === 'Busy') return error;
+  return new FsError('InputOutput', `block ${block} cannot be read: ${messageOf(error)}`);
+}

@@ -1,0 +1,145 @@
+import { at, FsError } from '../errors.ts';
+import { allSet, clearBits, nextClear, nextSet, setBits } from './bitmap.ts';
+import type { Run } from './block-map.ts';
+import type { Inode } from './inode.ts';
+import { Reservations } from './reservations.ts';
+import type { Volume } from './volume.ts';
+
+/** A shorter run than this is taken in the wanted group only if other groups nearby have no longer one. */
+const goodRun = 32;
+/** How many groups are looked at for a good run before any run will do. */
+const nearbyGroups = 4;
+/** How many free runs of one group are compared before the longest so far is taken. */
+const runsCompared = 64;
+const reservedBlocksMin = 8;
+const reservedBytesMax = 1024 * 1024;
+
+/** What one look for blocks asks of a group. */
+interface Wish {
+  readonly owner: Inode;
+  readonly count: number;
+  /** Runs below this are no answer. */
+  readonly least: number;
+  readonly respectReservations: boolean;
+}
+
+/** Finds, takes and gives back blocks. Bitmaps change in one turn with their counts, so no lock is needed. */
+export class BlockAllocator {
+  readonly reservations = new Reservations();
+  readonly #volume: Volume;
+
+  constructor(volume: Volume) {
+    this.#volume = volume;
+  }
+
+  /**
+   * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`. With `grow`, the
+   * file is growing at its end: what follows is kept for it. Rejects with `NoSpace`.
+   */
+  async allocate(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<void> {
+    const { groups } = this.#volume;
+    const good = Math.min(count, goodRun);
+    const wish = { owner, count, respectReservations: true };
+    const found =
+      (await this.#search(goal, nearbyGroups, { ...wish, least: good }, run)) ||
+      (await this.#search(goal, Infinity, { ...wish, least: 1 }, run)) ||
+      (await this.#search(goal, Infinity, { ...wish, least: 1, respectReservations: false }, run));
+    if (!found) throw new FsError('NoSpace', `no free block of ${groups.freeBlocksTotal}`);
+    if (grow) this.#reserveBehind(owner, run.block + run.count, run.block === goal);
+  }
+
+  /** Gives back adjacent blocks. Rejects with `Corrupt` when some are free already or are no file's to give. */
+  async free(first: number, count: number, owner: string): Promise<void> {
+    const { cache, groups } = this.#volume;
+    for (let block = first; block < first + count; ) {
+      this.#volume.requireFileBlocks(block, 1, owner);
+      const group = groups.groupOf(block);
+      const start = groups.firstBlockOf(group);
+      const length = Math.min(first + count, start + groups.blocksIn(group)) - block;
+      this.#volume.requireFileBlocks(block, length, owner);
+      const bitmap = at(groups.blockBitmap, group);
+      const buffer = cache.peek(bitmap) ?? (await cache.read(bitmap));
+      if (!allSet(buffer.view, block - start, length)) {
+        throw this.#volume.corrupt(`${owner}: block ${block} or one behind it is freed but not in use`);
+      }
+      clearBits(buffer.bytes, block - start, length);
+      cache.markDirty(buffer, bitmap, 'structure');
+      groups.countBlocks(group, length);
+      for (let freed = block; freed < block + length; freed += 1) cache.forget(freed);
+      block += length;
+    }
+  }
+
+  async #search(goal: number, groupsMax: number, wish: Wish, run: Run): Promise<boolean> {
+    const { cache, groups, superblock } = this.#volume;
+    if (groups.freeBlocksTotal === 0) return false;
+    const valid = goal >= superblock.firstDataBlock && goal < superblock.blocksCount;
+    const goalGroup = valid ? groups.groupOf(goal) : 0;
+    const looked = Math.min(groupsMax, superblock.groupCount);
+    for (let step = 0; step < looked; step += 1) {
+      const group = (goalGroup + step) % superblock.groupCount;
+      if (at(groups.freeBlocks, group) < wish.least) continue;
+      const bitmap = at(groups.blockBitmap, group);
+      const buffer = cache.peek(bitmap) ?? (await cache.read(bitmap));
+      const from = step === 0 && valid ? goal - groups.firstBlockOf(group) : 0;
+      const inGroup = groups.blocksIn(group);
+      const found =
+        this.#longestRun(buffer.view, group, from, inGroup, wish, run) ||
+        (from > 0 && this.#longestRun(buffer.view, group, 0, from, wish, run));
+      if (!found) continue;
+      if (groups.holdsStructures(run.block, run.count)) {
+        throw this.#volume.corrupt(`group ${group}: its block bitmap has structures of the group as free`);
+      }
+      setBits(buffer.bytes, run.block - groups.firstBlockOf(group), run.count);
+      cache.markDirty(buffer, bitmap, 'structure');
+      groups.countBlocks(group, -run.count);
+      run.fresh = true;
+      return true;
+    }
+    return false;
+  }
+
+  /** The first run between two bits that is long enough for the whole wish, else the longest of those compared. */
+  #longestRun(view: DataView, group: number, from: number, end: number, wish: Wish, run: Run): boolean {
+    const start = this.#volume.groups.firstBlockOf(group);
+    run.count = 0;
+    let bit = from;
+    for (let compared = 0; compared < runsCompared || run.count < wish.least; compared += 1) {
+      bit = nextClear(view, bit, end);
+      if (wish.respectReservations) {
+        const free = this.reservations.skip(wish.owner, start + bit) - start;
+        if (free !== bit) {
+          bit = free;
+          if (bit >= end) break;
+          continue;
+        }
+      }
+      if (bit >= end) break;
+      let stop = Math.min(end, bit + wish.count);
+      if (wish.respectReservations)
+        stop = this.reservations.limit(wish.owner, start + bit, start + stop) - start;
+      stop = nextSet(view, bit, stop);
+      if (stop - bit > run.count) {
+        run.block = start + bit;
+        run.count = stop - bit;
+      }
+      if (run.count === wish.count) break;
+      bit = Math.max(stop, bit + 1);
+    }
+    return run.count >= wish.least;
+  }
+
+  /** A file that keeps growing where it was expected to gets twice as much kept each time. */
+  #reserveBehind(owner: Inode, end: number, expected: boolean): void {
+    const most = Math.max(reservedBlocksMin, Math.floor(reservedBytesMax / this.#volume.blockSizeBytes));
+    if (end < owner.reservedEnd && end > owner.reservedFirst) {
+      owner.reservedFirst = end;
+      return;
+    }
+    const had = owner.reservedWindow;
+    owner.reservedWindow = expected
+      ? Math.min(most, Math.max(reservedBlocksMin, had * 2))
+      : reservedBlocksMin;
+    this.reservations.reserve(owner, end, owner.reservedWindow);
+  }
+}

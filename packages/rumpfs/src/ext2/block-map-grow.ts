@@ -1,0 +1,126 @@
+import type { BlockAllocator } from './block-allocator.ts';
+import { branchOf, directPointers, mapRun, Run, tryMap } from './block-map.ts';
+import type { Inode } from './inode.ts';
+import type { Volume } from './volume.ts';
+
+/** The place of one pointer. */
+interface PointerPlace {
+  /** The pointer block; 0 for the inode itself. */
+  readonly holder: number;
+  readonly index: number;
+  /** How many pointers there are from this one to the end of the holder. */
+  readonly left: number;
+}
+
+/**
+ * The run at `logical`, at most `countMax` blocks; a hole is filled with newly allocated blocks (`run.fresh`), in as
+ * few pieces as the device has room for. The caller stores the inode. Rejects with `NoSpace`.
+ */
+export async function assignRun(
+  volume: Volume,
+  blocks: BlockAllocator,
+  inode: Inode,
+  logical: number,
+  countMax: number,
+  run: Run,
+): Promise<void> {
+  await mapRun(volume, inode, logical, countMax, run);
+  if (run.block === 0) {
+    const holeBlocks = run.count;
+    const place = await ensurePlace(volume, blocks, inode, logical);
+    const goal = goalFor(volume, inode, logical);
+    const grow = logical * volume.blockSizeBytes >= inode.sizeBytes;
+    await blocks.allocate(inode, goal, Math.min(holeBlocks, place.left), grow, run);
+    await link(volume, blocks, inode, place, run);
+  }
+  inode.lastLogicalBlock = logical + run.count - 1;
+  inode.lastBlock = run.block + run.count - 1;
+}
+
+/** Behind the block before; else where the inode is. */
+function goalFor(volume: Volume, inode: Inode, logical: number): number {
+  if (inode.lastBlock > 0 && (inode.lastLogicalBlock === logical - 1 || logical === 0))
+    return inode.lastBlock + 1;
+  const before = new Run();
+  if (logical > 0 && tryMap(volume, inode, logical - 1, 1, before) === 0 && before.block > 0) {
+    return before.block + 1;
+  }
+  const group = Math.floor((inode.id - 1) / volume.superblock.inodesPerGroup);
+  return volume.groups.firstBlockOf(group);
+}
+
+/** The place of the pointer to `logical`, with pointer blocks made where they are missing. */
+async function ensurePlace(
+  volume: Volume,
+  blocks: BlockAllocator,
+  inode: Inode,
+  logical: number,
+): Promise<PointerPlace> {
+  const branch = branchOf(volume, logical);
+  const perBlock = volume.pointersPerBlock;
+  let place: PointerPlace = {
+    holder: 0,
+    index: branch.pointer,
+    left: branch.levels === 0 ? directPointers - logical : 1,
+  };
+  let { index, span } = branch;
+  for (let level = branch.levels; level > 0; level -= 1) {
+    const pointer = await readPointer(volume, inode, place);
+    const holder = pointer === 0 ? await addPointerBlock(volume, blocks, inode, logical, place) : pointer;
+    const entry = Math.floor(index / span);
+    place = { holder, index: entry, left: perBlock - entry };
+    index -= entry * span;
+    span /= perBlock;
+  }
+  return place;
+}
+
+async function readPointer(volume: Volume, inode: Inode, place: PointerPlace): Promise<number> {
+  if (place.holder === 0) return inode.pointers.getUint32(place.index * 4, true);
+  const buffer = volume.cache.peek(place.holder) ?? (await volume.cache.read(place.holder));
+  return buffer.view.getUint32(place.index * 4, true);
+}
+
+async function addPointerBlock(
+  volume: Volume,
+  blocks: BlockAllocator,
+  inode: Inode,
+  logical: number,
+  place: PointerPlace,
+): Promise<number> {
+  const run = new Run();
+  await blocks.allocate(inode, goalFor(volume, inode, logical), 1, false, run);
+  const { block } = run;
+  const buffer = volume.cache.tryFresh(block) ?? (await volume.cache.fresh(block));
+  buffer.bytes.fill(0);
+  volume.cache.markDirty(buffer, block, 'structure');
+  await link(volume, blocks, inode, place, run);
+  inode.lastBlock = block;
+  inode.lastLogicalBlock = logical - 1;
+  return block;
+}
+
+/** Makes the pointers from `place` on lead to the run. What cannot be linked is given back. */
+async function link(
+  volume: Volume,
+  blocks: BlockAllocator,
+  inode: Inode,
+  place: PointerPlace,
+  run: Run,
+): Promise<void> {
+  let view: DataView = inode.pointers;
+  if (place.holder !== 0) {
+    try {
+      const buffer = volume.cache.peek(place.holder) ?? (await volume.cache.read(place.holder));
+      volume.cache.markDirty(buffer, place.holder, 'structure');
+      view = buffer.view;
+    } catch (error) {
+      await blocks.free(run.block, run.count, inode.name);
+      throw error;
+    }
+  }
+  for (let index = 0; index < run.count; index += 1) {
+    view.setUint32((place.index + index) * 4, run.block + index, true);
+  }
+  inode.sectors += (run.count * volume.blockSizeBytes) / 512;
+}

@@ -1,0 +1,104 @@
+import type { BlockAllocator } from './block-allocator.ts';
+import { directPointers } from './block-map.ts';
+import type { Inode } from './inode.ts';
+import type { Volume } from './volume.ts';
+
+/** The levels of pointer blocks below the last three pointers of an inode. */
+const treeLevels = 3;
+
+/** What a freeing goes through the tree with. */
+interface Cut {
+  readonly volume: Volume;
+  readonly blocks: BlockAllocator;
+  readonly inode: Inode;
+}
+
+/**
+ * Frees every block of the file from logical block `keep` on, the pointer blocks that nothing needs any more included.
+ * Pointers are taken out before what they lead to is freed, and a pointer block is freed before its children: a tree
+ * with a cycle in it thus meets a block that is free already, and ends with `Corrupt`. The caller stores the inode.
+ */
+export async function freeBlocksFrom(
+  volume: Volume,
+  blocks: BlockAllocator,
+  inode: Inode,
+  keep: number,
+): Promise<void> {
+  const cut: Cut = { volume, blocks, inode };
+  inode.lastLogicalBlock = -1;
+  inode.lastBlock = 0;
+  if (keep < directPointers) await freeChildren(cut, takePointers(inode.pointers, keep, directPointers), 0);
+  let first = directPointers;
+  let covered = volume.pointersPerBlock;
+  for (let levels = 1; levels <= treeLevels; levels += 1) {
+    const offset = (directPointers + levels - 1) * 4;
+    const pointer = inode.pointers.getUint32(offset, true);
+    if (pointer !== 0 && keep < first + covered) {
+      if (keep <= first) {
+        inode.pointers.setUint32(offset, 0, true);
+        await freeTree(cut, pointer, levels);
+      } else {
+        await trimTree(cut, pointer, levels, keep - first);
+      }
+    }
+    first += covered;
+    covered *= volume.pointersPerBlock;
+  }
+}
+
+/** Frees a pointer block of `levels` levels and everything below it. */
+async function freeTree(cut: Cut, pointer: number, levels: number): Promise<void> {
+  const { volume, inode } = cut;
+  volume.requireFileBlocks(pointer, 1, inode.name);
+  const buffer = volume.cache.peek(pointer) ?? (await volume.cache.read(pointer));
+  const children = takePointers(buffer.view, 0, volume.pointersPerBlock);
+  await freeRun(cut, pointer, 1);
+  await freeChildren(cut, children, levels - 1);
+}
+
+/** Frees what lies behind the first `keep` (at least one) logical blocks of a tree. */
+async function trimTree(cut: Cut, pointer: number, levels: number, keep: number): Promise<void> {
+  const { volume, inode } = cut;
+  volume.requireFileBlocks(pointer, 1, inode.name);
+  const span = volume.pointersPerBlock ** (levels - 1);
+  const whole = Math.ceil(keep / span);
+  const buffer = volume.cache.peek(pointer) ?? (await volume.cache.read(pointer));
+  const children = takePointers(buffer.view, whole, volume.pointersPerBlock);
+  const boundary = buffer.view.getUint32((whole - 1) * 4, true);
+  volume.cache.markDirty(buffer, pointer, 'structure');
+  await freeChildren(cut, children, levels - 1);
+  if (boundary !== 0 && keep % span !== 0) await trimTree(cut, boundary, levels - 1, keep % span);
+}
+
+/** Frees data blocks (`levels` 0), adjacent ones together, or trees. */
+async function freeChildren(cut: Cut, children: readonly number[], levels: number): Promise<void> {
+  for (let index = 0; index < children.length; ) {
+    const first = children[index] ?? 0;
+    let count = 1;
+    if (levels > 0) {
+      await freeTree(cut, first, levels);
+    } else {
+      while (children[index + count] === first + count) count += 1;
+      await freeRun(cut, first, count);
+    }
+    index += count;
+  }
+}
+
+async function freeRun(cut: Cut, first: number, count: number): Promise<void> {
+  await cut.blocks.free(first, count, cut.inode.name);
+  const sectors = (count * cut.volume.blockSizeBytes) / 512;
+  cut.inode.sectors = Math.max(0, cut.inode.sectors - sectors);
+}
+
+/** Takes the pointers from number `from` on out of the view; holes are left out. */
+function takePointers(view: DataView, from: number, limit: number): number[] {
+  const pointers: number[] = [];
+  for (let index = from; index < limit; index += 1) {
+    const pointer = view.getUint32(index * 4, true);
+    if (pointer === 0) continue;
+    pointers.push(pointer);
+    view.setUint32(index * 4, 0, true);
+  }
+  return pointers;
+}

@@ -1,0 +1,70 @@
+import { messageOf } from '../errors.ts';
+import { freeBlocksFrom } from './block-map-shrink.ts';
+import { releaseAttributes } from './extended-attributes.ts';
+import { type Inode, loadInode, storeInode } from './inode.ts';
+import type { Parts } from './parts.ts';
+import { isShortSymlink } from './symlink.ts';
+
+/**
+ * Frees an inode without links and all that it occupies. An error does not keep it from freeing the rest: what could
+ * not be freed stays marked as in use until a file system check.
+ */
+export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): Promise<void> {
+  const { volume, blocks, inodes, orphans } = parts;
+  const directory = inode.type === 'directory';
+  let failure: unknown;
+  const attempt = async (step: () => Promise<void>): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      failure ??= error;
+    }
+  };
+  blocks.reservations.release(inode);
+  await attempt(() => orphans.remove(inode));
+  if (hasBlocks(parts, inode)) {
+    inode.sizeBytes = 0;
+    await attempt(() => freeBlocksFrom(volume, blocks, inode, 0));
+  }
+  await attempt(() => releaseAttributes(volume, blocks, inode));
+  inode.deletedTime = Math.floor(nowMs / 1000);
+  inode.changedMs = nowMs;
+  await attempt(() => storeInode(volume, inode));
+  await attempt(() => inodes.free(inode.id, directory));
+  if (failure !== undefined) throw failure;
+}
+
+/** Finishes what a crash interrupted: frees the files that were open without a name, and what truncation had left. */
+export async function mendOrphans(parts: Parts, nowMs: number): Promise<void> {
+  const { volume, blocks } = parts;
+  let id = volume.superblock.lastOrphan;
+  if (id === 0) return;
+  await volume.begin();
+  volume.superblock.lastOrphan = 0;
+  let mended = 0;
+  try {
+    for (; id !== 0; mended += 1) {
+      const inode = await loadInode(volume, id, true);
+      id = inode.deletedTime;
+      if (inode.linkCount === 0) {
+        await destroyInode(parts, inode, nowMs);
+      } else {
+        inode.deletedTime = 0;
+        const keep = Math.ceil(inode.sizeBytes / volume.blockSizeBytes);
+        if (hasBlocks(parts, inode)) await freeBlocksFrom(volume, blocks, inode, keep);
+        await storeInode(volume, inode);
+      }
+      // A list that leads back to an inode which it has left meets one that is free, and fails; to one that it has
+      // mended, and ends there, since that one's next is 0.
+    }
+    volume.hypercalls.console(`ext2: ${mended} files without a name were freed`);
+  } catch (error) {
+    volume.hypercalls.console(`ext2: the list of files without a name is broken: ${messageOf(error)}`);
+  }
+}
+
+function hasBlocks(parts: Parts, inode: Inode): boolean {
+  const { type } = inode;
+  if (type === 'symlink') return !isShortSymlink(parts.volume, inode);
+  return type === 'file' || type === 'directory';
+}

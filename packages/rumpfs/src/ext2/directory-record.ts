@@ -1,0 +1,122 @@
+import type { NodeType } from '../vnode/attributes.ts';
+import type { Volume } from './volume.ts';
+
+/**
+ * A directory is a file whose blocks are each filled by a chain of records, from the first byte to the last:
+ *
+ *     0 inode (0: the record is free) · 4 length of the record · 6 length of the name · 7 type · 8 name
+ *
+ * A record's length is a multiple of four and reaches to the next record, so it may have room behind its name. With
+ * 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the name's length has
+ * 16 bits. A hash-tree directory hides its tree in records that look free to whoever follows the chains.
+ *
+ * Source: as `superblock.ts`.
+ */
+export const recordHeaderBytes = 8;
+export const nameBytesMax = 255;
+
+const typeCodes: readonly (NodeType | undefined)[] = [
+  undefined,
+  'file',
+  'directory',
+  'character-device',
+  'block-device',
+  'fifo',
+  'socket',
+  'symlink',
+];
+
+/** One record of a block. Filled in by `readRecord`. */
+export class DirectoryRecord {
+  offset = 0;
+  inode = 0;
+  length = 0;
+  nameLength = 0;
+  /** Undefined where the record does not say. */
+  type: NodeType | undefined = undefined;
+
+  /** What the record needs for itself. */
+  get used(): number {
+    return this.inode === 0 ? 0 : bytesFor(this.nameLength);
+  }
+
+  get room(): number {
+    return this.length - this.used;
+  }
+}
+
+/** The bytes of a record for a name of that length. */
+export function bytesFor(nameLength: number): number {
+  return (recordHeaderBytes + nameLength + 3) & ~3;
+}
+
+/** Reads and checks the record at `offset` of a directory's block; owner and logical block are for the message of `Corrupt`. */
+export function readRecord(
+  volume: Volume,
+  view: DataView,
+  offset: number,
+  record: DirectoryRecord,
+  owner: string,
+  logical: number,
+): void {
+  const blockSize = volume.blockSizeBytes;
+  const wrong = (what: string): Error =>
+    volume.corrupt(`${owner}: directory block ${logical}: record at ${offset} ${what}`);
+  if (offset + recordHeaderBytes > blockSize) throw wrong('does not fit into its block');
+  const rawLength = view.getUint16(offset + 4, true);
+  record.offset = offset;
+  record.inode = view.getUint32(offset, true);
+  record.length = decodeLength(rawLength, blockSize);
+  const typed = volume.entriesHaveTypes;
+  record.nameLength = typed ? view.getUint8(offset + 6) : view.getUint16(offset + 6, true);
+  record.type = typed ? typeCodes[view.getUint8(offset + 7)] : undefined;
+  if (record.length < recordHeaderBytes + 4 || record.length % 4 !== 0) {
+    throw wrong(`has length ${record.length}`);
+  }
+  if (offset + record.length > blockSize) throw wrong(`reaches past the block with length ${record.length}`);
+  if (record.inode === 0) return;
+  if (record.nameLength === 0 || record.nameLength > nameBytesMax)
+    throw wrong(`has a name of ${record.nameLength} bytes`);
+  if (bytesFor(record.nameLength) > record.length) throw wrong('is shorter than its name');
+  if (record.inode > volume.superblock.inodesCount)
+    throw wrong(`names inode ${record.inode} beyond the last one`);
+}
+
+/** Writes a whole record; with an empty name and inode 0 it is a free one. */
+export function writeRecord(
+  volume: Volume,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  entry: { readonly inode: number; readonly name: Uint8Array; readonly type: NodeType | undefined },
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(offset, entry.inode, true);
+  setRecordLength(volume, view, offset, length);
+  view.setUint16(offset + 6, entry.name.length, true);
+  if (volume.entriesHaveTypes) view.setUint8(offset + 7, Math.max(0, typeCodes.indexOf(entry.type)));
+  bytes.set(entry.name, offset + recordHeaderBytes);
+}
+
+export function setRecordLength(volume: Volume, view: DataView, offset: number, length: number): void {
+  const encoded = length === 65_536 ? 65_535 : length;
+  if (encoded > volume.blockSizeBytes)
+    throw new Error('rumpfs: broken invariant: a record fits into its block');
+  view.setUint16(offset + 4, encoded, true);
+}
+
+/** Points an entry to another node. */
+export function setRecordTarget(
+  volume: Volume,
+  view: DataView,
+  offset: number,
+  inode: number,
+  type: NodeType,
+): void {
+  view.setUint32(offset, inode, true);
+  if (volume.entriesHaveTypes) view.setUint8(offset + 7, typeCodes.indexOf(type));
+}
+
+function decodeLength(raw: number, blockSize: number): number {
+  return blockSize === 65_536 && (raw === 65_535 || raw === 0) ? 65_536 : raw;
+}

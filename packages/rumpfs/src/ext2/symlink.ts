@@ -1,0 +1,53 @@
+import { FsError } from '../errors.ts';
+import { decodeText } from '../vnode/names.ts';
+import type { BlockAllocator } from './block-allocator.ts';
+import { readFile } from './file-read.ts';
+import { writeFile } from './file-write.ts';
+import type { Inode } from './inode.ts';
+import { pointersBytes } from './inode-format.ts';
+import type { Volume } from './volume.ts';
+
+/*
+ * A target of less than 60 bytes stands in the inode, where other inodes have their block pointers; a longer one is
+ * the contents of the inode's first block, with a zero byte behind it.
+ */
+
+export async function readSymlink(volume: Volume, inode: Inode): Promise<string> {
+  if (!isShortSymlink(volume, inode)) {
+    const bytes = new Uint8Array(inode.sizeBytes);
+    await readFile(volume, inode, 0, bytes);
+    return decodeText(bytes);
+  }
+  if (inode.sizeBytes >= pointersBytes) {
+    throw volume.corrupt(`${inode.name}: a short symlink of ${inode.sizeBytes} bytes`);
+  }
+  return decodeText(new Uint8Array(inode.pointers.buffer, 0, inode.sizeBytes));
+}
+
+/** Gives a new inode its target. The inode is stored. */
+export async function writeSymlink(
+  volume: Volume,
+  blocks: BlockAllocator,
+  inode: Inode,
+  target: Uint8Array,
+  nowMs: number,
+): Promise<void> {
+  if (target.length < pointersBytes) {
+    new Uint8Array(inode.pointers.buffer).set(target);
+    inode.sizeBytes = target.length;
+  } else {
+    await writeFile(volume, blocks, inode, 0, target, nowMs);
+  }
+}
+
+/** Throws `NameTooLong` for a target that has no room in a block. */
+export function requireTargetFits(volume: Volume, target: Uint8Array): void {
+  if (target.length < volume.blockSizeBytes) return;
+  throw new FsError('NameTooLong', `a symbolic link here has less than ${volume.blockSizeBytes} bytes`);
+}
+
+/** Whether the inode has its target where others have block pointers. */
+export function isShortSymlink(volume: Volume, inode: Inode): boolean {
+  const attributeSectors = inode.attributesBlock === 0 ? 0 : volume.blockSizeBytes / 512;
+  return inode.type === 'symlink' && inode.sectors <= attributeSectors;
+}

@@ -1,0 +1,17 @@
+/** What a component, a tool or a test uses of the file systems. */
+export { FsError, type FsErrorCode } from './errors.ts';
+export { fileSystemTypes, mountFileSystem } from './file-systems.ts';
+export type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
+export type {
+  AttributeChange,
+  Attributes,
+  DirectoryEntry,
+  DirectoryListing,
+  FileSystemStatistics,
+  NewNode,
+  NodeType,
+} from './vnode/attributes.ts';
+export type { Mount } from './vnode/mount.ts';
+export { pathBytesMax } from './vnode/names.ts';
+export { resolveParent, resolvePath } from './vnode/path.ts';
+export type { Vnode } from './vnode/vnode.ts';

@@ -1,0 +1,67 @@
+export type NodeType =
+  | 'file'
+  | 'directory'
+  | 'symlink'
+  | 'character-device'
+  | 'block-device'
+  | 'fifo'
+  | 'socket';
+
+/** What is known of a node. Times are milliseconds since 1970. */
+export interface Attributes {
+  readonly id: number;
+  readonly type: NodeType;
+  readonly sizeBytes: number;
+  readonly links: number;
+  /** The lower twelve bits of a Unix mode. */
+  readonly permissions: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly accessedMs: number;
+  readonly modifiedMs: number;
+  /** When these attributes changed. */
+  readonly changedMs: number;
+  /** What the node occupies on the device, its own structures included. */
+  readonly allocatedBytes: number;
+}
+
+/** The attributes that can be set by themselves; what is absent stays as it is. */
+export interface AttributeChange {
+  readonly permissions?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly accessedMs?: number;
+  readonly modifiedMs?: number;
+}
+
+/** What a new node is to be. */
+export interface NewNode {
+  /** The lower twelve bits of a Unix mode. */
+  readonly permissions: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly id: number;
+  readonly type: NodeType;
+}
+
+/** A piece of a directory, without `.` and `..`. */
+export interface DirectoryListing {
+  readonly entries: readonly DirectoryEntry[];
+  /** Where to go on; undefined at the end. */
+  readonly nextCursor: number | undefined;
+}
+
+export interface FileSystemStatistics {
+  readonly type: string;
+  readonly label: string;
+  readonly blockSizeBytes: number;
+  readonly blocks: number;
+  readonly blocksFree: number;
+  readonly nodes: number;
+  readonly nodesFree: number;
+  readonly nameBytesMax: number;
+}

@@ -1,0 +1,427 @@
+import { assert, FsError } from '../errors.ts';
+import type { Hypercalls } from '../hypercall/hypercalls.ts';
+import { ReaderWriterLock } from '../hypercall/reader-writer-lock.ts';
+import type {
+  AttributeChange,
+  Attributes,
+  DirectoryListing,
+  FileSystemStatistics,
+  NewNode,
+} from './attributes.ts';
+import type { FileSystem, FileSystemNode } from './file-system.ts';
+import { type EntryName, encodeText, entryName, pathBytesMax } from './names.ts';
+import type { Vnode } from './vnode.ts';
+import { VnodeTable } from './vnode-table.ts';
+
+const bytesPerIdleVnode = 4096;
+const idleVnodesMin = 32;
+const entriesPerListMax = 1024;
+/** Longer chains of `..` than any honest path can build. */
+const depthMax = 65_536;
+
+const defaultFile: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
+const defaultDirectory: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
+const symlinkNode: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
+
+/**
+ * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold for every format.
+ *
+ * Locking. An operation on names takes `#names` shared and then one directory's lock, shared to look and exclusive to
+ * change; `rename` and `removeDirectory`, which concern several directories, take `#names` exclusively instead. An
+ * operation on a file's data takes that file's lock only. No operation ever waits for a second lock of the same kind,
+ * so there is no order to violate, whatever cycles a broken directory tree may have.
+ *
+ * Every method that resolves to a `Vnode` hands it over held: the caller gives it back with `release`.
+ */
+export class Mount {
+  readonly root: Vnode;
+  readonly #fileSystem: FileSystem;
+  readonly #hypercalls: Hypercalls;
+  readonly #table: VnodeTable;
+  readonly #names = new ReaderWriterLock();
+  readonly #endings = new Set<Promise<void>>();
+  #syncRunning: Promise<void> | undefined = undefined;
+  #syncNext: Promise<void> | undefined = undefined;
+  #mounted = true;
+
+  private constructor(fileSystem: FileSystem, hypercalls: Hypercalls, table: VnodeTable, root: Vnode) {
+    this.#fileSystem = fileSystem;
+    this.#hypercalls = hypercalls;
+    this.#table = table;
+    this.root = root;
+  }
+
+  static async create(fileSystem: FileSystem, hypercalls: Hypercalls): Promise<Mount> {
+    const idleMax = Math.max(idleVnodesMin, Math.floor(hypercalls.memoryBytes / bytesPerIdleVnode));
+    const table = new VnodeTable(fileSystem, idleMax);
+    const root = await table.get(fileSystem.rootId);
+    if (root.type !== 'directory') throw new FsError('Corrupt', 'the root is no directory');
+    return new Mount(fileSystem, hypercalls, table, root);
+  }
+
+  /** The format's name, such as `ext2`. */
+  get type(): string {
+    return this.#fileSystem.type;
+  }
+
+  get writeable(): boolean {
+    return this.#fileSystem.writeable;
+  }
+
+  statistics(): FileSystemStatistics {
+    return this.#fileSystem.statistics();
+  }
+
+  /** Takes one more reference to a vnode that is held already. */
+  hold(vnode: Vnode): Vnode {
+    this.#table.hold(vnode);
+    return vnode;
+  }
+
+  /** Gives a vnode back. The last release of a file without names frees it; an error of that is reported here. */
+  async release(vnode: Vnode): Promise<void> {
+    if (!this.#table.release(vnode)) return;
+    const ending = this.#destroy(vnode);
+    this.#endings.add(ending);
+    try {
+      await ending;
+    } finally {
+      this.#endings.delete(ending);
+    }
+  }
+
+  attributes(vnode: Vnode): Attributes {
+    return vnode.node.attributes();
+  }
+
+  async setAttributes(vnode: Vnode, change: AttributeChange): Promise<void> {
+    this.#requireWriteable();
+    const nowMs = await this.#hypercalls.now();
+    await this.#exclusively(vnode, () => vnode.node.setAttributes(change, nowMs));
+  }
+
+  async read(file: Vnode, offset: number, into: Uint8Array): Promise<number> {
+    requireFile(file);
+    requireOffset(offset);
+    if (!file.lock.tryShared()) await file.lock.shared();
+    try {
+      return await file.node.read(offset, into);
+    } finally {
+      file.lock.releaseShared();
+    }
+  }
+
+  /** Resolves to the number of bytes written: fewer than given only where the space ended. */
+  async write(file: Vnode, offset: number, from: Uint8Array): Promise<number> {
+    requireFile(file);
+    requireOffset(offset);
+    this.#requireWriteable();
+    const nowMs = await this.#hypercalls.now();
+    return this.#exclusively(file, () => file.node.write(offset, from, nowMs));
+  }
+
+  /** Writes at the end of the file, wherever that is when the write's turn comes. */
+  async append(file: Vnode, from: Uint8Array): Promise<number> {
+    requireFile(file);
+    this.#requireWriteable();
+    const nowMs = await this.#hypercalls.now();
+    return this.#exclusively(file, () => file.node.write(file.node.attributes().sizeBytes, from, nowMs));
+  }
+
+  async truncate(file: Vnode, sizeBytes: number): Promise<void> {
+    requireFile(file);
+    requireOffset(sizeBytes);
+    this.#requireWriteable();
+    const nowMs = await this.#hypercalls.now();
+    await this.#exclusively(file, () => file.node.truncate(sizeBytes, nowMs));
+  }
+
+  async readLink(symlink: Vnode): Promise<string> {
+    if (symlink.type !== 'symlink') throw new FsError('InvalidArgument', `node ${symlink.id} is no symlink`);
+    return symlink.node.readLink();
+  }
+
+  /** The node of a name. `.` and `..` are for paths: see `path.ts`. */
+  async lookup(directory: Vnode, name: string): Promise<Vnode> {
+    const entry = this.#entry(directory, name);
+    return this.#looking(directory, () => this.#child(directory, entry));
+  }
+
+  /** Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever happened since. */
+  async list(directory: Vnode, cursor: number, entriesMax: number): Promise<DirectoryListing> {
+    requireDirectory(directory);
+    requireOffset(cursor);
+    const most = Math.max(1, Math.min(entriesMax, entriesPerListMax));
+    return this.#looking(directory, () => directory.node.list(cursor, most));
+  }
+
+  async createFile(directory: Vnode, name: string, what: NewNode = defaultFile): Promise<Vnode> {
+    const entry = this.#entry(directory, name);
+    return this.#creating(directory, entry, (nowMs) => directory.node.createFile(entry, what, nowMs));
+  }
+
+  async createDirectory(directory: Vnode, name: string, what: NewNode = defaultDirectory): Promise<Vnode> {
+    const entry = this.#entry(directory, name);
+    return this.#creating(directory, entry, (nowMs) => directory.node.createDirectory(entry, what, nowMs));
+  }
+
+  async createSymlink(directory: Vnode, name: string, target: string): Promise<Vnode> {
+    const entry = this.#entry(directory, name);
+    const bytes = encodeText(target);
+    if (bytes.length === 0 || bytes.includes(0))
+      throw new FsError('InvalidArgument', 'a target without a path');
+    if (bytes.length >= pathBytesMax)
+      throw new FsError('PathTooLong', `a target below ${pathBytesMax} bytes`);
+    return this.#creating(directory, entry, (nowMs) =>
+      directory.node.createSymlink(entry, bytes, symlinkNode, nowMs),
+    );
+  }
+
+  /** Gives a file another name. */
+  async link(directory: Vnode, name: string, target: Vnode): Promise<void> {
+    const entry = this.#entry(directory, name);
+    if (target.type === 'directory') throw new FsError('IsDirectory', 'a directory has one name only');
+    await this.#changing(directory, async (nowMs) => {
+      if (target.node.links === 0) throw new FsError('NotFound', 'the file has lost its last name');
+      await this.#requireFreeName(directory, entry);
+      await directory.node.link(entry, target.node, nowMs);
+    });
+  }
+
+  /** Removes the name of anything but a directory. */
+  async unlink(directory: Vnode, name: string): Promise<void> {
+    const entry = this.#entry(directory, name);
+    let child: Vnode | undefined;
+    try {
+      await this.#changing(directory, async (nowMs) => {
+        child = await this.#child(directory, entry);
+        if (child.type === 'directory') throw new FsError('IsDirectory', `"${name}" is a directory`);
+        await directory.node.unlink(entry, child.node, child.references > 1, nowMs);
+      });
+    } finally {
+      if (child !== undefined) await this.release(child);
+    }
+  }
+
+  async removeDirectory(directory: Vnode, name: string): Promise<void> {
+    const entry = this.#entry(directory, name);
+    let child: Vnode | undefined;
+    try {
+      await this.#rearranging(async (nowMs) => {
+        requireLinked(directory);
+        child = await this.#child(directory, entry);
+        if (child.type !== 'directory') throw new FsError('NotDirectory', `"${name}" is no directory`);
+        if (child === this.root) throw new FsError('Busy', 'the root stays');
+        await directory.node.removeDirectory(entry, child.node, child.references > 1, nowMs);
+      });
+    } finally {
+      if (child !== undefined) await this.release(child);
+    }
+  }
+
+  /** Moves an entry, replacing a file by a file or an empty directory by a directory. */
+  async rename(directory: Vnode, name: string, toDirectory: Vnode, toName: string): Promise<void> {
+    const from = this.#entry(directory, name);
+    const to = this.#entry(toDirectory, toName);
+    const held: Vnode[] = [];
+    try {
+      await this.#rearranging(async (nowMs) => {
+        requireLinked(directory);
+        requireLinked(toDirectory);
+        const source = await this.#child(directory, from);
+        held.push(source);
+        const replacedId = await toDirectory.node.lookup(to);
+        const replaced = replacedId === undefined ? undefined : await this.#table.get(replacedId);
+        if (replaced !== undefined) held.push(replaced);
+        if (replaced === source) return;
+        await this.#requireMovable(source, toDirectory, replaced);
+        await directory.node.rename(
+          {
+            name: from,
+            source: source.node,
+            toDirectory: toDirectory.node,
+            toName: to,
+            replaced: replaced?.node,
+            replacedInUse: replaced !== undefined && replaced.references > 1,
+          },
+          nowMs,
+        );
+      });
+    } finally {
+      for (const vnode of held) await this.release(vnode);
+    }
+  }
+
+  /**
+   * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput` when some
+   * of it cannot be written. Calls that come while one runs share the next one.
+   */
+  sync(): Promise<void> {
+    if (this.#syncRunning === undefined) return this.#startSync();
+    this.#syncNext ??= this.#syncRunning
+      .catch(() => undefined)
+      .then(() => {
+        this.#syncNext = undefined;
+        return this.#startSync();
+      });
+    return this.#syncNext;
+  }
+
+  /** Writes everything back and marks the file system clean. Rejects with `Busy` while vnodes are held. */
+  async unmount(): Promise<void> {
+    await Promise.allSettled(this.#endings);
+    await this.sync();
+    if (this.#table.held > 1 || this.root.references > 1) {
+      throw new FsError('Busy', `${this.#table.held - 1} nodes are in use`);
+    }
+    this.#mounted = false;
+    await this.#fileSystem.unmount();
+  }
+
+  async #startSync(): Promise<void> {
+    const running = this.#fileSystem.sync();
+    this.#syncRunning = running;
+    try {
+      await running;
+    } finally {
+      this.#syncRunning = undefined;
+    }
+  }
+
+  async #destroy(vnode: Vnode): Promise<void> {
+    try {
+      await vnode.node.destroy(await this.#hypercalls.now());
+    } finally {
+      this.#table.remove(vnode);
+    }
+  }
+
+  #entry(directory: Vnode, name: string): EntryName {
+    requireDirectory(directory);
+    return entryName(name, this.#fileSystem.nameBytesMax);
+  }
+
+  async #child(directory: Vnode, entry: EntryName): Promise<Vnode> {
+    const id = await directory.node.lookup(entry);
+    if (id === undefined) throw new FsError('NotFound', `"${entry.text}" does not exist`);
+    return this.#table.get(id);
+  }
+
+  async #requireFreeName(directory: Vnode, entry: EntryName): Promise<void> {
+    const id = await directory.node.lookup(entry);
+    if (id !== undefined) throw new FsError('Exists', `"${entry.text}" exists`);
+  }
+
+  /** A directory cannot move below itself, and replaces only its like. */
+  async #requireMovable(source: Vnode, toDirectory: Vnode, replaced: Vnode | undefined): Promise<void> {
+    if (source === this.root || replaced === this.root) throw new FsError('Busy', 'the root stays');
+    if (source.type === 'directory') {
+      await this.#requireNotBelow(source, toDirectory);
+      if (replaced !== undefined && replaced.type !== 'directory') {
+        throw new FsError('NotDirectory', 'a directory does not replace a file');
+      }
+    } else if (replaced?.type === 'directory') {
+      throw new FsError('IsDirectory', 'a file does not replace a directory');
+    }
+  }
+
+  async #requireNotBelow(ancestor: Vnode, directory: Vnode): Promise<void> {
+    let id = directory.id;
+    for (let depth = 0; id !== this.root.id; depth += 1) {
+      if (id === ancestor.id) throw new FsError('InvalidArgument', 'a directory cannot move below itself');
+      if (depth > depthMax)
+        throw new FsError('Corrupt', `directory ${directory.id} does not lead up to the root`);
+      const vnode = await this.#table.get(id);
+      try {
+        requireDirectory(vnode);
+        id = await vnode.node.parent();
+      } finally {
+        await this.release(vnode);
+      }
+    }
+  }
+
+  async #creating(
+    directory: Vnode,
+    entry: EntryName,
+    make: (nowMs: number) => Promise<FileSystemNode>,
+  ): Promise<Vnode> {
+    return this.#changing(directory, async (nowMs) => {
+      await this.#requireFreeName(directory, entry);
+      return this.#table.adopt(await make(nowMs));
+    });
+  }
+
+  async #looking<Result>(directory: Vnode, action: () => Promise<Result>): Promise<Result> {
+    if (!this.#names.tryShared()) await this.#names.shared();
+    try {
+      if (!directory.lock.tryShared()) await directory.lock.shared();
+      try {
+        requireLinked(directory);
+        return await action();
+      } finally {
+        directory.lock.releaseShared();
+      }
+    } finally {
+      this.#names.releaseShared();
+    }
+  }
+
+  async #changing<Result>(directory: Vnode, action: (nowMs: number) => Promise<Result>): Promise<Result> {
+    this.#requireWriteable();
+    const nowMs = await this.#hypercalls.now();
+    if (!this.#names.tryShared()) await this.#names.shared();
+    try {
+      return await this.#exclusively(directory, () => {
+        requireLinked(directory);
+        return action(nowMs);
+      });
+    } finally {
+      this.#names.releaseShared();
+    }
+  }
+
+  async #rearranging(action: (nowMs: number) => Promise<void>): Promise<void> {
+    this.#requireWriteable();
+    const nowMs = await this.#hypercalls.now();
+    await this.#names.exclusive();
+    try {
+      await action(nowMs);
+    } finally {
+      this.#names.releaseExclusive();
+    }
+  }
+
+  async #exclusively<Result>(vnode: Vnode, action: () => Promise<Result>): Promise<Result> {
+    if (!vnode.lock.tryExclusive()) await vnode.lock.exclusive();
+    try {
+      return await action();
+    } finally {
+      vnode.lock.releaseExclusive();
+    }
+  }
+
+  #requireWriteable(): void {
+    assert(this.#mounted, 'no modification after unmount');
+    if (!this.#fileSystem.writeable) throw new FsError('ReadOnly', 'the file system is mounted read-only');
+  }
+}
+
+function requireFile(vnode: Vnode): void {
+  if (vnode.type === 'directory') throw new FsError('IsDirectory', `node ${vnode.id} is a directory`);
+  if (vnode.type !== 'file') throw new FsError('NotSupported', `node ${vnode.id} is a ${vnode.type}`);
+}
+
+function requireDirectory(vnode: Vnode): void {
+  if (vnode.type !== 'directory') throw new FsError('NotDirectory', `node ${vnode.id} is no directory`);
+}
+
+function requireLinked(directory: Vnode): void {
+  if (directory.node.links === 0) throw new FsError('NotFound', 'the directory was removed');
+}
+
+function requireOffset(offset: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new FsError('InvalidArgument', `${offset} is no position in a file`);
+  }
+}

@@ -1,0 +1,31 @@
+import { ReaderWriterLock } from '../hypercall/reader-writer-lock.ts';
+import type { NodeType } from './attributes.ts';
+import type { FileSystemNode } from './file-system.ts';
+
+/**
+ * A node of a mount as its users see it: one object per node, however many hold it. Whoever got a vnode from the
+ * mount releases it once; while anyone holds it, its file lives, with or without a name.
+ */
+export class Vnode {
+  readonly node: FileSystemNode;
+  readonly lock = new ReaderWriterLock();
+  /** Kept by the vnode table. */
+  references = 0;
+  /** Being destroyed: nobody may take it up again. */
+  dying = false;
+  /** Neighbours among the vnodes that nobody holds, kept by the vnode table. */
+  older: Vnode | undefined = undefined;
+  newer: Vnode | undefined = undefined;
+
+  constructor(node: FileSystemNode) {
+    this.node = node;
+  }
+
+  get id(): number {
+    return this.node.id;
+  }
+
+  get type(): NodeType {
+    return this.node.type;
+  }
+}

@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const folders = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/bin', '/opt/homebrew/sbin'];
+
+/** The path of a tool of e2fsprogs; undefined where it is not installed. */
+function toolPath(name: string): string | undefined {
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** Why tests with images are skipped; undefined where they can run. */
+export const missingTools =
+  toolPath('mke2fs') && toolPath('debugfs') && toolPath('e2fsck') ? undefined : 'e2fsprogs is not installed';
+
+export interface ToolResult {
+  readonly code: number;
+  readonly output: string;
+  readonly bytes: Uint8Array;
+}
+
+export function run(name: string, args: readonly string[], input?: string): ToolResult {
+  const path = toolPath(name);
+  if (path === undefined) throw new Error(`test: ${name} is not installed`);
+  const environment = { ...process.env, MKE2FS_SKIP_PROGRESS: '1', LC_ALL: 'C' };
+  const done = spawnSync(path, args, { input, maxBuffer: 1 << 28, env: environment });
+  const output = `${done.stdout.toString()}${done.stderr.toString()}`;
+  return { code: done.status ?? -1, output, bytes: new Uint8Array(done.stdout) };
+}
+
+/** What a test puts into a tree: text or bytes of a file, or further names. */
+export interface Tree {
+  readonly [name: string]: string | Uint8Array | Tree;
+}
+
+/** A directory for images that goes away with `dispose`. */
+export class Workshop {
+  readonly folder = mkdtempSync(join(tmpdir(), 'ginit-rumpfs-'));
+  #count = 0;
+
+  dispose(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The bytes of a new image made by mke2fs. */
+  make(size: string, args: readonly string[], tree?: Tree): Uint8Array {
+    const path = this.#path('img');
+    const from = tree === undefined ? [] : ['-d', this.folderOf(tree)];
+    const made = run('mke2fs', ['-q', '-F', '-t', 'ext2', ...args, ...from, path, size]);
+    if (made.code !== 0) throw new Error(`mke2fs: ${made.output}`);
+    return new Uint8Array(readFileSync(path));
+  }
+
+  /** The image after a session of debugfs with writing. */
+  edit(image: Uint8Array, commands: readonly string[]): Uint8Array {
+    const path = this.save(image);
+    const done = run('debugfs', ['-w', '-f', '-', path], `${commands.join('\n')}\n`);
+    if (done.code !== 0) throw new Error(`debugfs: ${done.output}`);
+    return new Uint8Array(readFileSync(path));
+  }
+
+  /** What a debugfs command prints. */
+  debug(image: Uint8Array, command: string): Uint8Array {
+    return run('debugfs', ['-R', command, this.save(image)]).bytes;
+  }
+
+  /** A file's contents as debugfs reads them. */
+  dump(image: Uint8Array, path: string): Uint8Array {
+    const target = this.#path('dump');
+    const done = run('debugfs', ['-R', `dump ${path} ${target}`, this.save(image)]);
+    if (!existsSync(target)) throw new Error(`debugfs: ${done.output}`);
+    return new Uint8Array(readFileSync(target));
+  }
+
+  /** The findings of e2fsck; '' for a clean image. */
+  check(image: Uint8Array): string {
+    const { code, output } = run('e2fsck', ['-f', '-n', this.save(image)]);
+    return code === 0 ? '' : output;
+  }
+
+  /** What e2fsck makes of an image that it may mend. */
+  mend(image: Uint8Array, args: readonly string[]): Uint8Array {
+    const path = this.save(image);
+    const { code, output } = run('e2fsck', [...args, path]);
+    if (code > 1) throw new Error(`e2fsck: ${output}`);
+    return new Uint8Array(readFileSync(path));
+  }
+
+  save(image: Uint8Array): string {
+    const path = join(this.folder, 'current.img');
+    writeFileSync(path, image);
+    return path;
+  }
+
+  /** Writes a tree of files for `mke2fs -d`. */
+  folderOf(tree: Tree): string {
+    const path = this.#path('tree');
+    writeTree(path, tree);
+    return path;
+  }
+
+  #path(extension: string): string {
+    this.#count += 1;
+    return join(this.folder, `${this.#count}.${extension}`);
+  }
+}
+
+function writeTree(path: string, tree: Tree): void {
+  mkdirSync(path);
+  for (const [name, content] of Object.entries(tree)) {
+    const inner = join(path, name);
+    if (typeof content === 'string' || content instanceof Uint8Array) writeFileSync(inner, content);
+    else writeTree(inner, content);
+  }
+}
