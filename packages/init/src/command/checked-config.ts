@@ -1,0 +1,124 @@
+/** Reads a config file and checks all that can be checked before anything starts. */
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
+import { CoreServices, readManifests } from '@ginit/core/supervisor';
+import { checkConfig, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
+import {
+  type ConfigWarning,
+  formatWarning,
+  type InitConfig,
+  type Quota,
+  readInitConfig,
+} from '../model/index.ts';
+import { readXml } from '../xml/index.ts';
+import { Binaries } from './binaries.ts';
+import { findForbiddenImport } from './import-rule.ts';
+
+/** A config, and all that is wrong with it. */
+export interface CheckedConfig {
+  readonly node: ConfigNode | undefined;
+  readonly config: InitConfig | undefined;
+  /** In the order of the document; with any, nothing may be started. */
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Reads and checks `file`; `quota` is what the root of the tree will have. */
+export async function readCheckedConfig(file: string, quota: Quota): Promise<CheckedConfig> {
+  const failed = (errors: readonly string[]): CheckedConfig => ({
+    node: undefined,
+    config: undefined,
+    errors,
+    warnings: [],
+  });
+  let source: Uint8Array;
+  try {
+    source = readFileSync(file);
+  } catch (error) {
+    return failed([`ginit: cannot read ${file}: ${systemReason(error)}`]);
+  }
+  let node: ConfigNode;
+  try {
+    node = readXml(source, file);
+  } catch (error) {
+    if (error instanceof ConfigError) return failed([error.message]);
+    throw error;
+  }
+  const reading = readInitConfig(node);
+  const found = await readComponents(reading.config, new Binaries(dirname(file)));
+  const parentServices = CoreServices.names;
+  const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
+  const errors = [...reading.errors, ...found.errors, ...checked.errors];
+  const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
+  return {
+    node,
+    config: reading.config,
+    errors: inOrder(errors).map(({ message }) => message),
+    warnings: inOrder(warnings).map(formatWarning),
+  };
+}
+
+interface ReadComponents {
+  readonly manifests: Map<string, ManifestFacts>;
+  readonly errors: ConfigError[];
+  readonly warnings: ConfigWarning[];
+}
+
+async function readComponents(config: InitConfig, binaries: Binaries): Promise<ReadComponents> {
+  const result: ReadComponents = { manifests: new Map(), errors: [], warnings: [] };
+  const modules = new Map<string, { moduleUrl: string; name: string; position: Position }>();
+  for (const { path, start } of startsOf(config)) {
+    const { name, position } = start.binary;
+    const found = binaries.find(name);
+    if ('problem' in found) result.errors.push(new ConfigError(found.problem, position));
+    else modules.set(path, { moduleUrl: found.moduleUrl, name, position });
+  }
+  const answers = await readManifests([...modules.values()].map(({ moduleUrl }) => moduleUrl));
+  for (const [path, { moduleUrl, name, position }] of modules) {
+    const answer = answers.get(moduleUrl) ?? { problem: 'its manifest was not read' };
+    try {
+      if ('problem' in answer) throw new Error(answer.problem);
+      const facts = manifestFactsFromData(answer.manifest);
+      result.manifests.set(path, facts);
+      if (facts.host.length === 0) await checkImports(name, moduleUrl, position, result.errors);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      result.errors.push(new ConfigError(`component "${name}" cannot be used: ${reason}`, position));
+    }
+  }
+  return result;
+}
+
+async function checkImports(
+  name: string,
+  moduleUrl: string,
+  position: Position,
+  errors: ConfigError[],
+): Promise<void> {
+  const forbidden = await findForbiddenImport(moduleUrl);
+  if (!forbidden) return;
+  const { what, file, line, column } = forbidden;
+  const rule = 'a component reaches the world through env only (a driver says what it needs in its manifest)';
+  errors.push(
+    new ConfigError(`component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`, position),
+  );
+}
+
+function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {
+  return list.toSorted((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
+}
+
+function systemReason(error: unknown): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    default:
+      return typeof code === 'string' ? code : 'it cannot be read';
+  }
+}

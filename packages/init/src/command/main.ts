@@ -1,0 +1,102 @@
+/** The ginit command. */
+import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { parseBytes } from '@ginit/core';
+import type { Quota } from '../model/index.ts';
+import { readCheckedConfig } from './checked-config.ts';
+import { Output } from './output.ts';
+import { runSystem } from './run.ts';
+import { STOCK_NAMES } from './stock.ts';
+
+const USAGE_EXIT_CODE = 2;
+const ROOT_CAPS = 1_000_000;
+
+const HELP = `ginit: runs a system of components from one config file
+
+  ginit [OPTIONS] CONFIG.xml        run the system until a child's exit, or Ctrl-C, ends it
+  ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
+  ginit help | --help               this text
+  ginit --version                   the version
+
+  --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
+  --summary     at the end, list the components: where each ran, RAM used, requests served
+
+Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
+Exit code: that of the child with <exit propagate="yes"/>; 0 after Ctrl-C; 1 if that child, or init, crashed; 2 if the
+config or the command line is wrong, before anything is started. A second Ctrl-C ends everything at once.
+
+Stock components: ${STOCK_NAMES.join(', ')}`;
+
+interface CommandLine {
+  readonly command: 'run' | 'check' | 'help' | 'version';
+  readonly file: string;
+  readonly quota: Quota;
+  readonly summary: boolean;
+}
+
+/** Reads the command line; a string says what is wrong with it. */
+function parseCommandLine(args: readonly string[]): CommandLine | string {
+  const options = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' },
+    summary: { type: 'boolean' },
+    ram: { type: 'string' },
+  } as const;
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const ram = values.ram === undefined ? Math.floor(totalmem() / 2) : parseBytes(values.ram);
+    if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
+    const rest = { quota: { ram, caps: ROOT_CAPS }, summary: values.summary ?? false };
+    if (values.help || positionals[0] === 'help') return { command: 'help', file: '', ...rest };
+    if (values.version) return { command: 'version', file: '', ...rest };
+    const check = positionals[0] === 'check' && positionals.length > 1;
+    const files = check ? positionals.slice(1) : positionals;
+    const [file, extra] = files;
+    if (file === undefined) return 'no config file given';
+    if (extra !== undefined) return `one config file at a time, not also "${extra}"`;
+    return { command: check ? 'check' : 'run', file, ...rest };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+}
+
+async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
+  const { file, quota } = line;
+  const { node, config, errors, warnings } = await readCheckedConfig(file, quota);
+  for (const text of [...warnings, ...errors]) output.plain(text);
+  if (errors.length > 0 || !node || !config) return USAGE_EXIT_CODE;
+  if (line.command === 'check') {
+    output.say(`${file}: ${config.starts.length} start nodes, no errors`);
+    return 0;
+  }
+  return runSystem({ file, node, config, quota, summary: line.summary || config.summary }, output);
+}
+
+/** Runs the command; the result is its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  // Whoever read our output is gone: end as a signal would, quietly.
+  const output = new Output(process.stdout, process.stderr, () => process.kill(process.pid, 'SIGTERM'));
+  const line = parseCommandLine(args);
+  if (typeof line === 'string') {
+    output.say(line);
+    output.say('try "ginit help"');
+    return USAGE_EXIT_CODE;
+  }
+  switch (line.command) {
+    case 'help':
+      await output.line(HELP);
+      return 0;
+    case 'version':
+      await output.line(`ginit ${version()}`);
+      return 0;
+    case 'check':
+    case 'run':
+      return checkOrRun(line, output);
+  }
+}

@@ -1,0 +1,85 @@
+/** Runs a system from its checked config to its end, and turns that into an exit code. */
+import { dirname, resolve } from 'node:path';
+import { toData, type ConfigNode } from '@ginit/core';
+import { NodePlatform, ROOT_LABEL, type Resolver, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import type { InitConfig, Quota } from '../model/index.ts';
+import { Binaries } from './binaries.ts';
+import type { Output } from './output.ts';
+import { formatSummary } from './summary.ts';
+
+/** The whole tree must have stopped by then; each child has a bound of its own within. */
+const STOP_TIMEOUT_MS = 120_000;
+const CRASH_EXIT_CODE = 1;
+/** As a shell reports a program ended by SIGINT. */
+const INTERRUPTED_EXIT_CODE = 130;
+
+/** What to run. */
+export interface RunOptions {
+  readonly file: string;
+  readonly node: ConfigNode;
+  readonly config: InitConfig;
+  readonly quota: Quota;
+  readonly summary: boolean;
+}
+
+function resolverFor(file: string): Resolver {
+  const directory = dirname(resolve(file));
+  const binaries = new Binaries(directory);
+  return {
+    binary: async (name) => {
+      const found = binaries.find(name);
+      if ('problem' in found) throw new Error(found.problem);
+      return found;
+    },
+    grant: (grant) => {
+      const isAddress = grant.kind === 'tcp-listen' || grant.kind === 'tcp-connect';
+      return { ...grant, target: isAddress ? grant.path : resolve(directory, grant.path) };
+    },
+  };
+}
+
+/** Runs the system; settles with the exit code when everything of it is gone. */
+export async function runSystem(options: RunOptions, output: Output): Promise<number> {
+  const platform = new NodePlatform(output);
+  const supervisor = new Supervisor(platform, resolverFor(options.file), {
+    binary: 'init',
+    config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
+    quota: options.quota,
+    observer: {
+      crashed: (label, end) => {
+        if (end.culprit) output.say(`[${label}] crashed: ${end.reason}`);
+        else output.say(`[${label}] is gone: ${end.reason}`);
+      },
+      warning: (text) => output.say(`warning: ${text}`),
+    },
+  });
+  const unlisten = endOnSignals(supervisor);
+  const end = await supervisor.run();
+  if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
+  await supervisor.stop(STOP_TIMEOUT_MS);
+  await platform.destroy();
+  unlisten();
+  return exitCode(end, output);
+}
+
+/** The first signal stops the tree in order, a second one ends everything at once. */
+function endOnSignals(supervisor: Supervisor): () => void {
+  let signals = 0;
+  const onSignal = (): void => {
+    signals++;
+    // Domain processes end by themselves when this one is gone.
+    if (signals > 1) process.exit(INTERRUPTED_EXIT_CODE);
+    supervisor.end({ kind: 'exit', code: 0 });
+  };
+  const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signalNames) process.on(name, onSignal);
+  return () => {
+    for (const name of signalNames) process.off(name, onSignal);
+  };
+}
+
+function exitCode(end: SystemEnd, output: Output): number {
+  if (end.kind === 'exit') return end.code;
+  output.say(`[${ROOT_LABEL}] is gone, and with it the system`);
+  return CRASH_EXIT_CODE;
+}

@@ -1,0 +1,33 @@
+/** The tree as a table for people: who ran where, how much of its quota it used, how many requests it served. */
+import { formatBytes } from '@ginit/core';
+import type { ComponentSummary } from '@ginit/core/supervisor';
+
+const HEADINGS = ['component', 'runs as', 'RAM used (peak) of quota', 'caps', 'requests served'];
+
+function rowOf(summary: ComponentSummary): string[] {
+  const { label, placement, account, ramPeak, requests, ended } = summary;
+  const { kind, domain, pid } = placement;
+  const where = kind === 'process' ? `process ${pid ?? '?'}` : `thread of "${domain}" (${pid ?? '?'})`;
+  return [
+    label,
+    ended ? `${where}, ended` : where,
+    `${formatBytes(account.ramUsed)} (${formatBytes(ramPeak)}) of ${formatBytes(account.ramQuota)}`,
+    `${account.capUsed} of ${account.capQuota}`,
+    requests === undefined ? '-' : String(requests),
+  ];
+}
+
+/** Lines of the table. */
+export function formatSummary(summaries: readonly ComponentSummary[]): string[] {
+  const rows = [HEADINGS, ...summaries.map(rowOf)];
+  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const processes = new Set(summaries.map(({ placement }) => placement.pid)).size;
+  const requests = summaries.reduce((sum, summary) => sum + (summary.requests ?? 0), 0);
+  return [...lines, `${summaries.length} components in ${processes} processes, ${requests} requests served`];
+}
