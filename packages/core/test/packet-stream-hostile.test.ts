@@ -270,6 +270,32 @@ describe('garbage', () => {
   });
 });
 
+const payloadRecord = 2;
+test.each([
+  ['shorter than a header', [0]],
+  ['with a tail nobody can have reached', [1, 0]],
+  ['with an unknown record', [0, 0, 3]],
+  ['with half a packet', [0, 0, 1, 1, 2, 3]],
+  ['with half a payload header', [0, 0, payloadRecord, 0]],
+  ['with a payload longer than the frame', [0, 0, payloadRecord, 0, 8, 1]],
+  ['with a payload behind the bulk buffer', [0, 0, payloadRecord, 4096, 4, 1]],
+  ['with a payload that leaves the bulk buffer', [0, 0, payloadRecord, 4092, 8, 1, 2]],
+  ['with a payload at a huge offset', [0, 0, payloadRecord, -4, 8, 1, 2]],
+  ['with a payload of huge length', [0, 0, payloadRecord, 0, -4, 1, 2]],
+])('a frame %s ends the stream', (_name, numbers) => {
+  const stream = testStream(false, parameters);
+  stream.sinkLink.receive?.(new Uint8Array(Int32Array.from(numbers).buffer));
+  expect(stream.sink.closure).toBe('invalid stream state');
+  expect(new Uint8Array(stream.sinkLink.memory).every((byte, index) => byte === 0 || index < 256)).toBe(true);
+});
+
+test('payload at the very end of the bulk buffer is in it', () => {
+  const stream = testStream(false, parameters);
+  stream.sinkLink.receive?.(new Uint8Array(Int32Array.of(0, 0, payloadRecord, 4092, 4, 0x01020304).buffer));
+  expect(stream.sink.closure).toBeUndefined();
+  expect(stream.sink.bulk.slice(4090)).toEqual(Uint8Array.of(0, 0, 4, 3, 2, 1));
+});
+
 test.each(carriers)('more packets than a queue holds, %s', (_name, shared) => {
   const stream = testStream(shared, parameters);
   if (shared) {

@@ -7,7 +7,7 @@ import { carriers, operation, type TestStream, testStream } from './packet-strea
 class Harness {
   readonly stream: TestStream;
   readonly #slots: number;
-  /** Requests in the order of their submission that the sink has not taken: argument and byte of the payload. */
+  /** Requests that the sink has not taken, in the order of their submission. */
   readonly #submitted: Packet[] = [];
   /** Requests that the sink has taken and holds. */
   readonly held: Packet[] = [];

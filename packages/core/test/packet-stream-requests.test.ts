@@ -12,7 +12,7 @@ class Gone extends Error {
 const parameters = { bulkBytes: 1024, queueSlots: 4, alignLog2: 6 };
 const closedError = (closure: StreamClosure): Error => new Gone(closure);
 
-/** Serves WRITE and READ of one `position` that stands for what is stored there; answers in the order asked for. */
+/** Holds what is asked for until `answerAll`, which fills READs with their `argument`. */
 function serve(stream: TestStream, answerLastFirst: boolean): { answerAll(): void; started: number[] } {
   const held: Packet[] = [];
   const started: number[] = [];
@@ -113,11 +113,11 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
     const requests = new PacketRequests(stream.source, { closedError });
     const results: Promise<number>[] = [];
     const outer = requests.perform(
-      1024,
+      512,
       (packet) => {
         packet.operation = operation.read;
-        results.push(read(requests, 11, 64));
         packet.argument = 9;
+        results.push(read(requests, 11, 64));
       },
       (packet) => {
         results.push(read(requests, 12, 64));

@@ -102,6 +102,39 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
     expect(submitEmpty(stream)).toBe(false);
   });
 
+  test('room that the sink had kept for itself is given when the source wants it', async () => {
+    const stream = testStream(shared, { ...parameters, queueSlots: 8 });
+    for (let index = 0; index < 8; index++) submitEmpty(stream);
+    stream.source.wakeup();
+    await stream.settle();
+    expect(stream.sink.next(new Packet())).toBe(true);
+    stream.sink.wakeup();
+    await stream.settle();
+    let wakes = 0;
+    stream.source.onWake(() => wakes++);
+    await stream.settle();
+    if (!submitEmpty(stream)) {
+      await stream.settle();
+      expect(wakes).toBe(1);
+      expect(submitEmpty(stream)).toBe(true);
+    }
+  });
+
+  test('what arrived is handled before the end', async () => {
+    const stream = testStream(shared, parameters);
+    const packet = new Packet();
+    const seen: number[] = [];
+    stream.sink.notify(packet);
+    stream.sink.wakeup();
+    await stream.settle();
+    stream.source.onClosed(() => seen.push(-1));
+    stream.source.onWake(() => {
+      while (stream.source.nextAcknowledged(packet)) seen.push(packet.tag);
+    });
+    stream.sourceLink.closed?.();
+    expect(seen).toEqual([UNASKED_TAG, -1]);
+  });
+
   test('never takes a request that it might not be able to acknowledge', async () => {
     const stream = testStream(shared, { ...parameters, queueSlots: 2 });
     const packet = new Packet();
@@ -381,7 +414,7 @@ test('nothing is allocated per packet over shared memory', async () => {
     send(6400);
     return (process.memoryUsage().heapUsed - before) / 6400;
   });
-  // The two doorbells of a batch of 64 are copied by the test's link; a heap number per packet would be 16 bytes.
+  // The test's link copies two doorbells a batch of 64; a heap number per packet would be 16 bytes.
   expect(bytesPerPacket.toSorted((one, other) => one - other)[3]).toBeLessThan(8);
   expect(sink.served).toBe(200_000 + 7 * 6400);
 });

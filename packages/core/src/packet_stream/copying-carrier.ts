@@ -5,7 +5,7 @@ import { loadPacket, Packet } from './packet.ts';
 import type { RingReader, RingWriter } from './ring.ts';
 import type { StreamLink } from './stream-link.ts';
 
-/** One end's part of its own stream memory: which queue it writes, which it reads, where the peer's indexes are. */
+/** An end's own stream memory: which queue it writes, which it reads, where the peer's indexes are. */
 export interface SideMemory {
   readonly control: Int32Array;
   readonly peerHeadAt: number;

@@ -44,7 +44,7 @@ export const SINK_WAITS = 48;
 const CONTROL_BYTES = 256;
 const BULK_ALIGN_BYTES = 4096;
 
-/** Why parameters cannot work, in one sentence, or undefined if they can. For values from a session's arguments. */
+/** Why parameters (of a session's arguments) cannot work, in one sentence, or undefined if they can. */
 export function streamParametersProblem(parameters: PacketStreamParameters): string | undefined {
   const { bulkBytes, queueSlots, alignLog2 } = parameters;
   if (!Number.isInteger(alignLog2) || alignLog2 < 0 || alignLog2 > ALIGN_LOG2_MAX) {

@@ -2,7 +2,7 @@ import { Packet, UNASKED_TAG } from './packet.ts';
 import type { PacketSource } from './packet-source.ts';
 import type { StreamClosure } from './stream-link.ts';
 
-/** Prepares a request: fills in the packet's fields (not tag, offset, size) and, if it sends any, its payload. */
+/** Prepares a request: fills in the packet's fields (not tag, offset, size) and the payload it sends. */
 export type PrepareRequest = (packet: Packet, payload: Uint8Array) => void;
 
 /** Makes the result of an acknowledged request; the payload is valid only during the call. May throw. */

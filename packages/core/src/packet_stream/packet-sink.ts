@@ -59,7 +59,7 @@ export class PacketSink {
    * take its acknowledgements; the handler is called when that has changed.
    */
   next(into: Packet): boolean {
-    // A queue of nonsense is skipped; a peer who refills it meanwhile loses the stream instead of holding us here.
+    // A queue of nonsense is skipped; a peer who refills it meanwhile loses the stream, not we our time.
     for (let skipped = 0; skipped <= 2 * this.parameters.queueSlots; skipped++) {
       if (!this.#side.readable() || !this.#side.writable(this.#inFlight)) return false;
       const sound = this.#side.take(into);
@@ -75,7 +75,7 @@ export class PacketSink {
     return false;
   }
 
-  /** A view on the packet's payload. It is used again for the same range: do not keep it after `acknowledge`. */
+  /** A view on the packet's payload, used again for the same range: not to be kept after `acknowledge`. */
   payload(packet: Packet): Uint8Array {
     return this.#views.view(packet.offset, packet.size);
   }

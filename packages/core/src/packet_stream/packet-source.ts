@@ -37,7 +37,7 @@ export class PacketSource {
     this.bulk = this.#side.memory.bulk;
     this.#allocator = new BulkAllocator(parameters.bulkBytes, parameters.alignLog2);
     this.#views = new ViewCache(this.bulk, Math.max(parameters.alignLog2, 6));
-    // As many as there can be under way: a full submit queue, and as many as a sink may take before it acknowledges.
+    // As many as can be under way: a full submit queue, and what a sink may take before it acknowledges.
     const tags = 2 * parameters.queueSlots;
     this.#tags = Int32Array.from({ length: tags }, (_, index) => tags - 1 - index);
     this.#freeTags = tags;
@@ -74,7 +74,7 @@ export class PacketSource {
     return this.#ignored;
   }
 
-  /** Offset of a free range of `size` (at least 1) bytes in the bulk buffer, aligned; -1 if there is none now. */
+  /** Offset of a free, aligned range of `size` (at least 1) bytes in the bulk buffer; -1: none now. */
   allocate(size: number): number {
     return this.#allocator.allocate(size);
   }
@@ -122,7 +122,7 @@ export class PacketSource {
    * is called when there is one. Bulk ranges stay allocated until they are freed.
    */
   nextAcknowledged(into: Packet): boolean {
-    // A queue of nonsense is skipped; a peer who refills it meanwhile loses the stream instead of holding us here.
+    // A queue of nonsense is skipped; a peer who refills it meanwhile loses the stream, not we our time.
     for (let skipped = 0; skipped <= 2 * this.parameters.queueSlots; skipped++) {
       if (!this.#side.readable()) return false;
       const sound = this.#side.take(into);

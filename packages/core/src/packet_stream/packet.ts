@@ -25,7 +25,7 @@ const HIGH_WORD_LIMIT = 2 ** 21;
  * | position  | 53   | first block            | seek offset in bytes, or mtime in ms | source   |
  * | count     | 53   | blocks                 | -                                    | source   |
  * | handle    | 32   | -                      | node handle                          | source   |
- * | length    | 32   | -                      | bytes wanted; answered: bytes done; never above `size` | both |
+ * | length    | 32   | -                      | bytes wanted, then bytes done; at most `size` | both |
  * | status    | 32   | `packetStatus` or a code of the interface                     | sink     |
  * | argument  | 32   | free for the interface                                        | both     |
  */

@@ -108,7 +108,7 @@ export class RingReader {
     return (this.#head - this.#tail) | 0;
   }
 
-  /** Looks at the writer's index. False if that is a lie: more than the queue holds, or behind where it was. */
+  /** Looks at the writer's index. False if that is a lie: above what the queue holds, or behind itself. */
   refresh(): boolean {
     const head = Atomics.load(this.#control, this.#headAt);
     const used = (head - this.#tail) | 0;

@@ -26,7 +26,7 @@ export interface StreamLink {
   closed: (() => void) | undefined;
 }
 
-/** Why a stream ended: by this end, by the other one (or its death), or because the other one broke the rules. */
+/** Why a stream ended: by this end, by the other (or its death), or because the other broke the rules. */
 export type StreamClosure = 'closed' | 'peer gone' | 'invalid stream state';
 
 /**

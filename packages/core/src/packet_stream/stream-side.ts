@@ -91,7 +91,7 @@ export class StreamSide {
     return this.#moreInput();
   }
 
-  /** True if a packet can be appended and `reserved` more; otherwise the handler runs when that may have changed. */
+  /** True if one packet and `reserved` more can be appended; otherwise the handler runs when they may. */
   writable(reserved: number): boolean {
     if (this.#closure !== undefined) return false;
     const limit = this.output.slots - reserved;
@@ -117,7 +117,7 @@ export class StreamSide {
     this.#carrier.wakeup(news);
   }
 
-  /** One handler for everything there may be to do; undefined takes it away. Called soon if there is something. */
+  /** One handler for all there may be to do; undefined takes it away. Runs soon if there is something. */
   onWake(handler: (() => void) | undefined): void {
     this.#handler = handler;
     if (handler === undefined) return;
