@@ -1,6 +1,24 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const source = (path: string): string => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    // Tests in this process run the sources, all of them, so that every module exists once. What tests start as
+    // processes (scenarios) is what users run: the compiled packages.
+    alias: [
+      { find: /^@ginit\/core$/, replacement: source('core/src/index.ts') },
+      { find: /^@ginit\/core\/(.+)$/, replacement: source('core/src/$1.ts') },
+      { find: /^@ginit\/os\/lib\/(.+)$/, replacement: source('os/src/lib/$1.ts') },
+      { find: /^@ginit\/os\/(.+)$/, replacement: source('os/src/$1/main.ts') },
+      { find: /^@ginit\/blockcache$/, replacement: source('blockcache/src/main.ts') },
+      { find: /^@ginit\/rumpfs$/, replacement: source('rumpfs/src/main.ts') },
+      { find: /^@ginit\/rumpfs\/(.+)$/, replacement: source('rumpfs/src/$1.ts') },
+      { find: /^@ginit\/init$/, replacement: source('init/src/index.ts') },
+      { find: /^@ginit\/init\/component$/, replacement: source('init/src/component/main.ts') },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     testTimeout: 60_000,

@@ -14,6 +14,8 @@ export interface Reference {
   call(operation: string, args: readonly unknown[]): Promise<unknown>;
   /** Wakes the signal context behind it; merges with signals that were not taken yet. */
   submit(): void;
+  /** Settles when calls need not wait for an introduction any more; rejects if there never was one. */
+  introduced(): Promise<void>;
   /** Gives our hold back. */
   release(): void;
   /** The object of our own behind it, if it is one. */
@@ -36,6 +38,8 @@ export class LocalReference implements Reference {
   submit(): void {
     if (this.target.kind === 'signal') this.target.submit();
   }
+
+  async introduced(): Promise<void> {}
 
   release(): void {}
 
@@ -76,6 +80,8 @@ export class RemoteReference implements Reference {
     this.channel.submitSignal(this.index);
   }
 
+  async introduced(): Promise<void> {}
+
   release(): void {
     this.channel.releaseImport(this);
   }
@@ -107,6 +113,8 @@ export class HeldReference implements Reference {
   submit(): void {
     if (!this.#released) this.remote.submit();
   }
+
+  async introduced(): Promise<void> {}
 
   release(): void {
     if (this.#released) return;
@@ -182,6 +190,10 @@ export class PendingReference implements Reference {
   submit(): void {
     if (this.#target) this.#target.submit();
     else this.#settled.then((target) => target.submit()).catch(() => {});
+  }
+
+  async introduced(): Promise<void> {
+    await this.#settled;
   }
 
   release(): void {

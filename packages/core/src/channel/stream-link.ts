@@ -45,12 +45,12 @@ const EARLY_FRAMES = 16;
 export class ChannelStream implements StreamLink {
   readonly memory: SharedArrayBuffer | ArrayBuffer;
   readonly shared: boolean;
-  closed: (() => void) | undefined;
   readonly #send: (frame: Uint8Array) => void;
   readonly #close: () => void;
   /** Frames that came before this end had a receiver: bounded, as nothing but first credits may come so early. */
   readonly #early: Uint8Array[] = [];
   #receive: ((frame: Uint8Array) => void) | undefined;
+  #closed: (() => void) | undefined;
   #ended = false;
 
   constructor(memory: SharedArrayBuffer | ArrayBuffer, send: (frame: Uint8Array) => void, close: () => void) {
@@ -69,6 +69,16 @@ export class ChannelStream implements StreamLink {
     if (handler) for (const frame of this.#early.splice(0)) handler(frame);
   }
 
+  get closed(): (() => void) | undefined {
+    return this.#closed;
+  }
+
+  /** Called at once if the link has ended before anybody looked. */
+  set closed(handler: (() => void) | undefined) {
+    this.#closed = handler;
+    if (this.#ended) handler?.();
+  }
+
   send(frame: Uint8Array): void {
     if (!this.#ended) this.#send(frame);
   }
@@ -78,14 +88,17 @@ export class ChannelStream implements StreamLink {
     if (this.#ended) return;
     if (this.#receive) this.#receive(frame);
     else if (this.#early.length < EARLY_FRAMES) this.#early.push(frame.slice());
-    else this.close();
+    else {
+      this.close();
+      this.#closed?.();
+    }
   }
 
   /** For the channel: the peer's end, or the channel, is gone. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.closed?.();
+    this.#closed?.();
   }
 
   /** This end needs the stream no more; the other end is told. */

@@ -56,6 +56,7 @@ export class SessionClient {
     const streams: { close(): void }[] = [];
     this.#open.set(session, { id, capability, streams });
     try {
+      await reference.introduced();
       if (plans.length > 0) {
         const tickets = await reference.call(OPEN_OPERATION, []);
         for (const plan of plans) {

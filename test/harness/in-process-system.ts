@@ -1,0 +1,88 @@
+/** Runs a whole system (core, init, components given as objects) in the test's own thread. */
+import { type Component, toData } from '@ginit/core';
+import { ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import { readXml } from '@ginit/init';
+import initComponent from '@ginit/init/component';
+import { type CarrierKind, InProcessPlatform } from '../../packages/core/test/in-process-platform.ts';
+
+export type { CarrierKind } from '../../packages/core/test/in-process-platform.ts';
+
+const QUOTA = { ram: 2 ** 30, caps: 10_000 };
+const TIMEOUT_MS = 20_000;
+
+/** A system that runs. */
+export interface InProcessSystem {
+  readonly platform: InProcessPlatform;
+  readonly supervisor: Supervisor;
+  /** The end that components brought about. */
+  readonly end: Promise<SystemEnd>;
+}
+
+/** Start nodes wrapped in what every config of these tests has. */
+export function configOf(starts: string): string {
+  return `<config>
+    <parent-provides>
+      <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/>
+      <service name="Timer"/> <service name="Rtc"/>
+    </parent-provides>
+    <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
+    <default caps="100" ram="4M"/>
+    ${starts}
+  </config>`;
+}
+
+/** Starts a system; component names are binary names. */
+export function startSystem(
+  kind: CarrierKind,
+  components: Readonly<Record<string, Component>>,
+  starts: string,
+): InProcessSystem {
+  const all = new Map(Object.entries({ ...components, init: initComponent }));
+  const platform = new InProcessPlatform(kind, all);
+  const resolver = {
+    binary: async (name: string) => {
+      if (!all.has(name)) throw new Error(`there is no component "${name}"`);
+      return { moduleUrl: name };
+    },
+    grant: <Grant extends { path: string }>(grant: Grant) => ({ ...grant, target: grant.path }),
+  };
+  const supervisor = new Supervisor(platform, resolver, {
+    binary: 'init',
+    config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
+    quota: QUOTA,
+    observer: {
+      crashed: (label, end) => platform.complaints.push(`[${label}] crashed: ${end.reason}`),
+      warning: (text) => platform.complaints.push(text),
+    },
+  });
+  return { platform, supervisor, end: supervisor.run() };
+}
+
+/** What is left of a system after its end. */
+export interface FinishedSystem {
+  readonly end: SystemEnd;
+  readonly lines: readonly string[];
+  readonly complaints: readonly string[];
+}
+
+/** Waits for the end of a system, stops it, and checks that all quota came back to the root. */
+export async function finish({ platform, supervisor, end }: InProcessSystem): Promise<FinishedSystem> {
+  const timeout = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(new Error(`no end in sight; log so far:\n${platform.lines.join('\n')}`));
+    setTimeout(fail, TIMEOUT_MS).unref();
+  });
+  const how = await Promise.race([end, timeout]);
+  await Promise.race([supervisor.stop(TIMEOUT_MS), timeout]);
+  const root = (await supervisor.summary()).find(({ label }) => label === ROOT_LABEL);
+  if (!root || root.account.ramUsed !== 0) throw new Error('the root of the tree still uses RAM');
+  return { end: how, lines: platform.lines, complaints: platform.complaints };
+}
+
+/** Runs a system to its end. */
+export async function runSystem(
+  kind: CarrierKind,
+  components: Readonly<Record<string, Component>>,
+  starts: string,
+): Promise<FinishedSystem> {
+  return finish(startSystem(kind, components, starts));
+}
