@@ -1,20 +1,45 @@
 /**
  * File_system: directories, files and symbolic links by handles. Names are resolved by calls, data moves in packets.
- * (Reference: Genode's File_system session; `link` and `space` are ours.)
+ * (Reference: Genode's File_system session. `subdir`, `stat`, `rmdir`, `link`, `readlink` and `space` are ours, and so
+ * is that a symbolic link is made in one step.)
  *
- * Paths are absolute and relative to the root that the server's policy gives the session; `..` never leaves it. A
- * handle outlives a rename; a handle whose node was unlinked answers `Unavailable`.
+ * Paths are absolute and relative to the root that the server's policy gives the session. Symbolic links on the way
+ * are followed within that root (an absolute one starts there again), and `..` stops there. An operation on a
+ * directory's handle and a name follows nothing: a name is one component, neither empty nor `.` nor `..`.
+ * Text is UTF-8; a name, path or target whose bytes are not valid UTF-8 travels as bytes (`NameData`).
  *
- * Session arguments: `tx_buf_size`, `root` (a directory below the policy's), `writeable` (default yes).
+ * A handle belongs to a node, not to a name: it outlives a rename, and a file without names lives, as in POSIX, until
+ * its last handle is closed (`links` is 0 then). Handles end with the session. What a server cannot keep alive answers
+ * `Unavailable`.
  *
- * Packets: `handle`, `position` = byte offset (`SEEK_TAIL`: relative to the end when it is dequeued), payload. READ:
- * `length` bytes wanted, answered with the bytes read, 0 at the end; on a directory it returns whole entries of
- * `DIRECTORY_ENTRY_BYTES`, `position` = index * that. On a symbolic link it returns the target. WRITE: `length` bytes;
- * answered with the bytes written. WRITE_TIMESTAMP: `position` = modification time in ms. SYNC: settles when all
- * acknowledged writes of the session are on stable storage. `status`: `packetStatus.ok`, or an error (`fileSystemStatus`).
+ * Session arguments: `tx_buf_size`, `root` (a directory below the policy's), `writeable` (default yes). A session is
+ * writeable if this, the policy and the file system all say so; otherwise changes end with `Permission_denied`.
+ *
+ * Packets: `handle`, `position` = byte offset, payload. They may be carried out and acknowledged in any order. READ:
+ * `length` bytes wanted, answered with the bytes read, fewer only at the end; at `SEEK_TAIL` it reads the file's last
+ * `length` bytes. WRITE: `length` bytes, answered with the bytes written, fewer only where the space ended; at
+ * `SEEK_TAIL` it appends, atomically. READ of a directory: whole entries of `DIRECTORY_ENTRY_BYTES`, without `.` and
+ * `..`, in the directory's order, as many as are at hand, none at the end; `position` = index * that. Reading on where
+ * the handle's last READ ended meets every entry once that stays in the directory, whatever comes and goes meanwhile;
+ * any other position is counted from the beginning. WRITE_TIMESTAMP: `position` = modification time in ms. SYNC (no
+ * handle): acknowledged when every write of the session that was acknowledged before is on stable storage. `status` of
+ * an acknowledgement: `packetStatus.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
+ * CONTENT_CHANGED and READ_READY are for nodes that no server has yet; READ_READY is `Unsupported`.
  */
 import { rpc, session } from '../interface/interface.ts';
-import { boolean, nothing, oneOf, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
+import {
+  anyOf,
+  boolean,
+  bytes,
+  nothing,
+  oneOf,
+  record,
+  type Shape,
+  type ShapeType,
+  text,
+  u32,
+  u53,
+} from '../interface/shapes.ts';
 import { packetStream } from '../interface/stream.ts';
 import { type Packet, packetStatus } from '../packet_stream/index.ts';
 
@@ -32,7 +57,9 @@ export const fileSystemOperation = {
 
 /** Every error of the interface. */
 export const FILE_SYSTEM_ERRORS = [
+  /** No such handle, or it was opened for something else. */
   'Invalid_handle',
+  /** No name of one component, or no absolute path. */
   'Invalid_name',
   'Lookup_failed',
   'Node_already_exists',
@@ -41,15 +68,28 @@ export const FILE_SYSTEM_ERRORS = [
   'Is_a_directory',
   'No_space',
   'Permission_denied',
+  /** The node has vanished. */
   'Unavailable',
+  /** The file system, or this server, does not have that. */
   'Unsupported',
   'Too_many_links',
+  /** A file larger than the format allows. */
   'Size_limit_reached',
   'Out_of_node_handles',
   'Out_of_ram',
   'Out_of_caps',
+  /** The device failed. */
   'Input_output',
+  /** What is on the device contradicts its format. */
   'Corrupt',
+  'Name_too_long',
+  'Invalid_argument',
+  /** A symbolic link where none is followed: the client resolves it. */
+  'Is_a_symlink',
+  /** Symbolic links that lead round in circles. */
+  'Too_many_symlinks',
+  /** In use in a way that forbids it. */
+  'Busy',
 ] as const;
 export type FileSystemErrorCode = (typeof FILE_SYSTEM_ERRORS)[number];
 
@@ -66,13 +106,21 @@ export function fileSystemError(status: number): FileSystemErrorCode | undefined
 
 /** Longest name of a directory entry, in bytes of UTF-8, and longest path. */
 export const NAME_BYTES_MAX = 255;
-export const PATH_BYTES_MAX = 1024;
+export const PATH_BYTES_MAX = 4095;
 
-/** In `position`: relative to the end of the file at the time the packet is dequeued. */
+/** In `position`: relative to the end of the file when the packet's turn comes. */
 export const SEEK_TAIL = Number.MAX_SAFE_INTEGER;
 
-/** Kinds of nodes. */
-export const NODE_TYPES = ['directory', 'symlink', 'file'] as const;
+/** Kinds of nodes. Of the last four, status and names only. */
+export const NODE_TYPES = [
+  'directory',
+  'symlink',
+  'file',
+  'character-device',
+  'block-device',
+  'fifo',
+  'socket',
+] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 
 /** How a file is opened. */
@@ -80,16 +128,17 @@ export const OPEN_MODES = ['stat-only', 'read-only', 'write-only', 'read-write']
 export type OpenMode = (typeof OPEN_MODES)[number];
 
 /**
- * A directory entry in the bulk buffer, little endian: u64 inode, u64 size, u8 type (index in `NODE_TYPES`), u8 bytes of
- * the name, name in UTF-8, zeros up to `DIRECTORY_ENTRY_BYTES`.
+ * A directory entry in the bulk buffer, little endian: u64 inode, u8 type (index in `NODE_TYPES`), u8 bytes of the
+ * name, name, zeros up to `DIRECTORY_ENTRY_BYTES`.
  */
-export const DIRECTORY_ENTRY_BYTES = 280;
+export const DIRECTORY_ENTRY_BYTES = 272;
 
 /** What is known of a node. */
 const nodeStatus = record({
   type: oneOf(NODE_TYPES),
   sizeBytes: u53,
   inode: u53,
+  /** Names of the node; 0 once it lives by its handles only. */
   links: u32,
   /** Permission bits as in POSIX. */
   mode: u32,
@@ -102,43 +151,65 @@ export type NodeStatus = ShapeType<typeof nodeStatus>;
 const fileSystemSpace = record({ totalBytes: u53, freeBytes: u53, totalNodes: u53, freeNodes: u53 });
 export type FileSystemSpace = ShapeType<typeof fileSystemSpace>;
 
+/** A name, path or target: text, or bytes where these are not valid UTF-8. */
+export type NameData = string | Uint8Array;
+
+function nameData(bytesMax: number): Shape<NameData> {
+  return anyOf<NameData>(`text or bytes, at most ${bytesMax}`, text(bytesMax), bytes(bytesMax));
+}
+
 const handle = u32;
-const name = text(NAME_BYTES_MAX);
-const path = text(PATH_BYTES_MAX);
+const name = nameData(NAME_BYTES_MAX);
+const path = nameData(PATH_BYTES_MAX);
 
 /** The File_system session. */
 export const FileSystem = session(
   'File_system',
   {
     /** Opens a directory; with `create` it must not exist yet, its parent must. */
-    dir: rpc<(path: string, create: boolean) => number>({ args: [path, boolean], result: handle }),
-    /** Opens a file of a directory; with `create` it must not exist yet. */
-    file: rpc<(directory: number, name: string, mode: OpenMode, create: boolean) => number>({
-      args: [handle, name, oneOf(OPEN_MODES), boolean],
-      result: handle,
-    }),
-    /** Opens a symbolic link to read its target, or, with `create`, to write it once. */
-    symlink: rpc<(directory: number, name: string, create: boolean) => number>({
+    dir: rpc<(path: NameData, create: boolean) => number>({ args: [path, boolean], result: handle }),
+    /** Opens a directory of an open directory, likewise. */
+    subdir: rpc<(directory: number, name: NameData, create: boolean) => number>({
       args: [handle, name, boolean],
       result: handle,
     }),
-    /** Opens any node, for `status` only; a symbolic link is not followed. */
-    node: rpc<(path: string) => number>({ args: [path], result: handle }),
+    /** Opens a file of a directory; with `create` it must not exist yet. A symbolic link is `Is_a_symlink`. */
+    file: rpc<(directory: number, name: NameData, mode: OpenMode, create: boolean) => number>({
+      args: [handle, name, oneOf(OPEN_MODES), boolean],
+      result: handle,
+    }),
+    /** Opens any node, for `status` and `link` only; a symbolic link at the end is not followed. */
+    node: rpc<(path: NameData) => number>({ args: [path], result: handle }),
     close: rpc<(handle: number) => void>({ args: [handle], result: nothing }),
     status: rpc<(handle: number) => NodeStatus>({ args: [handle], result: nodeStatus }),
-    /** Removes a file, a symbolic link or an empty directory. */
-    unlink: rpc<(directory: number, name: string) => void>({ args: [handle, name], result: nothing }),
+    /** The status of an entry of an open directory, without a handle of its own. */
+    stat: rpc<(directory: number, name: NameData) => NodeStatus>({
+      args: [handle, name],
+      result: nodeStatus,
+    }),
+    /** Makes a symbolic link. */
+    symlink: rpc<(directory: number, name: NameData, target: NameData) => void>({
+      args: [handle, name, path],
+      result: nothing,
+    }),
+    /** The target of a symbolic link; of anything else `Invalid_argument`. */
+    readlink: rpc<(directory: number, name: NameData) => NameData>({ args: [handle, name], result: path }),
+    /** Removes anything but a directory. */
+    unlink: rpc<(directory: number, name: NameData) => void>({ args: [handle, name], result: nothing }),
+    /** Removes an empty directory. */
+    rmdir: rpc<(directory: number, name: NameData) => void>({ args: [handle, name], result: nothing }),
     truncate: rpc<(file: number, sizeBytes: number) => void>({ args: [handle, u53], result: nothing }),
     /** Renames; an existing target is replaced as in POSIX. */
-    move: rpc<(fromDirectory: number, fromName: string, toDirectory: number, toName: string) => void>({
+    move: rpc<(fromDirectory: number, fromName: NameData, toDirectory: number, toName: NameData) => void>({
       args: [handle, name, handle, name],
       result: nothing,
     }),
-    /** One more name for the node of an open file. */
-    link: rpc<(node: number, directory: number, name: string) => void>({
+    /** One more name for a node that is no directory. */
+    link: rpc<(node: number, directory: number, name: NameData) => void>({
       args: [handle, handle, name],
       result: nothing,
     }),
+    /** Entries of a directory, without `.` and `..`. */
     numEntries: rpc<(directory: number) => number>({ args: [handle], result: u53 }),
     space: rpc<() => FileSystemSpace>({ args: [], result: fileSystemSpace }),
     tx: packetStream('tx', {
