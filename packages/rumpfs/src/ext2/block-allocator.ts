@@ -17,6 +17,9 @@ const reservedBytesMax = 1024 * 1024;
 /** What one look for blocks asks of a group. */
 interface Wish {
   readonly owner: Inode;
+  /** How many blocks to take of the run that is found. */
+  readonly take: number;
+  /** How long the run should be. */
   readonly count: number;
   /** Runs below this are no answer. */
   readonly least: number;
@@ -34,18 +37,23 @@ export class BlockAllocator {
 
   /**
    * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`. With `grow`, the
-   * file is growing at its end: what follows is kept for it. Rejects with `NoSpace`.
+   * file is growing at its end: a place with more room is looked for, and what follows is kept for the file, twice as
+   * much each time. Rejects with `NoSpace`.
    */
   async allocate(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<void> {
     const { groups } = this.#volume;
-    const good = Math.min(count, goodRun);
-    const wish = { owner, count, respectReservations: true };
+    const kept = goal >= owner.reservedFirst && goal < owner.reservedEnd;
+    const extra = grow && !kept ? this.#nextWindow(owner) : 0;
+    const wish = { owner, take: count, count: count + extra, respectReservations: true };
     const found =
-      (await this.#search(goal, nearbyGroups, { ...wish, least: good }, run)) ||
+      (await this.#search(goal, nearbyGroups, { ...wish, least: Math.min(wish.count, goodRun) }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1 }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1, respectReservations: false }, run));
     if (!found) throw new FsError('NoSpace', `no free block of ${groups.freeBlocksTotal}`);
-    if (grow) this.#reserveBehind(owner, run.block + run.count, run.block === goal);
+    const end = run.block + Math.min(run.count, count);
+    if (kept && end > owner.reservedFirst && end <= owner.reservedEnd) owner.reservedFirst = end;
+    else if (extra > 0) this.reservations.reserve(owner, end, run.block + run.count - end);
+    run.count = Math.min(run.count, count);
   }
 
   /** Gives back adjacent blocks. Rejects with `Corrupt` when some are free already or are no file's to give. */
@@ -90,9 +98,10 @@ export class BlockAllocator {
       if (groups.holdsStructures(run.block, run.count)) {
         throw this.#volume.corrupt(`group ${group}: its block bitmap has structures of the group as free`);
       }
-      setBits(buffer.bytes, run.block - groups.firstBlockOf(group), run.count);
+      const taken = Math.min(run.count, wish.take);
+      setBits(buffer.bytes, run.block - groups.firstBlockOf(group), taken);
       cache.markDirty(buffer, bitmap, 'structure');
-      groups.countBlocks(group, -run.count);
+      groups.countBlocks(group, -taken);
       run.fresh = true;
       return true;
     }
@@ -129,17 +138,9 @@ export class BlockAllocator {
     return run.count >= wish.least;
   }
 
-  /** A file that keeps growing where it was expected to gets twice as much kept each time. */
-  #reserveBehind(owner: Inode, end: number, expected: boolean): void {
+  #nextWindow(owner: Inode): number {
     const most = Math.max(reservedBlocksMin, Math.floor(reservedBytesMax / this.#volume.blockSizeBytes));
-    if (end < owner.reservedEnd && end > owner.reservedFirst) {
-      owner.reservedFirst = end;
-      return;
-    }
-    const had = owner.reservedWindow;
-    owner.reservedWindow = expected
-      ? Math.min(most, Math.max(reservedBlocksMin, had * 2))
-      : reservedBlocksMin;
-    this.reservations.reserve(owner, end, owner.reservedWindow);
+    owner.reservedWindow = Math.min(most, Math.max(reservedBlocksMin, owner.reservedWindow * 2));
+    return owner.reservedWindow;
   }
 }

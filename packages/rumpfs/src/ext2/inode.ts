@@ -53,6 +53,8 @@ export class Inode {
   reservedEnd = 0;
   /** How many blocks were kept the last time. */
   reservedWindow = 0;
+  /** Where the reservations have this inode, if they do. */
+  reservationSlot = 0;
 
   constructor(id: number) {
     this.id = id;

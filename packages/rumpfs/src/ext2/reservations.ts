@@ -14,21 +14,20 @@ export class Reservations {
 
   /** Keeps `count` blocks from `first` on for `inode` instead of what it had. */
   reserve(inode: Inode, first: number, count: number): void {
-    const had = inode.reservedEnd > 0;
     inode.reservedFirst = first;
     inode.reservedEnd = first + count;
-    if (had) return;
+    if (this.#owners[inode.reservationSlot] === inode) return;
     const displaced = this.#owners[this.#turn];
     if (displaced !== undefined) displaced.reservedEnd = 0;
     this.#owners[this.#turn] = inode;
+    inode.reservationSlot = this.#turn;
     this.#turn = (this.#turn + 1) % ownersMax;
   }
 
   release(inode: Inode): void {
-    if (inode.reservedEnd === 0) return;
     inode.reservedEnd = 0;
-    const index = this.#owners.indexOf(inode);
-    if (index >= 0) this.#owners[index] = undefined;
+    inode.reservedWindow = 0;
+    if (this.#owners[inode.reservationSlot] === inode) this.#owners[inode.reservationSlot] = undefined;
   }
 
   /** The first block at or behind `block` that nobody but `inode` has reserved. */

@@ -1,0 +1,304 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { missingTools, Workshop } from './e2fsprogs.ts';
+import { Mounted, pattern, same } from './mounting.ts';
+
+const workshop = new Workshop();
+afterAll(() => workshop.dispose());
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${missingTools ?? ''}`, () => {
+  for (const blockSize of [1024, 2048, 4096]) {
+    const make = (size = '24M'): Uint8Array => workshop.make(size, ['-b', String(blockSize), '-N', '4096']);
+    const title = `${blockSize} bytes a block`;
+
+    test(`${title}: files of many sizes come back through debugfs`, async () => {
+      const fs = await Mounted.start(make());
+      const sizes = [0, 1, 1023, 1024, 4096, 12 * blockSize, 12 * blockSize + 1, 700_000, 5_000_000];
+      await fs.mkdir('/dir');
+      for (const size of sizes) await fs.write(`/dir/file-${size}`, pattern(size, size));
+      const image = await fs.end();
+      expect(workshop.check(image)).toBe('');
+      for (const size of sizes) {
+        expect(same(workshop.dump(image, `/dir/file-${size}`), pattern(size, size)), `${size} bytes`).toBe(
+          true,
+        );
+      }
+      const again = await Mounted.start(image);
+      for (const size of sizes)
+        expect(same(await again.contents(`/dir/file-${size}`), pattern(size, size))).toBe(true);
+      await again.end();
+    });
+
+    test(`${title}: sparse files to the deepest pointers, grown, cut and deleted`, async () => {
+      const fs = await Mounted.start(make());
+      const before = fs.mount.statistics();
+      await fs.write('/sparse', new Uint8Array(0));
+      await fs.with('/sparse', async (vnode) => {
+        for (const offset of [0, 100_000, 3_000_000, 70_000_000, 1_000_000_000, 9_000_000_000]) {
+          await fs.mount.write(vnode, offset, pattern(3000, offset));
+        }
+        expect(fs.mount.attributes(vnode).allocatedBytes).toBeLessThan(40 * 3 * blockSize);
+        await fs.mount.sync();
+        expect(workshop.check(fs.hypercalls.bytes)).toBe('');
+        for (const size of [9_000_001_000, 8_999_999_999, 69_000_000, 3_000_500, 12 * blockSize, 10]) {
+          await fs.mount.truncate(vnode, size);
+          await fs.mount.sync();
+          expect(workshop.check(fs.hypercalls.bytes), `cut to ${size}`).toBe('');
+        }
+        await fs.mount.truncate(vnode, 50_000);
+        const bytes = new Uint8Array(50_000).fill(1);
+        await fs.mount.read(vnode, 0, bytes);
+        const expected = new Uint8Array(50_000);
+        expected.set(pattern(10, 0));
+        expect(same(bytes, expected)).toBe(true);
+      });
+      await fs.unlink('/sparse');
+      expect(fs.mount.statistics()).toEqual(before);
+      expect(workshop.check(await fs.end())).toBe('');
+    });
+
+    test(`${title}: files that grow side by side lie in one piece each`, async () => {
+      const fs = await Mounted.start(make());
+      const names = ['/a', '/b', '/c'];
+      for (const name of names) await fs.write(name, new Uint8Array(0));
+      const held = await Promise.all(names.map((name) => fs.with(name, (vnode) => fs.mount.hold(vnode))));
+      for (let round = 0; round < 200; round += 1) {
+        for (const vnode of held) await fs.mount.append(vnode, pattern(4096, round));
+      }
+      for (const vnode of held) await fs.mount.release(vnode);
+      const image = await fs.end();
+      expect(workshop.check(image)).toBe('');
+      for (const name of names) {
+        const blocks = text(workshop.debug(image, `blocks ${name}`))
+          .trim()
+          .split(/\s+/)
+          .map(Number);
+        const jumps = blocks.filter((block, index) => index > 0 && block !== (blocks[index - 1] ?? 0) + 1);
+        expect(jumps.length, `pieces of ${name}`).toBeLessThan(12);
+      }
+    });
+
+    test(`${title}: many names in one directory, with and without a hash tree`, async () => {
+      const fs = await Mounted.start(make());
+      await fs.mkdir('/many');
+      const names = Array.from(
+        { length: 1200 },
+        (_unused, index) => `name-${index}-${'y'.repeat(index % 30)}`,
+      );
+      for (const name of names) await fs.write(`/many/${name}`, new Uint8Array(0));
+      const image = await fs.end();
+      expect(workshop.check(image)).toBe('');
+      const indexed = workshop.mend(image, ['-f', '-y', '-D']);
+      expect(text(workshop.debug(indexed, 'stat /many'))).toContain('Flags: 0x1000');
+      const again = await Mounted.start(indexed);
+      for (const name of names.slice(0, 600)) await again.unlink(`/many/${name}`);
+      await again.mount.sync();
+      expect(workshop.check(again.hypercalls.bytes), 'after removing from a hash tree').toBe('');
+      for (const name of names.slice(0, 300)) await again.write(`/many/${name}-new`, new Uint8Array(0));
+      const expected = names.slice(600).concat(names.slice(0, 300).map((name) => `${name}-new`));
+      expect(await again.list('/many')).toEqual(expected.toSorted());
+      const last = await again.end();
+      expect(workshop.check(last), 'after adding to a hash tree').toBe('');
+      // debugfs also shows the name in a free record, with inode 0.
+      const shown = text(workshop.debug(last, 'ls -p /many'))
+        .split('\n')
+        .map((line) => line.split('/'))
+        .filter((fields) => fields[1] !== '0' && fields[5] !== undefined)
+        .map((fields) => fields[5] ?? '');
+      expect(shown.toSorted()).toEqual(expected.concat('.', '..').toSorted());
+    });
+  }
+
+  const make = (): Uint8Array => workshop.make('4M', ['-b', '1024', '-N', '128'], { old: 'old contents' });
+
+  test('an open file outlives its name, also as an orphan across a crash', async () => {
+    const fs = await Mounted.start(make());
+    const before = fs.mount.statistics();
+    await fs.write('/a', pattern(100_000));
+    await fs.write('/b', pattern(50_000));
+    const a = await fs.with('/a', (vnode) => fs.mount.hold(vnode));
+    const b = await fs.with('/b', (vnode) => fs.mount.hold(vnode));
+    await fs.unlink('/a');
+    await fs.unlink('/b');
+    await fs.mount.write(a, 100_000, pattern(10));
+    expect(fs.mount.attributes(a)).toMatchObject({ links: 0, sizeBytes: 100_010 });
+    await expect(fs.mount.link(fs.mount.root, 'c', a)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(fs.mount.unmount()).rejects.toMatchObject({ code: 'Busy' });
+    await fs.mount.sync();
+    const crashed = fs.hypercalls.bytes.slice();
+    await fs.mount.release(a);
+    await fs.mount.release(b);
+    expect(fs.mount.statistics()).toEqual(before);
+    expect(workshop.check(await fs.end())).toBe('');
+
+    expect(workshop.check(workshop.mend(crashed, ['-p']))).toBe('');
+    const again = await Mounted.start(crashed);
+    expect(again.hypercalls.lines).toEqual([
+      'ext2: was not unmounted cleanly, a file system check is recommended',
+      'ext2: 2 files without a name were freed',
+    ]);
+    expect(again.mount.statistics()).toEqual(before);
+    expect(workshop.check(await again.end())).toBe('');
+  });
+
+  test('the state flag: untouched until the first change, clean again after unmounting', async () => {
+    const image = make();
+    const state = (bytes: Uint8Array): number => bytes[1024 + 58] ?? -1;
+    const fs = await Mounted.start(image);
+    await fs.contents('/old');
+    expect(state(fs.hypercalls.bytes)).toBe(1);
+    await fs.unlink('/old');
+    expect(state(fs.hypercalls.bytes)).toBe(0);
+    await fs.mount.sync();
+    expect(state(fs.hypercalls.bytes)).toBe(0);
+    expect(state(await fs.end())).toBe(1);
+  });
+
+  test('a full device: short writes, then NoSpace, and everything back after deleting', async () => {
+    const fs = await Mounted.start(make());
+    const before = fs.mount.statistics();
+    await fs.write('/full', new Uint8Array(0));
+    const chunk = pattern(300_000);
+    let size = 0;
+    await fs.with('/full', async (vnode) => {
+      for (let written = chunk.length; written === chunk.length; size += written) {
+        written = await fs.mount.append(vnode, chunk);
+      }
+      expect(fs.mount.attributes(vnode).sizeBytes).toBe(size);
+      await expect(fs.mount.append(vnode, chunk)).rejects.toMatchObject({ code: 'NoSpace' });
+    });
+    expect(fs.mount.statistics().blocksFree).toBe(0);
+    await expect(fs.mkdir('/dir')).rejects.toMatchObject({ code: 'NoSpace' });
+    await fs.mount.sync();
+    expect(workshop.check(fs.hypercalls.bytes)).toBe('');
+    expect((await fs.contents('/full')).length).toBe(size);
+    await fs.unlink('/full');
+    for (let index = 0; fs.mount.statistics().nodesFree > 0; index += 1)
+      await fs.write(`/${index}`, new Uint8Array(0));
+    await expect(fs.write('/one-more', chunk)).rejects.toMatchObject({ code: 'NoSpace' });
+    for (const name of await fs.list('/')) if (/^\d+$/.test(name)) await fs.unlink(`/${name}`);
+    // The root keeps the blocks that it grew by.
+    expect(fs.mount.statistics()).toMatchObject({ nodesFree: before.nodesFree });
+    expect(workshop.check(await fs.end())).toBe('');
+  });
+
+  test('a file of more than 2 GiB sets the large_file feature', async () => {
+    const image = workshop.make('4M', ['-b', '1024', '-O', '^large_file']);
+    const fs = await Mounted.start(image);
+    await fs.write('/big', new Uint8Array(0));
+    await fs.with('/big', (vnode) => fs.mount.truncate(vnode, 3 * 2 ** 30));
+    await fs.with('/big', (vnode) =>
+      expect(fs.mount.truncate(vnode, 2 ** 40)).rejects.toMatchObject({ code: 'FileTooLarge' }),
+    );
+    const done = await fs.end();
+    expect(workshop.check(done)).toBe('');
+    expect(text(workshop.debug(done, 'features'))).toContain('large_file');
+    expect(text(workshop.debug(done, 'stat /big'))).toContain('Size: 3221225472');
+  });
+
+  test('a shared block of extended attributes goes with its last file', async () => {
+    const value = 'v'.repeat(300);
+    const made = workshop.make('4M', ['-b', '1024', '-I', '128'], { one: '1', two: '2', three: '3' });
+    const edited = workshop.edit(made, [`ea_set one user.key ${value}`, `ea_set two user.key ${value}`]);
+    expect(workshop.check(edited)).toBe('');
+    const fs = await Mounted.start(edited);
+    await fs.with('/two', (vnode) => fs.mount.append(vnode, pattern(10_000)));
+    await fs.unlink('/one');
+    await fs.mount.sync();
+    expect(workshop.check(fs.hypercalls.bytes)).toBe('');
+    expect(text(workshop.debug(fs.hypercalls.bytes, 'ea_get two user.key'))).toContain(value);
+    await fs.unlink('/two');
+    expect(workshop.check(await fs.end())).toBe('');
+  });
+
+  test('times, permissions and owners as debugfs shows them', async () => {
+    const fs = await Mounted.start(make());
+    await fs.write('/new', pattern(3));
+    await fs.with('/new', (vnode) =>
+      fs.mount.setAttributes(vnode, {
+        permissions: 0o4711,
+        uid: 100_000,
+        gid: 7,
+        modifiedMs: Date.UTC(2071, 5, 6, 7, 8, 9, 123),
+        accessedMs: Date.UTC(1950, 0, 1),
+      }),
+    );
+    const attributes = await fs.with('/new', (vnode) => fs.mount.attributes(vnode));
+    const image = await fs.end();
+    expect(workshop.check(image)).toBe('');
+    const shown = text(workshop.debug(image, 'stat /new'));
+    expect(shown).toMatch(/Mode: +04711/);
+    expect(shown).toMatch(/User: 100000 +Group: +7/);
+    expect(shown).toMatch(/mtime: .*Jun +6 07:08:09 2071/);
+    expect(shown).toMatch(/crtime: .* 2023/);
+    const again = await Mounted.start(image);
+    expect(await again.with('/new', (vnode) => again.mount.attributes(vnode))).toEqual(attributes);
+    await again.end();
+  });
+
+  test('immutable and append-only files', async () => {
+    const image = workshop.edit(make(), ['set_inode_field old flags 0x20']);
+    const fs = await Mounted.start(image);
+    const forbidden = { code: 'NotPermitted' };
+    await fs.with('/old', async (vnode) => {
+      await expect(fs.mount.write(vnode, 0, pattern(1))).rejects.toMatchObject(forbidden);
+      await expect(fs.mount.truncate(vnode, 0)).rejects.toMatchObject(forbidden);
+      expect(await fs.mount.append(vnode, pattern(1))).toBe(1);
+    });
+    await expect(fs.unlink('/old')).rejects.toMatchObject(forbidden);
+    await expect(fs.rename('/old', '/new')).rejects.toMatchObject(forbidden);
+    await fs.end();
+  });
+
+  test('names up to the limit, and no further', async () => {
+    const fs = await Mounted.start(make());
+    const longest = 'ä'.repeat(127) + 'x';
+    await fs.write(`/${longest}`, pattern(1));
+    expect(await fs.list('/')).toContain(longest);
+    await expect(fs.write(`/${longest}x`, pattern(1))).rejects.toMatchObject({ code: 'NameTooLong' });
+    for (const name of ['', '.', '..', 'a/b', 'a\0b', '\ud800']) {
+      await expect(fs.mount.createFile(fs.mount.root, name)).rejects.toMatchObject({ code: 'InvalidName' });
+    }
+    await fs.write('/\udcff\udc80', pattern(2));
+    const image = await fs.end();
+    expect(workshop.check(image)).toBe('');
+    const again = await Mounted.start(image);
+    expect(same(await again.contents('/\udcff\udc80'), pattern(2))).toBe(true);
+    await again.end();
+  });
+
+  test('many operations at once', async () => {
+    const fs = await Mounted.start(make(), { memoryBytes: 128 * 1024, shuffleSeed: 3 });
+    await fs.mkdir('/dir');
+    const numbers = Array.from({ length: 40 }, (_unused, index) => index);
+    await Promise.all(numbers.map((number) => fs.write(`/dir/${number}`, pattern(20_000, number))));
+    await Promise.all(
+      numbers.map(async (number) => {
+        if (number % 4 === 0) await fs.unlink(`/dir/${number}`);
+        if (number % 4 === 1) await fs.rename(`/dir/${number}`, `/moved-${number}`);
+        if (number % 4 === 2)
+          await fs.with(`/dir/${number}`, (vnode) => fs.mount.append(vnode, pattern(50, number)));
+        if (number % 4 === 3) await fs.mount.sync();
+      }),
+    );
+    for (const number of numbers) {
+      const expected = pattern(20_000, number);
+      if (number % 4 === 1) expect(same(await fs.contents(`/moved-${number}`), expected)).toBe(true);
+      if (number % 4 === 3) expect(same(await fs.contents(`/dir/${number}`), expected)).toBe(true);
+      if (number % 4 === 2) expect((await fs.contents(`/dir/${number}`)).length).toBe(20_050);
+    }
+    expect(workshop.check(await fs.end())).toBe('');
+  });
+
+  test('a directory has at most 32000 links', async () => {
+    const image = workshop.edit(make(), ['set_inode_field old links_count 32000']);
+    const fs = await Mounted.start(image);
+    await fs.with('/old', (vnode) =>
+      expect(fs.mount.link(fs.mount.root, 'again', vnode)).rejects.toMatchObject({ code: 'TooManyLinks' }),
+    );
+    await fs.end();
+  });
+});
