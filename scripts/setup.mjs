@@ -1,0 +1,63 @@
+// Sets everything up from a fresh clone: the pinned pnpm, the packages, the compiled sources. Does nothing that is
+// done already. Install scripts are never run: nothing here needs them.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+const STAMP = join(root, 'node_modules', '.ginit-setup');
+const NODE_MINIMUM = [20, 19];
+
+function fail(text) {
+  console.error(`setup: ${text}`);
+  process.exit(1);
+}
+
+/** Runs a program in the root of the workspace; its output is shown only if it fails, or if `show` is set. */
+export function run(command, args, { show = false } = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: show ? 'inherit' : 'pipe', encoding: 'utf8' });
+  if (result.status === 0) return;
+  const output = show ? '' : `\n${result.stdout ?? ''}${result.stderr ?? ''}`;
+  fail(`${command} ${args.join(' ')} failed${result.error ? `: ${result.error.message}` : ''}${output}`);
+}
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const old = major < NODE_MINIMUM[0] || (major === NODE_MINIMUM[0] && minor < NODE_MINIMUM[1]);
+  if (old) fail(`Node ${NODE_MINIMUM.join('.')} or newer is needed, this is ${process.versions.node}`);
+}
+
+/** Hash of what decides about the installed packages. */
+function wantedPackages() {
+  const hash = createHash('sha256');
+  const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/package.json`);
+  for (const file of ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', ...packages.toSorted()]) {
+    const path = join(root, file);
+    if (existsSync(path)) hash.update(file).update(readFileSync(path));
+  }
+  return `${hash.digest('hex')} ${process.platform} ${process.arch}\n`;
+}
+
+function installPackages() {
+  const wanted = wantedPackages();
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return;
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  console.error(`setup: installing packages with ${packageManager}`);
+  const install = ['pnpm', 'install', '--frozen-lockfile', '--ignore-scripts'];
+  run('npm', ['exec', '--yes', '--ignore-scripts', `--package=${packageManager}`, '--', ...install]);
+  writeFileSync(STAMP, wanted);
+}
+
+/** Makes the workspace ready to run. */
+export function setUp() {
+  checkNode();
+  installPackages();
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  setUp();
+  console.error('setup: done; "npx ginit help" says what can be run');
+}

@@ -1,0 +1,167 @@
+/** Components that die in every way there is: ginit and init live on, everybody is told, nothing stays. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
+
+const ABORTING = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  await env.log('about to burst');
+  await env.timer.sleep(100);
+  new Array(5e7).fill(1.5);
+});`;
+
+const THROWING = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  await env.log('about to throw');
+  await env.timer.sleep(20);
+  setTimeout(() => { throw new TypeError('no such luck'); }, 10);
+});`;
+
+const STEADY = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  for (let beat = 1; ; beat++) { await env.log('beat ' + beat); await env.timer.sleep(50); }
+});`;
+
+const LATE = `import { component } from '${CORE_URL}';
+export default component(async (env) => { await env.timer.sleep(1500); env.exit(5); });`;
+
+let place: Workplace;
+const prepare = (): Workplace => {
+  place = new Workplace();
+  place.write('aborting.mjs', ABORTING);
+  place.write('throwing.mjs', THROWING);
+  place.write('steady.mjs', STEADY);
+  place.write('late.mjs', LATE);
+  return place;
+};
+afterEach(() => place[Symbol.dispose]());
+
+const binary = (name: string): string => `<binary name="./${name}.mjs"/>`;
+
+describe('a component that aborts its process', () => {
+  test('takes ginit neither down nor with it; the culprit is named', async () => {
+    const { write, run } = bind(prepare());
+    write(
+      'config.xml',
+      systemConfig(`
+        <start name="burst" heap="32M"> ${binary('aborting')} </start>
+        <start name="steady" isolation="process"> ${binary('steady')} </start>
+        <start name="late" isolation="process"> ${binary('late')} <exit propagate="yes"/> </start>`),
+    );
+    const { code, stdout, stderr } = await run('config.xml');
+    expect(stderr).toMatch(/ginit: \[init -> burst\] crashed: its heap is full/);
+    expect(stdout).toContain('[init -> steady] beat 10');
+    expect(code).toBe(5);
+  });
+
+  test('is told apart from those that only shared its process', async () => {
+    const { write, run } = bind(prepare());
+    write(
+      'config.xml',
+      systemConfig(`
+        <start name="steady"> ${binary('steady')} </start>
+        <start name="burst" heap="32M"> ${binary('aborting')} </start>
+        <start name="late" isolation="process"> ${binary('late')} <exit propagate="yes"/> </start>`),
+    );
+    const { stderr } = await run('config.xml');
+    expect(stderr).toMatch(/ginit: \[init -> burst\] crashed: its heap is full/);
+    expect(stderr).toMatch(
+      /ginit: \[init -> steady\] is gone: its process "main" was brought down by \[init -> burst\]/,
+    );
+  });
+
+  test('ends the system non-zero if its exit was to be propagated', async () => {
+    const { write, run } = bind(prepare());
+    write(
+      'config.xml',
+      systemConfig(`<start name="burst" heap="32M"> ${binary('aborting')} <exit propagate="yes"/> </start>`),
+    );
+    expect((await run('config.xml')).code).toBe(1);
+  });
+
+  test('is started again as often as its budget allows, the innocent at no cost', async () => {
+    const { write, run } = bind(prepare());
+    write(
+      'config.xml',
+      systemConfig(`
+        <start name="steady"> ${binary('steady')} <restart max="1"/> </start>
+        <start name="burst" heap="32M"> ${binary('aborting')} <restart max="2"/> <exit propagate="yes"/> </start>`),
+    );
+    const { code, stdout } = await run('config.xml');
+    expect(stdout).toContain('child "burst" is started again (1 of 2 in 60 s)');
+    expect(stdout).toContain('child "burst" is started again (2 of 2 in 60 s)');
+    expect(stdout).toContain('child "burst" has crashed too often and stays down');
+    expect(stdout).toContain('child "steady" is started again');
+    expect(stdout).not.toContain('child "steady" has crashed too often');
+    expect(code).toBe(1);
+  });
+});
+
+describe('a component that throws', () => {
+  test('is reported with what it threw and where, and leaves the others alone', async () => {
+    const { write, run } = bind(prepare());
+    write(
+      'config.xml',
+      systemConfig(`
+        <start name="steady"> ${binary('steady')} </start>
+        <start name="thrower"> ${binary('throwing')} </start>
+        <start name="late"> ${binary('late')} <exit propagate="yes"/> </start>`),
+    );
+    const { code, stdout, stderr } = await run('config.xml');
+    expect(stderr).toMatch(
+      /ginit: \[init -> thrower\] crashed: TypeError: no such luck \(at .*throwing\.mjs:5:\d+\)/,
+    );
+    expect(stdout).toContain('[init -> steady] beat 10');
+    expect(code).toBe(5);
+  });
+});
+
+describe('ginit itself', () => {
+  const everything = systemConfig(`
+    <start name="a"> ${binary('steady')} </start>
+    <start name="b" isolation="process"> ${binary('steady')} </start>
+    <start name="c" domain="other"> ${binary('steady')} </start>`);
+
+  test('leaves no process behind when it is killed', async () => {
+    const { write, start } = bind(prepare());
+    write('config.xml', everything);
+    const running = start('config.xml');
+    for (const name of ['a', 'b', 'c']) await running.until(`[init -> ${name}] beat 2`);
+    expect(running.processes().length).toBeGreaterThanOrEqual(5);
+    running.child.kill('SIGKILL');
+    await running.finished;
+    expect(await running.leftOver()).toEqual([]);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('stops the tree in order on %s and exits 0', async (signal) => {
+    const { write, start } = bind(prepare());
+    write('config.xml', everything);
+    const running = start('config.xml');
+    for (const name of ['a', 'b', 'c']) await running.until(`[init -> ${name}] beat 2`);
+    running.child.kill(signal);
+    const { code } = await running.finished;
+    expect(code).toBe(0);
+    expect(await running.leftOver()).toEqual([]);
+  });
+
+  test('ends with code 1 when init is killed', async () => {
+    const { write, start } = bind(prepare());
+    write('config.xml', everything);
+    const running = start('config.xml');
+    await running.until('[init -> a] beat 2');
+    // Core starts init's process first.
+    const [, initProcess] = running.processes().toSorted((x, y) => x - y);
+    process.kill(initProcess ?? 0, 'SIGKILL');
+    const { code, stderr } = await running.finished;
+    expect(stderr).toContain('[init] crashed: its process was ended by SIGKILL');
+    expect(code).toBe(1);
+    expect(await running.leftOver()).toEqual([]);
+  });
+});
+
+function bind(workplace: Workplace) {
+  return {
+    write: workplace.write.bind(workplace),
+    run: workplace.run.bind(workplace),
+    start: workplace.start.bind(workplace),
+  };
+}

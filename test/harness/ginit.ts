@@ -1,0 +1,147 @@
+/** Runs the ginit command as users do, in a directory of its own, and sees to it that nothing of it stays. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The command, as the workspace root has it. */
+export const GINIT = fileURLToPath(new URL('../../packages/init/bin/ginit.js', import.meta.url));
+/** The compiled core, for components that tests write to files. */
+export const CORE_URL = new URL('../../packages/core/dist/index.js', import.meta.url).href;
+
+const TIMEOUT_MS = 50_000;
+
+/** What a run left behind. */
+export interface FinishedRun {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Lines of components, without order between components. */
+  readonly lines: readonly string[];
+}
+
+/** A running ginit. */
+export class GinitRun {
+  readonly child: ChildProcess;
+  readonly finished: Promise<FinishedRun>;
+  stdout = '';
+  stderr = '';
+
+  constructor(args: readonly string[], directory: string) {
+    // A process group of its own, so that whatever stays of it can be found.
+    this.child = spawn(process.execPath, [GINIT, ...args], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    const timer = setTimeout(() => this.killGroup(), TIMEOUT_MS);
+    this.finished = new Promise((resolve) => {
+      this.child.on('close', (code, signal) => {
+        clearTimeout(timer);
+        const { stdout, stderr } = this;
+        resolve({ code, signal, stdout, stderr, lines: stdout.split('\n').filter((line) => line !== '') });
+      });
+    });
+  }
+
+  /** Waits until `text` has been written to standard output or error. */
+  async until(text: string): Promise<void> {
+    for (let waitedMs = 0; !`${this.stdout}${this.stderr}`.includes(text); waitedMs += 10) {
+      if (this.child.exitCode !== null || waitedMs > TIMEOUT_MS) {
+        throw new Error(`"${text}" was never written:\n${this.stdout}${this.stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Processes of this run that are still there. */
+  processes(): number[] {
+    const group = this.child.pid ?? 0;
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((name) => processGroup(name) === group)
+      .map(Number);
+  }
+
+  /** Waits for the processes of this run to be gone, for at most `timeoutMs`; those that stay are the result. */
+  async leftOver(timeoutMs = 2000): Promise<number[]> {
+    for (let waitedMs = 0; waitedMs < timeoutMs && this.processes().length > 0; waitedMs += 20) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return this.processes();
+  }
+
+  killGroup(): void {
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself in between.
+      }
+    }
+  }
+}
+
+/** Group of a live process; zombies count as gone. */
+function processGroup(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? undefined : Number(group);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A directory with files for a run; `dispose` removes it. */
+export class Workplace implements Disposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'ginit-scenario-'));
+
+  /** Writes a file and returns its path. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = join(this.directory, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  start(...args: readonly string[]): GinitRun {
+    return new GinitRun(args, this.directory);
+  }
+
+  /** Runs ginit to its end and checks that no process of it stays. */
+  async run(...args: readonly string[]): Promise<FinishedRun> {
+    const started = this.start(...args);
+    const finished = await started.finished;
+    const left = await started.leftOver();
+    if (left.length > 0) {
+      started.killGroup();
+      throw new Error(`processes ${left.join(', ')} are still there after ginit ended`);
+    }
+    return finished;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Start nodes wrapped in what nearly every config has. */
+export function systemConfig(starts: string): string {
+  return `<config>
+  <parent-provides>
+    <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
+  </parent-provides>
+  <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
+  <default caps="100" ram="4M"/>
+${starts}
+</config>
+`;
+}
