@@ -1,0 +1,308 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { FsError } from '../src/errors.ts';
+import { mountFileSystem } from '../src/file-systems.ts';
+import type { Vnode } from '../src/vnode/vnode.ts';
+import { missingTools, Workshop } from './e2fsprogs.ts';
+import { MemoryHypercalls, randomFrom } from './memory-hypercalls.ts';
+import { Mounted, pattern } from './mounting.ts';
+
+const workshop = new Workshop();
+afterAll(() => workshop.dispose());
+
+const superblock = 1024;
+const device = { code: 'Corrupt' };
+
+function poke(image: Uint8Array, offset: number, value: number, bytes: 1 | 2 | 4 = 4): Uint8Array {
+  const changed = image.slice();
+  const view = new DataView(changed.buffer);
+  if (bytes === 4) view.setUint32(offset, value, true);
+  else if (bytes === 2) view.setUint16(offset, value, true);
+  else view.setUint8(offset, value);
+  return changed;
+}
+
+function mountOf(image: Uint8Array, type = 'ext2'): Promise<unknown> {
+  return mountFileSystem(new MemoryHypercalls(image), type, { writeable: true });
+}
+
+describe('devices without an ext2', () => {
+  const empty = new Uint8Array(64 * 1024);
+  test('nothing', async () => {
+    await expect(mountOf(empty)).rejects.toMatchObject({
+      code: 'NoFileSystem',
+      message: 'ext2: no superblock: magic number 0x0000, not 0xef53',
+    });
+    await expect(mountOf(empty, 'auto')).rejects.toMatchObject({ code: 'NoFileSystem' });
+    await expect(mountOf(new Uint8Array(1024))).rejects.toMatchObject({ code: 'NoFileSystem' });
+    await expect(mountOf(empty, 'ext7')).rejects.toMatchObject({
+      code: 'NotSupported',
+      message: 'no file system "ext7"; there are auto, ext2',
+    });
+  });
+
+  test('noise, with the magic number in it', async () => {
+    const random = randomFrom(5);
+    for (let round = 0; round < 200; round += 1) {
+      const noise = Uint8Array.from({ length: 16 * 1024 }, () => Math.floor(random() * 256));
+      noise.set([0x53, 0xef], superblock + 56);
+      if (round % 2 === 0) noise.fill(0, superblock + 92, superblock + 104);
+      await expect(mountOf(noise)).rejects.toBeInstanceOf(FsError);
+    }
+  });
+});
+
+describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () => {
+  const make = (): Uint8Array =>
+    missingTools === undefined
+      ? workshop.make('8M', ['-b', '1024', '-g', '2048', '-N', '256', '-I', '128'], {
+          file: pattern(300_000),
+          directory: { inner: { deep: 'deep' }, other: '' },
+          many: Object.fromEntries(Array.from({ length: 80 }, (_unused, index) => [`name-${index}`, 'x'])),
+        })
+      : new Uint8Array(0);
+  const image = make();
+  const inodeTable = (inode: number): number => {
+    const view = new DataView(image.buffer);
+    return view.getUint32(2 * 1024 + 8, true) * 1024 + (inode - 1) * 128;
+  };
+  const inodeOf = (path: string): number => {
+    const shown = new TextDecoder().decode(workshop.debug(image, `stat ${path}`));
+    return Number(/Inode: (\d+)/.exec(shown)?.[1]);
+  };
+  const blockOf = (path: string, index = 0): number =>
+    Number(
+      new TextDecoder()
+        .decode(workshop.debug(image, `blocks ${path}`))
+        .trim()
+        .split(/\s+/)[index],
+    );
+
+  test('a truncated device is refused with one message', async () => {
+    await expect(mountOf(image.slice(0, 5_000_192))).rejects.toMatchObject({
+      code: 'Corrupt',
+      message: 'ext2: the file system has 8192 blocks of 1024 bytes, but the device ends after 5000192 bytes',
+    });
+  });
+
+  test('absurd sizes in the superblock', async () => {
+    const cases: readonly (readonly [number, number, RegExp])[] = [
+      [0, 0, /number of inodes 0/],
+      [4, 0, /number of blocks 0/],
+      [20, 7, /first data block 7/],
+      [24, 30, /block size 2 to the power of 40/],
+      [32, 0, /blocks per group 0/],
+      [32, 9, /blocks per group 9/],
+      [32, 0xffff_fff8, /blocks per group 4294967288/],
+      [40, 0, /inodes per group 0/],
+      [40, 0xffff_ffff, /inodes per group/],
+      [76, 2, /revision 2/],
+      [84, 0, /first inode 0/],
+      [88, 127, /inode size 127/],
+      [88, 0xffff, /inode size 65535/],
+    ];
+    for (const [offset, value, message] of cases) {
+      const changed = poke(image, superblock + offset, value, offset === 88 ? 2 : 4);
+      await expect(mountOf(changed), String(message)).rejects.toThrow(message);
+    }
+    await expect(mountOf(poke(image, superblock + 4, 0xffff_ffff))).rejects.toBeInstanceOf(FsError);
+  });
+
+  test('features by their names', async () => {
+    const incompatible = poke(image, superblock + 96, 0x2 | 0x40 | 0x80 | 0x8000_0000);
+    await expect(mountOf(incompatible)).rejects.toMatchObject({
+      code: 'NotSupported',
+      message: 'ext2: incompatible feature extent, 64bit, FEATURE_I31',
+    });
+    const fs = await Mounted.start(poke(image, superblock + 100, 0x7 | 0x400));
+    expect(fs.mount.writeable).toBe(false);
+    expect(fs.hypercalls.lines).toEqual(['ext2: mounted read-only because of the feature metadata_csum']);
+    expect(await fs.list('/directory')).toEqual(['inner', 'other']);
+    await expect(fs.unlink('/file')).rejects.toMatchObject({ code: 'ReadOnly' });
+    await fs.end();
+  });
+
+  test('group descriptors that point out of their group', async () => {
+    await expect(mountOf(poke(image, 2048 + 32 + 8, 5))).rejects.toMatchObject({
+      message: 'ext2: group 1: inode table at block 5 lies outside the group',
+    });
+    await expect(mountOf(poke(image, 2048, 0xffff_ffff))).rejects.toMatchObject(device);
+  });
+
+  test('block pointers beyond the device and into structures', async () => {
+    const inode = inodeOf('file');
+    const beyond = await Mounted.start(poke(image, inodeTable(inode) + 40, 0xffff_ffff));
+    await expect(beyond.contents('/file')).rejects.toMatchObject({
+      code: 'Corrupt',
+      message: `ext2: inode ${inode}: block pointer 4294967295 beyond the device's 8192 blocks`,
+    });
+    const table = await Mounted.start(poke(image, inodeTable(inode) + 40 + 12 * 4, 2));
+    await expect(table.contents('/file')).rejects.toThrow(/block pointer 2 into the structures of group 0/);
+    await expect(table.unlink('/file')).rejects.toMatchObject(device);
+    await expect(table.contents('/file')).rejects.toMatchObject({ code: 'NotFound' });
+    const done = await table.end();
+    expect(done[superblock + 58]).toBe(3);
+  });
+
+  test('records that lead nowhere', async () => {
+    const block = blockOf('directory') * 1024;
+    const inode = inodeOf('directory');
+    const cases: readonly (readonly [Uint8Array, RegExp])[] = [
+      [poke(image, block + 4, 0, 2), /record at 0 has length 0/],
+      [poke(image, block + 4, 8, 2), /record at 0 has length 8/],
+      [poke(image, block + 4, 13, 2), /record at 0 has length 13/],
+      [poke(image, block + 4, 0xfffc, 2), /record at 0 reaches past the block/],
+      [poke(image, block + 6, 5, 1), /record at 0 is shorter than its name/],
+      [poke(image, block + 24, 0xffff), /record at 24 names inode 65535 beyond the last one/],
+      [poke(image, block + 4, 1020, 2), /record at 1020 does not fit/],
+    ];
+    for (const [changed, message] of cases) {
+      const fs = await Mounted.start(changed);
+      await expect(fs.list('/directory')).rejects.toThrow(message);
+      await expect(fs.list('/directory')).rejects.toThrow(`ext2: inode ${inode}: directory block 0: `);
+      await expect(fs.write('/directory/new', pattern(1))).rejects.toMatchObject(device);
+      expect(await fs.list('/many')).toHaveLength(80);
+      await fs.mount.unmount();
+    }
+  });
+
+  test('entries that name what is not there', async () => {
+    const block = blockOf('directory') * 1024;
+    const free = await Mounted.start(poke(image, block + 24, 200));
+    await expect(free.contents('/directory/inner')).rejects.toThrow('inode 200 is not in use but has a name');
+    const reserved = await Mounted.start(poke(image, block + 24, 7));
+    await expect(reserved.contents('/directory/inner')).rejects.toThrow('inode 7 is reserved but has a name');
+  });
+
+  test('directories in a circle', async () => {
+    const inner = blockOf('directory/inner') * 1024;
+    const circular = poke(image, inner + 24, inodeOf('directory'));
+    const fs = await Mounted.start(circular);
+    const shown = await fs.with('/directory/inner/deep/inner/deep', (vnode) => vnode.type);
+    expect(shown).toBe('directory');
+    await expect(fs.rename('/directory/inner/deep', '/directory/inner/deep/inner/x')).rejects.toBeInstanceOf(
+      FsError,
+    );
+    await Promise.allSettled([
+      fs.rmdir('/directory/inner'),
+      fs.rmdir('/directory/inner/deep'),
+      fs.unlink('/directory/other'),
+      fs.rename('/directory/inner', '/directory/inner/deep/inner/x'),
+    ]);
+    // A directory whose ".." points to itself never leads up to the root.
+    const endless = poke(image, inner + 12, inodeOf('directory/inner'));
+    const other = await Mounted.start(endless);
+    await expect(other.rename('/directory', '/directory/inner/x')).rejects.toMatchObject(device);
+  });
+
+  test('sizes that cannot be', async () => {
+    const huge = await Mounted.start(poke(image, inodeTable(inodeOf('directory')) + 4, 0xffff_fc00));
+    await expect(huge.list('/directory')).rejects.toThrow(/a directory of 4294966272 bytes/);
+    const sparse = await Mounted.start(poke(image, inodeTable(inodeOf('directory')) + 4, 4096));
+    await expect(sparse.list('/directory')).rejects.toThrow(/directory block 1 is missing/);
+    const large = poke(image, inodeTable(inodeOf('file')) + 108, 0xffff);
+    await expect((await Mounted.start(large)).contents('/file')).rejects.toThrow(/a file of \d+ bytes/);
+    const mode = poke(image, inodeTable(inodeOf('file')), 0x3000, 2);
+    await expect((await Mounted.start(mode)).contents('/file')).rejects.toThrow(
+      /unknown type in mode 0x3000/,
+    );
+  });
+
+  test('a tree of pointers that bites its tail is freed in bounded time', async () => {
+    const indirect = blockOf('file', 12);
+    let changed = poke(image, inodeTable(inodeOf('file')) + 40 + 13 * 4, indirect);
+    changed = poke(changed, inodeTable(inodeOf('file')) + 40 + 14 * 4, indirect);
+    for (let index = 0; index < 256; index += 1)
+      changed = poke(changed, indirect * 1024 + index * 4, indirect);
+    const fs = await Mounted.start(changed);
+    await expect(fs.unlink('/file')).rejects.toMatchObject(device);
+    await fs.mount.unmount();
+    expect(workshop.check(workshop.mend(fs.hypercalls.bytes, ['-f', '-y']))).toBe('');
+  });
+
+  test('bitmaps that have structures as free', async () => {
+    const bitmap = new DataView(image.buffer).getUint32(2048, true) * 1024;
+    const changed = image.slice();
+    changed.fill(0, bitmap, bitmap + 256);
+    const fs = await Mounted.start(changed);
+    const before = fs.hypercalls.bytes.slice(0, bitmap);
+    for (let index = 0; index < 20; index += 1) {
+      await fs
+        .write(`/new-${index}`, pattern(40_000))
+        .catch((error: unknown) => expect(error).toBeInstanceOf(FsError));
+    }
+    await fs.mount.unmount();
+    // Nothing but the superblock and the counts of the descriptors may have changed in front of the bitmap.
+    expect(Buffer.compare(fs.hypercalls.bytes.slice(8192, bitmap), before.slice(8192))).toBe(0);
+  });
+
+  test('flipped bits: every walk ends, with results or an FsError', { timeout: 120_000 }, async () => {
+    const random = randomFrom(11);
+    const structures = [...image.keys()].filter(
+      (offset) => offset < 80 * 1024 && image[offset] !== 0 && image[offset] !== 0xff,
+    );
+    const directories = ['directory', 'many', '/', 'directory/inner'].map((path) => blockOf(path) * 1024);
+    let mounted = 0;
+    for (let round = 0; round < 400; round += 1) {
+      const changed = image.slice();
+      for (let flips = 1 + Math.floor(random() * 8); flips > 0; flips -= 1) {
+        const inDirectory =
+          (directories[Math.floor(random() * directories.length)] ?? 0) + Math.floor(random() * 200);
+        const offset =
+          random() < 0.3 ? inDirectory : (structures[Math.floor(random() * structures.length)] ?? 0);
+        changed[offset] = (changed[offset] ?? 0) ^ (1 << Math.floor(random() * 8));
+      }
+      mounted += (await exercise(changed)) ? 1 : 0;
+    }
+    expect(mounted).toBeGreaterThan(200);
+  });
+});
+
+/** Uses a damaged image in every way; anything but an FsError fails. True when it could be mounted. */
+async function exercise(image: Uint8Array): Promise<boolean> {
+  let fs: Mounted;
+  try {
+    fs = await Mounted.start(image, { memoryBytes: 256 * 1024 });
+  } catch (error) {
+    expect(error).toBeInstanceOf(FsError);
+    return false;
+  }
+  const tolerate = async (action: () => Promise<unknown>): Promise<void> => {
+    try {
+      await action();
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+    }
+  };
+  let budget = 300;
+  const walk = async (directory: Vnode, depth: number): Promise<void> => {
+    for (let cursor: number | undefined = 0; cursor !== undefined; ) {
+      const listing = await fs.mount.list(directory, cursor, 50);
+      cursor = listing.nextCursor;
+      for (const entry of listing.entries) {
+        budget -= 1;
+        if (budget < 0) return;
+        await tolerate(() => visit(directory, entry.name, depth));
+      }
+    }
+  };
+  const visit = async (directory: Vnode, name: string, depth: number): Promise<void> => {
+    const vnode = await fs.mount.lookup(directory, name);
+    try {
+      if (vnode.type === 'directory' && depth < 5) await walk(vnode, depth + 1);
+      if (vnode.type === 'symlink') await fs.mount.readLink(vnode);
+      if (vnode.type === 'file') await fs.mount.read(vnode, 0, new Uint8Array(400_000));
+      if (vnode.type === 'file') await tolerate(() => fs.mount.append(vnode, pattern(3000)));
+    } finally {
+      await tolerate(() => fs.mount.release(vnode));
+    }
+  };
+  await tolerate(() => walk(fs.mount.root, 0));
+  await tolerate(() => fs.mkdir('/directory/new'));
+  await tolerate(() => fs.write('/directory/new/file', pattern(100_000)));
+  await tolerate(() => fs.rename('/file', '/many/file'));
+  await tolerate(() => fs.unlink('/many/file'));
+  await tolerate(() => fs.unlink('/many/name-7'));
+  await tolerate(() => fs.rmdir('/directory/inner'));
+  await tolerate(() => fs.mount.unmount());
+  return true;
+}
