@@ -5,9 +5,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const STAMP = join(root, 'node_modules', '.ginit-setup');
+const EXAMPLE_DISK = join(root, 'examples', 'disk.img');
 const NODE_MINIMUM = [20, 19];
 
 function fail(text) {
@@ -50,11 +52,17 @@ function installPackages() {
   writeFileSync(STAMP, wanted);
 }
 
+/** Makes the disk image that the example configs use, from the one in the repository. */
+export function unpackExampleDisk() {
+  writeFileSync(EXAMPLE_DISK, gunzipSync(readFileSync(`${EXAMPLE_DISK}.gz`)));
+}
+
 /** Makes the workspace ready to run. */
 export function setUp() {
   checkNode();
   installPackages();
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+  if (!existsSync(EXAMPLE_DISK)) unpackExampleDisk();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

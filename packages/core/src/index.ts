@@ -27,5 +27,4 @@ export * from './session/log.ts';
 export * from './session/parent.ts';
 export * from './session/pd.ts';
 export * from './session/rom.ts';
-export * from './session/rtc.ts';
 export * from './session/timer.ts';

@@ -42,6 +42,11 @@ export class Timeouts {
     return (await this.#timer()).elapsedUs();
   }
 
+  /** The wall clock: milliseconds since the start of 1970, UTC. */
+  async currentTimeMs(): Promise<number> {
+    return (await this.#timer()).currentTimeMs();
+  }
+
   /** Settles after `ms` milliseconds. Rejects if there is no Timer session to be had. */
   async sleep(ms: number): Promise<void> {
     await this.#timer();

@@ -1,6 +1,7 @@
 /**
  * Timer: one programmable wake-up a session, and the time since the session was opened (reference: Genode's Timer
- * session). Several timeouts over one session are the client's business; `env.timer` does that.
+ * session). Several timeouts over one session are the client's business; `env.timer` does that. The wall clock, in
+ * Genode a service of its own (Rtc), is an operation here: who needs it needs a timer too.
  */
 import { signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
@@ -15,4 +16,6 @@ export const Timer = session('Timer', {
   triggerPeriodic: rpc<(us: number) => void>({ args: [u53], result: nothing }),
   setHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
   elapsedUs: rpc<() => number>({ args: [], result: u53 }),
+  /** The wall clock: milliseconds since the start of 1970, UTC. */
+  currentTimeMs: rpc<() => number>({ args: [], result: u53 }),
 });

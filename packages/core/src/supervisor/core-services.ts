@@ -7,7 +7,6 @@ import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
-import { Rtc } from '../session/rtc.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { type CpuParts, CpuSession } from './cpu-session.ts';
@@ -36,7 +35,7 @@ export class CoreServices {
   }
 
   /** Names of the services. */
-  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Rtc].map(({ service }) => service);
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer].map(({ service }) => service);
 
   /** Opens a session; the label is complete, from the root of the tree. */
   open(service: string, request: RootRequest): CoreSession | NoSession {
@@ -53,8 +52,6 @@ export class CoreServices {
         return this.#serve(Log, { write: (line) => platform.writeLog(`[${label}] ${line}`) });
       case Timer.service:
         return this.#serve(Timer, new TimerSession(platform));
-      case Rtc.service:
-        return this.#serve(Rtc, { currentTimeMs: () => platform.wallClockMs() });
       case Rom.service:
         return this.#openRom(label);
       default:

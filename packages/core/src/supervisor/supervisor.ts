@@ -1,5 +1,5 @@
 /**
- * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM, Timer and Rtc, keeps the
+ * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM and Timer, keeps the
  * accounts, and introduces components to each other; it runs no component code and is on the path of no call.
  */
 import { assert, RpcError, SessionError } from '../errors.ts';

@@ -38,6 +38,10 @@ export class TimerSession {
     return this.#platform.monotonicUs() - this.#startUs;
   }
 
+  currentTimeMs(): number {
+    return this.#platform.wallClockMs();
+  }
+
   [Symbol.dispose](): void {
     this.#cancel();
     this.#handler?.[Symbol.dispose]();

@@ -1,0 +1,45 @@
+/** Views: the part of a device that a session shows, as its arguments ask for it. */
+import { SessionError } from '../../errors.ts';
+import type { BlockInfo } from '../block.ts';
+import type { SessionArguments } from '../parent.ts';
+
+/** A range of blocks of a device. */
+export interface BlockView {
+  /** First block of the device that the view shows. */
+  readonly first: number;
+  /** Blocks of the view, at least one unless the device has none. */
+  readonly count: number;
+  readonly writeable: boolean;
+}
+
+/**
+ * The view that the session arguments `offset`, `num_blocks` and `writeable` ask for on a device (or on a part of one, as
+ * `info` tells it). It is writeable if the device, the server's policy and the arguments all agree. Throws `DENIED` if
+ * the arguments are malformed or go beyond the device.
+ */
+export function blockView(info: BlockInfo, args: SessionArguments, writeable = true): BlockView {
+  const first = blocksArgument(args, 'offset') ?? 0;
+  if (first > info.blockCount || (first > 0 && first === info.blockCount)) {
+    throw new SessionError('DENIED', `offset ${first} is beyond the ${info.blockCount} blocks of the device`);
+  }
+  const count = blocksArgument(args, 'num_blocks') ?? info.blockCount - first;
+  if (count > info.blockCount - first) {
+    throw new SessionError(
+      'DENIED',
+      `${count} blocks from ${first} on go beyond the ${info.blockCount} blocks of the device`,
+    );
+  }
+  if (count === 0 && args['num_blocks'] !== undefined) throw new SessionError('DENIED', 'num_blocks is 0');
+  const wanted = args['writeable'] ?? true;
+  if (typeof wanted !== 'boolean') throw new SessionError('DENIED', 'writeable is not a boolean');
+  return { first, count, writeable: info.writeable && writeable && wanted };
+}
+
+function blocksArgument(args: SessionArguments, name: string): number | undefined {
+  const value = args[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new SessionError('DENIED', `${name} is not a number of blocks`);
+  }
+  return value;
+}

@@ -1,0 +1,33 @@
+/**
+ * Joins requests to synchronise: one runs at a time, and all that come while it runs share the next one. It must
+ * not be the one that runs already, because that may have begun before their writes had ended.
+ */
+export class SyncGroup {
+  readonly #run: () => Promise<void>;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  /** `run` covers every write that had ended when it is called. */
+  constructor(run: () => Promise<void>) {
+    this.#run = run;
+  }
+
+  /** Settles as a run does that began after the call. */
+  request(): Promise<void> {
+    if (this.#running === undefined) return this.#start();
+    this.#next ??= this.#running.then(
+      () => this.#start(),
+      () => this.#start(),
+    );
+    return this.#next;
+  }
+
+  #start(): Promise<void> {
+    this.#next = undefined;
+    const running = this.#run().finally(() => {
+      if (this.#running === running && this.#next === undefined) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+}

@@ -1,0 +1,71 @@
+/** House rules that a linter does not check. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { projectFiles, ROOT, read, sourceFiles } from './source-files.ts';
+
+const LINE_WIDTH = 120;
+const FILE_LINES = 400;
+
+/** Whether a line is a comment, or part of one. */
+const isComment = (line: string): boolean => /^\s*(\*|\/\/|\/\*)/.test(line);
+
+/** Places of `pattern` in the given files. */
+function places(
+  files: readonly string[],
+  pattern: RegExp,
+  except: (line: string) => boolean = () => false,
+): string[] {
+  return files.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) && !except(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+  );
+}
+
+const program = (name: string, ...args: string[]): { status: number | null; output: string } => {
+  const { status, stdout, stderr } = spawnSync(join(ROOT, 'node_modules', '.bin', name), args, { cwd: ROOT });
+  return { status, output: `${stdout}${stderr}` };
+};
+
+test('the linter has nothing to say', () => {
+  const { status, output } = program('oxlint', '--deny-warnings');
+  expect(status, output).toBe(0);
+});
+
+test('everything is formatted', () => {
+  const { status, output } = program('biome', 'format');
+  expect(status, output).toBe(0);
+});
+
+test('no any, no ignored errors, no leftovers', () => {
+  expect(places(sourceFiles(), /\b(TO[D]O|FIXM[E]|XX[X])\b|@ts-(ignore|expect-error|nocheck)/)).toEqual([]);
+  expect(places(sourceFiles(), /\bas any\b|: any\b/, isComment)).toEqual([]);
+});
+
+test('components and libraries use no clock, timer or chance of their own', () => {
+  const files = sourceFiles().filter((file) => !/core\/src\/platform\/|init\/src\/command\//.test(file));
+  const forbidden =
+    /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.)\b/;
+  expect(places(files, forbidden, isComment)).toEqual([]);
+});
+
+test('lines and files are short', () => {
+  expect(places(sourceFiles(), new RegExp(`^.{${LINE_WIDTH + 1},}$`))).toEqual([]);
+  expect(sourceFiles().filter((file) => read(file).split('\n').length > FILE_LINES)).toEqual([]);
+});
+
+test('nothing names a machine, a session or a registry', () => {
+  const text = projectFiles().filter((file) => /\.(ts|mjs|js|json|md|xml|yaml|txt)$|\.ci\/run$/.test(file));
+  // In brackets, so that this line does not name them itself.
+  const names = '/wor[k]/|registry\\.np[m]|deb\\.debia[n]|/roo[t]/';
+  expect(places(text, new RegExp(names))).toEqual([]);
+});
+
+test('every component has a README', () => {
+  const components = sourceFiles()
+    .filter((file) => file.endsWith('/main.ts') && /packages\/(os|blockcache|rumpfs)\//.test(file))
+    .map((file) => file.replace(/\/src\/main\.ts$|\/main\.ts$/, ''));
+  const files = new Set(projectFiles());
+  expect(components.filter((directory) => !files.has(`${directory}/README.md`))).toEqual([]);
+});
