@@ -20,6 +20,7 @@ export { RomModule } from './runtime/rom-module.ts';
 export type { SessionTicket } from './runtime/session-client.ts';
 export type { CancelTimeout, Timeouts } from './runtime/timeouts.ts';
 export * from './session/block.ts';
+export * from './session/block/index.ts';
 export * from './session/cpu.ts';
 export * from './session/file-system.ts';
 export * from './session/host-grant.ts';

@@ -7,7 +7,11 @@
  * `writeable` (default yes; a session is writeable if this, the policy and the device all say so).
  *
  * Packets: `operation`, `position` = first block, `count` = blocks, payload of `count` blocks for READ and WRITE. SYNC
- * covers the whole device whatever its range. The acknowledgement's `status` is `packetStatus.ok` or a `blockStatus`.
+ * covers the whole device whatever its range. TRIM is a hint, which a server may ignore; what the blocks hold afterwards
+ * is undefined until they are written. Everything but READ needs a session that is writeable. The acknowledgement's
+ * `status` is a `blockStatus`; a server must answer every packet it takes.
+ *
+ * Both sides have libraries in `block/`: `BlockClient`, and `serveBlock` over a `BlockBackend`.
  */
 import { rpc, session } from '../interface/interface.ts';
 import { boolean, integer, record, type ShapeType, u53 } from '../interface/shapes.ts';

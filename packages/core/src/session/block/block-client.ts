@@ -1,0 +1,242 @@
+/**
+ * The client's side of a Block session: requests with a promise each, any number at a time. Transfers that are larger than
+ * one request may be go in pieces, a few of them under way at a time, so that a large transfer does not hold up what others
+ * ask for meanwhile. Every promise settles: with the result, an `RpcError` of a `BlockErrorCode`, or `PeerGone`.
+ *
+ *     const disk = await BlockClient.connect(env, { label: 'disk' });
+ *     await disk.read(0, 8, bytes);
+ */
+import type { ConnectOptions, Env } from '../../env.ts';
+import { PeerGone, RpcError } from '../../errors.ts';
+import type { Session } from '../../interface/interface.ts';
+import { type Packet, PacketRequests, type PacketSource } from '../../packet_stream/index.ts';
+import { Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
+import { blockError } from './block-backend.ts';
+import { codeOfStatus } from './block-status.ts';
+
+/** Pieces of one transfer under way at a time; as many requests of full size fit the bulk buffer. */
+const PIECES_UNDER_WAY = 4;
+/** Requests that may wait for room in the stream; more are refused. */
+const WAITING_MAX = 16_384;
+
+const noPayload = (): void => {};
+
+/** Blocks of a session, by promises. */
+export class BlockClient {
+  readonly info: BlockInfo;
+  /** The most blocks that `readWith` and `writeWith` take; `read` and `write` cut larger transfers into such pieces. */
+  readonly requestBlocksMax: number;
+  readonly #requests: PacketRequests;
+  readonly #close: () => Promise<void>;
+
+  /** Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be used. */
+  static async connect(env: Env, options?: ConnectOptions): Promise<BlockClient> {
+    const session = await env.connect(Block, options);
+    const close = (): Promise<void> => env.close(session);
+    try {
+      return await BlockClient.over(session, close);
+    } catch (error) {
+      await close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Over a session that was opened already; `close` closes it. */
+  static async over(session: Session<typeof Block>, close: () => Promise<void>): Promise<BlockClient> {
+    return new BlockClient(session.tx, await session.info(), close);
+  }
+
+  /** `source` belongs to the client from now on. Throws if what the server says of the device cannot be. */
+  constructor(
+    source: PacketSource,
+    info: BlockInfo,
+    close: () => Promise<void> = async () => source.close(),
+  ) {
+    checkInfo(info);
+    const capacityBlocks = Math.floor(source.capacityBytes / info.blockSize);
+    if (capacityBlocks < 1) {
+      throw blockError('Invalid', `a bulk buffer of ${source.capacityBytes} bytes holds no block`);
+    }
+    this.info = info;
+    this.requestBlocksMax = Math.max(1, Math.floor(capacityBlocks / PIECES_UNDER_WAY));
+    this.#close = close;
+    this.#requests = new PacketRequests(source, {
+      closedError: (closure) =>
+        new PeerGone(closure === 'closed' ? 'the Block session was closed' : `the block server: ${closure}`),
+      waitingMax: WAITING_MAX,
+    });
+  }
+
+  /** Requests under way or waiting for room in the stream. */
+  get pending(): number {
+    return this.#requests.inFlight + this.#requests.waiting;
+  }
+
+  /** Requests that wait for room in the stream. */
+  get waiting(): number {
+    return this.#requests.waiting;
+  }
+
+  /** Fills `into`, which is exactly `count` blocks long, from block `first` on. */
+  read(first: number, count: number, into: Uint8Array): Promise<void> {
+    const problem = this.#problem(first, count, into.byteLength);
+    if (problem !== undefined) return Promise.reject(problem);
+    if (count <= this.requestBlocksMax) return this.readWith(first, count, (payload) => into.set(payload));
+    return this.#inPieces(count, (at, blocks) => {
+      const part = this.#part(into, at, blocks);
+      return this.readWith(first + at, blocks, (payload) => part.set(payload));
+    });
+  }
+
+  /** Writes `from`, which is exactly `count` blocks long, from block `first` on. */
+  write(first: number, count: number, from: Uint8Array): Promise<void> {
+    const problem = this.#problem(first, count, from.byteLength);
+    if (problem !== undefined) return Promise.reject(problem);
+    if (count <= this.requestBlocksMax) return this.writeWith(first, count, (payload) => payload.set(from));
+    return this.#inPieces(count, (at, blocks) => {
+      const part = this.#part(from, at, blocks);
+      return this.writeWith(first + at, blocks, (payload) => payload.set(part));
+    });
+  }
+
+  /**
+   * Reads at most `requestBlocksMax` blocks and settles with what `use` makes of them. They lie in memory shared with the
+   * server and are valid only during the call.
+   */
+  readWith<Result>(first: number, count: number, use: (payload: Uint8Array) => Result): Promise<Result> {
+    return this.#request(blockOperation.read, first, count, noPayload, use);
+  }
+
+  /** Writes at most `requestBlocksMax` blocks that `fill` puts together, once there is room, in memory of the stream. */
+  writeWith(first: number, count: number, fill: (payload: Uint8Array) => void): Promise<void> {
+    return this.#request(blockOperation.write, first, count, fill, noPayload);
+  }
+
+  /**
+   * Settles when every write of this session that had ended before is on stable storage. On a session that cannot write
+   * there is nothing to do.
+   */
+  sync(): Promise<void> {
+    if (!this.info.writeable) return Promise.resolve();
+    return this.#control(blockOperation.sync, 0, this.info.blockCount);
+  }
+
+  /** Tells that the blocks are not needed any more; what they hold then is undefined until they are written. */
+  trim(first: number, count: number): Promise<void> {
+    const problem = this.#rangeProblem(first, count);
+    if (problem !== undefined) return Promise.reject(problem);
+    return this.#control(blockOperation.trim, first, count);
+  }
+
+  /** Closes the session; what is under way ends with `PeerGone`. */
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  #request<Result>(
+    operation: number,
+    first: number,
+    count: number,
+    fill: (payload: Uint8Array) => void,
+    use: (payload: Uint8Array) => Result,
+  ): Promise<Result> {
+    const problem = this.#rangeProblem(first, count) ?? this.#requestProblem(count);
+    if (problem !== undefined) return Promise.reject(problem);
+    return this.#requests.perform(
+      count * this.info.blockSize,
+      (packet, payload) => {
+        packet.operation = operation;
+        packet.position = first;
+        packet.count = count;
+        fill(payload);
+      },
+      (packet, payload) => {
+        throwFailure(packet);
+        return use(payload);
+      },
+    );
+  }
+
+  #control(operation: number, first: number, count: number): Promise<void> {
+    const problem = this.#waitingProblem();
+    if (problem !== undefined) return Promise.reject(problem);
+    return this.#requests.perform(
+      0,
+      (packet) => {
+        packet.operation = operation;
+        packet.position = first;
+        packet.count = count;
+      },
+      throwFailure,
+    );
+  }
+
+  #part(bytes: Uint8Array, at: number, blocks: number): Uint8Array {
+    const { blockSize } = this.info;
+    return bytes.subarray(at * blockSize, (at + blocks) * blockSize);
+  }
+
+  /** Settles when no piece is under way any more, also after a failure: the caller's memory is then his own again. */
+  async #inPieces(count: number, piece: (at: number, blocks: number) => Promise<void>): Promise<void> {
+    const failures: unknown[] = [];
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < count && failures.length === 0) {
+        const at = next;
+        const blocks = Math.min(this.requestBlocksMax, count - at);
+        next += blocks;
+        try {
+          await piece(at, blocks);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: PIECES_UNDER_WAY }, lane));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #problem(first: number, count: number, bytes: number): RpcError | undefined {
+    const problem = this.#rangeProblem(first, count);
+    if (problem !== undefined) return problem;
+    if (count > 0 && bytes === count * this.info.blockSize) return undefined;
+    return blockError('Invalid', `${bytes} bytes are not ${count} blocks of ${this.info.blockSize}`);
+  }
+
+  #rangeProblem(first: number, count: number): RpcError | undefined {
+    const { blockCount } = this.info;
+    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 || count < 0) {
+      return blockError('Invalid', `${count} blocks from ${first} on are no range`);
+    }
+    if (first <= blockCount && count <= blockCount - first) return undefined;
+    return blockError(
+      'OutOfRange',
+      `${count} blocks from ${first} on go beyond the ${blockCount} of the device`,
+    );
+  }
+
+  #requestProblem(count: number): RpcError | undefined {
+    if (count < 1 || count > this.requestBlocksMax) {
+      return blockError('Invalid', `a request has 1 to ${this.requestBlocksMax} blocks, not ${count}`);
+    }
+    return this.#waitingProblem();
+  }
+
+  #waitingProblem(): RpcError | undefined {
+    if (this.#requests.waiting < WAITING_MAX) return undefined;
+    return new RpcError('LimitExceeded', 'too many block requests wait');
+  }
+}
+
+function throwFailure(packet: Packet): void {
+  if (packet.status === blockStatus.ok) return;
+  const code = codeOfStatus(packet.status);
+  throw blockError(code, `block request failed: ${code}`);
+}
+
+function checkInfo({ blockSize, blockCount }: BlockInfo): void {
+  const powerOfTwo = blockSize >= 1 && Number.isInteger(Math.log2(blockSize));
+  if (!powerOfTwo || !Number.isSafeInteger(blockCount * blockSize)) {
+    throw blockError('Invalid', `a device of ${blockCount} blocks of ${blockSize} bytes cannot be`);
+  }
+}

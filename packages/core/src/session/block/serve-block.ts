@@ -1,0 +1,173 @@
+/**
+ * The server's side of a Block session: takes requests out of the packet stream, checks them against the session's view,
+ * and hands sound ones to a `BlockBackend` under the device's own block numbers. Whatever the client puts into the
+ * stream, the backend sees none but valid requests, and every request that was taken is acknowledged.
+ *
+ *     env.provide(Block, (session) => serveBlock(session, disk, { writeable: blockPolicy(env.config.node, session.label) }));
+ */
+import type { SessionContext } from '../../env.ts';
+import type { Implementation } from '../../interface/interface.ts';
+import type { PacketSink } from '../../packet_stream/index.ts';
+import { type Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
+import type { BlockBackend } from './block-backend.ts';
+import { type BlockView, blockView } from './block-view.ts';
+import { ServedRequest } from './served-request.ts';
+
+/** How a session is served. */
+export interface ServeBlockOptions {
+  /** Whether the server's policy lets this session write; the device and the client have a say too. Default yes. */
+  readonly writeable?: boolean;
+  /** Requests that the backend works on at a time, at most; default and limit: the slots of the stream's queues. */
+  readonly inFlightMax?: number;
+  /** Called when the session was closed and its last request has ended; the close waits for it. */
+  readonly closed?: () => void | Promise<void>;
+}
+
+/** The part of a session request that is needed to serve it. */
+export type BlockSessionContext = Pick<SessionContext<typeof Block>, 'args' | 'streams'>;
+
+/** Serves `backend` to one client. Throws `DENIED` if the session arguments ask for what the device has not. */
+export function serveBlock(
+  session: BlockSessionContext,
+  backend: BlockBackend,
+  options: ServeBlockOptions = {},
+): Implementation<typeof Block> {
+  const view = blockView(backend.info, session.args, options.writeable);
+  const server = new BlockServer(backend, view, options.inFlightMax);
+  session.streams.tx.then(
+    (sink) => server.serve(sink),
+    // The client never opened its stream.
+    () => {},
+  );
+  return {
+    info: () => server.info,
+    [Symbol.asyncDispose]: async () => {
+      await server.close();
+      await options.closed?.();
+    },
+  };
+}
+
+/** Serves one packet stream. */
+export class BlockServer {
+  readonly info: BlockInfo;
+  readonly #backend: BlockBackend;
+  readonly #view: BlockView;
+  readonly #inFlightMax: number;
+  readonly #free: ServedRequest[] = [];
+  readonly #flush = (): void => this.#flushBatch();
+  #sink: PacketSink | undefined;
+  #inFlight = 0;
+  #taking = false;
+  #flushScheduled = false;
+  #idle: (() => void) | undefined;
+
+  constructor(backend: BlockBackend, view: BlockView, inFlightMax = Number.POSITIVE_INFINITY) {
+    this.info = { ...backend.info, blockCount: view.count, writeable: view.writeable };
+    this.#backend = backend;
+    this.#view = view;
+    this.#inFlightMax = Math.max(1, inFlightMax);
+  }
+
+  /** Starts to serve. A server has one stream. */
+  serve(sink: PacketSink): void {
+    this.#sink = sink;
+    sink.onWake(() => this.#take());
+  }
+
+  /** Takes nothing more; settles when the backend is done with what was taken. */
+  async close(): Promise<void> {
+    this.#sink?.close();
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  /**
+   * Takes what there is. That is no more than the acknowledge queue holds, even if all of it is answered at once and the
+   * client goes on submitting: acknowledgements travel when this turn is over, and none is taken without a slot for its own.
+   */
+  #take(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#taking) return;
+    this.#taking = true;
+    let request = this.#free.pop() ?? this.#makeRequest();
+    while (this.#inFlight < this.#inFlightMax && sink.next(request.packet)) {
+      this.#inFlight++;
+      this.#begin(sink, request);
+      request = this.#free.pop() ?? this.#makeRequest();
+    }
+    this.#free.push(request);
+    this.#taking = false;
+  }
+
+  #makeRequest(): ServedRequest {
+    return new ServedRequest((request, status) => this.#end(request, status));
+  }
+
+  #begin(sink: PacketSink, request: ServedRequest): void {
+    const refusal = this.#check(request);
+    if (refusal !== undefined) this.#end(request, refusal);
+    else request.run(() => this.#perform(sink, request));
+  }
+
+  /** The status that a request must be refused with, if it must. */
+  #check({ packet }: ServedRequest): number | undefined {
+    const { operation, position, count, size } = packet;
+    const { blockSize, blockCount, writeable } = this.info;
+    const inRange = position <= blockCount && count <= blockCount - position;
+    switch (operation) {
+      case blockOperation.read:
+      case blockOperation.write:
+        if (count === 0 || size !== count * blockSize) return blockStatus.invalid;
+        if (!inRange) return blockStatus.outOfRange;
+        break;
+      case blockOperation.trim:
+        if (!inRange) return blockStatus.outOfRange;
+        break;
+      case blockOperation.sync:
+        break;
+      default:
+        return blockStatus.invalid;
+    }
+    return operation === blockOperation.read || writeable ? undefined : blockStatus.readOnly;
+  }
+
+  #perform(sink: PacketSink, { packet }: ServedRequest): void | Promise<void> {
+    const block = this.#view.first + packet.position;
+    switch (packet.operation) {
+      case blockOperation.read:
+        return this.#backend.read(block, packet.count, sink.payload(packet));
+      case blockOperation.write:
+        return this.#backend.write(block, packet.count, sink.payload(packet));
+      case blockOperation.trim:
+        return packet.count > 0 ? this.#backend.trim(block, packet.count) : undefined;
+      default:
+        return this.#backend.sync();
+    }
+  }
+
+  #end(request: ServedRequest, status: number): void {
+    const sink = this.#sink;
+    this.#inFlight--;
+    if (sink !== undefined) {
+      request.packet.status = status;
+      request.packet.length = 0;
+      sink.acknowledge(request.packet);
+    }
+    this.#free.push(request);
+    if (this.#inFlight === 0) this.#idle?.();
+    if (!this.#taking) this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    void Promise.resolve().then(this.#flush);
+  }
+
+  /** Sends the answers of one turn together, and takes what they made room for. */
+  #flushBatch(): void {
+    this.#flushScheduled = false;
+    this.#take();
+    this.#sink?.wakeup();
+  }
+}

@@ -1,0 +1,36 @@
+import { RpcError } from '../../errors.ts';
+import { Packet } from '../../packet_stream/index.ts';
+import { blockStatus } from '../block.ts';
+import { statusOfError } from './block-status.ts';
+
+/** A request in the hands of a backend: made once, used for one request after the other. */
+export class ServedRequest {
+  readonly packet = new Packet();
+  readonly #end: (request: ServedRequest, status: number) => void;
+  readonly #succeed = (): void => this.#end(this, blockStatus.ok);
+  readonly #fail = (error: unknown): void => {
+    if (error instanceof RpcError) this.#end(this, statusOfError(error));
+    else {
+      this.#end(this, blockStatus.inputOutput);
+      // Not a failure of the device but of the server itself: that ends it.
+      throw error;
+    }
+  };
+
+  /** `end` is called once for each `run`, perhaps before that has returned. */
+  constructor(end: (request: ServedRequest, status: number) => void) {
+    this.#end = end;
+  }
+
+  run(perform: () => void | Promise<void>): void {
+    let pending: void | Promise<void>;
+    try {
+      pending = perform();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (pending === undefined) this.#succeed();
+    else void pending.then(this.#succeed, this.#fail);
+  }
+}
