@@ -19,6 +19,7 @@ export type CarrierKind = 'shared' | 'copying';
 interface End {
   carrier: Carrier;
   handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
+  closed: () => void;
   readonly early: { frame: Uint8Array; memory: SharedMemory }[];
 }
 
@@ -44,11 +45,18 @@ export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
       end.handler = handler;
       for (const { frame, memory } of end.early.splice(0)) handler(frame, memory);
     },
+    closed(handler) {
+      const end = ends[own];
+      if (end) end.closed = handler;
+    },
     close() {
+      if (closed) return;
       closed = true;
+      setImmediate(() => ends[1 - own]?.closed());
     },
   });
-  for (const own of [0, 1]) ends.push({ carrier: make(own), handler: undefined, early: [] });
+  for (const own of [0, 1])
+    ends.push({ carrier: make(own), handler: undefined, closed: () => {}, early: [] });
   const [first, second] = ends;
   if (!first || !second) throw new Error('unreachable');
   return [first.carrier, second.carrier];
@@ -93,6 +101,7 @@ export class InProcessPlatform implements Platform {
     };
     const runtime = new ComponentRuntime(component, own, {
       schedule: queueMicrotask,
+      delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
       crash: (error) => setImmediate(() => end({ crashed: true, reason: String(error), culprit: true })),
       complain: (text) => this.complaints.push(`[${label}] ${text}`),
       host: this.#host,

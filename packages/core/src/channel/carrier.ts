@@ -14,6 +14,8 @@ export interface Carrier {
   send(frame: Uint8Array, memory: SharedMemory): void;
   /** Where arriving frames go; set once, by the channel. Frames that arrive earlier wait. */
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void;
+  /** Told once when the other end is closed or gone; set once, by the channel. */
+  closed(handler: () => void): void;
   /** Ends the carrier at both ends. */
   close(): void;
 }

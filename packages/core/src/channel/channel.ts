@@ -75,6 +75,7 @@ export class Channel implements ImportingChannel, TableChannel {
 
   /** Starts to take frames; the tables must be ready by now. */
   start(): void {
+    this.#carrier.closed(() => this.close());
     this.#carrier.receive((bytes, memory) => this.#receive(bytes, memory));
   }
 

@@ -15,9 +15,14 @@ import { Environment } from './environment.ts';
 import type { HostAccess } from './host-access.ts';
 import { ServedCounter } from './served-counter.ts';
 
+/** How long a component that fails may take to get its log lines out. */
+const LAST_WORDS_MS = 1000;
+
 /** What a platform gives to the component it runs. */
 export interface ComponentPlatform {
   readonly schedule: (turn: () => void) => void;
+  /** Settles after so many milliseconds of real time; only for bounds on our own way out. */
+  readonly delay: (ms: number) => Promise<void>;
   /** Ends the component as crashed, with a reason for people. */
   readonly crash: (error: unknown) => void;
   /** Takes what a component complains about before, or without, a log of its own. */
@@ -87,10 +92,8 @@ export class ComponentRuntime {
     try {
       await this.#component.main(environment);
     } catch (error) {
-      if (error instanceof ConfigError || error instanceof RpcError) {
-        await environment.error(error.message);
-        await environment.flushLog();
-      }
+      if (error instanceof ConfigError || error instanceof RpcError) void environment.error(error.message);
+      await Promise.race([environment.flushLog(), this.#platform.delay(LAST_WORDS_MS)]);
       this.#platform.crash(error);
     }
   }

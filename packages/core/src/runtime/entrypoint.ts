@@ -41,7 +41,8 @@ export class Entrypoint implements ChannelOwner {
   readonly #channelWaiters = new Map<number, ChannelWaiter[]>();
   /** Capabilities announced to us, or introduced to us, of which the other half has not come yet. */
   readonly #introductions = new Map<string, { giver: number; owner: number; pending: PendingReference }>();
-  readonly #objects = new Map<object, ExportedObject>();
+  /** Objects by their implementation, so that passing one twice passes the same capability. */
+  readonly #objects = new WeakMap<object, ExportedObject>();
   #nextIntroduction = 1;
 
   constructor(host: EntrypointHost) {
@@ -99,6 +100,15 @@ export class Entrypoint implements ChannelOwner {
     const object = new ExportedObject(interface_, implementation, this.#host.report);
     this.#objects.set(implementation, object);
     return object;
+  }
+
+  /** A capability of a new object, whatever else its implementation serves as. */
+  serve<I extends Interface>(
+    interface_: I,
+    implementation: Implementation<I>,
+  ): { object: ExportedObject; capability: Capability<I> } {
+    const object = new ExportedObject(interface_, implementation, this.#host.report);
+    return { object, capability: capabilityFor(interface_, new LocalReference(object)) };
   }
 
   /** Dissolves an object: later calls of it end with `Revoked`. */

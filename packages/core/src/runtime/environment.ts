@@ -54,7 +54,7 @@ export class Environment implements Env {
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
     this.host = parts.host;
-    this.#sessions = new SessionClient(parts.parent);
+    this.#sessions = new SessionClient(parts.parent, parts.report);
     this.timer = new Timeouts(
       () => this.connect(Timer),
       (handler) => this.signal(handler),

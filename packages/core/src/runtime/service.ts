@@ -119,11 +119,12 @@ export class Service<I extends SessionInterface> {
     if (answer instanceof SessionTicket) {
       return { capability: answer.capability, end: () => this.#host.closeTicket(answer) };
     }
-    const object = this.#host.entrypoint.exportObject(this.#interface, answer);
+    // An object of its own for each session: one implementation may serve many.
+    const { object, capability } = this.#host.entrypoint.serve(this.#interface, answer);
     const uncount = [this.#host.served.watch(() => object.served)];
     if (slots.length > 0) object.open = () => this.#offers(slots, uncount);
     const end = async (): Promise<void> => {
-      this.#host.entrypoint.revoke(answer);
+      object.revoke();
       for (const slot of slots) {
         slot.reject(new PeerGone('the session was closed'));
         slot.opened?.close();
@@ -132,7 +133,7 @@ export class Service<I extends SessionInterface> {
       const dispose = answer[Symbol.asyncDispose] ?? answer[Symbol.dispose];
       await dispose?.call(answer);
     };
-    return { capability: this.#host.entrypoint.export(this.#interface, answer), end };
+    return { capability, end };
   }
 
   /** The answer to the client's `$open`: it may be given once. */

@@ -39,11 +39,14 @@ interface OpenSession {
 /** The sessions that a component has opened. */
 export class SessionClient {
   readonly #parent: Capability<typeof Parent>;
+  readonly #report: (error: unknown) => void;
   readonly #open = new Map<object, OpenSession>();
   #nextId = 1;
 
-  constructor(parent: Capability<typeof Parent>) {
+  /** `report` takes errors of closing that nobody waits for. */
+  constructor(parent: Capability<typeof Parent>, report: (error: unknown) => void) {
     this.#parent = parent;
+    this.#report = report;
   }
 
   /** Opens a session for use. */
@@ -55,6 +58,9 @@ export class SessionClient {
     const plans = streamPlans(interface_, options.args ?? {});
     const streams: { close(): void }[] = [];
     this.#open.set(session, { id, capability, streams });
+    // `using session = await env.connect(…)` closes it, not only this component's hold on it.
+    const dispose = (): void => void this.close(session).catch(this.#report);
+    Object.defineProperty(session, Symbol.dispose, { value: dispose });
     try {
       await reference.introduced();
       if (plans.length > 0) {

@@ -19,6 +19,8 @@ export interface CoreComponent {
   readonly running: PlatformComponent;
   readonly control: Capability<typeof ComponentControl>;
   readonly peers: Set<number>;
+  /** Requests served, as far as core knows. */
+  requests: number | undefined;
 }
 
 /** Every live component, and core's own entrypoint. */
@@ -58,7 +60,15 @@ export class Components {
     });
     const channel = this.entrypoint.addChannel(id, running.core, this.#serviceFor(id));
     const control = capabilityFor(ComponentControl, channel.import(0));
-    const component = { id, label: specification.label, account, running, control, peers: new Set<number>() };
+    const component: CoreComponent = {
+      id,
+      label: specification.label,
+      account,
+      running,
+      control,
+      peers: new Set<number>(),
+      requests: undefined,
+    };
     this.#live.set(id, component);
     return component;
   }

@@ -10,6 +10,7 @@ import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { type CpuParts, CpuSession } from './cpu-session.ts';
+import type { Platform } from './platform.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
 
@@ -49,7 +50,7 @@ export class CoreServices {
       case Cpu.service:
         return this.#serve(Cpu, new CpuSession(this.#parts, label));
       case Log.service:
-        return this.#serve(Log, { write: (line) => platform.writeLog(`[${label}] ${line}`) });
+        return this.#serve(Log, { write: (line) => writeLines(platform, label, line) });
       case Timer.service:
         return this.#serve(Timer, new TimerSession(platform));
       case Rom.service:
@@ -81,6 +82,11 @@ export class CoreServices {
       },
     };
   }
+}
+
+/** Every line gets the label: no component can write one that looks like another's. */
+async function writeLines(platform: Platform, label: string, text: string): Promise<void> {
+  for (const line of text.split(/[\r\n]+/)) await platform.writeLog(`[${label}] ${line}`);
 }
 
 /** A capability of any interface is one of the empty interface too. */

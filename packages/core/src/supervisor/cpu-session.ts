@@ -72,8 +72,15 @@ class CoreThread {
         cancel();
         resolve();
       };
-      this.#component.control.stop().then(done, done);
+      this.#putInOrder().then(done, done);
     });
+  }
+
+  /** Also asks one last time how much it has served. */
+  async #putInOrder(): Promise<void> {
+    const { control } = this.#component;
+    await control.stop();
+    this.#component.requests = (await control.statistics()).requests;
   }
 
   async kill(): Promise<void> {

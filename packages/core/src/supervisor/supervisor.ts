@@ -185,7 +185,7 @@ export class Supervisor {
 
   async #summaryOf({ component, ended }: KnownComponent): Promise<ComponentSummary> {
     const { label, running, account } = component;
-    const requests = ended ? undefined : await this.#requestsOf(component);
+    const requests = ended ? component.requests : await this.#requestsOf(component);
     const { placement } = running;
     return { label, placement, account: account.state, ramPeak: account.ramPeak, requests, ended };
   }

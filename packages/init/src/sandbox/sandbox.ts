@@ -42,6 +42,7 @@ export class Sandbox implements ChildHost {
   async start(): Promise<void> {
     const launches: Promise<void>[] = [];
     for (const start of this.#config.starts) {
+      if (this.#stopping) break;
       const child = new Child(start, this);
       this.#children.set(start.name, child);
       // Quota is given out in order; threads start side by side.
@@ -155,7 +156,10 @@ export class Sandbox implements ChildHost {
     for (const other of this.#children.values()) {
       if (other !== child) await other.sessions.serverEnded(child.name);
     }
-    if (this.#children.get(child.name) === child) this.#children.delete(child.name);
+    if (this.#children.get(child.name) !== child) return;
+    this.#children.delete(child.name);
+    if (this.#children.size === 0 && !this.#stopping)
+      await this.env.log('no child is left; waiting to be stopped');
   }
 }
 

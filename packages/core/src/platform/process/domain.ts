@@ -161,6 +161,8 @@ export class Domain {
         resident.receive = (frame) => handler(frame, []);
         for (const frame of resident.early.splice(0)) resident.receive(frame);
       },
+      // Core learns of the end of a component by its `ended`, which comes with the reason.
+      closed: () => {},
       close: () => {
         resident.receive = () => {};
       },

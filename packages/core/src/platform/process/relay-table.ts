@@ -6,6 +6,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { postFrame } from '../thread/port-carrier.ts';
 import type { Link } from './link.ts';
 
+/** On a link: the channel is closed at the other end. No frame of a channel is empty. */
+const CLOSED = new Uint8Array(0);
 /** Frames kept for channels whose join command has not come yet. */
 const EARLY_FRAMES = 4096;
 
@@ -27,25 +29,32 @@ export class RelayTable {
     port.on('message', (frame: unknown) => {
       if (frame instanceof Uint8Array) this.#link.send(channel, frame);
     });
-    port.on('close', () => this.#ports.delete(channel));
+    port.on('close', () => {
+      if (this.#ports.delete(channel)) this.#link.send(channel, CLOSED);
+    });
     const early = this.#early.filter((frame) => frame.channel === channel);
     for (const frame of early) {
       this.#early.splice(this.#early.indexOf(frame), 1);
-      postFrame(port, frame.payload);
+      this.deliver(channel, frame.payload);
     }
   }
 
   /** Hands a frame from the link to its port. */
   deliver(channel: number, payload: Uint8Array): void {
     const port = this.#ports.get(channel);
-    if (port) postFrame(port, payload);
+    if (port && payload.byteLength === 0) this.#close(channel, port);
+    else if (port) postFrame(port, payload);
     else if (channel > this.#highest && this.#early.length < EARLY_FRAMES)
       this.#early.push({ channel, payload });
   }
 
   /** The link is gone. */
   closeAll(): void {
-    for (const port of this.#ports.values()) port.close();
-    this.#ports.clear();
+    for (const [channel, port] of this.#ports) this.#close(channel, port);
+  }
+
+  #close(channel: number, port: MessagePort): void {
+    this.#ports.delete(channel);
+    port.close();
   }
 }

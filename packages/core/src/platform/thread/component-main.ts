@@ -47,6 +47,7 @@ control.on('message', (message: WorkerMessage) => addChannel(message));
 const component = await loadComponent(input.moduleUrl);
 const runtime = new ComponentRuntime(component, portCarrier(input.corePort, false), {
   schedule: queueMicrotask,
+  delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   crash: (error) =>
     setImmediate(() => {
       throw error;

@@ -41,6 +41,11 @@ export function portCarrier(port: MessagePort, sharesMemory: boolean): Carrier {
         else if (isPortMessage(message)) handler(message.frame, sharesMemory ? message.memory : NO_MEMORY);
       });
     },
+    closed(handler) {
+      port.on('close', () => {
+        if (!closed) handler();
+      });
+    },
     close() {
       closed = true;
       port.close();
