@@ -13,23 +13,12 @@ import type {
 import type { Label } from './label.ts';
 import type { Dataspace } from './memory/dataspace.ts';
 import type { HostAccess } from './runtime/host-access.ts';
+import type { ConnectOptions } from './runtime/connect-options.ts';
 import type { SessionTicket } from './runtime/session-client.ts';
 import type { SessionArguments } from './session/parent.ts';
 import type { AccountState, Pd, Resources } from './session/pd.ts';
 
-/** How a session is asked for. */
-export interface ConnectOptions {
-  /** Tells the server, and the parents on the way, which session this is. Empty by default. */
-  readonly label?: string;
-  /** Service-specific arguments. `tx_buf_size` and `rx_buf_size` set the bulk buffers of packet streams. */
-  readonly args?: SessionArguments;
-  /** Bytes donated beyond what the session's packet streams and the server's session object need. */
-  readonly ram?: number;
-  /** Capabilities donated beyond the one for the session object. */
-  readonly caps?: number;
-  /** Donates exactly this; for who passes on what a client has donated. A server that wants more is not asked again. */
-  readonly donation?: Resources;
-}
+export type { ConnectOptions } from './runtime/connect-options.ts';
 
 /** A session request at its server. */
 export interface SessionContext<I extends SessionInterface> {

@@ -6,7 +6,7 @@
 import { PeerGone, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ExportedObject } from './exported-object.ts';
-import type { SignalContext } from './signal.ts';
+import type { SignalContext } from './signal-context.ts';
 
 /** Where a capability leads. */
 export interface Reference {

@@ -1,8 +1,4 @@
-/**
- * Signals: wake-ups without data. However often a context is submitted before its handler has run, the handler
- * runs once and must look at the state itself. A handler never runs beside itself: what arrives while it is at work
- * makes it run once more afterwards.
- */
+/** Signals: wake-ups without data. What a component holds to wake somebody else's context (`signal-context.ts`). */
 import type { Reference } from './reference.ts';
 
 /** The right to wake somebody's signal context. */
@@ -20,52 +16,5 @@ export class SignalCapability implements Disposable {
 
   [Symbol.dispose](): void {
     this.reference.release();
-  }
-}
-
-/** A signal context of this component: the handler, and whether it has to run. */
-export class SignalContext {
-  readonly kind = 'signal';
-  readonly #handler: () => void | Promise<void>;
-  readonly #schedule: (turn: () => void) => void;
-  readonly #report: (error: unknown) => void;
-  #pending = false;
-  #running = false;
-  #dissolved = false;
-
-  /** `schedule` runs a turn soon; `report` takes what a handler throws. */
-  constructor(
-    handler: () => void | Promise<void>,
-    schedule: (turn: () => void) => void,
-    report: (error: unknown) => void,
-  ) {
-    this.#handler = handler;
-    this.#schedule = schedule;
-    this.#report = report;
-  }
-
-  /** Marks the context and sees to it that the handler runs. */
-  submit(): void {
-    if (this.#pending || this.#dissolved) return;
-    this.#pending = true;
-    if (!this.#running) this.#schedule(() => void this.#run());
-  }
-
-  /** The handler does not run any more. */
-  dissolve(): void {
-    this.#dissolved = true;
-  }
-
-  async #run(): Promise<void> {
-    this.#running = true;
-    while (this.#pending && !this.#dissolved) {
-      this.#pending = false;
-      try {
-        await this.#handler();
-      } catch (error) {
-        this.#report(error);
-      }
-    }
-    this.#running = false;
   }
 }

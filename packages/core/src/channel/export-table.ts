@@ -4,7 +4,7 @@
  * is not taken for another object. Index 0 is the object both ends start with.
  */
 import type { ExportedObject } from '../capability/exported-object.ts';
-import type { SignalContext } from '../capability/signal.ts';
+import type { SignalContext } from '../capability/signal-context.ts';
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 

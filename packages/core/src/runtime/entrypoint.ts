@@ -6,7 +6,8 @@
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import { LocalReference, PendingReference, type Reference } from '../capability/reference.ts';
-import { SignalCapability, SignalContext } from '../capability/signal.ts';
+import { SignalCapability } from '../capability/signal.ts';
+import { SignalContext } from '../capability/signal-context.ts';
 import type { Carrier } from '../channel/carrier.ts';
 import { Channel, type ChannelOwner } from '../channel/channel.ts';
 import { PeerGone, RpcError } from '../errors.ts';

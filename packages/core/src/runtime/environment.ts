@@ -1,6 +1,6 @@
 /** `env` as the runtime makes it: the parts are in files of their own, this one joins them. */
 import type { SignalCapability } from '../capability/signal.ts';
-import type { ConnectOptions, Env, Ram, SessionOpener } from '../env.ts';
+import type { Env, Ram, SessionOpener } from '../env.ts';
 import { assert, hasCode } from '../errors.ts';
 import type {
   Capability,
@@ -15,6 +15,7 @@ import { type Parent, Root } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';

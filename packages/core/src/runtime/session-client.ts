@@ -6,13 +6,13 @@
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
 import { OPEN_OPERATION } from '../capability/exported-object.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
-import type { ConnectOptions } from '../env.ts';
 import { assert, hasCode, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
 import { PacketSink, PacketSource } from '../packet_stream/index.ts';
 import type { Parent, SessionCapability } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
 
 const ATTEMPTS = 32;

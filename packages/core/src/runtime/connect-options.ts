@@ -1,0 +1,17 @@
+/** How a component asks for a session. */
+import type { SessionArguments } from '../session/parent.ts';
+import type { Resources } from '../session/pd.ts';
+
+/** Everything about a session request but its interface. */
+export interface ConnectOptions {
+  /** Tells the server, and the parents on the way, which session this is. Empty by default. */
+  readonly label?: string;
+  /** Service-specific arguments. `tx_buf_size` and `rx_buf_size` set the bulk buffers of packet streams. */
+  readonly args?: SessionArguments;
+  /** Bytes donated beyond what the session's packet streams and the server's session object need. */
+  readonly ram?: number;
+  /** Capabilities donated beyond the one for the session object. */
+  readonly caps?: number;
+  /** Donates exactly this; for who passes on what a client has donated. A server that wants more is not asked again. */
+  readonly donation?: Resources;
+}
