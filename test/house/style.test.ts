@@ -19,7 +19,9 @@ function places(
   return files.flatMap((file) =>
     read(file)
       .split('\n')
-      .flatMap((line, index) => (pattern.test(line) && !except(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+      .flatMap((line, index) =>
+        pattern.test(line) && !except(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [],
+      ),
   );
 }
 
