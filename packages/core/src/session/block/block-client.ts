@@ -6,11 +6,11 @@
  *     const disk = await BlockClient.connect(env, { label: 'disk' });
  *     await disk.read(0, 8, bytes);
  */
-import type { ConnectOptions, Env } from '../../env.ts';
 import { PeerGone, RpcError } from '../../errors.ts';
-import type { Session } from '../../interface/interface.ts';
+import type { Session, SessionInterface } from '../../interface/interface.ts';
 import { type Packet, PacketRequests, type PacketSource } from '../../packet_stream/index.ts';
 import { Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
+import type { SessionArguments } from '../parent.ts';
 import { blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
 
@@ -18,6 +18,19 @@ import { codeOfStatus } from './block-status.ts';
 const PIECES_UNDER_WAY = 4;
 /** Requests that may wait for room in the stream; more are refused. */
 const WAITING_MAX = 16_384;
+
+/** How a Block session is asked for. */
+export interface ConnectBlockOptions {
+  readonly label?: string;
+  /** `tx_buf_size`, `offset`, `num_blocks`, `writeable`. */
+  readonly args?: SessionArguments;
+}
+
+/** The part of `env` that opens and closes sessions. */
+export interface SessionOpening {
+  connect<I extends SessionInterface>(interface_: I, options?: ConnectBlockOptions): Promise<Session<I>>;
+  close(session: object): Promise<void>;
+}
 
 const noPayload = (): void => {};
 
@@ -30,7 +43,7 @@ export class BlockClient {
   readonly #close: () => Promise<void>;
 
   /** Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be used. */
-  static async connect(env: Env, options?: ConnectOptions): Promise<BlockClient> {
+  static async connect(env: SessionOpening, options?: ConnectBlockOptions): Promise<BlockClient> {
     const session = await env.connect(Block, options);
     const close = (): Promise<void> => env.close(session);
     try {

@@ -5,10 +5,10 @@
  *
  *     env.provide(Block, (session) => serveBlock(session, disk, { writeable: blockPolicy(env.config.node, session.label) }));
  */
-import type { SessionContext } from '../../env.ts';
-import type { Implementation } from '../../interface/interface.ts';
+import type { Implementation, ServerStreams } from '../../interface/interface.ts';
 import type { PacketSink } from '../../packet_stream/index.ts';
 import { type Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
+import type { SessionArguments } from '../parent.ts';
 import type { BlockBackend } from './block-backend.ts';
 import { type BlockView, blockView } from './block-view.ts';
 import { ServedRequest } from './served-request.ts';
@@ -24,7 +24,10 @@ export interface ServeBlockOptions {
 }
 
 /** The part of a session request that is needed to serve it. */
-export type BlockSessionContext = Pick<SessionContext<typeof Block>, 'args' | 'streams'>;
+export interface BlockSessionContext {
+  readonly args: SessionArguments;
+  readonly streams: ServerStreams<typeof Block>;
+}
 
 /** Serves `backend` to one client. Throws `DENIED` if the session arguments ask for what the device has not. */
 export function serveBlock(

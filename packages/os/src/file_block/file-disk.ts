@@ -1,0 +1,148 @@
+/**
+ * A block device that is a file of the host. Requests go to the host as they come, many at a time, directly from and into
+ * the memory of the client's packet stream; the host ends them in any order.
+ */
+import {
+  attribute,
+  type BlockBackend,
+  blockError,
+  type BlockInfo,
+  blockPolicyElements,
+  type ConfigNode,
+  element,
+  type Env,
+  type HostFile,
+  RpcError,
+  SyncGroup,
+} from '@ginit/core';
+import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, readBlockSize } from '../lib/block-size.ts';
+
+/** Requests of one session that the host works on at a time. */
+export const REQUESTS_UNDER_WAY_MAX = 64;
+/** Failures of the host that are logged one by one; more are only told to the clients. */
+const FAILURES_LOGGED_MAX = 16;
+
+/** The config of `file_block`. */
+export const fileBlockConfig = element('config', 'A file of the host as a block device', {
+  attributes: {
+    file: attribute.text('Path of the file, as the <host> grant spells it', { required: true }),
+    ...blockSizeAttribute,
+    writeable: attribute.boolean('Whether the file may be written; needs a grant with access="rw"', {
+      fallback: 'no',
+    }),
+  },
+  children: blockPolicyElements,
+});
+
+/** The device. */
+export class FileDisk implements BlockBackend {
+  readonly info: BlockInfo;
+  readonly #file: HostFile;
+  readonly #complain: (text: string) => void;
+  readonly #syncs: SyncGroup;
+  #failuresLogged = 0;
+  #syncFailure: RpcError | undefined;
+  /** Something was written that no SYNC has covered yet. */
+  #unsynced = false;
+
+  /** Opens the file that the config names. Throws `ConfigError` at what of the config cannot be. */
+  static async open(env: Pick<Env, 'config' | 'host' | 'warning' | 'error'>): Promise<FileDisk> {
+    const config = env.config.node;
+    const blockSize = readBlockSize(config);
+    const path = config.string('file');
+    const file = await openFile(env, config, path);
+    const blockCount = Math.floor(file.sizeBytes / blockSize);
+    if (blockCount === 0) {
+      await file.close();
+      throw config.errorAt(
+        `file "${path}" has ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
+        'file',
+      );
+    }
+    const tailBytes = file.sizeBytes - blockCount * blockSize;
+    if (tailBytes > 0) {
+      void env.warning(
+        `file "${path}" has ${file.sizeBytes} bytes: the last ${tailBytes} are no whole block of ${blockSize} ` +
+          'and left out',
+      );
+    }
+    return new FileDisk(file, blockSize, (text) => void env.error(text));
+  }
+
+  /** `complain` takes what went wrong with the file, a line each. */
+  constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
+    this.#file = file;
+    this.#complain = complain;
+    this.#syncs = new SyncGroup(() => this.#syncFile());
+    this.info = {
+      blockSize,
+      blockCount: Math.floor(file.sizeBytes / blockSize),
+      alignLog2: PAYLOAD_ALIGN_LOG2,
+      writeable: file.writeable,
+    };
+  }
+
+  read(block: number, count: number, into: Uint8Array): Promise<void> {
+    return this.#file.read(into, block * this.info.blockSize).catch((error: unknown) => {
+      throw this.#failure('read', block, count, error);
+    });
+  }
+
+  write(block: number, count: number, from: Uint8Array): Promise<void> {
+    this.#unsynced = true;
+    return this.#file.write(from, block * this.info.blockSize).catch((error: unknown) => {
+      throw this.#failure('write', block, count, error);
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.#syncs.request();
+  }
+
+  /** The file keeps its size and content: there is no portable way to make holes in it. */
+  trim(): void {}
+
+  /** Ends the use of the file; what was written is on stable storage then. */
+  async close(): Promise<void> {
+    try {
+      if (this.#unsynced) await this.sync();
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  /**
+   * A sync that failed is never followed by one that succeeds: the host may have dropped what it could not write, and
+   * would say of the next one that all is well.
+   */
+  async #syncFile(): Promise<void> {
+    if (this.#syncFailure) throw this.#syncFailure;
+    this.#unsynced = false;
+    try {
+      await this.#file.sync();
+    } catch (error) {
+      this.#syncFailure = this.#failure('sync', 0, this.info.blockCount, error);
+      throw this.#syncFailure;
+    }
+  }
+
+  #failure(what: string, block: number, count: number, error: unknown): RpcError {
+    if (!(error instanceof RpcError)) throw error;
+    if (this.#failuresLogged < FAILURES_LOGGED_MAX) {
+      this.#failuresLogged++;
+      const last = this.#failuresLogged === FAILURES_LOGGED_MAX ? ' (further failures are not logged)' : '';
+      this.#complain(`${what} of ${count} blocks from ${block} on: ${error.message}${last}`);
+    }
+    return blockError(error.code === 'NoSpace' ? 'NoSpace' : 'InputOutput');
+  }
+}
+
+async function openFile(env: Pick<Env, 'host'>, config: ConfigNode, path: string): Promise<HostFile> {
+  const writeable = config.boolean('writeable', false);
+  try {
+    return await env.host.openFile(path, writeable ? 'rw' : 'ro');
+  } catch (error) {
+    if (error instanceof RpcError) throw config.errorAt(error.message, 'file');
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+/** A block device that is one dataspace: every request is a copy, done at once. */
+import {
+  attribute,
+  type BlockBackend,
+  type BlockInfo,
+  blockPolicyElements,
+  element,
+  type Env,
+} from '@ginit/core';
+import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, readBlockSize } from '../lib/block-size.ts';
+
+/** The config of `ram_block`. */
+export const ramBlockConfig = element('config', 'A block device in memory, zeroed at the start', {
+  attributes: {
+    size: attribute.bytes('Size of the device, a multiple of the block size', { required: true, min: 512 }),
+    ...blockSizeAttribute,
+  },
+  children: blockPolicyElements,
+});
+
+/** The device. */
+export class RamDisk implements BlockBackend {
+  readonly info: BlockInfo;
+  readonly #memory: Uint8Array;
+
+  /** Makes the device that the config describes, of memory charged to the component's RAM quota. */
+  static async create(env: Pick<Env, 'config' | 'ram'>): Promise<RamDisk> {
+    const config = env.config.node;
+    const blockSize = readBlockSize(config);
+    const sizeBytes = config.bytes('size', undefined, { min: blockSize });
+    if (sizeBytes % blockSize !== 0) {
+      throw config.errorAt(
+        `size is ${sizeBytes} bytes, which is no multiple of the block size ${blockSize}`,
+        'size',
+      );
+    }
+    const memory = await env.ram.allocate(sizeBytes);
+    return new RamDisk(memory.attach(), blockSize);
+  }
+
+  constructor(memory: Uint8Array, blockSize: number) {
+    this.#memory = memory;
+    this.info = {
+      blockSize,
+      blockCount: memory.byteLength / blockSize,
+      alignLog2: PAYLOAD_ALIGN_LOG2,
+      writeable: true,
+    };
+  }
+
+  read(block: number, count: number, into: Uint8Array): void {
+    into.set(this.#range(block, count));
+  }
+
+  write(block: number, count: number, from: Uint8Array): void {
+    this.#range(block, count).set(from);
+  }
+
+  /** Memory is as stable as this device gets. */
+  sync(): void {}
+
+  trim(block: number, count: number): void {
+    this.#range(block, count).fill(0);
+  }
+
+  #range(block: number, count: number): Uint8Array {
+    const { blockSize } = this.info;
+    return this.#memory.subarray(block * blockSize, (block + count) * blockSize);
+  }
+}
