@@ -23,6 +23,7 @@ export * from './session/block.ts';
 export * from './session/block/index.ts';
 export * from './session/cpu.ts';
 export * from './session/file-system.ts';
+export * from './session/file_system/index.ts';
 export * from './session/host-grant.ts';
 export * from './session/log.ts';
 export * from './session/parent.ts';

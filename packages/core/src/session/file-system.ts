@@ -178,8 +178,8 @@ export const FileSystem = session(
       args: [handle, name, oneOf(OPEN_MODES), boolean],
       result: handle,
     }),
-    /** Opens any node, for `status` and `link` only; a symbolic link at the end is not followed. */
-    node: rpc<(path: NameData) => number>({ args: [path], result: handle }),
+    /** Opens any node, for `status` and `link` only. `follow`: of a symbolic link at the path's end, its target. */
+    node: rpc<(path: NameData, follow: boolean) => number>({ args: [path, boolean], result: handle }),
     close: rpc<(handle: number) => void>({ args: [handle], result: nothing }),
     status: rpc<(handle: number) => NodeStatus>({ args: [handle], result: nodeStatus }),
     /** The status of an entry of an open directory, without a handle of its own. */

@@ -1,0 +1,95 @@
+import { PeerGone, RpcError } from '../../errors.ts';
+import type { Session } from '../../interface/interface.ts';
+import { type Packet, PacketRequests, packetStatus } from '../../packet_stream/index.ts';
+import {
+  DIRECTORY_ENTRY_BYTES,
+  type FileSystem,
+  fileSystemError,
+  fileSystemOperation,
+} from '../file-system.ts';
+
+/** The bulk buffer holds at least this much: a page, and a few directory entries. */
+const BULK_BYTES_MIN = 4096;
+/** Into so many packets the bulk buffer is cut, so that a single large transfer keeps that many under way. */
+const PACKETS_PER_BUFFER = 8;
+const PACKET_ALIGN_BYTES = 4096;
+const DIRECTORY_BYTES_MAX = 64 * 1024;
+
+/** A session and its packets, as the parts of the client use it. */
+export class Connection {
+  readonly session: Session<typeof FileSystem>;
+  /** The most that one packet reads or writes. */
+  readonly packetBytes: number;
+  /** Whole entries that one packet reads of a directory, in bytes. */
+  readonly directoryBytes: number;
+  readonly #requests: PacketRequests;
+
+  /** Takes over the session's packet stream. Throws RangeError if its bulk buffer is too small to be of use. */
+  constructor(session: Session<typeof FileSystem>) {
+    const source = session.tx;
+    const capacity = source.capacityBytes;
+    if (capacity < BULK_BYTES_MIN) throw new RangeError(`tx_buf_size must be at least ${BULK_BYTES_MIN}`);
+    const share = Math.floor(capacity / PACKETS_PER_BUFFER / PACKET_ALIGN_BYTES) * PACKET_ALIGN_BYTES;
+    this.session = session;
+    this.packetBytes = Math.max(share, PACKET_ALIGN_BYTES);
+    const directoryBytes = Math.min(this.packetBytes, DIRECTORY_BYTES_MAX);
+    this.directoryBytes = Math.floor(directoryBytes / DIRECTORY_ENTRY_BYTES) * DIRECTORY_ENTRY_BYTES;
+    this.#requests = new PacketRequests(source, { closedError: () => new PeerGone() });
+  }
+
+  /** Reads with one packet; `take` gets the bytes that came, for the time of the call. */
+  read<Result>(
+    handle: number,
+    position: number,
+    length: number,
+    take: (bytes: Uint8Array) => Result,
+  ): Promise<Result> {
+    return this.#requests.perform(
+      length,
+      (packet) => fill(packet, fileSystemOperation.read, handle, position, length),
+      (packet, payload) => take(payload.subarray(0, requireDone(packet, 'read'))),
+    );
+  }
+
+  /** Writes with one packet; resolves to the bytes written. */
+  write(handle: number, position: number, from: Uint8Array): Promise<number> {
+    return this.#requests.perform(
+      from.length,
+      (packet, payload) => {
+        fill(packet, fileSystemOperation.write, handle, position, from.length);
+        payload.set(from);
+      },
+      (packet) => requireDone(packet, 'write'),
+    );
+  }
+
+  async writeTimestamp(handle: number, modifiedMs: number): Promise<void> {
+    await this.#requests.perform(
+      0,
+      (packet) => fill(packet, fileSystemOperation.writeTimestamp, handle, modifiedMs, 0),
+      (packet) => requireDone(packet, 'write timestamp'),
+    );
+  }
+
+  async sync(): Promise<void> {
+    await this.#requests.perform(
+      0,
+      (packet) => fill(packet, fileSystemOperation.sync, 0, 0, 0),
+      (packet) => requireDone(packet, 'sync'),
+    );
+  }
+}
+
+function fill(packet: Packet, operation: number, handle: number, position: number, length: number): void {
+  packet.operation = operation;
+  packet.handle = handle;
+  packet.position = position;
+  packet.length = length;
+}
+
+function requireDone(packet: Packet, what: string): number {
+  const code = fileSystemError(packet.status);
+  if (code !== undefined) throw new RpcError(code, `${what}: ${code}`);
+  if (packet.status !== packetStatus.ok) throw new RpcError('Input_output', what);
+  return packet.length;
+}

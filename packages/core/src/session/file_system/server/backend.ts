@@ -1,0 +1,65 @@
+/**
+ * What a file system implements to be served: nodes that can be held, and operations on them. The server library above
+ * it (`serveFileSystem`) knows sessions, handles, paths and packets; a backend knows none of these.
+ *
+ * Whoever gets a node from `lookup` or a `create…` holds it and gives it back by `release`, once. While anybody holds a
+ * node it lives, with or without a name. Names are checked already: one component, at most `NAME_BYTES_MAX` bytes, in
+ * the form of `names.ts`. Calls overlap; a backend locks where it must. It fails with errors of its own, which
+ * `errorCode` translates, or with `RpcError`s of the interface.
+ */
+import type { FileSystemErrorCode, FileSystemSpace, NodeStatus, NodeType } from '../../file-system.ts';
+
+/** A node as far as the server looks at it: one object per node, whoever holds it. */
+export interface BackendNode {
+  readonly type: NodeType;
+}
+
+/** A piece of a directory, without `.` and `..`. */
+export interface BackendListing {
+  readonly entries: readonly { readonly name: string; readonly id: number; readonly type: NodeType }[];
+  /** Where to go on; undefined at the end. Good for the handle's life, whatever happens to the directory. */
+  readonly nextCursor: number | undefined;
+}
+
+/** The file system behind a server. */
+export interface FileSystemBackend<Node extends BackendNode> {
+  /** False: every session is read-only. */
+  readonly writeable: boolean;
+  readonly root: Node;
+  /** Takes one more hold of a node that is held. */
+  hold(node: Node): void;
+  /** Gives a hold back. Settles when the node is done with, if that was the last hold of a node without names. */
+  release(node: Node): Promise<void>;
+
+  status(node: Node): NodeStatus | Promise<NodeStatus>;
+  setModified(node: Node, modifiedMs: number): Promise<void>;
+  /** Fills `into` from `position` on; fewer bytes at the file's end only. `into` may be memory shared with a peer. */
+  read(file: Node, position: number, into: Uint8Array): Promise<number>;
+  /** Writes all, or fewer where the space ends; none: `No_space`. */
+  write(file: Node, position: number, from: Uint8Array): Promise<number>;
+  /** Writes at the end, wherever that is when its turn comes. */
+  append(file: Node, from: Uint8Array): Promise<number>;
+  truncate(file: Node, sizeBytes: number): Promise<void>;
+  readLink(symlink: Node): Promise<string>;
+
+  /** The node of a name, held. */
+  lookup(directory: Node, name: string): Promise<Node>;
+  /** At most `entriesMax` entries from `cursor` on: 0, or a `nextCursor`. */
+  list(directory: Node, cursor: number, entriesMax: number): Promise<BackendListing>;
+  /** The new node, held. */
+  createFile(directory: Node, name: string): Promise<Node>;
+  createDirectory(directory: Node, name: string): Promise<Node>;
+  createSymlink(directory: Node, name: string, target: string): Promise<Node>;
+  link(directory: Node, name: string, target: Node): Promise<void>;
+  /** Removes the name of anything but a directory. */
+  unlink(directory: Node, name: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDirectory(directory: Node, name: string): Promise<void>;
+  rename(directory: Node, name: string, toDirectory: Node, toName: string): Promise<void>;
+
+  /** Settles when everything acknowledged before is on stable storage. */
+  sync(): Promise<void>;
+  space(): FileSystemSpace | Promise<FileSystemSpace>;
+  /** The code for an error that the backend threw; undefined if it did not mean to. */
+  errorCode(error: unknown): FileSystemErrorCode | undefined;
+}

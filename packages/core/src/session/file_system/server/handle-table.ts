@@ -1,0 +1,121 @@
+import { fileSystemFailure } from '../names.ts';
+import type { BackendNode } from './backend.ts';
+import { DirectoryStream } from './directory-stream.ts';
+
+/** What a handle was opened for. `node`: status and links only. */
+export type HandleKind = 'directory' | 'file' | 'node';
+
+/** An open handle; the table holds its node. */
+export class OpenNode<Node extends BackendNode> {
+  readonly node: Node;
+  readonly kind: HandleKind;
+  readonly readable: boolean;
+  readonly writeable: boolean;
+  /** Operations under way that use it; the node is released when it is closed and these are done. */
+  users = 0;
+  closed = false;
+  #stream: DirectoryStream<Node> | undefined;
+
+  constructor(
+    node: Node,
+    kind: HandleKind,
+    access: { readonly readable: boolean; readonly writeable: boolean },
+  ) {
+    this.node = node;
+    this.kind = kind;
+    this.readable = access.readable;
+    this.writeable = access.writeable;
+  }
+
+  /** Where the reading of this directory stands. */
+  get stream(): DirectoryStream<Node> {
+    this.#stream ??= new DirectoryStream(this.node);
+    return this.#stream;
+  }
+}
+
+const HANDLE_LIMIT = 2 ** 32;
+
+/** The handles of one session: numbers that are not given again until all others have been. */
+export class HandleTable<Node extends BackendNode> {
+  readonly #handlesMax: number;
+  readonly #release: (node: Node) => Promise<void>;
+  readonly #open = new Map<number, OpenNode<Node>>();
+  /** Handles that are being opened. */
+  #reserved = 0;
+  #next = 1;
+
+  constructor(handlesMax: number, release: (node: Node) => Promise<void>) {
+    this.#handlesMax = handlesMax;
+    this.#release = release;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * A handle for what `make` opens, whose node it holds. `Out_of_node_handles` before anything is made, so that no
+   * file is created that cannot be opened.
+   */
+  async add(make: () => Promise<OpenNode<Node>>): Promise<number> {
+    if (this.#open.size + this.#reserved >= this.#handlesMax) throw fileSystemFailure('Out_of_node_handles');
+    this.#reserved++;
+    try {
+      const made = await make();
+      const handle = this.#freeNumber();
+      this.#open.set(handle, made);
+      return handle;
+    } finally {
+      this.#reserved--;
+    }
+  }
+
+  /** What is behind a handle. `Invalid_handle`. */
+  get(handle: number): OpenNode<Node> {
+    const open = this.#open.get(handle);
+    if (open === undefined) throw fileSystemFailure('Invalid_handle');
+    return open;
+  }
+
+  /** Lends what is behind a handle to `use`: it stays open until that is done. */
+  async using<Result>(handle: number, use: (open: OpenNode<Node>) => Promise<Result>): Promise<Result> {
+    const open = this.get(handle);
+    open.users++;
+    try {
+      return await use(open);
+    } finally {
+      open.users--;
+      await this.#releaseUnused(open);
+    }
+  }
+
+  async close(handle: number): Promise<void> {
+    const open = this.get(handle);
+    this.#open.delete(handle);
+    open.closed = true;
+    await this.#releaseUnused(open);
+  }
+
+  /** Closes all; settles when every node is released. Nothing uses a handle any more. */
+  async closeAll(): Promise<void> {
+    const handles = [...this.#open.keys()];
+    const results = await Promise.allSettled(handles.map((handle) => this.close(handle)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #releaseUnused(open: OpenNode<Node>): Promise<void> {
+    if (open.closed && open.users === 0) await this.#release(open.node);
+  }
+
+  #freeNumber(): number {
+    while (this.#open.has(this.#next)) this.#advance();
+    const handle = this.#next;
+    this.#advance();
+    return handle;
+  }
+
+  #advance(): void {
+    this.#next = this.#next + 1 < HANDLE_LIMIT ? this.#next + 1 : 1;
+  }
+}

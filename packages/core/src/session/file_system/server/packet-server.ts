@@ -1,0 +1,134 @@
+import { Packet, packetStatus, type PacketSink } from '../../../packet_stream/index.ts';
+import { fileSystemOperation, fileSystemStatus, SEEK_TAIL } from '../../file-system.ts';
+import { fileSystemFailure } from '../names.ts';
+import type { Activity } from './activity.ts';
+import type { BackendNode, FileSystemBackend } from './backend.ts';
+import type { Failures } from './failures.ts';
+import type { HandleTable, OpenNode } from './handle-table.ts';
+
+/** What the packets of a session work on. */
+export interface PacketServerParts<Node extends BackendNode> {
+  readonly backend: FileSystemBackend<Node>;
+  readonly handles: HandleTable<Node>;
+  readonly activity: Activity;
+  readonly failures: Failures;
+  readonly writeable: boolean;
+}
+
+/**
+ * Carries out the packets of one session: every packet is taken as soon as it can be acknowledged, so a queue full of
+ * them is under way at a time; each is acknowledged when its own operation is done.
+ */
+export class PacketServer<Node extends BackendNode> {
+  readonly #parts: PacketServerParts<Node>;
+  readonly #sink: PacketSink;
+  /** Packets that are not under way. */
+  readonly #idle: Packet[] = [];
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    this.#sink.wakeup();
+  };
+  #flushScheduled = false;
+
+  constructor(parts: PacketServerParts<Node>, sink: PacketSink) {
+    this.#parts = parts;
+    this.#sink = sink;
+    sink.onWake(() => this.#takeAll());
+  }
+
+  #takeAll(): void {
+    for (;;) {
+      const packet = this.#idle.pop() ?? new Packet();
+      if (!this.#sink.next(packet)) {
+        this.#idle.push(packet);
+        return;
+      }
+      void this.#serve(packet);
+    }
+  }
+
+  async #serve(packet: Packet): Promise<void> {
+    const { activity, failures } = this.#parts;
+    try {
+      packet.length = await activity.run(() => this.#perform(packet));
+      packet.status = packetStatus.ok;
+    } catch (error) {
+      packet.length = 0;
+      packet.status = fileSystemStatus(failures.codeOf(error));
+    }
+    this.#sink.acknowledge(packet);
+    this.#idle.push(packet);
+    this.#scheduleFlush();
+  }
+
+  /** Acknowledgements of one turn travel together. */
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    void Promise.resolve().then(this.#flush);
+  }
+
+  /** Resolves to the bytes done. */
+  #perform(packet: Packet): Promise<number> {
+    const { handles } = this.#parts;
+    switch (packet.operation) {
+      case fileSystemOperation.read:
+        return handles.using(packet.handle, (open) => this.#read(open, packet));
+      case fileSystemOperation.write:
+        return handles.using(packet.handle, (open) => this.#write(open, packet));
+      case fileSystemOperation.writeTimestamp:
+        return handles.using(packet.handle, (open) => this.#writeTimestamp(open, packet));
+      case fileSystemOperation.sync:
+        return this.#sync();
+      default:
+        return Promise.reject(fileSystemFailure('Unsupported'));
+    }
+  }
+
+  async #read(open: OpenNode<Node>, packet: Packet): Promise<number> {
+    const { backend } = this.#parts;
+    if (!open.readable) throw fileSystemFailure('Invalid_handle');
+    const into = this.#payload(packet);
+    let { position } = packet;
+    if (open.kind === 'directory') return checked(await open.stream.read(backend, position, into), packet);
+    if (position === SEEK_TAIL) {
+      const { sizeBytes } = await backend.status(open.node);
+      position = Math.max(0, sizeBytes - packet.length);
+    }
+    if (packet.length === 0 || position > Number.MAX_SAFE_INTEGER - packet.length) return 0;
+    return checked(await backend.read(open.node, position, into), packet);
+  }
+
+  async #write(open: OpenNode<Node>, packet: Packet): Promise<number> {
+    const { backend } = this.#parts;
+    if (!open.writeable) throw fileSystemFailure('Invalid_handle');
+    if (packet.length === 0) return 0;
+    const from = this.#payload(packet);
+    if (packet.position === SEEK_TAIL) return checked(await backend.append(open.node, from), packet);
+    if (packet.position > Number.MAX_SAFE_INTEGER - packet.length)
+      throw fileSystemFailure('Size_limit_reached');
+    return checked(await backend.write(open.node, packet.position, from), packet);
+  }
+
+  async #writeTimestamp(open: OpenNode<Node>, packet: Packet): Promise<number> {
+    if (!this.#parts.writeable) throw fileSystemFailure('Permission_denied');
+    await this.#parts.backend.setModified(open.node, packet.position);
+    return 0;
+  }
+
+  async #sync(): Promise<number> {
+    await this.#parts.backend.sync();
+    return 0;
+  }
+
+  #payload(packet: Packet): Uint8Array {
+    const payload = this.#sink.payload(packet);
+    return packet.length === payload.length ? payload : payload.subarray(0, packet.length);
+  }
+}
+
+function checked(length: number, packet: Packet): number {
+  if (!(length >= 0 && length <= packet.length))
+    throw new Error(`a file system says that it did ${length} bytes`);
+  return length;
+}
