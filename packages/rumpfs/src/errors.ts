@@ -1,6 +1,6 @@
 /**
- * What can go wrong in a file system, as a closed set of words in the manner of errno. The server maps them to the
- * codes of the File_system interface; the message is for a log and names the structure and its number.
+ * What can go wrong in a file system, as a closed set of words in the manner of errno. The server maps them
+ * to the codes of the File_system interface; the message is for a log and names the structure and its number.
  */
 export type FsErrorCode =
   /** No entry of that name, or the directory was removed meanwhile. */

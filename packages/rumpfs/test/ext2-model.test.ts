@@ -9,7 +9,10 @@ const workshop = new Workshop();
 afterAll(() => workshop.dispose());
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'a-rather-long-name-so-that-directories-fill-up', 'ümläut');
-/** A path: a random one, or, so that most steps find what they need, one that exists by then, or one beside it. */
+/**
+ * A path: a random one, or, so that most steps find what they need, one that exists by then, or one beside
+ * it.
+ */
 type Where = string | { readonly pick: number; readonly name?: string };
 const random: fc.Arbitrary<Where> = fc
   .array(name, { minLength: 1, maxLength: 3 })

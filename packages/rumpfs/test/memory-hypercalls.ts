@@ -17,8 +17,14 @@ export interface MemoryOptions {
   readonly memoryBytes?: number;
   /** Requests end in random order, and a write takes its bytes at a random moment. */
   readonly shuffleSeed?: number;
+  /** Keeps what a crash could lose: see `crash`. */
+  readonly volatile?: boolean;
   /** Says why a request fails; undefined lets it through. */
-  readonly fault?: (operation: 'read' | 'write' | 'sync', sector: number) => string | undefined;
+  readonly fault?: (
+    operation: 'read' | 'write' | 'sync',
+    sector: number,
+    count: number,
+  ) => string | undefined;
 }
 
 /** A device in memory, in the hands of the file systems under test. */
@@ -32,11 +38,15 @@ export class MemoryHypercalls implements Hypercalls {
   readonly #options: MemoryOptions;
   readonly #random: () => number;
   #waiting: (() => void)[] = [];
+  /** What is on the platter for sure, and the writes behind it, acknowledged or under way. */
+  readonly #durable: Uint8Array;
+  #pending: { readonly offset: number; readonly bytes: Uint8Array; acknowledged: boolean }[] = [];
 
   constructor(bytes: Uint8Array, options: MemoryOptions = {}) {
     this.bytes = bytes;
     this.memoryBytes = options.memoryBytes ?? 4 * 1024 * 1024;
     this.#options = options;
+    this.#durable = options.volatile === true ? bytes.slice() : new Uint8Array(0);
     this.#random = randomFrom(options.shuffleSeed ?? 1);
     const size = options.sectorSizeBytes ?? 512;
     this.bio = {
@@ -62,6 +72,21 @@ export class MemoryHypercalls implements Hypercalls {
     this.lines.push(line);
   }
 
+  /**
+   * What the device could hold if the power failed now: some sectors of the unsynced writes, in any order.
+   */
+  crash(random: () => number): Uint8Array {
+    const image = this.#durable.slice();
+    const size = this.bio.sectorSizeBytes;
+    for (const { offset, bytes } of this.#pending.toSorted(() => random() - 0.5)) {
+      const fate = random();
+      for (let position = 0; position < bytes.length; position += size) {
+        if (random() < fate) image.set(bytes.subarray(position, position + size), offset + position);
+      }
+    }
+    return image;
+  }
+
   async #transfer(operation: 'read' | 'write' | 'sync', sector: number, memory: Uint8Array): Promise<void> {
     this.requests[operation] += 1;
     const offset = sector * this.bio.sectorSizeBytes;
@@ -69,12 +94,31 @@ export class MemoryHypercalls implements Hypercalls {
       throw new Error(`test: ${operation} of ${memory.length} bytes at ${offset} outside the device`);
     }
     const early = this.#options.shuffleSeed === undefined || this.#random() < 0.5;
-    const fault = this.#options.fault?.(operation, sector);
+    const fault = this.#options.fault?.(operation, sector, memory.length / this.bio.sectorSizeBytes);
+    const done = this.#record(operation, offset, memory);
     if (operation === 'write' && early && fault === undefined) this.bytes.set(memory, offset);
     if (this.#options.shuffleSeed !== undefined) await this.#turn();
     if (fault !== undefined) throw new Error(fault);
     if (operation === 'write' && !early) this.bytes.set(memory, offset);
     if (operation === 'read') memory.set(this.bytes.subarray(offset, offset + memory.length));
+    done();
+  }
+
+  /** Keeps track of what a crash could lose; the result is to be called when the request is acknowledged. */
+  #record(operation: 'read' | 'write' | 'sync', offset: number, memory: Uint8Array): () => void {
+    if (this.#options.volatile !== true || operation === 'read') return () => undefined;
+    if (operation === 'write') {
+      const write = { offset, bytes: memory.slice(), acknowledged: false };
+      this.#pending.push(write);
+      return () => {
+        write.acknowledged = true;
+      };
+    }
+    const before = new Set(this.#pending.filter((write) => write.acknowledged));
+    return () => {
+      for (const write of this.#pending) if (before.has(write)) this.#durable.set(write.bytes, write.offset);
+      this.#pending = this.#pending.filter((write) => !before.has(write));
+    };
   }
 
   /** Waits for a random place among the requests under way. */

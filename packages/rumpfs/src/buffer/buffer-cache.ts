@@ -22,12 +22,13 @@ const stagingAreaBytesMax = 256 * 1024;
 const settled = Promise.resolve();
 
 /**
- * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the order of their last use.
+ * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the order of their
+ * last use.
  *
- * The rule of use is `const buffer = cache.peek(block) ?? (await cache.read(block))`, used at once: a buffer is good
- * only until the next `await`, so nothing is pinned and nothing can leak. `read` and `fresh` keep a buffer from being
- * replaced until the callers that await their promise *directly* have run; do not pass these promises through another
- * async function.
+ * The rule of use is `const buffer = cache.peek(block) ?? (await cache.read(block))`, used at once: a buffer
+ * is good only until the next `await`, so nothing is pinned and nothing can leak. `read` and `fresh` keep a
+ * buffer from being replaced until the callers that await their promise *directly* have run; do not pass
+ * these promises through another async function.
  */
 export class BufferCache {
   readonly blockSizeBytes: number;
@@ -129,8 +130,9 @@ export class BufferCache {
   }
 
   /**
-   * Says that `buffer`, which must still hold `block`, was changed. It does not only when an await came between (a
-   * bug) or when the device has one block under two owners, of whom the other freed it: hence `Corrupt`.
+   * Says that `buffer`, which must still hold `block`, was changed. It does not only when an await came
+   * between (a bug) or when the device has one block under two owners, of whom the other freed it: hence
+   * `Corrupt`.
    */
   markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
@@ -154,7 +156,10 @@ export class BufferCache {
     else this.#free(buffer);
   }
 
-  /** Waits until no request of the cache is under way for a block, so that its owner may write it past the cache. */
+  /**
+   * Waits until no request of the cache is under way for a block, so that its owner may write it past the
+   * cache.
+   */
   async settle(block: number): Promise<void> {
     while (this.#loading.has(block) || this.#resident.get(block)?.writing === true) {
       const loading = this.#loading.get(block);
@@ -163,7 +168,10 @@ export class BufferCache {
     }
   }
 
-  /** Reads blocks ahead, several in one request, as far as free buffers go; errors come back when they are read. */
+  /**
+   * Reads blocks ahead, several in one request, as far as free buffers go; errors come back when they are
+   * read.
+   */
   prefetch(first: number, count: number): void {
     const perArea = this.staging.areaBytes / this.blockSizeBytes;
     for (let block = first; block < first + count; ) {
@@ -179,9 +187,22 @@ export class BufferCache {
     }
   }
 
-  /** Writes back everything dirty and returns when it is on the device (not yet durable). Rejects `InputOutput`. */
+  /**
+   * Writes back everything dirty and returns when it is on the device (not yet durable). Rejects
+   * `InputOutput`.
+   */
   flush(): Promise<void> {
     return this.#writeBack.flush();
+  }
+
+  /** `flush`, and then waits until the device has made everything durable. Rejects `InputOutput`. */
+  async flushDurably(): Promise<void> {
+    await this.flush();
+    try {
+      await this.bio.sync();
+    } catch (error) {
+      throw new FsError('InputOutput', `the device cannot sync: ${messageOf(error)}`);
+    }
   }
 
   /** For write-back: the dirty buffers of a kind, in ascending order of their blocks. */
@@ -315,8 +336,8 @@ export class BufferCache {
   }
 
   /**
-   * Keeps the buffer from being replaced until those who await it have run. Their continuations are queued when the
-   * promise resolves, in this turn; ours comes a few turns later.
+   * Keeps the buffer from being replaced until those who await it have run. Their continuations are queued
+   * when the promise resolves, in this turn; ours comes a few turns later.
    */
   #lend(buffer: BlockBuffer): void {
     buffer.lent += 1;

@@ -14,9 +14,9 @@ interface Failure {
 }
 
 /**
- * Writes dirty buffers back: in passes, one at a time, adjacent blocks in one request, as many requests at once as
- * there are staging areas. A block that fails stays dirty; it is tried again by every later pass, and `flush` reports
- * what is still not written, so no error is ever lost.
+ * Writes dirty buffers back: in passes, one at a time, adjacent blocks in one request, as many requests at
+ * once as there are staging areas. A block that fails stays dirty; it is tried again by every later pass, and
+ * `flush` reports what is still not written, so no error is ever lost.
  */
 export class WriteBack {
   readonly #cache: BufferCache;
@@ -90,7 +90,10 @@ export class WriteBack {
     await Promise.all(writes);
   }
 
-  /** Copies the run of adjacent blocks that starts at `start` into the area; empty when that one is dirty no more. */
+  /**
+   * Copies the run of adjacent blocks that starts at `start` into the area; empty when that one is dirty no
+   * more.
+   */
   #fill(
     area: Uint8Array,
     buffers: readonly BlockBuffer[],

@@ -36,9 +36,9 @@ export class BlockAllocator {
   }
 
   /**
-   * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`. With `grow`, the
-   * file is growing at its end: a place with more room is looked for, and what follows is kept for the file, twice as
-   * much each time. Rejects with `NoSpace`.
+   * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`. With
+   * `grow`, the file is growing at its end: a place with more room is looked for, and what follows is kept
+   * for the file, twice as much each time. Rejects with `NoSpace`.
    */
   async allocate(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<void> {
     const { groups } = this.#volume;
@@ -56,7 +56,9 @@ export class BlockAllocator {
     run.count = Math.min(run.count, count);
   }
 
-  /** Gives back adjacent blocks. Rejects with `Corrupt` when some are free already or are no file's to give. */
+  /**
+   * Gives back adjacent blocks. Rejects with `Corrupt` when some are free already or are no file's to give.
+   */
   async free(first: number, count: number, owner: string): Promise<void> {
     const { cache, groups } = this.#volume;
     for (let block = first; block < first + count; ) {
@@ -108,7 +110,10 @@ export class BlockAllocator {
     return false;
   }
 
-  /** The first run between two bits that is long enough for the whole wish, else the longest of those compared. */
+  /**
+   * The first run between two bits that is long enough for the whole wish, else the longest of those
+   * compared.
+   */
   #longestRun(view: DataView, group: number, from: number, end: number, wish: Wish, run: Run): boolean {
     const start = this.#volume.groups.firstBlockOf(group);
     run.count = 0;

@@ -13,8 +13,9 @@ interface PointerPlace {
 }
 
 /**
- * The run at `logical`, at most `countMax` blocks; a hole is filled with newly allocated blocks (`run.fresh`), in as
- * few pieces as the device has room for. The caller stores the inode. Rejects with `NoSpace`.
+ * The run at `logical`, at most `countMax` blocks; a hole is filled with newly allocated blocks
+ * (`run.fresh`), in as few pieces as the device has room for. The caller stores the inode. Rejects with
+ * `NoSpace`.
  */
 export async function assignRun(
   volume: Volume,

@@ -14,9 +14,10 @@ interface Cut {
 }
 
 /**
- * Frees every block of the file from logical block `keep` on, the pointer blocks that nothing needs any more included.
- * Pointers are taken out before what they lead to is freed, and a pointer block is freed before its children: a tree
- * with a cycle in it thus meets a block that is free already, and ends with `Corrupt`. The caller stores the inode.
+ * Frees every block of the file from logical block `keep` on, the pointer blocks that nothing needs any more
+ * included. Pointers are taken out before what they lead to is freed, and a pointer block is freed before its
+ * children: a tree with a cycle in it thus meets a block that is free already, and ends with `Corrupt`. The
+ * caller stores the inode.
  */
 export async function freeBlocksFrom(
   volume: Volume,

@@ -2,9 +2,9 @@ import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Which blocks a file has. An inode holds fifteen block pointers: twelve to the first blocks, one to a block of
- * pointers, one to a block of pointers to such blocks, and one a level deeper still. A pointer of 0 is a hole: zeros
- * that occupy nothing, at any level.
+ * Which blocks a file has. An inode holds fifteen block pointers: twelve to the first blocks, one to a block
+ * of pointers, one to a block of pointers to such blocks, and one a level deeper still. A pointer of 0 is a
+ * hole: zeros that occupy nothing, at any level.
  */
 export const directPointers = 12;
 
@@ -44,8 +44,9 @@ export function branchOf(volume: Volume, logical: number): Branch {
 }
 
 /**
- * Looks up the run that starts at logical block `logical`, at most `countMax` blocks of it. Returns 0 when done, else
- * the pointer block that has to be in memory first. Throws `Corrupt` at a pointer that leads nowhere.
+ * Looks up the run that starts at logical block `logical`, at most `countMax` blocks of it. Returns 0 when
+ * done, else the pointer block that has to be in memory first. Throws `Corrupt` at a pointer that leads
+ * nowhere.
  */
 export function tryMap(volume: Volume, inode: Inode, logical: number, countMax: number, run: Run): number {
   const branch = branchOf(volume, logical);
@@ -92,7 +93,10 @@ export async function mapRun(
   }
 }
 
-/** The run at pointer `first` of `view`, which has `limit` pointers: a hole, or blocks side by side in one group. */
+/**
+ * The run at pointer `first` of `view`, which has `limit` pointers: a hole, or blocks side by side in one
+ * group.
+ */
 function scanPointers(
   volume: Volume,
   inode: Inode,

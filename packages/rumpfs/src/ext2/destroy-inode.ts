@@ -6,8 +6,8 @@ import type { Parts } from './parts.ts';
 import { isShortSymlink } from './symlink.ts';
 
 /**
- * Frees an inode without links and all that it occupies. An error does not keep it from freeing the rest: what could
- * not be freed stays marked as in use until a file system check.
+ * Frees an inode without links and all that it occupies. An error does not keep it from freeing the rest:
+ * what could not be freed stays marked as in use until a file system check.
  */
 export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): Promise<void> {
   const { volume, blocks, inodes, orphans } = parts;
@@ -34,7 +34,10 @@ export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): P
   if (failure !== undefined) throw failure;
 }
 
-/** Finishes what a crash interrupted: frees the files that were open without a name, and what truncation had left. */
+/**
+ * Finishes what a crash interrupted: frees the files that were open without a name, and what truncation had
+ * left.
+ */
 export async function mendOrphans(parts: Parts, nowMs: number): Promise<void> {
   const { volume, blocks } = parts;
   let id = volume.superblock.lastOrphan;
@@ -54,8 +57,8 @@ export async function mendOrphans(parts: Parts, nowMs: number): Promise<void> {
         if (hasBlocks(parts, inode)) await freeBlocksFrom(volume, blocks, inode, keep);
         await storeInode(volume, inode);
       }
-      // A list that leads back to an inode which it has left meets one that is free, and fails; to one that it has
-      // mended, and ends there, since that one's next is 0.
+      // A list that leads back to an inode which it has left meets one that is free, and fails; to one that
+      // it has mended, and ends there, since that one's next is 0.
     }
     volume.hypercalls.console(`ext2: ${mended} files without a name were freed`);
   } catch (error) {

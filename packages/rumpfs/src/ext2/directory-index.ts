@@ -1,105 +1,115 @@
-import { assert, at } from '../errors.ts';
+import type { BlockBuffer } from '../buffer/block-buffer.ts';
+import type { DirectoryBlocks } from './directory-block.ts';
+import { recordHeaderBytes } from './directory-record.ts';
+import type { IndexOwner, IndexStore } from './index-store.ts';
+import { hashName, NameTable, type TableCursor } from './name-table.ts';
 
-const slotsMin = 64;
-const bytesPerSlot = 8;
-const empty = 0;
-const removed = 1;
-/** Positions are stored above the two marks. */
-const firstPosition = 2;
+/** Where a record is. */
+export interface RecordPlace {
+  readonly logical: number;
+  readonly offset: number;
+}
 
 /**
- * Where each name of one directory is: a hash table from the hash of a name to the positions of the records that may
- * have it, in sixteen bytes or so an entry. A position is a record's byte offset in the directory divided by four.
- * Open addressing with linear probing; whoever looks compares the names themselves.
+ * What is kept in memory of a large directory, so that neither looking up nor adding slows down as it grows:
+ * where each name may be, and how much room each block has. It is made block by block, and may lose its
+ * memory to another directory's at any time once it is complete.
  */
-export class DirectoryIndex {
-  #hashes = new Uint32Array(slotsMin);
-  #positions = new Uint32Array(slotsMin);
-  /** Slots that are not empty, removed ones included. */
-  #used = 0;
-  #live = 0;
+export class DirectoryIndex implements IndexOwner {
+  usedAt = 0;
+  readonly #store: IndexStore;
+  readonly #blocks: DirectoryBlocks;
+  readonly #blockSizeBytes: number;
+  #table: NameTable | undefined = new NameTable();
+  #grantedBytes = 0;
+  #complete = false;
+  /** The largest room in each block. */
+  readonly #room: number[] = [];
 
-  get bytes(): number {
-    return this.#positions.length * bytesPerSlot;
+  constructor(store: IndexStore, blocks: DirectoryBlocks, blockSizeBytes: number) {
+    this.#store = store;
+    this.#blocks = blocks;
+    this.#blockSizeBytes = blockSizeBytes;
   }
 
-  /** What one more entry would make of `bytes`. */
-  get bytesWithOneMore(): number {
-    return this.#full ? this.#capacityWanted * bytesPerSlot : this.bytes;
+  get usable(): boolean {
+    return this.#complete && this.#table !== undefined;
   }
 
-  add(hash: number, position: number): void {
-    if (this.#full) this.#resize(this.#capacityWanted);
-    const mask = this.#positions.length - 1;
-    let slot = hash & mask;
-    while (at(this.#positions, slot) > removed) slot = (slot + 1) & mask;
-    if (this.#positions[slot] === empty) this.#used += 1;
-    this.#hashes[slot] = hash;
-    this.#positions[slot] = position + firstPosition;
-    this.#live += 1;
+  get droppable(): boolean {
+    return this.usable;
   }
 
-  remove(hash: number, position: number): void {
-    const mask = this.#positions.length - 1;
-    for (let slot = hash & mask; this.#positions[slot] !== empty; slot = (slot + 1) & mask) {
-      if (this.#hashes[slot] !== hash || this.#positions[slot] !== position + firstPosition) continue;
-      this.#positions[slot] = removed;
-      this.#live -= 1;
-      return;
+  /** Takes the next block in; false when there is no memory for it, and then the index is dropped. */
+  addBlock(buffer: BlockBuffer, logical: number): boolean {
+    const stopped = this.#blocks.walk(buffer, logical, (record) => {
+      if (record.inode === 0) return false;
+      const start = record.offset + recordHeaderBytes;
+      const hash = hashName(buffer.bytes, start, start + record.nameLength, this.#store.seed);
+      return !this.#add(hash, { logical, offset: record.offset });
+    });
+    this.updateRoom(buffer, logical);
+    return stopped < 0;
+  }
+
+  /** Every block was added. */
+  complete(): void {
+    this.#complete = true;
+    this.touch();
+  }
+
+  touch(): void {
+    this.usedAt = this.#store.tick();
+  }
+
+  /** The next place where the name may be; the caller goes on with the same cursor until undefined. */
+  candidate(name: Uint8Array, cursor: TableCursor): RecordPlace | undefined {
+    const position = this.#table?.find(this.#hash(name), cursor) ?? -1;
+    if (position < 0) return undefined;
+    const byte = position * 4;
+    return { logical: Math.floor(byte / this.#blockSizeBytes), offset: byte % this.#blockSizeBytes };
+  }
+
+  add(name: Uint8Array, place: RecordPlace): void {
+    this.#add(this.#hash(name), place);
+  }
+
+  remove(name: Uint8Array, place: RecordPlace): void {
+    this.#table?.remove(this.#hash(name), this.#position(place));
+  }
+
+  /** The largest room in a block. */
+  roomIn(logical: number): number {
+    return this.#room[logical] ?? 0;
+  }
+
+  updateRoom(buffer: BlockBuffer, logical: number): void {
+    this.#room[logical] = this.#blocks.largestRoom(buffer, logical);
+  }
+
+  drop(): void {
+    this.#table = undefined;
+    this.#store.giveBack(this, this.#grantedBytes);
+    this.#grantedBytes = 0;
+  }
+
+  #add(hash: number, place: RecordPlace): boolean {
+    if (this.#table === undefined) return false;
+    const more = this.#table.bytesWithOneMore - this.#grantedBytes;
+    if (more > 0 && !this.#store.grant(this, more)) {
+      this.drop();
+      return false;
     }
+    this.#grantedBytes += Math.max(0, more);
+    this.#table.add(hash, this.#position(place));
+    return true;
   }
 
-  /** The first position for the hash in slot `from` or later; continue with `cursor`. -1 at the end. */
-  find(hash: number, cursor: IndexCursor): number {
-    const mask = this.#positions.length - 1;
-    for (; cursor.probes <= mask; ) {
-      const slot = (hash + cursor.probes) & mask;
-      cursor.probes += 1;
-      const stored = at(this.#positions, slot);
-      if (stored === empty) break;
-      if (stored !== removed && this.#hashes[slot] === hash) return stored - firstPosition;
-    }
-    return -1;
+  #position({ logical, offset }: RecordPlace): number {
+    return (logical * this.#blockSizeBytes + offset) / 4;
   }
 
-  get #full(): boolean {
-    return (this.#used + 1) * 3 > this.#positions.length * 2;
+  #hash(name: Uint8Array): number {
+    return hashName(name, 0, name.length, this.#store.seed);
   }
-
-  /** Twice the size, or, when it is removed entries that fill it, the same size again. */
-  get #capacityWanted(): number {
-    return (this.#live + 1) * 3 > this.#positions.length
-      ? this.#positions.length * 2
-      : this.#positions.length;
-  }
-
-  #resize(capacity: number): void {
-    const hashes = this.#hashes;
-    const positions = this.#positions;
-    this.#hashes = new Uint32Array(capacity);
-    this.#positions = new Uint32Array(capacity);
-    this.#used = 0;
-    this.#live = 0;
-    for (let slot = 0; slot < positions.length; slot += 1) {
-      const stored = at(positions, slot);
-      if (stored > removed) this.add(at(hashes, slot), stored - firstPosition);
-    }
-    assert(!this.#full, 'a resized index has room');
-  }
-}
-
-/** How far a search has come. */
-export interface IndexCursor {
-  probes: number;
-}
-
-/** A hash of a name; the seed keeps an image's author from choosing names that collide. */
-export function hashName(bytes: Uint8Array, from: number, end: number, seed: number): number {
-  let hash = seed | 0;
-  for (let index = from; index < end; index += 1) {
-    hash = Math.imul(hash ^ at(bytes, index), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  hash = Math.imul(hash, 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
 }

@@ -6,9 +6,10 @@ import type { Volume } from './volume.ts';
  *
  *     0 inode (0: the record is free) · 4 length of the record · 6 length of the name · 7 type · 8 name
  *
- * A record's length is a multiple of four and reaches to the next record, so it may have room behind its name. With
- * 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the name's length has
- * 16 bits. A hash-tree directory hides its tree in records that look free to whoever follows the chains.
+ * A record's length is a multiple of four and reaches to the next record, so it may have room behind its
+ * name. With 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the
+ * name's length has 16 bits. A hash-tree directory hides its tree in records that look free to whoever
+ * follows the chains.
  *
  * Source: as `superblock.ts`.
  */
@@ -50,7 +51,10 @@ export function bytesFor(nameLength: number): number {
   return (recordHeaderBytes + nameLength + 3) & ~3;
 }
 
-/** Reads and checks the record at `offset` of a directory's block; owner and logical block are for the message of `Corrupt`. */
+/**
+ * Reads and checks the record at `offset` of a directory's block; owner and logical block are for the message
+ * of `Corrupt`.
+ */
 export function readRecord(
   volume: Volume,
   view: DataView,

@@ -3,8 +3,8 @@ import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /*
- * Extended attributes are left alone, except that a file may have a block of them which several files share: it begins
- * with a magic number and the count of those who do.
+ * Extended attributes are left alone, except that a file may have a block of them which several files share:
+ * it begins with a magic number and the count of those who do.
  */
 const magicExpected = 0xea02_0000;
 const referencesOffset = 4;

@@ -2,8 +2,8 @@ import { FsError } from '../errors.ts';
 import type { Superblock } from './superblock.ts';
 
 /*
- * The feature words of the superblock. A compatible feature may be ignored; an unknown read-only compatible one
- * forbids writing, an unknown incompatible one forbids mounting at all. Names as e2fsprogs prints them.
+ * The feature words of the superblock. A compatible feature may be ignored; an unknown read-only compatible
+ * one forbids writing, an unknown incompatible one forbids mounting at all. Names as e2fsprogs prints them.
  */
 export const readOnlyFeature = { sparseSuper: 0x1, largeFile: 0x2, btreeDirectory: 0x4 } as const;
 export const incompatibleFeature = { fileType: 0x2 } as const;

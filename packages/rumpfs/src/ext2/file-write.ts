@@ -8,8 +8,9 @@ import { type Inode, storeInode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Writes at `offset`, allocating what is missing. Resolves to the number of bytes written, less than given only where
- * the space ended. When it fails, the file keeps its size, and blocks behind its end are given back.
+ * Writes at `offset`, allocating what is missing. Resolves to the number of bytes written, less than given
+ * only where the space ended. When it fails, the file keeps its size, and blocks behind its end are given
+ * back.
  */
 export async function writeFile(
   volume: Volume,
@@ -72,7 +73,9 @@ export async function truncateFile(
   }
 }
 
-/** Zeroes what the block of the file's end has behind byte `end`, so that growing never shows old contents. */
+/**
+ * Zeroes what the block of the file's end has behind byte `end`, so that growing never shows old contents.
+ */
 async function clearTail(volume: Volume, inode: Inode, end: number): Promise<void> {
   const within = end % volume.blockSizeBytes;
   if (within === 0) return;
@@ -85,8 +88,8 @@ async function clearTail(volume: Volume, inode: Inode, end: number): Promise<voi
 }
 
 /**
- * Writes the part of `from` that goes into one run of blocks; resolves to its length. Requests that take longer are
- * added to `requests`.
+ * Writes the part of `from` that goes into one run of blocks; resolves to its length. Requests that take
+ * longer are added to `requests`.
  */
 async function writePiece(
   volume: Volume,

@@ -3,9 +3,9 @@ import { readOnlyFeature } from './features.ts';
 import { descriptorBytes, type Superblock } from './superblock.ts';
 
 /**
- * The group descriptors: 32 bytes each, in the blocks behind the superblock; they say where a group's bitmaps and
- * inode table are and how much of the group is free. Kept in typed arrays, since the search for a group with room
- * looks at many of them; `store` writes one back.
+ * The group descriptors: 32 bytes each, in the blocks behind the superblock; they say where a group's bitmaps
+ * and inode table are and how much of the group is free. Kept in typed arrays, since the search for a group
+ * with room looks at many of them; `store` writes one back.
  */
 const field = {
   blockBitmap: 0,
@@ -100,7 +100,10 @@ export class Groups {
     return Math.min(this.#superblock.blocksPerGroup, this.#superblock.blocksCount - this.firstBlockOf(group));
   }
 
-  /** Whether any of `count` blocks from `first` on, all in one group, is a structure of the file system itself. */
+  /**
+   * Whether any of `count` blocks from `first` on, all in one group, is a structure of the file system
+   * itself.
+   */
   holdsStructures(first: number, count: number): boolean {
     const group = this.groupOf(first);
     const end = first + count;
@@ -115,7 +118,10 @@ export class Groups {
     );
   }
 
-  /** Copies of the superblock are everywhere, or, with sparse_super, in groups 0, 1 and the powers of 3, 5 and 7. */
+  /**
+   * Copies of the superblock are everywhere, or, with sparse_super, in groups 0, 1 and the powers of 3, 5 and
+   * 7.
+   */
   #hasSuperblock(group: number): boolean {
     if ((this.#superblock.readOnlyCompatible & readOnlyFeature.sparseSuper) === 0) return true;
     return group <= 1 || isPowerOf(3, group) || isPowerOf(5, group) || isPowerOf(7, group);

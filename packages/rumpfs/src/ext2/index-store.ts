@@ -1,10 +1,18 @@
-import type { Directory } from './directory.ts';
+/** An index whose memory is counted. */
+export interface IndexOwner {
+  /** Whether it may be given up for another one now. */
+  readonly droppable: boolean;
+  /** When it was last used, in ticks of the store. */
+  readonly usedAt: number;
+  /** Gives its memory up and says so with `giveBack`. */
+  drop(): void;
+}
 
 /** Bounds the memory of all directory indexes of a mount: the one used longest ago makes way for another. */
 export class IndexStore {
   readonly seed: number;
   readonly #bytesMax: number;
-  readonly #owners = new Set<Directory>();
+  readonly #owners = new Set<IndexOwner>();
   #bytes = 0;
   #clock = 0;
 
@@ -19,12 +27,14 @@ export class IndexStore {
     return this.#clock;
   }
 
-  /** Room for `bytes` more of the owner's index, at the cost of other owners; false when there cannot be any. */
-  grant(owner: Directory, bytes: number): boolean {
+  /**
+   * Room for `bytes` more of the owner's index, at the cost of other owners; false when there cannot be any.
+   */
+  grant(owner: IndexOwner, bytes: number): boolean {
     while (this.#bytes + bytes > this.#bytesMax) {
       const victim = this.#oldestBut(owner);
       if (victim === undefined) return false;
-      victim.dropIndex();
+      victim.drop();
     }
     this.#bytes += bytes;
     this.#owners.add(owner);
@@ -32,16 +42,16 @@ export class IndexStore {
   }
 
   /** The owner has given up its index of `bytes`. */
-  giveBack(owner: Directory, bytes: number): void {
+  giveBack(owner: IndexOwner, bytes: number): void {
     this.#bytes -= bytes;
     this.#owners.delete(owner);
   }
 
-  #oldestBut(owner: Directory): Directory | undefined {
-    let oldest: Directory | undefined;
+  #oldestBut(owner: IndexOwner): IndexOwner | undefined {
+    let oldest: IndexOwner | undefined;
     for (const candidate of this.#owners) {
-      if (candidate === owner || !candidate.hasIndex) continue;
-      if (oldest === undefined || candidate.indexUsed < oldest.indexUsed) oldest = candidate;
+      if (candidate === owner || !candidate.droppable) continue;
+      if (oldest === undefined || candidate.usedAt < oldest.usedAt) oldest = candidate;
     }
     return oldest;
   }

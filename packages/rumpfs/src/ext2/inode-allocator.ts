@@ -21,7 +21,10 @@ export class InodeAllocator {
     this.#generation = at(random, 0);
   }
 
-  /** An inode near that of its directory, in memory only so far; its place on the device is in memory and unused. */
+  /**
+   * An inode near that of its directory, in memory only so far; its place on the device is in memory and
+   * unused.
+   */
   async allocate(parent: Inode, directory: boolean): Promise<Inode> {
     const { cache, groups, superblock } = this.#volume;
     for (;;) {

@@ -3,8 +3,9 @@ import { type Inode, storeInode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Files that are open but have lost their last name. The superblock names the newest, and the deletion time of each
- * inode is the number of the next one, so that whoever mounts or checks the device after a crash can free them.
+ * Files that are open but have lost their last name. The superblock names the newest, and the deletion time
+ * of each inode is the number of the next one, so that whoever mounts or checks the device after a crash can
+ * free them.
  */
 export class Orphans {
   readonly #volume: Volume;

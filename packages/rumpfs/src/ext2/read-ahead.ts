@@ -8,8 +8,9 @@ const windowBytesMax = 256 * 1024;
 const cachePart = 8;
 
 /**
- * Notices when a file is read from front to back in small pieces and brings the blocks that come next into the cache,
- * in requests that grow with the reader's perseverance. Large reads need none of it: they go to the device as they are.
+ * Notices when a file is read from front to back in small pieces and brings the blocks that come next into
+ * the cache, in requests that grow with the reader's perseverance. Large reads need none of it: they go to
+ * the device as they are.
  */
 export class ReadAhead {
   #expectedOffset = 0;

@@ -3,9 +3,9 @@ import type { Inode } from './inode.ts';
 const ownersMax = 64;
 
 /**
- * Blocks behind the end of growing files that others leave alone, so that files which grow side by side in small
- * pieces still come to lie in one piece each. They exist in memory only: nothing on the device says so, and when space
- * gets short they are ignored.
+ * Blocks behind the end of growing files that others leave alone, so that files which grow side by side in
+ * small pieces still come to lie in one piece each. They exist in memory only: nothing on the device says so,
+ * and when space gets short they are ignored.
  */
 export class Reservations {
   /** Round robin: the newest takes the place of the oldest. */

@@ -2,11 +2,11 @@ import { FsError } from '../errors.ts';
 import { decodeText } from '../vnode/names.ts';
 
 /**
- * The superblock: 1024 bytes at byte 1024 of the device, little-endian, with copies at the start of some block groups.
- * It gives the sizes of everything else:
+ * The superblock: 1024 bytes at byte 1024 of the device, little-endian, with copies at the start of some
+ * block groups. It gives the sizes of everything else:
  *
- *     | boot | superblock | group descriptors | block bitmap | inode bitmap | inode table | data … |  group 0
- *            | (copy) …                       | block bitmap | inode bitmap | inode table | data … |  group 1 …
+ *     | boot | superblock | descriptors | block bitmap | inode bitmap | inode table | data … |  group 0
+ *            | (copies) …               | block bitmap | inode bitmap | inode table | data … |  group 1 …
  *
  * Revision 0 has no feature words and inodes of 128 bytes; revision 1 adds what follows byte 84.
  *
@@ -48,9 +48,10 @@ const field = {
 
 /** The resize inode's feature bit: `reservedDescriptorBlocks` counts only with it. */
 const compatibleResizeInode = 0x10;
-const compatibleDirectoryIndex = 0x20;
 
-/** The superblock in memory. The `view` is what will be written back; the sizes never change while mounted. */
+/**
+ * The superblock in memory. The `view` is what will be written back; the sizes never change while mounted.
+ */
 export class Superblock {
   readonly view: DataView;
   readonly revision: number;
@@ -107,10 +108,6 @@ export class Superblock {
     this.view.setUint32(field.readOnlyCompatible, bits, true);
   }
 
-  get hasDirectoryIndex(): boolean {
-    return (this.#compatible & compatibleDirectoryIndex) !== 0;
-  }
-
   get label(): string {
     if (this.revision === 0) return '';
     const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset + field.label, field.labelBytes);
@@ -135,7 +132,9 @@ export class Superblock {
     if (this.revision !== 0) this.view.setUint32(field.lastOrphan, id, true);
   }
 
-  /** Throws `Corrupt` where a size is absurd. Features that change what sizes mean must be excluded before. */
+  /**
+   * Throws `Corrupt` where a size is absurd. Features that change what sizes mean must be excluded before.
+   */
   check(): void {
     // The counts in a group descriptor have 16 bits.
     const bitsPerBlock = Math.min(8 * this.blockSizeBytes, 65_528);

@@ -9,7 +9,10 @@ const corruptionLinesMax = 16;
 /** Above this a file needs the large_file feature. */
 const smallFileBytesMax = 0x7fff_ffff;
 
-/** What every part of a mounted ext2 works with: the sizes, the groups, the buffers, and the state of the whole. */
+/**
+ * What every part of a mounted ext2 works with: the sizes, the groups, the buffers, and the state of the
+ * whole.
+ */
 export class Volume {
   readonly hypercalls: Hypercalls;
   readonly superblock: Superblock;
@@ -62,8 +65,8 @@ export class Volume {
   }
 
   /**
-   * To be awaited before every modification: marks the device's file system as not clean the first time, and holds
-   * the caller back while too much waits to be written.
+   * To be awaited before every modification: marks the device's file system as not clean the first time, and
+   * holds the caller back while too much waits to be written.
    */
   begin(): Promise<void> | undefined {
     if (this.#modified) return this.cache.throttle();
@@ -71,7 +74,9 @@ export class Volume {
     return this.#modifying;
   }
 
-  /** Whether `count` blocks from `first` on, all in one group, can belong to a file. Throws `Corrupt` if not. */
+  /**
+   * Whether `count` blocks from `first` on, all in one group, can belong to a file. Throws `Corrupt` if not.
+   */
   requireFileBlocks(first: number, count: number, owner: string): void {
     const { firstDataBlock, blocksCount } = this.superblock;
     if (first < firstDataBlock || first + count > blocksCount) {
@@ -96,8 +101,7 @@ export class Volume {
   async sync(): Promise<void> {
     if (!this.#modified) return;
     await this.#storeCounts();
-    await this.cache.flush();
-    await this.cache.bio.sync();
+    await this.cache.flushDurably();
   }
 
   /** Leaves the file system as clean as it was found, or with errors if some were met. */
@@ -106,8 +110,7 @@ export class Volume {
     await this.sync();
     this.superblock.state = this.#stateAtMount | (this.#corruptions > 0 ? stateFlag.errors : 0);
     await this.#storeSuperblock();
-    await this.cache.flush();
-    await this.cache.bio.sync();
+    await this.cache.flushDurably();
   }
 
   async #markModified(): Promise<void> {
@@ -115,8 +118,7 @@ export class Volume {
       this.superblock.state = this.#stateAtMount & ~stateFlag.valid;
       this.superblock.countMount(await this.hypercalls.now());
       await this.#storeSuperblock();
-      await this.cache.flush();
-      await this.cache.bio.sync();
+      await this.cache.flushDurably();
       this.#modified = true;
     } finally {
       this.#modifying = undefined;
@@ -148,7 +150,10 @@ export class Volume {
   }
 }
 
-/** Bounded by the triple indirect tree and by the 32-bit count of sectors in an inode; revision 0 has no size_high. */
+/**
+ * Bounded by the triple indirect tree and by the 32-bit count of sectors in an inode; revision 0 has no
+ * size_high.
+ */
 function fileBytesMax(superblock: Superblock): number {
   if (superblock.revision === 0) return smallFileBytesMax;
   const pointers = superblock.blockSizeBytes / 4;

@@ -1,20 +1,28 @@
 /**
- * The hypercall interface: everything that a file system may ask of the world below it, in the manner of NetBSD's
- * rumpuser(3). Whoever starts a file system (the component, a test, a command-line tool) implements it and hands it
- * in; there are no globals. rumpuser's threads, scheduler and mutexes have no counterpart to implement here, because
- * JavaScript's run-to-completion gives them: what must exclude others across an `await` uses the primitives beside
- * this file.
+ * The hypercall interface: everything that a file system may ask of the world below it, in the manner of
+ * NetBSD's rumpuser(3). Whoever starts a file system (the component, a test, a command-line tool) implements
+ * it and hands it in; there are no globals. rumpuser's threads, scheduler and mutexes have no counterpart to
+ * implement here, because JavaScript's run-to-completion gives them: what must exclude others across an
+ * `await` uses the primitives beside this file.
  */
 
-/** Block I/O. Requests may be many at once and complete in any order; none is ordered before another but by `sync`. */
+/**
+ * Block I/O. Requests may be many at once and complete in any order; none is ordered before another but by
+ * `sync`.
+ */
 export interface BlockIo {
   /** A power of two, 512 or more. */
   readonly sectorSizeBytes: number;
   readonly sectorCount: number;
   readonly writeable: boolean;
-  /** Fills `into` (a multiple of the sector size) from `sector` on. `into` is borrowed until the promise settles. */
+  /**
+   * Fills `into` (a multiple of the sector size) from `sector` on. `into` is borrowed until the promise
+   * settles.
+   */
   read(sector: number, into: Uint8Array): Promise<void>;
-  /** Writes `from` (a multiple of the sector size) at `sector`. `from` is borrowed until the promise settles. */
+  /**
+   * Writes `from` (a multiple of the sector size) at `sector`. `from` is borrowed until the promise settles.
+   */
   write(sector: number, from: Uint8Array): Promise<void>;
   /** Resolves when every write that was acknowledged before the call is durable. */
   sync(): Promise<void>;

@@ -7,7 +7,9 @@ interface Waiter {
   next: Waiter | undefined;
 }
 
-/** More waiters than this on one lock mean a client that does not bound its requests: the next one is refused. */
+/**
+ * More waiters than this on one lock mean a client that does not bound its requests: the next one is refused.
+ */
 export const waitersMax = 16_384;
 
 /** The first-come, first-served and bounded queue under every synchronisation primitive. */

@@ -11,10 +11,11 @@ import type {
 /**
  * What one directory beside this one implements: a mounted file system of one format.
  *
- * Its only caller is `Mount`, which keeps the promises that make an implementation simple: names are checked, types
- * fit the operation, nothing modifies a read-only mount, and the locks are held: a node's reads run beside each other
- * and never beside one of its writes; of a directory likewise; `rename` and `removeDirectory` run while no other
- * operation on names does. Every method that fails rejects with an `FsError` and leaves the file system usable.
+ * Its only caller is `Mount`, which keeps the promises that make an implementation simple: names are checked,
+ * types fit the operation, nothing modifies a read-only mount, and the locks are held: a node's reads run
+ * beside each other and never beside one of its writes; of a directory likewise; `rename` and
+ * `removeDirectory` run while no other operation on names does. Every method that fails rejects with an
+ * `FsError` and leaves the file system usable.
  */
 export interface FileSystem {
   /** The name of the format in a config, such as `ext2`. */
@@ -22,7 +23,9 @@ export interface FileSystem {
   readonly writeable: boolean;
   readonly rootId: number;
   readonly nameBytesMax: number;
-  /** Brings a node that a directory names into memory; asked once for each id until that node is reclaimed. */
+  /**
+   * Brings a node that a directory names into memory; asked once for each id until that node is reclaimed.
+   */
   load(id: number): Promise<FileSystemNode>;
   statistics(): FileSystemStatistics;
   /** Everything that was acknowledged is durable when this resolves. Calls never overlap. */
@@ -40,7 +43,10 @@ export interface FileSystemNode {
   attributes(): Attributes;
   setAttributes(change: AttributeChange, nowMs: number): Promise<void>;
 
-  /** Fills `into` from `offset` on; resolves to the number of bytes, less than asked for at the file's end only. */
+  /**
+   * Fills `into` from `offset` on; resolves to the number of bytes, less than asked for at the file's end
+   * only.
+   */
   read(offset: number, into: Uint8Array): Promise<number>;
   /** Resolves to the number of bytes written, less than given only where the space ended; none: `NoSpace`. */
   write(offset: number, from: Uint8Array, nowMs: number): Promise<number>;

@@ -24,12 +24,14 @@ const defaultDirectory: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
 const symlinkNode: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
 
 /**
- * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold for every format.
+ * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold for every
+ * format.
  *
- * Locking. An operation on names takes `#names` shared and then one directory's lock, shared to look and exclusive to
- * change; `rename` and `removeDirectory`, which concern several directories, take `#names` exclusively instead. An
- * operation on a file's data takes that file's lock only. No operation ever waits for a second lock of the same kind,
- * so there is no order to violate, whatever cycles a broken directory tree may have.
+ * Locking. An operation on names takes `#names` shared and then one directory's lock, shared to look and
+ * exclusive to change; `rename` and `removeDirectory`, which concern several directories, take `#names`
+ * exclusively instead. An operation on a file's data takes that file's lock only. No operation ever waits for
+ * a second lock of the same kind, so there is no order to violate, whatever cycles a broken directory tree
+ * may have.
  *
  * Every method that resolves to a `Vnode` hands it over held: the caller gives it back with `release`.
  */
@@ -78,7 +80,9 @@ export class Mount {
     return vnode;
   }
 
-  /** Gives a vnode back. The last release of a file without names frees it; an error of that is reported here. */
+  /**
+   * Gives a vnode back. The last release of a file without names frees it; an error of that is reported here.
+   */
   async release(vnode: Vnode): Promise<void> {
     if (!this.#table.release(vnode)) return;
     const ending = this.#destroy(vnode);
@@ -147,7 +151,10 @@ export class Mount {
     return this.#looking(directory, () => this.#child(directory, entry));
   }
 
-  /** Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever happened since. */
+  /**
+   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever happened
+   * since.
+   */
   async list(directory: Vnode, cursor: number, entriesMax: number): Promise<DirectoryListing> {
     requireDirectory(directory);
     requireOffset(cursor);
@@ -253,8 +260,8 @@ export class Mount {
   }
 
   /**
-   * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput` when some
-   * of it cannot be written. Calls that come while one runs share the next one.
+   * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput`
+   * when some of it cannot be written. Calls that come while one runs share the next one.
    */
   sync(): Promise<void> {
     if (this.#syncRunning === undefined) return this.#startSync();

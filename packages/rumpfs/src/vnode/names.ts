@@ -1,9 +1,10 @@
 import { FsError } from '../errors.ts';
 
 /**
- * Names on a Unix file system are bytes; ours are strings. Bytes that are valid UTF-8 become their characters; every
- * other byte becomes a lone surrogate from U+DC80 to U+DCFF, which no valid UTF-8 yields, so that each name on a
- * device has a string of its own and can be reached by it. (Python's "surrogateescape" does the same.)
+ * Names on a Unix file system are bytes; ours are strings. Bytes that are valid UTF-8 become their
+ * characters; every other byte becomes a lone surrogate from U+DC80 to U+DCFF, which no valid UTF-8 yields,
+ * so that each name on a device has a string of its own and can be reached by it. (Python's "surrogateescape"
+ * does the same.)
  */
 
 /** A checked name of one directory entry, in both forms. */
@@ -31,7 +32,10 @@ function tooLong(bytesMax: number): FsError {
   return new FsError('NameTooLong', `a name has at most ${bytesMax} bytes`);
 }
 
-/** The bytes of a name or a symbolic link's target. Throws `InvalidName` at a surrogate that stands for no byte. */
+/**
+ * The bytes of a name or a symbolic link's target. Throws `InvalidName` at a surrogate that stands for no
+ * byte.
+ */
 export function encodeText(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3);
   let length = 0;

@@ -7,9 +7,9 @@ import type { Vnode } from './vnode.ts';
 const symlinksMax = 40;
 
 /**
- * Walks a path from `base`, which is the root of what the caller may see: an absolute symbolic link starts there
- * again, and `..` stops there. The way from `base` to where the walk is stands in a stack of held directories, so that
- * `..` never asks the device and cannot be led astray by it.
+ * Walks a path from `base`, which is the root of what the caller may see: an absolute symbolic link starts
+ * there again, and `..` stops there. The way from `base` to where the walk is stands in a stack of held
+ * directories, so that `..` never asks the device and cannot be led astray by it.
  */
 class Walk {
   readonly #mount: Mount;
@@ -19,8 +19,8 @@ class Walk {
 
   constructor(mount: Mount, base: Vnode, path: string) {
     this.#mount = mount;
-    this.#way = [mount.hold(base)];
     this.#left = components(path).toReversed();
+    this.#way = [mount.hold(base)];
   }
 
   /** Goes to the path's end. The vnode is handed over held. */

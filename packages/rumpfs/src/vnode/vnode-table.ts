@@ -3,8 +3,8 @@ import type { FileSystem, FileSystemNode } from './file-system.ts';
 import { Vnode } from './vnode.ts';
 
 /**
- * The vnodes in memory: those that somebody holds, and, up to a bound, those used last, so that coming back to a file
- * finds its node as it was left.
+ * The vnodes in memory: those that somebody holds, and, up to a bound, those used last, so that coming back
+ * to a file finds its node as it was left.
  */
 export class VnodeTable {
   readonly #fileSystem: FileSystem;
@@ -61,7 +61,10 @@ export class VnodeTable {
     vnode.references += 1;
   }
 
-  /** Gives one reference back; true when it was the last one to a node without names, which is the caller's to destroy. */
+  /**
+   * Gives one reference back; true when it was the last one to a node without names, which is the caller's to
+   * destroy.
+   */
   release(vnode: Vnode): boolean {
     assert(vnode.references > 0, 'a vnode is released once for each time it was taken');
     vnode.references -= 1;

@@ -3,8 +3,8 @@ import type { NodeType } from './attributes.ts';
 import type { FileSystemNode } from './file-system.ts';
 
 /**
- * A node of a mount as its users see it: one object per node, however many hold it. Whoever got a vnode from the
- * mount releases it once; while anyone holds it, its file lives, with or without a name.
+ * A node of a mount as its users see it: one object per node, however many hold it. Whoever got a vnode from
+ * the mount releases it once; while anyone holds it, its file lives, with or without a name.
  */
 export class Vnode {
   readonly node: FileSystemNode;

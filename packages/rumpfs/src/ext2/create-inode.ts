@@ -1,0 +1,52 @@
+import type { NewNode } from '../vnode/attributes.ts';
+import type { EntryName } from '../vnode/names.ts';
+import { destroyInode } from './destroy-inode.ts';
+import { type Inode, requireMutable, storeInode, storeNewInode } from './inode.ts';
+import { touch } from './link-counts.ts';
+import type { OpenInode } from './open-inode.ts';
+
+const modeOfType = { file: 0x8000, directory: 0x4000, symlink: 0xa000 } as const;
+
+/** What is to be made. */
+export interface NewInode {
+  readonly name: EntryName;
+  readonly type: keyof typeof modeOfType;
+  readonly what: NewNode;
+}
+
+/**
+ * Makes a node in a directory: first room for its name, then its inode, which `fill` completes, and the name
+ * last, so that on the device no name leads to anything unfinished.
+ */
+export async function createInode(
+  directory: OpenInode,
+  { name, type, what }: NewInode,
+  nowMs: number,
+  fill: (inode: Inode) => Promise<void>,
+): Promise<Inode> {
+  const { volume, inodes } = directory.parts;
+  requireMutable(directory.inode, true);
+  await volume.begin();
+  const place = await directory.directory.makeRoom(name.bytes);
+  const inode = await inodes.allocate(directory.inode, type === 'directory');
+  inode.mode = modeOfType[type] | (what.permissions & 0o7777);
+  inode.uid = what.uid;
+  inode.gid = what.gid;
+  inode.linkCount = 1;
+  inode.accessedMs = nowMs;
+  inode.modifiedMs = nowMs;
+  inode.changedMs = nowMs;
+  try {
+    await storeNewInode(volume, inode);
+    await fill(inode);
+    await storeInode(volume, inode);
+    await directory.directory.insert(place, name.bytes, inode.id, type);
+  } catch (error) {
+    inode.linkCount = 0;
+    await destroyInode(directory.parts, inode, nowMs);
+    throw error;
+  }
+  if (type === 'directory') directory.inode.linkCount += 1;
+  await touch(directory, nowMs);
+  return inode;
+}

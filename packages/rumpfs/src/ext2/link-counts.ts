@@ -1,0 +1,45 @@
+import { FsError } from '../errors.ts';
+import { type Inode, storeInode } from './inode.ts';
+import type { OpenInode } from './open-inode.ts';
+
+const linksMax = 32_000;
+/** A directory has its name, its `.` and the `..` of each directory in it. */
+export const directoryLinksMin = 2;
+
+/** Throws `TooManyLinks` where one more is not allowed. */
+export function requireLinkLeft(inode: Inode): void {
+  if (inode.linkCount < linksMax) return;
+  throw new FsError('TooManyLinks', `${inode.name} has ${inode.linkCount} links`);
+}
+
+export async function changeLinks(open: OpenInode, change: number, nowMs: number): Promise<void> {
+  open.inode.linkCount += change;
+  open.inode.changedMs = nowMs;
+  await storeInode(open.parts.volume, open.inode);
+}
+
+/** A node lost names; without any it lives on as an orphan while it is in use. */
+export async function dropLinks(
+  open: OpenInode,
+  count: number,
+  inUse: boolean,
+  nowMs: number,
+): Promise<void> {
+  const { inode, parts } = open;
+  inode.linkCount = Math.max(0, inode.linkCount - count);
+  inode.changedMs = nowMs;
+  if (inode.linkCount === 0 && inUse) await parts.orphans.add(inode);
+  else await storeInode(parts.volume, inode);
+}
+
+/** A directory lost one of the directories in it. The caller stores the inode. */
+export function dropChildDirectory(inode: Inode): void {
+  inode.linkCount = Math.max(directoryLinksMin, inode.linkCount - 1);
+}
+
+/** The directory itself was changed. */
+export async function touch(open: OpenInode, nowMs: number): Promise<void> {
+  open.inode.modifiedMs = nowMs;
+  open.inode.changedMs = nowMs;
+  await storeInode(open.parts.volume, open.inode);
+}

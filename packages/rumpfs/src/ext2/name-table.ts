@@ -1,0 +1,105 @@
+import { assert, at } from '../errors.ts';
+
+const slotsMin = 64;
+const bytesPerSlot = 8;
+const empty = 0;
+const removed = 1;
+/** Positions are stored above the two marks. */
+const firstPosition = 2;
+
+/**
+ * Where each name of one directory is: a hash table from the hash of a name to the positions of the records
+ * that may have it, in sixteen bytes or so an entry. A position is a record's byte offset in the directory
+ * divided by four. Open addressing with linear probing; whoever looks compares the names themselves.
+ */
+export class NameTable {
+  #hashes = new Uint32Array(slotsMin);
+  #positions = new Uint32Array(slotsMin);
+  /** Slots that are not empty, removed ones included. */
+  #used = 0;
+  #live = 0;
+
+  get bytes(): number {
+    return this.#positions.length * bytesPerSlot;
+  }
+
+  /** What one more entry would make of `bytes`. */
+  get bytesWithOneMore(): number {
+    return this.#full ? this.#capacityWanted * bytesPerSlot : this.bytes;
+  }
+
+  add(hash: number, position: number): void {
+    if (this.#full) this.#resize(this.#capacityWanted);
+    const mask = this.#positions.length - 1;
+    let slot = hash & mask;
+    while (at(this.#positions, slot) > removed) slot = (slot + 1) & mask;
+    if (this.#positions[slot] === empty) this.#used += 1;
+    this.#hashes[slot] = hash;
+    this.#positions[slot] = position + firstPosition;
+    this.#live += 1;
+  }
+
+  remove(hash: number, position: number): void {
+    const mask = this.#positions.length - 1;
+    for (let slot = hash & mask; this.#positions[slot] !== empty; slot = (slot + 1) & mask) {
+      if (this.#hashes[slot] !== hash || this.#positions[slot] !== position + firstPosition) continue;
+      this.#positions[slot] = removed;
+      this.#live -= 1;
+      return;
+    }
+  }
+
+  /** The first position for the hash in slot `from` or later; continue with `cursor`. -1 at the end. */
+  find(hash: number, cursor: TableCursor): number {
+    const mask = this.#positions.length - 1;
+    for (; cursor.probes <= mask; ) {
+      const slot = (hash + cursor.probes) & mask;
+      cursor.probes += 1;
+      const stored = at(this.#positions, slot);
+      if (stored === empty) break;
+      if (stored !== removed && this.#hashes[slot] === hash) return stored - firstPosition;
+    }
+    return -1;
+  }
+
+  get #full(): boolean {
+    return (this.#used + 1) * 3 > this.#positions.length * 2;
+  }
+
+  /** Twice the size, or, when it is removed entries that fill it, the same size again. */
+  get #capacityWanted(): number {
+    return (this.#live + 1) * 3 > this.#positions.length
+      ? this.#positions.length * 2
+      : this.#positions.length;
+  }
+
+  #resize(capacity: number): void {
+    const hashes = this.#hashes;
+    const positions = this.#positions;
+    this.#hashes = new Uint32Array(capacity);
+    this.#positions = new Uint32Array(capacity);
+    this.#used = 0;
+    this.#live = 0;
+    for (let slot = 0; slot < positions.length; slot += 1) {
+      const stored = at(positions, slot);
+      if (stored > removed) this.add(at(hashes, slot), stored - firstPosition);
+    }
+    assert(!this.#full, 'a resized table has room');
+  }
+}
+
+/** How far a search has come. */
+export interface TableCursor {
+  probes: number;
+}
+
+/** A hash of a name; the seed keeps an image's author from choosing names that collide. */
+export function hashName(bytes: Uint8Array, from: number, end: number, seed: number): number {
+  let hash = seed | 0;
+  for (let index = from; index < end; index += 1) {
+    hash = Math.imul(hash ^ at(bytes, index), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash, 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}

@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest';
+import { BufferCache } from '../src/buffer/buffer-cache.ts';
+import { readRange, writeRange } from '../src/buffer/range-io.ts';
+import { MemoryHypercalls, type MemoryOptions, randomFrom } from './memory-hypercalls.ts';
+
+const blockSize = 1024;
+const blocks = 4096;
+
+function setUp(options: MemoryOptions = {}, memoryBytes = 80 * blockSize): [BufferCache, MemoryHypercalls] {
+  const bytes = new Uint8Array(blocks * blockSize);
+  const view = new DataView(bytes.buffer);
+  for (let block = 0; block < blocks; block += 1) view.setUint32(block * blockSize, block);
+  const hypercalls = new MemoryHypercalls(bytes, options);
+  return [new BufferCache(hypercalls, blockSize, memoryBytes), hypercalls];
+}
+
+function dirty(cache: BufferCache, block: number, value: number): void {
+  const buffer = cache.tryFresh(block);
+  if (buffer === undefined) throw new Error('test: no buffer');
+  buffer.bytes.fill(value);
+  cache.markDirty(buffer, block, 'data');
+}
+
+describe('the buffer cache', () => {
+  test('concurrent readers of one block share one request', async () => {
+    const [cache, { requests }] = setUp({ shuffleSeed: 1 });
+    const buffers = await Promise.all([cache.read(7), cache.read(7), cache.read(7)]);
+    expect(new Set(buffers).size).toBe(1);
+    expect(requests.read).toBe(1);
+    expect((await cache.read(7)).view.getUint32(0)).toBe(7);
+    expect(cache.peek(7)?.block).toBe(7);
+    expect(requests.read).toBe(1);
+  });
+
+  test('what was used last stays, what was used first goes', async () => {
+    const [cache, { requests }] = setUp();
+    for (let block = 0; block < cache.buffersMax; block += 1) await cache.read(block);
+    cache.peek(0);
+    await cache.read(1000);
+    expect(cache.peek(0)?.view.getUint32(0)).toBe(0);
+    expect(cache.peek(1)).toBeUndefined();
+    expect(requests.read).toBe(cache.buffersMax + 1);
+  });
+
+  test('a buffer is good until the caller that awaited it has run, however many come after', async () => {
+    const [cache] = setUp({ shuffleSeed: 2 });
+    const random = randomFrom(3);
+    const readers = Array.from({ length: 3000 }, async () => {
+      const block = Math.floor(random() * 600);
+      const buffer = cache.peek(block) ?? (await cache.read(block));
+      expect(buffer.block).toBe(block);
+      expect(buffer.view.getUint32(0)).toBe(block);
+    });
+    const writers = Array.from({ length: 500 }, async () => {
+      const block = 1000 + Math.floor(random() * 300);
+      const buffer = cache.tryFresh(block) ?? (await cache.fresh(block));
+      buffer.view.setUint32(0, block);
+      cache.markDirty(buffer, block, 'data');
+    });
+    await Promise.all([...readers, ...writers]);
+    await cache.flush();
+  });
+
+  test('adjacent dirty blocks go out in one request', async () => {
+    const [cache, { requests, bytes }] = setUp({}, 512 * blockSize);
+    const order = [5, 3, 9, 4, 20, 8, 2];
+    for (const block of order) dirty(cache, block, block);
+    expect(cache.dirtyCount).toBe(order.length);
+    await cache.flush();
+    expect(requests.write).toBe(3);
+    expect(cache.dirtyCount).toBe(0);
+    for (const block of order) expect(bytes[block * blockSize]).toBe(block);
+    await cache.flush();
+    expect(requests.write).toBe(3);
+  });
+
+  test('a block may change while it is being written', async () => {
+    const [cache, { bytes }] = setUp({ shuffleSeed: 4 });
+    dirty(cache, 5, 1);
+    const flushing = cache.flush();
+    await Promise.resolve();
+    await Promise.resolve();
+    dirty(cache, 5, 2);
+    await flushing;
+    expect([1, 2]).toContain(bytes[5 * blockSize]);
+    expect(new Set(bytes.subarray(5 * blockSize, 6 * blockSize)).size).toBe(1);
+    await cache.flush();
+    expect(bytes[5 * blockSize]).toBe(2);
+  });
+
+  test('a failed write stays dirty and is reported until it succeeds', async () => {
+    let broken = true;
+    const [cache, { bytes }] = setUp({
+      fault: (operation) => (broken && operation === 'write' ? 'gone' : undefined),
+    });
+    dirty(cache, 5, 1);
+    const failure = { code: 'InputOutput', message: '1 blocks cannot be written; first block 5: gone' };
+    await expect(cache.flush()).rejects.toMatchObject(failure);
+    await expect(cache.flush()).rejects.toMatchObject(failure);
+    broken = false;
+    await cache.flush();
+    expect(bytes[5 * blockSize]).toBe(1);
+  });
+
+  test('a failed read fails all who share it, and the next one tries again', async () => {
+    let broken = true;
+    const [cache] = setUp({ fault: () => (broken ? 'bad sector' : undefined) });
+    const both = await Promise.allSettled([cache.read(5), cache.read(5)]);
+    for (const outcome of both) {
+      expect(outcome).toMatchObject({
+        reason: { code: 'InputOutput', message: 'block 5 cannot be read: bad sector' },
+      });
+    }
+    broken = false;
+    expect((await cache.read(5)).view.getUint32(0)).toBe(5);
+  });
+
+  test('a block that was given up is not written', async () => {
+    const [cache, { bytes, requests }] = setUp();
+    dirty(cache, 5, 1);
+    cache.forget(5);
+    await cache.flush();
+    expect(requests.write).toBe(0);
+    expect(cache.peek(5)).toBeUndefined();
+    expect(bytes[5 * blockSize]).toBe(0);
+  });
+
+  test('blocks read ahead come in one request, and their readers wait for it', async () => {
+    const [cache, { requests }] = setUp({ shuffleSeed: 5 }, 512 * blockSize);
+    cache.prefetch(10, 12);
+    expect(cache.involves(21)).toBe(true);
+    const buffers = await Promise.all(Array.from({ length: 12 }, (_unused, index) => cache.read(10 + index)));
+    expect(buffers.map((buffer) => buffer.view.getUint32(0))).toEqual(buffers.map((buffer) => buffer.block));
+    expect(requests.read).toBe(1);
+  });
+
+  test('too small a budget is refused', () => {
+    expect(() => setUp({}, 8 * blockSize)).toThrow('buffers of 1024 bytes need at least 40960 bytes');
+  });
+});
+
+describe('ranges of blocks', () => {
+  test('a long read goes straight to the device, around what is in memory', async () => {
+    const [cache, { requests }] = setUp();
+    dirty(cache, 150, 0xaa);
+    const into = new Uint8Array(100 * blockSize);
+    await readRange(cache, 100, 0, into);
+    expect(requests.read).toBe(2);
+    expect(new DataView(into.buffer).getUint32(49 * blockSize)).toBe(149);
+    expect(into[50 * blockSize]).toBe(0xaa);
+    expect(cache.involves(101)).toBe(false);
+  });
+
+  test('a short read goes through the cache; the second one needs no promise', async () => {
+    const [cache, { requests }] = setUp({}, 512 * blockSize);
+    const into = new Uint8Array(5000);
+    await readRange(cache, 100, 500, into);
+    expect(requests.read).toBe(1);
+    expect(new DataView(into.buffer).getUint32(524)).toBe(101);
+    expect(readRange(cache, 100, 500, into)).toBeUndefined();
+  });
+
+  test('a long write replaces what the cache has, and waits for its writes under way', async () => {
+    const [cache, { bytes }] = setUp({ shuffleSeed: 6 });
+    for (let block = 100; block < 120; block += 1) dirty(cache, block, 1);
+    const flushing = cache.flush();
+    await writeRange(cache, 90, new Uint8Array(40 * blockSize).fill(2));
+    await flushing;
+    await cache.flush();
+    expect(new Set(bytes.subarray(90 * blockSize, 130 * blockSize))).toEqual(new Set([2]));
+    expect((await cache.read(110)).bytes[7]).toBe(2);
+  });
+
+  test('random reads and writes in any order of completion agree with plain memory', async () => {
+    const [cache, { bytes }] = setUp({ shuffleSeed: 8 });
+    const random = randomFrom(9);
+    const model = bytes.slice();
+    for (let round = 0; round < 400; round += 1) {
+      const first = Math.floor(random() * 300);
+      const count = 1 + Math.floor(random() * (random() < 0.3 ? 80 : 5));
+      if (random() < 0.5) {
+        const from = new Uint8Array(count * blockSize).fill(round);
+        model.set(from, first * blockSize);
+        await writeRange(cache, first, from);
+      } else {
+        const skip = Math.floor(random() * blockSize);
+        const into = new Uint8Array(count * blockSize - skip);
+        await readRange(cache, first, skip, into);
+        const expected = model.subarray(first * blockSize + skip, (first + count) * blockSize);
+        expect(Buffer.compare(into, expected)).toBe(0);
+      }
+    }
+    await cache.flush();
+    expect(Buffer.compare(bytes, model)).toBe(0);
+  });
+});
