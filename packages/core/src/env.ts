@@ -27,6 +27,8 @@ export interface SessionContext<I extends SessionInterface> {
   /** What the client donated, less what the runtime has used for the session object and its streams. */
   readonly ram: number;
   readonly caps: number;
+  /** All that the client donated: what a mediator passes on, for it is charged nothing itself. */
+  readonly donation: Resources;
   /** The server's ends of the packet streams, once the client has opened them. */
   readonly streams: ServerStreams<I>;
 }

@@ -10,7 +10,7 @@ import type { Capability, Implementation, ServerStreams, SessionInterface } from
 import { Label } from '../label.ts';
 import { PacketSink, PacketSource } from '../packet_stream/index.ts';
 import type { RootRequest, SessionCapability } from '../session/parent.ts';
-import type { Pd } from '../session/pd.ts';
+import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { ServedCounter } from './served-counter.ts';
 import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
@@ -26,7 +26,8 @@ export interface ServiceHost {
 }
 
 interface ServedSession {
-  readonly allocation: number;
+  /** Nothing for a session that somebody else serves. */
+  readonly allocation: number | undefined;
   readonly end: () => Promise<void>;
 }
 
@@ -60,16 +61,13 @@ export class Service<I extends SessionInterface> {
     if (request.ram < needed)
       throw new SessionError('INSUFFICIENT_RAM', `needs ${needed} bytes of RAM quota`);
     if (request.caps < SESSION_OBJECT_CAPS) throw new SessionError('INSUFFICIENT_CAPS');
-    const allocation = await this.#host.pd.allocate({ ram: needed, caps: SESSION_OBJECT_CAPS });
     const slots = plans.map(streamSlot);
     try {
       const answer = await this.#open(this.#context(request, needed, slots));
-      const { capability, end } = this.#serve(answer, slots);
-      this.#sessions.set(request.id, { allocation, end });
-      return capability;
+      if (answer instanceof SessionTicket) return this.#mediate(request.id, answer, slots);
+      return await this.#serve(request.id, answer, slots, { ram: needed, caps: SESSION_OBJECT_CAPS });
     } catch (error) {
       for (const slot of slots) slot.reject(new PeerGone('the session was not created'));
-      await this.#host.pd.free(allocation);
       throw this.#refusal(error);
     }
   }
@@ -89,7 +87,7 @@ export class Service<I extends SessionInterface> {
     } catch (error) {
       this.#host.report(error);
     }
-    await this.#host.pd.free(session.allocation);
+    if (session.allocation !== undefined) await this.#host.pd.free(session.allocation);
   }
 
   #plans(request: RootRequest): StreamPlan[] {
@@ -107,18 +105,40 @@ export class Service<I extends SessionInterface> {
       args: request.args,
       ram: request.ram - usedRam,
       caps: request.caps - SESSION_OBJECT_CAPS,
+      donation: { ram: request.ram, caps: request.caps },
       // One promise for each stream that the interface declares, of the end that its role says.
       streams: streams as ServerStreams<I>,
     };
   }
 
-  #serve(
-    answer: Implementation<I> | SessionTicket<I>,
+  /** Somebody else serves the session and is paid by the donation, so nothing is charged here. */
+  #mediate(id: number, ticket: SessionTicket<I>, slots: readonly StreamSlot[]): SessionCapability {
+    for (const slot of slots) slot.reject(new PeerGone('the session was handed on'));
+    const end = async (): Promise<void> => {
+      try {
+        await this.#host.closeTicket(ticket);
+      } finally {
+        ticket.onClosed?.();
+      }
+    };
+    this.#sessions.set(id, { allocation: undefined, end });
+    return ticket.capability;
+  }
+
+  async #serve(
+    id: number,
+    answer: Implementation<I>,
     slots: readonly StreamSlot[],
-  ): { capability: SessionCapability; end: () => Promise<void> } {
-    if (answer instanceof SessionTicket) {
-      return { capability: answer.capability, end: () => this.#host.closeTicket(answer) };
-    }
+    cost: Resources,
+  ): Promise<SessionCapability> {
+    const dispose = async (): Promise<void> => {
+      await (answer[Symbol.asyncDispose] ?? answer[Symbol.dispose])?.call(answer);
+    };
+    // Only now, as a mediator needs the donation for whom it asks; it is in our account since before.
+    const allocation = await this.#host.pd.allocate(cost).catch(async (error: unknown) => {
+      await dispose();
+      throw error;
+    });
     // An object of its own for each session: one implementation may serve many.
     const { object, capability } = this.#host.entrypoint.serve(this.#interface, answer);
     const uncount = [this.#host.served.watch(() => object.served)];
@@ -130,10 +150,10 @@ export class Service<I extends SessionInterface> {
         slot.opened?.close();
       }
       for (const stop of uncount) stop();
-      const dispose = answer[Symbol.asyncDispose] ?? answer[Symbol.dispose];
-      await dispose?.call(answer);
+      await dispose();
     };
-    return { capability, end };
+    this.#sessions.set(id, { allocation, end });
+    return capability;
   }
 
   /** The answer to the client's `$open`: it may be given once. */

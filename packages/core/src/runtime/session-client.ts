@@ -23,6 +23,8 @@ const MORE_CAPS = 4;
 export class SessionTicket<I extends SessionInterface> {
   readonly interface_: I;
   readonly capability: SessionCapability;
+  /** For a mediator that has answered with it: called when its client's session was closed. */
+  onClosed: (() => void) | undefined;
 
   constructor(interface_: I, capability: SessionCapability) {
     this.interface_ = interface_;
