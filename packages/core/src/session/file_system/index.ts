@@ -6,4 +6,9 @@ export { OpenDirectory } from './open-directory.ts';
 export { OpenFile } from './open-file.ts';
 export type { BackendListing, BackendNode, FileSystemBackend } from './server/backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './server/session.ts';
-export { fileSystemPolicyAttributes, serveFileSystem, type ServeFileSystemOptions } from './server/serve.ts';
+export {
+  fileSystemPolicyElements,
+  type FileSystemSessionContext,
+  serveFileSystem,
+  type ServeFileSystemOptions,
+} from './server/serve.ts';

@@ -1,84 +1,89 @@
 /**
- * Serves a file system as File_system sessions: each session gets the directory and the rights that the config's
- * `<policy>` for its label gives it, narrowed by the session arguments `root` and `writeable`.
+ * The server's side of a File_system session: a session gets the directory and the rights that the config's `<policy>`
+ * for its label gives it, narrowed by the session arguments `root` and `writeable`.
+ *
+ *     env.provide(FileSystem, (session) =>
+ *       serveFileSystem(session, backend, { config: env.config.node, report: (error) => env.error(String(error)) }),
+ *     );
  */
-import { type AttributeSchema, attribute, parseBoolean } from '../../../config/index.ts';
-import type { Env, SessionContext } from '../../../env.ts';
+import {
+  type AttributeSchema,
+  attribute,
+  type ConfigNode,
+  type ElementSchema,
+  parseBoolean,
+  policyElements,
+} from '../../../config/index.ts';
 import { SessionError } from '../../../errors.ts';
+import type { Implementation, ServerStreams } from '../../../interface/interface.ts';
+import type { Label } from '../../../label.ts';
 import { selectPolicy } from '../../../policy.ts';
-import { FileSystem } from '../../file-system.ts';
+import type { FileSystem } from '../../file-system.ts';
+import type { SessionArguments } from '../../parent.ts';
 import { checkedPath } from '../names.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
 import { Failures } from './failures.ts';
 import { walkPath } from './path-walk.ts';
 import { FileSystemServerSession } from './session.ts';
 
-/** Attributes of a File_system server's policies, for `policyElements`. */
-export const fileSystemPolicyAttributes: Readonly<Record<string, AttributeSchema>> = {
-  root: attribute.text('The directory that such a session sees as /', { fallback: '/' }),
-  writeable: attribute.boolean('Whether such a session may change anything', { fallback: 'no' }),
+const policyAttributes: Readonly<Record<string, AttributeSchema>> = {
+  root: attribute.text('The directory that these sessions see as /', { fallback: '/' }),
+  writeable: attribute.boolean('Whether these sessions may change anything', { fallback: 'no' }),
 };
+
+/** The children `<policy>` and `<default-policy>` of a File_system server's config. */
+export const fileSystemPolicyElements: readonly ElementSchema[] = policyElements(policyAttributes);
 
 /** Handles that one session may have open unless told otherwise. */
 const HANDLES_MAX_DEFAULT = 4096;
 
-/** What the library uses of a component's `env`. */
-export type FileSystemServerEnv = Pick<Env, 'config' | 'provide' | 'error'>;
+/** The part of a session request that is needed to serve it. */
+export interface FileSystemSessionContext {
+  readonly label: Label;
+  readonly args: SessionArguments;
+  readonly streams: ServerStreams<typeof FileSystem>;
+}
 
-/** Options of `serveFileSystem`. */
+/** How sessions are served. */
 export interface ServeFileSystemOptions {
+  /** The server's config, for its policies. */
+  readonly config: ConfigNode;
+  /** Takes errors that the backend did not mean to throw; the client sees `Input_output`. */
+  readonly report: (error: unknown) => void;
   /** Handles that one session may have open. */
   readonly handlesMax?: number;
 }
 
-type Context = Pick<SessionContext<typeof FileSystem>, 'label' | 'args' | 'streams'>;
-
-/** Announces File_system and serves it from `backend`, by the policies of the component's config. */
-export function serveFileSystem<Node extends BackendNode>(
-  env: FileSystemServerEnv,
+/**
+ * Serves `backend` to one client. Rejects with `DENIED` if no policy is for its label, the directory that it asks for
+ * is none, or its arguments are malformed.
+ */
+export async function serveFileSystem<Node extends BackendNode>(
+  session: FileSystemSessionContext,
   backend: FileSystemBackend<Node>,
-  options: ServeFileSystemOptions = {},
-): void {
-  const report = (error: unknown): void => {
-    void env.error(
-      `unexpected error of the file system: ${error instanceof Error ? error.stack : String(error)}`,
-    );
-  };
-  env.provide(FileSystem, (context) => openSession(env, backend, context, options, report));
-}
-
-async function openSession<Node extends BackendNode>(
-  env: FileSystemServerEnv,
-  backend: FileSystemBackend<Node>,
-  { label, args, streams }: Context,
   options: ServeFileSystemOptions,
-  report: (error: unknown) => void,
-): Promise<FileSystemServerSession<Node>> {
-  const policy = selectPolicy(env.config.node, label);
+): Promise<Implementation<typeof FileSystem>> {
+  const { label, args, streams } = session;
+  const { config, report, handlesMax = HANDLES_MAX_DEFAULT } = options;
+  const policy = selectPolicy(config, label);
   if (policy === undefined) throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
   const writeable = writeableArgument(args['writeable']) && policy.boolean('writeable', false);
-  const argument = rootArgument(args['root']);
+  const below = rootArgument(args['root']);
   const failures = new Failures((error) => backend.errorCode(error), report);
   backend.hold(backend.root);
-  const policyRoot = await below(backend, failures, backend.root, policy.string('root', '/'));
-  const root = await below(backend, failures, policyRoot, argument);
-  const session = new FileSystemServerSession({
-    backend,
-    root,
-    writeable,
-    handlesMax: options.handlesMax ?? HANDLES_MAX_DEFAULT,
-    report,
-  });
-  // A client that never opens its stream has a session without packets.
+  const policyRoot = await descend(backend, failures, backend.root, policy.string('root', '/'));
+  const root = await descend(backend, failures, policyRoot, below);
+  const server = new FileSystemServerSession({ backend, root, writeable, handlesMax, report });
   streams.tx.then(
-    (sink) => session.attach(sink),
-    () => undefined,
+    (sink) => server.attach(sink),
+    // The client never opened its stream.
+    () => {},
   );
-  return session;
+  return server;
 }
 
 /** The directory at `path` below `base`, held; gives `base` back. */
-async function below<Node extends BackendNode>(
+async function descend<Node extends BackendNode>(
   backend: FileSystemBackend<Node>,
   failures: Failures,
   base: Node,
