@@ -1,0 +1,77 @@
+/**
+ * The partition table of a PC disk, as every fdisk writes it: the master boot record in block 0 has four entries of 16 bytes
+ * from byte 446 on and the signature 55 AA at its end. An entry is: status (0x80 or 0), CHS of the start, type (0: unused), CHS
+ * of the end, first block, blocks (32 bits each, little endian). CHS is not looked at.
+ *
+ * An extended partition (type 05, 0F or 85) holds a chain of extended boot records of the same form: the first entry is a
+ * logical partition, relative to the record's own block; the second leads to the next record, relative to the extended
+ * partition. Logical partitions are numbered from 5 on. A protective MBR (type EE) says that the disk has a GPT.
+ */
+
+/** A partition as the table has it; not checked against the disk. */
+export interface TableEntry {
+  readonly type: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What block 0 turned out to be. */
+export type MasterBootRecord =
+  | { readonly kind: 'none'; readonly reason: string }
+  | { readonly kind: 'gpt' }
+  | { readonly kind: 'table'; readonly entries: readonly TableEntry[] };
+
+/** Bytes of a boot record that mean something. */
+export const BOOT_RECORD_BYTES = 512;
+
+const ENTRIES_AT = 446;
+const ENTRY_BYTES = 16;
+const ENTRIES = 4;
+const SIGNATURE_AT = 510;
+const SIGNATURE = 0xaa55;
+const TYPE_GPT = 0xee;
+const TYPES_EXTENDED: readonly number[] = [0x05, 0x0f, 0x85];
+
+/** Whether an entry is an extended partition. */
+export function isExtended({ type }: TableEntry): boolean {
+  return TYPES_EXTENDED.includes(type);
+}
+
+/** Reads the boot record at the start of `block`, which has at least `BOOT_RECORD_BYTES`. */
+export function readMasterBootRecord(block: Uint8Array): MasterBootRecord {
+  const view = new DataView(block.buffer, block.byteOffset, BOOT_RECORD_BYTES);
+  const signature = view.getUint16(SIGNATURE_AT, true);
+  if (signature !== SIGNATURE) {
+    const found = signature.toString(16).padStart(4, '0');
+    return { kind: 'none', reason: `block 0 has the signature 0x${found} and not 0xaa55` };
+  }
+  const entries: TableEntry[] = [];
+  for (let index = 0; index < ENTRIES; index++) {
+    const at = ENTRIES_AT + index * ENTRY_BYTES;
+    const status = view.getUint8(at);
+    if (status !== 0 && status !== 0x80) {
+      // The first block of a FAT or NTFS volume has the signature too, and code where the table would be.
+      return { kind: 'none', reason: `block 0 has 0x${status.toString(16)} as status of entry ${index + 1}` };
+    }
+    entries.push(entryAt(view, at));
+  }
+  if (entries.some(({ type }) => type === TYPE_GPT)) return { kind: 'gpt' };
+  return { kind: 'table', entries };
+}
+
+/** The two entries of an extended boot record; undefined if it is none. */
+export function readExtendedBootRecord(
+  block: Uint8Array,
+): { readonly logical: TableEntry; readonly next: TableEntry } | undefined {
+  const view = new DataView(block.buffer, block.byteOffset, BOOT_RECORD_BYTES);
+  if (view.getUint16(SIGNATURE_AT, true) !== SIGNATURE) return undefined;
+  return { logical: entryAt(view, ENTRIES_AT), next: entryAt(view, ENTRIES_AT + ENTRY_BYTES) };
+}
+
+function entryAt(view: DataView, at: number): TableEntry {
+  return {
+    type: view.getUint8(at + 4),
+    first: view.getUint32(at + 8, true),
+    count: view.getUint32(at + 12, true),
+  };
+}

@@ -1,0 +1,244 @@
+/** Block components in whole systems: ram_block, and part_block over a disk in memory. */
+import {
+  Block,
+  BlockClient,
+  type BlockBackend,
+  type Component,
+  component,
+  type Main,
+  RpcError,
+  serveBlock,
+} from '@ginit/core';
+import { describe, expect, test } from 'vitest';
+import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
+import partBlock from '../src/part_block/main.ts';
+import ramBlock from '../src/ram_block/main.ts';
+import { RamDisk } from '../src/ram_block/ram-disk.ts';
+import { type Entry, numberedImage } from './disk-image.ts';
+
+const SIZE = 512;
+
+/** A server of a disk with a table, whose sessions are counted. */
+function diskOf(entries: readonly Entry[], sessions: string[] = []): Component {
+  return component({ provides: [Block] }, (env) => {
+    const disk: BlockBackend = new RamDisk(numberedImage(1000, entries), SIZE);
+    env.provide(Block, (session) => {
+      const { label, args } = session;
+      sessions.push(`${label.text} ${JSON.stringify(args)}`);
+      return serveBlock(session, disk, { closed: () => void sessions.push(`closed ${label.text}`) });
+    });
+  });
+}
+
+const LINUX = 0x83;
+const TABLE = [
+  { type: LINUX, first: 10, count: 100 },
+  { type: LINUX, first: 500, count: 500 },
+  { type: LINUX, first: 990, count: 11 },
+];
+
+/** A client that exits with 0 if its work ends well. */
+function clientOf(work: Main): Component {
+  return component({ requires: [Block] }, async (env) => {
+    try {
+      await work(env);
+      env.exit(0);
+    } catch (error) {
+      await env.error(error instanceof Error ? (error.stack ?? '') : String(error));
+      env.exit(1);
+    }
+  });
+}
+
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'succeeded',
+    (error: unknown) => (error instanceof RpcError ? error.code : `not an RpcError: ${String(error)}`),
+  );
+
+const reasonOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'succeeded',
+    (error: unknown) => String(error),
+  );
+
+const TO_PARTITIONS =
+  '<route> <service name="Block"> <child name="partitions"/> </service> <any-service> <parent/> </any-service> </route>';
+
+const partitioned = (policies: string): string => `
+  <start name="disk"> <provides> <service name="Block"/> </provides> </start>
+  <start name="partitions"> <binary name="part_block"/> <provides> <service name="Block"/> </provides>
+    <config> ${policies} </config>
+    <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route>
+  </start>
+  <start name="client" ram="16M"> <exit propagate="yes"/> ${TO_PARTITIONS} </start>`;
+
+const POLICIES = `
+  <policy label="client -> data" partition="1" writeable="yes"/>
+  <policy label_prefix="client -> ro" partition="2"/>
+  <policy label_suffix="broken" partition="3"/>
+  <policy label_suffix="missing" partition="4"/>`;
+
+describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+  test('ram_block: what was written is read, by everybody', async () => {
+    const client = clientOf(async (env) => {
+      const one = await BlockClient.connect(env, { label: 'one' });
+      const two = await BlockClient.connect(env, { label: 'two' });
+      const bytes = Uint8Array.from({ length: 64 * SIZE }, (_, at) => at * 31);
+      await one.write(7, 64, bytes);
+      const back = new Uint8Array(bytes.length);
+      await two.read(7, 64, back);
+      expect(Buffer.compare(back, bytes)).toBe(0);
+      await two.trim(7, 1);
+      await one.read(7, 64, back);
+      expect(back.subarray(0, SIZE).every((byte) => byte === 0)).toBe(true);
+      expect(one.info).toMatchObject({ blockSize: SIZE, blockCount: 2048, writeable: true });
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { ram_block: ramBlock, client },
+      `<start name="ram_block"> <provides> <service name="Block"/> </provides> <config size="1M"/> </start>
+       <start name="client"> <exit propagate="yes"/> </start>`,
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  });
+
+  test('ram_block: policies say who may write, and who gets a session', async () => {
+    const client = clientOf(async (env) => {
+      const reader = await BlockClient.connect(env, { label: 'reader' });
+      const writer = await BlockClient.connect(env, { label: 'writer' });
+      const careful = await BlockClient.connect(env, { label: 'writer', args: { writeable: false } });
+      expect([reader, writer, careful].map(({ info }) => info.writeable)).toEqual([false, true, false]);
+      expect(await codeOf(reader.write(0, 1, new Uint8Array(SIZE)))).toBe('ReadOnly');
+      expect(await codeOf(writer.write(0, 1, new Uint8Array(SIZE)))).toBe('succeeded');
+      expect(await reasonOf(BlockClient.connect(env, { label: 'stranger' }))).toContain(
+        'no policy defined for label "client -> stranger"',
+      );
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { ram_block: ramBlock, client },
+      `<start name="ram_block"> <provides> <service name="Block"/> </provides>
+         <config size="64K">
+           <policy label_suffix="reader"/> <policy label_suffix="writer" writeable="yes"/>
+         </config>
+       </start>
+       <start name="client" ram="16M"> <exit propagate="yes"/> </start>`,
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  });
+
+  test('ram_block: memory beyond the quota is one clear error', async () => {
+    const system = startSystem(
+      kind,
+      { ram_block: ramBlock, client: clientOf(() => {}) },
+      `<start name="ram_block"> <exit propagate="yes"/> <provides> <service name="Block"/> </provides>
+         <config size="64M"/> </start>`,
+    );
+    const deadline = new Promise((done) => setTimeout(done, 500));
+    await Promise.race([system.end, deadline]);
+    const lines = system.platform.lines.filter((line) => line.includes('Error'));
+    expect(lines.length).toBe(1);
+    expect(lines[0]).toMatch(/init -> ram_block.*67108864 bytes wanted/);
+    system.supervisor.end({ kind: 'exit', code: 0 });
+    await finish(system);
+  });
+
+  test('part_block: each client sees its partition, as its policy lets it', async () => {
+    const sessions: string[] = [];
+    const client = clientOf(async (env) => {
+      const before = await env.quota();
+      const data = await BlockClient.connect(env, { label: 'data' });
+      expect(data.info).toMatchObject({ blockCount: 100, writeable: true });
+      const block = new Uint8Array(SIZE);
+      await data.read(99, 1, block);
+      expect(new DataView(block.buffer).getUint32(0, true)).toBe(109);
+      expect(await codeOf(data.read(100, 1, block))).toBe('OutOfRange');
+      await data.write(0, 1, block.fill(7));
+      await data.sync();
+
+      const args = { offset: 3, num_blocks: 4, tx_buf_size: 64 * 1024 };
+      const part = await BlockClient.connect(env, { label: 'ro', args });
+      expect(part.info).toMatchObject({ blockCount: 4, writeable: false });
+      await part.read(0, 1, block);
+      expect(new DataView(block.buffer).getUint32(0, true)).toBe(503);
+      await part.close();
+      await data.close();
+      expect(await env.quota()).toEqual(before);
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { disk: diskOf(TABLE, sessions), part_block: partBlock, client },
+      partitioned(POLICIES),
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+    expect(lines).toContain(
+      '[init -> partitions] Error: partition 3 has 11 blocks from 990 on, which is beyond the end of the disk (1000 blocks)',
+    );
+    expect(sessions).toEqual([
+      'partitions -> table {"tx_buf_size":65536,"writeable":false}',
+      'closed partitions -> table',
+      'partitions -> client -> data {"offset":10,"num_blocks":100,"writeable":true}',
+      'partitions -> client -> ro {"offset":503,"num_blocks":4,"tx_buf_size":65536,"writeable":false}',
+      'closed partitions -> client -> ro',
+      'closed partitions -> client -> data',
+    ]);
+  });
+
+  test('part_block: a session has more room than the mediator, for the client pays', async () => {
+    const client = clientOf(async (env) => {
+      const data = await BlockClient.connect(env, { label: 'data', args: { tx_buf_size: 8 * 2 ** 20 } });
+      await data.read(0, 100, new Uint8Array(100 * SIZE));
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { disk: diskOf(TABLE), part_block: partBlock, client },
+      partitioned(POLICIES),
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  });
+
+  test('part_block: what cannot be is denied with its reason', async () => {
+    const client = clientOf(async (env) => {
+      const tryOne = (label: string, args = {}): Promise<string> =>
+        reasonOf(BlockClient.connect(env, { label, args }));
+      expect(await tryOne('broken')).toContain('DENIED: partition 3 has 11 blocks from 990 on');
+      expect(await tryOne('missing')).toContain(
+        'DENIED: there is no partition 4: the partition table has no such',
+      );
+      expect(await tryOne('nobody')).toContain('no policy defined for label "client -> nobody"');
+      expect(await tryOne('data', { num_blocks: 101 })).toContain('go beyond the 100 blocks');
+      const first = await BlockClient.connect(env, { label: 'data' });
+      expect(await tryOne('data')).toContain('partition 1 is in use by another session');
+      await first.close();
+      expect(await tryOne('data')).toBe('succeeded');
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { disk: diskOf(TABLE), part_block: partBlock, client },
+      partitioned(POLICIES),
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  });
+
+  test('part_block: a client that crashes frees its partition', async () => {
+    const first = component({}, async (env) => {
+      await BlockClient.connect(env, { label: 'shared' });
+      await env.log('has it');
+      throw new RpcError('Crash', 'as planned');
+    });
+    const second = clientOf(async (env) => {
+      let why = '';
+      while (why !== 'succeeded') {
+        why = await reasonOf(BlockClient.connect(env, { label: 'shared' }));
+        await env.timer.sleep(5);
+      }
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { disk: diskOf(TABLE), part_block: partBlock, client: second, first },
+      `${partitioned('<policy label_suffix="shared" partition="1"/>')} <start name="first"> ${TO_PARTITIONS} </start>`,
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  });
+});

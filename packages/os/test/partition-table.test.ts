@@ -1,0 +1,211 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type PartitionTable, readPartitionTable } from '../src/part_block/partition-table.ts';
+import { type Entry, numberedImage, writeBootRecord } from './disk-image.ts';
+
+const LINUX = 0x83;
+const EXTENDED = 0x05;
+const BLOCKS = 1000;
+
+const tableOf = (image: Uint8Array): Promise<PartitionTable> =>
+  readPartitionTable(async (block) => {
+    if (block < 0 || block >= image.length / 512) throw new Error(`read of block ${block}`);
+    return image.slice(block * 512, block * 512 + 512);
+  }, image.length / 512);
+
+const of = (...entries: Entry[]): Promise<PartitionTable> => tableOf(numberedImage(BLOCKS, entries));
+
+const numbers = (table: PartitionTable): number[] => [...table.partitions.keys()];
+
+test('primary partitions', async () => {
+  const table = await of(
+    { type: LINUX, first: 10, count: 100, status: 0x80 },
+    { type: 0, first: 1, count: 2 },
+    { type: 0x0b, first: 110, count: 890 },
+  );
+  expect([...table.partitions.values()]).toEqual([
+    { number: 1, first: 10, count: 100 },
+    { number: 3, first: 110, count: 890 },
+  ]);
+  expect(table.problems).toEqual([]);
+});
+
+test('logical partitions are numbered from 5 on, in the order of their chain', async () => {
+  const image = numberedImage(BLOCKS, [
+    { type: LINUX, first: 10, count: 90 },
+    { type: EXTENDED, first: 100, count: 900 },
+  ]);
+  writeBootRecord(image, 100, [
+    { type: LINUX, first: 10, count: 90 },
+    { type: EXTENDED, first: 200, count: 100 },
+  ]);
+  writeBootRecord(image, 300, [{ type: LINUX, first: 20, count: 680 }]);
+  const table = await tableOf(image);
+  expect([...table.partitions.values()]).toEqual([
+    { number: 1, first: 10, count: 90 },
+    { number: 5, first: 110, count: 90 },
+    { number: 6, first: 320, count: 680 },
+  ]);
+  expect(table.faults.get(2)).toContain('extended partition');
+  expect(table.problems).toEqual([]);
+});
+
+test('a chain that leads back ends there', async () => {
+  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 900 }]);
+  writeBootRecord(image, 100, [
+    { type: LINUX, first: 10, count: 90 },
+    { type: EXTENDED, first: 200, count: 100 },
+  ]);
+  writeBootRecord(image, 300, [
+    { type: LINUX, first: 20, count: 80 },
+    { type: EXTENDED, first: 0, count: 100 },
+  ]);
+  const table = await tableOf(image);
+  expect(numbers(table)).toEqual([5, 6]);
+  expect(table.problems).toEqual(['the chain of extended partition 1 leads from block 300 to 100']);
+});
+
+test('an endless chain is left at a bound', async () => {
+  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 1, count: 999 }]);
+  for (let at = 1; at < 999; at++) {
+    writeBootRecord(image, at, [
+      { type: 0, first: 0, count: 0 },
+      { type: EXTENDED, first: at, count: 1 },
+    ]);
+  }
+  const table = await tableOf(image);
+  expect(numbers(table)).toEqual([]);
+  expect(table.problems).toEqual(['extended partition 1 has more than 128 partitions']);
+});
+
+test.each<[string, Entry[], number[], string[]]>([
+  [
+    'beyond the end of the disk',
+    [
+      { type: LINUX, first: 10, count: 10 },
+      { type: LINUX, first: 990, count: 11 },
+    ],
+    [1],
+    ['partition 2 has 11 blocks from 990 on, which is beyond the end of the disk (1000 blocks)'],
+  ],
+  [
+    'far beyond it',
+    [{ type: LINUX, first: 0xffff_ffff, count: 0xffff_ffff }],
+    [],
+    [
+      'partition 1 has 4294967295 blocks from 4294967295 on, which is beyond the end of the disk (1000 blocks)',
+    ],
+  ],
+  ['of no blocks', [{ type: LINUX, first: 10, count: 0 }], [], ['partition 1 has no blocks']],
+  [
+    'over the table',
+    [{ type: LINUX, first: 0, count: 10 }],
+    [],
+    ['partition 1 begins at block 0, where the partition table is'],
+  ],
+  [
+    'overlapping',
+    [
+      { type: LINUX, first: 10, count: 100 },
+      { type: LINUX, first: 500, count: 100 },
+      { type: LINUX, first: 109, count: 10 },
+    ],
+    [2],
+    ['partitions 1 and 3 overlap'],
+  ],
+  [
+    'inside another',
+    [
+      { type: LINUX, first: 10, count: 100 },
+      { type: LINUX, first: 20, count: 10 },
+    ],
+    [],
+    ['partitions 1 and 2 overlap'],
+  ],
+  [
+    'an extended one without a record',
+    [{ type: EXTENDED, first: 10, count: 100 }],
+    [],
+    ['block 10 of extended partition 1 is no extended boot record'],
+  ],
+])('a partition %s: one clear error, and the others can be used', async (_, entries, usable, problems) => {
+  const table = await of(...entries);
+  expect(numbers(table)).toEqual(usable);
+  expect(table.problems).toEqual(problems);
+});
+
+test('a disk without a table is partition 0', async () => {
+  const table = await tableOf(new Uint8Array(BLOCKS * 512));
+  expect([...table.partitions.values()]).toEqual([{ number: 0, first: 0, count: BLOCKS }]);
+  expect(table.absence).toContain('signature 0x0000');
+});
+
+test('the boot block of a volume is no table', async () => {
+  const image = numberedImage(BLOCKS, []);
+  image.fill(0x90, 446, 510);
+  expect(numbers(await tableOf(image))).toEqual([0]);
+});
+
+test('a GPT is recognised and refused', async () => {
+  const table = await of({ type: 0xee, first: 1, count: 999 });
+  expect(numbers(table)).toEqual([]);
+  expect(table.problems).toEqual(['the disk has a GUID partition table: GPT is not supported yet']);
+});
+
+test('whatever is in the blocks, partitions lie on the disk and apart from each other', async () => {
+  const field = fc.oneof(fc.nat(1200), fc.nat(0xffff_ffff));
+  const entry = fc.record({
+    type: fc.constantFrom(0, LINUX, EXTENDED, 0x0f),
+    first: field,
+    count: field,
+    status: fc.constantFrom(0, 0x80),
+  });
+  const records = fc.array(fc.tuple(fc.nat(BLOCKS - 1), fc.array(entry, { maxLength: 4 })), {
+    maxLength: 40,
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(entry, { maxLength: 4 }), records, async (entries, others) => {
+      const image = new Uint8Array(BLOCKS * 512);
+      for (const [block, content] of others) writeBootRecord(image, block, content);
+      writeBootRecord(image, 0, entries);
+      const table = await tableOf(image);
+      const sorted = [...table.partitions.values()].toSorted((left, right) => left.first - right.first);
+      let free = 1;
+      for (const { number, first, count } of sorted) {
+        if (number === 0) continue;
+        expect(first).toBeGreaterThanOrEqual(free);
+        expect(count).toBeGreaterThan(0);
+        free = first + count;
+        expect(free).toBeLessThanOrEqual(BLOCKS);
+      }
+      expect(table.problems.length).toBeLessThan(300);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+const sfdisk = spawnSync('sfdisk', ['--version']);
+
+test.skipIf(sfdisk.status !== 0)('a table made by sfdisk (skipped where there is none)', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ginit-table-'));
+  try {
+    const path = join(directory, 'disk.img');
+    writeFileSync(path, '');
+    truncateSync(path, 8 * 2 ** 20);
+    const script =
+      'label: dos\nstart=2048, size=4096, type=83\nstart=6144, type=5\nstart=6400, size=1000, type=83\n';
+    const made = spawnSync('sfdisk', [path], { input: script });
+    expect(made.status, made.stderr.toString()).toBe(0);
+    const table = await tableOf(new Uint8Array(readFileSync(path)));
+    expect([...table.partitions.values()]).toEqual([
+      { number: 1, first: 2048, count: 4096 },
+      { number: 5, first: 6400, count: 1000 },
+    ]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
