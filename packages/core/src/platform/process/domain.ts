@@ -172,6 +172,8 @@ export class Domain {
   #receive(channel: number, payload: Uint8Array): void {
     if (channel === CONTROL_CHANNEL) return this.#obey(parseControl(domainEvent, 'event', payload));
     const resident = this.#residents.get(channel);
+    // The component's port is closed; that it has ended comes as an event, with the reason.
+    if (payload.byteLength === 0) return;
     if (resident?.receive) resident.receive(payload);
     else resident?.early.push(payload);
   }
