@@ -1,0 +1,111 @@
+/** The component's file system: mounted on a Block session, with memory of its account, a clock and a periodic sync. */
+import {
+  attribute,
+  BlockClient,
+  type ConfigNode,
+  element,
+  type Env,
+  fileSystemPolicyElements,
+} from '@ginit/core';
+import { FsError, fileSystemTypes, type Hypercalls, type Mount, mountFileSystem } from '../library.ts';
+import { CoarseClock } from './clock.ts';
+import { MountBackend } from './mount-backend.ts';
+import { PeriodicSync } from './periodic-sync.ts';
+import { pseudoRandom } from './random.ts';
+
+/** Left of the account for what sessions need beyond their donations. */
+const KEPT_BYTES = 256 * 1024;
+/** Below this no file system gets anywhere. */
+const MEMORY_BYTES_MIN = 256 * 1024;
+
+/** The config of `rumpfs`. */
+export const rumpfsConfig = element('config', 'Which file system, and who may see which part of it', {
+  attributes: {
+    fs: attribute.oneOf('The format; auto: whichever is found', ['auto', ...fileSystemTypes], {
+      fallback: 'auto',
+    }),
+    tx_buf_size: attribute.bytes('Bulk buffer of the Block session', { fallback: '1M', min: 64 * 1024 }),
+    sync_interval_ms: attribute.integer('Longest time from a change to its sync; 0: only when asked', {
+      fallback: '1000',
+      min: 0,
+    }),
+  },
+  children: fileSystemPolicyElements,
+});
+
+type MountingEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'pd' | 'quota' | 'log' | 'error'>;
+
+/** Mounts what the config says. Rejects with an error that names the config's place if that cannot be. */
+export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSystem> {
+  const { node } = env.config;
+  const args = { tx_buf_size: node.bytes('tx_buf_size', 1024 * 1024) };
+  const disk = await BlockClient.connect(env, { args });
+  const hypercalls = await hypercallsOver(env, disk);
+  try {
+    const mount = await mountFileSystem(hypercalls, node.string('fs', 'auto'), { writeable: mayWrite(node) });
+    return new MountedFileSystem(env, disk, mount);
+  } catch (error) {
+    await disk.close().catch(() => {});
+    throw error instanceof FsError ? node.errorAt(`cannot mount: ${error.message}`) : error;
+  }
+}
+
+/** A file system with no writeable policy is mounted read-only: not even its superblock is touched. */
+function mayWrite(config: ConfigNode): boolean {
+  return config.children.some((policy) => policy.boolean('writeable', false));
+}
+
+async function hypercallsOver(env: MountingEnv, disk: BlockClient): Promise<Hypercalls> {
+  const { blockSize, blockCount, writeable } = disk.info;
+  const { ramQuota, ramUsed } = await env.quota();
+  const memoryBytes = Math.max(ramQuota - ramUsed - KEPT_BYTES, 0);
+  if (memoryBytes < MEMORY_BYTES_MIN) {
+    const needed = `${MEMORY_BYTES_MIN + KEPT_BYTES} bytes of free RAM quota`;
+    throw env.config.node.errorAt(`a file system needs at least ${needed}, there are ${ramQuota - ramUsed}`);
+  }
+  // Buffers are memory of this thread, not dataspaces; the account shows them all the same.
+  await env.pd.allocate({ ram: memoryBytes, caps: 0 });
+  const clock = new CoarseClock({
+    currentTimeMs: () => env.timer.currentTimeMs(),
+    after: (ms, handler) => void env.timer.after(ms, handler),
+  });
+  return {
+    bio: {
+      sectorSizeBytes: blockSize,
+      sectorCount: blockCount,
+      writeable,
+      read: (sector, into) => disk.read(sector, into.byteLength / blockSize, into),
+      write: (sector, from) => disk.write(sector, from.byteLength / blockSize, from),
+      sync: () => disk.sync(),
+    },
+    memoryBytes,
+    now: () => clock.now(),
+    random: pseudoRandom(await env.timer.currentTimeMs()),
+    console: (line) => void env.log(line),
+  };
+}
+
+/** A mounted file system and what belongs to it. */
+export class MountedFileSystem {
+  readonly backend: MountBackend;
+  readonly #mount: Mount;
+  readonly #disk: BlockClient;
+
+  constructor(env: MountingEnv, disk: BlockClient, mount: Mount) {
+    this.#mount = mount;
+    this.#disk = disk;
+    const intervalMs = env.config.integer('sync_interval_ms', 1000);
+    const sync = new PeriodicSync(intervalMs, {
+      sync: () => mount.sync(),
+      after: (ms, handler) => void env.timer.after(ms, handler),
+      failed: (error) => void env.error(`sync: ${error instanceof Error ? error.message : String(error)}`),
+    });
+    this.backend = new MountBackend(mount, intervalMs === 0 ? () => {} : () => sync.changed());
+  }
+
+  /** Leaves a clean file system on the device. */
+  async unmount(): Promise<void> {
+    await this.#mount.unmount();
+    await this.#disk.close();
+  }
+}
