@@ -141,6 +141,13 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await expect(table.contents('/file')).rejects.toMatchObject({ code: 'NotFound' });
     const done = await table.end();
     expect(done[superblock + 58]).toBe(3);
+    for (const offset of [0, 4, 8]) {
+      const block = new DataView(image.buffer).getUint32(2048 + offset, true);
+      const pointed = await Mounted.start(poke(image, inodeTable(inode) + 40, block));
+      await expect(
+        pointed.with('/file', (vnode) => pointed.mount.write(vnode, 0, pattern(9))),
+      ).rejects.toThrow(`block pointer ${block} into the structures of group 0`);
+    }
   });
 
   test('records that lead nowhere', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingTools, Workshop } from './e2fsprogs.ts';
+import { randomFrom } from './memory-hypercalls.ts';
 import { Mounted, pattern, same } from './mounting.ts';
 
 const workshop = new Workshop();
@@ -117,20 +118,24 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
   test('an open file outlives its name, also as an orphan across a crash', async () => {
     const fs = await Mounted.start(make());
     const before = fs.mount.statistics();
-    await fs.write('/a', pattern(100_000));
-    await fs.write('/b', pattern(50_000));
-    const a = await fs.with('/a', (vnode) => fs.mount.hold(vnode));
-    const b = await fs.with('/b', (vnode) => fs.mount.hold(vnode));
-    await fs.unlink('/a');
-    await fs.unlink('/b');
-    await fs.mount.write(a, 100_000, pattern(10));
-    expect(fs.mount.attributes(a)).toMatchObject({ links: 0, sizeBytes: 100_010 });
-    await expect(fs.mount.link(fs.mount.root, 'c', a)).rejects.toMatchObject({ code: 'NotFound' });
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) await fs.write(`/${name}`, pattern(50_000));
+    const [a, b, c, d] = await Promise.all(
+      names.map((name) => fs.with(`/${name}`, (vnode) => fs.mount.hold(vnode))),
+    );
+    if (!a || !b || !c || !d) throw new Error('test: four files');
+    for (const name of names) await fs.unlink(`/${name}`);
+    await fs.mount.write(a, 50_000, pattern(10));
+    expect(fs.mount.attributes(a)).toMatchObject({ links: 0, sizeBytes: 50_010 });
+    await expect(fs.mount.link(fs.mount.root, 'e', a)).rejects.toMatchObject({ code: 'NotFound' });
     await expect(fs.mount.unmount()).rejects.toMatchObject({ code: 'Busy' });
+    // Out of the list of four: one from its middle and its newest.
+    await fs.mount.release(b);
+    await fs.mount.release(d);
     await fs.mount.sync();
     const crashed = fs.hypercalls.bytes.slice();
     await fs.mount.release(a);
-    await fs.mount.release(b);
+    await fs.mount.release(c);
     expect(fs.mount.statistics()).toEqual(before);
     expect(workshop.check(await fs.end())).toBe('');
 
@@ -201,10 +206,13 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
 
   test('a shared block of extended attributes goes with its last file', async () => {
     const value = 'v'.repeat(300);
-    const made = workshop.make('4M', ['-b', '1024', '-I', '128'], { one: '1', two: '2', three: '3' });
-    const edited = workshop.edit(made, [`ea_set one user.key ${value}`, `ea_set two user.key ${value}`]);
-    expect(workshop.check(edited)).toBe('');
-    const fs = await Mounted.start(edited);
+    const made = workshop.make('4M', ['-b', '1024', '-I', '128'], { one: '1', two: '2' });
+    const single = workshop.edit(made, [`ea_set one user.key ${value}`]);
+    const block = Number(/File ACL: (\d+)/.exec(text(workshop.debug(single, 'stat one')))?.[1]);
+    const shared = workshop.edit(single, [`sif two file_acl ${block}`, 'sif two blocks 4']);
+    new DataView(shared.buffer).setUint32(block * 1024 + 4, 2, true);
+    expect(workshop.check(shared)).toBe('');
+    const fs = await Mounted.start(shared);
     await fs.with('/two', (vnode) => fs.mount.append(vnode, pattern(10_000)));
     await fs.unlink('/one');
     await fs.mount.sync();
@@ -212,6 +220,53 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(text(workshop.debug(fs.hypercalls.bytes, 'ea_get two user.key'))).toContain(value);
     await fs.unlink('/two');
     expect(workshop.check(await fs.end())).toBe('');
+  });
+
+  test('a file that is gone before it was written back is never written', async () => {
+    const fs = await Mounted.start(make());
+    await fs.mount.sync();
+    const secret = new Uint8Array(20_000).fill(0x5a);
+    await fs.write('/short-lived', secret);
+    await fs.unlink('/short-lived');
+    const image = await fs.end();
+    expect(workshop.check(image)).toBe('');
+    expect(Buffer.from(image).includes(Buffer.from(secret.subarray(0, 1024)))).toBe(false);
+  });
+
+  test('names of all lengths come and go in a large directory', async () => {
+    for (const memoryBytes of [64 * 1024, 4 << 20]) {
+      const random = randomFrom(memoryBytes);
+      const fs = await Mounted.start(make(), { memoryBytes });
+      await fs.mkdir('/dir');
+      await fs.write('/file', pattern(10));
+      const names = Array.from(
+        { length: 400 },
+        (_unused, index) => `${index}-${'n'.repeat(Math.floor(random() ** 2 * 240))}`,
+      );
+      const present = new Set<string>();
+      const file = await fs.with('/file', (vnode) => fs.mount.hold(vnode));
+      const directory = await fs.with('/dir', (vnode) => fs.mount.hold(vnode));
+      for (let step = 0; step < 4000; step += 1) {
+        const name = names[Math.floor(random() * names.length)] ?? '';
+        const isPresent = await fs.mount.lookup(directory, name).then(
+          (vnode) => fs.mount.release(vnode).then(() => true),
+          (error: unknown) => {
+            expect(error).toMatchObject({ code: 'NotFound' });
+            return false;
+          },
+        );
+        expect(isPresent, name).toBe(present.has(name));
+        if (isPresent) await fs.mount.unlink(directory, name);
+        else await fs.mount.link(directory, name, file);
+        if (isPresent) present.delete(name);
+        else present.add(name);
+      }
+      expect(fs.mount.attributes(file).links).toBe(present.size + 1);
+      await fs.mount.release(file);
+      await fs.mount.release(directory);
+      expect(await fs.list('/dir')).toEqual([...present].toSorted());
+      expect(workshop.check(await fs.end())).toBe('');
+    }
   });
 
   test('times, permissions and owners as debugfs shows them', async () => {
