@@ -225,6 +225,27 @@ suite('describe', () => {
   });
 });
 
+suite('words in upper or lower case', () => {
+  const schema = element('mode', 'A word', {
+    attributes: { word: attribute.oneOf('Which', ['Fast', 'slow'], { ignoreCase: true }) },
+  });
+
+  it.each([
+    ['fast', true],
+    ['FAST', true],
+    ['Fast', true],
+    ['fats', false],
+  ])('%j', (word, right) => {
+    for (const each of [schema, schemaFromData(structuredClone(schema))]) {
+      expect(validate(make('mode', { word }), each).length).toBe(right ? 0 : 1);
+    }
+  });
+
+  it('suggests the word as it is declared', () => {
+    expect(texts(make('mode', { word: 'Fats' }), schema)[0]).toMatch(/did you mean "Fast"/);
+  });
+});
+
 suite('suggest', () => {
   it.each([
     ['lable', 'label'],

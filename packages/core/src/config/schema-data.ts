@@ -110,7 +110,15 @@ function attributeSchema(data: unknown, path: string): AttributeSchema {
       return { kind, ...common, ...defined('min', bound('min')), ...defined('max', bound('max')) };
     case 'one-of': {
       const values = list(fields['values'], `${path}.values`, SCHEMA_LIMITS.values);
-      return { kind, ...common, values: values.map((value) => text(value, `${path}.values`)) };
+      return {
+        kind,
+        ...common,
+        values: values.map((value) => text(value, `${path}.values`)),
+        ...defined(
+          'ignoreCase',
+          optional(fields['ignoreCase'], (value) => flag(value, `${path}.ignoreCase`)),
+        ),
+      };
     }
     default:
       return fail(path, 'unknown kind');

@@ -78,7 +78,11 @@ export const attribute = {
   boolean: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'boolean', doc, ...parts }),
   label: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'label', doc, ...parts }),
   name: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'name', doc, ...parts }),
-  oneOf: (doc: string, values: readonly string[], parts: AttributeParts = {}): AttributeSchema => ({
+  oneOf: (
+    doc: string,
+    values: readonly string[],
+    parts: AttributeParts & { readonly ignoreCase?: boolean } = {},
+  ): AttributeSchema => ({
     kind: 'one-of',
     values,
     doc,

@@ -68,7 +68,8 @@ export type ValueKind =
   | ({ readonly kind: 'integer' } & Range)
   | ({ readonly kind: 'bytes' } & Range)
   | { readonly kind: 'boolean' }
-  | { readonly kind: 'one-of'; readonly values: readonly string[] }
+  /** `ignoreCase`: letters may be upper or lower case. */
+  | { readonly kind: 'one-of'; readonly values: readonly string[]; readonly ignoreCase?: boolean }
   | { readonly kind: 'label' }
   /** A name as `validName` has it, such as that of a service. */
   | { readonly kind: 'name' };
@@ -90,12 +91,21 @@ export function valueProblem(text: string, kind: ValueKind): string | undefined 
     case 'boolean':
       return parseBoolean(text) === undefined ? 'which is neither "yes" nor "no"' : undefined;
     case 'one-of':
-      return kind.values.includes(text) ? undefined : `which is none of ${quotedList(kind.values)}`;
+      return oneOf(text, kind) === undefined ? `which is none of ${quotedList(kind.values)}` : undefined;
     case 'label':
       return labelProblem(text);
     case 'name':
       return validName(text) ? undefined : 'which is no name (ASCII letters, digits, "_", "-", ".", ":")';
   }
+}
+
+/** The value that `text` means. */
+function oneOf(
+  text: string,
+  kind: { readonly values: readonly string[]; readonly ignoreCase?: boolean },
+): string | undefined {
+  if (kind.ignoreCase !== true) return kind.values.find((value) => value === text);
+  return kind.values.find((value) => value.toLowerCase() === text.toLowerCase());
 }
 
 function rangeProblem(value: number, range: Range, format: (value: number) => string): string | undefined {
