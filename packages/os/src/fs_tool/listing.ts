@@ -1,0 +1,83 @@
+import {
+  encodeName,
+  type FileSystemClient,
+  type FileSystemEntry,
+  hasCode,
+  type NodeStatus,
+  type NodeType,
+  type OpenDirectory,
+  RpcError,
+} from '@ginit/core';
+import { printable } from './printable.ts';
+
+/** Entries that one `ls` sorts in memory. */
+const ENTRIES_MAX = 1_000_000;
+const STATUS_CALLS_MAX = 16;
+
+/** Types as they are printed. */
+export const TYPE_WORDS: Readonly<Record<NodeType, string>> = {
+  file: 'file',
+  directory: 'dir',
+  symlink: 'symlink',
+  'character-device': 'chardev',
+  'block-device': 'blockdev',
+  fifo: 'fifo',
+  socket: 'socket',
+};
+
+interface Listed {
+  readonly name: string;
+  readonly key: Uint8Array;
+  status: NodeStatus | undefined;
+}
+
+/** Prints the entries of a directory, a line each, sorted by the bytes of their names. */
+export async function list(
+  client: FileSystemClient,
+  path: string,
+  print: (line: string) => Promise<void>,
+): Promise<void> {
+  const listed = await client.withDirectory(path, async (directory) => {
+    const entries = await readAll(directory.entries());
+    await addStatus(directory, entries);
+    return entries;
+  });
+  for (const { name, status } of listed.toSorted((left, right) => compareBytes(left.key, right.key))) {
+    // What vanished between the two looks is not there.
+    if (status === undefined) continue;
+    await print(`ls ${path}: ${TYPE_WORDS[status.type]} ${status.sizeBytes} ${printable(name)}`);
+  }
+}
+
+async function readAll(entries: AsyncIterable<FileSystemEntry>): Promise<Listed[]> {
+  const all: Listed[] = [];
+  for await (const { name } of entries) {
+    if (all.length === ENTRIES_MAX) throw new RpcError('LimitExceeded', `more than ${ENTRIES_MAX} entries`);
+    all.push({ name, key: encodeName(name), status: undefined });
+  }
+  return all;
+}
+
+async function addStatus(directory: OpenDirectory, entries: readonly Listed[]): Promise<void> {
+  const left = entries.values();
+  const worker = async (): Promise<void> => {
+    for (const entry of left) {
+      try {
+        entry.status = await directory.stat(entry.name);
+      } catch (error) {
+        if (!hasCode(error, 'Lookup_failed')) throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: STATUS_CALLS_MAX }, worker));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+function compareBytes(left: Uint8Array, right: Uint8Array): number {
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}

@@ -1,0 +1,32 @@
+/** Scripts a file system: the children of its config are operations, done in their order. */
+import { component, FileSystem, FileSystemClient, SessionError, Timer } from '@ginit/core';
+import { readSteps } from './operation.ts';
+import { clockOf } from './progress.ts';
+import { runSteps } from './run.ts';
+import { fsToolConfig } from './schema.ts';
+
+export default component(
+  { requires: [FileSystem], mayRequire: [Timer], config: fsToolConfig },
+  async (env) => {
+    const steps = readSteps(env.config.node);
+    const finish = async (problem: string | undefined): Promise<void> => {
+      await (problem === undefined ? env.log('fs_tool done') : env.error(problem));
+      env.exit(problem === undefined ? 0 : 1);
+    };
+    let client: FileSystemClient;
+    try {
+      client = await FileSystemClient.connect(env, {
+        label: env.config.string('label', ''),
+        bufferBytes: env.config.bytes('tx_buf_size', 1024 * 1024),
+        root: env.config.string('root', '/'),
+        writeable: env.config.boolean('writeable', true),
+      });
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error;
+      return finish(error.message);
+    }
+    const problem = await runSteps(steps, { client, print: (line) => env.log(line), clock: clockOf(env) });
+    await client.close();
+    await finish(problem);
+  },
+);
