@@ -2,8 +2,8 @@
  * The bytes of `fill` and `verify`: a sequence that a seed names, and of which any part can be made by itself. Word
  * number i of 32 bits, little endian, is a bijective mixing of i with two keys made of the seed, so that within 16 GiB
  * every word is unlike every other: a block in the wrong place, of the wrong file or of an older seed never passes.
- * The mixing is Chris Wellons' "lowbias32" (https://nullprogram.com/blog/2018/07/31/), with a key in its middle. Typed arrays have the byte order of the host,
- * which is little endian wherever Node runs today.
+ * The mixing is Chris Wellons' "lowbias32" (https://nullprogram.com/blog/2018/07/31/), with a key in its middle. The
+ * words stand in the byte order of the host, which is little endian wherever Node runs today.
  */
 import { assert } from '@ginit/core';
 
