@@ -2,6 +2,7 @@
 import {
   type Capability,
   type Env,
+  hasCode,
   PeerGone,
   type Pd,
   type Resources,
@@ -96,7 +97,8 @@ export class ChildServer implements SessionServer {
       }
       return taken;
     } catch (error) {
-      if (this.#gone) return donation;
+      // Its channel may end before we are told that it has ended.
+      if (this.#gone || hasCode(error, 'PeerGone')) return donation;
       throw error;
     }
   }
