@@ -220,6 +220,41 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
     });
   });
 
+  test('no handle stays open, whatever fails', () =>
+    withClient(
+      kind,
+      new MemoryFileSystem(),
+      async (client) => {
+        await client.mkdir('/d');
+        for (let index = 0; index < 300; index++) await client.symlink(`/d/${index}`, 'nowhere');
+        await client.writeFile('/f', text('x'));
+        for (let round = 0; round < 5; round++) {
+          for await (const { name } of client.readdir('/d')) if (name === '7') break;
+          const calls = [
+            () => client.open('/d/1'),
+            () => client.open('/d'),
+            () => client.mkdir('/d'),
+            () => client.rmdir('/d'),
+            () => client.rename('/f', '/d'),
+            () => client.link('/f', '/d'),
+            () => client.readFile('/f', 0),
+            () => client.removeAll('/x'),
+            () => client.withFile('/f', {}, (file) => file.write(0, text('y'))),
+            () => client.withFile('/f', {}, (file) => file.read(-1, new Uint8Array(1))),
+            () => client.withFile('/f', {}, (file) => file.read(0.5, new Uint8Array(1))),
+          ];
+          for (const call of calls) expect(await codeOf(call())).not.toBe('succeeded');
+          const write = client.withFile('/f', { mode: 'write-only' }, (file) =>
+            file.write(2 ** 53 - 2, text('xy')),
+          );
+          expect(await codeOf(write)).toBe('Size_limit_reached');
+          const beyond = await client.withFile('/f', {}, (file) => file.read(2 ** 53 - 1, new Uint8Array(1)));
+          expect(beyond).toBe(0);
+        }
+      },
+      { handlesMax: 3 },
+    ));
+
   test('a large directory is read whole, also while it changes', () =>
     withClient(kind, new MemoryFileSystem(), async (client) => {
       const all = Array.from({ length: 1500 }, (_, index) => `file-${index}`);

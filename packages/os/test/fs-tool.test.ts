@@ -4,7 +4,12 @@ import { component, FileSystem, FILE_SYSTEM_ERRORS, serveFileSystem, validate } 
 import fsTool from '@ginit/os/fs_tool';
 import { readXml } from '@ginit/init';
 import { describe, expect, test } from 'vitest';
-import { type CarrierKind, runSystem } from '../../../test/harness/in-process-system.ts';
+import {
+  type CarrierKind,
+  finish,
+  type InProcessSystem,
+  startSystem,
+} from '../../../test/harness/in-process-system.ts';
 import { MemoryFileSystem } from '../../core/test/file-system-memory.ts';
 import { readSteps } from '../src/fs_tool/operation.ts';
 import { fsToolConfig } from '../src/fs_tool/schema.ts';
@@ -22,6 +27,8 @@ async function script(
     readonly backend?: MemoryFileSystem;
     readonly attributes?: string;
     readonly policy?: string;
+    /** For tests that disturb the system: what is left of it is not looked at then. */
+    readonly started?: (system: InProcessSystem) => void;
   } = {},
 ): Promise<Result> {
   const { kind = 'shared', backend = new MemoryFileSystem(), attributes = '' } = options;
@@ -34,7 +41,7 @@ async function script(
       }),
     );
   });
-  const { end, lines, complaints } = await runSystem(
+  const system = startSystem(
     kind,
     { server, fs_tool: fsTool },
     `<start name="server"> <provides> <service name="File_system"/> </provides> <config> ${policy} </config> </start>
@@ -43,13 +50,20 @@ async function script(
        <route> <service name="File_system"> <child name="server"/> </service>
          <any-service> <parent/> </any-service> </route> </start>`,
   );
+  options.started?.(system);
+  const { end, lines, complaints } = await finish(system);
+  if (options.started) {
+    expect(lines.filter((line) => line.startsWith('[init] Error'))).toEqual([]);
+    return { code: 'code' in end ? end.code : undefined, lines: ownLines(lines) };
+  }
   expect(complaints).toEqual([]);
   expect(backend.held).toBe(0);
+  return { code: 'code' in end ? end.code : undefined, lines: ownLines(lines) };
+}
+
+function ownLines(lines: readonly string[]): string[] {
   const own = /^\[init -> tool\] /;
-  return {
-    code: 'code' in end ? end.code : undefined,
-    lines: lines.filter((line) => own.test(line)).map((line) => line.replace(own, '')),
-  };
+  return lines.filter((line) => own.test(line)).map((line) => line.replace(own, ''));
 }
 
 describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
@@ -211,6 +225,20 @@ test('a session that is denied, and one that may only read', async () => {
     attributes: 'writeable="no" label="reader"',
   });
   expect(reading.lines).toEqual(['mkdir /d: Permission_denied (expected)', 'fs_tool done']);
+});
+
+test('a server that crashes', async () => {
+  let system: InProcessSystem | undefined;
+  const before = (operation: string): void => {
+    if (operation === 'write' && backend.writes >= 20) system?.platform.crash('init -> server');
+  };
+  const backend: MemoryFileSystem = new MemoryFileSystem({ faults: { before } });
+  const started = (own: InProcessSystem): void => {
+    system = own;
+  };
+  const { code, lines } = await script('<fill path="/f" size="20M"/> <sync/>', { backend, started });
+  expect(lines).toEqual(['Error: fill /f: PeerGone']);
+  expect(code).toBe(1);
 });
 
 test('a full file system', async () => {

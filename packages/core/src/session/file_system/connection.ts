@@ -1,6 +1,12 @@
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session } from '../../interface/interface.ts';
-import { type Packet, PacketRequests, packetStatus } from '../../packet_stream/index.ts';
+import {
+  type CompleteRequest,
+  type Packet,
+  PacketRequests,
+  packetStatus,
+  type PrepareRequest,
+} from '../../packet_stream/index.ts';
 import {
   DIRECTORY_ENTRY_BYTES,
   type FileSystem,
@@ -14,6 +20,8 @@ const BULK_BYTES_MIN = 4096;
 const PACKETS_PER_BUFFER = 8;
 const PACKET_ALIGN_BYTES = 4096;
 const DIRECTORY_BYTES_MAX = 64 * 1024;
+/** Packets that may wait for room in the stream; more are refused with `LimitExceeded`. */
+const WAITING_MAX = 16_384;
 
 /** A session and its packets, as the parts of the client use it. */
 export class Connection {
@@ -34,7 +42,10 @@ export class Connection {
     this.packetBytes = Math.max(share, PACKET_ALIGN_BYTES);
     const directoryBytes = Math.min(this.packetBytes, DIRECTORY_BYTES_MAX);
     this.directoryBytes = Math.floor(directoryBytes / DIRECTORY_ENTRY_BYTES) * DIRECTORY_ENTRY_BYTES;
-    this.#requests = new PacketRequests(source, { closedError: () => new PeerGone() });
+    this.#requests = new PacketRequests(source, {
+      closedError: (closure) =>
+        new PeerGone(closure === 'closed' ? 'the session was closed' : `the file system server: ${closure}`),
+    });
   }
 
   /** Reads with one packet; `take` gets the bytes that came, for the time of the call. */
@@ -44,7 +55,7 @@ export class Connection {
     length: number,
     take: (bytes: Uint8Array) => Result,
   ): Promise<Result> {
-    return this.#requests.perform(
+    return this.#perform(
       length,
       (packet) => fill(packet, fileSystemOperation.read, handle, position, length),
       (packet, payload) => take(payload.subarray(0, requireDone(packet, 'read'))),
@@ -53,7 +64,7 @@ export class Connection {
 
   /** Writes with one packet; resolves to the bytes written. */
   write(handle: number, position: number, from: Uint8Array): Promise<number> {
-    return this.#requests.perform(
+    return this.#perform(
       from.length,
       (packet, payload) => {
         fill(packet, fileSystemOperation.write, handle, position, from.length);
@@ -64,7 +75,7 @@ export class Connection {
   }
 
   async writeTimestamp(handle: number, modifiedMs: number): Promise<void> {
-    await this.#requests.perform(
+    await this.#perform(
       0,
       (packet) => fill(packet, fileSystemOperation.writeTimestamp, handle, modifiedMs, 0),
       (packet) => requireDone(packet, 'write timestamp'),
@@ -72,11 +83,20 @@ export class Connection {
   }
 
   async sync(): Promise<void> {
-    await this.#requests.perform(
+    await this.#perform(
       0,
       (packet) => fill(packet, fileSystemOperation.sync, 0, 0, 0),
       (packet) => requireDone(packet, 'sync'),
     );
+  }
+
+  async #perform<Result>(
+    size: number,
+    prepare: PrepareRequest,
+    complete: CompleteRequest<Result>,
+  ): Promise<Result> {
+    if (this.#requests.waiting >= WAITING_MAX) throw new RpcError('LimitExceeded', 'too many packets wait');
+    return this.#requests.perform(size, prepare, complete);
   }
 }
 

@@ -14,7 +14,8 @@ export class OpenFile implements AsyncDisposable {
   }
 
   /** Fills `into` from `position` on. Resolves to the bytes read: fewer than asked for at the file's end only. */
-  read(position: number, into: Uint8Array): Promise<number> {
+  async read(position: number, into: Uint8Array): Promise<number> {
+    if (!withinFiles(position, into.length)) return 0;
     return transfer(into.length, this.#connection.packetBytes, (offset, length) =>
       this.#readPiece(position + offset, into.subarray(offset, offset + length)),
     );
@@ -25,6 +26,7 @@ export class OpenFile implements AsyncDisposable {
    * before this settles.
    */
   async write(position: number, from: Uint8Array): Promise<void> {
+    if (!withinFiles(position, from.length)) throw fileSystemFailure('Size_limit_reached');
     await transfer(from.length, this.#connection.packetBytes, (offset, length) =>
       this.#writePiece(position + offset, from.subarray(offset, offset + length)),
     );
@@ -84,4 +86,10 @@ export class OpenFile implements AsyncDisposable {
     }
     return from.length;
   }
+}
+
+/** False: no file reaches so far. `Invalid_argument` for what is no position. */
+function withinFiles(position: number, length: number): boolean {
+  if (!Number.isInteger(position) || position < 0) throw fileSystemFailure('Invalid_argument', 'no position');
+  return position + length < SEEK_TAIL;
 }
