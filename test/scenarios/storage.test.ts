@@ -166,7 +166,7 @@ describe.skipIf(missingTools)(
     test('what goes wrong has one clear word for it', async () => {
       DiskImage.make(place.directory, 'disk.img', 4096, ['-b', '1024'], tree());
       const tool = `<cat path="/docs" expect="Is_a_directory"/> <ls path="/hello.txt" expect="Not_a_directory"/>
-      <mkdir path="/docs" expect="Node_already_exists"/> <read path="/hello.txt" offset="100" size="10"/>
+      <mkdir path="/docs" expect="Node_already_exists"/> <read path="/hello.txt" offset="100" size="10" expect="Invalid_argument"/>
       <fill path="/too-big" size="10M" seed="1" expect="No_space"/> <unlink path="/no" expect="Lookup_failed"/>
       <unlink path="/docs/a/no" expect="Lookup_failed"/> <cat path="/oops"/>`;
       place.write('config.xml', storageConfig(tool));
