@@ -1,0 +1,248 @@
+/**
+ * A cache of chunks over a device, as a device. What is in memory is the truth: reads see every write that was answered,
+ * whether it has reached the device or not. With write-back a write is answered as soon as it is in memory, with write-through
+ * once it is on the device. SYNC is the same for both: all that was answered goes to the device, then the device is told to
+ * make it last.
+ */
+import { assert, type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core';
+import type { BackendDevice } from './backend-device.ts';
+import { ChunkStore } from './chunk-store.ts';
+import { Fetcher } from './fetcher.ts';
+import { CHUNK_BYTES, Geometry, mask } from './geometry.ts';
+import { Turns } from './occasion.ts';
+import type { ReplacementPolicy } from './policy/replacement-policy.ts';
+import { ReadAhead, type ReadAheadPlan } from './read-ahead.ts';
+import { WriteBack } from './write-back.ts';
+
+export const WRITE_MODES = ['write-back', 'write-through'] as const;
+export type WriteMode = (typeof WRITE_MODES)[number];
+
+/** What a cache is made of. */
+export interface BlockCacheParts {
+  readonly device: BackendDevice;
+  /** Whole chunks. */
+  readonly memory: Uint8Array;
+  readonly policy: ReplacementPolicy;
+  readonly mode: WriteMode;
+}
+
+/** What a cache has done. */
+export interface CacheStatistics {
+  /** Chunks of read requests that were there, and that were not. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly evictions: number;
+  /** Requests to the device. */
+  readonly deviceReads: number;
+  readonly deviceWrites: number;
+  /** Chunks now. */
+  readonly held: number;
+  readonly dirty: number;
+}
+
+/** Nothing is read ahead while so many fetches are under way. */
+const FETCHES_AHEAD_MAX = 16;
+
+export class BlockCache implements BlockBackend {
+  readonly info: BlockInfo;
+  readonly #device: BackendDevice;
+  readonly #geometry: Geometry;
+  readonly #store: ChunkStore;
+  readonly #fetcher: Fetcher;
+  readonly #writeBack: WriteBack;
+  readonly #readAhead: ReadAhead;
+  readonly #mode: WriteMode;
+  /** Writes that have to wait for room, in the order of their coming. */
+  readonly #writers = new Turns();
+  readonly #syncs: SyncGroup;
+  #hits = 0;
+  #misses = 0;
+
+  constructor({ device, memory, policy, mode }: BlockCacheParts) {
+    this.info = device.info;
+    this.#device = device;
+    this.#geometry = new Geometry(device.info.blockSize, device.info.blockCount);
+    assert(device.requestBlocksMax >= this.#geometry.blocksPerChunk, 'a chunk fits a request');
+    this.#store = new ChunkStore(memory, this.#geometry, policy);
+    this.#fetcher = new Fetcher(this.#store, device);
+    this.#writeBack = new WriteBack(this.#store, device);
+    this.#readAhead = new ReadAhead(memory.byteLength / CHUNK_BYTES);
+    this.#mode = mode;
+    this.#syncs = new SyncGroup(async () => {
+      await this.#writeBack.flush();
+      await device.sync();
+    });
+  }
+
+  get statistics(): CacheStatistics {
+    return {
+      hits: this.#hits,
+      misses: this.#misses,
+      evictions: this.#store.evictions,
+      deviceReads: this.#fetcher.requests,
+      deviceWrites: this.#writeBack.requests,
+      held: this.#store.chunksHeld,
+      dirty: this.#writeBack.dirtyCount,
+    };
+  }
+
+  read(block: number, count: number, into: Uint8Array): void | Promise<void> {
+    const first = this.#geometry.chunkOf(block);
+    const last = this.#geometry.chunkOf(block + count - 1);
+    const ahead = this.#planAhead(first, last);
+    let missing: Promise<void>[] | undefined;
+    for (let chunk = first; chunk <= last; ) {
+      if (this.#copyFromCache(chunk, block, into)) {
+        chunk++;
+        continue;
+      }
+      const wanted = last - chunk + 1;
+      const extra = ahead.first === last + 1 ? ahead.count : 0;
+      const { chunks, done } = this.#fetcher.read(chunk, wanted, wanted + extra, block, into);
+      this.#misses += chunks;
+      missing ??= [];
+      missing.push(done);
+      chunk += chunks;
+    }
+    if (ahead.count > 0) this.#fetcher.ahead(ahead.first, ahead.count);
+    return missing?.length === 1 ? missing[0] : missing && settleAll(missing);
+  }
+
+  write(block: number, count: number, from: Uint8Array): void | Promise<void> {
+    const done = this.#writers.taken ? 0 : this.#writeNow(block, count, from, 0);
+    if (done < count) return this.#writeSlowly(block, count, from, done);
+    return this.#written(block, count);
+  }
+
+  sync(): Promise<void> {
+    return this.#syncs.request();
+  }
+
+  /** The blocks leave the cache once the device has discarded them; meanwhile nothing is written to it. */
+  trim(block: number, count: number): Promise<void> {
+    return this.#writeBack.exclude(async () => {
+      await this.#device.trim(block, count);
+      this.#discard(block, count);
+    });
+  }
+
+  #planAhead(first: number, last: number): ReadAheadPlan {
+    const plan = this.#readAhead.plan(first, last);
+    const busy = this.#device.waiting > 0 || this.#fetcher.underWay >= FETCHES_AHEAD_MAX;
+    return busy ? { first: 0, count: 0 } : plan;
+  }
+
+  /** Copies what a request that begins with `block` wants of a chunk; false if something of it is not there. */
+  #copyFromCache(chunk: number, block: number, into: Uint8Array): boolean {
+    const slot = this.#store.find(chunk);
+    if (slot < 0) return false;
+    const { blockSize, blocksPerChunk } = this.#geometry;
+    const first = Math.max(0, block - chunk * blocksPerChunk);
+    const at = chunk * blocksPerChunk + first - block;
+    const count = Math.min(blocksPerChunk - first, into.byteLength / blockSize - at);
+    if (!this.#store.holds(slot, mask(first, count))) return false;
+    into.set(this.#store.blocks(slot, first, count), at * blockSize);
+    this.#store.used(slot);
+    this.#hits++;
+    return true;
+  }
+
+  /** Puts blocks from the `done`th on into the cache, as far as there is room; returns how many are in it then. */
+  #writeNow(block: number, count: number, from: Uint8Array, done: number): number {
+    const { blockSize, blocksPerChunk } = this.#geometry;
+    let at = done;
+    while (at < count) {
+      const chunk = this.#geometry.chunkOf(block + at);
+      const first = block + at - chunk * blocksPerChunk;
+      const blocks = Math.min(blocksPerChunk - first, count - at);
+      const bytes = from.subarray(at * blockSize, (at + blocks) * blockSize);
+      if (!this.#writeChunk(chunk, mask(first, blocks), first, bytes)) break;
+      at += blocks;
+    }
+    this.#writeBack.work();
+    return at;
+  }
+
+  /** False if there is no room now: no slot, or too much that is dirty. */
+  #writeChunk(chunk: number, set: number, first: number, bytes: Uint8Array): boolean {
+    const store = this.#store;
+    const found = store.find(chunk);
+    const clean = found < 0 || (store.dirty[found] === 0 && !store.pinned(found, 'write'));
+    if (clean && !this.#writeBack.room) return false;
+    const slot = found >= 0 ? found : store.take(chunk);
+    if (slot < 0) return false;
+    if (found >= 0) store.used(slot);
+    // What is on its way in was read before this write: it must find what was written, not an empty place.
+    else if (this.#fetcher.expects(chunk)) store.pin(slot, 'fetch');
+    store.blocks(slot, first, bytes.byteLength / this.#geometry.blockSize).set(bytes);
+    store.valid[slot] = (store.valid[slot] ?? 0) | set;
+    this.#writeBack.markDirty(slot, set);
+    return true;
+  }
+
+  async #writeSlowly(block: number, count: number, from: Uint8Array, done: number): Promise<void> {
+    await this.#writers.enter();
+    try {
+      let at = done;
+      while (at < count) {
+        const before = at;
+        at = this.#writeNow(block, count, from, at);
+        if (at === before) await this.#room();
+      }
+    } finally {
+      this.#writers.leave();
+    }
+    await this.#written(block, count);
+  }
+
+  /** Settles when there may be room for a write; rejects if all that is in the way cannot be written to the device. */
+  #room(): Promise<void> {
+    const cleaner = this.#writeBack.makeRoom();
+    if (cleaner) return cleaner;
+    if (this.#writeBack.room && this.#fetcher.underWay > 0) return this.#fetcher.ended.next();
+    return this.#writeBack.retryFailed();
+  }
+
+  /** What has to happen before a write that is in the cache is answered. */
+  #written(block: number, count: number): void | Promise<void> {
+    if (this.#mode === 'write-back') return undefined;
+    const first = this.#geometry.chunkOf(block);
+    const chunks = this.#geometry.chunkOf(block + count - 1) - first + 1;
+    return this.#writeBack.settle(Array.from({ length: chunks }, (_, index) => first + index));
+  }
+
+  #discard(block: number, count: number): void {
+    const first = this.#geometry.chunkOf(block);
+    const chunks = this.#geometry.chunkOf(block + count - 1) - first + 1;
+    this.#fetcher.discard(first, chunks);
+    if (chunks <= this.#store.slots) {
+      for (let chunk = first; chunk < first + chunks; chunk++) {
+        this.#discardBlocks(this.#store.find(chunk), block, count);
+      }
+      return;
+    }
+    for (let slot = 0; slot < this.#store.slots; slot++) {
+      const chunk = this.#store.chunkIn(slot);
+      if (chunk >= first && chunk < first + chunks) this.#discardBlocks(slot, block, count);
+    }
+  }
+
+  #discardBlocks(slot: number, block: number, count: number): void {
+    if (slot < 0) return;
+    const store = this.#store;
+    const chunkBlock = this.#geometry.firstBlock(store.chunkIn(slot));
+    const from = Math.max(0, block - chunkBlock);
+    const to = Math.min(this.#geometry.blocksPerChunk, block + count - chunkBlock);
+    const set = mask(from, to - from);
+    this.#writeBack.unmarkDirty(slot, set);
+    store.valid[slot] = (store.valid[slot] ?? 0) & ~set;
+    if (store.valid[slot] === 0) store.discard(slot);
+  }
+}
+
+/** Settles when all have, for only then is the request's memory free: with the first failure, if there is one. */
+async function settleAll(parts: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(parts)) {
+    if (result.status === 'rejected') throw result.reason;
+  }
+}

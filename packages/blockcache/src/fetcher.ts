@@ -1,0 +1,249 @@
+/**
+ * Brings chunks in from the device. Requests that want a chunk which is on its way join; whatever was written meanwhile
+ * stays as it was written. A chunk for which the cache has no room goes to those who wait for it and is not kept.
+ */
+import { assert, RpcError } from '@ginit/core';
+import type { BackendDevice } from './backend-device.ts';
+import type { ChunkStore } from './chunk-store.ts';
+import { eachRun, mask } from './geometry.ts';
+import { Occasion } from './occasion.ts';
+
+/** A part of a request that waits for a fetch: blocks from `block` on go into `into`. */
+interface Waiter {
+  readonly block: number;
+  readonly into: Uint8Array;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Chunks on their way in. */
+interface Fetch {
+  readonly first: number;
+  readonly count: number;
+  readonly waiters: Waiter[];
+  /** The device's blocks were discarded meanwhile: what comes is for those who wait already, and not to be kept. */
+  stale: boolean;
+}
+
+export class Fetcher {
+  /** Happens when a fetch has ended: chunks may be free to go now. */
+  readonly ended = new Occasion();
+  /** The most chunks of one request. */
+  readonly chunksMax: number;
+  readonly #store: ChunkStore;
+  readonly #device: BackendDevice;
+  readonly #fetches = new Map<number, Fetch>();
+  #underWay = 0;
+  #requests = 0;
+
+  constructor(store: ChunkStore, device: BackendDevice) {
+    this.#store = store;
+    this.#device = device;
+    this.chunksMax = Math.max(1, Math.floor(device.requestBlocksMax / store.geometry.blocksPerChunk));
+  }
+
+  /** Fetches under way. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Read requests made to the device. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Whether the chunk is on its way. */
+  expects(chunk: number): boolean {
+    return this.#fetches.has(chunk);
+  }
+
+  /**
+   * Puts blocks from `block` on into `into`, of the chunks from `chunk` on that lie in it and come together; they are not
+   * in the cache. `chunksWanted` are wanted at most, more may be brought in up to `chunksAhead`. Returns how many chunks
+   * these are, and when they are there.
+   */
+  read(
+    chunk: number,
+    chunksWanted: number,
+    chunksAhead: number,
+    block: number,
+    into: Uint8Array,
+  ): { readonly chunks: number; readonly done: Promise<void> } {
+    const fetch = this.#fetches.get(chunk) ?? this.#start(chunk, Math.max(chunksWanted, chunksAhead));
+    const chunks = Math.min(chunksWanted, fetch.first + fetch.count - chunk);
+    const { blockSize, blocksPerChunk } = this.#store.geometry;
+    const from = Math.max(block, chunk * blocksPerChunk);
+    const to = Math.min(block + into.byteLength / blockSize, (chunk + chunks) * blocksPerChunk);
+    const part = into.subarray((from - block) * blockSize, (to - block) * blockSize);
+    const done = new Promise<void>((resolve, reject) => {
+      fetch.waiters.push({ block: from, into: part, resolve, reject });
+    });
+    return { chunks, done };
+  }
+
+  /** Brings in what is missing of these chunks, for nobody in particular. */
+  ahead(first: number, count: number): void {
+    const store = this.#store;
+    const end = Math.min(first + count, store.geometry.chunkCount);
+    for (let chunk = first; chunk < end; ) {
+      const slot = store.find(chunk);
+      const there = slot >= 0 && store.holds(slot, store.geometry.wholeMask(chunk));
+      chunk += there || this.#fetches.has(chunk) ? 1 : this.#start(chunk, end - chunk).count;
+    }
+  }
+
+  /** The device's content of these chunks has been discarded: what is on its way is old. */
+  discard(first: number, count: number): void {
+    for (const fetch of new Set(this.#fetches.values())) {
+      if (fetch.first >= first + count || fetch.first + fetch.count <= first) continue;
+      fetch.stale = true;
+      this.#release(fetch);
+    }
+  }
+
+  /** Starts a fetch of as many as possible of `wanted` chunks; at least of the first one. */
+  #start(first: number, wanted: number): Fetch {
+    const store = this.#store;
+    const limit = Math.min(wanted, this.chunksMax, store.geometry.chunkCount - first);
+    const fetch: Fetch = { first, count: this.#missing(first, limit), waiters: [], stale: false };
+    for (let chunk = first; chunk < first + fetch.count; chunk++) {
+      this.#fetches.set(chunk, fetch);
+      const slot = store.find(chunk);
+      if (slot >= 0) store.pin(slot, 'fetch');
+    }
+    this.#underWay++;
+    this.#requests++;
+    void this.#run(fetch);
+    return fetch;
+  }
+
+  /** Chunks from `first` on, at most `limit`, that are neither there nor on their way. `first` is not. */
+  #missing(first: number, limit: number): number {
+    const store = this.#store;
+    let count = 1;
+    for (; count < limit; count++) {
+      const chunk = first + count;
+      const slot = store.find(chunk);
+      if (this.#fetches.has(chunk)) break;
+      if (slot >= 0 && store.holds(slot, store.geometry.wholeMask(chunk))) break;
+    }
+    return count;
+  }
+
+  async #run(fetch: Fetch): Promise<void> {
+    const { geometry } = this.#store;
+    const block = geometry.firstBlock(fetch.first);
+    const end = Math.min(geometry.firstBlock(fetch.first + fetch.count), geometry.blockCount);
+    try {
+      await this.#device.readWith(block, end - block, (payload) => this.#arrive(fetch, payload));
+    } catch (error) {
+      this.#fail(fetch, error, end - block);
+    }
+    this.#underWay--;
+    this.ended.happen();
+  }
+
+  #arrive(fetch: Fetch, payload: Uint8Array): void {
+    if (!fetch.stale) {
+      for (let chunk = fetch.first; chunk < fetch.first + fetch.count; chunk++) {
+        this.#keep(chunk, payload, (chunk - fetch.first) * this.#store.geometry.blocksPerChunk);
+      }
+      this.#release(fetch);
+    }
+    const first = this.#store.geometry.firstBlock(fetch.first);
+    for (const waiter of fetch.waiters) {
+      this.#serve(waiter, payload, first);
+      waiter.resolve();
+    }
+  }
+
+  /** Puts a chunk that has come into the cache, if there is room; what was written meanwhile stays. */
+  #keep(chunk: number, payload: Uint8Array, at: number): void {
+    const store = this.#store;
+    const found = store.find(chunk);
+    const slot = found >= 0 ? found : store.take(chunk);
+    if (slot < 0) return;
+    const whole = store.geometry.wholeMask(chunk);
+    const { blockSize } = store.geometry;
+    eachRun(whole & ~(store.valid[slot] ?? 0), (first, count) => {
+      const start = (at + first) * blockSize;
+      store.blocks(slot, first, count).set(payload.subarray(start, start + count * blockSize));
+    });
+    store.valid[slot] = whole;
+  }
+
+  /** The chunks of a fetch are free to go again. */
+  #release(fetch: Fetch): void {
+    const store = this.#store;
+    for (let chunk = fetch.first; chunk < fetch.first + fetch.count; chunk++) {
+      if (this.#fetches.get(chunk) !== fetch) continue;
+      this.#fetches.delete(chunk);
+      const slot = store.find(chunk);
+      if (slot >= 0) store.unpin(slot, 'fetch');
+    }
+  }
+
+  /** Copies what a waiter wants: what the device sent, and over it what the cache knows better. */
+  #serve({ block, into }: Waiter, payload: Uint8Array, first: number): void {
+    const { blockSize } = this.#store.geometry;
+    const start = (block - first) * blockSize;
+    into.set(payload.subarray(start, start + into.byteLength));
+    this.copyKnown(block, into);
+  }
+
+  /** Copies those blocks from `block` on that the cache has; calls `unknown` for the runs that it has not. */
+  copyKnown(block: number, into: Uint8Array, unknown?: (first: number, count: number) => void): void {
+    const store = this.#store;
+    const { geometry } = store;
+    const { blockSize } = geometry;
+    const end = block + into.byteLength / blockSize;
+    for (let at = block; at < end; ) {
+      const chunk = geometry.chunkOf(at);
+      const inChunk = at - geometry.firstBlock(chunk);
+      const count = Math.min(end - at, geometry.blocksPerChunk - inChunk);
+      const slot = store.find(chunk);
+      const wanted = mask(inChunk, count);
+      const known = slot >= 0 ? (store.valid[slot] ?? 0) & wanted : 0;
+      const chunkBlock = geometry.firstBlock(chunk);
+      eachRun(known, (first, run) => {
+        into.set(store.blocks(slot, first, run), (chunkBlock + first - block) * blockSize);
+      });
+      if (unknown) eachRun(wanted & ~known, (first, run) => unknown(chunkBlock + first, run));
+      at += count;
+    }
+  }
+
+  /**
+   * A failed fetch concerns only requests that want a block which cannot be read: where it was for more than one request
+   * asks for, each is tried by itself.
+   */
+  #fail(fetch: Fetch, error: unknown, blocks: number): void {
+    assert(error instanceof RpcError, 'a device fails with an RpcError');
+    if (!fetch.stale) this.#release(fetch);
+    const { blockSize } = this.#store.geometry;
+    for (const waiter of fetch.waiters) {
+      const hopeless = error.code === 'PeerGone' || waiter.into.byteLength === blocks * blockSize;
+      if (hopeless) waiter.reject(error);
+      else this.#readExactly(waiter).then(waiter.resolve, waiter.reject);
+    }
+  }
+
+  /** Reads what a waiter wants and nothing else, past the cache. What the cache knows is copied before, and stays right. */
+  async #readExactly({ block, into }: Waiter): Promise<void> {
+    const { blockSize } = this.#store.geometry;
+    const runs: { readonly first: number; readonly count: number }[] = [];
+    this.copyKnown(block, into, (first, count) => {
+      const last = runs.at(-1);
+      if (last && last.first + last.count === first)
+        runs[runs.length - 1] = { ...last, count: last.count + count };
+      else runs.push({ first, count });
+    });
+    const reads = runs.map(({ first, count }) => {
+      const part = into.subarray((first - block) * blockSize, (first - block + count) * blockSize);
+      return this.#device.readWith(first, count, (payload) => part.set(payload));
+    });
+    // All have ended before the memory is the client's again.
+    const results = await Promise.allSettled(reads);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+}

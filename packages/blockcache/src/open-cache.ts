@@ -1,0 +1,132 @@
+/** Makes the cache that a config describes, over the component's Block session. */
+import {
+  attribute,
+  BlockClient,
+  blockPolicyElements,
+  type ConfigNode,
+  element,
+  type Env,
+  RpcError,
+} from '@ginit/core';
+import type { BackendDevice } from './backend-device.ts';
+import { BlockCache, WRITE_MODES } from './block-cache.ts';
+import { CHUNK_BYTES } from './geometry.ts';
+import { makePolicy } from './policy/make-policy.ts';
+import { POLICY_NAMES } from './policy/replacement-policy.ts';
+import { WatchedDevice } from './watched-device.ts';
+
+/** A transfer buffer holds several requests of at least a chunk each. */
+const BUFFER_BYTES_MIN = 64 * 1024;
+const BUFFER_BYTES_MAX = 64 * 1024 * 1024;
+const BUFFER_BYTES_DEFAULT = 1024 * 1024;
+const CACHE_BYTES_MIN = 16 * CHUNK_BYTES;
+/** Of the free quota this part, and no less than that, stays for what sessions need beyond their donations. */
+const RESERVE_PART = 16;
+const RESERVE_BYTES_MIN = 64 * 1024;
+
+/** The config of `blockcache`. */
+export const blockcacheConfig = element('config', 'A cache over a Block session', {
+  attributes: {
+    policy: attribute.oneOf('Which chunk has to go when another one needs its place', POLICY_NAMES, {
+      fallback: 'auto',
+    }),
+    mode: attribute.oneOf('When a write is answered: once it is in memory, or on the device', WRITE_MODES, {
+      fallback: 'write-back',
+    }),
+    size: attribute.bytes('Memory for cached blocks; else what the RAM quota has free', {
+      min: CACHE_BYTES_MIN,
+    }),
+    tx_buf_size: attribute.bytes('Buffer for transfers from and to the device', {
+      min: BUFFER_BYTES_MIN,
+      max: BUFFER_BYTES_MAX,
+    }),
+  },
+  children: blockPolicyElements,
+});
+
+type CacheEnv = Pick<Env, 'config' | 'connect' | 'close' | 'quota' | 'ram' | 'error' | 'exit'>;
+
+/** A cache in use. */
+export interface OpenCache {
+  readonly cache: BlockCache;
+  /** Writes everything to the device, makes it last, and says in the log if that fails. */
+  readonly flush: () => Promise<void>;
+  /** Flushes and closes the session to the device. */
+  readonly close: () => Promise<void>;
+}
+
+/** Opens the session to the device and makes the cache. Throws `ConfigError` at what of the config cannot be. */
+export async function openCache(env: CacheEnv): Promise<OpenCache> {
+  const config = env.config.node;
+  const policyName = config.oneOf('policy', POLICY_NAMES, 'auto');
+  const mode = config.oneOf('mode', WRITE_MODES, 'write-back');
+  const client = await BlockClient.connect(env, { args: { tx_buf_size: await bufferBytes(env, config) } });
+  checkDevice(client);
+  const sizeBytes = await cacheBytes(env, config);
+  const memory = (await env.ram.allocate(sizeBytes)).attach();
+  const policy = makePolicy(policyName, sizeBytes / CHUNK_BYTES);
+  const device = new WatchedDevice(client, () => {
+    const { dirty } = cache.statistics;
+    const lost =
+      dirty > 0 ? `; ${dirty} chunks of ${CHUNK_BYTES} bytes that were not written to it are lost` : '';
+    void env.error(`the server of the device is gone${lost}`);
+    env.exit(1);
+  });
+  const cache = new BlockCache({ device, memory, policy, mode });
+  const flush = async (): Promise<void> => {
+    if (!client.info.writeable || device.gone) return;
+    try {
+      await cache.sync();
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      const { dirty } = cache.statistics;
+      await env.error(`cannot write ${dirty} chunks of ${CHUNK_BYTES} bytes to the device: ${error.message}`);
+    }
+  };
+  const close = async (): Promise<void> => {
+    await flush();
+    await client.close();
+  };
+  return { cache, flush, close };
+}
+
+async function bufferBytes(env: CacheEnv, config: ConfigNode): Promise<number> {
+  const range = { min: BUFFER_BYTES_MIN, max: BUFFER_BYTES_MAX };
+  const quarter = Math.floor((await freeBytes(env)) / 4);
+  const fallback = Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_DEFAULT, quarter));
+  return wholeChunks(config.bytes('tx_buf_size', fallback, range));
+}
+
+function checkDevice({ info, requestBlocksMax }: BackendDevice): void {
+  if (CHUNK_BYTES % info.blockSize !== 0) {
+    throw new RpcError(
+      'Unsupported',
+      `the device has blocks of ${info.blockSize} bytes, more than ${CHUNK_BYTES}`,
+    );
+  }
+  if (requestBlocksMax * info.blockSize < CHUNK_BYTES) {
+    throw new RpcError('Unsupported', `the device takes requests of ${requestBlocksMax} blocks only`);
+  }
+}
+
+async function cacheBytes(env: CacheEnv, config: ConfigNode): Promise<number> {
+  const free = await freeBytes(env);
+  const available = wholeChunks(free - Math.max(RESERVE_BYTES_MIN, Math.floor(free / RESERVE_PART)));
+  const wanted = wholeChunks(config.bytes('size', available, { min: CACHE_BYTES_MIN }));
+  if (wanted > free) {
+    throw config.errorAt(`size is ${wanted} bytes, but the RAM quota has only ${free} free`, 'size');
+  }
+  if (wanted < CACHE_BYTES_MIN) {
+    throw config.errorAt(`the RAM quota has ${free} bytes free, too few for a cache of ${CACHE_BYTES_MIN}`);
+  }
+  return wanted;
+}
+
+async function freeBytes(env: CacheEnv): Promise<number> {
+  const { ramQuota, ramUsed } = await env.quota();
+  return ramQuota - ramUsed;
+}
+
+function wholeChunks(bytes: number): number {
+  return Math.floor(bytes / CHUNK_BYTES) * CHUNK_BYTES;
+}

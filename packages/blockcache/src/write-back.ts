@@ -1,0 +1,255 @@
+/**
+ * Brings what was written to the device, in clusters of neighbouring chunks.
+ *
+ * Rules: of one chunk there is one cluster under way at a time, because the device keeps no order between requests. What is
+ * copied into a request stops being dirty at that moment, so a write that comes later makes the chunk dirty again. A cluster
+ * that fails makes its chunks dirty again; they are marked as failed and tried again when somebody asks for it: a SYNC, or a
+ * write that finds no room otherwise. Nothing is ever dropped.
+ */
+import { assert, RpcError } from '@ginit/core';
+import type { BackendDevice } from './backend-device.ts';
+import type { ChunkStore } from './chunk-store.ts';
+import {
+  chunksPerRequest,
+  type Cluster,
+  type ClusterPart,
+  dirtySpan,
+  fillRequest,
+  neighbours,
+} from './cluster.ts';
+import { eachRun } from './geometry.ts';
+import { Occasion } from './occasion.ts';
+import { SlotLinks, SlotList } from './slot-list.ts';
+
+/** Clusters under way that nobody waits for, and at all. */
+const BACKGROUND_CLUSTERS_MAX = 2;
+const CLUSTERS_MAX = 4;
+/** A cluster takes at most this part of the largest request, so that reads get through to the device beside clusters. */
+const REQUEST_PART = 2;
+
+export class WriteBack {
+  /** Chunks that may be dirty or on their way to the device at a time. */
+  readonly dirtyMax: number;
+  /** Happens when a cluster has ended: chunks may be clean now. */
+  readonly ended = new Occasion();
+  readonly #store: ChunkStore;
+  readonly #device: BackendDevice;
+  readonly #chunksMax: number;
+  /** Dirty slots, not under way, the first to become dirty first; and those that failed. */
+  readonly #waiting: SlotList;
+  readonly #failed: SlotList;
+  readonly #clusters = new Map<number, Cluster>();
+  #dirtyCount = 0;
+  #underWay = 0;
+  #clock = 0;
+  #gate: Promise<void> | undefined;
+  #requests = 0;
+
+  constructor(store: ChunkStore, device: BackendDevice) {
+    const links = new SlotLinks(store.slots);
+    this.#store = store;
+    this.#device = device;
+    this.dirtyMax = Math.max(1, Math.floor(store.slots / 2));
+    const requestBytes = device.requestBlocksMax * device.info.blockSize;
+    this.#chunksMax = Math.max(1, Math.floor(chunksPerRequest(requestBytes) / REQUEST_PART));
+    this.#waiting = new SlotList(links);
+    this.#failed = new SlotList(links);
+    store.onDirtyInTheWay = (slot) => {
+      if (this.#mayStart(BACKGROUND_CLUSTERS_MAX)) this.#start(slot);
+    };
+  }
+
+  /** Chunks that are dirty or on their way to the device. */
+  get dirtyCount(): number {
+    return this.#dirtyCount;
+  }
+
+  /** Write requests made to the device. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** A moment that lies behind every write and cluster so far. */
+  now(): number {
+    this.#clock++;
+    return this.#clock;
+  }
+
+  /** Whether a chunk that is clean now may become dirty. */
+  get room(): boolean {
+    return this.#dirtyCount < this.dirtyMax;
+  }
+
+  /** Blocks of a slot were written. */
+  markDirty(slot: number, set: number): void {
+    const store = this.#store;
+    const before = store.dirty[slot] ?? 0;
+    store.dirty[slot] = before | set;
+    if (before !== 0 || store.pinned(slot, 'write')) return;
+    this.#waiting.addLast(slot);
+    this.#dirtyCount++;
+  }
+
+  /** Blocks of a slot that is not under way are not to be written any more. */
+  unmarkDirty(slot: number, set: number): void {
+    const store = this.#store;
+    const before = store.dirty[slot] ?? 0;
+    store.dirty[slot] = before & ~set;
+    if (before === 0 || store.dirty[slot] !== 0) return;
+    this.#unlist(slot);
+    store.failed[slot] = 0;
+    this.#dirtyCount--;
+  }
+
+  /** Starts to write when much is dirty, so that writers need not wait later. */
+  work(): void {
+    while (this.#dirtyCount > this.dirtyMax / 2 && this.#waiting.length > 0) {
+      if (!this.#mayStart(BACKGROUND_CLUSTERS_MAX)) return;
+      this.#start(this.#waiting.first);
+    }
+  }
+
+  /** Starts to write the oldest. Settles when a chunk may have become clean; undefined if nothing is under way. */
+  makeRoom(): Promise<void> | undefined {
+    if (this.#gate) return this.#gate;
+    while (this.#waiting.length > 0 && this.#mayStart(CLUSTERS_MAX)) this.#start(this.#waiting.first);
+    return this.#underWay > 0 ? this.ended.next() : undefined;
+  }
+
+  /** Tries to write what could not be written before. Rejects if that still is so. */
+  async retryFailed(): Promise<void> {
+    assert(this.#failed.length > 0, 'there is something that failed');
+    const failure = await this.#start(this.#failed.first).done;
+    if (failure) throw failure;
+  }
+
+  /** Settles when everything that was written before the call is on the device; rejects with why something is not. */
+  flush(): Promise<void> {
+    const store = this.#store;
+    const chunks: number[] = [];
+    const add = (slot: number): void => void chunks.push(store.chunkIn(slot));
+    for (const list of [this.#waiting, this.#failed]) {
+      for (let slot = list.first; slot >= 0; slot = list.after(slot)) add(slot);
+    }
+    for (const slot of this.#clusters.keys()) add(slot);
+    return this.settle(Float64Array.from(chunks).toSorted());
+  }
+
+  /** Settles when what was written to these chunks before the call is on the device; rejects with why it is not. */
+  async settle(chunks: Iterable<number>): Promise<void> {
+    const since = this.now();
+    const clusters = new Set<Cluster>();
+    for (const chunk of chunks) {
+      const cluster = await this.#clusterWith(chunk, since);
+      if (cluster) clusters.add(cluster);
+    }
+    let failure: RpcError | undefined;
+    for (const cluster of clusters) failure = (await cluster.done) ?? failure;
+    if (failure) throw failure;
+  }
+
+  /** Runs `work` while nothing is under way to the device, and nothing starts. */
+  async exclude<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#gate) await this.#gate;
+    let open = (): void => {};
+    this.#gate = new Promise((resolve) => (open = resolve));
+    try {
+      while (this.#underWay > 0) await this.ended.next();
+      return await work();
+    } finally {
+      this.#gate = undefined;
+      open();
+      this.work();
+    }
+  }
+
+  /** A cluster, formed after `since`, with what was dirty of the chunk then; undefined if it is on the device. */
+  async #clusterWith(chunk: number, since: number): Promise<Cluster | undefined> {
+    const store = this.#store;
+    for (;;) {
+      const slot = store.find(chunk);
+      if (slot < 0) return undefined;
+      const cluster = this.#clusters.get(slot);
+      // An older one may have begun before the write: its end tells, for then what was not in it is still dirty.
+      if (cluster) {
+        if (cluster.formedAt > since) return cluster;
+        await cluster.done;
+      } else if (store.dirty[slot] === 0) return undefined;
+      else if (this.#gate) await this.#gate;
+      else if (this.#underWay >= CLUSTERS_MAX) await this.ended.next();
+      else return this.#start(slot);
+    }
+  }
+
+  #mayStart(clustersMax: number): boolean {
+    return this.#gate === undefined && this.#underWay < clustersMax;
+  }
+
+  /** Starts to write a slot that is dirty and not under way, with what fits around it. */
+  #start(slot: number): Cluster {
+    const span = dirtySpan(this.#store, slot);
+    const requests = span ? [neighbours(this.#store, span, this.#chunksMax)] : this.#runs(slot);
+    const slots = span ? (requests[0] ?? []).map((part) => part.slot) : [slot];
+    for (const member of slots) {
+      this.#unlist(member);
+      this.#store.pin(member, 'write');
+      this.#store.failed[member] = 0;
+    }
+    this.#underWay++;
+    const cluster = { formedAt: this.now(), done: this.#write(slots, requests) };
+    for (const member of slots) this.#clusters.set(member, cluster);
+    return cluster;
+  }
+
+  /** A chunk with gaps of which we know nothing goes in several requests. */
+  #runs(slot: number): ClusterPart[][] {
+    const runs: ClusterPart[][] = [];
+    eachRun(this.#store.dirty[slot] ?? 0, (first, count) => runs.push([{ slot, first, count }]));
+    return runs;
+  }
+
+  async #write(
+    slots: readonly number[],
+    requests: readonly (readonly ClusterPart[])[],
+  ): Promise<RpcError | undefined> {
+    const failures = await Promise.all(requests.map((parts) => this.#request(parts)));
+    const failure = failures.find((found) => found !== undefined);
+    this.#underWay--;
+    for (const slot of slots) this.#settleSlot(slot, failure !== undefined);
+    this.ended.happen();
+    this.work();
+    return failure;
+  }
+
+  async #request(parts: readonly ClusterPart[]): Promise<RpcError | undefined> {
+    const store = this.#store;
+    const { slot, first } = parts[0] ?? { slot: 0, first: 0 };
+    const block = store.geometry.firstBlock(store.chunkIn(slot)) + first;
+    const count = parts.reduce((sum, part) => sum + part.count, 0);
+    this.#requests++;
+    try {
+      await this.#device.writeWith(block, count, (payload) => fillRequest(store, parts, payload));
+      return undefined;
+    } catch (error) {
+      if (error instanceof RpcError) return error;
+      throw error;
+    }
+  }
+
+  #settleSlot(slot: number, failed: boolean): void {
+    const store = this.#store;
+    if (failed) store.dirty[slot] = (store.dirty[slot] ?? 0) | (store.writing[slot] ?? 0);
+    store.writing[slot] = 0;
+    store.unpin(slot, 'write');
+    this.#clusters.delete(slot);
+    if (store.dirty[slot] === 0) this.#dirtyCount--;
+    else if (failed) {
+      store.failed[slot] = 1;
+      this.#failed.addLast(slot);
+    } else this.#waiting.addLast(slot);
+  }
+
+  #unlist(slot: number): void {
+    (this.#store.failed[slot] === 1 ? this.#failed : this.#waiting).remove(slot);
+  }
+}

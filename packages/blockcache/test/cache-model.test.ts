@@ -1,0 +1,287 @@
+/**
+ * The cache against a model, over a device that begins and ends requests in any order and fails some of them: a read returns
+ * the latest write, a SYNC that succeeds has everything that was answered before it on the medium, errors reach only who
+ * asked for a bad block, nothing hangs, and when the device works again nothing is lost.
+ */
+import { RpcError } from '@ginit/core';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BlockCache, type WriteMode } from '../src/block-cache.ts';
+import { CHUNK_BYTES } from '../src/geometry.ts';
+import { Lru } from '../src/policy/lru.ts';
+import { BLOCK_BYTES, FakeDevice } from './fake-device.ts';
+
+const BLOCKS = 40 * 8 + 3;
+const SLOTS = 16;
+
+const block = fc.nat(BLOCKS - 1);
+const count = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 9 }) },
+  fc.integer({ min: 1, max: 64 }),
+);
+const operation = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('write' as const), block, count }) },
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('read' as const), block, count }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('sync' as const), block, count }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('trim' as const), block, count }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('break' as const), block, count }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('mend' as const), block, count }) },
+);
+type Step = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+
+/** What is known of one block: the values written to it, and from which on one must be on the medium. */
+class BlockModel {
+  /** Versions written, the newest last. Version 0 is the zeros at the start. */
+  newest = 0;
+  /** The newest version that was answered. */
+  answered = 0;
+  /** The medium must have this version or a newer one. */
+  floor = 0;
+  /** Anything may be read until the next write is answered. */
+  undefinedContent = false;
+  /** Anything may be on the medium: the block was discarded since the last SYNC. */
+  undefinedMedium = false;
+  writing = false;
+  trims = 0;
+  trimsEver = 0;
+}
+
+const patternOf = (number: number, version: number): Uint8Array => {
+  const words = new Uint32Array(BLOCK_BYTES / 4);
+  if (version > 0)
+    for (const index of words.keys()) words[index] = number * 1_000_003 + version * 7919 + index;
+  return new Uint8Array(words.buffer);
+};
+
+const isVersion = (bytes: Uint8Array, number: number, version: number): boolean =>
+  Buffer.compare(bytes, patternOf(number, version)) === 0;
+
+class World {
+  readonly device: FakeDevice;
+  readonly cache: BlockCache;
+  readonly models = Array.from({ length: BLOCKS }, () => new BlockModel());
+  readonly running: Promise<void>[] = [];
+  errors = 0;
+
+  constructor(mode: WriteMode, requestBlocksMax: number) {
+    this.device = new FakeDevice(BLOCKS, requestBlocksMax);
+    const memory = new Uint8Array(SLOTS * CHUNK_BYTES);
+    this.cache = new BlockCache({ device: this.device, memory, policy: new Lru(SLOTS), mode });
+  }
+
+  do(step: Step): void {
+    const to = Math.min(BLOCKS, step.block + step.count);
+    const numbers = Array.from({ length: to - step.block }, (_, at) => step.block + at);
+    switch (step.type) {
+      case 'read':
+        return this.start(() => this.read(numbers));
+      case 'write':
+        // Writes of the same block at the same time have no order: no client does that.
+        if (numbers.every((number) => this.free(number))) this.start(() => this.write(numbers));
+        return;
+      case 'trim':
+        if (numbers.every((number) => this.free(number))) this.start(() => this.trim(numbers));
+        return;
+      case 'sync':
+        return this.start(() => this.sync());
+      case 'break':
+        this.device.badWrites.add(step.block);
+        if (step.count > 4) this.device.badReads.add(step.block);
+        if (step.count > 32) this.device.syncFails = true;
+        return;
+      case 'mend':
+        return this.mend();
+    }
+  }
+
+  mend(): void {
+    this.device.badWrites.clear();
+    this.device.badReads.clear();
+    this.device.syncFails = false;
+  }
+
+  free(number: number): boolean {
+    const model = this.model(number);
+    return !model.writing && model.trims === 0;
+  }
+
+  model(number: number): BlockModel {
+    const model = this.models[number];
+    if (!model) throw new Error('no such block');
+    return model;
+  }
+
+  start(work: () => Promise<void>): void {
+    const running = work();
+    // Looked at in `finish`.
+    running.catch(() => {});
+    this.running.push(running);
+  }
+
+  async read(numbers: readonly number[]): Promise<void> {
+    const before = numbers.map((number) => ({ ...this.model(number) }));
+    const bytes = new Uint8Array(numbers.length * BLOCK_BYTES);
+    const bad = numbers.some((number) => this.device.badReads.has(number));
+    try {
+      await this.cache.read(numbers[0] ?? 0, numbers.length, bytes);
+    } catch (error) {
+      this.expectDeviceError(error);
+      expect(bad || numbers.some((number) => this.everBad.has(number)), 'a good read failed').toBe(true);
+      return;
+    }
+    for (const [index, number] of numbers.entries()) {
+      const old = before[index];
+      const now = this.model(number);
+      if (!old || old.undefinedContent || now.undefinedContent || old.trims > 0 || now.trims > 0) continue;
+      const content = bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
+      let found = false;
+      for (let version = old.answered; version <= now.newest; version++)
+        found ||= isVersion(content, number, version);
+      expect(found, `block ${number} has none of the versions ${old.answered} to ${now.newest}`).toBe(true);
+    }
+  }
+
+  readonly everBad = new Set<number>();
+
+  async write(numbers: readonly number[]): Promise<void> {
+    const bytes = new Uint8Array(numbers.length * BLOCK_BYTES);
+    const versions = numbers.map((number, index) => {
+      const model = this.model(number);
+      model.writing = true;
+      model.newest++;
+      bytes.set(patternOf(number, model.newest), index * BLOCK_BYTES);
+      return model.newest;
+    });
+    let failed = false;
+    try {
+      await this.cache.write(numbers[0] ?? 0, numbers.length, bytes);
+    } catch (error) {
+      this.expectDeviceError(error);
+      failed = true;
+    }
+    for (const [index, number] of numbers.entries()) {
+      const model = this.model(number);
+      model.writing = false;
+      // A write that failed may be there or not, and any part of it.
+      if (!failed) {
+        model.answered = versions[index] ?? 0;
+        model.undefinedContent = false;
+      }
+    }
+    // The memory is the client's own again.
+    bytes.fill(0x99);
+  }
+
+  async trim(numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) {
+      const model = this.model(number);
+      model.trims++;
+      model.trimsEver++;
+      model.undefinedContent = true;
+      model.undefinedMedium = true;
+    }
+    try {
+      await this.cache.trim(numbers[0] ?? 0, numbers.length);
+    } catch (error) {
+      this.expectDeviceError(error);
+    }
+    for (const number of numbers) this.model(number).trims--;
+  }
+
+  async sync(): Promise<void> {
+    const answered = this.models.map((model) => model.answered);
+    const trims = this.models.map((model) => (model.undefinedContent ? -1 : model.trimsEver));
+    try {
+      await this.cache.sync();
+    } catch (error) {
+      this.expectDeviceError(error);
+      return;
+    }
+    for (const [number, model] of this.models.entries()) {
+      model.floor = Math.max(model.floor, answered[number] ?? 0);
+      if (trims[number] === model.trimsEver) model.undefinedMedium = false;
+    }
+    this.checkMedium();
+  }
+
+  /** A crash now must leave at least what the last SYNC covered. */
+  checkMedium(): void {
+    for (const [number, model] of this.models.entries()) {
+      if (model.undefinedMedium) continue;
+      const content = this.device.durable.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES);
+      let found = false;
+      for (let version = model.floor; version <= model.newest; version++)
+        found ||= isVersion(content, number, version);
+      expect(found, `the medium has no version from ${model.floor} on of block ${number}`).toBe(true);
+    }
+  }
+
+  expectDeviceError(error: unknown): void {
+    if (!(error instanceof RpcError) || error.code !== 'InputOutput') throw error;
+    this.errors++;
+    for (const set of [this.device.badReads, this.device.badWrites])
+      for (const bad of set) this.everBad.add(bad);
+  }
+
+  /** Lets the device work until every request has ended. */
+  async finish(): Promise<void> {
+    let open = this.running.length;
+    for (const promise of this.running) void promise.catch(() => {}).then(() => open--);
+    for (let turns = 0; open > 0; turns++) {
+      if (turns > 20_000) throw new Error(`${open} requests never end`);
+      this.device.step(0);
+      await new Promise((done) => setImmediate(done));
+    }
+    await Promise.all(this.running.splice(0));
+    await this.device.drain();
+  }
+}
+
+describe.each<WriteMode>(['write-back', 'write-through'])('%s', (mode) => {
+  test.each([16, 64])(
+    'reads see writes, syncs last, errors hit only whom they concern (requests of %i blocks)',
+    async (requestBlocksMax) => {
+      const steps = fc.array(
+        fc.record({ operation, device: fc.array(fc.nat(1000), { maxLength: 12 }), leak: fc.option(block) }),
+        { minLength: 20, maxLength: 150 },
+      );
+      await fc.assert(
+        fc.asyncProperty(steps, async (chosen) => {
+          const world = new World(mode, requestBlocksMax);
+          for (const { operation: step, device, leak } of chosen) {
+            if (step.type === 'break') world.everBad.add(step.block);
+            world.do(step);
+            for (const choice of device) {
+              world.device.step(choice);
+              if (choice % 3 === 0) await new Promise((done) => setImmediate(done));
+            }
+            if (leak !== null) world.device.leak(leak);
+            if (step.block % 16 === 0) world.checkMedium();
+          }
+          await world.finish();
+          world.checkMedium();
+          // The device works again: nothing that was answered is lost.
+          world.mend();
+          world.everBad.clear();
+          const errors = world.errors;
+          world.start(() => world.sync());
+          world.start(() => world.read(Array.from({ length: BLOCKS }, (_, at) => at)));
+          await world.finish();
+          expect(world.errors).toBe(errors);
+          expect(world.cache.statistics.dirty).toBe(0);
+          for (const [number, model] of world.models.entries()) {
+            if (model.undefinedContent) continue;
+            const at = number * BLOCK_BYTES;
+            const content = world.device.durable.subarray(at, at + BLOCK_BYTES);
+            const versions = Array.from(
+              { length: model.newest - model.answered + 1 },
+              (_, index) => model.answered + index,
+            );
+            expect(versions.some((version) => isVersion(content, number, version))).toBe(true);
+          }
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+});

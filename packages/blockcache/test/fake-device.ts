@@ -1,0 +1,146 @@
+import { blockError, type BlockInfo } from '@ginit/core';
+import type { BackendDevice } from '../src/backend-device.ts';
+
+export const BLOCK_BYTES = 512;
+
+interface Operation {
+  readonly what: string;
+  readonly first: number;
+  readonly count: number;
+  readonly begin: () => void;
+  readonly end: () => void;
+  readonly fail: () => void;
+  begun: boolean;
+}
+
+/**
+ * A device that keeps no order: the test chooses which request begins and which ends next. Requests that write to the same
+ * block at the same time are an error of who asks, and so is a read beside a write of the same block that matters; the
+ * first is checked here. Content becomes durable by a sync, or by chance.
+ */
+export class FakeDevice implements BackendDevice {
+  readonly info: BlockInfo;
+  readonly requestBlocksMax: number;
+  readonly waiting = 0;
+  readonly content: Uint8Array;
+  readonly durable: Uint8Array;
+  /** Blocks that fail to be read or written. */
+  readonly badReads = new Set<number>();
+  readonly badWrites = new Set<number>();
+  readonly log: string[] = [];
+  syncFails = false;
+  readonly #pending: Operation[] = [];
+
+  constructor(blockCount: number, requestBlocksMax = 64, blockSize = BLOCK_BYTES) {
+    this.info = { blockSize, blockCount, alignLog2: 12, writeable: true };
+    this.requestBlocksMax = requestBlocksMax;
+    this.content = new Uint8Array(blockCount * blockSize);
+    this.durable = new Uint8Array(blockCount * blockSize);
+  }
+
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  readWith<Result>(first: number, count: number, use: (payload: Uint8Array) => Result): Promise<Result> {
+    let payload = new Uint8Array(0);
+    return this.#add('read', first, count, this.badReads, {
+      begin: () => (payload = this.#range(this.content, first, count).slice()),
+      end: () => use(payload),
+    });
+  }
+
+  writeWith(first: number, count: number, fill: (payload: Uint8Array) => void): Promise<void> {
+    const payload = new Uint8Array(count * this.info.blockSize);
+    return this.#add('write', first, count, this.badWrites, {
+      begin: () => fill(payload),
+      end: () => this.#range(this.content, first, count).set(payload),
+    });
+  }
+
+  sync(): Promise<void> {
+    let durable = new Uint8Array(0);
+    return this.#add('sync', 0, 0, new Set(), {
+      begin: () => (durable = this.content.slice()),
+      end: () => this.durable.set(durable),
+    });
+  }
+
+  trim(first: number, count: number): Promise<void> {
+    return this.#add('trim', first, count, this.badWrites, {
+      begin: () => {},
+      end: () => this.#range(this.content, first, count).fill(0xee),
+    });
+  }
+
+  /** Lets one request begin or end, as `choice` says. */
+  step(choice: number): void {
+    const operation = this.#pending[choice % Math.max(1, this.#pending.length)];
+    if (operation === undefined) return;
+    if (!operation.begun) {
+      operation.begun = true;
+      operation.begin();
+      return;
+    }
+    this.#pending.splice(this.#pending.indexOf(operation), 1);
+    const { what, first, count } = operation;
+    const bad = what === 'read' ? this.badReads : what === 'sync' ? new Set<number>() : this.badWrites;
+    const fails = Array.from({ length: count }, (_, at) => first + at).some((block) => bad.has(block));
+    if (fails || (what === 'sync' && this.syncFails)) operation.fail();
+    else operation.end();
+  }
+
+  /** Ends everything, oldest first, until nothing is asked for any more. */
+  async drain(): Promise<void> {
+    for (let quiet = 0; quiet < 3; ) {
+      if (this.#pending.length === 0) quiet++;
+      else quiet = 0;
+      this.step(0);
+      await new Promise((done) => setImmediate(done));
+    }
+  }
+
+  /** Chance writes some of what is not synced to the medium, as hosts do. */
+  leak(block: number): void {
+    this.#range(this.durable, block, 1).set(this.#range(this.content, block, 1));
+  }
+
+  #add<Result>(
+    what: string,
+    first: number,
+    count: number,
+    _bad: ReadonlySet<number>,
+    work: { begin: () => void; end: () => Result },
+  ): Promise<Result> {
+    if (first + count > this.info.blockCount) throw new Error(`${what} beyond the device`);
+    if (what !== 'trim' && count > this.requestBlocksMax) throw new Error(`${what} of ${count} blocks`);
+    if (what === 'write' || what === 'trim') this.#checkAlone(what, first, count);
+    this.log.push(`${what} ${first} ${count}`);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({
+        what,
+        first,
+        count,
+        begin: () => void work.begin(),
+        end: () => resolve(work.end()),
+        fail: () => reject(blockError('InputOutput')),
+        begun: false,
+      });
+    });
+  }
+
+  #checkAlone(what: string, first: number, count: number): void {
+    for (const other of this.#pending) {
+      if (other.what !== 'write' && other.what !== 'trim') continue;
+      if (other.first < first + count && first < other.first + other.count) {
+        throw new Error(
+          `${what} ${first} ${count} while ${other.what} ${other.first} ${other.count} is under way`,
+        );
+      }
+    }
+  }
+
+  #range(bytes: Uint8Array, first: number, count: number): Uint8Array {
+    return bytes.subarray(first * this.info.blockSize, (first + count) * this.info.blockSize);
+  }
+}
