@@ -80,6 +80,10 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
       await client.symlink('/abs', '/d/f');
       await client.symlink('/d/e/up', '../f');
       expect(await names(client.readdir('/s'))).toEqual(['g', 'up']);
+      await client.symlink('/d/e/top', '/d');
+      expect(words(await client.readFile('/d/e/top/f', 9))).toBe('f');
+      expect(words(await client.readFile('/d/e/top/../s/g', 9))).toBe('f');
+      await client.unlink('/d/e/top');
       expect(words(await client.readFile('/abs', 9))).toBe('f');
       expect(words(await client.readFile('/s/up', 9))).toBe('f');
       expect(words(await client.readFile('/../s/../../d/./f', 9))).toBe('f');
