@@ -6,7 +6,7 @@ import { RpcError } from '../errors.ts';
 import type { Capability, Interface } from '../interface/interface.ts';
 import { ShapeError, type Shape } from '../interface/shapes.ts';
 import { SignalCapability } from './signal.ts';
-import type { Reference } from './reference.ts';
+import type { Reference, ResultCheck } from './reference.ts';
 
 /** What stands behind every capability of every interface. */
 export class CapabilityObject implements Disposable {
@@ -37,12 +37,10 @@ function classFor(interface_: Interface): CapabilityClass {
   const made = class extends CapabilityObject {};
   for (const [name, member] of Object.entries(interface_.members)) {
     if (member.kind !== 'rpc') continue;
-    const check = member.result;
-    const where = `${interface_.name}.${name} result`;
+    const check = member.result && resultCheck(member.result, `${interface_.name}.${name} result`);
     Object.defineProperty(made.prototype, name, {
       value(this: CapabilityObject, ...args: unknown[]): Promise<unknown> {
-        const answer = CapabilityObject.reference(this).call(name, args);
-        return check ? answer.then((value) => checkResult(check, value, where)) : answer;
+        return CapabilityObject.reference(this).call(name, args, check);
       },
     });
   }
@@ -50,13 +48,15 @@ function classFor(interface_: Interface): CapabilityClass {
   return made;
 }
 
-function checkResult(check: Shape<unknown>, value: unknown, where: string): unknown {
-  try {
-    return check(value, where);
-  } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
-    throw new RpcError('InternalError', `the server's answer is malformed: ${error.message}`);
-  }
+function resultCheck(shape: Shape<unknown>, where: string): ResultCheck {
+  return (value) => {
+    try {
+      return shape(value, where);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      throw new RpcError('InternalError', `the server's answer is malformed: ${error.message}`);
+    }
+  };
 }
 
 /** A capability of the given interface in front of `reference`. */
@@ -86,7 +86,7 @@ export function capability<I extends Interface>(interface_: I): Shape<Capability
   return (value, where) => {
     if (value instanceof RawCapability) return capabilityFor(interface_, value.reference);
     const reference = referenceOf(value);
-    if (!reference) throw new ShapeError(`${where}: expected a capability of ${interface_.name}`);
+    if (!reference) throw new ShapeError(where, `a capability of ${interface_.name}`);
     return capabilityFor(interface_, reference);
   };
 }
@@ -100,7 +100,7 @@ export function capabilityOf<I extends Interface>(interface_: I, some: object): 
 export const signal: Shape<SignalCapability> = (value, where) => {
   if (value instanceof SignalCapability) return value;
   if (value instanceof RawCapability) return new SignalCapability(value.reference);
-  throw new ShapeError(`${where}: expected a signal`);
+  throw new ShapeError(where, 'a signal');
 };
 
 /** The object behind a capability of one's own, if it was exported with `interface_`. */

@@ -39,21 +39,28 @@ export class ExportedObject {
     this.#revoked = true;
   }
 
-  /** Runs an operation for a caller; rejects with `RpcError` only. */
-  async dispatch(operation: string, args: readonly unknown[]): Promise<unknown> {
+  /** Runs an operation for a caller: the result, or a promise of it. Throws or rejects with `RpcError` only. */
+  dispatch(operation: string, args: readonly unknown[]): unknown {
     if (this.#revoked) throw new RpcError('Revoked', `${this.interface_.name}: the object was revoked`);
     this.served++;
     if (operation === OPEN_OPERATION && this.open) return this.open();
     const members = this.interface_.members;
     const member = Object.hasOwn(members, operation) ? members[operation] : undefined;
     if (member?.kind !== 'rpc') {
-      throw new RpcError(
-        'UnknownOperation',
-        `${this.interface_.name} has no operation ${operation.slice(0, 64)}`,
-      );
+      const unknown = operation.slice(0, LIMITS.nameBytes);
+      throw new RpcError('UnknownOperation', `${this.interface_.name} has no operation ${unknown}`);
     }
     try {
-      return await this.#invoke(operation, checkArguments(member.args, args, operation));
+      const result = this.#invoke(operation, checkArguments(member.args, args));
+      return isThenable(result) ? this.#settled(result, operation) : result;
+    } catch (error) {
+      throw this.#declaredError(error, operation);
+    }
+  }
+
+  async #settled(result: PromiseLike<unknown>, operation: string): Promise<unknown> {
+    try {
+      return await result;
     } catch (error) {
       throw this.#declaredError(error, operation);
     }
@@ -81,16 +88,21 @@ export class ExportedObject {
   }
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
 function shortened(error: RpcError): RpcError {
   return new RpcError(error.code, error.message.slice(0, LIMITS.reasonBytes));
 }
 
+const ARGUMENT_NAMES = Array.from({ length: 16 }, (_, index) => `argument ${index + 1}`);
+
 function checkArguments(
   shapes: readonly Shape<unknown>[] | undefined,
   args: readonly unknown[],
-  operation: string,
 ): readonly unknown[] {
   if (!shapes) return args;
-  if (args.length > shapes.length) throw new ShapeError(`${operation} takes ${shapes.length} arguments`);
-  return shapes.map((shape, index) => shape(args[index], `argument ${index + 1}`));
+  if (args.length > shapes.length) throw new ShapeError('arguments', `at most ${shapes.length}`);
+  return shapes.map((shape, index) => shape(args[index], ARGUMENT_NAMES[index] ?? 'an argument'));
 }

@@ -8,10 +8,13 @@ import { LIMITS } from '../limits.ts';
 import type { ExportedObject } from './exported-object.ts';
 import type { SignalContext } from './signal-context.ts';
 
+/** Looks at a result before the caller gets it; throws what the call is to reject with. */
+export type ResultCheck = (value: unknown) => unknown;
+
 /** Where a capability leads. */
 export interface Reference {
-  /** Calls an operation; settles whoever dies. */
-  call(operation: string, args: readonly unknown[]): Promise<unknown>;
+  /** Calls an operation; settles whoever dies, with what `check` makes of the result. */
+  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown>;
   /** Wakes the signal context behind it; merges with signals that were not taken yet. */
   submit(): void;
   /** Settles when calls need not wait for an introduction any more; rejects if there never was one. */
@@ -30,9 +33,10 @@ export class LocalReference implements Reference {
     this.target = target;
   }
 
-  async call(operation: string, args: readonly unknown[]): Promise<unknown> {
+  async call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
     if (this.target.kind === 'signal') throw new RpcError('UnknownOperation', 'a signal has no operations');
-    return this.target.dispatch(operation, args);
+    const value = await this.target.dispatch(operation, args);
+    return check ? check(value) : value;
   }
 
   submit(): void {
@@ -51,7 +55,12 @@ export class LocalReference implements Reference {
 /** What a remote reference needs of its channel. */
 export interface ImportingChannel {
   readonly peer: number;
-  invoke(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown>;
+  invoke(
+    reference: RemoteReference,
+    operation: string,
+    args: readonly unknown[],
+    check: ResultCheck | undefined,
+  ): Promise<unknown>;
   submitSignal(index: number): void;
   releaseImport(reference: RemoteReference): void;
 }
@@ -72,8 +81,8 @@ export class RemoteReference implements Reference {
     this.index = index;
   }
 
-  call(operation: string, args: readonly unknown[]): Promise<unknown> {
-    return this.channel.invoke(this, operation, args);
+  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+    return this.channel.invoke(this, operation, args, check);
   }
 
   submit(): void {
@@ -105,9 +114,9 @@ export class HeldReference implements Reference {
     return this.#released;
   }
 
-  async call(operation: string, args: readonly unknown[]): Promise<unknown> {
-    if (this.#released) throw new RpcError('Revoked', 'the capability was released');
-    return this.remote.call(operation, args);
+  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+    if (this.#released) return Promise.reject(new RpcError('Revoked', 'the capability was released'));
+    return this.remote.call(operation, args, check);
   }
 
   submit(): void {
@@ -172,8 +181,11 @@ export class PendingReference implements Reference {
     this.#reject(error);
   }
 
-  async call(operation: string, args: readonly unknown[]): Promise<unknown> {
-    if (this.#target) return this.#target.call(operation, args);
+  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+    return this.#target ? this.#target.call(operation, args, check) : this.#callLater(operation, args, check);
+  }
+
+  async #callLater(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
     if (this.#failure) throw new PeerGone(this.#failure.message);
     if (this.#waiting >= LIMITS.callsOnUnresolved) {
       throw new RpcError('LimitExceeded', 'too many calls wait for a capability that is being introduced');
@@ -181,7 +193,7 @@ export class PendingReference implements Reference {
     this.#waiting++;
     try {
       const target = await this.#settled;
-      return await target.call(operation, args);
+      return await target.call(operation, args, check);
     } finally {
       this.#waiting--;
     }

@@ -8,19 +8,20 @@
  * owner, and the owner puts the object into the table of its own channel with the receiver and says so there. The
  * sender keeps its own reference until core has answered, so the object cannot vanish on the way.
  */
-import { ExportedObject } from '../capability/exported-object.ts';
 import {
   HeldReference,
   type ImportingChannel,
   type Reference,
   RemoteReference,
+  type ResultCheck,
 } from '../capability/reference.ts';
 import { PeerGone, RpcError, unreachable } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { CallTable, type PendingCall } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
 import { type Exported, ExportTable } from './export-table.ts';
-import { decodeFrame, encodeFrame, type Frame, FrameKind } from './frame.ts';
+import { decodeFrame, encodeFrame, type Frame, FrameKind, type FrameWords } from './frame.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
 import {
   IncomingEntries,
@@ -42,14 +43,11 @@ export interface ChannelOwner {
   channelClosed(channel: Channel, violation: string | undefined): void;
 }
 
-interface PendingCall {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
-
 interface SignalState {
   again: boolean;
 }
+
+const NO_MEMORY: SharedMemory = [];
 
 /** One end of the channel to `peer`. */
 export class Channel implements ImportingChannel, TableChannel {
@@ -59,10 +57,10 @@ export class Channel implements ImportingChannel, TableChannel {
   readonly #owner: ChannelOwner;
   readonly #carrier: Carrier;
   readonly #imports = new Map<number, RemoteReference>();
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #calls = new CallTable();
+  readonly #outgoing: OutgoingEntries;
   readonly #waiting: (() => void)[] = [];
   readonly #signals = new Map<number, SignalState>();
-  #nextCall = 1;
   #serving = 0;
   #closed: PeerGone | undefined;
 
@@ -70,7 +68,8 @@ export class Channel implements ImportingChannel, TableChannel {
     this.peer = peer;
     this.#owner = owner;
     this.#carrier = carrier;
-    this.streams = new ChannelStreams((frame) => this.#carrier.send(frame, []));
+    this.streams = new ChannelStreams((frame) => this.#carrier.send(frame, NO_MEMORY));
+    this.#outgoing = new OutgoingEntries(this);
   }
 
   /** Starts to take frames; the tables must be ready by now. */
@@ -99,16 +98,19 @@ export class Channel implements ImportingChannel, TableChannel {
     return new HeldReference(remote);
   }
 
-  async invoke(reference: RemoteReference, operation: string, args: readonly unknown[]): Promise<unknown> {
-    await this.#place();
-    const id = this.#callId();
-    const answer = new Promise<unknown>((resolve, reject) => this.#calls.set(id, { resolve, reject }));
-    try {
-      await this.#sendMessage(FrameKind.call, id, reference.index, [operation, ...args]);
-    } catch (error) {
-      this.#settle(id)?.reject(error instanceof Error ? error : new Error(String(error)));
-    }
-    return answer;
+  invoke(
+    reference: RemoteReference,
+    operation: string,
+    args: readonly unknown[],
+    check: ResultCheck | undefined,
+  ): Promise<unknown> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    if (this.#calls.full) return this.#invokeLater(reference, operation, args, check);
+    return new Promise((resolve, reject) => {
+      const id = this.#calls.add({ resolve, reject, check });
+      const failed = (error: Error): void => this.#settle(id)?.reject(error);
+      this.#post(FrameKind.call, id, reference.index, [operation, ...args], failed);
+    });
   }
 
   submitSignal(index: number): void {
@@ -119,7 +121,7 @@ export class Channel implements ImportingChannel, TableChannel {
       return;
     }
     this.#signals.set(index, { again: false });
-    this.#carrier.send(encodeFrame(FrameKind.signal, { first: index }), []);
+    this.#send(FrameKind.signal, { first: index });
   }
 
   releaseImport(reference: RemoteReference): void {
@@ -127,14 +129,13 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#imports.get(reference.index) !== reference) return;
     this.#imports.delete(reference.index);
     if (this.#closed) return;
-    const words = { first: reference.index, second: reference.received };
-    this.#carrier.send(encodeFrame(FrameKind.release, words), []);
+    this.#send(FrameKind.release, { first: reference.index, second: reference.received });
   }
 
   /** As the owner of `target`: gives the peer what `giver` announced to it as `number`. */
   introduceTo(giver: number, number: number, target: Exported): void {
     const third = this.exports.add(target);
-    this.#carrier.send(encodeFrame(FrameKind.introduction, { first: giver, second: number, third }), []);
+    this.#send(FrameKind.introduction, { first: giver, second: number, third });
   }
 
   get sharesMemory(): boolean {
@@ -154,8 +155,7 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#closed) return;
     this.#closed = new PeerGone(reason);
     this.#carrier.close();
-    for (const call of this.#calls.values()) call.reject(this.#closed);
-    this.#calls.clear();
+    for (const call of this.#calls.takeAll()) call.reject(this.#closed);
     for (const wake of this.#waiting.splice(0)) wake();
     this.streams.end();
     this.#owner.channelClosed(this, violation);
@@ -165,43 +165,51 @@ export class Channel implements ImportingChannel, TableChannel {
     this.close('the peer broke the channel protocol', what);
   }
 
-  async #place(): Promise<void> {
-    while (!this.#closed && this.#calls.size >= LIMITS.callsInFlight) {
+  async #invokeLater(
+    reference: RemoteReference,
+    operation: string,
+    args: readonly unknown[],
+    check: ResultCheck | undefined,
+  ): Promise<unknown> {
+    while (!this.#closed && this.#calls.full)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    if (this.#closed) throw this.#closed;
-  }
-
-  #callId(): number {
-    while (this.#calls.has(this.#nextCall)) this.#nextCall = (this.#nextCall + 1) >>> 0;
-    const id = this.#nextCall;
-    this.#nextCall = (id + 1) >>> 0;
-    return id;
+    return this.invoke(reference, operation, args, check);
   }
 
   #settle(id: number): PendingCall | undefined {
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
+    const call = this.#calls.take(id);
     this.#waiting.shift()?.();
     return call;
   }
 
-  async #sendMessage(kind: FrameKind, first: number, second: number, value: unknown): Promise<void> {
-    for (;;) {
-      if (this.#closed) throw this.#closed;
-      const table = new OutgoingEntries(this);
-      try {
-        const payload = encodeMessage(value, table);
-        const frame = encodeFrame(kind, { first, second }, payload, table.entries);
-        if (frame.byteLength > LIMITS.messageBytes) {
-          throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
-        }
-        this.#carrier.send(frame, table.memory);
-        return;
-      } catch (error) {
-        table.takeBack();
-        if (!(error instanceof NotYetIntroduced)) throw error;
-        await error.reference.settled;
+  #send(kind: FrameKind, words: FrameWords): void {
+    this.#carrier.send(encodeFrame(kind, words), NO_MEMORY);
+  }
+
+  /** Sends a message, at once unless it carries a capability that is still being introduced to us. */
+  #post(
+    kind: FrameKind,
+    first: number,
+    second: number,
+    value: unknown,
+    failed: (error: Error) => void,
+  ): void {
+    if (this.#closed) return failed(this.#closed);
+    const table = this.#outgoing;
+    table.reset();
+    try {
+      const payload = encodeMessage(value, table);
+      const frame = encodeFrame(kind, { first, second }, payload, table.entries);
+      if (frame.byteLength > LIMITS.messageBytes) {
+        throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
+      }
+      this.#carrier.send(frame, table.memory);
+    } catch (error) {
+      table.takeBack();
+      if (error instanceof NotYetIntroduced) {
+        error.reference.settled.then(() => this.#post(kind, first, second, value, failed), failed);
+      } else {
+        failed(error instanceof Error ? error : new Error(String(error)));
       }
     }
   }
@@ -241,48 +249,59 @@ export class Channel implements ImportingChannel, TableChannel {
 
   #receiveCall(frame: Frame, memory: SharedMemory): void {
     if (this.#serving >= LIMITS.callsInFlight) return this.#violated('too many calls in flight');
-    let message: unknown;
+    const id = frame.first;
     try {
-      message = decodeMessage(frame.payload, new IncomingEntries(this, frame, memory));
+      const message = this.#decode(frame, memory);
+      const target = this.exports.get(frame.second);
+      if (!Array.isArray(message) || typeof message[0] !== 'string') return this.#violated('malformed call');
+      if (target?.kind !== 'object') throw new RpcError('Revoked', 'no such object');
+      const result = target.dispatch(message[0], message.slice(1));
+      if (result instanceof Promise) this.#answerLater(id, result);
+      else this.#answer(id, result);
     } catch (error) {
-      return void this.#sendFailure(frame.first, error);
+      this.#answerFailure(id, error);
     }
-    if (!Array.isArray(message) || typeof message[0] !== 'string') return this.#violated('malformed call');
-    const target = this.exports.get(frame.second);
-    const [operation, ...args] = message;
-    void this.#serve(frame.first, target instanceof ExportedObject ? target : undefined, operation, args);
   }
 
-  async #serve(
-    id: number,
-    target: ExportedObject | undefined,
-    operation: string,
-    args: unknown[],
-  ): Promise<void> {
+  #answerLater(id: number, result: Promise<unknown>): void {
     this.#serving++;
-    try {
-      if (!target) throw new RpcError('Revoked', 'no such object');
-      const result = await target.dispatch(operation, args);
-      await this.#sendMessage(FrameKind.result, id, 0, result);
-    } catch (error) {
-      await this.#sendFailure(id, error);
-    } finally {
-      this.#serving--;
-    }
+    result.then(
+      (value) => {
+        this.#serving--;
+        this.#answer(id, value);
+      },
+      (error: unknown) => {
+        this.#serving--;
+        this.#answerFailure(id, error);
+      },
+    );
   }
 
-  async #sendFailure(id: number, error: unknown): Promise<void> {
+  #answer(id: number, value: unknown): void {
+    this.#post(FrameKind.result, id, 0, value, (error) => this.#answerFailure(id, error));
+  }
+
+  #answerFailure(id: number, error: unknown): void {
     if (this.#closed) return;
     const known = error instanceof RpcError ? error : new RpcError('InternalError', 'the call failed');
     const reason = known.message.slice(0, LIMITS.reasonBytes);
-    await this.#sendMessage(FrameKind.failure, id, 0, [known.code, reason]).catch(() => {});
+    this.#post(FrameKind.failure, id, 0, [known.code, reason], () => {});
+  }
+
+  #decode(frame: Frame, memory: SharedMemory): unknown {
+    const carriesNothing = frame.entries.length === 0;
+    return decodeMessage(
+      frame.payload,
+      carriesNothing ? NOTHING_CARRIED : new IncomingEntries(this, frame, memory),
+    );
   }
 
   #receiveResult(frame: Frame, memory: SharedMemory): void {
     const call = this.#settle(frame.first);
     if (!call) return this.#violated('answered a call that is not pending');
     try {
-      call.resolve(decodeMessage(frame.payload, new IncomingEntries(this, frame, memory)));
+      const value = this.#decode(frame, memory);
+      call.resolve(call.check ? call.check(value) : value);
     } catch (error) {
       call.reject(error instanceof Error ? error : new Error(String(error)));
     }
@@ -309,7 +328,7 @@ export class Channel implements ImportingChannel, TableChannel {
   #receiveSignal(index: number): void {
     const target = this.exports.get(index);
     if (target?.kind === 'signal') target.submit();
-    this.#carrier.send(encodeFrame(FrameKind.signalTaken, { first: index }), []);
+    this.#send(FrameKind.signalTaken, { first: index });
   }
 
   #receiveSignalTaken(index: number): void {

@@ -89,10 +89,17 @@ function isEntryKind(value: number): value is EntryKind {
   return ENTRY_KINDS.has(value);
 }
 
+/** The words of a frame; those left out are zero. */
+export interface FrameWords {
+  readonly first?: number;
+  readonly second?: number;
+  readonly third?: number;
+}
+
 /** Builds a frame. */
 export function encodeFrame(
   kind: FrameKind,
-  words: { first?: number; second?: number; third?: number },
+  words: FrameWords,
   payload: Uint8Array = NO_PAYLOAD,
   entries: readonly Entry[] = NO_ENTRIES,
 ): Uint8Array {

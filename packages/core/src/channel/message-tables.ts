@@ -44,13 +44,13 @@ export class NotYetIntroduced extends Error {
   }
 }
 
-/** Fills the table of a message that is being sent. */
+/** Fills the table of a message that is being sent; used again for the next one. */
 export class OutgoingEntries implements OutgoingTable {
-  readonly entries: Entry[] = [];
-  readonly memory: SharedArrayBuffer[] = [];
+  entries: Entry[] = [];
+  memory: SharedArrayBuffer[] = [];
   readonly #channel: TableChannel;
   /** Entries that the peer has been promised, in case the message is not sent after all. */
-  readonly #given: number[] = [];
+  #given: number[] = [];
 
   constructor(channel: TableChannel) {
     this.#channel = channel;
@@ -94,6 +94,13 @@ export class OutgoingEntries implements OutgoingTable {
     const opened = this.#channel.streams.open(offer, this.#channel.sharesMemory);
     const slot = opened.memory ? this.memory.push(opened.memory) - 1 : CONTENT_INLINE;
     return this.#add({ kind: EntryKind.stream, first: opened.id, second: slot });
+  }
+
+  /** A new message begins. What the last one carried is not touched: its carrier may still hold it. */
+  reset(): void {
+    if (this.entries.length > 0) this.entries = [];
+    if (this.memory.length > 0) this.memory = [];
+    if (this.#given.length > 0) this.#given = [];
   }
 
   /** The message is not sent: the peer will never give these back. */

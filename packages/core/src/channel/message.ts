@@ -94,6 +94,7 @@ const packr = new Packr({ useRecords: false, copyBuffers: true, moreTypes: false
 
 /** Encodes `value`; what it carries goes through `table`. */
 export function encodeMessage(value: unknown, table: OutgoingTable): Uint8Array {
+  assert(outgoing === undefined, 'one message is encoded at a time');
   outgoing = table;
   try {
     return packr.pack(value);

@@ -7,16 +7,38 @@
 /** The value does not fit; `message` says where and why. */
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
+  /** What the value belongs to, the way from there to the place that is wrong, and what is wrong with it. */
+  readonly #where: string;
+  #path = '';
+  readonly #expected: string;
+
+  constructor(where: string, expected: string) {
+    super(`${where}: expected ${expected}`);
+    this.#where = where;
+    this.#expected = expected;
+  }
+
+  /** Puts a step in front of the way: paths are made when something is wrong, not while all is well. */
+  within(step: string): this {
+    this.#path = `${step}${this.#path}`;
+    this.message = `${this.#where}${this.#path}: expected ${this.#expected}`;
+    return this;
+  }
 }
 
-/** Checks `value`; `where` is the path to it for the error's text. */
+/** Checks `value`; `where` says in an error what it belongs to. */
 export type Shape<T> = (value: unknown, where: string) => T;
 
 /** The type that a shape lets through. */
 export type ShapeType<S> = S extends Shape<infer T> ? T : never;
 
 function fail(where: string, expected: string): never {
-  throw new ShapeError(`${where}: expected ${expected}`);
+  throw new ShapeError(where, expected);
+}
+
+/** Adds a step to the way of an error that came up below it. */
+function within(error: unknown, step: string): unknown {
+  return error instanceof ShapeError ? error.within(step) : error;
 }
 
 /** A whole number from `minimum` to `maximum`, both included. */
@@ -66,7 +88,13 @@ export function list<T>(item: Shape<T>, maximum: number): Shape<T[]> {
   return (value, where) => {
     if (!Array.isArray(value)) fail(where, 'a list');
     if (value.length > maximum) fail(where, `a list of at most ${maximum} items`);
-    return value.map((element: unknown, index) => item(element, `${where}[${index}]`));
+    const items: T[] = [];
+    try {
+      for (const element of value) items.push(item(element, where));
+    } catch (error) {
+      throw within(error, `[${items.length}]`);
+    }
+    return items;
   };
 }
 
@@ -105,9 +133,15 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
   return (value, where) => {
     if (!isRecord(value)) fail(where, 'a record');
     const result: Record<string, unknown> = {};
-    for (const [name, shape] of entries) {
-      const field = shape(Object.hasOwn(value, name) ? value[name] : undefined, `${where}.${name}`);
-      if (field !== undefined) result[name] = field;
+    let at = '';
+    try {
+      for (const [name, shape] of entries) {
+        at = name;
+        const field = shape(Object.hasOwn(value, name) ? value[name] : undefined, where);
+        if (field !== undefined) result[name] = field;
+      }
+    } catch (error) {
+      throw within(error, `.${at}`);
     }
     // The loop above has just established every field's type; the compiler cannot follow it through entries().
     return result as RecordType<Fields>;
@@ -120,7 +154,17 @@ export function table<T>(shape: Shape<T>, maximum: number): Shape<Record<string,
     if (!isRecord(value)) fail(where, 'a table');
     const entries = Object.entries(value);
     if (entries.length > maximum) fail(where, `a table of at most ${maximum} entries`);
-    return Object.fromEntries(entries.map(([key, item]) => [key, shape(item, `${where}.${key}`)]));
+    let at = '';
+    try {
+      return Object.fromEntries(
+        entries.map(([key, item]) => {
+          at = key;
+          return [key, shape(item, where)];
+        }),
+      );
+    } catch (error) {
+      throw within(error, `.${at}`);
+    }
   };
 }
 

@@ -127,8 +127,11 @@ export class Entrypoint implements ChannelOwner {
   introduce(via: number, index: number, to: number): { number: number; done: Promise<void> } {
     const number = this.#nextIntroduction;
     this.#nextIntroduction = (number + 1) >>> 0;
+    // Later, because the message that carries the capability is being encoded at this moment, and one at a time can be.
     // The receiver learns of a failure from core; we only need to know when our reference may go.
-    const done = this.#host.introduce({ number, via, index, to }).catch(() => {});
+    const done = Promise.resolve()
+      .then(() => this.#host.introduce({ number, via, index, to }))
+      .catch(() => {});
     return { number, done };
   }
 

@@ -28,8 +28,7 @@ const sessionArgument: Shape<SessionArgument> = anyOf<SessionArgument>(
   'a string, a number or a boolean',
   text(LIMITS.sessionArgumentBytes),
   (value, where) => {
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      throw new ShapeError(`${where}: expected a number`);
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw new ShapeError(where, 'a number');
     return value;
   },
   boolean,

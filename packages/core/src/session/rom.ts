@@ -12,7 +12,7 @@ import { Dataspace } from '../memory/dataspace.ts';
 /** Accepts a dataspace. */
 export const dataspace: Shape<Dataspace> = (value, where) => {
   if (value instanceof Dataspace) return value;
-  throw new ShapeError(`${where}: expected a dataspace`);
+  throw new ShapeError(where, 'a dataspace');
 };
 
 /** The ROM session. */

@@ -1,0 +1,59 @@
+/**
+ * The calls of one channel that wait for their answer, in slots: an answer names its slot, and the slot's generation, so
+ * that an answer given twice does not meet a later call.
+ */
+import { LIMITS } from '../limits.ts';
+
+/** What becomes of a call. `check` looks at the result before `resolve` gets what it returns. */
+export interface PendingCall {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly check: ((value: unknown) => unknown) | undefined;
+}
+
+const SLOT_BITS = 10;
+const SLOT_MASK = 2 ** SLOT_BITS - 1;
+const GENERATIONS = 2 ** (32 - SLOT_BITS);
+
+/** Calls under way; at most `LIMITS.callsInFlight`. */
+export class CallTable {
+  readonly #calls: (PendingCall | undefined)[] = [];
+  readonly #generations: number[] = [];
+  readonly #free: number[] = [];
+
+  /** Calls under way. */
+  get size(): number {
+    return this.#calls.length - this.#free.length;
+  }
+
+  get full(): boolean {
+    return this.#free.length === 0 && this.#calls.length === LIMITS.callsInFlight;
+  }
+
+  /** Adds a call to a table that is not full; the result names it. */
+  add(call: PendingCall): number {
+    const slot = this.#free.pop() ?? this.#calls.length;
+    this.#calls[slot] = call;
+    const generation = ((this.#generations[slot] ?? 0) + 1) % GENERATIONS;
+    this.#generations[slot] = generation;
+    return ((generation << SLOT_BITS) | slot) >>> 0;
+  }
+
+  /** Takes a call out; `undefined` if there is none of that name. */
+  take(id: number): PendingCall | undefined {
+    const slot = id & SLOT_MASK;
+    const call = this.#calls[slot];
+    if (!call || this.#generations[slot] !== id >>> SLOT_BITS) return undefined;
+    this.#calls[slot] = undefined;
+    this.#free.push(slot);
+    return call;
+  }
+
+  /** Takes every call out. */
+  takeAll(): PendingCall[] {
+    const calls = this.#calls.filter((call) => call !== undefined);
+    this.#calls.length = 0;
+    this.#free.length = 0;
+    return calls;
+  }
+}
