@@ -173,6 +173,11 @@ describe('readXml', () => {
     expect(errorOf('<!--'.repeat(1_000_000))).toContain('comment');
   }, 20_000);
 
+  it('refuses half a surrogate pair, wherever it stands', () => {
+    expect(errorOf('<?pi\r\ud83d')).toBe('c.xml:2:1: a character is cut in half: the text is not Unicode');
+    expect(errorOf('<a>\ude00</a>')).toContain('c.xml:1:4: a character is cut in half');
+  });
+
   it('ends any input with a tree or a ConfigError', () => {
     const pieces =
       '<a>|</a>|<b x="1"|/>|>|<|&|&amp;|"|\'|=|<!--|-->|<![CDATA[|]]>|<?pi|?>|\n|\r| |x|\ud83d|<!DOCTYPE|[|]';

@@ -87,6 +87,9 @@ class XmlReader {
     // The comment is reported before its ">".
     parser.on('comment', () => this.markup(1));
     parser.on('processinginstruction', () => this.markup(0));
+    // Half a surrogate pair is no character, and the scanner does not expect one.
+    const half = this.source.search(/\p{Surrogate}/u);
+    if (half !== -1) this.fail('a character is cut in half: the text is not Unicode', half);
     parser.write(this.source);
     parser.close();
     return this.root ?? this.fail('there is no element in this file', 0);
