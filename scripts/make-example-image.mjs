@@ -16,8 +16,14 @@ const LINUX = 0x83;
 const directory = mkdtempSync(join(tmpdir(), 'ginit-image-'));
 const tree = join(directory, 'tree');
 mkdirSync(join(tree, 'docs'), { recursive: true });
-writeFileSync(join(tree, 'hello.txt'), 'Hello from an ext2 file system, read by components that share nothing they were not given.\n');
-writeFileSync(join(tree, 'docs', 'readme.txt'), 'Every line you see came through five components in four processes.\n');
+writeFileSync(
+  join(tree, 'hello.txt'),
+  'Hello from an ext2 file system, read by components that share nothing they were not given.\n',
+);
+writeFileSync(
+  join(tree, 'docs', 'readme.txt'),
+  'Every line you see came through five components in four processes.\n',
+);
 // A megabyte that does not compress away: a chain of hashes.
 let block = createHash('sha256').update('ginit').digest();
 const blocks = [];
@@ -37,8 +43,20 @@ disk.writeUInt16LE(0xaa55, 510);
 
 const partition = join(directory, 'partition.img');
 const size = `${((DISK_SECTORS - FIRST_SECTOR) * SECTOR) / 1024}k`;
-const options = ['-q', '-t', 'ext2', '-b', '1024', '-L', 'ginit', '-U', '67696e69-7400-4000-8000-000000000001'];
-const made = spawnSync('/sbin/mke2fs', [...options, '-E', 'root_owner=0:0', '-d', tree, partition, size], { stdio: 'inherit' });
+const options = [
+  '-q',
+  '-t',
+  'ext2',
+  '-b',
+  '1024',
+  '-L',
+  'ginit',
+  '-U',
+  '67696e69-7400-4000-8000-000000000001',
+];
+const made = spawnSync('/sbin/mke2fs', [...options, '-E', 'root_owner=0:0', '-d', tree, partition, size], {
+  stdio: 'inherit',
+});
 if (made.status !== 0) throw new Error('mke2fs failed (Debian package: e2fsprogs)');
 readFileSync(partition).copy(disk, FIRST_SECTOR * SECTOR);
 writeFileSync(join(root, 'examples', 'disk.img.gz'), gzipSync(disk, { level: 9 }));

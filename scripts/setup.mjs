@@ -57,11 +57,16 @@ export function unpackExampleDisk() {
   writeFileSync(EXAMPLE_DISK, gunzipSync(readFileSync(`${EXAMPLE_DISK}.gz`)));
 }
 
+/** Compiles projects and what they build on; without any, everything, tests included. */
+export function compile(projects) {
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...projects]);
+}
+
 /** Makes the workspace ready to run. */
 export function setUp() {
   checkNode();
   installPackages();
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+  compile(readdirSync(join(root, 'packages')).map((name) => `packages/${name}`));
   if (!existsSync(EXAMPLE_DISK)) unpackExampleDisk();
 }
 

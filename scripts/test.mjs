@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installOracles } from './oracles.mjs';
-import { root, setUp } from './setup.mjs';
+import { compile, root, setUp } from './setup.mjs';
 
 setUp();
+compile([]);
 installOracles();
 
 const directory = mkdtempSync(join(tmpdir(), 'ginit-test-'));
