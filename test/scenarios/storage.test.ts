@@ -188,6 +188,25 @@ describe.skipIf(missingTools)(
     });
 
     test.each([
+      ['disk', 2],
+      ['cache', 4],
+    ])('when the process of "%s" is killed at work the system ends with an error', async (name, nth) => {
+      DiskImage.make(place.directory, 'disk.img', 65_536, ['-b', '1024']);
+      const tool = `<ls path="/"/> <repeat count="1000"> <fill path="/f" size="20M" seed="1"/> <sync/> </repeat>`;
+      place.write('config.xml', storageConfig(tool, { cache: 'isolation="process"' }));
+      const running = place.start('config.xml');
+      await running.until('sync: ok');
+      // By age: ginit, init, then the domains in the order of the config: disk, main, cache.
+      const victim = running.processes().toSorted((a, b) => a - b)[nth];
+      process.kill(victim ?? 0, 'SIGKILL');
+      const { code, stdout, stderr } = await running.finished;
+      expect(stderr).toContain(`ginit: [init -> ${name}] crashed: its process was ended by SIGKILL`);
+      expect(stdout).toMatch(/\[init -> tool\] Error: (fill|sync)/);
+      expect(code).toBe(1);
+      expect(await running.leftOver()).toEqual([]);
+    });
+
+    test.each([
       ['a superblock of garbage', (disk: Buffer) => disk.fill(0xa5, 2048 * 512 + 1024, 2048 * 512 + 2048)],
       [
         'an image that ends in the middle of the partition',
