@@ -117,6 +117,17 @@ test('quotas beyond what there is', async () => {
   expect(code).toBe(2);
 });
 
+test('help for a component, and for one that is not there', async () => {
+  const { code, stdout } = await place.run('help', 'part_block');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/provides: Block/);
+  expect(stdout).toMatch(/<policy/);
+  expect(await place.run('help', 'part_blok')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('(did you mean "part_block"?)'),
+  });
+});
+
 test('a config file that is not there, and wrong command lines', async () => {
   expect(await place.run('nowhere.xml')).toMatchObject({
     code: 2,

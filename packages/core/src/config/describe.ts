@@ -2,6 +2,8 @@ import type { AttributeSchema, ElementSchema } from './schema.ts';
 import { formatBytes } from './values.ts';
 
 const columnsMax = 100;
+const wordsMax = 8;
+const wordsShown = 3;
 
 /**
  * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled
@@ -46,12 +48,18 @@ function valueForm(schema: AttributeSchema): string {
     case 'boolean':
       return 'yes|no';
     case 'one-of':
-      return schema.values.join('|');
+      return oneOfForm(schema.values);
     case 'integer':
       return `NUMBER${range(schema.min, schema.max, String)}`;
     case 'bytes':
       return `BYTES${range(schema.min, schema.max, formatBytes)}`;
   }
+}
+
+/** Long lists would hide what else there is: their first words do, and their number. */
+function oneOfForm(values: readonly string[]): string {
+  if (values.length <= wordsMax) return values.join('|');
+  return `${values.slice(0, wordsShown).join('|')}|… (${values.length} words)`;
 }
 
 function range(min: number | undefined, max: number | undefined, format: (value: number) => string): string {

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core';
 import type { Quota } from '../model/index.ts';
 import { readCheckedConfig } from './checked-config.ts';
+import { componentHelp } from './component-help.ts';
 import { Output } from './output.ts';
 import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
@@ -16,6 +17,7 @@ const HELP = `ginit: runs a system of components from one config file
 
   ginit [OPTIONS] CONFIG.xml        run the system until a child's exit, or Ctrl-C, ends it
   ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
+  ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help | --help               this text
   ginit --version                   the version
 
@@ -30,6 +32,7 @@ Stock components: ${STOCK_NAMES.join(', ')}`;
 
 interface CommandLine {
   readonly command: 'run' | 'check' | 'help' | 'version';
+  /** The config file; of `help`, the component. */
   readonly file: string;
   readonly quota: Quota;
   readonly summary: boolean;
@@ -48,7 +51,8 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     const ram = values.ram === undefined ? Math.floor(totalmem() / 2) : parseBytes(values.ram);
     if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
     const rest = { quota: { ram, caps: ROOT_CAPS }, summary: values.summary ?? false };
-    if (values.help || positionals[0] === 'help') return { command: 'help', file: '', ...rest };
+    if (values.help || positionals[0] === 'help')
+      return { command: 'help', file: positionals[1] ?? '', ...rest };
     if (values.version) return { command: 'version', file: '', ...rest };
     const check = positionals[0] === 'check' && positionals.length > 1;
     const files = check ? positionals.slice(1) : positionals;
@@ -78,6 +82,16 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   return runSystem({ file, node, config, quota, summary: line.summary || config.summary }, output);
 }
 
+async function help(component: string, output: Output): Promise<number> {
+  const answer = component === '' ? { text: HELP } : await componentHelp(component);
+  if ('problem' in answer) {
+    output.say(answer.problem);
+    return USAGE_EXIT_CODE;
+  }
+  await output.line(answer.text);
+  return 0;
+}
+
 /** Runs the command; the result is its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   // Whoever read our output is gone: end as a signal would, quietly.
@@ -90,8 +104,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   switch (line.command) {
     case 'help':
-      await output.line(HELP);
-      return 0;
+      return help(line.file, output);
     case 'version':
       await output.line(`ginit ${version()}`);
       return 0;

@@ -1,0 +1,35 @@
+/** `ginit help COMPONENT`: what a component provides, needs, and understands in its `<config>`. */
+import { describe } from '@ginit/core';
+import { readManifests } from '@ginit/core/supervisor';
+import { type ManifestFacts, manifestFactsFromData } from '../check/index.ts';
+import { Binaries } from './binaries.ts';
+
+/** The text, or why there is none. Paths are relative to the current directory. */
+export async function componentHelp(name: string): Promise<{ text: string } | { problem: string }> {
+  const found = new Binaries('.').find(name);
+  if ('problem' in found) return found;
+  const answer = (await readManifests([found.moduleUrl])).get(found.moduleUrl);
+  if (!answer || 'problem' in answer) {
+    return { problem: `component "${name}" cannot be read: ${answer?.problem ?? 'no answer'}` };
+  }
+  try {
+    return { text: describeFacts(name, manifestFactsFromData(answer.manifest)) };
+  } catch (error) {
+    return { problem: `component "${name}": ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+function describeFacts(name: string, facts: ManifestFacts): string {
+  const { provides, requires, mayRequire = [], host, configSchema } = facts;
+  const row = (title: string, list: readonly string[]): string[] =>
+    list.length > 0 ? [`  ${title}: ${list.join(', ')}`] : [];
+  return [
+    name,
+    ...row('provides', provides),
+    ...row('requires', requires),
+    ...row('may require', mayRequire),
+    ...row('needs <host> grants of', host),
+    '',
+    configSchema ? describe(configSchema) : '  any <config>',
+  ].join('\n');
+}
