@@ -8,7 +8,7 @@ import { assert, type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/cor
 import type { BackendDevice } from './backend-device.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Fetcher } from './fetcher.ts';
-import { CHUNK_BYTES, Geometry, mask } from './geometry.ts';
+import { Geometry, mask } from './geometry.ts';
 import { Turns } from './occasion.ts';
 import type { ReplacementPolicy } from './policy/replacement-policy.ts';
 import { ReadAhead, type ReadAheadPlan } from './read-ahead.ts';
@@ -66,7 +66,7 @@ export class BlockCache implements BlockBackend {
     this.#store = new ChunkStore(memory, this.#geometry, policy);
     this.#fetcher = new Fetcher(this.#store, device);
     this.#writeBack = new WriteBack(this.#store, device);
-    this.#readAhead = new ReadAhead(memory.byteLength / CHUNK_BYTES);
+    this.#readAhead = new ReadAhead(this.#store.slots, this.#geometry.blocksPerChunk);
     this.#mode = mode;
     this.#syncs = new SyncGroup(async () => {
       await this.#writeBack.flush();
@@ -89,7 +89,7 @@ export class BlockCache implements BlockBackend {
   read(block: number, count: number, into: Uint8Array): void | Promise<void> {
     const first = this.#geometry.chunkOf(block);
     const last = this.#geometry.chunkOf(block + count - 1);
-    const ahead = this.#planAhead(first, last);
+    const ahead = this.#planAhead(block, count);
     let missing: Promise<void>[] | undefined;
     for (let chunk = first; chunk <= last; ) {
       if (this.#copyFromCache(chunk, block, into)) {
@@ -126,8 +126,8 @@ export class BlockCache implements BlockBackend {
     });
   }
 
-  #planAhead(first: number, last: number): ReadAheadPlan {
-    const plan = this.#readAhead.plan(first, last);
+  #planAhead(block: number, count: number): ReadAheadPlan {
+    const plan = this.#readAhead.plan(block, count);
     const busy = this.#device.waiting > 0 || this.#fetcher.underWay >= FETCHES_AHEAD_MAX;
     return busy ? { first: 0, count: 0 } : plan;
   }

@@ -1,5 +1,5 @@
 /**
- * Finds those who read one chunk after the other, and says what they will want next. Any number of clients may read at a
+ * Finds those who read one block after the other, and says what they will want next. Any number of clients may read at a
  * time: a few sequences are followed, the one that was not continued for longest is given up for a new one.
  */
 
@@ -9,7 +9,7 @@ const FIRST_WINDOW = 8;
 const LARGEST_WINDOW = 64;
 
 interface Sequence {
-  /** The chunk that would continue it. */
+  /** The block that would continue it. */
   next: number;
   /** Chunks to be ahead; 0 until a second request has continued it. */
   window: number;
@@ -28,44 +28,40 @@ const NOTHING: ReadAheadPlan = { first: 0, count: 0 };
 
 export class ReadAhead {
   readonly #windowMax: number;
+  readonly #blocksPerChunk: number;
   readonly #sequences: Sequence[] = [];
   #uses = 0;
 
   /** For a cache of `slots` chunks: what is brought in must not push out what is being read. */
-  constructor(slots: number) {
+  constructor(slots: number, blocksPerChunk: number) {
+    this.#blocksPerChunk = blocksPerChunk;
     this.#windowMax = Math.min(LARGEST_WINDOW, Math.floor(slots / (2 * SEQUENCES)));
   }
 
-  /** A request reads the chunks `first` to `last`. Returns what to bring in beyond them. */
-  plan(first: number, last: number): ReadAheadPlan {
+  /** A request reads `count` blocks from `block` on. Returns what to bring in beyond them. */
+  plan(block: number, count: number): ReadAheadPlan {
     if (this.#windowMax === 0) return NOTHING;
-    const sequence = this.#find(first);
+    const next = block + count;
+    const chunkBehind = Math.ceil(next / this.#blocksPerChunk);
+    const sequence = this.#sequences.find((candidate) => candidate.next === block);
     if (sequence === undefined) {
-      this.#begin(last + 1);
+      this.#begin(next, chunkBehind);
       return NOTHING;
     }
     this.#uses++;
     sequence.lastUse = this.#uses;
-    sequence.next = Math.max(sequence.next, last + 1);
-    sequence.end = Math.max(sequence.end, last + 1);
-    if (sequence.end - sequence.next > sequence.window / 2) return NOTHING;
+    sequence.next = next;
+    sequence.end = Math.max(sequence.end, chunkBehind);
+    if (sequence.end - chunkBehind > sequence.window / 2) return NOTHING;
     sequence.window = Math.min(this.#windowMax, Math.max(FIRST_WINDOW, 2 * sequence.window));
-    const plan = { first: sequence.end, count: Math.max(0, sequence.next + sequence.window - sequence.end) };
+    const plan = { first: sequence.end, count: Math.max(0, chunkBehind + sequence.window - sequence.end) };
     sequence.end += plan.count;
     return plan;
   }
 
-  /** A request that goes on in the chunk where the last one ended continues it too. */
-  #find(first: number): Sequence | undefined {
-    for (const sequence of this.#sequences) {
-      if (sequence.next === first || sequence.next === first + 1) return sequence;
-    }
-    return undefined;
-  }
-
-  #begin(next: number): void {
+  #begin(next: number, end: number): void {
     this.#uses++;
-    const fresh = { next, window: 0, end: next, lastUse: this.#uses };
+    const fresh = { next, window: 0, end, lastUse: this.#uses };
     if (this.#sequences.length < SEQUENCES) {
       this.#sequences.push(fresh);
       return;

@@ -61,9 +61,11 @@ class World {
   readonly cache: BlockCache;
   readonly models = Array.from({ length: BLOCKS }, () => new BlockModel());
   readonly running: Promise<void>[] = [];
+  readonly mode: WriteMode;
   errors = 0;
 
   constructor(mode: WriteMode, requestBlocksMax: number) {
+    this.mode = mode;
     this.device = new FakeDevice(BLOCKS, requestBlocksMax);
     const memory = new Uint8Array(SLOTS * CHUNK_BYTES);
     this.cache = new BlockCache({ device: this.device, memory, policy: new Lru(SLOTS), mode });
@@ -166,10 +168,19 @@ class World {
       if (!failed) {
         model.answered = versions[index] ?? 0;
         model.undefinedContent = false;
+        if (this.mode === 'write-through') this.checkWritten(number);
       }
     }
     // The memory is the client's own again.
     bytes.fill(0x99);
+  }
+
+  /** With write-through the device has what was answered, if not on its medium. */
+  checkWritten(number: number): void {
+    const content = this.device.content.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES);
+    expect(isVersion(content, number, this.model(number).answered), `block ${number} is not written`).toBe(
+      true,
+    );
   }
 
   async trim(numbers: readonly number[]): Promise<void> {
@@ -225,10 +236,10 @@ class World {
 
   /** Lets the device work until every request has ended. */
   async finish(): Promise<void> {
-    let open = this.running.length;
-    for (const promise of this.running) void promise.catch(() => {}).then(() => open--);
-    for (let turns = 0; open > 0; turns++) {
-      if (turns > 20_000) throw new Error(`${open} requests never end`);
+    const state = { open: this.running.length };
+    for (const promise of this.running) void promise.catch(() => {}).then(() => state.open--);
+    for (let turns = 0; state.open > 0; turns++) {
+      if (turns > 20_000) throw new Error(`${state.open} requests never end`);
       this.device.step(0);
       await new Promise((done) => setImmediate(done));
     }

@@ -76,18 +76,22 @@ export class FakeDevice implements BackendDevice {
   /** Lets one request begin or end, as `choice` says. */
   step(choice: number): void {
     const operation = this.#pending[choice % Math.max(1, this.#pending.length)];
-    if (operation === undefined) return;
-    if (!operation.begun) {
-      operation.begun = true;
-      operation.begin();
-      return;
-    }
+    if (operation === undefined || this.begin(choice % this.#pending.length)) return;
     this.#pending.splice(this.#pending.indexOf(operation), 1);
     const { what, first, count } = operation;
     const bad = what === 'read' ? this.badReads : what === 'sync' ? new Set<number>() : this.badWrites;
     const fails = Array.from({ length: count }, (_, at) => first + at).some((block) => bad.has(block));
     if (fails || (what === 'sync' && this.syncFails)) operation.fail();
     else operation.end();
+  }
+
+  /** Lets a request begin: what it reads or writes is settled then. False if it has begun already. */
+  begin(index: number): boolean {
+    const operation = this.#pending[index];
+    if (operation === undefined || operation.begun) return false;
+    operation.begun = true;
+    operation.begin();
+    return true;
   }
 
   /** Ends everything, oldest first, until nothing is asked for any more. */

@@ -1,0 +1,304 @@
+import { blockError, RpcError } from '@ginit/core';
+import { describe, expect, test } from 'vitest';
+import { BlockCache, type WriteMode } from '../src/block-cache.ts';
+import { CHUNK_BYTES } from '../src/geometry.ts';
+import { Lru } from '../src/policy/lru.ts';
+import { BLOCK_BYTES, FakeDevice } from './fake-device.ts';
+
+interface Options {
+  readonly slots?: number;
+  readonly mode?: WriteMode;
+  readonly blocks?: number;
+  readonly requestBlocksMax?: number;
+}
+
+/** A cache over a device in which every block holds its number. */
+function setUp(options: Options = {}): { device: FakeDevice; cache: BlockCache } {
+  const { slots = 64, mode = 'write-back', blocks = 8000, requestBlocksMax = 64 } = options;
+  const device = new FakeDevice(blocks, requestBlocksMax);
+  const words = new Uint32Array(device.content.buffer);
+  for (let block = 0; block < blocks; block++) words[(block * BLOCK_BYTES) / 4] = block;
+  const memory = new Uint8Array(slots * CHUNK_BYTES);
+  return { device, cache: new BlockCache({ device, memory, policy: new Lru(slots), mode }) };
+}
+
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/** Settles the promise while the device works; requests before the `from`th wait. */
+async function run<Result>(device: FakeDevice, work: Result | Promise<Result>, from = 0): Promise<Result> {
+  const state = { open: true };
+  const done = Promise.resolve(work).finally(() => (state.open = false));
+  done.catch(() => {});
+  for (let turns = 0; state.open; turns++) {
+    if (turns > 50_000) throw new Error('it never ends');
+    if (device.pending > from) device.step(from);
+    await turn();
+  }
+  return done;
+}
+
+/** Lets requests begin, and end nothing. */
+function beginAll(device: FakeDevice): void {
+  for (let index = 0; index < device.pending; index++) device.begin(index);
+}
+
+async function readBlock(device: FakeDevice, cache: BlockCache, block: number): Promise<number> {
+  const bytes = new Uint8Array(BLOCK_BYTES);
+  await run(device, cache.read(block, 1, bytes));
+  return new DataView(bytes.buffer).getUint32(0, true);
+}
+
+const filled = (blocks: number, byte: number): Uint8Array => new Uint8Array(blocks * BLOCK_BYTES).fill(byte);
+const word = (byte: number): number => byte * 0x0101_0101;
+
+const codeOf = (promise: void | Promise<unknown>): Promise<string> =>
+  Promise.resolve(promise).then(
+    () => 'succeeded',
+    (error: unknown) => (error instanceof RpcError ? error.code : `not an RpcError: ${String(error)}`),
+  );
+
+describe('reads', () => {
+  test('come from the device once', async () => {
+    const { device, cache } = setUp();
+    expect(await readBlock(device, cache, 805)).toBe(805);
+    expect(device.log).toEqual(['read 800 8']);
+    for (const block of [803, 800, 807, 802]) expect(await readBlock(device, cache, block)).toBe(block);
+    expect(device.log.length).toBe(1);
+    expect(cache.statistics).toMatchObject({ hits: 4, misses: 1, held: 1 });
+  });
+
+  test('of the same chunk at the same time share a request', async () => {
+    const { device, cache } = setUp();
+    const blocks = [803, 800, 806, 802];
+    expect(await Promise.all(blocks.map((block) => readBlock(device, cache, block)))).toEqual(blocks);
+    expect(device.log).toEqual(['read 800 8']);
+  });
+
+  test('that are answered from memory end at once', async () => {
+    const { device, cache } = setUp();
+    await readBlock(device, cache, 5);
+    expect(cache.read(0, 8, new Uint8Array(8 * BLOCK_BYTES))).toBe(undefined);
+  });
+
+  test('of the end of a device that is no multiple of a chunk', async () => {
+    const { device, cache } = setUp({ blocks: 8003 });
+    expect(await readBlock(device, cache, 8002)).toBe(8002);
+    expect(device.log).toEqual(['read 8000 3']);
+    cache.write(8002, 1, filled(1, 1));
+    await run(device, cache.sync());
+    expect(device.log).toEqual(['read 8000 3', 'write 8002 1', 'sync 0 0']);
+  });
+
+  test('one after the other bring in what comes next, in large requests', async () => {
+    const { device, cache } = setUp({ slots: 1024 });
+    for (let block = 0; block < 4000; block++) expect(await readBlock(device, cache, block)).toBe(block);
+    expect(device.log.length).toBeLessThan(100);
+    expect(device.log.every((line) => line.startsWith('read'))).toBe(true);
+  });
+
+  test('at random places bring in nothing else', async () => {
+    const { device, cache } = setUp();
+    for (let index = 0; index < 50; index++) await readBlock(device, cache, ((index * 37) % 50) * 160);
+    expect(new Set(device.log).size).toBe(50);
+    expect(device.log.every((line) => line.endsWith(' 8'))).toBe(true);
+  });
+
+  test('of a good block beside a bad one succeed, and of the bad one fail', async () => {
+    const { device, cache } = setUp();
+    device.badReads.add(803);
+    const good = readBlock(device, cache, 802);
+    const bad = codeOf(readBlock(device, cache, 803));
+    expect(await good).toBe(802);
+    expect(await bad).toBe('InputOutput');
+    // What was written is there, although its chunk cannot be read.
+    cache.write(801, 1, filled(1, 7));
+    expect(await readBlock(device, cache, 801)).toBe(word(7));
+    expect(await readBlock(device, cache, 804)).toBe(804);
+  });
+});
+
+describe('writes', () => {
+  test('of part of a chunk read nothing, and what is missing comes in beside them', async () => {
+    const { device, cache } = setUp();
+    expect(cache.write(801, 2, filled(2, 7))).toBe(undefined);
+    expect(await readBlock(device, cache, 802)).toBe(word(7));
+    expect(device.log).toEqual([]);
+    expect(await readBlock(device, cache, 806)).toBe(806);
+    expect(await readBlock(device, cache, 801)).toBe(word(7));
+    await run(device, cache.sync());
+    expect(device.log).toEqual(['read 800 8', 'write 801 2', 'sync 0 0']);
+  });
+
+  test('with gaps between them go to the device without the gaps', async () => {
+    const { device, cache } = setUp();
+    for (const block of [800, 802, 806]) cache.write(block, 1, filled(1, 7));
+    await run(device, cache.sync());
+    expect(device.log.toSorted()).toEqual(['sync 0 0', 'write 800 1', 'write 802 1', 'write 806 1']);
+  });
+
+  test('of neighbours go together, whatever their order', async () => {
+    const { device, cache } = setUp();
+    for (const chunk of [103, 101, 100, 102]) cache.write(chunk * 8, 8, filled(8, chunk));
+    await run(device, cache.sync());
+    expect(device.log).toEqual(['write 800 32', 'sync 0 0']);
+  });
+
+  test('beyond the bound of dirty chunks wait for the device', async () => {
+    const { device, cache } = setUp({ slots: 16 });
+    const writes = Array.from({ length: 100 }, (_, index) => cache.write(index * 80, 8, filled(8, index)));
+    expect(writes.filter((write) => write === undefined).length).toBe(8);
+    await run(device, Promise.all(writes));
+    expect(cache.statistics.dirty).toBeLessThanOrEqual(8);
+    await run(device, cache.sync());
+    for (let index = 0; index < 100; index++) expect(device.durable[index * 80 * BLOCK_BYTES]).toBe(index);
+  });
+
+  test('with write-through are answered when the device has them', async () => {
+    const { device, cache } = setUp({ mode: 'write-through' });
+    let answered = false;
+    const write = Promise.resolve(cache.write(800, 1, filled(1, 7))).then(() => (answered = true));
+    const read = new Uint8Array(BLOCK_BYTES);
+    expect(cache.read(800, 1, read)).toBe(undefined);
+    expect(read[0]).toBe(7);
+    await turn();
+    expect(answered).toBe(false);
+    await run(device, write);
+    expect(device.content[800 * BLOCK_BYTES]).toBe(7);
+  });
+
+  test('while their chunk is under way make it dirty again', async () => {
+    const { device, cache } = setUp();
+    cache.write(800, 1, filled(1, 1));
+    const sync = cache.sync();
+    await turn();
+    beginAll(device);
+    cache.write(800, 1, filled(1, 2));
+    await run(device, sync);
+    expect(device.durable[800 * BLOCK_BYTES]).toBe(1);
+    expect(cache.statistics.dirty).toBe(1);
+    await run(device, cache.sync());
+    expect(device.durable[800 * BLOCK_BYTES]).toBe(2);
+  });
+
+  test('survive that their chunk was read before, written out and given up meanwhile', async () => {
+    const { device, cache } = setUp({ slots: 16 });
+    const old = new Uint8Array(BLOCK_BYTES);
+    const read = cache.read(801, 1, old);
+    beginAll(device);
+    cache.write(800, 8, filled(8, 7));
+    // Everything else that the cache can be made to hold passes through, the first read being still under way.
+    for (let index = 0; index < 64; index++) {
+      await run(device, cache.write(2000 + index * 80, 8, filled(8, 1)), 1);
+    }
+    await run(device, cache.sync(), 1);
+    await run(device, read);
+    expect(await readBlock(device, cache, 801)).toBe(word(7));
+    for (let block = 4000; block < 4400; block += 8) await readBlock(device, cache, block);
+    expect(await readBlock(device, cache, 801)).toBe(word(7));
+  });
+});
+
+describe('failures', () => {
+  test('of a write-back are told to the SYNC that covers it; nothing is lost', async () => {
+    const { device, cache } = setUp();
+    device.badWrites.add(800);
+    cache.write(800, 1, filled(1, 7));
+    cache.write(1600, 1, filled(1, 8));
+    for (let attempt = 0; attempt < 3; attempt++) {
+      expect(await run(device, codeOf(cache.sync()))).toBe('InputOutput');
+      expect(cache.statistics.dirty).toBe(1);
+      expect(await readBlock(device, cache, 800)).toBe(word(7));
+    }
+    expect(device.content[1600 * BLOCK_BYTES]).toBe(8);
+    // Once each SYNC, and no more.
+    expect(device.log.filter((line) => line === 'write 800 1').length).toBe(3);
+    device.badWrites.clear();
+    expect(await run(device, codeOf(cache.sync()))).toBe('succeeded');
+    expect(device.durable[800 * BLOCK_BYTES]).toBe(7);
+  });
+
+  test('of the device’s own sync are told', async () => {
+    const { device, cache } = setUp();
+    device.syncFails = true;
+    expect(await run(device, codeOf(cache.sync()))).toBe('InputOutput');
+  });
+
+  test('with write-through are told to the write', async () => {
+    const { device, cache } = setUp({ mode: 'write-through' });
+    device.badWrites.add(800);
+    const bad = codeOf(cache.write(800, 1, filled(1, 7)));
+    const good = codeOf(cache.write(1600, 1, filled(1, 7)));
+    expect(await run(device, bad)).toBe('InputOutput');
+    expect(await run(device, good)).toBe('succeeded');
+  });
+
+  test('of all write-backs end writes that find no room, and the rest goes on', async () => {
+    const { device, cache } = setUp({ slots: 16 });
+    for (let block = 0; block < 8000; block++) device.badWrites.add(block);
+    const codes: string[] = [];
+    for (let index = 0; index < 30; index++) {
+      codes.push(await run(device, codeOf(cache.write(index * 80, 8, filled(8, index)))));
+    }
+    expect(codes.slice(0, 8).every((code) => code === 'succeeded')).toBe(true);
+    expect(codes.slice(8).every((code) => code === 'InputOutput')).toBe(true);
+    // Reads find their way through the other half of the cache.
+    for (let block = 4000; block < 8000; block += 80)
+      expect(await readBlock(device, cache, block)).toBe(block);
+    for (let index = 0; index < 8; index++) {
+      expect(await readBlock(device, cache, index * 80)).toBe(word(index));
+    }
+    device.badWrites.clear();
+    expect(await run(device, codeOf(cache.sync()))).toBe('succeeded');
+    for (let index = 0; index < 8; index++) expect(device.durable[index * 80 * BLOCK_BYTES]).toBe(index);
+  });
+
+  test('that are none of a device end the component', async () => {
+    const { device, cache } = setUp();
+    device.readWith = () => Promise.reject(blockError('NoSpace'));
+    expect(await codeOf(cache.read(0, 8, new Uint8Array(4096)))).toBe('NoSpace');
+  });
+});
+
+describe('TRIM', () => {
+  test('makes the cache forget what it names, and nothing beside', async () => {
+    const { device, cache } = setUp();
+    cache.write(799, 10, filled(10, 7));
+    await readBlock(device, cache, 900);
+    await run(device, cache.trim(800, 8));
+    expect(await readBlock(device, cache, 803)).toBe(0xeeee_eeee);
+    expect(await readBlock(device, cache, 799)).toBe(word(7));
+    expect(await readBlock(device, cache, 808)).toBe(word(7));
+    await run(device, cache.sync());
+    expect(device.log.filter((line) => line.startsWith('write')).toSorted()).toEqual([
+      'write 799 1',
+      'write 808 1',
+    ]);
+  });
+
+  test('of the whole device is no walk over the whole device', async () => {
+    const { device, cache } = setUp({ slots: 16 });
+    cache.write(0, 64, filled(64, 7));
+    await run(device, cache.trim(0, 8000));
+    expect(cache.statistics).toMatchObject({ held: 0, dirty: 0 });
+  });
+
+  test('that fails changes nothing', async () => {
+    const { device, cache } = setUp();
+    cache.write(800, 8, filled(8, 7));
+    device.badWrites.add(801);
+    expect(await run(device, codeOf(cache.trim(800, 8)))).toBe('InputOutput');
+    expect(await readBlock(device, cache, 803)).toBe(word(7));
+    expect(cache.statistics.dirty).toBe(1);
+  });
+
+  test('makes what is on its way in from before worthless', async () => {
+    const { device, cache } = setUp();
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    const read = cache.read(801, 1, bytes);
+    beginAll(device);
+    await run(device, cache.trim(800, 8), 1);
+    await run(device, read);
+    expect(new DataView(bytes.buffer).getUint32(0, true)).toBe(801);
+    expect(await readBlock(device, cache, 801)).toBe(0xeeee_eeee);
+  });
+});
