@@ -44,7 +44,7 @@ export class FakeDevice implements BackendDevice {
 
   readWith<Result>(first: number, count: number, use: (payload: Uint8Array) => Result): Promise<Result> {
     let payload = new Uint8Array(0);
-    return this.#add('read', first, count, this.badReads, {
+    return this.#add('read', first, count, {
       begin: () => (payload = this.#range(this.content, first, count).slice()),
       end: () => use(payload),
     });
@@ -52,24 +52,24 @@ export class FakeDevice implements BackendDevice {
 
   writeWith(first: number, count: number, fill: (payload: Uint8Array) => void): Promise<void> {
     const payload = new Uint8Array(count * this.info.blockSize);
-    return this.#add('write', first, count, this.badWrites, {
+    return this.#add('write', first, count, {
       begin: () => fill(payload),
-      end: () => this.#range(this.content, first, count).set(payload),
+      end: () => void this.#range(this.content, first, count).set(payload),
     });
   }
 
   sync(): Promise<void> {
     let durable = new Uint8Array(0);
-    return this.#add('sync', 0, 0, new Set(), {
+    return this.#add('sync', 0, 0, {
       begin: () => (durable = this.content.slice()),
-      end: () => this.durable.set(durable),
+      end: () => void this.durable.set(durable),
     });
   }
 
   trim(first: number, count: number): Promise<void> {
-    return this.#add('trim', first, count, this.badWrites, {
+    return this.#add('trim', first, count, {
       begin: () => {},
-      end: () => this.#range(this.content, first, count).fill(0xee),
+      end: () => void this.#range(this.content, first, count).fill(0xee),
     });
   }
 
@@ -113,7 +113,6 @@ export class FakeDevice implements BackendDevice {
     what: string,
     first: number,
     count: number,
-    _bad: ReadonlySet<number>,
     work: { begin: () => void; end: () => Result },
   ): Promise<Result> {
     if (first + count > this.info.blockCount) throw new Error(`${what} beyond the device`);
