@@ -4,7 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const ORACLES = [{ program: 'e2fsck', debianPackage: 'e2fsprogs' }];
+const ORACLES = [
+  { program: 'e2fsck', debianPackage: 'e2fsprogs' },
+  { program: 'sfdisk', debianPackage: 'fdisk' },
+  { program: 'zstd', debianPackage: 'zstd' },
+];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 function isThere(program) {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { projectFiles, ROOT, read, sourceFiles } from './source-files.ts';
 
 const LINE_WIDTH = 130;
-const FILE_LINES = 400;
+const FILE_LINES = 450;
 
 /** Whether a line is a comment, or part of one. */
 const isComment = (line: string): boolean => /^\s*(\*|\/\/|\/\*)/.test(line);
