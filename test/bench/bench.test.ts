@@ -1,0 +1,73 @@
+/** The benchmarks work and print what scripts read. How fast anything is, is no test. */
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { isRecord } from '@ginit/core';
+import { describe, expect, test } from 'vitest';
+import { ROOT } from '../house/source-files.ts';
+
+const hasGcc = spawnSync('gcc', ['--version']).status === 0;
+const severalCpus = cpus().length > 1;
+
+function bench(...args: readonly string[]) {
+  const script = join(ROOT, 'scripts', 'bench.mjs');
+  return spawnSync(process.execPath, [script, ...args, '--as-built'], { cwd: ROOT, encoding: 'utf8' });
+}
+
+/** Keys that a benchmark's last line must have; those that need a compiler or a second CPU only where there is one. */
+const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readonly string[] }>> = {
+  rpc: {
+    figures: [
+      'parkedUs',
+      'liveUs',
+      'pipelinedOneCpuCallsPerSecond',
+      ...(severalCpus ? ['pipelinedCallsPerSecond'] : []),
+    ],
+    ratios: [
+      'parkedVsMessagePort',
+      'parkedVsComlink',
+      'liveVsMessagePort',
+      ...(hasGcc ? ['parkedVsC'] : []),
+      ...(severalCpus ? ['spinVsMessagePort'] : []),
+    ],
+  },
+  bulk: {
+    figures: ['4K', '64K', '1M'].flatMap((size) => [`readInPlace${size}OneCpu`, `copiedOut${size}OneCpu`]),
+    ratios: ['readInPlaceVsMemcpy64K', 'vsMessagePort64K'],
+  },
+  signal: {
+    figures: ['wakeUpParkedUs', 'roundTripParkedUs', 'mergedSubmitsPerSecondOneCpu'],
+    ratios: ['wakeUpVsMessagePort', 'mergedVsMessagePort'],
+  },
+};
+
+/** The numbers in one part of a last line. */
+function numbers(part: unknown): Record<string, unknown> {
+  if (!isRecord(part)) throw new Error(`not a table of numbers: ${JSON.stringify(part)}`);
+  for (const [key, value] of Object.entries(part)) {
+    expect(Number.isFinite(value) && Number(value) > 0, `${key} is ${String(value)}`).toBe(true);
+  }
+  return part;
+}
+
+describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
+  test('runs, and its last line has every key with a number', () => {
+    const { status, stdout, stderr } = bench(name, '--quick');
+    expect(status, stdout + stderr).toBe(0);
+    const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+    if (!isRecord(last)) throw new Error(`the last line is no object: ${stdout}`);
+    expect(Object.keys(last)).toEqual(['bench', 'figures', 'ratios']);
+    expect(last['bench']).toBe(name);
+    expect(Object.keys(numbers(last['figures']))).toEqual(expect.arrayContaining([...figures]));
+    expect(Object.keys(numbers(last['ratios']))).toEqual(expect.arrayContaining([...ratios]));
+  });
+});
+
+test('without a name the benchmarks are listed, and a wrong name is an error', () => {
+  const list = bench();
+  expect(list.status).toBe(0);
+  expect(list.stdout.split('\n').map((line) => line.split(' ')[0])).toEqual([...Object.keys(KEYS), '']);
+  const wrong = bench('rcp');
+  expect(wrong.status).toBe(2);
+  expect(wrong.stderr).toContain('no benchmark "rcp"');
+});

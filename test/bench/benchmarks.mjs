@@ -1,0 +1,6 @@
+/** Every benchmark by its name. */
+import { bulk } from './bulk/benchmark.mjs';
+import { rpc } from './rpc/benchmark.mjs';
+import { signal } from './signal/benchmark.mjs';
+
+export const BENCHMARKS = [rpc, bulk, signal];

@@ -1,0 +1,59 @@
+/** Takes packets, reads each (in place, or after copying it out), and acknowledges it. */
+import { component, Packet, packetStatus } from '@ginit/core';
+import { pinThread } from '../harness/pin-thread.mjs';
+import { Consumer } from './session.mjs';
+import { readPayload, SIZES } from './traffic.mjs';
+
+const LARGEST = Math.max(...Object.values(SIZES));
+
+class ConsumerSession {
+  #sum = 0;
+  #copyOut = false;
+  #own = new Uint8Array(LARGEST);
+  #packet = new Packet();
+
+  copyOut(yes) {
+    this.#copyOut = yes;
+  }
+
+  takeSum() {
+    const sum = this.#sum;
+    this.#sum = 0;
+    return sum;
+  }
+
+  /** Serves the stream from now on. */
+  attach(sink) {
+    sink.onWake(() => {
+      const packet = this.#packet;
+      while (sink.next(packet)) {
+        this.#read(sink.payload(packet));
+        packet.status = packetStatus.ok;
+        sink.acknowledge(packet);
+      }
+      sink.wakeup();
+    });
+  }
+
+  #read(payload) {
+    if (!this.#copyOut) {
+      this.#sum += readPayload(payload);
+      return;
+    }
+    const copy = this.#own.subarray(0, payload.length);
+    copy.set(payload);
+    this.#sum += readPayload(copy);
+  }
+}
+
+export default component({ provides: [Consumer] }, (env) => {
+  pinThread(env.config.integer('serverCpu'));
+  env.provide(Consumer, ({ streams }) => {
+    const session = new ConsumerSession();
+    streams.tx.then(
+      (sink) => session.attach(sink),
+      () => {},
+    );
+    return session;
+  });
+});

@@ -1,0 +1,40 @@
+/** A system of two components for ginit: a server, and a client that measures and whose exit ends the system. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { toAttributes } from './settings.mjs';
+
+const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
+
+let systems = 0;
+
+/**
+ * Writes the config into `directory`; the result is the command that runs it at a place. `service` is what the server provides,
+ * `client` and `server` are URLs of component modules, `config` the attributes of both their configs.
+ */
+export function ginitSystem(directory, place, { service, client, server, config, ram = '4M' }) {
+  const attributes = toAttributes({ ...config, ...place?.threadCpus });
+  const path = join(directory, `system-${++systems}.xml`);
+  writeFileSync(
+    path,
+    `<config>
+  <parent-provides>
+    <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
+  </parent-provides>
+  <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
+  <default caps="100" ram="${ram}"/>
+  <start name="server">
+    <binary name="${fileURLToPath(server)}"/>
+    <provides> <service name="${service}"/> </provides>
+    <config ${attributes}/>
+  </start>
+  <start name="client">
+    <binary name="${fileURLToPath(client)}"/>
+    <exit propagate="yes"/>
+    <config ${attributes}/>
+  </start>
+</config>
+`,
+  );
+  return [process.execPath, GINIT, path];
+}

@@ -1,0 +1,49 @@
+/** Rounds: every contender once, then every contender again, so that what changes over time hits all alike. */
+import { runOnce } from './contender.mjs';
+import { median } from './measure.mjs';
+
+/** A benchmark ends within two minutes: no round is begun that would end later than this. */
+const BUDGET_MS = 105_000;
+
+/** What was measured, by contender and figure. */
+export class Measurements {
+  #samples = new Map();
+
+  add(contender, figures) {
+    for (const [key, value] of Object.entries(figures)) {
+      const name = `${contender.id}.${key}`;
+      const samples = this.#samples.get(name) ?? [];
+      samples.push(value);
+      this.#samples.set(name, samples);
+    }
+  }
+
+  /** All samples of a figure; empty if its contender did not run. */
+  samples(id, key) {
+    return this.#samples.get(`${id}.${key}`) ?? [];
+  }
+
+  /** Median of the rounds; `undefined` if its contender did not run. */
+  median(id, key) {
+    const samples = this.samples(id, key);
+    return samples.length === 0 ? undefined : median(samples);
+  }
+}
+
+/** Runs the contenders `rounds` times, interleaved; `progress` is told of every result. */
+export async function runRounds(contenders, rounds, progress) {
+  const measurements = new Measurements();
+  const begin = performance.now();
+  for (let round = 1; round <= rounds; round++) {
+    const roundBegin = performance.now();
+    for (const contender of contenders) {
+      const figures = await runOnce(contender);
+      measurements.add(contender, figures);
+      progress(round, contender, figures);
+    }
+    const now = performance.now();
+    if (round < rounds && now - begin + (now - roundBegin) > BUDGET_MS)
+      return { measurements, rounds: round };
+  }
+  return { measurements, rounds };
+}

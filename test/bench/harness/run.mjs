@@ -1,0 +1,69 @@
+/** Runs one benchmark from beginning to end. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { environmentLines, load } from './environment.mjs';
+import { median } from './measure.mjs';
+import { findPlaces } from './place.mjs';
+import { printLastLine, printProgress, printTable, readable } from './report.mjs';
+import { runRounds } from './rounds.mjs';
+import { FULL, QUICK } from './settings.mjs';
+
+const ROUNDS = 5;
+
+/** Drops what could not be measured because a contender was not there. */
+const known = (entries) =>
+  Object.fromEntries(Object.entries(entries).filter(([, value]) => Number.isFinite(value)));
+
+/**
+ * `benchmark` has a `name`, a `title`, `columns` (titles of the table by the figure they show), `aims` (by ratio),
+ * `contenders({ directory, places, settings })`, and `figures(median)` and `ratios(median)`, where
+ * `median(contender, figure)` is NaN for a contender that did not run.
+ *
+ * A contender has an `id`, a `label`, a `place`, the `command` to run, and perhaps `skipped`: why it is not run.
+ */
+export async function runBenchmark(benchmark, { quick }) {
+  const places = findPlaces();
+  const directory = mkdtempSync(join(tmpdir(), 'ginit-bench-'));
+  try {
+    console.log(`${benchmark.name}: ${benchmark.title}`);
+    for (const line of environmentLines()) console.log(`  ${line}`);
+    if (!places.pinned) console.log('  taskset is not there: nothing is pinned');
+    if (places.two === undefined) console.log('  one CPU only: rows on two CPUs are left out');
+    const settings = quick ? QUICK : FULL;
+    const all = benchmark.contenders({ directory, places, settings });
+    for (const { label, skipped } of all.filter((contender) => contender.skipped)) {
+      console.log(`  skipped: ${label}: ${skipped}`);
+    }
+    const contenders = all.filter(({ place, skipped }) => place !== undefined && !skipped);
+    const { measurements, rounds } = await runRounds(contenders, quick ? 1 : ROUNDS, printProgress);
+    printResults(benchmark, contenders, measurements, rounds);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function printResults(benchmark, contenders, measurements, rounds) {
+  const columns = Object.entries(benchmark.columns);
+  const cell = (samples) =>
+    samples.length === 0
+      ? ''
+      : `${readable(median(samples))} (${readable(Math.min(...samples))} to ${readable(Math.max(...samples))})`;
+  const rows = contenders.map(({ id, label, place }) => [
+    place.name,
+    label,
+    ...columns.map(([key]) => cell(measurements.samples(id, key))),
+  ]);
+  console.log(`\nmedian (lowest to highest) of ${rounds} round(s); load average at the end ${load()}`);
+  printTable(['place', 'contender', ...columns.map(([, title]) => title)], rows, 2);
+  const medianOf = (id, key) => measurements.median(id, key) ?? Number.NaN;
+  const ratios = known(benchmark.ratios(medianOf));
+  console.log('\nabove 1: ginit is better');
+  const aims = Object.entries(ratios).map(([key, value]) => [
+    `\`${key}\``,
+    value.toPrecision(3),
+    String(benchmark.aims[key] ?? ''),
+  ]);
+  printTable(['ratio', 'measured', 'aim'], aims, 1);
+  printLastLine(benchmark.name, known(benchmark.figures(medianOf)), ratios);
+}

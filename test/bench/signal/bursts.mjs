@@ -1,0 +1,25 @@
+/** Bursts of wake-ups that merge: what every contender of `signal` does alike. */
+import { microsecondsEach } from '../harness/measure.mjs';
+
+/** Submits between two looks at what became of them. */
+const BURST = 1000;
+
+/**
+ * Measures `submit()`, a thousand at a time; `takeWakeUps()` settles, when the server has seen those before, with how often
+ * it has been woken by them.
+ */
+export async function measureBursts(submit, takeWakeUps, settings) {
+  let submits = 0;
+  let wakeUps = 0;
+  const run = async (count) => {
+    for (let done = 0; done < count; done += BURST) {
+      const burst = Math.min(BURST, count - done);
+      for (let i = 0; i < burst; i++) submit();
+      submits += burst;
+      wakeUps += await takeWakeUps();
+    }
+  };
+  const submitsPerSecond = 1e6 / (await microsecondsEach(run, settings));
+  if (wakeUps === 0 || wakeUps > submits) throw new Error(`${submits} submits made ${wakeUps} wake-ups`);
+  return { submitsPerSecond, submitsPerWakeUp: submits / wakeUps };
+}

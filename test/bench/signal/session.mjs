@@ -1,0 +1,11 @@
+/** The session of ginit's contenders: each side gets a signal of the other. */
+import { rpc, session, signal, u53 } from '@ginit/core';
+
+export const Bell = session('Bell', {
+  /** Gives the server a signal that it submits whenever its own, the result, wakes it. */
+  exchange: rpc({ args: [signal], result: signal }),
+  /** Gives a signal that only counts how often it wakes. */
+  counting: rpc({ args: [], result: signal }),
+  /** How often the counting signal has woken the server since the last time. */
+  takeWakeUps: rpc({ args: [], result: u53 }),
+});
