@@ -5,18 +5,37 @@
 export const LIMITS = {
   /** One message on a channel, its payload included (a ROM may travel in it when memory is not shared). */
   messageBytes: 16 * 1024 * 1024,
+  /** Lists and records inside each other in one message. */
+  messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */
   capabilitiesPerMessage: 64,
   /** Calls of one peer that we are working on at a time. */
   callsInFlight: 1024,
+  /** Calls to one peer that wait until one of those is answered. */
+  callsWaiting: 65_536,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /** Objects that one peer may hold of us. */
   exportsPerChannel: 65_536,
-  /** Introductions under way on one channel. */
+  /** Objects of one peer that we may hold, and signals under way to it. */
+  importsPerChannel: 65_536,
+  /** Introductions of one owner's objects that we have asked core for, or are about to. */
+  introductionsAsked: 2048,
+  /** Those of them that core works on at a time: an owner that does not answer must not use up our calls to core. */
+  introductionsAtCore: 16,
+  /** Introductions under way to us of one owner's objects by one giver, and of one giver in all. */
+  introductionsPerPair: 4096,
+  introductionsPerGiver: 65_536,
+  /** Introductions by us that wait for the channel to their receiver. */
   introductionsPerChannel: 4096,
+  /** Peers whose channel has ended that a component remembers. */
+  endedPeers: 4096,
   /** Packet streams on one channel. */
   streamsPerChannel: 1024,
+  /** Frames of one stream that wait for its end to be taken into use. */
+  earlyStreamFrames: 16,
+  /** Pieces of RAM and capabilities that one account has in use, each by a number of its own. */
+  allocationsPerAccount: 262_144,
   /** Bytes of log text that wait for the log server before further lines are dropped (and counted). */
   logBacklogBytes: 1024 * 1024,
   /** One line of log text. */

@@ -11,6 +11,9 @@ import { LIMITS } from '../limits.ts';
 /** What the runtime of a client asks a session for its packet streams with; no interface can declare it. */
 export const OPEN_OPERATION = '$open';
 
+/** The implementation has not seen the call: nobody has taken over what came with it. */
+export class RefusedCall extends RpcError {}
+
 /** An object with the operations of an interface, as the runtime sees it. */
 export class ExportedObject {
   readonly kind = 'object';
@@ -41,20 +44,34 @@ export class ExportedObject {
 
   /** Runs an operation for a caller: the result, or a promise of it. Throws or rejects with `RpcError` only. */
   dispatch(operation: string, args: readonly unknown[]): unknown {
-    if (this.#revoked) throw new RpcError('Revoked', `${this.interface_.name}: the object was revoked`);
+    if (this.#revoked) throw new RefusedCall('Revoked', `${this.interface_.name}: the object was revoked`);
     this.served++;
     if (operation === OPEN_OPERATION && this.open) return this.open();
     const members = this.interface_.members;
     const member = Object.hasOwn(members, operation) ? members[operation] : undefined;
     if (member?.kind !== 'rpc') {
       const unknown = operation.slice(0, LIMITS.nameBytes);
-      throw new RpcError('UnknownOperation', `${this.interface_.name} has no operation ${unknown}`);
+      throw new RefusedCall('UnknownOperation', `${this.interface_.name} has no operation ${unknown}`);
     }
+    const checked = this.#checked(member.args, args, operation);
     try {
-      const result = this.#invoke(operation, checkArguments(member.args, args));
+      const result = this.#invoke(operation, checked);
       return isThenable(result) ? this.#settled(result, operation) : result;
     } catch (error) {
       throw this.#declaredError(error, operation);
+    }
+  }
+
+  #checked(
+    shapes: readonly Shape<unknown>[] | undefined,
+    args: readonly unknown[],
+    operation: string,
+  ): readonly unknown[] {
+    try {
+      return checkArguments(shapes, args);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw this.#declaredError(error, operation);
+      throw new RefusedCall('InvalidArgument', `${this.interface_.name}.${operation}: ${error.message}`);
     }
   }
 

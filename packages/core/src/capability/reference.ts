@@ -146,6 +146,7 @@ export class PendingReference implements Reference {
   #failure: Error | undefined;
   #waiting = 0;
   #released = false;
+  #submitted = false;
 
   constructor() {
     this.#settled = new Promise((resolve, reject) => {
@@ -154,6 +155,10 @@ export class PendingReference implements Reference {
     });
     // Nobody may be waiting when an introduction fails; calls made later still see the failure.
     this.#settled.catch(() => {});
+  }
+
+  get released(): boolean {
+    return this.#released;
   }
 
   /** The reference it has become, if the introduction is done. */
@@ -170,7 +175,6 @@ export class PendingReference implements Reference {
   resolve(reference: Reference): void {
     if (this.#target || this.#failure) return;
     this.#target = reference;
-    if (this.#released) reference.release();
     this.#resolve(reference);
   }
 
@@ -182,6 +186,7 @@ export class PendingReference implements Reference {
   }
 
   call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+    if (this.#released) return Promise.reject(new RpcError('Revoked', 'the capability was released'));
     return this.#target ? this.#target.call(operation, args, check) : this.#callLater(operation, args, check);
   }
 
@@ -200,18 +205,26 @@ export class PendingReference implements Reference {
   }
 
   submit(): void {
-    if (this.#target) this.#target.submit();
-    else this.#settled.then((target) => target.submit()).catch(() => {});
+    if (this.#released) return;
+    if (this.#target) return this.#target.submit();
+    if (this.#submitted) return;
+    this.#submitted = true;
+    this.#whenSettled((target) => target.submit());
   }
 
   async introduced(): Promise<void> {
     await this.#settled;
   }
 
+  /** What was called and passed before still goes out. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#target?.release();
+    if (!this.#failure) this.#whenSettled((target) => target.release());
+  }
+
+  #whenSettled(then: (target: Reference) => void): void {
+    this.#settled.then(then, () => {});
   }
 
   localObject(): ExportedObject | undefined {

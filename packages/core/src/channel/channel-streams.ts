@@ -21,16 +21,18 @@ export class ChannelStreams {
     if (this.#ours.size >= LIMITS.streamsPerChannel) throw new RpcError('LimitExceeded', 'too many streams');
     const id = this.#nextId++;
     const memory = sharesMemory ? new SharedArrayBuffer(offer.memoryBytes) : undefined;
-    offer.attach(this.#add(this.#ours, id, 0, memory ?? new ArrayBuffer(offer.memoryBytes)));
+    const stream = this.#add(this.#ours, id, 0);
+    stream.use(memory ?? new ArrayBuffer(offer.memoryBytes));
+    offer.attach(stream);
     return { id, memory };
   }
 
-  /** A stream that the peer has opened. */
+  /** A stream that the peer has opened; frames for it may come before it is taken into use. */
   ticket(id: number, memory: SharedArrayBuffer | undefined): StreamTicket {
     if (this.#theirs.has(id) || this.#theirs.size >= LIMITS.streamsPerChannel) {
       throw new RpcError('InvalidArgument', 'malformed message: stream');
     }
-    return new StreamTicket(memory, (own) => this.#add(this.#theirs, id, 1, own));
+    return new StreamTicket(memory, this.#add(this.#theirs, id, 1));
   }
 
   /** A frame for a stream; `opener` if it comes from the end that opened it. Frames of closed streams are late. */
@@ -54,15 +56,9 @@ export class ChannelStreams {
     for (const stream of all) stream.end();
   }
 
-  #add(
-    streams: Map<number, ChannelStream>,
-    id: number,
-    side: number,
-    memory: SharedArrayBuffer | ArrayBuffer,
-  ): ChannelStream {
+  #add(streams: Map<number, ChannelStream>, id: number, side: number): ChannelStream {
     const words = { first: id, second: side };
     const stream = new ChannelStream(
-      memory,
       (frame) => this.#send(encodeFrame(FrameKind.stream, words, frame)),
       () => {
         streams.delete(id);

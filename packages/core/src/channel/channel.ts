@@ -8,9 +8,11 @@
  * owner, and the owner puts the object into the table of its own channel with the receiver and says so there. The
  * sender keeps its own reference until core has answered, so the object cannot vanish on the way.
  */
+import { RefusedCall } from '../capability/exported-object.ts';
 import {
   HeldReference,
   type ImportingChannel,
+  type PendingReference,
   type Reference,
   RemoteReference,
   type ResultCheck,
@@ -33,8 +35,10 @@ import {
 
 /** What a channel needs of the component it belongs to. */
 export interface ChannelOwner {
-  /** Asks core to introduce entry `index` of the peer `via` to the component `to`. */
-  introduce(via: number, index: number, to: number): { number: number; done: Promise<void> };
+  /** A number for an object of `owner`'s that is being passed on. Throws `LimitExceeded`. */
+  announce(owner: number, more: number): number;
+  /** Asks core to introduce it, entry `index` of `via`'s table, to the component `to`; settles when it has answered. */
+  introduce(number: number, via: number, index: number, to: number): Promise<void>;
   /** The component `giver` has announced a capability; `owner` will introduce it to us. */
   expectIntroduction(giver: number, number: number, owner: number): Reference;
   /** `owner` has introduced it. */
@@ -61,6 +65,7 @@ export class Channel implements ImportingChannel, TableChannel {
   readonly #outgoing: OutgoingEntries;
   readonly #waiting: (() => void)[] = [];
   readonly #signals = new Map<number, SignalState>();
+  /** Calls of the peer that are not answered yet. */
   #serving = 0;
   #closed: PeerGone | undefined;
 
@@ -91,8 +96,9 @@ export class Channel implements ImportingChannel, TableChannel {
   import(index: number): Reference {
     let remote = this.#imports.get(index);
     if (!remote) {
+      if (this.#imports.size >= LIMITS.importsPerChannel) this.#violated('passed too many capabilities');
       remote = new RemoteReference(this, index);
-      this.#imports.set(index, remote);
+      if (!this.#closed) this.#imports.set(index, remote);
     }
     remote.received++;
     return new HeldReference(remote);
@@ -120,6 +126,7 @@ export class Channel implements ImportingChannel, TableChannel {
       state.again = true;
       return;
     }
+    if (this.#signals.size >= LIMITS.importsPerChannel) return this.#violated('takes no signals');
     this.#signals.set(index, { again: false });
     this.#send(FrameKind.signal, { first: index });
   }
@@ -134,6 +141,7 @@ export class Channel implements ImportingChannel, TableChannel {
 
   /** As the owner of `target`: gives the peer what `giver` announced to it as `number`. */
   introduceTo(giver: number, number: number, target: Exported): void {
+    if (this.#closed) throw this.#closed;
     const third = this.exports.add(target);
     this.#send(FrameKind.introduction, { first: giver, second: number, third });
   }
@@ -142,8 +150,12 @@ export class Channel implements ImportingChannel, TableChannel {
     return this.#carrier.sharesMemory;
   }
 
-  introduce(via: number, index: number): { number: number; done: Promise<void> } {
-    return this.#owner.introduce(via, index, this.peer);
+  announce(owner: number, more: number): number {
+    return this.#owner.announce(owner, more);
+  }
+
+  introduce(number: number, remote: RemoteReference): Promise<void> {
+    return this.#owner.introduce(number, remote.channel.peer, remote.index, this.peer);
   }
 
   expectIntroduction(number: number, owner: number): Reference {
@@ -157,6 +169,10 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#carrier.close();
     for (const call of this.#calls.takeAll()) call.reject(this.#closed);
     for (const wake of this.#waiting.splice(0)) wake();
+    // Capabilities that lead here may live on; what was behind the channel does not.
+    this.exports.clear();
+    this.#imports.clear();
+    this.#signals.clear();
     this.streams.end();
     this.#owner.channelClosed(this, violation);
   }
@@ -171,6 +187,9 @@ export class Channel implements ImportingChannel, TableChannel {
     args: readonly unknown[],
     check: ResultCheck | undefined,
   ): Promise<unknown> {
+    if (this.#waiting.length >= LIMITS.callsWaiting) {
+      throw new RpcError('LimitExceeded', 'too many calls wait for this peer');
+    }
     while (!this.#closed && this.#calls.full)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return this.invoke(reference, operation, args, check);
@@ -204,14 +223,37 @@ export class Channel implements ImportingChannel, TableChannel {
         throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
       }
       this.#carrier.send(frame, table.memory);
+      table.sent();
     } catch (error) {
       table.takeBack();
       if (error instanceof NotYetIntroduced) {
-        error.reference.settled.then(() => this.#post(kind, first, second, value, failed), failed);
+        const post = (): void => this.#post(kind, first, second, value, failed);
+        this.#later(error.reference, kind, post, failed);
       } else {
         failed(error instanceof Error ? error : new Error(String(error)));
       }
     }
+  }
+
+  /** A call of the peer whose answer has to wait is not answered: it counts on. */
+  #later(
+    reference: PendingReference,
+    kind: FrameKind,
+    post: () => void,
+    failed: (error: Error) => void,
+  ): void {
+    const serving = kind === FrameKind.call ? 0 : 1;
+    this.#serving += serving;
+    reference.settled.then(
+      () => {
+        this.#serving -= serving;
+        post();
+      },
+      (error: unknown) => {
+        this.#serving -= serving;
+        failed(error instanceof Error ? error : new PeerGone());
+      },
+    );
   }
 
   #receive(bytes: Uint8Array, memory: SharedMemory): void {
@@ -250,15 +292,17 @@ export class Channel implements ImportingChannel, TableChannel {
   #receiveCall(frame: Frame, memory: SharedMemory): void {
     if (this.#serving >= LIMITS.callsInFlight) return this.#violated('too many calls in flight');
     const id = frame.first;
+    const table = this.#table(frame, memory);
     try {
-      const message = this.#decode(frame, memory);
+      const message = this.#decode(frame, table);
       const target = this.exports.get(frame.second);
       if (!Array.isArray(message) || typeof message[0] !== 'string') return this.#violated('malformed call');
-      if (target?.kind !== 'object') throw new RpcError('Revoked', 'no such object');
+      if (target?.kind !== 'object') throw new RefusedCall('Revoked', 'no such object');
       const result = target.dispatch(message[0], message.slice(1));
       if (result instanceof Promise) this.#answerLater(id, result);
       else this.#answer(id, result);
     } catch (error) {
+      if (error instanceof RefusedCall) table.giveBack();
       this.#answerFailure(id, error);
     }
   }
@@ -288,21 +332,28 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#post(FrameKind.failure, id, 0, [known.code, reason], () => {});
   }
 
-  #decode(frame: Frame, memory: SharedMemory): unknown {
-    const carriesNothing = frame.entries.length === 0;
-    return decodeMessage(
-      frame.payload,
-      carriesNothing ? NOTHING_CARRIED : new IncomingEntries(this, frame, memory),
-    );
+  #table(frame: Frame, memory: SharedMemory): IncomingEntries | typeof NOTHING_CARRIED {
+    return frame.entries.length === 0 ? NOTHING_CARRIED : new IncomingEntries(this, frame, memory);
+  }
+
+  #decode(frame: Frame, table: IncomingEntries | typeof NOTHING_CARRIED): unknown {
+    try {
+      return decodeMessage(frame.payload, table);
+    } catch (error) {
+      table.giveBack();
+      throw error;
+    }
   }
 
   #receiveResult(frame: Frame, memory: SharedMemory): void {
     const call = this.#settle(frame.first);
     if (!call) return this.#violated('answered a call that is not pending');
+    const table = this.#table(frame, memory);
     try {
-      const value = this.#decode(frame, memory);
+      const value = this.#decode(frame, table);
       call.resolve(call.check ? call.check(value) : value);
     } catch (error) {
+      table.giveBack();
       call.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }

@@ -11,6 +11,8 @@ import { LIMITS } from '../limits.ts';
 /** What an entry can be. */
 export type Exported = ExportedObject | SignalContext;
 
+const INDEX_MAX = 0xffff_ffff;
+
 interface ExportEntry {
   readonly target: Exported;
   references: number;
@@ -20,7 +22,7 @@ interface ExportEntry {
 export class ExportTable {
   readonly #entries = new Map<number, ExportEntry>();
   readonly #indexes = new Map<Exported, number>();
-  #nextIndex = 1;
+  #nextIndex = 0;
 
   get size(): number {
     return this.#entries.size;
@@ -43,10 +45,24 @@ export class ExportTable {
     if (this.#entries.size >= LIMITS.exportsPerChannel) {
       throw new RpcError('LimitExceeded', 'the peer holds too many capabilities');
     }
-    const index = this.#nextIndex++;
+    const index = this.#freeIndex();
     this.#entries.set(index, { target, references: 1 });
     this.#indexes.set(target, index);
     return index;
+  }
+
+  /** The channel has ended. */
+  clear(): void {
+    this.#entries.clear();
+    this.#indexes.clear();
+  }
+
+  /** Upwards, so that an index is not soon taken for another object; round when the 32 bits of a frame are. */
+  #freeIndex(): number {
+    do {
+      this.#nextIndex = this.#nextIndex === INDEX_MAX ? 1 : this.#nextIndex + 1;
+    } while (this.#entries.has(this.#nextIndex));
+    return this.#nextIndex;
   }
 
   get(index: number): Exported | undefined {

@@ -28,8 +28,10 @@ export interface TableChannel {
   readonly streams: ChannelStreams;
   /** A reference to an entry of the peer's table, received once more. */
   import(index: number): Reference;
-  /** Asks core to introduce entry `index` of the peer `via` to our peer; `done` when core has answered. */
-  introduce(via: number, index: number): { number: number; done: Promise<void> };
+  /** The number under which our peer will learn of an object of `owner`'s; `more` are in the same message. */
+  announce(owner: number, more: number): number;
+  /** The message is sent: asks core to introduce the object to our peer. Settles when core has answered. */
+  introduce(number: number, remote: RemoteReference): Promise<void>;
   /** Our peer has announced a capability that its owner, another component, will introduce to us. */
   expectIntroduction(number: number, owner: number): Reference;
 }
@@ -51,6 +53,8 @@ export class OutgoingEntries implements OutgoingTable {
   readonly #channel: TableChannel;
   /** Entries that the peer has been promised, in case the message is not sent after all. */
   #given: number[] = [];
+  /** Objects of third components, which core is to introduce once the message is sent. */
+  #announced: { readonly number: number; readonly remote: RemoteReference }[] = [];
 
   constructor(channel: TableChannel) {
     this.#channel = channel;
@@ -63,6 +67,7 @@ export class OutgoingEntries implements OutgoingTable {
       return this.#addRemote(reference.remote);
     }
     if (reference instanceof PendingReference) {
+      if (reference.released) throw new RpcError('Revoked', 'a released capability cannot be passed');
       if (!reference.target) throw new NotYetIntroduced(reference);
       return this.addReference(reference.target);
     }
@@ -101,6 +106,20 @@ export class OutgoingEntries implements OutgoingTable {
     if (this.entries.length > 0) this.entries = [];
     if (this.memory.length > 0) this.memory = [];
     if (this.#given.length > 0) this.#given = [];
+    if (this.#announced.length > 0) this.#announced = [];
+  }
+
+  /** The message is sent: what it announces is introduced, and held until that is done. */
+  sent(): void {
+    if (this.#announced.length === 0) return;
+    // Asking core may be a message on this very channel, and so use this table again.
+    for (const { number, remote } of this.#announced.splice(0)) {
+      remote.pins++;
+      void this.#channel.introduce(number, remote).finally(() => {
+        remote.pins--;
+        remote.release();
+      });
+    }
   }
 
   /** The message is not sent: the peer will never give these back. */
@@ -118,13 +137,10 @@ export class OutgoingEntries implements OutgoingTable {
     if (remote.channel.peer === this.#channel.peer) {
       return this.#add({ kind: EntryKind.yours, first: remote.index, second: 0 });
     }
-    const { number, done } = this.#channel.introduce(remote.channel.peer, remote.index);
-    remote.pins++;
-    void done.finally(() => {
-      remote.pins--;
-      remote.release();
-    });
-    return this.#add({ kind: EntryKind.theirs, first: number, second: remote.channel.peer });
+    const owner = remote.channel.peer;
+    const number = this.#channel.announce(owner, this.#announced.length + 1);
+    this.#announced.push({ number, remote });
+    return this.#add({ kind: EntryKind.theirs, first: number, second: owner });
   }
 
   #add(entry: Entry): number {
@@ -148,6 +164,7 @@ export class IncomingEntries implements IncomingTable {
   readonly #entries: readonly Entry[];
   readonly #memory: SharedMemory;
   readonly #used = new Set<number>();
+  readonly #references: Reference[] = [];
 
   constructor(channel: TableChannel, frame: Frame, memory: SharedMemory) {
     this.#channel = channel;
@@ -159,13 +176,13 @@ export class IncomingEntries implements IncomingTable {
     const entry = this.#take(index);
     switch (entry.kind) {
       case EntryKind.mine:
-        return new RawCapability(this.#channel.import(entry.first));
+        return this.#raw(this.#channel.import(entry.first));
       case EntryKind.yours: {
         const target = this.#channel.exports.get(entry.first);
         return target ? new RawCapability(new LocalReference(target)) : malformed('no such capability');
       }
       case EntryKind.theirs:
-        return new RawCapability(this.#channel.expectIntroduction(entry.first, entry.second));
+        return this.#raw(this.#channel.expectIntroduction(entry.first, entry.second));
       default:
         return malformed('not a capability');
     }
@@ -191,6 +208,16 @@ export class IncomingEntries implements IncomingTable {
     return this.#channel.streams.ticket(entry.first, memory);
   }
 
+  /** The message is of no use to anybody: gives back what came with it. */
+  giveBack(): void {
+    for (const reference of this.#references.splice(0)) reference.release();
+  }
+
+  #raw(reference: Reference): RawCapability {
+    this.#references.push(reference);
+    return new RawCapability(reference);
+  }
+
   /** Each entry is used once: references are counted. */
   #take(index: number): Entry {
     const entry = this.#entries[index];
@@ -201,7 +228,8 @@ export class IncomingEntries implements IncomingTable {
 }
 
 /** The tables of a message that may carry nothing. */
-export const NOTHING_CARRIED: IncomingTable = {
+export const NOTHING_CARRIED: IncomingTable & { giveBack(): void } = {
+  giveBack: () => {},
   reference: () => malformed('carries a capability'),
   dataspace: () => malformed('carries a dataspace'),
   stream: () => malformed('carries a stream'),

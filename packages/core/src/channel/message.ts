@@ -9,6 +9,7 @@ import type { Reference } from '../capability/reference.ts';
 import { SignalCapability } from '../capability/signal.ts';
 import { assert, RpcError } from '../errors.ts';
 import { Dataspace } from '../memory/dataspace.ts';
+import { extensionType, isMessage } from './message-scan.ts';
 import { StreamOffer } from './stream-link.ts';
 
 /** What a channel does for the special values inside a message it sends. Each returns an index in the table. */
@@ -25,10 +26,6 @@ export interface IncomingTable {
   dataspace(index: number, content: Uint8Array | undefined): Dataspace;
   stream(index: number): unknown;
 }
-
-const CAPABILITY_TYPE = 0x20;
-const DATASPACE_TYPE = 0x21;
-const STREAM_TYPE = 0x22;
 
 /** Encoding and decoding are synchronous, so one table at a time is in use. */
 let outgoing: OutgoingTable | undefined;
@@ -55,7 +52,7 @@ function index(value: unknown): number {
 function registerCapability(Class: abstract new (...args: never[]) => object): void {
   addExtension({
     Class: Class as unknown as new () => object,
-    type: CAPABILITY_TYPE,
+    type: extensionType.capability,
     write(value: object): number {
       const reference = value instanceof RawCapability ? value.reference : referenceOf(value);
       assert(reference !== undefined, 'only capabilities are registered for this type');
@@ -71,7 +68,7 @@ registerCapability(RawCapability);
 
 addExtension({
   Class: Dataspace as unknown as new () => object,
-  type: DATASPACE_TYPE,
+  type: extensionType.dataspace,
   write(value: Dataspace): [number] | [number, Uint8Array] {
     const added = outgoingTable().addDataspace(value);
     return added.inline ? [added.index, value.copyContent()] : [added.index];
@@ -85,7 +82,7 @@ addExtension({
 
 addExtension({
   Class: StreamOffer as unknown as new () => object,
-  type: STREAM_TYPE,
+  type: extensionType.stream,
   write: (value: StreamOffer): number => outgoingTable().addStream(value),
   read: (value: unknown) => incomingTable().stream(index(value)),
 } as unknown as Parameters<typeof addExtension>[0]);
@@ -105,6 +102,7 @@ export function encodeMessage(value: unknown, table: OutgoingTable): Uint8Array 
 
 /** Decodes a message of a peer. Throws `RpcError` `InvalidArgument` if it is none. */
 export function decodeMessage(payload: Uint8Array, table: IncomingTable): unknown {
+  if (!isMessage(payload)) return malformed();
   incoming = table;
   try {
     const value: unknown = packr.unpack(payload);

@@ -3,8 +3,9 @@
  * stream on that channel, and the other side finds a `StreamTicket` in its place. Each end then has a `StreamLink`
  * over the channel's frames, with memory that both see, or of its own where the carrier shares none.
  */
-import { RpcError } from '../errors.ts';
-import type { StreamLink } from '../packet_stream/index.ts';
+import { assert, RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { FRAME_BYTES_MAX, type StreamLink } from '../packet_stream/index.ts';
 
 /** A stream that its offerer is ready to serve, of `memoryBytes`; `attach` gets our end once it is opened. */
 export class StreamOffer {
@@ -20,31 +21,27 @@ export class StreamOffer {
 /** A stream that the peer has opened for us. */
 export class StreamTicket {
   readonly #memory: SharedArrayBuffer | undefined;
-  readonly #link: (memory: SharedArrayBuffer | ArrayBuffer) => ChannelStream;
+  readonly #stream: ChannelStream;
 
-  constructor(
-    memory: SharedArrayBuffer | undefined,
-    link: (memory: SharedArrayBuffer | ArrayBuffer) => ChannelStream,
-  ) {
+  constructor(memory: SharedArrayBuffer | undefined, stream: ChannelStream) {
     this.#memory = memory;
-    this.#link = link;
+    this.#stream = stream;
   }
 
-  /** Our end, if the peer offers exactly the memory that was asked for. */
+  /** Our end, once, if the peer offers exactly the memory that was asked for. */
   take(memoryBytes: number): StreamLink {
     if (this.#memory && this.#memory.byteLength !== memoryBytes) {
+      this.#stream.close();
       throw new RpcError('InternalError', `the server offers a stream of ${this.#memory.byteLength} bytes`);
     }
-    return this.#link(this.#memory ?? new ArrayBuffer(memoryBytes));
+    this.#stream.use(this.#memory ?? new ArrayBuffer(memoryBytes));
+    return this.#stream;
   }
 }
 
-const EARLY_FRAMES = 16;
-
 /** One end of a stream on a channel. */
 export class ChannelStream implements StreamLink {
-  readonly memory: SharedArrayBuffer | ArrayBuffer;
-  readonly shared: boolean;
+  #memory: SharedArrayBuffer | ArrayBuffer | undefined;
   readonly #send: (frame: Uint8Array) => void;
   readonly #close: () => void;
   /** Frames that came before this end had a receiver: bounded, as nothing but first credits may come so early. */
@@ -53,11 +50,24 @@ export class ChannelStream implements StreamLink {
   #closed: (() => void) | undefined;
   #ended = false;
 
-  constructor(memory: SharedArrayBuffer | ArrayBuffer, send: (frame: Uint8Array) => void, close: () => void) {
-    this.memory = memory;
-    this.shared = memory instanceof SharedArrayBuffer;
+  constructor(send: (frame: Uint8Array) => void, close: () => void) {
     this.#send = send;
     this.#close = close;
+  }
+
+  /** Takes this end into use. */
+  use(memory: SharedArrayBuffer | ArrayBuffer): void {
+    assert(this.#memory === undefined, 'a stream is taken into use once');
+    this.#memory = memory;
+  }
+
+  get memory(): SharedArrayBuffer | ArrayBuffer {
+    assert(this.#memory !== undefined, 'a stream has memory once it is in use');
+    return this.#memory;
+  }
+
+  get shared(): boolean {
+    return this.#memory instanceof SharedArrayBuffer;
   }
 
   get receive(): ((frame: Uint8Array) => void) | undefined {
@@ -87,7 +97,8 @@ export class ChannelStream implements StreamLink {
   deliver(frame: Uint8Array): void {
     if (this.#ended) return;
     if (this.#receive) this.#receive(frame);
-    else if (this.#early.length < EARLY_FRAMES) this.#early.push(frame.slice());
+    else if (this.#early.length < LIMITS.earlyStreamFrames && frame.byteLength <= FRAME_BYTES_MAX)
+      this.#early.push(frame.slice());
     else {
       this.close();
       this.#closed?.();

@@ -48,6 +48,7 @@ export class ComponentRuntime {
       schedule: platform.schedule,
       report: (error) => this.#report(error),
       introduce: (request) => this.#core.introduce(request),
+      violation: (peer, what) => this.#violation(peer, what),
     });
     const control = new ExportedObject(ComponentControl, this.#control(), (error) => this.#report(error));
     const channel = this.#entrypoint.addChannel(CORE_ID, core, control);
@@ -96,6 +97,13 @@ export class ComponentRuntime {
       await Promise.race([environment.flushLog(), this.#platform.delay(LAST_WORDS_MS)]);
       this.#platform.crash(error);
     }
+  }
+
+  /** Its own channel ends, nothing else; sessions are closed by their parents. */
+  #violation(peer: number, what: string): void {
+    const text = `component ${peer} broke the channel protocol: ${what}`;
+    if (this.#environment) void this.#environment.warning(text);
+    else this.#platform.complain(text);
   }
 
   #report(error: unknown): void {

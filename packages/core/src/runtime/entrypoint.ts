@@ -5,7 +5,7 @@
  */
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
-import { LocalReference, PendingReference, type Reference } from '../capability/reference.ts';
+import { LocalReference, type Reference } from '../capability/reference.ts';
 import { SignalCapability } from '../capability/signal.ts';
 import { SignalContext } from '../capability/signal-context.ts';
 import type { Carrier } from '../channel/carrier.ts';
@@ -14,6 +14,8 @@ import { PeerGone, RpcError } from '../errors.ts';
 import type { Capability, Implementation, Interface } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
 import type { IntroductionOffer, IntroductionRequest } from './control.ts';
+import { IntroductionRequests } from './introduction-requests.ts';
+import { Introductions } from './introductions.ts';
 
 /** The component id of core. */
 export const CORE_ID = 0;
@@ -40,8 +42,10 @@ export class Entrypoint implements ChannelOwner {
   readonly #host: EntrypointHost;
   readonly #channels = new Map<number, Channel>();
   readonly #channelWaiters = new Map<number, ChannelWaiter[]>();
-  /** Capabilities announced to us, or introduced to us, of which the other half has not come yet. */
-  readonly #introductions = new Map<string, { giver: number; owner: number; pending: PendingReference }>();
+  readonly #introductions = new Introductions();
+  readonly #requests = new IntroductionRequests();
+  /** Peers that no channel leads to any more, the oldest first: what comes from them will not. */
+  readonly #ended = new Set<number>();
   /** Objects by their implementation, so that passing one twice passes the same capability. */
   readonly #objects = new WeakMap<object, ExportedObject>();
   #nextIntroduction = 1;
@@ -55,6 +59,7 @@ export class Entrypoint implements ChannelOwner {
     const channel = new Channel(peer, carrier, this);
     if (first) channel.exports.setFirst(first);
     this.#channels.set(peer, channel);
+    this.#ended.delete(peer);
     channel.start();
     for (const waiter of this.#channelWaiters.get(peer) ?? []) waiter.resolve(channel);
     this.#channelWaiters.delete(peer);
@@ -65,6 +70,7 @@ export class Entrypoint implements ChannelOwner {
   async channelTo(peer: number): Promise<Channel> {
     const channel = this.#channels.get(peer);
     if (channel) return channel;
+    if (this.#ended.has(peer)) throw new PeerGone();
     return new Promise((resolve, reject) => {
       const waiters = this.#channelWaiters.get(peer) ?? [];
       if (waiters.length >= LIMITS.introductionsPerChannel) {
@@ -86,7 +92,7 @@ export class Entrypoint implements ChannelOwner {
     this.#channels.get(peer)?.close();
     for (const waiter of this.#channelWaiters.get(peer) ?? []) waiter.reject(new PeerGone());
     this.#channelWaiters.delete(peer);
-    this.#forgetIntroductions(peer);
+    this.#channelEnded(peer);
   }
 
   /** A capability of an object of ours; the same implementation always gives the same object. */
@@ -124,15 +130,15 @@ export class Entrypoint implements ChannelOwner {
     return new SignalCapability(new LocalReference(context));
   }
 
-  introduce(via: number, index: number, to: number): { number: number; done: Promise<void> } {
+  announce(owner: number, more: number): number {
+    this.#requests.admit(owner, more);
     const number = this.#nextIntroduction;
     this.#nextIntroduction = (number + 1) >>> 0;
-    // Later, because the message that carries the capability is being encoded at this moment, and one at a time can be.
-    // The receiver learns of a failure from core; we only need to know when our reference may go.
-    const done = Promise.resolve()
-      .then(() => this.#host.introduce({ number, via, index, to }))
-      .catch(() => {});
-    return { number, done };
+    return number;
+  }
+
+  introduce(number: number, via: number, index: number, to: number): Promise<void> {
+    return this.#requests.ask(via, () => this.#host.introduce({ number, via, index, to }));
   }
 
   /** As the owner of a capability: puts it into the table of the channel with `to`. */
@@ -144,63 +150,40 @@ export class Entrypoint implements ChannelOwner {
   }
 
   expectIntroduction(giver: number, number: number, owner: number): Reference {
-    const key = `${giver}:${number}`;
-    const known = this.#introductions.get(key);
-    if (!known) return this.#remember(key, giver, owner);
-    this.#introductions.delete(key);
-    if (known.owner === owner) return known.pending;
-    known.pending.release();
-    const pending = new PendingReference();
-    pending.fail(new PeerGone('introduced by somebody else than announced'));
-    return pending;
+    const reference = this.#introductions.announced(giver, number, owner);
+    if (this.#ended.has(owner)) this.#introductions.failed(giver, number, owner, 'the owner is gone');
+    return reference;
   }
 
   introduced(giver: number, number: number, reference: Reference, owner: number): void {
-    const key = `${giver}:${number}`;
-    const known = this.#introductions.get(key);
-    if (known && known.owner === owner) {
-      this.#introductions.delete(key);
-      known.pending.resolve(reference);
-    } else if (!known && this.#channels.has(giver)) {
-      this.#remember(key, giver, owner).resolve(reference);
-    } else {
-      // Not from whom it was announced, or its giver died before the message came: nobody will ever ask for it.
-      reference.release();
-    }
+    // If its giver died before the message came nobody will ever ask for it.
+    if (this.#channels.has(giver)) this.#introductions.introduced(giver, number, owner, reference);
+    else reference.release();
   }
 
   /** Core could not bring about what `giver` has announced of `owner`'s. */
   introductionFailed(giver: number, number: number, owner: number, reason: string): void {
-    const key = `${giver}:${number}`;
-    const known = this.#introductions.get(key);
-    if (known) this.#introductions.delete(key);
-    else if (!this.#channels.has(giver)) return;
-    const pending = known?.pending ?? this.#remember(key, giver, owner);
-    pending.fail(new PeerGone(reason));
+    if (this.#channels.has(giver)) this.#introductions.failed(giver, number, owner, reason);
+  }
+
+  /** Introductions to us of which one half is missing. */
+  get introductionsUnderWay(): number {
+    return this.#introductions.size;
   }
 
   channelClosed(channel: Channel, violation: string | undefined): void {
     if (this.#channels.get(channel.peer) === channel) this.#channels.delete(channel.peer);
-    this.#forgetIntroductions(channel.peer);
+    this.#channelEnded(channel.peer);
     if (violation) this.#host.violation?.(channel.peer, violation);
   }
 
-  #remember(key: string, giver: number, owner: number): PendingReference {
-    const pending = new PendingReference();
-    if (this.#introductions.size >= LIMITS.introductionsPerChannel) {
-      pending.fail(new PeerGone('too many introductions under way'));
-    } else {
-      this.#introductions.set(key, { giver, owner, pending });
-    }
-    return pending;
-  }
-
-  #forgetIntroductions(peer: number): void {
-    for (const [key, { giver, owner, pending }] of this.#introductions) {
-      if (giver !== peer && owner !== peer) continue;
-      this.#introductions.delete(key);
-      pending.fail(new PeerGone());
-      if (giver === peer) pending.release();
+  #channelEnded(peer: number): void {
+    this.#introductions.ended(peer);
+    this.#ended.add(peer);
+    if (this.#ended.size <= LIMITS.endedPeers) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      break;
     }
   }
 }

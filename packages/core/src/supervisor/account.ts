@@ -3,6 +3,7 @@
  * an account and its reference account, and what an account had goes to its reference account when it ends.
  */
 import { assert, RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 
 function checkAmount(amount: Resources): void {
@@ -55,6 +56,9 @@ export class Account {
   /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
   allocate(amount: Resources): number {
     this.#require(amount);
+    if (this.#allocations.size >= LIMITS.allocationsPerAccount) {
+      throw new RpcError('OUT_OF_CAPS', `${this.label}: too many allocations`);
+    }
     this.#ramUsed += amount.ram;
     this.#capUsed += amount.caps;
     this.#ramPeak = Math.max(this.#ramPeak, this.#ramUsed);

@@ -21,6 +21,8 @@ export interface CoreComponent {
   readonly peers: Set<number>;
   /** Requests served, as far as core knows. */
   requests: number | undefined;
+  /** How it broke the protocol with core, if it did. */
+  violation: string | undefined;
 }
 
 /** Every live component, and core's own entrypoint. */
@@ -55,8 +57,9 @@ export class Components {
   ): CoreComponent {
     const id = this.#nextId++;
     const running = this.#platform.start({ ...specification, id }, (end) => {
+      const violation = this.#live.get(id)?.violation;
       this.#forget(id);
-      ended(end);
+      ended(violation === undefined ? end : { crashed: true, reason: violation, culprit: true });
     });
     const channel = this.entrypoint.addChannel(id, running.core, this.#serviceFor(id));
     const control = capabilityFor(ComponentControl, channel.import(0));
@@ -68,6 +71,7 @@ export class Components {
       control,
       peers: new Set<number>(),
       requests: undefined,
+      violation: undefined,
     };
     this.#live.set(id, component);
     return component;
@@ -82,6 +86,8 @@ export class Components {
   async #introduce(giver: number, request: IntroductionRequest): Promise<void> {
     const { number, via, index, to } = request;
     try {
+      // An object of the receiver's own is not introduced to it, and it has no channel to itself.
+      if (via === to) throw new RpcError('InvalidArgument', 'the receiver owns the capability');
       if (!this.#acquainted(giver, via) || !this.#acquainted(giver, to)) throw new PeerGone();
       this.#connect(via, to);
       const offer = { giver, number, index, to };
@@ -141,6 +147,7 @@ export class Components {
   #violation(peer: number, what: string): void {
     const component = this.#live.get(peer);
     if (!component) return;
+    component.violation = `broke the protocol with core: ${what}`;
     this.#warn(`[${component.label}] broke the protocol with core (${what}) and is ended`);
     void component.running.kill();
   }

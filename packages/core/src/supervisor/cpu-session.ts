@@ -112,7 +112,7 @@ class CoreThread {
 export class CpuSession {
   readonly #parts: CpuParts;
   readonly #label: string;
-  readonly #threads: CoreThread[] = [];
+  readonly #threads = new Set<CoreThread>();
   #closed = false;
 
   constructor(parts: CpuParts, label: string) {
@@ -134,15 +134,18 @@ export class CpuSession {
       grants: options.grants.map((grant) => resolver.grant(grant)),
     };
     const start = (ended: (end: ComponentEnd) => void): CoreComponent =>
-      components.start(specification, account, ended);
-    const thread = new CoreThread(this.#parts, start, options);
-    this.#threads.push(thread);
+      components.start(specification, account, (end) => {
+        this.#threads.delete(thread);
+        ended(end);
+      });
+    const thread: CoreThread = new CoreThread(this.#parts, start, options);
+    this.#threads.add(thread);
     return components.entrypoint.export(Thread, thread);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#threads.map((thread) => thread.kill()));
+    await Promise.all(Array.from(this.#threads, (thread) => thread.kill()));
   }
 
   async #resolve(name: string): Promise<ResolvedBinary> {

@@ -1,0 +1,138 @@
+/**
+ * Capabilities that one component (the giver) hands to us and that another one (the owner) introduces: the giver's
+ * message and the owner's frame come on two channels, in any order, and either may never come. Each is a half; the
+ * second one makes the capability. A giver numbers what it announces upwards, so a half that comes after its pair was
+ * made, or failed, is known to be late. Nobody can take somebody else's number: a half counts only for its owner.
+ */
+import { PendingReference, type Reference } from '../capability/reference.ts';
+import { PeerGone } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+
+interface Half {
+  readonly pending: PendingReference;
+  /** The giver's message has come, somebody may be waiting. Otherwise the owner's frame has, or core's refusal. */
+  readonly announced: boolean;
+}
+
+type Halves = Map<number, Half>;
+
+interface Giver {
+  /** The number it announced last. */
+  last: number | undefined;
+  readonly owners: Map<number, Halves>;
+  size: number;
+}
+
+/** The introductions under way to one component. */
+export class Introductions {
+  readonly #givers = new Map<number, Giver>();
+
+  /** Halves that wait for the other one. */
+  get size(): number {
+    let size = 0;
+    for (const giver of this.#givers.values()) size += giver.size;
+    return size;
+  }
+
+  /** `giver` has passed us number `number`, an object of `owner`'s. */
+  announced(giverId: number, number: number, owner: number): Reference {
+    const giver = this.#giver(giverId);
+    if (isLate(giver, number)) return failed('announced twice');
+    giver.last = number;
+    const half = giver.owners.get(owner)?.get(number);
+    if (!half) return this.#remember(giver, owner, number, true);
+    this.#forget(giver, owner, number);
+    return half.pending;
+  }
+
+  /** `owner` has put into our hands what `giver` announces as `number`. */
+  introduced(giverId: number, number: number, owner: number, reference: Reference): void {
+    const giver = this.#giver(giverId);
+    const half = giver.owners.get(owner)?.get(number);
+    if (half?.announced) {
+      this.#forget(giver, owner, number);
+      half.pending.resolve(reference);
+    } else if (half || isLate(giver, number)) {
+      reference.release();
+    } else {
+      const pending = this.#remember(giver, owner, number, false);
+      pending.resolve(reference);
+      if (!pending.target) reference.release();
+    }
+  }
+
+  /** Core could not bring about what `giver` announces as `number`. */
+  failed(giverId: number, number: number, owner: number, reason: string): void {
+    const giver = this.#giver(giverId);
+    const half = giver.owners.get(owner)?.get(number);
+    if (half?.announced) {
+      this.#forget(giver, owner, number);
+      half.pending.fail(new PeerGone(reason));
+    } else if (!half && !isLate(giver, number)) {
+      this.#remember(giver, owner, number, false).fail(new PeerGone(reason));
+    }
+  }
+
+  /** The channel to `peer` has ended: it announces nothing more, and what it was to introduce never comes. */
+  ended(peer: number): void {
+    const giver = this.#givers.get(peer);
+    this.#givers.delete(peer);
+    for (const halves of giver?.owners.values() ?? []) {
+      for (const { pending, announced } of halves.values()) {
+        pending.fail(new PeerGone());
+        // Nobody will ever ask for it.
+        if (!announced) pending.release();
+      }
+    }
+    for (const other of this.#givers.values()) this.#ownerEnded(other, peer);
+  }
+
+  /** Halves that the owner has brought stay: their announcement may be under way. */
+  #ownerEnded(giver: Giver, owner: number): void {
+    for (const [number, half] of giver.owners.get(owner) ?? []) {
+      if (!half.announced) continue;
+      this.#forget(giver, owner, number);
+      half.pending.fail(new PeerGone());
+    }
+  }
+
+  #giver(id: number): Giver {
+    let giver = this.#givers.get(id);
+    if (!giver) {
+      giver = { last: undefined, owners: new Map(), size: 0 };
+      this.#givers.set(id, giver);
+    }
+    return giver;
+  }
+
+  #remember(giver: Giver, owner: number, number: number, announced: boolean): PendingReference {
+    const halves: Halves = giver.owners.get(owner) ?? new Map<number, Half>();
+    if (halves.size >= LIMITS.introductionsPerPair || giver.size >= LIMITS.introductionsPerGiver) {
+      return failed('too many introductions under way');
+    }
+    const pending = new PendingReference();
+    giver.owners.set(owner, halves);
+    halves.set(number, { pending, announced });
+    giver.size++;
+    return pending;
+  }
+
+  #forget(giver: Giver, owner: number, number: number): void {
+    const halves = giver.owners.get(owner);
+    if (!halves?.delete(number)) return;
+    giver.size--;
+    if (halves.size === 0) giver.owners.delete(owner);
+  }
+}
+
+/** Numbers are 32 bits and go round. */
+function isLate(giver: Giver, number: number): boolean {
+  return giver.last !== undefined && ((number - giver.last) | 0) <= 0;
+}
+
+/** A capability that leads nowhere. */
+export function failed(reason: string): PendingReference {
+  const pending = new PendingReference();
+  pending.fail(new PeerGone(reason));
+  return pending;
+}
