@@ -92,6 +92,11 @@ export class Channel implements ImportingChannel, TableChannel {
     return this.#calls.size + this.#waiting.length;
   }
 
+  /** Objects of the peer that we hold. */
+  get importedObjects(): number {
+    return this.#imports.size;
+  }
+
   /** A reference to an entry of the peer's table, received once more. */
   import(index: number): Reference {
     let remote = this.#imports.get(index);

@@ -151,7 +151,7 @@ export class Entrypoint implements ChannelOwner {
 
   expectIntroduction(giver: number, number: number, owner: number): Reference {
     const reference = this.#introductions.announced(giver, number, owner);
-    if (this.#ended.has(owner)) this.#introductions.failed(giver, number, owner, 'the owner is gone');
+    if (this.#ended.has(owner)) this.#introductions.failed(giver, number, owner, 'the owner is gone', true);
     return reference;
   }
 
@@ -163,7 +163,8 @@ export class Entrypoint implements ChannelOwner {
 
   /** Core could not bring about what `giver` has announced of `owner`'s. */
   introductionFailed(giver: number, number: number, owner: number, reason: string): void {
-    if (this.#channels.has(giver)) this.#introductions.failed(giver, number, owner, reason);
+    if (!this.#channels.has(giver)) return;
+    this.#introductions.failed(giver, number, owner, reason, this.#ended.has(owner));
   }
 
   /** Introductions to us of which one half is missing. */

@@ -61,14 +61,17 @@ export class Introductions {
     }
   }
 
-  /** Core could not bring about what `giver` announces as `number`. */
-  failed(giverId: number, number: number, owner: number, reason: string): void {
+  /**
+   * Core could not bring about what `giver` announces as `number`. `final` if that would fail without this, too, when
+   * it is announced later.
+   */
+  failed(giverId: number, number: number, owner: number, reason: string, final: boolean): void {
     const giver = this.#giver(giverId);
     const half = giver.owners.get(owner)?.get(number);
     if (half?.announced) {
       this.#forget(giver, owner, number);
       half.pending.fail(new PeerGone(reason));
-    } else if (!half && !isLate(giver, number)) {
+    } else if (!half && !final && !isLate(giver, number)) {
       this.#remember(giver, owner, number, false).fail(new PeerGone(reason));
     }
   }
@@ -87,12 +90,10 @@ export class Introductions {
     for (const other of this.#givers.values()) this.#ownerEnded(other, peer);
   }
 
-  /** Halves that the owner has brought stay: their announcement may be under way. */
   #ownerEnded(giver: Giver, owner: number): void {
-    for (const [number, half] of giver.owners.get(owner) ?? []) {
-      if (!half.announced) continue;
+    for (const [number, { pending }] of giver.owners.get(owner) ?? []) {
       this.#forget(giver, owner, number);
-      half.pending.fail(new PeerGone());
+      pending.fail(new PeerGone());
     }
   }
 

@@ -1,0 +1,358 @@
+/** Channels against a peer that writes whatever it likes: it ends its own channel at worst, and nothing else. */
+import { describe, expect, test } from 'vitest';
+import { hasCode, RpcError } from '../src/index.ts';
+import { capabilityFor } from '../src/capability/capability.ts';
+import { SignalContext } from '../src/capability/signal-context.ts';
+import { LocalReference } from '../src/capability/reference.ts';
+import { CONTENT_INLINE, encodeFrame, EntryKind, FrameKind } from '../src/channel/frame.ts';
+import { Entrypoint } from '../src/runtime/entrypoint.ts';
+import { LIMITS } from '../src/limits.ts';
+import { bytes, call, callWith, code, failures, holds } from './channel-hostile-checks.ts';
+import { attack, HONEST, HOSTILE, payloadOf, type Scene, settled, Thing } from './channel-raw-peer.ts';
+
+describe('broken frames end the channel', () => {
+  const good = encodeFrame(FrameKind.call, { first: 1 }, payloadOf(['echo', 'x']));
+  const changed = (at: number, value: number): Uint8Array => {
+    const frame = good.slice();
+    frame[at] = value;
+    return frame;
+  };
+  test.each<[string, Uint8Array]>([
+    ['empty', bytes()],
+    ['half a header', good.subarray(0, 9)],
+    ['of an unknown kind', changed(0, 77)],
+    ['of kind zero', changed(0, 0)],
+    ['of another version', changed(1, 2)],
+    ['with a table beyond the frame', changed(2, 9)],
+    ['with more entries than allowed', changed(3, 255)],
+    ['too long', new Uint8Array(LIMITS.messageBytes + 1)],
+    ['with entries of an unknown kind', changed(2, 1)],
+  ])('%s', async (_, frame) => {
+    const scene = attack();
+    scene.peer.send(frame);
+    await holds(scene, 'violated');
+  });
+});
+
+describe('answers and acknowledgements out of nowhere end the channel', () => {
+  test.each<[string, (scene: Scene) => void]>([
+    ['a result', ({ peer }) => peer.frame(FrameKind.result, { first: 5 }, payloadOf(1))],
+    ['a failure', ({ peer }) => peer.frame(FrameKind.failure, { first: 5 }, payloadOf(['X', '']))],
+    ['a signal that was not sent', ({ peer }) => peer.frame(FrameKind.signalTaken, { first: 1 })],
+    ['what it does not hold', ({ peer }) => peer.frame(FrameKind.release, { first: 9, second: 1 })],
+    [
+      'more than it holds',
+      (scene) => {
+        call(scene, 1, 'thing');
+        scene.peer.frame(FrameKind.release, { first: 1, second: 2 });
+      },
+    ],
+    ['a call that is none', ({ peer }) => peer.frame(FrameKind.call, { first: 1 }, payloadOf({ a: 1 }))],
+  ])('%s', async (_, send) => {
+    const scene = attack();
+    send(scene);
+    await holds(scene, 'violated');
+  });
+
+  test('a call answered twice', async () => {
+    const scene = attack();
+    const first = scene.remote.poke();
+    const id = scene.peer.received(FrameKind.call)[0]?.first ?? 0;
+    scene.peer.frame(FrameKind.result, { first: id }, payloadOf(4));
+    expect(await first).toBe(4);
+    scene.peer.frame(FrameKind.result, { first: id }, payloadOf(5));
+    await holds(scene, 'violated');
+  });
+});
+
+describe('tables', () => {
+  test.each([
+    ['of the sender: nobody answers for it', EntryKind.mine, 77, 0, 'succeeded'],
+    ['of the receiver, never granted', EntryKind.yours, 77, 0, 'InvalidArgument'],
+    ['of a third component that does not exist', EntryKind.theirs, 5, 999, 'succeeded'],
+    ['a dataspace in place of a capability', EntryKind.rom, 8, CONTENT_INLINE, 'InvalidArgument'],
+    ['memory in place of a capability', EntryKind.ram, 8, 0, 'InvalidArgument'],
+    ['a stream in place of a capability', EntryKind.stream, 8, 0, 'InvalidArgument'],
+  ] as const)('an entry %s', async (_, kind, first, second, outcome) => {
+    const scene = attack();
+    scene.peer.frame(FrameKind.call, { first: 1 }, callWith('keep'), [{ kind, first, second }]);
+    expect(failures(scene)).toEqual(outcome === 'succeeded' ? [] : [outcome]);
+    await holds(scene, 'open');
+  });
+
+  test.each([
+    ['beyond the table', bytes(0xd4, 0x20, 0, 5)],
+    ['negative', bytes(0xd4, 0x20, 0, 0xff)],
+    ['broken', bytes(0xd4, 0x20, 0, 0xcb, 0x3f, 0xe0, 0, 0, 0, 0, 0, 0)],
+    ['no number', bytes(0xd4, 0x20, 0, 0xa1, 0x61)],
+    ['of a dataspace that is none', bytes(0xd4, 0x21, 0, 0x91, 0)],
+    ['of a dataspace with content of another length', bytes(0xd4, 0x21, 0, 0x92, 0, 0xc4, 1, 0)],
+    ['of a dataspace without an index', bytes(0xd4, 0x21, 0, 0x90)],
+    ['of a stream that is none', bytes(0xd4, 0x22, 0, 0)],
+    ['used twice', bytes(0x92, 0xd4, 0x20, 0, 0, 0xd4, 0x20, 0, 0)],
+  ])('an index %s', async (_, value) => {
+    const scene = attack();
+    const payload = Uint8Array.from([0x92, ...payloadOf('any'), ...value]);
+    scene.peer.frame(FrameKind.call, { first: 1 }, payload, [{ kind: EntryKind.mine, first: 3, second: 0 }]);
+    scene.peer.frame(FrameKind.call, { first: 2 }, payload);
+    expect(failures(scene)).toEqual(['InvalidArgument', 'InvalidArgument']);
+    // What came with the refused call was given back, not kept.
+    expect(scene.channel.importedObjects).toBe(1);
+    await holds(scene, 'open');
+  });
+
+  test('memory that does not come along, or is smaller than it says', async () => {
+    const scene = attack(true);
+    const payload = Uint8Array.from([0x92, ...payloadOf('any'), 0xd4, 0x21, 0, 0x91, 0]);
+    const frame = (first: number, second: number): Uint8Array =>
+      encodeFrame(FrameKind.call, { first: 1 }, payload, [{ kind: EntryKind.ram, first, second }]);
+    scene.peer.send(frame(8, 0));
+    scene.peer.send(frame(8, 7), [new SharedArrayBuffer(8)]);
+    scene.peer.send(frame(9, 0), [new SharedArrayBuffer(8)]);
+    expect(failures(scene)).toEqual(['InvalidArgument', 'InvalidArgument', 'InvalidArgument']);
+    await holds(scene, 'open');
+  });
+
+  test('capabilities without end are more than a peer may pass', async () => {
+    const scene = attack();
+    const many = Uint8Array.from([0x92, ...payloadOf('any'), 0xdc, 0, 64]);
+    const payload = new Uint8Array(many.length + 64 * 4);
+    payload.set(many);
+    for (let index = 0; index < 64; index++) payload.set([0xd4, 0x20, 0, index], many.length + index * 4);
+    for (let message = 0; message < 2000 && !scene.peer.closed; message++) {
+      const entries = Array.from({ length: 64 }, (_, index) => ({
+        kind: EntryKind.mine,
+        first: message * 64 + index,
+        second: 0,
+      }));
+      scene.peer.frame(FrameKind.call, { first: message }, payload, entries);
+      expect(scene.channel.importedObjects).toBeLessThanOrEqual(LIMITS.importsPerChannel);
+    }
+    await holds(scene, 'violated');
+  });
+});
+
+describe('floods', () => {
+  test('calls beyond the limit', async () => {
+    const scene = attack();
+    for (let id = 0; id < LIMITS.callsInFlight; id++) call(scene, id, 'never');
+    expect(scene.peer.closed).toBe(false);
+    call(scene, 0, 'never');
+    await holds(scene, 'violated');
+  });
+
+  test('calls whose answers wait for a capability that never comes', async () => {
+    const scene = attack();
+    const entries = (number: number): [{ kind: typeof EntryKind.theirs; first: number; second: number }] => [
+      { kind: EntryKind.theirs, first: number, second: HONEST },
+    ];
+    for (let id = 1; id <= LIMITS.callsInFlight + 1; id++) {
+      scene.peer.frame(FrameKind.call, { first: id }, callWith('giveBack'), entries(id));
+    }
+    await holds(scene, 'violated');
+  });
+
+  test('signals', async () => {
+    const scene = attack();
+    let runs = 0;
+    const context = new SignalContext(
+      () => void runs++,
+      queueMicrotask,
+      () => {},
+    );
+    const index = scene.channel.exports.add(context);
+    for (let signal = 0; signal < 10_000; signal++) scene.peer.frame(FrameKind.signal, { first: index });
+    for (let other = 0; other < 100; other++) scene.peer.frame(FrameKind.signal, { first: other });
+    await settled();
+    expect(runs).toBe(1);
+    await holds(scene, 'open');
+  });
+
+  test('signal contexts that are never taken', async () => {
+    const scene = attack();
+    for (let index = 1; index <= LIMITS.importsPerChannel + 1; index++) {
+      scene.peer.frame(FrameKind.call, { first: index }, callWith('wake'), [
+        { kind: EntryKind.mine, first: index, second: 0 },
+      ]);
+    }
+    await holds(scene, 'violated');
+  });
+
+  test('objects that are never given back', async () => {
+    const scene = attack();
+    for (let id = 1; id < LIMITS.exportsPerChannel + 100; id++) call(scene, id, 'thing');
+    expect(scene.channel.exports.size).toBe(LIMITS.exportsPerChannel);
+    expect(new Set(failures(scene))).toEqual(new Set(['LimitExceeded']));
+    await holds(scene, 'open');
+  });
+
+  test('answers that are withheld: calls wait, bounded, and end with the peer', async () => {
+    const scene = attack();
+    const calls = Array.from({ length: LIMITS.callsInFlight + LIMITS.callsWaiting + 1 }, () =>
+      scene.remote.poke(),
+    );
+    const codes = Promise.all(calls.map(code));
+    await settled();
+    expect(scene.peer.received(FrameKind.call)).toHaveLength(LIMITS.callsInFlight);
+    expect(await code(scene.remote.poke())).toBe('LimitExceeded');
+    expect(await scene.honest()).toBe('hello');
+    scene.peer.die();
+    const outcomes = await codes;
+    expect(outcomes.filter((outcome) => outcome === 'PeerGone')).toHaveLength(
+      LIMITS.callsInFlight + LIMITS.callsWaiting,
+    );
+  });
+});
+
+describe('introductions', () => {
+  const introduction = (scene: Scene, giver: number, number: number, third = 3): void =>
+    scene.peer.frame(FrameKind.introduction, { first: giver, second: number, third });
+  const announced = (scene: Scene, number: number, owner: number): void =>
+    scene.peer.frame(FrameKind.call, { first: number }, callWith('keep'), [
+      { kind: EntryKind.theirs, first: number, second: owner },
+    ]);
+
+  test('thousands, for givers that exist and for others', async () => {
+    const scene = attack();
+    for (let number = 0; number < 10_000; number++) {
+      introduction(scene, HONEST, number, number + 10);
+      introduction(scene, 5000 + number, number, number + 20_000);
+    }
+    expect(scene.victim.introductionsUnderWay).toBeLessThanOrEqual(LIMITS.introductionsPerPair);
+    expect(scene.channel.importedObjects).toBeLessThanOrEqual(LIMITS.introductionsPerPair + 1);
+    await settled();
+    expect(await scene.honest()).toBe('hello');
+    scene.peer.die();
+    scene.victim.peerGone(HONEST);
+    expect(scene.victim.introductionsUnderWay).toBe(0);
+  });
+
+  test('nobody takes the place of another owner', async () => {
+    const scene = attack();
+    introduction(scene, HONEST, 1);
+    const theirs = scene.victim.expectIntroduction(HONEST, 1, 3);
+    expect(scene.peer.received(FrameKind.call)).toEqual([]);
+    const called = code(theirs.call('poke', []));
+    const object = scene.victim.exportObject(Thing, { poke: () => 42 });
+    scene.victim.introduced(HONEST, 1, new LocalReference(object), 3);
+    expect(await called).toBe('succeeded');
+  });
+
+  test('announced twice, with the same number, by an owner that never comes', async () => {
+    const scene = attack();
+    for (let time = 0; time < 3; time++) announced(scene, 9, HONEST);
+    await settled();
+    const outcomes = scene.kept.map((thing) => code(thing.poke()));
+    expect(outcomes).toHaveLength(3);
+    scene.peer.die();
+    expect(await Promise.all(outcomes)).toEqual(['PeerGone', 'PeerGone', 'PeerGone']);
+  });
+
+  test('announced without end', async () => {
+    const scene = attack();
+    for (let number = 1; number < 100_000; number++) announced(scene, number, number % 50);
+    expect(scene.victim.introductionsUnderWay).toBeLessThanOrEqual(LIMITS.introductionsPerGiver);
+    await holds(scene, 'open');
+  });
+
+  test('introduced twice, and late', async () => {
+    const scene = attack();
+    introduction(scene, HOSTILE, 1, 3);
+    introduction(scene, HOSTILE, 1, 3);
+    announced(scene, 1, HOSTILE);
+    introduction(scene, HOSTILE, 1, 3);
+    introduction(scene, HOSTILE, 0, 4);
+    scene.victim.introductionFailed(HOSTILE, 1, HOSTILE, 'late');
+    expect(scene.victim.introductionsUnderWay).toBe(0);
+    expect(scene.channel.importedObjects).toBe(2);
+    await holds(scene, 'open');
+  });
+
+  test('of an owner that is gone already', async () => {
+    const scene = attack();
+    scene.victim.peerGone(4);
+    announced(scene, 1, 4);
+    const [thing] = scene.kept;
+    expect(await code(thing?.poke() ?? Promise.resolve())).toBe('PeerGone');
+    expect(scene.victim.introductionsUnderWay).toBe(0);
+  });
+
+  test('of an object of ours to a component whose channel with us it has broken', async () => {
+    const scene = attack();
+    scene.peer.send(bytes(1));
+    expect(await code(scene.victim.channelTo(HOSTILE))).toBe('PeerGone');
+    const offer = { giver: HONEST, number: 1, index: 0, to: HOSTILE };
+    expect(await code(scene.victim.offer(offer))).toBe('PeerGone');
+  });
+
+  test('an owner that core cannot reach leaves us calls to core', async () => {
+    let asked = 0;
+    const never = (): Promise<void> => {
+      asked++;
+      return new Promise(() => {});
+    };
+    const victim = new Entrypoint({ schedule: queueMicrotask, report: () => {}, introduce: never });
+    for (let number = 0; number < LIMITS.introductionsAsked; number++) {
+      victim.announce(9, 1);
+      void victim.introduce(number, 9, 1, 5);
+    }
+    expect(asked).toBe(LIMITS.introductionsAtCore);
+    expect(() => victim.announce(9, 1)).toThrow('too many introductions');
+    expect(() => victim.announce(8, 1)).not.toThrow();
+  });
+});
+
+describe('streams', () => {
+  const STREAM = Uint8Array.from([0xd4, 0x22, 0, 0]);
+  const opened = (scene: Scene, id: number): void => {
+    const payload = Uint8Array.from([0x92, ...payloadOf('any'), ...STREAM]);
+    scene.peer.frame(FrameKind.call, { first: id }, payload, [
+      { kind: EntryKind.stream, first: id, second: CONTENT_INLINE },
+    ]);
+  };
+
+  test('frames of streams that do not exist are dropped', async () => {
+    const scene = attack();
+    for (let id = 0; id < 100; id++) {
+      scene.peer.frame(FrameKind.stream, { first: id, second: id % 2 }, new Uint8Array(1000));
+      scene.peer.frame(FrameKind.streamClosed, { first: id, second: id % 2 });
+    }
+    await holds(scene, 'open');
+  });
+
+  test('opened twice, and without end', async () => {
+    const scene = attack();
+    opened(scene, 1);
+    opened(scene, 1);
+    for (let id = 2; id < LIMITS.streamsPerChannel + 50; id++) opened(scene, id);
+    expect(scene.peer.received(FrameKind.failure).length).toBeGreaterThanOrEqual(50);
+    for (let time = 0; time < 50; time++) {
+      scene.peer.frame(FrameKind.stream, { first: 1, second: 0 }, new Uint8Array(200_000));
+    }
+    expect(scene.peer.received(FrameKind.streamClosed)).toHaveLength(1);
+    await holds(scene, 'open');
+  });
+
+  test('offers are bounded too', async () => {
+    const scene = attack();
+    for (let id = 0; id < LIMITS.streamsPerChannel + 10; id++) call(scene, id, 'streams');
+    expect(failures(scene)).toEqual(Array.from({ length: 10 }, () => 'LimitExceeded'));
+    await holds(scene, 'open');
+  });
+});
+
+test('a failure with anything in it is an error with a code and a bounded text', async () => {
+  const contents = [['x'.repeat(1e6), 'y'.repeat(1e6)], 7, null, [], [1, 2], ['PeerGone'], { 0: 'A' }];
+  for (const content of contents) {
+    const scene = attack();
+    const pending = capabilityFor(Thing, scene.channel.import(0)).poke();
+    const id = scene.peer.received(FrameKind.call)[0]?.first ?? 0;
+    scene.peer.frame(FrameKind.failure, { first: id }, payloadOf(content));
+    const error: unknown = await pending.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(RpcError);
+    if (!(error instanceof RpcError)) return;
+    expect(error.code.length).toBeLessThanOrEqual(LIMITS.nameBytes);
+    expect(error.message.length).toBeLessThanOrEqual(LIMITS.reasonBytes);
+    if (hasCode(error, 'PeerGone')) expect(content).toEqual(['PeerGone']);
+  }
+});
