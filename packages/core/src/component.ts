@@ -18,6 +18,12 @@ export interface Manifest {
   readonly mayRequire?: readonly SessionInterface[];
   /** Kinds of host grants it needs; a component with any is a driver. */
   readonly host?: readonly HostGrantKind[];
+  /**
+   * How its thread waits. By default it stops altogether while there is nothing to do, which is the fastest; a component
+   * that uses asynchronous APIs of Node itself (timers, `import()` after its start, compilation of wasm) says `live`:
+   * then its event loop goes on. Drivers are live anyway.
+   */
+  readonly loop?: 'live';
   /** Shape of its `<config>`; without one, any config is accepted. */
   readonly config?: ElementSchema;
 }

@@ -1,7 +1,15 @@
 /** The components of a domain process, and the relays between their ports and the links to other processes. */
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { WorkerInput, WorkerMessage } from '../thread/component-main.ts';
+import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
+import { Bell, censusMemory, doorbellMemory, SLOTS } from '../thread/doorbell.ts';
+import {
+  CONTROL_SLOT,
+  CORE_SLOT,
+  FIRST_CHANNEL_SLOT,
+  type WorkerInput,
+  type WorkerMessage,
+} from '../thread/worker-protocol.ts';
 import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, StartCommand } from './domain-protocol.ts';
 import { Link, type LinkProof } from './link.ts';
@@ -10,9 +18,21 @@ import { RelayTable } from './relay-table.ts';
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
 
+/** A channel between two components of this process, as one of them has it. */
+interface LocalChannel {
+  readonly end: ChannelEnd;
+  readonly peer: RunningComponent;
+  readonly peerSlot: number;
+}
+
 interface RunningComponent {
   readonly worker: Worker;
   readonly corePort: MessagePort;
+  readonly doorbell: SharedArrayBuffer;
+  readonly bell: Bell;
+  /** By the memory of the channel. */
+  readonly channels: Map<SharedArrayBuffer, LocalChannel>;
+  nextSlot: number;
   /** Why it ends, once that is known. */
   crash: string | undefined;
   killed: boolean;
@@ -29,6 +49,7 @@ interface JoinRequest {
 /** What a domain process runs. */
 export class DomainHost {
   readonly #up: Link;
+  readonly #census = censusMemory();
   readonly #components = new Map<number, RunningComponent>();
   readonly #coreRelays: RelayTable;
   readonly #links = new Map<number, { link: Link; relays: RelayTable }>();
@@ -43,7 +64,8 @@ export class DomainHost {
   start(command: StartCommand): void {
     const { component, label, moduleUrl, heapBytes, grants } = command;
     const { port1, port2 } = new MessageChannel();
-    const workerData: WorkerInput = { moduleUrl, corePort: port2, grants };
+    const doorbell = doorbellMemory(this.#census);
+    const workerData: WorkerInput = { moduleUrl, corePort: port2, grants, doorbell, census: this.#census };
     const worker = new Worker(COMPONENT_MAIN, {
       workerData,
       transferList: [port2],
@@ -56,9 +78,19 @@ export class DomainHost {
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / MIB) } }),
     });
-    const running: RunningComponent = { worker, corePort: port1, crash: undefined, killed: false };
+    const bell = new Bell(doorbell, this.#census);
+    const running: RunningComponent = {
+      worker,
+      corePort: port1,
+      doorbell,
+      bell,
+      channels: new Map(),
+      nextSlot: FIRST_CHANNEL_SLOT,
+      crash: undefined,
+      killed: false,
+    };
     this.#components.set(component, running);
-    this.#coreRelays.add(component, port1);
+    this.#coreRelays.add(component, { port: port1, ring: () => bell.ringPort(CORE_SLOT) });
     this.#watch(component, running);
     this.#tell({ event: 'started', component, threadId: worker.threadId });
   }
@@ -71,11 +103,31 @@ export class DomainHost {
     void running.worker.terminate();
   }
 
-  /** Joins two components of this process: memory travels between them. */
+  /** Joins two components of this process by rings in shared memory. */
   connect(first: number, second: number): void {
+    const a = this.#components.get(first);
+    const b = this.#components.get(second);
+    // One that ended a moment ago: core will tell the other.
+    if (!a || !b) return;
+    const memory = channelMemory();
     const { port1, port2 } = new MessageChannel();
-    this.#handOver(first, { peer: second, port: port1, sharesMemory: true });
-    this.#handOver(second, { peer: first, port: port2, sharesMemory: true });
+    const [slotA, slotB] = [this.#slot(a), this.#slot(b)];
+    const ofA: LocalChannel = { end: 0, peer: b, peerSlot: slotB };
+    const ofB: LocalChannel = { end: 1, peer: a, peerSlot: slotA };
+    a.channels.set(memory, ofA);
+    b.channels.set(memory, ofB);
+    const ringA = { end: ofA.end, memory, port: port1, peerSlot: slotB };
+    const ringB = { end: ofB.end, memory, port: port2, peerSlot: slotA };
+    this.#handOver(
+      a,
+      { kind: 'ring', peer: second, slot: slotA, ring: ringA, peerDoorbell: b.doorbell },
+      port1,
+    );
+    this.#handOver(
+      b,
+      { kind: 'ring', peer: first, slot: slotB, ring: ringB, peerDoorbell: a.doorbell },
+      port2,
+    );
   }
 
   /** Joins a component of this process to one of another process. */
@@ -85,9 +137,12 @@ export class DomainHost {
       this.#joinsWaiting.push(request);
       return;
     }
+    const running = this.#components.get(request.component);
     const { port1, port2 } = new MessageChannel();
-    target.relays.add(request.channel, port1);
-    this.#handOver(request.component, { peer: request.peer, port: port2, sharesMemory: false });
+    const slot = running ? this.#slot(running) : 0;
+    target.relays.add(request.channel, { port: port1, ring: () => running?.bell.ringPort(slot) });
+    if (running) this.#handOver(running, { kind: 'port', peer: request.peer, slot, port: port2 }, port2);
+    else port2.close();
   }
 
   /** A link to another domain process has arrived. */
@@ -115,10 +170,26 @@ export class DomainHost {
     this.#coreRelays.deliver(component, payload);
   }
 
-  #handOver(component: number, message: WorkerMessage): void {
-    const running = this.#components.get(component);
-    if (running) running.worker.postMessage(message, [message.port]);
-    else message.port.close();
+  #slot(running: RunningComponent): number {
+    const slot = running.nextSlot;
+    running.nextSlot = slot + 1 < SLOTS ? slot + 1 : FIRST_CHANNEL_SLOT;
+    return slot;
+  }
+
+  #handOver(to: RunningComponent, message: WorkerMessage, port: MessagePort): void {
+    to.worker.postMessage(message, [port]);
+    to.bell.ringPort(CONTROL_SLOT);
+  }
+
+  /** A thread has ended: its channels end at their other ends too. */
+  #closeChannels(running: RunningComponent): void {
+    running.bell.ownerGone();
+    for (const [memory, { end, peer, peerSlot }] of running.channels) {
+      markClosed(memory, end);
+      peer.bell.ring(peerSlot);
+      peer.channels.delete(memory);
+    }
+    running.channels.clear();
   }
 
   #watch(component: number, running: RunningComponent): void {
@@ -129,6 +200,7 @@ export class DomainHost {
     });
     worker.on('exit', (code) => {
       this.#components.delete(component);
+      this.#closeChannels(running);
       running.corePort.close();
       const crashed = !running.killed;
       const reason = running.crash ?? (crashed ? `ended its thread with process.exit(${code})` : 'killed');

@@ -3,18 +3,23 @@
  * for a channel that is not here is either early (its join command is still on the way) or late (it is closed).
  */
 import type { MessagePort } from 'node:worker_threads';
-import { postFrame } from '../thread/port-carrier.ts';
+import { CLOSED_FRAME, postFrame } from '../thread/port-carrier.ts';
 import type { Link } from './link.ts';
 
-/** On a link: the channel is closed at the other end. No frame of a channel is empty. */
-const CLOSED = new Uint8Array(0);
 /** Frames kept for channels whose join command has not come yet. */
 const EARLY_FRAMES = 4096;
+
+/** The end of a relay in this process. */
+export interface RelayPort {
+  readonly port: MessagePort;
+  /** Wakes who takes from the port. */
+  readonly ring: () => void;
+}
 
 /** Ports by channel. */
 export class RelayTable {
   readonly #link: Link;
-  readonly #ports = new Map<number, MessagePort>();
+  readonly #ports = new Map<number, RelayPort>();
   readonly #early: { channel: number; payload: Uint8Array }[] = [];
   #highest = 0;
 
@@ -23,14 +28,15 @@ export class RelayTable {
   }
 
   /** Joins a port to a channel of the link. */
-  add(channel: number, port: MessagePort): void {
-    this.#ports.set(channel, port);
+  add(channel: number, relay: RelayPort): void {
+    const { port } = relay;
+    this.#ports.set(channel, relay);
     this.#highest = Math.max(this.#highest, channel);
     port.on('message', (frame: unknown) => {
       if (frame instanceof Uint8Array) this.#link.send(channel, frame);
     });
     port.on('close', () => {
-      if (this.#ports.delete(channel)) this.#link.send(channel, CLOSED);
+      if (this.#ports.delete(channel)) this.#link.send(channel, CLOSED_FRAME);
     });
     const early = this.#early.filter((frame) => frame.channel === channel);
     for (const frame of early) {
@@ -41,20 +47,25 @@ export class RelayTable {
 
   /** Hands a frame from the link to its port. */
   deliver(channel: number, payload: Uint8Array): void {
-    const port = this.#ports.get(channel);
-    if (port && payload.byteLength === 0) this.#close(channel, port);
-    else if (port) postFrame(port, payload);
-    else if (channel > this.#highest && this.#early.length < EARLY_FRAMES)
+    const relay = this.#ports.get(channel);
+    if (relay && payload.byteLength === 0) this.#close(channel, relay);
+    else if (relay) {
+      postFrame(relay.port, payload);
+      relay.ring();
+    } else if (channel > this.#highest && this.#early.length < EARLY_FRAMES)
       this.#early.push({ channel, payload });
   }
 
   /** The link is gone. */
   closeAll(): void {
-    for (const [channel, port] of this.#ports) this.#close(channel, port);
+    for (const [channel, relay] of this.#ports) this.#close(channel, relay);
   }
 
-  #close(channel: number, port: MessagePort): void {
+  #close(channel: number, { port, ring }: RelayPort): void {
     this.#ports.delete(channel);
+    // A parked thread sees messages, but not the end of a port.
+    postFrame(port, CLOSED_FRAME);
+    ring();
     port.close();
   }
 }

@@ -2,27 +2,14 @@
  * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
  * the domain process. Everything the component sees of the world is made here.
  */
-import { MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { Component } from '../../component.ts';
-import { assert } from '../../errors.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
-import type { HostGrantFact } from '../../session/host-grant.ts';
+import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
-import { portCarrier } from './port-carrier.ts';
-
-/** What the domain process hands to a component's thread. */
-export interface WorkerInput {
-  readonly moduleUrl: string;
-  readonly corePort: MessagePort;
-  readonly grants: readonly { readonly grant: HostGrantFact; readonly target: string }[];
-}
-
-/** A new channel. */
-export interface WorkerMessage {
-  readonly peer: number;
-  readonly port: MessagePort;
-  readonly sharesMemory: boolean;
-}
+import { ThreadChannels } from './thread-channels.ts';
+import { ThreadLoop } from './thread-loop.ts';
+import { CORE_SLOT, type WorkerInput } from './worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);
@@ -33,19 +20,14 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
   return found;
 }
 
-const control = parentPort;
-assert(control !== null, 'runs as a worker thread');
 // The domain process is our own code: what it hands over has this type.
 const input = workerData as WorkerInput;
-
-const channels: WorkerMessage[] = [];
-let addChannel = (message: WorkerMessage): void => {
-  channels.push(message);
-};
-control.on('message', (message: WorkerMessage) => addChannel(message));
-
 const component = await loadComponent(input.moduleUrl);
-const runtime = new ComponentRuntime(component, portCarrier(input.corePort, false), {
+// What a driver asks of the host comes back through the event loop.
+const live = component.manifest.loop === 'live' || input.grants.length > 0;
+const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census), live);
+const channels = new ThreadChannels(loop, input.census);
+const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   crash: (error) =>
@@ -55,5 +37,5 @@ const runtime = new ComponentRuntime(component, portCarrier(input.corePort, fals
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants),
 });
-addChannel = ({ peer, port, sharesMemory }) => runtime.addChannel(peer, portCarrier(port, sharesMemory));
-for (const message of channels) addChannel(message);
+channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
+loop.start();

@@ -1,0 +1,189 @@
+/// <reference lib="es2024.sharedmemory" />
+/**
+ * The doorbell of a thread: one piece of shared memory by which others tell it that there is something to do, and
+ * wake it if it sleeps. Every source of work of the thread (a channel, a port) has a slot.
+ *
+ *     word  0        what the owner does: awake, parked (Atomics.wait), waiting (Atomics.waitAsync)
+ *           1        kind of bell: how the owner is woken
+ *          16        summary: bit w is set if word 32 + w may have bits
+ *          32 … 63   one bit for each slot
+ *
+ * Who has something for the owner makes it visible, sets the slot's bit, then the summary's, and looks at word 0: only
+ * if the owner sleeps is it woken. The owner first says that it sleeps, then looks at the summary once more; it clears
+ * the bits before it looks at what they stand for. So one of the two always sees the other, whatever the order.
+ *
+ * Nothing in here is trusted: a bit that is wrong makes the owner look in vain. A peer that erases the bits of others
+ * delays them, for at most as long as an owner sleeps without looking around (`thread-loop.ts`).
+ */
+
+/** Ways to wake an owner. V8's wait list reaches threads of one process only. */
+export const BellKind = { v8: 1 } as const;
+
+/** What an owner does. */
+export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
+export type Sleep = (typeof Sleep)[keyof typeof Sleep];
+
+const STATE = 0;
+const KIND = 1;
+const SUMMARY = 16;
+const SLOT_BITS = 32;
+const WORDS = 64;
+
+/** Slots of a doorbell. Several sources may share one: then all of them are looked at. */
+export const SLOTS = 32 * 32;
+
+/** Memory for a doorbell. Its owner is awake, and counted as such. */
+export function doorbellMemory(census: SharedArrayBuffer): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(WORDS * 4);
+  words(memory)[KIND] = BellKind.v8;
+  Atomics.add(words(census), 0, 1);
+  return memory;
+}
+
+/** Memory for the number of threads of a process that are awake. */
+export function censusMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(4);
+}
+
+function words(memory: SharedArrayBuffer): Int32Array {
+  return new Int32Array(memory);
+}
+
+/** A doorbell as those see it who ring it. */
+export class Bell {
+  readonly #words: Int32Array;
+  readonly #census: Int32Array;
+  #wakeScheduled = false;
+  readonly #wakeLater = (): void => {
+    this.#wakeScheduled = false;
+    this.wake();
+  };
+
+  constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
+    this.#words = words(memory);
+    this.#census = words(census);
+  }
+
+  /** There is something in `slot`; wakes the owner at once. */
+  ring(slot: number): void {
+    this.#mark(slot);
+    this.wake();
+  }
+
+  /** As `ring`, but a sleeping owner is woken at the end of the running turn, once for all it has by then. */
+  ringSoon(slot: number): void {
+    this.#mark(slot);
+    if (this.#wakeScheduled || Atomics.load(this.#words, STATE) === Sleep.awake) return;
+    this.#wakeScheduled = true;
+    queueMicrotask(this.#wakeLater);
+  }
+
+  /** There is something in a port, which wakes an owner with a live event loop by itself. */
+  ringPort(slot: number): void {
+    this.#mark(slot);
+    if (Atomics.load(this.#words, STATE) === Sleep.parked) this.wake();
+  }
+
+  /** Wakes the owner if it sleeps. */
+  wake(): void {
+    const state = Atomics.load(this.#words, STATE);
+    if (state !== Sleep.parked && state !== Sleep.waiting) return;
+    if (Atomics.compareExchange(this.#words, STATE, state, Sleep.awake) !== state) return;
+    Atomics.add(this.#census, 0, 1);
+    Atomics.notify(this.#words, STATE);
+  }
+
+  /** The owner is gone, for who has seen its thread end: it no longer counts as awake. */
+  ownerGone(): void {
+    if (Atomics.exchange(this.#words, STATE, Sleep.gone) === Sleep.awake) Atomics.sub(this.#census, 0, 1);
+  }
+
+  #mark(slot: number): void {
+    const word = SLOT_BITS + (slot >>> 5);
+    const bit = 1 << slot;
+    if ((Atomics.load(this.#words, word) & bit) === 0) Atomics.or(this.#words, word, bit);
+    const summary = 1 << (slot >>> 5);
+    if ((Atomics.load(this.#words, SUMMARY) & summary) === 0) Atomics.or(this.#words, SUMMARY, summary);
+  }
+}
+
+/** A doorbell as its owner sees it. */
+export class Doorbell {
+  /** For ringing it oneself. */
+  readonly bell: Bell;
+  readonly #words: Int32Array;
+  readonly #census: Int32Array;
+
+  constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
+    this.bell = new Bell(memory, census);
+    this.#words = words(memory);
+    this.#census = words(census);
+  }
+
+  /** Threads of this process that are awake, this one included. */
+  get awakeThreads(): number {
+    return Atomics.load(this.#census, 0);
+  }
+
+  /** Whether somebody has rung since `take`. */
+  get rung(): boolean {
+    return Atomics.load(this.#words, SUMMARY) !== 0;
+  }
+
+  /** Clears all bits and calls `visit` for each that was set. */
+  take(visit: (slot: number) => void): boolean {
+    if (Atomics.load(this.#words, SUMMARY) === 0) return false;
+    let groups = Atomics.exchange(this.#words, SUMMARY, 0);
+    while (groups !== 0) {
+      const group = 31 - Math.clz32(groups);
+      groups &= ~(1 << group);
+      let bits = Atomics.exchange(this.#words, SLOT_BITS + group, 0);
+      while (bits !== 0) {
+        const bit = 31 - Math.clz32(bits);
+        bits &= ~(1 << bit);
+        visit(group * 32 + bit);
+      }
+    }
+    return true;
+  }
+
+  /** Sleeps in Atomics.wait until somebody rings; false if nobody has within `timeoutMs`. */
+  park(timeoutMs: number): boolean {
+    if (!this.#fallAsleep(Sleep.parked)) return true;
+    const outcome = Atomics.wait(this.#words, STATE, Sleep.parked, timeoutMs);
+    return !this.wakeUp() || outcome !== 'timed-out';
+  }
+
+  /** Sleeps with a live event loop; undefined if somebody has rung already. */
+  wait(): Promise<unknown> | undefined {
+    if (!this.#fallAsleep(Sleep.waiting)) return undefined;
+    const { async, value } = Atomics.waitAsync(this.#words, STATE, Sleep.waiting);
+    if (async) return value;
+    this.wakeUp();
+    return undefined;
+  }
+
+  /** The owner is awake, whoever did it; true if it was nobody else. */
+  wakeUp(): boolean {
+    const state = Atomics.exchange(this.#words, STATE, Sleep.awake);
+    if (state === Sleep.awake) return false;
+    Atomics.add(this.#census, 0, 1);
+    return true;
+  }
+
+  /** Ends `wait`, whatever others have made of the doorbell. */
+  nudge(): void {
+    this.wakeUp();
+    Atomics.notify(this.#words, STATE);
+  }
+
+  /** Says that the owner sleeps, unless somebody has rung. */
+  #fallAsleep(how: Sleep): boolean {
+    if (Atomics.load(this.#words, SUMMARY) !== 0) return false;
+    Atomics.store(this.#words, STATE, how);
+    Atomics.sub(this.#census, 0, 1);
+    if (Atomics.load(this.#words, SUMMARY) === 0) return true;
+    this.wakeUp();
+    return false;
+  }
+}

@@ -1,0 +1,40 @@
+/** What the domain process hands to the threads of its components. */
+import type { MessagePort } from 'node:worker_threads';
+import type { GrantWithTarget } from './granted-host.ts';
+import type { RingEnd } from './ring-carrier.ts';
+
+/** Slots of the sources that every thread has: messages of the domain process, and core's port. */
+export const CONTROL_SLOT = 0;
+export const CORE_SLOT = 1;
+/** Those of channels follow; they come around again when there are more than a doorbell has slots. */
+export const FIRST_CHANNEL_SLOT = 2;
+
+/** What a thread starts with. */
+export interface WorkerInput {
+  readonly moduleUrl: string;
+  readonly corePort: MessagePort;
+  readonly grants: readonly GrantWithTarget[];
+  /** The thread's doorbell, and the number of threads of the process that are awake. */
+  readonly doorbell: SharedArrayBuffer;
+  readonly census: SharedArrayBuffer;
+}
+
+/** A new channel to a component of the same process. */
+export interface RingMessage {
+  readonly kind: 'ring';
+  readonly peer: number;
+  /** Slot at the thread's own doorbell. */
+  readonly slot: number;
+  readonly ring: RingEnd;
+  readonly peerDoorbell: SharedArrayBuffer;
+}
+
+/** A new channel to a component of another process. */
+export interface PortMessage {
+  readonly kind: 'port';
+  readonly peer: number;
+  readonly slot: number;
+  readonly port: MessagePort;
+}
+
+export type WorkerMessage = RingMessage | PortMessage;
