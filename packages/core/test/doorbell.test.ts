@@ -1,0 +1,123 @@
+/** Doorbells, within one thread: bits, the states of their owner, and the census of who is awake. */
+import { describe, expect, test } from 'vitest';
+import {
+  Bell,
+  censusMemory,
+  Doorbell,
+  doorbellMemory,
+  Sleep,
+  SLOTS,
+} from '../src/platform/thread/doorbell.ts';
+
+function make(): { words: Int32Array; doorbell: Doorbell; bell: Bell; census: () => number } {
+  const census = censusMemory();
+  const memory = doorbellMemory(census);
+  const words = new Int32Array(memory);
+  return {
+    words,
+    doorbell: new Doorbell(memory, census),
+    bell: new Bell(memory, census),
+    census: () => new Int32Array(census)[0] ?? 0,
+  };
+}
+
+function taken(doorbell: Doorbell): number[] {
+  const slots: number[] = [];
+  doorbell.take((slot) => slots.push(slot));
+  return slots.toSorted((a, b) => a - b);
+}
+
+describe('bits', () => {
+  test('say which slots were rung, once', () => {
+    const { doorbell, bell } = make();
+    const slots = [0, 1, 31, 32, 63, 64, 500, 992, SLOTS - 1];
+    for (const slot of [...slots, ...slots]) bell.ring(slot);
+    expect(doorbell.rung).toBe(true);
+    expect(taken(doorbell)).toEqual(slots);
+    expect(taken(doorbell)).toEqual([]);
+    expect(doorbell.rung).toBe(false);
+  });
+
+  test('for every slot there is', () => {
+    const { doorbell, bell } = make();
+    const all = Array.from({ length: SLOTS }, (_, slot) => slot);
+    for (const slot of all) bell.ringPort(slot);
+    expect(taken(doorbell)).toEqual(all);
+  });
+
+  test('set while others are being visited are found by the next look', () => {
+    const { doorbell, bell } = make();
+    bell.ring(3);
+    doorbell.take(() => bell.ring(3));
+    expect(taken(doorbell)).toEqual([3]);
+  });
+});
+
+describe('sleeping', () => {
+  test('is refused when somebody has rung', async () => {
+    const { doorbell, bell, census } = make();
+    bell.ring(1);
+    expect(doorbell.park(1000)).toBe(true);
+    expect(doorbell.wait()).toBeUndefined();
+    expect(census()).toBe(1);
+  });
+
+  test('in the park ends after its time', () => {
+    const { doorbell, census } = make();
+    expect(doorbell.park(1)).toBe(false);
+    expect(census()).toBe(1);
+  });
+
+  test('with a live loop ends by a ring', async () => {
+    const { doorbell, bell, census } = make();
+    const rung = doorbell.wait();
+    expect(census()).toBe(0);
+    bell.ringPort(4);
+    // A port wakes a live loop by itself.
+    expect(census()).toBe(0);
+    bell.ring(5);
+    await rung;
+    expect(census()).toBe(1);
+    expect(taken(doorbell)).toEqual([4, 5]);
+  });
+
+  test('rings at the end of the turn are one ring', async () => {
+    const { doorbell, bell, words } = make();
+    const rung = doorbell.wait();
+    bell.ringSoon(4);
+    bell.ringSoon(5);
+    expect(words[0]).toBe(Sleep.waiting);
+    await Promise.resolve();
+    expect(words[0]).toBe(Sleep.awake);
+    await rung;
+    expect(taken(doorbell)).toEqual([4, 5]);
+  });
+
+  test('under a doorbell that others have scribbled on ends by the owner itself', async () => {
+    const { doorbell, bell, words } = make();
+    const rung = doorbell.wait();
+    words.fill(-1);
+    bell.ring(7);
+    doorbell.nudge();
+    await rung;
+    expect(taken(doorbell)).toHaveLength(SLOTS);
+    expect(doorbell.park(1)).toBe(false);
+  });
+});
+
+describe('the census', () => {
+  test('counts who is awake, and nobody who is gone', () => {
+    const { doorbell, bell, census } = make();
+    expect(census()).toBe(1);
+    void doorbell.wait();
+    expect(census()).toBe(0);
+    bell.ownerGone();
+    bell.ring(1);
+    expect(census()).toBe(0);
+    const other = make();
+    other.bell.ownerGone();
+    other.bell.ownerGone();
+    other.bell.ring(1);
+    expect(other.census()).toBe(0);
+  });
+});

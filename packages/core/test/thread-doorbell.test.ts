@@ -1,0 +1,36 @@
+/**
+ * Doorbells between real threads that sleep without any limit: a single lost wake-up would stop them for ever, and the
+ * test with them.
+ */
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { censusMemory, doorbellMemory } from '../src/platform/thread/doorbell.ts';
+import { ThreadWorkers } from './thread-workers.ts';
+
+const workers = new ThreadWorkers();
+afterEach(() => workers.end());
+afterAll(() => workers[Symbol.dispose]());
+
+test.each([
+  ['parks', false, 60_000],
+  ['waits with a live loop', true, 30_000],
+] as const)('no ring is lost on an owner that %s', async (_, live, rounds) => {
+  const census = censusMemory();
+  const doorbell = doorbellMemory(census);
+  const ringers = Array.from({ length: 3 }, () => doorbellMemory(census));
+  const shared = {
+    rounds,
+    census,
+    counters: new Int32Array(new SharedArrayBuffer(64)),
+    answers: new Int32Array(new SharedArrayBuffer(64)),
+  };
+  const results = await Promise.all([
+    workers.run('answerer', { ...shared, doorbell, ringers, live, seed: 1 }),
+    ...ringers.map((own, slot) =>
+      workers.run('ringer', { ...shared, doorbell: own, peerDoorbell: doorbell, slot, seed: slot + 2 }),
+    ),
+  ]);
+  expect(results).toEqual([rounds * ringers.length, rounds, rounds, rounds]);
+  // Whoever went to sleep was counted back in by whoever woke it.
+  expect(new Int32Array(census)[0]).toBeGreaterThanOrEqual(0);
+  expect(new Int32Array(census)[0]).toBeLessThanOrEqual(4);
+});
