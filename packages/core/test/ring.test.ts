@@ -66,7 +66,7 @@ describe('frames', () => {
     const [a, b] = sides;
     for (let index = 0; index < 100; index++) a.carrier.send(pattern(50, index), []);
     settle(sides);
-    expect(lengths(b)).toEqual(new Array(100).fill(50));
+    expect(lengths(b)).toEqual(Array.from({ length: 100 }, () => 50));
   });
 });
 
@@ -101,7 +101,7 @@ describe('the end of a channel', () => {
     for (let index = 0; index < 10; index++) a.carrier.send(pattern(20, index), []);
     a.carrier.close();
     settle(sides);
-    expect(lengths(b)).toEqual(new Array(10).fill(20));
+    expect(lengths(b)).toEqual(Array.from({ length: 10 }, () => 20));
     expect([a.closed, b.closed]).toEqual([0, 1]);
     expect([a.finished, b.finished]).toEqual([true, true]);
   });
