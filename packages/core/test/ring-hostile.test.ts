@@ -72,8 +72,9 @@ describe('what a reader finds in its ring', () => {
     // The next record starts at 248 and claims to go on past the end of the ring.
     made.writes.words[62] = RING - 248;
     made.writes.words[63] = 2;
-    Atomics.store(made.writes.control, TAIL, 248 + RING);
+    Atomics.store(made.writes.control, TAIL, 248 + 8 + RING - 248);
     expectEnded(made);
+    expect(made.victim.received).toHaveLength(1);
   });
 
   test('nothing but fillers, again and again', () => {

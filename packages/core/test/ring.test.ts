@@ -1,6 +1,8 @@
 /** Carriers over rings: frames arrive whole and in order, whatever their size and however full the rings are. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteRingReader, ByteRingWriter } from '../src/platform/thread/byte-ring.ts';
+import { channelMemory, ringFrom } from '../src/platform/thread/channel-memory.ts';
 import { answer, pattern, type RingSide, ringPair, settle } from './ring-pair.ts';
 
 const lengths = (side: RingSide): number[] => side.received.map(({ frame }) => frame.byteLength);
@@ -67,6 +69,32 @@ describe('frames', () => {
     for (let index = 0; index < 100; index++) a.carrier.send(pattern(50, index), []);
     settle(sides);
     expect(lengths(b)).toEqual(Array.from({ length: 100 }, () => 50));
+  });
+});
+
+describe('a writer that finds no room', () => {
+  test('is not left waiting for room that was made before it asked', () => {
+    const ring = ringFrom(channelMemory(256), 0);
+    const writer = new ByteRingWriter(ring);
+    const reader = new ByteRingReader(ring);
+    const bytes = new Uint8Array(40);
+    while (writer.write(1, bytes, 0, 40));
+    expect(writer.wantRoom()).toBe(true);
+    reader.refresh();
+    while (reader.next() === true);
+    expect(reader.publish()).toBe(true);
+    expect(writer.wantRoom()).toBe(false);
+    expect(writer.write(1, bytes, 0, 40)).toBe(true);
+  });
+
+  test('is rung as soon as there is some', () => {
+    const { sides } = ringPair(256);
+    const [a, b] = sides;
+    settle(sides);
+    for (let index = 0; index < 20; index++) a.carrier.send(pattern(40, index), []);
+    expect(a.doorbell.rung).toBe(false);
+    b.carrier.drain();
+    expect(a.doorbell.rung).toBe(true);
   });
 });
 
