@@ -160,7 +160,7 @@ async function survives(sharesMemory: boolean, frames: readonly Uint8Array[]): P
   expect([scene.channel.pendingCalls, scene.channel.exports.size, scene.channel.importedObjects]).toEqual([
     0, 0, 0,
   ]);
-  expect(scene.victim.introductionsUnderWay).toBe(0);
+  expect(scene.victim.census().introductions).toBe(0);
   expect(await scene.honest()).toBe('hello');
 }
 

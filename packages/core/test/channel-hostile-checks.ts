@@ -25,7 +25,7 @@ export async function holds(scene: Scene, expectation: 'violated' | 'open'): Pro
   expect(await pending).toBe('PeerGone');
   expect(scene.channel.pendingCalls).toBe(0);
   expect([scene.channel.exports.size, scene.channel.importedObjects]).toEqual([0, 0]);
-  expect(scene.victim.introductionsUnderWay).toBe(0);
+  expect(scene.victim.census().introductions).toBe(0);
 }
 
 export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);

@@ -218,13 +218,13 @@ describe('introductions', () => {
       introduction(scene, HONEST, number, number + 10);
       introduction(scene, 5000 + number, number, number + 20_000);
     }
-    expect(scene.victim.introductionsUnderWay).toBeLessThanOrEqual(LIMITS.introductionsPerPair);
+    expect(scene.victim.census().introductions).toBeLessThanOrEqual(LIMITS.introductionsPerPair);
     expect(scene.channel.importedObjects).toBeLessThanOrEqual(LIMITS.introductionsPerPair + 1);
     await settled();
     expect(await scene.honest()).toBe('hello');
     scene.peer.die();
     scene.victim.peerGone(HONEST);
-    expect(scene.victim.introductionsUnderWay).toBe(0);
+    expect(scene.victim.census().introductions).toBe(0);
   });
 
   test('nobody takes the place of another owner', async () => {
@@ -251,7 +251,7 @@ describe('introductions', () => {
   test('announced without end', async () => {
     const scene = attack();
     for (let number = 1; number < 100_000; number++) announced(scene, number, number % 50);
-    expect(scene.victim.introductionsUnderWay).toBeLessThanOrEqual(LIMITS.introductionsPerGiver);
+    expect(scene.victim.census().introductions).toBeLessThanOrEqual(LIMITS.introductionsPerGiver);
     await holds(scene, 'open');
   });
 
@@ -263,7 +263,7 @@ describe('introductions', () => {
     introduction(scene, HOSTILE, 1, 3);
     introduction(scene, HOSTILE, 0, 4);
     scene.victim.introductionFailed(HOSTILE, 1, HOSTILE, 'late');
-    expect(scene.victim.introductionsUnderWay).toBe(0);
+    expect(scene.victim.census().introductions).toBe(0);
     expect(scene.channel.importedObjects).toBe(2);
     await holds(scene, 'open');
   });
@@ -274,7 +274,7 @@ describe('introductions', () => {
     announced(scene, 1, 4);
     const [thing] = scene.kept;
     expect(await code(thing?.poke() ?? Promise.resolve())).toBe('PeerGone');
-    expect(scene.victim.introductionsUnderWay).toBe(0);
+    expect(scene.victim.census().introductions).toBe(0);
   });
 
   test('of an object of ours to a component whose channel with us it has broken', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Component } from '@ginit/core';
 import type { Carrier, SharedMemory } from '@ginit/core/channel/carrier';
+import type { Census } from '@ginit/core/runtime/entrypoint';
 import { ComponentRuntime } from '@ginit/core/runtime/component-runtime';
 import type { HostAccess } from '@ginit/core/runtime/host-access';
 import type {
@@ -69,6 +70,18 @@ const NO_HOST: HostAccess = {
 interface Running {
   readonly runtime: ComponentRuntime;
   readonly end: (end: ComponentEnd) => void;
+  /** Its ends of the carriers to its peers. */
+  readonly carriers: Carrier[];
+}
+
+/**
+ * A death to be died: the component with this label is killed when it has sent and received so many frames, in the
+ * middle of whatever that frame brought about. What it had sent may still arrive, or be lost with it.
+ */
+export interface Death {
+  readonly label: string;
+  readonly afterFrames: number;
+  readonly underWay: 'delivered' | 'lost';
 }
 
 /** Runs components in this thread. */
@@ -81,6 +94,12 @@ export class InProcessPlatform implements Platform {
   readonly #running = new Map<number, Running>();
   readonly #labels = new Map<string, number>();
   readonly #host: HostAccess;
+  /** The next death; reset when it has been died. */
+  death: Death | undefined;
+  /** Frames sent and received so far, by label. */
+  readonly frames = new Map<string, number>();
+  /** Ids of those that have died so. */
+  readonly dead = new Set<number>();
 
   /** `components` by module URL. */
   constructor(kind: CarrierKind, components: ReadonlyMap<string, Component>, host: HostAccess = NO_HOST) {
@@ -93,7 +112,8 @@ export class InProcessPlatform implements Platform {
     const { id, label, moduleUrl } = specification;
     const component = this.#components.get(moduleUrl);
     if (!component) throw new Error(`no component ${moduleUrl}`);
-    const [core, own] = carrierPair('copying');
+    const [core, far] = carrierPair('copying');
+    const own = this.#counted(id, label, far);
     const end = (how: ComponentEnd): void => {
       if (!this.#running.delete(id)) return;
       core.close();
@@ -106,13 +126,19 @@ export class InProcessPlatform implements Platform {
       complain: (text) => this.complaints.push(`[${label}] ${text}`),
       host: this.#host,
     });
-    this.#running.set(id, { runtime, end });
+    this.#running.set(id, { runtime, end, carriers: [] });
     this.#labels.set(label, id);
     return {
       placement: { kind: 'thread', domain: 'test', pid: process.pid },
       core,
       kill: async () => end({ crashed: false, reason: 'killed', culprit: true }),
     };
+  }
+
+  /** What a live component holds of others and they of it. */
+  census(label: string): Census | undefined {
+    const id = this.#labels.get(label);
+    return id === undefined ? undefined : this.#running.get(id)?.runtime.census();
   }
 
   /** Ends a component as a crash would. */
@@ -124,8 +150,53 @@ export class InProcessPlatform implements Platform {
 
   connect(first: number, second: number): void {
     const [a, b] = carrierPair(this.#kind);
-    this.#running.get(first)?.runtime.addChannel(second, a);
-    this.#running.get(second)?.runtime.addChannel(first, b);
+    this.#join(first, second, a);
+    this.#join(second, first, b);
+  }
+
+  #join(id: number, peer: number, carrier: Carrier): void {
+    const running = this.#running.get(id);
+    if (!running) return carrier.close();
+    running.carriers.push(carrier);
+    const label = [...this.#labels].find(([, candidate]) => candidate === id)?.[0] ?? '';
+    running.runtime.addChannel(peer, this.#counted(id, label, carrier));
+  }
+
+  /** The component's end of a carrier: nothing passes once it is dead, and each frame may be its last. */
+  #counted(id: number, label: string, carrier: Carrier): Carrier {
+    return {
+      sharesMemory: carrier.sharesMemory,
+      send: (frame, memory) => {
+        if (this.dead.has(id)) return;
+        carrier.send(frame, memory);
+        this.#count(id, label);
+      },
+      receive: (handler) =>
+        carrier.receive((frame, memory) => {
+          if (this.dead.has(id)) return;
+          handler(frame, memory);
+          this.#count(id, label);
+        }),
+      closed: (handler) =>
+        carrier.closed(() => {
+          if (!this.dead.has(id)) handler();
+        }),
+      close: () => {
+        if (!this.dead.has(id)) carrier.close();
+      },
+    };
+  }
+
+  #count(id: number, label: string): void {
+    const frames = (this.frames.get(label) ?? 0) + 1;
+    this.frames.set(label, frames);
+    if (this.death?.label !== label || frames < this.death.afterFrames) return;
+    const { underWay } = this.death;
+    this.death = undefined;
+    this.dead.add(id);
+    const running = this.#running.get(id);
+    if (underWay === 'lost') for (const carrier of running?.carriers ?? []) carrier.close();
+    setImmediate(() => running?.end({ crashed: true, reason: 'killed by the test', culprit: true }));
   }
 
   schedule(turn: () => void): void {

@@ -147,6 +147,7 @@ export class PendingReference implements Reference {
   #waiting = 0;
   #released = false;
   #submitted = false;
+  #holds = 0;
 
   constructor() {
     this.#settled = new Promise((resolve, reject) => {
@@ -159,6 +160,17 @@ export class PendingReference implements Reference {
 
   get released(): boolean {
     return this.#released;
+  }
+
+  /** Leads nowhere. */
+  static failed(reason: string): PendingReference {
+    const pending = new PendingReference();
+    pending.fail(new PeerGone(reason));
+    return pending;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** The reference it has become, if the introduction is done. */
@@ -220,7 +232,23 @@ export class PendingReference implements Reference {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    if (!this.#failure) this.#whenSettled((target) => target.release());
+    this.#releaseTarget();
+  }
+
+  /** For a message that waits: what this becomes is kept until `letGo`, released or not. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  letGo(): void {
+    this.#holds--;
+    if (this.#released) this.#releaseTarget();
+  }
+
+  #releaseTarget(): void {
+    this.#whenSettled((target) => {
+      if (this.#holds === 0) target.release();
+    });
   }
 
   #whenSettled(then: (target: Reference) => void): void {

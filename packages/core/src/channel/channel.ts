@@ -12,7 +12,6 @@ import { RefusedCall } from '../capability/exported-object.ts';
 import {
   HeldReference,
   type ImportingChannel,
-  type PendingReference,
   type Reference,
   RemoteReference,
   type ResultCheck,
@@ -25,13 +24,8 @@ import { ChannelStreams } from './channel-streams.ts';
 import { type Exported, ExportTable } from './export-table.ts';
 import { decodeFrame, encodeFrame, type Frame, FrameKind, type FrameWords } from './frame.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
-import {
-  IncomingEntries,
-  NOTHING_CARRIED,
-  NotYetIntroduced,
-  OutgoingEntries,
-  type TableChannel,
-} from './message-tables.ts';
+import { IncomingEntries, NOTHING_CARRIED, type TableChannel } from './message-tables.ts';
+import { OutgoingEntries } from './outgoing-entries.ts';
 
 /** What a channel needs of the component it belongs to. */
 export interface ChannelOwner {
@@ -223,42 +217,52 @@ export class Channel implements ImportingChannel, TableChannel {
     table.reset();
     try {
       const payload = encodeMessage(value, table);
-      const frame = encodeFrame(kind, { first, second }, payload, table.entries);
-      if (frame.byteLength > LIMITS.messageBytes) {
-        throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
+      if (table.unresolved) {
+        void this.#postLater(kind, first, second, payload.slice(), failed);
+      } else {
+        this.#transmit(kind, first, second, payload);
       }
-      this.#carrier.send(frame, table.memory);
-      table.sent();
     } catch (error) {
       table.takeBack();
-      if (error instanceof NotYetIntroduced) {
-        const post = (): void => this.#post(kind, first, second, value, failed);
-        this.#later(error.reference, kind, post, failed);
-      } else {
-        failed(error instanceof Error ? error : new Error(String(error)));
-      }
+      failed(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  /** A call of the peer whose answer has to wait is not answered: it counts on. */
-  #later(
-    reference: PendingReference,
+  #transmit(kind: FrameKind, first: number, second: number, payload: Uint8Array): void {
+    const table = this.#outgoing;
+    const frame = encodeFrame(kind, { first, second }, payload, table.entries);
+    if (frame.byteLength > LIMITS.messageBytes) {
+      throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
+    }
+    this.#carrier.send(frame, table.memory);
+    table.sent();
+  }
+
+  async #postLater(
     kind: FrameKind,
-    post: () => void,
+    first: number,
+    second: number,
+    payload: Uint8Array,
     failed: (error: Error) => void,
-  ): void {
+  ): Promise<void> {
+    const table = this.#outgoing;
+    const waiting = table.putAside();
+    // A call of the peer whose answer has to wait is not answered: it counts on.
     const serving = kind === FrameKind.call ? 0 : 1;
     this.#serving += serving;
-    reference.settled.then(
-      () => {
-        this.#serving -= serving;
-        post();
-      },
-      (error: unknown) => {
-        this.#serving -= serving;
-        failed(error instanceof Error ? error : new PeerGone());
-      },
-    );
+    await Promise.allSettled(waiting.pending.map(({ reference }) => reference.settled));
+    this.#serving -= serving;
+    table.takeUp(waiting);
+    try {
+      if (this.#closed) throw this.#closed;
+      table.complete(waiting);
+      this.#transmit(kind, first, second, payload);
+    } catch (error) {
+      table.takeBack();
+      failed(error instanceof Error ? error : new PeerGone());
+    } finally {
+      table.letGo(waiting);
+    }
   }
 
   #receive(bytes: Uint8Array, memory: SharedMemory): void {

@@ -49,6 +49,8 @@ export const EntryKind = {
   rom: 5,
   /** A new packet stream: stream id, index in the memory that travels along, or `CONTENT_INLINE`. */
   stream: 6,
+  /** A capability whose owner is gone; words zero. */
+  gone: 7,
 } as const;
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind];
 

@@ -10,7 +10,7 @@ import { ConfigError } from '../config/index.ts';
 import { assert, RpcError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { ComponentControl, CoreService, type StartRequest } from './control.ts';
-import { CORE_ID, Entrypoint } from './entrypoint.ts';
+import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import type { HostAccess } from './host-access.ts';
 import { ServedCounter } from './served-counter.ts';
@@ -58,6 +58,11 @@ export class ComponentRuntime {
   /** Core has made a channel to another component. */
   addChannel(peer: number, carrier: Carrier): void {
     this.#entrypoint.addChannel(peer, carrier);
+  }
+
+  /** What it holds of others and they of it. */
+  census(): Census {
+    return this.#entrypoint.census();
   }
 
   #control(): Implementation<typeof ComponentControl> {

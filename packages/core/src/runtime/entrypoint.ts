@@ -32,6 +32,19 @@ export interface EntrypointHost {
   readonly violation?: (peer: number, what: string) => void;
 }
 
+/** What a component holds of others and they of it, in numbers: what must come back to where it was. */
+export interface Census {
+  /** For each open channel: objects that the peer holds, objects of the peer, calls that wait for its answer. */
+  readonly channels: readonly {
+    readonly peer: number;
+    readonly exports: number;
+    readonly imports: number;
+    readonly calls: number;
+  }[];
+  /** Introductions to us of which one half is missing. */
+  readonly introductions: number;
+}
+
 interface ChannelWaiter {
   readonly resolve: (channel: Channel) => void;
   readonly reject: (error: Error) => void;
@@ -82,9 +95,14 @@ export class Entrypoint implements ChannelOwner {
     });
   }
 
-  /** The open channels. */
-  get channels(): Iterable<Channel> {
-    return this.#channels.values();
+  census(): Census {
+    const channels = Array.from(this.#channels.values(), (channel) => ({
+      peer: channel.peer,
+      exports: channel.exports.size,
+      imports: channel.importedObjects,
+      calls: channel.pendingCalls,
+    }));
+    return { channels, introductions: this.#introductions.size };
   }
 
   /** A peer is gone for good. */
@@ -165,11 +183,6 @@ export class Entrypoint implements ChannelOwner {
   introductionFailed(giver: number, number: number, owner: number, reason: string): void {
     if (!this.#channels.has(giver)) return;
     this.#introductions.failed(giver, number, owner, reason, this.#ended.has(owner));
-  }
-
-  /** Introductions to us of which one half is missing. */
-  get introductionsUnderWay(): number {
-    return this.#introductions.size;
   }
 
   channelClosed(channel: Channel, violation: string | undefined): void {

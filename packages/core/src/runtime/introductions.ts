@@ -37,7 +37,7 @@ export class Introductions {
   /** `giver` has passed us number `number`, an object of `owner`'s. */
   announced(giverId: number, number: number, owner: number): Reference {
     const giver = this.#giver(giverId);
-    if (isLate(giver, number)) return failed('announced twice');
+    if (isLate(giver, number)) return PendingReference.failed('announced twice');
     giver.last = number;
     const half = giver.owners.get(owner)?.get(number);
     if (!half) return this.#remember(giver, owner, number, true);
@@ -109,7 +109,7 @@ export class Introductions {
   #remember(giver: Giver, owner: number, number: number, announced: boolean): PendingReference {
     const halves: Halves = giver.owners.get(owner) ?? new Map<number, Half>();
     if (halves.size >= LIMITS.introductionsPerPair || giver.size >= LIMITS.introductionsPerGiver) {
-      return failed('too many introductions under way');
+      return PendingReference.failed('too many introductions under way');
     }
     const pending = new PendingReference();
     giver.owners.set(owner, halves);
@@ -129,11 +129,4 @@ export class Introductions {
 /** Numbers are 32 bits and go round. */
 function isLate(giver: Giver, number: number): boolean {
   return giver.last !== undefined && ((number - giver.last) | 0) <= 0;
-}
-
-/** A capability that leads nowhere. */
-export function failed(reason: string): PendingReference {
-  const pending = new PendingReference();
-  pending.fail(new PeerGone(reason));
-  return pending;
 }

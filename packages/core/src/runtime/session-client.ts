@@ -6,7 +6,7 @@
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
 import { OPEN_OPERATION } from '../capability/exported-object.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
-import { assert, hasCode, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
+import { assert, hasCode, RpcError, SESSION_ERRORS, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
 import { PacketSink, PacketSource } from '../packet_stream/index.ts';
@@ -109,6 +109,11 @@ export class SessionClient {
     await this.#parent.upgrade(open.id, more.ram, more.caps);
   }
 
+  /** Unless the parent has refused it the session may exist, and only the answer was lost. */
+  async #giveUp(id: number, error: unknown): Promise<void> {
+    if (!isRefusal(error)) await this.#parent.close(id).catch(() => {});
+  }
+
   async #request(
     interface_: SessionInterface,
     options: ConnectOptions,
@@ -125,12 +130,17 @@ export class SessionClient {
         const request = { id, service, label: options.label ?? '', args, ram, caps };
         return { id, capability: await this.#parent.session(request) };
       } catch (error) {
+        await this.#giveUp(id, error);
         if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_RAM')) ram += MORE_RAM;
         else if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_CAPS')) caps += MORE_CAPS;
         else throw sessionError(service, options.label ?? '', error);
       }
     }
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof RpcError && SESSION_ERRORS.some((code) => code === error.code);
 }
 
 function sessionError(service: string, label: string, error: unknown): Error {

@@ -39,6 +39,7 @@ class CoreThread {
   #state: ThreadState = { state: 'starting' };
   #handler: SignalCapability | undefined;
   #killed = false;
+  #ended = false;
 
   constructor(
     parts: CpuParts,
@@ -46,12 +47,18 @@ class CoreThread {
     options: StartOptions,
   ) {
     this.#parts = parts;
-    this.#component = start((end) => this.#ended(end));
+    this.#component = start((end) => this.#hasEnded(end));
     parts.observer.started(this.#component);
     const { parent, pd } = options;
     this.#component.control.start({ parent, pd }).then(
-      () => this.#change({ state: 'running' }),
-      (error: unknown) => this.#failedToStart(error),
+      () => {
+        parent[Symbol.dispose]();
+        this.#change({ state: 'running' });
+      },
+      (error: unknown) => {
+        parent[Symbol.dispose]();
+        this.#failedToStart(error);
+      },
     );
   }
 
@@ -63,6 +70,7 @@ class CoreThread {
     this.#handler?.[Symbol.dispose]();
     this.#handler = handler;
     if (this.#state.state !== 'starting') handler.submit();
+    if (this.#ended) this.#forgetHandler();
   }
 
   async stop(timeoutMs: number): Promise<void> {
@@ -95,16 +103,24 @@ class CoreThread {
     void this.kill();
   }
 
-  #ended(end: ComponentEnd): void {
+  #hasEnded(end: ComponentEnd): void {
+    this.#ended = true;
     this.#parts.observer.ended(this.#component, this.#killed ? { ...end, crashed: false } : end);
-    if (this.#state.state === 'crashed') return;
-    if (this.#killed || !end.crashed) this.#change({ state: 'killed' });
+    if (this.#state.state === 'crashed') this.#forgetHandler();
+    else if (this.#killed || !end.crashed) this.#change({ state: 'killed' });
     else this.#change({ state: 'crashed', reason: end.reason.slice(0, 1000), culprit: end.culprit });
   }
 
   #change(state: ThreadState): void {
     this.#state = state;
     this.#handler?.submit();
+    if (this.#ended) this.#forgetHandler();
+  }
+
+  /** Nothing more will happen. */
+  #forgetHandler(): void {
+    this.#handler?.[Symbol.dispose]();
+    this.#handler = undefined;
   }
 }
 

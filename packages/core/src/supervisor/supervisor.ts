@@ -5,6 +5,7 @@
 import { assert, RpcError, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { prependLabel } from '../label.ts';
+import type { Census } from '../runtime/entrypoint.ts';
 import { RomModule } from '../runtime/rom-module.ts';
 import { Parent, type SessionRequest } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
@@ -115,14 +116,18 @@ export class Supervisor {
   async stop(timeoutMs: number): Promise<void> {
     await this.#root?.stop(timeoutMs);
     await this.#cpu[Symbol.asyncDispose]();
-    const sessions = [...this.#sessions.values()];
-    this.#sessions.clear();
-    await Promise.all(sessions.map(({ session }) => session.close()));
+    await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#closeSession(id)));
   }
 
   /** The tree as it is now. */
   async summary(): Promise<ComponentSummary[]> {
     return Promise.all(this.#known.map((known) => this.#summaryOf(known)));
+  }
+
+  /** What core holds of components and they of it, and who is alive. */
+  census(): Census & { readonly live: readonly string[] } {
+    const live = Array.from(this.#components.live, ({ label }) => label);
+    return { ...this.#components.entrypoint.census(), live };
   }
 
   #parent(): Implementation<typeof Parent> {
