@@ -77,7 +77,12 @@ export class ChildServer implements SessionServer {
     more: Resources,
   ): Promise<void> {
     await this.#env.pd.transfer(account, more);
-    await root.upgrade(id, more.ram, more.caps);
+    try {
+      await root.upgrade(id, more.ram, more.caps);
+    } catch (error) {
+      if (!this.#gone) await account.transfer(this.#env.pd, more);
+      throw error;
+    }
   }
 
   async #close(

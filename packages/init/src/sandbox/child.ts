@@ -102,6 +102,7 @@ export class Child {
       heap,
       grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
     });
+    if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
   }
@@ -127,6 +128,7 @@ export class Child {
     this.#account.reject(new SessionError('DENIED', reason));
     await this.sessions.end();
     this.server.end(reason);
+    this.#thread?.[Symbol.dispose]();
     // The account last: with it all quota of the child comes back.
     for (const { served } of this.#environment.toReversed()) await served.close(NOTHING);
     for (const session of this.#configSessions.values()) await session[Symbol.dispose]?.();

@@ -37,6 +37,9 @@ interface ClientSession {
   donation: Resources;
   /** Missing while the server has not answered. */
   served: ServedSession | undefined;
+  /** Settles when upgrades under way are done: only then it is known what the server was given. */
+  upgraded: Promise<void>;
+  serverEnded: boolean;
 }
 
 /** Sessions of one client. */
@@ -62,7 +65,14 @@ export class ClientSessions {
     const { id, service, args, donation } = request;
     if (this.#ended) throw new SessionError('DENIED', 'the client has ended');
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
-    const session: ClientSession = { service, serverName, donation, served: undefined };
+    const session: ClientSession = {
+      service,
+      serverName,
+      donation,
+      served: undefined,
+      upgraded: Promise.resolve(),
+      serverEnded: false,
+    };
     this.#sessions.set(id, session);
     let paid = false;
     try {
@@ -87,10 +97,23 @@ export class ClientSessions {
   async upgrade(id: number, more: Resources): Promise<void> {
     const session = this.#sessions.get(id);
     if (!session?.served) throw new SessionError('DENIED', `no open session ${id}`);
+    const done = this.#upgradeAtServer(session, session.served, more);
+    session.upgraded = Promise.allSettled([session.upgraded, done]).then(() => {});
+    await done;
+  }
+
+  async #upgradeAtServer(session: ClientSession, served: ServedSession, more: Resources): Promise<void> {
     await (await this.#account).transfer(this.#env.pd, more);
-    await session.served.upgrade(more);
+    try {
+      await served.upgrade(more);
+    } catch (error) {
+      await this.#refund(more);
+      throw refusal(error, session.serverName);
+    }
     const { ram, caps } = session.donation;
     session.donation = { ram: ram + more.ram, caps: caps + more.caps };
+    // Then the rest of the donation was given back without this.
+    if (session.serverEnded) await this.#refund(more);
   }
 
   /** Closes a session; settles when its server is done with it. */
@@ -112,12 +135,16 @@ export class ClientSessions {
     for (const [id, session] of this.#sessions) {
       if (session.serverName !== name || !session.served) continue;
       this.#sessions.delete(id);
+      session.serverEnded = true;
+      session.served.capability[Symbol.dispose]();
       await this.#refund(session.donation);
     }
   }
 
   async #closeAtServer(session: ClientSession): Promise<void> {
+    await session.upgraded;
     const back = await session.served?.close(session.donation);
+    session.served?.capability[Symbol.dispose]();
     if (back) await this.#refund(back);
   }
 

@@ -24,7 +24,7 @@ export interface RoutedRequest {
 /** An open session at its server. */
 export interface ServedSession {
   readonly capability: SessionCapability;
-  /** More quota; it has reached init's account already. */
+  /** More quota; it is in init's account when this is called, and again if it rejects. */
   upgrade(more: Resources): Promise<void>;
   /** Settles when the server is done with the session, with how much of the donation is back in init's account. */
   close(donation: Resources): Promise<Resources>;
