@@ -74,7 +74,12 @@ export async function finish({ platform, supervisor, end }: InProcessSystem): Pr
   const how = await Promise.race([end, timeout]);
   await Promise.race([supervisor.stop(TIMEOUT_MS), timeout]);
   const root = (await supervisor.summary()).find(({ label }) => label === ROOT_LABEL);
-  if (!root || root.account.ramUsed !== 0) throw new Error('the root of the tree still uses RAM');
+  const whole = { ramQuota: QUOTA.ram, ramUsed: 0, capQuota: QUOTA.caps, capUsed: 0 };
+  if (JSON.stringify(root?.account) !== JSON.stringify(whole)) {
+    throw new Error(`the root of the tree is left with ${JSON.stringify(root?.account)}`);
+  }
+  const { live, channels } = supervisor.census();
+  if (live.length + channels.length > 0) throw new Error(`still there: ${live.join(', ')}`);
   return { end: how, lines: platform.lines, complaints: platform.complaints };
 }
 
