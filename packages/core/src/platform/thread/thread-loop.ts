@@ -7,10 +7,10 @@
  * `import()`. A component that needs any of that says `loop: 'live'`, keeps its event loop and sleeps by waitAsync. One
  * that does not say so but has something under way that Node tells of (a timer, a file, output that is not out yet) is
  * found out after a moment in the park, and sleeps like the others until it is done; what Node does not tell of (the
- * compilation of a wasm module) gets a turn of the event loop each time the thread looks around, once a second.
+ * compilation of a wasm module) gets a turn of the event loop each time the thread looks around, after a second or more.
  */
 import { availableParallelism } from 'node:os';
-import { type Doorbell, SLOTS } from './doorbell.ts';
+import type { Doorbell } from './doorbell.ts';
 import type { WorkSource } from './work-source.ts';
 
 /**
@@ -18,11 +18,16 @@ import type { WorkSource } from './work-source.ts';
  * into the hardware each time, which doubles the cost of parking.
  */
 const FIRST_PARK_MS = 10;
-/** A sleeper that nobody wakes looks around after this time: a bound on what a broken doorbell can do. */
+/**
+ * A sleeper that nobody wakes looks around after this time, and after twice as long the next time: a bound on what a
+ * broken doorbell can do, which costs a system of hundreds of sleepers next to nothing.
+ */
 const LOOK_AROUND_MS = 1000;
+const LOOK_AROUND_MS_MAX = 8000;
 /** Time to look out for work before parking, while the peer may be working for us on another CPU. */
-const SPIN_MS_MAX = 0.05;
-const SPIN_MS_MIN = 0.002;
+const SPIN_MS = 0.06;
+/** After looking out in vain, so many parkings more each time go without, at most. */
+const SPINS_SKIPPED_MAX = 64;
 /** Looks at the doorbell between two looks at the clock. */
 const SPIN_LOOKS = 64;
 /** The same for a live loop, in turns of the loop: its other events go on. */
@@ -42,13 +47,15 @@ export class ThreadLoop {
   readonly #doorbell: Doorbell;
   readonly #live: boolean;
   readonly #cpus = availableParallelism();
-  readonly #sources: (WorkSource | undefined)[][] = [];
+  readonly #sources = new Map<number, readonly WorkSource[]>();
   readonly #visit = (slot: number): void => this.#drainSlot(slot);
   readonly #turn = (): void => this.#runTurn();
   readonly #woken = (): void => this.#wakeUp();
   /** Turns, or parkings, without work so far. */
   #idle = 0;
-  #spinMs = SPIN_MS_MAX;
+  #lookAroundMs = LOOK_AROUND_MS;
+  #spinsToSkip = 0;
+  #spinsSkipped = 0;
   #watchful = false;
 
   /** `live`: the event loop is never stopped. */
@@ -59,20 +66,19 @@ export class ThreadLoop {
 
   /** Takes a source into use. What has come before is found at once. */
   add(slot: number, source: WorkSource): void {
-    (this.#sources[slot % SLOTS] ??= []).push(source);
+    this.#sources.set(slot, [...(this.#sources.get(slot) ?? []), source]);
     this.wake(slot);
   }
 
   remove(slot: number, source: WorkSource): void {
-    const sources = this.#sources[slot % SLOTS];
-    const index = sources?.indexOf(source) ?? -1;
-    // Not cut out: the slot may be in the middle of being visited.
-    if (sources && index >= 0) this.#sources[slot % SLOTS] = sources.toSpliced(index, 1);
+    const others = this.#sources.get(slot)?.filter((other) => other !== source) ?? [];
+    if (others.length > 0) this.#sources.set(slot, others);
+    else this.#sources.delete(slot);
   }
 
   /** Asks for a source of this thread to be drained soon. */
   wake(slot: number): void {
-    this.#doorbell.bell.ringSoon(slot % SLOTS);
+    this.#doorbell.bell.ringSoon(slot);
   }
 
   start(): void {
@@ -94,11 +100,11 @@ export class ThreadLoop {
   }
 
   #drainSlot(slot: number): void {
-    for (const source of this.#sources[slot] ?? []) source?.drain();
+    for (const source of this.#sources.get(slot) ?? []) source.drain();
   }
 
   #lookAround(): void {
-    for (const sources of this.#sources) for (const source of sources ?? []) source?.drain();
+    for (const sources of this.#sources.values()) for (const source of sources) source.drain();
   }
 
   /** Others work for us, perhaps, and each of us has a CPU. */
@@ -108,26 +114,33 @@ export class ThreadLoop {
   }
 
   #park(): void {
-    if (this.#idle === 1 && this.#maySpin() && this.#spin()) return this.#runTurn();
-    if (this.#idle > 1 && asynchronousWork()) return this.#wait();
-    if (this.#doorbell.park(this.#idle === 1 ? FIRST_PARK_MS : LOOK_AROUND_MS)) {
+    if (this.#idle === 1) {
+      this.#lookAroundMs = LOOK_AROUND_MS;
+      if (this.#maySpin() && this.#spin()) return this.#runTurn();
+    } else if (asynchronousWork()) return this.#wait();
+    if (this.#doorbell.park(this.#idle === 1 ? FIRST_PARK_MS : this.#lookAroundMs)) {
       this.#doorbell.take(this.#visit);
       this.#idle = 0;
-    } else if (this.#idle > 1) this.#lookAround();
+    } else if (this.#idle > 1) {
+      this.#lookAround();
+      this.#lookAroundMs = Math.min(LOOK_AROUND_MS_MAX, this.#lookAroundMs * 2);
+    }
     return this.#again();
   }
 
-  /** Looks at the doorbell for a while, for less long if that was in vain. */
+  /** Looks at the doorbell for a while; less often if that was in vain. */
   #spin(): boolean {
-    const end = performance.now() + this.#spinMs;
+    if (this.#spinsSkipped++ < this.#spinsToSkip) return false;
+    this.#spinsSkipped = 0;
+    const end = performance.now() + SPIN_MS;
     do {
       for (let look = 0; look < SPIN_LOOKS; look++) {
         if (!this.#doorbell.rung) continue;
-        this.#spinMs = Math.min(SPIN_MS_MAX, this.#spinMs * 2);
+        this.#spinsToSkip = 0;
         return true;
       }
     } while (performance.now() < end && this.#maySpin());
-    this.#spinMs = Math.max(SPIN_MS_MIN, this.#spinMs / 2);
+    this.#spinsToSkip = Math.min(SPINS_SKIPPED_MAX, this.#spinsToSkip * 2 + 1);
     return false;
   }
 
