@@ -7,6 +7,7 @@ import type { Capability, Interface } from '../interface/interface.ts';
 import { ShapeError, type Shape } from '../interface/shapes.ts';
 import { SignalCapability } from './signal.ts';
 import type { Reference, ResultCheck } from './reference.ts';
+import { watchCapability } from './unreleased.ts';
 
 /** What stands behind every capability of every interface. */
 export class CapabilityObject implements Disposable {
@@ -62,7 +63,9 @@ function resultCheck(shape: Shape<unknown>, where: string): ResultCheck {
 /** A capability of the given interface in front of `reference`. */
 export function capabilityFor<I extends Interface>(interface_: I, reference: Reference): Capability<I> {
   // The class was built from the interface's own members, which is what `Capability<I>` says in types.
-  return new (classFor(interface_))(reference) as unknown as Capability<I>;
+  const made = new (classFor(interface_))(reference) as unknown as Capability<I>;
+  watchCapability(made, reference, interface_.name);
+  return made;
 }
 
 /** The reference behind a capability or signal, or `undefined` if `value` is neither. */
@@ -99,7 +102,11 @@ export function capabilityOf<I extends Interface>(interface_: I, some: object): 
 /** Accepts a signal. */
 export const signal: Shape<SignalCapability> = (value, where) => {
   if (value instanceof SignalCapability) return value;
-  if (value instanceof RawCapability) return new SignalCapability(value.reference);
+  if (value instanceof RawCapability) {
+    const made = new SignalCapability(value.reference);
+    watchCapability(made, value.reference, 'a signal');
+    return made;
+  }
   throw new ShapeError(where, 'a signal');
 };
 

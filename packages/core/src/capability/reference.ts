@@ -55,6 +55,7 @@ export class LocalReference implements Reference {
 /** What a remote reference needs of its channel. */
 export interface ImportingChannel {
   readonly peer: number;
+  readonly closed: boolean;
   invoke(
     reference: RemoteReference,
     operation: string,
@@ -114,6 +115,11 @@ export class HeldReference implements Reference {
     return this.#released;
   }
 
+  /** Whether the peer keeps an entry for it. */
+  get holds(): boolean {
+    return !this.#released && !this.remote.channel.closed;
+  }
+
   call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
     if (this.#released) return Promise.reject(new RpcError('Revoked', 'the capability was released'));
     return this.remote.call(operation, args, check);
@@ -167,6 +173,12 @@ export class PendingReference implements Reference {
     const pending = new PendingReference();
     pending.fail(new PeerGone(reason));
     return pending;
+  }
+
+  /** Whether the owner keeps an entry for it, or will. */
+  get holds(): boolean {
+    if (this.#released || this.#failure) return false;
+    return this.#target instanceof HeldReference ? this.#target.holds : this.#target === undefined;
   }
 
   get hasFailed(): boolean {
