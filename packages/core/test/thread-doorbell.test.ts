@@ -3,7 +3,7 @@
  * test with them.
  */
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { censusMemory, doorbellMemory } from '../src/platform/thread/doorbell.ts';
+import { Bell, censusMemory, doorbellMemory, Sleep } from '../src/platform/thread/doorbell.ts';
 import { ThreadWorkers } from './thread-workers.ts';
 
 const workers = new ThreadWorkers();
@@ -33,4 +33,28 @@ test.each([
   // Whoever went to sleep was counted back in by whoever woke it.
   expect(new Int32Array(census)[0]).toBeGreaterThanOrEqual(0);
   expect(new Int32Array(census)[0]).toBeLessThanOrEqual(4);
+});
+
+test.each([
+  ['parks', false, Sleep.parked],
+  ['waits with a live loop', true, Sleep.waiting],
+] as const)('a thread that %s is ended at once, and the census forgets it', async (_, live, asleep) => {
+  for (let round = 0; round < 10; round++) {
+    const census = censusMemory();
+    const doorbells = Array.from({ length: 4 }, () => doorbellMemory(census));
+    await Promise.all(
+      doorbells.map((doorbell, seed) => workers.run('idle', { census, doorbell, live, seed })),
+    );
+    const states = (): number[] => doorbells.map((doorbell) => new Int32Array(doorbell)[0] ?? -1);
+    // Every other round they are ended on their way to sleep.
+    const awake = (): boolean => round % 2 === 0 && states().some((state) => state !== asleep);
+    while (awake()) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const start = performance.now();
+    await workers.end();
+    expect(performance.now() - start).toBeLessThan(1000);
+    for (const doorbell of doorbells) new Bell(doorbell, census).ownerGone();
+    expect(new Int32Array(census)[0]).toBe(0);
+  }
 });

@@ -128,4 +128,12 @@ function answerer() {
   turn();
 }
 
-({ traffic, ringer, answerer })[role]();
+/** A thread with nothing to do. */
+function idle() {
+  const doorbell = new Doorbell(workerData.doorbell, workerData.census);
+  new ThreadLoop(doorbell, workerData.live).start();
+  keepAlive();
+  parentPort.postMessage('idle', []);
+}
+
+({ traffic, ringer, answerer, idle })[role]();
