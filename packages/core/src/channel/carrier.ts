@@ -12,7 +12,10 @@ export interface Carrier {
   readonly sharesMemory: boolean;
   /** Takes a frame for delivery; the caller does not touch it afterwards. Ignored once closed. */
   send(frame: Uint8Array, memory: SharedMemory): void;
-  /** Where arriving frames go; set once, by the channel. Frames that arrive earlier wait. */
+  /**
+   * Where arriving frames go; set once, by the channel. Frames that arrive earlier wait. A frame is valid until the handler
+   * returns: the carrier uses its memory again, so what is to be kept is copied.
+   */
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void;
   /** Told once when the other end is closed or gone; set once, by the channel. */
   closed(handler: () => void): void;
