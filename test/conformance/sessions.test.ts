@@ -64,6 +64,9 @@ const patterns = component({ provides: [Block] }, (env) => {
 const MAIN_ROUTE =
   '<route> <service name="Echo"> <child name="echo"/> </service> <any-service> <parent/> </any-service> </route>';
 
+const ECHO_AND_CLIENT = `<start name="echo"> <provides> <service name="Echo"/> </provides> </start>
+  <start name="client"> <exit propagate="yes"/> </start>`;
+
 describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
   test('a session is denied by its server, by the routes, and by a server that is not there', async () => {
     const client = component({}, async (env) => {
@@ -104,12 +107,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       await env.log(`back ${after.ramQuota === before.ramQuota && after.capQuota === before.capQuota}`);
       env.exit(0);
     });
-    const { lines } = await runSystem(
-      kind,
-      { echo, client },
-      `<start name="echo"> <provides> <service name="Echo"/> </provides> </start>
-       <start name="client"> <exit propagate="yes"/> </start>`,
-    );
+    const { lines } = await runSystem(kind, { echo, client }, ECHO_AND_CLIENT);
     expect(lines.join('\n')).toContain('{"colour":"red","count":3,"wide":true}');
     expect(lines).toEqual(
       expect.arrayContaining([
@@ -118,6 +116,28 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
         '[init -> echo] closed greedy',
       ]),
     );
+  });
+
+  test('disposing a session closes it at its server', async () => {
+    const client = component({}, async (env) => {
+      const before = await env.quota();
+      const brief = await env.connect(Echo, { label: 'brief' });
+      await brief.say('hi');
+      brief[Symbol.dispose]();
+      while ((await env.quota()).ramQuota !== before.ramQuota) await env.timer.sleep(1);
+      const late = await brief.say('still there?').catch((error: unknown) => String(error));
+      await env.log(late);
+      env.exit(0);
+    });
+    // The timer's own session stays open: opened before the quota is looked at.
+    const withTimer = component({}, async (env) => {
+      await env.timer.elapsedUs();
+      await client.main(env);
+    });
+    const { end, lines } = await runSystem(kind, { echo, client: withTimer }, ECHO_AND_CLIENT);
+    expect(end).toEqual({ kind: 'exit', code: 0 });
+    expect(lines).toContain('[init -> echo] closed brief');
+    expect(lines.join('\n')).toMatch(/\[init -> client\] RpcError: the capability was released/);
   });
 
   test('more than a component has is refused, and nothing is lost', async () => {
@@ -131,12 +151,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       await env.log(`same ${JSON.stringify(after) === JSON.stringify(before)}`);
       env.exit(0);
     });
-    const { lines } = await runSystem(
-      kind,
-      { echo, client },
-      `<start name="echo"> <provides> <service name="Echo"/> </provides> </start>
-       <start name="client"> <exit propagate="yes"/> </start>`,
-    );
+    const { lines } = await runSystem(kind, { echo, client }, ECHO_AND_CLIENT);
     expect(lines).toEqual(
       expect.arrayContaining([
         '[init -> client] OUT_OF_RAM',

@@ -5,6 +5,13 @@
 export const LIMITS = {
   /** One message on a channel, its payload included (a ROM may travel in it when memory is not shared). */
   messageBytes: 16 * 1024 * 1024,
+  /** One frame of a carrier: a message, its header and its table. */
+  frameBytes: 16 * 1024 * 1024 + 64 * 1024,
+  /** Frames that wait in front of a full ring, and their bytes: an honest peer's calls and stream credits stay far below. */
+  ringWaitingFrames: 256 * 1024,
+  ringWaitingBytes: 256 * 1024 * 1024,
+  /** Frames that reach a process before it has been told of their channel. */
+  earlyRelayFrames: 4096,
   /** Lists and records inside each other in one message. */
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */

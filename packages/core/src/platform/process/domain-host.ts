@@ -1,6 +1,7 @@
 /** The components of a domain process, and the relays between their ports and the links to other processes. */
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { LIMITS } from '../../limits.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { Bell, censusMemory, doorbellMemory, SLOTS } from '../thread/doorbell.ts';
 import {
@@ -213,9 +214,10 @@ export class DomainHost {
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
-      rest = (lines.pop() ?? '').slice(-65_536);
+      rest = (lines.pop() ?? '').slice(-LIMITS.logLineBytes);
       for (const line of lines) {
-        if (!this.#up.congested) this.#tell({ event: 'output', component, line: line.slice(0, 65_536) });
+        if (!this.#up.congested)
+          this.#tell({ event: 'output', component, line: line.slice(0, LIMITS.logLineBytes) });
       }
     });
   }

@@ -10,6 +10,7 @@ import {
   u32,
   u53,
 } from '../../interface/shapes.ts';
+import { LIMITS } from '../../limits.ts';
 import { hostGrant } from '../../session/host-grant.ts';
 
 const PATH = 8192;
@@ -61,7 +62,7 @@ export type DomainCommand =
 const startedEvent = record({ event: oneOf(['started']), component: u32, threadId: u32 });
 const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
 /** A component wrote to its standard output or error, which it should not. */
-const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(65_536) });
+const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(LIMITS.logLineBytes) });
 
 /** Checks an event of a domain. */
 export const domainEvent = { started: startedEvent, ended: endedEvent, output: outputEvent } as const;

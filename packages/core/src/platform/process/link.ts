@@ -112,8 +112,7 @@ export class Link {
     }
     while (!this.#closed && bytes.length - offset >= HEADER_BYTES) {
       const length = bytes.readUInt32LE(offset);
-      // A frame, its header and table included, is bounded; leave room for the link's own.
-      if (length > LIMITS.messageBytes + 65_536) return end(`a frame of ${length} bytes`);
+      if (length > LIMITS.frameBytes) return end(`a frame of ${length} bytes`);
       if (bytes.length - offset - HEADER_BYTES < length) break;
       const start = offset + HEADER_BYTES;
       // A copy of its own, so that it can be moved to another thread and the chunk freed.

@@ -4,10 +4,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { CLOSED_FRAME, postFrame } from '../thread/port-carrier.ts';
+import { LIMITS } from '../../limits.ts';
 import type { Link } from './link.ts';
-
-/** Frames kept for channels whose join command has not come yet. */
-const EARLY_FRAMES = 4096;
 
 /** The end of a relay in this process. */
 export interface RelayPort {
@@ -52,7 +50,7 @@ export class RelayTable {
     else if (relay) {
       postFrame(relay.port, payload);
       relay.ring();
-    } else if (channel > this.#highest && this.#early.length < EARLY_FRAMES)
+    } else if (channel > this.#highest && this.#early.length < LIMITS.earlyRelayFrames)
       this.#early.push({ channel, payload });
   }
 

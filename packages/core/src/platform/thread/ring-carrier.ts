@@ -22,12 +22,6 @@ const RecordKind = { part: 1, last: 2, lastWithMemory: 3 } as const;
 
 /** Rings given back to the writer at least after so many bytes, even in the middle of a round. */
 const PUBLISH_BYTES = 16 * 1024;
-/** What may wait in front of a ring: the calls and stream credits of an honest peer stay far below. */
-const WAITING_BYTES_MAX = 256 * 1024 * 1024;
-const WAITING_FRAMES_MAX = 256 * 1024;
-/** A frame: a message, its header and its table. */
-const FRAME_BYTES_MAX = LIMITS.messageBytes + 65_536;
-
 const NO_MEMORY: SharedMemory = [];
 
 /** One end of a channel, as it is handed to a thread. */
@@ -62,7 +56,7 @@ export class RingCarrier implements Carrier, WorkSource {
   readonly #writer: ByteRingWriter;
   readonly #reader: ByteRingReader;
   readonly #waiting = new FrameQueue();
-  readonly #assembly = new FrameAssembly(FRAME_BYTES_MAX);
+  readonly #assembly = new FrameAssembly(LIMITS.frameBytes);
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
   #closedHandler: (() => void) | undefined;
   #closed = false;
@@ -168,7 +162,7 @@ export class RingCarrier implements Carrier, WorkSource {
 
   #queue(frame: Uint8Array, carriesMemory: boolean): void {
     this.#waiting.push({ frame, carriesMemory, written: 0 });
-    if (this.#waiting.length > WAITING_FRAMES_MAX || this.#waiting.bytes > WAITING_BYTES_MAX) {
+    if (this.#waiting.length > LIMITS.ringWaitingFrames || this.#waiting.bytes > LIMITS.ringWaitingBytes) {
       // The peer reads nothing. The end comes later: nobody expects to be closed in the middle of a send.
       this.#waiting.clear();
       this.#overrun = true;
