@@ -25,6 +25,7 @@ const CORE_ROOMS: readonly (readonly string[])[] = [
   ['capability'],
   ['memory'],
   ['interface'],
+  ['message'],
   ['packet_stream'],
   ['policy.ts'],
   ['config'],

@@ -37,7 +37,8 @@ export const LIMITS = {
   introductionsPerChannel: 4096,
   /** Peers whose channel has ended that a component remembers. */
   endedPeers: 4096,
-  /** Packet streams on one channel. */
+  /** Packet streams of one session, and on one channel. */
+  streamsPerSession: 16,
   streamsPerChannel: 1024,
   /** Frames of one stream that wait for its end to be taken into use. */
   earlyStreamFrames: 16,

@@ -39,6 +39,7 @@ export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
         if (other.handler) other.handler(copy, memory);
         else other.early.push({ frame: copy, memory });
       });
+      return false;
     },
     receive(handler) {
       const end = ends[own];
@@ -166,10 +167,11 @@ export class InProcessPlatform implements Platform {
   #counted(id: number, label: string, carrier: Carrier): Carrier {
     return {
       sharesMemory: carrier.sharesMemory,
-      send: (frame, memory) => {
-        if (this.dead.has(id)) return;
-        carrier.send(frame, memory);
+      send: (frame, memory, left) => {
+        if (this.dead.has(id)) return false;
+        const waits = carrier.send(frame, memory, left);
         this.#count(id, label);
+        return waits;
       },
       receive: (handler) =>
         carrier.receive((frame, memory) => {

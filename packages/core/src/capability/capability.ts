@@ -2,11 +2,14 @@
  * Capabilities as components hold them: an object with the operations of an interface, in front of a `Reference`
  * that knows where the object lives. One class is made for each interface, the first time it is used.
  */
-import { RpcError } from '../errors.ts';
 import type { Capability, Interface } from '../interface/interface.ts';
+import { plansOf } from '../interface/operation.ts';
 import { ShapeError, type Shape } from '../interface/shapes.ts';
+import { shapeWith } from '../interface/wire.ts';
+import { malformed } from '../message/reader.ts';
+import { refuseInValues } from '../message/value.ts';
 import { SignalCapability } from './signal.ts';
-import type { Reference, ResultCheck } from './reference.ts';
+import { Reference } from './reference.ts';
 import { watchCapability } from './unreleased.ts';
 
 /** What stands behind every capability of every interface. */
@@ -36,28 +39,15 @@ function classFor(interface_: Interface): CapabilityClass {
   const known = classes.get(interface_);
   if (known) return known;
   const made = class extends CapabilityObject {};
-  for (const [name, member] of Object.entries(interface_.members)) {
-    if (member.kind !== 'rpc') continue;
-    const check = member.result && resultCheck(member.result, `${interface_.name}.${name} result`);
+  for (const [name, plan] of plansOf(interface_).byName) {
     Object.defineProperty(made.prototype, name, {
       value(this: CapabilityObject, ...args: unknown[]): Promise<unknown> {
-        return CapabilityObject.reference(this).call(name, args, check);
+        return CapabilityObject.reference(this).call(plan, args);
       },
     });
   }
   classes.set(interface_, made);
   return made;
-}
-
-function resultCheck(shape: Shape<unknown>, where: string): ResultCheck {
-  return (value) => {
-    try {
-      return shape(value, where);
-    } catch (error) {
-      if (!(error instanceof ShapeError)) throw error;
-      throw new RpcError('InternalError', `the server's answer is malformed: ${error.message}`);
-    }
-  };
 }
 
 /** A capability of the given interface in front of `reference`. */
@@ -75,23 +65,24 @@ export function referenceOf(value: unknown): Reference | undefined {
   return undefined;
 }
 
-/** What a message yields for a capability before a shape has said which interface it is to be. */
-export class RawCapability {
-  readonly reference: Reference;
-
-  constructor(reference: Reference) {
-    this.reference = reference;
-  }
-}
-
 /** Accepts a capability and gives it the operations of `interface_`. */
 export function capability<I extends Interface>(interface_: I): Shape<Capability<I>> {
-  return (value, where) => {
-    if (value instanceof RawCapability) return capabilityFor(interface_, value.reference);
+  const expected = `a capability of ${interface_.name}`;
+  const check = (value: unknown, where: string): Reference => {
     const reference = referenceOf(value);
-    if (!reference) throw new ShapeError(where, `a capability of ${interface_.name}`);
-    return capabilityFor(interface_, reference);
+    if (!reference) throw new ShapeError(where, expected);
+    return reference;
   };
+  return shapeWith((value, where) => capabilityFor(interface_, check(value, where)), {
+    signature: `capability ${interface_.name}`,
+    write: (writer, value, where) => void writer.carry(check(value, where)),
+    read(reader) {
+      const carried = reader.carried();
+      return carried instanceof Reference
+        ? capabilityFor(interface_, carried)
+        : malformed('not a capability');
+    },
+  });
 }
 
 /** The same object with the operations of `interface_`: for sessions that were routed without a look at them. */
@@ -100,15 +91,26 @@ export function capabilityOf<I extends Interface>(interface_: I, some: object): 
 }
 
 /** Accepts a signal. */
-export const signal: Shape<SignalCapability> = (value, where) => {
-  if (value instanceof SignalCapability) return value;
-  if (value instanceof RawCapability) {
-    const made = new SignalCapability(value.reference);
-    watchCapability(made, value.reference, 'a signal');
-    return made;
-  }
-  throw new ShapeError(where, 'a signal');
-};
+export const signal: Shape<SignalCapability> = ((): Shape<SignalCapability> => {
+  const check = (value: unknown, where: string): SignalCapability => {
+    if (value instanceof SignalCapability) return value;
+    throw new ShapeError(where, 'a signal');
+  };
+  return shapeWith(check, {
+    signature: 'signal',
+    write: (writer, value, where) => void writer.carry(check(value, where).reference),
+    read(reader) {
+      const carried = reader.carried();
+      if (!(carried instanceof Reference)) return malformed('not a signal');
+      const made = new SignalCapability(carried);
+      watchCapability(made, carried, 'a signal');
+      return made;
+    },
+  });
+})();
+
+refuseInValues(CapabilityObject, 'a capability');
+refuseInValues(SignalCapability, 'a signal');
 
 /** The object behind a capability of one's own, if it was exported with `interface_`. */
 export function implementationOf(interface_: Interface, capability_: object): object | undefined {

@@ -1,35 +1,32 @@
 /**
  * An object that this component lets others call: its interface, the implementation behind it, and whether it has
- * been revoked. Arguments are checked against the declared shapes before the implementation sees them, and what
- * it throws is turned into a declared code before it leaves.
+ * been revoked. What its implementation throws is turned into a declared code before it leaves.
  */
 import { isRuntimeErrorCode, RpcError } from '../errors.ts';
 import type { Interface } from '../interface/interface.ts';
-import { ShapeError, type Shape } from '../interface/shapes.ts';
+import { type OperationPlan, type OperationPlans, plansOf } from '../interface/operation.ts';
+import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
-
-/** What the runtime of a client asks a session for its packet streams with; no interface can declare it. */
-export const OPEN_OPERATION = '$open';
-
-/** The implementation has not seen the call: nobody has taken over what came with it. */
-export class RefusedCall extends RpcError {}
+import { OPEN_OPERATION, type StreamEnds } from './open-operation.ts';
 
 /** An object with the operations of an interface, as the runtime sees it. */
 export class ExportedObject {
   readonly kind = 'object';
   readonly interface_: Interface;
   readonly implementation: object;
+  readonly #plans: OperationPlans;
   readonly #report: (error: unknown) => void;
   #revoked = false;
   /** Calls answered or under way since the object was made. */
   served = 0;
   /** Of a session object: hands out its streams, as the answer to `OPEN_OPERATION`. */
-  open: (() => unknown) | undefined;
+  open: (() => StreamEnds) | undefined;
 
   /** `report` takes undeclared errors of the implementation: they are logged here and hidden from the caller. */
   constructor(interface_: Interface, implementation: object, report: (error: unknown) => void) {
     this.interface_ = interface_;
     this.implementation = implementation;
+    this.#plans = plansOf(interface_);
     this.#report = report;
   }
 
@@ -42,66 +39,70 @@ export class ExportedObject {
     this.#revoked = true;
   }
 
-  /** Runs an operation for a caller: the result, or a promise of it. Throws or rejects with `RpcError` only. */
-  dispatch(operation: string, args: readonly unknown[]): unknown {
-    if (this.#revoked) throw new RefusedCall('Revoked', `${this.interface_.name}: the object was revoked`);
+  /** The operation with the given key. Throws `Revoked` or `UnknownOperation`. */
+  operation(key: number): OperationPlan {
+    if (this.#revoked) throw new RpcError('Revoked', `${this.interface_.name}: the object was revoked`);
+    const plan = this.#plans.byKey.get(key);
+    if (plan) return plan;
+    if (key === OPEN_OPERATION.key && this.open) return OPEN_OPERATION;
+    throw new RpcError('UnknownOperation', `${this.interface_.name} has no such operation`);
+  }
+
+  /** Runs an operation with arguments that were checked: the result, or a promise of it. Throws or rejects with `RpcError`. */
+  invoke(operation: OperationPlan, args: readonly unknown[]): unknown {
     this.served++;
-    if (operation === OPEN_OPERATION && this.open) return this.open();
-    const members = this.interface_.members;
-    const member = Object.hasOwn(members, operation) ? members[operation] : undefined;
-    if (member?.kind !== 'rpc') {
-      const unknown = operation.slice(0, LIMITS.nameBytes);
-      throw new RefusedCall('UnknownOperation', `${this.interface_.name} has no operation ${unknown}`);
-    }
-    const checked = this.#checked(member.args, args, operation);
     try {
-      const result = this.#invoke(operation, checked);
+      const result = operation === OPEN_OPERATION ? this.open?.() : this.#run(operation, args);
       return isThenable(result) ? this.#settled(result, operation) : result;
     } catch (error) {
-      throw this.#declaredError(error, operation);
+      throw this.declaredError(error, operation);
     }
   }
 
-  #checked(
-    shapes: readonly Shape<unknown>[] | undefined,
-    args: readonly unknown[],
-    operation: string,
-  ): readonly unknown[] {
+  /** A call within the component that owns the object. */
+  async callLocally(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
+    const plan = this.operation(operation.key);
     try {
-      return checkArguments(shapes, args);
+      const result: unknown = await this.invoke(plan, plan.checkArguments(args));
+      return plan.checkResult(result);
     } catch (error) {
-      if (!(error instanceof ShapeError)) throw this.#declaredError(error, operation);
-      throw new RefusedCall('InvalidArgument', `${this.interface_.name}.${operation}: ${error.message}`);
+      throw this.declaredError(error, plan);
     }
   }
 
-  async #settled(result: PromiseLike<unknown>, operation: string): Promise<unknown> {
-    try {
-      return await result;
-    } catch (error) {
-      throw this.#declaredError(error, operation);
-    }
-  }
-
-  #invoke(operation: string, args: readonly unknown[]): unknown {
-    const method: unknown = Reflect.get(this.implementation, operation);
-    if (typeof method !== 'function') {
-      throw new TypeError(`the implementation of ${this.interface_.name} lacks ${operation}`);
-    }
-    return Reflect.apply(method, this.implementation, args);
-  }
-
-  #declaredError(error: unknown, operation: string): RpcError {
+  /** What a caller is told of an error: it is reported here unless it is declared. */
+  declaredError(error: unknown, operation: OperationPlan): RpcError {
     if (error instanceof ShapeError) {
-      return new RpcError('InvalidArgument', `${this.interface_.name}.${operation}: ${error.message}`);
+      return new RpcError('InvalidArgument', `${operation.title}: ${error.message}`);
     }
     if (error instanceof RpcError && this.interface_.errors.includes(error.code)) return shortened(error);
     // PeerGone of a server behind this one would read as if this one were gone.
     if (error instanceof RpcError && isRuntimeErrorCode(error.code) && error.code !== 'PeerGone') {
       return shortened(error);
     }
+    return this.internalError(error, operation);
+  }
+
+  /** The object's own fault: the caller learns no more than that. */
+  internalError(error: unknown, operation: OperationPlan): RpcError {
     this.#report(error);
-    return new RpcError('InternalError', `${this.interface_.name}.${operation} failed`);
+    return new RpcError('InternalError', `${operation.title} failed`);
+  }
+
+  #run(operation: OperationPlan, args: readonly unknown[]): unknown {
+    const method: unknown = Reflect.get(this.implementation, operation.name);
+    if (typeof method !== 'function') {
+      throw new TypeError(`the implementation of ${this.interface_.name} lacks ${operation.name}`);
+    }
+    return Reflect.apply(method, this.implementation, args);
+  }
+
+  async #settled(result: PromiseLike<unknown>, operation: OperationPlan): Promise<unknown> {
+    try {
+      return await result;
+    } catch (error) {
+      throw this.declaredError(error, operation);
+    }
   }
 }
 
@@ -111,15 +112,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 function shortened(error: RpcError): RpcError {
   return new RpcError(error.code, error.message.slice(0, LIMITS.reasonBytes));
-}
-
-const ARGUMENT_NAMES = Array.from({ length: 16 }, (_, index) => `argument ${index + 1}`);
-
-function checkArguments(
-  shapes: readonly Shape<unknown>[] | undefined,
-  args: readonly unknown[],
-): readonly unknown[] {
-  if (!shapes) return args;
-  if (args.length > shapes.length) throw new ShapeError('arguments', `at most ${shapes.length}`);
-  return shapes.map((shape, index) => shape(args[index], ARGUMENT_NAMES[index] ?? 'an argument'));
 }

@@ -4,39 +4,39 @@
  * third component has announced and that its owner has yet to introduce; calls on it wait, bounded.
  */
 import { PeerGone, RpcError } from '../errors.ts';
+import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
 import type { ExportedObject } from './exported-object.ts';
 import type { SignalContext } from './signal-context.ts';
 
-/** Looks at a result before the caller gets it; throws what the call is to reject with. */
-export type ResultCheck = (value: unknown) => unknown;
-
 /** Where a capability leads. */
-export interface Reference {
-  /** Calls an operation; settles whoever dies, with what `check` makes of the result. */
-  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown>;
+export abstract class Reference {
+  /** Calls an operation; settles whoever dies. */
+  abstract call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
   /** Wakes the signal context behind it; merges with signals that were not taken yet. */
-  submit(): void;
+  abstract submit(): void;
   /** Settles when calls need not wait for an introduction any more; rejects if there never was one. */
-  introduced(): Promise<void>;
+  abstract introduced(): Promise<void>;
   /** Gives our hold back. */
-  release(): void;
+  abstract release(): void;
   /** The object of our own behind it, if it is one. */
-  localObject(): ExportedObject | undefined;
+  localObject(): ExportedObject | undefined {
+    return undefined;
+  }
 }
 
 /** Leads to an object of this component. */
-export class LocalReference implements Reference {
+export class LocalReference extends Reference {
   readonly target: ExportedObject | SignalContext;
 
   constructor(target: ExportedObject | SignalContext) {
+    super();
     this.target = target;
   }
 
-  async call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+  async call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
     if (this.target.kind === 'signal') throw new RpcError('UnknownOperation', 'a signal has no operations');
-    const value = await this.target.dispatch(operation, args);
-    return check ? check(value) : value;
+    return this.target.callLocally(operation, args);
   }
 
   submit(): void {
@@ -47,7 +47,7 @@ export class LocalReference implements Reference {
 
   release(): void {}
 
-  localObject(): ExportedObject | undefined {
+  override localObject(): ExportedObject | undefined {
     return this.target.kind === 'object' ? this.target : undefined;
   }
 }
@@ -56,18 +56,13 @@ export class LocalReference implements Reference {
 export interface ImportingChannel {
   readonly peer: number;
   readonly closed: boolean;
-  invoke(
-    reference: RemoteReference,
-    operation: string,
-    args: readonly unknown[],
-    check: ResultCheck | undefined,
-  ): Promise<unknown>;
+  invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
   submitSignal(index: number): void;
   releaseImport(reference: RemoteReference): void;
 }
 
 /** Leads to entry `index` of the table that the peer keeps for this channel. */
-export class RemoteReference implements Reference {
+export class RemoteReference extends Reference {
   readonly channel: ImportingChannel;
   readonly index: number;
   /** How often the peer has given us this entry; given back all at once. */
@@ -78,12 +73,13 @@ export class RemoteReference implements Reference {
   holders = 0;
 
   constructor(channel: ImportingChannel, index: number) {
+    super();
     this.channel = channel;
     this.index = index;
   }
 
-  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
-    return this.channel.invoke(this, operation, args, check);
+  call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
+    return this.channel.invoke(this, operation, args);
   }
 
   submit(): void {
@@ -95,18 +91,15 @@ export class RemoteReference implements Reference {
   release(): void {
     this.channel.releaseImport(this);
   }
-
-  localObject(): undefined {
-    return undefined;
-  }
 }
 
 /** One capability's own hold on a shared remote reference, so that releasing it twice counts once. */
-export class HeldReference implements Reference {
+export class HeldReference extends Reference {
   readonly remote: RemoteReference;
   #released = false;
 
   constructor(remote: RemoteReference) {
+    super();
     this.remote = remote;
     remote.holders++;
   }
@@ -120,9 +113,9 @@ export class HeldReference implements Reference {
     return !this.#released && !this.remote.channel.closed;
   }
 
-  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+  call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
     if (this.#released) return Promise.reject(new RpcError('Revoked', 'the capability was released'));
-    return this.remote.call(operation, args, check);
+    return this.remote.call(operation, args);
   }
 
   submit(): void {
@@ -137,14 +130,10 @@ export class HeldReference implements Reference {
     this.remote.holders--;
     this.remote.release();
   }
-
-  localObject(): undefined {
-    return undefined;
-  }
 }
 
 /** Leads to an object that its owner has yet to introduce to us. */
-export class PendingReference implements Reference {
+export class PendingReference extends Reference {
   readonly #settled: Promise<Reference>;
   #resolve: (reference: Reference) => void = () => {};
   #reject: (error: Error) => void = () => {};
@@ -156,6 +145,7 @@ export class PendingReference implements Reference {
   #holds = 0;
 
   constructor() {
+    super();
     this.#settled = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -209,12 +199,12 @@ export class PendingReference implements Reference {
     this.#reject(error);
   }
 
-  call(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+  call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
     if (this.#released) return Promise.reject(new RpcError('Revoked', 'the capability was released'));
-    return this.#target ? this.#target.call(operation, args, check) : this.#callLater(operation, args, check);
+    return this.#target ? this.#target.call(operation, args) : this.#callLater(operation, args);
   }
 
-  async #callLater(operation: string, args: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+  async #callLater(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
     if (this.#failure) throw new PeerGone(this.#failure.message);
     if (this.#waiting >= LIMITS.callsOnUnresolved) {
       throw new RpcError('LimitExceeded', 'too many calls wait for a capability that is being introduced');
@@ -222,7 +212,7 @@ export class PendingReference implements Reference {
     this.#waiting++;
     try {
       const target = await this.#settled;
-      return await target.call(operation, args, check);
+      return await target.call(operation, args);
     } finally {
       this.#waiting--;
     }
@@ -267,7 +257,7 @@ export class PendingReference implements Reference {
     this.#settled.then(then, () => {});
   }
 
-  localObject(): ExportedObject | undefined {
+  override localObject(): ExportedObject | undefined {
     return this.#target?.localObject();
   }
 }

@@ -2,13 +2,14 @@
  * The calls of one channel that wait for their answer, in slots: an answer names its slot, and the slot's generation, so
  * that an answer given twice does not meet a later call.
  */
+import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
 
-/** What becomes of a call. `check` looks at the result before `resolve` gets what it returns. */
+/** What becomes of a call; the operation reads its result. */
 export interface PendingCall {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly check: ((value: unknown) => unknown) | undefined;
+  readonly operation: OperationPlan;
 }
 
 const SLOT_BITS = 10;

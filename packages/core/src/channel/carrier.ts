@@ -10,8 +10,11 @@ export type SharedMemory = readonly SharedArrayBuffer[];
 export interface Carrier {
   /** Whether memory may travel beside a frame by reference. */
   readonly sharesMemory: boolean;
-  /** Takes a frame for delivery; the caller does not touch it afterwards. Ignored once closed. */
-  send(frame: Uint8Array, memory: SharedMemory): void;
+  /**
+   * Takes a frame for delivery, as a copy: the caller uses its memory again. Ignored once closed. True if the frame has to
+   * wait for room; then `left` is called when it is on its way, unless the carrier is closed before.
+   */
+  send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean;
   /**
    * Where arriving frames go; set once, by the channel. Frames that arrive earlier wait. A frame is valid until the handler
    * returns: the carrier uses its memory again, so what is to be kept is copied.

@@ -1,18 +1,26 @@
 /** The packet streams of one channel: by number, and by which end opened them. */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { encodeFrame, FrameKind } from './frame.ts';
+import { FrameKind } from './frame.ts';
 import { ChannelStream, type StreamOffer, StreamTicket } from './stream-link.ts';
+
+/** Sends a frame of a stream: its id, which end sends it, and what the stream's other end is to get. */
+type SendStreamFrame = (
+  kind: typeof FrameKind.stream | typeof FrameKind.streamClosed,
+  id: number,
+  side: number,
+  payload?: Uint8Array,
+) => void;
 
 /** The streams of one end of a channel. */
 export class ChannelStreams {
   /** Streams that this end opened, and those that the peer opened; each end numbers its own. */
   readonly #ours = new Map<number, ChannelStream>();
   readonly #theirs = new Map<number, ChannelStream>();
-  readonly #send: (frame: Uint8Array) => void;
+  readonly #send: SendStreamFrame;
   #nextId = 1;
 
-  constructor(send: (frame: Uint8Array) => void) {
+  constructor(send: SendStreamFrame) {
     this.#send = send;
   }
 
@@ -57,12 +65,11 @@ export class ChannelStreams {
   }
 
   #add(streams: Map<number, ChannelStream>, id: number, side: number): ChannelStream {
-    const words = { first: id, second: side };
     const stream = new ChannelStream(
-      (frame) => this.#send(encodeFrame(FrameKind.stream, words, frame)),
+      (frame) => this.#send(FrameKind.stream, id, side, frame),
       () => {
         streams.delete(id);
-        this.#send(encodeFrame(FrameKind.streamClosed, words));
+        this.#send(FrameKind.streamClosed, id, side);
       },
     );
     streams.set(id, stream);

@@ -8,23 +8,25 @@
  * owner, and the owner puts the object into the table of its own channel with the receiver and says so there. The
  * sender keeps its own reference until core has answered, so the object cannot vanish on the way.
  */
-import { RefusedCall } from '../capability/exported-object.ts';
+import type { ExportedObject } from '../capability/exported-object.ts';
 import {
   HeldReference,
   type ImportingChannel,
   type Reference,
   RemoteReference,
-  type ResultCheck,
 } from '../capability/reference.ts';
 import { PeerGone, RpcError, unreachable } from '../errors.ts';
+import type { OperationPlan } from '../interface/operation.ts';
+import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
+import { giveBackReader, type MessageReader, takeReader } from '../message/reader.ts';
+import { giveBackWriter, HEADER_BYTES, type MessageWriter, takeWriter } from '../message/writer.ts';
 import { CallTable, type PendingCall } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
 import { type Exported, ExportTable } from './export-table.ts';
-import { decodeFrame, encodeFrame, type Frame, FrameKind, type FrameWords } from './frame.ts';
-import { decodeMessage, encodeMessage } from './message.ts';
-import { IncomingEntries, NOTHING_CARRIED, type TableChannel } from './message-tables.ts';
+import { finishFrame, FrameKind, IncomingFrame } from './frame.ts';
+import { IncomingEntries, type TableChannel } from './message-tables.ts';
 import { OutgoingEntries } from './outgoing-entries.ts';
 
 /** What a channel needs of the component it belongs to. */
@@ -45,7 +47,21 @@ interface SignalState {
   again: boolean;
 }
 
+/** A message of ours as it is sent: the words of its frame, and what becomes of it. */
+interface Outgoing {
+  readonly kind: FrameKind;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  /** Told when it has left, if it had to wait. */
+  readonly left: (() => void) | undefined;
+  readonly failed: (error: Error) => void;
+}
+
 const NO_MEMORY: SharedMemory = [];
+
+/** Frames are taken apart one at a time, and done with before anybody else's code runs. */
+const incoming = new IncomingFrame();
 
 /** One end of the channel to `peer`. */
 export class Channel implements ImportingChannel, TableChannel {
@@ -56,19 +72,21 @@ export class Channel implements ImportingChannel, TableChannel {
   readonly #carrier: Carrier;
   readonly #imports = new Map<number, RemoteReference>();
   readonly #calls = new CallTable();
-  readonly #outgoing: OutgoingEntries;
   readonly #waiting: (() => void)[] = [];
   readonly #signals = new Map<number, SignalState>();
-  /** Calls of the peer that are not answered yet. */
+  /** Calls of the peer whose answer has not left yet: one that takes no answers cannot make us keep more and more. */
   #serving = 0;
+  readonly #makeTable = (): OutgoingEntries => new OutgoingEntries(this);
+  readonly #answered = (): void => {
+    this.#serving--;
+  };
   #closed: PeerGone | undefined;
 
   constructor(peer: number, carrier: Carrier, owner: ChannelOwner) {
     this.peer = peer;
     this.#owner = owner;
     this.#carrier = carrier;
-    this.streams = new ChannelStreams((frame) => this.#carrier.send(frame, NO_MEMORY));
-    this.#outgoing = new OutgoingEntries(this);
+    this.streams = new ChannelStreams((kind, id, side, payload) => this.#send(kind, id, side, 0, payload));
   }
 
   /** Starts to take frames; the tables must be ready by now. */
@@ -103,18 +121,23 @@ export class Channel implements ImportingChannel, TableChannel {
     return new HeldReference(remote);
   }
 
-  invoke(
-    reference: RemoteReference,
-    operation: string,
-    args: readonly unknown[],
-    check: ResultCheck | undefined,
-  ): Promise<unknown> {
+  invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed);
-    if (this.#calls.full) return this.#invokeLater(reference, operation, args, check);
+    if (this.#calls.full) return this.#invokeLater(reference, operation, args);
     return new Promise((resolve, reject) => {
-      const id = this.#calls.add({ resolve, reject, check });
+      const id = this.#calls.add({ resolve, reject, operation });
       const failed = (error: Error): void => this.#settle(id)?.reject(error);
-      this.#post(FrameKind.call, id, reference.index, [operation, ...args], failed);
+      this.#post(
+        {
+          kind: FrameKind.call,
+          first: id,
+          second: reference.index,
+          third: operation.key,
+          left: undefined,
+          failed,
+        },
+        (writer) => operation.writeArguments(writer, args),
+      );
     });
   }
 
@@ -127,7 +150,7 @@ export class Channel implements ImportingChannel, TableChannel {
     }
     if (this.#signals.size >= LIMITS.importsPerChannel) return this.#violated('takes no signals');
     this.#signals.set(index, { again: false });
-    this.#send(FrameKind.signal, { first: index });
+    this.#send(FrameKind.signal, index);
   }
 
   releaseImport(reference: RemoteReference): void {
@@ -135,14 +158,13 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#imports.get(reference.index) !== reference) return;
     this.#imports.delete(reference.index);
     if (this.#closed) return;
-    this.#send(FrameKind.release, { first: reference.index, second: reference.received });
+    this.#send(FrameKind.release, reference.index, reference.received);
   }
 
   /** As the owner of `target`: gives the peer what `giver` announced to it as `number`. */
   introduceTo(giver: number, number: number, target: Exported): void {
     if (this.#closed) throw this.#closed;
-    const third = this.exports.add(target);
-    this.#send(FrameKind.introduction, { first: giver, second: number, third });
+    this.#send(FrameKind.introduction, giver, number, this.exports.add(target));
   }
 
   get sharesMemory(): boolean {
@@ -182,16 +204,15 @@ export class Channel implements ImportingChannel, TableChannel {
 
   async #invokeLater(
     reference: RemoteReference,
-    operation: string,
+    operation: OperationPlan,
     args: readonly unknown[],
-    check: ResultCheck | undefined,
   ): Promise<unknown> {
     if (this.#waiting.length >= LIMITS.callsWaiting) {
       throw new RpcError('LimitExceeded', 'too many calls wait for this peer');
     }
     while (!this.#closed && this.#calls.full)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return this.invoke(reference, operation, args, check);
+    return this.invoke(reference, operation, args);
   }
 
   #settle(id: number): PendingCall | undefined {
@@ -200,79 +221,72 @@ export class Channel implements ImportingChannel, TableChannel {
     return call;
   }
 
-  #send(kind: FrameKind, words: FrameWords): void {
-    this.#carrier.send(encodeFrame(kind, words), NO_MEMORY);
+  /** Sends a frame that carries nothing. */
+  #send(kind: FrameKind, first: number, second = 0, third = 0, payload?: Uint8Array): void {
+    const writer = takeWriter();
+    if (payload) writer.raw(payload);
+    this.#carrier.send(finishFrame(writer, kind, first, second, third), NO_MEMORY);
+    giveBackWriter(writer);
   }
 
   /** Sends a message, at once unless it carries a capability that is still being introduced to us. */
-  #post(
-    kind: FrameKind,
-    first: number,
-    second: number,
-    value: unknown,
-    failed: (error: Error) => void,
-  ): void {
-    if (this.#closed) return failed(this.#closed);
-    const table = this.#outgoing;
-    table.reset();
+  #post(message: Outgoing, write: (writer: MessageWriter) => void): void {
+    if (this.#closed) return message.failed(this.#closed);
+    const writer = takeWriter(this.#makeTable);
     try {
-      const payload = encodeMessage(value, table);
-      if (table.unresolved) {
-        void this.#postLater(kind, first, second, payload.slice(), failed);
-      } else {
-        this.#transmit(kind, first, second, payload);
-      }
+      write(writer);
+      const table = this.#tableOf(writer);
+      if (table?.unresolved) void this.#postLater(message, writer.payload().slice(), table);
+      else this.#transmit(message, writer, table);
     } catch (error) {
-      table.takeBack();
-      failed(error instanceof Error ? error : new Error(String(error)));
+      this.#tableOf(writer)?.takeBack();
+      message.failed(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      giveBackWriter(writer);
     }
   }
 
-  #transmit(kind: FrameKind, first: number, second: number, payload: Uint8Array): void {
-    const table = this.#outgoing;
-    const frame = encodeFrame(kind, { first, second }, payload, table.entries);
+  #tableOf({ table }: MessageWriter): OutgoingEntries | undefined {
+    return table instanceof OutgoingEntries ? table : undefined;
+  }
+
+  #transmit(message: Outgoing, writer: MessageWriter, table: OutgoingEntries | undefined): void {
+    const { kind, first, second, third, left } = message;
+    const frame = finishFrame(writer, kind, first, second, third, table?.entries);
     if (frame.byteLength > LIMITS.messageBytes) {
       throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
     }
-    this.#carrier.send(frame, table.memory);
-    table.sent();
+    const waits = this.#carrier.send(frame, table?.memory ?? NO_MEMORY, left);
+    if (!waits) left?.();
+    table?.sent();
   }
 
-  async #postLater(
-    kind: FrameKind,
-    first: number,
-    second: number,
-    payload: Uint8Array,
-    failed: (error: Error) => void,
-  ): Promise<void> {
-    const table = this.#outgoing;
-    const waiting = table.putAside();
-    // A call of the peer whose answer has to wait is not answered: it counts on.
-    const serving = kind === FrameKind.call ? 0 : 1;
-    this.#serving += serving;
-    await Promise.allSettled(waiting.pending.map(({ reference }) => reference.settled));
-    this.#serving -= serving;
-    table.takeUp(waiting);
+  async #postLater(message: Outgoing, payload: Uint8Array, table: OutgoingEntries): Promise<void> {
+    const letGo = table.hold();
+    await table.resolved();
+    const writer = takeWriter();
     try {
       if (this.#closed) throw this.#closed;
-      table.complete(waiting);
-      this.#transmit(kind, first, second, payload);
+      table.complete();
+      writer.raw(payload);
+      this.#transmit(message, writer, table);
     } catch (error) {
       table.takeBack();
-      failed(error instanceof Error ? error : new PeerGone());
+      message.failed(error instanceof Error ? error : new PeerGone());
     } finally {
-      table.letGo(waiting);
+      giveBackWriter(writer);
+      letGo();
     }
   }
 
   #receive(bytes: Uint8Array, memory: SharedMemory): void {
     if (this.#closed) return;
-    const frame = decodeFrame(bytes);
-    if (typeof frame === 'string') this.#violated(frame);
-    else this.#dispatch(frame, memory);
+    const fault = incoming.open(bytes);
+    if (fault === undefined) this.#dispatch(incoming, memory);
+    else this.#violated(fault);
   }
 
-  #dispatch(frame: Frame, memory: SharedMemory): void {
+  #dispatch(frame: IncomingFrame, memory: SharedMemory): void {
     switch (frame.kind) {
       case FrameKind.call:
         return this.#receiveCall(frame, memory);
@@ -298,97 +312,118 @@ export class Channel implements ImportingChannel, TableChannel {
     }
   }
 
-  #receiveCall(frame: Frame, memory: SharedMemory): void {
+  #receiveCall(frame: IncomingFrame, memory: SharedMemory): void {
     if (this.#serving >= LIMITS.callsInFlight) return this.#violated('too many calls in flight');
-    const id = frame.first;
-    const table = this.#table(frame, memory);
+    this.#serving++;
+    const { first: id, second: index, third: key } = frame;
+    const table = this.#incomingEntries(frame, memory);
     try {
-      const message = this.#decode(frame, table);
-      const target = this.exports.get(frame.second);
-      if (!Array.isArray(message) || typeof message[0] !== 'string') return this.#violated('malformed call');
-      if (target?.kind !== 'object') throw new RefusedCall('Revoked', 'no such object');
-      const result = target.dispatch(message[0], message.slice(1));
-      if (result instanceof Promise) this.#answerLater(id, result);
-      else this.#answer(id, result);
+      const target = this.exports.get(index);
+      if (target?.kind !== 'object') throw new RpcError('Revoked', 'no such object');
+      const operation = target.operation(key);
+      const args = this.#readArguments(frame, target, operation, table);
+      const result = target.invoke(operation, args);
+      if (result instanceof Promise) this.#answerLater(id, target, operation, result);
+      else this.#answer(id, target, operation, result);
     } catch (error) {
-      if (error instanceof RefusedCall) table.giveBack();
+      table?.giveBackUnseen();
       this.#answerFailure(id, error);
     }
   }
 
-  #answerLater(id: number, result: Promise<unknown>): void {
-    this.#serving++;
+  #readArguments(
+    frame: IncomingFrame,
+    target: ExportedObject,
+    operation: OperationPlan,
+    table: IncomingEntries | undefined,
+  ): readonly unknown[] {
+    const reader = this.#reader(frame, table);
+    try {
+      const args = operation.readArguments(reader);
+      table?.seen();
+      return args;
+    } catch (error) {
+      throw target.declaredError(error, operation);
+    } finally {
+      giveBackReader(reader);
+    }
+  }
+
+  #reader(frame: IncomingFrame, table?: IncomingEntries): MessageReader {
+    const reader = takeReader();
+    reader.begin(frame.bytes, HEADER_BYTES, frame.payloadEnd, table);
+    return reader;
+  }
+
+  #answerLater(id: number, target: ExportedObject, operation: OperationPlan, result: Promise<unknown>): void {
     result.then(
-      (value) => {
-        this.#serving--;
-        this.#answer(id, value);
-      },
-      (error: unknown) => {
-        this.#serving--;
-        this.#answerFailure(id, error);
+      (value) => this.#answer(id, target, operation, value),
+      (error: unknown) => this.#answerFailure(id, error),
+    );
+  }
+
+  #answer(id: number, target: ExportedObject, operation: OperationPlan, value: unknown): void {
+    const failed = (error: Error): void => {
+      const fault = error instanceof ShapeError ? target.internalError(error, operation) : error;
+      this.#answerFailure(id, fault);
+    };
+    this.#post(
+      { kind: FrameKind.result, first: id, second: 0, third: 0, left: this.#answered, failed },
+      (writer) => operation.writeResult(writer, value),
+    );
+  }
+
+  #answerFailure(id: number, error: unknown): void {
+    const known = error instanceof RpcError ? error : new RpcError('InternalError', 'the call failed');
+    this.#post(
+      { kind: FrameKind.failure, first: id, second: 0, third: 0, left: this.#answered, failed: () => {} },
+      (writer) => {
+        writer.text(known.code);
+        writer.text(known.message.slice(0, LIMITS.reasonBytes));
       },
     );
   }
 
-  #answer(id: number, value: unknown): void {
-    this.#post(FrameKind.result, id, 0, value, (error) => this.#answerFailure(id, error));
+  #incomingEntries({ entries }: IncomingFrame, memory: SharedMemory): IncomingEntries | undefined {
+    return entries.length === 0 ? undefined : new IncomingEntries(this, entries, memory);
   }
 
-  #answerFailure(id: number, error: unknown): void {
-    if (this.#closed) return;
-    const known = error instanceof RpcError ? error : new RpcError('InternalError', 'the call failed');
-    const reason = known.message.slice(0, LIMITS.reasonBytes);
-    this.#post(FrameKind.failure, id, 0, [known.code, reason], () => {});
-  }
-
-  #table(frame: Frame, memory: SharedMemory): IncomingEntries | typeof NOTHING_CARRIED {
-    return frame.entries.length === 0 ? NOTHING_CARRIED : new IncomingEntries(this, frame, memory);
-  }
-
-  #decode(frame: Frame, table: IncomingEntries | typeof NOTHING_CARRIED): unknown {
+  #receiveResult(frame: IncomingFrame, memory: SharedMemory): void {
+    const call = this.#settle(frame.first);
+    if (!call) return this.#violated('answered a call that is not pending');
+    const table = this.#incomingEntries(frame, memory);
+    const reader = this.#reader(frame, table);
     try {
-      return decodeMessage(frame.payload, table);
+      const value = call.operation.readResult(reader);
+      table?.seen();
+      call.resolve(value);
     } catch (error) {
-      table.giveBack();
-      throw error;
+      table?.giveBackUnseen();
+      call.reject(malformedAnswer(error));
+    } finally {
+      giveBackReader(reader);
     }
   }
 
-  #receiveResult(frame: Frame, memory: SharedMemory): void {
+  #receiveFailure(frame: IncomingFrame): void {
     const call = this.#settle(frame.first);
     if (!call) return this.#violated('answered a call that is not pending');
-    const table = this.#table(frame, memory);
+    const reader = this.#reader(frame);
     try {
-      const value = this.#decode(frame, table);
-      call.resolve(call.check ? call.check(value) : value);
-    } catch (error) {
-      table.giveBack();
-      call.reject(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  #receiveFailure(frame: Frame): void {
-    const call = this.#settle(frame.first);
-    if (!call) return this.#violated('answered a call that is not pending');
-    let content: unknown;
-    try {
-      content = decodeMessage(frame.payload, NOTHING_CARRIED);
+      const code = reader.text().slice(0, LIMITS.nameBytes);
+      const text = reader.text().slice(0, LIMITS.reasonBytes);
+      call.reject(code === 'PeerGone' ? new PeerGone(text) : new RpcError(code, text));
     } catch {
-      content = undefined;
+      call.reject(new RpcError('InternalError', 'the answer is malformed'));
+    } finally {
+      giveBackReader(reader);
     }
-    const [code, message]: unknown[] = Array.isArray(content) ? content : [];
-    const text = typeof message === 'string' ? message.slice(0, LIMITS.reasonBytes) : undefined;
-    if (code === 'PeerGone') call.reject(new PeerGone(text));
-    else
-      call.reject(
-        new RpcError(typeof code === 'string' ? code.slice(0, LIMITS.nameBytes) : 'InternalError', text),
-      );
   }
 
   #receiveSignal(index: number): void {
     const target = this.exports.get(index);
     if (target?.kind === 'signal') target.submit();
-    this.#send(FrameKind.signalTaken, { first: index });
+    this.#send(FrameKind.signalTaken, index);
   }
 
   #receiveSignalTaken(index: number): void {
@@ -397,4 +432,12 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#signals.delete(index);
     if (state.again) this.submitSignal(index);
   }
+}
+
+/** An answer that the shapes of the operation do not let through. */
+function malformedAnswer(error: unknown): Error {
+  if (error instanceof ShapeError) {
+    return new RpcError('InternalError', `the server's answer is malformed: ${error.message}`);
+  }
+  return error instanceof Error ? error : new Error(String(error));
 }

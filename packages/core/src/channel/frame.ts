@@ -1,24 +1,26 @@
 /**
- * Frames: what channels exchange. A frame is a fixed header, a table of what it carries (capabilities, dataspaces,
- * streams), and a payload. All numbers are little endian.
+ * Frames: what channels exchange. A frame is a fixed header, a payload, and a table of what it carries (capabilities,
+ * dataspaces, streams) in the order in which the payload mentions them. All numbers are little endian.
  *
  *     offset 0  u8   kind                 offset 4   u32  first word
- *            1  u8   version (1)                 8   u32  second word
+ *            1  u8   version (2)                 8   u32  second word
  *            2  u16  entries in the table       12   u32  third word
- *     16 + 12 i      entry i: u32 kind, u32 first, u32 second
- *     then           payload
+ *     16             payload
+ *     end - 12 n     n entries: u32 kind, u32 first, u32 second
  *
- * What the words mean depends on the kind; see `FrameKind` and `EntryKind`.
+ * What the words mean depends on the kind; see `FrameKind` and `EntryKind`. What the payload of a call and of its result
+ * looks like is the business of the operation (`interface/operation.ts`); it can be told apart from the table without.
  */
 import { LIMITS } from '../limits.ts';
+import { HEADER_BYTES, type MessageWriter } from '../message/writer.ts';
 
 /** What a frame asks for. Words not named are zero. */
 export const FrameKind = {
-  /** call id, export index of the object; payload: [operation, arguments] */
+  /** call id, export index of the object, key of the operation; payload: arguments */
   call: 1,
   /** call id; payload: result */
   result: 2,
-  /** call id; payload: [code, message] */
+  /** call id; payload: two texts, code and message */
   failure: 3,
   /** export index, references given back */
   release: 4,
@@ -57,9 +59,10 @@ export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind];
 /** In a dataspace or stream entry: no memory travels along; each end uses its own. */
 export const CONTENT_INLINE = 0xffff_ffff;
 
-const VERSION = 1;
-const HEADER_BYTES = 16;
+const VERSION = 2;
 const ENTRY_BYTES = 12;
+const KIND_MAX = Math.max(...Object.values(FrameKind));
+const ENTRY_KIND_MAX = EntryKind.gone;
 
 /** One entry of the table. */
 export interface Entry {
@@ -68,95 +71,92 @@ export interface Entry {
   readonly second: number;
 }
 
-/** A frame, taken apart. */
-export interface Frame {
-  readonly kind: FrameKind;
-  readonly first: number;
-  readonly second: number;
-  readonly third: number;
-  readonly entries: readonly Entry[];
-  readonly payload: Uint8Array;
-}
-
-const FRAME_KINDS: ReadonlySet<number> = new Set(Object.values(FrameKind));
-const ENTRY_KINDS: ReadonlySet<number> = new Set(Object.values(EntryKind));
-const NO_PAYLOAD = new Uint8Array(0);
 const NO_ENTRIES: readonly Entry[] = [];
 
 function isFrameKind(value: number): value is FrameKind {
-  return FRAME_KINDS.has(value);
+  return value >= FrameKind.call && value <= KIND_MAX;
 }
 
 function isEntryKind(value: number): value is EntryKind {
-  return ENTRY_KINDS.has(value);
+  return value >= EntryKind.mine && value <= ENTRY_KIND_MAX;
 }
 
-/** The words of a frame; those left out are zero. */
-export interface FrameWords {
-  readonly first?: number;
-  readonly second?: number;
-  readonly third?: number;
-}
-
-/** Builds a frame. */
-export function encodeFrame(
+/** Puts the table behind the payload that the writer holds, and the header in front of it. Throws `LimitExceeded`. */
+export function finishFrame(
+  writer: MessageWriter,
   kind: FrameKind,
-  words: FrameWords,
-  payload: Uint8Array = NO_PAYLOAD,
+  first: number,
+  second = 0,
+  third = 0,
   entries: readonly Entry[] = NO_ENTRIES,
 ): Uint8Array {
-  const payloadOffset = HEADER_BYTES + ENTRY_BYTES * entries.length;
-  const frame = new Uint8Array(payloadOffset + payload.byteLength);
-  const view = new DataView(frame.buffer);
-  view.setUint8(0, kind);
-  view.setUint8(1, VERSION);
-  view.setUint16(2, entries.length, true);
-  view.setUint32(4, words.first ?? 0, true);
-  view.setUint32(8, words.second ?? 0, true);
-  view.setUint32(12, words.third ?? 0, true);
-  let offset = HEADER_BYTES;
   for (const entry of entries) {
-    view.setUint32(offset, entry.kind, true);
-    view.setUint32(offset + 4, entry.first, true);
-    view.setUint32(offset + 8, entry.second, true);
-    offset += ENTRY_BYTES;
+    writer.u32(entry.kind);
+    writer.u32(entry.first);
+    writer.u32(entry.second);
   }
-  frame.set(payload, payloadOffset);
-  return frame;
+  const { bytes, view } = writer;
+  bytes[0] = kind;
+  bytes[1] = VERSION;
+  view.setUint16(2, entries.length, true);
+  view.setUint32(4, first, true);
+  view.setUint32(8, second, true);
+  view.setUint32(12, third, true);
+  return writer.frame();
 }
 
-/** Takes a frame from a peer apart, or says what is wrong with it. */
-export function decodeFrame(bytes: Uint8Array): Frame | string {
-  if (bytes.byteLength < HEADER_BYTES) return `frame of ${bytes.byteLength} bytes has no header`;
-  if (bytes.byteLength > LIMITS.messageBytes) return `frame of ${bytes.byteLength} bytes is too long`;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const kind = view.getUint8(0);
-  if (!isFrameKind(kind)) return `unknown frame kind ${kind}`;
-  if (view.getUint8(1) !== VERSION) return `unknown protocol version ${view.getUint8(1)}`;
-  const count = view.getUint16(2, true);
-  if (count > LIMITS.capabilitiesPerMessage) return `message carries ${count} capabilities`;
-  const payloadOffset = HEADER_BYTES + ENTRY_BYTES * count;
-  if (payloadOffset > bytes.byteLength) return 'table of capabilities goes beyond the frame';
-  const entries = decodeEntries(view, count);
-  if (typeof entries === 'string') return entries;
-  return {
-    kind,
-    first: view.getUint32(4, true),
-    second: view.getUint32(8, true),
-    third: view.getUint32(12, true),
-    entries,
-    payload: bytes.subarray(payloadOffset),
-  };
-}
+/** A frame from a peer, taken apart: the payload is bytes `HEADER_BYTES` to `payloadEnd`. Used again for the next one. */
+export class IncomingFrame {
+  kind: FrameKind = FrameKind.call;
+  first = 0;
+  second = 0;
+  third = 0;
+  payloadEnd = 0;
+  entries: readonly Entry[] = NO_ENTRIES;
+  bytes: Uint8Array = new Uint8Array(0);
+  #view = new DataView(this.bytes.buffer);
 
-function decodeEntries(view: DataView, count: number): readonly Entry[] | string {
-  if (count === 0) return NO_ENTRIES;
-  const entries: Entry[] = [];
-  for (let index = 0; index < count; index++) {
-    const offset = HEADER_BYTES + ENTRY_BYTES * index;
-    const kind = view.getUint32(offset, true);
-    if (!isEntryKind(kind)) return `unknown capability kind ${kind}`;
-    entries.push({ kind, first: view.getUint32(offset + 4, true), second: view.getUint32(offset + 8, true) });
+  /** Takes a frame apart; the result says what is wrong with it, if anything is. */
+  open(bytes: Uint8Array): string | undefined {
+    const length = bytes.byteLength;
+    if (length < HEADER_BYTES) return `frame of ${length} bytes has no header`;
+    if (length > LIMITS.messageBytes) return `frame of ${length} bytes is too long`;
+    const kind = bytes[0] ?? 0;
+    if (!isFrameKind(kind)) return `unknown frame kind ${kind}`;
+    if (bytes[1] !== VERSION) return `unknown protocol version ${bytes[1] ?? 0}`;
+    if (bytes.buffer !== this.#view.buffer || bytes.byteOffset !== this.#view.byteOffset) {
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.buffer.byteLength - bytes.byteOffset);
+    }
+    const view = this.#view;
+    const count = view.getUint16(2, true);
+    if (count > LIMITS.capabilitiesPerMessage) return `message carries ${count} capabilities`;
+    this.bytes = bytes;
+    this.kind = kind;
+    this.first = view.getUint32(4, true);
+    this.second = view.getUint32(8, true);
+    this.third = view.getUint32(12, true);
+    this.payloadEnd = length - ENTRY_BYTES * count;
+    this.entries = NO_ENTRIES;
+    if (count === 0) return undefined;
+    if (this.payloadEnd < HEADER_BYTES) return 'table of capabilities goes beyond the frame';
+    return this.#openEntries(count);
   }
-  return entries;
+
+  /** The payload, in place. */
+  get payload(): Uint8Array {
+    return this.bytes.subarray(HEADER_BYTES, this.payloadEnd);
+  }
+
+  #openEntries(count: number): string | undefined {
+    const entries: Entry[] = [];
+    for (let index = 0; index < count; index++) {
+      const offset = this.payloadEnd + ENTRY_BYTES * index;
+      const kind = this.#view.getUint32(offset, true);
+      if (!isEntryKind(kind)) return `unknown capability kind ${kind}`;
+      const first = this.#view.getUint32(offset + 4, true);
+      entries.push({ kind, first, second: this.#view.getUint32(offset + 8, true) });
+    }
+    this.entries = entries;
+    return undefined;
+  }
 }

@@ -2,7 +2,6 @@
  * The table of a message that a peer sent: turns entries of its frame back into capabilities, dataspaces and streams.
  * See `channel.ts` for what the kinds of entries mean, and `outgoing-entries.ts` for the other way.
  */
-import { RawCapability } from '../capability/capability.ts';
 import {
   LocalReference,
   PendingReference,
@@ -11,11 +10,12 @@ import {
 } from '../capability/reference.ts';
 import { RpcError } from '../errors.ts';
 import { Dataspace } from '../memory/dataspace.ts';
+import { type IncomingTable, malformed, type MessageReader } from '../message/reader.ts';
 import type { SharedMemory } from './carrier.ts';
 import type { ChannelStreams } from './channel-streams.ts';
 import type { ExportTable } from './export-table.ts';
-import { CONTENT_INLINE, type Entry, EntryKind, type Frame } from './frame.ts';
-import type { IncomingTable } from './message.ts';
+import { CONTENT_INLINE, type Entry, EntryKind } from './frame.ts';
+import { StreamTicket } from './stream-link.ts';
 
 /** What the tables need of their channel. */
 export interface TableChannel {
@@ -33,85 +33,106 @@ export interface TableChannel {
   expectIntroduction(number: number, owner: number): Reference;
 }
 
-function malformed(what: string): never {
-  throw new RpcError('InvalidArgument', `malformed message: ${what}`);
-}
-
-/** Reads the table of a message that a peer sent. */
+/** Reads the table of a message that a peer sent: each entry once, in their order. */
 export class IncomingEntries implements IncomingTable {
   readonly #channel: TableChannel;
   readonly #entries: readonly Entry[];
   readonly #memory: SharedMemory;
-  readonly #used = new Set<number>();
-  readonly #references: Reference[] = [];
+  readonly #taken: (Reference | StreamTicket)[] = [];
+  #next = 0;
 
-  constructor(channel: TableChannel, frame: Frame, memory: SharedMemory) {
+  constructor(channel: TableChannel, entries: readonly Entry[], memory: SharedMemory) {
     this.#channel = channel;
-    this.#entries = frame.entries;
+    this.#entries = entries;
     this.#memory = memory;
   }
 
-  reference(index: number): RawCapability {
-    const entry = this.#take(index);
+  next(reader: MessageReader): object {
+    const entry = this.#entries[this.#next++];
+    if (!entry) return malformed('malformed message: carries too little');
     switch (entry.kind) {
-      case EntryKind.mine:
-        return this.#raw(this.#channel.import(entry.first));
-      case EntryKind.yours: {
-        const target = this.#channel.exports.get(entry.first);
-        return target ? new RawCapability(new LocalReference(target)) : malformed('no such capability');
-      }
-      case EntryKind.theirs:
-        return this.#raw(this.#channel.expectIntroduction(entry.first, entry.second));
-      case EntryKind.gone:
-        return new RawCapability(PendingReference.failed('the owner of the capability is gone'));
+      case EntryKind.ram:
+      case EntryKind.rom:
+        return this.#dataspace(entry, reader);
+      case EntryKind.stream:
+        return this.#keep(this.#stream(entry));
       default:
-        return malformed('not a capability');
+        return this.#keep(this.#reference(entry));
     }
   }
 
-  dataspace(index: number, content: Uint8Array | undefined): Dataspace {
-    const entry = this.#take(index);
-    if (entry.kind !== EntryKind.ram && entry.kind !== EntryKind.rom) return malformed('not a dataspace');
+  /** The message was read: what it mentions is somebody's now, what it does not is given back. */
+  seen(): void {
+    this.#taken.length = 0;
+    this.#giveBackRest();
+  }
+
+  /** The message is of no use: gives back what nobody has seen. */
+  giveBackUnseen(): void {
+    for (const taken of this.#taken.splice(0)) giveBack(taken);
+    this.#giveBackRest();
+  }
+
+  #giveBackRest(): void {
+    for (const entry of this.#entries.slice(this.#next)) {
+      if (entry.kind === EntryKind.mine || entry.kind === EntryKind.theirs) this.#reference(entry).release();
+      if (entry.kind === EntryKind.stream) this.#refuse(entry);
+    }
+    this.#next = this.#entries.length;
+  }
+
+  #refuse(entry: Entry): void {
+    try {
+      this.#channel.streams.ticket(entry.first, undefined).refuse();
+    } catch (error) {
+      // A number that is taken, or one stream too many: then there is nothing to refuse.
+      if (!(error instanceof RpcError)) throw error;
+    }
+  }
+
+  #keep<Taken extends Reference | StreamTicket>(taken: Taken): Taken {
+    this.#taken.push(taken);
+    return taken;
+  }
+
+  #reference(entry: Entry): Reference {
+    switch (entry.kind) {
+      case EntryKind.mine:
+        return this.#channel.import(entry.first);
+      case EntryKind.yours: {
+        const target = this.#channel.exports.get(entry.first);
+        return target ? new LocalReference(target) : malformed('malformed message: no such capability');
+      }
+      case EntryKind.theirs:
+        return this.#channel.expectIntroduction(entry.first, entry.second);
+      default:
+        return PendingReference.failed('the owner of the capability is gone');
+    }
+  }
+
+  #dataspace(entry: Entry, reader: MessageReader): Dataspace {
     if (entry.second === CONTENT_INLINE) {
-      if (content?.byteLength !== entry.first) return malformed('content of the wrong length');
+      const content = reader.blob();
+      if (entry.kind !== EntryKind.rom || content.byteLength !== entry.first) {
+        return malformed('malformed message: content of the wrong length');
+      }
       return Dataspace.ofContent(content);
     }
     const memory = this.#memory[entry.second];
-    if (!memory || memory.byteLength < entry.first) return malformed('no memory for the dataspace');
+    if (!memory || memory.byteLength < entry.first) {
+      return malformed('malformed message: no memory for the dataspace');
+    }
     return new Dataspace(memory, entry.first, entry.kind === EntryKind.rom);
   }
 
-  stream(index: number): unknown {
-    const entry = this.#take(index);
-    if (entry.kind !== EntryKind.stream) return malformed('not a stream');
+  #stream(entry: Entry): StreamTicket {
     const memory = entry.second === CONTENT_INLINE ? undefined : this.#memory[entry.second];
-    if (entry.second !== CONTENT_INLINE && !memory) return malformed('no memory for the stream');
+    if (entry.second !== CONTENT_INLINE && !memory) malformed('malformed message: no memory for the stream');
     return this.#channel.streams.ticket(entry.first, memory);
-  }
-
-  /** The message is of no use to anybody: gives back what came with it. */
-  giveBack(): void {
-    for (const reference of this.#references.splice(0)) reference.release();
-  }
-
-  #raw(reference: Reference): RawCapability {
-    this.#references.push(reference);
-    return new RawCapability(reference);
-  }
-
-  /** Each entry is used once: references are counted. */
-  #take(index: number): Entry {
-    const entry = this.#entries[index];
-    if (!entry || this.#used.has(index)) return malformed('no such entry');
-    this.#used.add(index);
-    return entry;
   }
 }
 
-/** The tables of a message that may carry nothing. */
-export const NOTHING_CARRIED: IncomingTable & { giveBack(): void } = {
-  giveBack: () => {},
-  reference: () => malformed('carries a capability'),
-  dataspace: () => malformed('carries a dataspace'),
-  stream: () => malformed('carries a stream'),
-};
+function giveBack(taken: Reference | StreamTicket): void {
+  if (taken instanceof StreamTicket) taken.refuse();
+  else taken.release();
+}

@@ -37,6 +37,11 @@ export class StreamTicket {
     this.#stream.use(this.#memory ?? new ArrayBuffer(memoryBytes));
     return this.#stream;
   }
+
+  /** Nobody wants it. */
+  refuse(): void {
+    this.#stream.close();
+  }
 }
 
 /** One end of a stream on a channel. */

@@ -2,7 +2,7 @@
  * The server's side of sessions: the root object of one service. It charges each session to the donation that came
  * with it, asks the component for the session's object, and takes everything down when the session is closed.
  */
-import { OPEN_OPERATION } from '../capability/exported-object.ts';
+import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamOffer } from '../channel/stream-link.ts';
 import type { SessionContext, SessionOpener } from '../env.ts';
 import { assert, hasCode, RpcError, SessionError, PeerGone, toSessionErrorCode } from '../errors.ts';
@@ -159,7 +159,7 @@ export class Service<I extends SessionInterface> {
   /** The answer to the client's `$open`: it may be given once. */
   #offers(slots: readonly StreamSlot[], uncount: (() => void)[]): Record<string, StreamOffer> {
     if (slots.some((slot) => slot.opened)) {
-      throw new RpcError('InvalidArgument', `${OPEN_OPERATION}: the session's streams are open`);
+      throw new RpcError('InvalidArgument', `${OPEN_OPERATION.title}: the session's streams are open`);
     }
     return Object.fromEntries(slots.map((slot) => [slot.plan.name, this.#offer(slot, uncount)]));
   }

@@ -4,7 +4,7 @@
  * bounded number of times (Genode's client library does it for ever).
  */
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
-import { OPEN_OPERATION } from '../capability/exported-object.ts';
+import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
 import { assert, hasCode, RpcError, SESSION_ERRORS, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';

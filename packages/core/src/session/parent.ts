@@ -8,10 +8,10 @@ import { rpc, rpcInterface, type Capability, type SessionArgument } from '../int
 import {
   anyOf,
   boolean,
+  finite,
   integer,
   nothing,
   record,
-  ShapeError,
   type Shape,
   table,
   text,
@@ -27,10 +27,7 @@ export type SessionCapability = Capability<typeof SomeSession>;
 const sessionArgument: Shape<SessionArgument> = anyOf<SessionArgument>(
   'a string, a number or a boolean',
   text(LIMITS.sessionArgumentBytes),
-  (value, where) => {
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw new ShapeError(where, 'a number');
-    return value;
-  },
+  finite,
   boolean,
 );
 

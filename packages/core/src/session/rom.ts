@@ -7,13 +7,26 @@ import { signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
 import { rpc, session } from '../interface/interface.ts';
 import { boolean, nothing, nullable, type Shape, ShapeError } from '../interface/shapes.ts';
+import { shapeWith } from '../interface/wire.ts';
 import { Dataspace } from '../memory/dataspace.ts';
+import { refuseInValues } from '../message/value.ts';
 
-/** Accepts a dataspace. */
-export const dataspace: Shape<Dataspace> = (value, where) => {
+function checkDataspace(value: unknown, where: string): Dataspace {
   if (value instanceof Dataspace) return value;
   throw new ShapeError(where, 'a dataspace');
-};
+}
+
+/** Accepts a dataspace. Its content follows where the carrier shares no memory. */
+export const dataspace: Shape<Dataspace> = shapeWith(checkDataspace, {
+  signature: 'dataspace',
+  write(writer, value, where) {
+    const sent = checkDataspace(value, where);
+    if (writer.carry(sent)) writer.blob(sent.attach());
+  },
+  read: (reader, where) => checkDataspace(reader.carried(), where),
+});
+
+refuseInValues(Dataspace, 'a dataspace');
 
 /** The ROM session. */
 export const Rom = session('ROM', {

@@ -156,7 +156,10 @@ export class Domain {
   #coreCarrier(id: number, resident: Resident): Carrier {
     return {
       sharesMemory: false,
-      send: (frame) => this.#link.send(id, frame),
+      send: (frame) => {
+        this.#link.send(id, frame.slice());
+        return false;
+      },
       receive: (handler) => {
         resident.receive = (frame) => handler(frame, []);
         for (const frame of resident.early.splice(0)) resident.receive(frame);

@@ -7,6 +7,8 @@ export interface WaitingFrame {
   readonly frame: Uint8Array;
   /** Whether memory travels beside it. */
   readonly carriesMemory: boolean;
+  /** Told when all of it is in the ring. */
+  readonly left: (() => void) | undefined;
   /** Bytes that are in the ring already. */
   written: number;
 }

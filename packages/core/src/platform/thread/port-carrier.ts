@@ -48,8 +48,9 @@ export class PortCarrier implements Carrier, WorkSource {
     this.#wake = wake;
   }
 
-  send(frame: Uint8Array): void {
-    if (!this.#closed) postFrame(this.#port, frame);
+  send(frame: Uint8Array): boolean {
+    if (!this.#closed) postFrame(this.#port, frame.slice());
+    return false;
   }
 
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {

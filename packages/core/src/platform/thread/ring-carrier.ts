@@ -14,7 +14,7 @@ import { BROKEN, ByteRingReader, ByteRingWriter } from './byte-ring.ts';
 import { type ChannelEnd, markClosed, otherEnd, ringFrom } from './channel-memory.ts';
 import type { Bell } from './doorbell.ts';
 import { FrameAssembly } from './frame-assembly.ts';
-import { FrameQueue } from './frame-queue.ts';
+import { FrameQueue, type WaitingFrame } from './frame-queue.ts';
 import type { WorkSource } from './work-source.ts';
 
 /** Kinds of records: a part of a frame, the last one (or the only one), and a last one with memory in the port. */
@@ -60,6 +60,8 @@ export class RingCarrier implements Carrier, WorkSource {
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
   #closedHandler: (() => void) | undefined;
   #closed = false;
+  /** The frame that `send` is about. */
+  #queued: WaitingFrame | undefined;
   /** More waits than an honest peer would let wait. */
   #overrun = false;
 
@@ -79,8 +81,8 @@ export class RingCarrier implements Carrier, WorkSource {
     return this.#waiting.length;
   }
 
-  send(frame: Uint8Array, memory: SharedMemory): void {
-    if (this.#closed || this.#overrun) return;
+  send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean {
+    if (this.#closed || this.#overrun) return false;
     const carriesMemory = memory.length > 0;
     // Ports and rings both keep their order, so the reader finds it when it meets the frame's last record.
     if (carriesMemory) this.#port.postMessage(memory, []);
@@ -88,10 +90,10 @@ export class RingCarrier implements Carrier, WorkSource {
       const kind = carriesMemory ? RecordKind.lastWithMemory : RecordKind.last;
       if (this.#writer.write(kind, frame, 0, frame.byteLength)) {
         this.#surroundings.peerBell.ringSoon(this.#peerSlot);
-        return;
+        return false;
       }
     }
-    this.#queue(frame, carriesMemory);
+    return this.#queue({ frame: frame.slice(), carriesMemory, left, written: 0 });
   }
 
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {
@@ -160,28 +162,38 @@ export class RingCarrier implements Carrier, WorkSource {
     return isSharedMemory(received) ? received : undefined;
   }
 
-  #queue(frame: Uint8Array, carriesMemory: boolean): void {
-    this.#waiting.push({ frame, carriesMemory, written: 0 });
+  /** Puts a frame behind those that wait; true if it still does. */
+  #queue(frame: WaitingFrame): boolean {
+    this.#waiting.push(frame);
     if (this.#waiting.length > LIMITS.ringWaitingFrames || this.#waiting.bytes > LIMITS.ringWaitingBytes) {
       // The peer reads nothing. The end comes later: nobody expects to be closed in the middle of a send.
       this.#waiting.clear();
       this.#overrun = true;
       this.#surroundings.wake();
-    } else if (this.#waiting.length === 1) this.#flush();
+      return true;
+    }
+    if (this.#waiting.length > 1) return true;
+    // The caller learns it by the result, if all of it goes at once.
+    this.#queued = frame;
+    this.#flush();
+    this.#queued = undefined;
+    return this.#waiting.length > 0;
   }
 
   /** Writes what waits, as far as there is room. */
   #flush(): void {
     for (let first = this.#waiting.first; first; first = this.#waiting.first) {
       if (this.#writeNext(first)) {
-        if (first.written === first.frame.byteLength) this.#waiting.shift();
+        if (first.written < first.frame.byteLength) continue;
+        this.#waiting.shift();
+        if (first !== this.#queued) first.left?.();
       } else if (this.#writer.wantRoom()) break;
       else if (this.#writer.broken) return this.#surroundings.wake();
     }
     this.#surroundings.peerBell.ringSoon(this.#peerSlot);
   }
 
-  #writeNext(first: { frame: Uint8Array; carriesMemory: boolean; written: number }): boolean {
+  #writeNext(first: WaitingFrame): boolean {
     const { frame, carriesMemory, written } = first;
     const end = Math.min(frame.byteLength, written + this.#writer.payloadBytesMax);
     let kind: number = RecordKind.part;

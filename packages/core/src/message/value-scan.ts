@@ -1,13 +1,10 @@
 /**
- * A look at a msgpack payload before it is decoded (https://github.com/msgpack/msgpack/blob/master/spec.md): one whole
+ * A look at a plain value in msgpack before it is decoded (https://github.com/msgpack/msgpack/blob/master/spec.md): one whole
  * value, no deeper than the limit, no count that the bytes do not cover, and none of the decoder's own extensions
  * (records, references, errors, regular expressions). What passes can be decoded without a surprise: the decoder
  * recurses, allocates by the counts it reads, and would compile functions for records.
  */
 import { LIMITS } from '../limits.ts';
-
-/** Types of the extensions that stand for something in the frame's table; their value follows them. */
-export const extensionType = { capability: 0x20, dataspace: 0x21, stream: 0x22 } as const;
 
 const UNDEFINED_TYPE = 0;
 const TIMESTAMP_TYPE = 0xff;
@@ -19,8 +16,8 @@ const missing = new Uint32Array(LIMITS.messageDepth + 1);
 const FIXED = Int8Array.from([0, -9, 0, 0, -1, -2, -4, -9, -9, -9, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8]);
 const IMPOSSIBLE = -9;
 
-/** Whether `bytes` are one message that the decoder may see. */
-export function isMessage(bytes: Uint8Array): boolean {
+/** Whether `bytes` are one value that the decoder may see. */
+export function isPlainValue(bytes: Uint8Array): boolean {
   const end = bytes.byteLength;
   let depth = 0;
   let at = 0;
@@ -46,7 +43,6 @@ export function isMessage(bytes: Uint8Array): boolean {
       const next = token < 0xd4 ? afterScalar(bytes, token, at) : afterTyped(bytes, token, at);
       if (next < 0) return false;
       at = next;
-      if (token === 0xd4 && isTableExtension(bytes[at - 2] ?? 0)) values = 1;
     }
     if (at > end || values > end - at) return false;
     if (values === 0) continue;
@@ -72,13 +68,9 @@ function afterTyped(bytes: Uint8Array, token: number, at: number): number {
     return at + width > bytes.byteLength ? -1 : at + width + unsigned(bytes, at, width);
   }
   const type = bytes[at] ?? -1;
-  if (token === 0xd4) return type === UNDEFINED_TYPE || isTableExtension(type) ? at + 2 : -1;
+  if (token === 0xd4) return type === UNDEFINED_TYPE ? at + 2 : -1;
   const timestamp = type === TIMESTAMP_TYPE && (token === 0xd6 || token === 0xd7);
   return timestamp ? at + 1 + (token === 0xd6 ? 4 : 8) : -1;
-}
-
-function isTableExtension(type: number): boolean {
-  return type >= extensionType.capability && type <= extensionType.stream;
 }
 
 function unsigned(bytes: Uint8Array, at: number, width: number): number {
