@@ -126,7 +126,7 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#calls.full) return this.#invokeLater(reference, operation, args);
     return new Promise((resolve, reject) => {
       const id = this.#calls.add({ resolve, reject, operation });
-      const failed = (error: Error): void => this.#settle(id)?.reject(error);
+      const failed = (error: Error): void => this.#settle(id)?.reject(unsentCall(operation, error));
       this.#post(
         {
           kind: FrameKind.call,
@@ -432,6 +432,12 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#signals.delete(index);
     if (state.again) this.submitSignal(index);
   }
+}
+
+/** Why a call was not sent. */
+function unsentCall(operation: OperationPlan, error: Error): Error {
+  if (!(error instanceof ShapeError)) return error;
+  return new RpcError('InvalidArgument', `${operation.title}: ${error.message}`);
 }
 
 /** An answer that the shapes of the operation do not let through. */

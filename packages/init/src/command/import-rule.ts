@@ -20,6 +20,7 @@ export interface ForbiddenImport {
 const FILES_MAX = 5000;
 /** Our own runtime: what it imports is what confines the component. */
 const TRUSTED = '@ginit/core';
+const TRUSTED_FILES = new URL('.', import.meta.resolve(TRUSTED)).href;
 const REQUIRE_CALL = /\brequire\s*\(\s*(['"])([^'"]+)\1\s*\)/g;
 
 interface FoundImport {
@@ -42,7 +43,7 @@ export async function findForbiddenImport(moduleUrl: string): Promise<ForbiddenI
       if (isBuiltin(specifier)) return { what: specifier, file, ...place(source, offset) };
       if (specifier === TRUSTED || specifier.startsWith(`${TRUSTED}/`)) continue;
       const next = resolveImport(specifier, url);
-      if (next === undefined || seen.has(next)) continue;
+      if (next === undefined || seen.has(next) || next.startsWith(TRUSTED_FILES)) continue;
       seen.add(next);
       waiting.push(next);
     }
