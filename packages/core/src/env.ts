@@ -15,6 +15,7 @@ import type { Dataspace } from './memory/dataspace.ts';
 import type { HostAccess } from './runtime/host-access.ts';
 import type { ConnectOptions } from './runtime/connect-options.ts';
 import type { SessionTicket } from './runtime/session-client.ts';
+import type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';
 import type { SessionArguments } from './session/parent.ts';
 import type { AccountState, Pd, Resources } from './session/pd.ts';
 
@@ -73,6 +74,16 @@ export interface Env {
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void;
   /** A capability of an object of this component, to be passed in arguments and results. */
   capability<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I>;
+  /**
+   * The operations of a capability as functions that block the whole thread until the answer is there: for code that
+   * cannot wait in any other way. Nothing else of the component runs meanwhile. Throws what the call would reject with,
+   * `TimedOut` at the deadline, and `WouldDeadlock` if the callee waits, in synchronous calls, for this component.
+   */
+  synchronous<I extends Interface>(
+    interface_: I,
+    capability: Capability<I>,
+    options: SynchronousOptions,
+  ): Synchronous<I>;
   /** Dissolves such an object: later calls of it end with `Revoked`. */
   revoke(implementation: object): void;
   /** A signal context: whoever gets the signal may wake the handler. */

@@ -19,7 +19,11 @@ export type RuntimeErrorCode =
   /** A bound of `limits.ts` was reached. */
   | 'LimitExceeded'
   /** The value cannot be passed to this peer (for instance a writeable dataspace to another machine). */
-  | 'NotShareable';
+  | 'NotShareable'
+  /** A synchronous call was not answered by its deadline. It may still be carried out. */
+  | 'TimedOut'
+  /** A synchronous call waits for a component that waits, in synchronous calls, for the caller. */
+  | 'WouldDeadlock';
 
 /** Why a session was not created or upgraded (Genode's Parent interface). */
 export const SESSION_ERRORS = [
@@ -39,6 +43,8 @@ const RUNTIME_ERRORS: readonly string[] = [
   'InternalError',
   'LimitExceeded',
   'NotShareable',
+  'TimedOut',
+  'WouldDeadlock',
 ] satisfies RuntimeErrorCode[];
 
 /** Whether `code` is one of the runtime's own codes. */

@@ -18,6 +18,7 @@ export type { HostAccess, HostError, HostErrorCode, HostFile } from './runtime/h
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';
 export type { SessionTicket } from './runtime/session-client.ts';
+export type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';
 export type { CancelTimeout, Timeouts } from './runtime/timeouts.ts';
 export * from './session/block.ts';
 export * from './session/block/index.ts';

@@ -16,10 +16,18 @@ export const LIMITS = {
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */
   capabilitiesPerMessage: 64,
-  /** Calls of one peer that we are working on at a time. */
-  callsInFlight: 1024,
-  /** Calls to one peer that wait until one of those is answered. */
+  /**
+   * Calls to one peer that are under way at a time. Further ones wait until one is answered, unless the caller is serving
+   * somebody itself: what it serves may be what the answers wait for.
+   */
+  callsPipelined: 1024,
+  /** Calls to one peer that wait so. */
   callsWaiting: 65_536,
+  /** Calls of one peer that we are working on, at most; a recursion through two components ends here. */
+  callsInFlight: 16_384,
+  /** Frames of one peer, and their bytes, that are put aside while the thread waits in a synchronous call. */
+  deferredFrames: 65_536,
+  deferredBytes: 64 * 1024 * 1024,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /** Objects that one peer may hold of us. */

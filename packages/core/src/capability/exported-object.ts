@@ -59,15 +59,12 @@ export class ExportedObject {
     }
   }
 
-  /** A call within the component that owns the object. */
-  async callLocally(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
+  /** A call within the component that owns the object: its result, or a promise of it. */
+  callLocally(operation: OperationPlan, args: readonly unknown[]): unknown {
     const plan = this.operation(operation.key);
-    try {
-      const result: unknown = await this.invoke(plan, plan.checkArguments(args));
-      return plan.checkResult(result);
-    } catch (error) {
-      throw this.declaredError(error, plan);
-    }
+    const result = this.invoke(plan, this.#checked(plan, args));
+    if (result instanceof Promise) return result.then((value) => this.#checkedResult(plan, value));
+    return this.#checkedResult(plan, result);
   }
 
   /** What a caller is told of an error: it is reported here unless it is declared. */
@@ -87,6 +84,22 @@ export class ExportedObject {
   internalError(error: unknown, operation: OperationPlan): RpcError {
     this.#report(error);
     return new RpcError('InternalError', `${operation.title} failed`);
+  }
+
+  #checked(operation: OperationPlan, args: readonly unknown[]): readonly unknown[] {
+    try {
+      return operation.checkArguments(args);
+    } catch (error) {
+      throw this.declaredError(error, operation);
+    }
+  }
+
+  #checkedResult(operation: OperationPlan, value: unknown): unknown {
+    try {
+      return operation.checkResult(value);
+    } catch (error) {
+      throw this.internalError(error, operation);
+    }
   }
 
   #run(operation: OperationPlan, args: readonly unknown[]): unknown {

@@ -35,6 +35,11 @@ export class LocalReference extends Reference {
   }
 
   async call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
+    return this.callAtOnce(operation, args);
+  }
+
+  /** The result itself, or a promise of it. */
+  callAtOnce(operation: OperationPlan, args: readonly unknown[]): unknown {
     if (this.target.kind === 'signal') throw new RpcError('UnknownOperation', 'a signal has no operations');
     return this.target.callLocally(operation, args);
   }
@@ -56,7 +61,19 @@ export class LocalReference extends Reference {
 export interface ImportingChannel {
   readonly peer: number;
   readonly closed: boolean;
-  invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
+  /** Calls when it is this call's turn. */
+  invoke(
+    reference: RemoteReference,
+    operation: OperationPlan,
+    args: readonly unknown[],
+  ): Promise<unknown>;
+  /** Calls at once; the outcome is told while frames are being received. */
+  call(
+    reference: RemoteReference,
+    operation: OperationPlan,
+    args: readonly unknown[],
+    outcome: { resolve(value: unknown): unknown; reject(error: Error): void },
+  ): void;
   submitSignal(index: number): void;
   releaseImport(reference: RemoteReference): void;
 }

@@ -2,19 +2,27 @@
  * The calls of one channel that wait for their answer, in slots: an answer names its slot, and the slot's generation, so
  * that an answer given twice does not meet a later call.
  */
+import { assert } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
 
-/** What becomes of a call; the operation reads its result. */
-export interface PendingCall {
-  readonly resolve: (value: unknown) => void;
+/** Who is told what becomes of a call: at once, in the middle of receiving. */
+export interface CallOutcome {
+  /** `false` if nobody wants the answer any more: what came with it is given back. */
+  readonly resolve: (value: unknown) => unknown;
   readonly reject: (error: Error) => void;
+}
+
+/** A call that waits; the operation reads its result. */
+export interface PendingCall extends CallOutcome {
   readonly operation: OperationPlan;
 }
 
-const SLOT_BITS = 10;
+const SLOT_BITS = 14;
 const SLOT_MASK = 2 ** SLOT_BITS - 1;
 const GENERATIONS = 2 ** (32 - SLOT_BITS);
+
+assert(2 ** SLOT_BITS >= LIMITS.callsInFlight, 'every call in flight has a slot');
 
 /** Calls under way; at most `LIMITS.callsInFlight`. */
 export class CallTable {

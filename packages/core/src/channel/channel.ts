@@ -21,13 +21,17 @@ import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { giveBackReader, type MessageReader, takeReader } from '../message/reader.ts';
 import { giveBackWriter, HEADER_BYTES, type MessageWriter, takeWriter } from '../message/writer.ts';
-import { CallTable, type PendingCall } from './call-table.ts';
+import { type CallOutcome, CallTable, type PendingCall } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
 import { type Exported, ExportTable } from './export-table.ts';
+import { DeferredFrames } from './deferred-frames.ts';
 import { finishFrame, FrameKind, IncomingFrame } from './frame.ts';
 import { IncomingEntries, type TableChannel } from './message-tables.ts';
 import { OutgoingEntries } from './outgoing-entries.ts';
+
+/** The component id of core. */
+export const CORE_ID = 0;
 
 /** What a channel needs of the component it belongs to. */
 export interface ChannelOwner {
@@ -39,6 +43,10 @@ export interface ChannelOwner {
   expectIntroduction(giver: number, number: number, owner: number): Reference;
   /** `owner` has introduced it. */
   introduced(giver: number, number: number, reference: Reference, owner: number): void;
+  /** Calls of anybody that this component is working on. */
+  served: number;
+  /** Whether its thread waits in a synchronous call: only answers and introductions are taken, the rest later. */
+  readonly waitsSynchronously: boolean;
   /** The channel is at its end; `violation` if the peer broke the protocol. */
   channelClosed(channel: Channel, violation: string | undefined): void;
 }
@@ -79,7 +87,9 @@ export class Channel implements ImportingChannel, TableChannel {
   readonly #makeTable = (): OutgoingEntries => new OutgoingEntries(this);
   readonly #answered = (): void => {
     this.#serving--;
+    this.#owner.served--;
   };
+  readonly #deferred = new DeferredFrames();
   #closed: PeerGone | undefined;
 
   constructor(peer: number, carrier: Carrier, owner: ChannelOwner) {
@@ -122,23 +132,24 @@ export class Channel implements ImportingChannel, TableChannel {
   }
 
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
-    if (this.#closed) return Promise.reject(this.#closed);
-    if (this.#calls.full) return this.#invokeLater(reference, operation, args);
-    return new Promise((resolve, reject) => {
-      const id = this.#calls.add({ resolve, reject, operation });
-      const failed = (error: Error): void => this.#settle(id)?.reject(unsentCall(operation, error));
-      this.#post(
-        {
-          kind: FrameKind.call,
-          first: id,
-          second: reference.index,
-          third: operation.key,
-          left: undefined,
-          failed,
-        },
-        (writer) => operation.writeArguments(writer, args),
-      );
-    });
+    if (this.#calls.size >= LIMITS.callsPipelined && this.#owner.served === 0) {
+      return this.#invokeLater(reference, operation, args);
+    }
+    return new Promise((resolve, reject) => this.call(reference, operation, args, { resolve, reject }));
+  }
+
+  call(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[], outcome: CallOutcome): void {
+    if (this.#closed) return outcome.reject(this.#closed);
+    if (this.#calls.full) {
+      return outcome.reject(new RpcError('LimitExceeded', 'too many calls of this peer are under way'));
+    }
+    const { resolve, reject } = outcome;
+    const id = this.#calls.add({ resolve, reject, operation });
+    const failed = (error: Error): void => this.#settle(id)?.reject(unsentCall(operation, error));
+    this.#post(
+      { kind: FrameKind.call, first: id, second: reference.index, third: operation.key, left: undefined, failed },
+      (writer) => operation.writeArguments(writer, args),
+    );
   }
 
   submitSignal(index: number): void {
@@ -194,6 +205,9 @@ export class Channel implements ImportingChannel, TableChannel {
     this.exports.clear();
     this.#imports.clear();
     this.#signals.clear();
+    this.#deferred.clear();
+    this.#owner.served -= this.#serving;
+    this.#serving = 0;
     this.streams.end();
     this.#owner.channelClosed(this, violation);
   }
@@ -210,9 +224,9 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#waiting.length >= LIMITS.callsWaiting) {
       throw new RpcError('LimitExceeded', 'too many calls wait for this peer');
     }
-    while (!this.#closed && this.#calls.full)
+    while (!this.#closed && this.#calls.size >= LIMITS.callsPipelined)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return this.invoke(reference, operation, args);
+    return new Promise((resolve, reject) => this.call(reference, operation, args, { resolve, reject }));
   }
 
   #settle(id: number): PendingCall | undefined {
@@ -279,7 +293,22 @@ export class Channel implements ImportingChannel, TableChannel {
     }
   }
 
+  /** Takes what was put aside while the thread waited in a synchronous call. */
+  resume(): void {
+    for (let next = this.#deferred.shift(); next; next = this.#deferred.shift()) {
+      this.#take(next.frame, next.memory);
+      if (this.#owner.waitsSynchronously) return;
+    }
+  }
+
   #receive(bytes: Uint8Array, memory: SharedMemory): void {
+    if (this.#closed) return;
+    if (this.#deferred.size === 0 && !this.#owner.waitsSynchronously) this.#take(bytes, memory);
+    else if (this.peer === CORE_ID || isAwaited(bytes)) this.#take(bytes, memory);
+    else if (!this.#deferred.push(bytes, memory)) this.#violated('sends more than it may while nobody listens');
+  }
+
+  #take(bytes: Uint8Array, memory: SharedMemory): void {
     if (this.#closed) return;
     const fault = incoming.open(bytes);
     if (fault === undefined) this.#dispatch(incoming, memory);
@@ -315,6 +344,7 @@ export class Channel implements ImportingChannel, TableChannel {
   #receiveCall(frame: IncomingFrame, memory: SharedMemory): void {
     if (this.#serving >= LIMITS.callsInFlight) return this.#violated('too many calls in flight');
     this.#serving++;
+    this.#owner.served++;
     const { first: id, second: index, third: key } = frame;
     const table = this.#incomingEntries(frame, memory);
     try {
@@ -395,8 +425,8 @@ export class Channel implements ImportingChannel, TableChannel {
     const reader = this.#reader(frame, table);
     try {
       const value = call.operation.readResult(reader);
-      table?.seen();
-      call.resolve(value);
+      if (call.resolve(value) !== false) table?.seen();
+      else table?.giveBackUnseen();
     } catch (error) {
       table?.giveBackUnseen();
       call.reject(malformedAnswer(error));
@@ -432,6 +462,12 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#signals.delete(index);
     if (state.again) this.submitSignal(index);
   }
+}
+
+/** Whether a frame is what somebody waits for in a synchronous call. */
+function isAwaited(frame: Uint8Array): boolean {
+  const kind = frame[0];
+  return kind === FrameKind.result || kind === FrameKind.failure || kind === FrameKind.introduction;
 }
 
 /** Why a call was not sent. */

@@ -14,6 +14,7 @@ import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import type { HostAccess } from './host-access.ts';
 import { ServedCounter } from './served-counter.ts';
+import { type Sleeper, SynchronousCalls } from './synchronous.ts';
 
 /** How long a component that fails may take to get its log lines out. */
 const LAST_WORDS_MS = 1000;
@@ -29,6 +30,8 @@ export interface ComponentPlatform {
   readonly complain: (text: string) => void;
   /** What is granted of the host. */
   readonly host: HostAccess;
+  /** Lets the thread sleep in a synchronous call; none where components have no threads of their own. */
+  readonly sleep?: Sleeper;
 }
 
 /** One running component. */
@@ -38,6 +41,7 @@ export class ComponentRuntime {
   readonly #entrypoint: Entrypoint;
   readonly #core: Capability<typeof CoreService>;
   readonly #served = new ServedCounter();
+  readonly #synchronous: SynchronousCalls;
   #environment: Environment | undefined;
 
   /** `core` is the carrier to core: the only thing a component starts with. */
@@ -53,6 +57,7 @@ export class ComponentRuntime {
     const control = new ExportedObject(ComponentControl, this.#control(), (error) => this.#report(error));
     const channel = this.#entrypoint.addChannel(CORE_ID, core, control);
     this.#core = capabilityFor(CoreService, channel.import(0));
+    this.#synchronous = new SynchronousCalls(this.#entrypoint, this.#core, platform.sleep);
   }
 
   /** Core has made a channel to another component. */
@@ -68,8 +73,13 @@ export class ComponentRuntime {
   #control(): Implementation<typeof ComponentControl> {
     return {
       start: (request) => this.#start(request),
-      stop: async () => this.#environment?.runStopHandlers(),
+      stop: async () => {
+        // In a turn of its own: core is heard even while the component waits in a synchronous call.
+        await Promise.resolve();
+        await this.#environment?.runStopHandlers();
+      },
       statistics: () => ({ requests: this.#served.total }),
+      stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>
         this.#entrypoint.introductionFailed(giver, number, owner, reason),
@@ -87,6 +97,7 @@ export class ComponentRuntime {
       report: (error) => this.#report(error),
       complain: this.#platform.complain,
       served: this.#served,
+      synchronous: this.#synchronous,
     });
     this.#environment = environment;
     await environment.open();

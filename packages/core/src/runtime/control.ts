@@ -4,7 +4,7 @@
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
-import { nothing, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
+import { boolean, nothing, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
@@ -21,6 +21,10 @@ export type IntroductionOffer = ShapeType<typeof offer>;
 export const CoreService = rpcInterface('CoreService', {
   /** Settles when the owner has made the introduction, or cannot. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
+  /** The caller's thread waits for `peer` in a synchronous call, its wait number `wait`. `WouldDeadlock` if in vain. */
+  waiting: rpc<(peer: number, wait: number) => void>({ args: [u32, u32], result: nothing }),
+  /** That wait is over. */
+  waited: rpc<(wait: number) => void>({ args: [u32], result: nothing }),
 });
 
 /** What a component counts: requests are calls of its session objects and packets it took. */
@@ -42,6 +46,8 @@ export const ComponentControl = rpcInterface('ComponentControl', {
   /** Runs the component's stop handlers; settles when they are done. */
   stop: rpc<() => void>({ args: [], result: nothing }),
   statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
+  /** Whether the component's thread still waits in its wait number `wait`; answered while it does. */
+  stillWaiting: rpc<(wait: number) => boolean>({ args: [u32], result: boolean }),
   offer: rpc<(offer: IntroductionOffer) => void>({ args: [offer], result: nothing }),
   introductionFailed: rpc<(giver: number, number: number, owner: number, reason: string) => void>({
     args: [u32, u32, u32, text(LIMITS.reasonBytes)],

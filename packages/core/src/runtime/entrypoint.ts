@@ -10,15 +10,14 @@ import { SignalCapability } from '../capability/signal.ts';
 import { SignalContext } from '../capability/signal-context.ts';
 import type { Carrier } from '../channel/carrier.ts';
 import { Channel, type ChannelOwner } from '../channel/channel.ts';
-import { PeerGone, RpcError } from '../errors.ts';
+import { assert, PeerGone, RpcError } from '../errors.ts';
 import type { Capability, Implementation, Interface } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
 import type { IntroductionOffer, IntroductionRequest } from './control.ts';
 import { IntroductionRequests } from './introduction-requests.ts';
 import { Introductions } from './introductions.ts';
 
-/** The component id of core. */
-export const CORE_ID = 0;
+export { CORE_ID } from '../channel/channel.ts';
 
 /** What an entrypoint takes from its surroundings. */
 export interface EntrypointHost {
@@ -59,6 +58,8 @@ export class Entrypoint implements ChannelOwner {
   readonly #requests = new IntroductionRequests();
   /** Peers that no channel leads to any more, the oldest first: what comes from them will not. */
   readonly #ended = new Set<number>();
+  served = 0;
+  #waitsSynchronously = false;
   /** Objects by their implementation, so that passing one twice passes the same capability. */
   readonly #objects = new WeakMap<object, ExportedObject>();
   #nextIntroduction = 1;
@@ -93,6 +94,24 @@ export class Entrypoint implements ChannelOwner {
       waiters.push({ resolve, reject });
       this.#channelWaiters.set(peer, waiters);
     });
+  }
+
+  get waitsSynchronously(): boolean {
+    return this.#waitsSynchronously;
+  }
+
+  /** Runs `wait`, which waits in a synchronous call; what peers ask for meanwhile is put aside until it is over. */
+  whileWaiting<T>(wait: () => T): T {
+    assert(!this.#waitsSynchronously, 'a thread waits in one synchronous call at a time');
+    this.#waitsSynchronously = true;
+    try {
+      return wait();
+    } finally {
+      this.#waitsSynchronously = false;
+      this.#host.schedule(() => {
+        for (const channel of this.#channels.values()) channel.resume();
+      });
+    }
   }
 
   census(): Census {

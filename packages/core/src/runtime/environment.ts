@@ -24,6 +24,7 @@ import { RomClient } from './rom-client.ts';
 import type { ServedCounter } from './served-counter.ts';
 import { Service } from './service.ts';
 import { SessionClient, type SessionTicket } from './session-client.ts';
+import type { Synchronous, SynchronousCalls, SynchronousOptions } from './synchronous.ts';
 import { Timeouts } from './timeouts.ts';
 
 /** What the environment is made of. */
@@ -35,6 +36,7 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly synchronous: SynchronousCalls;
 }
 
 /** Capability quota charged for a dataspace. */
@@ -112,6 +114,14 @@ export class Environment implements Env {
 
   capability<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I> {
     return this.#parts.entrypoint.export(interface_, implementation);
+  }
+
+  synchronous<I extends Interface>(
+    interface_: I,
+    capability: Capability<I>,
+    options: SynchronousOptions,
+  ): Synchronous<I> {
+    return this.#parts.synchronous.view(interface_, capability, options);
   }
 
   revoke(implementation: object): void {

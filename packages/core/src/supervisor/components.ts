@@ -10,6 +10,7 @@ import { ComponentControl, CoreService, type IntroductionRequest } from '../runt
 import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
 import type { Account } from './account.ts';
 import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from './platform.ts';
+import { WaitGraph } from './wait-graph.ts';
 
 /** A component as core sees it. */
 export interface CoreComponent {
@@ -31,12 +32,14 @@ export class Components {
   readonly #platform: Platform;
   readonly #live = new Map<number, CoreComponent>();
   readonly #warn: (text: string) => void;
+  readonly #waits: WaitGraph;
   #nextId = CORE_ID + 1;
 
   /** `warn` takes what goes wrong without a caller to tell. */
   constructor(platform: Platform, warn: (text: string) => void) {
     this.#platform = platform;
     this.#warn = warn;
+    this.#waits = new WaitGraph((id, wait) => this.#get(id).control.stillWaiting(wait));
     this.entrypoint = new Entrypoint({
       schedule: (turn) => platform.schedule(turn),
       report: (error) => warn(error instanceof Error ? (error.stack ?? error.message) : String(error)),
@@ -80,6 +83,8 @@ export class Components {
   #serviceFor(id: number): ExportedObject {
     return this.entrypoint.exportObject(CoreService, {
       introduce: (request) => this.#introduce(id, request),
+      waiting: (peer, wait) => this.#waits.begin(id, { peer, wait }),
+      waited: (wait) => this.#waits.end(id, wait),
     });
   }
 
@@ -135,6 +140,7 @@ export class Components {
     const component = this.#live.get(id);
     if (!component) return;
     this.#live.delete(id);
+    this.#waits.ended(id);
     this.entrypoint.peerGone(id);
     for (const peer of component.peers) {
       const acquaintance = this.#live.get(peer);

@@ -36,6 +36,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
     }),
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants),
+  sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
 channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
 loop.start();

@@ -86,6 +86,21 @@ export class ThreadLoop {
     this.#again();
   }
 
+  /**
+   * Sleeps until `done` says so, in the middle of whatever runs, and takes what comes meanwhile: for synchronous calls.
+   * False if `timeoutMs` has passed.
+   */
+  sleepUntil(done: () => boolean, timeoutMs: number): boolean {
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      if (done()) return true;
+      if (this.#doorbell.take(this.#visit) || (this.#maySpin() && this.#spin())) continue;
+      const leftMs = end - performance.now();
+      if (leftMs <= 0) return false;
+      if (!this.#doorbell.park(Math.min(leftMs, LOOK_AROUND_MS))) this.#lookAround();
+    }
+  }
+
   #again(): void {
     setImmediate(this.#turn);
   }
