@@ -163,5 +163,6 @@ test('a circle through three components is found too', async () => {
   place.write('config.xml', systemConfig(node('a', 'b') + node('b', 'c') + node('c', 'a')));
   const { code, lines } = await place.run('config.xml');
   expect(code).toBe(0);
-  expect(lines).toContain('[init -> a] ends WouldDeadlock 2 1');
+  // Whoever tells core last is refused; the others get an answer.
+  expect(lines.filter((line) => /^\[init -> a\] ends WouldDeadlock( 2 1| 1|)$/.test(line))).toHaveLength(1);
 });

@@ -49,15 +49,22 @@ function words(memory: SharedArrayBuffer): Int32Array {
   return new Int32Array(memory);
 }
 
+/** Bells of this thread whose owners are to be woken at the end of the turn. */
+let scheduled: Bell[] = [];
+
+/** Wakes them now: the turn is over, or the thread is about to sleep in the middle of it. */
+export function wakeScheduled(): void {
+  const bells = scheduled;
+  if (bells.length === 0) return;
+  scheduled = [];
+  for (const bell of bells) bell.wakeAsScheduled();
+}
+
 /** A doorbell as those see it who ring it. */
 export class Bell {
   readonly #words: Int32Array;
   readonly #census: Int32Array;
   #wakeScheduled = false;
-  readonly #wakeLater = (): void => {
-    this.#wakeScheduled = false;
-    this.wake();
-  };
 
   constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
     this.#words = words(memory);
@@ -75,7 +82,13 @@ export class Bell {
     this.#mark(slot);
     if (this.#wakeScheduled || Atomics.load(this.#words, STATE) === Sleep.awake) return;
     this.#wakeScheduled = true;
-    queueMicrotask(this.#wakeLater);
+    if (scheduled.push(this) === 1) queueMicrotask(wakeScheduled);
+  }
+
+  /** What `ringSoon` has put off. */
+  wakeAsScheduled(): void {
+    this.#wakeScheduled = false;
+    this.wake();
   }
 
   /** There is something in a port, which wakes an owner with a live event loop by itself. */

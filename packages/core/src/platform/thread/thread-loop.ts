@@ -10,7 +10,7 @@
  * compilation of a wasm module) gets a turn of the event loop each time the thread looks around, after a second or more.
  */
 import { availableParallelism } from 'node:os';
-import type { Doorbell } from './doorbell.ts';
+import { type Doorbell, wakeScheduled } from './doorbell.ts';
 import type { WorkSource } from './work-source.ts';
 
 /**
@@ -94,6 +94,7 @@ export class ThreadLoop {
     const end = performance.now() + timeoutMs;
     for (;;) {
       if (done()) return true;
+      wakeScheduled();
       if (this.#doorbell.take(this.#visit) || (this.#maySpin() && this.#spin())) continue;
       const leftMs = end - performance.now();
       if (leftMs <= 0) return false;
