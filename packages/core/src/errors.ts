@@ -20,6 +20,8 @@ export type RuntimeErrorCode =
   | 'LimitExceeded'
   /** The value cannot be passed to this peer (for instance a writeable dataspace to another machine). */
   | 'NotShareable'
+  /** The component that passes the capability has no capability quota left for its object. */
+  | 'OUT_OF_CAPS'
   /** A synchronous call was not answered by its deadline. It may still be carried out. */
   | 'TimedOut'
   /** A synchronous call waits for a component that waits, in synchronous calls, for the caller. */
@@ -43,6 +45,7 @@ const RUNTIME_ERRORS: readonly string[] = [
   'InternalError',
   'LimitExceeded',
   'NotShareable',
+  'OUT_OF_CAPS',
   'TimedOut',
   'WouldDeadlock',
 ] satisfies RuntimeErrorCode[];

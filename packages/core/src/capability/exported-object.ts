@@ -17,13 +17,18 @@ export class ExportedObject {
   readonly #plans: OperationPlans;
   readonly #report: (error: unknown) => void;
   #revoked = false;
+  /** Tables of channels that it is in. */
+  tables = 0;
+  /** Whether somebody else has paid for it: a session's client. */
+  readonly paid: boolean;
   /** Calls answered or under way since the object was made. */
   served = 0;
   /** Of a session object: hands out its streams, as the answer to `OPEN_OPERATION`. */
   open: (() => StreamEnds) | undefined;
 
   /** `report` takes undeclared errors of the implementation: they are logged here and hidden from the caller. */
-  constructor(interface_: Interface, implementation: object, report: (error: unknown) => void) {
+  constructor(interface_: Interface, implementation: object, report: (error: unknown) => void, paid = false) {
+    this.paid = paid;
     this.interface_ = interface_;
     this.implementation = implementation;
     this.#plans = plansOf(interface_);

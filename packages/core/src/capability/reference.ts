@@ -62,11 +62,7 @@ export interface ImportingChannel {
   readonly peer: number;
   readonly closed: boolean;
   /** Calls when it is this call's turn. */
-  invoke(
-    reference: RemoteReference,
-    operation: OperationPlan,
-    args: readonly unknown[],
-  ): Promise<unknown>;
+  invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
   /** Calls at once; the outcome is told while frames are being received. */
   call(
     reference: RemoteReference,

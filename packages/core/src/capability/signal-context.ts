@@ -6,6 +6,9 @@
 /** A signal context of this component: the handler, and whether it has to run. */
 export class SignalContext {
   readonly kind = 'signal';
+  /** Tables of channels that it is in. */
+  tables = 0;
+  readonly paid = false;
   readonly #handler: () => void | Promise<void>;
   readonly #schedule: (turn: () => void) => void;
   readonly #report: (error: unknown) => void;

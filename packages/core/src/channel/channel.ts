@@ -24,7 +24,7 @@ import { giveBackWriter, HEADER_BYTES, type MessageWriter, takeWriter } from '..
 import { type CallOutcome, CallTable, type PendingCall } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
-import { type Exported, ExportTable } from './export-table.ts';
+import { type Exported, ExportTable, type ObjectAccount } from './export-table.ts';
 import { DeferredFrames } from './deferred-frames.ts';
 import { finishFrame, FrameKind, IncomingFrame } from './frame.ts';
 import { IncomingEntries, type TableChannel } from './message-tables.ts';
@@ -43,6 +43,8 @@ export interface ChannelOwner {
   expectIntroduction(giver: number, number: number, owner: number): Reference;
   /** `owner` has introduced it. */
   introduced(giver: number, number: number, reference: Reference, owner: number): void;
+  /** Pays for our objects that peers hold. */
+  readonly objects: ObjectAccount;
   /** Calls of anybody that this component is working on. */
   served: number;
   /** Whether its thread waits in a synchronous call: only answers and introductions are taken, the rest later. */
@@ -74,7 +76,7 @@ const incoming = new IncomingFrame();
 /** One end of the channel to `peer`. */
 export class Channel implements ImportingChannel, TableChannel {
   readonly peer: number;
-  readonly exports = new ExportTable();
+  readonly exports: ExportTable;
   readonly streams: ChannelStreams;
   readonly #owner: ChannelOwner;
   readonly #carrier: Carrier;
@@ -96,6 +98,7 @@ export class Channel implements ImportingChannel, TableChannel {
     this.peer = peer;
     this.#owner = owner;
     this.#carrier = carrier;
+    this.exports = new ExportTable(owner.objects);
     this.streams = new ChannelStreams((kind, id, side, payload) => this.#send(kind, id, side, 0, payload));
   }
 
@@ -138,7 +141,12 @@ export class Channel implements ImportingChannel, TableChannel {
     return new Promise((resolve, reject) => this.call(reference, operation, args, { resolve, reject }));
   }
 
-  call(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[], outcome: CallOutcome): void {
+  call(
+    reference: RemoteReference,
+    operation: OperationPlan,
+    args: readonly unknown[],
+    outcome: CallOutcome,
+  ): void {
     if (this.#closed) return outcome.reject(this.#closed);
     if (this.#calls.full) {
       return outcome.reject(new RpcError('LimitExceeded', 'too many calls of this peer are under way'));
@@ -147,7 +155,14 @@ export class Channel implements ImportingChannel, TableChannel {
     const id = this.#calls.add({ resolve, reject, operation });
     const failed = (error: Error): void => this.#settle(id)?.reject(unsentCall(operation, error));
     this.#post(
-      { kind: FrameKind.call, first: id, second: reference.index, third: operation.key, left: undefined, failed },
+      {
+        kind: FrameKind.call,
+        first: id,
+        second: reference.index,
+        third: operation.key,
+        left: undefined,
+        failed,
+      },
       (writer) => operation.writeArguments(writer, args),
     );
   }
@@ -305,7 +320,8 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#closed) return;
     if (this.#deferred.size === 0 && !this.#owner.waitsSynchronously) this.#take(bytes, memory);
     else if (this.peer === CORE_ID || isAwaited(bytes)) this.#take(bytes, memory);
-    else if (!this.#deferred.push(bytes, memory)) this.#violated('sends more than it may while nobody listens');
+    else if (!this.#deferred.push(bytes, memory))
+      this.#violated('sends more than it may while nobody listens');
   }
 
   #take(bytes: Uint8Array, memory: SharedMemory): void {

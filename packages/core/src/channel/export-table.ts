@@ -13,6 +13,13 @@ export type Exported = ExportedObject | SignalContext;
 
 const INDEX_MAX = 0xffff_ffff;
 
+/** Who pays for objects that others hold. */
+export interface ObjectAccount {
+  /** One more object is held. Throws `OUT_OF_CAPS`. */
+  take(): void;
+  giveBack(): void;
+}
+
 interface ExportEntry {
   readonly target: Exported;
   references: number;
@@ -22,7 +29,12 @@ interface ExportEntry {
 export class ExportTable {
   readonly #entries = new Map<number, ExportEntry>();
   readonly #indexes = new Map<Exported, number>();
+  readonly #account: ObjectAccount;
   #nextIndex = 0;
+
+  constructor(account: ObjectAccount) {
+    this.#account = account;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -34,7 +46,7 @@ export class ExportTable {
     this.#indexes.set(target, 0);
   }
 
-  /** One more reference for the peer; the same object always has the same index. */
+  /** One more reference for the peer; the same object always has the same index. Throws `RpcError`. */
   add(target: Exported): number {
     const known = this.#indexes.get(target);
     const entry = known === undefined ? undefined : this.#entries.get(known);
@@ -45,6 +57,8 @@ export class ExportTable {
     if (this.#entries.size >= LIMITS.exportsPerChannel) {
       throw new RpcError('LimitExceeded', 'the peer holds too many capabilities');
     }
+    if (target.tables === 0 && !target.paid) this.#account.take();
+    target.tables++;
     const index = this.#freeIndex();
     this.#entries.set(index, { target, references: 1 });
     this.#indexes.set(target, index);
@@ -53,6 +67,9 @@ export class ExportTable {
 
   /** The channel has ended. */
   clear(): void {
+    for (const { target, references } of this.#entries.values()) {
+      if (Number.isFinite(references)) this.#gone(target);
+    }
     this.#entries.clear();
     this.#indexes.clear();
   }
@@ -77,7 +94,13 @@ export class ExportTable {
     if (entry.references === 0) {
       this.#entries.delete(index);
       this.#indexes.delete(entry.target);
+      this.#gone(entry.target);
     }
     return true;
+  }
+
+  #gone(target: Exported): void {
+    target.tables--;
+    if (target.tables === 0 && !target.paid) this.#account.giveBack();
   }
 }

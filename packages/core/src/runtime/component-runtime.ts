@@ -100,6 +100,7 @@ export class ComponentRuntime {
       synchronous: this.#synchronous,
     });
     this.#environment = environment;
+    this.#entrypoint.objects.open((held) => request.pd.objects(held));
     await environment.open();
     // The main function may go on for long (it may await its servers): core does not wait for it.
     this.#platform.schedule(() => void this.#main(environment));

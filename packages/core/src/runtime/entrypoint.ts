@@ -16,6 +16,7 @@ import { LIMITS } from '../limits.ts';
 import type { IntroductionOffer, IntroductionRequest } from './control.ts';
 import { IntroductionRequests } from './introduction-requests.ts';
 import { Introductions } from './introductions.ts';
+import { ObjectQuota } from './object-quota.ts';
 
 export { CORE_ID } from '../channel/channel.ts';
 
@@ -58,6 +59,7 @@ export class Entrypoint implements ChannelOwner {
   readonly #requests = new IntroductionRequests();
   /** Peers that no channel leads to any more, the oldest first: what comes from them will not. */
   readonly #ended = new Set<number>();
+  readonly objects: ObjectQuota;
   served = 0;
   #waitsSynchronously = false;
   /** Objects by their implementation, so that passing one twice passes the same capability. */
@@ -66,6 +68,7 @@ export class Entrypoint implements ChannelOwner {
 
   constructor(host: EntrypointHost) {
     this.#host = host;
+    this.objects = new ObjectQuota(host.schedule);
   }
 
   /** Takes a new channel into use. `first` is our object that the peer finds at index 0. */
@@ -146,12 +149,12 @@ export class Entrypoint implements ChannelOwner {
     return object;
   }
 
-  /** A capability of a new object, whatever else its implementation serves as. */
+  /** A capability of a new session object, whatever else its implementation serves as; its client has paid for it. */
   serve<I extends Interface>(
     interface_: I,
     implementation: Implementation<I>,
   ): { object: ExportedObject; capability: Capability<I> } {
-    const object = new ExportedObject(interface_, implementation, this.#host.report);
+    const object = new ExportedObject(interface_, implementation, this.#host.report, true);
     return { object, capability: capabilityFor(interface_, new LocalReference(object)) };
   }
 

@@ -67,7 +67,10 @@ export class SynchronousCalls {
     capability: Capability<I>,
     { timeoutMs }: SynchronousOptions,
   ): Synchronous<I> {
-    assert(timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX, 'a synchronous call takes more than 0 ms and at most a day');
+    assert(
+      timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX,
+      'a synchronous call takes more than 0 ms and at most a day',
+    );
     const reference = referenceOf(capability);
     assert(reference !== undefined, 'synchronous calls go to a capability');
     const view: Record<string, (...args: unknown[]) => unknown> = {};
@@ -156,5 +159,8 @@ function callOwn(reference: LocalReference, operation: OperationPlan, args: read
   const result = reference.callAtOnce(operation, args);
   if (!(result instanceof Promise)) return result;
   result.catch(() => {});
-  throw new RpcError('WouldDeadlock', `${operation.title} is answered later, by the thread that would wait for it`);
+  throw new RpcError(
+    'WouldDeadlock',
+    `${operation.title} is answered later, by the thread that would wait for it`,
+  );
 }

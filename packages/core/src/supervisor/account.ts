@@ -22,6 +22,8 @@ export class Account {
   #ramUsed = 0;
   #capUsed = 0;
   #ramPeak = 0;
+  /** Objects that others hold of the component, as far as they are paid for. */
+  #objects = 0;
   #reference: Account | undefined;
   #nextAllocation = 1;
   #ended = false;
@@ -77,6 +79,14 @@ export class Account {
     assert(this.#ramUsed >= 0 && this.#capUsed >= 0, 'no more is freed than was used');
   }
 
+  /** Pays for so many objects in all that others hold, or for as many as it can; the result is how many. */
+  holdObjects(held: number): number {
+    const paid = Math.min(held, this.#objects + Math.max(0, this.free.caps));
+    this.#capUsed += paid - this.#objects;
+    this.#objects = paid;
+    return paid;
+  }
+
   /** Sets the reference account; only once, and never in a circle. */
   setReference(reference: Account): void {
     if (this.#reference) throw new RpcError('DENIED', 'the account has a reference account');
@@ -103,6 +113,7 @@ export class Account {
     this.#allocations.clear();
     this.#ramUsed = 0;
     this.#capUsed = 0;
+    this.#objects = 0;
     if (this.#reference) this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
   }
 

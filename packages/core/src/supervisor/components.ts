@@ -140,6 +140,8 @@ export class Components {
     const component = this.#live.get(id);
     if (!component) return;
     this.#live.delete(id);
+    // Nobody holds objects of a component that is gone.
+    component.account.holdObjects(0);
     this.#waits.ended(id);
     this.entrypoint.peerGone(id);
     for (const peer of component.peers) {

@@ -20,6 +20,10 @@ export class PdSession {
     this.account.release(allocation);
   }
 
+  objects(held: number): number {
+    return this.account.holdObjects(held);
+  }
+
   state(): AccountState {
     return this.account.state;
   }

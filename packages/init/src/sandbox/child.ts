@@ -41,6 +41,14 @@ interface EnvironmentSession {
   readonly served: ServedSession;
 }
 
+/**
+ * What init itself needs for a child: objects that the child, or core, holds of it (its parent, the handler of its thread's
+ * state, its config). It is taken from the child's own quota.
+ */
+const CHILD_CAPS = 3;
+/** Sessions of its config that a child may have at a time: init pays for them. */
+const CONFIG_SESSIONS_MAX = 4;
+
 const NOTHING = { ram: 0, caps: 0 };
 
 /** One instance of a start node: a restarted child is another one. */
@@ -84,7 +92,7 @@ export class Child {
     const { env } = this.#host;
     const account = capabilityOf(Pd, await this.#openEnvironment('PD'));
     await account.setReferenceAccount(env.pd);
-    await env.pd.transfer(account, { ram, caps });
+    await env.pd.transfer(account, { ram, caps: Math.max(0, caps - CHILD_CAPS) });
     this.#account.resolve(account);
   }
 
@@ -175,6 +183,9 @@ export class Child {
   }
 
   #openConfig(id: number): SessionCapability {
+    if (this.#configSessions.size >= CONFIG_SESSIONS_MAX) {
+      throw new SessionError('DENIED', `more than ${CONFIG_SESSIONS_MAX} sessions of its config`);
+    }
     const session = this.#config.open();
     this.#configSessions.set(id, session);
     return someSession(this.#host.env.capability(Rom, session), 'config');
