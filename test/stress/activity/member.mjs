@@ -10,6 +10,8 @@ export class Member {
   #env;
   #begin;
   #begun = new Promise((resolve) => (this.#begin = resolve));
+  #follow;
+  #follows = new Promise((resolve) => (this.#follow = resolve));
   #handlers = { rest: async () => {}, clear: () => {} };
 
   /** Joins the director's members; settles when it is known which incarnation this is. */
@@ -29,6 +31,7 @@ export class Member {
   /** Settles when the member is to begin; `rest` and `clear` do what the director asks for then. */
   async follow(handlers) {
     this.#handlers = handlers;
+    this.#follow();
     await this.#begun;
   }
 
@@ -36,11 +39,13 @@ export class Member {
     return {
       begin: () => this.#begin(),
       rest: async () => {
+        await this.#follows;
         await this.#handlers.rest();
         await this.tally.report();
       },
       clear: () => this.#handlers.clear(),
       state: async () => {
+        await this.#follows;
         const { made, settled, failures } = this.tally;
         return { made, settled, failures, ...(await this.#env.quota()) };
       },

@@ -1,0 +1,43 @@
+/** Tells how a run goes on: in place on a terminal, otherwise a line now and then. */
+import { total } from './processes.mjs';
+
+const PLAIN_EVERY_MS = 10_000;
+
+/** The progress line of a run. */
+export class Progress {
+  #terminal = process.stderr.isTTY === true;
+  #startedMs = performance.now();
+  #endMs;
+  #shownMs = Number.NEGATIVE_INFINITY;
+  #last = { calls: 0, ms: performance.now() };
+
+  constructor(seconds) {
+    this.#endMs = this.#startedMs + seconds * 1000;
+  }
+
+  /** Shows where the run is, if it is time to. */
+  show(totals, processes, failures) {
+    const nowMs = performance.now();
+    if (!this.#terminal && nowMs - this.#shownMs < PLAIN_EVERY_MS) return;
+    this.#shownMs = nowMs;
+    const { settled: calls = 0, kills = 0, packets = 0 } = totals;
+    const rate = ((calls - this.#last.calls) * 1000) / Math.max(1, nowMs - this.#last.ms);
+    this.#last = { calls, ms: nowMs };
+    const leftS = Math.max(0, Math.ceil((this.#endMs - nowMs) / 1000));
+    const text = [
+      `stress: ${leftS} s left`,
+      `${calls} calls (${rate.toFixed(0)} a second)`,
+      `${packets} packets`,
+      `${kills} ended`,
+      `${processes.length} processes`,
+      `${total(processes, 'threads')} threads`,
+      `${total(processes, 'rssMiB').toFixed(0)} MiB`,
+      `${failures} failures`,
+    ].join(', ');
+    process.stderr.write(this.#terminal ? `\r\x1b[K${text}` : `${text}\n`);
+  }
+
+  end() {
+    if (this.#terminal) process.stderr.write('\r\x1b[K');
+  }
+}
