@@ -10,6 +10,7 @@ const HELP = `stress: lets a random system of components live and die, and looks
   --seed S         what happens: the same seed gives the same plan (default: a new one, which is printed)
   --components C   how many components, from 8 to 200 (default 24)
   --kill           then start the system again and kill ginit itself: nothing may outlive it
+  --log FILE       add all that the system writes to a file
   --plan           print the plan, run nothing
   --as-built       run what is compiled already, do not set up first
   --help           this text
@@ -34,6 +35,7 @@ function readArguments() {
         seed: { type: 'string' },
         components: { type: 'string' },
         kill: { type: 'boolean' },
+        log: { type: 'string' },
         plan: { type: 'boolean' },
         'as-built': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -68,6 +70,6 @@ if (values.help) {
     for (const line of describePlan(plan)) console.log(line);
   } else {
     const { runStress } = await import('../test/stress/run.mjs');
-    process.exitCode = (await runStress(plan, { seconds, kill: values.kill ?? false })) > 0 ? 1 : 0;
+    process.exitCode = (await runStress(plan, { seconds, kill: values.kill ?? false, log: values.log })) > 0 ? 1 : 0;
   }
 }

@@ -43,8 +43,8 @@ function compareSnapshots(before, after, fail) {
 }
 
 /** Runs the system for its time; `fail` takes what goes wrong. */
-async function stress(config, seconds, fail) {
-  const system = new System(config);
+async function stress(config, { seconds, log }, fail) {
+  const system = new System(config, log);
   const samples = new Samples();
   const failures = system.output.failures;
   const progress = new Progress(seconds);
@@ -119,7 +119,7 @@ function printFailures(failures, seed) {
 }
 
 /** Runs a plan; settles with the number of failures. */
-export async function runStress(plan, { seconds, kill }) {
+export async function runStress(plan, { seconds, kill, log }) {
   const { seed, components } = plan.tree;
   const directory = mkdtempSync(join(tmpdir(), 'ginit-stress-'));
   const config = join(directory, 'stress.xml');
@@ -133,7 +133,7 @@ export async function runStress(plan, { seconds, kill }) {
   console.log(`stress: seed ${seed}, plan ${plan.hash}, ${components} components, ${seconds} s`);
   try {
     writeFileSync(config, configOf(plan, seconds));
-    result = await stress(config, seconds, fail);
+    result = await stress(config, { seconds, log }, fail);
     for (const grown of result?.growth.grown ?? []) fail(grown);
     if (kill) await killGinit(config, fail);
     const shared = sharedMemoryFiles().filter((name) => !sharedBefore.includes(name));

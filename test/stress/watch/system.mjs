@@ -1,5 +1,6 @@
 /** One run of ginit with a plan's config, in a process group of its own. */
 import { spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { RunOutput } from './output.mjs';
@@ -16,14 +17,18 @@ export class System {
   #child;
   #phases = new Map();
 
-  constructor(config) {
+  /** `log` is a file that takes all that the run writes, if it is given. */
+  constructor(config, log) {
     this.output = new RunOutput((phase) => this.#phase(phase).reach());
     this.#child = spawn(process.execPath, [GINIT, '--ram', RAM, config], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => this.output.line(line));
+      createInterface({ input: stream }).on('line', (line) => {
+        if (log !== undefined) appendFileSync(log, `${line}\n`);
+        this.output.line(line);
+      });
     }
     this.finished = new Promise((resolve, reject) => {
       this.#child.on('error', reject);

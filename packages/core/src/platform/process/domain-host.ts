@@ -18,6 +18,11 @@ import { RelayTable } from './relay-table.ts';
 
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
+/**
+ * How long a thread that is to end may go on loading its modules. Node never closes the files that a thread has under way
+ * in its loader when it is terminated. Shorter than the time after which the supervisor ends the whole domain.
+ */
+const LOAD_TIMEOUT_MS = 1500;
 
 /** A channel between two components of this process, as one of them has it. */
 interface LocalChannel {
@@ -34,6 +39,8 @@ interface RunningComponent {
   /** By the memory of the channel. */
   readonly channels: Map<SharedArrayBuffer, LocalChannel>;
   nextSlot: number;
+  /** Settles when its modules are loaded, or it has ended before. */
+  readonly loaded: Promise<void>;
   /** Why it ends, once that is known. */
   crash: string | undefined;
   killed: boolean;
@@ -87,6 +94,7 @@ export class DomainHost {
       bell,
       channels: new Map(),
       nextSlot: FIRST_CHANNEL_SLOT,
+      loaded: loadingEnd(worker),
       crash: undefined,
       killed: false,
     };
@@ -96,12 +104,17 @@ export class DomainHost {
     this.#tell({ event: 'started', component, threadId: worker.threadId });
   }
 
-  /** Ends a component at once. */
+  /** Ends a component at once, or as soon as its modules are loaded. */
   kill(component: number): void {
     const running = this.#components.get(component);
-    if (!running) return;
+    if (!running || running.killed) return;
     running.killed = true;
-    void running.worker.terminate();
+    const terminate = (): void => void running.worker.terminate();
+    const late = setTimeout(terminate, LOAD_TIMEOUT_MS);
+    void running.loaded.then(() => {
+      clearTimeout(late);
+      terminate();
+    });
   }
 
   /** Joins two components of this process by rings in shared memory. */
@@ -225,4 +238,13 @@ export class DomainHost {
   #tell(event: DomainEvent): void {
     this.#up.sendControl(event);
   }
+}
+
+/** Settles when a thread says that its modules are loaded, or ends. */
+function loadingEnd(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    // The only thing that a thread says to its domain this way.
+    worker.once('message', () => resolve());
+    worker.once('exit', () => resolve());
+  });
 }

@@ -2,7 +2,7 @@
  * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
  * the domain process. Everything the component sees of the world is made here.
  */
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { Component } from '../../component.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
@@ -23,6 +23,8 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
 // The domain process is our own code: what it hands over has this type.
 const input = workerData as WorkerInput;
 const component = await loadComponent(input.moduleUrl);
+// Until then the thread is not terminated (see `DomainHost.kill`).
+parentPort?.postMessage('loaded');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census), live);
