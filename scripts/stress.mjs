@@ -70,6 +70,7 @@ if (values.help) {
     for (const line of describePlan(plan)) console.log(line);
   } else {
     const { runStress } = await import('../test/stress/run.mjs');
-    process.exitCode = (await runStress(plan, { seconds, kill: values.kill ?? false, log: values.log })) > 0 ? 1 : 0;
+    process.exitCode =
+      (await runStress(plan, { seconds, kill: values.kill ?? false, log: values.log })) > 0 ? 1 : 0;
   }
 }

@@ -55,13 +55,15 @@ async function stress(config, { seconds, log }, fail) {
     progress.show(system.output.totals, processes, failures.length);
   }, SAMPLE_MS);
   try {
-    if (!(await system.phase('ready', START_TIMEOUT_MS))) return fail('the system does not get ready', system);
+    if (!(await system.phase('ready', START_TIMEOUT_MS)))
+      return fail('the system does not get ready', system);
     const before = await snapshot(system);
     if (!(await system.phase('running', START_TIMEOUT_MS))) return fail('the stress does not begin', system);
     running = true;
     await system.phase('resting', seconds * 1000 + END_TIMEOUT_MS);
     running = false;
-    if (!(await system.phase('quiet', END_TIMEOUT_MS))) return fail('the system does not come to rest', system);
+    if (!(await system.phase('quiet', END_TIMEOUT_MS)))
+      return fail('the system does not come to rest', system);
     compareSnapshots(before, await snapshot(system), fail);
     const { code, signal } = await ended(system);
     if (code !== 0) fail(`ginit ended with ${signal ?? code}`);

@@ -31,7 +31,8 @@ export async function use(actor, step) {
   const using = actor.call(step.peer, 'use', (session) => session.use(thing, step.count));
   if (step.sealed) thing[Symbol.dispose]();
   const { ok, value } = await using;
-  if (ok && value > step.count) actor.tally.fail('use', step.peer, `${value} of ${step.count} pokes went well`);
+  if (ok && value > step.count)
+    actor.tally.fail('use', step.peer, `${value} of ${step.count} pokes went well`);
   thing[Symbol.dispose]();
 }
 

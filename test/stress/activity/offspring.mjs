@@ -46,7 +46,15 @@ export class Offspring {
     await env.pd.transfer(this.#pd, { ram, caps });
     this.#cpu = await env.connect(Cpu, { label: name });
     const parent = env.capability(Parent, this.#parent);
-    this.#thread = await this.#cpu.start({ pd: this.#pd, parent, binary, isolation, domain, heap, grants: [] });
+    this.#thread = await this.#cpu.start({
+      pd: this.#pd,
+      parent,
+      binary,
+      isolation,
+      domain,
+      heap,
+      grants: [],
+    });
     await this.#thread.setHandler(env.signal(() => this.#look()));
   }
 

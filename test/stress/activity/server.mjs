@@ -14,7 +14,8 @@ async function pokes(actor, thing, times) {
   for (let number = 0; number < times; number++) {
     const { ok, value } = await actor.tally.attempt('poke', 'thing of somebody', () => thing.poke(number));
     if (!ok) break;
-    if (value !== number + 1) actor.tally.fail('poke', 'thing of somebody', `${number} came back as ${value}`);
+    if (value !== number + 1)
+      actor.tally.fail('poke', 'thing of somebody', `${number} came back as ${value}`);
     well++;
   }
   thing[Symbol.dispose]();

@@ -28,7 +28,9 @@ class Nursery {
     this.#member = member;
     this.#name = env.config.string('name');
     this.#binary = env.config.string('victim');
-    this.#peers = env.config.node.childrenOf('peer').map((peer) => node('peer', { name: peer.string('name') }));
+    this.#peers = env.config.node
+      .childrenOf('peer')
+      .map((peer) => node('peer', { name: peer.string('name') }));
   }
 
   async run() {
@@ -62,7 +64,11 @@ class Nursery {
   #startOf({ nested, victims, isolation, domain }, name) {
     const [first] = victims;
     if (!nested) return { ...this.#victim(first, name), ...VICTIM };
-    const services = node('parent-provides', {}, SERVICES.map((service) => node('service', { name: service })));
+    const services = node(
+      'parent-provides',
+      {},
+      SERVICES.map((service) => node('service', { name: service })),
+    );
     const routes = node('default-route', {}, [node('any-service', {}, [node('parent')])]);
     const starts = victims.map((victim, index) => {
       const { binary, config, ...place } = this.#victim(victim, `${name}.${index}`);

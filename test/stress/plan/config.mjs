@@ -14,14 +14,26 @@ const NURSERY_QUOTA = { ram: '64M', caps: 4000 };
 const INIT_QUOTA = { ram: '80M', caps: 4000 };
 const DIRECTOR_QUOTA = { ram: '8M', caps: 1000 };
 
-const services = (type, names) => node(type, {}, names.map((name) => node('service', { name })));
+const services = (type, names) =>
+  node(
+    type,
+    {},
+    names.map((name) => node('service', { name })),
+  );
 
 /** Sessions to a named peer go to the child of that name, everything else to the parent. */
 function routes(nodes, targets) {
   const toPeers = PEER_SERVICES.flatMap((name) =>
     nodes.map((peer) => node('service', { name, label_last: peer }, [node('child', { name: peer })])),
   );
-  return node('default-route', {}, [...toPeers, node('any-service', {}, targets.map((target) => node(target)))]);
+  return node('default-route', {}, [
+    ...toPeers,
+    node(
+      'any-service',
+      {},
+      targets.map((target) => node(target)),
+    ),
+  ]);
 }
 
 const placement = ({ isolation, domain }) => ({ isolation, domain });
@@ -54,7 +66,11 @@ class ConfigWriter {
       node('binary', { name: binary('director') }),
       services('provides', ['Director']),
       node('exit', { propagate: 'yes' }),
-      node('config', { seconds, seed: this.#plan.tree.seed }, names.map((name) => node('member', { name }))),
+      node(
+        'config',
+        { seconds, seed: this.#plan.tree.seed },
+        names.map((name) => node('member', { name })),
+      ),
     ]);
   }
 

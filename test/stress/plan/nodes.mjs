@@ -3,7 +3,12 @@
 /** A node; attributes that are undefined are left out. */
 export function node(type, attributes = {}, children = []) {
   const known = Object.entries(attributes).filter(([, value]) => value !== undefined);
-  return { type, at: [1, 1], attributes: known.map(([name, value]) => [name, String(value), 1, 1]), children };
+  return {
+    type,
+    at: [1, 1],
+    attributes: known.map(([name, value]) => [name, String(value), 1, 1]),
+    children,
+  };
 }
 
 const ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };

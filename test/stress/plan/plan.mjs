@@ -52,7 +52,7 @@ export function describePlan({ tree, hash }) {
   const programs = membersOf(tree).flatMap((entry) => {
     const { name, life, steps = [], rounds = [] } = programOf(seed, entry, PRINTED_STEPS);
     const end = life ? `, dies after ${life.steps} steps (${life.manner})` : '';
-    return ['', `${name}${end}`, ...steps.map(describeStep), ...rounds.map(describeRound)];
+    return ['', `${name}${end}`].concat(steps.map(describeStep), rounds.map(describeRound));
   });
   return [`plan ${hash}, seed ${seed}`, '', ...treeLines(tree.children, ''), ...programs];
 }

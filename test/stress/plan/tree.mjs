@@ -57,7 +57,10 @@ export function membersOf({ children }) {
   return children.flatMap((member) => {
     if (member.kind !== 'init') return [{ member, peers: others(outer, member.name) }];
     const inner = member.children.map(({ name }) => name);
-    return member.children.map((child) => ({ member: child, peers: others([...outer, ...inner], child.name) }));
+    return member.children.map((child) => ({
+      member: child,
+      peers: others([...outer, ...inner], child.name),
+    }));
   });
 }
 

@@ -35,13 +35,20 @@ export class Samples {
   /** The medians by measure, `{ rssMiB: { first, last }, … }`, and what has grown beyond tolerance, as texts. */
   judge() {
     const warm = this.#all.slice(Math.floor(this.#all.length * WARM_UP_SHARE));
-    const lasting = (warm[0] ?? []).filter(({ pid }) => warm.every((all) => all.some((one) => one.pid === pid)));
+    const lasting = (warm[0] ?? []).filter(({ pid }) =>
+      warm.every((all) => all.some((one) => one.pid === pid)),
+    );
     const pids = new Set(lasting.map(({ pid }) => pid));
     const third = Math.max(1, Math.floor(warm.length / 3));
     const medians = {};
     const grown = [];
     for (const [key, { share, each }] of Object.entries(TOLERANCES)) {
-      const sums = warm.map((all) => total(all.filter(({ pid }) => pids.has(pid)), key));
+      const sums = warm.map((all) =>
+        total(
+          all.filter(({ pid }) => pids.has(pid)),
+          key,
+        ),
+      );
       const first = median(sums.slice(0, third));
       const last = median(sums.slice(-third));
       medians[key] = { first, last };
