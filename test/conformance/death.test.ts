@@ -124,6 +124,8 @@ async function runWith(kind: CarrierKind, death: Death, wanted: State): Promise<
   }
   system.supervisor.end({ kind: 'exit', code: 0 });
   await finish(system).catch((error: unknown) => found.push(String(error)));
+  // Core's own words; those of components begin with their label. That somebody dies is nothing to complain about.
+  found.push(...system.platform.complaints.filter((text) => !text.startsWith('[')));
   return found;
 }
 
