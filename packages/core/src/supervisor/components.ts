@@ -111,7 +111,10 @@ export class Components {
   ): Promise<void> {
     if (to === CORE_ID) return this.entrypoint.introductionFailed(giver, number, via, reason);
     // A receiver that is gone as well waits for nothing.
-    await this.#live.get(to)?.control.introductionFailed(giver, number, via, reason).catch(() => {});
+    await this.#live
+      .get(to)
+      ?.control.introductionFailed(giver, number, via, reason)
+      .catch(() => {});
   }
 
   #get(id: number): CoreComponent {

@@ -24,7 +24,7 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
 const input = workerData as WorkerInput;
 const component = await loadComponent(input.moduleUrl);
 // Until then the thread is not terminated (see `DomainHost.kill`).
-parentPort?.postMessage('loaded');
+parentPort?.postMessage('loaded', []);
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census), live);
