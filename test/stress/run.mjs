@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configOf } from './plan/config.mjs';
+import { initsOf, labelsOf } from './plan/tree.mjs';
 import { leftOver, sharedMemoryFiles, total } from './watch/processes.mjs';
 import { Progress } from './watch/progress.mjs';
 import { Samples } from './watch/samples.mjs';
-import { System } from './watch/system.mjs';
+import { QUOTA, System } from './watch/system.mjs';
 
 const SAMPLE_MS = 1000;
 const START_TIMEOUT_MS = 120_000;
@@ -43,7 +44,7 @@ function compareSnapshots(before, after, fail) {
 }
 
 /** Runs the system for its time; `fail` takes what goes wrong. */
-async function stress(config, { seconds, log }, fail) {
+async function stress(config, { tree, seconds, log }, fail) {
   const system = new System(config, log);
   const samples = new Samples();
   const failures = system.output.failures;
@@ -52,7 +53,7 @@ async function stress(config, { seconds, log }, fail) {
   const timer = setInterval(() => {
     const processes = system.processes();
     if (running) samples.add(processes);
-    progress.show(system.output.totals, processes, failures.length);
+    progress.show({ ...system.output.totals, alive: system.output.alive }, processes, failures.length);
   }, SAMPLE_MS);
   try {
     if (!(await system.phase('ready', START_TIMEOUT_MS)))
@@ -67,6 +68,7 @@ async function stress(config, { seconds, log }, fail) {
     compareSnapshots(before, await snapshot(system), fail);
     const { code, signal } = await ended(system);
     if (code !== 0) fail(`ginit ended with ${signal ?? code}`);
+    for (const wrong of system.summary.check(labelsOf(tree), initsOf(tree), QUOTA)) fail(wrong);
     const left = await leftOver(system.group, LEFT_OVER_MS);
     if (left.length > 0) fail(`processes ${left.map(({ pid }) => pid).join(', ')} are left`);
   } finally {
@@ -135,7 +137,7 @@ export async function runStress(plan, { seconds, kill, log }) {
   console.log(`stress: seed ${seed}, plan ${plan.hash}, ${components} components, ${seconds} s`);
   try {
     writeFileSync(config, configOf(plan, seconds));
-    result = await stress(config, { seconds, log }, fail);
+    result = await stress(config, { tree: plan.tree, seconds, log }, fail);
     for (const grown of result?.growth.grown ?? []) fail(grown);
     if (kill) await killGinit(config, fail);
     const shared = sharedMemoryFiles().filter((name) => !sharedBefore.includes(name));

@@ -64,4 +64,19 @@ export function membersOf({ children }) {
   });
 }
 
+/** Labels of everything that runs: the tree, its director and its init. */
+export function labelsOf({ children }) {
+  const below = (list, label) =>
+    list.flatMap(({ name, children: inner = [] }) => {
+      const own = `${label} -> ${name}`;
+      return [own, ...below(inner, own)];
+    });
+  return ['init', 'init -> director', ...below(children, 'init')];
+}
+
+/** How many inits a tree has, the outermost included. */
+export function initsOf({ children }) {
+  return 1 + children.filter(({ kind }) => kind === 'init').length;
+}
+
 const others = (names, own) => names.filter((name) => name !== own);

@@ -12,6 +12,10 @@ const SUSPICIOUS = [
   // What a component reports of its own; peers are asked to fail in an undeclared way.
   /^\[[^\]]*\] Error: (?! {4}at |Error: as asked for)/,
 ];
+/** Who is ended while it starts may still say that its parent does not answer any more. */
+const UNBORN = /^(ginit: )?\[init -> k\d+ -> .*(the object was revoked|the client has ended)/;
+/** A component that has not reported for so long is not counted as alive. */
+const ALIVE_MS = 3000;
 /** Ends of components that are planned. */
 const PLANNED_CRASH = /dies as planned|process\.exit\(3\)|ended by SIGKILL/;
 const COUNTED = /^\[[^\]]*\] stress (\{.*\})$/;
@@ -23,6 +27,7 @@ export class RunOutput {
   failures = [];
   /** The latest counts of each incarnation. */
   #counts = new Map();
+  #seenMs = new Map();
   #onPhase;
   #recent = [];
 
@@ -37,6 +42,7 @@ export class RunOutput {
     if (counted) {
       const { who, ...counts } = JSON.parse(counted[1]);
       this.#counts.set(who, counts);
+      this.#seenMs.set(who, performance.now());
       return;
     }
     this.#recent.push(text);
@@ -45,6 +51,7 @@ export class RunOutput {
     if (failed) this.fail(JSON.parse(failed[1]));
     const phase = PHASE.exec(text);
     if (phase) this.#onPhase(phase[1]);
+    if (UNBORN.test(text)) return;
     const crash = /^ginit: \[[^\]]*\] crashed: /.test(text) && !PLANNED_CRASH.test(text);
     if (crash || SUSPICIOUS.some((pattern) => pattern.test(text))) this.fail({ line: text });
   }
@@ -56,6 +63,12 @@ export class RunOutput {
   /** The last lines that were no counts. */
   get recent() {
     return this.#recent;
+  }
+
+  /** How many components have reported lately. */
+  get alive() {
+    const sinceMs = performance.now() - ALIVE_MS;
+    return [...this.#seenMs.values()].filter((ms) => ms > sinceMs).length;
   }
 
   /** Counts of everybody, added up. */

@@ -20,7 +20,7 @@ export class Progress {
     const nowMs = performance.now();
     if (!this.#terminal && nowMs - this.#shownMs < PLAIN_EVERY_MS) return;
     this.#shownMs = nowMs;
-    const { settled: calls = 0, kills = 0, packets = 0 } = totals;
+    const { settled: calls = 0, kills = 0, packets = 0, alive } = totals;
     const rate = ((calls - this.#last.calls) * 1000) / Math.max(1, nowMs - this.#last.ms);
     this.#last = { calls, ms: nowMs };
     const leftS = Math.max(0, Math.ceil((this.#endMs - nowMs) / 1000));
@@ -29,7 +29,7 @@ export class Progress {
       `${calls} calls (${rate.toFixed(0)} a second)`,
       `${packets} packets`,
       `${kills} ended`,
-      `${processes.length} processes`,
+      `${alive} components in ${processes.length} processes`,
       `${total(processes, 'threads')} threads`,
       `${total(processes, 'rssMiB').toFixed(0)} MiB`,
       `${failures} failures`,

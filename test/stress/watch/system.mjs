@@ -5,13 +5,16 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { RunOutput } from './output.mjs';
 import { processesOf } from './processes.mjs';
+import { Summary } from './summary.mjs';
 
 const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
-const RAM = '16G';
+/** What a system is given: more than its components are, so that its init is never short of it. */
+export const QUOTA = { ram: 16 * 2 ** 30, caps: 1_000_000 };
 
 /** A running system. */
 export class System {
   output;
+  summary = new Summary();
   /** Settles with `{ code, signal }`. */
   finished;
   #child;
@@ -20,7 +23,7 @@ export class System {
   /** `log` is a file that takes all that the run writes, if it is given. */
   constructor(config, log) {
     this.output = new RunOutput((phase) => this.#phase(phase).reach());
-    this.#child = spawn(process.execPath, [GINIT, '--ram', RAM, config], {
+    this.#child = spawn(process.execPath, [GINIT, '--summary', '--ram', String(QUOTA.ram), config], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -28,6 +31,7 @@ export class System {
       createInterface({ input: stream }).on('line', (line) => {
         if (log !== undefined) appendFileSync(log, `${line}\n`);
         this.output.line(line);
+        this.summary.line(line);
       });
     }
     this.finished = new Promise((resolve, reject) => {
