@@ -19,6 +19,9 @@ const TOLERANCES = {
   mappings: { share: 0.1, each: 60 },
 };
 
+/** The same for the memory of each process by itself. */
+const EACH_RSS = { share: 0.25, mib: 40 };
+
 function median(numbers) {
   const sorted = numbers.toSorted((first, second) => first - second);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
@@ -57,6 +60,18 @@ export class Samples {
         grown.push(`${key} of ${pids.size} processes grew from ${first.toFixed(0)} to ${last.toFixed(0)}`);
       }
     }
+    if (warm.length >= SAMPLES_MINIMUM) grown.push(...growing(warm, pids, third));
     return { medians, grown, processes: pids.size };
   }
+}
+
+/** Processes whose memory has grown, though perhaps not enough to show in the sum. */
+function growing(warm, pids, third) {
+  return [...pids].flatMap((pid) => {
+    const sizes = warm.map((all) => all.find((one) => one.pid === pid).rssMiB);
+    const first = median(sizes.slice(0, third));
+    const last = median(sizes.slice(-third));
+    if (last <= first * (1 + EACH_RSS.share) + EACH_RSS.mib) return [];
+    return [`process ${pid} grew from ${first.toFixed(0)} to ${last.toFixed(0)} MiB`];
+  });
 }
