@@ -61,6 +61,7 @@ async function stress(config, { tree, seconds, log }, fail) {
     const before = await snapshot(system);
     if (!(await system.phase('running', START_TIMEOUT_MS))) return fail('the stress does not begin', system);
     running = true;
+    progress.begin();
     await system.phase('resting', seconds * 1000 + END_TIMEOUT_MS);
     running = false;
     if (!(await system.phase('quiet', END_TIMEOUT_MS)))

@@ -6,13 +6,18 @@ const PLAIN_EVERY_MS = 10_000;
 /** The progress line of a run. */
 export class Progress {
   #terminal = process.stderr.isTTY === true;
-  #startedMs = performance.now();
+  #seconds;
   #endMs;
   #shownMs = Number.NEGATIVE_INFINITY;
   #last = { calls: 0, ms: performance.now() };
 
   constructor(seconds) {
-    this.#endMs = this.#startedMs + seconds * 1000;
+    this.#seconds = seconds;
+  }
+
+  /** The time runs from now on. */
+  begin() {
+    this.#endMs = performance.now() + this.#seconds * 1000;
   }
 
   /** Shows where the run is, if it is time to. */
@@ -23,9 +28,8 @@ export class Progress {
     const { settled: calls = 0, kills = 0, packets = 0, alive } = totals;
     const rate = ((calls - this.#last.calls) * 1000) / Math.max(1, nowMs - this.#last.ms);
     this.#last = { calls, ms: nowMs };
-    const leftS = Math.max(0, Math.ceil((this.#endMs - nowMs) / 1000));
     const text = [
-      `stress: ${leftS} s left`,
+      `stress: ${this.#when(nowMs)}`,
       `${calls} calls (${rate.toFixed(0)} a second)`,
       `${packets} packets`,
       `${kills} ended`,
@@ -35,6 +39,12 @@ export class Progress {
       `${failures} failures`,
     ].join(', ');
     process.stderr.write(this.#terminal ? `\r\x1b[K${text}` : `${text}\n`);
+  }
+
+  #when(nowMs) {
+    if (this.#endMs === undefined) return 'starting';
+    const leftS = Math.ceil((this.#endMs - nowMs) / 1000);
+    return leftS > 0 ? `${leftS} s left` : 'coming to rest';
   }
 
   end() {
