@@ -4,7 +4,9 @@
  */
 
 const ROW =
-  /^ginit: (init(?: -> \S+)*) +(?:process|thread of) .*?(, ended)? +\S+ \(\S+\) of (\S+) +\d+ of (\d+) /;
+  /^ginit: (init(?: -> \S+)*) +(?:process|thread of) .*?(, ended)? +(\S+) \(\S+\) of (\S+) +(\d+) of (\d+) /;
+/** Everybody keeps a session to the director. */
+const SERVER = 'init -> director';
 const FACTORS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 /** What a session donates to its server, in bytes and capabilities (core: `SESSION_OBJECT_RAM`, `SESSION_OBJECT_CAPS`). */
 const SESSION = { ram: 4096, caps: 1 };
@@ -24,8 +26,9 @@ export class Summary {
   line(text) {
     const row = ROW.exec(text);
     if (!row) return;
-    const [, label, ended, ram, caps] = row;
-    if (!ended) this.#accounts.set(label, { ram: bytesOf(ram), caps: Number(caps) });
+    const [, label, ended, ramUsed, ram, capsUsed, caps] = row;
+    const used = ramUsed !== '0' || capsUsed !== '0';
+    if (!ended) this.#accounts.set(label, { ram: bytesOf(ram), caps: Number(caps), used });
   }
 
   /** What is wrong, as texts. `labels` are those that must be there; `quota` is what the system was given. */
@@ -33,8 +36,9 @@ export class Summary {
     const missing = labels.filter((label) => !this.#accounts.has(label));
     const found = missing.map((label) => `[${label}] is not among the live components in the end`);
     const known = new Set(labels);
-    for (const label of this.#accounts.keys()) {
+    for (const [label, { used }] of this.#accounts) {
       if (!known.has(label)) found.push(`[${label}] is still alive in the end`);
+      if (used && label !== SERVER) found.push(`[${label}] still uses some of its quota in the end`);
     }
     return [...found, ...this.#checkSum(labels.length, inits, quota)];
   }

@@ -8,6 +8,7 @@ import {
   CONTROL_SLOT,
   CORE_SLOT,
   FIRST_CHANNEL_SLOT,
+  type LoadStage,
   type WorkerInput,
   type WorkerMessage,
 } from '../thread/worker-protocol.ts';
@@ -19,10 +20,10 @@ import { RelayTable } from './relay-table.ts';
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
 /**
- * How long a thread that is to end may go on loading its modules. Node never closes the files that a thread has under way
- * in its loader when it is terminated. Shorter than the time after which the supervisor ends the whole domain.
+ * How long a thread that is to end may go on loading its component's modules. Node never closes the files that a thread
+ * has under way in its loader when it is terminated.
  */
-const LOAD_TIMEOUT_MS = 1500;
+const LOAD_TIMEOUT_MS = 2000;
 
 /** A channel between two components of this process, as one of them has it. */
 interface LocalChannel {
@@ -39,8 +40,7 @@ interface RunningComponent {
   /** By the memory of the channel. */
   readonly channels: Map<SharedArrayBuffer, LocalChannel>;
   nextSlot: number;
-  /** Settles when its modules are loaded, or it has ended before. */
-  readonly loaded: Promise<void>;
+  readonly loading: Loading;
   /** Why it ends, once that is known. */
   crash: string | undefined;
   killed: boolean;
@@ -94,7 +94,7 @@ export class DomainHost {
       bell,
       channels: new Map(),
       nextSlot: FIRST_CHANNEL_SLOT,
-      loaded: loadingEnd(worker),
+      loading: watchLoading(worker),
       crash: undefined,
       killed: false,
     };
@@ -109,11 +109,14 @@ export class DomainHost {
     const running = this.#components.get(component);
     if (!running || running.killed) return;
     running.killed = true;
-    const terminate = (): void => void running.worker.terminate();
-    const late = setTimeout(terminate, LOAD_TIMEOUT_MS);
-    void running.loaded.then(() => {
-      clearTimeout(late);
-      terminate();
+    const { worker, loading } = running;
+    // The runtime's own modules are sure to be loaded some time; the component's may loop.
+    void loading.runtime.then(() => {
+      const late = setTimeout(() => void worker.terminate(), LOAD_TIMEOUT_MS);
+      void loading.component.then(() => {
+        clearTimeout(late);
+        void worker.terminate();
+      });
     });
   }
 
@@ -240,11 +243,20 @@ export class DomainHost {
   }
 }
 
-/** Settles when a thread says that its modules are loaded, or ends. */
-function loadingEnd(worker: Worker): Promise<void> {
-  return new Promise((resolve) => {
-    // The only thing that a thread says to its domain this way.
-    worker.once('message', () => resolve());
-    worker.once('exit', () => resolve());
-  });
+/** How far a thread is: each settles when so much is loaded, or when the thread has ended. */
+interface Loading {
+  readonly runtime: Promise<void>;
+  readonly component: Promise<void>;
+}
+
+function watchLoading(worker: Worker): Loading {
+  const settled = (stage: LoadStage): Promise<void> =>
+    new Promise((resolve) => {
+      // The only thing that a thread says to its domain this way.
+      worker.on('message', (loaded: LoadStage) => {
+        if (loaded === stage) resolve();
+      });
+      worker.once('exit', () => resolve());
+    });
+  return { runtime: settled('runtime'), component: settled('component') };
 }
