@@ -36,7 +36,7 @@ function compareSnapshots(before, after, fail) {
   const count = before.length;
   if (after.length !== count) fail(`${after.length} processes are there in the end, ${count} at the start`);
   // Two processes whose components meet are joined by a socket, with an end in each.
-  const bounds = { threads: POOL_THREADS * count, descriptors: count * (count - 1) };
+  const bounds = { threads: POOL_THREADS * count, descriptors: count * (count - 1), files: 0 };
   for (const [key, more] of Object.entries(bounds)) {
     const [first, last] = [total(before, key), total(after, key)];
     if (last > first + more) fail(`${last} ${key} are there in the end, ${first} at the start`);

@@ -1,5 +1,5 @@
 /** What the kernel knows of the processes of a run: they are one process group. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const PAGE_BYTES = 4096;
 const MIB = 1024 * 1024;
@@ -14,17 +14,29 @@ function statOf(pid) {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
+/** Whether a descriptor is of a file, and not of a socket, a pipe or a device. */
+function isFile(pid, descriptor) {
+  try {
+    return /^\/(?!dev\/)/.test(readlinkSync(`/proc/${pid}/fd/${descriptor}`));
+  } catch {
+    // Closed in between.
+    return false;
+  }
+}
+
 function measure(pid, fields) {
+  const descriptors = readdirSync(`/proc/${pid}/fd`);
   return {
     pid,
     rssMiB: (Number(fields[RSS_PAGES]) * PAGE_BYTES) / MIB,
     threads: Number(fields[THREADS]),
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    descriptors: descriptors.length,
+    files: descriptors.filter((descriptor) => isFile(pid, descriptor)).length,
     mappings: readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n').length - 1,
   };
 }
 
-/** Live processes of a group: `{ pid, rssMiB, threads, descriptors, mappings }` each. */
+/** Live processes of a group: `{ pid, rssMiB, threads, descriptors, files, mappings }` each. */
 export function processesOf(group) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
