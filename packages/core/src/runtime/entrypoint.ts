@@ -185,8 +185,14 @@ export class Entrypoint implements ChannelOwner {
   async offer({ giver, number, index, to }: IntroductionOffer): Promise<void> {
     const target = this.#channels.get(giver)?.exports.get(index);
     if (!target) throw new RpcError('Revoked', 'no such capability');
-    const channel = await this.channelTo(to);
-    channel.introduceTo(giver, number, target);
+    try {
+      const channel = await this.channelTo(to);
+      channel.introduceTo(giver, number, target);
+    } catch (error) {
+      // For core, which asked, we are not gone; and it is nothing that this component would have to report.
+      if (error instanceof PeerGone) throw new RpcError('Revoked', 'the receiver is gone');
+      throw error;
+    }
   }
 
   expectIntroduction(giver: number, number: number, owner: number): Reference {

@@ -101,6 +101,8 @@ export class Components {
     } catch (error) {
       const reason = error instanceof RpcError ? error.message : 'the introduction failed';
       await this.#introductionFailed(to, giver, number, via, reason);
+      // That somebody has died meanwhile is nothing to complain about, but the giver must not read it as our end.
+      if (error instanceof PeerGone) throw new RpcError('Revoked', reason);
       throw error;
     }
   }
@@ -112,8 +114,12 @@ export class Components {
     via: number,
     reason: string,
   ): Promise<void> {
-    if (to === CORE_ID) this.entrypoint.introductionFailed(giver, number, via, reason);
-    else await this.#live.get(to)?.control.introductionFailed(giver, number, via, reason);
+    if (to === CORE_ID) return this.entrypoint.introductionFailed(giver, number, via, reason);
+    // A receiver that is gone as well waits for nothing.
+    await this.#live
+      .get(to)
+      ?.control.introductionFailed(giver, number, via, reason)
+      .catch(() => {});
   }
 
   #get(id: number): CoreComponent {

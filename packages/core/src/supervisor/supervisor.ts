@@ -52,9 +52,18 @@ export interface ComponentSummary {
   readonly ended: boolean;
 }
 
+/** What the summary needs of a component. */
+type Remembered = Pick<CoreComponent, 'label' | 'account' | 'requests'> & { readonly placement: Placement };
+
+/** Of one that has ended no more is kept: the rest holds on to its process, its sockets and its channel. */
 interface KnownComponent {
-  readonly component: CoreComponent;
-  ended: boolean;
+  /** Nothing once it has ended. */
+  live: CoreComponent | undefined;
+  remembered: Remembered;
+}
+
+function remember({ label, account, requests, running }: CoreComponent): Remembered {
+  return { label, account, requests, placement: running.placement };
 }
 
 /** Ended components that the summary still knows. */
@@ -173,26 +182,28 @@ export class Supervisor {
   }
 
   #started(component: CoreComponent): void {
-    this.#known.push({ component, ended: false });
-    const excess = this.#known.findIndex(({ ended }) => ended);
+    this.#known.push({ live: component, remembered: remember(component) });
+    const excess = this.#known.findIndex(({ live }) => live === undefined);
     if (this.#known.length > ENDED_KEPT && excess !== -1) this.#known.splice(excess, 1);
   }
 
   #ended(component: CoreComponent, end: ComponentEnd): void {
-    const known = this.#known.find((candidate) => candidate.component === component);
+    const known = this.#known.find(({ live }) => live === component);
     assert(known !== undefined || this.#known.length >= ENDED_KEPT, 'a component that ends was started');
-    if (known) known.ended = true;
+    if (known) {
+      known.live = undefined;
+      known.remembered = remember(component);
+    }
     if (end.crashed) this.#options.observer.crashed(component.label, end);
     if (component.account === this.#rootAccount && end.crashed) {
       this.#settle({ kind: 'crash', reason: end.reason });
     }
   }
 
-  async #summaryOf({ component, ended }: KnownComponent): Promise<ComponentSummary> {
-    const { label, running, account } = component;
-    const requests = ended ? component.requests : await this.#requestsOf(component);
-    const { placement } = running;
-    return { label, placement, account: account.state, ramPeak: account.ramPeak, requests, ended };
+  async #summaryOf({ live, remembered }: KnownComponent): Promise<ComponentSummary> {
+    const requests = live ? await this.#requestsOf(live) : remembered.requests;
+    const { label, placement, account } = remembered;
+    return { label, placement, account: account.state, ramPeak: account.ramPeak, requests, ended: !live };
   }
 
   #requestsOf(component: CoreComponent): Promise<number | undefined> {

@@ -8,6 +8,7 @@ import {
   CONTROL_SLOT,
   CORE_SLOT,
   FIRST_CHANNEL_SLOT,
+  type LoadStage,
   type WorkerInput,
   type WorkerMessage,
 } from '../thread/worker-protocol.ts';
@@ -18,6 +19,11 @@ import { RelayTable } from './relay-table.ts';
 
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
+/**
+ * How long a thread that is to end may go on loading its component's modules. Node never closes the files that a thread
+ * has under way in its loader when it is terminated.
+ */
+const LOAD_TIMEOUT_MS = 2000;
 
 /** A channel between two components of this process, as one of them has it. */
 interface LocalChannel {
@@ -34,6 +40,7 @@ interface RunningComponent {
   /** By the memory of the channel. */
   readonly channels: Map<SharedArrayBuffer, LocalChannel>;
   nextSlot: number;
+  readonly loading: Loading;
   /** Why it ends, once that is known. */
   crash: string | undefined;
   killed: boolean;
@@ -87,6 +94,7 @@ export class DomainHost {
       bell,
       channels: new Map(),
       nextSlot: FIRST_CHANNEL_SLOT,
+      loading: watchLoading(worker),
       crash: undefined,
       killed: false,
     };
@@ -96,12 +104,20 @@ export class DomainHost {
     this.#tell({ event: 'started', component, threadId: worker.threadId });
   }
 
-  /** Ends a component at once. */
+  /** Ends a component at once, or as soon as its modules are loaded. */
   kill(component: number): void {
     const running = this.#components.get(component);
-    if (!running) return;
+    if (!running || running.killed) return;
     running.killed = true;
-    void running.worker.terminate();
+    const { worker, loading } = running;
+    // The runtime's own modules are sure to be loaded some time; the component's may loop.
+    void loading.runtime.then(() => {
+      const late = setTimeout(() => void worker.terminate(), LOAD_TIMEOUT_MS);
+      void loading.component.then(() => {
+        clearTimeout(late);
+        void worker.terminate();
+      });
+    });
   }
 
   /** Joins two components of this process by rings in shared memory. */
@@ -225,4 +241,22 @@ export class DomainHost {
   #tell(event: DomainEvent): void {
     this.#up.sendControl(event);
   }
+}
+
+/** How far a thread is: each settles when so much is loaded, or when the thread has ended. */
+interface Loading {
+  readonly runtime: Promise<void>;
+  readonly component: Promise<void>;
+}
+
+function watchLoading(worker: Worker): Loading {
+  const settled = (stage: LoadStage): Promise<void> =>
+    new Promise((resolve) => {
+      // The only thing that a thread says to its domain this way.
+      worker.on('message', (loaded: LoadStage) => {
+        if (loaded === stage) resolve();
+      });
+      worker.once('exit', () => resolve());
+    });
+  return { runtime: settled('runtime'), component: settled('component') };
 }

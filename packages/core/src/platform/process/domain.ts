@@ -16,8 +16,8 @@ const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
 const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /** Threads of libuv's pool in a process of its own: file operations of a driver that run at a time. */
 const DRIVER_POOL_SIZE = '16';
-/** A domain that does not end a component within this time is ended itself. */
-const KILL_TIMEOUT_MS = 2000;
+/** A domain that does not end a component within this time is ended itself. Loading is waited for, on a busy machine too. */
+const KILL_TIMEOUT_MS = 10_000;
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
 const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
 

@@ -2,14 +2,15 @@
  * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
  * the domain process. Everything the component sees of the world is made here.
  */
-import { workerData } from 'node:worker_threads';
-import { Component } from '../../component.ts';
+import { parentPort, workerData } from 'node:worker_threads';
+// From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
+import { Component } from '../../index.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
-import { CORE_SLOT, type WorkerInput } from './worker-protocol.ts';
+import { CORE_SLOT, type LoadStage, type WorkerInput } from './worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);
@@ -22,7 +23,11 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
 
 // The domain process is our own code: what it hands over has this type.
 const input = workerData as WorkerInput;
+// The thread is not terminated in the middle of loading (see `DomainHost.kill`).
+const loaded = (stage: LoadStage): void => parentPort?.postMessage(stage, []);
+loaded('runtime');
 const component = await loadComponent(input.moduleUrl);
+loaded('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census), live);

@@ -38,3 +38,6 @@ export interface PortMessage {
 }
 
 export type WorkerMessage = RingMessage | PortMessage;
+
+/** What a thread tells its domain while it starts: whose modules are loaded. */
+export type LoadStage = 'runtime' | 'component';

@@ -1,0 +1,109 @@
+/**
+ * The director: waits until everybody is there, lets them begin, lets them rest when the time is over, and looks whether
+ * everything is back where it was. Its exit ends the system.
+ */
+import { component } from '@ginit/core';
+import { Tally } from '../activity/tally.mjs';
+import { Director } from '../sessions.mjs';
+
+/** For the harness to look at the processes, while nothing goes on. */
+const PAUSE_MS = 1500;
+const POLL_MS = 50;
+/** How long somebody who has died may take to be there again. */
+const RETURN_TRIES = 1200;
+const ACCOUNT = ['ramQuota', 'ramUsed', 'capQuota', 'capUsed'];
+
+class Members {
+  #tally;
+  #timer;
+  #controls = new Map();
+  #incarnations = new Map();
+  #running = false;
+
+  constructor(env, tally) {
+    this.#tally = tally;
+    this.#timer = env.timer;
+  }
+
+  /** Somebody is there, for the first time or again. */
+  join(name, control) {
+    const incarnation = (this.#incarnations.get(name) ?? 0) + 1;
+    this.#incarnations.set(name, incarnation);
+    this.#controls.get(name)?.[Symbol.dispose]();
+    this.#controls.set(name, control);
+    if (incarnation > 1) this.#tally.count('kills');
+    if (this.#running) void this.#tally.attempt('begin', name, () => control.begin());
+    return incarnation;
+  }
+
+  begin(names) {
+    this.#running = true;
+    return this.all(names, 'begin');
+  }
+
+  rest(names) {
+    this.#running = false;
+    return this.all(names, 'rest');
+  }
+
+  /** Asks everybody, at the same time; the answers by name. */
+  async all(names, operation) {
+    const answers = names.map(async (name) => [name, await this.#eventually(name, operation)]);
+    return new Map(await Promise.all(answers));
+  }
+
+  /** Asks again if somebody is not there, or goes meanwhile: who can die is started again. */
+  async #eventually(name, operation) {
+    for (let tries = 0; tries < RETURN_TRIES; tries++) {
+      const control = this.#controls.get(name);
+      if (control) {
+        const { ok, value } = await this.#tally.attempt(operation, name, () => control[operation]());
+        if (ok) return value;
+      }
+      await this.#timer.sleep(POLL_MS);
+    }
+    this.#tally.fail(operation, name, 'is not there, and does not come back');
+    return undefined;
+  }
+}
+
+/** Compares what everybody has now with what it had before; says what is not as it was. */
+function compare(tally, before, after) {
+  for (const [name, state] of after) {
+    const was = before.get(name);
+    if (!state || !was) continue;
+    for (const key of ACCOUNT.filter((field) => state[field] !== was[field])) {
+      tally.fail('quota', name, `${key} is ${state[key]}, and was ${was[key]}`);
+    }
+    if (state.made !== state.settled) {
+      tally.fail('calls', name, `${state.made} were made, ${state.settled} have settled`);
+    }
+  }
+}
+
+export default component({ provides: [Director] }, async (env) => {
+  const names = env.config.node.childrenOf('member').map((member) => member.string('name'));
+  const tally = new Tally(env, 'director', env.config.integer('seed'));
+  const members = new Members(env, tally);
+  env.provide(Director, () => ({ join: (name, control) => members.join(name, control) }));
+  const phase = async (name) => {
+    await env.log(`stress-phase ${name}`);
+    await env.timer.sleep(PAUSE_MS);
+  };
+  tally.watch();
+  await members.all(names, 'state');
+  await env.timer.sleep(PAUSE_MS);
+  const before = await members.all(names, 'state');
+  await phase('ready');
+  await members.begin(names);
+  await env.log('stress-phase running');
+  await env.timer.sleep(env.config.integer('seconds') * 1000);
+  await env.log('stress-phase resting');
+  await members.rest(names);
+  await members.all(names, 'clear');
+  await env.timer.sleep(PAUSE_MS);
+  compare(tally, before, await members.all(names, 'state'));
+  await phase('quiet');
+  await tally.report();
+  env.exit(tally.failures > 0 ? 1 : 0);
+});
