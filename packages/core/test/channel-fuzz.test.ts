@@ -137,9 +137,9 @@ const index = fc.oneof(
 /** Payloads: counts and lengths of every width, texts, numbers, plain values. */
 const piece = fc.oneof(
   fc.constantFrom(0, 1, 2, 3, 64, 100, 253, 254, 255).map((byte) => Uint8Array.of(byte)),
-  fc.constantFrom('', 'x', 'words', 'PeerGone', '\u00e9').map((words) =>
-    payloadOf((writer) => writer.text(words)),
-  ),
+  fc
+    .constantFrom('', 'x', 'words', 'PeerGone', '\u00e9')
+    .map((words) => payloadOf((writer) => writer.text(words))),
   fc.constantFrom(0, -1, 0.5, 7, Number.NaN, 1e300).map((value) => payloadOf((writer) => writer.f64(value))),
   fc.jsonValue().map(plain),
   fc.uint8Array({ maxLength: 40 }),

@@ -45,8 +45,7 @@ export const callRaw = (
   name: string,
   payload: Uint8Array = bytes(),
   entries: readonly Entry[] = [],
-): void =>
-  scene.peer.frame(FrameKind.call, { first: id, third: operation(name).key }, payload, entries);
+): void => scene.peer.frame(FrameKind.call, { first: id, third: operation(name).key }, payload, entries);
 
 /** An object of the peer's own, as an entry of a table. */
 export const mine = (index: number): Entry => ({ kind: EntryKind.mine, first: index, second: 0 });
