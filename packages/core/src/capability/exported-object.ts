@@ -39,13 +39,18 @@ export class ExportedObject {
     this.#revoked = true;
   }
 
-  /** The operation with the given key. Throws `Revoked` or `UnknownOperation`. */
-  operation(key: number): OperationPlan {
+  /**
+   * The operation with the given key; `caller` is how the caller declares it, if that is known here. Throws `Revoked` or
+   * `UnknownOperation`.
+   */
+  operation(key: number, caller?: OperationPlan): OperationPlan {
     if (this.#revoked) throw new RpcError('Revoked', `${this.interface_.name}: the object was revoked`);
     const plan = this.#plans.byKey.get(key);
     if (plan) return plan;
     if (key === OPEN_OPERATION.key && this.open) return OPEN_OPERATION;
-    throw new RpcError('UnknownOperation', `${this.interface_.name} has no such operation`);
+    const { name } = this.interface_;
+    const text = `${name} has no operation of this name with these shapes; do both ends declare the same?`;
+    throw new RpcError('UnknownOperation', caller ? `${caller.title}: ${text}` : text);
   }
 
   /** Runs an operation with arguments that were checked: the result, or a promise of it. Throws or rejects with `RpcError`. */
@@ -61,7 +66,7 @@ export class ExportedObject {
 
   /** A call within the component that owns the object. */
   async callLocally(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
-    const plan = this.operation(operation.key);
+    const plan = this.operation(operation.key, operation);
     try {
       const result: unknown = await this.invoke(plan, plan.checkArguments(args));
       return plan.checkResult(result);

@@ -21,6 +21,7 @@ import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { giveBackReader, type MessageReader, takeReader } from '../message/reader.ts';
 import { giveBackWriter, HEADER_BYTES, type MessageWriter, takeWriter } from '../message/writer.ts';
+import { answeredError, malformedAnswer } from './answer-errors.ts';
 import { CallTable, type PendingCall } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
@@ -126,7 +127,7 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#calls.full) return this.#invokeLater(reference, operation, args);
     return new Promise((resolve, reject) => {
       const id = this.#calls.add({ resolve, reject, operation });
-      const failed = (error: Error): void => this.#settle(id)?.reject(error);
+      const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
       this.#post(
         {
           kind: FrameKind.call,
@@ -235,6 +236,8 @@ export class Channel implements ImportingChannel, TableChannel {
     const writer = takeWriter(this.#makeTable);
     try {
       write(writer);
+      // What was written may have ended the channel: a getter is code like any other.
+      if (this.#closed) throw this.#closed;
       const table = this.#tableOf(writer);
       if (table?.unresolved) void this.#postLater(message, writer.payload().slice(), table);
       else this.#transmit(message, writer, table);
@@ -411,8 +414,8 @@ export class Channel implements ImportingChannel, TableChannel {
     const reader = this.#reader(frame);
     try {
       const code = reader.text().slice(0, LIMITS.nameBytes);
-      const text = reader.text().slice(0, LIMITS.reasonBytes);
-      call.reject(code === 'PeerGone' ? new PeerGone(text) : new RpcError(code, text));
+      const text = reader.text();
+      call.reject(answeredError(code, text, call.operation));
     } catch {
       call.reject(new RpcError('InternalError', 'the answer is malformed'));
     } finally {
@@ -432,12 +435,4 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#signals.delete(index);
     if (state.again) this.submitSignal(index);
   }
-}
-
-/** An answer that the shapes of the operation do not let through. */
-function malformedAnswer(error: unknown): Error {
-  if (error instanceof ShapeError) {
-    return new RpcError('InternalError', `the server's answer is malformed: ${error.message}`);
-  }
-  return error instanceof Error ? error : new Error(String(error));
 }
