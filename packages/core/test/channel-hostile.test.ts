@@ -22,7 +22,7 @@ import {
   Thing,
 } from './channel-raw-peer.ts';
 
-const number = (value: number): Uint8Array =>
+const answerOf = (value: number): Uint8Array =>
   payloadOf((writer) => operation('poke').writeResult(writer, value));
 const failure = (...texts: string[]): Uint8Array =>
   payloadOf((writer) => {
@@ -60,7 +60,7 @@ describe('broken frames end the channel', () => {
 
 describe('answers and acknowledgements out of nowhere end the channel', () => {
   test.each<[string, (scene: Scene) => void]>([
-    ['a result', ({ peer }) => peer.frame(FrameKind.result, { first: 5 }, number(1))],
+    ['a result', ({ peer }) => peer.frame(FrameKind.result, { first: 5 }, answerOf(1))],
     ['a failure', ({ peer }) => peer.frame(FrameKind.failure, { first: 5 }, failure('X', ''))],
     ['a signal that was not sent', ({ peer }) => peer.frame(FrameKind.signalTaken, { first: 1 })],
     ['what it does not hold', ({ peer }) => peer.frame(FrameKind.release, { first: 9, second: 1 })],
@@ -81,9 +81,9 @@ describe('answers and acknowledgements out of nowhere end the channel', () => {
     const scene = attack();
     const first = scene.remote.poke();
     const id = latestCall(scene);
-    scene.peer.frame(FrameKind.result, { first: id }, number(4));
+    scene.peer.frame(FrameKind.result, { first: id }, answerOf(4));
     expect(await first).toBe(4);
-    scene.peer.frame(FrameKind.result, { first: id }, number(5));
+    scene.peer.frame(FrameKind.result, { first: id }, answerOf(5));
     await holds(scene, 'violated');
   });
 });
@@ -115,7 +115,7 @@ describe('tables', () => {
     expect(failures(scene)).toEqual(['InvalidArgument', 'InvalidArgument', 'InvalidArgument']);
     scene.peer.send(frame(8, 0), [new SharedArrayBuffer(8)]);
     const [answer] = scene.peer.received(FrameKind.result);
-    expect(answer?.payload).toEqual(number(8));
+    expect(answer?.payload).toEqual(answerOf(8));
     await holds(scene, 'open');
   });
 

@@ -167,7 +167,7 @@ describe('payloads', () => {
 
   test('arguments of other shapes are refused', async () => {
     const scene = attack();
-    const wrong: [string, Uint8Array][] = [
+    const misfits: [string, Uint8Array][] = [
       ['echo', bytes()],
       ['echo', bytes(0xff)],
       ['echo', payloadOf((writer) => writer.text('x'.repeat(101)))],
@@ -182,8 +182,8 @@ describe('payloads', () => {
       ['rom', bytes()],
       ['later', bytes(0)],
     ];
-    for (const [name, payload] of wrong) callRaw(scene, 1, name, payload);
-    expect(failures(scene)).toEqual(wrong.map(() => 'InvalidArgument'));
+    for (const [name, payload] of misfits) callRaw(scene, 1, name, payload);
+    expect(failures(scene)).toEqual(misfits.map(() => 'InvalidArgument'));
     for (const [, text] of failureTexts(scene)) expect(text).toMatch(/malformed|expected/);
     call(scene, 2, 'echo', 'x'.repeat(100));
     expect(scene.peer.received(FrameKind.result)).toHaveLength(1);
