@@ -4,17 +4,22 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RpcError, type SignalCapability } from '../src/index.ts';
-import { capabilityFor } from '../src/capability/capability.ts';
+import { Dataspace, RpcError, type SignalCapability } from '../src/index.ts';
+import { capabilityFor, referenceOf } from '../src/capability/capability.ts';
+import { OPEN_OPERATION } from '../src/capability/open-operation.ts';
 import type { Carrier } from '../src/channel/carrier.ts';
-import { CONTENT_INLINE, encodeFrame, EntryKind, FrameKind } from '../src/channel/frame.ts';
+import { CONTENT_INLINE, EntryKind, FrameKind } from '../src/channel/frame.ts';
+import { plansOf } from '../src/interface/operation.ts';
 import { LIMITS } from '../src/limits.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import {
   attack,
+  frameOf,
   HONEST,
   HOSTILE,
+  operation,
   payloadOf,
+  plain,
   type Scene,
   settled,
   Target,
@@ -23,19 +28,37 @@ import {
 } from './channel-raw-peer.ts';
 
 /** What an honest peer does in the transcripts. */
-const ACTIONS = ['echo', 'later', 'never', 'thing', 'keep', 'giveBack', 'wake', 'streams', 'poked'] as const;
+const ACTIONS = [
+  'echo',
+  'later',
+  'never',
+  'thing',
+  'keep',
+  'keepAll',
+  'pair',
+  'rom',
+  'any',
+  'giveBack',
+  'wake',
+  'streams',
+  'poked',
+] as const;
+const OPERATIONS = [...plansOf(Target).byName.keys(), '$open'];
 type Action = (typeof ACTIONS)[number];
 
 /** Plays `actions` honestly, with a component that sits where the hostile one will, and records what it sends. */
 async function transcript(actions: readonly Action[]): Promise<Uint8Array[]> {
   const scene = attack();
   const sent: Uint8Array[] = [];
+  const failed: unknown[] = [];
   const other = new Entrypoint({ schedule: queueMicrotask, report: () => {}, introduce: async () => {} });
   const carrier: Carrier = {
     sharesMemory: false,
     send(frame) {
-      sent.push(frame.slice());
-      queueMicrotask(() => scene.peer.send(frame));
+      const copy = frame.slice();
+      sent.push(copy);
+      queueMicrotask(() => scene.peer.send(copy));
+      return false;
     },
     receive(handler) {
       scene.peer.onFrame = (frame) => queueMicrotask(() => handler(frame.slice(), []));
@@ -46,11 +69,19 @@ async function transcript(actions: readonly Action[]): Promise<Uint8Array[]> {
   const own = other.exportObject(Thing, { poke: () => 9 });
   const target = capabilityFor(Target, other.addChannel(VICTIM, carrier, own).import(0));
   for (const action of actions) {
-    act(action, scene, other, target).catch(() => {});
-    await settled(1);
+    failed.push(...(await settlesWith(act(action, scene, other, target))));
   }
+  expect(failed).toEqual([]);
   expect(scene.violations).toEqual([]);
   return sent;
+}
+
+/** Lets an action go on for a turn; what it fails with, if it does. */
+async function settlesWith(action: Promise<void>): Promise<unknown[]> {
+  const failed: unknown[] = [];
+  action.catch((error: unknown) => failed.push(error));
+  await settled(1);
+  return failed;
 }
 
 async function act(
@@ -67,6 +98,18 @@ async function act(
       return (await target.thing())[Symbol.dispose]();
     case 'keep':
       return target.keep(other.export(Thing, { poke: () => 1 }));
+    case 'keepAll':
+      return target.keepAll([0, 1].map((answer) => other.export(Thing, { poke: () => answer })));
+    case 'pair': {
+      const thing = other.export(Thing, { poke: () => 1 });
+      return void (await target.pair(thing, await target.thing(), 'words'));
+    }
+    case 'rom':
+      return void (await target.rom(Dataspace.ofContent(Uint8Array.of(1, 2, 3))));
+    case 'any':
+      return void (await target.any({ some: ['words', 1, null] }));
+    case 'streams':
+      return void (await referenceOf(target)?.call(OPEN_OPERATION, []));
     case 'giveBack':
       return (await target.giveBack(await target.thing()))[Symbol.dispose]();
     case 'wake':
@@ -91,31 +134,41 @@ const index = fc.oneof(
   fc.constantFrom(HONEST, HOSTILE, VICTIM, CONTENT_INLINE),
 );
 
+/** Payloads: counts and lengths of every width, texts, numbers, plain values. */
+const piece = fc.oneof(
+  fc.constantFrom(0, 1, 2, 3, 64, 100, 253, 254, 255).map((byte) => Uint8Array.of(byte)),
+  fc
+    .constantFrom('', 'x', 'words', 'PeerGone', '\u00e9')
+    .map((words) => payloadOf((writer) => writer.text(words))),
+  fc.constantFrom(0, -1, 0.5, 7, Number.NaN, 1e300).map((value) => payloadOf((writer) => writer.f64(value))),
+  fc.jsonValue().map(plain),
+  fc.uint8Array({ maxLength: 40 }),
+);
+
 const madeFrame = fc
   .record({
     kind: fc.constantFrom(...Object.values(FrameKind)),
     first: index,
     second: index,
-    third: index,
-    operation: fc.constantFrom(...ACTIONS, 'any', '$open', ''),
-    rest: fc.oneof(fc.jsonValue().map(payloadOf), fc.uint8Array({ maxLength: 40 }), fc.constant(undefined)),
+    third: fc.oneof(
+      index,
+      fc.constantFrom(...OPERATIONS).map((name) => operation(name).key),
+    ),
+    pieces: fc.array(piece, { maxLength: 4 }),
     entries: fc.array(
       fc.record({ kind: fc.constantFrom(...Object.values(EntryKind)), first: index, second: index }),
-      { maxLength: 3 },
+      { maxLength: 4 },
     ),
   })
-  .map(({ kind, first, second, third, operation, rest, entries }) => {
-    // A list of the operation and one argument: anything, or what the first entry of the table stands for.
-    const argument = rest ?? Uint8Array.from([0xd4, 0x20, 0, 0]);
-    const payload = Uint8Array.from([0x92, ...payloadOf(operation), ...argument]);
-    return encodeFrame(kind, { first, second, third }, payload, entries);
-  });
+  .map(({ kind, first, second, third, pieces, entries }) =>
+    frameOf(kind, { first, second, third }, Uint8Array.from(Buffer.concat(pieces)), entries),
+  );
 
 const mutation: fc.Arbitrary<Mutation> = fc.record({
   at: fc.nat(1000),
   how: fc.constantFrom('flip', 'cut', 'repeat', 'drop', 'swap', 'set word', 'insert'),
   place: fc.nat(1000),
-  value: fc.oneof(fc.nat(255), fc.constantFrom(0x7f, 0x80, 0xc1, 0xd4, 0xdd, 0xff)),
+  value: fc.oneof(fc.nat(255), fc.constantFrom(0x7f, 0x80, 0xc1, 0xd4, 0xdd, 0xfd, 0xfe, 0xff)),
   made: madeFrame,
 });
 

@@ -1,17 +1,40 @@
 /** Channels against a peer that writes whatever it likes: it ends its own channel at worst, and nothing else. */
 import { describe, expect, test } from 'vitest';
 import { hasCode, RpcError } from '../src/index.ts';
-import { capabilityFor } from '../src/capability/capability.ts';
+import { capabilityFor, referenceOf } from '../src/capability/capability.ts';
+import { OPEN_OPERATION } from '../src/capability/open-operation.ts';
 import { SignalContext } from '../src/capability/signal-context.ts';
 import { LocalReference } from '../src/capability/reference.ts';
-import { CONTENT_INLINE, encodeFrame, EntryKind, FrameKind } from '../src/channel/frame.ts';
+import { CONTENT_INLINE, EntryKind, FrameKind } from '../src/channel/frame.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { LIMITS } from '../src/limits.ts';
-import { bytes, call, callWith, code, failures, holds } from './channel-hostile-checks.ts';
-import { attack, HONEST, HOSTILE, payloadOf, type Scene, settled, Thing } from './channel-raw-peer.ts';
+import { bytes, call, callRaw, code, failures, holds, latestCall, mine } from './channel-hostile-checks.ts';
+import {
+  attack,
+  frameOf,
+  HONEST,
+  HOSTILE,
+  operation,
+  payloadOf,
+  plain,
+  type Scene,
+  settled,
+  Thing,
+} from './channel-raw-peer.ts';
+
+const answerOf = (value: number): Uint8Array =>
+  payloadOf((writer) => operation('poke').writeResult(writer, value));
+const failure = (...texts: string[]): Uint8Array =>
+  payloadOf((writer) => {
+    for (const text of texts) writer.text(text);
+  });
 
 describe('broken frames end the channel', () => {
-  const good = encodeFrame(FrameKind.call, { first: 1 }, payloadOf(['echo', 'x']));
+  const good = frameOf(
+    FrameKind.call,
+    { first: 1, third: operation('echo').key },
+    payloadOf((writer) => operation('echo').writeArguments(writer, ['x'.repeat(50)])),
+  );
   const changed = (at: number, value: number): Uint8Array => {
     const frame = good.slice();
     frame[at] = value;
@@ -22,7 +45,8 @@ describe('broken frames end the channel', () => {
     ['half a header', good.subarray(0, 9)],
     ['of an unknown kind', changed(0, 77)],
     ['of kind zero', changed(0, 0)],
-    ['of another version', changed(1, 2)],
+    ['of the version before', changed(1, 1)],
+    ['of another version', changed(1, 3)],
     ['with a table beyond the frame', changed(2, 9)],
     ['with more entries than allowed', changed(3, 255)],
     ['too long', new Uint8Array(LIMITS.messageBytes + 1)],
@@ -36,8 +60,8 @@ describe('broken frames end the channel', () => {
 
 describe('answers and acknowledgements out of nowhere end the channel', () => {
   test.each<[string, (scene: Scene) => void]>([
-    ['a result', ({ peer }) => peer.frame(FrameKind.result, { first: 5 }, payloadOf(1))],
-    ['a failure', ({ peer }) => peer.frame(FrameKind.failure, { first: 5 }, payloadOf(['X', '']))],
+    ['a result', ({ peer }) => peer.frame(FrameKind.result, { first: 5 }, answerOf(1))],
+    ['a failure', ({ peer }) => peer.frame(FrameKind.failure, { first: 5 }, failure('X', ''))],
     ['a signal that was not sent', ({ peer }) => peer.frame(FrameKind.signalTaken, { first: 1 })],
     ['what it does not hold', ({ peer }) => peer.frame(FrameKind.release, { first: 9, second: 1 })],
     [
@@ -47,7 +71,6 @@ describe('answers and acknowledgements out of nowhere end the channel', () => {
         scene.peer.frame(FrameKind.release, { first: 1, second: 2 });
       },
     ],
-    ['a call that is none', ({ peer }) => peer.frame(FrameKind.call, { first: 1 }, payloadOf({ a: 1 }))],
   ])('%s', async (_, send) => {
     const scene = attack();
     send(scene);
@@ -57,10 +80,10 @@ describe('answers and acknowledgements out of nowhere end the channel', () => {
   test('a call answered twice', async () => {
     const scene = attack();
     const first = scene.remote.poke();
-    const id = scene.peer.received(FrameKind.call)[0]?.first ?? 0;
-    scene.peer.frame(FrameKind.result, { first: id }, payloadOf(4));
+    const id = latestCall(scene);
+    scene.peer.frame(FrameKind.result, { first: id }, answerOf(4));
     expect(await first).toBe(4);
-    scene.peer.frame(FrameKind.result, { first: id }, payloadOf(5));
+    scene.peer.frame(FrameKind.result, { first: id }, answerOf(5));
     await holds(scene, 'violated');
   });
 });
@@ -75,57 +98,32 @@ describe('tables', () => {
     ['a stream in place of a capability', EntryKind.stream, 8, 0, 'InvalidArgument'],
   ] as const)('an entry %s', async (_, kind, first, second, outcome) => {
     const scene = attack();
-    scene.peer.frame(FrameKind.call, { first: 1 }, callWith('keep'), [{ kind, first, second }]);
+    callRaw(scene, 1, 'keep', bytes(), [{ kind, first, second }]);
     expect(failures(scene)).toEqual(outcome === 'succeeded' ? [] : [outcome]);
-    await holds(scene, 'open');
-  });
-
-  test.each([
-    ['beyond the table', bytes(0xd4, 0x20, 0, 5)],
-    ['negative', bytes(0xd4, 0x20, 0, 0xff)],
-    ['broken', bytes(0xd4, 0x20, 0, 0xcb, 0x3f, 0xe0, 0, 0, 0, 0, 0, 0)],
-    ['no number', bytes(0xd4, 0x20, 0, 0xa1, 0x61)],
-    ['of a dataspace that is none', bytes(0xd4, 0x21, 0, 0x91, 0)],
-    ['of a dataspace with content of another length', bytes(0xd4, 0x21, 0, 0x92, 0, 0xc4, 1, 0)],
-    ['of a dataspace without an index', bytes(0xd4, 0x21, 0, 0x90)],
-    ['of a stream that is none', bytes(0xd4, 0x22, 0, 0)],
-    ['used twice', bytes(0x92, 0xd4, 0x20, 0, 0, 0xd4, 0x20, 0, 0)],
-  ])('an index %s', async (_, value) => {
-    const scene = attack();
-    const payload = Uint8Array.from([0x92, ...payloadOf('any'), ...value]);
-    scene.peer.frame(FrameKind.call, { first: 1 }, payload, [{ kind: EntryKind.mine, first: 3, second: 0 }]);
-    scene.peer.frame(FrameKind.call, { first: 2 }, payload);
-    expect(failures(scene)).toEqual(['InvalidArgument', 'InvalidArgument']);
-    // What came with the refused call was given back, not kept.
-    expect(scene.channel.importedObjects).toBe(1);
     await holds(scene, 'open');
   });
 
   test('memory that does not come along, or is smaller than it says', async () => {
     const scene = attack(true);
-    const payload = Uint8Array.from([0x92, ...payloadOf('any'), 0xd4, 0x21, 0, 0x91, 0]);
     const frame = (first: number, second: number): Uint8Array =>
-      encodeFrame(FrameKind.call, { first: 1 }, payload, [{ kind: EntryKind.ram, first, second }]);
+      frameOf(FrameKind.call, { first: 1, third: operation('rom').key }, bytes(), [
+        { kind: EntryKind.ram, first, second },
+      ]);
     scene.peer.send(frame(8, 0));
     scene.peer.send(frame(8, 7), [new SharedArrayBuffer(8)]);
     scene.peer.send(frame(9, 0), [new SharedArrayBuffer(8)]);
     expect(failures(scene)).toEqual(['InvalidArgument', 'InvalidArgument', 'InvalidArgument']);
+    scene.peer.send(frame(8, 0), [new SharedArrayBuffer(8)]);
+    const [answer] = scene.peer.received(FrameKind.result);
+    expect(answer?.payload).toEqual(answerOf(8));
     await holds(scene, 'open');
   });
 
   test('capabilities without end are more than a peer may pass', async () => {
     const scene = attack();
-    const many = Uint8Array.from([0x92, ...payloadOf('any'), 0xdc, 0, 64]);
-    const payload = new Uint8Array(many.length + 64 * 4);
-    payload.set(many);
-    for (let index = 0; index < 64; index++) payload.set([0xd4, 0x20, 0, index], many.length + index * 4);
     for (let message = 0; message < 2000 && !scene.peer.closed; message++) {
-      const entries = Array.from({ length: 64 }, (_, index) => ({
-        kind: EntryKind.mine,
-        first: message * 64 + index,
-        second: 0,
-      }));
-      scene.peer.frame(FrameKind.call, { first: message }, payload, entries);
+      const entries = Array.from({ length: 64 }, (_, index) => mine(message * 64 + index));
+      callRaw(scene, message, 'keepAll', bytes(64), entries);
       expect(scene.channel.importedObjects).toBeLessThanOrEqual(LIMITS.importsPerChannel);
     }
     await holds(scene, 'violated');
@@ -141,13 +139,30 @@ describe('floods', () => {
     await holds(scene, 'violated');
   });
 
+  test('calls whose answers are never taken', async () => {
+    const scene = attack();
+    scene.peer.takesNothing = true;
+    for (let id = 0; id < LIMITS.callsInFlight; id++) {
+      if (id % 3 === 0) call(scene, id, 'echo', 'x');
+      else if (id % 3 === 1) callRaw(scene, id, 'echo', bytes(9));
+      else call(scene, id, 'later');
+    }
+    await settled();
+    expect(scene.peer.closed).toBe(false);
+    scene.peer.makeRoom(10);
+    for (let id = 0; id < 10; id++) call(scene, id, 'echo', 'x');
+    expect(scene.peer.closed).toBe(false);
+    call(scene, 0, 'echo', 'x');
+    await holds(scene, 'violated');
+  });
+
   test('calls whose answers wait for a capability that never comes', async () => {
     const scene = attack();
     const entries = (number: number): [{ kind: typeof EntryKind.theirs; first: number; second: number }] => [
       { kind: EntryKind.theirs, first: number, second: HONEST },
     ];
     for (let id = 1; id <= LIMITS.callsInFlight + 1; id++) {
-      scene.peer.frame(FrameKind.call, { first: id }, callWith('giveBack'), entries(id));
+      callRaw(scene, id, 'giveBack', bytes(), entries(id));
     }
     await holds(scene, 'violated');
   });
@@ -171,9 +186,7 @@ describe('floods', () => {
   test('signal contexts that are never taken', async () => {
     const scene = attack();
     for (let index = 1; index <= LIMITS.importsPerChannel + 1; index++) {
-      scene.peer.frame(FrameKind.call, { first: index }, callWith('wake'), [
-        { kind: EntryKind.mine, first: index, second: 0 },
-      ]);
+      callRaw(scene, index, 'wake', bytes(), [mine(index)]);
     }
     await holds(scene, 'violated');
   });
@@ -208,9 +221,7 @@ describe('introductions', () => {
   const introduction = (scene: Scene, giver: number, number: number, third = 3): void =>
     scene.peer.frame(FrameKind.introduction, { first: giver, second: number, third });
   const announced = (scene: Scene, number: number, owner: number): void =>
-    scene.peer.frame(FrameKind.call, { first: number }, callWith('keep'), [
-      { kind: EntryKind.theirs, first: number, second: owner },
-    ]);
+    callRaw(scene, number, 'keep', bytes(), [{ kind: EntryKind.theirs, first: number, second: owner }]);
 
   test('thousands, for givers that exist and for others', async () => {
     const scene = attack();
@@ -232,7 +243,7 @@ describe('introductions', () => {
     introduction(scene, HONEST, 1);
     const theirs = scene.victim.expectIntroduction(HONEST, 1, 3);
     expect(scene.peer.received(FrameKind.call)).toEqual([]);
-    const called = code(theirs.call('poke', []));
+    const called = code(theirs.call(operation('poke'), []));
     const object = scene.victim.exportObject(Thing, { poke: () => 42 });
     scene.victim.introduced(HONEST, 1, new LocalReference(object), 3);
     expect(await called).toBe('succeeded');
@@ -303,12 +314,15 @@ describe('introductions', () => {
 });
 
 describe('streams', () => {
-  const STREAM = Uint8Array.from([0xd4, 0x22, 0, 0]);
-  const opened = (scene: Scene, id: number): void => {
-    const payload = Uint8Array.from([0x92, ...payloadOf('any'), ...STREAM]);
-    scene.peer.frame(FrameKind.call, { first: id }, payload, [
+  /** The victim asks the peer for a session's streams, and gets one with the given number. */
+  const opened = (scene: Scene, id: number): Promise<unknown> => {
+    const asked = referenceOf(scene.remote)?.call(OPEN_OPERATION, []) ?? Promise.reject(new Error('local'));
+    const payload = payloadOf((writer) => OPEN_OPERATION.writeResult(writer, { tx: {} }));
+    scene.peer.frame(FrameKind.result, { first: latestCall(scene) }, payload, [
       { kind: EntryKind.stream, first: id, second: CONTENT_INLINE },
     ]);
+    scene.peer.frames.length = 0;
+    return asked;
   };
 
   test('frames of streams that do not exist are dropped', async () => {
@@ -322,10 +336,10 @@ describe('streams', () => {
 
   test('opened twice, and without end', async () => {
     const scene = attack();
-    opened(scene, 1);
-    opened(scene, 1);
-    for (let id = 2; id < LIMITS.streamsPerChannel + 50; id++) opened(scene, id);
-    expect(scene.peer.received(FrameKind.failure).length).toBeGreaterThanOrEqual(50);
+    const ids = [1, 1, ...Array.from({ length: LIMITS.streamsPerChannel + 48 }, (_, index) => index + 2)];
+    const outcomes = await Promise.all(ids.map((id) => code(opened(scene, id))));
+    expect(outcomes.slice(0, 2)).toEqual(['succeeded', 'InvalidArgument']);
+    expect(outcomes.filter((outcome) => outcome === 'succeeded')).toHaveLength(LIMITS.streamsPerChannel);
     for (let time = 0; time < 50; time++) {
       scene.peer.frame(FrameKind.stream, { first: 1, second: 0 }, new Uint8Array(200_000));
     }
@@ -333,26 +347,49 @@ describe('streams', () => {
     await holds(scene, 'open');
   });
 
+  test('that come with a call are closed at once', async () => {
+    const scene = attack();
+    for (let id = 0; id < 2 * LIMITS.streamsPerChannel; id++) {
+      callRaw(scene, id, 'later', bytes(), [{ kind: EntryKind.stream, first: id, second: CONTENT_INLINE }]);
+      callRaw(scene, id, 'keep', bytes(), [{ kind: EntryKind.stream, first: id, second: CONTENT_INLINE }]);
+      await Promise.resolve();
+    }
+    expect(scene.peer.received(FrameKind.streamClosed)).toHaveLength(4 * LIMITS.streamsPerChannel);
+    expect(new Set(failures(scene))).toEqual(new Set(['InvalidArgument']));
+    await holds(scene, 'open');
+  });
+
   test('offers are bounded too', async () => {
     const scene = attack();
-    for (let id = 0; id < LIMITS.streamsPerChannel + 10; id++) call(scene, id, 'streams');
+    for (let id = 0; id < LIMITS.streamsPerChannel + 10; id++) call(scene, id, '$open');
     expect(failures(scene)).toEqual(Array.from({ length: 10 }, () => 'LimitExceeded'));
     await holds(scene, 'open');
   });
 });
 
 test('a failure with anything in it is an error with a code and a bounded text', async () => {
-  const contents = [['x'.repeat(1e6), 'y'.repeat(1e6)], 7, null, [], [1, 2], ['PeerGone'], { 0: 'A' }];
+  const contents = [
+    failure('x'.repeat(1e6), 'y'.repeat(1e6)),
+    failure('PeerGone', 'z'.repeat(1e6)),
+    failure('PeerGone'),
+    failure('', ''),
+    failure('Revoked', 'by nobody', 'and more'),
+    plain(['PeerGone', '']),
+    bytes(),
+    bytes(255, 1, 2),
+    bytes(254, 0xff, 0xff, 0xff, 0xff),
+    bytes(2, 0xc0, 0x80, 1, 0xff),
+  ];
   for (const content of contents) {
     const scene = attack();
     const pending = capabilityFor(Thing, scene.channel.import(0)).poke();
-    const id = scene.peer.received(FrameKind.call)[0]?.first ?? 0;
-    scene.peer.frame(FrameKind.failure, { first: id }, payloadOf(content));
+    const id = latestCall(scene);
+    scene.peer.frame(FrameKind.failure, { first: id }, content);
     const error: unknown = await pending.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(RpcError);
     if (!(error instanceof RpcError)) return;
     expect(error.code.length).toBeLessThanOrEqual(LIMITS.nameBytes);
     expect(error.message.length).toBeLessThanOrEqual(LIMITS.reasonBytes);
-    if (hasCode(error, 'PeerGone')) expect(content).toEqual(['PeerGone']);
+    if (hasCode(error, 'PeerGone')) expect(content).toBe(contents[1]);
   }
 });

@@ -10,16 +10,22 @@ import {
   nothing,
   rpc,
   rpcInterface,
+  type Dataspace,
+  dataspace,
   type SignalCapability,
   signal,
   text,
 } from '../src/index.ts';
 import { capabilityFor } from '../src/capability/capability.ts';
+import type { ExportedObject } from '../src/capability/exported-object.ts';
+import { OPEN_OPERATION } from '../src/capability/open-operation.ts';
 import type { Carrier, SharedMemory } from '../src/channel/carrier.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { StreamOffer } from '../src/channel/stream-link.ts';
-import { decodeFrame, encodeFrame, type Entry, type Frame, type FrameKind } from '../src/channel/frame.ts';
-import { encodeMessage } from '../src/channel/message.ts';
+import { type Entry, finishFrame, type FrameKind, IncomingFrame } from '../src/channel/frame.ts';
+import { type OperationPlan, plansOf } from '../src/interface/operation.ts';
+import { writeValue } from '../src/message/value.ts';
+import { giveBackWriter, type MessageWriter, takeWriter } from '../src/message/writer.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { carrierPair } from './in-process-platform.ts';
 
@@ -27,24 +33,64 @@ export const VICTIM = 1;
 export const HONEST = 2;
 export const HOSTILE = 66;
 
+/** The words of a frame's header. */
+export interface Words {
+  readonly first?: number;
+  readonly second?: number;
+  readonly third?: number;
+}
+
+/** A frame that was received, as a copy. */
+export interface Frame {
+  readonly kind: FrameKind;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  readonly payload: Uint8Array;
+  readonly entries: readonly Entry[];
+}
+
+/** The bytes of a frame. */
+export function frameOf(
+  kind: FrameKind,
+  { first = 0, second = 0, third = 0 }: Words = {},
+  payload: Uint8Array = new Uint8Array(0),
+  entries: readonly Entry[] = [],
+): Uint8Array {
+  const writer = takeWriter();
+  try {
+    writer.raw(payload);
+    return finishFrame(writer, kind, first, second, third, entries).slice();
+  } finally {
+    giveBackWriter(writer);
+  }
+}
+
+function opened(bytes: Uint8Array): Frame {
+  const frame = new IncomingFrame();
+  const fault = frame.open(bytes);
+  if (fault) throw new Error(`the victim sent a broken frame: ${fault}`);
+  const { kind, first, second, third, entries } = frame;
+  return { kind, first, second, third, payload: frame.payload, entries };
+}
+
 /** The raw end of a carrier: frames are delivered at once, and what they make the victim throw is kept. */
 export class RawPeer {
   readonly frames: Uint8Array[] = [];
   readonly thrown: unknown[] = [];
   closed = false;
+  /** Whether what the victim sends has to wait for room, for ever unless `makeRoom` is called. */
+  takesNothing = false;
   onFrame: (frame: Uint8Array) => void = () => {};
   readonly carrier: Carrier;
+  readonly #waiting: ((() => void) | undefined)[] = [];
   #deliver: (frame: Uint8Array, memory: SharedMemory) => void = () => {};
   #tellClosed: () => void = () => {};
 
   constructor(sharesMemory: boolean) {
     this.carrier = {
       sharesMemory,
-      send: (frame) => {
-        if (this.closed) return;
-        this.frames.push(frame);
-        this.onFrame(frame);
-      },
+      send: (frame, _, left) => this.#take(frame.slice(), left),
       receive: (handler) => {
         this.#deliver = handler;
       },
@@ -57,6 +103,21 @@ export class RawPeer {
     };
   }
 
+  #take(frame: Uint8Array, left: (() => void) | undefined): boolean {
+    if (this.closed) return false;
+    if (this.takesNothing) this.#waiting.push(left);
+    else {
+      this.frames.push(frame);
+      this.onFrame(frame);
+    }
+    return this.takesNothing;
+  }
+
+  /** Lets the first `count` frames that wait leave. */
+  makeRoom(count: number): void {
+    for (const left of this.#waiting.splice(0, count)) left?.();
+  }
+
   send(bytes: Uint8Array, memory: SharedMemory = []): void {
     if (this.closed) return;
     try {
@@ -66,20 +127,13 @@ export class RawPeer {
     }
   }
 
-  frame(
-    kind: FrameKind,
-    words: { first?: number; second?: number; third?: number } = {},
-    payload?: Uint8Array,
-    entries?: readonly Entry[],
-  ): void {
-    this.send(encodeFrame(kind, words, payload, entries));
+  frame(kind: FrameKind, words?: Words, payload?: Uint8Array, entries?: readonly Entry[]): void {
+    this.send(frameOf(kind, words, payload, entries));
   }
 
   /** The frames that the victim has sent, of one kind. */
   received(kind: FrameKind): Frame[] {
-    return this.frames.map(decodeFrame).filter((frame): frame is Frame => {
-      return typeof frame !== 'string' && frame.kind === kind;
-    });
+    return this.frames.filter((frame) => frame[0] === kind).map(opened);
   }
 
   die(): void {
@@ -88,13 +142,20 @@ export class RawPeer {
   }
 }
 
-/** A plain value as a message's payload. */
-export function payloadOf(value: unknown): Uint8Array {
-  const refuse = (): never => {
-    throw new Error('plain values only');
-  };
-  const table = { addReference: refuse, addDataspace: refuse, addStream: refuse };
-  return Uint8Array.from(encodeMessage(value, table));
+/** What `write` writes, as a message's payload. What it carries is left to the table that the peer makes up. */
+export function payloadOf(write: (writer: MessageWriter) => void): Uint8Array {
+  const writer = takeWriter(() => ({ add: () => false }));
+  try {
+    write(writer);
+    return writer.payload().slice();
+  } finally {
+    giveBackWriter(writer);
+  }
+}
+
+/** A plain value in msgpack, with its length in front. */
+export function plain(value: unknown): Uint8Array {
+  return payloadOf((writer) => writeValue(writer, value));
 }
 
 export const Thing = rpcInterface('Thing', { poke: rpc<() => number>({ args: [], result: integer() }) });
@@ -110,19 +171,34 @@ export const Target = rpcInterface('Target', {
   thing: rpc<() => ThingCapability>({ args: [], result: capability(Thing) }),
   borrowed: rpc<() => ThingCapability>({ args: [], result: capability(Thing) }),
   keep: rpc<(thing: ThingCapability) => void>({ args: [capability(Thing)], result: nothing }),
+  pair: rpc<(first: ThingCapability, second: ThingCapability, words: string) => number>({
+    args: [capability(Thing), capability(Thing), text(10)],
+    result: integer(),
+  }),
+  keepAll: rpc<(things: ThingCapability[]) => void>({ args: [list(capability(Thing), 64)], result: nothing }),
+  rom: rpc<(rom: Dataspace) => number>({ args: [dataspace], result: integer() }),
   giveBack: rpc<(thing: ThingCapability) => ThingCapability>({
     args: [capability(Thing)],
     result: capability(Thing),
   }),
   wake: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
-  streams: rpc<() => unknown>(),
 });
+
+/** How an operation of `Target` travels. */
+export function operation(name: string): OperationPlan {
+  if (name === '$open') return OPEN_OPERATION;
+  const plan = plansOf(Target).byName.get(name) ?? plansOf(Thing).byName.get(name);
+  if (!plan) throw new Error(`no operation ${name}`);
+  return plan;
+}
 
 /** A component under attack, its honest neighbour, and everything that can be looked at. */
 export interface Scene {
   readonly peer: RawPeer;
   readonly victim: Entrypoint;
   readonly channel: Channel;
+  /** What it offers. */
+  readonly target: ExportedObject;
   readonly reports: unknown[];
   readonly violations: { peer: number; what: string }[];
   readonly introductions: number;
@@ -146,6 +222,9 @@ function implement(scene: { victim: Entrypoint; kept: ThingCapability[]; borrowe
     never: () => new Promise<void>(() => {}),
     thing: () => scene.victim.export(Thing, { poke: () => 1 }),
     borrowed: () => scene.borrowed(),
+    pair: () => 2,
+    keepAll: (things: ThingCapability[]) => void scene.kept.push(...things),
+    rom: (rom: Dataspace) => rom.sizeBytes,
     keep: (thing: ThingCapability) => {
       if (scene.kept.length < 100) scene.kept.push(thing);
       else thing[Symbol.dispose]();
@@ -156,7 +235,6 @@ function implement(scene: { victim: Entrypoint; kept: ThingCapability[]; borrowe
       handler.submit();
       handler[Symbol.dispose]();
     },
-    streams: () => ({ tx: new StreamOffer(4096, () => {}) }),
   };
 }
 
@@ -181,6 +259,7 @@ export function attack(sharesMemory = false): Scene {
   const [ours, theirs] = carrierPair(sharesMemory ? 'shared' : 'copying');
   const borrowed = (): ThingCapability => capabilityFor(Thing, honestChannel.import(0));
   const target = victim.exportObject(Target, implement({ victim, kept, borrowed }));
+  target.open = () => ({ tx: new StreamOffer(4096, () => {}) });
   const honestChannel = victim.addChannel(HONEST, ours, target);
   const peer = new RawPeer(sharesMemory);
   const channel = victim.addChannel(HOSTILE, peer.carrier, target);
@@ -190,6 +269,7 @@ export function attack(sharesMemory = false): Scene {
     peer,
     victim,
     channel,
+    target,
     reports,
     violations,
     remote,

@@ -74,7 +74,7 @@ export function capability<I extends Interface>(interface_: I): Shape<Capability
     return reference;
   };
   return shapeWith((value, where) => capabilityFor(interface_, check(value, where)), {
-    signature: `capability ${interface_.name}`,
+    signature: `capability ${JSON.stringify(interface_.name)}`,
     write: (writer, value, where) => void writer.carry(check(value, where)),
     read(reader) {
       const carried = reader.carried();

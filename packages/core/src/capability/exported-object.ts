@@ -44,13 +44,18 @@ export class ExportedObject {
     this.#revoked = true;
   }
 
-  /** The operation with the given key. Throws `Revoked` or `UnknownOperation`. */
-  operation(key: number): OperationPlan {
+  /**
+   * The operation with the given key; `caller` is how the caller declares it, if that is known here. Throws `Revoked` or
+   * `UnknownOperation`.
+   */
+  operation(key: number, caller?: OperationPlan): OperationPlan {
     if (this.#revoked) throw new RpcError('Revoked', `${this.interface_.name}: the object was revoked`);
     const plan = this.#plans.byKey.get(key);
     if (plan) return plan;
     if (key === OPEN_OPERATION.key && this.open) return OPEN_OPERATION;
-    throw new RpcError('UnknownOperation', `${this.interface_.name} has no such operation`);
+    const { name } = this.interface_;
+    const text = `${name} has no operation of this name with these shapes; do both ends declare the same?`;
+    throw new RpcError('UnknownOperation', caller ? `${caller.title}: ${text}` : text);
   }
 
   /** Runs an operation with arguments that were checked: the result, or a promise of it. Throws or rejects with `RpcError`. */
@@ -66,7 +71,7 @@ export class ExportedObject {
 
   /** A call within the component that owns the object: its result, or a promise of it. */
   callLocally(operation: OperationPlan, args: readonly unknown[]): unknown {
-    const plan = this.operation(operation.key);
+    const plan = this.operation(operation.key, operation);
     const result = this.invoke(plan, this.#checked(plan, args));
     if (result instanceof Promise) return result.then((value) => this.#checkedResult(plan, value));
     return this.#checkedResult(plan, result);

@@ -64,7 +64,7 @@ export interface ImportingChannel {
   /** Calls when it is this call's turn. */
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
   /** Calls at once; the outcome is told while frames are being received. */
-  call(
+  place(
     reference: RemoteReference,
     operation: OperationPlan,
     args: readonly unknown[],

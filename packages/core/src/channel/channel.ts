@@ -21,6 +21,7 @@ import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { giveBackReader, type MessageReader, takeReader } from '../message/reader.ts';
 import { giveBackWriter, HEADER_BYTES, type MessageWriter, takeWriter } from '../message/writer.ts';
+import { answeredError, malformedAnswer } from './answer-errors.ts';
 import { type CallOutcome, CallTable, type PendingCall } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
@@ -138,10 +139,10 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.#calls.size >= LIMITS.callsPipelined && this.#owner.served === 0) {
       return this.#invokeLater(reference, operation, args);
     }
-    return new Promise((resolve, reject) => this.call(reference, operation, args, { resolve, reject }));
+    return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
   }
 
-  call(
+  place(
     reference: RemoteReference,
     operation: OperationPlan,
     args: readonly unknown[],
@@ -153,7 +154,7 @@ export class Channel implements ImportingChannel, TableChannel {
     }
     const { resolve, reject } = outcome;
     const id = this.#calls.add({ resolve, reject, operation });
-    const failed = (error: Error): void => this.#settle(id)?.reject(unsentCall(operation, error));
+    const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
     this.#post(
       {
         kind: FrameKind.call,
@@ -241,7 +242,7 @@ export class Channel implements ImportingChannel, TableChannel {
     }
     while (!this.#closed && this.#calls.size >= LIMITS.callsPipelined)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return new Promise((resolve, reject) => this.call(reference, operation, args, { resolve, reject }));
+    return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
   }
 
   #settle(id: number): PendingCall | undefined {
@@ -264,6 +265,8 @@ export class Channel implements ImportingChannel, TableChannel {
     const writer = takeWriter(this.#makeTable);
     try {
       write(writer);
+      // What was written may have ended the channel: a getter is code like any other.
+      if (this.#closed) throw this.#closed;
       const table = this.#tableOf(writer);
       if (table?.unresolved) void this.#postLater(message, writer.payload().slice(), table);
       else this.#transmit(message, writer, table);
@@ -457,8 +460,8 @@ export class Channel implements ImportingChannel, TableChannel {
     const reader = this.#reader(frame);
     try {
       const code = reader.text().slice(0, LIMITS.nameBytes);
-      const text = reader.text().slice(0, LIMITS.reasonBytes);
-      call.reject(code === 'PeerGone' ? new PeerGone(text) : new RpcError(code, text));
+      const text = reader.text();
+      call.reject(answeredError(code, text, call.operation));
     } catch {
       call.reject(new RpcError('InternalError', 'the answer is malformed'));
     } finally {
@@ -484,18 +487,4 @@ export class Channel implements ImportingChannel, TableChannel {
 function isAwaited(frame: Uint8Array): boolean {
   const kind = frame[0];
   return kind === FrameKind.result || kind === FrameKind.failure || kind === FrameKind.introduction;
-}
-
-/** Why a call was not sent. */
-function unsentCall(operation: OperationPlan, error: Error): Error {
-  if (!(error instanceof ShapeError)) return error;
-  return new RpcError('InvalidArgument', `${operation.title}: ${error.message}`);
-}
-
-/** An answer that the shapes of the operation do not let through. */
-function malformedAnswer(error: unknown): Error {
-  if (error instanceof ShapeError) {
-    return new RpcError('InternalError', `the server's answer is malformed: ${error.message}`);
-  }
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -3,7 +3,7 @@
  * arguments and its result. A call names the operation by its key, so two ends that declare an operation differently (two
  * versions of a package) do not misread each other: to the server the operation does not exist.
  */
-import { assert } from '../errors.ts';
+import { assert, RpcError } from '../errors.ts';
 import { malformed, type MessageReader } from '../message/reader.ts';
 import type { MessageWriter } from '../message/writer.ts';
 import type { AnyFunction, Interface, Operation } from './interface.ts';
@@ -51,6 +51,12 @@ export class OperationPlan {
     for (let index = 0; index < wires.length; index++) {
       wires[index]?.write(writer, args[index], argumentName(index));
     }
+  }
+
+  /** What the caller is told if its own arguments could not be written. */
+  refusal(error: Error): Error {
+    if (!(error instanceof ShapeError)) return error;
+    return new RpcError('InvalidArgument', `${this.title}: ${error.message}`);
   }
 
   /** Reads the arguments of a peer's call. Throws `ShapeError` or `RpcError` `InvalidArgument`. */

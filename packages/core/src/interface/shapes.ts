@@ -4,6 +4,7 @@
  * it is a record, so that nothing undeclared slips through) or throws `ShapeError`. Each also knows the bytes in which its
  * values travel (`wire.ts`), and checks while it writes and reads them.
  */
+import { assert } from '../errors.ts';
 import { malformed, type MessageReader } from '../message/reader.ts';
 import { shapeWith, type Wire, wireOf } from './wire.ts';
 
@@ -155,8 +156,12 @@ export function bytes(maximum: number): Shape<Uint8Array> {
   });
 }
 
+/** What one byte can tell apart. */
+const CHOICES_MAX = 255;
+
 /** One of the given words: up to 255 of them. */
 export function oneOf<const Words extends readonly string[]>(words: Words): Shape<Words[number]> {
+  assert(words.length <= CHOICES_MAX, `oneOf takes at most ${CHOICES_MAX} words`);
   const expected = `one of ${words.join(', ')}`;
   const indexOf = (value: unknown, where: string): number => {
     const index = words.findIndex((word) => word === value);
@@ -165,7 +170,7 @@ export function oneOf<const Words extends readonly string[]>(words: Words): Shap
   const check = (value: unknown, where: string): Words[number] =>
     words.find((word) => word === value) ?? fail(where, expected);
   return shapeWith(check, {
-    signature: `(${words.join('|')})`,
+    signature: `one of ${JSON.stringify(words)}`,
     write: (writer, value, where) => writer.u8(indexOf(value, where)),
     read: (reader, where) => words[reader.u8()] ?? fail(where, expected),
   });
@@ -180,14 +185,16 @@ export function list<T>(item: Shape<T>, maximum: number): Shape<T[]> {
   };
   const check = (value: unknown, where: string): T[] => {
     const items: T[] = [];
+    const elements = checkList(value, where);
     try {
-      for (const element of checkList(value, where)) items.push(item(element, where));
+      for (const element of elements) items.push(item(element, where));
     } catch (error) {
       throw within(error, `[${items.length}]`);
     }
     return items;
   };
   const wire = wireOf(item);
+  assert(!wire.empty, 'there is no list of what takes no bytes');
   return shapeWith(check, {
     signature: `[${wire.signature} ${maximum}]`,
     write(writer, value, where) {
@@ -242,6 +249,7 @@ export function nullable<T>(shape: Shape<T>): Shape<T | null> {
 /** Nothing: the result of an operation that returns no value. */
 export const nothing: Shape<void> = shapeWith(() => undefined, {
   signature: 'nothing',
+  empty: true,
   write: () => {},
   read: () => undefined,
 });
@@ -288,7 +296,8 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
   // Its callers have just established every field's type; the compiler cannot follow them through their loops.
   const complete = (result: Record<string, unknown>): RecordType<Fields> => result as RecordType<Fields>;
   return shapeWith(check, {
-    signature: `{${names.map((name, index) => `${name}:${wires[index]?.signature ?? ''}`).join(',')}}`,
+    signature: `{${names.map((name, index) => `${JSON.stringify(name)}:${wires[index]?.signature ?? ''}`).join(',')}}`,
+    empty: wires.every(({ empty }) => empty === true),
     write(writer, value, where) {
       if (!isRecord(value)) fail(where, 'a record');
       let index = 0;
@@ -357,8 +366,9 @@ export function table<T>(shape: Shape<T>, maximum: number): Shape<Record<string,
   });
 }
 
-/** The first of several shapes that fits; which one it is travels in front of the value. */
+/** The first of several shapes that fits, of up to 255; which one it is travels in front of the value. */
 export function anyOf<T>(expected: string, ...shapes: Shape<T>[]): Shape<T> {
+  assert(shapes.length <= CHOICES_MAX, `anyOf takes at most ${CHOICES_MAX} shapes`);
   const fitting = (value: unknown, where: string): { index: number; fitted: T } => {
     for (const [index, shape] of shapes.entries()) {
       try {
@@ -371,7 +381,7 @@ export function anyOf<T>(expected: string, ...shapes: Shape<T>[]): Shape<T> {
   };
   const wires = shapes.map(wireOf);
   return shapeWith((value, where) => fitting(value, where).fitted, {
-    signature: `any of ${wires.map(({ signature }) => signature).join(' or ')}`,
+    signature: `any of (${wires.map(({ signature }) => signature).join(' or ')})`,
     write(writer, value, where) {
       const { index, fitted } = fitting(value, where);
       writer.u8(index);

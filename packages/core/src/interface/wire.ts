@@ -12,6 +12,8 @@ import type { Shape } from './shapes.ts';
 export interface Wire<T> {
   /** Equal signatures, equal bytes. */
   readonly signature: string;
+  /** Whether a value may take no bytes and carry nothing. Of those there are no lists: nothing would cover their count. */
+  readonly empty?: boolean;
   /** Writes a value that fits; throws `ShapeError` for one that does not. */
   write(writer: MessageWriter, value: unknown, where: string): void;
   /** Reads a value and checks it; throws `ShapeError`, or `RpcError` `InvalidArgument` for bytes that are none. */

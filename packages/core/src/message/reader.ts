@@ -16,7 +16,8 @@ const CACHE_SLOTS = 512;
 /** Short texts that were read lately, by a hash of their bytes: names and words come again and again. */
 const cache: string[] = Array.from({ length: CACHE_SLOTS }, () => '');
 
-const decoder = new TextDecoder();
+/** A mark of byte order is a character like any other: texts arrive as they were. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The message is not what its shape says. */
 export function malformed(what = 'malformed message'): never {

@@ -30,6 +30,10 @@ const SHORT_TEXT = 64;
 
 const encoder = new TextEncoder();
 
+function tooLong(): never {
+  throw new RpcError('LimitExceeded', `a message of more than ${LIMITS.messageBytes} bytes is too long`);
+}
+
 /** A message that is being written. The header in front of the payload is the frame's (`channel/frame.ts`). */
 export class MessageWriter {
   bytes = new Uint8Array(FIRST_BYTES);
@@ -139,17 +143,18 @@ export class MessageWriter {
   }
 
   #utf8(value: string): void {
-    const start = this.take(5 + value.length * 3);
+    const start = this.at;
+    // Room for the worst case, but not beyond a frame: what does not fit then is really too long.
+    this.take(Math.max(5, Math.min(5 + value.length * 3, LIMITS.frameBytes - start)));
     this.bytes[start] = COUNT_32;
-    const { written } = encoder.encodeInto(value, this.bytes.subarray(start + 5));
+    const { read, written } = encoder.encodeInto(value, this.bytes.subarray(start + 5, this.at));
+    if (read < value.length) tooLong();
     this.view.setUint32(start + 1, written, true);
     this.at = start + 5 + written;
   }
 
   #grow(needed: number): void {
-    if (needed > LIMITS.frameBytes) {
-      throw new RpcError('LimitExceeded', `a message of more than ${LIMITS.messageBytes} bytes is too long`);
-    }
+    if (needed > LIMITS.frameBytes) tooLong();
     const grown = new Uint8Array(Math.max(needed, this.bytes.byteLength * 2));
     grown.set(this.bytes.subarray(0, this.at));
     this.bytes = grown;

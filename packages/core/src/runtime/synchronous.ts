@@ -101,7 +101,7 @@ export class SynchronousCalls {
         outcome ??= { error };
       },
     };
-    held.remote.channel.call(held.remote, operation, args, tell);
+    held.remote.channel.place(held.remote, operation, args, tell);
     const done = (): boolean => outcome !== undefined;
     if (!done()) this.#await(done, held.remote.channel.peer, timeoutMs, tell.reject);
     outcome ??= { error: new RpcError('TimedOut', `${operation.title}: no answer within ${timeoutMs} ms`) };
@@ -139,7 +139,7 @@ export class SynchronousCalls {
     const operation = plansOf(CoreService).byName.get(name);
     const core = referenceOf(this.#core);
     assert(operation !== undefined && core instanceof HeldReference, 'core is another component');
-    core.remote.channel.call(core.remote, operation, args, outcome);
+    core.remote.channel.place(core.remote, operation, args, outcome);
   }
 
   #nextWait(): number {
