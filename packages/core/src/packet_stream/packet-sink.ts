@@ -90,7 +90,7 @@ export class PacketSink {
     if (this.#inFlight === 0) throw new Error('acknowledgement without a request');
     this.#inFlight--;
     this.#served++;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
   }
 
   /**
@@ -102,7 +102,7 @@ export class PacketSink {
     packet.tag = UNASKED_TAG;
     packet.offset = 0;
     packet.size = 0;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
     return true;
   }
 
@@ -146,6 +146,6 @@ export class PacketSink {
     packet.size = 0;
     packet.length = 0;
     packet.status = packetStatus.invalid;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
   }
 }

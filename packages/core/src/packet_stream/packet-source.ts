@@ -112,7 +112,7 @@ export class PacketSource {
     this.#sizes[tag] = packet.size;
     packet.tag = tag;
     packet.status = packetStatus.unanswered;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
     return true;
   }
 
