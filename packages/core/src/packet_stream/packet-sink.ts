@@ -82,7 +82,7 @@ export class PacketSink {
 
   /**
    * Answers a request that was taken: `packet` carries its tag, range and operation as it came, and what the
-   * server sets (status, length). Travels at the next `wakeup`. Throws if no request is in flight: a server
+   * server sets (status, length). Travels at the next `wakeup` at the latest. Throws if no request is in flight: a server
    * that acknowledges twice is broken. Does nothing after the end of the stream.
    */
   acknowledge(packet: Packet): void {

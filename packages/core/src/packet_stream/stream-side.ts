@@ -30,9 +30,9 @@ const PART_BYTES_MIN = 64 * 1024;
  * by itself, for nobody calls again for what it has not looked at. A batch ends with `wakeup`, which
  * publishes and sends at most one signal; after the handler this happens by itself.
  *
- * A long batch does not keep the peer waiting: whenever a quarter of the queue, or of the bulk buffer, has been
- * appended it is published, as by `wakeup`. So both ends work at the same time, on different parts of the
- * buffer, and each signal still stands for many packets.
+ * In shared memory a long batch does not keep the peer waiting: whenever a quarter of the queue, or of the
+ * bulk buffer, has been appended it is published, as by `wakeup`. So both ends work at the same time, on
+ * different parts of the buffer, and each signal still stands for many packets.
  */
 export class StreamSide {
   readonly memory: StreamMemory;
@@ -66,8 +66,11 @@ export class StreamSide {
     const { control, submitQueue, acknowledgeQueue, bulk } = memory;
     const slots = parameters.queueSlots;
     this.memory = memory;
-    this.#partPackets = Math.max(PART_PACKETS_MIN, slots / PARTS_PER_WINDOW);
-    this.#partBytes = Math.max(PART_BYTES_MIN, parameters.bulkBytes / PARTS_PER_WINDOW);
+    // Frames are larger than signals: where memory is not shared they stay as few as can be.
+    this.#partPackets = link.shared ? Math.max(PART_PACKETS_MIN, slots / PARTS_PER_WINDOW) : Infinity;
+    this.#partBytes = link.shared
+      ? Math.max(PART_BYTES_MIN, parameters.bulkBytes / PARTS_PER_WINDOW)
+      : Infinity;
     this.#link = link;
     if (role === 'source') {
       this.output = new RingWriter(control, SOURCE_HEAD, SINK_TAIL, submitQueue, slots);
@@ -123,7 +126,7 @@ export class StreamSide {
     return this.input.take(into);
   }
 
-  /** Adds a packet to the batch. The caller has seen `writable`. */
+  /** Adds a packet to the batch. There is room: the caller has seen `writable`, or has kept a slot. */
   append(packet: Packet): void {
     this.output.append(packet);
     this.#unpublishedPackets++;
