@@ -4,7 +4,7 @@
  * once it is on the device. SYNC is the same for both: all that was answered goes to the device, then the device is told to
  * make it last.
  */
-import { assert, type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core';
+import { assert, type BlockBackend, type BlockInfo, copyInto, SyncGroup } from '@ginit/core';
 import type { BackendDevice } from './backend-device.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Fetcher } from './fetcher.ts';
@@ -141,7 +141,7 @@ export class BlockCache implements BlockBackend {
     const at = chunk * blocksPerChunk + first - block;
     const count = Math.min(blocksPerChunk - first, into.byteLength / blockSize - at);
     if (!this.#store.holds(slot, mask(first, count))) return false;
-    into.set(this.#store.blocks(slot, first, count), at * blockSize);
+    copyInto(into, this.#store.blocks(slot, first, count), at * blockSize);
     this.#store.used(slot);
     this.#hits++;
     return true;
@@ -174,7 +174,7 @@ export class BlockCache implements BlockBackend {
     if (found >= 0) store.used(slot);
     // What is on its way in was read before this write: it must find what was written, not an empty place.
     else if (this.#fetcher.expects(chunk)) store.pin(slot, 'fetch');
-    store.blocks(slot, first, bytes.byteLength / this.#geometry.blockSize).set(bytes);
+    copyInto(store.blocks(slot, first, bytes.byteLength / this.#geometry.blockSize), bytes);
     store.valid[slot] = (store.valid[slot] ?? 0) | set;
     this.#writeBack.markDirty(slot, set);
     return true;

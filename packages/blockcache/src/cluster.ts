@@ -1,5 +1,5 @@
 /** A piece of write-back: neighbouring chunks on their way to the device together. */
-import type { RpcError } from '@ginit/core';
+import { copyInto, type RpcError } from '@ginit/core';
 import type { ChunkStore } from './chunk-store.ts';
 import { CHUNK_BYTES, highest, lowest, mask } from './geometry.ts';
 
@@ -64,7 +64,7 @@ export function fillRequest(store: ChunkStore, parts: readonly ClusterPart[], pa
   let at = 0;
   for (const { slot, first, count } of parts) {
     const bytes = store.blocks(slot, first, count);
-    payload.set(bytes, at);
+    copyInto(payload, bytes, at);
     at += bytes.byteLength;
     const taken = (store.dirty[slot] ?? 0) & mask(first, count);
     store.writing[slot] = (store.writing[slot] ?? 0) | taken;

@@ -2,7 +2,7 @@
  * Brings chunks in from the device. Requests that want a chunk which is on its way join; whatever was written meanwhile
  * stays as it was written. A chunk for which the cache has no room goes to those who wait for it and is not kept.
  */
-import { assert, RpcError } from '@ginit/core';
+import { assert, copyInto, RpcError } from '@ginit/core';
 import type { BackendDevice } from './backend-device.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { eachRun, mask } from './geometry.ts';
@@ -167,7 +167,7 @@ export class Fetcher {
     const { blockSize } = store.geometry;
     eachRun(whole & ~(store.valid[slot] ?? 0), (first, count) => {
       const start = (at + first) * blockSize;
-      store.blocks(slot, first, count).set(payload.subarray(start, start + count * blockSize));
+      copyInto(store.blocks(slot, first, count), payload.subarray(start, start + count * blockSize));
     });
     store.valid[slot] = whole;
   }
@@ -187,7 +187,7 @@ export class Fetcher {
   #serve({ block, into }: Waiter, payload: Uint8Array, first: number): void {
     const { blockSize } = this.#store.geometry;
     const start = (block - first) * blockSize;
-    into.set(payload.subarray(start, start + into.byteLength));
+    copyInto(into, payload.subarray(start, start + into.byteLength));
     this.copyKnown(block, into);
   }
 
@@ -206,7 +206,7 @@ export class Fetcher {
       const known = slot >= 0 ? (store.valid[slot] ?? 0) & wanted : 0;
       const chunkBlock = geometry.firstBlock(chunk);
       eachRun(known, (first, run) => {
-        into.set(store.blocks(slot, first, run), (chunkBlock + first - block) * blockSize);
+        copyInto(into, store.blocks(slot, first, run), (chunkBlock + first - block) * blockSize);
       });
       if (unknown) eachRun(wanted & ~known, (first, run) => unknown(chunkBlock + first, run));
       at += count;
@@ -240,7 +240,7 @@ export class Fetcher {
     });
     const reads = runs.map(({ first, count }) => {
       const part = into.subarray((first - block) * blockSize, (first - block + count) * blockSize);
-      return this.#device.readWith(first, count, (payload) => part.set(payload));
+      return this.#device.readWith(first, count, (payload) => copyInto(part, payload));
     });
     // All have ended before the memory is the client's again.
     const results = await Promise.allSettled(reads);

@@ -15,6 +15,7 @@ const SENDERS = {
   memoryCopyAndRead: 'Buffer.copy, then read',
   messagePortCopy: 'MessagePort, copy',
   messagePortTransfer: 'MessagePort, transfer',
+  messagePortReuse: 'MessagePort, transfer and reuse',
 };
 
 /** Names of places in the keys of figures. */
@@ -34,14 +35,15 @@ function command(sender, directory, place, settings) {
     fileURLToPath(here('./memory-copy.mjs')),
     JSON.stringify({ ...settings, read }),
   ];
-  const port = (transfer) => pairCommand(here('./message-port.mjs'), place, { ...settings, transfer });
+  const port = (way) => pairCommand(here('./message-port.mjs'), place, { ...settings, way });
   const commands = {
     readInPlace: () => ginit(0),
     copiedOut: () => ginit(1),
     memoryCopy: () => copy(false),
     memoryCopyAndRead: () => copy(true),
-    messagePortCopy: () => port(false),
-    messagePortTransfer: () => port(true),
+    messagePortCopy: () => port('copy'),
+    messagePortTransfer: () => port('fresh'),
+    messagePortReuse: () => port('reuse'),
   };
   return commands[sender]();
 }
@@ -88,12 +90,16 @@ export const bulk = {
   figures,
   // Like with like: one copy (of the producer) each, and two copies each, so that the consumer has bytes of its own.
   ratios: (median) => {
-    const inPlace = worst(median, (speed) => speed('readInPlace') / speed('messagePortTransfer'));
+    const reuse = worst(median, (speed) => speed('readInPlace') / speed('messagePortReuse'));
     const copiedOut = worst(median, (speed) => speed('copiedOut') / speed('messagePortCopy'));
     return {
       readInPlaceVsMemcpy64K: worst(median, (speed) => speed('readInPlace') / speed('memoryCopy')),
-      vsMessagePort64K: Math.min(inPlace, copiedOut),
-      readInPlaceVsMessagePortTransfer64K: inPlace,
+      vsMessagePort64K: Math.min(reuse, copiedOut),
+      readInPlaceVsMessagePortReuse64K: reuse,
+      readInPlaceVsMessagePortTransfer64K: worst(
+        median,
+        (speed) => speed('readInPlace') / speed('messagePortTransfer'),
+      ),
       copiedOutVsMessagePortCopy64K: copiedOut,
     };
   },

@@ -1,5 +1,5 @@
 /** Takes packets, reads each (in place, or after copying it out), and acknowledges it. */
-import { component, Packet, packetStatus } from '@ginit/core';
+import { component, copyInto, Packet, packetStatus } from '@ginit/core';
 import { pinThread } from '../harness/pin-thread.mjs';
 import { Consumer } from './session.mjs';
 import { readPayload, SIZES } from './traffic.mjs';
@@ -41,7 +41,7 @@ class ConsumerSession {
       return;
     }
     const copy = this.#own.subarray(0, payload.length);
-    copy.set(payload);
+    copyInto(copy, payload);
     this.#sum += readPayload(copy);
   }
 }

@@ -1,7 +1,11 @@
 /**
- * Two workers and a MessagePort, used at its fastest. Copying: the payload is posted as it is, and the consumer grants
- * credit for a quarter of the window at a time. Transferring: the producer fills a buffer and gives it away, and the
- * consumer gives it back to be filled again.
+ * Two workers and a MessagePort. Three ways (`settings.way`):
+ *
+ * - `copy`: the payload is posted as it is, and the port copies it.
+ * - `fresh`: the producer makes a buffer for each message, fills it and gives it away, as most programs do.
+ * - `reuse`: the consumer gives each buffer back to be filled again, the fastest way there is.
+ *
+ * With the first two the consumer grants credit for a quarter of the window at a time.
  */
 import { microsecondsEach } from '../harness/measure.mjs';
 import { runPair } from '../harness/pair.mjs';
@@ -15,7 +19,7 @@ function server(port, settings) {
       port.postMessage({ sum, credit });
       sum = 0;
       credit = 0;
-    } else if (settings.transfer) {
+    } else if (settings.way === 'reuse') {
       sum += readPayload(message);
       port.postMessage(message, [message.buffer]);
     } else {
@@ -29,15 +33,14 @@ function server(port, settings) {
 }
 
 /** Sends `count` packets and settles with the sum that the consumer read. */
-function send(port, count, window, { sendCopy, sendBuffer, buffers }) {
+function send(port, count, window, { sendOne, buffers }) {
   return new Promise((resolve) => {
     let left = count;
     let credit = window;
     let asked = false;
     const sendMore = () => {
       for (; left > 0 && credit > 0; credit--, left--) {
-        if (buffers) sendBuffer(buffers.pop());
-        else sendCopy();
+        sendOne();
       }
       if (left > 0 || asked) return;
       // Messages stay in order: the answer comes after everything else has been read and given back.
@@ -68,16 +71,19 @@ function client(port, settings) {
     const payload = makePayload(size);
     const expected = expectedSum(size);
     const window = windowFor(size);
-    const buffers = settings.transfer
-      ? Array.from({ length: window }, () => new Uint8Array(size))
-      : undefined;
-    const sendCopy = () => port.postMessage(payload);
+    const buffers = Array.from({ length: settings.way === 'reuse' ? window : 0 }, () => new Uint8Array(size));
     const sendBuffer = (buffer) => {
       buffer.set(payload);
       port.postMessage(buffer, [buffer.buffer]);
     };
+    const ways = {
+      copy: () => port.postMessage(payload),
+      fresh: () => sendBuffer(new Uint8Array(size)),
+      reuse: () => sendBuffer(buffers.pop()),
+    };
+    const sendOne = ways[settings.way];
     return async (count) => {
-      const sum = await send(port, count, window, { sendCopy, sendBuffer, buffers });
+      const sum = await send(port, count, window, { sendOne, buffers });
       if (sum !== expected * count) throw new Error('the consumer read something else');
     };
   };

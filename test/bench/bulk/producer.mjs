@@ -1,5 +1,5 @@
 /** Sends packets as fast as they are acknowledged, and measures. */
-import { Packet, packetStatus } from '@ginit/core';
+import { copyInto, Packet, packetStatus } from '@ginit/core';
 import { measuringComponent } from '../harness/client.mjs';
 import { microsecondsEach } from '../harness/measure.mjs';
 import { pinThread } from '../harness/pin-thread.mjs';
@@ -51,7 +51,7 @@ class Sending {
     if (!source.ready()) return false;
     const offset = source.allocate(size);
     if (offset < 0) return false;
-    source.payload(offset, size).set(this.#payload);
+    copyInto(source.payload(offset, size), this.#payload);
     const packet = this.#submitted;
     packet.offset = offset;
     packet.size = size;

@@ -4,6 +4,7 @@
  * then on it may also travel to peers that share no memory with us, as a copy.
  */
 import { assert } from '../errors.ts';
+import { copyInto } from './copy-into.ts';
 
 /** A piece of memory, ours or one that a peer shares with us. */
 export class Dataspace {
@@ -41,7 +42,9 @@ export class Dataspace {
 
   /** A private copy of the content. */
   copyContent(): Uint8Array {
-    return this.attach().slice();
+    const copy = new Uint8Array(this.#sizeBytes);
+    copyInto(copy, this.attach());
+    return copy;
   }
 
   /** For channels: the memory itself. */
@@ -52,7 +55,7 @@ export class Dataspace {
   /** A sealed dataspace with the given content. For the runtime: it is charged to nobody. */
   static ofContent(content: Uint8Array): Dataspace {
     const memory = new SharedArrayBuffer(content.byteLength);
-    new Uint8Array(memory).set(content);
+    copyInto(new Uint8Array(memory), content);
     return new Dataspace(memory, content.byteLength, true);
   }
 }

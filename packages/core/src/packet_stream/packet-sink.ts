@@ -82,7 +82,7 @@ export class PacketSink {
 
   /**
    * Answers a request that was taken: `packet` carries its tag, range and operation as it came, and what the
-   * server sets (status, length). Travels at the next `wakeup`. Throws if no request is in flight: a server
+   * server sets (status, length). Travels at the next `wakeup` at the latest. Throws if no request is in flight: a server
    * that acknowledges twice is broken. Does nothing after the end of the stream.
    */
   acknowledge(packet: Packet): void {
@@ -90,7 +90,7 @@ export class PacketSink {
     if (this.#inFlight === 0) throw new Error('acknowledgement without a request');
     this.#inFlight--;
     this.#served++;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
   }
 
   /**
@@ -102,7 +102,7 @@ export class PacketSink {
     packet.tag = UNASKED_TAG;
     packet.offset = 0;
     packet.size = 0;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
     return true;
   }
 
@@ -146,6 +146,6 @@ export class PacketSink {
     packet.size = 0;
     packet.length = 0;
     packet.status = packetStatus.invalid;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
   }
 }

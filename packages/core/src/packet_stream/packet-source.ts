@@ -95,7 +95,7 @@ export class PacketSource {
   }
 
   /**
-   * Queues the packet; it travels at the next `wakeup`. Sets the packet's tag and its status to unanswered.
+   * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest. Sets the packet's tag and its status to unanswered.
    * False if the queue is full (what is queued is sent off then) or the stream has ended; the handler is
    * called when there is room. Throws RangeError if the payload range is not in the bulk buffer.
    */
@@ -112,7 +112,7 @@ export class PacketSource {
     this.#sizes[tag] = packet.size;
     packet.tag = tag;
     packet.status = packetStatus.unanswered;
-    this.#side.output.append(packet);
+    this.#side.append(packet);
     return true;
   }
 

@@ -15,6 +15,12 @@ import type { Packet } from './packet.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import type { StreamClosure, StreamLink } from './stream-link.ts';
 
+/** Into so many parts queue and bulk buffer are cut: a batch is published at each. */
+const PARTS_PER_WINDOW = 4;
+/** Less than this is not worth a signal of its own: by then the batch is over. */
+const PART_PACKETS_MIN = 16;
+const PART_BYTES_MIN = 64 * 1024;
+
 /**
  * What source and sink have in common: one queue that is written, one that is read, the handler, and the
  * end of the stream.
@@ -23,6 +29,10 @@ import type { StreamClosure, StreamLink } from './stream-link.ts';
  * the peer has changed that. It must go on until there is nothing left; if it stops earlier it comes back
  * by itself, for nobody calls again for what it has not looked at. A batch ends with `wakeup`, which
  * publishes and sends at most one signal; after the handler this happens by itself.
+ *
+ * In shared memory a long batch does not keep the peer waiting: whenever a quarter of the queue, or of the
+ * bulk buffer, has been appended it is published, as by `wakeup`. So both ends work at the same time, on
+ * different parts of the buffer, and each signal still stands for many packets.
  */
 export class StreamSide {
   readonly memory: StreamMemory;
@@ -40,6 +50,11 @@ export class StreamSide {
   #missed = false;
   /** Found the input queue empty since something was taken: the carrier is armed. */
   #foundEmpty = false;
+  /** So much may be appended before it is published, and so much is. */
+  readonly #partPackets: number;
+  readonly #partBytes: number;
+  #unpublishedPackets = 0;
+  #unpublishedBytes = 0;
 
   constructor(
     role: 'source' | 'sink',
@@ -51,6 +66,11 @@ export class StreamSide {
     const { control, submitQueue, acknowledgeQueue, bulk } = memory;
     const slots = parameters.queueSlots;
     this.memory = memory;
+    // Frames are larger than signals: where memory is not shared they stay as few as can be.
+    this.#partPackets = link.shared ? Math.max(PART_PACKETS_MIN, slots / PARTS_PER_WINDOW) : Infinity;
+    this.#partBytes = link.shared
+      ? Math.max(PART_BYTES_MIN, parameters.bulkBytes / PARTS_PER_WINDOW)
+      : Infinity;
     this.#link = link;
     if (role === 'source') {
       this.output = new RingWriter(control, SOURCE_HEAD, SINK_TAIL, submitQueue, slots);
@@ -106,11 +126,28 @@ export class StreamSide {
     return this.input.take(into);
   }
 
+  /** Adds a packet to the batch. There is room: the caller has seen `writable`, or has kept a slot. */
+  append(packet: Packet): void {
+    this.output.append(packet);
+    this.#unpublishedPackets++;
+    this.#unpublishedBytes += packet.size;
+    if (this.#unpublishedPackets >= this.#partPackets || this.#unpublishedBytes >= this.#partBytes) {
+      this.#publish();
+    }
+  }
+
   /** Ends a batch: publishes, and signals the peer if it waits for that. */
   wakeup(): void {
     if (this.#closure !== undefined) return;
     if (!this.#firing) this.#watchDrained();
     if (this.#closure !== undefined) return;
+    this.#publish();
+  }
+
+  /** Makes everything so far visible to the peer, and signals it if it waits for that. */
+  #publish(): void {
+    this.#unpublishedPackets = 0;
+    this.#unpublishedBytes = 0;
     let news: number = waitFor.nothing;
     if (this.output.publish()) news |= waitFor.packets;
     if (this.input.publish()) news |= waitFor.room;

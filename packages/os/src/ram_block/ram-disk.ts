@@ -4,6 +4,7 @@ import {
   type BlockBackend,
   type BlockInfo,
   blockPolicyElements,
+  copyInto,
   element,
   type Env,
 } from '@ginit/core';
@@ -49,11 +50,11 @@ export class RamDisk implements BlockBackend {
   }
 
   read(block: number, count: number, into: Uint8Array): void {
-    into.set(this.#range(block, count));
+    copyInto(into, this.#range(block, count));
   }
 
   write(block: number, count: number, from: Uint8Array): void {
-    this.#range(block, count).set(from);
+    copyInto(this.#range(block, count), from);
   }
 
   /** Memory is as stable as this device gets. */

@@ -8,6 +8,7 @@
  */
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session, SessionInterface } from '../../interface/interface.ts';
+import { copyInto } from '../../memory/copy-into.ts';
 import { type Packet, PacketRequests, type PacketSource } from '../../packet_stream/index.ts';
 import { Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
 import type { SessionArguments } from '../parent.ts';
@@ -94,10 +95,11 @@ export class BlockClient {
   read(first: number, count: number, into: Uint8Array): Promise<void> {
     const problem = this.#problem(first, count, into.byteLength);
     if (problem !== undefined) return Promise.reject(problem);
-    if (count <= this.requestBlocksMax) return this.readWith(first, count, (payload) => into.set(payload));
+    if (count <= this.requestBlocksMax)
+      return this.readWith(first, count, (payload) => copyInto(into, payload));
     return this.#inPieces(count, (at, blocks) => {
       const part = this.#part(into, at, blocks);
-      return this.readWith(first + at, blocks, (payload) => part.set(payload));
+      return this.readWith(first + at, blocks, (payload) => copyInto(part, payload));
     });
   }
 
@@ -105,10 +107,11 @@ export class BlockClient {
   write(first: number, count: number, from: Uint8Array): Promise<void> {
     const problem = this.#problem(first, count, from.byteLength);
     if (problem !== undefined) return Promise.reject(problem);
-    if (count <= this.requestBlocksMax) return this.writeWith(first, count, (payload) => payload.set(from));
+    if (count <= this.requestBlocksMax)
+      return this.writeWith(first, count, (payload) => copyInto(payload, from));
     return this.#inPieces(count, (at, blocks) => {
       const part = this.#part(from, at, blocks);
-      return this.writeWith(first + at, blocks, (payload) => payload.set(part));
+      return this.writeWith(first + at, blocks, (payload) => copyInto(payload, part));
     });
   }
 

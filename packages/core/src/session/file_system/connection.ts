@@ -1,5 +1,6 @@
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session } from '../../interface/interface.ts';
+import { copyInto } from '../../memory/copy-into.ts';
 import {
   type CompleteRequest,
   type Packet,
@@ -68,7 +69,7 @@ export class Connection {
       from.length,
       (packet, payload) => {
         fill(packet, fileSystemOperation.write, handle, position, from.length);
-        payload.set(from);
+        copyInto(payload, from);
       },
       (packet) => requireDone(packet, 'write'),
     );

@@ -1,3 +1,4 @@
+import { copyInto } from '../../memory/copy-into.ts';
 import { SEEK_TAIL, type NodeStatus } from '../file-system.ts';
 import type { Connection } from './connection.ts';
 import { fileSystemFailure } from './names.ts';
@@ -69,7 +70,7 @@ export class OpenFile implements AsyncDisposable {
     while (done < into.length) {
       const left = into.length - done;
       const read = await this.#connection.read(this.handle, position + done, left, (bytes) => {
-        into.set(bytes, done);
+        copyInto(into, bytes, done);
         return bytes.length;
       });
       if (read === 0) break;
