@@ -13,6 +13,17 @@ const SESSION = { ram: 4096, caps: 1 };
 /** The sessions of LOG and Timer that everybody has at core; an init opens its timer when it first needs it. */
 const SESSIONS_EACH = 2;
 
+/**
+ * Objects of a component that others hold while it rests: handlers of its config, timer and services; and, of an init, what
+ * each child and its thread hold.
+ */
+const OBJECTS_AT_REST = 5;
+const OBJECTS_PER_CHILD = 3;
+
+function childrenOf(parent, labels) {
+  return labels.filter((label) => label.slice(0, label.lastIndexOf(' -> ')) === parent).length;
+}
+
 function bytesOf(text) {
   const factor = FACTORS[text.at(-1)];
   return factor === undefined ? Number(text) : Number(text.slice(0, -1)) * factor;
@@ -27,8 +38,13 @@ export class Summary {
     const row = ROW.exec(text);
     if (!row) return;
     const [, label, ended, ramUsed, ram, capsUsed, caps] = row;
-    const used = ramUsed !== '0' || capsUsed !== '0';
-    if (!ended) this.#accounts.set(label, { ram: bytesOf(ram), caps: Number(caps), used });
+    if (ended) return;
+    this.#accounts.set(label, {
+      ram: bytesOf(ram),
+      caps: Number(caps),
+      ramUsed: bytesOf(ramUsed),
+      capsUsed: Number(capsUsed),
+    });
   }
 
   /** What is wrong, as texts. `labels` are those that must be there; `quota` is what the system was given. */
@@ -36,9 +52,13 @@ export class Summary {
     const missing = labels.filter((label) => !this.#accounts.has(label));
     const found = missing.map((label) => `[${label}] is not among the live components in the end`);
     const known = new Set(labels);
-    for (const [label, { used }] of this.#accounts) {
+    for (const [label, { ramUsed, capsUsed }] of this.#accounts) {
       if (!known.has(label)) found.push(`[${label}] is still alive in the end`);
-      if (used && label !== SERVER) found.push(`[${label}] still uses some of its quota in the end`);
+      if (label === SERVER) continue;
+      if (ramUsed > 0) found.push(`[${label}] still uses ${ramUsed} bytes in the end`);
+      const most = OBJECTS_AT_REST + OBJECTS_PER_CHILD * childrenOf(label, labels);
+      if (capsUsed > most)
+        found.push(`[${label}] still uses ${capsUsed} capabilities in the end, at most ${most} are due`);
     }
     return [...found, ...this.#checkSum(labels.length, inits, quota)];
   }
