@@ -10,11 +10,12 @@ import {
 } from '../capability/reference.ts';
 import { RpcError } from '../errors.ts';
 import { Dataspace } from '../memory/dataspace.ts';
-import { type IncomingTable, malformed, type MessageReader } from '../message/reader.ts';
+import { type IncomingTable, malformed, type MessageReader, takeReader } from '../message/reader.ts';
+import { HEADER_BYTES } from '../message/writer.ts';
 import type { SharedMemory } from './carrier.ts';
 import type { ChannelStreams } from './channel-streams.ts';
 import type { ExportTable } from './export-table.ts';
-import { CONTENT_INLINE, type Entry, EntryKind } from './frame.ts';
+import { CONTENT_INLINE, type Entry, EntryKind, type IncomingFrame } from './frame.ts';
 import { StreamTicket } from './stream-link.ts';
 
 /** What the tables need of their channel. */
@@ -130,6 +131,22 @@ export class IncomingEntries implements IncomingTable {
     if (entry.second !== CONTENT_INLINE && !memory) malformed('malformed message: no memory for the stream');
     return this.#channel.streams.ticket(entry.first, memory);
   }
+}
+
+/** The table of a frame that a peer sent, if it carries anything. */
+export function entriesOf(
+  { entries }: IncomingFrame,
+  channel: TableChannel,
+  memory: SharedMemory,
+): IncomingEntries | undefined {
+  return entries.length === 0 ? undefined : new IncomingEntries(channel, entries, memory);
+}
+
+/** Reads the payload of a frame; to be given back. */
+export function readerOf(frame: IncomingFrame, table?: IncomingEntries): MessageReader {
+  const reader = takeReader();
+  reader.begin(frame.bytes, HEADER_BYTES, frame.payloadEnd, table);
+  return reader;
 }
 
 function giveBack(taken: Reference | StreamTicket): void {

@@ -1,0 +1,106 @@
+/**
+ * How a channel sends: frames that carry nothing at once, messages as soon as everything they carry can be named. One that
+ * carries a capability which is still being introduced to us waits for that, and is overtaken by others.
+ */
+import { PeerGone, RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { giveBackWriter, type MessageWriter, takeWriter } from '../message/writer.ts';
+import type { Carrier, SharedMemory } from './carrier.ts';
+import { finishFrame, type FrameKind } from './frame.ts';
+import type { TableChannel } from './message-tables.ts';
+import { OutgoingEntries } from './outgoing-entries.ts';
+
+/** A message as it is sent: the words of its frame, and what becomes of it. */
+export interface Outgoing {
+  readonly kind: FrameKind;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  /** Told when it has left. */
+  readonly left: (() => void) | undefined;
+  readonly failed: (error: Error) => void;
+}
+
+const NO_MEMORY: SharedMemory = [];
+
+/** The sending side of one end of a channel. */
+export class MessageSender {
+  readonly #carrier: Carrier;
+  readonly #makeTable: () => OutgoingEntries;
+  #closed: PeerGone | undefined;
+
+  constructor(carrier: Carrier, channel: TableChannel) {
+    this.#carrier = carrier;
+    this.#makeTable = () => new OutgoingEntries(channel);
+  }
+
+  /** Why nothing can be sent any more, once that is so. */
+  get closed(): PeerGone | undefined {
+    return this.#closed;
+  }
+
+  /** The channel has ended: what is still to be sent fails with `reason`. */
+  end(reason: PeerGone): void {
+    this.#closed ??= reason;
+  }
+
+  /** Sends a frame that carries nothing. */
+  send(kind: FrameKind, first: number, second = 0, third = 0, payload?: Uint8Array): void {
+    const writer = takeWriter();
+    if (payload) writer.raw(payload);
+    this.#carrier.send(finishFrame(writer, kind, first, second, third), NO_MEMORY);
+    giveBackWriter(writer);
+  }
+
+  /** Sends a message, at once unless it carries a capability that is still being introduced to us. */
+  post(message: Outgoing, write: (writer: MessageWriter) => void): void {
+    if (this.#closed) return message.failed(this.#closed);
+    const writer = takeWriter(this.#makeTable);
+    try {
+      write(writer);
+      // What was written may have ended the channel: a getter is code like any other.
+      if (this.#closed) throw this.#closed;
+      const table = this.#tableOf(writer);
+      if (table?.unresolved) void this.#postLater(message, writer.payload().slice(), table);
+      else this.#transmit(message, writer, table);
+    } catch (error) {
+      this.#tableOf(writer)?.takeBack();
+      message.failed(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      giveBackWriter(writer);
+    }
+  }
+
+  #tableOf({ table }: MessageWriter): OutgoingEntries | undefined {
+    return table instanceof OutgoingEntries ? table : undefined;
+  }
+
+  #transmit(message: Outgoing, writer: MessageWriter, table: OutgoingEntries | undefined): void {
+    const { kind, first, second, third, left } = message;
+    const frame = finishFrame(writer, kind, first, second, third, table?.entries);
+    if (frame.byteLength > LIMITS.messageBytes) {
+      throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
+    }
+    const waits = this.#carrier.send(frame, table?.memory ?? NO_MEMORY, left);
+    if (!waits) left?.();
+    table?.sent();
+  }
+
+  async #postLater(message: Outgoing, payload: Uint8Array, table: OutgoingEntries): Promise<void> {
+    const letGo = table.hold();
+    await table.resolved();
+    const writer = takeWriter();
+    try {
+      if (this.#closed) throw this.#closed;
+      table.complete();
+      writer.raw(payload);
+      this.#transmit(message, writer, table);
+    } catch (error) {
+      table.takeBack();
+      message.failed(error instanceof Error ? error : new PeerGone());
+    } finally {
+      giveBackWriter(writer);
+      letGo();
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Our calls to the peer. They pipeline: any number is under way, up to a bound; beyond it calls wait for their turn, unless
+ * we are serving somebody ourselves, because then the answers may be waiting for us.
+ */
+import type { RemoteReference } from '../capability/reference.ts';
+import { type PeerGone, RpcError } from '../errors.ts';
+import type { OperationPlan } from '../interface/operation.ts';
+import { LIMITS } from '../limits.ts';
+import { giveBackReader } from '../message/reader.ts';
+import { answeredError, malformedAnswer } from './answer-errors.ts';
+import { type CallOutcome, CallTable, type PendingCall } from './call-table.ts';
+import type { SharedMemory } from './carrier.ts';
+import { FrameKind, type IncomingFrame } from './frame.ts';
+import type { MessageSender } from './message-sender.ts';
+import { entriesOf, readerOf, type TableChannel } from './message-tables.ts';
+import type { ServedCallsOwner } from './served-calls.ts';
+
+/** The calls to one peer. */
+export class PlacedCalls {
+  readonly #channel: TableChannel;
+  readonly #sender: MessageSender;
+  readonly #owner: Readonly<ServedCallsOwner>;
+  readonly #calls = new CallTable();
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(channel: TableChannel, sender: MessageSender, owner: Readonly<ServedCallsOwner>) {
+    this.#channel = channel;
+    this.#sender = sender;
+    this.#owner = owner;
+  }
+
+  /** Calls that are not answered. */
+  get size(): number {
+    return this.#calls.size + this.#waiting.length;
+  }
+
+  /** Calls when it is this call's turn. */
+  invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
+    if (this.#calls.size >= LIMITS.callsPipelined && this.#owner.served === 0) {
+      return this.#invokeLater(reference, operation, args);
+    }
+    return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
+  }
+
+  /** Calls at once; the outcome is told while frames are being received. */
+  place(
+    reference: RemoteReference,
+    operation: OperationPlan,
+    args: readonly unknown[],
+    outcome: CallOutcome,
+  ): void {
+    if (this.#sender.closed) return outcome.reject(this.#sender.closed);
+    if (this.#calls.full) {
+      return outcome.reject(new RpcError('LimitExceeded', 'too many calls of this peer are under way'));
+    }
+    const { resolve, reject } = outcome;
+    const id = this.#calls.add({ resolve, reject, operation });
+    const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
+    this.#sender.post(
+      {
+        kind: FrameKind.call,
+        first: id,
+        second: reference.index,
+        third: operation.key,
+        left: undefined,
+        failed,
+      },
+      (writer) => operation.writeArguments(writer, args),
+    );
+  }
+
+  async #invokeLater(
+    reference: RemoteReference,
+    operation: OperationPlan,
+    args: readonly unknown[],
+  ): Promise<unknown> {
+    if (this.#waiting.length >= LIMITS.callsWaiting) {
+      throw new RpcError('LimitExceeded', 'too many calls wait for this peer');
+    }
+    while (!this.#sender.closed && this.#calls.size >= LIMITS.callsPipelined)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
+  }
+
+  /** Takes an answer; false if nobody waits for it. */
+  receiveResult(frame: IncomingFrame, memory: SharedMemory): boolean {
+    const call = this.#settle(frame.first);
+    if (!call) return false;
+    const table = entriesOf(frame, this.#channel, memory);
+    const reader = readerOf(frame, table);
+    try {
+      const value = call.operation.readResult(reader);
+      if (call.resolve(value) !== false) table?.seen();
+      else table?.giveBackUnseen();
+    } catch (error) {
+      table?.giveBackUnseen();
+      call.reject(malformedAnswer(error));
+    } finally {
+      giveBackReader(reader);
+    }
+    return true;
+  }
+
+  /** Takes an error; false if nobody waits for it. */
+  receiveFailure(frame: IncomingFrame): boolean {
+    const call = this.#settle(frame.first);
+    if (!call) return false;
+    const reader = readerOf(frame);
+    try {
+      const code = reader.text().slice(0, LIMITS.nameBytes);
+      const text = reader.text();
+      call.reject(answeredError(code, text, call.operation));
+    } catch {
+      call.reject(new RpcError('InternalError', 'the answer is malformed'));
+    } finally {
+      giveBackReader(reader);
+    }
+    return true;
+  }
+
+  /** The channel has ended: nothing will be answered any more. */
+  end(reason: PeerGone): void {
+    for (const call of this.#calls.takeAll()) call.reject(reason);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #settle(id: number): PendingCall | undefined {
+    const call = this.#calls.take(id);
+    this.#waiting.shift()?.();
+    return call;
+  }
+}
