@@ -10,6 +10,8 @@ import { FutexOperation, setTimespec, timespec, WAKE_ALL } from './futex-operati
 import { ERRNO } from './kernel.ts';
 import { sharedAddressOrThrow } from './shared-words.ts';
 import { kernelOrThrow } from './support.ts';
+import { WaitKind } from './wait-board.ts';
+import { waitAsyncAt } from './wait-helper.ts';
 
 /** How long a thread stays in the kernel, and so how late it may notice that it is terminated. */
 const SLICE_MS = 50;
@@ -32,15 +34,34 @@ export function futexWait(
   return waitAt(sharedAddressOrThrow(words, index), expected, timeoutMs);
 }
 
+/**
+ * As `futexWait`, without blocking the thread, for words that are always changed before they are woken (a doorbell): a wake
+ * that changes nothing may be ignored. Does not keep the process alive.
+ */
+export async function futexWaitAsync(
+  words: Int32Array,
+  index: number,
+  expected: number,
+  timeoutMs = Number.POSITIVE_INFINITY,
+): Promise<WaitOutcome> {
+  const address = sharedAddressOrThrow(words, index);
+  if (Atomics.load(words, index) !== expected) return 'not-equal';
+  return waitAsyncAt({ address, expected, kind: WaitKind.change }, timeoutLimit(timeoutMs));
+}
+
 /** Wakes up to `count` waiters of all processes; returns how many. The word must be shared between processes. */
 export function futexWake(words: Int32Array, index: number, count = Number.POSITIVE_INFINITY): number {
   return wakeAt(sharedAddressOrThrow(words, index), count);
 }
 
+/** As Atomics.wait has it: what is no number is no limit. */
+export function timeoutLimit(timeoutMs: number): number {
+  return Number.isNaN(timeoutMs) ? Number.POSITIVE_INFINITY : Math.max(0, timeoutMs);
+}
+
 /** As `futexWait`, by address. */
 export function waitAt(address: number, expected: number, timeoutMs: number): WaitOutcome {
-  // As Atomics.wait has it: no number is no timeout.
-  const limitMs = Number.isNaN(timeoutMs) ? Number.POSITIVE_INFINITY : Math.max(0, timeoutMs);
+  const limitMs = timeoutLimit(timeoutMs);
   const untilMs = performance.now() + limitMs;
   let first = true;
   for (;;) {

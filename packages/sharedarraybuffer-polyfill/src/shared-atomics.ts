@@ -4,13 +4,14 @@
  * memory that this package has mapped they use the kernel's futex. Everything else is passed through.
  *
  * Differences from V8's, on memory shared between processes:
- * * change the word, then notify, as everybody does: a notify that changes nothing may be missed, rarely, and with it
- *   `ok` may come early: look at the word again;
+ * * `ok` may come early: look at the word again. And change the word before you notify, as everybody does: a notify
+ *   that changes nothing may be missed by `wait` (`futex.ts` says when);
  * * wait and waitAsync take Int32Arrays only.
  */
 import { SharedMemoryError } from './errors.ts';
-import { type WaitOutcome, waitAt, wakeAt } from './futex.ts';
+import { timeoutLimit, type WaitOutcome, waitAt, wakeAt } from './futex.ts';
 import { isShared, sharedAddress } from './shared-words.ts';
+import { WaitKind } from './wait-board.ts';
 import { waitAsyncAt } from './wait-helper.ts';
 
 export type AsyncWait =
@@ -66,8 +67,10 @@ function waitAsync(
   if (address === undefined) return Atomics.waitAsync(words, index, expected, timeoutMs);
   if (Atomics.load(words, index) !== expected) return { async: false, value: 'not-equal' };
   if (timeoutMs <= 0) return { async: false, value: 'timed-out' };
-  const limitMs = Number.isNaN(timeoutMs) ? Number.POSITIVE_INFINITY : timeoutMs;
-  return { async: true, value: waitAsyncAt(address, expected, limitMs) };
+  return {
+    async: true,
+    value: waitAsyncAt({ address, expected, kind: WaitKind.anyWake }, timeoutLimit(timeoutMs)),
+  };
 }
 
 function refuseShared(words: BigInt64Array): void {

@@ -8,7 +8,7 @@
  *     word  0   control: changes whenever the helper should look at the board again
  *           1   how the helper sleeps: not at all, by Atomics.wait, in the kernel
  *           2   the helper shall end      3   it has ended
- *          16 … slots of 8 words: state, address (low, high), expected value, result
+ *          16 … slots of 8 words: state, address (low, high), expected value, result, what ends the waiting
  *
  * The state of a slot is generation * 4 + phase; who takes a slot makes a new generation, so nobody mistakes one
  * waiting for another. A thread may be terminated while it has a slot: so waits are leases. The helper ends each
@@ -25,13 +25,26 @@ export const HelperSleep = { none: 0, native: 1, kernel: 2 } as const;
 export const Phase = { free: 0, claimed: 1, waiting: 2, done: 3 } as const;
 export const Result = { woken: 1, renew: 2 } as const;
 /** Words of a slot. */
-export const Slot = { state: 0, addressLow: 1, addressHigh: 2, expected: 3, result: 4 } as const;
+export const Slot = { state: 0, addressLow: 1, addressHigh: 2, expected: 3, result: 4, kind: 5 } as const;
+/**
+ * What ends a waiting: a change of the word, or any wake. The kernel tells about one of several words woken at a time; who
+ * waits for any wake is then told as well, perhaps for nothing, and who waits for a change is not.
+ */
+export const WaitKind = { change: 0, anyWake: 1 } as const;
+export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind];
 
 /** The kernel takes 128 words; one is the board's own. */
 export const SLOTS = 127;
 const SLOTS_START = 16;
 const SLOT_WORDS = 8;
 const HIGH = 2 ** 32;
+
+/** A word in shared memory, the value it has, and what is waited for. */
+export interface AwaitedWord {
+  readonly address: number;
+  readonly expected: number;
+  readonly kind: WaitKind;
+}
 
 export type SlotOutcome = 'ok' | 'timed-out' | 'renew';
 
@@ -78,14 +91,15 @@ export class WaitBoard {
     return Atomics.load(this.#words, Control.ended) === 0;
   }
 
-  /** Waits until the word at `address` is woken or differs from `expected`; undefined if all slots are taken. */
-  wait(address: number, expected: number, timeoutMs: number): Promise<SlotOutcome> | undefined {
+  /** Waits for a word that is `expected` now; undefined if all slots are taken. */
+  wait({ address, expected, kind }: AwaitedWord, timeoutMs: number): Promise<SlotOutcome> | undefined {
     const start = this.#claim();
     if (start === undefined) return undefined;
     const words = this.#words;
     Atomics.store(words, start + Slot.addressLow, (address % HIGH) | 0);
     Atomics.store(words, start + Slot.addressHigh, Math.floor(address / HIGH));
     Atomics.store(words, start + Slot.expected, expected);
+    Atomics.store(words, start + Slot.kind, kind);
     const state = withPhase(Atomics.load(words, start), Phase.waiting);
     Atomics.store(words, start, state);
     this.ring();

@@ -13,6 +13,7 @@ import {
   SLOTS,
   slotAddress,
   slotStart,
+  WaitKind,
   withPhase,
 } from './wait-board.ts';
 
@@ -38,6 +39,7 @@ interface Waiter {
   readonly state: number;
   readonly address: number;
   readonly expected: number;
+  readonly kind: number;
 }
 
 class WaitHelper {
@@ -79,7 +81,7 @@ class WaitHelper {
     const result = this.#poll ? this.#pollOnce(change) : this.#waitForAny(change, waiters);
     Atomics.store(this.#words, Control.sleep, HelperSleep.none);
     const woken = waiters[result];
-    if (woken !== undefined) this.#wake(woken);
+    if (woken !== undefined) this.#wakeAll(waiters, result);
     else if (result === -ERRNO.ENOSYS || result === -ERRNO.EPERM) this.#poll = true;
     else if (result < 0 && Atomics.load(this.#words, Control.change) === change) this.#wakeChanged(waiters);
   }
@@ -103,6 +105,13 @@ class WaitHelper {
     const { wait } = FutexOperation;
     this.#kernel.futex(this.#controlAddress, wait, change >>> 0, this.#pollTime);
     return -ERRNO.ETIMEDOUT;
+  }
+
+  /** The kernel names the last word only that was woken: some before it may have been, too. */
+  #wakeAll(waiters: readonly Waiter[], last: number): void {
+    waiters.forEach((waiter, index) => {
+      if (index === last || (index < last && waiter.kind === WaitKind.anyWake)) this.#wake(waiter);
+    });
   }
 
   /** Wakes who waits on a word that has changed, or that is not there any more. */
@@ -133,10 +142,12 @@ class WaitHelper {
       if (nowMs - seen.sinceMs > LEASE_MS) this.#endLease(start, state);
       else if (phaseOf(state) === Phase.waiting) {
         const expected = Atomics.load(this.#words, start + Slot.expected);
-        waiters.push({ start, state, address: slotAddress(this.#words, start), expected });
+        const kind = Atomics.load(this.#words, start + Slot.kind);
+        waiters.push({ start, state, address: slotAddress(this.#words, start), expected, kind });
       }
     });
-    return { waiters, taken };
+    // Who waits for any wake comes last, so that it is told for nothing as seldom as can be.
+    return { waiters: waiters.toSorted((one, other) => one.kind - other.kind), taken };
   }
 
   #endLease(start: number, state: number): void {

@@ -5,7 +5,7 @@
 import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
 import { SharedMemoryError } from './errors.ts';
 import { kernelOrThrow } from './support.ts';
-import { boardMemory, SLOTS, type SlotOutcome, WaitBoard } from './wait-board.ts';
+import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } from './wait-board.ts';
 import type { HelperData } from './wait-helper-main.ts';
 
 const HELPER_MAIN = new URL('./wait-helper-main.js', import.meta.url);
@@ -31,31 +31,27 @@ export function startWaitHelper(): void {
   setEnvironmentData(ENVIRONMENT_KEY, memory);
 }
 
-/** Waits until the word at `address` is woken or differs from `expected`; `ok` may be too early, never too late. */
-export function waitAsyncAt(
-  address: number,
-  expected: number,
-  timeoutMs: number,
-): Promise<'ok' | 'timed-out'> {
+/** Waits for a word; `ok` may be too early, never too late. */
+export function waitAsyncAt(word: AwaitedWord, timeoutMs: number): Promise<'ok' | 'timed-out'> {
   const untilMs = performance.now() + timeoutMs;
   const again = async (waiting: Promise<SlotOutcome>): Promise<'ok' | 'timed-out'> => {
     let outcome = await waiting;
     while (outcome === 'renew') {
       const leftMs = untilMs - performance.now();
-      outcome = leftMs <= 0 ? 'timed-out' : await waitOnce(address, expected, leftMs);
+      outcome = leftMs <= 0 ? 'timed-out' : await waitOnce(word, leftMs);
     }
     return outcome;
   };
-  return again(waitOnce(address, expected, timeoutMs));
+  return again(waitOnce(word, timeoutMs));
 }
 
-function waitOnce(address: number, expected: number, timeoutMs: number): Promise<SlotOutcome> {
+function waitOnce(word: AwaitedWord, timeoutMs: number): Promise<SlotOutcome> {
   if (!lookedForProcessBoard) joinProcessBoard();
   if (processBoard && !processBoard.alive) processBoard = undefined;
-  const waiting = processBoard?.wait(address, expected, timeoutMs);
+  const waiting = processBoard?.wait(word, timeoutMs);
   if (waiting) return waiting;
   for (const board of ownBoards) {
-    const own = board.wait(address, expected, timeoutMs);
+    const own = board.wait(word, timeoutMs);
     if (own) return own;
   }
   if (ownBoards.size >= OWN_BOARDS_MAX) {
@@ -66,7 +62,7 @@ function waitOnce(address: number, expected: number, timeoutMs: number): Promise
   }
   const { board } = startBoard();
   ownBoards.add(board);
-  const first = board.wait(address, expected, timeoutMs);
+  const first = board.wait(word, timeoutMs);
   if (first) return first;
   throw new SharedMemoryError('LimitExceeded', 'a new board has no room');
 }
