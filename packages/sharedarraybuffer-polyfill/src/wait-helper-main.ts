@@ -27,6 +27,8 @@ export interface HelperData {
 const SLICE_MS = 50;
 const POLL_MS = 5;
 const LEASE_MS = 10_000;
+/** Who polls does not see a wake that changes nothing: who waits for any looks again so often. */
+const POLL_LEASE_MS = 100;
 const NANOSECONDS_PER_MS = 1_000_000n;
 const CLOCK_MONOTONIC = 1;
 
@@ -143,6 +145,8 @@ class WaitHelper {
       else if (phaseOf(state) === Phase.waiting) {
         const expected = Atomics.load(this.#words, start + Slot.expected);
         const kind = Atomics.load(this.#words, start + Slot.kind);
+        const stale = this.#poll && kind === WaitKind.anyWake && nowMs - seen.sinceMs > POLL_LEASE_MS;
+        if (stale && finishSlot(this.#words, start, state, Result.woken)) return;
         waiters.push({ start, state, address: slotAddress(this.#words, start), expected, kind });
       }
     });

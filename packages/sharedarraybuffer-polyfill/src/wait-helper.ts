@@ -8,7 +8,8 @@ import { kernelOrThrow } from './support.ts';
 import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } from './wait-board.ts';
 import type { HelperData } from './wait-helper-main.ts';
 
-const HELPER_MAIN = new URL('./wait-helper-main.js', import.meta.url);
+/** Compiled, also where this module is run from its source. */
+const HELPER_MAIN = new URL('../dist/wait-helper-main.js', import.meta.url);
 const ENVIRONMENT_KEY = 'sharedarraybuffer-polyfill: wait board';
 /** Helpers that a thread starts by itself. */
 const OWN_BOARDS_MAX = 8;
