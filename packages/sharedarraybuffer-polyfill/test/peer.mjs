@@ -40,7 +40,7 @@ const roles = {
   },
   /** Maps, unmaps, waits and wakes until it is killed. */
   use() {
-    const { words } = { words: SharedMemory.open(MEMORY, SIZE).words() };
+    const words = SharedMemory.open(MEMORY, SIZE).words();
     process.send('ready');
     for (;;) {
       const own = SharedMemory.create(SIZE);
@@ -57,8 +57,8 @@ const roles = {
     for (;;) {
       const memory = SharedMemory.create(SIZE);
       memory.words()[0] = 42;
-      while (!socket.send(memory.descriptor, Buffer.from('made')))
-        SharedAtomics.wait(memory.words(), 1, 0, 1);
+      socket.send(memory.descriptor, Buffer.from('made'));
+      SharedAtomics.wait(memory.words(), 1, 0, 1);
       memory.close();
     }
   },

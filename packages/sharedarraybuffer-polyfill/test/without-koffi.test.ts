@@ -39,8 +39,10 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function run(path: string, environment: Record<string, string>): Record<string, unknown> {
-  const env = { ...process.env, ...environment };
-  const { stdout, stderr } = spawnSync(process.execPath, [path], { env, encoding: 'utf8' });
+  // Package managers may set NODE_PATH for what they run, and koffi would be found all the same.
+  const env = { ...process.env, NODE_PATH: '', ...environment };
+  const options = { env, encoding: 'utf8', timeout: 30_000 } as const;
+  const { stdout, stderr } = spawnSync(process.execPath, [path], options);
   expect(stderr).toBe('');
   return JSON.parse(stdout);
 }
