@@ -1,7 +1,7 @@
 // Workers that wait asynchronously on shared words, some of which are terminated; prints how many helpers there were.
 import { readdirSync } from 'node:fs';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
-import { SharedAtomics, SharedMemory, startWaitHelper } from 'sharedarraybuffer-polyfill';
+import { futexWaitAsync, SharedAtomics, SharedMemory, startWaitHelper } from 'sharedarraybuffer-polyfill';
 
 const WORKERS = 4;
 const threads = () => readdirSync('/proc/self/task').length;
@@ -14,7 +14,9 @@ if (isMainThread) {
   const words = views(memory);
   const start = (index) => {
     const { buffer, byteOffset } = memory;
-    return new Worker(new URL(import.meta.url), { workerData: { buffer, byteOffset, index } });
+    return new Worker(new URL(import.meta.url), {
+      workerData: { buffer, byteOffset, index, kind: process.argv[3] },
+    });
   };
   const until = async (count) => {
     while (SharedAtomics.load(words, 0) < count) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -40,9 +42,14 @@ if (isMainThread) {
 } else {
   const words = views(workerData);
   const alive = setInterval(() => {}, 1000);
-  const waiting = SharedAtomics.waitAsync(words, workerData.index, 0);
+  const { index, kind } = workerData;
+  const wait = () =>
+    kind === 'change' ? futexWaitAsync(words, index, 0) : SharedAtomics.waitAsync(words, index, 0).value;
+  const waiting = wait();
   SharedAtomics.add(words, 0, 1);
-  await waiting.value;
+  await waiting;
+  // Who waits for any wake may be told early and looks again; who waits for a change must not be.
+  if (kind === 'any wake') while (SharedAtomics.load(words, index) === 0) await wait();
   clearInterval(alive);
   process.exit(words[workerData.index] === 1 ? 7 : 8);
 }

@@ -6,19 +6,19 @@ import { skipReason } from './observe.ts';
 
 const PROGRAM = fileURLToPath(new URL('./helper-program.mjs', import.meta.url));
 
-function run(mode: string): { codes: number[]; helpers: number } {
+function run(mode: string, kind: string): { codes: number[]; helpers: number } {
   const options = { encoding: 'utf8', timeout: 30_000 } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, mode], options);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, mode, kind], options);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout);
 }
 
 describe.skipIf(skipReason)(`helper threads (${skipReason ?? 'shared memory works here'})`, () => {
-  test('one for all workers after startWaitHelper', () => {
-    expect(run('shared')).toEqual({ codes: [7, 7, 7, 7], helpers: 1 });
+  test.each(['change', 'any wake'])('one for all workers after startWaitHelper (%s)', (kind) => {
+    expect(run('shared', kind)).toEqual({ codes: [7, 7, 7, 7], helpers: 1 });
   });
 
-  test('one for each worker that waits otherwise', () => {
-    expect(run('own')).toEqual({ codes: [7, 7, 7, 7], helpers: 4 });
+  test.each(['change', 'any wake'])('one for each worker that waits otherwise (%s)', (kind) => {
+    expect(run('own', kind)).toEqual({ codes: [7, 7, 7, 7], helpers: 4 });
   });
 });
