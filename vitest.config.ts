@@ -8,6 +8,10 @@ export default defineConfig({
     // Tests in this process run the sources, all of them, so that every module exists once. What tests start as
     // processes (scenarios) is what users run: the compiled packages.
     alias: [
+      {
+        find: /^sharedarraybuffer-polyfill$/,
+        replacement: source('sharedarraybuffer-polyfill/src/index.ts'),
+      },
       { find: /^@ginit\/core$/, replacement: source('core/src/index.ts') },
       { find: /^@ginit\/core\/(.+)$/, replacement: source('core/src/$1.ts') },
       { find: /^@ginit\/os\/lib\/(.+)$/, replacement: source('os/src/lib/$1.ts') },

@@ -1,0 +1,196 @@
+/**
+ * The kernel's calls that Node lacks, through koffi: memory files, mappings, futexes, sockets that pass descriptors.
+ * Addresses are plain numbers: user space of every 64-bit Linux ends below 2^53. Nothing here knows what the calls
+ * are for. The constants are those of Linux's generic ABI, which all processors below share.
+ */
+import { createRequire } from 'node:module';
+import { callFailure, type SharedMemoryError } from './errors.ts';
+
+type Argument = number | bigint | string | Uint8Array | null;
+type NativeFunction = (...values: readonly Argument[]) => number;
+
+/** What we use of koffi. */
+interface Koffi {
+  load(path: null): { func(name: string, result: string, parameters: readonly string[]): NativeFunction };
+  address(view: ArrayBufferView): bigint;
+  errno(): number;
+}
+
+/** Number of the system call futex(2); futex_waitv has one number everywhere. */
+const FUTEX_CALLS: Readonly<Record<string, number>> = { x64: 202, arm64: 98, riscv64: 98, loong64: 98 };
+const FUTEX_WAITV_CALL = 449;
+const PAGE_SIZE_NAME = 30;
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 0x01;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const MREMAP_MAYMOVE_FIXED = 3;
+const MADV_REMOVE = 9;
+const NO_FILE = -1;
+
+/** Errors that callers tell apart. */
+export const ERRNO = {
+  EPERM: 1,
+  EINTR: 4,
+  EAGAIN: 11,
+  EINVAL: 22,
+  EPIPE: 32,
+  ENOSYS: 38,
+  ECONNRESET: 104,
+  ETIMEDOUT: 110,
+} as const;
+
+/** Outcome of a call that may fail in ways its caller expects: a result, or the error as a negative number. */
+type ResultOrErrno = number;
+
+/** Loads koffi; undefined if it is not there. Each thread loads its own. */
+function loadKoffi(): Koffi | undefined {
+  try {
+    const koffi: Koffi = createRequire(import.meta.url)('koffi');
+    return koffi;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Calls of the C library that are made often or in several places, and how this process reaches them. */
+function bind(koffi: Koffi) {
+  const library = koffi.load(null);
+  const word = 'intptr_t';
+  return {
+    mmap: library.func('mmap', word, [word, 'size_t', 'int', 'int', 'int', 'int64_t']),
+    mremap: library.func('mremap', word, [word, 'size_t', 'size_t', 'int', word]),
+    madvise: library.func('madvise', 'int', [word, 'size_t', 'int']),
+    memfdCreate: library.func('memfd_create', 'int', ['str', 'uint']),
+    ftruncate: library.func('ftruncate', 'int', ['int', 'int64_t']),
+    fcntl: library.func('fcntl', 'int', ['int', 'int', word]),
+    close: library.func('close', 'int', ['int']),
+    socketpair: library.func('socketpair', 'int', ['int', 'int', 'int', 'void *']),
+    sendmsg: library.func('sendmsg', word, ['int', 'void *', 'int']),
+    recvmsg: library.func('recvmsg', word, ['int', 'void *', 'int']),
+    sysconf: library.func('sysconf', 'long', ['int']),
+    // Six words fit registers on all these processors, so the variadic function may be called as if it were none.
+    futex: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', 'void *', word, 'uint32_t']),
+    futexWaitv: library.func('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int']),
+  };
+}
+
+/** The calls. Those that return `ResultOrErrno` leave failures to the caller; all others throw `SystemCall`. */
+export class Kernel {
+  /** Size of a page of memory. */
+  readonly pageBytes: number;
+  readonly #koffi: Koffi;
+  readonly #calls: ReturnType<typeof bind>;
+  readonly #futexCall: number;
+
+  private constructor(koffi: Koffi, futexCall: number) {
+    this.#koffi = koffi;
+    this.#calls = bind(koffi);
+    this.#futexCall = futexCall;
+    this.pageBytes = this.#calls.sysconf(PAGE_SIZE_NAME);
+  }
+
+  /** The kernel of this machine, or why it cannot be reached, in words for people. */
+  static load(): Kernel | string {
+    if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
+    const futexCall = FUTEX_CALLS[process.arch];
+    if (futexCall === undefined) return `the processor ${process.arch} is not supported`;
+    const koffi = loadKoffi();
+    if (koffi === undefined) return 'koffi is not installed or cannot be loaded: npm install koffi';
+    try {
+      return new Kernel(koffi, futexCall);
+    } catch (error) {
+      return `the C library cannot be reached through koffi: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+
+  /** Address of the first byte that a view covers. The memory must not be on V8's heap. */
+  addressOf(view: ArrayBufferView): number {
+    return Number(this.#koffi.address(view));
+  }
+
+  /** Maps a file over whatever is at `address`. */
+  mapFile(address: number, lengthBytes: number, fd: number, writeable: boolean): void {
+    const protection = writeable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const result = this.#calls.mmap(address, lengthBytes, protection, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (result !== address) throw this.#failure('mmap');
+  }
+
+  /** Maps fresh memory that costs nothing until it is touched over whatever is at `address`. */
+  mapSparse(address: number, lengthBytes: number): void {
+    const flags = MAP_SHARED | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
+    const result = this.#calls.mmap(address, lengthBytes, PROT_READ | PROT_WRITE, flags, NO_FILE, 0);
+    if (result !== address) throw this.#failure('mmap');
+  }
+
+  /** Makes the shared memory at `from` visible at `to` as well, over whatever is there. */
+  mapAgain(from: number, to: number, lengthBytes: number): void {
+    if (this.#calls.mremap(from, 0, lengthBytes, MREMAP_MAYMOVE_FIXED, to) !== to) {
+      throw this.#failure('mremap');
+    }
+  }
+
+  /** Gives the pages of shared memory back; they read as zeros from then on. */
+  discard(address: number, lengthBytes: number): void {
+    if (this.#calls.madvise(address, lengthBytes, MADV_REMOVE) !== 0) throw this.#failure('madvise');
+  }
+
+  memfdCreate(name: string, flags: number): ResultOrErrno {
+    return this.#result(this.#calls.memfdCreate(name, flags));
+  }
+
+  truncate(fd: number, sizeBytes: number): void {
+    if (this.#calls.ftruncate(fd, sizeBytes) !== 0) throw this.#failure('ftruncate');
+  }
+
+  fcntl(fd: number, command: number, argument: number): ResultOrErrno {
+    return this.#result(this.#calls.fcntl(fd, command, argument));
+  }
+
+  /** Closes a descriptor; one that is not open is no error. */
+  close(fd: number): void {
+    this.#calls.close(fd);
+  }
+
+  /** Two connected sockets, as descriptors. */
+  socketPair(domain: number, type: number): [number, number] {
+    const pair = Buffer.alloc(8);
+    if (this.#calls.socketpair(domain, type, 0, pair) !== 0) throw this.#failure('socketpair');
+    return [pair.readInt32LE(0), pair.readInt32LE(4)];
+  }
+
+  sendMessage(fd: number, header: Uint8Array, flags: number): ResultOrErrno {
+    return this.#result(this.#calls.sendmsg(fd, header, flags));
+  }
+
+  receiveMessage(fd: number, header: Uint8Array, flags: number): ResultOrErrno {
+    return this.#result(this.#calls.recvmsg(fd, header, flags));
+  }
+
+  /** futex(2). `timeout` is a timespec. */
+  futex(address: number, operation: number, value: number, timeout: Uint8Array | null): ResultOrErrno {
+    return this.#result(this.#calls.futex(this.#futexCall, address, operation, value, timeout, 0, 0));
+  }
+
+  /** Compares a word with a value without sleeping: 0 if they are equal, else EAGAIN, EFAULT if there is no memory. */
+  futexCompare(address: number, otherAddress: number, value: number): ResultOrErrno {
+    // FUTEX_CMP_REQUEUE that wakes nobody and moves nobody.
+    return this.#result(this.#calls.futex(this.#futexCall, address, 4, 0, null, otherAddress, value));
+  }
+
+  /** futex_waitv(2): `waiters` is an array of `count` struct futex_waitv, `until` a timespec of `clock`. */
+  futexWaitMany(waiters: Uint8Array, count: number, until: Uint8Array, clock: number): ResultOrErrno {
+    return this.#result(this.#calls.futexWaitv(FUTEX_WAITV_CALL, waiters, count, 0, until, clock));
+  }
+
+  #result(result: number): ResultOrErrno {
+    return result === -1 ? -this.#koffi.errno() : result;
+  }
+
+  #failure(call: string): SharedMemoryError {
+    return callFailure(call, -this.#koffi.errno());
+  }
+}

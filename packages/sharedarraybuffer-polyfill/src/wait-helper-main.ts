@@ -1,0 +1,166 @@
+/** The helper thread of a board (`wait-board.ts`): sleeps on all words that are waited for, and says who was woken. */
+import { workerData } from 'node:worker_threads';
+import { FutexOperation, setTimespec, timespec } from './futex-operation.ts';
+import { ERRNO, Kernel } from './kernel.ts';
+import {
+  Control,
+  finishSlot,
+  HelperSleep,
+  Phase,
+  phaseOf,
+  Result,
+  Slot,
+  SLOTS,
+  slotAddress,
+  slotStart,
+  WaitKind,
+  withPhase,
+} from './wait-board.ts';
+
+export interface HelperData {
+  readonly board: SharedArrayBuffer;
+  /** Looks at the words now and then, as on a kernel without futex_waitv (before 5.16). */
+  readonly poll: boolean;
+}
+
+/** Longest stay in the kernel, and so how late we may notice that we are terminated. */
+const SLICE_MS = 50;
+const POLL_MS = 5;
+const LEASE_MS = 10_000;
+/** Who polls does not see a wake that changes nothing: who waits for any looks again so often. */
+const POLL_LEASE_MS = 100;
+const NANOSECONDS_PER_MS = 1_000_000n;
+const CLOCK_MONOTONIC = 1;
+
+/** struct futex_waitv: value (64 bits), address (64), flags (32), reserved (32). */
+const WAITER_BYTES = 24;
+const FUTEX2_SIZE_U32 = 2;
+
+interface Waiter {
+  readonly start: number;
+  readonly state: number;
+  readonly address: number;
+  readonly expected: number;
+  readonly kind: number;
+}
+
+class WaitHelper {
+  readonly #kernel: Kernel;
+  readonly #words: Int32Array;
+  readonly #controlAddress: number;
+  readonly #vector = Buffer.allocUnsafeSlow((SLOTS + 1) * WAITER_BYTES).fill(0);
+  readonly #until = timespec(0n);
+  readonly #pollTime = timespec(BigInt(POLL_MS) * NANOSECONDS_PER_MS);
+  /** Since when each slot has been in its state. */
+  readonly #seen = Array.from({ length: SLOTS }, () => ({ state: 0, sinceMs: 0 }));
+  #poll: boolean;
+
+  constructor(kernel: Kernel, { board, poll }: HelperData) {
+    this.#kernel = kernel;
+    this.#words = new Int32Array(board);
+    this.#controlAddress = kernel.addressOf(this.#words);
+    this.#poll = poll;
+  }
+
+  run(): void {
+    while (Atomics.load(this.#words, Control.stop) === 0) {
+      const change = Atomics.load(this.#words, Control.change);
+      const { waiters, taken } = this.#collect();
+      if (waiters.length === 0) this.#sleepNatively(change, taken > 0 ? LEASE_MS : Number.POSITIVE_INFINITY);
+      else this.#sleepInKernel(change, waiters);
+    }
+  }
+
+  /** Nobody waits: sleeps where nothing has to be noticed but the board, and where a thread can be terminated. */
+  #sleepNatively(change: number, timeoutMs: number): void {
+    Atomics.store(this.#words, Control.sleep, HelperSleep.native);
+    Atomics.wait(this.#words, Control.change, change, timeoutMs);
+    Atomics.store(this.#words, Control.sleep, HelperSleep.none);
+  }
+
+  #sleepInKernel(change: number, waiters: readonly Waiter[]): void {
+    Atomics.store(this.#words, Control.sleep, HelperSleep.kernel);
+    const result = this.#poll ? this.#pollOnce(change) : this.#waitForAny(change, waiters);
+    Atomics.store(this.#words, Control.sleep, HelperSleep.none);
+    const woken = waiters[result];
+    if (woken !== undefined) this.#wakeAll(waiters, result);
+    else if (result === -ERRNO.ENOSYS || result === -ERRNO.EPERM) this.#poll = true;
+    else if (result < 0 && Atomics.load(this.#words, Control.change) === change) this.#wakeChanged(waiters);
+  }
+
+  /** Index of the waiter that was woken, that behind the last for the board itself, or an error. */
+  #waitForAny(change: number, waiters: readonly Waiter[]): number {
+    waiters.forEach(({ address, expected }, index) => this.#fillWaiter(index, address, expected));
+    this.#fillWaiter(waiters.length, this.#controlAddress, change);
+    setTimespec(this.#until, process.hrtime.bigint() + BigInt(SLICE_MS) * NANOSECONDS_PER_MS);
+    return this.#kernel.futexWaitMany(this.#vector, waiters.length + 1, this.#until, CLOCK_MONOTONIC);
+  }
+
+  #fillWaiter(index: number, address: number, expected: number): void {
+    const at = index * WAITER_BYTES;
+    this.#vector.writeBigUInt64LE(BigInt(expected >>> 0), at);
+    this.#vector.writeBigUInt64LE(BigInt(address), at + 8);
+    this.#vector.writeUInt32LE(FUTEX2_SIZE_U32, at + 16);
+  }
+
+  #pollOnce(change: number): number {
+    const { wait } = FutexOperation;
+    this.#kernel.futex(this.#controlAddress, wait, change >>> 0, this.#pollTime);
+    return -ERRNO.ETIMEDOUT;
+  }
+
+  /** The kernel names the last word only that was woken: some before it may have been, too. */
+  #wakeAll(waiters: readonly Waiter[], last: number): void {
+    waiters.forEach((waiter, index) => {
+      if (index === last || (index < last && waiter.kind === WaitKind.anyWake)) this.#wake(waiter);
+    });
+  }
+
+  /** Wakes who waits on a word that has changed, or that is not there any more. */
+  #wakeChanged(waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) {
+      const { address, expected } = waiter;
+      if (this.#kernel.futexCompare(address, this.#controlAddress, expected >>> 0) < 0) this.#wake(waiter);
+    }
+  }
+
+  #wake({ start, state, address }: Waiter): void {
+    if (finishSlot(this.#words, start, state, Result.woken)) return;
+    // It had given up already: the wake-up is for somebody else.
+    this.#kernel.futex(address, FutexOperation.wake, 1, null);
+  }
+
+  /** Who waits, and how many slots are taken at all. Ends leases. */
+  #collect(): { waiters: Waiter[]; taken: number } {
+    const waiters: Waiter[] = [];
+    const nowMs = performance.now();
+    let taken = 0;
+    this.#seen.forEach((seen, slot) => {
+      const start = slotStart(slot);
+      const state = Atomics.load(this.#words, start);
+      if (state !== seen.state) Object.assign(seen, { state, sinceMs: nowMs });
+      if (phaseOf(state) === Phase.free) return;
+      taken++;
+      if (nowMs - seen.sinceMs > LEASE_MS) this.#endLease(start, state);
+      else if (phaseOf(state) === Phase.waiting) {
+        const expected = Atomics.load(this.#words, start + Slot.expected);
+        const kind = Atomics.load(this.#words, start + Slot.kind);
+        const stale = this.#poll && kind === WaitKind.anyWake && nowMs - seen.sinceMs > POLL_LEASE_MS;
+        if (stale && finishSlot(this.#words, start, state, Result.woken)) return;
+        waiters.push({ start, state, address: slotAddress(this.#words, start), expected, kind });
+      }
+    });
+    // Who waits for any wake comes last, so that it is told for nothing as seldom as can be.
+    return { waiters: waiters.toSorted((one, other) => one.kind - other.kind), taken };
+  }
+
+  #endLease(start: number, state: number): void {
+    if (phaseOf(state) === Phase.waiting) finishSlot(this.#words, start, state, Result.renew);
+    else Atomics.compareExchange(this.#words, start, state, withPhase(state, Phase.free));
+  }
+}
+
+const kernel = Kernel.load();
+if (typeof kernel === 'string') throw new Error(kernel);
+const data: HelperData = workerData;
+new WaitHelper(kernel, data).run();

@@ -1,0 +1,95 @@
+/**
+ * Helper threads for asynchronous waits (`wait-board.ts`), as a thread that waits sees them: the one of the process, if
+ * `startWaitHelper` was called before the thread was started, and its own, started when they are needed.
+ */
+import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
+import { SharedMemoryError } from './errors.ts';
+import { kernelOrThrow } from './support.ts';
+import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } from './wait-board.ts';
+import type { HelperData } from './wait-helper-main.ts';
+
+/** Compiled, also where this module is run from its source. */
+const HELPER_MAIN = new URL('../dist/wait-helper-main.js', import.meta.url);
+const ENVIRONMENT_KEY = 'sharedarraybuffer-polyfill: wait board';
+/** Helpers that a thread starts by itself. */
+const OWN_BOARDS_MAX = 8;
+/** Asynchronous waits that a thread may always have under way. */
+export const ASYNC_WAITS_MAX = OWN_BOARDS_MAX * SLOTS;
+
+const ownBoards = new Set<WaitBoard>();
+let processBoard: WaitBoard | undefined;
+let lookedForProcessBoard = false;
+
+/**
+ * Starts a helper thread that serves this thread and all workers that it starts from now on, with theirs. To be called early
+ * on the main thread where many workers wait asynchronously; without it each thread that does starts its own.
+ */
+export function startWaitHelper(): void {
+  if (processBoard?.alive) return;
+  const { board, memory } = startBoard();
+  processBoard = board;
+  lookedForProcessBoard = true;
+  setEnvironmentData(ENVIRONMENT_KEY, memory);
+}
+
+/** Waits for a word; `ok` may be too early, never too late. */
+export function waitAsyncAt(word: AwaitedWord, timeoutMs: number): Promise<'ok' | 'timed-out'> {
+  const untilMs = performance.now() + timeoutMs;
+  const again = async (waiting: Promise<SlotOutcome>): Promise<'ok' | 'timed-out'> => {
+    let outcome = await waiting;
+    while (outcome === 'renew') {
+      const leftMs = untilMs - performance.now();
+      outcome = leftMs <= 0 ? 'timed-out' : await waitOnce(word, leftMs);
+    }
+    return outcome;
+  };
+  return again(waitOnce(word, timeoutMs));
+}
+
+function waitOnce(word: AwaitedWord, timeoutMs: number): Promise<SlotOutcome> {
+  if (!lookedForProcessBoard) joinProcessBoard();
+  if (processBoard && !processBoard.alive) processBoard = undefined;
+  const waiting = processBoard?.wait(word, timeoutMs);
+  if (waiting) return waiting;
+  for (const board of ownBoards) {
+    const own = board.wait(word, timeoutMs);
+    if (own) return own;
+  }
+  if (ownBoards.size >= OWN_BOARDS_MAX) {
+    throw new SharedMemoryError(
+      'LimitExceeded',
+      `more than ${ASYNC_WAITS_MAX} asynchronous waits of one thread`,
+    );
+  }
+  const { board } = startBoard();
+  ownBoards.add(board);
+  const first = board.wait(word, timeoutMs);
+  if (first) return first;
+  throw new SharedMemoryError('LimitExceeded', 'a new board has no room');
+}
+
+/** A worker inherits the board of the thread that started it. */
+function joinProcessBoard(): void {
+  lookedForProcessBoard = true;
+  const memory = getEnvironmentData(ENVIRONMENT_KEY);
+  if (memory instanceof SharedArrayBuffer) processBoard = new WaitBoard(kernelOrThrow(), memory);
+}
+
+function startBoard(): { board: WaitBoard; memory: SharedArrayBuffer } {
+  const memory = boardMemory();
+  const board = new WaitBoard(kernelOrThrow(), memory);
+  const data: HelperData = { board: memory, poll: process.env['SHAREDARRAYBUFFER_POLYFILL'] === 'poll' };
+  const worker = new Worker(HELPER_MAIN, { workerData: data, execArgv: [], name: 'shared memory waits' });
+  worker.unref();
+  const stop = (): void => board.stop();
+  const ended = (): void => {
+    process.off('exit', stop);
+    ownBoards.delete(board);
+    board.ended();
+  };
+  // The process or thread would otherwise end only when the helper comes back from the kernel.
+  process.on('exit', stop);
+  worker.on('error', ended);
+  worker.on('exit', ended);
+  return { board, memory };
+}
