@@ -11,6 +11,7 @@ export {
   createReadOnlyMemory,
   mapMemory,
 } from './memory.ts';
+export { FutexWord } from './futex-word.ts';
 export { type ExpectedMemory, MEMORY_BYTES_MAX } from './memory-file.ts';
 export { type AsyncWait, SharedAtomics } from './shared-atomics.ts';
 export { type CreateOptions, type OpenOptions, SharedMemory } from './shared-memory.ts';

@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { callFailure, type SharedMemoryError } from './errors.ts';
+import { FutexOperation } from './futex-operation.ts';
 
 type Argument = number | bigint | string | Uint8Array | null;
 type NativeFunction = (...values: readonly Argument[]) => number;
@@ -74,6 +75,9 @@ function bind(koffi: Koffi) {
     sysconf: library.func('sysconf', 'long', ['int']),
     // Six words fit registers on all these processors, so the variadic function may be called as if it were none.
     futex: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', 'void *', word, 'uint32_t']),
+    // Fewer arguments where the kernel looks at no more: these two are called all the time.
+    futexWait: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', word]),
+    futexWake: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t']),
     futexWaitv: library.func('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int']),
   };
 }
@@ -173,6 +177,17 @@ export class Kernel {
   /** futex(2). `timeout` is a timespec. */
   futex(address: number, operation: number, value: number, timeout: Uint8Array | null): ResultOrErrno {
     return this.#result(this.#calls.futex(this.#futexCall, address, operation, value, timeout, 0, 0));
+  }
+
+  /** futex(2), waiting; `timeoutAddress` is that of a timespec. */
+  futexWait(address: number, expected: number, timeoutAddress: number): ResultOrErrno {
+    const { wait } = FutexOperation;
+    return this.#result(this.#calls.futexWait(this.#futexCall, address, wait, expected, timeoutAddress));
+  }
+
+  /** futex(2), waking. */
+  futexWake(address: number, count: number): ResultOrErrno {
+    return this.#result(this.#calls.futexWake(this.#futexCall, address, FutexOperation.wake, count));
   }
 
   /** Compares a word with a value without sleeping: 0 if they are equal, else EAGAIN, EFAULT if there is no memory. */

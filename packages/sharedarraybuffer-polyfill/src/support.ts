@@ -42,9 +42,21 @@ export function kernelIfShared(): Kernel | undefined {
   return 'kernel' in found ? found.kernel : undefined;
 }
 
+let loaded: Kernel | string | undefined;
+
+function load(): Kernel | string {
+  loaded ??= process.env[SWITCH] === 'off' ? `switched off by ${SWITCH}=off` : Kernel.load();
+  return loaded;
+}
+
+/** The kernel's calls where they can be reached at all, whether or not memory can be shared: that is not tried out. */
+export function kernelIfThere(): Kernel | undefined {
+  const kernel = load();
+  return typeof kernel === 'string' ? undefined : kernel;
+}
+
 function find(): Found {
-  if (process.env[SWITCH] === 'off') return { reason: `switched off by ${SWITCH}=off` };
-  const kernel = Kernel.load();
+  const kernel = load();
   if (typeof kernel === 'string') return { reason: kernel };
   try {
     selfTest(kernel);
