@@ -9,6 +9,10 @@ export default defineConfig({
     // processes (scenarios) is what users run: the compiled packages.
     alias: [
       {
+        find: /^sharedarraybuffer-polyfill\/(.+)$/,
+        replacement: source('sharedarraybuffer-polyfill/src/$1.ts'),
+      },
+      {
         find: /^sharedarraybuffer-polyfill$/,
         replacement: source('sharedarraybuffer-polyfill/src/index.ts'),
       },

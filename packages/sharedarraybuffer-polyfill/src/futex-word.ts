@@ -6,7 +6,7 @@
  */
 import { callFailure } from './errors.ts';
 import { ERRNO, type Kernel } from './kernel.ts';
-import { kernelIfThere } from './support.ts';
+import { kernelIfThere } from './kernel-access.ts';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 const MS_PER_SECOND = 1000;

@@ -5,13 +5,13 @@
 import { Arena } from './arena.ts';
 import { SharedMemoryError } from './errors.ts';
 import { FutexOperation } from './futex-operation.ts';
-import { Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import { loadKernel } from './kernel-access.ts';
 import { createMemory } from './memory-file.ts';
 
 /** Whether memory can be shared between processes, and if not why, in words for people. */
 export type Support = { readonly shared: true } | { readonly shared: false; readonly reason: string };
 
-const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
 const TEST_ARENA_BYTES = 256 * 1024;
 const TEST_MEMORY_BYTES = 65_536;
 const TEST_WORD = 0x1234abcd;
@@ -42,21 +42,8 @@ export function kernelIfShared(): Kernel | undefined {
   return 'kernel' in found ? found.kernel : undefined;
 }
 
-let loaded: Kernel | string | undefined;
-
-function load(): Kernel | string {
-  loaded ??= process.env[SWITCH] === 'off' ? `switched off by ${SWITCH}=off` : Kernel.load();
-  return loaded;
-}
-
-/** The kernel's calls where they can be reached at all, whether or not memory can be shared: that is not tried out. */
-export function kernelIfThere(): Kernel | undefined {
-  const kernel = load();
-  return typeof kernel === 'string' ? undefined : kernel;
-}
-
 function find(): Found {
-  const kernel = load();
+  const kernel = loadKernel();
   if (typeof kernel === 'string') return { reason: kernel };
   try {
     selfTest(kernel);

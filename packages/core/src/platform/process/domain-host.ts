@@ -109,13 +109,17 @@ export class DomainHost {
     const running = this.#components.get(component);
     if (!running || running.killed) return;
     running.killed = true;
-    const { worker, loading } = running;
+    const { worker, loading, bell } = running;
+    const terminate = (): void => {
+      bell.dying();
+      void worker.terminate();
+    };
     // The runtime's own modules are sure to be loaded some time; the component's may loop.
     void loading.runtime.then(() => {
-      const late = setTimeout(() => void worker.terminate(), LOAD_TIMEOUT_MS);
+      const late = setTimeout(terminate, LOAD_TIMEOUT_MS);
       void loading.component.then(() => {
         clearTimeout(late);
-        void worker.terminate();
+        terminate();
       });
     });
   }

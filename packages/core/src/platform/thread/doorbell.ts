@@ -4,7 +4,8 @@
  * wake it if it sleeps. Every source of work of the thread (a channel, a port) has a slot.
  *
  *     word  0        what the owner does: awake, parked (Atomics.wait), waiting (Atomics.waitAsync)
- *           1        kind of bell: how the owner is woken
+ *           1        kind of bell: how the owner is woken when it is parked
+ *           2        1 once the owner is to end: it does not fall asleep any more
  *          16        summary: bit w is set if word 32 + w may have bits
  *          32 … 63   one bit for each slot
  *
@@ -16,8 +17,11 @@
  * delays them, for at most as long as an owner sleeps without looking around (`thread-loop.ts`).
  */
 
-/** Ways to wake an owner. V8's wait list reaches threads of one process only. */
-export const BellKind = { v8: 1 } as const;
+import { FutexWord } from 'sharedarraybuffer-polyfill/futex-word';
+import { assert } from '../../errors.ts';
+
+/** Ways to wake a parked owner: V8's own wait list, or the kernel's futex. */
+export const BellKind = { v8: 1, futex: 2 } as const;
 
 /** What an owner does. */
 export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
@@ -25,9 +29,16 @@ export type Sleep = (typeof Sleep)[keyof typeof Sleep];
 
 const STATE = 0;
 const KIND = 1;
+const DYING = 2;
 const SUMMARY = 16;
 const SLOT_BITS = 32;
 const WORDS = 64;
+
+/**
+ * An owner that has parked so often parks in the kernel's futex from then on, where that can be had: loading it takes longer
+ * than starting a thread, and saves a few microseconds each time.
+ */
+const PARKINGS_BEFORE_FUTEX = 1000;
 
 /** Slots of a doorbell. Several sources may share one: then all of them are looked at. */
 export const SLOTS = 32 * 32;
@@ -45,7 +56,7 @@ export function censusMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(4);
 }
 
-function words(memory: SharedArrayBuffer): Int32Array {
+function words(memory: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
   return new Int32Array(memory);
 }
 
@@ -62,8 +73,9 @@ export function wakeScheduled(): void {
 
 /** A doorbell as those see it who ring it. */
 export class Bell {
-  readonly #words: Int32Array;
+  readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
+  #futex: FutexWord | undefined;
   #wakeScheduled = false;
 
   constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
@@ -103,7 +115,20 @@ export class Bell {
     if (state !== Sleep.parked && state !== Sleep.waiting) return;
     if (Atomics.compareExchange(this.#words, STATE, state, Sleep.awake) !== state) return;
     Atomics.add(this.#census, 0, 1);
-    Atomics.notify(this.#words, STATE);
+    if (state === Sleep.parked && Atomics.load(this.#words, KIND) === BellKind.futex) this.#wakeByFutex();
+    else Atomics.notify(this.#words, STATE);
+  }
+
+  /** The owner is to be terminated: it must not be asleep then, nor fall asleep again. */
+  dying(): void {
+    Atomics.store(this.#words, DYING, 1);
+    this.wake();
+  }
+
+  #wakeByFutex(): void {
+    this.#futex ??= FutexWord.at(this.#words, STATE);
+    assert(this.#futex !== undefined, 'who parks by futex can do so because all threads of the process can');
+    this.#futex.wake();
   }
 
   /** The owner is gone, for who has seen its thread end: it no longer counts as awake. */
@@ -124,8 +149,10 @@ export class Bell {
 export class Doorbell {
   /** For ringing it oneself. */
   readonly bell: Bell;
-  readonly #words: Int32Array;
+  readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
+  #parkings = 0;
+  #futex: FutexWord | undefined;
 
   constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
     this.bell = new Bell(memory, census);
@@ -162,9 +189,12 @@ export class Doorbell {
 
   /** Sleeps in Atomics.wait until somebody rings; false if nobody has within `timeoutMs`. */
   park(timeoutMs: number): boolean {
+    if (this.#parkings++ === PARKINGS_BEFORE_FUTEX) this.#useFutex();
     if (!this.#fallAsleep(Sleep.parked)) return true;
-    const outcome = Atomics.wait(this.#words, STATE, Sleep.parked, timeoutMs);
-    return !this.wakeUp() || outcome !== 'timed-out';
+    const woken = this.#futex
+      ? this.#futex.wait(Sleep.parked, timeoutMs)
+      : Atomics.wait(this.#words, STATE, Sleep.parked, timeoutMs) !== 'timed-out';
+    return !this.wakeUp() || woken;
   }
 
   /** Sleeps with a live event loop; undefined if somebody has rung already. */
@@ -190,12 +220,18 @@ export class Doorbell {
     Atomics.notify(this.#words, STATE);
   }
 
+  /** Whoever sees that the owner is parked from now on sees how it is woken. */
+  #useFutex(): void {
+    this.#futex = FutexWord.at(this.#words, STATE);
+    if (this.#futex) Atomics.store(this.#words, KIND, BellKind.futex);
+  }
+
   /** Says that the owner sleeps, unless somebody has rung. */
   #fallAsleep(how: Sleep): boolean {
     if (Atomics.load(this.#words, SUMMARY) !== 0) return false;
     Atomics.store(this.#words, STATE, how);
     Atomics.sub(this.#census, 0, 1);
-    if (Atomics.load(this.#words, SUMMARY) === 0) return true;
+    if (Atomics.load(this.#words, SUMMARY) === 0 && Atomics.load(this.#words, DYING) === 0) return true;
     this.wakeUp();
     return false;
   }
