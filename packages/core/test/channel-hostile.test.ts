@@ -5,7 +5,7 @@ import { capabilityFor, referenceOf } from '../src/capability/capability.ts';
 import { OPEN_OPERATION } from '../src/capability/open-operation.ts';
 import { SignalContext } from '../src/capability/signal-context.ts';
 import { LocalReference } from '../src/capability/reference.ts';
-import { CONTENT_INLINE, EntryKind, FrameKind } from '../src/channel/frame.ts';
+import { CONTENT_INLINE, type Entry, EntryKind, FrameKind } from '../src/channel/frame.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { LIMITS } from '../src/limits.ts';
 import { bytes, call, callRaw, code, failures, holds, latestCall, mine } from './channel-hostile-checks.ts';
@@ -158,13 +158,12 @@ describe('floods', () => {
 
   test('calls whose answers wait for a capability that never comes', async () => {
     const scene = attack();
-    const entries = (number: number): [{ kind: typeof EntryKind.theirs; first: number; second: number }] => [
-      // More owners than one: of each, only so many may be on their way.
-      { kind: EntryKind.theirs, first: number, second: 100 + (number % 8) },
-    ];
-    for (let id = 1; id <= LIMITS.callsInFlight + 1; id++) {
-      callRaw(scene, id, 'giveBack', bytes(), entries(id));
-    }
+    // Of several owners, as fewer of one owner's may be announced than calls may be under way.
+    const entry = (id: number): Entry => ({ kind: EntryKind.theirs, first: id, second: 100 + (id % 8) });
+    for (let id = 1; id <= LIMITS.callsInFlight; id++) callRaw(scene, id, 'giveBack', bytes(), [entry(id)]);
+    expect(scene.peer.closed).toBe(false);
+    expect(scene.peer.frames).toEqual([]);
+    callRaw(scene, 0, 'giveBack', bytes(), [entry(0)]);
     await holds(scene, 'violated');
   });
 
@@ -215,6 +214,21 @@ describe('floods', () => {
     expect(outcomes.filter((outcome) => outcome === 'PeerGone')).toHaveLength(
       LIMITS.callsPipelined + LIMITS.callsWaiting,
     );
+  });
+
+  test('answers that are withheld from one that serves: its calls do not wait, but are bounded too', async () => {
+    const scene = attack();
+    call(scene, 1, 'never');
+    const calls = Array.from({ length: LIMITS.callsInFlight + 10 }, () => scene.remote.poke());
+    const codes = Promise.all(calls.map(code));
+    await settled();
+    expect(scene.peer.received(FrameKind.call)).toHaveLength(LIMITS.callsInFlight);
+    expect(scene.channel.pendingCalls).toBe(LIMITS.callsInFlight);
+    expect(await scene.honest()).toBe('hello');
+    scene.peer.die();
+    const outcomes = await codes;
+    const counted = (wanted: string): number => outcomes.filter((outcome) => outcome === wanted).length;
+    expect([counted('PeerGone'), counted('LimitExceeded')]).toEqual([LIMITS.callsInFlight, 10]);
   });
 });
 
