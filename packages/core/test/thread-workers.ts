@@ -1,6 +1,6 @@
 /** Worker threads that run the sources under test: compiled, as they are now, to a directory of its own. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +14,10 @@ export class ThreadWorkers implements Disposable {
 
   constructor() {
     writeFileSync(join(this.#directory, 'package.json'), '{"type":"module"}');
+    symlinkSync(
+      fileURLToPath(new URL('../node_modules', import.meta.url)),
+      join(this.#directory, 'node_modules'),
+    );
     const compiler = createRequire(import.meta.url).resolve('typescript/package.json');
     const source = (path: string): string =>
       fileURLToPath(new URL(`../src/platform/thread/${path}`, import.meta.url));

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { LIMITS } from '../../limits.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
-import { Bell, censusMemory, doorbellMemory, SLOTS } from '../thread/doorbell.ts';
+import { Bell, censusMemory, doorbellMemory, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
 import {
   CONTROL_SLOT,
   CORE_SLOT,
@@ -37,6 +37,7 @@ interface RunningComponent {
   readonly corePort: MessagePort;
   readonly doorbell: SharedArrayBuffer;
   readonly bell: Bell;
+  readonly life: SharedArrayBuffer;
   /** By the memory of the channel. */
   readonly channels: Map<SharedArrayBuffer, LocalChannel>;
   nextSlot: number;
@@ -73,7 +74,15 @@ export class DomainHost {
     const { component, label, moduleUrl, heapBytes, grants } = command;
     const { port1, port2 } = new MessageChannel();
     const doorbell = doorbellMemory(this.#census);
-    const workerData: WorkerInput = { moduleUrl, corePort: port2, grants, doorbell, census: this.#census };
+    const life = lifeMemory();
+    const workerData: WorkerInput = {
+      moduleUrl,
+      corePort: port2,
+      grants,
+      doorbell,
+      census: this.#census,
+      life,
+    };
     const worker = new Worker(COMPONENT_MAIN, {
       workerData,
       transferList: [port2],
@@ -92,6 +101,7 @@ export class DomainHost {
       corePort: port1,
       doorbell,
       bell,
+      life,
       channels: new Map(),
       nextSlot: FIRST_CHANNEL_SLOT,
       loading: watchLoading(worker),
@@ -111,7 +121,7 @@ export class DomainHost {
     running.killed = true;
     const { worker, loading, bell } = running;
     const terminate = (): void => {
-      bell.dying();
+      endLife(running.life, bell);
       void worker.terminate();
     };
     // The runtime's own modules are sure to be loaded some time; the component's may loop.

@@ -30,7 +30,7 @@ const component = await loadComponent(input.moduleUrl);
 loaded('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
-const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census), live);
+const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live);
 const channels = new ThreadChannels(loop, input.census);
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,

@@ -5,7 +5,6 @@
  *
  *     word  0        what the owner does: awake, parked (Atomics.wait), waiting (Atomics.waitAsync)
  *           1        kind of bell: how the owner is woken when it is parked
- *           2        1 once the owner is to end: it does not fall asleep any more
  *          16        summary: bit w is set if word 32 + w may have bits
  *          32 … 63   one bit for each slot
  *
@@ -29,7 +28,6 @@ export type Sleep = (typeof Sleep)[keyof typeof Sleep];
 
 const STATE = 0;
 const KIND = 1;
-const DYING = 2;
 const SUMMARY = 16;
 const SLOT_BITS = 32;
 const WORDS = 64;
@@ -49,6 +47,17 @@ export function doorbellMemory(census: SharedArrayBuffer): SharedArrayBuffer {
   words(memory)[KIND] = BellKind.v8;
   Atomics.add(words(census), 0, 1);
   return memory;
+}
+
+/** Memory that says whether a thread is to end. Its peers do not have it: they could keep it from sleeping for ever. */
+export function lifeMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(4);
+}
+
+/** The thread is to be terminated: it must not be asleep then, nor fall asleep again. */
+export function endLife(life: SharedArrayBuffer, bell: Bell): void {
+  Atomics.store(words(life), 0, 1);
+  bell.wake();
 }
 
 /** Memory for the number of threads of a process that are awake. */
@@ -119,12 +128,6 @@ export class Bell {
     else Atomics.notify(this.#words, STATE);
   }
 
-  /** The owner is to be terminated: it must not be asleep then, nor fall asleep again. */
-  dying(): void {
-    Atomics.store(this.#words, DYING, 1);
-    this.wake();
-  }
-
   #wakeByFutex(): void {
     this.#futex ??= FutexWord.at(this.#words, STATE);
     assert(this.#futex !== undefined, 'who parks by futex can do so because all threads of the process can');
@@ -151,11 +154,13 @@ export class Doorbell {
   readonly bell: Bell;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
+  readonly #life: Int32Array;
   #parkings = 0;
   #futex: FutexWord | undefined;
 
-  constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
+  constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer, life = lifeMemory()) {
     this.bell = new Bell(memory, census);
+    this.#life = words(life);
     this.#words = words(memory);
     this.#census = words(census);
   }
@@ -231,7 +236,7 @@ export class Doorbell {
     if (Atomics.load(this.#words, SUMMARY) !== 0) return false;
     Atomics.store(this.#words, STATE, how);
     Atomics.sub(this.#census, 0, 1);
-    if (Atomics.load(this.#words, SUMMARY) === 0 && Atomics.load(this.#words, DYING) === 0) return true;
+    if (Atomics.load(this.#words, SUMMARY) === 0 && Atomics.load(this.#life, 0) === 0) return true;
     this.wakeUp();
     return false;
   }

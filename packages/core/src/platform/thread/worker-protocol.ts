@@ -17,6 +17,8 @@ export interface WorkerInput {
   /** The thread's doorbell, and the number of threads of the process that are awake. */
   readonly doorbell: SharedArrayBuffer;
   readonly census: SharedArrayBuffer;
+  /** Says that the thread is to end. */
+  readonly life: SharedArrayBuffer;
 }
 
 /** A new channel to a component of the same process. */
