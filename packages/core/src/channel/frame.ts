@@ -124,7 +124,10 @@ export class IncomingFrame {
     const kind = bytes[0] ?? 0;
     if (!isFrameKind(kind)) return `unknown frame kind ${kind}`;
     if (bytes[1] !== VERSION) return `unknown protocol version ${bytes[1] ?? 0}`;
-    if (bytes.buffer !== this.#view.buffer || bytes.byteOffset !== this.#view.byteOffset) {
+    if (
+      bytes !== this.bytes &&
+      (bytes.buffer !== this.#view.buffer || bytes.byteOffset !== this.#view.byteOffset)
+    ) {
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.buffer.byteLength - bytes.byteOffset);
     }
     const view = this.#view;

@@ -194,6 +194,7 @@ export function list<T>(item: Shape<T>, maximum: number): Shape<T[]> {
     return items;
   };
   const wire = wireOf(item);
+  const { write: writeItem, read: readItem } = wire;
   assert(!wire.empty, 'there is no list of what takes no bytes');
   return shapeWith(check, {
     signature: `[${wire.signature} ${maximum}]`,
@@ -203,7 +204,7 @@ export function list<T>(item: Shape<T>, maximum: number): Shape<T[]> {
       writer.count(length);
       let index = 0;
       try {
-        for (; index < length; index++) wire.write(writer, elements[index], where);
+        for (; index < length; index++) writeItem(writer, elements[index], where);
       } catch (error) {
         throw within(error, `[${index}]`);
       }
@@ -213,7 +214,7 @@ export function list<T>(item: Shape<T>, maximum: number): Shape<T[]> {
       if (count > maximum) fail(where, `a list of at most ${maximum} items`);
       const items: T[] = [];
       try {
-        while (items.length < count) items.push(wire.read(reader, where));
+        while (items.length < count) items.push(readItem(reader, where));
       } catch (error) {
         throw within(error, `[${items.length}]`);
       }
@@ -275,10 +276,14 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
   const names = Object.keys(fields);
   const shapes = Object.values(fields);
   const wires = shapes.map(wireOf);
+  // What every object inherits is no field of it.
+  const inherited = names.map((name) => name in Object.prototype);
   const own = (value: Record<string, unknown>, index: number): unknown => {
     const name = names[index] ?? '';
-    return Object.hasOwn(value, name) ? value[name] : undefined;
+    return inherited[index] && !Object.hasOwn(value, name) ? undefined : value[name];
   };
+  const writes = wires.map(({ write }) => write);
+  const reads = wires.map(({ read }) => read);
   const check = (value: unknown, where: string): RecordType<Fields> => {
     if (!isRecord(value)) fail(where, 'a record');
     const result: Record<string, unknown> = {};
@@ -302,7 +307,7 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
       if (!isRecord(value)) fail(where, 'a record');
       let index = 0;
       try {
-        for (; index < names.length; index++) wires[index]?.write(writer, own(value, index), where);
+        for (; index < names.length; index++) writes[index]?.(writer, own(value, index), where);
       } catch (error) {
         throw within(error, `.${names[index] ?? ''}`);
       }
@@ -312,7 +317,7 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
       let index = 0;
       try {
         for (; index < names.length; index++) {
-          const field = wires[index]?.read(reader, where);
+          const field = reads[index]?.(reader, where);
           if (field !== undefined) result[names[index] ?? ''] = field;
         }
       } catch (error) {

@@ -15,9 +15,9 @@ export interface Wire<T> {
   /** Whether a value may take no bytes and carry nothing. Of those there are no lists: nothing would cover their count. */
   readonly empty?: boolean;
   /** Writes a value that fits; throws `ShapeError` for one that does not. */
-  write(writer: MessageWriter, value: unknown, where: string): void;
+  readonly write: (this: void, writer: MessageWriter, value: unknown, where: string) => void;
   /** Reads a value and checks it; throws `ShapeError`, or `RpcError` `InvalidArgument` for bytes that are none. */
-  read(reader: MessageReader, where: string): T;
+  readonly read: (this: void, reader: MessageReader, where: string) => T;
 }
 
 /** A shape whose values have bytes of their own. */

@@ -34,7 +34,9 @@ export class MessageReader {
 
   /** Begins with bytes `start` to `end` of `bytes`. */
   begin(bytes: Uint8Array, start: number, end: number, table?: IncomingTable): void {
-    if (bytes.buffer !== this.view.buffer || bytes.byteOffset !== this.view.byteOffset) {
+    if (bytes === this.bytes) {
+      // Seen before: its view is still the right one.
+    } else if (bytes.buffer !== this.view.buffer || bytes.byteOffset !== this.view.byteOffset) {
       this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.buffer.byteLength - bytes.byteOffset);
     }
     this.bytes = bytes;

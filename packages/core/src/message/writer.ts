@@ -8,6 +8,7 @@
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { PrefixViews } from './prefix-views.ts';
 
 /** What travels beside the payload: capabilities, dataspaces, streams, as entries of the frame's table. */
 export interface OutgoingTable {
@@ -43,6 +44,7 @@ export class MessageWriter {
   /** What the message carries, once it carries something. */
   table: OutgoingTable | undefined;
   #makeTable: (() => OutgoingTable) | undefined;
+  readonly #views = new PrefixViews();
 
   /** Begins a message; `makeTable` is called if it carries something. */
   begin(makeTable?: () => OutgoingTable): void {
@@ -118,7 +120,7 @@ export class MessageWriter {
 
   /** The message so far, header included; valid until the next one begins. */
   frame(): Uint8Array {
-    return this.bytes.subarray(0, this.at);
+    return this.#views.upTo(this.bytes, this.at);
   }
 
   /** The payload alone. */

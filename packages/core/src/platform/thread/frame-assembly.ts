@@ -3,6 +3,7 @@
  * again for the next; those in parts grow a buffer of their own, as their bytes arrive: a peer that only announces much
  * costs nothing.
  */
+import { PrefixViews } from '../../message/prefix-views.ts';
 import type { ByteRingReader } from './byte-ring.ts';
 
 /** Frames up to here go through the thread's buffer. */
@@ -12,11 +13,12 @@ const FIRST_BUFFER_BYTES = 64 * 1024;
 interface ThreadBuffer {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  readonly views: PrefixViews;
 }
 
 function makeBuffer(): ThreadBuffer {
   const buffer = new ArrayBuffer(SHARED_BUFFER_BYTES);
-  return { bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
+  return { bytes: new Uint8Array(buffer), words: new Int32Array(buffer), views: new PrefixViews() };
 }
 
 /** Buffers that are free, and those that handlers use: more than one only while handlers are nested. */
@@ -61,7 +63,7 @@ export class FrameAssembly {
     this.#long = undefined;
     if (buffer && !long) {
       lentBuffers.push(buffer);
-      return buffer.bytes.subarray(0, length);
+      return buffer.views.upTo(buffer.bytes, length);
     }
     if (buffer) freeBuffers.push(buffer);
     return long ? long.subarray(0, length) : new Uint8Array(0);

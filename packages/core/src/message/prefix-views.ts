@@ -1,0 +1,23 @@
+/**
+ * Views of the first bytes of a buffer that is used again and again: each length's view is made once, because making one
+ * costs as much as copying a short message, and what reads them knows a buffer that it has seen before.
+ */
+
+/** Longer views are made each time. */
+const KEPT_LENGTH_MAX = 1024;
+
+/** Views of one buffer at a time. */
+export class PrefixViews {
+  #buffer: Uint8Array | undefined;
+  #views: (Uint8Array | undefined)[] = [];
+
+  /** The first `length` bytes of `buffer`. */
+  upTo(buffer: Uint8Array, length: number): Uint8Array {
+    if (length > KEPT_LENGTH_MAX) return buffer.subarray(0, length);
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#views = Array.from({ length: KEPT_LENGTH_MAX + 1 });
+    }
+    return (this.#views[length] ??= buffer.subarray(0, length));
+  }
+}
