@@ -163,6 +163,7 @@ export class PacketSource {
     if (tag === UNASKED_TAG) {
       packet.offset = 0;
       packet.size = 0;
+      packet.length = 0;
       return sound;
     }
     const size = this.#sizes[tag] ?? -1;
