@@ -132,12 +132,12 @@ describe('a source and a hostile sink', () => {
       length: 60,
       status: packetStatus.ok,
     });
-    acknowledgeForged(stream, { tag: UNASKED_TAG, offset: 64, size: 64 });
+    acknowledgeForged(stream, { tag: UNASKED_TAG, offset: 64, size: 64, length: 64 });
     const answer = new Packet();
     expect(stream.source.nextAcknowledged(answer)).toBe(true);
     expect([answer.offset, answer.size, answer.length]).toEqual([packet.offset, 100, 60]);
     expect(stream.source.nextAcknowledged(answer)).toBe(true);
-    expect([answer.offset, answer.size]).toEqual([0, 0]);
+    expect([answer.offset, answer.size, answer.length]).toEqual([0, 0, 0]);
   });
 
   test.each([{ length: 101 }, { position: 2 ** 53 }])('an answer with %o counts as invalid', (fields) => {

@@ -293,61 +293,6 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 });
 
-test('a long batch is published in parts, with one signal for a sink that waits', async () => {
-  const stream = testStream(true, { bulkBytes: 512 * 1024, queueSlots: 64, alignLog2: 6 });
-  const packet = new Packet();
-  expect(stream.sink.next(packet)).toBe(false);
-  const pending = (): number => {
-    let taken = 0;
-    while (stream.toSink());
-    for (; stream.sink.next(packet); taken++) expect(stream.sink.payload(packet)[0]).toBe(7);
-    return taken;
-  };
-  // A quarter of the bulk buffer is 128 KiB.
-  submitWrite(stream, 64 * 1024, 7);
-  expect(stream.sourceLink.sent).toBe(0);
-  submitWrite(stream, 64 * 1024, 7);
-  expect(stream.sourceLink.sent).toBe(1);
-  expect(pending()).toBe(2);
-  // The sink waits again, and a quarter of the queue is 16 packets.
-  for (let index = 0; index < 15; index++) submitWrite(stream, 1, 7);
-  expect(pending()).toBe(0);
-  submitWrite(stream, 1, 7);
-  expect(pending()).toBe(16);
-  submitWrite(stream, 1, 7);
-  expect(pending()).toBe(0);
-  stream.source.wakeup();
-  expect(pending()).toBe(1);
-});
-
-test('acknowledgements of a long batch are published in parts', async () => {
-  const stream = testStream(true, { bulkBytes: 4096, queueSlots: 64, alignLog2: 6 });
-  const packet = new Packet();
-  for (let index = 0; index < 64; index++) submitEmpty(stream);
-  stream.source.wakeup();
-  while (stream.toSink());
-  const acknowledged = (): number => {
-    let taken = 0;
-    while (stream.toSource());
-    for (; stream.source.nextAcknowledged(packet); taken++);
-    return taken;
-  };
-  const acknowledge = (count: number): void => {
-    for (let index = 0; index < count; index++) {
-      expect(stream.sink.next(packet)).toBe(true);
-      stream.sink.acknowledge(packet);
-    }
-  };
-  acknowledge(15);
-  expect(acknowledged()).toBe(0);
-  acknowledge(1);
-  expect(acknowledged()).toBe(16);
-  acknowledge(20);
-  expect(acknowledged()).toBe(16);
-  stream.sink.wakeup();
-  expect(acknowledged()).toBe(4);
-});
-
 test('copies of a payload larger than a frame go in several frames', async () => {
   const stream = testStream(false, { bulkBytes: 1 << 20, queueSlots: 4, alignLog2: 12 });
   const packet = new Packet();

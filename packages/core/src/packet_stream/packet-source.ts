@@ -95,9 +95,16 @@ export class PacketSource {
   }
 
   /**
+<<<<<<< HEAD
    * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest. Sets the packet's tag
    * and its status to unanswered. False if the queue is full (what is queued is sent off then) or the stream has
    * ended; the handler is called when there is room. Throws RangeError if the payload is not in the bulk buffer.
+=======
+   * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest. Sets the
+   * packet's tag and its status to unanswered. False if the queue is full (what is queued is sent off then)
+   * or the stream has ended; the handler is called when there is room. Throws RangeError if the payload range
+   * is not in the bulk buffer.
+>>>>>>> work-bulk
    */
   submit(packet: Packet): boolean {
     if (packet.size === 0) packet.offset = 0;
@@ -162,6 +169,7 @@ export class PacketSource {
     if (tag === UNASKED_TAG) {
       packet.offset = 0;
       packet.size = 0;
+      packet.length = 0;
       return sound;
     }
     const size = this.#sizes[tag] ?? -1;

@@ -1,6 +1,4 @@
-const CACHE_SLOTS_LOG2 = 8;
-/** 2^32 over the golden ratio: spreads numbers at equal distances evenly. */
-const SPREAD = 0x9e37_79b1;
+const CACHE_SLOTS = 256;
 
 /**
  * Views on ranges of a bulk buffer. Making a view costs an allocation, and streams use the same few ranges
@@ -10,7 +8,7 @@ export class ViewCache {
   readonly #bulk: Uint8Array;
   readonly #shift: number;
   readonly #none: Uint8Array;
-  readonly #views: (Uint8Array | undefined)[] = Array.from({ length: 2 ** CACHE_SLOTS_LOG2 });
+  readonly #views: (Uint8Array | undefined)[] = Array.from({ length: CACHE_SLOTS });
 
   /** Ranges start at multiples of 2^shift. */
   constructor(bulk: Uint8Array, shift: number) {
@@ -22,7 +20,9 @@ export class ViewCache {
   /** Throws RangeError if the range is not in the buffer. */
   view(offset: number, size: number): Uint8Array {
     if (size === 0) return this.#none;
-    const slot = Math.imul(offset >>> this.#shift, SPREAD) >>> (32 - CACHE_SLOTS_LOG2);
+    const number = offset >>> this.#shift;
+    // Ranges lie at equal distances, often powers of two: folded, up to 256 of them get a slot each.
+    const slot = (number ^ (number >>> 8) ^ (number >>> 16)) & (CACHE_SLOTS - 1);
     const kept = this.#views[slot];
     if (kept !== undefined && kept.length === size && kept.byteOffset === this.#bulk.byteOffset + offset) {
       return kept;
