@@ -95,16 +95,9 @@ export class PacketSource {
   }
 
   /**
-<<<<<<< HEAD
    * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest. Sets the packet's tag
    * and its status to unanswered. False if the queue is full (what is queued is sent off then) or the stream has
    * ended; the handler is called when there is room. Throws RangeError if the payload is not in the bulk buffer.
-=======
-   * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest. Sets the
-   * packet's tag and its status to unanswered. False if the queue is full (what is queued is sent off then)
-   * or the stream has ended; the handler is called when there is room. Throws RangeError if the payload range
-   * is not in the bulk buffer.
->>>>>>> work-bulk
    */
   submit(packet: Packet): boolean {
     if (packet.size === 0) packet.offset = 0;
