@@ -202,7 +202,7 @@ test('every call of a random graph settles, and nothing is left', { timeout: 120
   // One at a time, so that handing over has to queue.
   Object.assign(LIMITS, { introductionsAtCore: 1 });
   const property = fc.asyncProperty(
-    fc.constantFrom<CarrierKind>('shared', 'copying'),
+    fc.constantFrom<CarrierKind>('shared', 'copying', 'tiny rings'),
     fc.array(
       fc.record({ node: fc.nat(NODES.length - 1), seed: fc.nat(), depth: fc.integer({ min: 1, max: 6 }) }),
       {

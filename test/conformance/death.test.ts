@@ -136,6 +136,7 @@ async function runWith(kind: CarrierKind, death: Death, wanted: State): Promise<
 const CASES = MORTALS.flatMap((mortal) => [
   { mortal, kind: 'shared', underWay: 'delivered' } as const,
   { mortal, kind: 'copying', underWay: 'lost' } as const,
+  { mortal, kind: 'tiny rings', underWay: 'delivered' } as const,
 ]);
 
 describe('killed after every frame', () => {

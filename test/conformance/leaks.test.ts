@@ -62,7 +62,7 @@ const rest = async (): Promise<void> => {
   for (let turn = 0; turn < 30; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 };
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', (kind) => {
   test('sessions, and capabilities passed around', async () => {
     let rounds = 0;
     let goOn: () => void = () => {};

@@ -44,7 +44,7 @@ const reader = component({ requires: [Rom] }, async (env) => {
   env.exit(0);
 });
 
-test.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', async (kind) => {
+test.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', async (kind) => {
   const { end, lines } = await runSystem(
     kind,
     { library, reader },

@@ -67,7 +67,7 @@ const MAIN_ROUTE =
 const ECHO_AND_CLIENT = `<start name="echo"> <provides> <service name="Echo"/> </provides> </start>
   <start name="client"> <exit propagate="yes"/> </start>`;
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', (kind) => {
   test('a session is denied by its server, by the routes, and by a server that is not there', async () => {
     const client = component({}, async (env) => {
       for (const label of ['forbidden', 'nowhere']) {

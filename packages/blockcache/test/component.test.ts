@@ -72,7 +72,7 @@ const systemOf = (config: string): string => `
 
 const filled = (blocks: number, byte: number): Uint8Array => new Uint8Array(blocks * SIZE).fill(byte);
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', (kind) => {
   test.each(['write-back', 'write-through'])('%s: large and small transfers of two clients', async (mode) => {
     const disk = new LoggingDisk();
     const client = clientOf(async (env) => {

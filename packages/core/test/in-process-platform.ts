@@ -13,9 +13,13 @@ import type {
   Platform,
   PlatformComponent,
 } from '@ginit/core/supervisor/platform';
+import { ringCarriers } from './ring-carriers.ts';
 
 /** How two components are joined. */
-export type CarrierKind = 'shared' | 'copying';
+export type CarrierKind = 'shared' | 'copying' | 'tiny rings';
+
+/** Bytes of a tiny ring: a record holds 56 of them. */
+const TINY_RING_BYTES = 256;
 
 interface End {
   carrier: Carrier;
@@ -26,6 +30,7 @@ interface End {
 
 /** Two ends of a carrier within one thread; a frame arrives in a later turn, as a copy. */
 export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
+  if (kind === 'tiny rings') return ringCarriers(TINY_RING_BYTES);
   let closed = false;
   const ends: End[] = [];
   const make = (own: number): Carrier => ({
