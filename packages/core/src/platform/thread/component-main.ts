@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
+import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
@@ -43,5 +44,6 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
   host: new GrantedHost(input.grants),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
+warnOfUnreleased((text) => console.error(`Warning: ${text}`));
 channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
 loop.start();
