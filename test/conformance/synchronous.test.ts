@@ -110,6 +110,8 @@ describe.each(['thread', 'process'])('with a server that is a %s', (isolation) =
       isolation,
       `const tool = env.capability(Tool, { use: (value) => value });
       say('circle ' + codeOf(() => now.through(tool, 1)));
+      // Had we told core last the desk would be waiting for us still.
+      await env.timer.sleep(50);
       say('still ' + now.add(2, 2));
       say('alone ' + codeOf(() => env.synchronous(Tool, tool, { timeoutMs: 1000 }).use(5)));
       const slow = env.capability(Tool, { use: async (value) => value });
