@@ -8,9 +8,10 @@ import { Component } from '../../index.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
+import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
-import { CORE_SLOT, type LoadStage, type WorkerInput } from './worker-protocol.ts';
+import { CORE_SLOT, type WorkerInput, type WorkerNotice } from './worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);
@@ -24,10 +25,11 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
 // The domain process is our own code: what it hands over has this type.
 const input = workerData as WorkerInput;
 // The thread is not terminated in the middle of loading (see `DomainHost.kill`).
-const loaded = (stage: LoadStage): void => parentPort?.postMessage(stage, []);
-loaded('runtime');
+const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
+tell('runtime');
+for (const lack of applyScheduling(input.scheduling)) tell({ lack });
 const component = await loadComponent(input.moduleUrl);
-loaded('component');
+tell('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live);
