@@ -148,14 +148,16 @@ export class Kernel {
   /** RLIMIT_DATA of the process: what counts, and what it may be raised to. */
   dataLimit(): [soft: bigint, hard: bigint] {
     const limit = new BigUint64Array(2);
-    if (this.#calls.getrlimit(RLIMIT_DATA, new Uint8Array(limit.buffer)) !== 0) throw this.#failure('getrlimit');
+    if (this.#calls.getrlimit(RLIMIT_DATA, new Uint8Array(limit.buffer)) !== 0)
+      throw this.#failure('getrlimit');
     const [soft = 0n, hard = 0n] = limit;
     return [soft, hard];
   }
 
   setDataLimit(soft: bigint, hard: bigint): void {
     const limit = new BigUint64Array([soft, hard]);
-    if (this.#calls.setrlimit(RLIMIT_DATA, new Uint8Array(limit.buffer)) !== 0) throw this.#failure('setrlimit');
+    if (this.#calls.setrlimit(RLIMIT_DATA, new Uint8Array(limit.buffer)) !== 0)
+      throw this.#failure('setrlimit');
   }
 
   memfdCreate(name: string, flags: number): ResultOrErrno {

@@ -10,5 +10,7 @@ const attempt = () => {
   }
 };
 const arena = attempt();
-const [soft, hard] = /^Max data size\s+(\S+)\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')).slice(1);
+const [soft, hard] = /^Max data size\s+(\S+)\s+(\S+)/m
+  .exec(readFileSync('/proc/self/limits', 'utf8'))
+  .slice(1);
 console.log(JSON.stringify({ arena, soft: Number(soft), hard: Number(hard) }));

@@ -69,7 +69,10 @@ export function narrowScheduling(outer: Scheduling, levels: number, inner: Sched
   const priority = outer.priority + Math.floor(inner.priority / levels);
   const affinity = narrowAffinity(outer.affinity, inner.affinity);
   if (affinity && Math.max(affinity.spaceWidth, affinity.spaceHeight) > GRID_LIMIT) {
-    throw new SessionError('DENIED', `its part of an affinity space is finer than ${GRID_LIMIT} columns or rows`);
+    throw new SessionError(
+      'DENIED',
+      `its part of an affinity space is finer than ${GRID_LIMIT} columns or rows`,
+    );
   }
   return { affinity, priority };
 }

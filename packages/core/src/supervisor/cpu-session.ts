@@ -85,11 +85,11 @@ class CoreThread {
     });
   }
 
-  /** Also asks one last time how much it has served. */
+  /** Also asks one last time what it has counted. */
   async #putInOrder(): Promise<void> {
     const { control } = this.#component;
     await control.stop();
-    this.#component.requests = (await control.statistics()).requests;
+    this.#component.statistics = await control.statistics();
   }
 
   async kill(): Promise<void> {

@@ -158,7 +158,12 @@ export class Child {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
     const { server, label } = route;
-    const served = await server.open({ service, label, args: this.#arguments(service, {}), donation: NOTHING });
+    const served = await server.open({
+      service,
+      label,
+      args: this.#arguments(service, {}),
+      donation: NOTHING,
+    });
     this.#environment.push({ served });
     return served.capability;
   }

@@ -2,6 +2,7 @@
  * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
  * the domain process. Everything the component sees of the world is made here.
  */
+import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
@@ -43,6 +44,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
     }),
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants),
+  heapUsed: () => getHeapStatistics().used_heap_size,
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
 channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
