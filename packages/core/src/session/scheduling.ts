@@ -3,22 +3,25 @@
  * what its child asks for to what the child was given, so that nobody gets more by starting children of its own
  * (reference: Genode's init, affinities and priorities of sessions).
  *
- *     affinity="2 0 1 1 of 4 1"    column, row, width, height of the part; width, height of the whole
+ *     affinity="2 0 1 1 of 4 1"    column, row, width, height of the part; width, height of the whole.
+                                 After a comma, a part of that part, and so on
  *     priority="16384"             0 is the most urgent; below PRIORITY_LIMIT
  */
 import { SessionError } from '../errors.ts';
-import { integer, optional, record, type ShapeType } from '../interface/shapes.ts';
+import { integer, list, record, type ShapeType } from '../interface/shapes.ts';
 import type { SessionArguments } from './parent.ts';
 
 /** Priorities are below this. */
 export const PRIORITY_LIMIT = 65_536;
-/** Columns or rows of a grid. Nested parts multiply them. */
-const GRID_LIMIT = 65_536;
+/** Columns or rows of a grid. */
+const GRID_LIMIT = 4096;
+/** Parts of parts. */
+const PARTS_MAX = 16;
 
 const extent = integer(1, GRID_LIMIT);
 const place = integer(0, GRID_LIMIT - 1);
 
-/** A part of a grid that stands for all CPUs; its cells are numbered row by row. */
+/** A part of a grid that is laid over CPUs. */
 export const affinityShape = record({
   xpos: place,
   ypos: place,
@@ -31,20 +34,20 @@ export type CpuAffinity = ShapeType<typeof affinityShape>;
 
 /** Where and how urgently a thread runs. */
 export const schedulingShape = record({
-  /** None: anywhere. */
-  affinity: optional(affinityShape),
+  /** Each a part of what the one before it left; none: anywhere. */
+  affinity: list(affinityShape, PARTS_MAX),
   priority: integer(0, PRIORITY_LIMIT - 1),
 });
 export type Scheduling = ShapeType<typeof schedulingShape>;
 
-const AFFINITY = /^(\d{1,5}) (\d{1,5}) (\d{1,5}) (\d{1,5}) of (\d{1,5}) (\d{1,5})$/;
+const AFFINITY = /^(\d{1,4}) (\d{1,4}) (\d{1,4}) (\d{1,4}) of (\d{1,4}) (\d{1,4})$/;
 
 /** What the arguments of a session ask for. Throws `DENIED` if they make no sense. */
 export function schedulingOf(args: SessionArguments): Scheduling {
   const { affinity, priority = 0 } = args;
   try {
-    const asked = affinity === undefined ? undefined : parseAffinity(String(affinity));
-    return schedulingShape({ affinity: asked, priority: Number(priority) }, 'scheduling');
+    const parts = affinity === undefined ? [] : String(affinity).split(',').map(parseAffinity);
+    return schedulingShape({ affinity: parts, priority: Number(priority) }, 'scheduling');
   } catch {
     throw new SessionError('DENIED', 'the arguments "affinity" and "priority" make no sense');
   }
@@ -56,40 +59,21 @@ export function withScheduling(args: SessionArguments, scheduling: Scheduling): 
   const { affinity, priority } = scheduling;
   return {
     ...others,
-    ...(affinity && { affinity: formatAffinity(affinity) }),
+    ...(affinity.length > 0 && { affinity: affinity.map(formatAffinity).join(',') }),
     ...(priority > 0 && { priority }),
   };
 }
 
 /**
  * What a child gets that asks for `inner` and was given `outer`, one of `levels` levels (a power of two) of priority. Throws
- * `DENIED` if the part is too small to be told.
+ * `DENIED` if parents are nested too deep.
  */
 export function narrowScheduling(outer: Scheduling, levels: number, inner: Scheduling): Scheduling {
-  const priority = outer.priority + Math.floor(inner.priority / levels);
-  const affinity = narrowAffinity(outer.affinity, inner.affinity);
-  if (affinity && Math.max(affinity.spaceWidth, affinity.spaceHeight) > GRID_LIMIT) {
-    throw new SessionError(
-      'DENIED',
-      `its part of an affinity space is finer than ${GRID_LIMIT} columns or rows`,
-    );
+  const affinity = [...outer.affinity, ...inner.affinity];
+  if (affinity.length > PARTS_MAX) {
+    throw new SessionError('DENIED', `more than ${PARTS_MAX} affinities inside each other`);
   }
-  return { affinity, priority };
-}
-
-function narrowAffinity(
-  outer: CpuAffinity | undefined,
-  inner: CpuAffinity | undefined,
-): CpuAffinity | undefined {
-  if (!outer || !inner) return outer ?? inner;
-  return {
-    xpos: outer.xpos * inner.spaceWidth + inner.xpos * outer.width,
-    ypos: outer.ypos * inner.spaceHeight + inner.ypos * outer.height,
-    width: outer.width * inner.width,
-    height: outer.height * inner.height,
-    spaceWidth: outer.spaceWidth * inner.spaceWidth,
-    spaceHeight: outer.spaceHeight * inner.spaceHeight,
-  };
+  return { affinity, priority: outer.priority + Math.floor(inner.priority / levels) };
 }
 
 function formatAffinity({ xpos, ypos, width, height, spaceWidth, spaceHeight }: CpuAffinity): string {
@@ -106,12 +90,14 @@ function parseAffinity(text: string): CpuAffinity {
   return affinity;
 }
 
-/**
- * The CPUs, out of `available`, that the part stands for: each that it touches when the cells of the grid, row by row, are
- * laid over all of them side by side.
- */
-export function cpusOf(affinity: CpuAffinity, available: readonly number[]): number[] {
-  const { xpos, ypos, width, height, spaceWidth, spaceHeight } = affinity;
+/** The CPUs, out of `available`, that are left. */
+export function cpusOf(affinity: readonly CpuAffinity[], available: readonly number[]): readonly number[] {
+  return affinity.reduce((cpus: readonly number[], part) => cpusOfPart(part, cpus), available);
+}
+
+/** Each CPU that the part touches when the cells of its grid, row by row, are laid over all of them side by side. */
+function cpusOfPart(part: CpuAffinity, available: readonly number[]): readonly number[] {
+  const { xpos, ypos, width, height, spaceWidth, spaceHeight } = part;
   const cells = spaceWidth * spaceHeight;
   const touched = new Set<number>();
   for (let row = ypos; row < ypos + height && touched.size < available.length; row++) {

@@ -104,7 +104,7 @@ export class Supervisor {
     };
     const parts = { components: this.#components, platform, resolver, observer };
     this.#services = new CoreServices(parts, new Map([['config', new RomModule(options.config)]]));
-    this.#cpu = new CpuSession(parts, ROOT_LABEL, { priority: 0 });
+    this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
     this.#rootAccount.setReference(this.#own);
   }

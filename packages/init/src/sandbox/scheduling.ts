@@ -13,11 +13,11 @@ import type { InitConfig, StartNode } from '../model/index.ts';
 type Surroundings = Pick<InitConfig, 'affinitySpace' | 'prioLevels'>;
 
 /** The part of the grid; none for a child that may use all of it. */
-function affinityOf({ affinity }: StartNode, { affinitySpace }: Surroundings): CpuAffinity | undefined {
-  if (!affinity) return undefined;
+function affinityOf({ affinity }: StartNode, { affinitySpace }: Surroundings): CpuAffinity[] {
+  if (!affinity) return [];
   const { width, height } = affinitySpace;
-  if (affinity.width === width && affinity.height === height) return undefined;
-  return { ...affinity, spaceWidth: width, spaceHeight: height };
+  if (affinity.width === width && affinity.height === height) return [];
+  return [{ ...affinity, spaceWidth: width, spaceHeight: height }];
 }
 
 /** The arguments of a CPU session, asked for with `args` by a child or for it, as they go on to core. */

@@ -12,7 +12,7 @@ const THIS_THREAD = 0;
 /** Applies to the calling thread; the result is what could not be had, in words for people. */
 export function applyScheduling({ affinity, priority }: Scheduling): string[] {
   const problems = [];
-  if (affinity) problems.push(attempt('affinities have no effect', () => setCpus(affinity)));
+  if (affinity.length > 0) problems.push(attempt('affinities have no effect', () => setCpus(affinity)));
   if (priority > 0) problems.push(attempt('priorities have no effect', () => setUrgency(priority)));
   return problems.filter((problem) => problem !== undefined);
 }
@@ -26,7 +26,7 @@ function attempt(what: string, set: () => void): string | undefined {
   }
 }
 
-function setCpus(affinity: CpuAffinity): void {
+function setCpus(affinity: readonly CpuAffinity[]): void {
   const kernel = Kernel.load();
   if (typeof kernel === 'string') throw new Error(kernel);
   kernel.setThreadCpus(cpusOf(affinity, kernel.threadCpus()));
