@@ -29,9 +29,9 @@ export class GinitRun {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], directory: string) {
+  constructor(args: readonly string[], directory: string, command = GINIT) {
     // A process group of its own, so that whatever stays of it can be found.
-    this.child = spawn(process.execPath, [GINIT, ...args], {
+    this.child = spawn(process.execPath, [command, ...args], {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,

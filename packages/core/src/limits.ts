@@ -12,6 +12,8 @@ export const LIMITS = {
   ringWaitingBytes: 256 * 1024 * 1024,
   /** Frames that reach a process before it has been told of their channel. */
   earlyRelayFrames: 4096,
+  /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */
+  hostDepth: 1024,
   /** Lists and records inside each other in one message. */
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */

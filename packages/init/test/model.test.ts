@@ -198,8 +198,10 @@ describe('readInitConfig', () => {
   it.each([
     ['8', '-3', 3, 0],
     ['8', '-8', 7, 1],
-    ['3', '-1', 0, 1],
-    ['0', '-1', 0, 0],
+    ['3', '-1', 0, 2],
+    ['0', '-1', 0, 1],
+    ['1', '-1', 0, 1],
+    ['1', '0', 0, 0],
   ])('prio_levels="%s" priority="%s"', (levels, priority, expected, warned) => {
     const { config, warnings } = read(
       `<config prio_levels="${levels}"><start name="a" ram="1M" caps="1" priority="${priority}"/></config>`,
@@ -212,6 +214,8 @@ describe('readInitConfig', () => {
     ['<affinity/>', { xpos: 0, ypos: 0, width: 4, height: 2 }, 0],
     ['<affinity xpos="1"/>', { xpos: 1, ypos: 0, width: 1, height: 2 }, 0],
     ['<affinity ypos="1" xpos="2" width="2"/>', { xpos: 2, ypos: 1, width: 2, height: 1 }, 0],
+    ['<affinity width="2"/>', { xpos: 0, ypos: 0, width: 4, height: 2 }, 1],
+    ['<affinity ypos="1" height="2"/>', { xpos: 0, ypos: 0, width: 4, height: 2 }, 1],
     ['<affinity xpos="3" width="2"/>', { xpos: 0, ypos: 0, width: 4, height: 2 }, 1],
   ])('%s', (affinity, expected, warned) => {
     const { config, warnings } = read(

@@ -18,6 +18,7 @@ import { fstatSync } from 'node:fs';
 import { ArenaHeader, headerBytes } from './arena-header.ts';
 import { assert, checkInteger, SharedMemoryError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
+import { withDataRoom } from './data-room.ts';
 import { PageAllocator } from './page-allocator.ts';
 
 /** What we use of it; Node's types do not have it. */
@@ -103,10 +104,14 @@ export class Arena {
   constructor(kernel: Kernel, sizeBytes: number) {
     assert(sizeBytes % WASM_PAGE_BYTES === 0 && sizeBytes <= ARENA_BYTES_MAX, 'an arena has whole pages');
     this.#kernel = kernel;
-    this.#buffer = reserve(sizeBytes);
+    this.#buffer = withDataRoom(kernel, () => {
+      const buffer = reserve(sizeBytes);
+      const address = kernel.addressOf(new Uint8Array(buffer));
+      assert(address % kernel.pageBytes === 0, 'an arena starts at a page');
+      kernel.mapSparse(address, sizeBytes);
+      return buffer;
+    });
     this.#address = kernel.addressOf(new Uint8Array(this.#buffer));
-    assert(this.#address % kernel.pageBytes === 0, 'an arena starts at a page');
-    kernel.mapSparse(this.#address, sizeBytes);
     kernel.mapAgain(this.#address, this.#backdrop(0), sizeBytes);
     const pages = sizeBytes / kernel.pageBytes;
     this.#header = ArenaHeader.create(this.#buffer, this.#address, kernel.pageBytes);

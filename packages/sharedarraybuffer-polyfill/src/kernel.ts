@@ -31,6 +31,7 @@ const MAP_NORESERVE = 0x4000;
 const MREMAP_MAYMOVE_FIXED = 3;
 const MADV_REMOVE = 9;
 const NO_FILE = -1;
+const RLIMIT_DATA = 2;
 
 /** Errors that callers tell apart. */
 export const ERRNO = {
@@ -72,6 +73,8 @@ function bind(koffi: Koffi) {
     socketpair: library.func('socketpair', 'int', ['int', 'int', 'int', 'void *']),
     sendmsg: library.func('sendmsg', word, ['int', 'void *', 'int']),
     recvmsg: library.func('recvmsg', word, ['int', 'void *', 'int']),
+    getrlimit: library.func('getrlimit', 'int', ['int', 'void *']),
+    setrlimit: library.func('setrlimit', 'int', ['int', 'void *']),
     sysconf: library.func('sysconf', 'long', ['int']),
     // Six words fit registers on all these processors, so the variadic function may be called as if it were none.
     futex: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', 'void *', word, 'uint32_t']),
@@ -140,6 +143,21 @@ export class Kernel {
   /** Gives the pages of shared memory back; they read as zeros from then on. */
   discard(address: number, lengthBytes: number): void {
     if (this.#calls.madvise(address, lengthBytes, MADV_REMOVE) !== 0) throw this.#failure('madvise');
+  }
+
+  /** RLIMIT_DATA of the process: what counts, and what it may be raised to. */
+  dataLimit(): [soft: bigint, hard: bigint] {
+    const limit = new BigUint64Array(2);
+    if (this.#calls.getrlimit(RLIMIT_DATA, new Uint8Array(limit.buffer)) !== 0)
+      throw this.#failure('getrlimit');
+    const [soft = 0n, hard = 0n] = limit;
+    return [soft, hard];
+  }
+
+  setDataLimit(soft: bigint, hard: bigint): void {
+    const limit = new BigUint64Array([soft, hard]);
+    if (this.#calls.setrlimit(RLIMIT_DATA, new Uint8Array(limit.buffer)) !== 0)
+      throw this.#failure('setrlimit');
   }
 
   memfdCreate(name: string, flags: number): ResultOrErrno {

@@ -1,5 +1,7 @@
 /** Arenas: what is mapped is shared, what is unmapped costs nothing, and nothing piles up. */
+import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import {
   checkMemory,
   closeDescriptor,
@@ -75,6 +77,18 @@ describe.skipIf(skipReason)(`arenas (${skipReason ?? 'shared memory works here'}
     const arena = createArena(256 * MEBIBYTE);
     expect(statusKib('VmData') - beforeKib).toBeLessThan(64 * 1024);
     expect(arena.freeBytes).toBeGreaterThan(255 * MEBIBYTE);
+  });
+
+  test.each([
+    ['has room for it', 700, 256 * MEBIBYTE],
+    ['has none either', 200, 'LimitExceeded'],
+  ])('below a soft RLIMIT_DATA an arena is made if the hard limit %s, and both stay', (_, hardMib, arena) => {
+    const program = fileURLToPath(new URL('bounded-program.mjs', import.meta.url));
+    const limits = `ulimit -S -d ${200 * 1024} && ulimit -H -d ${hardMib * 1024}`;
+    const run = ['-c', `${limits} && exec "$0" "$1"`, process.execPath, program];
+    const { stdout, stderr } = spawnSync('sh', run, { encoding: 'utf8', timeout: 30_000 });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({ arena, soft: 200 * MEBIBYTE, hard: hardMib * MEBIBYTE });
   });
 
   test('10,000 cycles leave VmData, mappings and pages flat', () => {

@@ -30,6 +30,8 @@ export interface ComponentPlatform {
   readonly complain: (text: string) => void;
   /** What is granted of the host. */
   readonly host: HostAccess;
+  /** Bytes of V8's heap that the component uses; none where others use it too. */
+  readonly heapUsed?: () => number;
   /** Lets the thread sleep in a synchronous call; none where components have no threads of their own. */
   readonly sleep?: Sleeper;
 }
@@ -78,7 +80,7 @@ export class ComponentRuntime {
         await Promise.resolve();
         await this.#environment?.runStopHandlers();
       },
-      statistics: () => ({ requests: this.#served.total }),
+      statistics: () => ({ requests: this.#served.total, heapUsed: this.#platform.heapUsed?.() }),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>

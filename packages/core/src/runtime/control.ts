@@ -4,7 +4,7 @@
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
-import { boolean, nothing, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
+import { boolean, nothing, optional, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
@@ -27,8 +27,11 @@ export const CoreService = rpcInterface('CoreService', {
   waited: rpc<(wait: number) => void>({ args: [u32], result: nothing }),
 });
 
-/** What a component counts: requests are calls of its session objects and packets it took. */
-const statistics = record({ requests: u53 });
+/**
+ * What a component counts: requests are calls of its session objects and packets it took; `heapUsed` is bytes of V8's heap,
+ * where components have heaps of their own.
+ */
+const statistics = record({ requests: u53, heapUsed: optional(u53) });
 export type ComponentStatistics = ShapeType<typeof statistics>;
 
 const startRequest = record({ parent: capability(Parent), pd: capability(Pd) });

@@ -1,12 +1,14 @@
 /**
  * CPU: starts components and watches over them (in Genode: threads; here a component is one thread, and where it
- * runs is part of the request). The session's label is the label of what it starts.
+ * runs is part of the request). The session's label is the label of what it starts; its arguments say which CPUs those
+ * threads may use and how urgent they are (`scheduling.ts`).
  */
 import { capability, signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
 import { type Capability, rpc, rpcInterface, session } from '../interface/interface.ts';
 import {
   boolean,
+  integer,
   list,
   nothing,
   oneOf,
@@ -50,6 +52,8 @@ const startOptions = record({
   domain: optional(text(LIMITS.nameBytes)),
   /** V8's heap bound in bytes. */
   heap: optional(u53),
+  /** Operations of a driver on the host that run at a time, if it has a process of its own. */
+  hostDepth: optional(integer(1, LIMITS.hostDepth)),
   grants: list(hostGrant, 256),
 });
 
@@ -61,6 +65,7 @@ export interface StartOptions {
   isolation: 'thread' | 'process';
   domain?: string | undefined;
   heap?: number | undefined;
+  hostDepth?: number | undefined;
   grants: ShapeType<typeof hostGrant>[];
 }
 

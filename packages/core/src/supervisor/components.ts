@@ -6,7 +6,12 @@ import { capabilityFor } from '../capability/capability.ts';
 import type { ExportedObject } from '../capability/exported-object.ts';
 import { PeerGone, RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
-import { ComponentControl, CoreService, type IntroductionRequest } from '../runtime/control.ts';
+import {
+  ComponentControl,
+  type ComponentStatistics,
+  CoreService,
+  type IntroductionRequest,
+} from '../runtime/control.ts';
 import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
 import type { Account } from './account.ts';
 import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from './platform.ts';
@@ -20,8 +25,10 @@ export interface CoreComponent {
   readonly running: PlatformComponent;
   readonly control: Capability<typeof ComponentControl>;
   readonly peers: Set<number>;
-  /** Requests served, as far as core knows. */
-  requests: number | undefined;
+  /** Bound of its heap in bytes. */
+  readonly heapBytes: number | undefined;
+  /** What it has counted, as far as core knows. */
+  statistics: ComponentStatistics | undefined;
   /** How it broke the protocol with core, if it did. */
   violation: string | undefined;
 }
@@ -73,7 +80,8 @@ export class Components {
       running,
       control,
       peers: new Set<number>(),
-      requests: undefined,
+      heapBytes: specification.heapBytes,
+      statistics: undefined,
       violation: undefined,
     };
     this.#live.set(id, component);

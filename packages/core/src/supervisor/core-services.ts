@@ -7,6 +7,7 @@ import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
+import { schedulingOf } from '../session/scheduling.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { type CpuParts, CpuSession } from './cpu-session.ts';
@@ -41,14 +42,14 @@ export class CoreServices {
   /** Opens a session; the label is complete, from the root of the tree. */
   open(service: string, request: RootRequest): CoreSession | NoSession {
     const { platform } = this.#parts;
-    const { label } = request;
+    const { label, args } = request;
     switch (service) {
       case Pd.service: {
         const account = new Account(label);
         return this.#serve(Pd, new PdSession(account), () => account.end());
       }
       case Cpu.service:
-        return this.#serve(Cpu, new CpuSession(this.#parts, label));
+        return this.#serve(Cpu, new CpuSession(this.#parts, label, schedulingOf(args)));
       case Log.service:
         return this.#serve(Log, { write: (line) => writeLines(platform, label, line) });
       case Timer.service:

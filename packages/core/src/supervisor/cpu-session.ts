@@ -3,6 +3,7 @@ import type { SignalCapability } from '../capability/signal.ts';
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
+import type { Scheduling } from '../session/scheduling.ts';
 import type { Components, CoreComponent } from './components.ts';
 import { accountOf } from './pd-service.ts';
 import type { ComponentEnd, Platform, ResolvedGrant } from './platform.ts';
@@ -84,11 +85,11 @@ class CoreThread {
     });
   }
 
-  /** Also asks one last time how much it has served. */
+  /** Also asks one last time what it has counted. */
   async #putInOrder(): Promise<void> {
     const { control } = this.#component;
     await control.stop();
-    this.#component.requests = (await control.statistics()).requests;
+    this.#component.statistics = await control.statistics();
   }
 
   async kill(): Promise<void> {
@@ -128,12 +129,14 @@ class CoreThread {
 export class CpuSession {
   readonly #parts: CpuParts;
   readonly #label: string;
+  readonly #scheduling: Scheduling;
   readonly #threads = new Set<CoreThread>();
   #closed = false;
 
-  constructor(parts: CpuParts, label: string) {
+  constructor(parts: CpuParts, label: string, scheduling: Scheduling) {
     this.#parts = parts;
     this.#label = label;
+    this.#scheduling = scheduling;
   }
 
   async start(options: StartOptions): Promise<Capability<typeof Thread>> {
@@ -147,6 +150,9 @@ export class CpuSession {
       domain: options.domain,
       ownProcess: options.isolation === 'process',
       heapBytes: options.heap,
+      ramBytes: account.state.ramQuota,
+      hostDepth: options.hostDepth,
+      scheduling: this.#scheduling,
       grants: options.grants.map((grant) => resolver.grant(grant)),
     };
     const start = (ended: (end: ComponentEnd) => void): CoreComponent =>

@@ -1,6 +1,7 @@
 /** What core needs of the place where components run: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
 import type { HostGrantFact } from '../session/host-grant.ts';
+import type { Scheduling } from '../session/scheduling.ts';
 
 /** A host grant with what it leads to; the latter never reaches a component's own code. */
 export interface ResolvedGrant extends HostGrantFact {
@@ -18,6 +19,11 @@ export interface ComponentSpecification {
   /** Whether it gets a process of its own. */
   readonly ownProcess: boolean;
   readonly heapBytes: number | undefined;
+  /** Quota of memory it starts with. */
+  readonly ramBytes: number;
+  /** Operations of a driver on the host that run at a time; the platform's own idea of it if it is missing. */
+  readonly hostDepth: number | undefined;
+  readonly scheduling: Scheduling;
   readonly grants: readonly ResolvedGrant[];
 }
 

@@ -5,6 +5,7 @@
 import { assert, RpcError, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { prependLabel } from '../label.ts';
+import type { ComponentStatistics } from '../runtime/control.ts';
 import type { Census } from '../runtime/entrypoint.ts';
 import { RomModule } from '../runtime/rom-module.ts';
 import { Parent, type SessionRequest } from '../session/parent.ts';
@@ -49,11 +50,16 @@ export interface ComponentSummary {
   readonly account: AccountState;
   readonly ramPeak: number;
   readonly requests: number | undefined;
+  /** Bytes of V8's heap in use, and their bound if the start node has one. */
+  readonly heapUsed: number | undefined;
+  readonly heapBytes: number | undefined;
   readonly ended: boolean;
 }
 
 /** What the summary needs of a component. */
-type Remembered = Pick<CoreComponent, 'label' | 'account' | 'requests'> & { readonly placement: Placement };
+type Remembered = Pick<CoreComponent, 'label' | 'account' | 'heapBytes' | 'statistics'> & {
+  readonly placement: Placement;
+};
 
 /** Of one that has ended no more is kept: the rest holds on to its process, its sockets and its channel. */
 interface KnownComponent {
@@ -62,8 +68,8 @@ interface KnownComponent {
   remembered: Remembered;
 }
 
-function remember({ label, account, requests, running }: CoreComponent): Remembered {
-  return { label, account, requests, placement: running.placement };
+function remember({ label, account, heapBytes, statistics, running }: CoreComponent): Remembered {
+  return { label, account, heapBytes, statistics, placement: running.placement };
 }
 
 /** Ended components that the summary still knows. */
@@ -98,7 +104,7 @@ export class Supervisor {
     };
     const parts = { components: this.#components, platform, resolver, observer };
     this.#services = new CoreServices(parts, new Map([['config', new RomModule(options.config)]]));
-    this.#cpu = new CpuSession(parts, ROOT_LABEL);
+    this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
     this.#rootAccount.setReference(this.#own);
   }
@@ -201,18 +207,19 @@ export class Supervisor {
   }
 
   async #summaryOf({ live, remembered }: KnownComponent): Promise<ComponentSummary> {
-    const requests = live ? await this.#requestsOf(live) : remembered.requests;
-    const { label, placement, account } = remembered;
-    return { label, placement, account: account.state, ramPeak: account.ramPeak, requests, ended: !live };
+    const { requests, heapUsed } = (live ? await this.#statisticsOf(live) : remembered.statistics) ?? {};
+    const { label, placement, account, heapBytes } = remembered;
+    const { state, ramPeak } = account;
+    return { label, placement, account: state, ramPeak, requests, heapUsed, heapBytes, ended: !live };
   }
 
-  #requestsOf(component: CoreComponent): Promise<number | undefined> {
+  #statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
     return new Promise((resolve) => {
       const cancel = this.#platform.after(STATISTICS_TIMEOUT_US, () => resolve(undefined));
       component.control.statistics().then(
-        ({ requests }) => {
+        (statistics) => {
           cancel();
-          resolve(requests);
+          resolve(statistics);
         },
         (error: unknown) => {
           if (!(error instanceof RpcError)) this.#options.observer.warning(String(error));

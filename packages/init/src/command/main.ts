@@ -22,7 +22,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit --version                   the version
 
   --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
-  --summary     at the end, list the components: where each ran, RAM used, requests served
+  --summary     at the end, list the components: where each ran, RAM and heap used, requests served
 
 Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
 Exit code: that of the child with <exit propagate="yes"/>; 0 after Ctrl-C; 1 if that child, or init, crashed; 2 if the

@@ -1,8 +1,22 @@
-/** The tree as a table for people: who ran where, how much of its quota it used, how many requests it served. */
+/** The tree as a table for people: who ran where, how much of its quota and of V8's heap it used, how many requests it served. */
 import { formatBytes } from '@ginit/core';
 import type { ComponentSummary } from '@ginit/core/supervisor';
 
-const HEADINGS = ['component', 'runs as', 'RAM used (peak) of quota', 'caps', 'requests served'];
+const MIB = 1024 * 1024;
+const HEADINGS = [
+  'component',
+  'runs as',
+  'RAM used (peak) of quota',
+  'caps',
+  'heap used of bound',
+  'requests served',
+];
+
+/** V8's heap is apart from the RAM quota, which counts dataspaces and sessions. */
+function heapOf({ heapUsed, heapBytes }: ComponentSummary): string {
+  const used = heapUsed === undefined ? '-' : `${(heapUsed / MIB).toFixed(1)}M`;
+  return heapBytes === undefined ? used : `${used} of ${formatBytes(heapBytes)}`;
+}
 
 function rowOf(summary: ComponentSummary): string[] {
   const { label, placement, account, ramPeak, requests, ended } = summary;
@@ -13,6 +27,7 @@ function rowOf(summary: ComponentSummary): string[] {
     ended ? `${where}, ended` : where,
     `${formatBytes(account.ramUsed)} (${formatBytes(ramPeak)}) of ${formatBytes(account.ramQuota)}`,
     `${account.capUsed} of ${account.capQuota}`,
+    heapOf(summary),
     requests === undefined ? '-' : String(requests),
   ];
 }

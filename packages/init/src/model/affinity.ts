@@ -2,34 +2,42 @@ import type { ConfigNode } from '@ginit/core';
 import type { Affinity, InitConfig } from './init-config.ts';
 import { type Findings, integerOf } from './reading.ts';
 
+interface Surroundings {
+  readonly affinitySpace: InitConfig['affinitySpace'];
+  readonly hasAffinitySpace: boolean;
+}
+
 /**
  * The part of the affinity space that a start node asks for. A missing column or row means all of them; a
  * part that reaches beyond the space means the whole space, with a warning.
  */
 export function readAffinity(
   start: ConfigNode,
-  space: InitConfig['affinitySpace'],
-  hasSpace: boolean,
+  { affinitySpace: space, hasAffinitySpace }: Surroundings,
   findings: Findings,
 ): Affinity | undefined {
   const node = start.child('affinity');
   if (node === undefined) return undefined;
   const { position } = node;
-  if (!hasSpace)
-    findings.warnings.push({ text: '<affinity> without an <affinity-space> means nothing', position });
-  const xpos = integerOf(node, 'xpos');
-  const ypos = integerOf(node, 'ypos');
-  const affinity: Affinity = {
-    xpos: xpos ?? 0,
-    ypos: ypos ?? 0,
-    width: xpos === undefined ? space.width : (integerOf(node, 'width') ?? 1),
-    height: ypos === undefined ? space.height : (integerOf(node, 'height') ?? 1),
+  const warn = (text: string, at = position): void => {
+    findings.warnings.push({ text, position: at });
   };
-  const fits =
-    affinity.xpos + affinity.width <= space.width && affinity.ypos + affinity.height <= space.height;
-  if (fits) return affinity;
+  if (!hasAffinitySpace) warn('<affinity> without an <affinity-space> means nothing');
+  const part = (place: string, size: string, all: number): [number, number] => {
+    const first = integerOf(node, place);
+    if (first !== undefined) return [first, integerOf(node, size) ?? 1];
+    if (node.has(size) && !node.has(place)) {
+      warn(`attribute "${size}" of <affinity> means nothing without "${place}"`, node.positionOf(size));
+    }
+    return [0, all];
+  };
+  const [xpos, width] = part('xpos', 'width', space.width);
+  const [ypos, height] = part('ypos', 'height', space.height);
+  if (xpos + width <= space.width && ypos + height <= space.height) return { xpos, ypos, width, height };
+  const asked = `columns ${xpos} to ${xpos + width - 1}, rows ${ypos} to ${ypos + height - 1}`;
   const size = `${space.width} by ${space.height}`;
-  const text = `<affinity> reaches beyond the affinity space of ${size}, the whole is used`;
-  if (hasSpace) findings.warnings.push({ text, position });
+  if (hasAffinitySpace) {
+    warn(`<affinity> (${asked}) reaches beyond the affinity space of ${size}, the whole is used`);
+  }
   return { xpos: 0, ypos: 0, ...space };
 }

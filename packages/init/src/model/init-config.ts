@@ -61,6 +61,8 @@ export interface StartNode {
   readonly exitPropagate: boolean;
   readonly restart: RestartBudget | undefined;
   readonly host: readonly HostGrant[];
+  /** Operations of a driver on the host that run at a time. */
+  readonly hostDepth: number | undefined;
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
   readonly position: Position;

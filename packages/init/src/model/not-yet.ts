@@ -13,13 +13,13 @@ interface Inert {
 }
 
 const inertInConfig: Inert = {
-  attributes: ['version', 'prio_levels', 'ld_verbose', 'generate_xml'],
-  elements: ['affinity-space', 'report', 'heartbeat', 'service', 'alias'],
+  attributes: ['version', 'ld_verbose', 'generate_xml'],
+  elements: ['report', 'heartbeat', 'service', 'alias'],
 };
 
 const inertInStart: Inert = {
-  attributes: ['version', 'priority', 'managing_system', 'ld', 'node', 'ram_limit'],
-  elements: ['affinity', 'heartbeat'],
+  attributes: ['version', 'managing_system', 'ld', 'node', 'ram_limit'],
+  elements: ['heartbeat'],
 };
 
 /** Warnings for everything in an init configuration that has no effect yet. */

@@ -49,7 +49,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
   const defaults = node.child('default');
   const around: StartSurroundings = {
     defaults: { ram: bytesOf(defaults, 'ram'), caps: integerOf(defaults, 'caps') },
-    affinitySpace: { width: integerOf(space, 'width') ?? 1, height: integerOf(space, 'height') ?? 1 },
+    affinitySpace: { width: integerOf(space, 'width') || 1, height: integerOf(space, 'height') || 1 },
     hasAffinitySpace: space !== undefined,
     prioLevels: readPrioLevels(node, findings),
   };

@@ -1,4 +1,4 @@
-import { attribute, element, type ElementSchema, policyElements } from '@ginit/core';
+import { attribute, element, type ElementSchema, LIMITS, policyElements } from '@ginit/core';
 import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
 
 /*
@@ -11,6 +11,12 @@ const serviceName = { name: attribute.name('Name of the service', { required: tr
 
 const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,
+  attributes: {
+    depth: attribute.integer('Operations on it that run at a time, in a process of its own; default 16', {
+      min: 1,
+      max: LIMITS.hostDepth,
+    }),
+  },
   children: [
     element('file', 'A file', {
       attributes: {

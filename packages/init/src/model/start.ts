@@ -48,7 +48,8 @@ export function readStart(
     exitPropagate: booleanOf(node.child('exit'), 'propagate', false),
     restart: readRestart(node.child('restart')),
     host: readHostGrants(node.child('host'), findings),
-    affinity: readAffinity(node, around.affinitySpace, around.hasAffinitySpace, findings),
+    hostDepth: integerOf(node.child('host'), 'depth'),
+    affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
     position: node.position,
   };
@@ -75,11 +76,15 @@ function readIsolation(start: ConfigNode, findings: Findings): Isolation | undef
 function readPriority(start: ConfigNode, prioLevels: number, findings: Findings): number {
   const priority = Math.max(0, -(integerOf(start, 'priority') ?? 0));
   if (priority < prioLevels) return priority;
-  // Without levels the attribute means nothing, and that has been said.
-  if (prioLevels === 1) return 0;
+  const position = start.positionOf('priority');
+  if (prioLevels === 1) {
+    const text = 'attribute "priority" of <start> means nothing: <config> has no prio_levels of 2 or more';
+    findings.warnings.push({ text, position });
+    return 0;
+  }
   const used = `the least urgent of ${prioLevels} levels is used`;
   const text = `attribute "priority" of <start> is ${-priority}, ${used}`;
-  findings.warnings.push({ text, position: start.positionOf('priority') });
+  findings.warnings.push({ text, position });
   return prioLevels - 1;
 }
 

@@ -13,6 +13,7 @@ import {
   prependLabel,
   Rom,
   RomModule,
+  type SessionArguments,
   SessionError,
   type SessionRequest,
   type SessionCapability,
@@ -21,15 +22,17 @@ import {
   type ThreadState,
   toData,
 } from '@ginit/core';
-import type { StartNode } from '../model/index.ts';
+import type { InitConfig, StartNode } from '../model/index.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { deferred } from './deferred.ts';
+import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
 
 /** What the sandbox does for its children. */
 export interface ChildHost {
   readonly env: Env;
+  readonly config: InitConfig;
   /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
   exited(child: Child, code: number): void;
@@ -98,7 +101,7 @@ export class Child {
 
   /** Starts the thread. */
   async launch(): Promise<void> {
-    const { binary, isolation, domain, heap, host } = this.start;
+    const { binary, isolation, domain, heap, host, hostDepth } = this.start;
     const cpu = capabilityOf(Cpu, await this.#openEnvironment('CPU'));
     const thread = await cpu.start({
       pd: await this.#account.promise,
@@ -108,6 +111,7 @@ export class Child {
       isolation: isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread'),
       domain,
       heap,
+      hostDepth,
       grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
     });
     if (this.#ended) return thread[Symbol.dispose]();
@@ -154,7 +158,12 @@ export class Child {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
     const { server, label } = route;
-    const served = await server.open({ service, label, args: {}, donation: NOTHING });
+    const served = await server.open({
+      service,
+      label,
+      args: this.#arguments(service, {}),
+      donation: NOTHING,
+    });
     this.#environment.push({ served });
     return served.capability;
   }
@@ -173,13 +182,18 @@ export class Child {
   }
 
   async #session(request: SessionRequest): Promise<SessionCapability> {
-    const { id, service, args, ram, caps } = request;
+    const { id, service, ram, caps } = request;
+    const args = this.#arguments(service, request.args);
     // The LOG session of the environment is the child's own voice: its label is the child's name.
     const own = service === 'LOG' && request.label === '';
     const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, request.label));
     if (route === 'config') return this.#openConfig(id);
     if (this.#configSessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     return this.sessions.open({ id, service, args, donation: { ram, caps } }, route);
+  }
+
+  #arguments(service: string, args: SessionArguments): SessionArguments {
+    return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
   }
 
   #openConfig(id: number): SessionCapability {

@@ -19,7 +19,7 @@ const CRASH_EXIT_CODE = 1;
 /** Runs children. */
 export class Sandbox implements ChildHost {
   readonly env: Env;
-  readonly #config: InitConfig;
+  readonly config: InitConfig;
   readonly #exit: (code: number) => void;
   readonly #parent: ParentServer;
   /** In the order of the config. */
@@ -31,7 +31,7 @@ export class Sandbox implements ChildHost {
   /** `exit` is called with the code of a child whose exit is to be propagated. */
   constructor(env: Env, config: InitConfig, exit: (code: number) => void) {
     this.env = env;
-    this.#config = config;
+    this.config = config;
     this.#exit = exit;
     this.#parent = new ParentServer(env);
     this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
@@ -41,7 +41,7 @@ export class Sandbox implements ChildHost {
   /** Starts every child. A child that cannot be started is left out, with a warning. */
   async start(): Promise<void> {
     const launches: Promise<void>[] = [];
-    for (const start of this.#config.starts) {
+    for (const start of this.config.starts) {
       if (this.#stopping) break;
       const child = new Child(start, this);
       this.#children.set(start.name, child);
@@ -74,7 +74,7 @@ export class Sandbox implements ChildHost {
       binaryName: start.binary.name,
       hasConfig: true,
       usesLinker: start.usesLinker,
-      rules: rulesOf(this.#config, start),
+      rules: rulesOf(this.config, start),
     };
     const route = resolveRequest(asking, { service, label }, this.#directory);
     switch (route.kind) {

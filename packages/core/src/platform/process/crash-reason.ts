@@ -1,16 +1,22 @@
 /** Words for why a component or a domain process came to its end. */
 
 const HEAP_FULL = 'its heap is full (raise heap= in its start node)';
+/** In a process that is bounded by the kernel. */
+const MEMORY_FULL = 'its memory is full (raise heap= in its start node)';
+const ALLOCATION_FAILED = /allocation failed|out of memory|bad_alloc|cannot allocate memory|ENOMEM/i;
+/** How a process ends that gets no memory and cannot say so any more. */
+const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
 
 function firstFrame(stack: string | undefined): string | undefined {
   const frame = stack?.split('\n').find((line) => /^\s+at .*:\d+:\d+\)?$/.test(line));
   return frame?.trim();
 }
 
-/** Why a worker thread died of an error. */
-export function describeCrash(error: unknown): string {
+/** Why a worker thread died of an error. `bounded`: the kernel bounds the memory of its process. */
+export function describeCrash(error: unknown, bounded = false): string {
   if (!(error instanceof Error)) return `threw ${String(error).slice(0, 200)}`;
   if (Reflect.get(error, 'code') === 'ERR_WORKER_OUT_OF_MEMORY') return HEAP_FULL;
+  if (bounded && ALLOCATION_FAILED.test(error.message)) return `${MEMORY_FULL}: ${error.message}`;
   // Errors that tell users what is wrong with their config need no place in our code.
   if (error.name === 'ConfigError' || error.name === 'SessionError') return error.message;
   const frame = firstFrame(error.stack);
@@ -28,6 +34,23 @@ export function parseFatalReport(line: string): FatalReport | undefined {
   if (!line.startsWith('{"header"')) return undefined;
   const event = /"event":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? 'fatal error';
   const threadId = /"threadId":(\d+)/.exec(line)?.[1];
-  const reason = /heap out of memory|Array buffer allocation/i.test(event) ? `${HEAP_FULL}: ${event}` : event;
+  const reason = ALLOCATION_FAILED.test(event) ? `${HEAP_FULL}: ${event}` : event;
   return { threadId: threadId === undefined ? undefined : Number(threadId), reason };
+}
+
+/** Whether a line on the standard error of a dying process says that it got no memory. */
+export function saysNoMemory(line: string): boolean {
+  return ALLOCATION_FAILED.test(line);
+}
+
+/** Why a process without such a report ended. `bounded`: the kernel bounds its memory. */
+export function describeEnd(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  { bounded, saidNoMemory }: { readonly bounded: boolean; readonly saidNoMemory: boolean },
+): string {
+  const end = signal ? `its process was ended by ${signal}` : `its process ended with code ${code ?? '?'}`;
+  if (!bounded) return end;
+  if (saidNoMemory) return `${MEMORY_FULL}: ${end}`;
+  return signal && ABORTS.has(signal) ? `${end}, perhaps because ${MEMORY_FULL}` : end;
 }

@@ -11,9 +11,11 @@ import {
   type LoadStage,
   type WorkerInput,
   type WorkerMessage,
+  type WorkerNotice,
 } from '../thread/worker-protocol.ts';
 import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, StartCommand } from './domain-protocol.ts';
+import { boundProcess } from './memory-bound.ts';
 import { Link, type LinkProof } from './link.ts';
 import { RelayTable } from './relay-table.ts';
 
@@ -63,6 +65,8 @@ export class DomainHost {
   readonly #coreRelays: RelayTable;
   readonly #links = new Map<number, { link: Link; relays: RelayTable }>();
   readonly #joinsWaiting: JoinRequest[] = [];
+  /** Whether the kernel bounds the memory of the process. */
+  #bounded = false;
 
   constructor(up: Link) {
     this.#up = up;
@@ -71,7 +75,8 @@ export class DomainHost {
 
   /** Starts a component in a thread of its own. */
   start(command: StartCommand): void {
-    const { component, label, moduleUrl, heapBytes, grants } = command;
+    const { component, label, moduleUrl, heapBytes, grants, scheduling } = command;
+    this.#bound(command);
     const { port1, port2 } = new MessageChannel();
     const doorbell = doorbellMemory(this.#census);
     const life = lifeMemory();
@@ -79,6 +84,7 @@ export class DomainHost {
       moduleUrl,
       corePort: port2,
       grants,
+      scheduling,
       doorbell,
       census: this.#census,
       life,
@@ -201,6 +207,13 @@ export class DomainHost {
     this.#coreRelays.deliver(component, payload);
   }
 
+  #bound({ component, processBytes }: StartCommand): void {
+    if (processBytes === undefined) return;
+    const lack = boundProcess(processBytes);
+    this.#bounded = lack === undefined;
+    if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
+  }
+
   #slot(running: RunningComponent): number {
     const slot = running.nextSlot;
     running.nextSlot = slot + 1 < SLOTS ? slot + 1 : FIRST_CHANNEL_SLOT;
@@ -226,8 +239,11 @@ export class DomainHost {
   #watch(component: number, running: RunningComponent): void {
     const { worker } = running;
     for (const stream of [worker.stdout, worker.stderr]) this.#forwardOutput(component, stream);
+    worker.on('message', (notice: WorkerNotice) => {
+      if (typeof notice === 'object') this.#tell({ event: 'lack', component, text: notice.lack });
+    });
     worker.on('error', (error: unknown) => {
-      running.crash = describeCrash(error);
+      running.crash = describeCrash(error, this.#bounded);
     });
     worker.on('exit', (code) => {
       this.#components.delete(component);
@@ -266,8 +282,7 @@ interface Loading {
 function watchLoading(worker: Worker): Loading {
   const settled = (stage: LoadStage): Promise<void> =>
     new Promise((resolve) => {
-      // The only thing that a thread says to its domain this way.
-      worker.on('message', (loaded: LoadStage) => {
+      worker.on('message', (loaded: WorkerNotice) => {
         if (loaded === stage) resolve();
       });
       worker.once('exit', () => resolve());

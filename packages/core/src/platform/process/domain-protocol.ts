@@ -12,6 +12,7 @@ import {
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import { hostGrant } from '../../session/host-grant.ts';
+import { schedulingShape } from '../../session/scheduling.ts';
 
 const PATH = 8192;
 
@@ -21,6 +22,9 @@ const startCommand = record({
   label: text(),
   moduleUrl: text(PATH),
   heapBytes: optional(u53),
+  /** What the whole process may have of memory of its own beyond what it has now. */
+  processBytes: optional(u53),
+  scheduling: schedulingShape,
   grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
 });
 export type StartCommand = ShapeType<typeof startCommand>;
@@ -64,14 +68,23 @@ const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: bo
 /** A component wrote to its standard output or error, which it should not. */
 const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(LIMITS.logLineBytes) });
 
+/** Something that the start node asks for cannot be had here; said once a system for each of these. */
+const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
+
 /** Checks an event of a domain. */
-export const domainEvent = { started: startedEvent, ended: endedEvent, output: outputEvent } as const;
+export const domainEvent = {
+  started: startedEvent,
+  ended: endedEvent,
+  output: outputEvent,
+  lack: lackEvent,
+} as const;
 
 /** An event of a domain process. */
 export type DomainEvent =
   | ShapeType<typeof startedEvent>
   | ShapeType<typeof endedEvent>
-  | ShapeType<typeof outputEvent>;
+  | ShapeType<typeof outputEvent>
+  | ShapeType<typeof lackEvent>;
 
 /** Reads a JSON message of the other process. Both run our own code: anything malformed is a bug and throws. */
 export function parseControl<Table extends Record<string, (value: unknown, where: string) => unknown>>(

@@ -8,14 +8,14 @@ import { createInterface } from 'node:readline';
 import { assert } from '../../errors.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
-import { type FatalReport, parseFatalReport } from './crash-reason.ts';
+import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
 import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
 const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
-/** Threads of libuv's pool in a process of its own: file operations of a driver that run at a time. */
-const DRIVER_POOL_SIZE = '16';
+/** Threads of libuv's pool in a process of its own, unless told: file operations of a driver that run at a time. */
+const DRIVER_POOL_SIZE = 16;
 /** A domain that does not end a component within this time is ended itself. Loading is waited for, on a busy machine too. */
 const KILL_TIMEOUT_MS = 10_000;
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
@@ -34,6 +34,8 @@ interface Resident {
 export interface DomainObserver {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
+  /** Something that a start node asks for cannot be had. */
+  lack(text: string): void;
   /** A line that the process itself wrote. */
   complaint(domain: string, line: string): void;
   /** The process is gone. */
@@ -50,14 +52,18 @@ export class Domain {
   readonly #exited: Promise<void>;
   #report: FatalReport | undefined;
   #aborting = false;
+  /** Whether the kernel bounds the memory of the process. */
+  #bounded = false;
+  #saidNoMemory = false;
   #retired = false;
 
-  constructor(name: string, ownProcess: boolean, observer: DomainObserver) {
+  /** `hostDepth`: operations on the host that run at a time, in a process of its own. */
+  constructor(name: string, ownProcess: boolean, observer: DomainObserver, hostDepth = DRIVER_POOL_SIZE) {
     this.name = name;
     this.#observer = observer;
     this.#child = spawn(process.execPath, [...NODE_FLAGS, DOMAIN_MAIN], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
-      env: ownProcess ? { UV_THREADPOOL_SIZE: DRIVER_POOL_SIZE } : {},
+      env: ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {},
       serialization: 'json',
     });
     const socket = this.#child.stdio[3];
@@ -96,7 +102,7 @@ export class Domain {
   /** Starts a component in this process; the result is core's end of the carrier to it. */
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): Carrier {
     assert(!this.#retired, 'a retired domain takes no components');
-    const { id, label, moduleUrl, heapBytes, grants } = specification;
+    const { id, label, moduleUrl, heapBytes, grants, scheduling } = specification;
     const resident: Resident = { ended, label, threadId: undefined, receive: undefined, early: [], gone: [] };
     this.#residents.set(id, resident);
     this.#tell({
@@ -105,9 +111,17 @@ export class Domain {
       label,
       moduleUrl,
       heapBytes,
+      processBytes: this.#boundOf(specification),
+      scheduling,
       grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
     });
     return this.#coreCarrier(id, resident);
+  }
+
+  /** Only a component that has the process to itself can be bounded by the kernel. */
+  #boundOf({ ownProcess, heapBytes, ramBytes }: ComponentSpecification): number | undefined {
+    this.#bounded = ownProcess && heapBytes !== undefined;
+    return this.#bounded ? (heapBytes ?? 0) + ramBytes : undefined;
   }
 
   /** Ends a component; with it the process, if there is nobody else in it. */
@@ -190,6 +204,8 @@ export class Domain {
         return;
       case 'output':
         return this.#observer.output(resident.label, event.line);
+      case 'lack':
+        return this.#observer.lack(event.text);
       case 'ended':
         this.#residents.delete(event.component);
         if (this.#residents.size === 0) void this.destroy();
@@ -201,6 +217,7 @@ export class Domain {
 
   #line(line: string): void {
     this.#report ??= parseFatalReport(line);
+    this.#saidNoMemory ||= saysNoMemory(line);
     this.#aborting ||= ABORT_NOISE.test(line) || this.#report !== undefined;
     if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.name, line);
   }
@@ -213,7 +230,7 @@ export class Domain {
     this.#observer.ended(this);
     const { threadId, reason } = this.#report ?? {
       threadId: undefined,
-      reason: signal ? `its process was ended by ${signal}` : `its process ended with code ${code ?? '?'}`,
+      reason: describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory: this.#saidNoMemory }),
     };
     const culprit = residents.find((resident) => resident.threadId === threadId && threadId !== undefined);
     for (const resident of residents) {

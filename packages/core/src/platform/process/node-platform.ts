@@ -34,6 +34,8 @@ export class NodePlatform implements Platform {
   readonly #domainOf = new Map<number, Domain>();
   /** Links by the pair of processes they join. */
   readonly #links = new Map<Domain, Map<Domain, number>>();
+  /** What start nodes ask for and cannot have, as far as that has been said. */
+  readonly #lacks = new Set<string>();
   #nextLink = 1;
   #nextChannel = 1;
 
@@ -95,11 +97,12 @@ export class NodePlatform implements Platform {
     await Promise.all([...this.#running].map((domain) => domain.destroy()));
   }
 
-  #domain({ id, label, domain, ownProcess }: ComponentSpecification): Domain {
+  #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
     const key = ownProcess ? `${id}` : `domain ${domain ?? DEFAULT_DOMAIN}`;
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
-    const made = new Domain(ownProcess ? label : (domain ?? DEFAULT_DOMAIN), ownProcess, this.#observer(key));
+    const name = ownProcess ? label : (domain ?? DEFAULT_DOMAIN);
+    const made = new Domain(name, ownProcess, this.#observer(key), hostDepth);
     this.#domains.set(key, made);
     this.#running.add(made);
     return made;
@@ -108,6 +111,7 @@ export class NodePlatform implements Platform {
   #observer(key: string): DomainObserver {
     return {
       output: (label, line) => void this.#output.line(`[${label}] ${line}`),
+      lack: (text) => this.#lack(text),
       complaint: (domain, line) => this.#output.complaint(`[process ${domain}] ${line}`),
       ended: (domain) => {
         if (this.#domains.get(key) === domain) this.#domains.delete(key);
@@ -116,6 +120,13 @@ export class NodePlatform implements Platform {
         for (const links of this.#links.values()) links.delete(domain);
       },
     };
+  }
+
+  /** Told once, however many start nodes ask for it. */
+  #lack(text: string): void {
+    if (this.#lacks.has(text)) return;
+    this.#lacks.add(text);
+    this.#output.complaint(`warning: ${text}`);
   }
 
   #link(a: Domain, b: Domain): number {

@@ -2,6 +2,7 @@
  * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
  * the domain process. Everything the component sees of the world is made here.
  */
+import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
@@ -9,9 +10,10 @@ import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
+import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
-import { CORE_SLOT, type LoadStage, type WorkerInput } from './worker-protocol.ts';
+import { CORE_SLOT, type WorkerInput, type WorkerNotice } from './worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);
@@ -25,10 +27,11 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
 // The domain process is our own code: what it hands over has this type.
 const input = workerData as WorkerInput;
 // The thread is not terminated in the middle of loading (see `DomainHost.kill`).
-const loaded = (stage: LoadStage): void => parentPort?.postMessage(stage, []);
-loaded('runtime');
+const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
+tell('runtime');
+for (const lack of applyScheduling(input.scheduling)) tell({ lack });
 const component = await loadComponent(input.moduleUrl);
-loaded('component');
+tell('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live);
@@ -42,6 +45,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
     }),
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants),
+  heapUsed: () => getHeapStatistics().used_heap_size,
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
 warnOfUnreleased((text) => console.error(`Warning: ${text}`));

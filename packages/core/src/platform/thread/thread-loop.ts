@@ -33,6 +33,9 @@ const SPIN_LOOKS = 64;
 /** The same for a live loop, in turns of the loop: its other events go on. */
 const SPIN_TURNS_MAX = 40;
 
+/** CPUs of the process, whichever of them this thread is bound to later: a peer may have another one. */
+const CPUS = availableParallelism();
+
 /** What Node names that does not keep a thread from parking: ports, which ring. */
 const HARMLESS: ReadonlySet<string> = new Set(['MessagePort', 'CloseReq']);
 
@@ -46,7 +49,6 @@ function asynchronousWork(): boolean {
 export class ThreadLoop {
   readonly #doorbell: Doorbell;
   readonly #live: boolean;
-  readonly #cpus = availableParallelism();
   readonly #sources = new Map<number, readonly WorkSource[]>();
   readonly #visit = (slot: number): void => this.#drainSlot(slot);
   readonly #turn = (): void => this.#runTurn();
@@ -126,7 +128,7 @@ export class ThreadLoop {
   /** Others work for us, perhaps, and each of us has a CPU. */
   #maySpin(): boolean {
     const awake = this.#doorbell.awakeThreads;
-    return awake >= 2 && awake <= this.#cpus;
+    return awake >= 2 && awake <= CPUS;
   }
 
   #park(): void {

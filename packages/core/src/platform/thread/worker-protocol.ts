@@ -1,5 +1,6 @@
 /** What the domain process hands to the threads of its components. */
 import type { MessagePort } from 'node:worker_threads';
+import type { Scheduling } from '../../session/scheduling.ts';
 import type { GrantWithTarget } from './granted-host.ts';
 import type { RingEnd } from './ring-carrier.ts';
 
@@ -14,6 +15,7 @@ export interface WorkerInput {
   readonly moduleUrl: string;
   readonly corePort: MessagePort;
   readonly grants: readonly GrantWithTarget[];
+  readonly scheduling: Scheduling;
   /** The thread's doorbell, and the number of threads of the process that are awake. */
   readonly doorbell: SharedArrayBuffer;
   readonly census: SharedArrayBuffer;
@@ -41,5 +43,8 @@ export interface PortMessage {
 
 export type WorkerMessage = RingMessage | PortMessage;
 
-/** What a thread tells its domain while it starts: whose modules are loaded. */
+/** How far a thread is: whose modules are loaded. */
 export type LoadStage = 'runtime' | 'component';
+
+/** What a thread tells its domain while it starts: how far it is, or what it cannot have of what it was to have. */
+export type WorkerNotice = LoadStage | { readonly lack: string };

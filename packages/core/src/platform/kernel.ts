@@ -1,0 +1,78 @@
+/**
+ * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, and the bound of a process's
+ * memory. koffi is optional: whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
+ */
+import { createRequire } from 'node:module';
+
+type NativeFunction = (...values: readonly (number | Uint8Array)[]) => number;
+
+/** What we use of koffi. */
+interface Koffi {
+  load(path: null): { func(name: string, result: string, parameters: readonly string[]): NativeFunction };
+  errno(): number;
+}
+
+const THIS_THREAD = 0;
+/** Room for 8192 CPUs, the most that kernels are built for. */
+const CPU_MASK_BYTES = 1024;
+const RLIMIT_DATA = 2;
+const LIMIT_BYTES = 16;
+const UNLIMITED = 2n ** 64n - 1n;
+
+/** The calls, or why they cannot be made, in words for people. */
+export class Kernel {
+  readonly #koffi: Koffi;
+  readonly #getAffinity: NativeFunction;
+  readonly #setAffinity: NativeFunction;
+  readonly #getLimit: NativeFunction;
+  readonly #setLimit: NativeFunction;
+
+  private constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    const library = koffi.load(null);
+    this.#getAffinity = library.func('sched_getaffinity', 'int', ['int', 'size_t', 'void *']);
+    this.#setAffinity = library.func('sched_setaffinity', 'int', ['int', 'size_t', 'void *']);
+    this.#getLimit = library.func('getrlimit', 'int', ['int', 'void *']);
+    this.#setLimit = library.func('setrlimit', 'int', ['int', 'void *']);
+  }
+
+  static load(): Kernel | string {
+    if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
+    try {
+      return new Kernel(createRequire(import.meta.url)('koffi'));
+    } catch {
+      return 'koffi is not installed or cannot be loaded (npm install koffi)';
+    }
+  }
+
+  /** Numbers of the CPUs that the calling thread may use. */
+  threadCpus(): number[] {
+    const mask = new Uint8Array(CPU_MASK_BYTES);
+    this.#check('sched_getaffinity', this.#getAffinity(THIS_THREAD, CPU_MASK_BYTES, mask));
+    return Array.from({ length: CPU_MASK_BYTES * 8 }, (_, cpu) => cpu).filter(
+      (cpu) => ((mask[cpu >> 3] ?? 0) & (1 << (cpu & 7))) !== 0,
+    );
+  }
+
+  /** Lets the calling thread use these CPUs only. */
+  setThreadCpus(cpus: readonly number[]): void {
+    const mask = new Uint8Array(CPU_MASK_BYTES);
+    for (const cpu of cpus) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
+    this.#check('sched_setaffinity', this.#setAffinity(THIS_THREAD, CPU_MASK_BYTES, mask));
+  }
+
+  /** Bounds what the process may have of private writeable memory; `maxBytes` is what it may raise the bound to. */
+  setDataLimit(bytes: number, maxBytes: number): void {
+    const limit = new BigUint64Array(LIMIT_BYTES / 8);
+    this.#check('getrlimit', this.#getLimit(RLIMIT_DATA, new Uint8Array(limit.buffer)));
+    const [, hard = UNLIMITED] = limit;
+    const max = BigInt(maxBytes) < hard ? BigInt(maxBytes) : hard;
+    limit[0] = BigInt(bytes) < max ? BigInt(bytes) : max;
+    limit[1] = max;
+    this.#check('setrlimit', this.#setLimit(RLIMIT_DATA, new Uint8Array(limit.buffer)));
+  }
+
+  #check(call: string, result: number): void {
+    if (result < 0) throw new Error(`${call} failed with error ${this.#koffi.errno()}`);
+  }
+}

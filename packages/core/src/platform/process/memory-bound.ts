@@ -1,0 +1,45 @@
+/**
+ * The bound of a process that runs one component with `heap="…"`: RLIMIT_DATA, the kernel's bound of private writeable memory.
+ * It counts V8's heap and everything outside of it: buffers, stacks, what the C library allocates. It is set when the
+ * process is up, from what it has then:
+ *
+ *     bound = what it has now + heap + ram (of the start node) + MARGIN_BYTES
+ *
+ * RLIMIT_AS would be the wrong limit: V8 reserves address space by the gigabyte without using it. Memory that processes
+ * share is not counted: core's accounts bound that. But making an arena for it needs as much of this limit as the arena has
+ * bytes, for a moment. The soft limit is therefore the bound, and the hard limit lies one arena above it: whoever makes an
+ * arena raises the soft limit and puts it back (`sharedarraybuffer-polyfill` does).
+ */
+import { readFileSync } from 'node:fs';
+import { Kernel } from '../kernel.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/**
+ * What a component's thread needs besides the heap that its start node speaks of: stack, young generation, compiled code,
+ * and what V8 and Node allocate for the thread.
+ */
+export const MARGIN_BYTES = 96 * MIB;
+/** Largest arena that is made unless somebody asks for more. */
+const ARENA_BYTES = 256 * MIB;
+
+/** Private writeable memory of this process in bytes, as the kernel counts it. */
+function dataBytes(): number {
+  const kib = /^VmData:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  if (kib === undefined) throw new Error('/proc/self/status does not say VmData');
+  return Number(kib) * KIB;
+}
+
+/** Bounds this process to `bytes` more than it has; the result is why that cannot be done, in words for people. */
+export function boundProcess(bytes: number): string | undefined {
+  const lack = 'heap= bounds V8 only, not the memory of processes';
+  const kernel = Kernel.load();
+  if (typeof kernel === 'string') return `${lack}: ${kernel}`;
+  try {
+    const bound = dataBytes() + bytes + MARGIN_BYTES;
+    kernel.setDataLimit(bound, bound + ARENA_BYTES);
+    return undefined;
+  } catch (error) {
+    return `${lack}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

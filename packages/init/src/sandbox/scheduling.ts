@@ -1,0 +1,34 @@
+/** What a child's CPU sessions may have of the CPUs and of urgency: its start node's part of what init has. */
+import {
+  type CpuAffinity,
+  narrowScheduling,
+  PRIORITY_LIMIT,
+  type Scheduling,
+  schedulingOf,
+  type SessionArguments,
+  withScheduling,
+} from '@ginit/core';
+import type { InitConfig, StartNode } from '../model/index.ts';
+
+type Surroundings = Pick<InitConfig, 'affinitySpace' | 'prioLevels'>;
+
+/** The part of the grid; none for a child that may use all of it. */
+function affinityOf({ affinity }: StartNode, { affinitySpace }: Surroundings): CpuAffinity[] {
+  if (!affinity) return [];
+  const { width, height } = affinitySpace;
+  if (affinity.width === width && affinity.height === height) return [];
+  return [{ ...affinity, spaceWidth: width, spaceHeight: height }];
+}
+
+/** The arguments of a CPU session, asked for with `args` by a child or for it, as they go on to core. */
+export function schedulingArguments(
+  args: SessionArguments,
+  start: StartNode,
+  around: Surroundings,
+): SessionArguments {
+  const given: Scheduling = {
+    affinity: affinityOf(start, around),
+    priority: (start.priority * PRIORITY_LIMIT) / around.prioLevels,
+  };
+  return withScheduling(args, narrowScheduling(given, around.prioLevels, schedulingOf(args)));
+}

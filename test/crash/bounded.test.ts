@@ -1,0 +1,140 @@
+/** Components that take more memory than heap= gives them: who goes over the bound ends alone, with a reason that says so. */
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+
+const MIB = 1024 * 1024;
+
+/** Takes memory outside V8's heap, piece by piece, and keeps it. */
+const buffers = (piece: string): string => `import { component } from '${CORE_URL}';
+const kept = [];
+export default component(async (env) => {
+  await env.log('begins');
+  for (;;) {
+    for (let count = 0; count < 64; count++) kept.push(${piece});
+    await env.timer.sleep(1);
+  }
+});`;
+
+const FILES: Readonly<Record<string, string>> = {
+  buffers: buffers('Buffer.alloc(256 * 1024, 1)'),
+  arrays: buffers('new ArrayBuffer(1024 * 1024)'),
+  // Small ones: these come with objects in V8's heap, and malloc serves them.
+  crumbs: buffers('new Uint8Array(2000).fill(1)'),
+  objects: `import { component } from '${CORE_URL}';
+const kept = [];
+export default component(async (env) => {
+  await env.log('begins');
+  for (;;) {
+    for (let count = 0; count < 5000; count++) kept.push({ count, list: [count, 1, 2, 3] });
+    await env.timer.sleep(1);
+  }
+});`,
+  thrifty: `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  // Far more than the bound in all, but never at a time.
+  for (let round = 0; round < 400; round++) {
+    Buffer.alloc(1024 * 1024, round);
+    if (round % 20 === 0) await env.timer.sleep(1);
+  }
+  await env.log('came through');
+});`,
+  steady: `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  for (let beat = 1; ; beat++) { await env.log('beat ' + beat); await env.timer.sleep(20); }
+});`,
+};
+
+let place: Workplace;
+let running: GinitRun | undefined;
+beforeEach(() => {
+  place = new Workplace();
+  for (const [name, source] of Object.entries(FILES)) place.write(`${name}.mjs`, source);
+});
+afterEach(async () => {
+  if (running?.child.exitCode === null) await stop(running);
+  running = undefined;
+  place[Symbol.dispose]();
+});
+
+const node = (name: string, attributes: string, more = ''): string =>
+  `<start name="${name}" ${attributes}> <binary name="./${name}.mjs"/> ${more} </start>`;
+const STEADY = node('steady', 'isolation="process" heap="64M"');
+
+function start(starts: string): GinitRun {
+  place.write('config.xml', systemConfig(starts));
+  running = place.start('config.xml');
+  return running;
+}
+
+async function stop(run: GinitRun): Promise<FinishedRun> {
+  run.child.kill('SIGTERM');
+  const finished = await run.finished;
+  expect(finished.code, finished.stderr).toBe(0);
+  expect(await run.leftOver()).toEqual([]);
+  return finished;
+}
+
+async function goesOn(run: GinitRun): Promise<void> {
+  const beats = run.stdout.split('beat').length;
+  await run.until(`[init -> steady] beat ${beats + 5}`);
+}
+
+/** What ginit says of a crash. */
+function reasons(stderr: string, name: string): string[] {
+  return stderr.split('\n').filter((line) => line.startsWith(`ginit: [init -> ${name}] crashed: `));
+}
+
+describe.runIf(process.platform === 'linux')('a process with heap=', () => {
+  test.each(['buffers', 'arrays', 'crumbs', 'objects'])(
+    'ends alone when its %s are too many',
+    async (name) => {
+      const run = start(STEADY + node(name, 'isolation="process" heap="32M"', '<restart max="1"/>'));
+      await run.until(`child "${name}" has crashed too often and stays down`);
+      await goesOn(run);
+      const { stderr, stdout } = await stop(run);
+      const said = reasons(stderr, name);
+      expect(said.length).toBe(2);
+      for (const line of said) expect(line).toContain('is full (raise heap= in its start node)');
+      expect(stdout.split(`[init -> ${name}] begins`).length).toBe(3);
+      expect(stderr).not.toContain('steady]');
+      expect(stdout).not.toContain('"steady" is started again');
+    },
+  );
+
+  test('may use and drop as much as it likes', async () => {
+    const run = start(STEADY + node('thrifty', 'isolation="process" heap="32M"'));
+    await run.until('[init -> thrifty] came through');
+    expect((await stop(run)).stderr).toBe('');
+  });
+
+  test('is bounded by RLIMIT_DATA not far above it, others and address space are not', async () => {
+    const run = start(STEADY + node('thrifty', 'isolation="process"'));
+    await run.until('[init -> steady] beat 1');
+    await run.until('[init -> thrifty] came through');
+    const soft = (pid: number | 'self', name: string): string => {
+      const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
+      return new RegExp(`^${name} +(\\S+)`, 'm').exec(limits)?.[1] ?? '';
+    };
+    const others = (name: string): string[] =>
+      run
+        .processes()
+        .map((pid) => soft(pid, name))
+        .filter((limit) => limit !== soft('self', name));
+    const bounded = others('Max data size');
+    expect(bounded.length).toBe(1);
+    expect(Number(bounded[0])).toBeGreaterThan(64 * MIB);
+    expect(Number(bounded[0])).toBeLessThan(512 * MIB);
+    expect(others('Max address space')).toEqual([]);
+  });
+});
+
+test('a thread that fills its heap slowly ends alone, and is told why', async () => {
+  const run = start(node('steady', '') + node('objects', 'heap="32M"', '<restart max="1"/>'));
+  await run.until('child "objects" has crashed too often and stays down');
+  await goesOn(run);
+  const { stderr, stdout } = await stop(run);
+  const reason = 'ginit: [init -> objects] crashed: its heap is full (raise heap= in its start node)';
+  expect(reasons(stderr, 'objects')).toEqual([reason, reason]);
+  expect(stdout).not.toContain('"steady" is started again');
+});
