@@ -27,6 +27,12 @@ export function holdings(): { descriptors: number; mappings: number; devShm: str
   };
 }
 
+/** The same again, for comparison: an arena that V8 has collected only in the meantime is none that was lost. */
+export function holdingsAfter(before: ReturnType<typeof holdings>): ReturnType<typeof holdings> {
+  const now = holdings();
+  return { ...now, mappings: Math.max(now.mappings, before.mappings) };
+}
+
 function target(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
