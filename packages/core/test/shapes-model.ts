@@ -9,7 +9,7 @@ import { LocalReference, Reference } from '../src/capability/reference.ts';
 import { SignalCapability } from '../src/capability/signal.ts';
 import { SignalContext } from '../src/capability/signal-context.ts';
 import { ShapeError, type Shape } from '../src/interface/shapes.ts';
-import { wireOf } from '../src/interface/wire.ts';
+import { wireOf } from '../src/interface/shape.ts';
 import { type IncomingTable, malformed, MessageReader } from '../src/message/reader.ts';
 import { giveBackWriter, takeWriter } from '../src/message/writer.ts';
 

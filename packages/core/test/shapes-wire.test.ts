@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import * as core from '../src/index.ts';
 import { LIMITS } from '../src/limits.ts';
 import { plansOf } from '../src/interface/operation.ts';
-import { wireOf } from '../src/interface/wire.ts';
+import { wireOf } from '../src/interface/shape.ts';
 import { type Case, comparable, readBack, sample, shapes, written } from './shapes-model.ts';
 
 const caseOf = (shape: core.Shape<unknown>): Case => ({ name: '', shape, fits: fc.constant(undefined) });

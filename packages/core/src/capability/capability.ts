@@ -5,7 +5,7 @@
 import type { Capability, Interface } from '../interface/interface.ts';
 import { plansOf } from '../interface/operation.ts';
 import { ShapeError, type Shape } from '../interface/shapes.ts';
-import { shapeWith } from '../interface/wire.ts';
+import { shapeWith } from '../interface/shape.ts';
 import { malformed } from '../message/reader.ts';
 import { refuseInValues } from '../message/value.ts';
 import { SignalCapability } from './signal.ts';

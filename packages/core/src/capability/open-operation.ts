@@ -2,7 +2,7 @@
 import { rpc } from '../interface/interface.ts';
 import { OperationPlan } from '../interface/operation.ts';
 import { isRecord, ShapeError, type Shape, table } from '../interface/shapes.ts';
-import { shapeWith } from '../interface/wire.ts';
+import { shapeWith } from '../interface/shape.ts';
 import { LIMITS } from '../limits.ts';
 
 /** The end of a stream that is offered, or what its receiver gets for it; channels know what it is. */

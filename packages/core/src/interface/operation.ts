@@ -8,7 +8,7 @@ import { malformed, type MessageReader } from '../message/reader.ts';
 import type { MessageWriter } from '../message/writer.ts';
 import type { AnyFunction, Interface, Operation } from './interface.ts';
 import { ShapeError, type Shape } from './shapes.ts';
-import { anyValue, type Wire, wireOf } from './wire.ts';
+import { anyValue, type Wire, wireOf } from './shape.ts';
 
 const ARGUMENT_NAMES = Array.from({ length: 16 }, (_, index) => `argument ${index + 1}`);
 

@@ -7,7 +7,7 @@ import { signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
 import { rpc, session } from '../interface/interface.ts';
 import { boolean, nothing, nullable, type Shape, ShapeError } from '../interface/shapes.ts';
-import { shapeWith } from '../interface/wire.ts';
+import { shapeWith } from '../interface/shape.ts';
 import { Dataspace } from '../memory/dataspace.ts';
 import { refuseInValues } from '../message/value.ts';
 
