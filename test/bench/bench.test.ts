@@ -20,6 +20,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: [
       'parkedUs',
       'liveUs',
+      'processUs',
       'pipelinedOneCpuCallsPerSecond',
       ...(severalCpus ? ['pipelinedCallsPerSecond'] : []),
     ],
@@ -27,8 +28,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
       'parkedVsMessagePort',
       'parkedVsComlink',
       'liveVsMessagePort',
+      'processVsChildProcess',
+      'processVsSocket',
       ...(hasGcc ? ['parkedVsC'] : []),
-      ...(severalCpus ? ['spinVsMessagePort'] : []),
+      ...(severalCpus ? ['spinVsMessagePort', 'processSpinVsSocket'] : []),
     ],
   },
   bulk: {

@@ -10,9 +10,13 @@ let systems = 0;
 
 /**
  * Writes the config into `directory`; the result is the command that runs it at a place. `service` is what the server provides,
- * `client` and `server` are URLs of component modules, `config` the attributes of both their configs.
+ * `client` and `server` are URLs of component modules, `config` the attributes of both their configs, `isolation` where both run.
  */
-export function ginitSystem(directory, place, { service, client, server, config, ram = '4M' }) {
+export function ginitSystem(
+  directory,
+  place,
+  { service, client, server, config, ram = '4M', isolation = 'thread' },
+) {
   const attributes = toAttributes({ ...config, ...place?.threadCpus });
   const path = join(directory, `system-${++systems}.xml`);
   writeFileSync(
@@ -23,12 +27,12 @@ export function ginitSystem(directory, place, { service, client, server, config,
   </parent-provides>
   <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
   <default caps="100" ram="${ram}"/>
-  <start name="server">
+  <start name="server" isolation="${isolation}">
     <binary name="${fileURLToPath(server)}"/>
     <provides> <service name="${service}"/> </provides>
     <config ${attributes}/>
   </start>
-  <start name="client">
+  <start name="client" isolation="${isolation}">
     <binary name="${fileURLToPath(client)}"/>
     <exit propagate="yes"/>
     <config ${attributes}/>
