@@ -8,6 +8,7 @@ import { ROOT } from '../house/source-files.ts';
 
 const hasGcc = spawnSync('gcc', ['--version']).status === 0;
 const severalCpus = cpus().length > 1;
+const onLinux = process.platform === 'linux';
 
 function bench(...args: readonly string[]) {
   const script = join(ROOT, 'scripts', 'bench.mjs');
@@ -41,6 +42,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
   signal: {
     figures: ['wakeUpParkedUs', 'roundTripParkedUs', 'mergedSubmitsPerSecondOneCpu'],
     ratios: ['wakeUpVsMessagePort', 'mergedVsMessagePort'],
+  },
+  spawn: {
+    figures: ['threads10Ms', 'threads100Ms', 'process1Ms', ...(onLinux ? ['threadMiB', 'processMiB'] : [])],
+    ratios: ['threads10VsWorkers', 'threads100VsWorkers', 'process1VsFork'],
   },
 };
 

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toAttributes } from './settings.mjs';
 
-const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
+/** The ginit command. */
+export const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
+
+/** What the config of every system has. */
+export const PARENT_PROVIDES = `  <parent-provides>
+    <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
+  </parent-provides>
+  <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>`;
 
 let systems = 0;
 
@@ -22,10 +29,7 @@ export function ginitSystem(
   writeFileSync(
     path,
     `<config>
-  <parent-provides>
-    <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
-  </parent-provides>
-  <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
+${PARENT_PROVIDES}
   <default caps="100" ram="${ram}"/>
   <start name="server" isolation="${isolation}">
     <binary name="${fileURLToPath(server)}"/>
