@@ -58,8 +58,11 @@ function numbers(part: unknown): Record<string, unknown> {
   return part;
 }
 
+/** Dozens of processes, one after the other. */
+const TIMEOUT_MS = 240_000;
+
 describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
-  test('runs, and its last line has every key with a number', () => {
+  test('runs, and its last line has every key with a number', { timeout: TIMEOUT_MS }, () => {
     const { status, stdout, stderr } = bench(name, '--quick');
     expect(status, stdout + stderr).toBe(0);
     const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
