@@ -8,6 +8,7 @@ import { ROOT } from '../house/source-files.ts';
 
 const hasGcc = spawnSync('gcc', ['--version']).status === 0;
 const severalCpus = cpus().length > 1;
+const onLinux = process.platform === 'linux';
 
 function bench(...args: readonly string[]) {
   const script = join(ROOT, 'scripts', 'bench.mjs');
@@ -20,6 +21,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: [
       'parkedUs',
       'liveUs',
+      'processUs',
       'pipelinedOneCpuCallsPerSecond',
       ...(severalCpus ? ['pipelinedCallsPerSecond'] : []),
     ],
@@ -27,8 +29,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
       'parkedVsMessagePort',
       'parkedVsComlink',
       'liveVsMessagePort',
+      'processVsChildProcess',
+      'processVsSocket',
       ...(hasGcc ? ['parkedVsC'] : []),
-      ...(severalCpus ? ['spinVsMessagePort'] : []),
+      ...(severalCpus ? ['spinVsMessagePort', 'processSpinVsSocket'] : []),
     ],
   },
   bulk: {
@@ -38,6 +42,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
   signal: {
     figures: ['wakeUpParkedUs', 'roundTripParkedUs', 'mergedSubmitsPerSecondOneCpu'],
     ratios: ['wakeUpVsMessagePort', 'mergedVsMessagePort'],
+  },
+  spawn: {
+    figures: ['threads10Ms', 'threads100Ms', 'process1Ms', ...(onLinux ? ['threadMiB', 'processMiB'] : [])],
+    ratios: ['threads10VsWorkers', 'threads100VsWorkers', 'process1VsFork'],
   },
 };
 
@@ -50,8 +58,11 @@ function numbers(part: unknown): Record<string, unknown> {
   return part;
 }
 
+/** Dozens of processes, one after the other. */
+const TIMEOUT_MS = 240_000;
+
 describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
-  test('runs, and its last line has every key with a number', () => {
+  test('runs, and its last line has every key with a number', { timeout: TIMEOUT_MS }, () => {
     const { status, stdout, stderr } = bench(name, '--quick');
     expect(status, stdout + stderr).toBe(0);
     const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');

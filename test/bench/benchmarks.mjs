@@ -2,5 +2,6 @@
 import { bulk } from './bulk/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
+import { spawn } from './spawn/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal];
+export const BENCHMARKS = [rpc, bulk, signal, spawn];

@@ -13,10 +13,13 @@ export function compile(directory) {
   return status === 0 ? program : undefined;
 }
 
-/** What a contender runs at a place, or why it cannot: `spins` is how often a side polls before it sleeps. */
-export function futexCommand(program, place, spins, { warmUpMs, batchMs, batches }) {
+/**
+ * What a contender runs at a place, or why it cannot: `spins` is how often a side polls before it sleeps, `peer` what the other
+ * side is, `thread` or `process`.
+ */
+export function futexCommand(program, place, spins, { warmUpMs, batchMs, batches }, peer = 'thread') {
   if (program === undefined) return { command: [], skipped: 'gcc is not there, or cannot compile it' };
   const { clientCpu = -1, serverCpu = -1 } = place?.threadCpus ?? {};
   const args = [spins, warmUpMs, batchMs, batches, clientCpu, serverCpu];
-  return { command: [program, ...args.map(String)] };
+  return { command: [program, peer, ...args.map(String)] };
 }

@@ -4,31 +4,39 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toAttributes } from './settings.mjs';
 
-const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
+/** The ginit command. */
+export const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
+
+/** What the config of every system has. */
+export const PARENT_PROVIDES = `  <parent-provides>
+    <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
+  </parent-provides>
+  <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>`;
 
 let systems = 0;
 
 /**
  * Writes the config into `directory`; the result is the command that runs it at a place. `service` is what the server provides,
- * `client` and `server` are URLs of component modules, `config` the attributes of both their configs.
+ * `client` and `server` are URLs of component modules, `config` the attributes of both their configs, `isolation` where both run.
  */
-export function ginitSystem(directory, place, { service, client, server, config, ram = '4M' }) {
+export function ginitSystem(
+  directory,
+  place,
+  { service, client, server, config, ram = '4M', isolation = 'thread' },
+) {
   const attributes = toAttributes({ ...config, ...place?.threadCpus });
   const path = join(directory, `system-${++systems}.xml`);
   writeFileSync(
     path,
     `<config>
-  <parent-provides>
-    <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
-  </parent-provides>
-  <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
+${PARENT_PROVIDES}
   <default caps="100" ram="${ram}"/>
-  <start name="server">
+  <start name="server" isolation="${isolation}">
     <binary name="${fileURLToPath(server)}"/>
     <provides> <service name="${service}"/> </provides>
     <config ${attributes}/>
   </start>
-  <start name="client">
+  <start name="client" isolation="${isolation}">
     <binary name="${fileURLToPath(client)}"/>
     <exit propagate="yes"/>
     <config ${attributes}/>

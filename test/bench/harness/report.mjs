@@ -10,7 +10,7 @@ export function readable(value) {
 /** Prints one result as it comes. */
 export function printProgress(round, contender, figures) {
   const values = Object.entries(figures).map(([key, value]) => `${key} ${readable(value)}`);
-  const where = `${contender.place.name.padEnd(9)} ${contender.label.padEnd(30)}`;
+  const where = `${contender.place.name.padEnd(9)} ${contender.label.padEnd(36)}`;
   console.log(`round ${round}  ${where} ${values.join('  ')}`);
 }
 

@@ -1,10 +1,12 @@
-/** `rpc`: echo of a small structure between two threads. */
+/** `rpc`: echo of a small structure between two threads, or two processes. */
 import { compile, futexCommand } from '../harness/c-program.mjs';
 import { ginitSystem } from '../harness/ginit-system.mjs';
 import { pairCommand } from '../harness/pair.mjs';
 
-/** Peers by the file that has them. */
-const LABELS = { 'message-port': 'MessagePort', comlink: 'comlink', capnweb: 'capnweb' };
+/** Peers by the file that has them: pairs of threads, and pairs of processes. */
+const THREADS = { 'message-port': 'MessagePort', comlink: 'comlink', capnweb: 'capnweb' };
+const PROCESSES = { 'child-process': 'child_process IPC', 'unix-socket': 'Unix socket, JSON' };
+const LABELS = { ...THREADS, ...PROCESSES };
 
 const here = (name) => new URL(name, import.meta.url);
 
@@ -22,13 +24,14 @@ class Contenders {
     this.#futex = compile(directory);
   }
 
-  ginit(id, label, place, { live = false, pipelined = 0 } = {}) {
+  ginit(id, label, place, { live = false, pipelined = 0, isolation = 'thread' } = {}) {
     const suffix = live ? '-live' : '';
     const command = ginitSystem(this.#directory, place, {
       service: 'Echo',
       server: here(`./echo-server${suffix}.mjs`),
       client: here(`./echo-client${suffix}.mjs`),
       config: { ...this.#settings, pipelined },
+      isolation,
     });
     return { id, label: `ginit, ${label}`, place, command };
   }
@@ -44,12 +47,13 @@ class Contenders {
     };
   }
 
-  peers(place, suffix, pipelined) {
-    return Object.keys(LABELS).map((name) => this.peer(name, place, suffix, pipelined));
+  /** All those of `names`. */
+  peers(names, place, suffix, pipelined) {
+    return Object.keys(names).map((name) => this.peer(name, place, suffix, pipelined));
   }
 
-  inC(id, label, place, spins) {
-    return { id, label, place, ...futexCommand(this.#futex, place, spins, this.#settings) };
+  inC(id, label, place, spins, peer) {
+    return { id, label, place, ...futexCommand(this.#futex, place, spins, this.#settings, peer) };
   }
 }
 
@@ -59,23 +63,29 @@ function contenders({ directory, places, settings }) {
   return [
     make.ginit('parked', 'parked', one),
     make.ginit('live', 'live loops', one, { live: true }),
-    ...make.peers(one, 'one'),
+    ...make.peers(THREADS, one, 'one'),
     make.inC('c-one', 'C, futex', one, 0),
     make.ginit('spin', 'may spin', two),
-    ...make.peers(two, 'two'),
+    ...make.peers(THREADS, two, 'two'),
     make.inC('c-two', 'C, spins, then futex', two, SPINS),
     make.ginit('free', 'may spin', free),
     make.peer('message-port', free, 'free'),
     make.ginit('pipelined', 'pipelined', two, { pipelined: 1 }),
-    ...make.peers(two, 'pipelined', 1),
+    ...make.peers(THREADS, two, 'pipelined', 1),
     make.ginit('pipelined-one', 'pipelined', one, { pipelined: 1 }),
     make.peer('message-port', one, 'pipelined-one', 1),
+    make.ginit('process', 'two processes', one, { isolation: 'process' }),
+    ...make.peers(PROCESSES, one, 'one'),
+    make.inC('c-processes-one', 'C, futex, two processes', one, 0, 'process'),
+    make.ginit('process-spin', 'two processes, may spin', two, { isolation: 'process' }),
+    ...make.peers(PROCESSES, two, 'two'),
+    make.inC('c-processes-two', 'C, two processes, spins, then futex', two, SPINS, 'process'),
   ];
 }
 
 export const rpc = {
   name: 'rpc',
-  title: 'echo of a small structure between two threads',
+  title: 'echo of a small structure between two threads, or two processes',
   columns: { roundTripUs: 'round trip, us', callsPerSecond: 'calls per second' },
   contenders,
   figures: (median) => ({
@@ -98,6 +108,14 @@ export const rpc = {
     messagePortPipelinedOneCpuCallsPerSecond: median('message-port-pipelined-one', 'callsPerSecond'),
     comlinkPipelinedCallsPerSecond: median('comlink-pipelined', 'callsPerSecond'),
     capnwebPipelinedCallsPerSecond: median('capnweb-pipelined', 'callsPerSecond'),
+    processUs: median('process', 'roundTripUs'),
+    processSpinUs: median('process-spin', 'roundTripUs'),
+    childProcessOneCpuUs: median('child-process-one', 'roundTripUs'),
+    childProcessTwoCpusUs: median('child-process-two', 'roundTripUs'),
+    unixSocketOneCpuUs: median('unix-socket-one', 'roundTripUs'),
+    unixSocketTwoCpusUs: median('unix-socket-two', 'roundTripUs'),
+    cProcessesOneCpuUs: median('c-processes-one', 'roundTripUs'),
+    cProcessesTwoCpusUs: median('c-processes-two', 'roundTripUs'),
   }),
   ratios: (median) => {
     const us = (id) => median(id, 'roundTripUs');
@@ -107,6 +125,9 @@ export const rpc = {
       parkedVsC: us('c-one') / us('parked'),
       liveVsMessagePort: us('message-port-one') / us('live'),
       spinVsMessagePort: us('message-port-two') / us('spin'),
+      processVsChildProcess: us('child-process-one') / us('process'),
+      processVsSocket: us('unix-socket-one') / us('process'),
+      processSpinVsSocket: us('unix-socket-two') / us('process-spin'),
     };
   },
   aims: {
@@ -115,5 +136,8 @@ export const rpc = {
     parkedVsC: 0.25,
     liveVsMessagePort: 0.9,
     spinVsMessagePort: 10,
+    processVsChildProcess: 2,
+    processVsSocket: 2,
+    processSpinVsSocket: 5,
   },
 };

@@ -1,0 +1,89 @@
+/** `spawn`: how long components take until they run, and the memory that each of them takes. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { GINIT, PARENT_PROVIDES } from '../harness/ginit-system.mjs';
+
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+const measured = (count, ...command) => [process.execPath, path('./measure.mjs'), String(count), ...command];
+
+/** The command that runs a system of `count` components. */
+function ginit(directory, isolation, count) {
+  const starts = Array.from(
+    { length: count },
+    (_, index) =>
+      `  <start name="c${index}" isolation="${isolation}"> <binary name="${path('./ready.mjs')}"/> </start>\n`,
+  );
+  const file = join(directory, `spawn-${isolation}-${count}.xml`);
+  writeFileSync(
+    file,
+    `<config>\n${PARENT_PROVIDES}\n  <default caps="50" ram="1M"/>\n${starts.join('')}</config>\n`,
+  );
+  return measured(count, process.execPath, GINIT, file);
+}
+
+function contenders({ directory, places, quick }) {
+  const place = places.free ?? places.one;
+  const make = (id, label, command) => ({ id, label, place, command });
+  const bare = (count, file) => measured(count, process.execPath, path(file), String(count));
+  // A quick run only finds out whether it works; ids are those of the real sizes.
+  const sizeOf = (size) => (quick ? Math.ceil(size / 8) : size);
+  const pair = (size, ours, isolation, theirs, file) => {
+    const count = sizeOf(size);
+    return [
+      make(`${ours}-${size}`, `ginit, ${ours}: ${count}`, ginit(directory, isolation, count)),
+      make(`${theirs}-${size}`, `bare ${theirs}: ${count}`, bare(count, file)),
+    ];
+  };
+  return [
+    ...[1, 10, 100].flatMap((size) => pair(size, 'threads', 'thread', 'workers', './workers.mjs')),
+    ...[1, 10].flatMap((size) => pair(size, 'processes', 'process', 'forks', './forks.mjs')),
+  ];
+}
+
+/** What one more of `kind` takes, from systems of two sizes. */
+const each = (median, kind, few, many, figure) =>
+  (median(`${kind}-${many}`, figure) - median(`${kind}-${few}`, figure)) / (many - few);
+
+export const spawn = {
+  name: 'spawn',
+  title: 'components from the start of the command until all are ready',
+  columns: { readyMs: 'all ready, ms', pssMib: 'memory of all (PSS), MiB', rssMib: 'RSS, MiB' },
+  contenders,
+  figures: (median) => {
+    const ms = (id) => median(id, 'readyMs');
+    return {
+      threads1Ms: ms('threads-1'),
+      threads10Ms: ms('threads-10'),
+      threads100Ms: ms('threads-100'),
+      process1Ms: ms('processes-1'),
+      processes10Ms: ms('processes-10'),
+      workers1Ms: ms('workers-1'),
+      workers10Ms: ms('workers-10'),
+      workers100Ms: ms('workers-100'),
+      fork1Ms: ms('forks-1'),
+      forks10Ms: ms('forks-10'),
+      threadMiB: each(median, 'threads', 10, 100, 'pssMib'),
+      workerMiB: each(median, 'workers', 10, 100, 'pssMib'),
+      processMiB: each(median, 'processes', 1, 10, 'pssMib'),
+      forkMiB: each(median, 'forks', 1, 10, 'pssMib'),
+      threadRssMiB: each(median, 'threads', 10, 100, 'rssMib'),
+      processRssMiB: each(median, 'processes', 1, 10, 'rssMib'),
+    };
+  },
+  ratios: (median) => {
+    const ms = (id) => median(id, 'readyMs');
+    const memory = (ours, theirs, few, many) =>
+      each(median, theirs, few, many, 'pssMib') / each(median, ours, few, many, 'pssMib');
+    return {
+      threads10VsWorkers: ms('workers-10') / ms('threads-10'),
+      threads100VsWorkers: ms('workers-100') / ms('threads-100'),
+      process1VsFork: ms('forks-1') / ms('processes-1'),
+      processes10VsForks: ms('forks-10') / ms('processes-10'),
+      threadMemoryVsWorker: memory('threads', 'workers', 10, 100),
+      processMemoryVsFork: memory('processes', 'forks', 1, 10),
+    };
+  },
+  /** Of figures, not ratios: see docs/performance.md. */
+  aims: {},
+};

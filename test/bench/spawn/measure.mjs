@@ -1,0 +1,32 @@
+/**
+ * Runs a command that starts so many threads or processes, each of which prints `ready`, and prints how long it took from the
+ * start of the command until the last of them, and the memory that all of it has then.
+ *
+ *   measure.mjs COUNT COMMAND…
+ */
+import { spawn } from 'node:child_process';
+import { memoryOf } from './memory.mjs';
+
+const [countText, file, ...args] = process.argv.slice(2);
+const count = Number(countText);
+
+const begin = performance.now();
+const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+let output = '';
+let ready = 0;
+child.stdout.setEncoding('utf8').on('data', (text) => {
+  const lines = (output + text).split('\n');
+  output = lines.pop();
+  ready += lines.filter((line) => /(^|\] )ready$/.test(line)).length;
+  if (ready !== count) return;
+  const figures = { readyMs: performance.now() - begin, ...memoryOf(child.pid) };
+  console.log(JSON.stringify(figures));
+  child.stdout.removeAllListeners('data').resume();
+  child.kill('SIGTERM');
+});
+child.on('close', () => {
+  if (ready !== count) {
+    console.error(`${ready} of ${count} were ready`);
+    process.exitCode = 1;
+  }
+});
