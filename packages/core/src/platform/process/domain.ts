@@ -7,10 +7,14 @@ import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { assert } from '../../errors.ts';
 import type { Carrier } from '../../channel/carrier.ts';
+import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { type FatalReport, parseFatalReport } from './crash-reason.ts';
+import { PRIVATE_DOORBELL } from './doorbells.ts';
 import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
+import { memorySwitch } from './memory-switch.ts';
+import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
 const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
@@ -43,6 +47,8 @@ export interface DomainObserver {
 /** One domain process. */
 export class Domain {
   readonly name: string;
+  /** Set where memory can be shared between processes. */
+  readonly shared: SharedProcess | undefined;
   readonly #child: ChildProcess;
   readonly #link: Link;
   readonly #observer: DomainObserver;
@@ -55,11 +61,18 @@ export class Domain {
   constructor(name: string, ownProcess: boolean, observer: DomainObserver) {
     this.name = name;
     this.#observer = observer;
-    this.#child = spawn(process.execPath, [...NODE_FLAGS, DOMAIN_MAIN], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
-      env: ownProcess ? { UV_THREADPOOL_SIZE: DRIVER_POOL_SIZE } : {},
-      serialization: 'json',
-    });
+    const shared = SharedProcess.make((command) => this.#tell(command));
+    this.shared = shared;
+    this.#child = spawn(
+      process.execPath,
+      [...NODE_FLAGS, DOMAIN_MAIN, ...(shared ? [`${shared.number}`] : [])],
+      {
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
+        env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: DRIVER_POOL_SIZE } : {}) },
+        serialization: 'json',
+      },
+    );
+    shared?.spawned();
     const socket = this.#child.stdio[3];
     assert(socket instanceof Socket, 'descriptor 3 is a socket');
     this.#link = new Link(
@@ -104,6 +117,7 @@ export class Domain {
       component: id,
       label,
       moduleUrl,
+      doorbell: this.shared?.addComponent(id) ?? PRIVATE_DOORBELL,
       heapBytes,
       grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
     });
@@ -155,7 +169,7 @@ export class Domain {
 
   #coreCarrier(id: number, resident: Resident): Carrier {
     return {
-      sharesMemory: false,
+      sharing: SHARES_NONE,
       send: (frame) => {
         this.#link.send(id, frame.slice());
         return false;
@@ -192,6 +206,7 @@ export class Domain {
         return this.#observer.output(resident.label, event.line);
       case 'ended':
         this.#residents.delete(event.component);
+        this.shared?.removeComponent(event.component);
         if (this.#residents.size === 0) void this.destroy();
         resident.ended({ crashed: event.crashed, reason: event.reason, culprit: true });
         for (const wake of resident.gone) wake();
@@ -210,6 +225,7 @@ export class Domain {
     this.#retired = true;
     const residents = [...this.#residents.values()];
     this.#residents.clear();
+    this.shared?.end();
     this.#observer.ended(this);
     const { threadId, reason } = this.#report ?? {
       threadId: undefined,

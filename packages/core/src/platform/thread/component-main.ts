@@ -8,6 +8,7 @@ import { Component } from '../../index.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
+import { KeeperClient } from './keeper-client.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
 import { CORE_SLOT, type LoadStage, type WorkerInput } from './worker-protocol.ts';
@@ -31,7 +32,8 @@ loaded('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live);
-const channels = new ThreadChannels(loop, input.census);
+const keeper = input.keeper && new KeeperClient(input.keeper);
+const channels = new ThreadChannels(loop, input.census, keeper);
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -41,6 +43,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
     }),
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants),
+  ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
 channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));

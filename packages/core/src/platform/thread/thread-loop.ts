@@ -11,6 +11,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { type Doorbell, wakeScheduled } from './doorbell.ts';
+import type { PeersAbroad } from './peers-abroad.ts';
 import type { WorkSource } from './work-source.ts';
 
 /**
@@ -57,6 +58,7 @@ export class ThreadLoop {
   #spinsToSkip = 0;
   #spinsSkipped = 0;
   #watchful = false;
+  #abroad: PeersAbroad | undefined;
 
   /** `live`: the event loop is never stopped. */
   constructor(doorbell: Doorbell, live: boolean) {
@@ -79,6 +81,13 @@ export class ThreadLoop {
   /** Asks for a source of this thread to be drained soon. */
   wake(slot: number): void {
     this.#doorbell.bell.ringSoon(slot);
+  }
+
+  /** There are, or may be, peers in other processes. */
+  openAbroad(peers: PeersAbroad): void {
+    this.#abroad = peers;
+    this.#doorbell.openAbroad(peers.asyncSleep);
+    this.#doorbell.countAbroad(peers.censuses);
   }
 
   start(): void {
@@ -133,7 +142,7 @@ export class ThreadLoop {
     if (this.#idle === 1) {
       this.#lookAroundMs = LOOK_AROUND_MS;
       if (this.#maySpin() && this.#spin()) return this.#runTurn();
-    } else if (asynchronousWork()) return this.#wait();
+    } else if (this.#abroad?.loading || asynchronousWork()) return this.#wait();
     if (this.#doorbell.park(this.#idle === 1 ? FIRST_PARK_MS : this.#lookAroundMs)) {
       this.#doorbell.take(this.#visit);
       this.#idle = 0;
@@ -174,6 +183,8 @@ export class ThreadLoop {
   }
 
   #wakeUp(): void {
+    // Nobody else may have: there are sleeps that end by themselves.
+    this.#doorbell.wakeUp();
     this.#doorbell.take(this.#visit);
     this.#idle = 0;
     this.#again();
