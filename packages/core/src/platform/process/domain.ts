@@ -17,7 +17,9 @@ import { memorySwitch } from './memory-switch.ts';
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
-const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
+/** Threads that share memory with others collect garbage by themselves (`keeper-client.ts`). */
+const COLLECTOR_FLAG = '--expose-gc';
+const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /** Threads of libuv's pool in a process of its own: file operations of a driver that run at a time. */
 const DRIVER_POOL_SIZE = '16';
 /** A domain that does not end a component within this time is ended itself. Loading is waited for, on a busy machine too. */

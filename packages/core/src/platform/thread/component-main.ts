@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
+import { Collector, takeCollect } from './collector.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
 import { KeeperClient } from './keeper-client.ts';
@@ -27,12 +28,14 @@ const input = workerData as WorkerInput;
 // The thread is not terminated in the middle of loading (see `DomainHost.kill`).
 const loaded = (stage: LoadStage): void => parentPort?.postMessage(stage, []);
 loaded('runtime');
+const collect = takeCollect();
+const collector = collect && new Collector(collect);
 const component = await loadComponent(input.moduleUrl);
 loaded('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
-const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live);
-const keeper = input.keeper && new KeeperClient(input.keeper);
+const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () => collector?.idle());
+const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,

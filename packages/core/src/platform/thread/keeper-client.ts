@@ -7,6 +7,7 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import { mapBuffer } from 'sharedarraybuffer-polyfill/mapped-buffer';
 import { LOCAL_MEMORY, type MemoryPiece, type MemorySource } from '../../memory/shared-memory.ts';
 import { wordsAt } from '../../memory/place.ts';
+import type { Collector } from './collector.ts';
 import type {
   ArrivedFile,
   HeldFile,
@@ -22,13 +23,15 @@ const LOOK_MS = 1000;
 /** The thread's end of the line to the keeper. */
 export class KeeperClient implements MemorySource {
   readonly #line: KeeperLine;
+  readonly #collector: Collector | undefined;
   readonly #answers: Int32Array;
   /** Pieces of this thread for which the keeper holds the file. */
   readonly #held = new WeakSet<MemoryPiece>();
   readonly #forgotten = new FinalizationRegistry<number>((file) => this.tell({ kind: 'drop', file }));
 
-  constructor(line: KeeperLine) {
+  constructor(line: KeeperLine, collector: Collector | undefined) {
     this.#line = line;
+    this.#collector = collector;
     this.#answers = wordsAt(line.answers);
   }
 
@@ -90,6 +93,7 @@ export class KeeperClient implements MemorySource {
   }
 
   #map({ descriptor, sizeBytes, file }: HeldFile, copyOnWrite: boolean): SharedArrayBuffer | undefined {
+    this.#collector?.count();
     try {
       return mapBuffer(descriptor, sizeBytes, { copyOnWrite });
     } catch {

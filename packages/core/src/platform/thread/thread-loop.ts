@@ -47,6 +47,7 @@ function asynchronousWork(): boolean {
 export class ThreadLoop {
   readonly #doorbell: Doorbell;
   readonly #live: boolean;
+  readonly #rest: () => void;
   readonly #cpus = availableParallelism();
   readonly #sources = new Map<number, readonly WorkSource[]>();
   readonly #visit = (slot: number): void => this.#drainSlot(slot);
@@ -58,10 +59,13 @@ export class ThreadLoop {
   #spinsToSkip = 0;
   #spinsSkipped = 0;
   #watchful = false;
+  /** Since the timer looked around last. */
+  #worked = false;
   #abroad: PeersAbroad | undefined;
 
-  /** `live`: the event loop is never stopped. */
-  constructor(doorbell: Doorbell, live: boolean) {
+  /** `live`: the event loop is never stopped. `rest` is called when there has been nothing to do for a while. */
+  constructor(doorbell: Doorbell, live: boolean, rest: () => void = () => {}) {
+    this.#rest = rest;
     this.#doorbell = doorbell;
     this.#live = live;
   }
@@ -118,6 +122,7 @@ export class ThreadLoop {
   #runTurn(): void {
     if (this.#doorbell.take(this.#visit)) {
       this.#idle = 0;
+      this.#worked = true;
       return this.#again();
     }
     this.#idle++;
@@ -148,6 +153,7 @@ export class ThreadLoop {
       this.#idle = 0;
     } else if (this.#idle > 1) {
       this.#lookAround();
+      this.#rest();
       this.#lookAroundMs = Math.min(LOOK_AROUND_MS_MAX, this.#lookAroundMs * 2);
     }
     return this.#again();
@@ -185,7 +191,7 @@ export class ThreadLoop {
   #wakeUp(): void {
     // Nobody else may have: there are sleeps that end by themselves.
     this.#doorbell.wakeUp();
-    this.#doorbell.take(this.#visit);
+    if (this.#doorbell.take(this.#visit)) this.#worked = true;
     this.#idle = 0;
     this.#again();
   }
@@ -196,6 +202,8 @@ export class ThreadLoop {
     this.#watchful = true;
     const look = (): void => {
       this.#lookAround();
+      if (!this.#worked) this.#rest();
+      this.#worked = false;
       this.#doorbell.nudge();
     };
     setInterval(look, LOOK_AROUND_MS).unref();
