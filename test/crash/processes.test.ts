@@ -128,7 +128,13 @@ afterEach(() => {
 
 function start(starts: string): GinitRun {
   place = new Workplace();
-  const files = { interfaces: INTERFACES, server: SERVER, client: CLIENT_LIBRARY, main: CLIENT, eager: EAGER };
+  const files = {
+    interfaces: INTERFACES,
+    server: SERVER,
+    client: CLIENT_LIBRARY,
+    main: CLIENT,
+    eager: EAGER,
+  };
   for (const [name, source] of Object.entries(files)) place.write(`${name}.mjs`, source);
   place.write('config.xml', systemConfig(starts));
   return place.start('config.xml');
@@ -156,7 +162,8 @@ async function stop(running: GinitRun): Promise<void> {
 /** What a process has of ginit's memory files: mappings by kind, and descriptors. */
 function held(pid: number): Record<'channel' | 'doorbells' | 'memory' | 'files', number> {
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
-  const mapped = (kind: string): number => maps.filter((line) => line.includes(`/memfd:ginit ${kind}`)).length;
+  const mapped = (kind: string): number =>
+    maps.filter((line) => line.includes(`/memfd:ginit ${kind}`)).length;
   const files = readdirSync(`/proc/${pid}/fd`).filter((fd) => {
     try {
       return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('/memfd:');
@@ -185,23 +192,26 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-test.runIf(support().shared)('what they share is one memory, a sealed dataspace for reading only', async () => {
-  const running = start(THREE);
-  await running.until('finished');
-  const out = running.stdout;
-  expect(out).toContain('[init -> main] open: 100000,done,200000,200000');
-  expect(out).toContain('[init -> main] sealed: 3000,done,3000,3000');
-  expect(out).toContain('[init -> main] packets: 100');
-  expect(out).not.toContain('wrong');
-  const all = running.processes().map(held);
-  expect(all.filter(({ channel }) => channel > 0).length).toBeGreaterThanOrEqual(4);
-  // Hundreds of dataspaces have been passed. Once everybody rests the descriptors are gone, and nearly all mappings.
-  const domains = running.processes().filter((pid) => held(pid).channel > 0);
-  await eventually('few dataspaces are left', () =>
-    domains.every((pid) => held(pid).files === 0 || (held(pid).files <= 3 && held(pid).memory < 40)),
-  );
-  await stop(running);
-});
+test.runIf(support().shared)(
+  'what they share is one memory, a sealed dataspace for reading only',
+  async () => {
+    const running = start(THREE);
+    await running.until('finished');
+    const out = running.stdout;
+    expect(out).toContain('[init -> main] open: 100000,done,200000,200000');
+    expect(out).toContain('[init -> main] sealed: 3000,done,3000,3000');
+    expect(out).toContain('[init -> main] packets: 100');
+    expect(out).not.toContain('wrong');
+    const all = running.processes().map(held);
+    expect(all.filter(({ channel }) => channel > 0).length).toBeGreaterThanOrEqual(4);
+    // Hundreds of dataspaces have been passed. Once everybody rests the descriptors are gone, and nearly all mappings.
+    const domains = running.processes().filter((pid) => held(pid).channel > 0);
+    await eventually('few dataspaces are left', () =>
+      domains.every((pid) => held(pid).files === 0 || (held(pid).files <= 3 && held(pid).memory < 40)),
+    );
+    await stop(running);
+  },
+);
 
 test('where memory cannot be shared they copy, and say what cannot be had', async () => {
   process.env[SWITCH] = 'off';
@@ -212,46 +222,52 @@ test('where memory cannot be shared they copy, and say what cannot be had', asyn
   expect(out).toContain('[init -> main] sealed: 3000,done,3000,3000');
   expect(out).toContain('[init -> main] packets: 100');
   expect(out).not.toContain('wrong');
-  for (const pid of running.processes()) expect(held(pid)).toMatchObject({ channel: 0, doorbells: 0, memory: 0, files: 0 });
+  for (const pid of running.processes())
+    expect(held(pid)).toMatchObject({ channel: 0, doorbells: 0, memory: 0, files: 0 });
   await stop(running);
 });
 
 const KILLS = 9;
 
-test.runIf(support().shared)('whoever is killed while they work, the others hear of it, and nothing stays', async () => {
-  const restarts = '<restart max="100"/>';
-  const running = start(
-    [
-      node('server', 'server', `${PROVIDES} ${restarts}`),
-      node('mortal', 'eager', `${restarts} ${route('server')}`),
-      node('survivor', 'eager', route('server'), 'thread'),
-    ].join('\n'),
-  );
-  const works = (label: string, life: number): Promise<void> => running.until(`[init -> ${label}] life ${life} works`);
-  await works('survivor', 1);
-  const survivor = processOf(running, 'survivor');
-  const { channel, doorbells } = held(survivor);
-  let life = 1;
-  for (let kill = 0; kill < KILLS; kill++) {
-    const victim = kill % 3 === 0 ? 'mortal' : 'server';
-    await eventually('the mortal one works', () => running.stdout.includes('[init -> mortal] life'));
-    const started = count(running, `[init -> ${victim}] process`);
-    await new Promise((resolve) => setTimeout(resolve, (kill * 37) % 50));
-    process.kill(processOf(running, victim), 'SIGKILL');
-    if (victim === 'server') {
-      await running.until(`[init -> survivor] life ${life} is over`);
-      life++;
-      await works('survivor', life);
+test.runIf(support().shared)(
+  'whoever is killed while they work, the others hear of it, and nothing stays',
+  async () => {
+    const restarts = '<restart max="100"/>';
+    const running = start(
+      [
+        node('server', 'server', `${PROVIDES} ${restarts}`),
+        node('mortal', 'eager', `${restarts} ${route('server')}`),
+        node('survivor', 'eager', route('server'), 'thread'),
+      ].join('\n'),
+    );
+    const works = (label: string, life: number): Promise<void> =>
+      running.until(`[init -> ${label}] life ${life} works`);
+    await works('survivor', 1);
+    const survivor = processOf(running, 'survivor');
+    const { channel, doorbells } = held(survivor);
+    let life = 1;
+    for (let kill = 0; kill < KILLS; kill++) {
+      const victim = kill % 3 === 0 ? 'mortal' : 'server';
+      await eventually('the mortal one works', () => running.stdout.includes('[init -> mortal] life'));
+      const started = count(running, `[init -> ${victim}] process`);
+      await new Promise((resolve) => setTimeout(resolve, (kill * 37) % 50));
+      process.kill(processOf(running, victim), 'SIGKILL');
+      if (victim === 'server') {
+        await running.until(`[init -> survivor] life ${life} is over`);
+        life++;
+        await works('survivor', life);
+      }
+      await eventually(`${victim} is back`, () => count(running, `[init -> ${victim}] process`) > started);
     }
-    await eventually(`${victim} is back`, () => count(running, `[init -> ${victim}] process`) > started);
-  }
-  expect(running.stdout).not.toContain('wrong');
-  expect(running.stdout).not.toContain('ended:');
-  await eventually('no more channels than at the start are there', () => {
-    const now = held(survivor);
-    return now.channel === channel && now.doorbells === doorbells;
-  });
-  // Those under way, and those that wait for the next collection.
-  expect(held(survivor).files).toBeLessThan(100);
-  await stop(running);
-}, 150_000);
+    expect(running.stdout).not.toContain('wrong');
+    expect(running.stdout).not.toContain('ended:');
+    await eventually('no more channels than at the start are there', () => {
+      const now = held(survivor);
+      return now.channel === channel && now.doorbells === doorbells;
+    });
+    // Those under way, and those that wait for the next collection.
+    expect(held(survivor).files).toBeLessThan(100);
+    await stop(running);
+  },
+  150_000,
+);

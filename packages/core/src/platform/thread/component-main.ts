@@ -34,7 +34,9 @@ const component = await loadComponent(input.moduleUrl);
 loaded('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
-const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () => collector?.idle());
+const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () =>
+  collector?.idle(),
+);
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
