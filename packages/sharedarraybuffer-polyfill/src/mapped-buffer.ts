@@ -2,7 +2,7 @@
  * A memory file as a SharedArrayBuffer of its own, whole: for memory whose views are given away. Unlike a part of an arena
  * it is never unmapped under a view, nor under a read of the kernel's into it: it goes when the last buffer object
  * that shows it, in whichever thread, has been collected, as every SharedArrayBuffer does. Each takes about 10 GiB of
- * address space (of 128 TiB) and counts as memory of its size for V8, which collects garbage when it is short of either.
+ * address space (of 128 TiB). V8 does not count shared memory: who maps many sees to it that garbage is collected.
  */
 import { assert, SharedMemoryError } from './errors.ts';
 import { kernelIfThere } from './kernel-access.ts';
