@@ -10,6 +10,8 @@ export const LIMITS = {
   /** Frames that wait in front of a full ring, and their bytes: an honest peer's calls and stream credits stay far below. */
   ringWaitingFrames: 256 * 1024,
   ringWaitingBytes: 256 * 1024 * 1024,
+  /** Descriptors of memory that peers in other processes have sent, which a component may have to pass the memory on. */
+  receivedDescriptors: 256,
   /** Frames that reach a process before it has been told of their channel. */
   earlyRelayFrames: 4096,
   /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */

@@ -26,6 +26,7 @@ import {
   Thing,
   VICTIM,
 } from './channel-raw-peer.ts';
+import { SHARES_NONE } from '../src/memory/shared-memory.ts';
 
 /** What an honest peer does in the transcripts. */
 const ACTIONS = [
@@ -53,7 +54,7 @@ async function transcript(actions: readonly Action[]): Promise<Uint8Array[]> {
   const failed: unknown[] = [];
   const other = new Entrypoint({ schedule: queueMicrotask, report: () => {}, introduce: async () => {} });
   const carrier: Carrier = {
-    sharesMemory: false,
+    sharing: SHARES_NONE,
     send(frame) {
       const copy = frame.slice();
       sent.push(copy);
@@ -196,7 +197,7 @@ async function survives(sharesMemory: boolean, frames: readonly Uint8Array[]): P
     (error: unknown) => (error instanceof RpcError ? 'failed' : String(error)),
   );
   for (const frame of frames) {
-    scene.peer.send(frame, [new SharedArrayBuffer(64)]);
+    scene.peer.send(frame, [{ buffer: new SharedArrayBuffer(64) }]);
     await Promise.resolve();
   }
   await settled();

@@ -110,10 +110,10 @@ describe('tables', () => {
         { kind: EntryKind.ram, first, second },
       ]);
     scene.peer.send(frame(8, 0));
-    scene.peer.send(frame(8, 7), [new SharedArrayBuffer(8)]);
-    scene.peer.send(frame(9, 0), [new SharedArrayBuffer(8)]);
+    scene.peer.send(frame(8, 7), [{ buffer: new SharedArrayBuffer(8) }]);
+    scene.peer.send(frame(9, 0), [{ buffer: new SharedArrayBuffer(8) }]);
     expect(failures(scene)).toEqual(['InvalidArgument', 'InvalidArgument', 'InvalidArgument']);
-    scene.peer.send(frame(8, 0), [new SharedArrayBuffer(8)]);
+    scene.peer.send(frame(8, 0), [{ buffer: new SharedArrayBuffer(8) }]);
     const [answer] = scene.peer.received(FrameKind.result);
     expect(answer?.payload).toEqual(answerOf(8));
     await holds(scene, 'open');

@@ -28,6 +28,7 @@ import { writeValue } from '../src/message/value.ts';
 import { giveBackWriter, type MessageWriter, takeWriter } from '../src/message/writer.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { carrierPair } from './in-process-platform.ts';
+import { SHARES_ALL, SHARES_NONE } from '../src/memory/shared-memory.ts';
 
 export const VICTIM = 1;
 export const HONEST = 2;
@@ -89,7 +90,7 @@ export class RawPeer {
 
   constructor(sharesMemory: boolean) {
     this.carrier = {
-      sharesMemory,
+      sharing: sharesMemory ? SHARES_ALL : SHARES_NONE,
       send: (frame, _, left) => this.#take(frame.slice(), left),
       receive: (handler) => {
         this.#deliver = handler;

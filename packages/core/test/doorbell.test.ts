@@ -1,5 +1,6 @@
 /** Doorbells, within one thread: bits, the states of their owner, and the census of who is awake. */
 import { describe, expect, test } from 'vitest';
+import { wordsAt } from '../src/memory/place.ts';
 import {
   Bell,
   censusMemory,
@@ -12,12 +13,12 @@ import {
 function make(): { words: Int32Array; doorbell: Doorbell; bell: Bell; census: () => number } {
   const census = censusMemory();
   const memory = doorbellMemory(census);
-  const words = new Int32Array(memory);
+  const words = wordsAt(memory);
   return {
     words,
     doorbell: new Doorbell(memory, census),
     bell: new Bell(memory, census),
-    census: () => new Int32Array(census)[0] ?? 0,
+    census: () => wordsAt(census)[0] ?? 0,
   };
 }
 

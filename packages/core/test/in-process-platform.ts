@@ -14,6 +14,7 @@ import type {
   PlatformComponent,
 } from '@ginit/core/supervisor/platform';
 import { ringCarriers } from './ring-carriers.ts';
+import { SHARES_ALL, SHARES_NONE } from '@ginit/core/memory/shared-memory';
 
 /** How two components are joined. */
 export type CarrierKind = 'shared' | 'copying' | 'tiny rings';
@@ -34,7 +35,7 @@ export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
   let closed = false;
   const ends: End[] = [];
   const make = (own: number): Carrier => ({
-    sharesMemory: kind === 'shared',
+    sharing: kind === 'shared' ? SHARES_ALL : SHARES_NONE,
     send(frame, memory) {
       if (kind === 'copying' && memory.length > 0) throw new Error('memory on a carrier that shares none');
       const copy = frame.slice();
@@ -171,7 +172,7 @@ export class InProcessPlatform implements Platform {
   /** The component's end of a carrier: nothing passes once it is dead, and each frame may be its last. */
   #counted(id: number, label: string, carrier: Carrier): Carrier {
     return {
-      sharesMemory: carrier.sharesMemory,
+      sharing: carrier.sharing,
       send: (frame, memory, left) => {
         if (this.dead.has(id)) return false;
         const waits = carrier.send(frame, memory, left);

@@ -3,6 +3,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Carrier } from '../src/channel/carrier.ts';
 import { type ChannelEnd, channelMemory } from '../src/platform/thread/channel-memory.ts';
 import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/thread/doorbell.ts';
+import { PortTravel } from '../src/platform/thread/memory-travel.ts';
 import { RingCarrier } from '../src/platform/thread/ring-carrier.ts';
 
 const SLOT = 3;
@@ -42,8 +43,9 @@ export function ringCarriers(ringBytes: number): [Carrier, Carrier] {
   const end = (own: ChannelEnd, port: MessagePort): RingCarrier => {
     const doorbell = new Doorbell(bellMemories[own], census);
     const carrier = new RingCarrier(
-      { end: own, memory, port, peerSlot: SLOT },
+      { end: own, memory, peerSlot: SLOT },
       {
+        travel: new PortTravel(port),
         peerBell: bells[own === 0 ? 1 : 0],
         wake: () => bells[own].ring(SLOT),
         finished: () => {},

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
+import { wordsAt } from '../src/memory/place.ts';
 import { ringFrom, markClosed } from '../src/platform/thread/channel-memory.ts';
 import type { RingMemory } from '../src/platform/thread/byte-ring.ts';
 import { pattern, type RingSide, ringPair, settle } from './ring-pair.ts';
@@ -151,7 +152,7 @@ test('random garbage all over the memory neither throws nor hangs, nor reaches a
       (scribbles, sends) => {
         const { memory, sides } = ringPair(RING);
         const other = ringPair(RING);
-        const words = new Int32Array(memory);
+        const words = wordsAt(memory);
         for (const [index, { at, value }] of scribbles.entries()) {
           // Control words more often than payload.
           words[index % 2 === 0 ? at % 80 : at % words.length] = value;

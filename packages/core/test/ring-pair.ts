@@ -1,8 +1,10 @@
 /** Two ends of a ring carrier in the test's own thread: nothing moves until an end is drained. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Place } from '../src/memory/place.ts';
 import type { SharedMemory } from '../src/channel/carrier.ts';
 import { type ChannelEnd, channelMemory } from '../src/platform/thread/channel-memory.ts';
 import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/thread/doorbell.ts';
+import { PortTravel } from '../src/platform/thread/memory-travel.ts';
 import { RingCarrier } from '../src/platform/thread/ring-carrier.ts';
 
 /** What an end has received. */
@@ -25,7 +27,7 @@ export interface RingSide {
 export const SLOT = 5;
 
 /** Two connected ends, and the memory between them. */
-export function ringPair(ringBytes: number): { memory: SharedArrayBuffer; sides: [RingSide, RingSide] } {
+export function ringPair(ringBytes: number): { memory: Place; sides: [RingSide, RingSide] } {
   const memory = channelMemory(ringBytes);
   const census = censusMemory();
   const bells = [doorbellMemory(census), doorbellMemory(census)] as const;
@@ -33,8 +35,9 @@ export function ringPair(ringBytes: number): { memory: SharedArrayBuffer; sides:
   const side = (end: ChannelEnd, port: MessagePort): RingSide => {
     const doorbell = new Doorbell(bells[end], census);
     const carrier = new RingCarrier(
-      { end, memory, port, peerSlot: SLOT },
+      { end, memory, peerSlot: SLOT },
       {
+        travel: new PortTravel(port),
         peerBell: new Bell(bells[1 - end === 0 ? 0 : 1], census),
         wake: () => doorbell.bell.ring(SLOT),
         finished: () => {

@@ -103,22 +103,22 @@ describe('memory beside frames', () => {
     const { sides } = ringPair(256);
     const [a, b] = sides;
     for (let index = 0; index < 200; index++) {
-      const memory = index % 3 === 0 ? [new SharedArrayBuffer(index + 1)] : [];
+      const memory = index % 3 === 0 ? [{ buffer: new SharedArrayBuffer(index + 1) }] : [];
       a.carrier.send(pattern(index, index), memory);
     }
     settle(sides);
-    expect(b.received.map(({ memory }) => memory.map((one) => one.byteLength))).toEqual(
+    expect(b.received.map(({ memory }) => memory.map((one) => one.buffer.byteLength))).toEqual(
       Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? [index + 1] : [])),
     );
   });
 
   test('is the same memory at both ends', () => {
     const { sides } = ringPair(256);
-    const memory = new SharedArrayBuffer(8);
-    sides[0].carrier.send(Uint8Array.of(1), [memory]);
+    const buffer = new SharedArrayBuffer(8);
+    sides[0].carrier.send(Uint8Array.of(1), [{ buffer }]);
     settle(sides);
-    new Uint8Array(memory)[3] = 42;
-    expect(new Uint8Array(sides[1].received[0]?.memory[0] ?? new SharedArrayBuffer(0))[3]).toBe(42);
+    new Uint8Array(buffer)[3] = 42;
+    expect(new Uint8Array(sides[1].received[0]?.memory[0]?.buffer ?? new SharedArrayBuffer(0))[3]).toBe(42);
   });
 });
 

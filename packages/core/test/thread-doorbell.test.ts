@@ -3,6 +3,7 @@
  * test with them.
  */
 import { afterAll, afterEach, expect, test } from 'vitest';
+import { wordsAt } from '../src/memory/place.ts';
 import { Bell, censusMemory, doorbellMemory, Sleep } from '../src/platform/thread/doorbell.ts';
 import { ThreadWorkers } from './thread-workers.ts';
 
@@ -31,8 +32,8 @@ test.each([
   ]);
   expect(results).toEqual([rounds * ringers.length, rounds, rounds, rounds]);
   // Whoever went to sleep was counted back in by whoever woke it.
-  expect(new Int32Array(census)[0]).toBeGreaterThanOrEqual(0);
-  expect(new Int32Array(census)[0]).toBeLessThanOrEqual(4);
+  expect(wordsAt(census)[0]).toBeGreaterThanOrEqual(0);
+  expect(wordsAt(census)[0]).toBeLessThanOrEqual(4);
 });
 
 test.each([
@@ -45,7 +46,7 @@ test.each([
     await Promise.all(
       doorbells.map((doorbell, seed) => workers.run('idle', { census, doorbell, live, seed })),
     );
-    const states = (): number[] => doorbells.map((doorbell) => new Int32Array(doorbell)[0] ?? -1);
+    const states = (): number[] => doorbells.map((doorbell) => wordsAt(doorbell)[0] ?? -1);
     // Every other round they are ended on their way to sleep.
     const awake = (): boolean => round % 2 === 0 && states().some((state) => state !== asleep);
     while (awake()) {
@@ -55,6 +56,6 @@ test.each([
     await workers.end();
     expect(performance.now() - start).toBeLessThan(1000);
     for (const doorbell of doorbells) new Bell(doorbell, census).ownerGone();
-    expect(new Int32Array(census)[0]).toBe(0);
+    expect(wordsAt(census)[0]).toBe(0);
   }
 });

@@ -77,7 +77,8 @@ test.each(cases)('$name', async ({ channels, live, ...parameters }) => {
   const end = (own: 0 | 1): Promise<unknown> => {
     const other = own === 0 ? 1 : 0;
     const rings = made.map(({ slot, memory, ports }) => ({
-      ring: { end: own, memory, port: ports[own], peerSlot: slot % 1024 },
+      ring: { end: own, memory, peerSlot: slot % 1024 },
+      port: ports[own],
       slot: slot % 1024,
       peerDoorbell: doorbells[other],
     }));

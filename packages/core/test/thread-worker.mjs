@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const { library, role } = workerData;
 const { Bell, Doorbell } = await import(`${library}/doorbell.js`);
+const { PortTravel } = await import(`${library}/memory-travel.js`);
 const { RingCarrier } = await import(`${library}/ring-carrier.js`);
 const { ThreadLoop } = await import(`${library}/thread-loop.js`);
 
@@ -13,8 +14,9 @@ function random(limit) {
 }
 
 function carriers(rings, loop) {
-  return rings.map(({ ring, slot, peerDoorbell }) => {
+  return rings.map(({ ring, port, slot, peerDoorbell }) => {
     const carrier = new RingCarrier(ring, {
+      travel: new PortTravel(port),
       peerBell: new Bell(peerDoorbell, workerData.census),
       wake: () => loop.wake(slot),
       finished: () => loop.remove(slot, carrier),

@@ -30,7 +30,7 @@ export class ThreadWorkers implements Disposable {
       fileURLToPath(new URL('../src', import.meta.url)),
       '--outDir',
       this.#directory,
-      ...['thread-loop.ts', 'ring-carrier.ts'].map(source),
+      ...['thread-loop.ts', 'ring-carrier.ts', 'memory-travel.ts'].map(source),
     ]);
   }
 

@@ -50,6 +50,11 @@ export class DescriptorSocket {
     return { near: new DescriptorSocket(kernel, near), farDescriptor };
   }
 
+  /** Makes two connected ends as descriptors, both for others, and both the caller's to close. */
+  static descriptors(): [number, number] {
+    return kernelOrThrow().socketPair(AF_UNIX, SOCK_SEQPACKET_CLOEXEC_NONBLOCK);
+  }
+
   /** Takes over an inherited descriptor; from now on it is closed on exec, and by `close`. */
   static adopt(fd: number): DescriptorSocket {
     const kernel = kernelOrThrow();

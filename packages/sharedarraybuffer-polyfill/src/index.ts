@@ -8,11 +8,14 @@ export {
   closeDescriptor,
   createArena,
   createMemory,
+  createOpenMemory,
   createReadOnlyMemory,
   mapMemory,
+  sealMemory,
 } from './memory.ts';
+export { BUFFER_STEP_BYTES, mapBuffer } from './mapped-buffer.ts';
 export { FutexWord } from './futex-word.ts';
-export { type ExpectedMemory, MEMORY_BYTES_MAX } from './memory-file.ts';
+export { type ExpectedMemory, MEMORY_BYTES_MAX, type SealOptions } from './memory-file.ts';
 export { type AsyncWait, SharedAtomics } from './shared-atomics.ts';
 export { type CreateOptions, type OpenOptions, SharedMemory } from './shared-memory.ts';
 export { isShared } from './shared-words.ts';

@@ -25,6 +25,7 @@ const PAGE_SIZE_NAME = 30;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
@@ -123,6 +124,13 @@ export class Kernel {
   mapFile(address: number, lengthBytes: number, fd: number, writeable: boolean): void {
     const protection = writeable ? PROT_READ | PROT_WRITE : PROT_READ;
     const result = this.#calls.mmap(address, lengthBytes, protection, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (result !== address) throw this.#failure('mmap');
+  }
+
+  /** As `mapFile`, but what is written stays in pages of this mapping's own: the file is only ever read. */
+  mapFilePrivately(address: number, lengthBytes: number, fd: number): void {
+    const flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+    const result = this.#calls.mmap(address, lengthBytes, PROT_READ | PROT_WRITE, flags, fd, 0);
     if (result !== address) throw this.#failure('mmap');
   }
 

@@ -60,6 +60,28 @@ export function createReadOnlyMemory<Mapped>(
   });
 }
 
+/**
+ * Makes a memory file of fixed size that is to be sealed by `sealMemory` before anybody else gets it: whether others may
+ * write is decided then. The caller owns the descriptor.
+ */
+export function createOpenMemory(kernel: Kernel, sizeBytes: number, name: string): number {
+  const fd = createUnsealed(kernel, sizeBytes, name);
+  return closingOnError(kernel, fd, () => {
+    addSeals(kernel, fd, SEAL_SHRINK | SEAL_GROW);
+    return fd;
+  });
+}
+
+/** Seals what `createOpenMemory` has made, for good. Mappings that are there stay as they are. */
+export function sealMemory(kernel: Kernel, fd: number, { readOnlyForOthers }: SealOptions): void {
+  addSeals(kernel, fd, SIZE_SEALS | (readOnlyForOthers ? SEAL_FUTURE_WRITE : 0));
+}
+
+export interface SealOptions {
+  /** Whether nobody who maps it from now on, ourselves included, can write to it. */
+  readonly readOnlyForOthers: boolean;
+}
+
 export interface ExpectedMemory {
   /** Whether the receiver is going to write. */
   readonly writeable: boolean;

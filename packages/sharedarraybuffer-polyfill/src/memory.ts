@@ -29,6 +29,16 @@ export function createReadOnlyMemory<Mapped = Region>(
   return file.createReadOnlyMemory(kernelOrThrow(), sizeBytes, name, map);
 }
 
+/** As `createMemory`, to be sealed by `sealMemory` before anybody else gets it. */
+export function createOpenMemory(sizeBytes: number, name = ''): number {
+  return file.createOpenMemory(kernelOrThrow(), sizeBytes, name);
+}
+
+/** Seals what `createOpenMemory` has made, for good: once only. */
+export function sealMemory(fd: number, options: file.SealOptions): void {
+  file.sealMemory(kernelOrThrow(), fd, options);
+}
+
 /**
  * Checks a descriptor that came from elsewhere before it is mapped. Throws `NotMemory`, `NotSealed` (it could still be cut
  * short, and whoever has mapped it dies of SIGBUS), `WrongSize` or `ReadOnly`. Does not close it.

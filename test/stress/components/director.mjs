@@ -7,7 +7,7 @@ import { Tally } from '../activity/tally.mjs';
 import { Director } from '../sessions.mjs';
 
 /** For the harness to look at the processes, while nothing goes on. */
-const PAUSE_MS = 1500;
+const PAUSE_MS = 4000;
 const POLL_MS = 50;
 /** How long somebody who has died may take to be there again. */
 const RETURN_TRIES = 1200;

@@ -3,13 +3,15 @@
  * two processes and two machines; everything above it is the same code.
  */
 
+import type { MemoryPiece, MemorySharing } from '../memory/shared-memory.ts';
+
 /** Memory that travels beside a frame, by reference. Empty on a carrier that shares none. */
-export type SharedMemory = readonly SharedArrayBuffer[];
+export type SharedMemory = readonly MemoryPiece[];
 
 /** One end of a two-way carrier. */
 export interface Carrier {
-  /** Whether memory may travel beside a frame by reference. */
-  readonly sharesMemory: boolean;
+  /** Which memory may travel beside a frame by reference. */
+  readonly sharing: MemorySharing;
   /**
    * Takes a frame for delivery, as a copy: the caller uses its memory again. Ignored once closed. True if the frame has to
    * wait for room; then `left` is called when it is on its way, unless the carrier is closed before.

@@ -1,6 +1,7 @@
 /** The packet streams of one channel: by number, and by which end opened them. */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { MemoryPiece, MemorySharing } from '../memory/shared-memory.ts';
 import { FrameKind } from './frame.ts';
 import { ChannelStream, type StreamOffer, StreamTicket } from './stream-link.ts';
 
@@ -25,18 +26,18 @@ export class ChannelStreams {
   }
 
   /** Opens a stream for the peer and attaches the offerer's end. */
-  open(offer: StreamOffer, sharesMemory: boolean): { id: number; memory: SharedArrayBuffer | undefined } {
+  open(offer: StreamOffer, sharing: MemorySharing): { id: number; memory: MemoryPiece | undefined } {
     if (this.#ours.size >= LIMITS.streamsPerChannel) throw new RpcError('LimitExceeded', 'too many streams');
     const id = this.#nextId++;
-    const memory = sharesMemory ? new SharedArrayBuffer(offer.memoryBytes) : undefined;
+    const memory = sharing.allocate(offer.memoryBytes);
     const stream = this.#add(this.#ours, id, 0);
-    stream.use(memory ?? new ArrayBuffer(offer.memoryBytes));
+    stream.use(memory?.buffer ?? new ArrayBuffer(offer.memoryBytes));
     offer.attach(stream);
     return { id, memory };
   }
 
   /** A stream that the peer has opened; frames for it may come before it is taken into use. */
-  ticket(id: number, memory: SharedArrayBuffer | undefined): StreamTicket {
+  ticket(id: number, memory: MemoryPiece | undefined): StreamTicket {
     if (this.#theirs.has(id) || this.#theirs.size >= LIMITS.streamsPerChannel) {
       throw new RpcError('InvalidArgument', 'malformed message: stream');
     }

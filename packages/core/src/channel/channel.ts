@@ -17,6 +17,7 @@ import {
 import { PeerGone, unreachable } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
+import type { MemorySharing } from '../memory/shared-memory.ts';
 import type { CallOutcome } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
@@ -146,8 +147,8 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#sender.send(FrameKind.introduction, giver, number, this.exports.add(target));
   }
 
-  get sharesMemory(): boolean {
-    return this.#carrier.sharesMemory;
+  get sharing(): MemorySharing {
+    return this.#carrier.sharing;
   }
 
   announce(owner: number, more: number): number {

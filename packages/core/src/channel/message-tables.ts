@@ -10,6 +10,7 @@ import {
 } from '../capability/reference.ts';
 import { RpcError } from '../errors.ts';
 import { Dataspace } from '../memory/dataspace.ts';
+import { hasSize, type MemorySharing } from '../memory/shared-memory.ts';
 import { type IncomingTable, malformed, type MessageReader, takeReader } from '../message/reader.ts';
 import { HEADER_BYTES } from '../message/writer.ts';
 import type { SharedMemory } from './carrier.ts';
@@ -21,7 +22,7 @@ import { StreamTicket } from './stream-link.ts';
 /** What the tables need of their channel. */
 export interface TableChannel {
   readonly peer: number;
-  readonly sharesMemory: boolean;
+  readonly sharing: MemorySharing;
   readonly exports: ExportTable;
   readonly streams: ChannelStreams;
   /** A reference to an entry of the peer's table, received once more. */
@@ -120,15 +121,17 @@ export class IncomingEntries implements IncomingTable {
       return Dataspace.ofContent(content);
     }
     const memory = this.#memory[entry.second];
-    if (!memory || memory.byteLength < entry.first) {
+    const sealed = entry.kind === EntryKind.rom;
+    if (!memory || !hasSize(memory, entry.first) || (memory.sealed === true && !sealed)) {
       return malformed('malformed message: no memory for the dataspace');
     }
-    return new Dataspace(memory, entry.first, entry.kind === EntryKind.rom);
+    return new Dataspace(memory, entry.first, sealed);
   }
 
   #stream(entry: Entry): StreamTicket {
     const memory = entry.second === CONTENT_INLINE ? undefined : this.#memory[entry.second];
-    if (entry.second !== CONTENT_INLINE && !memory) malformed('malformed message: no memory for the stream');
+    const none = !memory || memory.sealed === true;
+    if (entry.second !== CONTENT_INLINE && none) malformed('malformed message: no memory for the stream');
     return this.#channel.streams.ticket(entry.first, memory);
   }
 }

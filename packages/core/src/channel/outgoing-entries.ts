@@ -16,6 +16,7 @@ import {
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Dataspace } from '../memory/dataspace.ts';
+import type { MemoryPiece } from '../memory/shared-memory.ts';
 import type { OutgoingTable } from '../message/writer.ts';
 import type { Exported } from './export-table.ts';
 import { CONTENT_INLINE, type Entry, EntryKind } from './frame.ts';
@@ -30,7 +31,7 @@ const GONE: Entry = { kind: EntryKind.gone, first: 0, second: 0 };
 /** The table of one message. */
 export class OutgoingEntries implements OutgoingTable {
   readonly entries: Entry[] = [];
-  readonly memory: SharedArrayBuffer[] = [];
+  readonly memory: MemoryPiece[] = [];
   readonly #channel: TableChannel;
   /** Entries that the peer has been promised, and streams opened, in case the message is not sent after all. */
   readonly #given: number[] = [];
@@ -105,8 +106,8 @@ export class OutgoingEntries implements OutgoingTable {
 
   #addDataspace(dataspace: Dataspace): boolean {
     const { sealed, sizeBytes } = dataspace;
-    if (this.#channel.sharesMemory) {
-      const slot = this.memory.push(dataspace.memory) - 1;
+    if (this.#channel.sharing.accepts(dataspace.memory)) {
+      const slot = this.memory.push(sealed ? { ...dataspace.memory, sealed } : dataspace.memory) - 1;
       this.#add({ kind: sealed ? EntryKind.rom : EntryKind.ram, first: sizeBytes, second: slot });
       return false;
     }
@@ -121,7 +122,7 @@ export class OutgoingEntries implements OutgoingTable {
   }
 
   #addStream(offer: StreamOffer): boolean {
-    const opened = this.#channel.streams.open(offer, this.#channel.sharesMemory);
+    const opened = this.#channel.streams.open(offer, this.#channel.sharing);
     this.#streams.push(opened.id);
     const slot = opened.memory ? this.memory.push(opened.memory) - 1 : CONTENT_INLINE;
     this.#add({ kind: EntryKind.stream, first: opened.id, second: slot });

@@ -5,6 +5,7 @@
  */
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { hasSize, type MemoryPiece } from '../memory/shared-memory.ts';
 import { FRAME_BYTES_MAX, type StreamLink } from '../packet_stream/index.ts';
 
 /** A stream that its offerer is ready to serve, of `memoryBytes`; `attach` gets our end once it is opened. */
@@ -20,21 +21,22 @@ export class StreamOffer {
 
 /** A stream that the peer has opened for us. */
 export class StreamTicket {
-  readonly #memory: SharedArrayBuffer | undefined;
+  readonly #memory: MemoryPiece | undefined;
   readonly #stream: ChannelStream;
 
-  constructor(memory: SharedArrayBuffer | undefined, stream: ChannelStream) {
+  constructor(memory: MemoryPiece | undefined, stream: ChannelStream) {
     this.#memory = memory;
     this.#stream = stream;
   }
 
   /** Our end, once, if the peer offers exactly the memory that was asked for. */
   take(memoryBytes: number): StreamLink {
-    if (this.#memory && this.#memory.byteLength !== memoryBytes) {
+    const memory = this.#memory;
+    if (memory && !hasSize(memory, memoryBytes)) {
       this.#stream.close();
-      throw new RpcError('InternalError', `the server offers a stream of ${this.#memory.byteLength} bytes`);
+      throw new RpcError('InternalError', `the server offers a stream of ${memory.buffer.byteLength} bytes`);
     }
-    this.#stream.use(this.#memory ?? new ArrayBuffer(memoryBytes));
+    this.#stream.use(memory?.buffer ?? new ArrayBuffer(memoryBytes));
     return this.#stream;
   }
 

@@ -5,16 +5,17 @@
  */
 import { assert } from '../errors.ts';
 import { copyInto } from './copy-into.ts';
+import type { MemoryPiece } from './shared-memory.ts';
 
 /** A piece of memory, ours or one that a peer shares with us. */
 export class Dataspace {
-  readonly #memory: SharedArrayBuffer;
+  readonly #memory: MemoryPiece;
   readonly #sizeBytes: number;
   #sealed: boolean;
 
   /** For the runtime; components get dataspaces from `env.ram.allocate`. */
-  constructor(memory: SharedArrayBuffer, sizeBytes: number, sealed: boolean) {
-    assert(sizeBytes <= memory.byteLength, 'a dataspace fits its memory');
+  constructor(memory: MemoryPiece, sizeBytes: number, sealed: boolean) {
+    assert(sizeBytes <= memory.buffer.byteLength, 'a dataspace fits its memory');
     this.#memory = memory;
     this.#sizeBytes = sizeBytes;
     this.#sealed = sealed;
@@ -37,7 +38,7 @@ export class Dataspace {
 
   /** The memory, as bytes. Writing to a sealed dataspace breaks the promise its readers rely on. */
   attach(): Uint8Array {
-    return new Uint8Array(this.#memory, 0, this.#sizeBytes);
+    return new Uint8Array(this.#memory.buffer, 0, this.#sizeBytes);
   }
 
   /** A private copy of the content. */
@@ -48,14 +49,14 @@ export class Dataspace {
   }
 
   /** For channels: the memory itself. */
-  get memory(): SharedArrayBuffer {
+  get memory(): MemoryPiece {
     return this.#memory;
   }
 
   /** A sealed dataspace with the given content. For the runtime: it is charged to nobody. */
   static ofContent(content: Uint8Array): Dataspace {
-    const memory = new SharedArrayBuffer(content.byteLength);
-    copyInto(new Uint8Array(memory), content);
-    return new Dataspace(memory, content.byteLength, true);
+    const buffer = new SharedArrayBuffer(content.byteLength);
+    copyInto(new Uint8Array(buffer), content);
+    return new Dataspace({ buffer }, content.byteLength, true);
   }
 }

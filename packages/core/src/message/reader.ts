@@ -45,6 +45,11 @@ export class MessageReader {
     this.#table = table;
   }
 
+  /** Lets go of what came with the message. */
+  letGo(): void {
+    this.#table = undefined;
+  }
+
   /** Moves on by `count` bytes; the result is where they are. Throws `InvalidArgument` if there are not as many. */
   take(count: number): number {
     const at = this.at;
@@ -142,5 +147,6 @@ export function takeReader(): MessageReader {
 
 /** The message has been read. */
 export function giveBackReader(reader: MessageReader): void {
+  reader.letGo();
   idle = reader;
 }

@@ -9,6 +9,7 @@ import type { Component } from '../component.ts';
 import { ConfigError } from '../config/index.ts';
 import { assert, RpcError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
+import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { ComponentControl, CoreService, type StartRequest } from './control.ts';
 import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
@@ -32,6 +33,8 @@ export interface ComponentPlatform {
   readonly host: HostAccess;
   /** Bytes of V8's heap that the component uses; none where others use it too. */
   readonly heapUsed?: () => number;
+  /** Where its dataspaces come from; memory of this process only, unless it says. */
+  readonly memory?: MemorySource;
   /** Lets the thread sleep in a synchronous call; none where components have no threads of their own. */
   readonly sleep?: Sleeper;
 }
@@ -96,6 +99,7 @@ export class ComponentRuntime {
       parent: request.parent,
       pd: request.pd,
       host: this.#platform.host,
+      memory: this.#platform.memory ?? LOCAL_MEMORY,
       report: (error) => this.#report(error),
       complain: this.#platform.complain,
       served: this.#served,

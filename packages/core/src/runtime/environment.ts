@@ -10,6 +10,7 @@ import type {
   SessionInterface,
 } from '../interface/interface.ts';
 import { Dataspace } from '../memory/dataspace.ts';
+import type { MemorySource } from '../memory/shared-memory.ts';
 import { Log } from '../session/log.ts';
 import { type Parent, Root } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
@@ -33,6 +34,7 @@ export interface EnvironmentParts {
   readonly parent: Capability<typeof Parent>;
   readonly pd: Capability<typeof Pd>;
   readonly host: HostAccess;
+  readonly memory: MemorySource;
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
@@ -188,7 +190,7 @@ export class Environment implements Env {
 
   async #allocate(sizeBytes: number): Promise<Dataspace> {
     const allocation = await this.#parts.pd.allocate({ ram: sizeBytes, caps: DATASPACE_CAPS });
-    const dataspace = new Dataspace(new SharedArrayBuffer(sizeBytes), sizeBytes, false);
+    const dataspace = new Dataspace(this.#parts.memory.allocate(sizeBytes), sizeBytes, false);
     this.#allocations.set(dataspace, allocation);
     return dataspace;
   }
@@ -197,6 +199,7 @@ export class Environment implements Env {
     const allocation = this.#allocations.get(dataspace);
     assert(allocation !== undefined, 'only what this component allocated can be freed by it, once');
     this.#allocations.delete(dataspace);
+    this.#parts.memory.release(dataspace.memory);
     await this.#parts.pd.free(allocation);
   }
 }

@@ -1,9 +1,12 @@
 /** The components of a domain process, and the relays between their ports and the links to other processes. */
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { assert } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import type { Place } from '../../memory/place.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
-import { Bell, censusMemory, doorbellMemory, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
+import { Bell, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
+import type { KeeperLine } from '../thread/memory-protocol.ts';
 import {
   CONTROL_SLOT,
   CORE_SLOT,
@@ -14,13 +17,18 @@ import {
   type WorkerNotice,
 } from '../thread/worker-protocol.ts';
 import { describeCrash } from './crash-reason.ts';
-import type { DomainEvent, StartCommand } from './domain-protocol.ts';
+import type { DomainEvent, ShareCommand, StartCommand } from './domain-protocol.ts';
+import { OwnDoorbells } from './doorbells.ts';
+import type { ForeignChannels } from './foreign-channels.ts';
 import { boundProcess } from './memory-bound.ts';
 import { Link, type LinkProof } from './link.ts';
+import { memorySwitch } from './memory-switch.ts';
 import { RelayTable } from './relay-table.ts';
 
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
+/** All that a thread sees of the process's environment. */
+const THREAD_ENVIRONMENT = memorySwitch();
 /**
  * How long a thread that is to end may go on loading its component's modules. Node never closes the files that a thread
  * has under way in its loader when it is terminated.
@@ -37,11 +45,12 @@ interface LocalChannel {
 interface RunningComponent {
   readonly worker: Worker;
   readonly corePort: MessagePort;
-  readonly doorbell: SharedArrayBuffer;
+  readonly keeperPort: MessagePort;
+  readonly doorbell: Place;
   readonly bell: Bell;
-  readonly life: SharedArrayBuffer;
+  readonly life: Place;
   /** By the memory of the channel. */
-  readonly channels: Map<SharedArrayBuffer, LocalChannel>;
+  readonly channels: Map<Place, LocalChannel>;
   nextSlot: number;
   readonly loading: Loading;
   /** Why it ends, once that is known. */
@@ -60,7 +69,8 @@ interface JoinRequest {
 /** What a domain process runs. */
 export class DomainHost {
   readonly #up: Link;
-  readonly #census = censusMemory();
+  readonly #doorbells: OwnDoorbells;
+  readonly #foreign: ForeignChannels | undefined;
   readonly #components = new Map<number, RunningComponent>();
   readonly #coreRelays: RelayTable;
   readonly #links = new Map<number, { link: Link; relays: RelayTable }>();
@@ -68,8 +78,11 @@ export class DomainHost {
   /** Whether the kernel bounds the memory of the process. */
   #bounded = false;
 
-  constructor(up: Link) {
+  /** `foreign` where memory can be shared with other processes. */
+  constructor(up: Link, foreign: ForeignChannels | undefined) {
     this.#up = up;
+    this.#foreign = foreign;
+    this.#doorbells = new OwnDoorbells(foreign?.doorbells);
     this.#coreRelays = new RelayTable(up);
   }
 
@@ -78,22 +91,25 @@ export class DomainHost {
     const { component, label, moduleUrl, heapBytes, grants, scheduling } = command;
     this.#bound(command);
     const { port1, port2 } = new MessageChannel();
-    const doorbell = doorbellMemory(this.#census);
+    const { census } = this.#doorbells;
+    const doorbell = this.#doorbells.take(command.doorbell);
     const life = lifeMemory();
+    const keeper = new MessageChannel();
     const workerData: WorkerInput = {
       moduleUrl,
       corePort: port2,
       grants,
       scheduling,
       doorbell,
-      census: this.#census,
+      census,
       life,
+      keeper: this.#keeperLine(component, keeper),
     };
     const worker = new Worker(COMPONENT_MAIN, {
       workerData,
-      transferList: [port2],
+      transferList: [port2, keeper.port2],
       name: label,
-      env: {},
+      env: THREAD_ENVIRONMENT,
       stdout: true,
       stderr: true,
       execArgv: [],
@@ -101,10 +117,11 @@ export class DomainHost {
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / MIB) } }),
     });
-    const bell = new Bell(doorbell, this.#census);
+    const bell = new Bell(doorbell, census);
     const running: RunningComponent = {
       worker,
       corePort: port1,
+      keeperPort: keeper.port1,
       doorbell,
       bell,
       life,
@@ -153,18 +170,31 @@ export class DomainHost {
     const ofB: LocalChannel = { end: 1, peer: a, peerSlot: slotA };
     a.channels.set(memory, ofA);
     b.channels.set(memory, ofB);
-    const ringA = { end: ofA.end, memory, port: port1, peerSlot: slotB };
-    const ringB = { end: ofB.end, memory, port: port2, peerSlot: slotA };
+    const ringA = { end: ofA.end, memory, peerSlot: slotB };
+    const ringB = { end: ofB.end, memory, peerSlot: slotA };
     this.#handOver(
       a,
-      { kind: 'ring', peer: second, slot: slotA, ring: ringA, peerDoorbell: b.doorbell },
+      { kind: 'ring', peer: second, slot: slotA, ring: ringA, port: port1, peerDoorbell: b.doorbell },
       port1,
     );
     this.#handOver(
       b,
-      { kind: 'ring', peer: first, slot: slotB, ring: ringB, peerDoorbell: a.doorbell },
+      { kind: 'ring', peer: first, slot: slotB, ring: ringB, port: port2, peerDoorbell: a.doorbell },
       port2,
     );
+  }
+
+  /** Joins a component of this process to one of another process by memory that both share. */
+  share(command: ShareCommand): void {
+    assert(this.#foreign !== undefined, 'memory is shared only where that can be done');
+    const running = this.#components.get(command.component);
+    if (running) this.#handOver(running, this.#foreign.open(command));
+    else this.#foreign.refuse(command);
+  }
+
+  /** Another process has ended. */
+  forget(process: number): void {
+    this.#foreign?.forget(process);
   }
 
   /** Joins a component of this process to one of another process. */
@@ -220,8 +250,13 @@ export class DomainHost {
     return slot;
   }
 
-  #handOver(to: RunningComponent, message: WorkerMessage, port: MessagePort): void {
-    to.worker.postMessage(message, [port]);
+  #keeperLine(component: number, { port1, port2 }: MessageChannel): KeeperLine | undefined {
+    const answers = this.#foreign?.serve(component, port1);
+    return answers && { port: port2, answers };
+  }
+
+  #handOver(to: RunningComponent, message: WorkerMessage, port?: MessagePort): void {
+    to.worker.postMessage(message, port ? [port] : []);
     to.bell.ringPort(CONTROL_SLOT);
   }
 
@@ -248,6 +283,8 @@ export class DomainHost {
     worker.on('exit', (code) => {
       this.#components.delete(component);
       this.#closeChannels(running);
+      running.keeperPort.close();
+      this.#foreign?.ended(component);
       running.corePort.close();
       const crashed = !running.killed;
       const reason = running.crash ?? (crashed ? `ended its thread with process.exit(${code})` : 'killed');

@@ -7,15 +7,25 @@ import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
 import { DomainHost } from './domain-host.ts';
 import { type DomainCommand, domainCommand, linkMessage, parseControl } from './domain-protocol.ts';
+import type { ForeignChannels } from './foreign-channels.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 
 const SUPERVISOR_DESCRIPTOR = 3;
+/** Behind Node's own IPC channel; there if memory can be shared. */
+const SUPPLIES_DESCRIPTOR = 5;
 
 function endNow(): never {
   // Not process.exit(): that waits for threads, and one may be stuck in a system call.
   process.kill(process.pid, 'SIGKILL');
   throw new Error('unreachable');
 }
+
+// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its group.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});
+
+const foreign = await openForeign();
 
 const up = new Link(
   new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
@@ -26,7 +36,16 @@ const up = new Link(
   endNow,
 );
 
-const host = new DomainHost(up);
+const host = new DomainHost(up, foreign);
+
+/** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
+async function openForeign(): Promise<ForeignChannels | undefined> {
+  const [, , ownNumber] = process.argv;
+  if (ownNumber === undefined) return undefined;
+  const { ForeignChannels } = await import('./foreign-channels.ts');
+  const { Supplies } = await import('./supplies.ts');
+  return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber));
+}
 
 function obey(command: DomainCommand): void {
   switch (command.command) {
@@ -38,6 +57,10 @@ function obey(command: DomainCommand): void {
       return host.connect(command.component, command.peer);
     case 'join':
       return host.join(command);
+    case 'share':
+      return host.share(command);
+    case 'forget':
+      return host.forget(command.process);
     case 'exit':
       return endNow();
     default:
@@ -51,7 +74,3 @@ process.on('message', (message: unknown, socket: unknown) => {
   host.addLink(link, socket, { own: Buffer.from(own, 'base64'), expected: Buffer.from(expected, 'base64') });
 });
 process.on('disconnect', endNow);
-// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its group.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
-process.on('SIGHUP', () => {});

@@ -21,6 +21,8 @@ const startCommand = record({
   component: u32,
   label: text(),
   moduleUrl: text(PATH),
+  /** Index of its doorbell among those of the process. */
+  doorbell: u32,
   heapBytes: optional(u53),
   /** What the whole process may have of memory of its own beyond what it has now. */
   processBytes: optional(u53),
@@ -40,6 +42,21 @@ const joinCommand = record({
   link: u32,
   channel: u32,
 });
+/** The peer is in another process; memory of the channel and a socket for more come over the socket for descriptors. */
+const shareCommand = record({
+  command: oneOf(['share']),
+  component: u32,
+  peer: u32,
+  channel: u32,
+  end: u32,
+  slot: u32,
+  peerSlot: u32,
+  peerProcess: u32,
+  peerDoorbell: u32,
+});
+export type ShareCommand = ShapeType<typeof shareCommand>;
+/** Another process has ended. */
+const forgetCommand = record({ command: oneOf(['forget']), process: u32 });
 const exitCommand = record({ command: oneOf(['exit']) });
 
 /** Checks a command of the supervisor. */
@@ -48,6 +65,8 @@ export const domainCommand = {
   kill: killCommand,
   connect: connectCommand,
   join: joinCommand,
+  share: shareCommand,
+  forget: forgetCommand,
   exit: exitCommand,
 } as const;
 
@@ -60,6 +79,8 @@ export type DomainCommand =
   | ShapeType<typeof killCommand>
   | ShapeType<typeof connectCommand>
   | ShapeType<typeof joinCommand>
+  | ShareCommand
+  | ShapeType<typeof forgetCommand>
   | ShapeType<typeof exitCommand>;
 
 /** The component's thread is there. */

@@ -7,13 +7,19 @@ import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { assert } from '../../errors.ts';
 import type { Carrier } from '../../channel/carrier.ts';
+import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
+import { PRIVATE_DOORBELL } from './doorbells.ts';
 import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
+import { memorySwitch } from './memory-switch.ts';
+import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
-const NODE_FLAGS = ['--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
+/** Threads that share memory with others collect garbage by themselves (`keeper-client.ts`). */
+const COLLECTOR_FLAG = '--expose-gc';
+const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /** Threads of libuv's pool in a process of its own, unless told: file operations of a driver that run at a time. */
 const DRIVER_POOL_SIZE = 16;
 /** A domain that does not end a component within this time is ended itself. Loading is waited for, on a busy machine too. */
@@ -45,6 +51,8 @@ export interface DomainObserver {
 /** One domain process. */
 export class Domain {
   readonly name: string;
+  /** Set where memory can be shared between processes. */
+  readonly shared: SharedProcess | undefined;
   readonly #child: ChildProcess;
   readonly #link: Link;
   readonly #observer: DomainObserver;
@@ -61,11 +69,18 @@ export class Domain {
   constructor(name: string, ownProcess: boolean, observer: DomainObserver, hostDepth = DRIVER_POOL_SIZE) {
     this.name = name;
     this.#observer = observer;
-    this.#child = spawn(process.execPath, [...NODE_FLAGS, DOMAIN_MAIN], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
-      env: ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {},
-      serialization: 'json',
-    });
+    const shared = SharedProcess.make((command) => this.#tell(command));
+    this.shared = shared;
+    this.#child = spawn(
+      process.execPath,
+      [...NODE_FLAGS, DOMAIN_MAIN, ...(shared ? [`${shared.number}`] : [])],
+      {
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
+        env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
+        serialization: 'json',
+      },
+    );
+    shared?.spawned();
     const socket = this.#child.stdio[3];
     assert(socket instanceof Socket, 'descriptor 3 is a socket');
     this.#link = new Link(
@@ -110,6 +125,7 @@ export class Domain {
       component: id,
       label,
       moduleUrl,
+      doorbell: this.shared?.addComponent(id) ?? PRIVATE_DOORBELL,
       heapBytes,
       processBytes: this.#boundOf(specification),
       scheduling,
@@ -169,7 +185,7 @@ export class Domain {
 
   #coreCarrier(id: number, resident: Resident): Carrier {
     return {
-      sharesMemory: false,
+      sharing: SHARES_NONE,
       send: (frame) => {
         this.#link.send(id, frame.slice());
         return false;
@@ -208,6 +224,7 @@ export class Domain {
         return this.#observer.lack(event.text);
       case 'ended':
         this.#residents.delete(event.component);
+        this.shared?.removeComponent(event.component);
         if (this.#residents.size === 0) void this.destroy();
         resident.ended({ crashed: event.crashed, reason: event.reason, culprit: true });
         for (const wake of resident.gone) wake();
@@ -227,6 +244,7 @@ export class Domain {
     this.#retired = true;
     const residents = [...this.#residents.values()];
     this.#residents.clear();
+    this.shared?.end();
     this.#observer.ended(this);
     const { threadId, reason } = this.#report ?? {
       threadId: undefined,

@@ -1,7 +1,7 @@
 /**
  * Node as a place where components run: each in a worker thread of a domain process. Components of one domain share
- * memory; those of different ones are joined by a socket between their processes, which core sets up and then
- * leaves alone.
+ * memory, and so do those of different ones where the host can do that; else they are joined by a socket between their
+ * processes. Core sets either up and then leaves it alone.
  */
 import { assert } from '../../errors.ts';
 import type {
@@ -13,6 +13,7 @@ import type {
 } from '../../supervisor/platform.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { linkProofs } from './link.ts';
+import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
 
 /** Domain of components that ask for no other. */
@@ -65,6 +66,13 @@ export class NodePlatform implements Platform {
     // A component that ended a moment ago: core will tell the other one.
     if (!a || !b) return;
     if (a === b) return a.connect(first, second);
+    if (a.shared && b.shared) {
+      const [endA, endB] = [
+        { process: a.shared, component: first },
+        { process: b.shared, component: second },
+      ];
+      if (SharedProcess.connect(this.#nextChannel++, endA, endB)) return;
+    }
     const link = this.#link(a, b);
     const channel = this.#nextChannel++;
     a.join(first, second, link, channel);

@@ -8,8 +8,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Component } from '../../index.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
+import { Collector, takeCollect } from './collector.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
+import { KeeperClient } from './keeper-client.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
@@ -30,12 +32,17 @@ const input = workerData as WorkerInput;
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });
+const collect = takeCollect();
+const collector = collect && new Collector(collect);
 const component = await loadComponent(input.moduleUrl);
 tell('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
-const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live);
-const channels = new ThreadChannels(loop, input.census);
+const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () =>
+  collector?.idle(),
+);
+const keeper = input.keeper && new KeeperClient(input.keeper, collector);
+const channels = new ThreadChannels(loop, input.census, keeper);
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -46,6 +53,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants),
   heapUsed: () => getHeapStatistics().used_heap_size,
+  ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
 warnOfUnreleased((text) => console.error(`Warning: ${text}`));

@@ -4,7 +4,7 @@
  * wake it if it sleeps. Every source of work of the thread (a channel, a port) has a slot.
  *
  *     word  0        what the owner does: awake, parked (Atomics.wait), waiting (Atomics.waitAsync)
- *           1        kind of bell: how the owner is woken when it is parked
+ *           1        kind of bell: how the owner is woken when it sleeps
  *          16        summary: bit w is set if word 32 + w may have bits
  *          32 … 63   one bit for each slot
  *
@@ -18,9 +18,13 @@
 
 import { FutexWord } from 'sharedarraybuffer-polyfill/futex-word';
 import { assert } from '../../errors.ts';
+import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
 
-/** Ways to wake a parked owner: V8's own wait list, or the kernel's futex. */
-export const BellKind = { v8: 1, futex: 2 } as const;
+/**
+ * Ways to wake an owner: V8's own wait list; the kernel's futex if it is parked; or, for an owner with peers in other
+ * processes, the kernel's futex however it sleeps.
+ */
+export const BellKind = { v8: 1, futex: 2, foreign: 3 } as const;
 
 /** What an owner does. */
 export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
@@ -41,33 +45,47 @@ const PARKINGS_BEFORE_FUTEX = 1000;
 /** Slots of a doorbell. Several sources may share one: then all of them are looked at. */
 export const SLOTS = 32 * 32;
 
+/** Bytes of a doorbell. */
+export const DOORBELL_BYTES = WORDS * 4;
+
 /** Memory for a doorbell. Its owner is awake, and counted as such. */
-export function doorbellMemory(census: SharedArrayBuffer): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer(WORDS * 4);
-  words(memory)[KIND] = BellKind.v8;
-  Atomics.add(words(census), 0, 1);
+export function doorbellMemory(census: Place): Place {
+  const memory = newPlace(DOORBELL_BYTES);
+  resetDoorbell(memory, census);
   return memory;
 }
 
+/** Makes a doorbell of a piece of memory that may have been one. Its owner is awake, and counted as such. */
+export function resetDoorbell(memory: Place, census: Place): void {
+  const all = wordsAt(memory);
+  for (let index = SUMMARY; index < WORDS; index++) Atomics.store(all, index, 0);
+  Atomics.store(all, KIND, BellKind.v8);
+  Atomics.store(all, STATE, Sleep.awake);
+  Atomics.add(wordsAt(census), 0, 1);
+}
+
 /** Memory that says whether a thread is to end. Its peers do not have it: they could keep it from sleeping for ever. */
-export function lifeMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(4);
+export function lifeMemory(): Place {
+  return newPlace(4);
 }
 
 /** The thread is to be terminated: it must not be asleep then, nor fall asleep again. */
-export function endLife(life: SharedArrayBuffer, bell: Bell): void {
-  Atomics.store(words(life), 0, 1);
+export function endLife(life: Place, bell: Bell): void {
+  Atomics.store(wordsAt(life), 0, 1);
   bell.wake();
 }
 
 /** Memory for the number of threads of a process that are awake. */
-export function censusMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(4);
+export function censusMemory(): Place {
+  return newPlace(4);
 }
 
-function words(memory: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(memory);
-}
+/** Sleeps at a word with a live event loop, where other processes may wake it too; may be early. */
+export type AsyncSleep = (
+  words: Int32Array<SharedArrayBuffer>,
+  index: number,
+  expected: number,
+) => Promise<unknown>;
 
 /** Bells of this thread whose owners are to be woken at the end of the turn. */
 let scheduled: Bell[] = [];
@@ -84,12 +102,16 @@ export function wakeScheduled(): void {
 export class Bell {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
+  /** Whether the owner is a thread of another process. */
+  readonly #abroad: boolean;
   #futex: FutexWord | undefined;
   #wakeScheduled = false;
 
-  constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer) {
-    this.#words = words(memory);
-    this.#census = words(census);
+  /** `census` is that of the owner's process. */
+  constructor(memory: Place, census: Place, abroad = false) {
+    this.#words = wordsAt(memory);
+    this.#census = wordsAt(census);
+    this.#abroad = abroad;
   }
 
   /** There is something in `slot`; wakes the owner at once. */
@@ -122,15 +144,19 @@ export class Bell {
   wake(): void {
     const state = Atomics.load(this.#words, STATE);
     if (state !== Sleep.parked && state !== Sleep.waiting) return;
+    // It has not heard of a peer abroad yet, who could not wake it: when it does, it looks for what has come.
+    if (this.#abroad && Atomics.load(this.#words, KIND) !== BellKind.foreign) return;
     if (Atomics.compareExchange(this.#words, STATE, state, Sleep.awake) !== state) return;
     Atomics.add(this.#census, 0, 1);
-    if (state === Sleep.parked && Atomics.load(this.#words, KIND) === BellKind.futex) this.#wakeByFutex();
-    else Atomics.notify(this.#words, STATE);
+    const kind = Atomics.load(this.#words, KIND);
+    if (kind === BellKind.foreign || (kind === BellKind.futex && state === Sleep.parked)) this.#wakeByFutex();
+    // One that waits may have fallen asleep before it heard of its first peer abroad.
+    if (kind === BellKind.v8 || state === Sleep.waiting) Atomics.notify(this.#words, STATE);
   }
 
   #wakeByFutex(): void {
     this.#futex ??= FutexWord.at(this.#words, STATE);
-    assert(this.#futex !== undefined, 'who parks by futex can do so because all threads of the process can');
+    assert(this.#futex !== undefined, 'who sleeps by futex can do so because all threads of the process can');
     this.#futex.wake();
   }
 
@@ -155,19 +181,41 @@ export class Doorbell {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
   readonly #life: Int32Array;
+  /** Those of the processes where we have peers. */
+  #censusesAbroad: readonly Int32Array[] = [];
   #parkings = 0;
   #futex: FutexWord | undefined;
+  #asyncSleep: AsyncSleep | undefined;
 
-  constructor(memory: SharedArrayBuffer, census: SharedArrayBuffer, life = lifeMemory()) {
+  constructor(memory: Place, census: Place, life = lifeMemory()) {
     this.bell = new Bell(memory, census);
-    this.#life = words(life);
-    this.#words = words(memory);
-    this.#census = words(census);
+    this.#life = wordsAt(life);
+    this.#words = wordsAt(memory);
+    this.#census = wordsAt(census);
   }
 
-  /** Threads of this process that are awake, this one included. */
+  /** Threads that are awake, this one included: of this process, and of those where we have peers. */
   get awakeThreads(): number {
-    return Atomics.load(this.#census, 0);
+    let awake = Atomics.load(this.#census, 0);
+    for (const census of this.#censusesAbroad) awake += Math.max(0, Atomics.load(census, 0));
+    return awake;
+  }
+
+  /** Which other processes' threads count. */
+  countAbroad(censuses: readonly Place[]): void {
+    this.#censusesAbroad = censuses.map((census) => wordsAt(census));
+  }
+
+  /** Peers in other processes ring from now on: called before their channels are looked at for the first time. */
+  openAbroad(asyncSleep: AsyncSleep): void {
+    if (this.#asyncSleep) return;
+    this.#futex ??= FutexWord.at(this.#words, STATE);
+    assert(
+      this.#futex !== undefined,
+      'memory is shared between processes only where the kernel can be reached',
+    );
+    this.#asyncSleep = asyncSleep;
+    Atomics.store(this.#words, KIND, BellKind.foreign);
   }
 
   /** Whether somebody has rung since `take`. */
@@ -205,6 +253,7 @@ export class Doorbell {
   /** Sleeps with a live event loop; undefined if somebody has rung already. */
   wait(): Promise<unknown> | undefined {
     if (!this.#fallAsleep(Sleep.waiting)) return undefined;
+    if (this.#asyncSleep) return this.#asyncSleep(this.#words, STATE, Sleep.waiting);
     const { async, value } = Atomics.waitAsync(this.#words, STATE, Sleep.waiting);
     if (async) return value;
     this.wakeUp();
@@ -223,10 +272,12 @@ export class Doorbell {
   nudge(): void {
     this.wakeUp();
     Atomics.notify(this.#words, STATE);
+    if (this.#asyncSleep) this.#futex?.wake();
   }
 
   /** Whoever sees that the owner is parked from now on sees how it is woken. */
   #useFutex(): void {
+    if (this.#futex) return;
     this.#futex = FutexWord.at(this.#words, STATE);
     if (this.#futex) Atomics.store(this.#words, KIND, BellKind.futex);
   }

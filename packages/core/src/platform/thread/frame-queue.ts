@@ -1,12 +1,14 @@
 /**
  * Frames that wait in front of a full ring, in order. The first may have been written in part.
  */
+import type { SharedMemory } from '../../channel/carrier.ts';
 
 /** A frame that waits. */
 export interface WaitingFrame {
   readonly frame: Uint8Array;
-  /** Whether memory travels beside it. */
-  readonly carriesMemory: boolean;
+  /** Memory that travels beside it, and how many pieces of that are under way already. */
+  readonly memory: SharedMemory;
+  memoryGone: number;
   /** Told when all of it is in the ring. */
   readonly left: (() => void) | undefined;
   /** Bytes that are in the ring already. */

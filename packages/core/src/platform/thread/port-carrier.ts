@@ -5,6 +5,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
+import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { WorkSource } from './work-source.ts';
 
 const NO_MEMORY: SharedMemory = [];
@@ -35,7 +36,7 @@ export function drainPort(port: MessagePort, take: (message: unknown) => void, a
 
 /** A carrier over `port`. */
 export class PortCarrier implements Carrier, WorkSource {
-  readonly sharesMemory = false;
+  readonly sharing = SHARES_NONE;
   readonly #port: MessagePort;
   readonly #wake: () => void;
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;

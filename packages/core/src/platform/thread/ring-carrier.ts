@@ -1,23 +1,25 @@
 /**
- * A carrier between two threads of one process: frames go through rings in shared memory, memory that travels beside
- * them through a port. The sender never waits: frames that find the ring full queue up in front of it, and go on when
- * the reader has made room and says so. The reader always takes everything there is; hence no pattern of calls can
+ * A carrier between two threads, of one process or of two: frames go through rings in shared memory, memory that travels
+ * beside them in a way of its own (`memory-travel.ts`). The sender never waits: frames that find the ring full queue up
+ * in front of it, and go on when the reader has made room and says so. The reader always takes everything there is; hence no pattern of calls can
  * make two ends wait for each other.
  *
  * A frame longer than a record goes in parts. The frame that a handler gets is a copy of what was in the ring (the peer
  * cannot change it any more) and is valid until the handler returns.
  */
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
 import { LIMITS } from '../../limits.ts';
+import type { Place } from '../../memory/place.ts';
+import type { MemorySharing } from '../../memory/shared-memory.ts';
 import { BROKEN, ByteRingReader, ByteRingWriter } from './byte-ring.ts';
-import { type ChannelEnd, markClosed, otherEnd, ringFrom } from './channel-memory.ts';
+import { type ChannelEnd, closedWords, markClosed, otherEnd, ringFrom } from './channel-memory.ts';
 import type { Bell } from './doorbell.ts';
 import { FrameAssembly } from './frame-assembly.ts';
 import { FrameQueue, type WaitingFrame } from './frame-queue.ts';
+import type { MemoryTravel } from './memory-travel.ts';
 import type { WorkSource } from './work-source.ts';
 
-/** Kinds of records: a part of a frame, the last one (or the only one), and a last one with memory in the port. */
+/** Kinds of records: a part of a frame, the last one (or the only one), and a last one with memory beside it. */
 const RecordKind = { part: 1, last: 2, lastWithMemory: 3 } as const;
 
 /** Rings given back to the writer at least after so many bytes, even in the middle of a round. */
@@ -27,15 +29,14 @@ const NO_MEMORY: SharedMemory = [];
 /** One end of a channel, as it is handed to a thread. */
 export interface RingEnd {
   readonly end: ChannelEnd;
-  readonly memory: SharedArrayBuffer;
-  /** The peer's end is the other port. */
-  readonly port: MessagePort;
+  readonly memory: Place;
   /** Slot of this channel at the peer's doorbell. */
   readonly peerSlot: number;
 }
 
 /** Who drains the carrier, and how it is asked to. */
 export interface RingSurroundings {
+  readonly travel: MemoryTravel;
   /** The doorbell of the peer's thread. */
   readonly peerBell: Bell;
   /** Asks for `drain` to be called soon. */
@@ -46,11 +47,10 @@ export interface RingSurroundings {
 
 /** One end of a carrier over rings. */
 export class RingCarrier implements Carrier, WorkSource {
-  readonly sharesMemory = true;
   readonly #end: ChannelEnd;
-  readonly #memory: SharedArrayBuffer;
+  readonly #memory: Place;
   readonly #closedWords: Int32Array;
-  readonly #port: MessagePort;
+  readonly #travel: MemoryTravel;
   readonly #peerSlot: number;
   readonly #surroundings: RingSurroundings;
   readonly #writer: ByteRingWriter;
@@ -65,15 +65,19 @@ export class RingCarrier implements Carrier, WorkSource {
   /** More waits than an honest peer would let wait. */
   #overrun = false;
 
-  constructor({ end, memory, port, peerSlot }: RingEnd, surroundings: RingSurroundings) {
+  constructor({ end, memory, peerSlot }: RingEnd, surroundings: RingSurroundings) {
     this.#end = end;
     this.#memory = memory;
-    this.#closedWords = new Int32Array(memory, 0, 2);
-    this.#port = port;
+    this.#closedWords = closedWords(memory);
+    this.#travel = surroundings.travel;
     this.#peerSlot = peerSlot;
     this.#surroundings = surroundings;
     this.#writer = new ByteRingWriter(ringFrom(memory, end));
     this.#reader = new ByteRingReader(ringFrom(memory, otherEnd(end)));
+  }
+
+  get sharing(): MemorySharing {
+    return this.#travel.sharing;
   }
 
   /** Frames that have not found room in the ring yet. */
@@ -83,17 +87,21 @@ export class RingCarrier implements Carrier, WorkSource {
 
   send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean {
     if (this.#closed || this.#overrun) return false;
-    const carriesMemory = memory.length > 0;
-    // Ports and rings both keep their order, so the reader finds it when it meets the frame's last record.
-    if (carriesMemory) this.#port.postMessage(memory, []);
-    if (this.#waiting.length === 0 && frame.byteLength <= this.#writer.payloadBytesMax) {
-      const kind = carriesMemory ? RecordKind.lastWithMemory : RecordKind.last;
+    // All of it is under way before the frame is, and before anything of later frames.
+    const gone = memory.length > 0 && this.#waiting.length === 0 ? this.#sendMemory(memory, 0) : 0;
+    if (this.#overrun) return true;
+    if (
+      this.#waiting.length === 0 &&
+      gone === memory.length &&
+      frame.byteLength <= this.#writer.payloadBytesMax
+    ) {
+      const kind = memory.length > 0 ? RecordKind.lastWithMemory : RecordKind.last;
       if (this.#writer.write(kind, frame, 0, frame.byteLength)) {
         this.#surroundings.peerBell.ringSoon(this.#peerSlot);
         return false;
       }
     }
-    return this.#queue({ frame: frame.slice(), carriesMemory, left, written: 0 });
+    return this.#queue({ frame: frame.slice(), memory, memoryGone: gone, left, written: 0 });
   }
 
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {
@@ -109,9 +117,9 @@ export class RingCarrier implements Carrier, WorkSource {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.clear();
-    this.#port.close();
     markClosed(this.#memory, this.#end);
     this.#surroundings.peerBell.ringSoon(this.#peerSlot);
+    this.#travel.close();
     this.#surroundings.finished();
   }
 
@@ -144,7 +152,7 @@ export class RingCarrier implements Carrier, WorkSource {
         this.#giveRoom();
       }
       if (kind === RecordKind.part) continue;
-      const memory = kind === RecordKind.lastWithMemory ? this.#takeMemory() : NO_MEMORY;
+      const memory = kind === RecordKind.lastWithMemory ? this.#travel.receive() : NO_MEMORY;
       if (!memory) return false;
       const frame = this.#assembly.take();
       handler(frame, memory);
@@ -157,19 +165,12 @@ export class RingCarrier implements Carrier, WorkSource {
     if (this.#reader.publish()) this.#surroundings.peerBell.ringSoon(this.#peerSlot);
   }
 
-  #takeMemory(): SharedMemory | undefined {
-    const received: unknown = receiveMessageOnPort(this.#port)?.message;
-    return isSharedMemory(received) ? received : undefined;
-  }
-
   /** Puts a frame behind those that wait; true if it still does. */
   #queue(frame: WaitingFrame): boolean {
     this.#waiting.push(frame);
     if (this.#waiting.length > LIMITS.ringWaitingFrames || this.#waiting.bytes > LIMITS.ringWaitingBytes) {
-      // The peer reads nothing. The end comes later: nobody expects to be closed in the middle of a send.
-      this.#waiting.clear();
-      this.#overrun = true;
-      this.#surroundings.wake();
+      // The peer reads nothing.
+      this.#giveUp();
       return true;
     }
     if (this.#waiting.length > 1) return true;
@@ -183,6 +184,11 @@ export class RingCarrier implements Carrier, WorkSource {
   /** Writes what waits, as far as there is room. */
   #flush(): void {
     for (let first = this.#waiting.first; first; first = this.#waiting.first) {
+      if (!this.#memoryGone(first)) {
+        // What the reader has taken by then makes room for it.
+        this.#writer.wantRoom();
+        break;
+      }
       if (this.#writeNext(first)) {
         if (first.written < first.frame.byteLength) continue;
         this.#waiting.shift();
@@ -194,13 +200,34 @@ export class RingCarrier implements Carrier, WorkSource {
   }
 
   #writeNext(first: WaitingFrame): boolean {
-    const { frame, carriesMemory, written } = first;
+    const { frame, memory, written } = first;
     const end = Math.min(frame.byteLength, written + this.#writer.payloadBytesMax);
     let kind: number = RecordKind.part;
-    if (end === frame.byteLength) kind = carriesMemory ? RecordKind.lastWithMemory : RecordKind.last;
+    if (end === frame.byteLength) kind = memory.length > 0 ? RecordKind.lastWithMemory : RecordKind.last;
     if (!this.#writer.write(kind, frame, written, end)) return false;
     first.written = end;
     return true;
+  }
+
+  /** Whether all memory of a frame is under way, after another try. */
+  #memoryGone(first: WaitingFrame): boolean {
+    if (first.memoryGone < first.memory.length) {
+      first.memoryGone = this.#sendMemory(first.memory, first.memoryGone);
+    }
+    return first.memoryGone === first.memory.length;
+  }
+
+  #sendMemory(memory: SharedMemory, from: number): number {
+    const gone = this.#travel.send(memory, from);
+    if (gone === undefined) this.#giveUp();
+    return gone ?? from;
+  }
+
+  /** Nothing can be sent any more. The end comes later: nobody expects to be closed in the middle of a send. */
+  #giveUp(): void {
+    this.#waiting.clear();
+    this.#overrun = true;
+    this.#surroundings.wake();
   }
 
   /** The peer is gone, or has broken the rules of the ring. */
@@ -210,12 +237,4 @@ export class RingCarrier implements Carrier, WorkSource {
     this.close();
     handler?.();
   }
-}
-
-function isSharedMemory(value: unknown): value is SharedMemory {
-  return (
-    Array.isArray(value) &&
-    value.length <= LIMITS.capabilitiesPerMessage &&
-    value.every((memory) => memory instanceof SharedArrayBuffer)
-  );
 }

@@ -2,20 +2,32 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Carrier } from '../../channel/carrier.ts';
 import { assert, unreachable } from '../../errors.ts';
+import type { Place } from '../../memory/place.ts';
 import { Bell } from './doorbell.ts';
+import type { KeeperClient } from './keeper-client.ts';
+import { FileTravel, PortTravel } from './memory-travel.ts';
+import { PeersAbroad } from './peers-abroad.ts';
 import { drainPort, PortCarrier } from './port-carrier.ts';
 import { RingCarrier } from './ring-carrier.ts';
 import type { ThreadLoop } from './thread-loop.ts';
-import { CONTROL_SLOT, type RingMessage, type WorkerMessage } from './worker-protocol.ts';
+import {
+  CONTROL_SLOT,
+  type ForeignMessage,
+  type RingMessage,
+  type WorkerMessage,
+} from './worker-protocol.ts';
 
 /** Makes carriers whose work the loop takes. */
 export class ThreadChannels {
   readonly #loop: ThreadLoop;
-  readonly #census: SharedArrayBuffer;
+  readonly #census: Place;
+  readonly #keeper: KeeperClient | undefined;
+  readonly #abroad = new PeersAbroad();
 
-  constructor(loop: ThreadLoop, census: SharedArrayBuffer) {
+  constructor(loop: ThreadLoop, census: Place, keeper: KeeperClient | undefined) {
     this.#loop = loop;
     this.#census = census;
+    this.#keeper = keeper;
   }
 
   /** A carrier over a port that leads out of the process. */
@@ -43,6 +55,8 @@ export class ThreadChannels {
     switch (message.kind) {
       case 'ring':
         return this.#ring(message);
+      case 'foreign':
+        return this.#foreign(message);
       case 'port':
         return this.port(message.port, message.slot);
       default:
@@ -50,11 +64,30 @@ export class ThreadChannels {
     }
   }
 
-  #ring({ slot, ring, peerDoorbell }: RingMessage): Carrier {
+  #ring({ slot, ring, port, peerDoorbell }: RingMessage): Carrier {
     const carrier = new RingCarrier(ring, {
+      travel: new PortTravel(port),
       peerBell: new Bell(peerDoorbell, this.#census),
       wake: () => this.#loop.wake(slot),
       finished: () => this.#loop.remove(slot, carrier),
+    });
+    this.#loop.add(slot, carrier);
+    return carrier;
+  }
+
+  #foreign({ slot, ring, channel, peerProcess, peerDoorbell, peerCensus }: ForeignMessage): Carrier {
+    assert(this.#keeper !== undefined, 'a channel to another process needs a keeper');
+    this.#abroad.add(peerProcess, peerCensus);
+    this.#loop.openAbroad(this.#abroad);
+    const carrier = new RingCarrier(ring, {
+      travel: new FileTravel(channel, this.#keeper),
+      peerBell: new Bell(peerDoorbell, peerCensus, true),
+      wake: () => this.#loop.wake(slot),
+      finished: () => {
+        this.#abroad.remove(peerProcess);
+        this.#loop.openAbroad(this.#abroad);
+        this.#loop.remove(slot, carrier);
+      },
     });
     this.#loop.add(slot, carrier);
     return carrier;

@@ -11,6 +11,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { type Doorbell, wakeScheduled } from './doorbell.ts';
+import type { PeersAbroad } from './peers-abroad.ts';
 import type { WorkSource } from './work-source.ts';
 
 /**
@@ -49,6 +50,7 @@ function asynchronousWork(): boolean {
 export class ThreadLoop {
   readonly #doorbell: Doorbell;
   readonly #live: boolean;
+  readonly #rest: () => void;
   readonly #sources = new Map<number, readonly WorkSource[]>();
   readonly #visit = (slot: number): void => this.#drainSlot(slot);
   readonly #turn = (): void => this.#runTurn();
@@ -59,9 +61,13 @@ export class ThreadLoop {
   #spinsToSkip = 0;
   #spinsSkipped = 0;
   #watchful = false;
+  /** Since the timer looked around last. */
+  #worked = false;
+  #abroad: PeersAbroad | undefined;
 
-  /** `live`: the event loop is never stopped. */
-  constructor(doorbell: Doorbell, live: boolean) {
+  /** `live`: the event loop is never stopped. `rest` is called when there has been nothing to do for a while. */
+  constructor(doorbell: Doorbell, live: boolean, rest: () => void = () => {}) {
+    this.#rest = rest;
     this.#doorbell = doorbell;
     this.#live = live;
   }
@@ -81,6 +87,13 @@ export class ThreadLoop {
   /** Asks for a source of this thread to be drained soon. */
   wake(slot: number): void {
     this.#doorbell.bell.ringSoon(slot);
+  }
+
+  /** There are, or may be, peers in other processes. */
+  openAbroad(peers: PeersAbroad): void {
+    this.#abroad = peers;
+    this.#doorbell.openAbroad(peers.asyncSleep);
+    this.#doorbell.countAbroad(peers.censuses);
   }
 
   start(): void {
@@ -111,6 +124,7 @@ export class ThreadLoop {
   #runTurn(): void {
     if (this.#doorbell.take(this.#visit)) {
       this.#idle = 0;
+      this.#worked = true;
       return this.#again();
     }
     this.#idle++;
@@ -135,12 +149,13 @@ export class ThreadLoop {
     if (this.#idle === 1) {
       this.#lookAroundMs = LOOK_AROUND_MS;
       if (this.#maySpin() && this.#spin()) return this.#runTurn();
-    } else if (asynchronousWork()) return this.#wait();
+    } else if (this.#abroad?.loading || asynchronousWork()) return this.#wait();
     if (this.#doorbell.park(this.#idle === 1 ? FIRST_PARK_MS : this.#lookAroundMs)) {
       this.#doorbell.take(this.#visit);
       this.#idle = 0;
     } else if (this.#idle > 1) {
       this.#lookAround();
+      this.#rest();
       this.#lookAroundMs = Math.min(LOOK_AROUND_MS_MAX, this.#lookAroundMs * 2);
     }
     return this.#again();
@@ -176,7 +191,9 @@ export class ThreadLoop {
   }
 
   #wakeUp(): void {
-    this.#doorbell.take(this.#visit);
+    // Nobody else may have: there are sleeps that end by themselves.
+    this.#doorbell.wakeUp();
+    if (this.#doorbell.take(this.#visit)) this.#worked = true;
     this.#idle = 0;
     this.#again();
   }
@@ -187,6 +204,8 @@ export class ThreadLoop {
     this.#watchful = true;
     const look = (): void => {
       this.#lookAround();
+      if (!this.#worked) this.#rest();
+      this.#worked = false;
       this.#doorbell.nudge();
     };
     setInterval(look, LOOK_AROUND_MS).unref();

@@ -1,7 +1,9 @@
 /** What the domain process hands to the threads of its components. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Scheduling } from '../../session/scheduling.ts';
+import type { Place } from '../../memory/place.ts';
 import type { GrantWithTarget } from './granted-host.ts';
+import type { KeeperLine } from './memory-protocol.ts';
 import type { RingEnd } from './ring-carrier.ts';
 
 /** Slots of the sources that every thread has: messages of the domain process, and core's port. */
@@ -17,10 +19,12 @@ export interface WorkerInput {
   readonly grants: readonly GrantWithTarget[];
   readonly scheduling: Scheduling;
   /** The thread's doorbell, and the number of threads of the process that are awake. */
-  readonly doorbell: SharedArrayBuffer;
-  readonly census: SharedArrayBuffer;
+  readonly doorbell: Place;
+  readonly census: Place;
   /** Says that the thread is to end. */
-  readonly life: SharedArrayBuffer;
+  readonly life: Place;
+  /** Where memory can be shared with other processes. */
+  readonly keeper: KeeperLine | undefined;
 }
 
 /** A new channel to a component of the same process. */
@@ -30,10 +34,23 @@ export interface RingMessage {
   /** Slot at the thread's own doorbell. */
   readonly slot: number;
   readonly ring: RingEnd;
-  readonly peerDoorbell: SharedArrayBuffer;
+  readonly port: MessagePort;
+  readonly peerDoorbell: Place;
 }
 
-/** A new channel to a component of another process. */
+/** A new channel to a component of another process, by memory that both share. */
+export interface ForeignMessage {
+  readonly kind: 'foreign';
+  readonly peer: number;
+  readonly slot: number;
+  readonly channel: number;
+  readonly ring: RingEnd;
+  readonly peerProcess: number;
+  readonly peerDoorbell: Place;
+  readonly peerCensus: Place;
+}
+
+/** The same where they share none. */
 export interface PortMessage {
   readonly kind: 'port';
   readonly peer: number;
@@ -41,7 +58,7 @@ export interface PortMessage {
   readonly port: MessagePort;
 }
 
-export type WorkerMessage = RingMessage | PortMessage;
+export type WorkerMessage = RingMessage | ForeignMessage | PortMessage;
 
 /** How far a thread is: whose modules are loaded. */
 export type LoadStage = 'runtime' | 'component';

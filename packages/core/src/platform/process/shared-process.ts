@@ -1,0 +1,135 @@
+/**
+ * What the supervisor does so that a domain process shares memory with others: it makes the memory of its doorbells, knows
+ * which are in use, and makes the memory of channels. It maps none of it itself.
+ */
+import { closeDescriptor, createMemory, DescriptorSocket, support } from 'sharedarraybuffer-polyfill';
+import { assert } from '../../errors.ts';
+import { CHANNEL_BYTES } from '../thread/channel-memory.ts';
+import { SLOTS } from '../thread/doorbell.ts';
+import { FIRST_CHANNEL_SLOT } from '../thread/worker-protocol.ts';
+import { CountedDescriptor, DescriptorQueue } from './descriptor-queue.ts';
+import type { DomainCommand } from './domain-protocol.ts';
+import { DOORBELLS_BYTES, PRIVATE_DOORBELL, SHARED_DOORBELLS_MAX } from './doorbells.ts';
+
+/** Where a component is reached by others. */
+interface Reach {
+  readonly doorbell: number;
+  nextSlot: number;
+}
+
+/** One end of a new channel. */
+export interface ShareEnd {
+  readonly process: SharedProcess;
+  readonly component: number;
+}
+
+let nextProcess = 1;
+
+/** A process that shares memory with others. */
+export class SharedProcess {
+  readonly number = nextProcess++;
+  readonly #queue: DescriptorQueue;
+  readonly #doorbells: CountedDescriptor;
+  readonly #tell: (command: DomainCommand) => void;
+  readonly #reaches = new Map<number, Reach>();
+  readonly #freeDoorbells: number[] = [];
+  #nextDoorbell = PRIVATE_DOORBELL + 1;
+  /** Processes whose doorbells it has. */
+  readonly #knows = new Set<SharedProcess>();
+  #farDescriptor: number | undefined;
+
+  /** For `make`. */
+  private constructor(tell: (command: DomainCommand) => void) {
+    const { near, farDescriptor } = DescriptorSocket.pair();
+    this.#farDescriptor = farDescriptor;
+    this.#tell = tell;
+    this.#queue = new DescriptorQueue(near);
+    this.#doorbells = new CountedDescriptor(createMemory(DOORBELLS_BYTES, `ginit doorbells ${this.number}`));
+    this.#queue.send(this.#doorbells.use(), { kind: 'doorbells', number: this.number });
+  }
+
+  /** For a process that takes commands by `tell`; undefined where memory cannot be shared. */
+  static make(tell: (command: DomainCommand) => void): SharedProcess | undefined {
+    return support().shared ? new SharedProcess(tell) : undefined;
+  }
+
+  /** For the process to inherit. */
+  get farDescriptor(): number {
+    assert(this.#farDescriptor !== undefined, 'the process has not been spawned yet');
+    return this.#farDescriptor;
+  }
+
+  /** The process has been spawned. */
+  spawned(): void {
+    closeDescriptor(this.farDescriptor);
+    this.#farDescriptor = undefined;
+  }
+
+  /** A doorbell for a component that is about to start. */
+  addComponent(component: number): number {
+    const doorbell = this.#freeDoorbells.pop() ?? this.#nextDoorbell;
+    if (doorbell > SHARED_DOORBELLS_MAX) return PRIVATE_DOORBELL;
+    this.#nextDoorbell = Math.max(this.#nextDoorbell, doorbell + 1);
+    this.#reaches.set(component, { doorbell, nextSlot: SLOTS - 1 });
+    return doorbell;
+  }
+
+  /** It has ended. */
+  removeComponent(component: number): void {
+    const reach = this.#reaches.get(component);
+    if (reach && this.#reaches.delete(component)) this.#freeDoorbells.push(reach.doorbell);
+  }
+
+  /** The process has ended. */
+  end(): void {
+    this.#queue.end();
+    this.#doorbells.release();
+    for (const other of this.#knows) other.#forget(this);
+    this.#knows.clear();
+  }
+
+  /** Makes a channel between components of two processes; false if one of them has no doorbell for that. */
+  static connect(channel: number, first: ShareEnd, second: ShareEnd): boolean {
+    const reachA = first.process.#reaches.get(first.component);
+    const reachB = second.process.#reaches.get(second.component);
+    if (!reachA || !reachB) return false;
+    const memory = new CountedDescriptor(createMemory(CHANNEL_BYTES, `ginit channel ${channel}`));
+    const [socketA, socketB] = DescriptorSocket.descriptors().map((fd) => new CountedDescriptor(fd));
+    assert(socketA !== undefined && socketB !== undefined, 'a pair is two');
+    const [slotA, slotB] = [takeSlot(reachA), takeSlot(reachB)];
+    first.process.#supply(second.process, channel, memory.use(), socketA);
+    second.process.#supply(first.process, channel, memory, socketB);
+    const toB = { peer: second.component, peerProcess: second.process.number, peerDoorbell: reachB.doorbell };
+    const toA = { peer: first.component, peerProcess: first.process.number, peerDoorbell: reachA.doorbell };
+    const ofA = { component: first.component, channel, end: 0, slot: slotA, peerSlot: slotB };
+    const ofB = { component: second.component, channel, end: 1, slot: slotB, peerSlot: slotA };
+    first.process.#queue.tell(() => first.process.#tell({ command: 'share', ...ofA, ...toB }));
+    second.process.#queue.tell(() => second.process.#tell({ command: 'share', ...ofB, ...toA }));
+    return true;
+  }
+
+  /** What the process needs for a channel to `other`. */
+  #supply(other: SharedProcess, channel: number, memory: CountedDescriptor, socket: CountedDescriptor): void {
+    this.#meet(other);
+    this.#queue.send(memory, { kind: 'memory', number: channel });
+    this.#queue.send(socket, { kind: 'socket', number: channel });
+  }
+
+  #meet(other: SharedProcess): void {
+    if (this.#knows.has(other)) return;
+    this.#knows.add(other);
+    this.#queue.send(other.#doorbells.use(), { kind: 'doorbells', number: other.number });
+  }
+
+  #forget(other: SharedProcess): void {
+    if (!this.#knows.delete(other)) return;
+    this.#queue.tell(() => this.#tell({ command: 'forget', process: other.number }));
+  }
+}
+
+/** They go down from the last: those that the process itself gives out go up. */
+function takeSlot(reach: Reach): number {
+  const slot = reach.nextSlot;
+  reach.nextSlot = slot > FIRST_CHANNEL_SLOT ? slot - 1 : SLOTS - 1;
+  return slot;
+}

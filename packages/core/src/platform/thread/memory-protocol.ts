@@ -1,0 +1,62 @@
+/**
+ * What a thread asks the keeper of its process (`platform/process/memory-keeper.ts`) about memory files. The keeper owns
+ * every descriptor, so that none is lost when a thread ends, wherever it is at that moment; a thread only ever uses the
+ * numbers of what the keeper holds for it.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Place } from '../../memory/place.ts';
+
+/** How a thread reaches the keeper, if memory can be shared between processes. */
+export interface KeeperLine {
+  readonly port: MessagePort;
+  /** Word that changes with every answer. */
+  readonly answers: Place;
+}
+
+/** A piece that is to travel to another process. */
+export interface TravellingFile {
+  readonly file: number;
+  readonly sealed: boolean;
+  readonly once: boolean;
+}
+
+/** What is answered, while the thread waits. */
+export type KeeperRequest =
+  | { readonly kind: 'create'; readonly sizeBytes: number }
+  | { readonly kind: 'hold'; readonly file: number }
+  | {
+      readonly kind: 'send';
+      readonly channel: number;
+      readonly files: readonly TravellingFile[];
+      readonly from: number;
+    }
+  | { readonly kind: 'receive'; readonly channel: number };
+
+/** What is not. */
+export type KeeperNotice =
+  | { readonly kind: 'drop'; readonly file: number }
+  | { readonly kind: 'closed'; readonly channel: number };
+
+/** A file that the keeper holds for the thread. */
+export interface HeldFile {
+  readonly file: number;
+  readonly descriptor: number;
+  readonly sizeBytes: number;
+}
+
+/** One that came from another process. */
+export interface ArrivedFile extends HeldFile {
+  readonly sealed: boolean;
+  /** Whether the thread may keep it, to pass the memory on. */
+  readonly kept: boolean;
+}
+
+/** What the keeper answers to a request of each kind; undefined where it cannot be done. */
+export interface KeeperAnswers {
+  readonly create: HeldFile | undefined;
+  readonly hold: boolean;
+  /** How many of the files are on their way by now; undefined if the other end is closed. */
+  readonly send: number | undefined;
+  /** Everything that belongs to one frame; undefined if it is not all there, or not what it should be. */
+  readonly receive: readonly ArrivedFile[] | undefined;
+}
