@@ -63,6 +63,13 @@ const PLACEMENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ),
 };
 
+/** Whether processes share memory, or copy over sockets. */
+const MEMORY_SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
+const PLACEMENTS_AND_MEMORY = [
+  ...Object.entries(PLACEMENTS).map(([name, placement]) => [name, placement, 'shared'] as const),
+  ['all processes, without shared memory', PLACEMENTS['all processes'] ?? {}, 'copied'] as const,
+];
+
 const sha256 = (content: Uint8Array | string): string => createHash('sha256').update(content).digest('hex');
 
 /** A megabyte and some bytes that do not repeat. */
@@ -80,7 +87,10 @@ let place: Workplace;
 beforeEach(() => {
   place = new Workplace();
 });
-afterEach(() => place[Symbol.dispose]());
+afterEach(() => {
+  delete process.env[MEMORY_SWITCH];
+  place[Symbol.dispose]();
+});
 
 describe.skipIf(missingTools)(
   `ext2 through the whole stack${missingTools ? ` (skipped: ${missingTools})` : ''}`,
@@ -94,7 +104,11 @@ describe.skipIf(missingTools)(
         empty: '',
       });
 
-    describe.each(Object.entries(PLACEMENTS))('%s', (_name, placement) => {
+    describe.each(PLACEMENTS_AND_MEMORY)('%s', (_name, placement, memory) => {
+      beforeEach(() => {
+        if (memory === 'copied') process.env[MEMORY_SWITCH] = 'off';
+      });
+
       test('reads what mke2fs has put there', async () => {
         DiskImage.make(place.directory, 'disk.img', 8192, ['-b', '1024'], tree());
         const tool = `<ls path="/"/> <cat path="/hello.txt"/> <sha256 path="/big.bin"/> <sha256 path="/empty"/>

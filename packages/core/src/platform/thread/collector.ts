@@ -1,7 +1,7 @@
 /**
  * When to collect garbage for the sake of memory that is shared with other processes. V8 does not count it, and would let
- * mappings and descriptors of what nobody uses any more pile up. So a thread that has mapped some collects when it has
- * been idle for a while, and when many have come together, but spends no more than a small part of its time on that.
+ * mappings and descriptors of what nobody uses any more pile up. So a thread that has mapped some collects in a quiet
+ * moment a while later, and when many have come together, but spends no more than a small part of its time on that.
  */
 
 /** So many pieces are let come together in any case. */
@@ -10,6 +10,8 @@ const PIECES_MIN = 16;
 const TIMES_LAST = 20;
 /** So many are too many, however long it takes. */
 const PIECES_MAX = 1024;
+/** After the last piece of several it is likely that they are done with. */
+const DONE_WITH_MS = 1000;
 
 /** Collects garbage, at once. */
 export type Collect = () => void;
@@ -25,6 +27,7 @@ export function takeCollect(): Collect | undefined {
 export class Collector {
   readonly #collect: Collect;
   #pieces = 0;
+  #lastPieceMs = 0;
   #notBeforeMs = 0;
 
   constructor(collect: Collect) {
@@ -33,14 +36,18 @@ export class Collector {
 
   /** Another piece is about to be mapped. */
   count(): void {
-    const due = this.#pieces >= PIECES_MIN && performance.now() >= this.#notBeforeMs;
+    const nowMs = performance.now();
+    const due = this.#pieces >= PIECES_MIN && nowMs >= this.#notBeforeMs;
     if (due || this.#pieces >= PIECES_MAX) this.#run();
     this.#pieces++;
+    this.#lastPieceMs = nowMs;
   }
 
-  /** The thread has had nothing to do for a while. */
+  /** The thread has nothing to do just now. */
   idle(): void {
-    if (this.#pieces > 0) this.#run();
+    if (this.#pieces === 0) return;
+    const nowMs = performance.now();
+    if (nowMs >= this.#notBeforeMs && nowMs - this.#lastPieceMs >= DONE_WITH_MS) this.#run();
   }
 
   #run(): void {

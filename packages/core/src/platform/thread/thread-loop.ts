@@ -61,11 +61,9 @@ export class ThreadLoop {
   #spinsToSkip = 0;
   #spinsSkipped = 0;
   #watchful = false;
-  /** Since the timer looked around last. */
-  #worked = false;
   #abroad: PeersAbroad | undefined;
 
-  /** `live`: the event loop is never stopped. `rest` is called when there has been nothing to do for a while. */
+  /** `live`: the event loop is never stopped. `rest` is called when there is nothing to do for a moment. */
   constructor(doorbell: Doorbell, live: boolean, rest: () => void = () => {}) {
     this.#rest = rest;
     this.#doorbell = doorbell;
@@ -124,7 +122,6 @@ export class ThreadLoop {
   #runTurn(): void {
     if (this.#doorbell.take(this.#visit)) {
       this.#idle = 0;
-      this.#worked = true;
       return this.#again();
     }
     this.#idle++;
@@ -149,13 +146,15 @@ export class ThreadLoop {
     if (this.#idle === 1) {
       this.#lookAroundMs = LOOK_AROUND_MS;
       if (this.#maySpin() && this.#spin()) return this.#runTurn();
-    } else if (this.#abroad?.loading || asynchronousWork()) return this.#wait();
+    } else {
+      this.#rest();
+      if (this.#abroad?.loading || asynchronousWork()) return this.#wait();
+    }
     if (this.#doorbell.park(this.#idle === 1 ? FIRST_PARK_MS : this.#lookAroundMs)) {
       this.#doorbell.take(this.#visit);
       this.#idle = 0;
     } else if (this.#idle > 1) {
       this.#lookAround();
-      this.#rest();
       this.#lookAroundMs = Math.min(LOOK_AROUND_MS_MAX, this.#lookAroundMs * 2);
     }
     return this.#again();
@@ -193,7 +192,7 @@ export class ThreadLoop {
   #wakeUp(): void {
     // Nobody else may have: there are sleeps that end by themselves.
     this.#doorbell.wakeUp();
-    if (this.#doorbell.take(this.#visit)) this.#worked = true;
+    this.#doorbell.take(this.#visit);
     this.#idle = 0;
     this.#again();
   }
@@ -204,8 +203,6 @@ export class ThreadLoop {
     this.#watchful = true;
     const look = (): void => {
       this.#lookAround();
-      if (!this.#worked) this.#rest();
-      this.#worked = false;
       this.#doorbell.nudge();
     };
     setInterval(look, LOOK_AROUND_MS).unref();
