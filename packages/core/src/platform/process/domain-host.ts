@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { assert } from '../../errors.ts';
+import { isRecord } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Place } from '../../memory/place.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
@@ -14,7 +15,6 @@ import {
   type LoadStage,
   type WorkerInput,
   type WorkerMessage,
-  type WorkerNotice,
 } from '../thread/worker-protocol.ts';
 import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, ShareCommand, StartCommand } from './domain-protocol.ts';
@@ -29,6 +29,8 @@ const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
 /** All that a thread sees of the process's environment. */
 const THREAD_ENVIRONMENT = memorySwitch();
+/** So much of what a thread says it cannot have. */
+const LACK_CHARACTERS = 200;
 /**
  * How long a thread that is to end may go on loading its component's modules. Node never closes the files that a thread
  * has under way in its loader when it is terminated.
@@ -274,8 +276,9 @@ export class DomainHost {
   #watch(component: number, running: RunningComponent): void {
     const { worker } = running;
     for (const stream of [worker.stdout, worker.stderr]) this.#forwardOutput(component, stream);
-    worker.on('message', (notice: WorkerNotice) => {
-      if (typeof notice === 'object') this.#tell({ event: 'lack', component, text: notice.lack });
+    worker.on('message', (notice: unknown) => {
+      const lack = lackIn(notice);
+      if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
     });
     worker.on('error', (error: unknown) => {
       running.crash = describeCrash(error, this.#bounded);
@@ -310,6 +313,12 @@ export class DomainHost {
   }
 }
 
+/** What a thread cannot have, if it says so. A component's code could write to the same port. */
+function lackIn(notice: unknown): string | undefined {
+  const lack = isRecord(notice) ? notice['lack'] : undefined;
+  return typeof lack === 'string' ? lack.slice(0, LACK_CHARACTERS) : undefined;
+}
+
 /** How far a thread is: each settles when so much is loaded, or when the thread has ended. */
 interface Loading {
   readonly runtime: Promise<void>;
@@ -319,7 +328,7 @@ interface Loading {
 function watchLoading(worker: Worker): Loading {
   const settled = (stage: LoadStage): Promise<void> =>
     new Promise((resolve) => {
-      worker.on('message', (loaded: WorkerNotice) => {
+      worker.on('message', (loaded: unknown) => {
         if (loaded === stage) resolve();
       });
       worker.once('exit', () => resolve());

@@ -7,7 +7,7 @@
  *
  * RLIMIT_AS would be the wrong limit: V8 reserves address space by the gigabyte without using it. Memory that processes
  * share is not counted: core's accounts bound that. But making an arena for it needs as much of this limit as the arena has
- * bytes, for a moment. The soft limit is therefore the bound, and the hard limit lies one arena above it: whoever makes an
+ * bytes, for a moment. The soft limit is therefore the bound, and the hard limit lies an arena above it: whoever makes an
  * arena raises the soft limit and puts it back (`sharedarraybuffer-polyfill` does).
  */
 import { readFileSync } from 'node:fs';
@@ -19,8 +19,8 @@ const MIB = 1024 * KIB;
  * What a component's thread needs besides the heap that its start node speaks of: stack, young generation, compiled code,
  * and what V8 and Node allocate for the thread.
  */
-export const MARGIN_BYTES = 96 * MIB;
-/** Largest arena that is made unless somebody asks for more. */
+const MARGIN_BYTES = 96 * MIB;
+/** Size of an arena, unless it is made for a single dataspace that is larger: of no more than the quota. */
 const ARENA_BYTES = 256 * MIB;
 
 /** Private writeable memory of this process in bytes, as the kernel counts it. */
@@ -37,7 +37,7 @@ export function boundProcess(bytes: number): string | undefined {
   if (typeof kernel === 'string') return `${lack}: ${kernel}`;
   try {
     const bound = dataBytes() + bytes + MARGIN_BYTES;
-    kernel.setDataLimit(bound, bound + ARENA_BYTES);
+    kernel.setDataLimit(bound, bound + ARENA_BYTES + bytes);
     return undefined;
   } catch (error) {
     return `${lack}: ${error instanceof Error ? error.message : String(error)}`;

@@ -18,6 +18,8 @@ import { socketPair } from './socket-pair.ts';
 
 /** Domain of components that ask for no other. */
 const DEFAULT_DOMAIN = 'main';
+/** There are three kinds of them, each for few reasons. */
+const LACKS_MAX = 16;
 
 /** Where lines for people go. */
 export interface OutputSink {
@@ -132,7 +134,7 @@ export class NodePlatform implements Platform {
 
   /** Told once, however many start nodes ask for it. */
   #lack(text: string): void {
-    if (this.#lacks.has(text)) return;
+    if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
     this.#lacks.add(text);
     this.#output.complaint(`warning: ${text}`);
   }
