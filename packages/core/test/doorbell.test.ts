@@ -1,6 +1,7 @@
 /** Doorbells, within one thread: bits, the states of their owner, and the census of who is awake. */
 import { describe, expect, test } from 'vitest';
-import { wordsAt } from '../src/memory/place.ts';
+import { support } from 'sharedarraybuffer-polyfill';
+import { type Place, wordsAt } from '../src/memory/place.ts';
 import {
   Bell,
   censusMemory,
@@ -10,11 +11,22 @@ import {
   SLOTS,
 } from '../src/platform/thread/doorbell.ts';
 
-function make(): { words: Int32Array; doorbell: Doorbell; bell: Bell; census: () => number } {
+interface Made {
+  readonly memory: Place;
+  readonly censusPlace: Place;
+  readonly words: Int32Array;
+  readonly doorbell: Doorbell;
+  readonly bell: Bell;
+  readonly census: () => number;
+}
+
+function make(): Made {
   const census = censusMemory();
   const memory = doorbellMemory(census);
   const words = wordsAt(memory);
   return {
+    memory,
+    censusPlace: census,
     words,
     doorbell: new Doorbell(memory, census),
     bell: new Bell(memory, census),
@@ -120,5 +132,52 @@ describe('the census', () => {
     other.bell.ownerGone();
     other.bell.ring(1);
     expect(other.census()).toBe(0);
+  });
+});
+
+describe('a ringer in another process', () => {
+  test('leaves an owner asleep that has not heard of peers abroad, but what it rang for is found', async () => {
+    const { words, doorbell, census, memory, censusPlace } = make();
+    const abroad = new Bell(memory, censusPlace, true);
+    const woken = doorbell.wait();
+    expect(words[0]).toBe(Sleep.waiting);
+    abroad.ring(9);
+    // Whoever can wake it still finds it asleep.
+    expect(words[0]).toBe(Sleep.waiting);
+    doorbell.bell.ring(3);
+    await woken;
+    expect(taken(doorbell)).toEqual([3, 9]);
+    expect(census()).toBe(1);
+  });
+
+  test.runIf(support().shared)('wakes one that has, and counts it as awake', async () => {
+    const { words, doorbell, census, memory, censusPlace } = make();
+    const sleeps: number[] = [];
+    doorbell.openAbroad((_, index, expected) => {
+      sleeps.push(index, expected);
+      return Promise.resolve();
+    });
+    const abroad = new Bell(memory, censusPlace, true);
+    await doorbell.wait();
+    expect(sleeps).toEqual([0, Sleep.waiting]);
+    expect(census()).toBe(0);
+    abroad.ring(9);
+    expect(words[0]).toBe(Sleep.awake);
+    expect(census()).toBe(1);
+    expect(taken(doorbell)).toEqual([9]);
+  });
+
+  test('counts for spinning: the threads of its process that are awake', () => {
+    const { doorbell } = make();
+    const other = censusMemory();
+    doorbellMemory(other);
+    doorbellMemory(other);
+    doorbell.countAbroad([other]);
+    expect(doorbell.awakeThreads).toBe(3);
+    // A count that makes no sense does no harm.
+    wordsAt(other)[0] = -5;
+    expect(doorbell.awakeThreads).toBe(1);
+    doorbell.countAbroad([]);
+    expect(doorbell.awakeThreads).toBe(1);
   });
 });

@@ -106,7 +106,7 @@ describe('what a reader finds in its ring', () => {
   test.each<[string, unknown]>([
     ['no list', 7],
     ['a list of something else', [new ArrayBuffer(8)]],
-    ['too much', Array.from({ length: 65 }, () => new SharedArrayBuffer(8))],
+    ['too much', Array.from({ length: 65 }, () => ({ buffer: new SharedArrayBuffer(8) }))],
   ])('memory that is %s', (_, message) => {
     const made = scene();
     made.hostile.port.postMessage(message, []);

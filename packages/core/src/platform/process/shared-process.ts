@@ -2,7 +2,13 @@
  * What the supervisor does so that a domain process shares memory with others: it makes the memory of its doorbells, knows
  * which are in use, and makes the memory of channels. It maps none of it itself.
  */
-import { closeDescriptor, createMemory, DescriptorSocket, support } from 'sharedarraybuffer-polyfill';
+import {
+  closeDescriptor,
+  createMemory,
+  DescriptorSocket,
+  SharedMemoryError,
+  support,
+} from 'sharedarraybuffer-polyfill';
 import { assert } from '../../errors.ts';
 import { CHANNEL_BYTES } from '../thread/channel-memory.ts';
 import { SLOTS } from '../thread/doorbell.ts';
@@ -39,18 +45,20 @@ export class SharedProcess {
   #farDescriptor: number | undefined;
 
   /** For `make`. */
-  private constructor(tell: (command: DomainCommand) => void) {
-    const { near, farDescriptor } = DescriptorSocket.pair();
-    this.#farDescriptor = farDescriptor;
+  private constructor(made: MemoryAndSockets, tell: (command: DomainCommand) => void) {
+    const [near, far] = made.sockets;
+    this.#farDescriptor = far;
     this.#tell = tell;
-    this.#queue = new DescriptorQueue(near);
-    this.#doorbells = new CountedDescriptor(createMemory(DOORBELLS_BYTES, `ginit doorbells ${this.number}`));
+    this.#queue = new DescriptorQueue(DescriptorSocket.adopt(near));
+    this.#doorbells = new CountedDescriptor(made.memory);
     this.#queue.send(this.#doorbells.use(), { kind: 'doorbells', number: this.number });
   }
 
   /** For a process that takes commands by `tell`; undefined where memory cannot be shared. */
   static make(tell: (command: DomainCommand) => void): SharedProcess | undefined {
-    return support().shared ? new SharedProcess(tell) : undefined;
+    if (!support().shared) return undefined;
+    const made = memoryAndSockets(DOORBELLS_BYTES, 'ginit doorbells');
+    return made && new SharedProcess(made, tell);
   }
 
   /** For the process to inherit. */
@@ -88,14 +96,21 @@ export class SharedProcess {
     this.#knows.clear();
   }
 
-  /** Makes a channel between components of two processes; false if one of them has no doorbell for that. */
+  /**
+   * Makes a channel between components of two processes; false if one of them has no doorbell for that, or the kernel gives
+   * us no more descriptors.
+   */
   static connect(channel: number, first: ShareEnd, second: ShareEnd): boolean {
     const reachA = first.process.#reaches.get(first.component);
     const reachB = second.process.#reaches.get(second.component);
     if (!reachA || !reachB) return false;
-    const memory = new CountedDescriptor(createMemory(CHANNEL_BYTES, `ginit channel ${channel}`));
-    const [socketA, socketB] = DescriptorSocket.descriptors().map((fd) => new CountedDescriptor(fd));
-    assert(socketA !== undefined && socketB !== undefined, 'a pair is two');
+    const made = memoryAndSockets(CHANNEL_BYTES, `ginit channel ${channel}`);
+    if (!made) return false;
+    const memory = new CountedDescriptor(made.memory);
+    const [socketA, socketB] = [
+      new CountedDescriptor(made.sockets[0]),
+      new CountedDescriptor(made.sockets[1]),
+    ];
     const [slotA, slotB] = [takeSlot(reachA), takeSlot(reachB)];
     first.process.#supply(second.process, channel, memory.use(), socketA);
     second.process.#supply(first.process, channel, memory, socketB);
@@ -124,6 +139,24 @@ export class SharedProcess {
   #forget(other: SharedProcess): void {
     if (!this.#knows.delete(other)) return;
     this.#queue.tell(() => this.#tell({ command: 'forget', process: other.number }));
+  }
+}
+
+interface MemoryAndSockets {
+  readonly memory: number;
+  readonly sockets: readonly [number, number];
+}
+
+/** A memory file and a pair of sockets; undefined, and nothing left, if the kernel gives no more. */
+function memoryAndSockets(sizeBytes: number, name: string): MemoryAndSockets | undefined {
+  let memory: number | undefined;
+  try {
+    memory = createMemory(sizeBytes, name);
+    return { memory, sockets: DescriptorSocket.descriptors() };
+  } catch (error) {
+    if (memory !== undefined) closeDescriptor(memory);
+    if (error instanceof SharedMemoryError) return undefined;
+    throw error;
   }
 }
 

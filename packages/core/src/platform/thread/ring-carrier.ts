@@ -1,8 +1,8 @@
 /**
  * A carrier between two threads, of one process or of two: frames go through rings in shared memory, memory that travels
  * beside them in a way of its own (`memory-travel.ts`). The sender never waits: frames that find the ring full queue up
- * in front of it, and go on when the reader has made room and says so. The reader always takes everything there is; hence no pattern of calls can
- * make two ends wait for each other.
+ * in front of it, and go on when the reader has made room and says so. The reader always takes everything there is;
+ * hence no pattern of calls can make two ends wait for each other.
  *
  * A frame longer than a record goes in parts. The frame that a handler gets is a copy of what was in the ring (the peer
  * cannot change it any more) and is valid until the handler returns.
