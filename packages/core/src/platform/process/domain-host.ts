@@ -15,7 +15,6 @@ import {
 } from '../thread/worker-protocol.ts';
 import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, StartCommand } from './domain-protocol.ts';
-import { boundProcess } from './memory-bound.ts';
 import { Link, type LinkProof } from './link.ts';
 import { RelayTable } from './relay-table.ts';
 
@@ -77,8 +76,8 @@ export class DomainHost {
 
   /** Starts a component in a thread of its own. */
   start(command: StartCommand): void {
-    const { component, label, moduleUrl, heapBytes, grants, scheduling } = command;
-    this.#bound(command);
+    const { component, label, moduleUrl, heapBytes, processBytes, grants, scheduling } = command;
+    this.#bounded = processBytes !== undefined;
     const { port1, port2 } = new MessageChannel();
     const doorbell = doorbellMemory(this.#census);
     const life = lifeMemory();
@@ -87,6 +86,7 @@ export class DomainHost {
       corePort: port2,
       grants,
       scheduling,
+      processBytes,
       doorbell,
       census: this.#census,
       life,
@@ -207,13 +207,6 @@ export class DomainHost {
   /** A frame from core for one of our components. */
   deliver(component: number, payload: Uint8Array): void {
     this.#coreRelays.deliver(component, payload);
-  }
-
-  #bound({ component, processBytes }: StartCommand): void {
-    if (processBytes === undefined) return;
-    const lack = boundProcess(processBytes);
-    this.#bounded = lack === undefined;
-    if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
   }
 
   #slot(running: RunningComponent): number {

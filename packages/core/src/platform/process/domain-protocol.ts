@@ -22,7 +22,7 @@ const startCommand = record({
   label: text(),
   moduleUrl: text(PATH),
   heapBytes: optional(u53),
-  /** What the whole process may have of memory of its own beyond what it has now. */
+  /** What the whole process may have of memory of its own beyond what it has when the thread is up. */
   processBytes: optional(u53),
   scheduling: schedulingShape,
   grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),

@@ -9,6 +9,7 @@ import { Component } from '../../index.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
+import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
@@ -28,6 +29,8 @@ const input = workerData as WorkerInput;
 // The thread is not terminated in the middle of loading (see `DomainHost.kill`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+const unbounded = input.processBytes === undefined ? undefined : boundProcess(input.processBytes);
+if (unbounded !== undefined) tell({ lack: unbounded });
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });
 const component = await loadComponent(input.moduleUrl);
 tell('component');
