@@ -123,8 +123,9 @@ describe.runIf(process.platform === 'linux')('a process with heap=', () => {
         .filter((limit) => limit !== soft('self', name));
     const bounded = others('Max data size');
     expect(bounded.length).toBe(1);
+    // What Node has by itself, half a gigabyte a thread of it for code, differs between its versions.
     expect(Number(bounded[0])).toBeGreaterThan(64 * MIB);
-    expect(Number(bounded[0])).toBeLessThan(512 * MIB);
+    expect(Number(bounded[0])).toBeLessThan(1536 * MIB);
     expect(others('Max address space')).toEqual([]);
   });
 });

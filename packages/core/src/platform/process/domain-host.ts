@@ -20,7 +20,6 @@ import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, ShareCommand, StartCommand } from './domain-protocol.ts';
 import { OwnDoorbells } from './doorbells.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
-import { boundProcess } from './memory-bound.ts';
 import { Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
 import { RelayTable } from './relay-table.ts';
@@ -90,8 +89,8 @@ export class DomainHost {
 
   /** Starts a component in a thread of its own. */
   start(command: StartCommand): void {
-    const { component, label, moduleUrl, heapBytes, grants, scheduling } = command;
-    this.#bound(command);
+    const { component, label, moduleUrl, heapBytes, processBytes, grants, scheduling } = command;
+    this.#bounded = processBytes !== undefined;
     const { port1, port2 } = new MessageChannel();
     const { census } = this.#doorbells;
     const doorbell = this.#doorbells.take(command.doorbell);
@@ -102,6 +101,7 @@ export class DomainHost {
       corePort: port2,
       grants,
       scheduling,
+      processBytes,
       doorbell,
       census,
       life,
@@ -237,13 +237,6 @@ export class DomainHost {
   /** A frame from core for one of our components. */
   deliver(component: number, payload: Uint8Array): void {
     this.#coreRelays.deliver(component, payload);
-  }
-
-  #bound({ component, processBytes }: StartCommand): void {
-    if (processBytes === undefined) return;
-    const lack = boundProcess(processBytes);
-    this.#bounded = lack === undefined;
-    if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
   }
 
   #slot(running: RunningComponent): number {

@@ -24,7 +24,7 @@ const startCommand = record({
   /** Index of its doorbell among those of the process. */
   doorbell: u32,
   heapBytes: optional(u53),
-  /** What the whole process may have of memory of its own beyond what it has now. */
+  /** What the whole process may have of memory of its own beyond what it has when the thread is up. */
   processBytes: optional(u53),
   scheduling: schedulingShape,
   grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),

@@ -12,6 +12,7 @@ import { Collector, takeCollect } from './collector.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
 import { KeeperClient } from './keeper-client.ts';
+import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
@@ -31,6 +32,8 @@ const input = workerData as WorkerInput;
 // The thread is not terminated in the middle of loading (see `DomainHost.kill`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+const unbounded = input.processBytes === undefined ? undefined : boundProcess(input.processBytes);
+if (unbounded !== undefined) tell({ lack: unbounded });
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });
 const collect = takeCollect();
 const collector = collect && new Collector(collect);

@@ -18,6 +18,8 @@ export interface WorkerInput {
   readonly corePort: MessagePort;
   readonly grants: readonly GrantWithTarget[];
   readonly scheduling: Scheduling;
+  /** What the process may have of memory of its own beyond what it has when the thread is up. */
+  readonly processBytes: number | undefined;
   /** The thread's doorbell, and the number of threads of the process that are awake. */
   readonly doorbell: Place;
   readonly census: Place;

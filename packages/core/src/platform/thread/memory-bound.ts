@@ -1,7 +1,8 @@
 /**
  * The bound of a process that runs one component with `heap="…"`: RLIMIT_DATA, the kernel's bound of private writeable memory.
- * It counts V8's heap and everything outside of it: buffers, stacks, what the C library allocates. It is set when the
- * process is up, from what it has then:
+ * It counts V8's heap and everything outside of it: buffers, stacks, what the C library allocates. It is set by the
+ * component's thread before the component is loaded, from what the process has then. What a process and a thread take by
+ * themselves differs a lot between versions of Node: since 24 V8's room for code counts, half a gigabyte a thread.
  *
  *     bound = what it has now + heap + ram (of the start node) + MARGIN_BYTES
  *
@@ -16,8 +17,8 @@ import { Kernel } from '../kernel.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 /**
- * What a component's thread needs besides the heap that its start node speaks of: stack, young generation, compiled code,
- * and what V8 and Node allocate for the thread.
+ * What a component needs besides the heap that its start node speaks of: V8's young generation, compiled code, and what V8
+ * and Node allocate outside of the heap.
  */
 const MARGIN_BYTES = 96 * MIB;
 /** Size of an arena, unless it is made for a single dataspace that is larger: of no more than the quota. */
