@@ -34,6 +34,8 @@ export class GinitRun {
     this.child = spawn(process.execPath, [command, ...args], {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Where the tests' own runner looks for packages is nothing that users have.
+      env: { ...process.env, NODE_PATH: undefined },
       detached: true,
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));

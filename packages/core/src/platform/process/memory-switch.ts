@@ -1,9 +1,17 @@
-/** The switch of shared memory in the environment: all of it that our processes and threads pass on. */
+/**
+ * What decides whether memory can be shared, of the environment: all of it that our processes and threads pass on. They must all
+ * come to the same answer.
+ */
 
-const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
+/** The switch itself, and where koffi may be found besides. */
+const NAMES = ['SHAREDARRAYBUFFER_POLYFILL', 'NODE_PATH'];
 
-/** The environment variable, if it is set here. */
+/** Those environment variables that are set here. */
 export function memorySwitch(): Readonly<Record<string, string>> {
-  const value = process.env[SWITCH];
-  return value === undefined ? {} : { [SWITCH]: value };
+  const found: Record<string, string> = {};
+  for (const name of NAMES) {
+    const value = process.env[name];
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
 }
