@@ -1,7 +1,7 @@
 /** `ginit sim`: checks a config, runs it simulated, and says how it went. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { ConfigError, type ConfigNode } from '@ginit/core';
+import { ConfigError, type ConfigNode, toData } from '@ginit/core';
 import { startsOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
@@ -10,7 +10,10 @@ import { findForbiddenImport } from '../import-rule.ts';
 import type { Output } from '../output.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
 import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
-import { runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
+import { Progress } from './progress.ts';
+import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
+import { runSeeds } from './seed-pool.ts';
+import { type SeedVerdict, verdictOf } from './verdict.ts';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -28,7 +31,7 @@ export async function simulate(args: readonly string[], output: Output): Promise
   }
   const prepared = await prepare(options, output);
   if (!prepared) return USAGE_EXIT_CODE;
-  return runOne(options, prepared, output);
+  return options.many ? runMany(options, prepared, output) : runOne(options, prepared, output);
 }
 
 /** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
@@ -51,7 +54,18 @@ function seedOptions(
 ): SeedOptions {
   const mayExit = config.starts.some(({ exitPropagate }) => exitPropagate);
   const summary = options.summary || (config.summary && !options.many);
-  return { ...options, summary, node, plan, mayExit };
+  return {
+    file: options.file,
+    quota: options.quota,
+    carriers: options.carriers,
+    untilUs: options.untilUs,
+    patienceUs: options.patienceUs,
+    log: options.log,
+    summary,
+    config: new TextEncoder().encode(JSON.stringify(toData(node))),
+    plan,
+    mayExit,
+  };
 }
 
 /** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
@@ -82,11 +96,19 @@ async function runOne(options: SimOptions, prepared: SeedOptions, output: Output
   return result.code;
 }
 
-/** One line on a run. */
-export function verdictOf({ seed, code, problem, virtualUs, tasks, hash }: SeedResult): string {
-  const how = problem === undefined ? `exit code ${code}` : `FAILED: ${problem}`;
-  const seconds = (virtualUs / 1e6).toFixed(6);
-  return `seed ${seed}: ${how}; ${seconds} s of virtual time, ${tasks} tasks, state ${hash}`;
+async function runMany(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
+  const progress = new Progress(options.seeds, output);
+  const fails = ({ code, problem }: SeedVerdict): boolean =>
+    problem !== undefined || (code !== 0 && !options.anyExit);
+  const failed = await runSeeds(options, prepared, (verdict) => {
+    progress.add(verdict);
+    return fails(verdict);
+  });
+  progress.end();
+  if (!failed) return 0;
+  output.say(`sim: ${verdictOf(failed)}`);
+  output.say(`sim: to see it: the same command with --seed ${failed.seed} --log`);
+  return failed.code === 0 ? BROKEN_EXIT_CODE : failed.code;
 }
 
 function writeImages(directory: string, { images }: SeedResult): void {

@@ -12,6 +12,7 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
 
   --seed N        the seed (default: 1); the same seed gives the same run, byte for byte
   --seeds N..M    run all of these, silently, and stop at the first that fails
+  --any-exit      with --seeds: an exit code other than 0 is no failure
   --jobs N        threads for --seeds (default: one a CPU)
   --until TIME    virtual time to run at most, for example 90s, 10m, 1h (default: 1h)
   --patience TIME a call that nobody has answered for so long is a failure (default: 10m)
@@ -40,6 +41,7 @@ export interface SimOptions {
   readonly seeds: readonly [number, number];
   /** Many seeds, silently. */
   readonly many: boolean;
+  readonly anyExit: boolean;
   readonly jobs: number;
 }
 
@@ -57,6 +59,7 @@ const UNITS_US: Readonly<Record<string, number>> = {
 const OPTIONS = {
   seed: { type: 'string' },
   seeds: { type: 'string' },
+  'any-exit': { type: 'boolean', default: false },
   jobs: { type: 'string' },
   until: { type: 'string', default: '1h' },
   patience: { type: 'string', default: '10m' },
@@ -128,6 +131,7 @@ export function parseSimArguments(args: readonly string[]): SimOptions | string 
       summary: values.summary,
       seeds: seedsOf(values.seed, values.seeds),
       many,
+      anyExit: values['any-exit'],
       jobs: whole('jobs', values.jobs ?? String(availableParallelism()), 1, JOBS_MAX),
     };
   } catch (error) {

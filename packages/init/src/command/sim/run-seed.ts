@@ -1,5 +1,4 @@
 /** One simulated run, from its seed to its verdict. */
-import { type ConfigNode, toData } from '@ginit/core';
 import { type Outcome, Simulation } from '@ginit/core/platform/sim/index';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
@@ -9,11 +8,13 @@ import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
 import type { SimOptions } from './options.ts';
+import type { SeedVerdict } from './verdict.ts';
 
 /** What there is to run. */
 export interface SeedOptions
   extends Pick<SimOptions, 'file' | 'quota' | 'carriers' | 'untilUs' | 'patienceUs' | 'log' | 'summary'> {
-  readonly node: ConfigNode;
+  /** The config as init reads it. */
+  readonly config: Uint8Array;
   readonly plan: FaultPlan | undefined;
   /** Whether a child's exit may end the system: then it is wrong if it never comes. */
   readonly mayExit: boolean;
@@ -29,15 +30,8 @@ export interface SeedOutput {
   schedule(text: string): void;
 }
 
-/** How a run ended. */
-export interface SeedResult {
-  readonly seed: number;
-  readonly code: number;
-  /** The first property that did not hold; none if all did. */
-  readonly problem: string | undefined;
-  readonly virtualUs: number;
-  readonly tasks: number;
-  readonly hash: string;
+/** How a run ended, with what it left. */
+export interface SeedResult extends SeedVerdict {
   /** The disks as they were at the end. */
   readonly images: ReadonlyMap<string, Uint8Array>;
 }
@@ -92,14 +86,14 @@ class SeedRun {
         if (options.log) output.schedule(`fault: ${text}`);
       });
     }
-    this.#supervisor = this.#makeSupervisor(options.node, options.quota);
+    this.#supervisor = this.#makeSupervisor(options.config, options.quota);
   }
 
-  #makeSupervisor(node: ConfigNode, quota: Quota): Supervisor {
+  #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
     const output = this.#output;
     return new Supervisor(this.#simulation.platform, resolverFor(this.#options.file), {
       binary: 'init',
-      config: new TextEncoder().encode(JSON.stringify(toData(node))),
+      config,
       quota,
       observer: {
         crashed: (label, end) => {
