@@ -23,9 +23,9 @@ export interface CarrierWorld {
   readonly describe: (from: number, frame: Uint8Array | undefined) => string;
 }
 
-/** How much later a frame may come that takes its time, in microseconds; one in sixteen of them takes much longer. */
+/** How much later a frame may come that takes its time, in microseconds; one in four of them takes much longer. */
 const DELAY_US_MAX = 500;
-const LONG_DELAY_US_MAX = 50_000;
+const LONG_DELAY_US_MAX = 100_000;
 
 /** What is on its way; without a frame: that the sender has closed the carrier. */
 interface Item {
@@ -104,7 +104,7 @@ class Lane {
   #delayUs(): number {
     const { random, delayedOnceIn } = this.#world;
     if (delayedOnceIn === 0 || !random.once(delayedOnceIn)) return 0;
-    return random.below(random.once(16) ? LONG_DELAY_US_MAX : DELAY_US_MAX);
+    return random.below(random.once(4) ? LONG_DELAY_US_MAX : DELAY_US_MAX);
   }
 
   #schedule(): void {

@@ -40,7 +40,7 @@ export class SimulatedPlatform implements Platform {
     this.#carriers = {
       scheduler,
       random: random.stream('carriers'),
-      delayedOnceIn: random.stream('delays').pick([0, 8, 64]),
+      delayedOnceIn: random.stream('delays').pick([0, 4, 16, 64]),
       sent: (from, to, frame) => world.calls.sent(from, to, frame, scheduler.nowUs),
       arrived: (from, to, frame) => {
         world.calls.arrived(from, to, frame);

@@ -88,6 +88,6 @@ function ask(worker: Worker, seed: number): Promise<SeedVerdict> {
       how();
     };
     worker.on('message', answered).on('error', failed).on('exit', ended);
-    worker.postMessage(seed);
+    worker.postMessage(seed, []);
   });
 }

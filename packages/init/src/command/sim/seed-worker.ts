@@ -13,5 +13,5 @@ async function run(seed: number): Promise<SeedVerdict> {
 }
 
 parentPort?.on('message', (seed: number) => {
-  void run(seed).then((verdict) => parentPort?.postMessage(verdict));
+  void run(seed).then((verdict) => parentPort?.postMessage(verdict, []));
 });
