@@ -26,7 +26,7 @@ export class Random {
   /** `seed` is a whole number from 0 to 2^53 - 1. */
   constructor(seed: number, name = '') {
     this.#seed = seed;
-    let mixed = (seed ^ Math.floor(seed / 2 ** 32)) | 0;
+    let mixed = Math.imul((seed | 0) ^ 0x811c9dc5, 0x01000193);
     mixed = Math.imul(mixed ^ Math.floor(seed / 2 ** 32), 0x01000193);
     for (let index = 0; index < name.length; index++) {
       mixed = Math.imul(mixed ^ name.charCodeAt(index), 0x01000193);
