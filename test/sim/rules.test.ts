@@ -49,12 +49,15 @@ test('clocks, chance and timers follow the seed, and it says where they are used
     await env.log([new Date().getUTCFullYear(), Date.now() - began >= 5000, Math.random(), crypto.randomUUID()].join(' '));
     console.log('printed %d', Math.floor(performance.now() / 1000));
     const ticks = setInterval(() => {}, 1000); clearInterval(ticks);
+    const wasm = await WebAssembly.instantiate(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0), {});
+    console.log(wasm.instance instanceof WebAssembly.Instance, await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
     env.exit(0);`,
   );
   const first = await simulate(start('one'));
   expect(first.code, first.stderr).toBe(0);
   expect(first.stdout).toMatch(/^\[init -> one\] 2030 true 0\.\d+ [0-9a-f-]{36}$/m);
   expect(first.stdout).toMatch(/^\[init -> one\] printed 5$/m);
+  expect(first.stdout).toMatch(/^\[init -> one\] true Module/m);
   for (const what of [
     'Date.now()',
     'new Date()',

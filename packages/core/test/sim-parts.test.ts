@@ -27,9 +27,13 @@ describe('chance', () => {
 
   test('numbers below a bound are spread evenly', () => {
     const random = new Random(1);
-    const counts = new Array<number>(10).fill(0);
-    for (let i = 0; i < 10_000; i++) counts[random.below(10)] = (counts[random.below(10)] ?? 0) + 1;
-    for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(200);
+    const counts = new Map<number, number>();
+    for (let i = 0; i < 10_000; i++) {
+      const number = random.below(10);
+      counts.set(number, (counts.get(number) ?? 0) + 1);
+    }
+    expect([...counts.keys()].toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(200);
   });
 });
 
@@ -71,6 +75,19 @@ describe('order', () => {
     expect(done.length).toBe(times.filter((us) => us <= 500_000_000).length);
     run(scheduler);
     expect(done.length).toBe(times.length);
+  });
+
+  test('a component that is held has no turn until its time, others have', () => {
+    const done: string[] = [];
+    const scheduler = new Scheduler(new Random(1));
+    scheduler.hold(1, 1_000_000);
+    for (const name of ['a', 'b']) {
+      const note = (): void => void done.push(`${name} ${scheduler.nowUs >= 1_000_000}`);
+      scheduler.soon({ owner: 1, describe: () => name, run: note });
+      scheduler.after(10, { owner: 2, describe: () => name, run: note });
+    }
+    run(scheduler);
+    expect(done.toSorted()).toEqual(['a false', 'a true', 'b false', 'b true']);
   });
 
   test('what is cancelled does not come', () => {

@@ -24,11 +24,12 @@ export interface Task {
 /** A task in the scheduler. */
 export interface Scheduled {
   readonly task: Task;
-  readonly dueUs: number;
+  dueUs: number;
   cancelled: boolean;
 }
 
-interface Waiting extends Scheduled {
+interface Waiting {
+  readonly scheduled: Scheduled;
   /** Between tasks of one time: the order in which they came. */
   readonly number: number;
 }
@@ -42,6 +43,8 @@ export class Scheduler {
   readonly #ready: Scheduled[] = [];
   /** A binary heap, the earliest first. */
   readonly #later: Waiting[] = [];
+  /** Components that have no turn before a time. */
+  readonly #held = new Map<number, number>();
   #nowUs = 0;
   #count = 0;
 
@@ -69,14 +72,19 @@ export class Scheduler {
   /** May happen from a time on; never before. */
   at(dueUs: number, task: Task): Scheduled {
     if (dueUs <= this.#nowUs) return this.soon(task);
-    const waiting = { task, dueUs, cancelled: false, number: this.#count++ };
-    this.#push(waiting);
-    return waiting;
+    const scheduled = { task, dueUs, cancelled: false };
+    this.#push({ scheduled, number: this.#count++ });
+    return scheduled;
   }
 
   /** May happen `us` microseconds from now on. */
   after(us: number, task: Task): Scheduled {
     return this.at(this.#nowUs + Math.max(0, Math.ceil(us)), task);
+  }
+
+  /** Nothing happens to a component for so long. */
+  hold(owner: number, us: number): void {
+    this.#held.set(owner, Math.max(this.#held.get(owner) ?? 0, this.#nowUs + us));
   }
 
   /** Takes the next task out; time goes on, but not beyond `limitUs`. */
@@ -86,16 +94,31 @@ export class Scheduler {
       if (this.#ready.length === 0) {
         const first = this.#later[0];
         if (!first) return 'nothing';
-        if (first.dueUs > limitUs) return 'too late';
-        this.#nowUs = Math.max(this.#nowUs, first.dueUs);
+        const { dueUs } = first.scheduled;
+        if (dueUs > limitUs) return 'too late';
+        this.#nowUs = Math.max(this.#nowUs, dueUs);
         continue;
       }
       const picked = this.#pick();
-      if (picked.cancelled) continue;
+      if (picked.cancelled || this.#putOff(picked)) continue;
       if (this.#nowUs > limitUs) return 'too late';
       this.#nowUs += this.#random.below(TASK_US_MAX);
       return picked.task;
     }
+  }
+
+  /** The task of a component that is held waits until it is not. */
+  #putOff(picked: Scheduled): boolean {
+    const { owner } = picked.task;
+    const untilUs = this.#held.get(owner);
+    if (untilUs === undefined) return false;
+    if (untilUs <= this.#nowUs) {
+      this.#held.delete(owner);
+      return false;
+    }
+    picked.dueUs = untilUs;
+    this.#push({ scheduled: picked, number: this.#count++ });
+    return true;
   }
 
   #pick(): Scheduled {
@@ -109,9 +132,10 @@ export class Scheduler {
 
   #dueNow(): void {
     for (let first = this.#later[0]; first; first = this.#later[0]) {
-      if (!first.cancelled && first.dueUs > this.#nowUs) return;
+      const { scheduled } = first;
+      if (!scheduled.cancelled && scheduled.dueUs > this.#nowUs) return;
       this.#pop();
-      if (!first.cancelled) this.#ready.push(first);
+      if (!scheduled.cancelled) this.#ready.push(scheduled);
     }
   }
 
@@ -150,5 +174,6 @@ export class Scheduler {
 
 function earlier(a: Waiting | undefined, b: Waiting | undefined): boolean {
   if (!a || !b) return false;
-  return a.dueUs < b.dueUs || (a.dueUs === b.dueUs && a.number < b.number);
+  const beforeUs = a.scheduled.dueUs - b.scheduled.dueUs;
+  return beforeUs < 0 || (beforeUs === 0 && a.number < b.number);
 }

@@ -60,6 +60,7 @@ export function simulateGlobals(world: GlobalsWorld): () => void {
   replaceChance(world, replace);
   replaceConsole(world, replace);
   replaceMemory(replace);
+  replaceWebAssembly(world, replace);
   refuseOthers(world, replace);
   return () => {
     for (const undo of restore.toReversed()) undo();
@@ -205,6 +206,27 @@ function replaceMemory(replace: Replace): void {
   }
   replace(globalThis, 'FinalizationRegistry', { value: NeverCollected, writable: true });
   replace(globalThis, 'WeakRef', { value: StrongReference, writable: true });
+}
+
+/** Compiles at once, where Node would do it in threads of its own and be done at some time. */
+function replaceWebAssembly(world: GlobalsWorld, replace: Replace): void {
+  const wasm: unknown = Reflect.get(globalThis, 'WebAssembly');
+  if (typeof wasm !== 'object' || wasm === null) return;
+  const make = (type: AnyFunction, args: readonly unknown[]): unknown => Reflect.construct(type, args);
+  const Module: AnyFunction = Reflect.get(wasm, 'Module');
+  const Instance: AnyFunction = Reflect.get(wasm, 'Instance');
+  const now = (name: string, simulated: (source: unknown, imports: unknown) => unknown): void => {
+    const real: AnyFunction = Reflect.get(wasm, name);
+    const value = async (...args: unknown[]): Promise<unknown> =>
+      world.inside() ? simulated(args[0], args[1]) : Reflect.apply(real, wasm, args);
+    replace(wasm, name, { value, writable: true });
+  };
+  now('compile', (source) => make(Module, [source]));
+  now('instantiate', (source, imports) => {
+    if (source instanceof Module) return make(Instance, [source, imports]);
+    const module = make(Module, [source]);
+    return { module, instance: make(Instance, [module, imports]) };
+  });
 }
 
 function refuse(world: GlobalsWorld, what: string): never {

@@ -31,6 +31,8 @@ export class SimulatedPlatform implements Platform {
   readonly #components = new Map<number, SimulatedComponent>();
   readonly #labels = new Map<number, string>([[CORE_ID, 'core']]);
   readonly #domains: string[] = [];
+  /** How much the wall clock has jumped so far, in milliseconds. */
+  clockOffMs = 0;
   /** The component that is being loaded; nothing else happens meanwhile. */
   loading: Promise<void> | undefined;
 
@@ -137,6 +139,19 @@ export class SimulatedPlatform implements Platform {
     if (component) this.#end(component, { crashed: true, reason, culprit: true });
   }
 
+  /** Ends all components of the process in which this one runs, as its fault. */
+  crashProcess(id: number, reason: string): void {
+    const culprit = this.#components.get(id);
+    if (!culprit) return;
+    const process = this.#domains.indexOf(culprit.domain) + 1;
+    const others = [...this.#components.values()].filter(({ domain }) => domain === culprit.domain);
+    for (const component of others) {
+      const own = component === culprit;
+      const why = own ? reason : `its process ${process} was brought down by [${culprit.label}]`;
+      this.#end(component, { crashed: true, reason: why, culprit: own });
+    }
+  }
+
   async #load(component: SimulatedComponent, core: Carrier): Promise<void> {
     const { label, specification } = component;
     try {
@@ -206,7 +221,7 @@ export class SimulatedPlatform implements Platform {
   }
 
   wallClockMs(): number {
-    return START_MS + Math.floor(this.#world.scheduler.nowUs / 1000);
+    return START_MS + this.clockOffMs + Math.floor(this.#world.scheduler.nowUs / 1000);
   }
 
   after(us: number, handler: () => void): () => void {

@@ -3,6 +3,7 @@
  *
  *     <faults>
  *       <crash component="init -> cache" within="5000" count="2"/>
+ *       <stall within="5000" ms="200"/>
  *       <power-cut within="5000" torn="yes"/>
  *     </faults>
  */
@@ -19,12 +20,30 @@ const timing = {
   count: attribute.integer('How often', { min: 1, max: 1000, fallback: '1' }),
 };
 
+const whom = {
+  component: attribute.text('Its label, as in the log; one that the seed picks if there is none'),
+};
+
 /** The shape of a fault plan. */
 export const faultPlanSchema = element('faults', 'What goes wrong in a simulated run', {
   children: [
     element('crash', 'A component crashes', {
       attributes: {
-        component: attribute.text('Its label, as in the log; one that the seed picks if there is none'),
+        ...whom,
+        process: attribute.boolean('With all components of its process', { fallback: 'no' }),
+        ...timing,
+      },
+    }),
+    element('stall', 'A component has no turn for a while', {
+      attributes: {
+        ...whom,
+        ms: attribute.integer('For how long', { required: true, min: 1, max: 86_400_000 }),
+        ...timing,
+      },
+    }),
+    element('clock-jump', 'The wall clock jumps', {
+      attributes: {
+        by_s: attribute.integer('Seconds, back if negative', { required: true, min: -1e9, max: 1e9 }),
         ...timing,
       },
     }),
@@ -39,7 +58,9 @@ export const faultPlanSchema = element('faults', 'What goes wrong in a simulated
 
 /** One fault, as often as it happens. */
 export type PlannedFault = { readonly within: number; readonly count: number } & (
-  | { readonly kind: 'crash'; readonly component: string | undefined }
+  | { readonly kind: 'crash'; readonly component: string | undefined; readonly process: boolean }
+  | { readonly kind: 'stall'; readonly component: string | undefined; readonly ms: number }
+  | { readonly kind: 'clock-jump'; readonly byS: number }
   | { readonly kind: 'power-cut'; readonly torn: boolean }
 );
 
@@ -69,6 +90,15 @@ export function readFaultPlan(
 
 function readFault(node: ConfigNode): PlannedFault {
   const when = { within: node.integer('within'), count: node.integer('count', 1) };
-  if (node.type === 'crash') return { kind: 'crash', component: node.value('component'), ...when };
-  return { kind: 'power-cut', torn: node.boolean('torn', false), ...when };
+  const component = node.value('component');
+  switch (node.type) {
+    case 'crash':
+      return { kind: 'crash', component, process: node.boolean('process', false), ...when };
+    case 'stall':
+      return { kind: 'stall', component, ms: node.integer('ms'), ...when };
+    case 'clock-jump':
+      return { kind: 'clock-jump', byS: node.integer('by_s'), ...when };
+    default:
+      return { kind: 'power-cut', torn: node.boolean('torn', false), ...when };
+  }
 }

@@ -40,22 +40,41 @@ export class Faults {
   #perform(fault: PlannedFault): boolean {
     switch (fault.kind) {
       case 'crash':
-        return this.#crash(fault.component);
+        return this.#crash(fault.component, fault.process);
+      case 'stall':
+        return this.#stall(fault.component, fault.ms);
+      case 'clock-jump':
+        this.#simulation.platform.clockOffMs += fault.byS * 1000;
+        this.#tell(`the wall clock jumps by ${fault.byS} s`);
+        return false;
       case 'power-cut':
         return this.#powerCut(fault.torn);
     }
   }
 
-  #crash(label: string | undefined): boolean {
+  #crash(label: string | undefined, process: boolean): boolean {
     const { platform } = this.#simulation;
-    const candidates = [...platform.live].filter((component) =>
+    const victim = this.#victim(label);
+    if (!victim) return false;
+    this.#tell(`[${victim.label}] crashes${process ? ' with its process' : ''}`);
+    if (process) platform.crashProcess(victim.id, 'its process was ended by the fault plan');
+    else platform.crash(victim.id, 'crashed by the fault plan');
+    return true;
+  }
+
+  #stall(label: string | undefined, ms: number): boolean {
+    const victim = this.#victim(label);
+    if (!victim) return false;
+    this.#tell(`[${victim.label}] stalls for ${ms} ms`);
+    this.#simulation.scheduler.hold(victim.id, ms * 1000);
+    return true;
+  }
+
+  #victim(label: string | undefined): { readonly id: number; readonly label: string } | undefined {
+    const candidates = [...this.#simulation.platform.live].filter((component) =>
       label === undefined ? component.label !== ROOT_LABEL : component.label === label,
     );
-    if (candidates.length === 0) return false;
-    const victim = this.#random.pick(candidates);
-    this.#tell(`[${victim.label}] crashes`);
-    platform.crash(victim.id, 'crashed by the fault plan');
-    return true;
+    return candidates.length > 0 ? this.#random.pick(candidates) : undefined;
   }
 
   #powerCut(torn: boolean): boolean {

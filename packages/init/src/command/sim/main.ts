@@ -59,6 +59,7 @@ function seedOptions(
     quota: options.quota,
     carriers: options.carriers,
     untilUs: options.untilUs,
+    tasksMax: options.tasksMax,
     patienceUs: options.patienceUs,
     log: options.log,
     summary,

@@ -15,6 +15,7 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
   --any-exit      with --seeds: an exit code other than 0 is no failure
   --jobs N        threads for --seeds (default: one a CPU)
   --until TIME    virtual time to run at most, for example 90s, 10m, 1h (default: 1h)
+  --tasks N       things that may happen at most (default: 10000000)
   --patience TIME a call that nobody has answered for so long is a failure (default: 10m)
   --faults FILE   a fault plan: what is to go wrong, by the seed
   --carriers HOW  how components are joined: placement (default), shared, copying
@@ -32,6 +33,7 @@ export interface SimOptions {
   readonly quota: Quota;
   readonly carriers: CarrierChoice;
   readonly untilUs: number;
+  readonly tasksMax: number;
   readonly patienceUs: number;
   readonly faults: string | undefined;
   readonly images: string | undefined;
@@ -62,6 +64,7 @@ const OPTIONS = {
   'any-exit': { type: 'boolean', default: false },
   jobs: { type: 'string' },
   until: { type: 'string', default: '1h' },
+  tasks: { type: 'string', default: '10000000' },
   patience: { type: 'string', default: '10m' },
   faults: { type: 'string' },
   carriers: { type: 'string', default: 'placement' },
@@ -124,6 +127,7 @@ export function parseSimArguments(args: readonly string[]): SimOptions | string 
       quota: { ram, caps: ROOT_CAPS },
       carriers: carriersOf(values.carriers),
       untilUs: timeUs('until', values.until),
+      tasksMax: whole('tasks', values.tasks, 1, Number.MAX_SAFE_INTEGER),
       patienceUs: timeUs('patience', values.patience),
       faults: values.faults,
       images: values.images,

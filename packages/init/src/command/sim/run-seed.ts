@@ -12,7 +12,10 @@ import type { SeedVerdict } from './verdict.ts';
 
 /** What there is to run. */
 export interface SeedOptions
-  extends Pick<SimOptions, 'file' | 'quota' | 'carriers' | 'untilUs' | 'patienceUs' | 'log' | 'summary'> {
+  extends Pick<
+    SimOptions,
+    'file' | 'quota' | 'carriers' | 'untilUs' | 'tasksMax' | 'patienceUs' | 'log' | 'summary'
+  > {
   /** The config as init reads it. */
   readonly config: Uint8Array;
   readonly plan: FaultPlan | undefined;
@@ -116,7 +119,7 @@ class SeedRun {
     void this.#supervisor.run().then((end) => (this.#end = end));
     const { untilUs } = this.#options;
     const first = await this.#simulation.drive(
-      () => this.#end !== undefined || this.#outOfPatience(),
+      () => this.#end !== undefined || this.#tooBusy() || this.#outOfPatience(),
       untilUs,
     );
     const verdict = this.#problem === undefined ? this.#afterFirst(first) : this.#broken(this.#problem);
@@ -135,19 +138,23 @@ class SeedRun {
   #afterFirst(outcome: Outcome): Verdict {
     switch (outcome.kind) {
       case 'done':
-        return this.#exit();
+        return this.#end ? this.#exit() : this.#stillRunning('--tasks');
       case 'idle': {
         if (!this.#options.mayExit) return { code: 0 };
         return this.#broken(`nothing can happen any more, and nobody has ended the system; ${this.#waits()}`);
       }
       case 'too late':
-        this.#output.say('sim: still running at --until');
-        return { code: 0 };
+        return this.#stillRunning('--until');
       case 'refused':
         return { code: REFUSED_EXIT_CODE, problem: outcome.reason };
       case 'broken':
         return this.#broken(`ginit failed: ${outcome.reason}`);
     }
+  }
+
+  #stillRunning(limit: string): Verdict {
+    this.#output.say(`sim: still running at ${limit}`);
+    return { code: 0 };
   }
 
   #exit(): Verdict {
@@ -158,6 +165,10 @@ class SeedRun {
 
   #waits(): string {
     return whoWaits(this.#simulation, this.#simulation.calls.before(Number.POSITIVE_INFINITY));
+  }
+
+  #tooBusy(): boolean {
+    return this.#simulation.tasks >= this.#options.tasksMax;
   }
 
   #outOfPatience(): boolean {
