@@ -130,6 +130,12 @@ export interface OperationPlans {
 }
 
 const known = new WeakMap<Interface, OperationPlans>();
+let titles: Map<number, string> | undefined;
+
+/** From now on notes the names of operations by their key, for who reads frames (a key may have several: one is kept). */
+export function recordTitles(into: Map<number, string>): void {
+  titles = into;
+}
 
 /** The operations of an interface; made when it is first used. */
 export function plansOf(interface_: Interface): OperationPlans {
@@ -142,6 +148,7 @@ export function plansOf(interface_: Interface): OperationPlans {
     const plan = new OperationPlan(interface_.name, name, member);
     assert(!byKey.has(plan.key), `two operations of ${interface_.name} have one key: rename ${name}`);
     byKey.set(plan.key, plan);
+    titles?.set(plan.key, plan.title);
     byName.set(name, plan);
   }
   const plans = { byKey, byName };

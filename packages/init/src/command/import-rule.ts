@@ -26,10 +26,21 @@ const REQUIRE_CALL = /\brequire\s*\(\s*(['"])([^'"]+)\1\s*\)/g;
 interface FoundImport {
   readonly specifier: string | undefined;
   readonly offset: number;
+  /** Whether it is an `import()`. */
+  readonly late: boolean;
+}
+
+/** What else is looked for. */
+export interface ImportRule {
+  /** Imports that happen while the component runs are forbidden, too. */
+  readonly noLateImports?: boolean;
 }
 
 /** The first import of the host that `moduleUrl` leads to. */
-export async function findForbiddenImport(moduleUrl: string): Promise<ForbiddenImport | undefined> {
+export async function findForbiddenImport(
+  moduleUrl: string,
+  { noLateImports = false }: ImportRule = {},
+): Promise<ForbiddenImport | undefined> {
   await init;
   const waiting = [moduleUrl];
   const seen = new Set(waiting);
@@ -37,10 +48,11 @@ export async function findForbiddenImport(moduleUrl: string): Promise<ForbiddenI
     const file = fileURLToPath(url);
     if (!existsSync(file) || !/\.[cm]?[jt]s$/.test(file)) continue;
     const source = readFileSync(file, 'utf8');
-    for (const { specifier, offset } of importsOf(source)) {
+    for (const { specifier, offset, late } of importsOf(source)) {
       if (specifier === undefined)
         return { what: 'a module whose name is computed', file, ...place(source, offset) };
       if (isBuiltin(specifier)) return { what: specifier, file, ...place(source, offset) };
+      if (late && noLateImports) return { what: `${specifier} late`, file, ...place(source, offset) };
       if (specifier === TRUSTED || specifier.startsWith(`${TRUSTED}/`)) continue;
       const next = resolveImport(specifier, url);
       if (next === undefined || seen.has(next) || next.startsWith(TRUSTED_FILES)) continue;
@@ -56,13 +68,15 @@ function importsOf(source: string): FoundImport[] {
   try {
     const [found] = parse(source);
     // Type 3 is import.meta, which imports nothing.
-    imports = found.filter(({ d }) => d !== -2).map(({ n, s }) => ({ specifier: n, offset: s }));
+    imports = found
+      .filter(({ d }) => d !== -2)
+      .map(({ n, s, d }) => ({ specifier: n, offset: s, late: d >= 0 }));
   } catch {
     // Not a module: the manifest reader, which imports it, says what is wrong with it.
     imports = [];
   }
   for (const match of source.matchAll(REQUIRE_CALL))
-    imports.push({ specifier: match[2], offset: match.index });
+    imports.push({ specifier: match[2], offset: match.index, late: false });
   return imports;
 }
 

@@ -17,6 +17,7 @@ const HELP = `ginit: runs a system of components from one config file
 
   ginit [OPTIONS] CONFIG.xml        run the system until a child's exit, or Ctrl-C, ends it
   ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
+  ginit sim [OPTIONS] CONFIG.xml    run it in one thread, on a virtual clock, in an order by a seed (ginit sim --help)
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help | --help               this text
   ginit --version                   the version
@@ -96,6 +97,11 @@ async function help(component: string, output: Output): Promise<number> {
 export async function main(args: readonly string[]): Promise<number> {
   // Whoever read our output is gone: end as a signal would, quietly.
   const output = new Output(process.stdout, process.stderr, () => process.kill(process.pid, 'SIGTERM'));
+  if (args[0] === 'sim') {
+    // Its modules are loaded for nobody else.
+    const { simulate } = await import('./sim/main.ts');
+    return simulate(args.slice(1), output);
+  }
   const line = parseCommandLine(args);
   if (typeof line === 'string') {
     output.say(line);

@@ -22,7 +22,8 @@ export interface RunOptions {
   readonly summary: boolean;
 }
 
-function resolverFor(file: string): Resolver {
+/** Finds binaries and grants by the directory of the config file. */
+export function resolverFor(file: string): Resolver {
   const directory = dirname(resolve(file));
   const binaries = new Binaries(directory);
   return {

@@ -1,0 +1,72 @@
+/** The disks of a simulated system, each filled from a file of the host when it is first opened. */
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { RpcError } from '../../errors.ts';
+import type { HostErrorCode } from '../../runtime/host-access.ts';
+import type { Digest } from './digest.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+
+/** A file is kept in memory as a whole. */
+const IMAGE_BYTES_MAX = 2 ** 31 - 1;
+
+const CODES: Readonly<Record<string, HostErrorCode>> = {
+  ENOENT: 'NotFound',
+  ENOTDIR: 'NotFound',
+  EACCES: 'AccessDenied',
+  EPERM: 'AccessDenied',
+  EROFS: 'AccessDenied',
+};
+
+interface Loaded {
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Many runs start from one image: what was read stays, as long as the file stays the same. */
+const loaded = new Map<string, Loaded>();
+
+function load(target: string, path: string, access: 'ro' | 'rw'): Uint8Array {
+  try {
+    accessSync(target, access === 'rw' ? constants.R_OK | constants.W_OK : constants.R_OK);
+    const stats = statSync(target);
+    if (!stats.isFile()) throw unsupported(`"${path}" is no regular file: it cannot be simulated`);
+    if (stats.size > IMAGE_BYTES_MAX) throw unsupported(`file "${path}" is too large to be simulated`);
+    const version = `${stats.mtimeMs} ${stats.size}`;
+    const known = loaded.get(target);
+    if (known?.version === version) return known.bytes;
+    const bytes = new Uint8Array(readFileSync(target));
+    loaded.set(target, { version, bytes });
+    return bytes;
+  } catch (error) {
+    if (error instanceof RpcError) throw error;
+    const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';
+    throw new RpcError(code, `file "${path}": ${code}${typeof system === 'string' ? ` (${system})` : ''}`);
+  }
+}
+
+function unsupported(text: string): RpcError<HostErrorCode> {
+  return new RpcError<HostErrorCode>('Unsupported', text);
+}
+
+/** The disks of one run. */
+export class DiskImages {
+  readonly #disks = new Map<string, SimulatedDisk>();
+
+  /** The disk for a file; `path` is what errors call it. Throws `HostError`. */
+  open(target: string, path: string, access: 'ro' | 'rw'): SimulatedDisk {
+    const bytes = load(target, path, access);
+    const disk = this.#disks.get(target) ?? new SimulatedDisk(bytes);
+    this.#disks.set(target, disk);
+    return disk;
+  }
+
+  /** Every disk that was opened, by the path of its file. */
+  get all(): ReadonlyMap<string, SimulatedDisk> {
+    return this.#disks;
+  }
+
+  /** Adds what they hold to a digest. */
+  addTo(digest: Digest): void {
+    for (const disk of this.#disks.values()) disk.addTo(digest);
+  }
+}

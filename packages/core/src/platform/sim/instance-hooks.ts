@@ -1,0 +1,33 @@
+/** Gives each component instance a module graph of its own, from the next import on. */
+import * as nodeModule from 'node:module';
+import { inherit } from './instance-url.ts';
+
+interface Found {
+  readonly url: string;
+}
+interface HookContext {
+  readonly parentURL?: string | undefined;
+}
+type NextResolve = (specifier: string, context: HookContext) => Found;
+
+const SHARED = new URL('../../', import.meta.url).href;
+let installed = false;
+
+/**
+ * Installs the hook in this thread, once; modules without an instance are left as they are. In the thread itself where
+ * Node can (`registerHooks`, 22.15 and later), else in Node's thread for hooks.
+ */
+export function installInstanceHooks(): void {
+  if (installed) return;
+  installed = true;
+  const registerHooks: unknown = Reflect.get(nodeModule, 'registerHooks');
+  if (typeof registerHooks !== 'function') {
+    nodeModule.register(new URL('./instance-hook.js', import.meta.url));
+    return;
+  }
+  const resolve = (specifier: string, context: HookContext, next: NextResolve): Found => {
+    const found = next(specifier, context);
+    return { ...found, url: inherit(found.url, context.parentURL, SHARED) };
+  };
+  Reflect.apply(registerHooks, undefined, [{ resolve }]);
+}

@@ -1,0 +1,165 @@
+/**
+ * The host as a simulated driver sees it: the files that its start node grants, each a simulated disk that starts with
+ * the content of the real one, which is never written to. Requests take virtual time by the seed, end in any order, and
+ * never end for a driver that is dead; what it was writing then may still reach the disk.
+ */
+import { RpcError } from '../../errors.ts';
+import type { HostAccess, HostErrorCode, HostFile } from '../../runtime/host-access.ts';
+import type { ResolvedGrant } from '../../supervisor/platform.ts';
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimulatedDisk } from './simulated-disk.ts';
+
+/** What simulated hosts share. */
+export interface HostWorld {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** The disk that stands for a file of the host. Throws `HostError`, which calls it `path`. */
+  readonly disk: (target: string, path: string, access: 'ro' | 'rw') => SimulatedDisk;
+}
+
+/** Usual time of a request in microseconds, the least and the range above it; one in 64 takes longer. */
+const REQUEST_US = { least: 20, range: 180, longRange: 20_000 };
+const SYNC_US = { least: 200, range: 5000, longRange: 100_000 };
+
+interface Request {
+  /** What it does to the disk; throws what the driver is told. */
+  readonly perform: () => void;
+  readonly writes: boolean;
+}
+
+/** The host of one component. */
+export class SimulatedHost implements HostAccess {
+  readonly #world: HostWorld;
+  readonly #owner: number;
+  readonly #grants: readonly ResolvedGrant[];
+  readonly #pending = new Set<Request>();
+  /** Targets of the files it has opened. */
+  readonly opened = new Set<string>();
+  #dead = false;
+
+  constructor(world: HostWorld, owner: number, grants: readonly ResolvedGrant[]) {
+    this.#world = world;
+    this.#owner = owner;
+    this.#grants = grants;
+  }
+
+  async openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile> {
+    const grant = this.#grants.find((candidate) => candidate.kind === 'file' && candidate.path === path);
+    if (!grant) {
+      throw hostError(
+        'NotGranted',
+        `<host> grants no file "${path}" (add <file path="${path}" access="${access}"/>)`,
+      );
+    }
+    if (access === 'rw' && grant.access === 'ro') {
+      throw hostError('NotGranted', `<host> grants the file "${path}" for reading only (access="ro")`);
+    }
+    let disk: SimulatedDisk | undefined;
+    const open = (): void => {
+      disk = this.#world.disk(grant.target, path, access);
+    };
+    await this.request(`open ${path}`, REQUEST_US, { perform: open, writes: false });
+    if (!disk) throw hostError('Closed', `file "${path}" is not open`);
+    this.opened.add(grant.target);
+    return new SimulatedFile(this, disk, path, access === 'rw');
+  }
+
+  /** Nothing that this component has asked for ends any more; what it was writing is written, or not. */
+  die(): void {
+    this.#dead = true;
+    for (const { perform, writes } of this.#pending) {
+      if (writes && this.#world.random.once(2)) perform();
+    }
+    this.#pending.clear();
+  }
+
+  /** Performs a request after some time. */
+  request(what: string, time: typeof REQUEST_US, request: Request): Promise<void> {
+    const { scheduler, random } = this.#world;
+    return new Promise((resolve, reject) => {
+      if (this.#dead) return;
+      this.#pending.add(request);
+      const us = time.least + random.below(random.once(64) ? time.longRange : time.range);
+      scheduler.after(us, {
+        owner: this.#owner,
+        describe: () => `host: ${what}`,
+        run: () => {
+          if (!this.#pending.delete(request)) return;
+          try {
+            request.perform();
+            resolve();
+          } catch (error) {
+            reject(error);
+          }
+        },
+      });
+    });
+  }
+}
+
+function hostError(code: HostErrorCode, text: string): RpcError<HostErrorCode> {
+  return new RpcError(code, text);
+}
+
+class SimulatedFile implements HostFile {
+  readonly writeable: boolean;
+  readonly sizeBytes: number;
+  readonly #host: SimulatedHost;
+  readonly #disk: SimulatedDisk;
+  readonly #path: string;
+  #closed = false;
+
+  constructor(host: SimulatedHost, disk: SimulatedDisk, path: string, writeable: boolean) {
+    this.#host = host;
+    this.#disk = disk;
+    this.#path = path;
+    this.writeable = writeable;
+    this.sizeBytes = disk.sizeBytes;
+  }
+
+  read(into: Uint8Array, position: number): Promise<void> {
+    const perform = (): void => {
+      this.#check('InputOutput', position + into.byteLength);
+      this.#disk.read(into, position);
+    };
+    return this.#host.request(`read ${this.#path} ${position} +${into.byteLength}`, REQUEST_US, {
+      perform,
+      writes: false,
+    });
+  }
+
+  /** A simulated disk has a size of its own: it does not grow. */
+  write(from: Uint8Array, position: number): Promise<void> {
+    const perform = (): void => {
+      this.#check('NoSpace', position + from.byteLength);
+      if (!this.writeable) throw hostError('Closed', `file "${this.#path}" is open for reading`);
+      this.#disk.write(from, position);
+    };
+    return this.#host.request(`write ${this.#path} ${position} +${from.byteLength}`, REQUEST_US, {
+      perform,
+      writes: !this.#closed && this.writeable && position + from.byteLength <= this.sizeBytes,
+    });
+  }
+
+  sync(): Promise<void> {
+    const { mark } = this.#disk;
+    const perform = (): void => {
+      this.#check('InputOutput', 0);
+      this.#disk.sync(mark);
+    };
+    return this.#host.request(`sync ${this.#path}`, SYNC_US, { perform, writes: false });
+  }
+
+  async close(): Promise<void> {
+    const perform = (): void => {
+      this.#closed = true;
+    };
+    await this.#host.request(`close ${this.#path}`, REQUEST_US, { perform, writes: false });
+  }
+
+  #check(code: HostErrorCode, end: number): void {
+    if (this.#closed) throw hostError('Closed', `file "${this.#path}": Closed`);
+    if (end > this.sizeBytes) throw hostError(code, `file "${this.#path}" ends at byte ${this.sizeBytes}`);
+  }
+}

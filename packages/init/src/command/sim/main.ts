@@ -1,0 +1,118 @@
+/** `ginit sim`: checks a config, runs it simulated, and says how it went. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ConfigError, type ConfigNode, toData } from '@ginit/core';
+import { startsOf } from '../../check/index.ts';
+import type { InitConfig } from '../../model/index.ts';
+import { Binaries } from '../binaries.ts';
+import { readCheckedConfig } from '../checked-config.ts';
+import { findForbiddenImport } from '../import-rule.ts';
+import type { Output } from '../output.ts';
+import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
+import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
+import { Progress } from './progress.ts';
+import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
+import { runSeeds } from './seed-pool.ts';
+import { type SeedVerdict, verdictOf } from './verdict.ts';
+
+const USAGE_EXIT_CODE = 2;
+
+/** Runs the command with the arguments after `sim`; the result is its exit code. */
+export async function simulate(args: readonly string[], output: Output): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    await output.line(SIM_HELP);
+    return 0;
+  }
+  const options = parseSimArguments(args);
+  if (typeof options === 'string') {
+    output.say(options);
+    output.say('try "ginit sim --help"');
+    return USAGE_EXIT_CODE;
+  }
+  const prepared = await prepare(options, output);
+  if (!prepared) return USAGE_EXIT_CODE;
+  return options.many ? runMany(options, prepared, output) : runOne(options, prepared, output);
+}
+
+/** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
+export async function prepare(options: SimOptions, output: Output): Promise<SeedOptions | undefined> {
+  const { node, config, errors, warnings } = await readCheckedConfig(options.file, options.quota);
+  const unfit = errors.length === 0 && config ? await unfitComponents(options.file, config) : [];
+  const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
+  const wrongPlan = 'errors' in faults ? faults.errors : [];
+  const all = [...errors, ...unfit, ...wrongPlan];
+  for (const text of [...warnings, ...all]) output.plain(text);
+  if (all.length > 0 || !node || !config) return undefined;
+  return seedOptions(options, node, config, 'plan' in faults ? faults.plan : undefined);
+}
+
+function seedOptions(
+  options: SimOptions,
+  node: ConfigNode,
+  config: InitConfig,
+  plan: FaultPlan | undefined,
+): SeedOptions {
+  const mayExit = config.starts.some(({ exitPropagate }) => exitPropagate);
+  const summary = options.summary || (config.summary && !options.many);
+  return {
+    file: options.file,
+    quota: options.quota,
+    carriers: options.carriers,
+    untilUs: options.untilUs,
+    tasksMax: options.tasksMax,
+    patienceUs: options.patienceUs,
+    log: options.log,
+    summary,
+    config: new TextEncoder().encode(JSON.stringify(toData(node))),
+    plan,
+    mayExit,
+  };
+}
+
+/** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
+async function unfitComponents(file: string, config: InitConfig): Promise<string[]> {
+  const binaries = new Binaries(dirname(file));
+  const unfit: string[] = [];
+  for (const { name, position } of startsOf(config).map(({ start }) => start.binary)) {
+    const binary = binaries.find(name);
+    const forbidden =
+      'problem' in binary ? undefined : await findForbiddenImport(binary.moduleUrl, { noLateImports: true });
+    if (!forbidden) continue;
+    const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
+    const text = `component "${name}" imports ${forbidden.what} at ${place}: it cannot be simulated`;
+    unfit.push(new ConfigError(text, position).message);
+  }
+  return unfit;
+}
+
+async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
+  const [seed] = options.seeds;
+  const result = await runSeed(seed, prepared, {
+    line: (text) => void output.line(text),
+    say: (text) => output.say(text),
+    schedule: (text) => output.plain(text),
+  });
+  if (options.images !== undefined) writeImages(options.images, result);
+  output.say(`sim: ${verdictOf(result)}`);
+  return result.code;
+}
+
+async function runMany(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
+  const progress = new Progress(options.seeds, output);
+  const fails = ({ code, problem }: SeedVerdict): boolean =>
+    problem !== undefined || (code !== 0 && !options.anyExit);
+  const failed = await runSeeds(options, prepared, (verdict) => {
+    progress.add(verdict);
+    return fails(verdict);
+  });
+  progress.end();
+  if (!failed) return 0;
+  output.say(`sim: ${verdictOf(failed)}`);
+  output.say(`sim: to see it: the same command with --seed ${failed.seed} --log`);
+  return failed.code === 0 ? BROKEN_EXIT_CODE : failed.code;
+}
+
+function writeImages(directory: string, { images }: SeedResult): void {
+  mkdirSync(directory, { recursive: true });
+  for (const [path, bytes] of images) writeFileSync(join(directory, basename(path)), bytes);
+}

@@ -1,0 +1,144 @@
+/** The command line of `ginit sim`. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { parseBytes } from '@ginit/core';
+import type { CarrierChoice } from '@ginit/core/platform/sim/index';
+import type { Quota } from '../../model/index.ts';
+
+/** What `ginit sim` says about itself. */
+export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual clock; a seed decides the order of everything
+
+  ginit sim [OPTIONS] CONFIG.xml
+
+  --seed N        the seed (default: 1); the same seed gives the same run, byte for byte
+  --seeds N..M    run all of these, silently, and stop at the first that fails
+  --any-exit      with --seeds: an exit code other than 0 is no failure
+  --jobs N        threads for --seeds (default: one a CPU)
+  --until TIME    virtual time to run at most, for example 90s, 10m, 1h (default: 1h)
+  --tasks N       things that may happen at most (default: 10000000)
+  --patience TIME a call that nobody has answered for so long is a failure (default: 10m)
+  --faults FILE   a fault plan: what is to go wrong, by the seed
+  --carriers HOW  how components are joined: placement (default), shared, copying
+  --images DIR    write the disks as they are at the end to this directory
+  --log           write the schedule to standard error, a line for each thing that happens
+  --summary       at the end, list the components
+  --ram SIZE      RAM quota of the whole system (default: 1G)
+
+Files that the config grants are read when they are first opened, and never written. Exit codes are those of ginit; 3 if a
+check of the simulator's fails: see docs/simulator.md.`;
+
+/** What to simulate. */
+export interface SimOptions {
+  readonly file: string;
+  readonly quota: Quota;
+  readonly carriers: CarrierChoice;
+  readonly untilUs: number;
+  readonly tasksMax: number;
+  readonly patienceUs: number;
+  readonly faults: string | undefined;
+  readonly images: string | undefined;
+  readonly log: boolean;
+  readonly summary: boolean;
+  /** First and last seed. */
+  readonly seeds: readonly [number, number];
+  /** Many seeds, silently. */
+  readonly many: boolean;
+  readonly anyExit: boolean;
+  readonly jobs: number;
+}
+
+const ROOT_CAPS = 1_000_000;
+const JOBS_MAX = 256;
+const UNITS_US: Readonly<Record<string, number>> = {
+  us: 1,
+  ms: 1000,
+  s: 1_000_000,
+  m: 60_000_000,
+  h: 3_600_000_000,
+  d: 86_400_000_000,
+};
+
+const OPTIONS = {
+  seed: { type: 'string' },
+  seeds: { type: 'string' },
+  'any-exit': { type: 'boolean', default: false },
+  jobs: { type: 'string' },
+  until: { type: 'string', default: '1h' },
+  tasks: { type: 'string', default: '10000000' },
+  patience: { type: 'string', default: '10m' },
+  faults: { type: 'string' },
+  carriers: { type: 'string', default: 'placement' },
+  images: { type: 'string' },
+  log: { type: 'boolean', default: false },
+  summary: { type: 'boolean', default: false },
+  ram: { type: 'string', default: '1G' },
+} as const;
+
+class WrongUse extends Error {}
+
+function timeUs(option: string, text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)(us|ms|s|m|h|d)$/.exec(text) ?? [];
+  const us = Math.round(Number(digits) * (UNITS_US[unit] ?? 0));
+  if (us > 0 && Number.isSafeInteger(us)) return us;
+  throw new WrongUse(`--${option} ${text}: not a time (for example 90s, 10m, 1h)`);
+}
+
+function whole(option: string, text: string, least: number, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new WrongUse(`--${option} ${text}: not a whole number from ${least} to ${most}`);
+}
+
+function seedsOf(seed: string | undefined, seeds: string | undefined): readonly [number, number] {
+  if (seed !== undefined && seeds !== undefined) throw new WrongUse('either --seed or --seeds');
+  if (seeds === undefined) {
+    const one = whole('seed', seed ?? '1', 0, Number.MAX_SAFE_INTEGER);
+    return [one, one];
+  }
+  const [, first = '', last = ''] = /^(\d+)\.\.(\d+)$/.exec(seeds) ?? [];
+  if (first === '') throw new WrongUse(`--seeds ${seeds}: not a range (for example 1..100)`);
+  const range = [
+    whole('seeds', first, 0, Number.MAX_SAFE_INTEGER),
+    whole('seeds', last, 0, Number.MAX_SAFE_INTEGER),
+  ] as const;
+  if (range[0] > range[1]) throw new WrongUse(`--seeds ${seeds}: the range is empty`);
+  return range;
+}
+
+function carriersOf(text: string): CarrierChoice {
+  if (text === 'placement' || text === 'shared' || text === 'copying') return text;
+  throw new WrongUse(`--carriers ${text}: not one of placement, shared, copying`);
+}
+
+/** Reads the arguments after `sim`; a string says what is wrong with them. */
+export function parseSimArguments(args: readonly string[]): SimOptions | string {
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+    const [file, extra] = positionals;
+    if (file === undefined) return 'no config file given';
+    if (extra !== undefined) return `one config file at a time, not also "${extra}"`;
+    const ram = parseBytes(values.ram);
+    if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
+    const many = values.seeds !== undefined;
+    if (many && values.log) return '--log is for one seed: --seed N --log';
+    if (many && values.images !== undefined) return '--images is for one seed: --seed N --images DIR';
+    return {
+      file,
+      quota: { ram, caps: ROOT_CAPS },
+      carriers: carriersOf(values.carriers),
+      untilUs: timeUs('until', values.until),
+      tasksMax: whole('tasks', values.tasks, 1, Number.MAX_SAFE_INTEGER),
+      patienceUs: timeUs('patience', values.patience),
+      faults: values.faults,
+      images: values.images,
+      log: values.log,
+      summary: values.summary,
+      seeds: seedsOf(values.seed, values.seeds),
+      many,
+      anyExit: values['any-exit'],
+      jobs: whole('jobs', values.jobs ?? String(availableParallelism()), 1, JOBS_MAX),
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

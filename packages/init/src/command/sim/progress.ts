@@ -1,0 +1,52 @@
+/** How far a run of many seeds has come: a line that is written anew on a terminal, and a last one anywhere. */
+import type { Output } from '../output.ts';
+import type { SeedVerdict } from './verdict.ts';
+
+/** The line is written anew after so many milliseconds. */
+const PERIOD_MS = 200;
+const CLEAR_LINE = '\r\u001b[2K';
+
+/** Counts seeds. */
+export class Progress {
+  readonly #total: number;
+  readonly #output: Output;
+  readonly #startMs = performance.now();
+  readonly #terminal = process.stderr.isTTY;
+  #shownMs = 0;
+  #done = 0;
+  #tasks = 0;
+  #virtualUs = 0;
+
+  constructor([first, last]: readonly [number, number], output: Output) {
+    this.#total = last - first + 1;
+    this.#output = output;
+  }
+
+  /** One more seed has run. */
+  add({ virtualUs, tasks }: SeedVerdict): void {
+    this.#done++;
+    this.#tasks += tasks;
+    this.#virtualUs += virtualUs;
+    const nowMs = performance.now();
+    if (!this.#terminal || nowMs - this.#shownMs < PERIOD_MS) return;
+    this.#shownMs = nowMs;
+    process.stderr.write(`${CLEAR_LINE}ginit: sim: ${this.#text()}`);
+  }
+
+  /** Leaves the last line. */
+  end(): void {
+    if (this.#terminal) process.stderr.write(CLEAR_LINE);
+    this.#output.say(`sim: ${this.#text()}`);
+  }
+
+  #text(): string {
+    const seconds = (performance.now() - this.#startMs) / 1000;
+    const virtual = this.#virtualUs / 1e6;
+    const rates = [
+      `${Math.round((this.#done / seconds) * 60)} seeds a minute`,
+      `${(virtual / seconds).toFixed(1)} simulated seconds a second`,
+    ];
+    const sums = `${this.#tasks} tasks, ${virtual.toFixed(3)} s of virtual time in ${seconds.toFixed(1)} s`;
+    return `${this.#done} of ${this.#total} seeds: ${sums} (${rates.join(', ')})`;
+  }
+}

@@ -1,0 +1,212 @@
+/** One simulated run, from its seed to its verdict. */
+import { type Outcome, Simulation } from '@ginit/core/platform/sim/index';
+import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import type { Quota } from '../../model/index.ts';
+import { resolverFor } from '../run.ts';
+import { formatSummary } from '../summary.ts';
+import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
+import type { FaultPlan } from './fault-plan.ts';
+import { Faults } from './faults.ts';
+import type { SimOptions } from './options.ts';
+import type { SeedVerdict } from './verdict.ts';
+
+/** What there is to run. */
+export interface SeedOptions
+  extends Pick<
+    SimOptions,
+    'file' | 'quota' | 'carriers' | 'untilUs' | 'tasksMax' | 'patienceUs' | 'log' | 'summary'
+  > {
+  /** The config as init reads it. */
+  readonly config: Uint8Array;
+  readonly plan: FaultPlan | undefined;
+  /** Whether a child's exit may end the system: then it is wrong if it never comes. */
+  readonly mayExit: boolean;
+}
+
+/** Where its lines go. */
+export interface SeedOutput {
+  /** A line of a component's. */
+  line(text: string): void;
+  /** A line of ginit's own. */
+  say(text: string): void;
+  /** A line of the schedule. */
+  schedule(text: string): void;
+}
+
+/** How a run ended, with what it left. */
+export interface SeedResult extends SeedVerdict {
+  /** The disks as they were at the end. */
+  readonly images: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A check of the simulator's has failed. */
+export const BROKEN_EXIT_CODE = 3;
+const CRASH_EXIT_CODE = 1;
+const REFUSED_EXIT_CODE = 2;
+/** As in a real run. */
+const STOP_TIMEOUT_MS = 120_000;
+const STOP_LIMIT_US = 2 * STOP_TIMEOUT_MS * 1000;
+/** So often within their patience unanswered calls are looked for. */
+const LOOKS_WITHIN_PATIENCE = 4;
+
+interface Verdict {
+  readonly code: number;
+  readonly problem?: string | undefined;
+}
+
+/** Runs the system with one seed. One at a time in a thread: it replaces the globals of components. */
+export function runSeed(seed: number, options: SeedOptions, output: SeedOutput): Promise<SeedResult> {
+  const run = new SeedRun(seed, options, output);
+  return run.run();
+}
+
+class SeedRun {
+  readonly #seed: number;
+  readonly #options: SeedOptions;
+  readonly #output: SeedOutput;
+  readonly #simulation: Simulation;
+  readonly #supervisor: Supervisor;
+  #end: SystemEnd | undefined;
+  #nextLookUs = 0;
+  #problem: string | undefined;
+
+  constructor(seed: number, options: SeedOptions, output: SeedOutput) {
+    this.#seed = seed;
+    this.#options = options;
+    this.#output = output;
+    let faults: Faults | undefined;
+    this.#simulation = new Simulation({
+      seed,
+      carriers: options.carriers,
+      line: (text) => output.line(text),
+      note: (text) => output.say(`sim: ${text}`),
+      schedule: options.log ? (text) => output.schedule(text) : undefined,
+      beforeTask: options.plan ? (tasks) => faults?.strike(tasks) ?? false : undefined,
+      quiet: () => this.#whenQuiet(),
+    });
+    if (options.plan) {
+      faults = new Faults(options.plan, this.#simulation, (text) => {
+        if (options.log) output.schedule(`fault: ${text}`);
+      });
+    }
+    this.#supervisor = this.#makeSupervisor(options.config, options.quota);
+  }
+
+  #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
+    const output = this.#output;
+    return new Supervisor(this.#simulation.platform, resolverFor(this.#options.file), {
+      binary: 'init',
+      config,
+      quota,
+      observer: {
+        crashed: (label, end) => {
+          if (end.culprit) output.say(`[${label}] crashed: ${end.reason}`);
+          else output.say(`[${label}] is gone: ${end.reason}`);
+        },
+        warning: (text) => output.say(`warning: ${text}`),
+      },
+    });
+  }
+
+  async run(): Promise<SeedResult> {
+    const { code, problem } = await this.#simulation.within(() => this.#judged());
+    const { scheduler, tasks, stateHash, disks } = this.#simulation;
+    const images = new Map(Array.from(disks.all, ([path, disk]) => [path, disk.image()]));
+    return { seed: this.#seed, code, problem, virtualUs: scheduler.nowUs, tasks, hash: stateHash, images };
+  }
+
+  async #judged(): Promise<Verdict> {
+    void this.#supervisor.run().then((end) => (this.#end = end));
+    const { untilUs } = this.#options;
+    const first = await this.#simulation.drive(
+      () => this.#end !== undefined || this.#tooBusy() || this.#outOfPatience(),
+      untilUs,
+    );
+    const verdict = this.#problem === undefined ? this.#afterFirst(first) : this.#broken(this.#problem);
+    if (first.kind === 'refused' || first.kind === 'broken') return verdict;
+    if (this.#options.summary) await this.#summary();
+    const stop = await this.#stop();
+    if (verdict.problem !== undefined) return verdict;
+    const left = stop ?? this.#problem ?? (await this.#leftOver());
+    return left === undefined ? verdict : this.#broken(left);
+  }
+
+  #broken(problem: string): Verdict {
+    return { code: BROKEN_EXIT_CODE, problem };
+  }
+
+  #afterFirst(outcome: Outcome): Verdict {
+    switch (outcome.kind) {
+      case 'done':
+        return this.#end ? this.#exit() : this.#stillRunning('--tasks');
+      case 'idle': {
+        if (!this.#options.mayExit) return { code: 0 };
+        return this.#broken(`nothing can happen any more, and nobody has ended the system; ${this.#waits()}`);
+      }
+      case 'too late':
+        return this.#stillRunning('--until');
+      case 'refused':
+        return { code: REFUSED_EXIT_CODE, problem: outcome.reason };
+      case 'broken':
+        return this.#broken(`ginit failed: ${outcome.reason}`);
+    }
+  }
+
+  #stillRunning(limit: string): Verdict {
+    this.#output.say(`sim: still running at ${limit}`);
+    return { code: 0 };
+  }
+
+  #exit(): Verdict {
+    if (this.#end?.kind === 'exit') return { code: this.#end.code };
+    this.#output.say('[init] is gone, and with it the system');
+    return { code: CRASH_EXIT_CODE };
+  }
+
+  #waits(): string {
+    return whoWaits(this.#simulation, this.#simulation.calls.before(Number.POSITIVE_INFINITY));
+  }
+
+  #tooBusy(): boolean {
+    return this.#simulation.tasks >= this.#options.tasksMax;
+  }
+
+  #outOfPatience(): boolean {
+    const { nowUs } = this.#simulation.scheduler;
+    if (nowUs < this.#nextLookUs) return false;
+    const { patienceUs } = this.#options;
+    this.#nextLookUs = nowUs + patienceUs / LOOKS_WITHIN_PATIENCE;
+    const waiting = this.#simulation.calls.before(nowUs - patienceUs);
+    if (waiting.length === 0) return false;
+    this.#problem ??= `calls are not answered; ${whoWaits(this.#simulation, waiting)}`;
+    return true;
+  }
+
+  /** Nothing is on its way: what any two hold of each other must be the same from both ends. */
+  #whenQuiet(): void {
+    this.#problem ??= whereTheyDiffer(this.#simulation.platform, this.#supervisor.census());
+  }
+
+  async #summary(): Promise<void> {
+    let lines: readonly string[] | undefined;
+    void this.#supervisor.summary().then((summary) => (lines = formatSummary(summary)));
+    await this.#simulation.drive(() => lines !== undefined, Number.POSITIVE_INFINITY);
+    for (const line of lines ?? []) this.#output.say(line);
+  }
+
+  async #stop(): Promise<string | undefined> {
+    let stopped = false;
+    void this.#supervisor.stop(STOP_TIMEOUT_MS).then(() => (stopped = true));
+    const limitUs = this.#simulation.scheduler.nowUs + STOP_LIMIT_US;
+    const outcome = await this.#simulation.drive(() => stopped, limitUs);
+    if (outcome.kind === 'done') return undefined;
+    if ('reason' in outcome) return outcome.reason;
+    return `the system does not stop; ${this.#waits()}`;
+  }
+
+  async #leftOver(): Promise<string | undefined> {
+    const census = this.#supervisor.census();
+    const whole = this.#end?.kind === 'crash' ? undefined : this.#options.quota;
+    return afterTheEnd(await this.#supervisor.summary(), census, whole);
+  }
+}

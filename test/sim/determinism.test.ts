@@ -1,0 +1,88 @@
+/** One seed, one run: the same output, the same schedule, the same state, and what a real run says. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CORE_URL, type FinishedRun, Workplace } from '../harness/ginit.ts';
+
+const EXAMPLES = new URL('../../examples/', import.meta.url).pathname;
+const SEEDS = [1, 2];
+
+let place: Workplace;
+beforeEach(() => {
+  place = new Workplace();
+  for (const name of ['hello.xml', 'greeter.mjs', 'visitor.mjs', 'storage.xml', 'disk.img']) {
+    const text = readFileSync(join(EXAMPLES, name));
+    // Away from the workspace, components name the runtime by its place.
+    place.write(
+      name,
+      name.endsWith('.mjs') ? text.toString().replace(`'@ginit/core'`, `'${CORE_URL}'`) : text,
+    );
+  }
+  place.write('files.xml', filesConfig(readFileSync(join(EXAMPLES, 'storage.xml'), 'utf8')));
+});
+afterEach(() => place[Symbol.dispose]());
+
+/** The storage example with more work, and with mistakes. */
+function filesConfig(storage: string): string {
+  const tool = `<write path="/new.txt">hello</write> <append path="/new.txt"> world</append> <mkdir path="/made"/>
+    <fill path="/made/filled" size="600K" seed="7"/> <verify path="/made/filled" size="600K" seed="7"/>
+    <sha256 path="/made/filled"/> <truncate path="/hello.txt" size="10"/> <cat path="/hello.txt"/>
+    <rmdir path="/made" expect="Not_empty"/> <cat path="/docs" expect="Is_a_directory"/> <remove-all path="/docs"/>
+    <repeat count="5"> <append path="/log">line. </append> </repeat> <sync/> <ls path="/"/> <df/> <cat path="/oops"/>`;
+  return storage.replace(/<config>\s*<ls[^]*?<\/config>/, `<config> ${tool} </config>`);
+}
+
+/** The lines of each component, in their order. */
+function byComponent({ lines }: FinishedRun): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const line of lines) (found[/^\[([^\]]*)\]/.exec(line)?.[1] ?? ''] ??= []).push(line);
+  return found;
+}
+
+const stateOf = ({ stderr }: FinishedRun): string | undefined => /state ([0-9a-f]{16})$/m.exec(stderr)?.[1];
+
+describe.each([
+  ['hello.xml', 0],
+  ['storage.xml', 0],
+  ['files.xml', 1],
+])('%s', (config, code) => {
+  test('twice with one seed is the same, byte for byte; another seed is another run', async () => {
+    const states = new Set<string | undefined>();
+    for (const seed of SEEDS) {
+      const first = await place.run('sim', '--seed', String(seed), '--log', config);
+      const second = await place.run('sim', '--seed', String(seed), '--log', config);
+      expect(first.code, first.stderr).toBe(code);
+      expect(first.stderr).toMatch(/^0\.\d{6} #1 \[init\] starts$/m);
+      expect(second.stdout).toBe(first.stdout);
+      expect(second.stderr).toBe(first.stderr);
+      states.add(stateOf(first));
+    }
+    expect(states.size).toBe(SEEDS.length);
+  });
+
+  test('says what a real run says, and leaves the files alone', async () => {
+    const disk = readFileSync(place.path('disk.img'));
+    const simulated = await Promise.all(
+      SEEDS.map((seed) => place.run('sim', '--seed', String(seed), config)),
+    );
+    expect(readFileSync(place.path('disk.img')).equals(disk)).toBe(true);
+    const real = await place.run(config);
+    expect(real.code).toBe(code);
+    for (const run of simulated) {
+      expect(run.code).toBe(code);
+      expect(byComponent(run)).toEqual(byComponent(real));
+    }
+  });
+
+  test.each(['shared', 'copying'])('over carriers that are %s', async (carriers) => {
+    const run = await place.run('sim', '--carriers', carriers, config);
+    expect(run.code, run.stderr).toBe(code);
+  });
+});
+
+test('many seeds run on threads, silently', async () => {
+  const many = await place.run('sim', '--seeds', '1..30', '--jobs', '2', 'hello.xml');
+  expect(many.code, many.stderr).toBe(0);
+  expect(many.stdout).toBe('');
+  expect(many.stderr).toMatch(/30 of 30 seeds/);
+});
