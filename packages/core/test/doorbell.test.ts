@@ -152,19 +152,46 @@ describe('a ringer in another process', () => {
 
   test.runIf(support().shared)('wakes one that has, and counts it as awake', async () => {
     const { words, doorbell, census, memory, censusPlace } = make();
-    const sleeps: number[] = [];
-    doorbell.openAbroad((_, index, expected) => {
-      sleeps.push(index, expected);
-      return Promise.resolve();
-    });
+    const watched: { index: number; expected: number; fire: () => void }[] = [];
+    doorbell.openAbroad(
+      (_, index, expected) =>
+        new Promise((resolve) => watched.push({ index, expected, fire: () => resolve(undefined) })),
+    );
     const abroad = new Bell(memory, censusPlace, true);
-    await doorbell.wait();
-    expect(sleeps).toEqual([0, Sleep.waiting]);
+    const woken = doorbell.wait();
+    expect(watched.map(({ index, expected }) => [index, expected])).toEqual([[2, 0]]);
     expect(census()).toBe(0);
     abroad.ring(9);
     expect(words[0]).toBe(Sleep.awake);
+    expect(words[2]).toBe(1);
     expect(census()).toBe(1);
+    watched[0]?.fire();
+    await woken;
     expect(taken(doorbell)).toEqual([9]);
+    // It watches on, once, from what the word is now; a neighbour needs no helper to wake it.
+    const again = doorbell.wait();
+    expect(watched.map(({ index, expected }) => [index, expected])).toEqual([
+      [2, 0],
+      [2, 1],
+    ]);
+    doorbell.bell.ring(3);
+    await again;
+    expect(taken(doorbell)).toEqual([3]);
+    void doorbell.wait();
+    expect(watched).toHaveLength(2);
+    doorbell.wakeUp();
+  });
+
+  test.runIf(support().shared)('is heard by one that hears of it only while it waits', async () => {
+    const { doorbell, memory, censusPlace } = make();
+    const fire: (() => void)[] = [];
+    const woken = doorbell.wait();
+    doorbell.openAbroad(() => new Promise((resolve) => fire.push(() => resolve(undefined))));
+    expect(fire).toHaveLength(1);
+    new Bell(memory, censusPlace, true).ring(4);
+    fire[0]?.();
+    await woken;
+    expect(taken(doorbell)).toEqual([4]);
   });
 
   test('counts for spinning: the threads of its process that are awake', () => {

@@ -5,6 +5,7 @@
  *
  *     word  0        what the owner does: awake, parked (Atomics.wait), waiting (Atomics.waitAsync)
  *           1        kind of bell: how the owner is woken when it sleeps
+ *           2        counts how often other processes have woken an owner with a live loop
  *          16        summary: bit w is set if word 32 + w may have bits
  *          32 … 63   one bit for each slot
  *
@@ -21,8 +22,9 @@ import { assert } from '../../errors.ts';
 import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
 
 /**
- * Ways to wake an owner: V8's own wait list; the kernel's futex if it is parked; or, for an owner with peers in other
- * processes, the kernel's futex however it sleeps.
+ * Ways to wake a parked owner: V8's own wait list; the kernel's futex; or, the same, for an owner with peers in other processes.
+ * One with a live loop is woken by V8 from within its process, and from others by way of word 2, where a helper thread
+ * watches for it.
  */
 export const BellKind = { v8: 1, futex: 2, foreign: 3 } as const;
 
@@ -32,6 +34,7 @@ export type Sleep = (typeof Sleep)[keyof typeof Sleep];
 
 const STATE = 0;
 const KIND = 1;
+const ABROAD = 2;
 const SUMMARY = 16;
 const SLOT_BITS = 32;
 const WORDS = 64;
@@ -105,6 +108,7 @@ export class Bell {
   /** Whether the owner is a thread of another process. */
   readonly #abroad: boolean;
   #futex: FutexWord | undefined;
+  #futexAbroad: FutexWord | undefined;
   #wakeScheduled = false;
 
   /** `census` is that of the owner's process. */
@@ -148,13 +152,20 @@ export class Bell {
     if (this.#abroad && Atomics.load(this.#words, KIND) !== BellKind.foreign) return;
     if (Atomics.compareExchange(this.#words, STATE, state, Sleep.awake) !== state) return;
     Atomics.add(this.#census, 0, 1);
-    const kind = Atomics.load(this.#words, KIND);
-    if (kind === BellKind.foreign || (kind === BellKind.futex && state === Sleep.parked)) this.#wakeByFutex();
-    // One that waits may have fallen asleep before it heard of its first peer abroad.
-    if (kind === BellKind.v8 || state === Sleep.waiting) Atomics.notify(this.#words, STATE);
+    if (state === Sleep.waiting) this.#wakeWaiting();
+    else if (Atomics.load(this.#words, KIND) === BellKind.v8) Atomics.notify(this.#words, STATE);
+    else this.#wakeParked();
   }
 
-  #wakeByFutex(): void {
+  #wakeWaiting(): void {
+    if (!this.#abroad) return void Atomics.notify(this.#words, STATE);
+    Atomics.add(this.#words, ABROAD, 1);
+    this.#futexAbroad ??= FutexWord.at(this.#words, ABROAD);
+    assert(this.#futexAbroad !== undefined, 'memory is shared only where the kernel can be reached');
+    this.#futexAbroad.wake();
+  }
+
+  #wakeParked(): void {
     this.#futex ??= FutexWord.at(this.#words, STATE);
     assert(this.#futex !== undefined, 'who sleeps by futex can do so because all threads of the process can');
     this.#futex.wake();
@@ -186,6 +197,7 @@ export class Doorbell {
   #parkings = 0;
   #futex: FutexWord | undefined;
   #asyncSleep: AsyncSleep | undefined;
+  #watching = false;
 
   constructor(memory: Place, census: Place, life = lifeMemory()) {
     this.bell = new Bell(memory, census);
@@ -216,6 +228,19 @@ export class Doorbell {
     );
     this.#asyncSleep = asyncSleep;
     Atomics.store(this.#words, KIND, BellKind.foreign);
+    // It may be told of its first peer abroad while it waits.
+    if (Atomics.load(this.#words, STATE) === Sleep.waiting) this.#watchAbroad();
+  }
+
+  /** Sees to it that `wait` ends when somebody in another process rings; stays in force until then. */
+  #watchAbroad(): void {
+    if (!this.#asyncSleep || this.#watching) return;
+    this.#watching = true;
+    const rung = this.#asyncSleep(this.#words, ABROAD, Atomics.load(this.#words, ABROAD));
+    void rung.then(() => {
+      this.#watching = false;
+      this.nudge();
+    });
   }
 
   /** Whether somebody has rung since `take`. */
@@ -252,8 +277,8 @@ export class Doorbell {
 
   /** Sleeps with a live event loop; undefined if somebody has rung already. */
   wait(): Promise<unknown> | undefined {
+    this.#watchAbroad();
     if (!this.#fallAsleep(Sleep.waiting)) return undefined;
-    if (this.#asyncSleep) return this.#asyncSleep(this.#words, STATE, Sleep.waiting);
     const { async, value } = Atomics.waitAsync(this.#words, STATE, Sleep.waiting);
     if (async) return value;
     this.wakeUp();
@@ -272,7 +297,6 @@ export class Doorbell {
   nudge(): void {
     this.wakeUp();
     Atomics.notify(this.#words, STATE);
-    if (this.#asyncSleep) this.#futex?.wake();
   }
 
   /** Whoever sees that the owner is parked from now on sees how it is woken. */
