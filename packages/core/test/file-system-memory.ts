@@ -180,6 +180,8 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
   async link(directory: MemoryNode, name: string, target: MemoryNode): Promise<void> {
     await this.#turn('link');
     if (target.links === 0) throw new MemoryError('Lookup_failed');
+    if (directory.entries.has(name)) throw new MemoryError('Node_already_exists');
+    if (target.type === 'directory') throw new MemoryError('Is_a_directory');
     this.#enter(directory, name, target);
   }
 

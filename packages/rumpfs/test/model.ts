@@ -74,8 +74,8 @@ export class Model {
   link(from: string, path: string): void {
     const node = this.resolve(from, false);
     const { directory, name } = this.parentOf(path);
-    if (node.type === 'directory') fail('IsDirectory');
     if (directory.entries.has(name)) fail('Exists');
+    if (node.type === 'directory') fail('IsDirectory');
     directory.entries.set(name, node);
     node.links += 1;
   }

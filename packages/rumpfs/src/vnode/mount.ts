@@ -187,10 +187,10 @@ export class Mount {
   /** Gives a file another name. */
   async link(directory: Vnode, name: string, target: Vnode): Promise<void> {
     const entry = this.#entry(directory, name);
-    if (target.type === 'directory') throw new FsError('IsDirectory', 'a directory has one name only');
     await this.#changing(directory, async (nowMs) => {
       if (target.node.links === 0) throw new FsError('NotFound', 'the file has lost its last name');
       await this.#requireFreeName(directory, entry);
+      if (target.type === 'directory') throw new FsError('IsDirectory', 'a directory has one name only');
       await directory.node.link(entry, target.node, nowMs);
     });
   }

@@ -50,6 +50,7 @@ export interface FileSystemBackend<Node extends BackendNode> {
   createFile(directory: Node, name: string): Promise<Node>;
   createDirectory(directory: Node, name: string): Promise<Node>;
   createSymlink(directory: Node, name: string, target: string): Promise<Node>;
+  /** Refuses directories as targets, but names that exist first, as POSIX systems do. */
   link(directory: Node, name: string, target: Node): Promise<void>;
   /** Removes the name of anything but a directory. */
   unlink(directory: Node, name: string): Promise<void>;

@@ -163,10 +163,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
 
   link(handle: number, directory: number, nameData: NameData): Promise<void> {
     return this.#changing(directory, nameData, (parent, name) =>
-      this.#handles.using(handle, async ({ node }) => {
-        if (node.type === 'directory') throw fileSystemFailure('Is_a_directory');
-        await this.#backend.link(parent, name, node);
-      }),
+      this.#handles.using(handle, ({ node }) => this.#backend.link(parent, name, node)),
     );
   }
 
