@@ -106,6 +106,22 @@ describe('sleeping', () => {
     expect(taken(doorbell)).toEqual([4, 5]);
   });
 
+  test('whose waker was killed before it had woken anybody ends by who tells of that', async () => {
+    const { doorbell, bell, words } = make();
+    const rung = doorbell.wait();
+    words[0] = Sleep.awake;
+    let over = false;
+    void rung?.then(() => {
+      over = true;
+    });
+    bell.ring(6);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(over).toBe(false);
+    bell.ringSurely(6);
+    await rung;
+    expect(taken(doorbell)).toEqual([6]);
+  });
+
   test('under a doorbell that others have scribbled on ends by the owner itself', async () => {
     const { doorbell, bell, words } = make();
     const rung = doorbell.wait();

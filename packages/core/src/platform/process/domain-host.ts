@@ -197,6 +197,7 @@ export class DomainHost {
   /** Another process has ended. */
   forget(process: number): void {
     this.#foreign?.forget(process);
+    for (const { bell } of this.#components.values()) bell.rouse();
   }
 
   /** Joins a component of this process to one of another process. */
@@ -260,7 +261,7 @@ export class DomainHost {
     running.bell.ownerGone();
     for (const [memory, { end, peer, peerSlot }] of running.channels) {
       markClosed(memory, end);
-      peer.bell.ring(peerSlot);
+      peer.bell.ringSurely(peerSlot);
       peer.channels.delete(memory);
     }
     running.channels.clear();

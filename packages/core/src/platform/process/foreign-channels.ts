@@ -97,7 +97,7 @@ export class ForeignChannels {
     for (const [number, channel] of this.#channels) {
       if (channel.component !== component) continue;
       markClosed(placeOf(channel.memory), channel.end);
-      channel.peerBell.ring(channel.peerSlot);
+      channel.peerBell.ringSurely(channel.peerSlot);
       this.#close(number);
     }
     this.#keeper.ended(component);

@@ -157,6 +157,23 @@ export class Bell {
     else this.#wakeParked();
   }
 
+  /**
+   * As `ring`, for who knows that somebody has died who may have been about to wake the owner: having said that the owner is
+   * awake, the dead can no longer make it so. Hence it is woken whatever is said, and if nothing has come looks in vain.
+   */
+  ringSurely(slot: number): void {
+    this.#mark(slot);
+    this.rouse();
+  }
+
+  /** What `ringSurely` does, when all that has come is marked already. */
+  rouse(): void {
+    this.wake();
+    if (Atomics.load(this.#words, KIND) !== BellKind.v8) this.#wakeParked();
+    if (!this.#abroad) Atomics.notify(this.#words, STATE);
+    else this.#wakeWaiting();
+  }
+
   #wakeWaiting(): void {
     if (!this.#abroad) return void Atomics.notify(this.#words, STATE);
     Atomics.add(this.#words, ABROAD, 1);
