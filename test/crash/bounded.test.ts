@@ -39,6 +39,18 @@ export default component(async (env) => {
   }
   await env.log('came through');
 });`,
+  asking: `import { component, rpc, session } from '${CORE_URL}';
+const Answer = session('Answer', { answer: rpc() });
+export default component({ requires: [Answer], provides: [Answer], loop: 'live' }, async (env) => {
+  if (env.config.boolean('serve', false)) return env.provide(Answer, () => ({ answer: () => 42 }));
+  const answer = await env.connect(Answer);
+  // It sleeps with a live loop in between, where only a helper hears of the other process.
+  for (let round = 0; round < 50; round++) {
+    await env.timer.sleep(1);
+    if ((await answer.answer()) !== 42) throw new Error('wrong');
+  }
+  await env.log('was answered');
+});`,
   steady: `import { component } from '${CORE_URL}';
 export default component(async (env) => {
   for (let beat = 1; ; beat++) { await env.log('beat ' + beat); await env.timer.sleep(20); }
@@ -106,6 +118,16 @@ describe.runIf(process.platform === 'linux')('a process with heap=', () => {
     const run = start(STEADY + node('thrifty', 'isolation="process" heap="32M"'));
     await run.until('[init -> thrifty] came through');
     expect((await stop(run)).stderr).toBe('');
+  });
+
+  test('has room for the thread that waits for other processes', async () => {
+    const bounded = 'isolation="process" heap="32M"';
+    const binary = '<binary name="./asking.mjs"/>';
+    const run = start(`<start name="server" ${bounded}> ${binary} <config serve="yes"/>
+        <provides> <service name="Answer"/> </provides> </start>
+      <start name="client" ${bounded}> ${binary} </start>`);
+    await run.until('[init -> client] was answered');
+    expect((await stop(run)).stderr).not.toContain('crashed');
   });
 
   test('is bounded by RLIMIT_DATA not far above it, others and address space are not', async () => {

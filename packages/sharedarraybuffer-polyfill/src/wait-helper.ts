@@ -10,6 +10,11 @@ import type { HelperData } from './wait-helper-main.ts';
 
 /** Compiled, also where this module is run from its source. */
 const HELPER_MAIN = new URL('../dist/wait-helper-main.js', import.meta.url);
+/**
+ * A helper needs next to nothing. Without a bound V8 reserves room for code, since Node 24 half a gigabyte of memory that counts
+ * for RLIMIT_DATA: a process that is bounded by that could not start one.
+ */
+const HELPER_LIMITS = { codeRangeSizeMb: 8, maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
 const ENVIRONMENT_KEY = 'sharedarraybuffer-polyfill: wait board';
 /** Helpers that a thread starts by itself. */
 const OWN_BOARDS_MAX = 8;
@@ -79,7 +84,12 @@ function startBoard(): { board: WaitBoard; memory: SharedArrayBuffer } {
   const memory = boardMemory();
   const board = new WaitBoard(kernelOrThrow(), memory);
   const data: HelperData = { board: memory, poll: process.env['SHAREDARRAYBUFFER_POLYFILL'] === 'poll' };
-  const worker = new Worker(HELPER_MAIN, { workerData: data, execArgv: [], name: 'shared memory waits' });
+  const worker = new Worker(HELPER_MAIN, {
+    workerData: data,
+    execArgv: [],
+    resourceLimits: HELPER_LIMITS,
+    name: 'shared memory waits',
+  });
   worker.unref();
   const stop = (): void => board.stop();
   const ended = (): void => {

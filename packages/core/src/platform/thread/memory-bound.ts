@@ -17,10 +17,11 @@ import { Kernel } from '../kernel.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 /**
- * What a component needs besides the heap that its start node speaks of: V8's young generation, compiled code, and what V8
- * and Node allocate outside of the heap.
+ * What a component needs besides the heap that its start node speaks of: V8's young generation, compiled code, what V8
+ * and Node allocate outside of the heap, and the helper thread that waits for other processes on its behalf, if it comes to that
+ * (64 MiB of it with Node 26).
  */
-const MARGIN_BYTES = 96 * MIB;
+const MARGIN_BYTES = 160 * MIB;
 /** Size of an arena, unless it is made for a single dataspace that is larger: of no more than the quota. */
 const ARENA_BYTES = 256 * MIB;
 
