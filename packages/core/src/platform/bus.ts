@@ -1,0 +1,57 @@
+/**
+ * A bus between nodes, as NATS has it without JetStream: messages go to subjects, and whoever subscribes to a subject when
+ * one arrives gets it, at most once or not at all. Subjects are words joined by dots; where one subscribes, `*` stands for one
+ * word and a last `>` for one or more. The messages of one publisher keep their order while nothing goes wrong.
+ * (Source: the documentation of NATS, "Core NATS" and "Subject-Based Messaging".)
+ *
+ * Nothing is promised: what must arrive, once and in order, is the business of who uses a bus.
+ */
+
+/** A message has no more bytes than this: NATS's own default. */
+export const BUS_PAYLOAD_BYTES_MAX = 1024 * 1024;
+
+/** What a subscriber gets. Its payload is its own. */
+export interface BusMessage {
+  readonly subject: string;
+  /** Where the sender expects an answer; empty if nowhere. */
+  readonly reply: string;
+  readonly payload: Uint8Array;
+}
+
+/** A node's connection to a bus. */
+export interface Bus {
+  /** Throws RangeError if the payload is too long or the subject is none. The payload is copied. */
+  publish(subject: string, payload: Uint8Array, reply?: string): void;
+  /** The result ends the subscription. Throws RangeError if `pattern` is none. */
+  subscribe(pattern: string, handler: (message: BusMessage) => void): () => void;
+  /** Tells whether the node reaches the bus, when that has changed; it learns of it after a while only. */
+  onConnection(handler: (connected: boolean) => void): void;
+  /** Ends everything of this connection. */
+  close(): void;
+}
+
+const WORD = /^[^\s.*>]+$/;
+
+/** Whether a message can be sent to `subject`. */
+export function isSubject(subject: string): boolean {
+  return subject.split('.').every((word) => WORD.test(word));
+}
+
+/** Whether one can subscribe to `pattern`. */
+export function isSubjectPattern(pattern: string): boolean {
+  const words = pattern.split('.');
+  return words.every((word, index) => {
+    if (word === '>') return index === words.length - 1;
+    return word === '*' || WORD.test(word);
+  });
+}
+
+/** Whether a subscription to `pattern` gets what is sent to `subject`. */
+export function subjectMatches(pattern: string, subject: string): boolean {
+  const wanted = pattern.split('.');
+  const words = subject.split('.');
+  const rest = wanted.at(-1) === '>';
+  if (rest ? words.length < wanted.length : words.length !== wanted.length) return false;
+  const compared = rest ? wanted.slice(0, -1) : wanted;
+  return compared.every((word, index) => word === '*' || word === words[index]);
+}
