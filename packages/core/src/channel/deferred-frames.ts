@@ -25,7 +25,7 @@ export class DeferredFrames {
   push(frame: Uint8Array, memory: SharedMemory): boolean {
     if (this.size >= LIMITS.deferredFrames) return false;
     if (this.#bytes + frame.byteLength > LIMITS.deferredBytes) return false;
-    this.#frames.push({ frame: frame.slice(), memory });
+    this.#frames.push({ frame: new Uint8Array(frame), memory });
     this.#bytes += frame.byteLength;
     return true;
   }

@@ -105,7 +105,7 @@ export class ChannelStream implements StreamLink {
     if (this.#ended) return;
     if (this.#receive) this.#receive(frame);
     else if (this.#early.length < LIMITS.earlyStreamFrames && frame.byteLength <= FRAME_BYTES_MAX)
-      this.#early.push(frame.slice());
+      this.#early.push(new Uint8Array(frame));
     else {
       this.close();
       this.#closed?.();

@@ -187,7 +187,7 @@ export class Domain {
     return {
       sharing: SHARES_NONE,
       send: (frame) => {
-        this.#link.send(id, frame.slice());
+        this.#link.send(id, new Uint8Array(frame));
         return false;
       },
       receive: (handler) => {

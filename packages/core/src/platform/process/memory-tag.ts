@@ -34,7 +34,7 @@ export function writeTag({ index, count, sizeBytes, sealed, once }: MemoryTag): 
 /** Reads a tag; undefined if it makes no sense. */
 export function readTag(bytes: Uint8Array): MemoryTag | undefined {
   if (bytes.byteLength !== WORDS * 4) return undefined;
-  const [index = 0, count = 0, steps = 0, flags = 0] = new Uint32Array(bytes.slice().buffer);
+  const [index = 0, count = 0, steps = 0, flags = 0] = new Uint32Array(new Uint8Array(bytes).buffer);
   if (count < 1 || count > LIMITS.capabilitiesPerMessage || index >= count) return undefined;
   if (steps < 1 || steps > STEPS_MAX || flags > (SEALED | ONCE)) return undefined;
   const [sealed, once] = [(flags & SEALED) !== 0, (flags & ONCE) !== 0];

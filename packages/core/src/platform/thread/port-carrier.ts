@@ -50,7 +50,7 @@ export class PortCarrier implements Carrier, WorkSource {
   }
 
   send(frame: Uint8Array): boolean {
-    if (!this.#closed) postFrame(this.#port, frame.slice());
+    if (!this.#closed) postFrame(this.#port, new Uint8Array(frame));
     return false;
   }
 

@@ -101,7 +101,7 @@ export class RingCarrier implements Carrier, WorkSource {
         return false;
       }
     }
-    return this.#queue({ frame: frame.slice(), memory, memoryGone: gone, left, written: 0 });
+    return this.#queue({ frame: new Uint8Array(frame), memory, memoryGone: gone, left, written: 0 });
   }
 
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {
