@@ -30,11 +30,14 @@ function breakBy(canary: string): void {
 }
 
 describe.each(['cache', 'bank'] as const)('the healthy system "%s"', (system) => {
-  test('withstands its faults, and what is without faults', async () => {
-    const faulty = await simulate(system, '--seeds', SEEDS, '--faults', 'plan.xml');
-    expect(faulty.code, faulty.stderr).toBe(0);
-    const plain = await simulate(system, '--seeds', FEW_SEEDS);
-    expect(plain.code, plain.stderr).toBe(0);
+  test.each(['1..50', '51..100'])('withstands its faults: seeds %s', async (seeds) => {
+    const run = await simulate(system, '--seeds', seeds, '--faults', 'plan.xml');
+    expect(run.code, run.stderr).toBe(0);
+  });
+
+  test('has nothing to be found without any', async () => {
+    const run = await simulate(system, '--seeds', FEW_SEEDS);
+    expect(run.code, run.stderr).toBe(0);
   });
 });
 
@@ -70,6 +73,6 @@ describe.each(FOUND)('canary "%s" in the system "%s"', (canary, system, faultsMa
       /it fails with (\d+) of its (\d+) faults, none/.exec(run.stderr) ?? [];
     expect(Number(faults), run.stderr).toBeGreaterThan(0);
     expect(Number(faults)).toBeLessThanOrEqual(faultsMax);
-    expect(Number(total)).toBeGreaterThan(Number(faults));
+    expect(Number(total)).toBeGreaterThanOrEqual(Number(faults));
   });
 });

@@ -7,7 +7,7 @@ import { component, hasCode } from '@ginit/core';
 import { Bank } from './bank.mjs';
 
 const DONATION_BYTES = 1024 * 1024;
-const ROUNDS = 150;
+const ROUNDS = 90;
 const TRIES = 200;
 const POOR_EXIT_CODE = 9;
 const ALONE_EXIT_CODE = 8;

@@ -6,7 +6,7 @@
 import { Block, BlockClient, component, hasCode } from '@ginit/core';
 
 const BLOCKS = 128;
-const ROUNDS = 60;
+const ROUNDS = 30;
 const WRITES = 10;
 const LOST_EXIT_CODE = 9;
 const RETRY_MS = 20;

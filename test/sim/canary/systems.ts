@@ -37,9 +37,9 @@ const SYSTEMS = {
     args: [],
     config: systemConfig(DISK),
     plan: `<faults>
-      <crash component="init -> cache" within="4000" count="3"/>
-      <stall component="init -> disk" ms="30" within="4000" count="4"/>
-      <power-cut within="8000"/>
+      <crash component="init -> cache" within="2000" count="3"/>
+      <stall component="init -> disk" ms="30" within="2000" count="4"/>
+      <power-cut within="3000"/>
     </faults>`,
   },
   bank: {
@@ -47,9 +47,9 @@ const SYSTEMS = {
     args: ['--ram', '20M'],
     config: systemConfig(BANK),
     plan: `<faults>
-      <crash component="init -> bank" within="2500" count="8"/>
-      <stall within="2500" ms="30" count="4"/>
-      <clock-jump by_s="3600" within="2500" count="2"/>
+      <crash component="init -> bank" within="1500" count="8"/>
+      <stall within="1500" ms="30" count="4"/>
+      <clock-jump by_s="3600" within="1500" count="2"/>
     </faults>`,
   },
 } as const;
