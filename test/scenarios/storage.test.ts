@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskImage, missingTools, writeTree } from '../harness/disk-image.ts';
-import { Workplace } from '../harness/ginit.ts';
+import { SimulatedToo } from '../harness/simulated-too.ts';
 
 /** Section 12 of the design, with another tool config, and other placements of the components. */
 function storageConfig(tool: string, placement: Readonly<Record<string, string>> = {}): string {
@@ -83,9 +83,9 @@ function mixedBytes(sizeBytes: number): Uint8Array {
   return bytes;
 }
 
-let place: Workplace;
+let place: SimulatedToo;
 beforeEach(() => {
-  place = new Workplace();
+  place = new SimulatedToo();
 });
 afterEach(() => {
   delete process.env[MEMORY_SWITCH];

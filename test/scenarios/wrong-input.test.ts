@@ -1,13 +1,14 @@
 /** Wrong configs and components: one clear error each, with its place, exit code 2, and nothing is started. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
+import { CORE_URL, systemConfig } from '../harness/ginit.ts';
+import { SimulatedToo } from '../harness/simulated-too.ts';
 
 const IDLE = `import { component } from '${CORE_URL}';
 export default component(async (env) => { await env.log('started'); env.exit(0); });`;
 
-let place: Workplace;
+let place: SimulatedToo;
 beforeEach(() => {
-  place = new Workplace();
+  place = new SimulatedToo();
   place.write('idle.mjs', IDLE);
 });
 afterEach(() => place[Symbol.dispose]());

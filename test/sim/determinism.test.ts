@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, Workplace } from '../harness/ginit.ts';
+import { byComponent } from '../harness/simulated-too.ts';
 
 const EXAMPLES = new URL('../../examples/', import.meta.url).pathname;
 const SEEDS = [1, 2];
@@ -30,13 +31,6 @@ function filesConfig(storage: string): string {
     <rmdir path="/made" expect="Not_empty"/> <cat path="/docs" expect="Is_a_directory"/> <remove-all path="/docs"/>
     <repeat count="5"> <append path="/log">line. </append> </repeat> <sync/> <ls path="/"/> <df/> <cat path="/oops"/>`;
   return storage.replace(/<config>\s*<ls[^]*?<\/config>/, `<config> ${tool} </config>`);
-}
-
-/** The lines of each component, in their order. */
-function byComponent({ lines }: FinishedRun): Record<string, string[]> {
-  const found: Record<string, string[]> = {};
-  for (const line of lines) (found[/^\[([^\]]*)\]/.exec(line)?.[1] ?? ''] ??= []).push(line);
-  return found;
 }
 
 const stateOf = ({ stderr }: FinishedRun): string | undefined => /state ([0-9a-f]{16})$/m.exec(stderr)?.[1];

@@ -150,7 +150,7 @@ describe('carriers', () => {
       const { scheduler, first, second, log } = pair(seed);
       for (const value of [1, 2, 3]) first.send(Uint8Array.of(value), []);
       second.send(Uint8Array.of(1), []);
-      first.die();
+      first.die(new Random(seed, 'fate'));
       run(scheduler);
       expect(log.at(-1)).toBe('closed');
       expect(log.slice(0, -1)).toEqual(['1', '2', '3'].slice(0, log.length - 1));

@@ -31,6 +31,29 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
     await fs.end();
   });
 
+  test('a sync that comes while it is unmounted writes nothing beside it or behind it', async () => {
+    for (let shuffleSeed = 1; shuffleSeed <= 20; shuffleSeed++) {
+      let ended = false;
+      const fs = await Mounted.start(make(), {
+        shuffleSeed,
+        fault: (operation) => (ended && operation !== 'read' ? 'the device is closed' : undefined),
+      });
+      await fs.write('/first', pattern(5000));
+      const syncs = [fs.mount.sync()];
+      const unmounted = fs.mount.unmount();
+      // As a timer has it: at any moment.
+      for (let turn = 0; turn < 40; turn++) {
+        syncs.push(fs.mount.sync());
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await unmounted;
+      ended = true;
+      syncs.push(fs.mount.sync());
+      await Promise.all(syncs);
+      expect(workshop.check(fs.hypercalls.bytes)).toBe('');
+    }
+  });
+
   test('what cannot be written back is reported by sync, and written once the device recovers', async () => {
     let broken = false;
     const fs = await Mounted.start(make(), {

@@ -44,6 +44,7 @@ export class Mount {
   readonly #endings = new Set<Promise<void>>();
   #syncRunning: Promise<void> | undefined = undefined;
   #syncNext: Promise<void> | undefined = undefined;
+  #unmounting: Promise<void> | undefined = undefined;
   #mounted = true;
 
   private constructor(fileSystem: FileSystem, hypercalls: Hypercalls, table: VnodeTable, root: Vnode) {
@@ -261,9 +262,11 @@ export class Mount {
 
   /**
    * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput`
-   * when some of it cannot be written. Calls that come while one runs share the next one.
+   * when some of it cannot be written. Calls that come while one runs share the next one; those that come while
+   * the file system is unmounted settle with that, and later ones find nothing to do.
    */
   sync(): Promise<void> {
+    if (this.#unmounting) return this.#unmounting;
     if (this.#syncRunning === undefined) return this.#startSync();
     this.#syncNext ??= this.#syncRunning
       .catch(() => undefined)
@@ -278,11 +281,19 @@ export class Mount {
   async unmount(): Promise<void> {
     await Promise.allSettled(this.#endings);
     await this.sync();
+    // Who has asked for another one meanwhile goes first: nothing may be written beside the last writes.
+    for (let under = this.#syncUnderWay; under; under = this.#syncUnderWay)
+      await under.catch(() => undefined);
     if (this.#table.held > 1 || this.root.references > 1) {
       throw new FsError('Busy', `${this.#table.held - 1} nodes are in use`);
     }
     this.#mounted = false;
-    await this.#fileSystem.unmount();
+    this.#unmounting = this.#fileSystem.unmount();
+    await this.#unmounting;
+  }
+
+  get #syncUnderWay(): Promise<void> | undefined {
+    return this.#syncNext ?? this.#syncRunning;
   }
 
   async #startSync(): Promise<void> {

@@ -83,10 +83,10 @@ class Lane {
     if (!this.#deaf) this.#push(undefined, []);
   }
 
-  /** The sender dies: some of what it sent last is lost. */
-  die(): void {
+  /** The sender dies: some of what it sent last is lost, as its fate has it. */
+  die(fate: Random): void {
     if (this.#ended) return;
-    const kept = this.#world.random.below(this.#queue.length + 1);
+    const kept = fate.below(this.#queue.length + 1);
     this.#queue.splice(kept);
     this.end();
   }
@@ -169,9 +169,9 @@ export class CarrierEnd implements Carrier {
   }
 
   /** The component at this end is dead. */
-  die(): void {
+  die(fate: Random): void {
     this.#in.deafen();
-    this.#out.die();
+    this.#out.die(fate);
   }
 }
 

@@ -83,8 +83,10 @@ export class SimulatedComponent {
     this.alive = false;
     for (const scheduled of this.#timers) scheduled.cancelled = true;
     this.#timers.clear();
-    for (const end of this.ends) end.die();
+    // Its own: that it dies takes no chance away from anybody else.
+    const fate = this.random.stream(`end ${this.id}`);
+    for (const end of this.ends) end.die(fate);
     this.ends.clear();
-    this.host.die();
+    this.host.die(fate);
   }
 }

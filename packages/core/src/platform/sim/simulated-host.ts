@@ -66,10 +66,10 @@ export class SimulatedHost implements HostAccess {
   }
 
   /** Nothing that this component has asked for ends any more; what it was writing is written, or not. */
-  die(): void {
+  die(fate: Random): void {
     this.#dead = true;
     for (const { perform, writes } of this.#pending) {
-      if (writes && this.#world.random.once(2)) perform();
+      if (writes && fate.once(2)) perform();
     }
     this.#pending.clear();
   }

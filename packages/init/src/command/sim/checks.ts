@@ -8,17 +8,20 @@ import type { Quota } from '../../model/index.ts';
 const CALLS_LISTED_MAX = 8;
 const CORE = 0;
 
-/** Who waits for whom, for people. */
-export function whoWaits(
-  { platform, scheduler, titleOf }: Pick<Simulation, 'platform' | 'scheduler' | 'titleOf'>,
-  calls: readonly OpenCall[],
-): string {
+type Watched = Pick<Simulation, 'platform' | 'scheduler' | 'titleOf'>;
+
+/** Who waits for whom, for people: one call. */
+export function describeCall({ platform, scheduler, titleOf }: Watched, call: OpenCall): string {
+  const { caller, callee, operation, sinceUs } = call;
+  const seconds = ((scheduler.nowUs - sinceUs) / 1e6).toFixed(3);
+  const names = `[${platform.labelOf(caller)}] waits for [${platform.labelOf(callee)}]`;
+  return `${names} to answer ${titleOf(operation)} (${seconds} s)`;
+}
+
+/** Who waits for whom: the first of these calls, and how many more there are. */
+export function whoWaits(system: Watched, calls: readonly OpenCall[]): string {
   if (calls.length === 0) return 'no call is open';
-  const texts = calls.slice(0, CALLS_LISTED_MAX).map(({ caller, callee, operation, sinceUs }) => {
-    const seconds = ((scheduler.nowUs - sinceUs) / 1e6).toFixed(3);
-    const names = `[${platform.labelOf(caller)}] waits for [${platform.labelOf(callee)}]`;
-    return `${names} to answer ${titleOf(operation)} (${seconds} s)`;
-  });
+  const texts = calls.slice(0, CALLS_LISTED_MAX).map((call) => describeCall(system, call));
   const more = calls.length - texts.length;
   return texts.join(', ') + (more > 0 ? `, and ${more} more calls` : '');
 }
@@ -51,7 +54,7 @@ export function afterTheEnd(
   census: Census & { readonly live: readonly string[] },
   whole: Quota | undefined,
 ): string | undefined {
-  if (census.live.length > 0) return `still there after the end: ${census.live.join(', ')}`;
+  if (census.live.length > 0) return `components are still there after the end; ${census.live.join(', ')}`;
   if (census.channels.length > 0) return `${census.channels.length} channels of core are left after the end`;
   if (census.introductions > 0) return `${census.introductions} introductions to core are left half made`;
   const account = summary.find(({ label }) => label === ROOT_LABEL)?.account;

@@ -1,30 +1,28 @@
-/** Brings about the faults of a plan, each before a task that the seed has picked. */
-import type { Random, Simulation } from '@ginit/core/platform/sim/index';
+/** Brings about the faults of a run, each before the task that its chance has picked. */
+import type { Simulation } from '@ginit/core/platform/sim/index';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
-import type { FaultPlan, PlannedFault } from './fault-plan.ts';
-
-interface DueFault {
-  readonly afterTasks: number;
-  readonly fault: PlannedFault;
-}
+import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
+import type { FaultPlan } from './fault-plan.ts';
 
 /** The faults of one run. */
 export class Faults {
   readonly #simulation: Simulation;
-  readonly #random: Random;
   readonly #tell: (text: string) => void;
   /** The latest first. */
-  readonly #due: DueFault[];
+  readonly #due: ConcreteFault[];
+  /** Those that found somebody to happen to, in their order. */
+  readonly struck: StruckFault[] = [];
 
-  constructor(plan: FaultPlan, simulation: Simulation, tell: (text: string) => void) {
+  /** `only` has the numbers of the faults that may happen; without it all may. */
+  constructor(
+    plan: FaultPlan,
+    only: readonly number[] | undefined,
+    simulation: Simulation,
+    tell: (text: string) => void,
+  ) {
     this.#simulation = simulation;
-    this.#random = simulation.random.stream('faults');
     this.#tell = tell;
-    this.#due = plan
-      .flatMap((fault) =>
-        Array.from({ length: fault.count }, () => ({ afterTasks: this.#random.below(fault.within), fault })),
-      )
-      .toSorted((a, b) => b.afterTasks - a.afterTasks);
+    this.#due = concreteFaults(plan, simulation.random, only).toReversed();
   }
 
   /** So many tasks have run: what is due happens. True if something has. */
@@ -32,60 +30,66 @@ export class Faults {
     let struck = false;
     for (let next = this.#due.at(-1); next && next.afterTasks <= tasks; next = this.#due.at(-1)) {
       this.#due.pop();
-      struck = this.#perform(next.fault) || struck;
+      const text = this.#perform(next);
+      if (text === undefined) continue;
+      struck = true;
+      this.struck.push({ number: next.number, afterTasks: tasks, text });
+      this.#tell(`fault ${next.number}: ${text}`);
     }
     return struck;
   }
 
-  #perform(fault: PlannedFault): boolean {
+  /** What has happened; `undefined` if there was nobody for it to happen to. */
+  #perform(concrete: ConcreteFault): string | undefined {
+    const { fault } = concrete;
     switch (fault.kind) {
       case 'crash':
-        return this.#crash(fault.component, fault.process);
+        return this.#crash(concrete, fault.component, fault.process);
       case 'stall':
-        return this.#stall(fault.component, fault.ms);
+        return this.#stall(concrete, fault.component, fault.ms);
       case 'clock-jump':
         this.#simulation.platform.clockOffMs += fault.byS * 1000;
-        this.#tell(`the wall clock jumps by ${fault.byS} s`);
-        return false;
+        return `the wall clock jumps by ${fault.byS} s`;
       case 'power-cut':
-        return this.#powerCut(fault.torn);
+        return this.#powerCut(concrete, fault.torn);
     }
   }
 
-  #crash(label: string | undefined, process: boolean): boolean {
+  #crash(concrete: ConcreteFault, label: string | undefined, process: boolean): string | undefined {
     const { platform } = this.#simulation;
-    const victim = this.#victim(label);
-    if (!victim) return false;
-    this.#tell(`[${victim.label}] crashes${process ? ' with its process' : ''}`);
+    const victim = this.#victim(concrete, label);
+    if (!victim) return undefined;
     if (process) platform.crashProcess(victim.id, 'its process was ended by the fault plan');
     else platform.crash(victim.id, 'crashed by the fault plan');
-    return true;
+    return `[${victim.label}] crashes${process ? ' with its process' : ''}`;
   }
 
-  #stall(label: string | undefined, ms: number): boolean {
-    const victim = this.#victim(label);
-    if (!victim) return false;
-    this.#tell(`[${victim.label}] stalls for ${ms} ms`);
+  #stall(concrete: ConcreteFault, label: string | undefined, ms: number): string | undefined {
+    const victim = this.#victim(concrete, label);
+    if (!victim) return undefined;
     this.#simulation.scheduler.hold(victim.id, ms * 1000);
-    return true;
+    return `[${victim.label}] stalls for ${ms} ms`;
   }
 
-  #victim(label: string | undefined): { readonly id: number; readonly label: string } | undefined {
+  #victim(
+    concrete: ConcreteFault,
+    label: string | undefined,
+  ): { readonly id: number; readonly label: string } | undefined {
     const candidates = [...this.#simulation.platform.live].filter((component) =>
       label === undefined ? component.label !== ROOT_LABEL : component.label === label,
     );
-    return candidates.length > 0 ? this.#random.pick(candidates) : undefined;
+    return pickByLabel(candidates, concrete);
   }
 
-  #powerCut(torn: boolean): boolean {
+  #powerCut({ random }: ConcreteFault, torn: boolean): string | undefined {
     const { platform, disks } = this.#simulation;
-    for (const [path, disk] of disks.all) {
+    const texts = Array.from(disks.all, ([path, disk]) => {
       const users = [...platform.live].filter(({ host }) => host.opened.has(path));
       for (const { id } of users) platform.crash(id, 'the power of its disk was cut by the fault plan');
       const uncertain = disk.unsyncedSectors;
-      const lost = disk.powerCut(this.#random, torn);
-      this.#tell(`power cut: ${lost} of ${uncertain} unsynced sectors of ${path} lose something`);
-    }
-    return disks.all.size > 0;
+      const lost = disk.powerCut(random, torn);
+      return `power cut: ${lost} of ${uncertain} unsynced sectors of ${path} lose something`;
+    });
+    return texts.length > 0 ? texts.join('; ') : undefined;
   }
 }

@@ -8,12 +8,15 @@ import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
 import { findForbiddenImport } from '../import-rule.ts';
 import type { Output } from '../output.ts';
+import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
+import { runSeeds } from './many-seeds.ts';
 import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
-import { runSeeds } from './seed-pool.ts';
-import { type SeedVerdict, verdictOf } from './verdict.ts';
+import { SeedPool } from './seed-pool.ts';
+import { onlyOption, sayShrunk, shrinkFaults } from './shrink.ts';
+import { hasFailed, type SeedVerdict, verdictOf } from './verdict.ts';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -39,11 +42,18 @@ export async function prepare(options: SimOptions, output: Output): Promise<Seed
   const { node, config, errors, warnings } = await readCheckedConfig(options.file, options.quota);
   const unfit = errors.length === 0 && config ? await unfitComponents(options.file, config) : [];
   const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
-  const wrongPlan = 'errors' in faults ? faults.errors : [];
+  const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
   for (const text of [...warnings, ...all]) output.plain(text);
   if (all.length > 0 || !node || !config) return undefined;
   return seedOptions(options, node, config, 'plan' in faults ? faults.plan : undefined);
+}
+
+/** Faults are left out by their numbers: each number must be one. */
+function missingFaults(plan: FaultPlan | undefined, only: readonly number[] | undefined): string[] {
+  const count = countFaults(plan ?? []);
+  const wrong = only?.filter((number) => number > count) ?? [];
+  return wrong.map((number) => `ginit: --only-faults ${number}: the plan has ${count} faults`);
 }
 
 function seedOptions(
@@ -62,9 +72,11 @@ function seedOptions(
     tasksMax: options.tasksMax,
     patienceUs: options.patienceUs,
     log: options.log,
+    replay: options.replay,
     summary,
     config: new TextEncoder().encode(JSON.stringify(toData(node))),
     plan,
+    only: options.onlyFaults,
     mayExit,
   };
 }
@@ -94,22 +106,56 @@ async function runOne(options: SimOptions, prepared: SeedOptions, output: Output
   });
   if (options.images !== undefined) writeImages(options.images, result);
   output.say(`sim: ${verdictOf(result)}`);
+  // Whoever looks at a run closely, or has chosen its faults, has done with shrinking.
+  const closely = options.log || options.onlyFaults !== undefined;
+  if (!closely && hasFailed(result, options.anyExit)) {
+    const { images: _, ...verdict } = result;
+    const pool = openPool(options, prepared, output);
+    await explain(verdict, pool, options, output);
+    await pool.close();
+  }
   return result.code;
 }
 
+function openPool({ jobs, seeds, many }: SimOptions, prepared: SeedOptions, output: Output): SeedPool {
+  const threads = many ? Math.min(jobs, seeds[1] - seeds[0] + 1) : jobs;
+  return new SeedPool(prepared, threads, (error) => {
+    output.say(`sim: a thread failed after a run of its own: ${error.message}`);
+  });
+}
+
 async function runMany(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
+  const pool = openPool(options, prepared, output);
   const progress = new Progress(options.seeds, output);
-  const fails = ({ code, problem }: SeedVerdict): boolean =>
-    problem !== undefined || (code !== 0 && !options.anyExit);
-  const failed = await runSeeds(options, prepared, (verdict) => {
+  const failed = await runSeeds(pool, options.seeds, (verdict) => {
     progress.add(verdict);
-    return fails(verdict);
+    return hasFailed(verdict, options.anyExit);
   });
   progress.end();
+  if (failed) {
+    output.say(`sim: ${verdictOf(failed)}`);
+    await explain(failed, pool, options, output);
+  }
+  await pool.close();
   if (!failed) return 0;
-  output.say(`sim: ${verdictOf(failed)}`);
-  output.say(`sim: to see it: the same command with --seed ${failed.seed} --log`);
   return failed.code === 0 ? BROKEN_EXIT_CODE : failed.code;
+}
+
+/** Says how a failed run can be seen, with as few faults as it needs. */
+async function explain(
+  failed: SeedVerdict,
+  pool: SeedPool,
+  options: SimOptions,
+  output: Output,
+): Promise<void> {
+  let only = '';
+  if (options.shrink && failed.struck.length > 0) {
+    const { anyExit, shrinkRunsMax: runsMax } = options;
+    const shrunk = await shrinkFaults(failed, pool, { anyExit, runsMax });
+    sayShrunk(shrunk, failed.struck.length, output);
+    only = ` ${onlyOption(shrunk.verdict.struck)}`;
+  }
+  output.say(`sim: to see it: the same command with --replay ${failed.seed}${only}`);
 }
 
 function writeImages(directory: string, { images }: SeedResult): void {

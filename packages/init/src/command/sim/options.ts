@@ -12,12 +12,17 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
 
   --seed N        the seed (default: 1); the same seed gives the same run, byte for byte
   --seeds N..M    run all of these, silently, and stop at the first that fails
+  --replay N      look closely at this seed: its schedule as with --log, and in it the faults, the ends of components,
+                  what does not hold and since when, and at the end who waits for whom; these lines have a " ! "
   --any-exit      with --seeds: an exit code other than 0 is no failure
   --jobs N        threads for --seeds (default: one a CPU)
   --until TIME    virtual time to run at most, for example 90s, 10m, 1h (default: 1h)
   --tasks N       things that may happen at most (default: 10000000)
   --patience TIME a call that nobody has answered for so long is a failure (default: 10m)
-  --faults FILE   a fault plan: what is to go wrong, by the seed
+  --faults FILE   a fault plan: what is to go wrong, by the seed; when a seed fails it is found out which faults it needs
+  --no-shrink     that is not found out
+  --shrink-runs N runs for that at most (default: 200)
+  --only-faults L of the faults of a run, these by their numbers, for example 3,7; or none
   --carriers HOW  how components are joined: placement (default), shared, copying
   --images DIR    write the disks as they are at the end to this directory
   --log           write the schedule to standard error, a line for each thing that happens
@@ -36,8 +41,15 @@ export interface SimOptions {
   readonly tasksMax: number;
   readonly patienceUs: number;
   readonly faults: string | undefined;
+  /** Numbers of the faults that may happen; without it all may. */
+  readonly onlyFaults: readonly number[] | undefined;
+  readonly shrink: boolean;
+  readonly shrinkRunsMax: number;
   readonly images: string | undefined;
+  /** The schedule is written. */
   readonly log: boolean;
+  /** And annotated. */
+  readonly replay: boolean;
   readonly summary: boolean;
   /** First and last seed. */
   readonly seeds: readonly [number, number];
@@ -49,6 +61,8 @@ export interface SimOptions {
 
 const ROOT_CAPS = 1_000_000;
 const JOBS_MAX = 256;
+const FAULTS_MAX = 1_000_000;
+const SHRINK_RUNS_MAX = 1_000_000;
 const UNITS_US: Readonly<Record<string, number>> = {
   us: 1,
   ms: 1000,
@@ -61,12 +75,16 @@ const UNITS_US: Readonly<Record<string, number>> = {
 const OPTIONS = {
   seed: { type: 'string' },
   seeds: { type: 'string' },
+  replay: { type: 'string' },
   'any-exit': { type: 'boolean', default: false },
   jobs: { type: 'string' },
   until: { type: 'string', default: '1h' },
   tasks: { type: 'string', default: '10000000' },
   patience: { type: 'string', default: '10m' },
   faults: { type: 'string' },
+  'no-shrink': { type: 'boolean', default: false },
+  'shrink-runs': { type: 'string', default: '200' },
+  'only-faults': { type: 'string' },
   carriers: { type: 'string', default: 'placement' },
   images: { type: 'string' },
   log: { type: 'boolean', default: false },
@@ -89,10 +107,14 @@ function whole(option: string, text: string, least: number, most: number): numbe
   throw new WrongUse(`--${option} ${text}: not a whole number from ${least} to ${most}`);
 }
 
-function seedsOf(seed: string | undefined, seeds: string | undefined): readonly [number, number] {
-  if (seed !== undefined && seeds !== undefined) throw new WrongUse('either --seed or --seeds');
+type SeedChoice = Readonly<Partial<Record<'seed' | 'seeds' | 'replay', string | undefined>>>;
+
+function seedsOf({ seed, seeds, replay }: SeedChoice): readonly [number, number] {
+  if ([seed, seeds, replay].filter((text) => text !== undefined).length > 1)
+    throw new WrongUse('one of --seed, --seeds and --replay at a time');
   if (seeds === undefined) {
-    const one = whole('seed', seed ?? '1', 0, Number.MAX_SAFE_INTEGER);
+    const option = replay === undefined ? 'seed' : 'replay';
+    const one = whole(option, replay ?? seed ?? '1', 0, Number.MAX_SAFE_INTEGER);
     return [one, one];
   }
   const [, first = '', last = ''] = /^(\d+)\.\.(\d+)$/.exec(seeds) ?? [];
@@ -108,6 +130,14 @@ function seedsOf(seed: string | undefined, seeds: string | undefined): readonly 
 function carriersOf(text: string): CarrierChoice {
   if (text === 'placement' || text === 'shared' || text === 'copying') return text;
   throw new WrongUse(`--carriers ${text}: not one of placement, shared, copying`);
+}
+
+function numbersOf(text: string | undefined, plan: string | undefined): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  if (plan === undefined)
+    throw new WrongUse('--only-faults is for a fault plan: --faults FILE --only-faults 3,7');
+  if (text === 'none') return [];
+  return text.split(',').map((part) => whole('only-faults', part, 1, FAULTS_MAX));
 }
 
 /** Reads the arguments after `sim`; a string says what is wrong with them. */
@@ -130,10 +160,14 @@ export function parseSimArguments(args: readonly string[]): SimOptions | string 
       tasksMax: whole('tasks', values.tasks, 1, Number.MAX_SAFE_INTEGER),
       patienceUs: timeUs('patience', values.patience),
       faults: values.faults,
+      onlyFaults: numbersOf(values['only-faults'], values.faults),
+      shrink: !values['no-shrink'],
+      shrinkRunsMax: whole('shrink-runs', values['shrink-runs'], 1, SHRINK_RUNS_MAX),
       images: values.images,
-      log: values.log,
+      log: values.log || values.replay !== undefined,
+      replay: values.replay !== undefined,
       summary: values.summary,
-      seeds: seedsOf(values.seed, values.seeds),
+      seeds: seedsOf(values),
       many,
       anyExit: values['any-exit'],
       jobs: whole('jobs', values.jobs ?? String(availableParallelism()), 1, JOBS_MAX),

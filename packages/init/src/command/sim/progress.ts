@@ -1,18 +1,14 @@
 /** How far a run of many seeds has come: a line that is written anew on a terminal, and a last one anywhere. */
 import type { Output } from '../output.ts';
+import { StatusLine } from './status-line.ts';
 import type { SeedVerdict } from './verdict.ts';
-
-/** The line is written anew after so many milliseconds. */
-const PERIOD_MS = 200;
-const CLEAR_LINE = '\r\u001b[2K';
 
 /** Counts seeds. */
 export class Progress {
   readonly #total: number;
   readonly #output: Output;
   readonly #startMs = performance.now();
-  readonly #terminal = process.stderr.isTTY;
-  #shownMs = 0;
+  readonly #line = new StatusLine();
   #done = 0;
   #tasks = 0;
   #virtualUs = 0;
@@ -27,15 +23,12 @@ export class Progress {
     this.#done++;
     this.#tasks += tasks;
     this.#virtualUs += virtualUs;
-    const nowMs = performance.now();
-    if (!this.#terminal || nowMs - this.#shownMs < PERIOD_MS) return;
-    this.#shownMs = nowMs;
-    process.stderr.write(`${CLEAR_LINE}ginit: sim: ${this.#text()}`);
+    this.#line.show(() => this.#text());
   }
 
   /** Leaves the last line. */
   end(): void {
-    if (this.#terminal) process.stderr.write(CLEAR_LINE);
+    this.#line.clear();
     this.#output.say(`sim: ${this.#text()}`);
   }
 

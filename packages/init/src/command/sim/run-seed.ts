@@ -4,6 +4,7 @@ import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
 import { resolverFor } from '../run.ts';
 import { formatSummary } from '../summary.ts';
+import { Annotations } from './annotations.ts';
 import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
@@ -14,11 +15,13 @@ import type { SeedVerdict } from './verdict.ts';
 export interface SeedOptions
   extends Pick<
     SimOptions,
-    'file' | 'quota' | 'carriers' | 'untilUs' | 'tasksMax' | 'patienceUs' | 'log' | 'summary'
+    'file' | 'quota' | 'carriers' | 'untilUs' | 'tasksMax' | 'patienceUs' | 'log' | 'replay' | 'summary'
   > {
   /** The config as init reads it. */
   readonly config: Uint8Array;
   readonly plan: FaultPlan | undefined;
+  /** Numbers of the faults that may happen; without it all may. */
+  readonly only: readonly number[] | undefined;
   /** Whether a child's exit may end the system: then it is wrong if it never comes. */
   readonly mayExit: boolean;
 }
@@ -66,6 +69,8 @@ class SeedRun {
   readonly #output: SeedOutput;
   readonly #simulation: Simulation;
   readonly #supervisor: Supervisor;
+  readonly #faults: Faults | undefined;
+  readonly #annotations: Annotations | undefined;
   #end: SystemEnd | undefined;
   #nextLookUs = 0;
   #problem: string | undefined;
@@ -74,19 +79,21 @@ class SeedRun {
     this.#seed = seed;
     this.#options = options;
     this.#output = output;
-    let faults: Faults | undefined;
     this.#simulation = new Simulation({
       seed,
       carriers: options.carriers,
       line: (text) => output.line(text),
       note: (text) => output.say(`sim: ${text}`),
       schedule: options.log ? (text) => output.schedule(text) : undefined,
-      beforeTask: options.plan ? (tasks) => faults?.strike(tasks) ?? false : undefined,
+      beforeTask: options.plan ? (tasks) => this.#faults?.strike(tasks) ?? false : undefined,
       quiet: () => this.#whenQuiet(),
     });
+    if (options.replay)
+      this.#annotations = new Annotations(this.#simulation, (text) => output.schedule(text));
     if (options.plan) {
-      faults = new Faults(options.plan, this.#simulation, (text) => {
-        if (options.log) output.schedule(`fault: ${text}`);
+      this.#faults = new Faults(options.plan, options.only, this.#simulation, (text) => {
+        if (options.replay) this.#annotations?.now(text);
+        else if (options.log) output.schedule(text);
       });
     }
     this.#supervisor = this.#makeSupervisor(options.config, options.quota);
@@ -100,8 +107,9 @@ class SeedRun {
       quota,
       observer: {
         crashed: (label, end) => {
-          if (end.culprit) output.say(`[${label}] crashed: ${end.reason}`);
-          else output.say(`[${label}] is gone: ${end.reason}`);
+          const text = `[${label}] ${end.culprit ? 'crashed' : 'is gone'}: ${end.reason}`;
+          output.say(text);
+          this.#annotations?.now(text);
         },
         warning: (text) => output.say(`warning: ${text}`),
       },
@@ -112,7 +120,9 @@ class SeedRun {
     const { code, problem } = await this.#simulation.within(() => this.#judged());
     const { scheduler, tasks, stateHash, disks } = this.#simulation;
     const images = new Map(Array.from(disks.all, ([path, disk]) => [path, disk.image()]));
-    return { seed: this.#seed, code, problem, virtualUs: scheduler.nowUs, tasks, hash: stateHash, images };
+    const struck = this.#faults?.struck ?? [];
+    const run = { virtualUs: scheduler.nowUs, tasks, hash: stateHash, struck };
+    return { seed: this.#seed, code, problem, ...run, images };
   }
 
   async #judged(): Promise<Verdict> {
@@ -123,6 +133,7 @@ class SeedRun {
       untilUs,
     );
     const verdict = this.#problem === undefined ? this.#afterFirst(first) : this.#broken(this.#problem);
+    this.#annotations?.end();
     if (first.kind === 'refused' || first.kind === 'broken') return verdict;
     if (this.#options.summary) await this.#summary();
     const stop = await this.#stop();
@@ -131,7 +142,15 @@ class SeedRun {
     return left === undefined ? verdict : this.#broken(left);
   }
 
+  /** The first thing that does not hold is what the run has found. */
+  #breaks(problem: string | undefined): void {
+    if (problem === undefined || this.#problem !== undefined) return;
+    this.#problem = problem;
+    this.#annotations?.now(`does not hold: ${problem}`);
+  }
+
   #broken(problem: string): Verdict {
+    this.#breaks(problem);
     return { code: BROKEN_EXIT_CODE, problem };
   }
 
@@ -158,7 +177,10 @@ class SeedRun {
   }
 
   #exit(): Verdict {
-    if (this.#end?.kind === 'exit') return { code: this.#end.code };
+    if (this.#end?.kind === 'exit') {
+      this.#annotations?.now(`the system is ended with exit code ${this.#end.code}`);
+      return { code: this.#end.code };
+    }
     this.#output.say('[init] is gone, and with it the system');
     return { code: CRASH_EXIT_CODE };
   }
@@ -178,13 +200,13 @@ class SeedRun {
     this.#nextLookUs = nowUs + patienceUs / LOOKS_WITHIN_PATIENCE;
     const waiting = this.#simulation.calls.before(nowUs - patienceUs);
     if (waiting.length === 0) return false;
-    this.#problem ??= `calls are not answered; ${whoWaits(this.#simulation, waiting)}`;
+    this.#breaks(`calls are not answered; ${whoWaits(this.#simulation, waiting)}`);
     return true;
   }
 
   /** Nothing is on its way: what any two hold of each other must be the same from both ends. */
   #whenQuiet(): void {
-    this.#problem ??= whereTheyDiffer(this.#simulation.platform, this.#supervisor.census());
+    this.#breaks(whereTheyDiffer(this.#simulation.platform, this.#supervisor.census()));
   }
 
   async #summary(): Promise<void> {

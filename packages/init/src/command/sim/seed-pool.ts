@@ -1,93 +1,109 @@
 /**
- * Runs many seeds on a few threads. Modules are never unloaded, and each run loads fresh ones: so a thread is given up
- * for a new one after a number of runs.
+ * Runs seeds on a few threads. Modules are never unloaded, and each run loads fresh ones: so after a number of runs the
+ * threads are given up for new ones, which begin while the last runs on the old ones end.
  */
-import { Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
 import type { SeedOptions } from './run-seed.ts';
 import type { SeedVerdict } from './verdict.ts';
 
 const RUNS_PER_THREAD = 24;
-const WORKER = new URL('./seed-worker.js', import.meta.url);
+const WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
+/** As when a check of the simulator's fails: there is no verdict on the seed. */
+const GONE_EXIT_CODE = 3;
 
-/** Which seeds, and on how many threads. */
-export interface ManySeeds {
-  readonly seeds: readonly [number, number];
-  readonly jobs: number;
+/** A seed, and which of its faults may happen if not those that the options say. */
+export interface SeedTask {
+  readonly seed: number;
+  readonly only?: readonly number[];
 }
 
-/** Gives out seeds in their order, and keeps the first that failed. */
-class Seeds {
-  #next: number;
-  #last: number;
-  failed: SeedVerdict | undefined;
+/** Threads that end together. */
+class Generation {
+  readonly #pool: Piscina;
+  #left: number;
+  #running = 0;
 
-  constructor([first, last]: readonly [number, number]) {
-    this.#next = first;
-    this.#last = last;
+  constructor(options: SeedOptions, threads: number, stray: (error: Error) => void) {
+    this.#left = threads * RUNS_PER_THREAD;
+    this.#pool = new Piscina({
+      filename: WORKER,
+      workerData: options,
+      minThreads: threads,
+      maxThreads: threads,
+      // A thread must go through its event loop between two runs: what the last one left pending comes then.
+      atomics: 'disabled',
+    });
+    this.#pool.on('error', stray);
   }
 
-  take(): number | undefined {
-    return this.#next <= this.#last ? this.#next++ : undefined;
+  get worn(): boolean {
+    return this.#left <= 0;
   }
 
-  /** Only seeds below may still be the first that fails. */
-  fail(verdict: SeedVerdict): void {
-    if (this.failed && this.failed.seed < verdict.seed) return;
-    this.failed = verdict;
-    this.#last = Math.min(this.#last, verdict.seed - 1);
-  }
-}
-
-/**
- * Runs them; `done` is told of each and says whether it failed. Settles with the first that failed, in the order of the
- * seeds, when no seed below it is still to run.
- */
-export async function runSeeds(
-  { seeds, jobs }: ManySeeds,
-  options: SeedOptions,
-  done: (verdict: SeedVerdict) => boolean,
-): Promise<SeedVerdict | undefined> {
-  const source = new Seeds(seeds);
-  const count = Math.min(jobs, seeds[1] - seeds[0] + 1);
-  await Promise.all(
-    Array.from({ length: count }, async () => {
-      while (await runThread(source, options, done));
-    }),
-  );
-  return source.failed;
-}
-
-/** One thread from its start to its end; false if there are no more seeds. */
-async function runThread(
-  source: Seeds,
-  options: SeedOptions,
-  done: (verdict: SeedVerdict) => boolean,
-): Promise<boolean> {
-  const worker = new Worker(WORKER, { workerData: options });
-  try {
-    for (let runs = 0; runs < RUNS_PER_THREAD; runs++) {
-      const seed = source.take();
-      if (seed === undefined) return false;
-      const verdict = await ask(worker, seed);
-      if (done(verdict)) source.fail(verdict);
+  async run(task: SeedTask): Promise<SeedVerdict> {
+    this.#left--;
+    this.#running++;
+    try {
+      // The worker is our own code: what it answers has this type.
+      return (await this.#pool.run(task)) as SeedVerdict;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return gone(task.seed, reason);
+    } finally {
+      this.#running--;
+      if (this.worn && this.#running === 0) await this.destroy();
     }
-    return true;
-  } finally {
-    await worker.terminate();
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.destroy();
   }
 }
 
-function ask(worker: Worker, seed: number): Promise<SeedVerdict> {
-  return new Promise((resolve, reject) => {
-    const answered = (verdict: SeedVerdict): void => settle(() => resolve(verdict));
-    const failed = (error: Error): void => settle(() => reject(error));
-    const ended = (code: number): void =>
-      settle(() => reject(new Error(`the thread of seed ${seed} ended with code ${code}`)));
-    const settle = (how: () => void): void => {
-      worker.off('message', answered).off('error', failed).off('exit', ended);
-      how();
-    };
-    worker.on('message', answered).on('error', failed).on('exit', ended);
-    worker.postMessage(seed, []);
-  });
+/** The verdict on a seed whose thread has ended, as it does when it runs out of memory. */
+function gone(seed: number, reason: string): SeedVerdict {
+  const problem = `the thread that ran it is gone; ${reason}`;
+  return { seed, code: GONE_EXIT_CODE, problem, virtualUs: 0, tasks: 0, hash: 'unknown', struck: [] };
+}
+
+/** The threads. Whoever uses it has at most as many runs under way as there are threads. */
+export class SeedPool {
+  readonly #options: SeedOptions;
+  readonly #threads: number;
+  readonly #stray: (error: Error) => void;
+  readonly #generations = new Set<Generation>();
+  #young: Generation | undefined;
+
+  /** `stray` is told of an error that belongs to no run. */
+  constructor(options: SeedOptions, threads: number, stray: (error: Error) => void) {
+    this.#options = options;
+    this.#threads = threads;
+    this.#stray = stray;
+  }
+
+  get threads(): number {
+    return this.#threads;
+  }
+
+  /** Runs a seed; never rejects. */
+  async run(task: SeedTask): Promise<SeedVerdict> {
+    const generation = this.#generation();
+    const verdict = await generation.run(task);
+    if (generation.worn && generation !== this.#young) this.#generations.delete(generation);
+    return verdict;
+  }
+
+  /** Ends all threads, at once. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#generations, (generation) => generation.destroy()));
+    this.#generations.clear();
+  }
+
+  #generation(): Generation {
+    if (this.#young && !this.#young.worn) return this.#young;
+    this.#young = new Generation(this.#options, this.#threads, this.#stray);
+    this.#generations.add(this.#young);
+    return this.#young;
+  }
 }

@@ -1,0 +1,46 @@
+/** Runs a range of seeds in their order, and keeps the first that failed. */
+import type { SeedPool } from './seed-pool.ts';
+import type { SeedVerdict } from './verdict.ts';
+
+/** Gives out seeds. */
+class Seeds {
+  #next: number;
+  #last: number;
+  failed: SeedVerdict | undefined;
+
+  constructor([first, last]: readonly [number, number]) {
+    this.#next = first;
+    this.#last = last;
+  }
+
+  take(): number | undefined {
+    return this.#next <= this.#last ? this.#next++ : undefined;
+  }
+
+  /** Only seeds below may still be the first that fails. */
+  fail(verdict: SeedVerdict): void {
+    if (this.failed && this.failed.seed < verdict.seed) return;
+    this.failed = verdict;
+    this.#last = Math.min(this.#last, verdict.seed - 1);
+  }
+}
+
+/**
+ * Runs them; `done` is told of each and says whether it failed. Settles with the first that failed, in the order of the
+ * seeds, when no seed below it is still to run.
+ */
+export async function runSeeds(
+  pool: SeedPool,
+  range: readonly [number, number],
+  done: (verdict: SeedVerdict) => boolean,
+): Promise<SeedVerdict | undefined> {
+  const seeds = new Seeds(range);
+  const one = async (): Promise<void> => {
+    for (let seed = seeds.take(); seed !== undefined; seed = seeds.take()) {
+      const verdict = await pool.run({ seed });
+      if (done(verdict)) seeds.fail(verdict);
+    }
+  };
+  await Promise.all(Array.from({ length: pool.threads }, one));
+  return seeds.failed;
+}

@@ -1,0 +1,78 @@
+/** The simulator itself is tested: it must find what was broken on purpose, within 100 seeds, and with few faults. */
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type FinishedRun, Workplace } from '../harness/ginit.ts';
+import { CANARIES } from './canary/canaries.mjs';
+import { type SystemName, writeSystem } from './canary/systems.ts';
+
+const SEEDS = '1..100';
+/** Enough where nothing is to be found. */
+const FEW_SEEDS = '1..30';
+const ROOT = new URL('../..', import.meta.url).pathname;
+const REGISTER = new URL('./canary/register.mjs', import.meta.url).href;
+
+let place: Workplace;
+beforeEach(() => {
+  place = new Workplace();
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  place[Symbol.dispose]();
+});
+
+function simulate(system: SystemName, ...args: readonly string[]): Promise<FinishedRun> {
+  return place.run('sim', ...writeSystem(place, system), ...args, 'config.xml');
+}
+
+function breakBy(canary: string): void {
+  vi.stubEnv('NODE_OPTIONS', `--import ${REGISTER}`);
+  vi.stubEnv('GINIT_CANARY', canary);
+}
+
+describe.each(['cache', 'bank'] as const)('the healthy system "%s"', (system) => {
+  test.each(['1..50', '51..100'])('withstands its faults: seeds %s', async (seeds) => {
+    const run = await simulate(system, '--seeds', seeds, '--faults', 'plan.xml');
+    expect(run.code, run.stderr).toBe(0);
+  });
+
+  test('has nothing to be found without any', async () => {
+    const run = await simulate(system, '--seeds', FEW_SEEDS);
+    expect(run.code, run.stderr).toBe(0);
+  });
+});
+
+test.each(Object.entries(CANARIES))('there is a place for "%s", once', (_name, { module, from }) => {
+  expect(readFileSync(`${ROOT}${module}`, 'utf8').split(from).length).toBe(2);
+});
+
+/** What each comes to: how it is found, without faults or with at most so many. */
+const FOUND: readonly (readonly [string, SystemName, number, RegExp])[] = [
+  ['channel-release', 'bank', 0, /FAILED: \[.*\] holds \d+ objects of \[.*\], which has given out \d+/],
+  ['channel-signal', 'bank', 0, /FAILED: nothing can happen any more/],
+  ['channel-order', 'bank', 5, /FAILED: |exit code/],
+  ['cache-sync', 'cache', 2, /exit code 9/],
+  ['cache-rewrite', 'cache', 0, /exit code 9/],
+  ['cache-eviction', 'cache', 0, /exit code 9/],
+  ['init-donation', 'bank', 5, /exit code 9/],
+  ['init-quota', 'bank', 5, /exit code 8/],
+];
+
+describe.each(FOUND)('canary "%s" in the system "%s"', (canary, system, faultsMax, how) => {
+  test(`is found with ${faultsMax === 0 ? 'no fault' : `1 to ${faultsMax} faults`}`, async () => {
+    breakBy(canary);
+    const plain = await simulate(system, '--seeds', faultsMax === 0 ? SEEDS : FEW_SEEDS);
+    if (faultsMax === 0) {
+      expect(plain.stderr).toMatch(how);
+      expect(plain.code).not.toBe(0);
+      return;
+    }
+    expect(plain.code, plain.stderr).toBe(0);
+    const run = await simulate(system, '--seeds', SEEDS, '--faults', 'plan.xml');
+    expect(run.stderr).toMatch(how);
+    const [, faults = '', total = ''] =
+      /it fails with (\d+) of its (\d+) faults, none/.exec(run.stderr) ?? [];
+    expect(Number(faults), run.stderr).toBeGreaterThan(0);
+    expect(Number(faults)).toBeLessThanOrEqual(faultsMax);
+    expect(Number(total)).toBeGreaterThanOrEqual(Number(faults));
+  });
+});

@@ -1,0 +1,63 @@
+/**
+ * Canaries: ways to break what components are made of, each as one change to a compiled module. The simulator must find every
+ * one; if it does not, it would not find such a mistake either. `from` occurs once in the module.
+ */
+export const CANARIES = {
+  // A capability that came several times is given back once.
+  'channel-release': {
+    module: '/packages/core/dist/channel/channel.js',
+    from: 'this.#sender.send(FrameKind.release, reference.index, reference.received);',
+    to: 'this.#sender.send(FrameKind.release, reference.index, 1);',
+  },
+  // Now and then nobody is told that a signal was taken: it is never sent again.
+  'channel-signal': {
+    module: '/packages/core/dist/channel/channel.js',
+    from: 'this.#sender.send(FrameKind.signalTaken, index);',
+    to: 'this.signalsTaken = (this.signalsTaken ?? 0) + 1; if (this.signalsTaken % 16 !== 0) this.#sender.send(FrameKind.signalTaken, index);',
+  },
+  // Of two frames that are on their way, the second comes first as often as not.
+  'channel-order': {
+    module: '/packages/core/dist/platform/sim/simulated-carrier.js',
+    from: 'const item = this.#queue.shift();',
+    to: 'const item = this.#queue[1]?.frame && this.#world.random.once(2) ? this.#queue.splice(1, 1)[0] : this.#queue.shift();',
+  },
+  // SYNC does not wait for what is dirty to be on the device.
+  'cache-sync': {
+    module: '/packages/blockcache/dist/block-cache.js',
+    from: 'await this.#writeBack.flush();',
+    to: 'void this.#writeBack.flush().catch(() => {});',
+  },
+  // What is written to a chunk while it is on its way to the device never gets there.
+  'cache-rewrite': {
+    module: '/packages/blockcache/dist/write-back.js',
+    from: "store.unpin(slot, 'write');",
+    to: "store.unpin(slot, 'write'); if (!failed) store.dirty[slot] = 0;",
+  },
+  // Where the device is busy, the chunk that has been dirty for longest makes room for others, as if it were clean.
+  'cache-eviction': {
+    module: '/packages/blockcache/dist/write-back.js',
+    from: 'store.onDirtyInTheWay = (slot) => {',
+    to: `const take = store.take.bind(store);
+      store.take = (chunk) => {
+        const slot = this.#waiting.first;
+        if (slot >= 0 && !this.#mayStart(BACKGROUND_CLUSTERS_MAX) && !store.pinned(slot, 'fetch')) {
+          this.unmarkDirty(slot, store.dirty[slot]);
+          store.discard(slot);
+        }
+        return take(chunk);
+      };
+      store.onDirtyInTheWay = (slot) => {`,
+  },
+  // What a session had cost is not given back to its client when the server crashes.
+  'init-donation': {
+    module: '/packages/init/dist/sandbox/client-sessions.js',
+    from: 'await this.#refund(session.donation);',
+    to: '',
+  },
+  // The account of a child that has crashed is not closed.
+  'init-quota': {
+    module: '/packages/init/dist/sandbox/child.js',
+    from: 'for (const { served } of this.#environment.toReversed())',
+    to: "if (!reason.endsWith('crashed')) for (const { served } of this.#environment.toReversed())",
+  },
+};

@@ -1,0 +1,77 @@
+/**
+ * Every system of this tree runs simulated, with the lines of its real run, or it is listed here with the reason why it does
+ * not. A new one has to be put in one of these lists.
+ */
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CORE_URL, Workplace } from '../harness/ginit.ts';
+import { expectSameSimulated } from '../harness/simulated-too.ts';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+
+/** Tests whose systems all run in a `SimulatedToo`. */
+const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input.test.ts'];
+
+/** Other tests that start systems. */
+const REAL_ONLY: Readonly<Record<string, string>> = {
+  'packages/core/test/thread-parking.test.ts': 'how threads of the host park',
+  'test/conformance/synchronous.test.ts':
+    'synchronous calls, which are refused by name (test/sim/rules.test.ts)',
+  'test/crash/bounded.test.ts': 'memory bounds of processes',
+  'test/crash/crash.test.ts': 'heaps that overflow, processes that are killed, signals to ginit',
+  'test/crash/killed.test.ts': 'processes that are killed, and what the kernel has of them',
+  'test/crash/processes.test.ts': 'processes that are killed',
+  'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
+  'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
+};
+
+/** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
+const EXAMPLES = ['hello.xml', 'storage.xml', 'race/race.xml', 'race/fixed.xml'];
+
+let place: Workplace;
+beforeEach(() => {
+  place = new Workplace();
+});
+afterEach(() => place[Symbol.dispose]());
+
+function filesBelow(directory: string, pattern: RegExp): string[] {
+  return readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
+    .map((name) => join(directory, name))
+    .filter((name) => pattern.test(name) && !name.includes('node_modules'));
+}
+
+test('every test that starts a system is in one of the lists', () => {
+  const tests = ['test', 'packages'].flatMap((directory) => filesBelow(directory, /\.test\.ts$/));
+  const starting = tests
+    .filter((file) => !file.startsWith('test/sim/'))
+    .filter((file) => /harness\/(ginit|simulated-too)\.ts/.test(readFileSync(join(ROOT, file), 'utf8')));
+  expect(starting.toSorted()).toEqual([...SIMULATED, ...Object.keys(REAL_ONLY)].toSorted());
+  for (const file of SIMULATED) {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    expect(text, file).toContain('new SimulatedToo()');
+    expect(text, file).not.toContain('new Workplace()');
+  }
+});
+
+test('every example is in the list', () => {
+  const configs = filesBelow('examples', /\.xml$/).map((name) => name.replace(/^examples\//, ''));
+  expect(configs.toSorted()).toEqual(EXAMPLES.toSorted());
+});
+
+test.each(EXAMPLES)('%s says the same, simulated twice', async (name) => {
+  const directory = name.includes('/') ? `examples/${name.split('/')[0]}` : 'examples';
+  const copy = (into: Workplace): void => {
+    for (const file of readdirSync(join(ROOT, directory), { withFileTypes: true })) {
+      const path = join(ROOT, directory, file.name);
+      if (!file.isFile()) continue;
+      if (!file.name.endsWith('.mjs')) cpSync(path, into.path(file.name));
+      else into.write(file.name, readFileSync(path, 'utf8').replace(`'@ginit/core'`, `'${CORE_URL}'`));
+    }
+  };
+  copy(place);
+  using before = new Workplace();
+  copy(before);
+  const config = name.split('/').at(-1) ?? name;
+  await expectSameSimulated(before, config, await place.run(config));
+});
