@@ -25,6 +25,8 @@ export class Account {
   /** Objects that others hold of the component, as far as they are paid for. */
   #objects = 0;
   #reference: Account | undefined;
+  /** Live accounts whose reference this one is. */
+  readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
   #ended = false;
   readonly #allocations = new Map<number, Resources>();
@@ -53,6 +55,16 @@ export class Account {
   /** What is neither used nor given away. */
   get free(): Resources {
     return { ram: this.#ramQuota - this.#ramUsed, caps: this.#capQuota - this.#capUsed };
+  }
+
+  /** The quota of this account and of all that hang on it: moving quota among them changes nothing. */
+  get total(): Resources {
+    let [ram, caps] = [this.#ramQuota, this.#capQuota];
+    for (const { total } of this.#dependents) {
+      ram += total.ram;
+      caps += total.caps;
+    }
+    return { ram, caps };
   }
 
   /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
@@ -94,6 +106,7 @@ export class Account {
       if (account === this) throw new RpcError('DENIED', 'an account cannot be its own reference account');
     }
     this.#reference = reference;
+    reference.#dependents.add(this);
   }
 
   /** Moves free quota to the reference account, or to an account that has this one as its reference. */
@@ -114,7 +127,9 @@ export class Account {
     this.#ramUsed = 0;
     this.#capUsed = 0;
     this.#objects = 0;
-    if (this.#reference) this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
+    if (!this.#reference) return;
+    this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
+    this.#reference.#dependents.delete(this);
   }
 
   #move(to: Account, amount: Resources): void {

@@ -1,4 +1,5 @@
 /** The simulated place where components run, for whoever runs a system. */
+export type { Obligation } from '../../runtime/assertions.ts';
 export type { OpenCall } from './call-watch.ts';
 export { Random } from './random.ts';
 export { type CarrierChoice, type Outcome, Simulation, type SimulationOptions } from './simulation.ts';

@@ -19,17 +19,24 @@ interface Version {
   readonly bytes: Uint8Array;
 }
 
+/** Who is to know what happens to a disk that no request has asked for. */
+export interface DiskWatch {
+  powerCut(torn: boolean): void;
+}
+
 /** A simulated disk. */
 export class SimulatedDisk {
   readonly #base: Uint8Array;
+  readonly #watch: DiskWatch | undefined;
   /** Sectors on stable storage that differ from the base. */
   readonly #stable = new Map<number, Uint8Array>();
   /** What each sector may become when the power goes, the oldest first. */
   readonly #unsynced = new Map<number, Version[]>();
   #writes = 0;
 
-  constructor(base: Uint8Array) {
+  constructor(base: Uint8Array, watch?: DiskWatch) {
     this.#base = base;
+    this.#watch = watch;
   }
 
   get sizeBytes(): number {
@@ -89,6 +96,7 @@ export class SimulatedDisk {
       this.#stable.set(sector, before);
     }
     this.#unsynced.clear();
+    this.#watch?.powerCut(torn);
     return lost;
   }
 

@@ -27,6 +27,11 @@ export class Faults {
       .toSorted((a, b) => b.afterTasks - a.afterTasks);
   }
 
+  /** Faults that are still to come. */
+  get left(): number {
+    return this.#due.length;
+  }
+
   /** So many tasks have run: what is due happens. True if something has. */
   strike(tasks: number): boolean {
     let struck = false;

@@ -1,5 +1,5 @@
 /** One simulated run, from its seed to its verdict. */
-import { type Outcome, Simulation } from '@ginit/core/platform/sim/index';
+import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/sim/index';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
 import { resolverFor } from '../run.ts';
@@ -7,7 +7,11 @@ import { formatSummary } from '../summary.ts';
 import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
+import { Liveness } from './liveness.ts';
+import { nameUnmet, UnmetObligations } from './obligations.ts';
 import type { SimOptions } from './options.ts';
+import { Phases } from './phases.ts';
+import { whereCoreIsWrong } from './truth.ts';
 import type { SeedVerdict } from './verdict.ts';
 
 /** What there is to run. */
@@ -46,8 +50,9 @@ const REFUSED_EXIT_CODE = 2;
 /** As in a real run. */
 const STOP_TIMEOUT_MS = 120_000;
 const STOP_LIMIT_US = 2 * STOP_TIMEOUT_MS * 1000;
-/** So often within their patience unanswered calls are looked for. */
+/** So often within their patience unanswered calls are looked for, and more often other things that must go on. */
 const LOOKS_WITHIN_PATIENCE = 4;
+const LOOK_US_MAX = 5_000_000;
 
 interface Verdict {
   readonly code: number;
@@ -66,7 +71,12 @@ class SeedRun {
   readonly #output: SeedOutput;
   readonly #simulation: Simulation;
   readonly #supervisor: Supervisor;
+  readonly #phases: Phases;
+  readonly #liveness: Liveness;
+  readonly #unmet: UnmetObligations;
   #end: SystemEnd | undefined;
+  /** The run was cut short by one of its bounds: what was to come may still have come. */
+  #cutShort = false;
   #nextLookUs = 0;
   #problem: string | undefined;
 
@@ -81,8 +91,16 @@ class SeedRun {
       line: (text) => output.line(text),
       note: (text) => output.say(`sim: ${text}`),
       schedule: options.log ? (text) => output.schedule(text) : undefined,
-      beforeTask: options.plan ? (tasks) => faults?.strike(tasks) ?? false : undefined,
+      beforeTask: options.plan
+        ? (tasks) => {
+            const struck = faults?.strike(tasks) ?? false;
+            this.#phases.look(faults?.left ?? 0);
+            return struck;
+          }
+        : undefined,
       quiet: () => this.#whenQuiet(),
+      violated: (text) => this.#violated(text),
+      unmet: (label, obligations) => this.#endedWithout(label, obligations),
     });
     if (options.plan) {
       faults = new Faults(options.plan, this.#simulation, (text) => {
@@ -90,6 +108,9 @@ class SeedRun {
       });
     }
     this.#supervisor = this.#makeSupervisor(options.config, options.quota);
+    this.#phases = new Phases(this.#simulation, faults?.left ?? 0);
+    this.#liveness = new Liveness(this.#simulation, () => this.#supervisor.census());
+    this.#unmet = new UnmetObligations(this.#simulation);
   }
 
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
@@ -119,10 +140,11 @@ class SeedRun {
     void this.#supervisor.run().then((end) => (this.#end = end));
     const { untilUs } = this.#options;
     const first = await this.#simulation.drive(
-      () => this.#end !== undefined || this.#tooBusy() || this.#outOfPatience(),
+      () => this.#end !== undefined || this.#tooBusy() || this.#doesNotGoOn(),
       untilUs,
     );
     const verdict = this.#problem === undefined ? this.#afterFirst(first) : this.#broken(this.#problem);
+    this.#cutShort = this.#end === undefined && first.kind !== 'idle';
     if (first.kind === 'refused' || first.kind === 'broken') return verdict;
     if (this.#options.summary) await this.#summary();
     const stop = await this.#stop();
@@ -135,13 +157,27 @@ class SeedRun {
     return { code: BROKEN_EXIT_CODE, problem };
   }
 
+  /** Something is wrong, now; what is wrong later may follow from it. */
+  #violated(problem: string): void {
+    const seconds = (this.#simulation.scheduler.nowUs / 1e6).toFixed(6);
+    this.#problem ??= this.#phases.tell(`${problem} (at ${seconds} s)`);
+  }
+
+  #endedWithout(label: string, obligations: readonly Obligation[]): void {
+    if (!this.#cutShort) this.#violated(nameUnmet(label, obligations));
+  }
+
   #afterFirst(outcome: Outcome): Verdict {
     switch (outcome.kind) {
       case 'done':
         return this.#end ? this.#exit() : this.#stillRunning('--tasks');
       case 'idle': {
         if (!this.#options.mayExit) return { code: 0 };
-        return this.#broken(`nothing can happen any more, and nobody has ended the system; ${this.#waits()}`);
+        return this.#broken(
+          this.#phases.tell(
+            `nothing can happen any more, and nobody has ended the system; ${this.#waits()}`,
+          ),
+        );
       }
       case 'too late':
         return this.#stillRunning('--until');
@@ -152,7 +188,17 @@ class SeedRun {
     }
   }
 
+  /** With its faults over for as long as anybody has to have patience, a system must have come to something. */
   #stillRunning(limit: string): Verdict {
+    const { nowUs } = this.#simulation.scheduler;
+    const patientUs = nowUs - this.#options.patienceUs;
+    const { healedUs } = this.#phases;
+    if (this.#options.mayExit && healedUs !== undefined && healedUs <= patientUs) {
+      const text = `still running at ${limit}, and nobody has ended the system; ${this.#waits()}`;
+      return this.#broken(this.#phases.tell(text));
+    }
+    const unmet = this.#unmet.before(patientUs);
+    if (unmet !== undefined) return this.#broken(this.#phases.tell(`still running at ${limit}: ${unmet}`));
     this.#output.say(`sim: still running at ${limit}`);
     return { code: 0 };
   }
@@ -171,20 +217,30 @@ class SeedRun {
     return this.#simulation.tasks >= this.#options.tasksMax;
   }
 
-  #outOfPatience(): boolean {
+  /** Something that must hold does not, or something that must go on does not. */
+  #doesNotGoOn(): boolean {
     const { nowUs } = this.#simulation.scheduler;
+    if (this.#problem !== undefined) return true;
     if (nowUs < this.#nextLookUs) return false;
     const { patienceUs } = this.#options;
-    this.#nextLookUs = nowUs + patienceUs / LOOKS_WITHIN_PATIENCE;
+    this.#nextLookUs = nowUs + Math.min(patienceUs / LOOKS_WITHIN_PATIENCE, LOOK_US_MAX);
+    this.#unmet.look();
     const waiting = this.#simulation.calls.before(nowUs - patienceUs);
-    if (waiting.length === 0) return false;
-    this.#problem ??= `calls are not answered; ${whoWaits(this.#simulation, waiting)}`;
-    return true;
+    const problem =
+      waiting.length > 0
+        ? `calls are not answered; ${whoWaits(this.#simulation, waiting)}`
+        : this.#liveness.look();
+    if (problem !== undefined) this.#violated(problem);
+    return problem !== undefined;
   }
 
   /** Nothing is on its way: what any two hold of each other must be the same from both ends. */
   #whenQuiet(): void {
-    this.#problem ??= whereTheyDiffer(this.#simulation.platform, this.#supervisor.census());
+    const { platform } = this.#simulation;
+    const problem =
+      whereTheyDiffer(platform, this.#supervisor.census()) ??
+      whereCoreIsWrong(platform, this.#supervisor.standing(), this.#options.quota);
+    if (problem !== undefined) this.#violated(problem);
   }
 
   async #summary(): Promise<void> {
