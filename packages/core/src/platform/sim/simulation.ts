@@ -91,6 +91,7 @@ export class Simulation {
       labelOf: (id) => this.platform.labelOf(id),
       filesOf: (id) => this.platform.get(id)?.host.opened ?? new Set(),
       violated: (text) => options.violated?.(text),
+      failed: (error) => this.#broken(error),
     });
     this.platform = new SimulatedPlatform({
       blocks: this.#blocks,
@@ -196,7 +197,11 @@ export class Simulation {
     const component = this.platform.get(this.#current);
     if (component) return this.platform.crashSoon(component, error);
     // The last turn of a dead component: nobody is left to crash.
-    if (this.#current !== 0) return;
+    if (this.#current === 0) this.#broken(error);
+  }
+
+  /** It is ours, whosever turn it is. */
+  #broken(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#fail({ kind: 'broken', reason: withoutInstance(text) });
   }

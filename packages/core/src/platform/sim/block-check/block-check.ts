@@ -32,6 +32,8 @@ export interface BlockCheckWorld {
   filesOf(component: number): ReadonlySet<string>;
   /** A property does not hold. */
   violated(text: string): void;
+  /** The check itself has failed. */
+  failed(error: unknown): void;
 }
 
 /** A stream as its server has told of it. */
@@ -68,6 +70,7 @@ export class BlockCheck {
     this.#host = {
       event: () => ++this.#events,
       nowUs: () => world.nowUs(),
+      failed: (error) => world.failed(error),
       illegal: (session, read) => this.#illegal(session, read),
     };
   }
@@ -224,12 +227,12 @@ function keyOf(server: number, client: number, number: number): string {
   return `${server}>${client}#${number}`;
 }
 
-function describeRead({ content, bytes, begun, versions }: IllegalRead): string {
+function describeRead({ content, bytes, begun, versions, past }: IllegalRead): string {
   const start = Array.from(bytes.subarray(0, SHOWN_BYTES), (byte) => byte.toString(16).padStart(2, '0'));
   const got = `content ${hex(content)} (${start.join(' ')} …)`;
-  const old = versions.find((version) => version.content === content);
+  const old = [...past, ...versions].findLast((version) => version.content === content);
   const what = old
-    ? `, which ${originOf(old)}, and which was replaced since`
+    ? `, which ${originOf(old)} and which cannot be there any more`
     : ', which nobody has written there';
   const legal = versions.filter(({ replacedAt }) => replacedAt > begun);
   const listed = legal.slice(-LISTED_MAX).map((version) => `${hex(version.content)}, which ${originOf(version)}`);

@@ -14,6 +14,8 @@ import { ANYTHING, UNKNOWN } from './content-hash.ts';
 
 /** Versions of one block that are told apart; of more, the oldest become one that may be anything. */
 const VERSIONS_MAX = 12;
+/** Versions that are gone for good, remembered for people. */
+const PAST_MAX = 2;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** What one write made of a block, or what was there before the first. */
@@ -61,6 +63,7 @@ export function firstVersion(content: number): Version {
 /** One block that somebody has written to. */
 export class BlockHistory {
   #versions: Version[];
+  #past: readonly Version[] = [];
 
   constructor(first: Version) {
     this.#versions = [first];
@@ -68,6 +71,11 @@ export class BlockHistory {
 
   get versions(): readonly Version[] {
     return this.#versions;
+  }
+
+  /** The last of those that cannot be any more. */
+  get past(): readonly Version[] {
+    return this.#past;
   }
 
   /** Whether only one content is possible, now and after the end of the server. */
@@ -115,7 +123,8 @@ export class BlockHistory {
 
   /**
    * The server has ended, or what it stands on. `direct`: what was under way will not be carried out any more, and of all
-   * versions that are possible the block holds one. `mixed`: or parts of several.
+   * versions that are possible the block holds one. `mixed`: or parts of several. Versions that are buried stay for reads
+   * under way: these may have been done before.
    */
   serverEnded(now: number, direct: boolean, mixed: boolean): void {
     const possible = this.#versions.filter(({ buried }) => !buried);
@@ -131,7 +140,6 @@ export class BlockHistory {
       version.ended = now;
       version.settling = direct && only !== undefined && other !== undefined ? now : 0;
     }
-    this.#versions = possible;
   }
 
   /**
@@ -139,9 +147,15 @@ export class BlockHistory {
    * matters if the device is `stable`.
    */
   compact(oldestRead: number, stable: boolean): void {
-    this.#versions = this.#versions.filter(
-      ({ replacedAt, buried }) => replacedAt > oldestRead || (stable && !buried),
-    );
+    this.#keep(({ replacedAt, buried }) => replacedAt > oldestRead || (stable && !buried));
+  }
+
+  #keep(stays: (version: Version) => boolean): void {
+    const kept = this.#versions.filter(stays);
+    if (kept.length === this.#versions.length) return;
+    const gone = this.#versions.filter((version) => !stays(version));
+    this.#past = [...this.#past, ...gone].slice(-PAST_MAX);
+    this.#versions = kept;
   }
 
   /** Somebody has read this version and no other. */

@@ -30,6 +30,8 @@ export interface IllegalRead {
   readonly bytes: Uint8Array;
   readonly begun: number;
   readonly versions: readonly Version[];
+  /** Of those that can be no more, the last. */
+  readonly past: readonly Version[];
 }
 
 /** One device. */
@@ -75,8 +77,8 @@ export class CheckedDevice {
     for (let index = 0; index < count; index++) {
       const bytes = payload.subarray(index * blockBytes, (index + 1) * blockBytes);
       const content = contentHash(bytes);
-      const versions = this.#read(first + index, content, begun, now);
-      if (versions) illegal ??= { block: first + index, content, bytes, begun, versions };
+      const wrong = this.#read(first + index, content, begun, now);
+      if (wrong) illegal ??= { block: first + index, content, bytes, begun, ...wrong };
     }
     this.#reads.delete(request);
     return illegal;
@@ -175,17 +177,24 @@ export class CheckedDevice {
   }
 
   /** The versions of a block that must not hold `content`; nothing if it may. */
-  #read(block: number, content: number, begun: number, now: number): readonly Version[] | undefined {
+  #read(
+    block: number,
+    content: number,
+    begun: number,
+    now: number,
+  ): Pick<IllegalRead, 'versions' | 'past'> | undefined {
     const known = this.#blocks.get(block);
     if (known === undefined) {
       if (this.#blocks.size < BLOCKS_MAX && !this.#undefined) this.#blocks.set(block, content);
       return undefined;
     }
     if (typeof known === 'number') {
-      return known === content || known === ANYTHING ? undefined : [firstVersion(known)];
+      return known === content || known === ANYTHING
+        ? undefined
+        : { versions: [firstVersion(known)], past: [] };
     }
     if (known.read(content, begun, now)) return undefined;
-    return known.versions;
+    return { versions: known.versions, past: known.past };
   }
 
   #historyOf(block: number): BlockHistory | undefined {

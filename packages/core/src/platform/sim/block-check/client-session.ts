@@ -11,6 +11,8 @@ export interface SessionHost {
   /** The number of the next event. */
   event(): number;
   nowUs(): number;
+  /** The check itself has failed: that is nobody's fault whose turn it is. */
+  failed(error: unknown): void;
   /** Something was read that must not have been. */
   illegal(session: ClientSession, read: IllegalRead): void;
 }
@@ -57,11 +59,23 @@ export class ClientSession implements SourceWatch {
   }
 
   submitted(packet: Packet, payload: Uint8Array): void {
-    const request = this.#begin(packet, payload);
-    if (request) this.#underWay.set(packet.tag, { operation: packet.operation, request });
+    try {
+      const request = this.#begin(packet, payload);
+      if (request) this.#underWay.set(packet.tag, { operation: packet.operation, request });
+    } catch (error) {
+      this.#host.failed(error);
+    }
   }
 
   acknowledged(packet: Packet, payload: Uint8Array): void {
+    try {
+      this.#end(packet, payload);
+    } catch (error) {
+      this.#host.failed(error);
+    }
+  }
+
+  #end(packet: Packet, payload: Uint8Array): void {
     const found = this.#underWay.get(packet.tag);
     if (!found) return;
     this.#underWay.delete(packet.tag);
