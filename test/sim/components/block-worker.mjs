@@ -57,10 +57,9 @@ export default component({ requires: [Block], config }, async (env) => {
       }
     }
   };
-  while (left > 0) {
-    const disk = await connected(env);
-    if (!disk) break;
-    const lanes = Array.from({ length: env.config.integer('depth', 4) }, () => lane(disk));
+  for (let disk = await connected(env); disk; disk = left > 0 ? await connected(env) : undefined) {
+    const session = disk;
+    const lanes = Array.from({ length: env.config.integer('depth', 4) }, () => lane(session));
     const ends = await Promise.allSettled(lanes);
     await disk.close().catch(() => {});
     if (ends.some(({ status }) => status === 'rejected')) await env.timer.sleep(20);

@@ -52,7 +52,8 @@ class LyingDisk {
   async sync() {
     if (this.fault === 'unsynced') return;
     await this.file.sync();
-    for (; this.late.length > 0; this.late.shift()) await this.file.write(this.late[0].bytes, this.late[0].at * BLOCK);
+    for (; this.late.length > 0; this.late.shift())
+      await this.file.write(this.late[0].bytes, this.late[0].at * BLOCK);
   }
 
   trim() {}

@@ -174,9 +174,7 @@ class SeedRun {
       case 'idle': {
         if (!this.#options.mayExit) return { code: 0 };
         return this.#broken(
-          this.#phases.tell(
-            `nothing can happen any more, and nobody has ended the system; ${this.#waits()}`,
-          ),
+          this.#phases.tell(`nothing can happen any more, and nobody has ended the system; ${this.#waits()}`),
         );
       }
       case 'too late':

@@ -235,7 +235,9 @@ function describeRead({ content, bytes, begun, versions, past }: IllegalRead): s
     ? `, which ${originOf(old)} and which cannot be there any more`
     : ', which nobody has written there';
   const legal = versions.filter(({ replacedAt }) => replacedAt > begun);
-  const listed = legal.slice(-LISTED_MAX).map((version) => `${hex(version.content)}, which ${originOf(version)}`);
+  const listed = legal
+    .slice(-LISTED_MAX)
+    .map((version) => `${hex(version.content)}, which ${originOf(version)}`);
   return `${got}${what}; legal would be ${listed.join('; or ')}`;
 }
 

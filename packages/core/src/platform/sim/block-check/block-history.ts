@@ -60,6 +60,11 @@ export function firstVersion(content: number): Version {
   return version;
 }
 
+/** Anything may be there, until it is overwritten; for ever if a write that is told of no more may still change it. */
+export function anything(now: number, underWay: boolean): Version {
+  return { ...firstVersion(ANYTHING), begun: now, ended: underWay ? NEVER : now };
+}
+
 /** One block that somebody has written to. */
 export class BlockHistory {
   #versions: Version[];
@@ -83,6 +88,11 @@ export class BlockHistory {
     return this.#versions.length === 1 && this.#versions[0]?.ended !== NEVER;
   }
 
+  /** Whether a write is under way, for all that is known. */
+  get underWay(): boolean {
+    return this.#versions.some(({ ended }) => ended === NEVER);
+  }
+
   /** A write has been submitted. */
   begin(version: Version): void {
     this.#versions.push(version);
@@ -100,16 +110,18 @@ export class BlockHistory {
   /** A read that began at `begun` has returned `content`. False if it must not. */
   read(content: number, begun: number, now: number): boolean {
     const visible = this.#versions.filter(({ replacedAt }) => replacedAt > begun);
-    const found = visible.filter((version) => version.content === content);
     if (visible.some((version) => version.content === ANYTHING)) return true;
+    const found = visible.filter((version) => version.content === content);
+    const unknown = visible.find((version) => version.content === UNKNOWN);
     if (found.length === 0) {
-      const unknown = visible.find((version) => version.content === UNKNOWN);
       if (!unknown) return false;
       unknown.content = content;
-      found.push(unknown);
+      this.#observed(unknown, begun, now);
+      return true;
     }
+    // What is unknown may be the same by chance.
     const [only, other] = found;
-    if (only && !other) this.#observed(only, begun, now);
+    if (only && !other && !unknown) this.#observed(only, begun, now);
     return true;
   }
 
@@ -130,7 +142,7 @@ export class BlockHistory {
     const possible = this.#versions.filter(({ buried }) => !buried);
     const [only, other] = possible;
     if (mixed && other) {
-      this.#versions = [{ ...firstVersion(ANYTHING), begun: now, ended: now }];
+      this.#versions = [anything(now, !direct && this.underWay)];
       return;
     }
     for (const version of possible) {
@@ -164,7 +176,8 @@ export class BlockHistory {
     const { settling } = version;
     if (settling === 0 || begun < settling) return;
     for (const other of this.#versions) {
-      if (other !== version && other.settling === settling) other.replacedAt = Math.min(other.replacedAt, now);
+      if (other !== version && other.settling === settling)
+        other.replacedAt = Math.min(other.replacedAt, now);
     }
   }
 

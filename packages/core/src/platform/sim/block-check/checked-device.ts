@@ -2,7 +2,7 @@
  * All that is known of what a device may hold, block by block. A block that nobody has written to has one content, which
  * the first read tells; of others there is a history. What is kept is bounded: blocks beyond the bound are not checked.
  */
-import { BlockHistory, firstVersion, newVersion, type Version } from './block-history.ts';
+import { anything, BlockHistory, firstVersion, newVersion, type Version } from './block-history.ts';
 import { ANYTHING, contentHash, UNKNOWN } from './content-hash.ts';
 
 /** Blocks of one device of which something is kept. */
@@ -165,15 +165,17 @@ export class CheckedDevice {
   /** All that was known of it is of no use any more. */
   forget(): void {
     this.#undefined = true;
-    this.#blocks.clear();
-    this.#unsettled.clear();
+    for (const block of this.#blocks.keys()) this.excuse(block);
+    for (const [block, known] of this.#blocks) if (known === ANYTHING) this.#blocks.delete(block);
   }
 
   /** Whatever this block holds is right from now on, until it is written. */
   excuse(block: number): void {
-    if (!this.#blocks.has(block)) return;
+    const known = this.#blocks.get(block);
+    if (known === undefined) return;
     this.#unsettled.delete(block);
-    this.#blocks.set(block, ANYTHING);
+    const underWay = known instanceof BlockHistory && known.underWay;
+    this.#blocks.set(block, underWay ? new BlockHistory(anything(0, true)) : ANYTHING);
   }
 
   /** The versions of a block that must not hold `content`; nothing if it may. */

@@ -7,7 +7,8 @@ export const ANYTHING = -2;
 
 /**
  * A number of 53 bits: two lanes of multiplications by odd numbers, which lose nothing, each turned after it so that all
- * bits come to matter. It is no protection against anybody.
+ * bits come to matter; by different amounts, and of words that differ, so that no two words can stand for each other in
+ * both. It is no protection against anybody.
  */
 export function contentHash(bytes: Uint8Array): number {
   let first = 0x2545f491 ^ bytes.length;
@@ -16,19 +17,20 @@ export function contentHash(bytes: Uint8Array): number {
   const words = whole > 0 ? new Int32Array(bytes.buffer, bytes.byteOffset, whole) : undefined;
   for (let index = 0; index < whole; index++) {
     const word = words?.[index] ?? 0;
-    first = turned(Math.imul(first ^ word, 0x01000193 | 0));
-    second = turned(Math.imul((second + word) | 0, 0x2c1b3c6d));
+    first = mixed(first, word, 13);
+    second = mixed(second, Math.imul(word, 0x85ebca77), 19);
   }
   for (let at = whole * 4; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;
-    first = turned(Math.imul(first ^ byte, 0x01000193));
-    second = turned(Math.imul((second + byte) | 0, 0x2c1b3c6d));
+    first = mixed(first, byte, 13);
+    second = mixed(second, Math.imul(byte, 0x85ebca77), 19);
   }
   return (finished(first) & 0x1f_ffff) * 2 ** 32 + finished(second ^ first);
 }
 
-function turned(word: number): number {
-  return (word << 13) | (word >>> 19);
+function mixed(state: number, word: number, bits: number): number {
+  const product = Math.imul(state ^ word, 0x9e3779b1);
+  return (product << bits) | (product >>> (32 - bits));
 }
 
 function finished(state: number): number {

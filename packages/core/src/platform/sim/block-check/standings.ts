@@ -96,10 +96,9 @@ export class Standings {
   /** Whether one who stands here cannot be told by its sessions alone. */
   #isUncertain(label: string): boolean {
     const { files, uses, usesOther } = this.#of(label);
-    if (usesOther || [...files].some((file) => this.#lying.has(file))) return true;
-    return uses.some(
-      ({ device, view }) => device.failures.has(label) || device.writtenByOthers(label, view),
-    );
+    if (usesOther || [...files].some((file) => this.#lying.has(file) || this.on(file).length > 1))
+      return true;
+    return uses.some(({ device, view }) => device.failures.has(label) || device.writtenByOthers(label, view));
   }
 
   /** Itself, and everybody on whom it stands. */
