@@ -21,16 +21,18 @@ class LyingDisk {
     this.seen = new Map();
     this.reads = new Map();
     this.late = [];
+    this.syncs = Promise.resolve();
     this.info = { blockSize: BLOCK, blockCount: file.sizeBytes / BLOCK, alignLog2: 12, writeable: true };
   }
 
   async read(block, count, into) {
     if (this.fault === 'stale' && this.seen.has(block)) return into.set(this.seen.get(block));
+    const late = [...this.late];
     await this.file.read(into, block * BLOCK);
     if (this.fault === 'stale') this.seen.set(block, into.slice());
     this.reads.set(block, (this.reads.get(block) ?? 0) + 1);
     if (this.fault === 'garbage' && this.reads.get(block) > 10) into[0] ^= 0xff;
-    for (const { at, bytes } of this.late) {
+    for (const { at, bytes } of late) {
       for (let index = 0; index < count; index++) {
         const from = (block + index - at) * BLOCK;
         if (from >= 0 && from < bytes.length) into.set(bytes.subarray(from, from + BLOCK), index * BLOCK);
@@ -51,9 +53,16 @@ class LyingDisk {
 
   async sync() {
     if (this.fault === 'unsynced') return;
+    this.syncs = this.syncs.then(() => this.syncFile());
+    await this.syncs;
+  }
+
+  async syncFile() {
     await this.file.sync();
-    for (; this.late.length > 0; this.late.shift())
-      await this.file.write(this.late[0].bytes, this.late[0].at * BLOCK);
+    for (; this.late.length > 0; this.late.shift()) {
+      const [{ at, bytes }] = this.late;
+      await this.file.write(bytes, at * BLOCK);
+    }
   }
 
   trim() {}
