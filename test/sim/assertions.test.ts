@@ -45,7 +45,7 @@ describe('assertAlways', () => {
 
   test('a false one is the failure of a simulated run, with who, what and when', async () => {
     const { code, stderr } = await run(start('one'), 'sim');
-    expect(stderr).toMatch(/FAILED: \[init -> one\] assertion failed: sums are right \(at 0\.\d{6} s\); 0\./);
+    expect(stderr).toMatch(/FAILED: \[init -> one\] assertion failed: sums are right; at 0\.\d{6} s; 0\./);
     expect(code).toBe(3);
   });
 
@@ -93,7 +93,7 @@ describe('assertEventually', () => {
     component('one', `${body} env.exit(0);`);
     const { code, stderr } = await run(start('one'), 'sim');
     expect(stderr).toMatch(
-      /FAILED: \[init -> one\] has not met: nothing is met by a promise that rejects; a guest comes \(at 0/,
+      /FAILED: \[init -> one\] has not met: nothing is met by a promise that rejects; a guest comes; at 0/,
     );
     expect(code).toBe(3);
   });
@@ -111,7 +111,7 @@ describe('assertEventually', () => {
     expect(short.code, short.stderr).toBe(0);
     const long = await run(start('one', ''), 'sim', '--until', '15m');
     expect(long.stderr).toContain(
-      'FAILED: still running at --until: [init -> one] has not met: a guest comes',
+      'FAILED: [init -> one] has not met: a guest comes; still running at --until; at 900.',
     );
     expect(long.code).toBe(3);
   });
@@ -153,7 +153,7 @@ describe('two phases', () => {
       catch { await env.log('gives up'); }`);
     const { code, stderr } = await run(starts, 'sim', '--seeds', '1..20', '--faults', 'plan.xml');
     expect(stderr).toMatch(
-      /FAILED: after the last fault, since 0\.\d{6} s: still running at --until, and nobody has ended the system/,
+      /FAILED: still running at --until, and nobody has ended the system; .*, after the last fault \(which was over at 0\.\d{6} s\)/,
     );
     expect(code).toBe(3);
     const without = await run(starts, 'sim');
@@ -166,7 +166,7 @@ describe('two phases', () => {
     place.write('plan.xml', plan.replace('400', '1000000'));
     const { stderr } = await run(starts, 'sim', '--faults', 'plan.xml');
     expect(stderr).toMatch(
-      /FAILED: with faults still to come: \[init -> client\] assertion failed: all is well/,
+      /FAILED: \[init -> client\] assertion failed: all is well; at 0\.\d{6} s, with faults still to come/,
     );
   });
 });

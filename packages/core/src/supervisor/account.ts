@@ -29,6 +29,7 @@ export class Account {
   readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
   #ended = false;
+  #denied: { readonly of: 'ram' | 'caps'; readonly taken: () => void } | undefined;
   readonly #allocations = new Map<number, Resources>();
 
   constructor(label: string, quota: Resources = { ram: 0, caps: 0 }) {
@@ -70,6 +71,7 @@ export class Account {
   /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
   allocate(amount: Resources): number {
     this.#require(amount);
+    this.#denyOnce(amount);
     if (this.#allocations.size >= LIMITS.allocationsPerAccount) {
       throw new RpcError('OUT_OF_CAPS', `${this.label}: too many allocations`);
     }
@@ -79,6 +81,32 @@ export class Account {
     const allocation = this.#nextAllocation++;
     this.#allocations.set(allocation, amount);
     return allocation;
+  }
+
+  /**
+   * For tests of what becomes of that: the next allocation is refused as if nothing were left. `taken` is called then, or
+   * when it cannot happen any more.
+   */
+  denyNext(of: 'ram' | 'caps', taken: () => void): void {
+    this.#denied?.taken();
+    this.#denied = { of, taken };
+    if (this.#ended) this.#takeDenial();
+  }
+
+  #denyOnce(amount: Resources): void {
+    if (!this.#denied || amount[this.#denied.of] === 0) return;
+    const { of } = this.#denied;
+    this.#takeDenial();
+    throw new RpcError(
+      of === 'ram' ? 'OUT_OF_RAM' : 'OUT_OF_CAPS',
+      `${this.label}: refused by the fault plan`,
+    );
+  }
+
+  #takeDenial(): void {
+    const denied = this.#denied;
+    this.#denied = undefined;
+    denied?.taken();
   }
 
   /** Ends an allocation. Unknown ones are ignored: their account may have ended in between. */
@@ -123,6 +151,7 @@ export class Account {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#takeDenial();
     this.#allocations.clear();
     this.#ramUsed = 0;
     this.#capUsed = 0;

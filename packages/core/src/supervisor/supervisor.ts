@@ -154,6 +154,16 @@ export class Supervisor {
     return { components, total: this.#own.total };
   }
 
+  /** Refuses the next allocation of a live component; see `Account`. False if there is no such component. */
+  denyNext(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
+    for (const { id, account } of this.#components.live) {
+      if (id !== component) continue;
+      account.denyNext(of, taken);
+      return true;
+    }
+    return false;
+  }
+
   /** What core holds of components and they of it, and who is alive. */
   census(): Census & { readonly live: readonly string[] } {
     const live = Array.from(this.#components.live, ({ label }) => label);

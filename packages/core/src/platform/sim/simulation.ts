@@ -34,6 +34,8 @@ export interface SimulationOptions {
   readonly violated?: ((text: string) => void) | undefined;
   /** A component has been stopped before it had met these obligations. */
   readonly unmet?: ((label: string, obligations: readonly Obligation[]) => void) | undefined;
+  /** Refuses a component's next allocation of quota; `taken` is called when it has been refused, or never will be. */
+  readonly denyQuota?: ((component: number, of: 'ram' | 'caps', taken: () => void) => boolean) | undefined;
   /** Called when nothing is on its way and only time can bring something about. */
   readonly quiet?: (() => void) | undefined;
 }
@@ -65,6 +67,7 @@ export class Simulation {
   readonly random: Random;
   readonly disks = new DiskImages((path) => ({
     powerCut: (torn) => this.#blocks.powerCut(path, torn),
+    lies: () => this.#blocks.lies(path),
   }));
   readonly calls = new CallWatch();
   readonly #blocks: BlockCheck;
@@ -123,6 +126,11 @@ export class Simulation {
     end.number(this.scheduler.nowUs);
     this.disks.addTo(end);
     return end.value;
+  }
+
+  /** The next allocation of quota by a component fails, once. False if nobody can see to that. */
+  denyQuota(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
+    return this.#options.denyQuota?.(component, of, taken) ?? false;
   }
 
   /** Name of an operation. */

@@ -1,7 +1,9 @@
 /** Brings about the faults of a plan, each before a task that the seed has picked. */
 import type { Random, Simulation } from '@ginit/core/platform/sim/index';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
+import { befallDisk } from './disk-faults.ts';
 import type { FaultPlan, PlannedFault } from './fault-plan.ts';
+import { exhaustHeap, refuseQuota } from './memory-faults.ts';
 
 interface DueFault {
   readonly afterTasks: number;
@@ -15,6 +17,8 @@ export class Faults {
   readonly #tell: (text: string) => void;
   /** The latest first. */
   readonly #due: DueFault[];
+  /** Faults that wait for an occasion. */
+  #waiting = 0;
 
   constructor(plan: FaultPlan, simulation: Simulation, tell: (text: string) => void) {
     this.#simulation = simulation;
@@ -29,7 +33,7 @@ export class Faults {
 
   /** Faults that are still to come. */
   get left(): number {
-    return this.#due.length;
+    return this.#due.length + this.#waiting;
   }
 
   /** So many tasks have run: what is due happens. True if something has. */
@@ -54,7 +58,33 @@ export class Faults {
         return false;
       case 'power-cut':
         return this.#powerCut(fault.torn);
+      case 'io-error':
+      case 'misdirect':
+      case 'corrupt': {
+        const host = { tell: this.#tell, done: () => void this.#waiting-- };
+        return this.#toldThatWaits(befallDisk(fault, this.#simulation, this.#random, host));
+      }
+      case 'out-of-memory': {
+        const victim = this.#victim(fault.component);
+        return this.#told(victim && exhaustHeap(this.#simulation, victim));
+      }
+      case 'out-of-quota': {
+        const victim = this.#victim(fault.component);
+        const taken = (): void => void this.#waiting--;
+        return this.#toldThatWaits(victim && refuseQuota(this.#simulation, victim, fault.of, taken));
+      }
     }
+  }
+
+  #told(text: string | undefined): boolean {
+    if (text !== undefined) this.#tell(text);
+    return text !== undefined;
+  }
+
+  /** It has struck when there has been an occasion for it. */
+  #toldThatWaits(text: string | undefined): boolean {
+    if (text !== undefined) this.#waiting++;
+    return this.#told(text);
   }
 
   #crash(label: string | undefined, process: boolean): boolean {

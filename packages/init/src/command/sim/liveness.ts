@@ -30,7 +30,7 @@ export class Liveness {
     const longest = scheduler.waitsLongest;
     if (!longest || scheduler.nowUs - longest.sinceUs <= BOUND_US) return undefined;
     const { owner, describe } = longest.task;
-    return `[${platform.labelOf(owner)}] gets no turn for ${this.#since(longest.sinceUs)}: ${describe()}`;
+    return `[${platform.labelOf(owner)}] gets no turn; for ${this.#since(longest.sinceUs)}, ${describe()}`;
   }
 
   #unheard(): string | undefined {
@@ -40,7 +40,7 @@ export class Liveness {
       for (const { peer, unheardSinceUs } of ends) {
         if (unheardSinceUs === undefined || scheduler.nowUs - unheardSinceUs <= BOUND_US) continue;
         const since = this.#since(unheardSinceUs);
-        return `[${label}] does not take what [${platform.labelOf(peer)}] has sent it ${since} ago`;
+        return `[${label}] does not take what [${platform.labelOf(peer)}] has sent it; for ${since}`;
       }
     }
     return undefined;
@@ -59,7 +59,7 @@ export class Liveness {
       const left = this.#wasHeld(id) ? undefined : census.channels.find(({ peer }) => dead.has(peer));
       if (!left) continue;
       const names = `[${platform.labelOf(id)}] has not noticed that [${platform.labelOf(left.peer)}] is gone`;
-      return `${names}: ${left.calls} calls wait for its answer`;
+      return `${names}; ${left.calls} calls wait for its answer`;
     }
     if (!held) this.#dead = [];
     return undefined;

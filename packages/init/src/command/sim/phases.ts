@@ -5,6 +5,8 @@
  */
 import type { Simulation } from '@ginit/core/platform/sim/index';
 
+const seconds = (us: number): string => (us / 1e6).toFixed(6);
+
 /** The phase of one run. */
 export class Phases {
   readonly #system: Pick<Simulation, 'platform' | 'scheduler'>;
@@ -31,10 +33,11 @@ export class Phases {
     platform.calm();
   }
 
-  /** The problem, with the phase in which it was found. */
+  /** The problem, and among its particulars when and in which phase it was found. */
   tell(problem: string): string {
-    if (!this.#planned) return problem;
-    if (this.#healedUs === undefined) return `with faults still to come: ${problem}`;
-    return `after the last fault, since ${(this.#healedUs / 1e6).toFixed(6)} s: ${problem}`;
+    const at = `${problem}; at ${seconds(this.#system.scheduler.nowUs)} s`;
+    if (!this.#planned) return at;
+    if (this.#healedUs === undefined) return `${at}, with faults still to come`;
+    return `${at}, after the last fault (which was over at ${seconds(this.#healedUs)} s)`;
   }
 }

@@ -99,7 +99,8 @@ class SeedRun {
           }
         : undefined,
       quiet: () => this.#whenQuiet(),
-      violated: (text) => this.#violated(text),
+      denyQuota: (component, of, taken) => this.#supervisor.denyNext(component, of, taken),
+      violated: (text) => this.#breaks(text),
       unmet: (label, obligations) => this.#endedWithout(label, obligations),
     });
     if (options.plan) {
@@ -153,18 +154,18 @@ class SeedRun {
     return left === undefined ? verdict : this.#broken(left);
   }
 
-  #broken(problem: string): Verdict {
-    return { code: BROKEN_EXIT_CODE, problem };
+  /** The first thing that does not hold is what the run has found; others may follow from it. */
+  #breaks(problem: string | undefined): void {
+    if (problem !== undefined) this.#problem ??= this.#phases.tell(problem);
   }
 
-  /** Something is wrong, now; what is wrong later may follow from it. */
-  #violated(problem: string): void {
-    const seconds = (this.#simulation.scheduler.nowUs / 1e6).toFixed(6);
-    this.#problem ??= this.#phases.tell(`${problem} (at ${seconds} s)`);
+  #broken(problem: string): Verdict {
+    this.#breaks(problem);
+    return { code: BROKEN_EXIT_CODE, problem: this.#problem };
   }
 
   #endedWithout(label: string, obligations: readonly Obligation[]): void {
-    if (!this.#cutShort) this.#violated(nameUnmet(label, obligations));
+    if (!this.#cutShort) this.#breaks(nameUnmet(label, obligations));
   }
 
   #afterFirst(outcome: Outcome): Verdict {
@@ -193,10 +194,10 @@ class SeedRun {
     const { healedUs } = this.#phases;
     if (this.#options.mayExit && healedUs !== undefined && healedUs <= patientUs) {
       const text = `still running at ${limit}, and nobody has ended the system; ${this.#waits()}`;
-      return this.#broken(this.#phases.tell(text));
+      return this.#broken(text);
     }
     const unmet = this.#unmet.before(patientUs);
-    if (unmet !== undefined) return this.#broken(this.#phases.tell(`still running at ${limit}: ${unmet}`));
+    if (unmet !== undefined) return this.#broken(`${unmet}; still running at ${limit}`);
     this.#output.say(`sim: still running at ${limit}`);
     return { code: 0 };
   }
@@ -228,7 +229,7 @@ class SeedRun {
       waiting.length > 0
         ? `calls are not answered; ${whoWaits(this.#simulation, waiting)}`
         : this.#liveness.look();
-    if (problem !== undefined) this.#violated(problem);
+    this.#breaks(problem);
     return problem !== undefined;
   }
 
@@ -238,7 +239,7 @@ class SeedRun {
     const problem =
       whereTheyDiffer(platform, this.#supervisor.census()) ??
       whereCoreIsWrong(platform, this.#supervisor.standing(), this.#options.quota);
-    if (problem !== undefined) this.#violated(problem);
+    this.#breaks(problem);
   }
 
   async #summary(): Promise<void> {

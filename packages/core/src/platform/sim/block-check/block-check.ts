@@ -219,7 +219,7 @@ export class BlockCheck {
     const who = `[${session.clientLabel}] reads block ${read.block - view.first} of its Block session`;
     const place = view.first > 0 ? ` (block ${read.block} of the device)` : '';
     const where = `"${session.label}" with [${device.name}]${place}`;
-    this.#world.violated(`${who} ${where} and gets ${describeRead(read)}`);
+    this.#world.violated(`${who} ${where} and gets what cannot be there; ${describeRead(read)}`);
   }
 }
 
@@ -229,11 +229,9 @@ function keyOf(server: number, client: number, number: number): string {
 
 function describeRead({ content, bytes, begun, versions, past }: IllegalRead): string {
   const start = Array.from(bytes.subarray(0, SHOWN_BYTES), (byte) => byte.toString(16).padStart(2, '0'));
-  const got = `content ${hex(content)} (${start.join(' ')} …)`;
+  const got = `it gets ${hex(content)} (${start.join(' ')} …)`;
   const old = [...past, ...versions].findLast((version) => version.content === content);
-  const what = old
-    ? `, which ${originOf(old)} and which cannot be there any more`
-    : ', which nobody has written there';
+  const what = old ? `, which ${originOf(old)}` : ', which nobody has written there';
   const legal = versions.filter(({ replacedAt }) => replacedAt > begun);
   const listed = legal
     .slice(-LISTED_MAX)
