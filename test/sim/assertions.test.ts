@@ -111,7 +111,7 @@ describe('assertEventually', () => {
     expect(short.code, short.stderr).toBe(0);
     const long = await run(start('one', ''), 'sim', '--until', '15m');
     expect(long.stderr).toContain(
-      'FAILED: [init -> one] has not met: a guest comes; still running at --until; at 900.',
+      'FAILED: [init -> one] has not met: a guest comes; still running at --until; at 899.',
     );
     expect(long.code).toBe(3);
   });
