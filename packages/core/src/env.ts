@@ -1,6 +1,7 @@
 /** What a component sees of the world. */
 import type { SignalCapability } from './capability/signal.ts';
 import type { Config } from './runtime/config.ts';
+import type { Obligation } from './runtime/assertions.ts';
 import type { Timeouts } from './runtime/timeouts.ts';
 import type {
   Capability,
@@ -96,6 +97,17 @@ export interface Env {
   log(text: string): Promise<void>;
   warning(text: string): Promise<void>;
   error(text: string): Promise<void>;
+  /**
+   * Says that `holds` is true whenever this is called. If it is not, that is the failure of a simulated run; elsewhere one
+   * line of the log says so. In both cases this throws `AssertionFailed` and the component crashes, even if that is caught.
+   */
+  assertAlways(holds: boolean, what: string): void;
+  /**
+   * Says that something will have come about before the component ends: when `met` of the result is called, or `by` is
+   * fulfilled. If it never does, that is the failure of a simulated run; elsewhere the log says so when the component
+   * is stopped. Throws `LimitExceeded` if too many are unmet.
+   */
+  assertEventually(what: string, by?: Promise<unknown>): Obligation;
   /** Called when the component is to end, its own clients being gone already; last registered, first called. */
   onStop(handler: () => void | Promise<void>): void;
   /** Tells the parent that the component is done. Log lines written before come out before. */

@@ -16,6 +16,7 @@ export * from './packet_stream/index.ts';
 export { selectPolicy } from './policy.ts';
 export type { Config } from './runtime/config.ts';
 export type { HostAccess, HostError, HostErrorCode, HostFile } from './runtime/host-access.ts';
+export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';
 export type { SessionTicket } from './runtime/session-client.ts';

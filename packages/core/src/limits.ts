@@ -60,6 +60,8 @@ export const LIMITS = {
   allocationsPerAccount: 262_144,
   /** Bytes of log text that wait for the log server before further lines are dropped (and counted). */
   logBacklogBytes: 1024 * 1024,
+  /** Obligations of one component that it has not met yet. */
+  obligations: 1024,
   /** One line of log text. */
   logLineBytes: 64 * 1024,
   /** Name of a service, an interface or an operation. */

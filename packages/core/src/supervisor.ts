@@ -4,4 +4,10 @@ export { type ManifestAnswer, readManifests } from './platform/process/manifest-
 export type { Resolver, ResolvedBinary } from './supervisor/cpu-session.ts';
 export type { ComponentEnd, Placement, ResolvedGrant } from './supervisor/platform.ts';
 export { CoreServices } from './supervisor/core-services.ts';
-export { type ComponentSummary, ROOT_LABEL, Supervisor, type SystemEnd } from './supervisor/supervisor.ts';
+export {
+  type ComponentStanding,
+  type ComponentSummary,
+  ROOT_LABEL,
+  Supervisor,
+  type SystemEnd,
+} from './supervisor/supervisor.ts';

@@ -18,10 +18,12 @@ export class ChannelStreams {
   /** Streams that this end opened, and those that the peer opened; each end numbers its own. */
   readonly #ours = new Map<number, ChannelStream>();
   readonly #theirs = new Map<number, ChannelStream>();
+  readonly #peer: number;
   readonly #send: SendStreamFrame;
   #nextId = 1;
 
-  constructor(send: SendStreamFrame) {
+  constructor(peer: number, send: SendStreamFrame) {
+    this.#peer = peer;
     this.#send = send;
   }
 
@@ -67,6 +69,7 @@ export class ChannelStreams {
 
   #add(streams: Map<number, ChannelStream>, id: number, side: number): ChannelStream {
     const stream = new ChannelStream(
+      { peer: this.#peer, number: id },
       (frame) => this.#send(FrameKind.stream, id, side, frame),
       () => {
         streams.delete(id);

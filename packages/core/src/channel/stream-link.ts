@@ -6,7 +6,7 @@
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { hasSize, type MemoryPiece } from '../memory/shared-memory.ts';
-import { FRAME_BYTES_MAX, type StreamLink } from '../packet_stream/index.ts';
+import { FRAME_BYTES_MAX, type StreamLink, type StreamPlace } from '../packet_stream/index.ts';
 
 /** A stream that its offerer is ready to serve, of `memoryBytes`; `attach` gets our end once it is opened. */
 export class StreamOffer {
@@ -49,6 +49,7 @@ export class StreamTicket {
 /** One end of a stream on a channel. */
 export class ChannelStream implements StreamLink {
   #memory: SharedArrayBuffer | ArrayBuffer | undefined;
+  readonly place: StreamPlace;
   readonly #send: (frame: Uint8Array) => void;
   readonly #close: () => void;
   /** Frames that came before this end had a receiver: bounded, as nothing but first credits may come so early. */
@@ -57,7 +58,8 @@ export class ChannelStream implements StreamLink {
   #closed: (() => void) | undefined;
   #ended = false;
 
-  constructor(send: (frame: Uint8Array) => void, close: () => void) {
+  constructor(place: StreamPlace, send: (frame: Uint8Array) => void, close: () => void) {
+    this.place = place;
     this.#send = send;
     this.#close = close;
   }

@@ -15,3 +15,4 @@ export {
 export { PacketSink } from './packet-sink.ts';
 export { PacketSource } from './packet-source.ts';
 export type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
+export type { SinkWatch, SourceWatch, StreamPlace } from './stream-watch.ts';

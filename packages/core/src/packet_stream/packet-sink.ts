@@ -2,6 +2,7 @@ import type { PacketStreamParameters } from './layout.ts';
 import { type Packet, packetStatus, UNASKED_TAG } from './packet.ts';
 import type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
 import { StreamSide } from './stream-side.ts';
+import type { SinkWatch } from './stream-watch.ts';
 import { ViewCache } from './view-cache.ts';
 
 /**
@@ -20,6 +21,8 @@ export class PacketSink {
   readonly #side: StreamSide;
   readonly #views: ViewCache;
   readonly #alignMask: number;
+  /** Whom a server tells what it serves here, if anybody wants to know. */
+  watch: SinkWatch | undefined;
   /** Requests taken and not acknowledged: each has a slot of the acknowledge queue kept for it. */
   #inFlight = 0;
   #served = 0;

@@ -3,6 +3,7 @@ import type { PacketStreamParameters } from './layout.ts';
 import { type Packet, packetStatus, UNASKED_TAG } from './packet.ts';
 import type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
 import { StreamSide } from './stream-side.ts';
+import type { SourceWatch } from './stream-watch.ts';
 import { ViewCache } from './view-cache.ts';
 
 /**
@@ -29,6 +30,7 @@ export class PacketSource {
   readonly #offsets: Int32Array;
   readonly #sizes: Int32Array;
   #ignored = 0;
+  #watch: SourceWatch | undefined;
 
   /** Throws RangeError if the parameters cannot work or the link's memory is too small for them. */
   constructor(link: StreamLink, parameters: PacketStreamParameters, direction: PayloadDirection) {
@@ -112,6 +114,7 @@ export class PacketSource {
     this.#sizes[tag] = packet.size;
     packet.tag = tag;
     packet.status = packetStatus.unanswered;
+    this.#watch?.submitted(packet, this.payload(packet.offset, packet.size));
     this.#side.append(packet);
     return true;
   }
@@ -126,7 +129,10 @@ export class PacketSource {
     for (let skipped = 0; skipped <= 2 * this.parameters.queueSlots; skipped++) {
       if (!this.#side.readable()) return false;
       const sound = this.#side.take(into);
-      if (this.#complete(into, sound)) return true;
+      if (this.#complete(into, sound)) {
+        this.#watch?.acknowledged(into, this.payload(into.offset, into.size));
+        return true;
+      }
       this.#ignored++;
     }
     this.#side.close('invalid stream state');
@@ -150,6 +156,12 @@ export class PacketSource {
   /** Sets the one handler for the end of the stream; called at once if it has ended. */
   onClosed(handler: (closure: StreamClosure) => void): void {
     this.#side.onClosed(handler);
+  }
+
+  /** Sets who sees every packet of this end, from its first on. */
+  watchBy(watch: SourceWatch): void {
+    this.#watch = watch;
+    this.#side.onEnded(() => watch.closed());
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import type { Packet } from './packet.ts';
+import type { StreamPlace } from './stream-watch.ts';
 
 /**
  * What joins the two ends of a stream: the only border between packet streams and channels.
@@ -14,6 +15,8 @@ export interface StreamLink {
    * false: each end has memory of its own, and descriptors and payloads travel in frames.
    */
   readonly shared: boolean;
+  /** Where the stream is, if it is on a channel. */
+  readonly place?: StreamPlace;
   /** Zeroed when the stream is made; at least `streamMemoryBytes` long. */
   readonly memory: SharedArrayBuffer | ArrayBuffer;
   /** Hands one frame, of at most FRAME_BYTES_MAX bytes, to the peer's end. */

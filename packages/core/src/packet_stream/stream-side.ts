@@ -44,6 +44,7 @@ export class StreamSide {
   #closure: StreamClosure | undefined;
   #handler: (() => void) | undefined;
   #closedHandler: ((closure: StreamClosure) => void) | undefined;
+  #endedHandler: (() => void) | undefined;
   #firing = false;
   #scheduled = false;
   /** There was something to do, and no handler yet. */
@@ -168,11 +169,17 @@ export class StreamSide {
     if (this.#closure !== undefined) handler(this.#closure);
   }
 
+  /** For who watches: called at the end, before anybody else. */
+  onEnded(handler: () => void): void {
+    this.#endedHandler = handler;
+  }
+
   close(closure: StreamClosure): void {
     if (this.#closure !== undefined) return;
     this.#closure = closure;
     this.#handler = undefined;
     if (closure !== 'peer gone') this.#link.close();
+    this.#endedHandler?.();
     this.#closedHandler?.(closure);
   }
 

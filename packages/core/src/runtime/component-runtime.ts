@@ -11,10 +11,12 @@ import { assert, RpcError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { ComponentControl, CoreService, type StartRequest } from './control.ts';
+import { AssertionFailed, type Obligation } from './assertions.ts';
 import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import type { HostAccess } from './host-access.ts';
 import { ServedCounter } from './served-counter.ts';
+import type { SessionWatch } from './session-watch.ts';
 import { type Sleeper, SynchronousCalls } from './synchronous.ts';
 
 /** How long a component that fails may take to get its log lines out. */
@@ -37,6 +39,13 @@ export interface ComponentPlatform {
   readonly memory?: MemorySource;
   /** Lets the thread sleep in a synchronous call; none where components have no threads of their own. */
   readonly sleep?: Sleeper;
+  /** Sees what passes the component's sessions. */
+  readonly watch?: SessionWatch;
+  /** Takes what `env.assertAlways` has found not to hold, and obligations that were not met by the component's end. */
+  readonly assertions?: {
+    readonly failed: (what: string) => void;
+    readonly unmet: (obligations: readonly Obligation[]) => void;
+  };
 }
 
 /** One running component. */
@@ -48,6 +57,7 @@ export class ComponentRuntime {
   readonly #served = new ServedCounter();
   readonly #synchronous: SynchronousCalls;
   #environment: Environment | undefined;
+  #failedAssertion: AssertionFailed | undefined;
 
   /** `core` is the carrier to core: the only thing a component starts with. */
   constructor(component: Component, core: Carrier, platform: ComponentPlatform) {
@@ -73,6 +83,11 @@ export class ComponentRuntime {
   /** What it holds of others and they of it. */
   census(): Census {
     return this.#entrypoint.census();
+  }
+
+  /** What it has yet to bring about, as it says itself. */
+  get obligations(): readonly Obligation[] {
+    return this.#environment?.obligations ?? [];
   }
 
   #control(): Implementation<typeof ComponentControl> {
@@ -104,6 +119,9 @@ export class ComponentRuntime {
       complain: this.#platform.complain,
       served: this.#served,
       synchronous: this.#synchronous,
+      assertions: { failed: (error) => this.#assertionFailed(error) },
+      unmet: this.#platform.assertions?.unmet,
+      watch: this.#platform.watch,
     });
     this.#environment = environment;
     this.#entrypoint.objects.open((held) => request.pd.objects(held));
@@ -116,10 +134,26 @@ export class ComponentRuntime {
     try {
       await this.#component.main(environment);
     } catch (error) {
+      if (error instanceof AssertionFailed) return;
       if (error instanceof ConfigError || error instanceof RpcError) void environment.error(error.message);
-      await Promise.race([environment.flushLog(), this.#platform.delay(LAST_WORDS_MS)]);
-      this.#platform.crash(error);
+      await this.#crash(environment, error);
     }
+  }
+
+  async #crash(environment: Environment, error: unknown): Promise<void> {
+    await Promise.race([environment.flushLog(), this.#platform.delay(LAST_WORDS_MS)]);
+    this.#platform.crash(error);
+  }
+
+  /** The first one counts: others may follow from it before the component is gone. */
+  #assertionFailed(error: AssertionFailed): void {
+    if (this.#failedAssertion) return;
+    this.#failedAssertion = error;
+    this.#platform.assertions?.failed(error.message);
+    const environment = this.#environment;
+    assert(environment !== undefined, 'who asserts has an environment');
+    void environment.error(`assertion failed: ${error.message}`);
+    void this.#crash(environment, error);
   }
 
   /** Its own channel ends, nothing else; sessions are closed by their parents. */
@@ -130,6 +164,8 @@ export class ComponentRuntime {
   }
 
   #report(error: unknown): void {
+    // It was told of when it failed.
+    if (error instanceof AssertionFailed) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     if (this.#environment) void this.#environment.error(text);
     else this.#platform.complain(text);

@@ -16,6 +16,7 @@ import { type Parent, Root } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
+import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
 import type { Entrypoint } from './entrypoint.ts';
@@ -25,6 +26,7 @@ import { RomClient } from './rom-client.ts';
 import type { ServedCounter } from './served-counter.ts';
 import { Service } from './service.ts';
 import { SessionClient, type SessionTicket } from './session-client.ts';
+import type { SessionWatch } from './session-watch.ts';
 import type { Synchronous, SynchronousCalls, SynchronousOptions } from './synchronous.ts';
 import { Timeouts } from './timeouts.ts';
 
@@ -39,6 +41,10 @@ export interface EnvironmentParts {
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
   readonly synchronous: SynchronousCalls;
+  readonly assertions: AssertionHost;
+  /** Takes obligations that the component has ended without; the log does where there is nobody. */
+  readonly unmet: ((obligations: readonly Obligation[]) => void) | undefined;
+  readonly watch: SessionWatch | undefined;
 }
 
 /** Capability quota charged for a dataspace. */
@@ -52,6 +58,7 @@ export class Environment implements Env {
   readonly #parts: EnvironmentParts;
   readonly #sessions: SessionClient;
   readonly #log = new LogWriter();
+  readonly #assertions: Assertions;
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
   #config: Config | undefined;
@@ -59,7 +66,8 @@ export class Environment implements Env {
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
     this.host = parts.host;
-    this.#sessions = new SessionClient(parts.parent, parts.report);
+    this.#assertions = new Assertions(parts.assertions);
+    this.#sessions = new SessionClient(parts.parent, parts.report, parts.watch);
     this.timer = new Timeouts(
       () => this.connect(Timer),
       (handler) => this.signal(handler),
@@ -107,9 +115,9 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served } = this.#parts;
+    const { entrypoint, pd, report, served, watch } = this.#parts;
     const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
-    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket });
+    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket, watch });
     const root = entrypoint.export(Root, service);
     this.#parts.parent.announce(interface_.service, root).catch(report);
   }
@@ -150,6 +158,19 @@ export class Environment implements Env {
     return this.#log.write(text, 'Error: ');
   }
 
+  assertAlways(holds: boolean, what: string): void {
+    this.#assertions.always(holds, what, this.assertAlways);
+  }
+
+  assertEventually(what: string, by?: Promise<unknown>): Obligation {
+    return this.#assertions.eventually(what, by);
+  }
+
+  /** For the runtime: what the component has yet to bring about. */
+  get obligations(): readonly Obligation[] {
+    return [...this.#assertions.unmet];
+  }
+
   /** Settles when the log has taken every line written so far. */
   flushLog(): Promise<void> {
     return this.#log.flush();
@@ -168,6 +189,7 @@ export class Environment implements Env {
         this.#parts.report(error);
       }
     }
+    this.#tellUnmet();
     await this.flushLog();
   }
 
@@ -179,6 +201,13 @@ export class Environment implements Env {
     tell().catch((error: unknown) => {
       if (!hasCode(error, 'PeerGone')) this.#parts.report(error);
     });
+  }
+
+  #tellUnmet(): void {
+    const { obligations } = this;
+    if (obligations.length === 0) return;
+    if (this.#parts.unmet) this.#parts.unmet(obligations);
+    else void this.error(`not met by the end: ${nameObligations(obligations)}`);
   }
 
   async #openConfig(): Promise<Config> {

@@ -13,6 +13,7 @@ import type { RootRequest, SessionCapability } from '../session/parent.ts';
 import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { ServedCounter } from './served-counter.ts';
+import type { SessionWatch } from './session-watch.ts';
 import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
 import { SessionTicket } from './session-client.ts';
 
@@ -23,6 +24,7 @@ export interface ServiceHost {
   readonly closeTicket: (ticket: object) => Promise<void>;
   readonly report: (error: unknown) => void;
   readonly served: ServedCounter;
+  readonly watch?: SessionWatch | undefined;
 }
 
 interface ServedSession {
@@ -171,6 +173,7 @@ export class Service<I extends SessionInterface> {
       if (declaration.role === 'tx') {
         const sink = new PacketSink(link, parameters, declaration.payloadDirection);
         uncount.push(this.#host.served.watch(() => sink.served));
+        sink.watch = link.place && this.#host.watch?.served(this.#interface.service, link.place);
         slot.opened = sink;
       } else {
         slot.opened = new PacketSource(link, parameters, declaration.payloadDirection);

@@ -9,10 +9,11 @@ import { StreamTicket } from '../channel/stream-link.ts';
 import { assert, hasCode, RpcError, SESSION_ERRORS, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
-import { PacketSink, PacketSource } from '../packet_stream/index.ts';
+import { PacketSink, PacketSource, type SourceWatch, type StreamPlace } from '../packet_stream/index.ts';
 import type { Parent, SessionCapability } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
 import type { ConnectOptions } from './connect-options.ts';
+import type { SessionWatch } from './session-watch.ts';
 import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
 
 const ATTEMPTS = 32;
@@ -42,13 +43,15 @@ interface OpenSession {
 export class SessionClient {
   readonly #parent: Capability<typeof Parent>;
   readonly #report: (error: unknown) => void;
+  readonly #watch: SessionWatch | undefined;
   readonly #open = new Map<object, OpenSession>();
   #nextId = 1;
 
   /** `report` takes errors of closing that nobody waits for. */
-  constructor(parent: Capability<typeof Parent>, report: (error: unknown) => void) {
+  constructor(parent: Capability<typeof Parent>, report: (error: unknown) => void, watch?: SessionWatch) {
     this.#parent = parent;
     this.#report = report;
+    this.#watch = watch;
   }
 
   /** Opens a session for use. */
@@ -57,7 +60,8 @@ export class SessionClient {
     const reference = referenceOf(capability);
     assert(reference !== undefined, 'a session capability has a reference');
     const session = capabilityFor(interface_, reference);
-    const plans = streamPlans(interface_, options.args ?? {});
+    const { args = {} } = options;
+    const plans = streamPlans(interface_, args);
     const streams: { close(): void }[] = [];
     this.#open.set(session, { id, capability, streams });
     // `using session = await env.connect(…)` closes it, not only this component's hold on it.
@@ -68,7 +72,9 @@ export class SessionClient {
       if (plans.length > 0) {
         const tickets = await reference.call(OPEN_OPERATION, []);
         for (const plan of plans) {
-          const stream = openStream(plan, tickets);
+          const stream = openStream(plan, tickets, (place) =>
+            this.#watch?.opened({ service: interface_.service, label: options.label ?? '', args }, place),
+          );
           streams.push(stream);
           Object.defineProperty(session, plan.name, { value: stream });
         }
@@ -151,13 +157,20 @@ function sessionError(service: string, label: string, error: unknown): Error {
   return new SessionError(code, `${service} session "${label}": ${code}${reason}`);
 }
 
-function openStream(plan: StreamPlan, tickets: unknown): PacketSource | PacketSink {
+function openStream(
+  plan: StreamPlan,
+  tickets: unknown,
+  watchAt: (place: StreamPlace) => SourceWatch | undefined,
+): PacketSource | PacketSink {
   const ticket = isRecord(tickets) ? tickets[plan.name] : undefined;
   if (!(ticket instanceof StreamTicket)) {
     throw new RpcError('InternalError', `the server offers no packet stream "${plan.name}"`);
   }
   const link = ticket.take(plan.memoryBytes);
-  return plan.declaration.role === 'tx'
-    ? new PacketSource(link, plan.parameters, plan.declaration.payloadDirection)
-    : new PacketSink(link, plan.parameters, plan.declaration.payloadDirection);
+  const { payloadDirection } = plan.declaration;
+  if (plan.declaration.role !== 'tx') return new PacketSink(link, plan.parameters, payloadDirection);
+  const source = new PacketSource(link, plan.parameters, payloadDirection);
+  const watch = link.place && watchAt(link.place);
+  if (watch) source.watchBy(watch);
+  return source;
 }

@@ -25,8 +25,11 @@ export class Account {
   /** Objects that others hold of the component, as far as they are paid for. */
   #objects = 0;
   #reference: Account | undefined;
+  /** Live accounts whose reference this one is. */
+  readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
   #ended = false;
+  #denied: { readonly of: 'ram' | 'caps'; readonly taken: () => void } | undefined;
   readonly #allocations = new Map<number, Resources>();
 
   constructor(label: string, quota: Resources = { ram: 0, caps: 0 }) {
@@ -55,9 +58,20 @@ export class Account {
     return { ram: this.#ramQuota - this.#ramUsed, caps: this.#capQuota - this.#capUsed };
   }
 
+  /** The quota of this account and of all that hang on it: moving quota among them changes nothing. */
+  get total(): Resources {
+    let [ram, caps] = [this.#ramQuota, this.#capQuota];
+    for (const { total } of this.#dependents) {
+      ram += total.ram;
+      caps += total.caps;
+    }
+    return { ram, caps };
+  }
+
   /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
   allocate(amount: Resources): number {
     this.#require(amount);
+    this.#denyOnce(amount);
     if (this.#allocations.size >= LIMITS.allocationsPerAccount) {
       throw new RpcError('OUT_OF_CAPS', `${this.label}: too many allocations`);
     }
@@ -67,6 +81,32 @@ export class Account {
     const allocation = this.#nextAllocation++;
     this.#allocations.set(allocation, amount);
     return allocation;
+  }
+
+  /**
+   * For tests of what becomes of that: the next allocation is refused as if nothing were left. `taken` is called then, or
+   * when it cannot happen any more.
+   */
+  denyNext(of: 'ram' | 'caps', taken: () => void): void {
+    this.#denied?.taken();
+    this.#denied = { of, taken };
+    if (this.#ended) this.#takeDenial();
+  }
+
+  #denyOnce(amount: Resources): void {
+    if (!this.#denied || amount[this.#denied.of] === 0) return;
+    const { of } = this.#denied;
+    this.#takeDenial();
+    throw new RpcError(
+      of === 'ram' ? 'OUT_OF_RAM' : 'OUT_OF_CAPS',
+      `${this.label}: refused by the fault plan`,
+    );
+  }
+
+  #takeDenial(): void {
+    const denied = this.#denied;
+    this.#denied = undefined;
+    denied?.taken();
   }
 
   /** Ends an allocation. Unknown ones are ignored: their account may have ended in between. */
@@ -94,6 +134,7 @@ export class Account {
       if (account === this) throw new RpcError('DENIED', 'an account cannot be its own reference account');
     }
     this.#reference = reference;
+    reference.#dependents.add(this);
   }
 
   /** Moves free quota to the reference account, or to an account that has this one as its reference. */
@@ -110,11 +151,14 @@ export class Account {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#takeDenial();
     this.#allocations.clear();
     this.#ramUsed = 0;
     this.#capUsed = 0;
     this.#objects = 0;
-    if (this.#reference) this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
+    if (!this.#reference) return;
+    this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
+    this.#reference.#dependents.delete(this);
   }
 
   #move(to: Account, amount: Resources): void {

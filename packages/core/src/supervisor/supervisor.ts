@@ -43,17 +43,21 @@ export interface RootOptions {
   readonly observer: SupervisorObserver;
 }
 
-/** One line of the summary. */
-export interface ComponentSummary {
+/** A component as core sees it. */
+export interface ComponentStanding {
   readonly label: string;
   readonly placement: Placement;
   readonly account: AccountState;
+  readonly ended: boolean;
+}
+
+/** One line of the summary. */
+export interface ComponentSummary extends ComponentStanding {
   readonly ramPeak: number;
   readonly requests: number | undefined;
   /** Bytes of V8's heap in use, and their bound if the start node has one. */
   readonly heapUsed: number | undefined;
   readonly heapBytes: number | undefined;
-  readonly ended: boolean;
 }
 
 /** What the summary needs of a component. */
@@ -137,6 +141,27 @@ export class Supervisor {
   /** The tree as it is now. */
   async summary(): Promise<ComponentSummary[]> {
     return Promise.all(this.#known.map((known) => this.#summaryOf(known)));
+  }
+
+  /** The same but for what only the components know: what core believes at this moment. */
+  standing(): { readonly components: readonly ComponentStanding[]; readonly total: Resources } {
+    const components = this.#known.map(({ live, remembered: { label, placement, account } }) => ({
+      label,
+      placement,
+      account: account.state,
+      ended: !live,
+    }));
+    return { components, total: this.#own.total };
+  }
+
+  /** Refuses the next allocation of a live component; see `Account`. False if there is no such component. */
+  denyNext(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
+    for (const { id, account } of this.#components.live) {
+      if (id !== component) continue;
+      account.denyNext(of, taken);
+      return true;
+    }
+    return false;
   }
 
   /** What core holds of components and they of it, and who is alive. */

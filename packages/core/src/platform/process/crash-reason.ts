@@ -1,6 +1,7 @@
 /** Words for why a component or a domain process came to its end. */
 
-const HEAP_FULL = 'its heap is full (raise heap= in its start node)';
+/** What is said of a component that has used up its heap. */
+export const HEAP_FULL = 'its heap is full (raise heap= in its start node)';
 /** In a process that is bounded by the kernel. */
 const MEMORY_FULL = 'its memory is full (raise heap= in its start node)';
 const ALLOCATION_FAILED = /allocation failed|out of memory|bad_alloc|cannot allocate memory|ENOMEM/i;

@@ -3,7 +3,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode } from '../../runtime/host-access.ts';
 import type { Digest } from './digest.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
+import { type DiskWatch, SimulatedDisk } from './simulated-disk.ts';
 
 /** A file is kept in memory as a whole. */
 const IMAGE_BYTES_MAX = 2 ** 31 - 1;
@@ -51,11 +51,17 @@ function unsupported(text: string): RpcError<HostErrorCode> {
 /** The disks of one run. */
 export class DiskImages {
   readonly #disks = new Map<string, SimulatedDisk>();
+  readonly #watch: ((path: string) => DiskWatch) | undefined;
+
+  /** `watch` makes who is told of what happens to the disk of a file. */
+  constructor(watch?: (path: string) => DiskWatch) {
+    this.#watch = watch;
+  }
 
   /** The disk for a file; `path` is what errors call it. Throws `HostError`. */
   open(target: string, path: string, access: 'ro' | 'rw'): SimulatedDisk {
     const bytes = load(target, path, access);
-    const disk = this.#disks.get(target) ?? new SimulatedDisk(bytes);
+    const disk = this.#disks.get(target) ?? new SimulatedDisk(bytes, this.#watch?.(target));
     this.#disks.set(target, disk);
     return disk;
   }

@@ -1,4 +1,7 @@
 /** The simulated place where components run, for whoever runs a system. */
+export { HEAP_FULL } from '../process/crash-reason.ts';
+export type { Obligation } from '../../runtime/assertions.ts';
 export type { OpenCall } from './call-watch.ts';
+export type { Ailment, DiskOperation } from './disk-ailments.ts';
 export { Random } from './random.ts';
 export { type CarrierChoice, type Outcome, Simulation, type SimulationOptions } from './simulation.ts';

@@ -45,6 +45,8 @@ export class Scheduler {
   readonly #later: Waiting[] = [];
   /** Components that have no turn before a time. */
   readonly #held = new Map<number, number>();
+  /** When a component that was held could go on, the last time. */
+  readonly #heldUntil = new Map<number, number>();
   #nowUs = 0;
   #count = 0;
 
@@ -84,7 +86,30 @@ export class Scheduler {
 
   /** Nothing happens to a component for so long. */
   hold(owner: number, us: number): void {
-    this.#held.set(owner, Math.max(this.#held.get(owner) ?? 0, this.#nowUs + us));
+    const untilUs = Math.max(this.#held.get(owner) ?? 0, this.#nowUs + us);
+    this.#held.set(owner, untilUs);
+    this.#heldUntil.set(owner, untilUs);
+  }
+
+  /** Until when a component is held, or was the last time. */
+  heldUntilUs(owner: number): number {
+    return this.#heldUntil.get(owner) ?? 0;
+  }
+
+  /** When the last component goes on that is held now. */
+  get allGoOnUs(): number {
+    return Math.max(this.#nowUs, ...this.#held.values());
+  }
+
+  /** Of what could have happened, what waits longest, and since when. */
+  get waitsLongest(): { readonly task: Task; readonly sinceUs: number } | undefined {
+    let longest: Scheduled | undefined;
+    for (const scheduled of this.#ready) {
+      const heldUs = this.#held.get(scheduled.task.owner) ?? 0;
+      if (scheduled.cancelled || heldUs > this.#nowUs) continue;
+      if (!longest || scheduled.dueUs < longest.dueUs) longest = scheduled;
+    }
+    return longest && { task: longest.task, sinceUs: longest.dueUs };
   }
 
   /** Takes the next task out; time goes on, but not beyond `limitUs`. */

@@ -15,7 +15,7 @@ export interface CarrierWorld {
   readonly scheduler: Scheduler;
   readonly random: Random;
   /** One frame in so many takes its time; 0: none. */
-  readonly delayedOnceIn: number;
+  delayedOnceIn: number;
   /** Told of each frame when it is sent and when it arrives. */
   readonly sent: (from: number, to: number, frame: Uint8Array) => void;
   readonly arrived: (from: number, to: number, frame: Uint8Array) => void;
@@ -57,6 +57,11 @@ class Lane {
 
   get empty(): boolean {
     return this.#queue.length === 0;
+  }
+
+  /** Since when its first frame could arrive, if nobody takes frames at all. */
+  get unheardSinceUs(): number | undefined {
+    return this.#handler || this.#deaf ? undefined : this.#queue[0]?.dueUs;
   }
 
   send(frame: Uint8Array, memory: SharedMemory): void {
@@ -147,6 +152,11 @@ export class CarrierEnd implements Carrier {
   /** Whether nothing is on its way, in either direction. */
   get quiet(): boolean {
     return this.#out.empty && this.#in.empty;
+  }
+
+  /** Since when frames wait here that nobody takes. */
+  get unheardSinceUs(): number | undefined {
+    return this.#in.unheardSinceUs;
   }
 
   send(frame: Uint8Array, memory: SharedMemory): boolean {

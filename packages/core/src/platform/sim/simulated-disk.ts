@@ -8,6 +8,7 @@
  */
 import { assert } from '../../errors.ts';
 import type { Digest } from './digest.ts';
+import { AilingDisk } from './disk-ailments.ts';
 import type { Random } from './random.ts';
 
 /** The unit that is written as a whole, in bytes. */
@@ -19,17 +20,28 @@ interface Version {
   readonly bytes: Uint8Array;
 }
 
+/** Who is to know what happens to a disk that no request has asked for. */
+export interface DiskWatch {
+  powerCut(torn: boolean): void;
+  /** It returns what was never written there, or will. */
+  lies(): void;
+}
+
 /** A simulated disk. */
 export class SimulatedDisk {
   readonly #base: Uint8Array;
+  readonly #watch: DiskWatch | undefined;
   /** Sectors on stable storage that differ from the base. */
   readonly #stable = new Map<number, Uint8Array>();
   /** What each sector may become when the power goes, the oldest first. */
   readonly #unsynced = new Map<number, Version[]>();
   #writes = 0;
+  /** The same disk with what may be wrong with it: what drivers use. */
+  readonly ailing = new AilingDisk(this);
 
-  constructor(base: Uint8Array) {
+  constructor(base: Uint8Array, watch?: DiskWatch) {
     this.#base = base;
+    this.#watch = watch;
   }
 
   get sizeBytes(): number {
@@ -89,7 +101,24 @@ export class SimulatedDisk {
       this.#stable.set(sector, before);
     }
     this.#unsynced.clear();
+    this.#watch?.powerCut(torn);
     return lost;
+  }
+
+  /** A disk that is broken: it cannot be believed from now on. */
+  lies(): void {
+    this.#watch?.lies();
+  }
+
+  /** Bits of a byte flip where it is stored, as `mask` says. */
+  spoil(position: number, mask: number): void {
+    const sector = Math.floor(position / SECTOR_BYTES);
+    const bytes = this.#current(sector).slice();
+    const within = position % SECTOR_BYTES;
+    bytes[within] = (bytes[within] ?? 0) ^ mask;
+    const last = this.#unsynced.get(sector);
+    if (last) last[last.length - 1] = { number: last.at(-1)?.number ?? 0, bytes };
+    else this.#stable.set(sector, bytes);
   }
 
   /** Adds what differs from the base to a digest. */

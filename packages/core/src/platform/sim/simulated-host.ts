@@ -69,7 +69,7 @@ export class SimulatedHost implements HostAccess {
   die(fate: Random): void {
     this.#dead = true;
     for (const { perform, writes } of this.#pending) {
-      if (writes && fate.once(2)) perform();
+      if (writes && fate.once(2)) unlessRefused(perform);
     }
     this.#pending.clear();
   }
@@ -98,6 +98,15 @@ export class SimulatedHost implements HostAccess {
   }
 }
 
+/** Whoever asked for it is dead: that it is refused tells nobody anything. */
+function unlessRefused(perform: () => void): void {
+  try {
+    perform();
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+  }
+}
+
 function hostError(code: HostErrorCode, text: string): RpcError<HostErrorCode> {
   return new RpcError(code, text);
 }
@@ -121,7 +130,7 @@ class SimulatedFile implements HostFile {
   read(into: Uint8Array, position: number): Promise<void> {
     const perform = (): void => {
       this.#check('InputOutput', position + into.byteLength);
-      this.#disk.read(into, position);
+      this.#disk.ailing.read(into, position);
     };
     return this.#host.request(`read ${this.#path} ${position} +${into.byteLength}`, REQUEST_US, {
       perform,
@@ -134,7 +143,7 @@ class SimulatedFile implements HostFile {
     const perform = (): void => {
       this.#check('NoSpace', position + from.byteLength);
       if (!this.writeable) throw hostError('Closed', `file "${this.#path}" is open for reading`);
-      this.#disk.write(from, position);
+      this.#disk.ailing.write(from, position);
     };
     return this.#host.request(`write ${this.#path} ${position} +${from.byteLength}`, REQUEST_US, {
       perform,
@@ -146,7 +155,7 @@ class SimulatedFile implements HostFile {
     const { mark } = this.#disk;
     const perform = (): void => {
       this.#check('InputOutput', 0);
-      this.#disk.sync(mark);
+      this.#disk.ailing.sync(mark);
     };
     return this.#host.request(`sync ${this.#path}`, SYNC_US, { perform, writes: false });
   }

@@ -31,6 +31,7 @@ export class SimulatedPlatform implements Platform {
   readonly #components = new Map<number, SimulatedComponent>();
   readonly #labels = new Map<number, string>([[CORE_ID, 'core']]);
   readonly #domains: string[] = [];
+  readonly #deaths: { readonly id: number; readonly atUs: number }[] = [];
   /** How much the wall clock has jumped so far, in milliseconds. */
   clockOffMs = 0;
   /** The component that is being loaded; nothing else happens meanwhile. */
@@ -71,6 +72,22 @@ export class SimulatedPlatform implements Platform {
     return this.#components.get(id);
   }
 
+  /** Components that have died lately, in that order, and when; those before `us` are told once. */
+  takeDeathsBefore(us: number): number[] {
+    const count = this.#deaths.findIndex(({ atUs }) => atUs >= us);
+    return this.#deaths.splice(0, count === -1 ? this.#deaths.length : count).map(({ id }) => id);
+  }
+
+  /** From now on no frame takes longer than its turn. */
+  calm(): void {
+    this.#carriers.delayedOnceIn = 0;
+  }
+
+  /** Number of the process that a component's domain stands for. */
+  processOf(domain: string): number {
+    return this.#domains.indexOf(domain) + 1;
+  }
+
   /** Label of a component, alive or not. */
   labelOf(id: number): string {
     return this.#labels.get(id) ?? `component ${id}`;
@@ -101,7 +118,7 @@ export class SimulatedPlatform implements Platform {
       describe: () => 'starts',
       run,
     });
-    const pid = this.#domains.indexOf(domain) + 1;
+    const pid = this.processOf(domain);
     return {
       placement: { kind: ownProcess ? 'process' : 'thread', domain: name, pid },
       core,
@@ -143,7 +160,7 @@ export class SimulatedPlatform implements Platform {
   crashProcess(id: number, reason: string): void {
     const culprit = this.#components.get(id);
     if (!culprit) return;
-    const process = this.#domains.indexOf(culprit.domain) + 1;
+    const process = this.processOf(culprit.domain);
     const others = [...this.#components.values()].filter(({ domain }) => domain === culprit.domain);
     for (const component of others) {
       const own = component === culprit;
@@ -163,6 +180,11 @@ export class SimulatedPlatform implements Platform {
         complain: (text) => this.#world.print(`[${label}] ${text}`),
         host: component.host,
         sleep: () => this.#refuseSleep(component),
+        watch: this.#world.blocks.watchOf(component.id),
+        assertions: {
+          failed: (what) => this.#world.violated(`[${label}] assertion failed: ${what}`),
+          unmet: (obligations) => this.#world.unmet(label, obligations),
+        },
       });
       for (const [peer, carrier] of component.early.splice(0)) component.runtime.addChannel(peer, carrier);
     } catch (error) {
@@ -195,7 +217,9 @@ export class SimulatedPlatform implements Platform {
     if (!this.#components.delete(component.id)) return;
     component.ending = true;
     component.die();
+    this.#deaths.push({ id: component.id, atUs: this.#world.scheduler.nowUs });
     this.#world.calls.gone(component.id);
+    this.#world.blocks.ended(component.id);
     this.#world.scheduler.soon({
       owner: CORE_ID,
       describe: () => `learns of the end of ${component.label}: ${end.reason}`,

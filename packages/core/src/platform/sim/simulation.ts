@@ -3,6 +3,8 @@
  * next one. What goes wrong while a component has its turn is that component's crash.
  */
 import { recordTitles } from '../../interface/operation.ts';
+import type { Obligation } from '../../runtime/assertions.ts';
+import { BlockCheck } from './block-check/block-check.ts';
 import { CallWatch } from './call-watch.ts';
 import { Digest } from './digest.ts';
 import { DiskImages } from './disk-images.ts';
@@ -28,6 +30,12 @@ export interface SimulationOptions {
   readonly schedule?: ((text: string) => void) | undefined;
   /** Called before each task with the number of those that have run; says whether it has brought about a fault. */
   readonly beforeTask?: ((tasks: number) => boolean) | undefined;
+  /** A property does not hold: of a component that asserts it, or of a Block session. */
+  readonly violated?: ((text: string) => void) | undefined;
+  /** A component has been stopped before it had met these obligations. */
+  readonly unmet?: ((label: string, obligations: readonly Obligation[]) => void) | undefined;
+  /** Refuses a component's next allocation of quota; `taken` is called when it has been refused, or never will be. */
+  readonly denyQuota?: ((component: number, of: 'ram' | 'caps', taken: () => void) => boolean) | undefined;
   /** Called when nothing is on its way and only time can bring something about. */
   readonly quiet?: (() => void) | undefined;
 }
@@ -57,8 +65,12 @@ export class Simulation {
   readonly platform: SimulatedPlatform;
   readonly scheduler: Scheduler;
   readonly random: Random;
-  readonly disks = new DiskImages();
+  readonly disks = new DiskImages((path) => ({
+    powerCut: (torn) => this.#blocks.powerCut(path, torn),
+    lies: () => this.#blocks.lies(path),
+  }));
   readonly calls = new CallWatch();
+  readonly #blocks: BlockCheck;
   readonly #digest = new Digest();
   readonly #options: SimulationOptions;
   readonly #used = new Set<string>();
@@ -77,7 +89,17 @@ export class Simulation {
       random: random.stream('host'),
       disk: (target: string, path: string, access: 'ro' | 'rw') => this.disks.open(target, path, access),
     };
+    this.#blocks = new BlockCheck({
+      nowUs: () => this.scheduler.nowUs,
+      labelOf: (id) => this.platform.labelOf(id),
+      filesOf: (id) => this.platform.get(id)?.host.opened ?? new Set(),
+      violated: (text) => options.violated?.(text),
+      failed: (error) => this.#broken(error),
+    });
     this.platform = new SimulatedPlatform({
+      blocks: this.#blocks,
+      violated: (text) => options.violated?.(text),
+      unmet: (label, obligations) => options.unmet?.(label, obligations),
       scheduler: this.scheduler,
       random,
       host,
@@ -104,6 +126,11 @@ export class Simulation {
     end.number(this.scheduler.nowUs);
     this.disks.addTo(end);
     return end.value;
+  }
+
+  /** The next allocation of quota by a component fails, once. False if nobody can see to that. */
+  denyQuota(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
+    return this.#options.denyQuota?.(component, of, taken) ?? false;
   }
 
   /** Name of an operation. */
@@ -178,7 +205,11 @@ export class Simulation {
     const component = this.platform.get(this.#current);
     if (component) return this.platform.crashSoon(component, error);
     // The last turn of a dead component: nobody is left to crash.
-    if (this.#current !== 0) return;
+    if (this.#current === 0) this.#broken(error);
+  }
+
+  /** It is ours, whosever turn it is. */
+  #broken(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#fail({ kind: 'broken', reason: withoutInstance(text) });
   }

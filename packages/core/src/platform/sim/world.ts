@@ -1,4 +1,6 @@
 /** What the parts of one simulated system share. */
+import type { Obligation } from '../../runtime/assertions.ts';
+import type { BlockCheck } from './block-check/block-check.ts';
 import type { CallWatch } from './call-watch.ts';
 import type { Digest } from './digest.ts';
 import type { Random } from './random.ts';
@@ -12,6 +14,7 @@ export interface SimulatedWorld {
   readonly digest: Digest;
   readonly calls: CallWatch;
   readonly host: HostWorld;
+  readonly blocks: BlockCheck;
   /** Whether a new carrier shares memory, given whether its ends are in one process. */
   readonly shareMemory: (oneProcess: boolean) => boolean;
   /** For people; `undefined` stands for the end of a carrier. */
@@ -20,6 +23,10 @@ export interface SimulatedWorld {
   readonly print: (line: string) => void;
   /** A text as a real run has it. */
   readonly wording: (text: string) => string;
+  /** A property of the system does not hold. */
+  readonly violated: (text: string) => void;
+  /** A component has ended without having met its obligations. */
+  readonly unmet: (label: string, obligations: readonly Obligation[]) => void;
   /** A component does what cannot be simulated: the run ends. */
   readonly refuse: (text: string) => void;
 }

@@ -38,7 +38,10 @@ export function serveBlock(
   const view = blockView(backend.info, session.args, options.writeable);
   const server = new BlockServer(backend, view, options.inFlightMax);
   session.streams.tx.then(
-    (sink) => server.serve(sink),
+    (sink) => {
+      sink.watch?.serves(backend, { ...view, blockBytes: backend.info.blockSize });
+      server.serve(sink);
+    },
     // The client never opened its stream.
     () => {},
   );
@@ -82,6 +85,7 @@ export class BlockServer {
   async close(): Promise<void> {
     this.#sink?.close();
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    this.#sink?.watch?.done();
   }
 
   /**

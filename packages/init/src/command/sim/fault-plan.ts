@@ -5,11 +5,13 @@
  *       <crash component="init -> cache" within="5000" count="2"/>
  *       <stall within="5000" ms="200"/>
  *       <power-cut within="5000" torn="yes"/>
+ *       <io-error within="5000" of="write"/>
  *     </faults>
  */
 import { readFileSync } from 'node:fs';
 import { attribute, ConfigError, type ConfigNode, element, validate } from '@ginit/core';
 import { readXml } from '../../xml/index.ts';
+import type { DiskFault } from './disk-faults.ts';
 
 const timing = {
   within: attribute.integer('It happens before so many tasks have run, at one that the seed picks', {
@@ -23,6 +25,39 @@ const timing = {
 const whom = {
   component: attribute.text('Its label, as in the log; one that the seed picks if there is none'),
 };
+
+const diskFaults = [
+  element('io-error', 'A request to a disk fails', {
+    attributes: {
+      of: attribute.oneOf('Which request', ['read', 'write', 'sync'], { required: true }),
+      ...timing,
+    },
+  }),
+  element('misdirect', 'A request to a disk goes to another sector', {
+    attributes: { of: attribute.oneOf('Which request', ['read', 'write'], { required: true }), ...timing },
+  }),
+  element('corrupt', 'A bit of what is read from a disk has flipped', {
+    attributes: {
+      at: attribute.oneOf('On its way to the reader, or where it is stored', ['read', 'rest'], {
+        fallback: 'rest',
+      }),
+      ...timing,
+    },
+  }),
+];
+
+const memoryFaults = [
+  element('out-of-memory', 'The heap of a component is full, which ends its process', {
+    attributes: { ...whom, ...timing },
+  }),
+  element('out-of-quota', 'An allocation of quota is refused', {
+    attributes: {
+      ...whom,
+      of: attribute.oneOf('Which quota', ['ram', 'caps'], { fallback: 'ram' }),
+      ...timing,
+    },
+  }),
+];
 
 /** The shape of a fault plan. */
 export const faultPlanSchema = element('faults', 'What goes wrong in a simulated run', {
@@ -53,6 +88,8 @@ export const faultPlanSchema = element('faults', 'What goes wrong in a simulated
         ...timing,
       },
     }),
+    ...diskFaults,
+    ...memoryFaults,
   ],
 });
 
@@ -62,6 +99,9 @@ export type PlannedFault = { readonly within: number; readonly count: number } &
   | { readonly kind: 'stall'; readonly component: string | undefined; readonly ms: number }
   | { readonly kind: 'clock-jump'; readonly byS: number }
   | { readonly kind: 'power-cut'; readonly torn: boolean }
+  | DiskFault
+  | { readonly kind: 'out-of-memory'; readonly component: string | undefined }
+  | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
 );
 
 /** All of a plan. */
@@ -98,6 +138,16 @@ function readFault(node: ConfigNode): PlannedFault {
       return { kind: 'stall', component, ms: node.integer('ms'), ...when };
     case 'clock-jump':
       return { kind: 'clock-jump', byS: node.integer('by_s'), ...when };
+    case 'io-error':
+      return { kind: 'io-error', of: node.oneOf('of', ['read', 'write', 'sync']), ...when };
+    case 'misdirect':
+      return { kind: 'misdirect', of: node.oneOf('of', ['read', 'write']), ...when };
+    case 'corrupt':
+      return { kind: 'corrupt', at: node.oneOf('at', ['read', 'rest'], 'rest'), ...when };
+    case 'out-of-memory':
+      return { kind: 'out-of-memory', component, ...when };
+    case 'out-of-quota':
+      return { kind: 'out-of-quota', component, of: node.oneOf('of', ['ram', 'caps'], 'ram'), ...when };
     default:
       return { kind: 'power-cut', torn: node.boolean('torn', false), ...when };
   }

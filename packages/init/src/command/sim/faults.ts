@@ -2,7 +2,9 @@
 import type { Simulation } from '@ginit/core/platform/sim/index';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
 import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
+import { befallDisk, type DiskFault } from './disk-faults.ts';
 import type { FaultPlan } from './fault-plan.ts';
+import { exhaustHeap, refuseQuota } from './memory-faults.ts';
 
 /** The faults of one run. */
 export class Faults {
@@ -12,6 +14,8 @@ export class Faults {
   readonly #due: ConcreteFault[];
   /** Those that found somebody to happen to, in their order. */
   readonly struck: StruckFault[] = [];
+  /** Faults that wait for an occasion. */
+  #waiting = 0;
 
   /** `only` has the numbers of the faults that may happen; without it all may. */
   constructor(
@@ -23,6 +27,11 @@ export class Faults {
     this.#simulation = simulation;
     this.#tell = tell;
     this.#due = concreteFaults(plan, simulation.random, only).toReversed();
+  }
+
+  /** Faults that are still to come. */
+  get left(): number {
+    return this.#due.length + this.#waiting;
   }
 
   /** So many tasks have run: what is due happens. True if something has. */
@@ -52,7 +61,35 @@ export class Faults {
         return `the wall clock jumps by ${fault.byS} s`;
       case 'power-cut':
         return this.#powerCut(concrete, fault.torn);
+      case 'io-error':
+      case 'misdirect':
+      case 'corrupt':
+        return this.#disk(concrete, fault);
+      case 'out-of-memory': {
+        const victim = this.#victim(concrete, fault.component);
+        return victim && exhaustHeap(this.#simulation, victim);
+      }
+      case 'out-of-quota': {
+        const victim = this.#victim(concrete, fault.component);
+        const taken = (): void => void this.#waiting--;
+        return this.#waits(victim && refuseQuota(this.#simulation, victim, fault.of, taken));
+      }
     }
+  }
+
+  #disk({ number, random }: ConcreteFault, fault: DiskFault): string | undefined {
+    return this.#waits(
+      befallDisk(fault, this.#simulation, random, {
+        tell: (text) => this.#tell(`fault ${number}: ${text}`),
+        done: () => void this.#waiting--,
+      }),
+    );
+  }
+
+  /** It is over when there has been an occasion for it. */
+  #waits(text: string | undefined): string | undefined {
+    if (text !== undefined) this.#waiting++;
+    return text;
   }
 
   #crash(concrete: ConcreteFault, label: string | undefined, process: boolean): string | undefined {

@@ -1,5 +1,5 @@
 /** One simulated run, from its seed to its verdict. */
-import { type Outcome, Simulation } from '@ginit/core/platform/sim/index';
+import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/sim/index';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
 import { resolverFor } from '../run.ts';
@@ -8,7 +8,11 @@ import { Annotations } from './annotations.ts';
 import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
+import { Liveness } from './liveness.ts';
+import { nameUnmet, UnmetObligations } from './obligations.ts';
 import type { SimOptions } from './options.ts';
+import { Phases } from './phases.ts';
+import { whereCoreIsWrong } from './truth.ts';
 import type { SeedVerdict } from './verdict.ts';
 
 /** What there is to run. */
@@ -49,8 +53,9 @@ const REFUSED_EXIT_CODE = 2;
 /** As in a real run. */
 const STOP_TIMEOUT_MS = 120_000;
 const STOP_LIMIT_US = 2 * STOP_TIMEOUT_MS * 1000;
-/** So often within their patience unanswered calls are looked for. */
+/** So often within their patience unanswered calls are looked for, and more often other things that must go on. */
 const LOOKS_WITHIN_PATIENCE = 4;
+const LOOK_US_MAX = 5_000_000;
 
 interface Verdict {
   readonly code: number;
@@ -71,7 +76,12 @@ class SeedRun {
   readonly #supervisor: Supervisor;
   readonly #faults: Faults | undefined;
   readonly #annotations: Annotations | undefined;
+  readonly #phases: Phases;
+  readonly #liveness: Liveness;
+  readonly #unmet: UnmetObligations;
   #end: SystemEnd | undefined;
+  /** The run was cut short by one of its bounds: what was to come may still have come. */
+  #cutShort = false;
   #nextLookUs = 0;
   #problem: string | undefined;
 
@@ -85,8 +95,11 @@ class SeedRun {
       line: (text) => output.line(text),
       note: (text) => output.say(`sim: ${text}`),
       schedule: options.log ? (text) => output.schedule(text) : undefined,
-      beforeTask: options.plan ? (tasks) => this.#faults?.strike(tasks) ?? false : undefined,
+      beforeTask: options.plan ? (tasks) => this.#strike(tasks) : undefined,
       quiet: () => this.#whenQuiet(),
+      denyQuota: (component, of, taken) => this.#supervisor.denyNext(component, of, taken),
+      violated: (text) => this.#breaks(text),
+      unmet: (label, obligations) => this.#endedWithout(label, obligations),
     });
     if (options.replay)
       this.#annotations = new Annotations(this.#simulation, (text) => output.schedule(text));
@@ -97,6 +110,9 @@ class SeedRun {
       });
     }
     this.#supervisor = this.#makeSupervisor(options.config, options.quota);
+    this.#phases = new Phases(this.#simulation, this.#faults?.left ?? 0);
+    this.#liveness = new Liveness(this.#simulation, () => this.#supervisor.census());
+    this.#unmet = new UnmetObligations(this.#simulation);
   }
 
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
@@ -129,11 +145,12 @@ class SeedRun {
     void this.#supervisor.run().then((end) => (this.#end = end));
     const { untilUs } = this.#options;
     const first = await this.#simulation.drive(
-      () => this.#end !== undefined || this.#tooBusy() || this.#outOfPatience(),
+      () => this.#end !== undefined || this.#tooBusy() || this.#doesNotGoOn(),
       untilUs,
     );
     const verdict = this.#problem === undefined ? this.#afterFirst(first) : this.#broken(this.#problem);
     this.#annotations?.end();
+    this.#cutShort = this.#end === undefined && first.kind !== 'idle';
     if (first.kind === 'refused' || first.kind === 'broken') return verdict;
     if (this.#options.summary) await this.#summary();
     const stop = await this.#stop();
@@ -142,16 +159,27 @@ class SeedRun {
     return left === undefined ? verdict : this.#broken(left);
   }
 
-  /** The first thing that does not hold is what the run has found. */
+  /** What is due of the plan happens; true if something has. */
+  #strike(tasks: number): boolean {
+    const struck = this.#faults?.strike(tasks) ?? false;
+    this.#phases.look(this.#faults?.left ?? 0);
+    return struck;
+  }
+
+  /** The first thing that does not hold is what the run has found; others may follow from it. */
   #breaks(problem: string | undefined): void {
     if (problem === undefined || this.#problem !== undefined) return;
-    this.#problem = problem;
-    this.#annotations?.now(`does not hold: ${problem}`);
+    this.#problem = this.#phases.tell(problem);
+    this.#annotations?.now(`does not hold: ${this.#problem}`);
   }
 
   #broken(problem: string): Verdict {
     this.#breaks(problem);
-    return { code: BROKEN_EXIT_CODE, problem };
+    return { code: BROKEN_EXIT_CODE, problem: this.#problem };
+  }
+
+  #endedWithout(label: string, obligations: readonly Obligation[]): void {
+    if (!this.#cutShort) this.#breaks(nameUnmet(label, obligations));
   }
 
   #afterFirst(outcome: Outcome): Verdict {
@@ -160,7 +188,9 @@ class SeedRun {
         return this.#end ? this.#exit() : this.#stillRunning('--tasks');
       case 'idle': {
         if (!this.#options.mayExit) return { code: 0 };
-        return this.#broken(`nothing can happen any more, and nobody has ended the system; ${this.#waits()}`);
+        return this.#broken(
+          this.#phases.tell(`nothing can happen any more, and nobody has ended the system; ${this.#waits()}`),
+        );
       }
       case 'too late':
         return this.#stillRunning('--until');
@@ -171,7 +201,17 @@ class SeedRun {
     }
   }
 
+  /** With its faults over for as long as anybody has to have patience, a system must have come to something. */
   #stillRunning(limit: string): Verdict {
+    const { nowUs } = this.#simulation.scheduler;
+    const patientUs = nowUs - this.#options.patienceUs;
+    const { healedUs } = this.#phases;
+    if (this.#options.mayExit && healedUs !== undefined && healedUs <= patientUs) {
+      const text = `still running at ${limit}, and nobody has ended the system; ${this.#waits()}`;
+      return this.#broken(text);
+    }
+    const unmet = this.#unmet.before(patientUs);
+    if (unmet !== undefined) return this.#broken(`${unmet}; still running at ${limit}`);
     this.#output.say(`sim: still running at ${limit}`);
     return { code: 0 };
   }
@@ -193,20 +233,30 @@ class SeedRun {
     return this.#simulation.tasks >= this.#options.tasksMax;
   }
 
-  #outOfPatience(): boolean {
+  /** Something that must hold does not, or something that must go on does not. */
+  #doesNotGoOn(): boolean {
     const { nowUs } = this.#simulation.scheduler;
+    if (this.#problem !== undefined) return true;
     if (nowUs < this.#nextLookUs) return false;
     const { patienceUs } = this.#options;
-    this.#nextLookUs = nowUs + patienceUs / LOOKS_WITHIN_PATIENCE;
+    this.#nextLookUs = nowUs + Math.min(patienceUs / LOOKS_WITHIN_PATIENCE, LOOK_US_MAX);
+    this.#unmet.look();
     const waiting = this.#simulation.calls.before(nowUs - patienceUs);
-    if (waiting.length === 0) return false;
-    this.#breaks(`calls are not answered; ${whoWaits(this.#simulation, waiting)}`);
-    return true;
+    const problem =
+      waiting.length > 0
+        ? `calls are not answered; ${whoWaits(this.#simulation, waiting)}`
+        : this.#liveness.look();
+    this.#breaks(problem);
+    return problem !== undefined;
   }
 
   /** Nothing is on its way: what any two hold of each other must be the same from both ends. */
   #whenQuiet(): void {
-    this.#breaks(whereTheyDiffer(this.#simulation.platform, this.#supervisor.census()));
+    const { platform } = this.#simulation;
+    const problem =
+      whereTheyDiffer(platform, this.#supervisor.census()) ??
+      whereCoreIsWrong(platform, this.#supervisor.standing(), this.#options.quota);
+    this.#breaks(problem);
   }
 
   async #summary(): Promise<void> {

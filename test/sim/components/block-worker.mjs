@@ -1,0 +1,68 @@
+/**
+ * Reads, writes and syncs blocks of a session without looking at what it reads: `rounds` requests, `depth` at a time, on
+ * the first `blocks` blocks. A server that is gone is waited for, for a while.
+ */
+import { attribute, Block, BlockClient, component, element } from '@ginit/core';
+
+const number = (what, fallback) => attribute.integer(what, { min: 1, max: 1_000_000, fallback });
+const config = element('config', 'A client that does not look', {
+  attributes: {
+    rounds: number('Requests', '100'),
+    depth: number('Requests under way at a time', '4'),
+    blocks: number('Blocks that are used', '8'),
+    salt: number('Makes what it does, and writes, its own', '1'),
+    label: attribute.text('Of its session'),
+    trims: attribute.boolean('Whether it trims as well'),
+  },
+});
+
+/** Numbers of its own: not by the seed, which must not be needed to find what is wrong. */
+function numbers(salt) {
+  let state = salt;
+  return (below) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % below;
+  };
+}
+
+async function connected(env) {
+  for (let attempts = 0; attempts < 40; attempts++) {
+    try {
+      return await BlockClient.connect(env, { label: env.config.string('label', '') });
+    } catch {
+      await env.timer.sleep(50);
+    }
+  }
+  return undefined;
+}
+
+export default component({ requires: [Block], config }, async (env) => {
+  const below = numbers(env.config.integer('salt', 1));
+  const blocks = env.config.integer('blocks', 8);
+  let left = env.config.integer('rounds', 100);
+  let stamp = env.config.integer('salt', 1) * 1_000_000;
+  const lane = async (disk) => {
+    while (left-- > 0) {
+      const block = below(blocks);
+      const count = 1 + below(Math.min(3, blocks - block));
+      const bytes = new Uint8Array(count * disk.info.blockSize);
+      const what = below(20);
+      if (what === 0) await disk.sync();
+      else if (what === 1 && env.config.boolean('trims', false)) await disk.trim(block, count);
+      else if (what < 12) await disk.read(block, count, bytes);
+      else {
+        new DataView(bytes.buffer).setUint32(bytes.length - 4, ++stamp);
+        bytes[0] = stamp;
+        await disk.write(block, count, bytes);
+      }
+    }
+  };
+  for (let disk = await connected(env); disk; disk = left > 0 ? await connected(env) : undefined) {
+    const session = disk;
+    const lanes = Array.from({ length: env.config.integer('depth', 4) }, () => lane(session));
+    const ends = await Promise.allSettled(lanes);
+    await disk.close().catch(() => {});
+    if (ends.some(({ status }) => status === 'rejected')) await env.timer.sleep(20);
+  }
+  env.exit(0);
+});

@@ -1,0 +1,30 @@
+/** A block device in memory that takes its packets by itself and tells nobody what it serves; with `stale`, reads are. */
+import { Block, blockOperation, blockStatus, component, Packet } from '@ginit/core';
+
+const BLOCK = 512;
+const COUNT = 64;
+
+export default component({ provides: [Block] }, (env) => {
+  const memory = new Uint8Array(BLOCK * COUNT);
+  const first = memory.slice();
+  const stale = env.config.boolean('stale', false);
+  env.provide(Block, ({ streams }) => {
+    const packet = new Packet();
+    void streams.tx.then((sink) =>
+      sink.onWake(() => {
+        while (sink.next(packet)) {
+          const from = packet.position * BLOCK;
+          const range = (stale && packet.operation === blockOperation.read ? first : memory).subarray(
+            from,
+            from + packet.size,
+          );
+          if (packet.operation === blockOperation.read) sink.payload(packet).set(range);
+          if (packet.operation === blockOperation.write) range.set(sink.payload(packet));
+          packet.status = blockStatus.ok;
+          sink.acknowledge(packet);
+        }
+      }),
+    );
+    return { info: () => ({ blockSize: BLOCK, blockCount: COUNT, alignLog2: 12, writeable: true }) };
+  });
+});
