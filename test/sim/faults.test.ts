@@ -55,7 +55,7 @@ function copyReader(): void {
 test.each(['read', 'write', 'sync'])('a %s that fails, once', async (of) => {
   copyReader();
   const run = await simulate(disk + start('reader'), `<io-error of="${of}" within="600"/>`);
-  expect(run.stderr).toContain(`fault: the next ${of} will fail of ${place.path('disk.img')}`);
+  expect(run.stderr).toContain(`fault 1: the next ${of} will fail of ${place.path('disk.img')}`);
   expect(run.stdout).toMatch(
     new RegExp(`\\[init -> disk\\] Error: ${of} of \\d+ blocks .*InputOutput \\(EIO\\)`),
   );
@@ -72,7 +72,7 @@ test('a bit that flips on its way is right the next time; one that flips where i
     const run = await simulate(disk + start('reader'), `<corrupt at="${at}" within="600"/>`);
     // Also that the check of Block sessions leaves a disk alone that lies on demand.
     expect(run.code, run.stderr.slice(-500)).toBe(0);
-    expect(run.stderr).toMatch(/fault: a bit of sector \d+ (has flipped|flips on its way) of /);
+    expect(run.stderr).toMatch(/fault 1: a bit of sector \d+ (has flipped|flips on its way) of /);
     return run.lines.filter((line) => line.startsWith('[init -> reader] block'));
   };
   expect(await wrong('read')).toHaveLength(1);
@@ -103,7 +103,7 @@ test('a bit that has flipped where it is stored reads so until it is written, an
 test.each(['read', 'write'])('a %s that goes to another sector', async (of) => {
   copyReader();
   const run = await simulate(disk + start('reader'), `<misdirect of="${of}" within="600"/>`);
-  const [, from, to] = /fault: misdirected from sector (\d+) to (\d+) of /.exec(run.stderr) ?? [];
+  const [, from, to] = /fault 1: misdirected from sector (\d+) to (\d+) of /.exec(run.stderr) ?? [];
   expect(from).not.toBe(to);
   const wrong = run.lines.filter((line) => line.startsWith('[init -> reader] block'));
   if (of === 'read') expect(wrong).toEqual([`[init -> reader] block ${from} has ${to} at 0`]);
@@ -125,7 +125,7 @@ test('a heap that is full ends the whole process, and it is said whose it was', 
     texts.push(run.stderr);
   }
   const all = texts.join('');
-  expect(all).toContain('fault: the heap of [init -> a] is full');
+  expect(all).toContain('fault 1: the heap of [init -> a] is full');
   expect(all).toContain('[init -> a] crashed: its heap is full (raise heap= in its start node)');
   expect(all).toMatch(/\[init -> b\] is gone: its process \d was brought down by \[init -> a\]/);
 });
@@ -139,7 +139,7 @@ test.each(['ram', 'caps'])('an allocation of %s that is refused, once', async (o
     env.exit(0);`,
   );
   const run = await simulate(start('one'), `<out-of-quota component="init -> one" of="${of}" within="600"/>`);
-  expect(run.stderr).toContain(`fault: the next allocation of ${of} by [init -> one] will be refused`);
+  expect(run.stderr).toContain(`fault 1: the next allocation of ${of} by [init -> one] will be refused`);
   expect(run.lines.filter((line) => line.includes('refused'))).toEqual([
     `[init -> one] refused: OUT_OF_${of.toUpperCase()}`,
   ]);

@@ -27,7 +27,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 };
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
-const EXAMPLES = ['hello.xml', 'storage.xml', 'race/race.xml', 'race/fixed.xml'];
+// Not race/race.xml: what it says is up to chance, and that is what it is there for.
+const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
 
 let place: Workplace;
 beforeEach(() => {
