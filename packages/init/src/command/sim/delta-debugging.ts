@@ -1,8 +1,9 @@
 /**
  * Which of many causes are needed: delta debugging, the algorithm `ddmin` of Zeller and Hildebrandt, "Simplifying and
- * Isolating Failure-Inducing Input" (IEEE Transactions on Software Engineering 28, 2002). A list is split into parts; a part that fails by
- * itself is gone on with, else what is left without a part that is not needed, else the parts are made smaller. At the
- * end nothing can be left out any more without the failure going away; that is no promise that no smaller list exists.
+ * Isolating Failure-Inducing Input" (IEEE Transactions on Software Engineering 28, 2002). A list is split into parts; a
+ * part that fails by itself is gone on with, else what is left without a part that is not needed, else the parts are made
+ * smaller. At the end nothing can be left out any more without the failure going away; that is no promise that no smaller
+ * list exists.
  */
 
 /** Says which of these lists fails, the first by their order; none: `undefined`. */
