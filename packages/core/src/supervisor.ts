@@ -3,5 +3,6 @@ export { NodePlatform, type OutputSink } from './platform/process/node-platform.
 export { type ManifestAnswer, readManifests } from './platform/process/manifest-reader.ts';
 export type { Resolver, ResolvedBinary } from './supervisor/cpu-session.ts';
 export type { ComponentEnd, Placement, ResolvedGrant } from './supervisor/platform.ts';
+export { BUNDLED } from './platform/process/form.ts';
 export { CoreServices } from './supervisor/core-services.ts';
 export { type ComponentSummary, ROOT_LABEL, Supervisor, type SystemEnd } from './supervisor/supervisor.ts';

@@ -9,7 +9,8 @@ import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } fro
 import type { HelperData } from './wait-helper-main.ts';
 
 /** Compiled, also where this module is run from its source. */
-const HELPER_MAIN = new URL('../dist/wait-helper-main.js', import.meta.url);
+const COMPILED = import.meta.url.endsWith('.ts') ? '../dist/' : './';
+const HELPER_MAIN = new URL(`${COMPILED}wait-helper-main.js`, import.meta.url);
 const ENVIRONMENT_KEY = 'sharedarraybuffer-polyfill: wait board';
 /** Helpers that a thread starts by itself. */
 const OWN_BOARDS_MAX = 8;

@@ -20,6 +20,7 @@ import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, ShareCommand, StartCommand } from './domain-protocol.ts';
 import { OwnDoorbells } from './doorbells.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
+import { FORM_FLAGS } from './form.ts';
 import { Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
 import { RelayTable } from './relay-table.ts';
@@ -114,7 +115,7 @@ export class DomainHost {
       env: THREAD_ENVIRONMENT,
       stdout: true,
       stderr: true,
-      execArgv: [],
+      execArgv: [...FORM_FLAGS],
       ...(heapBytes === undefined
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / MIB) } }),

@@ -12,6 +12,7 @@ import type { ComponentEnd, ComponentSpecification } from '../../supervisor/plat
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
 import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
+import { FORM_FLAGS } from './form.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
 import { SharedProcess } from './shared-process.ts';
@@ -73,7 +74,7 @@ export class Domain {
     this.shared = shared;
     this.#child = spawn(
       process.execPath,
-      [...NODE_FLAGS, DOMAIN_MAIN, ...(shared ? [`${shared.number}`] : [])],
+      [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, ...(shared ? [`${shared.number}`] : [])],
       {
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },

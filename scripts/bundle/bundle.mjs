@@ -1,0 +1,132 @@
+// Bundles the compiled packages: loading a module costs Node more than running it, in each thread again. `bundle/` of a package
+// looks like its `dist/`: every entry is at the same place, next to a few chunks with everything else. tsc's modules stay what
+// users' TypeScript and the simulator see; package.json leads to the bundle under the condition `ginit-bundle`, which ginit sets
+// for the processes and threads that it starts. Names are kept, and source maps lead back to the sources.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { rolldown } from 'rolldown';
+import { fingerprint, form, STAMP } from '../../packages/init/dist/command/form.js';
+import { DECIDING_FILES, PACKAGES } from './packages.mjs';
+
+const packages = fileURLToPath(new URL('../../packages/', import.meta.url));
+const init = pathToFileURL(join(packages, 'init', sep));
+
+/** Stands for the directory of the bundle until it is known which file of it the module is in. */
+const BUNDLE_ROOT = '__ginit_bundle_root__/';
+const OWN_URL = /\bimport\.meta\.url\b/g;
+const IMPORT = /(?:^(?:import|export)(?:\b[^'"=();]*\bfrom)?\s*|\bimport\()['"](\.[^'"]+)['"]/gm;
+
+const moduleOf = (dist, file) => relative(dist, file).replaceAll(sep, '/').slice(0, -'.js'.length);
+
+/** Modules that the entry `from` leads to, itself left out. */
+function reachable(dist, from) {
+  const found = new Set([from]);
+  for (const module of found) {
+    const file = join(dist, `${module}.js`);
+    for (const [, specifier] of readFileSync(file, 'utf8').matchAll(IMPORT))
+      found.add(moduleOf(dist, join(dirname(file), specifier)));
+  }
+  found.delete(from);
+  return found;
+}
+
+/** Groups of modules, first match first. */
+function groupsOf(dist, { chunks }) {
+  return chunks.map(({ name, reachedFrom }) => {
+    const sets = reachedFrom.map((entry) => reachable(dist, entry));
+    return { name, has: (module) => sets.every((set) => set.has(module)) };
+  });
+}
+
+/** Another package of ours, by the bundled form of what its name leads to. */
+function bundledSpecifier(specifier) {
+  const found = PACKAGES.find(({ name }) => specifier === name || specifier.startsWith(`${name}/`));
+  if (!found) return undefined;
+  const { exports } = JSON.parse(readFileSync(join(packages, found.directory, 'package.json'), 'utf8'));
+  const target = exports[specifier.replace(found.name, '.')]?.['ginit-bundle'];
+  const module = target?.slice('./bundle/'.length, -'.js'.length) ?? specifier.slice(found.name.length + 1);
+  return `${found.name}/bundle/${module}`;
+}
+
+/** A module sees itself where it would be in a `dist/` that were the bundle. */
+function placeModules(dist) {
+  return {
+    name: 'place modules',
+    load(id) {
+      const map = `${id}.map`;
+      if (!id.startsWith(dist) || !existsSync(map)) return null;
+      const own = JSON.stringify(BUNDLE_ROOT + relative(dist, id).replaceAll(sep, '/'));
+      const code = readFileSync(id, 'utf8').replaceAll(OWN_URL, `new URL(${own}, import.meta.url).href`);
+      return { code, map: JSON.parse(readFileSync(map, 'utf8')) };
+    },
+    generateBundle(_options, files) {
+      for (const file of Object.values(files)) {
+        const root = relative(dirname(file.fileName), '.');
+        if (file.type === 'chunk')
+          file.code = file.code.replaceAll(BUNDLE_ROOT, root === '' ? './' : `${root}/`);
+      }
+    },
+  };
+}
+
+/** Everything that is not of this package stays an import; so do modules that are not to be bundled. */
+function leaveOutside(dist, { modules }) {
+  return {
+    name: 'leave outside',
+    resolveId(specifier, importer) {
+      if (importer === undefined) return null;
+      if (!specifier.startsWith('.')) return { id: bundledSpecifier(specifier) ?? specifier, external: true };
+      const module = moduleOf(dist, join(dirname(importer), specifier));
+      return modules?.test(module) ? { id: `${BUNDLE_ROOT}../dist/${module}.js`, external: true } : null;
+    },
+  };
+}
+
+async function bundlePackage(description) {
+  const root = join(packages, description.directory);
+  const dist = join(root, 'dist', sep);
+  const groups = groupsOf(dist, description);
+  const chunkOf = (id) => {
+    const module = moduleOf(dist, id);
+    return groups.find(({ has }) => has(module))?.name ?? null;
+  };
+  const entries = description.entries(dist);
+  const build = await rolldown({
+    input: Object.fromEntries(entries.map((entry) => [entry, join(dist, `${entry}.js`)])),
+    platform: 'neutral',
+    plugins: [leaveOutside(dist, description), placeModules(dist)],
+  });
+  // Nobody sees half of a bundle, or finds one that is being replaced.
+  const [made, old] = ['new', 'old'].map((state) => join(root, `bundle.${state}-${process.pid}`));
+  await build.write({
+    dir: made,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name].js',
+    sourcemap: true,
+    minify: false,
+    comments: { legal: true, annotation: false, jsdoc: false },
+    minifyInternalExports: false,
+    codeSplitting: { groups: [{ name: chunkOf, debugName: 'what runs together' }] },
+  });
+  await build.close();
+  return () => {
+    const installed = join(root, 'bundle');
+    if (existsSync(installed)) renameSync(installed, old);
+    renameSync(made, installed);
+    rmSync(old, { recursive: true, force: true });
+  };
+}
+
+/** Makes the bundles of all packages, unless they are there and of what is compiled. */
+export async function bundle() {
+  if (form(init) === 'bundle') return;
+  const stamp = fingerprint(pathToFileURL(packages), DECIDING_FILES);
+  // From here on, and until all are there, none is used.
+  rmSync(new URL(`bundle/${STAMP}`, init), { force: true });
+  const installs = await Promise.all(PACKAGES.map(bundlePackage));
+  for (const install of installs) install();
+  mkdirSync(new URL('bundle/', init), { recursive: true });
+  writeFileSync(new URL(`bundle/${STAMP}`, init), `${JSON.stringify(stamp)}\n`);
+}
