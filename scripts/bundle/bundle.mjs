@@ -2,7 +2,15 @@
 // looks like its `dist/`: every entry is at the same place, next to a few chunks with everything else. tsc's modules stay what
 // users' TypeScript and the simulator see; package.json leads to the bundle under the condition `ginit-bundle`, which ginit sets
 // for the processes and threads that it starts. Names are kept, and source maps lead back to the sources.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -70,15 +78,19 @@ function placeModules(dist) {
   };
 }
 
-/** Everything that is not of this package stays an import; so do modules that are not to be bundled. */
-function leaveOutside(dist, { modules }) {
+/** What is not of this package stays an import, unless it is to be inlined; so do modules that are not to be bundled. */
+function leaveOutside(dist, { outside, inlined = {} }) {
   return {
     name: 'leave outside',
     resolveId(specifier, importer) {
       if (importer === undefined) return null;
+      if (Object.hasOwn(inlined, specifier))
+        return realpathSync(join(dist, '../node_modules', inlined[specifier]));
+      // Packages that are inlined bring along what they import.
+      if (!importer.startsWith(dist)) return null;
       if (!specifier.startsWith('.')) return { id: bundledSpecifier(specifier) ?? specifier, external: true };
       const module = moduleOf(dist, join(dirname(importer), specifier));
-      return modules?.test(module) ? { id: `${BUNDLE_ROOT}../dist/${module}.js`, external: true } : null;
+      return outside?.test(module) ? { id: `${BUNDLE_ROOT}../dist/${module}.js`, external: true } : null;
     },
   };
 }
@@ -111,6 +123,10 @@ async function bundlePackage(description) {
     codeSplitting: { groups: [{ name: chunkOf, debugName: 'what runs together' }] },
   });
   await build.close();
+  for (const file of Object.values(description.inlined ?? {})) {
+    const name = file.split('/')[0];
+    copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(made, `LICENSE.${name}`));
+  }
   return () => {
     const installed = join(root, 'bundle');
     if (existsSync(installed)) renameSync(installed, old);
@@ -127,6 +143,5 @@ export async function bundle() {
   rmSync(new URL(`bundle/${STAMP}`, init), { force: true });
   const installs = await Promise.all(PACKAGES.map(bundlePackage));
   for (const install of installs) install();
-  mkdirSync(new URL('bundle/', init), { recursive: true });
   writeFileSync(new URL(`bundle/${STAMP}`, init), `${JSON.stringify(stamp)}\n`);
 }

@@ -1,6 +1,8 @@
 // What is bundled: of each package the modules that are loaded by their names (entries), and how the others are put together.
 // A chunk has the modules that all of its `reachedFrom` lead to and that are in no chunk before it; whoever needs one of them
-// loads them all, so chunks follow what runs together: a component's thread, a domain process, the command.
+// loads them all, so chunks follow what runs together: a component's thread, a domain process, the command. `inlined` packages
+// (by the file that Node finds) become part of the bundle, with their licences beside it; all others are imported as they are. Modules that match `outside` stay
+// in `dist/`.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
@@ -26,6 +28,7 @@ export const PACKAGES = [
     // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
     // graph of its own, and runs from the modules.
     entries: (dist) => modulesBelow(dist, 'platform/sim/'),
+    inlined: { 'msgpackr/pack': 'msgpackr/index.js' },
     chunks: [
       { name: 'base', reachedFrom: ['platform/process/domain-main', 'platform/thread/component-main'] },
       { name: 'component', reachedFrom: ['platform/thread/component-main'] },
@@ -46,7 +49,7 @@ export const PACKAGES = [
     name: '@ginit/init',
     entries: () => ['command/main', 'component/main', 'index'],
     // The command of the simulator runs from the modules, as the simulator does.
-    modules: /^command\/sim\//,
+    outside: /^command\/sim\//,
     chunks: [{ name: 'component', reachedFrom: ['component/main'] }],
   },
 ];
