@@ -40,7 +40,7 @@ function reachable(dist, from) {
 }
 
 /** Groups of modules, first match first. */
-function groupsOf(dist, { chunks }) {
+function groupsOf(dist, chunks) {
   return chunks.map(({ name, reachedFrom }) => {
     const sets = reachedFrom.map((entry) => reachable(dist, entry));
     return { name, has: (module) => sets.every((set) => set.has(module)) };
@@ -95,22 +95,17 @@ function leaveOutside(dist, { outside, inlined = {} }) {
   };
 }
 
-async function bundlePackage(description) {
-  const root = join(packages, description.directory);
-  const dist = join(root, 'dist', sep);
-  const groups = groupsOf(dist, description);
+async function buildBundle(made, dist, description, { entries, chunks = [] }) {
+  const groups = groupsOf(dist, chunks);
   const chunkOf = (id) => {
     const module = moduleOf(dist, id);
     return groups.find(({ has }) => has(module))?.name ?? null;
   };
-  const entries = description.entries(dist);
   const build = await rolldown({
-    input: Object.fromEntries(entries.map((entry) => [entry, join(dist, `${entry}.js`)])),
+    input: Object.fromEntries(entries(dist).map((entry) => [entry, join(dist, `${entry}.js`)])),
     platform: 'neutral',
     plugins: [leaveOutside(dist, description), placeModules(dist)],
   });
-  // Nobody sees half of a bundle, or finds one that is being replaced.
-  const [made, old] = ['new', 'old'].map((state) => join(root, `bundle.${state}-${process.pid}`));
   await build.write({
     dir: made,
     format: 'esm',
@@ -120,15 +115,26 @@ async function bundlePackage(description) {
     minify: false,
     comments: { legal: true, annotation: false, jsdoc: false },
     minifyInternalExports: false,
-    codeSplitting: { groups: [{ name: chunkOf, debugName: 'what runs together' }] },
+    // Without chunks what is imported late comes along as well: nothing of a file is loaded twice.
+    codeSplitting: chunks.length > 0 && { groups: [{ name: chunkOf, debugName: 'what runs together' }] },
   });
   await build.close();
+}
+
+/** Makes the bundles of a package; the result puts them in their place. */
+async function bundlePackage(description) {
+  const root = join(packages, description.directory);
+  const dist = join(root, 'dist', sep);
+  // Nobody sees half of a bundle.
+  const [installed, made, old] = ['', `.new-${process.pid}`, `.old-${process.pid}`].map((state) =>
+    join(root, `bundle${state}`),
+  );
+  for (const each of description.bundles) await buildBundle(made, dist, description, each);
   for (const file of Object.values(description.inlined ?? {})) {
     const name = file.split('/')[0];
     copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(made, `LICENSE.${name}`));
   }
   return () => {
-    const installed = join(root, 'bundle');
     if (existsSync(installed)) renameSync(installed, old);
     renameSync(made, installed);
     rmSync(old, { recursive: true, force: true });

@@ -1,8 +1,10 @@
-// What is bundled: of each package the modules that are loaded by their names (entries), and how the others are put together.
-// A chunk has the modules that all of its `reachedFrom` lead to and that are in no chunk before it; whoever needs one of them
-// loads them all, so chunks follow what runs together: a component's thread, a domain process, the command. `inlined` packages
-// (by the file that Node finds) become part of the bundle, with their licences beside it; all others are imported as they are. Modules that match `outside` stay
-// in `dist/`.
+// What is bundled: of each package some bundles, each with the modules that are loaded by their names (its entries). Without
+// chunks each bundle of one entry is one file. A chunk has the modules that all of its `reachedFrom` lead to and that are in no chunk
+// before it; whoever needs one of them loads them all, so chunks follow what runs together. Bundles share nothing: what is started as
+// the first module of a thread or process, and shares no classes with anybody there, is one by itself.
+//
+// `inlined` packages (by the file that Node finds) become part of the bundle, with their licences beside it; all others are
+// imported as they are. Modules that match `outside` stay in `dist/`.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
@@ -11,7 +13,7 @@ function modulesBelow(directory, except) {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
     .map((entry) => relative(directory, join(entry.parentPath, entry.name)).slice(0, -'.js'.length))
-    .filter((module) => !module.startsWith(except))
+    .filter((module) => !except.test(module))
     .toSorted();
 }
 
@@ -19,38 +21,44 @@ export const PACKAGES = [
   {
     directory: 'sharedarraybuffer-polyfill',
     name: 'sharedarraybuffer-polyfill',
-    entries: () => ['index', 'futex-word', 'mapped-buffer', 'wait-helper-main'],
-    chunks: [{ name: 'shared', reachedFrom: ['index'] }],
+    bundles: [{ entries: () => ['index'] }, { entries: () => ['wait-helper-main'] }],
   },
   {
     directory: 'core',
     name: '@ginit/core',
-    // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
-    // graph of its own, and runs from the modules.
-    entries: (dist) => modulesBelow(dist, 'platform/sim/'),
     inlined: { 'msgpackr/pack': 'msgpackr/index.js' },
-    chunks: [
-      { name: 'base', reachedFrom: ['platform/process/domain-main', 'platform/thread/component-main'] },
-      { name: 'component', reachedFrom: ['platform/thread/component-main'] },
-      { name: 'domain', reachedFrom: ['platform/process/domain-main'] },
-      { name: 'supervisor', reachedFrom: ['supervisor'] },
+    bundles: [
+      {
+        // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
+        // graph of its own, and runs from the modules.
+        entries: (dist) => modulesBelow(dist, /^platform\/(sim\/|process\/domain-main$)/),
+        chunks: [
+          { name: 'component', reachedFrom: ['platform/thread/component-main'] },
+          { name: 'supervisor', reachedFrom: ['supervisor'] },
+        ],
+      },
+      { entries: () => ['platform/process/domain-main'] },
     ],
   },
   {
     directory: 'os',
     name: '@ginit/os',
-    entries: () => ['file_block/main', 'fs_tool/main', 'part_block/main', 'ram_block/main'],
-    chunks: [],
+    bundles: ['file_block/main', 'fs_tool/main', 'part_block/main', 'ram_block/main'].map((entry) => ({
+      entries: () => [entry],
+    })),
   },
-  { directory: 'blockcache', name: '@ginit/blockcache', entries: () => ['main'], chunks: [] },
-  { directory: 'rumpfs', name: '@ginit/rumpfs', entries: () => ['main'], chunks: [] },
+  { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
+  { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
   {
     directory: 'init',
     name: '@ginit/init',
-    entries: () => ['command/main', 'component/main', 'index'],
     // The command of the simulator runs from the modules, as the simulator does.
     outside: /^command\/sim\//,
-    chunks: [{ name: 'component', reachedFrom: ['component/main'] }],
+    bundles: [
+      { entries: () => ['command/main'] },
+      { entries: () => ['component/main'] },
+      { entries: () => ['index'] },
+    ],
   },
 ];
 
