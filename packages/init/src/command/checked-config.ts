@@ -24,8 +24,15 @@ export interface CheckedConfig {
   readonly warnings: readonly string[];
 }
 
-/** Reads and checks `file`; `quota` is what the root of the tree will have. */
-export async function readCheckedConfig(file: string, quota: Quota): Promise<CheckedConfig> {
+/**
+ * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing is wrong
+ * as far as that can be seen without its components; then these are looked at.
+ */
+export async function readCheckedConfig(
+  file: string,
+  quota: Quota,
+  readable: (config: InitConfig) => void = () => {},
+): Promise<CheckedConfig> {
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
@@ -46,7 +53,9 @@ export async function readCheckedConfig(file: string, quota: Quota): Promise<Che
     throw error;
   }
   const reading = readInitConfig(node);
-  const found = await readComponents(reading.config, new Binaries(dirname(file)));
+  const finding = readComponents(reading.config, new Binaries(dirname(file)));
+  if (reading.errors.length === 0) readable(reading.config);
+  const found = await finding;
   const parentServices = CoreServices.names;
   const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
   const errors = [...reading.errors, ...found.errors, ...checked.errors];

@@ -16,7 +16,7 @@ import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
-import { CORE_SLOT, type WorkerInput, type WorkerNotice } from './worker-protocol.ts';
+import { CORE_SLOT, type WorkerBirth, type WorkerInput, type WorkerNotice } from './worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);
@@ -27,11 +27,19 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
   return found;
 }
 
-// The domain process is our own code: what it hands over has this type.
-const input = workerData as WorkerInput;
-// The thread is not terminated in the middle of loading (see `DomainHost.kill`).
+/** Of a thread that was started ahead the input comes later, once: so does the component. */
+async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
+  if (!('waitAt' in birth)) return birth;
+  const input = await new Promise<WorkerInput>((resolve) => birth.waitAt.once('message', resolve));
+  birth.waitAt.close();
+  return input;
+}
+
+// The thread is not terminated in the middle of loading (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+// The domain process is our own code: what it hands over has this type.
+const input = await takeInput(workerData as WorkerBirth);
 const unbounded = input.processBytes === undefined ? undefined : boundProcess(input.processBytes);
 if (unbounded !== undefined) tell({ lack: unbounded });
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });

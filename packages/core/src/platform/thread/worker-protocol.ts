@@ -29,6 +29,9 @@ export interface WorkerInput {
   readonly keeper: KeeperLine | undefined;
 }
 
+/** What a thread is born with: its input, or, of a thread that is started ahead, the port that will bring it. */
+export type WorkerBirth = WorkerInput | { readonly waitAt: MessagePort };
+
 /** A new channel to a component of the same process. */
 export interface RingMessage {
   readonly kind: 'ring';
