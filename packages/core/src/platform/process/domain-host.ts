@@ -75,22 +75,17 @@ export class DomainHost {
   #bounded = false;
   #ahead: ComponentThread | undefined;
 
-  /** `foreign` where memory can be shared with other processes. */
-  constructor(up: Link, foreign: ForeignChannels | undefined) {
+  /** `foreign` where memory can be shared with other processes; `ahead` is for the first component, if it can have it. */
+  constructor(up: Link, foreign: ForeignChannels | undefined, ahead: ComponentThread | undefined) {
     this.#up = up;
+    this.#ahead = ahead;
+    const gone = (): void => {
+      if (this.#ahead === ahead) this.#ahead = undefined;
+    };
+    ahead?.worker.once('exit', gone).once('error', gone);
     this.#foreign = foreign;
     this.#doorbells = new OwnDoorbells(foreign?.doorbells);
     this.#coreRelays = new RelayTable(up);
-  }
-
-  /** Starts a thread ahead, for the first component that can have it. */
-  prepare(): void {
-    const thread = ComponentThread.ahead();
-    this.#ahead = thread;
-    const gone = (): void => {
-      if (this.#ahead === thread) this.#ahead = undefined;
-    };
-    thread.worker.once('exit', gone).once('error', gone);
   }
 
   /** Starts a component in a thread of its own. */

@@ -5,6 +5,7 @@
  */
 import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
+import { ComponentThread } from './component-thread.ts';
 import { DomainHost } from './domain-host.ts';
 import {
   AHEAD,
@@ -35,6 +36,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
+const threadAhead = process.argv[AHEAD_ARGUMENT] === AHEAD ? ComponentThread.ahead() : undefined;
 const foreign = await openForeign();
 
 const up = new Link(
@@ -46,8 +48,7 @@ const up = new Link(
   endNow,
 );
 
-const host = new DomainHost(up, foreign);
-if (process.argv[AHEAD_ARGUMENT] === AHEAD) host.prepare();
+const host = new DomainHost(up, foreign, threadAhead);
 
 /** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
 async function openForeign(): Promise<ForeignChannels | undefined> {
