@@ -11,10 +11,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 import { fingerprint, form, STAMP } from '../../packages/init/dist/command/form.js';
+import { splitIntoScript } from './script.mjs';
 import { DECIDING_FILES, PACKAGES } from './packages.mjs';
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url));
@@ -58,7 +59,7 @@ function bundledSpecifier(specifier) {
 }
 
 /** A module sees itself where it would be in a `dist/` that were the bundle. */
-function placeModules(dist) {
+function placeModules(dist, scripts) {
   return {
     name: 'place modules',
     load(id) {
@@ -73,6 +74,16 @@ function placeModules(dist) {
         const root = relative(dirname(file.fileName), '.');
         if (file.type === 'chunk')
           file.code = file.code.replaceAll(BUNDLE_ROOT, root === '' ? './' : `${root}/`);
+      }
+      for (const file of Object.values(files).filter(({ name }) => scripts.has(name))) {
+        const { file: scriptFile, script, module } = splitIntoScript(file.code, file.fileName);
+        const map = `\n//# sourceMappingURL=${basename(file.fileName)}.map\n`;
+        this.emitFile({
+          type: 'asset',
+          fileName: join(dirname(file.fileName), scriptFile),
+          source: script + map,
+        });
+        file.code = module;
       }
     },
   };
@@ -97,6 +108,7 @@ function leaveOutside(dist, { outside, inlined = {} }) {
 
 async function buildBundle(made, dist, description, { entries, chunks = [] }) {
   const groups = groupsOf(dist, chunks);
+  const scripts = new Set(chunks.filter(({ script }) => script).map(({ name }) => name));
   const chunkOf = (id) => {
     const module = moduleOf(dist, id);
     return groups.find(({ has }) => has(module))?.name ?? null;
@@ -104,7 +116,7 @@ async function buildBundle(made, dist, description, { entries, chunks = [] }) {
   const build = await rolldown({
     input: Object.fromEntries(entries(dist).map((entry) => [entry, join(dist, `${entry}.js`)])),
     platform: 'neutral',
-    plugins: [leaveOutside(dist, description), placeModules(dist)],
+    plugins: [leaveOutside(dist, description), placeModules(dist, scripts)],
   });
   await build.write({
     dir: made,

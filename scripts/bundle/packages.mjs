@@ -33,7 +33,7 @@ export const PACKAGES = [
         // graph of its own, and runs from the modules.
         entries: (dist) => modulesBelow(dist, /^platform\/(sim\/|process\/domain-main$)/),
         chunks: [
-          { name: 'component', reachedFrom: ['platform/thread/component-main'] },
+          { name: 'component', reachedFrom: ['platform/thread/component-main'], script: true },
           { name: 'supervisor', reachedFrom: ['supervisor'] },
         ],
       },
@@ -67,4 +67,5 @@ export const DECIDING_FILES = [
   ...PACKAGES.map(({ directory }) => `${directory}/tsconfig.tsbuildinfo`),
   '../scripts/bundle/bundle.mjs',
   '../scripts/bundle/packages.mjs',
+  '../scripts/bundle/script.mjs',
 ];

@@ -25,8 +25,8 @@ export interface CheckedConfig {
 }
 
 /**
- * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing is wrong
- * as far as that can be seen without its components; then these are looked at.
+ * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing
+ * is wrong as far as that can be seen without its components; then these are looked at.
  */
 export async function readCheckedConfig(
   file: string,

@@ -4,7 +4,8 @@
  */
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
 import { assert } from '../../errors.ts';
-import type { LoadStage, WorkerBirth, WorkerInput } from '../thread/worker-protocol.ts';
+import { useCompiledRuntime } from '../thread/compiled-runtime.ts';
+import type { CompiledNotice, LoadStage, WorkerBirth, WorkerInput } from '../thread/worker-protocol.ts';
 import { FORM_FLAGS } from './form.ts';
 import { memorySwitch } from './memory-switch.ts';
 
@@ -46,9 +47,12 @@ export class ComponentThread {
   }
 
   /** A thread for a component that has no bound of its heap: that is given at birth. */
-  static ahead(): ComponentThread {
+  static ahead(othersFollow: boolean): ComponentThread {
     const { port1, port2 } = new MessageChannel();
-    return new ComponentThread(makeWorker('component', { waitAt: port2 }, [port2]), port1);
+    const birth = { waitAt: port2, giveCompiled: othersFollow };
+    // The thread closes the port before it imports a component: what comes has this type.
+    port1.once('message', ({ compiled }: CompiledNotice) => useCompiledRuntime(compiled));
+    return new ComponentThread(makeWorker('component', birth, [port2]), port1);
   }
 
   /** Gives a thread that was started ahead its component. */

@@ -36,7 +36,8 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
-const threadAhead = process.argv[AHEAD_ARGUMENT] === AHEAD ? ComponentThread.ahead() : undefined;
+const ahead = process.argv[AHEAD_ARGUMENT];
+const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
 const foreign = await openForeign();
 
 const up = new Link(

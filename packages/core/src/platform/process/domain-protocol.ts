@@ -16,8 +16,8 @@ import { schedulingShape } from '../../session/scheduling.ts';
 
 /** Argument of a domain process that has no number: it shares no memory. */
 export const NO_NUMBER = '-';
-/** Argument of one that is started before its components. */
-export const AHEAD = 'ahead';
+/** Argument of one that is started before its components: whether there will be several. */
+export const AHEAD = { own: 'ahead', shared: 'ahead-shared' } as const;
 
 const PATH = 8192;
 

@@ -95,7 +95,13 @@ export class Domain {
     const number = shared ? `${shared.number}` : NO_NUMBER;
     this.#child = spawn(
       process.execPath,
-      [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [AHEAD] : [])],
+      [
+        ...NODE_FLAGS,
+        ...FORM_FLAGS,
+        DOMAIN_MAIN,
+        number,
+        ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
+      ],
       {
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
