@@ -1,7 +1,7 @@
 /**
- * What V8 has compiled of the runtime, from one thread of a process to the next ones: they take it instead of compiling again,
- * which spares each a sixth of its start. In the bundle the runtime is a script (`scripts/bundle/script.mjs`), which takes it from
- * where workers find what their process has for all of them; modules have nothing to give.
+ * What V8 has compiled of the runtime, from one thread of a process to the next ones: they take it instead of compiling
+ * again, which spares each a sixth of its start. In the bundle the runtime is a script (`scripts/bundle/script.mjs`), which
+ * takes it from where workers find what their process has for all of them; modules have nothing to give.
  *
  * Only a thread that has not imported its component yet may give it: what runs in all threads must be ours.
  */
