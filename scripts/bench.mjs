@@ -8,7 +8,7 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean' }, 'as-built': { type: 'boolean' } },
   allowPositionals: true,
 });
-if (!values['as-built']) setUp();
+if (!values['as-built']) await setUp();
 // The benchmarks import packages, which are there only after the setup.
 const { BENCHMARKS } = await import('../test/bench/benchmarks.mjs');
 const { runBenchmark } = await import('../test/bench/harness/run.mjs');

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, setUp, unpackExampleDisk } from './setup.mjs';
 
-setUp();
+await setUp();
 // The demo writes to its disk: each run starts from the one in the repository.
 unpackExampleDisk();
 console.error('demo: npx ginit examples/storage.xml');

@@ -70,7 +70,7 @@ const only = number('seed', values.seed, SEEDS - 1);
 const seconds = number('seconds', values.seconds, SEEDS) ?? DEFAULT_SECONDS;
 const files = propertyFiles(positionals);
 if (files.length === 0) usage(`no test file with properties has a name with ${positionals.join(' or ')}`);
-setUp();
+await setUp();
 compile([]);
 
 /** Rounds until the time is over; one, if its seed is given. */

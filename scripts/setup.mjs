@@ -62,15 +62,23 @@ export function compile(projects) {
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...projects]);
 }
 
+/** Bundles what is compiled, unless that is done; what is bundled runs, until tsc compiles again. */
+export async function bundlePackages() {
+  // Its bundler is there only after the packages have been installed.
+  const { bundle } = await import('./bundle/bundle.mjs');
+  await bundle();
+}
+
 /** Makes the workspace ready to run. */
-export function setUp() {
+export async function setUp() {
   checkNode();
   installPackages();
   compile(readdirSync(join(root, 'packages')).map((name) => `packages/${name}`));
+  await bundlePackages();
   if (!existsSync(EXAMPLE_DISK)) unpackExampleDisk();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  setUp();
+  await setUp();
   console.error('setup: done; "npx ginit help" says what can be run');
 }

@@ -63,7 +63,7 @@ if (values.help) {
   console.log(HELP);
 } else {
   const [seconds, seed, components] = ['seconds', 'seed', 'components'].map((name) => numberOf(values, name));
-  if (!values['as-built']) setUp();
+  if (!values['as-built']) await setUp();
   const { describePlan, makePlan } = await import('../test/stress/plan/plan.mjs');
   const plan = makePlan({ seed, components });
   if (values.plan) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { installOracles } from './oracles.mjs';
 import { compile, root, setUp } from './setup.mjs';
 
-setUp();
+await setUp();
 compile([]);
 installOracles();
 

@@ -1,14 +1,23 @@
 /** Runs the ginit command as users do, in a directory of its own, and sees to it that nothing of it stays. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The command, as the workspace root has it. */
 export const GINIT = fileURLToPath(new URL('../../packages/init/bin/ginit.js', import.meta.url));
-/** The compiled core, for components that tests write to files. */
-export const CORE_URL = new URL('../../packages/core/dist/index.js', import.meta.url).href;
+/** What components that tests write to files import: a `Workplace` has it installed. */
+export const CORE_URL = '@ginit/core';
+const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
 
 const TIMEOUT_MS = 50_000;
 
@@ -102,6 +111,12 @@ function processGroup(pid: string): number | undefined {
 /** A directory with files for a run; `dispose` removes it. */
 export class Workplace implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'ginit-scenario-'));
+
+  constructor() {
+    const packages = join(this.directory, 'node_modules', '@ginit');
+    mkdirSync(packages, { recursive: true });
+    symlinkSync(CORE, join(packages, 'core'));
+  }
 
   /** Writes a file and returns its path. */
   write(name: string, content: string | Uint8Array): string {

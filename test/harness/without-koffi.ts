@@ -1,5 +1,5 @@
 /** The packages of this workspace, installed elsewhere without koffi, as where no prebuilt binary of it exists. */
-import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,9 +16,11 @@ const OTHERS = [
 /** Installs into `directory`; the result is the path of the command. */
 export function installWithoutKoffi(directory: string): string {
   const modules = join(directory, 'node_modules');
+  // A workplace has the workspace's own there.
+  rmSync(modules, { recursive: true, force: true });
   mkdirSync(join(modules, '@ginit'), { recursive: true });
   const install = (name: string, as: string): void => {
-    for (const part of ['dist', 'bin', 'package.json']) {
+    for (const part of ['dist', 'bundle', 'bin', 'package.json']) {
       if (!existsSync(join(PACKAGES, name, part))) continue;
       cpSync(join(PACKAGES, name, part), join(modules, as, part), { recursive: true });
     }

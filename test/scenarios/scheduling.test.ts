@@ -1,7 +1,6 @@
 /** Affinities and priorities of start nodes, as the kernel sees the threads; and what is said where they cannot be had. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
@@ -106,8 +105,6 @@ const LIMITED = `<affinity-space width="2"/>
 
 test.runIf(process.platform === 'linux')('without koffi each lack is said once, and all runs', async () => {
   const command = installWithoutKoffi(place.directory);
-  const core = pathToFileURL(place.path('node_modules/@ginit/core/dist/index.js')).href;
-  place.write('shown.mjs', shown(core));
   place.write('config.xml', systemConfig(LIMITED));
   running = new GinitRun(['config.xml'], place.directory, command);
   for (const name of ['a', 'b', 'c'])

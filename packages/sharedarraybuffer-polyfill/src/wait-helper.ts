@@ -9,7 +9,8 @@ import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } fro
 import type { HelperData } from './wait-helper-main.ts';
 
 /** Compiled, also where this module is run from its source. */
-const HELPER_MAIN = new URL('../dist/wait-helper-main.js', import.meta.url);
+const COMPILED = import.meta.url.endsWith('.ts') ? '../dist/' : './';
+const HELPER_MAIN = new URL(`${COMPILED}wait-helper-main.js`, import.meta.url);
 /**
  * A helper needs next to nothing. Without a bound V8 reserves room for code, since Node 24 half a gigabyte of memory that counts
  * for RLIMIT_DATA: a process that is bounded by that could not start one.

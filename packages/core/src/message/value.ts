@@ -3,7 +3,8 @@
  * (https://github.com/msgpack/msgpack/blob/master/spec.md) with its length in front. Capabilities and the like travel
  * through shapes only.
  */
-import { addExtension, Packr } from 'msgpackr';
+// Not from its index, which looks for a native part and pulls in streams: a third of a thread's start.
+import { addExtension, Packr } from 'msgpackr/pack';
 import { RpcError } from '../errors.ts';
 import { malformed, type MessageReader } from './reader.ts';
 import { isPlainValue } from './value-scan.ts';

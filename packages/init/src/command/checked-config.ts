@@ -13,7 +13,7 @@ import {
 } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
 import { Binaries } from './binaries.ts';
-import { findForbiddenImport } from './import-rule.ts';
+import { findForbiddenImport, type ForbiddenImport } from './import-rule.ts';
 
 /** A config, and all that is wrong with it. */
 export interface CheckedConfig {
@@ -24,8 +24,15 @@ export interface CheckedConfig {
   readonly warnings: readonly string[];
 }
 
-/** Reads and checks `file`; `quota` is what the root of the tree will have. */
-export async function readCheckedConfig(file: string, quota: Quota): Promise<CheckedConfig> {
+/**
+ * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing
+ * is wrong as far as that can be seen without its components; then these are looked at.
+ */
+export async function readCheckedConfig(
+  file: string,
+  quota: Quota,
+  readable: (config: InitConfig) => void = () => {},
+): Promise<CheckedConfig> {
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
@@ -46,7 +53,9 @@ export async function readCheckedConfig(file: string, quota: Quota): Promise<Che
     throw error;
   }
   const reading = readInitConfig(node);
-  const found = await readComponents(reading.config, new Binaries(dirname(file)));
+  const finding = readComponents(reading.config, new Binaries(dirname(file)));
+  if (reading.errors.length === 0) readable(reading.config);
+  const found = await finding;
   const parentServices = CoreServices.names;
   const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
@@ -74,14 +83,21 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
     if ('problem' in found) result.errors.push(new ConfigError(found.problem, position));
     else modules.set(path, { moduleUrl: found.moduleUrl, name, position });
   }
-  const answers = await readManifests([...modules.values()].map(({ moduleUrl }) => moduleUrl));
+  const reading = readManifests([...modules.values()].map(({ moduleUrl }) => moduleUrl));
+  // Meanwhile: another process does that.
+  const looked = new Map<string, Promise<ForbiddenImport | undefined>>();
+  for (const { moduleUrl } of modules.values())
+    if (!looked.has(moduleUrl)) looked.set(moduleUrl, findForbiddenImport(moduleUrl));
+  await Promise.allSettled(looked.values());
+  const answers = await reading;
   for (const [path, { moduleUrl, name, position }] of modules) {
     const answer = answers.get(moduleUrl) ?? { problem: 'its manifest was not read' };
     try {
       if ('problem' in answer) throw new Error(answer.problem);
       const facts = manifestFactsFromData(answer.manifest);
       result.manifests.set(path, facts);
-      if (facts.host.length === 0) await checkImports(name, moduleUrl, position, result.errors);
+      const found = facts.host.length === 0 ? await looked.get(moduleUrl) : undefined;
+      if (found) result.errors.push(forbiddenImport(name, found, position));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       result.errors.push(new ConfigError(`component "${name}" cannot be used: ${reason}`, position));
@@ -90,18 +106,15 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
   return result;
 }
 
-async function checkImports(
+function forbiddenImport(
   name: string,
-  moduleUrl: string,
+  { what, file, line, column }: ForbiddenImport,
   position: Position,
-  errors: ConfigError[],
-): Promise<void> {
-  const forbidden = await findForbiddenImport(moduleUrl);
-  if (!forbidden) return;
-  const { what, file, line, column } = forbidden;
+): ConfigError {
   const rule = 'a component reaches the world through env only (a driver says what it needs in its manifest)';
-  errors.push(
-    new ConfigError(`component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`, position),
+  return new ConfigError(
+    `component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`,
+    position,
   );
 }
 

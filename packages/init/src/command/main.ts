@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core';
+import { NodePlatform } from '@ginit/core/supervisor';
 import type { Quota } from '../model/index.ts';
+import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { componentHelp } from './component-help.ts';
 import { Output } from './output.ts';
@@ -73,14 +75,20 @@ function version(): string {
 
 async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   const { file, quota } = line;
-  const { node, config, errors, warnings } = await readCheckedConfig(file, quota);
+  const platform = new NodePlatform(output);
+  const { node, config, errors, warnings } = await readCheckedConfig(file, quota, (readable) => {
+    if (line.command === 'run') platform.startAhead(processesAhead(readable));
+  });
   for (const text of [...warnings, ...errors]) output.plain(text);
-  if (errors.length > 0 || !node || !config) return USAGE_EXIT_CODE;
+  if (errors.length > 0 || !node || !config) {
+    await platform.destroy();
+    return USAGE_EXIT_CODE;
+  }
   if (line.command === 'check') {
     output.say(`${file}: ${config.starts.length} start nodes, no errors`);
     return 0;
   }
-  return runSystem({ file, node, config, quota, summary: line.summary || config.summary }, output);
+  return runSystem({ platform, file, node, config, quota, summary: line.summary || config.summary }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {

@@ -13,8 +13,9 @@ const CRASH_EXIT_CODE = 1;
 /** As a shell reports a program ended by SIGINT. */
 const INTERRUPTED_EXIT_CODE = 130;
 
-/** What to run. */
+/** What to run, and where. */
 export interface RunOptions {
+  readonly platform: NodePlatform;
   readonly file: string;
   readonly node: ConfigNode;
   readonly config: InitConfig;
@@ -41,7 +42,7 @@ export function resolverFor(file: string): Resolver {
 
 /** Runs the system; settles with the exit code when everything of it is gone. */
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
-  const platform = new NodePlatform(output);
+  const { platform } = options;
   const supervisor = new Supervisor(platform, resolverFor(options.file), {
     binary: 'init',
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),

@@ -1,4 +1,5 @@
 /** The components that come with ginit, by the short names that configs use. */
+import { BUNDLED } from '@ginit/core/supervisor';
 
 const STOCK: Readonly<Record<string, string>> = {
   blockcache: '@ginit/blockcache',
@@ -16,5 +17,7 @@ export const STOCK_NAMES: readonly string[] = Object.keys(STOCK).toSorted();
 /** Module URL of a stock component; `undefined` if there is none of that name. */
 export function stockModule(name: string): string | undefined {
   const specifier = Object.hasOwn(STOCK, name) ? STOCK[name] : undefined;
-  return specifier === undefined ? undefined : import.meta.resolve(specifier);
+  if (specifier === undefined) return undefined;
+  const url = import.meta.resolve(specifier);
+  return BUNDLED ? url.replace(/.*\/dist\//, (before) => before.replace(/dist\/$/, 'bundle/')) : url;
 }

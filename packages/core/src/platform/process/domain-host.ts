@@ -1,6 +1,6 @@
 /** The components of a domain process, and the relays between their ports and the links to other processes. */
 import type { Socket } from 'node:net';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { assert } from '../../errors.ts';
 import { isRecord } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
@@ -12,22 +12,17 @@ import {
   CONTROL_SLOT,
   CORE_SLOT,
   FIRST_CHANNEL_SLOT,
-  type LoadStage,
   type WorkerInput,
   type WorkerMessage,
 } from '../thread/worker-protocol.ts';
+import { ComponentThread, type Loading, type ThreadStart } from './component-thread.ts';
 import { describeCrash } from './crash-reason.ts';
 import type { DomainEvent, ShareCommand, StartCommand } from './domain-protocol.ts';
 import { OwnDoorbells } from './doorbells.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { Link, type LinkProof } from './link.ts';
-import { memorySwitch } from './memory-switch.ts';
 import { RelayTable } from './relay-table.ts';
 
-const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
-const MIB = 1024 * 1024;
-/** All that a thread sees of the process's environment. */
-const THREAD_ENVIRONMENT = memorySwitch();
 /** So much of what a thread says it cannot have. */
 const LACK_CHARACTERS = 200;
 /**
@@ -78,10 +73,16 @@ export class DomainHost {
   readonly #joinsWaiting: JoinRequest[] = [];
   /** Whether the kernel bounds the memory of the process. */
   #bounded = false;
+  #ahead: ComponentThread | undefined;
 
-  /** `foreign` where memory can be shared with other processes. */
-  constructor(up: Link, foreign: ForeignChannels | undefined) {
+  /** `foreign` where memory can be shared with other processes; `ahead` is for the first component, if it can have it. */
+  constructor(up: Link, foreign: ForeignChannels | undefined, ahead: ComponentThread | undefined) {
     this.#up = up;
+    this.#ahead = ahead;
+    const gone = (): void => {
+      if (this.#ahead === ahead) this.#ahead = undefined;
+    };
+    ahead?.worker.once('exit', gone).once('error', gone);
     this.#foreign = foreign;
     this.#doorbells = new OwnDoorbells(foreign?.doorbells);
     this.#coreRelays = new RelayTable(up);
@@ -96,7 +97,7 @@ export class DomainHost {
     const doorbell = this.#doorbells.take(command.doorbell);
     const life = lifeMemory();
     const keeper = new MessageChannel();
-    const workerData: WorkerInput = {
+    const input: WorkerInput = {
       moduleUrl,
       corePort: port2,
       grants,
@@ -107,18 +108,8 @@ export class DomainHost {
       life,
       keeper: this.#keeperLine(component, keeper),
     };
-    const worker = new Worker(COMPONENT_MAIN, {
-      workerData,
-      transferList: [port2, keeper.port2],
-      name: label,
-      env: THREAD_ENVIRONMENT,
-      stdout: true,
-      stderr: true,
-      execArgv: [],
-      ...(heapBytes === undefined
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / MIB) } }),
-    });
+    const transfer = [port2, keeper.port2];
+    const { worker, loading } = this.#thread({ label, input, transfer, heapBytes });
     const bell = new Bell(doorbell, census);
     const running: RunningComponent = {
       worker,
@@ -129,7 +120,7 @@ export class DomainHost {
       life,
       channels: new Map(),
       nextSlot: FIRST_CHANNEL_SLOT,
-      loading: watchLoading(worker),
+      loading,
       crash: undefined,
       killed: false,
     };
@@ -240,6 +231,17 @@ export class DomainHost {
     this.#coreRelays.deliver(component, payload);
   }
 
+  #thread(start: ThreadStart): ComponentThread {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead && start.heapBytes === undefined) {
+      ahead.run(start);
+      return ahead;
+    }
+    void ahead?.worker.terminate();
+    return ComponentThread.start(start);
+  }
+
   #slot(running: RunningComponent): number {
     const slot = running.nextSlot;
     running.nextSlot = slot + 1 < SLOTS ? slot + 1 : FIRST_CHANNEL_SLOT;
@@ -311,21 +313,4 @@ export class DomainHost {
 function lackIn(notice: unknown): string | undefined {
   const lack = isRecord(notice) ? notice['lack'] : undefined;
   return typeof lack === 'string' ? lack.slice(0, LACK_CHARACTERS) : undefined;
-}
-
-/** How far a thread is: each settles when so much is loaded, or when the thread has ended. */
-interface Loading {
-  readonly runtime: Promise<void>;
-  readonly component: Promise<void>;
-}
-
-function watchLoading(worker: Worker): Loading {
-  const settled = (stage: LoadStage): Promise<void> =>
-    new Promise((resolve) => {
-      worker.on('message', (loaded: unknown) => {
-        if (loaded === stage) resolve();
-      });
-      worker.once('exit', () => resolve());
-    });
-  return { runtime: settled('runtime'), component: settled('component') };
 }

@@ -5,11 +5,22 @@
  */
 import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
+import { ComponentThread } from './component-thread.ts';
 import { DomainHost } from './domain-host.ts';
-import { type DomainCommand, domainCommand, linkMessage, parseControl } from './domain-protocol.ts';
+import {
+  AHEAD,
+  type DomainCommand,
+  domainCommand,
+  linkMessage,
+  NO_NUMBER,
+  parseControl,
+} from './domain-protocol.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 
+/** Arguments: its number, if it has one; and whether it is started ahead of its components. */
+const NUMBER_ARGUMENT = 2;
+const AHEAD_ARGUMENT = 3;
 const SUPERVISOR_DESCRIPTOR = 3;
 /** Behind Node's own IPC channel; there if memory can be shared. */
 const SUPPLIES_DESCRIPTOR = 5;
@@ -25,6 +36,8 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
+const ahead = process.argv[AHEAD_ARGUMENT];
+const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
 const foreign = await openForeign();
 
 const up = new Link(
@@ -36,12 +49,12 @@ const up = new Link(
   endNow,
 );
 
-const host = new DomainHost(up, foreign);
+const host = new DomainHost(up, foreign, threadAhead);
 
 /** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
 async function openForeign(): Promise<ForeignChannels | undefined> {
-  const [, , ownNumber] = process.argv;
-  if (ownNumber === undefined) return undefined;
+  const ownNumber = process.argv[NUMBER_ARGUMENT];
+  if (ownNumber === undefined || ownNumber === NO_NUMBER) return undefined;
   const { ForeignChannels } = await import('./foreign-channels.ts');
   const { Supplies } = await import('./supplies.ts');
   return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber));

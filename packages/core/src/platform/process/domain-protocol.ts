@@ -14,6 +14,11 @@ import { LIMITS } from '../../limits.ts';
 import { hostGrant } from '../../session/host-grant.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
 
+/** Argument of a domain process that has no number: it shares no memory. */
+export const NO_NUMBER = '-';
+/** Argument of one that is started before its components: whether there will be several. */
+export const AHEAD = { own: 'ahead', shared: 'ahead-shared' } as const;
+
 const PATH = 8192;
 
 const startCommand = record({

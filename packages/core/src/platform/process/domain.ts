@@ -11,7 +11,15 @@ import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
-import { type DomainCommand, type DomainEvent, domainEvent, parseControl } from './domain-protocol.ts';
+import {
+  AHEAD,
+  type DomainCommand,
+  type DomainEvent,
+  domainEvent,
+  NO_NUMBER,
+  parseControl,
+} from './domain-protocol.ts';
+import { FORM_FLAGS } from './form.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
 import { SharedProcess } from './shared-process.ts';
@@ -48,14 +56,25 @@ export interface DomainObserver {
   ended(domain: Domain): void;
 }
 
+/** What a domain process is started for. */
+export interface DomainOptions {
+  readonly name: string;
+  /** Whether it is for one component only. */
+  readonly ownProcess: boolean;
+  /** Whether its components come later: then it uses the time. */
+  readonly ahead?: boolean;
+  /** Operations on the host that run at a time, in a process of its own. */
+  readonly hostDepth?: number | undefined;
+}
+
 /** One domain process. */
 export class Domain {
-  readonly name: string;
   /** Set where memory can be shared between processes. */
   readonly shared: SharedProcess | undefined;
   readonly #child: ChildProcess;
   readonly #link: Link;
-  readonly #observer: DomainObserver;
+  #name: string;
+  #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
   readonly #exited: Promise<void>;
   #report: FatalReport | undefined;
@@ -65,15 +84,24 @@ export class Domain {
   #saidNoMemory = false;
   #retired = false;
 
-  /** `hostDepth`: operations on the host that run at a time, in a process of its own. */
-  constructor(name: string, ownProcess: boolean, observer: DomainObserver, hostDepth = DRIVER_POOL_SIZE) {
-    this.name = name;
+  constructor(
+    { name, ownProcess, ahead, hostDepth = DRIVER_POOL_SIZE }: DomainOptions,
+    observer: DomainObserver,
+  ) {
+    this.#name = name;
     this.#observer = observer;
     const shared = SharedProcess.make((command) => this.#tell(command));
     this.shared = shared;
+    const number = shared ? `${shared.number}` : NO_NUMBER;
     this.#child = spawn(
       process.execPath,
-      [...NODE_FLAGS, DOMAIN_MAIN, ...(shared ? [`${shared.number}`] : [])],
+      [
+        ...NODE_FLAGS,
+        ...FORM_FLAGS,
+        DOMAIN_MAIN,
+        number,
+        ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
+      ],
       {
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
@@ -97,7 +125,20 @@ export class Domain {
         resolve();
       });
     });
-    this.#child.on('error', (error) => observer.complaint(name, `cannot start a process: ${error.message}`));
+    this.#child.on('error', (error) =>
+      this.#observer.complaint(this.#name, `cannot start a process: ${error.message}`),
+    );
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** It was started ahead; now it is known what for. */
+  adopt(name: string, observer: DomainObserver): void {
+    assert(this.#residents.size === 0 && !this.#retired, 'a process that was started ahead waits');
+    this.#name = name;
+    this.#observer = observer;
   }
 
   get pid(): number | undefined {
@@ -236,7 +277,7 @@ export class Domain {
     this.#report ??= parseFatalReport(line);
     this.#saidNoMemory ||= saysNoMemory(line);
     this.#aborting ||= ABORT_NOISE.test(line) || this.#report !== undefined;
-    if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.name, line);
+    if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.#name, line);
   }
 
   /** The process is gone: so is everybody in it. */
@@ -253,7 +294,7 @@ export class Domain {
     const culprit = residents.find((resident) => resident.threadId === threadId && threadId !== undefined);
     for (const resident of residents) {
       const own = culprit === undefined || culprit === resident;
-      const why = own ? reason : `its process "${this.name}" was brought down by [${culprit.label}]`;
+      const why = own ? reason : `its process "${this.#name}" was brought down by [${culprit.label}]`;
       resident.ended({ crashed: true, reason: why, culprit: own });
       for (const wake of resident.gone) wake();
     }

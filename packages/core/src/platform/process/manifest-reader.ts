@@ -1,6 +1,7 @@
 /** Reads the manifests of components in a process of their own: importing a module runs its code. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { isRecord } from '../../interface/shapes.ts';
+import { FORM_FLAGS } from './form.ts';
 
 const MANIFEST_MAIN = new URL('./manifest-main.js', import.meta.url);
 /** How long a module may take to load. */
@@ -14,7 +15,11 @@ export async function readManifests(moduleUrls: readonly string[]): Promise<Map<
   const answers = new Map<string, ManifestAnswer>();
   let reader: ChildProcess | undefined;
   for (const moduleUrl of new Set(moduleUrls)) {
-    reader ??= fork(MANIFEST_MAIN, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: {}, execArgv: [] });
+    reader ??= fork(MANIFEST_MAIN, {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: {},
+      execArgv: [...FORM_FLAGS],
+    });
     const answer = await ask(reader, moduleUrl);
     answers.set(moduleUrl, answer ?? { problem: 'its module does not finish loading, or ends its process' });
     if (!answer) {

@@ -15,9 +15,14 @@ import { Domain, type DomainObserver } from './domain.ts';
 import { linkProofs } from './link.ts';
 import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
+import { SpareDomains, type SpareKind } from './spare-domains.ts';
 
 /** Domain of components that ask for no other. */
 const DEFAULT_DOMAIN = 'main';
+/** Of a process that is nobody's yet. */
+const SPARE_NAME = 'spare';
+/** A check of a config, and the start of what it says, take less. */
+const SPARE_TIMEOUT_MS = 30_000;
 /** There are three kinds of them, each for few reasons. */
 const LACKS_MAX = 16;
 
@@ -34,6 +39,7 @@ export class NodePlatform implements Platform {
   readonly #output: OutputSink;
   readonly #domains = new Map<string, Domain>();
   readonly #running = new Set<Domain>();
+  readonly #spares = new SpareDomains();
   readonly #domainOf = new Map<number, Domain>();
   /** Links by the pair of processes they join. */
   readonly #links = new Map<Domain, Map<Domain, number>>();
@@ -107,12 +113,28 @@ export class NodePlatform implements Platform {
     await Promise.all([...this.#running].map((domain) => domain.destroy()));
   }
 
+  /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
+  startAhead(kinds: readonly SpareKind[]): void {
+    for (const kind of kinds) {
+      const made: Domain = new Domain(
+        { name: SPARE_NAME, ownProcess: kind === 'own', ahead: true },
+        this.#observer(SPARE_NAME),
+      );
+      this.#running.add(made);
+      this.#spares.add(kind, made);
+    }
+    setTimeout(() => this.#spares.end(), SPARE_TIMEOUT_MS).unref();
+  }
+
   #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
     const key = ownProcess ? `${id}` : `domain ${domain ?? DEFAULT_DOMAIN}`;
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
     const name = ownProcess ? label : (domain ?? DEFAULT_DOMAIN);
-    const made = new Domain(name, ownProcess, this.#observer(key), hostDepth);
+    // What its size depends on is given to a process at its start.
+    const spare = hostDepth === undefined ? this.#spares.take(ownProcess ? 'own' : 'shared') : undefined;
+    spare?.adopt(name, this.#observer(key));
+    const made = spare ?? new Domain({ name, ownProcess, hostDepth }, this.#observer(key));
     this.#domains.set(key, made);
     this.#running.add(made);
     return made;

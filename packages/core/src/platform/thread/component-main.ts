@@ -9,6 +9,7 @@ import { Component } from '../../index.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Collector, takeCollect } from './collector.ts';
+import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
 import { KeeperClient } from './keeper-client.ts';
@@ -16,7 +17,13 @@ import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
-import { CORE_SLOT, type WorkerInput, type WorkerNotice } from './worker-protocol.ts';
+import {
+  type CompiledNotice,
+  CORE_SLOT,
+  type WorkerBirth,
+  type WorkerInput,
+  type WorkerNotice,
+} from './worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);
@@ -27,11 +34,21 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
   return found;
 }
 
-// The domain process is our own code: what it hands over has this type.
-const input = workerData as WorkerInput;
-// The thread is not terminated in the middle of loading (see `DomainHost.kill`).
+/** Of a thread that was started ahead the input comes later, once: so does the component. */
+async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
+  if (!('waitAt' in birth)) return birth;
+  const compiled = birth.giveCompiled ? compiledRuntime() : undefined;
+  if (compiled) birth.waitAt.postMessage({ compiled } satisfies CompiledNotice, []);
+  const input = await new Promise<WorkerInput>((resolve) => birth.waitAt.once('message', resolve));
+  birth.waitAt.close();
+  return input;
+}
+
+// The thread is not terminated in the middle of loading (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+// The domain process is our own code: what it hands over has this type.
+const input = await takeInput(workerData as WorkerBirth);
 const unbounded = input.processBytes === undefined ? undefined : boundProcess(input.processBytes);
 if (unbounded !== undefined) tell({ lack: unbounded });
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });

@@ -29,6 +29,15 @@ export interface WorkerInput {
   readonly keeper: KeeperLine | undefined;
 }
 
+/** What a thread is born with: its input, or, of a thread that is started ahead, the port that will bring it. */
+export type WorkerBirth = WorkerInput | ThreadAhead;
+
+/** A thread without component: `giveCompiled` if others will follow it that can use what it has compiled. */
+export interface ThreadAhead {
+  readonly waitAt: MessagePort;
+  readonly giveCompiled: boolean;
+}
+
 /** A new channel to a component of the same process. */
 export interface RingMessage {
   readonly kind: 'ring';
@@ -67,3 +76,8 @@ export type LoadStage = 'runtime' | 'component';
 
 /** What a thread tells its domain while it starts: how far it is, or what it cannot have of what it was to have. */
 export type WorkerNotice = LoadStage | { readonly lack: string };
+
+/** What a thread that was started ahead says at `waitAt`, before it has its component. */
+export interface CompiledNotice {
+  readonly compiled: SharedArrayBuffer;
+}

@@ -1,0 +1,37 @@
+/** Which processes are started while a config is still being checked. */
+import { availableParallelism } from 'node:os';
+import { expect, test } from 'vitest';
+import { processesAhead } from '../src/command/ahead.ts';
+import { readInitConfig } from '../src/model/index.ts';
+import { readXml } from '../src/xml/index.ts';
+
+const ahead = (...starts: readonly string[]): readonly string[] => {
+  const text = `<config><default caps="10" ram="1M"/>${starts.join('')}</config>`;
+  return processesAhead(readInitConfig(readXml(text, 'ahead.xml')).config);
+};
+const start = (name: string, attributes = '', content = ''): string =>
+  `<start name="${name}" ${attributes}> <binary name="x"/> ${content} </start>`;
+const FILE = '<file path="disk.img" access="rw"/>';
+
+test('init has one, and threads share one', () => {
+  expect(ahead()).toEqual(['own']);
+  expect(ahead(start('a'), start('b'), start('c', 'isolation="thread"'))).toEqual(['own', 'shared']);
+});
+
+test('a child of its own process has one, in the order of the config', () => {
+  expect(ahead(start('a', 'isolation="process"'))).toEqual(['own', 'own']);
+  expect(ahead(start('a', '', `<host> ${FILE} </host>`))).toEqual(['own', 'own']);
+  if (availableParallelism() < 2) return;
+  expect(ahead(start('a'), start('b', 'isolation="process"'))).toEqual(['own', 'shared', 'own']);
+  expect(ahead(start('b', 'isolation="process"'), start('a'))).toEqual(['own', 'own', 'shared']);
+});
+
+test('a driver in a domain shares its process; one with a pool of its own size is started when it is time', () => {
+  expect(ahead(start('a', 'domain="d"', `<host> ${FILE} </host>`))).toEqual(['own', 'shared']);
+  expect(ahead(start('a', '', `<host depth="3"> ${FILE} </host>`))).toEqual(['own']);
+});
+
+test('no more than can start side by side, and the one of init', () => {
+  const many = Array.from({ length: 300 }, (_, index) => start(`a${index}`, 'isolation="process"'));
+  expect(ahead(...many)).toHaveLength(1 + Math.min(300, availableParallelism()));
+});

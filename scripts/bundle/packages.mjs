@@ -1,0 +1,71 @@
+// What is bundled: of each package some bundles, each with the modules that are loaded by their names (its entries). Without
+// chunks each bundle of one entry is one file. A chunk has the modules that all of its `reachedFrom` lead to and that are in no chunk
+// before it; whoever needs one of them loads them all, so chunks follow what runs together. Bundles share nothing: what is started as
+// the first module of a thread or process, and shares no classes with anybody there, is one by itself.
+//
+// `inlined` packages (by the file that Node finds) become part of the bundle, with their licences beside it; all others are
+// imported as they are. Modules that match `outside` stay in `dist/`.
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+/** Every module below `directory`, by its path without `.js`. */
+function modulesBelow(directory, except) {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).slice(0, -'.js'.length))
+    .filter((module) => !except.test(module))
+    .toSorted();
+}
+
+export const PACKAGES = [
+  {
+    directory: 'sharedarraybuffer-polyfill',
+    name: 'sharedarraybuffer-polyfill',
+    bundles: [{ entries: () => ['index'] }, { entries: () => ['wait-helper-main'] }],
+  },
+  {
+    directory: 'core',
+    name: '@ginit/core',
+    inlined: { 'msgpackr/pack': 'msgpackr/index.js' },
+    bundles: [
+      {
+        // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
+        // graph of its own, and runs from the modules.
+        entries: (dist) => modulesBelow(dist, /^platform\/(sim\/|process\/domain-main$)/),
+        chunks: [
+          { name: 'component', reachedFrom: ['platform/thread/component-main'], script: true },
+          { name: 'supervisor', reachedFrom: ['supervisor'] },
+        ],
+      },
+      { entries: () => ['platform/process/domain-main'] },
+    ],
+  },
+  {
+    directory: 'os',
+    name: '@ginit/os',
+    bundles: ['file_block/main', 'fs_tool/main', 'part_block/main', 'ram_block/main'].map((entry) => ({
+      entries: () => [entry],
+    })),
+  },
+  { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
+  { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
+  {
+    directory: 'init',
+    name: '@ginit/init',
+    // The command of the simulator runs from the modules, as the simulator does.
+    outside: /^command\/sim\//,
+    bundles: [
+      { entries: () => ['command/main'] },
+      { entries: () => ['component/main'] },
+      { entries: () => ['index'] },
+    ],
+  },
+];
+
+/** Files that change whenever the bundle would, by their paths from `packages/`: tsc writes the first ones whenever it compiles. */
+export const DECIDING_FILES = [
+  ...PACKAGES.map(({ directory }) => `${directory}/tsconfig.tsbuildinfo`),
+  '../scripts/bundle/bundle.mjs',
+  '../scripts/bundle/packages.mjs',
+  '../scripts/bundle/script.mjs',
+];

@@ -1,0 +1,52 @@
+// Turns a chunk into a script and a module that runs it. V8 keeps what it has compiled of a script in a form that other threads can
+// take; of a module it does not, before Node 22. Which thread gives it and how it travels: `compiled-runtime.ts` of core.
+import { basename } from 'node:path';
+
+const IMPORT = /^import \{ (.+) \} from (".+");$/gm;
+const EXPORT = /^export \{ (.+) \};$/m;
+
+/** `a as b` pairs. */
+const pairs = (list) => list.split(', ').map((each) => each.split(' as '));
+
+/** The code of both, for a chunk of rolldown's in the file `fileName`; the lines of the script are those of the chunk. */
+export function splitIntoScript(code, fileName) {
+  const imported = [];
+  const body = code
+    .replace(IMPORT, (_, names, from) => {
+      imported.push({ names: pairs(names), from });
+      return '';
+    })
+    .replaceAll('import.meta.url', '$url');
+  const exported = pairs(EXPORT.exec(body)?.[1] ?? '');
+  if (/^(?:import|export) /m.test(body.replace(EXPORT, '')))
+    throw new Error(`${fileName} is of another form`);
+  const modules = imported.map((_, index) => `$${index}`);
+  const constants = imported.map(
+    ({ names }, index) => `const { ${names.map((pair) => pair.join(': ')).join(', ')} } = $${index};`,
+  );
+  const results = exported.map(([own, name = own]) => `${name}: ${own}`);
+  const script = body.replace(EXPORT, () => `return { ${results.join(', ')} };\n})`);
+  const file = basename(fileName).replace(/\.js$/, '.script.js');
+  const module = `${imported.map(({ from }, index) => `import * as $${index} from ${from};`).join('\n')}
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { constants, Script } from 'node:vm';
+import { getEnvironmentData } from 'node:worker_threads';
+const KEY = 'ginit compiled runtime';
+const filename = fileURLToPath(new URL('./${file}', import.meta.url));
+const known = getEnvironmentData(KEY);
+const script = new Script(readFileSync(filename, 'utf8'), {
+  filename,
+  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  ...(known instanceof SharedArrayBuffer ? { cachedData: new Uint8Array(known) } : {}),
+});
+globalThis[Symbol.for(KEY)] = () => script.createCachedData();
+const exports = script.runInThisContext()(${['import.meta.url', ...modules].join(', ')});
+export const { ${exported.map(([own, name = own]) => name).join(', ')} } = exports;
+`;
+  return {
+    file,
+    script: `(function (${['$url', ...modules].join(', ')}) { 'use strict'; ${constants.join(' ')} ${script}`,
+    module,
+  };
+}
