@@ -5,15 +5,15 @@
 //
 // `inlined` packages (by the file that Node finds) become part of the bundle, with their licences beside it; all others are
 // imported as they are. Modules that match `outside` stay in `dist/`.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** Every module below `directory`, by its path without `.js`. */
+/** Every module below `directory`, by its path without `.js`; not those that tsc has left there when their sources went. */
 function modulesBelow(directory, except) {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
     .map((entry) => relative(directory, join(entry.parentPath, entry.name)).slice(0, -'.js'.length))
-    .filter((module) => !except.test(module))
+    .filter((module) => !except.test(module) && existsSync(join(directory, '..', 'src', `${module}.ts`)))
     .toSorted();
 }
 
