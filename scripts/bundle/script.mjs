@@ -5,6 +5,8 @@ import { basename } from 'node:path';
 const IMPORT = /^import \{ (.+) \} from (".+");$/gm;
 const EXPORT = /^export \{ (.+) \};$/m;
 
+const withoutComments = (code) => code.replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '');
+
 /** `a as b` pairs. */
 const pairs = (list) => list.split(', ').map((each) => each.split(' as '));
 
@@ -16,9 +18,12 @@ export function splitIntoScript(code, fileName) {
       imported.push({ names: pairs(names), from });
       return '';
     })
-    .replaceAll('import.meta.url', '$url');
+    .replaceAll('import.meta.url', '$url')
+    // A script that V8 has from a cache has lost, before Node 22, whom to ask for a module.
+    .replaceAll(/\bawait import\(/g, 'await $import(');
   const exported = pairs(EXPORT.exec(body)?.[1] ?? '');
-  if (/^(?:import|export) /m.test(body.replace(EXPORT, '')))
+  const others = body.replace(EXPORT, '').replaceAll(/\bimport\([\w$]*\) \{|[.#]import\(/g, '');
+  if (/^(?:import|export) |(?<![$.#\w])import\(/m.test(withoutComments(others)))
     throw new Error(`${fileName} is of another form`);
   const modules = imported.map((_, index) => `$${index}`);
   const constants = imported.map(
@@ -30,23 +35,22 @@ export function splitIntoScript(code, fileName) {
   const module = `${imported.map(({ from }, index) => `import * as $${index} from ${from};`).join('\n')}
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { getEnvironmentData } from 'node:worker_threads';
 const KEY = 'ginit compiled runtime';
 const filename = fileURLToPath(new URL('./${file}', import.meta.url));
 const known = getEnvironmentData(KEY);
 const script = new Script(readFileSync(filename, 'utf8'), {
   filename,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   ...(known instanceof SharedArrayBuffer ? { cachedData: new Uint8Array(known) } : {}),
 });
 globalThis[Symbol.for(KEY)] = () => script.createCachedData();
-const exports = script.runInThisContext()(${['import.meta.url', ...modules].join(', ')});
+const exports = script.runInThisContext()(${['import.meta.url', '(specifier) => import(specifier)', ...modules].join(', ')});
 export const { ${exported.map(([own, name = own]) => name).join(', ')} } = exports;
 `;
   return {
     file,
-    script: `(function (${['$url', ...modules].join(', ')}) { 'use strict'; ${constants.join(' ')} ${script}`,
+    script: `(function (${['$url', '$import', ...modules].join(', ')}) { 'use strict'; ${constants.join(' ')} ${script}`,
     module,
   };
 }

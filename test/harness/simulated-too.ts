@@ -1,5 +1,6 @@
 /** A workplace where every system that runs also runs simulated, twice: it must say the same, and the same each time. */
 import { cpSync } from 'node:fs';
+import { basename } from 'node:path';
 import { expect } from 'vitest';
 import { type FinishedRun, Workplace } from './ginit.ts';
 
@@ -44,7 +45,9 @@ export class SimulatedToo extends Workplace {
     const [config, ...more] = args;
     if (config === undefined || more.length > 0 || !config.endsWith('.xml')) return super.run(...args);
     using before = new Workplace();
-    cpSync(this.directory, before.directory, { recursive: true });
+    // Each workplace has packages of its own.
+    const filter = (path: string): boolean => basename(path) !== 'node_modules';
+    cpSync(this.directory, before.directory, { recursive: true, filter });
     const real = await super.run(config);
     if (real.code !== USAGE_EXIT_CODE) await expectSameSimulated(before, config, real);
     return real;
