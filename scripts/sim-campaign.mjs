@@ -119,15 +119,18 @@ function prepare() {
   return directory;
 }
 
-function campaign([first, last], values) {
+async function campaign([first, last], values) {
   const every = values['no-judge'] ? Number.POSITIVE_INFINITY : Number(values['judge-every']);
   const jobs = values.jobs === undefined ? [] : ['--jobs', values.jobs];
   const counts = { seeds: 0, failed: 0, judged: 0, mended: 0, bad: 0, syncs: 0 };
   const directory = prepare();
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  // An interrupt ends the run under way, and then this; other signals wait for that run.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1));
   const startMs = performance.now();
   for (let from = first; from <= last; from += PIECE) {
     const to = Math.min(last, from + PIECE - 1);
+    await new Promise((resolve) => setImmediate(resolve));
     counts.failed += runPiece(directory, from, to, jobs);
     counts.seeds += to - from + 1;
     for (let seed = from; seed <= to; seed++) {
@@ -153,5 +156,5 @@ if (values.help) {
     usage(`${missing.join(' and ')} missing: install e2fsprogs, or leave the judging out with --no-judge`);
   }
   if (!values['as-built']) setUp();
-  process.exitCode = campaign(range, values);
+  process.exitCode = await campaign(range, values);
 }
