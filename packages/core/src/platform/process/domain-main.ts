@@ -5,8 +5,9 @@
  */
 import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import { DomainHost } from './domain-host.ts';
-import { type DomainCommand, domainCommand, linkMessage, parseControl } from './domain-protocol.ts';
+import { type DomainCommand, domainCommand, type DomainEvent, linkMessage, parseControl } from './domain-protocol.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 
@@ -27,7 +28,7 @@ process.on('SIGHUP', () => {});
 
 const foreign = await openForeign();
 
-const up = new Link(
+const up: Link = new Link(
   new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
   (channel, payload) => {
     if (channel === CONTROL_CHANNEL) obey(parseControl(domainCommand, 'command', payload));
@@ -44,7 +45,20 @@ async function openForeign(): Promise<ForeignChannels | undefined> {
   if (ownNumber === undefined) return undefined;
   const { ForeignChannels } = await import('./foreign-channels.ts');
   const { Supplies } = await import('./supplies.ts');
-  return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber));
+  return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber), {
+    revoked: (serial, processes) => {
+      for (let from = 0; from < processes.length; from += LIMITS.revocationTargets) {
+        const some = processes.slice(from, from + LIMITS.revocationTargets);
+        tell({ event: 'revoked', serial, processes: some });
+      }
+    },
+    arrived: ({ process, serial }) => tell({ event: 'memoryArrived', process, serial }),
+    freed: (component, file) => host.freed(component, file),
+  });
+}
+
+function tell(event: DomainEvent): void {
+  up.sendControl(event);
 }
 
 function obey(command: DomainCommand): void {
@@ -61,6 +75,10 @@ function obey(command: DomainCommand): void {
       return host.share(command);
     case 'forget':
       return host.forget(command.process);
+    case 'revoke':
+      return foreign?.revoke(command.process, command.serial);
+    case 'arrived':
+      return foreign?.arrivedAt(command.process, command.serial);
     case 'exit':
       return endNow();
     default:
