@@ -17,7 +17,7 @@ import type { SharedMemory } from '../src/channel/carrier.ts';
 import { LIMITS } from '../src/limits.ts';
 import { MEMORY_STEP_BYTES, type MemoryPiece, SHARES_ALL } from '../src/memory/shared-memory.ts';
 import { Arrivals } from '../src/platform/process/arrivals.ts';
-import { MemoryKeeper } from '../src/platform/process/memory-keeper.ts';
+import { type KeeperReports, MemoryKeeper } from '../src/platform/process/memory-keeper.ts';
 import { type MemoryTag, writeTag } from '../src/platform/process/memory-tag.ts';
 import { ByteRingWriter } from '../src/platform/thread/byte-ring.ts';
 import { type ChannelEnd, CHANNEL_BYTES, ringFrom } from '../src/platform/thread/channel-memory.ts';
@@ -31,6 +31,8 @@ const LAST_WITH_MEMORY = 3;
 const COMPONENT = 7;
 /** What a keeper calls its files: without that the attacks below would fail for another reason. */
 const NAME = 'ginit memory 1/5';
+
+const QUIET: KeeperReports = { revoked: () => {}, arrived: () => {}, freed: () => {}, forgotten: () => {} };
 
 /** As the thread's own way, but that it asks the keeper without a port between. */
 class DirectTravel implements MemoryTravel {
@@ -91,7 +93,7 @@ function open(): { sides: [Side, Side]; sockets: [DescriptorSocket, DescriptorSo
   ];
   const census = censusMemory();
   const side = (end: ChannelEnd): Side => {
-    const keeper = new MemoryKeeper(end + 1, { revoked: () => {}, arrived: () => {}, freed: () => {} });
+    const keeper = new MemoryKeeper(end + 1, QUIET);
     const travel = new DirectTravel(keeper, sockets[end], 2 - end);
     const surroundings = {
       travel,

@@ -3,7 +3,12 @@
  * the frame; what its owner takes back before that must not stay in the socket, so then everything is taken out of it
  * and waits here. What is not what it should be ends what can be taken: the channel is lost when a frame needs it.
  */
-import { checkMemory, closeDescriptor, type DescriptorSocket, SharedMemoryError } from 'sharedarraybuffer-polyfill';
+import {
+  checkMemory,
+  closeDescriptor,
+  type DescriptorSocket,
+  SharedMemoryError,
+} from 'sharedarraybuffer-polyfill';
 import { LIMITS } from '../../limits.ts';
 import { labelOf, type MemoryLabel, STAND_IN } from './memory-label.ts';
 import { type MemoryTag, readTag } from './memory-tag.ts';
@@ -47,7 +52,8 @@ export class Arrivals {
       this.#waiting.push(arrival);
     }
     this.#waiting = this.#waiting.map((arrival) => {
-      if (arrival.descriptor === undefined || this.isStream(arrival) || !matches(arrival.label)) return arrival;
+      if (arrival.descriptor === undefined || this.isStream(arrival) || !matches(arrival.label))
+        return arrival;
       closeDescriptor(arrival.descriptor);
       return { ...arrival, descriptor: undefined };
     });
@@ -55,7 +61,8 @@ export class Arrivals {
 
   /** Nobody takes any more. */
   close(): void {
-    for (const { descriptor } of this.#waiting.splice(0)) if (descriptor !== undefined) closeDescriptor(descriptor);
+    for (const { descriptor } of this.#waiting.splice(0))
+      if (descriptor !== undefined) closeDescriptor(descriptor);
     this.#socket.close();
   }
 

@@ -7,7 +7,13 @@ import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { DomainHost } from './domain-host.ts';
-import { type DomainCommand, domainCommand, type DomainEvent, linkMessage, parseControl } from './domain-protocol.ts';
+import {
+  type DomainCommand,
+  domainCommand,
+  type DomainEvent,
+  linkMessage,
+  parseControl,
+} from './domain-protocol.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 

@@ -9,18 +9,15 @@ import { assert, unreachable } from '../../errors.ts';
 import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
 import { CHANNEL_BYTES, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { Bell } from '../thread/doorbell.ts';
-import { Collector, takeCollect } from '../thread/collector.ts';
 import type { KeeperAnswers, KeeperLine, KeeperNotice, KeeperRequest } from '../thread/memory-protocol.ts';
 import type { ForeignMessage } from '../thread/worker-protocol.ts';
 import { Arrivals } from './arrivals.ts';
 import type { ShareCommand } from './domain-protocol.ts';
 import { censusPlace, DOORBELLS_BYTES, doorbellPlace } from './doorbells.ts';
+import { KeeperCollector } from './keeper-collector.ts';
 import { type KeeperReports, MemoryKeeper } from './memory-keeper.ts';
 import type { MemoryLabel } from './memory-label.ts';
 import type { Supplies } from './supplies.ts';
-
-/** A while after a piece of memory came garbage is collected: longer than the collector wants it to be quiet. */
-const COLLECT_MS = 1500;
 
 interface ForeignChannel {
   readonly component: number;
@@ -74,16 +71,13 @@ export class ForeignChannels {
   readonly #keeper: MemoryKeeper;
   /** What components ask of the keeper comes by these. */
   readonly #ports = new Map<number, MessagePort>();
-  readonly #collector: Collector | undefined;
-  #collectLater: NodeJS.Timeout | undefined;
   readonly #channels = new Map<number, ForeignChannel>();
   readonly #processes = new Map<number, ForeignProcess>();
 
-  constructor(supplies: Supplies, ownNumber: number, reports: KeeperReports) {
+  constructor(supplies: Supplies, ownNumber: number, reports: Omit<KeeperReports, 'forgotten'>) {
     this.#supplies = supplies;
-    this.#keeper = new MemoryKeeper(ownNumber, reports);
-    const collect = takeCollect();
-    this.#collector = collect && new Collector(collect);
+    const collector = new KeeperCollector();
+    this.#keeper = new MemoryKeeper(ownNumber, { ...reports, forgotten: () => collector.forgotten() });
     const descriptor = supplies.take({ kind: 'doorbells', number: ownNumber });
     this.doorbells = placeOf(mapSupply(descriptor, DOORBELLS_BYTES));
   }
@@ -100,7 +94,16 @@ export class ForeignChannels {
     const doorbell = doorbellPlace(process.doorbells, peerDoorbell);
     const peerBell = new Bell(doorbell, census, true);
     const arrivals = new Arrivals(socket, peerProcess);
-    this.#channels.set(channel, { component, end, memory, socket, arrivals, peerProcess, peerSlot, peerBell });
+    this.#channels.set(channel, {
+      component,
+      end,
+      memory,
+      socket,
+      arrivals,
+      peerProcess,
+      peerSlot,
+      peerBell,
+    });
     const ring = { end, memory: placeOf(memory), peerSlot } as const;
     const places = { peerDoorbell: doorbell, peerCensus: census };
     return { kind: 'foreign', peer, slot, channel, ring, peerProcess, ...places };
@@ -180,7 +183,6 @@ export class ForeignChannels {
       case 'drop':
         return this.#keeper.drop(component, notice.file);
       case 'mapped':
-        this.#collectSome();
         return this.#keeper.mapped(component, notice.file, notice.buffer);
       case 'unmapped':
         return this.#keeper.unmapped(component, notice.file);
@@ -212,15 +214,6 @@ export class ForeignChannels {
     for (const { peerProcess, arrivals } of this.#channels.values()) {
       if (peerProcess === process) arrivals.revoke(matches);
     }
-  }
-
-  /** Buffers that this thread has had, too, hold their address space until they are collected here. */
-  #collectSome(): void {
-    this.#collector?.count();
-    this.#collectLater ??= setTimeout(() => {
-      this.#collectLater = undefined;
-      this.#collector?.idle();
-    }, COLLECT_MS);
   }
 
   #process(number: number): ForeignProcess {

@@ -29,6 +29,8 @@ export interface KeeperReports {
   arrived(label: MemoryLabel): void;
   /** This process has given up what a component has freed. */
   freed(component: number, file: number): void;
+  /** There is one buffer less that the keeper holds. */
+  forgotten(): void;
 }
 
 /** Where memory goes. */
@@ -185,7 +187,12 @@ export class MemoryKeeper {
   }
 
   /** Sends files, from index `from` on; how many are under way by now. Undefined if the other end is closed. */
-  send(component: number, way: MemoryWay, files: readonly TravellingFile[], from: number): number | undefined {
+  send(
+    component: number,
+    way: MemoryWay,
+    files: readonly TravellingFile[],
+    from: number,
+  ): number | undefined {
     for (const [index, { file: number, sealed, once, sizeBytes }] of files.entries()) {
       if (index < from) continue;
       const tag = { index, count: files.length, sizeBytes, sealed, once };
@@ -222,7 +229,8 @@ export class MemoryKeeper {
     file.sealed = true;
     const taken = sendOne(socket, descriptor, { ...tag, sizeBytes: facts.sizeBytes });
     // What has come back to us from elsewhere is ours all the same.
-    if (taken && facts.label.process === this.#process) this.#ownFile(facts.label.serial)?.travelled.add(peerProcess);
+    if (taken && facts.label.process === this.#process)
+      this.#ownFile(facts.label.serial)?.travelled.add(peerProcess);
     return taken;
   }
 
@@ -300,6 +308,7 @@ export class MemoryKeeper {
     if (file.descriptor !== undefined || file.mapping !== undefined) return;
     const { number, label, component, owned } = file.facts;
     if (!this.#files.delete(number)) return;
+    if (file.facts.tracked) this.#reports.forgotten();
     const key = keyOf(label);
     const labelled = this.#labelled.get(key);
     labelled?.delete(file);

@@ -125,7 +125,10 @@ export class KeeperClient implements MemorySource {
     return { buffer, sealed, ...(state ? { file, state } : {}) };
   }
 
-  #map({ descriptor, sizeBytes, file, state }: HeldFile, copyOnWrite: boolean): SharedArrayBuffer | undefined {
+  #map(
+    { descriptor, sizeBytes, file, state }: HeldFile,
+    copyOnWrite: boolean,
+  ): SharedArrayBuffer | undefined {
     this.#collector?.count();
     try {
       const buffer = mapBuffer(descriptor, sizeBytes, { copyOnWrite });

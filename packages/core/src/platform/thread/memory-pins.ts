@@ -50,7 +50,8 @@ export class MemoryPins {
     }
     pinnable.pins++;
     try {
-      if (isRevoked(pinnable.state)) throw new RpcError('Revoked', 'the dataspace has been freed by its owner');
+      if (isRevoked(pinnable.state))
+        throw new RpcError('Revoked', 'the dataspace has been freed by its owner');
       return await operation();
     } finally {
       if (--pinnable.pins === 0) this.#giveBack(pinnable);
