@@ -49,7 +49,7 @@ export class MemoryKeeper {
   /** Files that each component got from peers and can pass on. */
   readonly #received = new Map<number, Set<number>>();
   /** Files that each component got from peers and gave to others of this process. */
-  readonly #lent = new Map<number, number>();
+  readonly #lent = new Map<number, Set<number>>();
   readonly #revocations = new Revocations((file) => this.#givenUp(file));
   #nextFile = STAND_IN + 1;
 
@@ -120,14 +120,19 @@ export class MemoryKeeper {
     this.#forgetUnused(file);
   }
 
-  /** Other components of this process get the buffer too: it is known until the owner takes it back. */
+  /**
+   * Other components of this process get the buffer too: it is known until the owner takes it back. Of very many that are
+   * given away so, the last are not: they go by garbage collection.
+   */
   lent(component: number, number: number): void {
     const file = this.#files.get(number);
     if (file?.facts.component !== component || file.lent) return;
-    const lent = this.#lent.get(component) ?? 0;
-    if (!file.facts.owned && lent >= LIMITS.memoryLent) return;
-    if (!file.facts.owned) this.#lent.set(component, lent + 1);
     file.lent = true;
+    if (file.facts.owned) return;
+    const lent = this.#lent.get(component) ?? new Set();
+    this.#lent.set(component, lent);
+    if (lent.size < LIMITS.memoryLent) lent.add(number);
+    else file.mapping = undefined;
   }
 
   /** A component gives up memory of another process before its views are collected. */
@@ -169,10 +174,10 @@ export class MemoryKeeper {
       if (file.holders.has(component)) this.#letGo(component, file);
       if (file.facts.component !== component) continue;
       // It maps nothing any more that it has not mapped by now.
-      if (!file.lent || file.mapping === 'expected') file.mapping = undefined;
+      if (file.mapping === 'expected') file.mapping = undefined;
       if (file.facts.owned && !file.revoked) this.#free(file);
+      else if (!file.lent) this.#revoke(file);
       this.#revocations.retry(file);
-      this.#forgetUnused(file);
     }
     this.#received.delete(component);
     this.#lent.delete(component);
@@ -306,7 +311,7 @@ export class MemoryKeeper {
 
   #forgetUnused(file: KeptFile): void {
     if (file.descriptor !== undefined || file.mapping !== undefined) return;
-    const { number, label, component, owned } = file.facts;
+    const { number, label, component } = file.facts;
     if (!this.#files.delete(number)) return;
     if (file.facts.tracked) this.#reports.forgotten();
     const key = keyOf(label);
@@ -314,8 +319,7 @@ export class MemoryKeeper {
     labelled?.delete(file);
     if (labelled?.size === 0) this.#labelled.delete(key);
     this.#received.get(component)?.delete(number);
-    const lent = this.#lent.get(component);
-    if (file.lent && !owned && lent !== undefined) this.#lent.set(component, lent - 1);
+    this.#lent.get(component)?.delete(number);
   }
 }
 
