@@ -10,8 +10,13 @@ import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/gin
 const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
 const MIB = 1024 * 1024;
 
-const INTERFACES = `import { component, dataspace, nothing, rpc, session, text, u32, boolean } from '${CORE_URL}';
-export { component };
+const INTERFACES = `import { component, dataspace, nothing, rpc, session, text, boolean, packetStream, Packet } from '${CORE_URL}';
+export { component, Packet };
+export const Sink = session('Sink', {
+  look: rpc({ args: [], result: text(1000) }),
+  tx: packetStream('tx', { queueSlots: 32, defaultBulkBytes: 65536, alignLog2: 6,
+    payloadDirection: { submitBytes: (packet) => packet.size, acknowledgeBytes: () => 0 } }),
+});
 export const Keep = session('Keep', {
   keep: rpc({ args: [dataspace], result: nothing }),
   pass: rpc({ args: [dataspace], result: nothing }),
@@ -129,6 +134,44 @@ export default component({ provides: [Disk], host: ['file'] }, async (env) => {
   }));
 });`;
 
+/** Serves packet streams, and keeps what it sees of them. */
+const SINK = `import { component, Sink, Packet } from './interfaces.mjs';
+export default component({ provides: [Sink] }, async (env) => {
+  const kept = [];
+  env.provide(Sink, ({ streams }) => {
+    streams.tx.then((sink) => {
+      kept.push(sink.bulk);
+      sink.onWake(() => {
+        for (let packet = new Packet(); sink.next(packet); packet = new Packet()) {
+          // Every other one is never answered.
+          if (sink.payload(packet)[0] % 2 === 1) sink.acknowledge(packet);
+        }
+      });
+    }, () => {});
+    return { look: () => kept.map((bulk) => bulk[0]).join('/') };
+  });
+});`;
+
+/** Opens and closes sessions with packet streams, and keeps what it sees of them. */
+const STREAMER = `import { component, Packet, Sink } from './interfaces.mjs';
+export default component({ requires: [Sink] }, async (env) => {
+  const kept = [];
+  for (let round = 1; round <= 10; round++) {
+    const session = await env.connect(Sink, { args: { tx_buf_size: 16 * ${MIB} } });
+    kept.push(session.tx.bulk);
+    session.tx.bulk.fill(round);
+    const packet = new Packet();
+    packet.offset = session.tx.allocate(65536);
+    packet.size = 65536;
+    session.tx.submit(packet);
+    session.tx.wakeup();
+    env.log('at the server: ' + await session.look());
+    await env.close(session);
+  }
+  env.log('here: ' + kept.map((bulk) => bulk[0]).join('/'));
+  env.log('there: ' + await (await env.connect(Sink)).look());
+});`;
+
 /** Frees what is being written. */
 const WRITER = `import { component, Disk } from './interfaces.mjs';
 export default component({ requires: [Disk] }, async (env) => {
@@ -157,7 +200,7 @@ afterEach(() => {
 
 function start(starts: string): GinitRun {
   place = new Workplace();
-  const files = { KEEPER, BUDGET, OWNER, LEAVER, DISK, WRITER };
+  const files = { KEEPER, BUDGET, OWNER, LEAVER, DISK, WRITER, SINK, STREAMER };
   place.write('interfaces.mjs', INTERFACES);
   for (const [name, source] of Object.entries(files)) place.write(`${name.toLowerCase()}.mjs`, source);
   place.write('disk', '');
@@ -361,5 +404,23 @@ test.runIf(support().shared)(
     await eventually('nothing is held', () => heldByAll(running).length === 0, running);
     await stop(running);
     expect(existsSync(place.path('disk'))).toBe(true);
+  },
+);
+
+test.runIf(support().shared)(
+  'a session that is closed gives up the memory of its streams at either end, but for what a server has not answered',
+  async () => {
+    const running = start(
+      [
+        node('sink', 'sink', '<provides> <service name="Sink"/> </provides>'),
+        node('client', 'streamer', route('Sink', 'sink'), '40M'),
+      ].join('\n'),
+    );
+    await running.until('there: ');
+    // Before its end the server has seen what the client had written there.
+    expect(running.stdout).toContain('at the server: 0/2/0/4/0/6/0/8/0/10');
+    expect(running.stdout).toContain('here: 0/0/0/0/0/0/0/0/0/0');
+    expect(running.stdout).toContain('there: 0/2/0/4/0/6/0/8/0/10/0');
+    await stop(running);
   },
 );

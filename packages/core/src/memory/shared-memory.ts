@@ -59,16 +59,23 @@ export interface MemorySharing {
   accepts(piece: MemoryPiece): boolean;
   /** Memory for a packet stream; undefined if each end needs some of its own. */
   allocate(sizeBytes: number): MemoryPiece | undefined;
+  /** This end is finished with a packet stream's memory: it goes now, if it can before its views do. */
+  release(piece: MemoryPiece): void;
 }
 
 /** Within a process. */
 export const SHARES_ALL: MemorySharing = {
   accepts: () => true,
   allocate: (sizeBytes) => ({ buffer: new SharedArrayBuffer(sizeBytes) }),
+  release: () => {},
 };
 
 /** Where frames are all that there is. */
-export const SHARES_NONE: MemorySharing = { accepts: () => false, allocate: () => undefined };
+export const SHARES_NONE: MemorySharing = {
+  accepts: () => false,
+  allocate: () => undefined,
+  release: () => {},
+};
 
 /** Memory that only threads of this process share. */
 export const LOCAL_MEMORY: MemorySource = {

@@ -4,8 +4,15 @@
  * sending and taking frames. The keeper never waits for a thread.
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
-import { mapBuffer } from 'sharedarraybuffer-polyfill/mapped-buffer';
-import { isRevoked, LOCAL_MEMORY, type MemoryPiece, type MemorySource } from '../../memory/shared-memory.ts';
+import { mapBuffer, vacateBuffer } from 'sharedarraybuffer-polyfill/mapped-buffer';
+import {
+  isRevoked,
+  LOCAL_MEMORY,
+  markRevoked,
+  type MemoryPiece,
+  type MemorySource,
+  newMemoryState,
+} from '../../memory/shared-memory.ts';
 import { wordsAt } from '../../memory/place.ts';
 import type { Collector } from './collector.ts';
 import type {
@@ -86,7 +93,16 @@ export class KeeperClient implements MemorySource {
   allocateShared(sizeBytes: number, once = false): MemoryPiece | undefined {
     const held = sizeBytes > 0 ? this.ask({ kind: 'create', sizeBytes, once }) : undefined;
     const buffer = held && this.#map(held, false);
-    return buffer && this.#hold({ buffer, file: held.file, once, state: held.state });
+    if (!buffer) return undefined;
+    const piece = this.#hold({ buffer, file: held.file, once, state: held.state ?? newMemoryState() });
+    return once ? this.#ofStream(piece) : piece;
+  }
+
+  /** This end of a packet stream needs its memory no more. Nobody else in this process has what was mapped for it. */
+  release({ buffer, state }: MemoryPiece): void {
+    if (!state || isRevoked(state)) return;
+    markRevoked(state);
+    if (!this.pins?.busy(buffer)) vacate(buffer);
   }
 
   /** Other threads of the process get the memory. */
@@ -122,7 +138,9 @@ export class KeeperClient implements MemorySource {
     if (state) this.#collected.register(buffer, file);
     if (kept) return this.#hold({ buffer, file, sealed, state });
     this.tell({ kind: 'drop', file });
-    return { buffer, sealed, ...(state ? { file, state } : {}) };
+    return state
+      ? { buffer, sealed, file, state }
+      : this.#ofStream({ buffer, file, sealed, state: newMemoryState() });
   }
 
   #map(
@@ -145,9 +163,24 @@ export class KeeperClient implements MemorySource {
     }
   }
 
+  /** Its end in this thread lets go of it, not the keeper. */
+  #ofStream(piece: MemoryPiece): MemoryPiece {
+    const { buffer } = piece;
+    this.pins?.know(piece, () => vacate(buffer));
+    return piece;
+  }
+
   #hold(piece: MemoryPiece): MemoryPiece {
     this.#held.add(piece);
     if (piece.file !== undefined) this.#forgotten.register(piece, piece.file, piece);
     return piece;
+  }
+}
+
+function vacate(buffer: SharedArrayBuffer): void {
+  try {
+    vacateBuffer(buffer);
+  } catch {
+    // The kernel has no memory for the change: then it goes with its last view.
   }
 }

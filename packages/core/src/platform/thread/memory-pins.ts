@@ -13,6 +13,8 @@ import { isRevoked, type MemoryPiece, type MemoryState } from '../../memory/shar
 interface Pinnable {
   readonly file: number;
   readonly state: MemoryState;
+  /** Called when nothing is under way any more and it is revoked. */
+  readonly unpinned: () => void;
   place: number;
   /** Operations that are under way. */
   pins: number;
@@ -32,10 +34,16 @@ export class MemoryPins {
     this.#unpinned = unpinned;
   }
 
-  /** Memory that came to this thread. */
-  know({ buffer, file, state }: MemoryPiece): void {
+  /** Memory that came to this thread. `unpinned` in place of the keeper, for what the thread itself takes back. */
+  know({ buffer, file, state }: MemoryPiece, unpinned?: () => void): void {
     if (file === undefined || !state || this.#known.has(buffer)) return;
-    this.#known.set(buffer, { file, state, place: 0, pins: 0 });
+    const tell = unpinned ?? (() => this.#unpinned(file));
+    this.#known.set(buffer, { file, state, unpinned: tell, place: 0, pins: 0 });
+  }
+
+  /** Whether something is under way there. */
+  busy(buffer: ArrayBufferLike): boolean {
+    return (this.#known.get(buffer)?.pins ?? 0) > 0;
   }
 
   /** Runs an operation of the host on memory. Rejects with `Revoked` if that is gone before it begins. */
@@ -69,10 +77,10 @@ export class MemoryPins {
     return true;
   }
 
-  #giveBack({ place, file, state }: Pinnable): void {
+  #giveBack({ place, state, unpinned }: Pinnable): void {
     Atomics.store(this.#board, place, 0);
     this.#free.push(place);
-    if (isRevoked(state)) this.#unpinned(file);
+    if (isRevoked(state)) unpinned();
     this.#waiting.shift()?.();
   }
 }

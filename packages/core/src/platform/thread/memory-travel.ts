@@ -64,6 +64,7 @@ export class FileTravel implements MemoryTravel {
     this.sharing = {
       accepts: (piece) => keeper.holds(piece),
       allocate: (sizeBytes) => keeper.allocateShared(sizeBytes, true),
+      release: (piece) => keeper.release(piece),
     };
   }
 
