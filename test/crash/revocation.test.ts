@@ -122,6 +122,14 @@ export default component({ requires: [Keep] }, async (env) => {
 const DISK = `import { component, Disk } from './interfaces.mjs';
 export default component({ provides: [Disk], host: ['file'] }, async (env) => {
   const file = await env.host.openFile('disk', 'rw');
+  ${made}
+  // Its own: the host has finished with it before the quota is back.
+  for (let round = 0; round < 5; round++) {
+    const own = await make(32 * ${MIB}, 0x11);
+    const written = file.write(own.attach(), 0);
+    await env.ram.free(own);
+    env.log('own: ' + await Promise.race([written.then(() => 'written'), env.timer.sleep(0).then(() => 'pending')]));
+  }
   let writing = false;
   let done;
   env.provide(Disk, () => ({
@@ -132,6 +140,33 @@ export default component({ provides: [Disk], host: ['file'] }, async (env) => {
     writing: () => writing,
     finished: () => done,
   }));
+});`;
+
+/** Takes what it gets, and lets go of it. */
+const TAKER = `import { component, Keep, stateOf } from './interfaces.mjs';
+export default component({ provides: [Keep], loop: 'live' }, async (env) => {
+  let state = '';
+  env.provide(Keep, () => ({
+    keep: (one) => {
+      const view = one.attach();
+      const before = stateOf({ one, view });
+      env.ram.detach(one);
+      setTimeout(() => (state = before + ' ' + stateOf({ one, view })), 300);
+    },
+    pass: () => {},
+    look: () => state,
+  }));
+});`;
+
+/** Looks what there is of its memory when another has let go of it. */
+const GIVER = `import { component, Keep } from './interfaces.mjs';
+export default component({ requires: [Keep] }, async (env) => {
+  const taker = await env.connect(Keep);
+  ${made}
+  const one = await make(100000, 3);
+  await taker.keep(one);
+  while (await taker.look() === '') await env.timer.sleep(20);
+  env.log('taker: ' + await taker.look() + ', giver: ' + one.attach()[0]);
 });`;
 
 /** Serves packet streams, and keeps what it sees of them. */
@@ -179,7 +214,7 @@ export default component({ requires: [Disk] }, async (env) => {
   ${made}
   let early = 0;
   for (let round = 0; round < 4; round++) {
-    const one = await make(192 * ${MIB}, 0x55);
+    const one = await make(96 * ${MIB}, 0x55);
     await disk.write(one);
     await env.ram.free(one);
     if (await disk.writing()) early++;
@@ -200,7 +235,7 @@ afterEach(() => {
 
 function start(starts: string): GinitRun {
   place = new Workplace();
-  const files = { KEEPER, BUDGET, OWNER, LEAVER, DISK, WRITER, SINK, STREAMER };
+  const files = { KEEPER, BUDGET, OWNER, LEAVER, DISK, WRITER, SINK, STREAMER, TAKER, GIVER };
   place.write('interfaces.mjs', INTERFACES);
   for (const [name, source] of Object.entries(files)) place.write(`${name.toLowerCase()}.mjs`, source);
   place.write('disk', '');
@@ -292,7 +327,8 @@ test.runIf(support().shared)(
       running,
     );
     expect(heldByAll(running)).toEqual([]);
-    expect(sharedKib() - before).toBeLessThan(40 * 1024);
+    // Others on this machine share memory, too.
+    await eventually('the kernel has it', () => sharedKib() - before < 40 * 1024, running);
     expect(running.stdout).toContain('passing it: Revoked');
     await stop(running);
   },
@@ -390,17 +426,19 @@ test.runIf(support().shared)(
           'disk',
           'disk',
           '<provides> <service name="Disk"/> </provides> <host> <file path="disk" access="rw"/> </host>',
+          '40M',
         ),
-        node('owner', 'writer', route('Disk', 'disk'), '240M'),
+        node('owner', 'writer', route('Disk', 'disk'), '120M'),
       ].join('\n'),
     );
     await running.until('early: ');
     // At least once the quota was back before the host had finished.
     expect(running.stdout).toMatch(/early: [1-4]/);
     expect(running.stdout).not.toContain('wrong');
+    expect(running.stdout.match(/own: written/g)?.length).toBe(5);
     const written = readFileSync(place.path('disk'));
-    expect(written.length).toBe(192 * MIB);
-    expect(written.equals(Buffer.alloc(192 * MIB, 0x55))).toBe(true);
+    expect(written.length).toBe(96 * MIB);
+    expect(written.equals(Buffer.alloc(96 * MIB, 0x55))).toBe(true);
     await eventually('nothing is held', () => heldByAll(running).length === 0, running);
     await stop(running);
     expect(existsSync(place.path('disk'))).toBe(true);
@@ -424,3 +462,12 @@ test.runIf(support().shared)(
     await stop(running);
   },
 );
+
+test.runIf(support().shared)('who detaches what somebody else has made lets go of it alone', async () => {
+  const running = start(
+    [node('taker', 'taker', keeps), node('giver', 'giver', route('Keep', 'taker'))].join('\n'),
+  );
+  await running.until(`taker: 3/3/there/3 ${GONE}, giver: 3`);
+  expect(heldByAll(running).length).toBe(1);
+  await stop(running);
+});
