@@ -12,7 +12,13 @@ import { mapBuffer, vacateBuffer } from 'sharedarraybuffer-polyfill/mapped-buffe
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
 import { wordsAt } from '../src/memory/place.ts';
-import { isRevoked, MEMORY_STEP_BYTES, type MemoryState } from '../src/memory/shared-memory.ts';
+import {
+  isRevoked,
+  markRevoked,
+  MEMORY_STEP_BYTES,
+  type MemoryState,
+  newMemoryState,
+} from '../src/memory/shared-memory.ts';
 import { Arrivals } from '../src/platform/process/arrivals.ts';
 import { MemoryKeeper } from '../src/platform/process/memory-keeper.ts';
 import { type MemoryTag, writeTag } from '../src/platform/process/memory-tag.ts';
@@ -499,6 +505,22 @@ describe.runIf(support().shared)('memory that the host works on', () => {
     expect(isZero(yours)).toBe(false);
     b.keeper.ended(COMPONENT);
     expect([isZero(yours), b.keeper.revoking]).toEqual([true, 0]);
+  });
+
+  test('and that the thread itself takes back, as a packet stream is, goes after that without the keeper', async () => {
+    const [a] = three();
+    const { pins, unpinned } = thread(a, a.make());
+    const stream = { buffer: new SharedArrayBuffer(64), file: 1_000_000, state: newMemoryState() };
+    let gone = 0;
+    pins.know(stream, () => gone++);
+    const { finish, end } = slow();
+    const done = pins.during(new Uint8Array(stream.buffer, 8, 8), () => end);
+    expect(pins.busy(stream.buffer)).toBe(true);
+    markRevoked(stream.state);
+    expect(gone).toBe(0);
+    finish();
+    await done;
+    expect([gone, unpinned.length, pins.busy(stream.buffer)]).toEqual([1, 0, false]);
   });
 
   test('more of it than the board has places waits for one', async () => {

@@ -1,5 +1,7 @@
 /** Memory files as buffers of their own: shared, copied on write, sealed late, and gone with their last buffer. */
+import { spawnSync } from 'node:child_process';
 import { fstatSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -109,6 +111,18 @@ describe.runIf(support().shared)('a mapped buffer', () => {
     reader[5] = 2;
     vacateBuffer(reader.buffer as SharedArrayBuffer);
     expect([reader[4], reader[5], owner[5]]).toEqual([0, 0, 1]);
+  });
+
+  test('vacated does not count where RLIMIT_DATA bounds the process', () => {
+    const program = fileURLToPath(new URL('bounded-vacate.mjs', import.meta.url));
+    const used = Number(spawnSync(process.execPath, [program, 'data'], { encoding: 'utf8' }).stdout);
+    const limit = `ulimit -d ${used + 256 * 1024} && exec "$0" "$1"`;
+    const run = spawnSync('sh', ['-c', limit, process.execPath, program], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect(run.stderr).toBe('');
+    expect(JSON.parse(run.stdout)).toEqual({ zeros: true, small: true });
   });
 
   test('has whole steps', () => {
