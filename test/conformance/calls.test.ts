@@ -202,6 +202,9 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
       expect((await env.quota()).ramUsed).toBe(1000);
       await env.ram.free(memory);
       expect((await env.quota()).ramUsed).toBe(0);
+      expect(memory.revoked).toBe(true);
+      expect(() => memory.attach()).toThrow(/freed by its owner/);
+      expect(await code(session_.sum(memory))).toBe('Revoked');
     });
   });
 

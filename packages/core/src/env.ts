@@ -47,8 +47,16 @@ export type SessionOpener<I extends SessionInterface> = (
 export interface Ram {
   /** Allocates zeroed memory against the RAM quota. Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`. */
   allocate(sizeBytes: number): Promise<Dataspace>;
-  /** Gives it back. Peers that attached it keep what they see. */
+  /**
+   * Gives it back, and takes it from everybody who has it: `attach` throws `Revoked` from then on, views read zeros.
+   * Settles when the quota is back. What the host is reading or writing there is finished first.
+   */
   free(dataspace: Dataspace): Promise<void>;
+  /**
+   * Lets go of a dataspace that somebody else has passed to us: `attach` throws `Revoked`, and our views may read zeros. The
+   * memory goes at once, rather than when the engine collects the views, if no other component of the process has it.
+   */
+  detach(dataspace: Dataspace): void;
 }
 
 /** The environment of a component: everything it can reach. */

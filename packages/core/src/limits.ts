@@ -12,6 +12,14 @@ export const LIMITS = {
   ringWaitingBytes: 256 * 1024 * 1024,
   /** Descriptors of memory that peers in other processes have sent, which a component may have to pass the memory on. */
   receivedDescriptors: 256,
+  /** Pieces of memory from other processes that a component has passed on within its process, and which are kept track of. */
+  memoryLent: 1024,
+  /** Memory files that one peer has sent and nobody has taken yet. Sockets of the kernel hold fewer. */
+  memoryWaiting: 1024,
+  /** Pieces of memory that the host reads or writes for one component at a time. */
+  memoryPinned: 1023,
+  /** Processes that are told of a revocation by one message. */
+  revocationTargets: 1024,
   /** Frames that reach a process before it has been told of their channel. */
   earlyRelayFrames: 4096,
   /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */

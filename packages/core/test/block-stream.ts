@@ -31,6 +31,8 @@ class TurnLink implements StreamLink {
       peer.closed?.();
     });
   }
+
+  release(): void {}
 }
 
 export interface BlockStream {

@@ -24,6 +24,7 @@ export class TestLink implements StreamLink {
   receive: ((frame: Uint8Array) => void) | undefined;
   closed: (() => void) | undefined;
   closes = 0;
+  releases = 0;
   sent = 0;
   largestFrame = 0;
 
@@ -41,6 +42,10 @@ export class TestLink implements StreamLink {
 
   close(): void {
     this.closes++;
+  }
+
+  release(): void {
+    this.releases++;
   }
 }
 

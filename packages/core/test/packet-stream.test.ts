@@ -32,6 +32,27 @@ function submitEmpty(stream: TestStream, argument = 0): boolean {
 }
 
 describe.each(carriers)('packet stream, %s', (_name, shared) => {
+  test('lets go of its memory after its end, but at a sink not while a request is in flight', async () => {
+    const stream = testStream(shared, parameters);
+    const { source, sink, sourceLink, sinkLink } = stream;
+    submitWrite(stream, 64, 1);
+    source.wakeup();
+    await stream.settle();
+    const packet = new Packet();
+    expect(sink.next(packet)).toBe(true);
+    sink.release();
+    expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);
+    // What is answered after the end was not answered before it: the server may still be reading.
+    sink.acknowledge(packet);
+    sink.release();
+    expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);
+    source.release();
+    expect([sourceLink.closes, sourceLink.releases]).toEqual([1, 1]);
+    const idle = testStream(shared, parameters);
+    idle.sink.release();
+    expect([idle.sinkLink.closes, idle.sinkLink.releases]).toEqual([1, 1]);
+  });
+
   test('carries every field of a packet and its payload both ways', async () => {
     const stream = testStream(shared, parameters);
     const sent = new Packet();

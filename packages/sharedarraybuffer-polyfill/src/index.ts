@@ -13,7 +13,7 @@ export {
   mapMemory,
   sealMemory,
 } from './memory.ts';
-export { BUFFER_STEP_BYTES, mapBuffer } from './mapped-buffer.ts';
+export { BUFFER_STEP_BYTES, mapBuffer, vacateBuffer } from './mapped-buffer.ts';
 export { FutexWord } from './futex-word.ts';
 export { type ExpectedMemory, MEMORY_BYTES_MAX, type SealOptions } from './memory-file.ts';
 export { type AsyncWait, SharedAtomics } from './shared-atomics.ts';

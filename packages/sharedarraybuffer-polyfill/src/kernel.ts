@@ -33,6 +33,7 @@ const MREMAP_MAYMOVE_FIXED = 3;
 const MADV_REMOVE = 9;
 const NO_FILE = -1;
 const RLIMIT_DATA = 2;
+const RLIMIT_INFINITY = 2n ** 64n - 1n;
 
 /** Errors that callers tell apart. */
 export const ERRNO = {
@@ -137,6 +138,19 @@ export class Kernel {
   /** Maps fresh memory that costs nothing until it is touched over whatever is at `address`. */
   mapSparse(address: number, lengthBytes: number): void {
     const flags = MAP_SHARED | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
+    const result = this.#calls.mmap(address, lengthBytes, PROT_READ | PROT_WRITE, flags, NO_FILE, 0);
+    if (result !== address) throw this.#failure('mmap');
+  }
+
+  /**
+   * Maps zeros over whatever is at `address`, in one step. Reading them costs nothing; what is written there counts as this
+   * process's own. Where RLIMIT_DATA bounds the process they must not count before they are written to, so there they are
+   * shared memory, as in `mapSparse`.
+   */
+  mapZeros(address: number, lengthBytes: number): void {
+    const [soft] = this.dataLimit();
+    if (soft !== RLIMIT_INFINITY) return this.mapSparse(address, lengthBytes);
+    const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
     const result = this.#calls.mmap(address, lengthBytes, PROT_READ | PROT_WRITE, flags, NO_FILE, 0);
     if (result !== address) throw this.#failure('mmap');
   }

@@ -3,6 +3,8 @@
  * it is never unmapped under a view, nor under a read of the kernel's into it: it goes when the last buffer object
  * that shows it, in whichever thread, has been collected, as every SharedArrayBuffer does. Each takes about 10 GiB of
  * address space (of 128 TiB). V8 does not count shared memory: who maps many sees to it that garbage is collected.
+ *
+ * The file can be let go of before that: zero pages take its place in one step, under whatever views there are.
  */
 import { assert, SharedMemoryError } from './errors.ts';
 import { kernelIfThere } from './kernel-access.ts';
@@ -38,6 +40,19 @@ export function mapBuffer(fd: number, sizeBytes: number, options: MapBufferOptio
   if (options.copyOnWrite) kernel.mapFilePrivately(address, sizeBytes, fd);
   else kernel.mapFile(address, sizeBytes, fd, true);
   return buffer;
+}
+
+/**
+ * Lets go of the file that a mapped buffer shows. Every view of it, in all threads of the process, reads zeros from then on,
+ * and what is written there goes nowhere; nothing faults. The address space stays until the buffer is collected. Only
+ * for what `mapBuffer` has made; who calls it holds the buffer, so that nothing else can be at its place. Throws
+ * `SystemCall` if the kernel has no memory for that; then all is as before.
+ */
+export function vacateBuffer(buffer: SharedArrayBuffer): void {
+  const kernel = kernelIfThere();
+  if (!kernel) throw new SharedMemoryError('NotSupported', 'memory cannot be shared between processes');
+  assert(buffer.byteLength % BUFFER_STEP_BYTES === 0, 'a mapped buffer consists of whole steps');
+  kernel.mapZeros(kernel.addressOf(new Uint8Array(buffer)), buffer.byteLength);
 }
 
 function reserve(steps: number): SharedArrayBuffer {

@@ -1,5 +1,7 @@
 /** Memory files as buffers of their own: shared, copied on write, sealed late, and gone with their last buffer. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { fstatSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -12,6 +14,7 @@ import {
   mapMemory,
   sealMemory,
   support,
+  vacateBuffer,
 } from '../src/index.ts';
 
 const STEP = 65_536;
@@ -78,6 +81,48 @@ describe.runIf(support().shared)('a mapped buffer', () => {
     }
     expect(mapped('collected')).toBe(1);
     expect(new Uint8Array(kept)[0]).toBe(49);
+  });
+
+  test('vacated reads zeros, keeps what is written to itself, and holds nothing of the file', () => {
+    const fd = file(createMemory(2 * STEP, 'vacated'));
+    const [one, other] = [mapBuffer(fd, 2 * STEP), mapBuffer(fd, 2 * STEP)];
+    const [view, rest] = [new Uint8Array(one), new Uint8Array(other)];
+    view.fill(7);
+    vacateBuffer(one);
+    expect(view.every((byte) => byte === 0)).toBe(true);
+    view.fill(9);
+    expect(rest.every((byte) => byte === 7)).toBe(true);
+    expect(mapped('vacated')).toBe(1);
+    vacateBuffer(other);
+    expect(mapped('vacated')).toBe(0);
+    expect(rest.every((byte) => byte === 0)).toBe(true);
+    expect(view[0]).toBe(9);
+    // The file itself has what was written to it, for who has its descriptor.
+    expect(fstatSync(fd).blocks).toBe((2 * STEP) / 512);
+  });
+
+  test('vacated that was copied on write has forgotten what it had of its own', () => {
+    const fd = file(createMemory(STEP, 'vacated'));
+    const [owner, reader] = [
+      new Uint8Array(mapBuffer(fd, STEP)),
+      new Uint8Array(mapBuffer(fd, STEP, { copyOnWrite: true })),
+    ];
+    owner.fill(1);
+    reader[5] = 2;
+    vacateBuffer(reader.buffer as SharedArrayBuffer);
+    expect([reader[4], reader[5], owner[5]]).toEqual([0, 0, 1]);
+  });
+
+  test('vacated does not count where RLIMIT_DATA bounds the process', () => {
+    const program = fileURLToPath(new URL('bounded-vacate.mjs', import.meta.url));
+    const used = Number(spawnSync(process.execPath, [program, 'data'], { encoding: 'utf8' }).stdout);
+    const limit = `ulimit -d ${used + 256 * 1024} && exec "$0" "$1"`;
+    const run = spawnSync('sh', ['-c', limit, process.execPath, program], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect(run.stderr).toBe('');
+    expect(JSON.parse(run.stdout)).toEqual({ zeros: true, small: true });
   });
 
   test('has whole steps', () => {

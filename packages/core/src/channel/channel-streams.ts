@@ -33,17 +33,17 @@ export class ChannelStreams {
     const id = this.#nextId++;
     const memory = sharing.allocate(offer.memoryBytes);
     const stream = this.#add(this.#ours, id, 0);
-    stream.use(memory?.buffer ?? new ArrayBuffer(offer.memoryBytes));
+    stream.use(memory, offer.memoryBytes, sharing);
     offer.attach(stream);
     return { id, memory };
   }
 
   /** A stream that the peer has opened; frames for it may come before it is taken into use. */
-  ticket(id: number, memory: MemoryPiece | undefined): StreamTicket {
+  ticket(id: number, memory: MemoryPiece | undefined, sharing: MemorySharing): StreamTicket {
     if (this.#theirs.has(id) || this.#theirs.size >= LIMITS.streamsPerChannel) {
       throw new RpcError('InvalidArgument', 'malformed message: stream');
     }
-    return new StreamTicket(memory, this.#add(this.#theirs, id, 1));
+    return new StreamTicket(memory, sharing, this.#add(this.#theirs, id, 1));
   }
 
   /** A frame for a stream; `opener` if it comes from the end that opened it. Frames of closed streams are late. */

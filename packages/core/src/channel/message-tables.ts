@@ -85,7 +85,7 @@ export class IncomingEntries implements IncomingTable {
 
   #refuse(entry: Entry): void {
     try {
-      this.#channel.streams.ticket(entry.first, undefined).refuse();
+      this.#channel.streams.ticket(entry.first, undefined, this.#channel.sharing).refuse();
     } catch (error) {
       // A number that is taken, or one stream too many: then there is nothing to refuse.
       if (!(error instanceof RpcError)) throw error;
@@ -132,7 +132,7 @@ export class IncomingEntries implements IncomingTable {
     const memory = entry.second === CONTENT_INLINE ? undefined : this.#memory[entry.second];
     const none = !memory || memory.sealed === true;
     if (entry.second !== CONTENT_INLINE && none) malformed('malformed message: no memory for the stream');
-    return this.#channel.streams.ticket(entry.first, memory);
+    return this.#channel.streams.ticket(entry.first, memory, this.#channel.sharing);
   }
 }
 

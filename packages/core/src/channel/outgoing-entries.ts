@@ -106,6 +106,7 @@ export class OutgoingEntries implements OutgoingTable {
 
   #addDataspace(dataspace: Dataspace): boolean {
     const { sealed, sizeBytes } = dataspace;
+    if (dataspace.revoked) throw new RpcError('Revoked', 'a freed dataspace cannot be passed');
     if (this.#channel.sharing.accepts(dataspace.memory)) {
       const slot = this.memory.push(sealed ? { ...dataspace.memory, sealed } : dataspace.memory) - 1;
       this.#add({ kind: sealed ? EntryKind.rom : EntryKind.ram, first: sizeBytes, second: slot });

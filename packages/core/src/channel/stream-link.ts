@@ -5,7 +5,7 @@
  */
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { hasSize, type MemoryPiece } from '../memory/shared-memory.ts';
+import { hasSize, type MemoryPiece, type MemorySharing } from '../memory/shared-memory.ts';
 import { FRAME_BYTES_MAX, type StreamLink, type StreamPlace } from '../packet_stream/index.ts';
 
 /** A stream that its offerer is ready to serve, of `memoryBytes`; `attach` gets our end once it is opened. */
@@ -22,10 +22,12 @@ export class StreamOffer {
 /** A stream that the peer has opened for us. */
 export class StreamTicket {
   readonly #memory: MemoryPiece | undefined;
+  readonly #sharing: MemorySharing;
   readonly #stream: ChannelStream;
 
-  constructor(memory: MemoryPiece | undefined, stream: ChannelStream) {
+  constructor(memory: MemoryPiece | undefined, sharing: MemorySharing, stream: ChannelStream) {
     this.#memory = memory;
+    this.#sharing = sharing;
     this.#stream = stream;
   }
 
@@ -36,7 +38,7 @@ export class StreamTicket {
       this.#stream.close();
       throw new RpcError('InternalError', `the server offers a stream of ${memory.buffer.byteLength} bytes`);
     }
-    this.#stream.use(memory?.buffer ?? new ArrayBuffer(memoryBytes));
+    this.#stream.use(memory, memoryBytes, this.#sharing);
     return this.#stream;
   }
 
@@ -56,6 +58,7 @@ export class ChannelStream implements StreamLink {
   readonly #early: Uint8Array[] = [];
   #receive: ((frame: Uint8Array) => void) | undefined;
   #closed: (() => void) | undefined;
+  #release: (() => void) | undefined;
   #ended = false;
 
   constructor(place: StreamPlace, send: (frame: Uint8Array) => void, close: () => void) {
@@ -65,9 +68,16 @@ export class ChannelStream implements StreamLink {
   }
 
   /** Takes this end into use. */
-  use(memory: SharedArrayBuffer | ArrayBuffer): void {
+  use(memory: MemoryPiece | undefined, memoryBytes: number, sharing: MemorySharing): void {
     assert(this.#memory === undefined, 'a stream is taken into use once');
-    this.#memory = memory;
+    this.#memory = memory?.buffer ?? new ArrayBuffer(memoryBytes);
+    if (memory) this.#release = () => sharing.release(memory);
+  }
+
+  release(): void {
+    assert(this.#ended, 'the memory of a stream is released after its end');
+    this.#release?.();
+    this.#release = undefined;
   }
 
   get memory(): SharedArrayBuffer | ArrayBuffer {

@@ -2,16 +2,20 @@
  * Dataspaces: pieces of memory that components share. A RAM dataspace is allocated by `env.ram` against the
  * component's quota and may be written by whoever it is given to; sealing it ends that, and makes it a ROM: from
  * then on it may also travel to peers that share no memory with us, as a copy.
+ *
+ * Its owner may take it back at any time, by freeing it or by ending. Then nobody can attach it any more, and views that
+ * are there read zeros, where the host can take pages from a buffer.
  */
-import { assert } from '../errors.ts';
+import { assert, RpcError } from '../errors.ts';
 import { copyInto } from './copy-into.ts';
-import type { MemoryPiece } from './shared-memory.ts';
+import { isRevoked, type MemoryPiece } from './shared-memory.ts';
 
 /** A piece of memory, ours or one that a peer shares with us. */
 export class Dataspace {
   readonly #memory: MemoryPiece;
   readonly #sizeBytes: number;
   #sealed: boolean;
+  #detached = false;
 
   /** For the runtime; components get dataspaces from `env.ram.allocate`. */
   constructor(memory: MemoryPiece, sizeBytes: number, sealed: boolean) {
@@ -36,16 +40,36 @@ export class Dataspace {
     this.#sealed = true;
   }
 
-  /** The memory, as bytes. Writing to a sealed dataspace breaks the promise its readers rely on. */
+  /** Whether its owner has taken it back, or we have let go of it. */
+  get revoked(): boolean {
+    return this.#detached || isRevoked(this.#memory.state);
+  }
+
+  /**
+   * The memory, as bytes. Writing to a sealed dataspace breaks the promise its readers rely on. Throws `Revoked` when it has
+   * been taken back; a view from before then reads zeros from that moment on, so look at `revoked` after reading
+   * what must not be mistaken.
+   */
   attach(): Uint8Array {
+    this.#checkThere();
     return new Uint8Array(this.#memory.buffer, 0, this.#sizeBytes);
   }
 
-  /** A private copy of the content. */
+  /** A private copy of the content, whole. Throws `Revoked` if it is taken back meanwhile. */
   copyContent(): Uint8Array {
     const copy = new Uint8Array(this.#sizeBytes);
     copyInto(copy, this.attach());
+    this.#checkThere();
     return copy;
+  }
+
+  /** For `env.ram`: this component has let go of it. */
+  detached(): void {
+    this.#detached = true;
+  }
+
+  #checkThere(): void {
+    if (this.revoked) throw new RpcError('Revoked', 'the dataspace has been freed by its owner, or detached');
   }
 
   /** For channels: the memory itself. */

@@ -132,6 +132,15 @@ export class PacketSink {
     this.#side.close('closed');
   }
 
+  /**
+   * Ends the stream and lets go of its memory, if no request is in flight: the server may still read the payload of one that
+   * it has not answered.
+   */
+  release(): void {
+    if (this.#inFlight === 0) this.#side.release();
+    else this.close();
+  }
+
   #rangeSound(packet: Packet): boolean {
     if (packet.length > packet.size) return false;
     if (packet.size === 0) return true;

@@ -168,6 +168,11 @@ export class PacketSource {
     this.#side.close('closed');
   }
 
+  /** Ends the stream and lets go of its memory: payload reads as zeros from then on, where it was shared with a process. */
+  release(): void {
+    this.#side.release();
+  }
+
   /** False if the acknowledgement belongs to nothing. */
   #complete(packet: Packet, sound: boolean): boolean {
     const { tag } = packet;

@@ -23,6 +23,8 @@ export interface StreamLink {
   send(frame: Uint8Array): void;
   /** The stream is finished with this link: the peer's end is told by its `closed`, ours is not. */
   close(): void;
+  /** This end will not look at its memory again: it may go before its views are collected. After the end of the stream. */
+  release(): void;
   /** Set once by the stream. */
   receive: ((frame: Uint8Array) => void) | undefined;
   /** Set once by the stream. Called when the peer closed the stream or is gone. */

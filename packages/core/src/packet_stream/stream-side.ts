@@ -183,6 +183,12 @@ export class StreamSide {
     this.#closedHandler?.(closure);
   }
 
+  /** Ends the stream, and lets go of its memory: views read zeros from then on, where it was shared with another process. */
+  release(): void {
+    this.close('closed');
+    this.#link.release();
+  }
+
   #moreInput(): boolean {
     if (!this.input.refresh()) this.close('invalid stream state');
     return this.#closure === undefined && this.input.used > 0;

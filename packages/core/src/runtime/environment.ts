@@ -76,6 +76,7 @@ export class Environment implements Env {
     this.ram = {
       allocate: (sizeBytes) => this.#allocate(sizeBytes),
       free: (dataspace) => this.#free(dataspace),
+      detach: (dataspace) => this.#detach(dataspace),
     };
   }
 
@@ -228,7 +229,14 @@ export class Environment implements Env {
     const allocation = this.#allocations.get(dataspace);
     assert(allocation !== undefined, 'only what this component allocated can be freed by it, once');
     this.#allocations.delete(dataspace);
-    this.#parts.memory.release(dataspace.memory);
+    await this.#parts.memory.revoke(dataspace.memory);
     await this.#parts.pd.free(allocation);
+  }
+
+  #detach(dataspace: Dataspace): void {
+    assert(!this.#allocations.has(dataspace), 'what this component allocated is freed, not detached');
+    if (dataspace.revoked) return;
+    dataspace.detached();
+    this.#parts.memory.detach(dataspace.memory);
   }
 }

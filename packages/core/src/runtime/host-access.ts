@@ -17,7 +17,10 @@ export type HostErrorCode =
 /** An error of the host, worded without its paths beyond what the config itself says. */
 export type HostError = RpcError<HostErrorCode>;
 
-/** An open file. Many operations may be under way; they complete in any order. */
+/**
+ * An open file. Many operations may be under way; they complete in any order. Those on memory of a dataspace that its owner
+ * takes back meanwhile are completed in the old memory; on one that is gone they reject with `Revoked`.
+ */
 export interface HostFile {
   readonly writeable: boolean;
   /** Size when it was opened, in bytes; for block devices the capacity. */

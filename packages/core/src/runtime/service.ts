@@ -152,7 +152,11 @@ export class Service<I extends SessionInterface> {
         slot.opened?.close();
       }
       for (const stop of uncount) stop();
-      await dispose();
+      try {
+        await dispose();
+      } finally {
+        for (const slot of slots) slot.opened?.release();
+      }
     };
     this.#sessions.set(id, { allocation, end });
     return capability;

@@ -36,7 +36,7 @@ export class SessionTicket<I extends SessionInterface> {
 interface OpenSession {
   readonly id: number;
   readonly capability: SessionCapability;
-  readonly streams: { close(): void }[];
+  readonly streams: { close(): void; release(): void }[];
 }
 
 /** The sessions that a component has opened. */
@@ -62,7 +62,7 @@ export class SessionClient {
     const session = capabilityFor(interface_, reference);
     const { args = {} } = options;
     const plans = streamPlans(interface_, args);
-    const streams: { close(): void }[] = [];
+    const streams: { close(): void; release(): void }[] = [];
     this.#open.set(session, { id, capability, streams });
     // `using session = await env.connect(…)` closes it, not only this component's hold on it.
     const dispose = (): void => void this.close(session).catch(this.#report);
@@ -105,7 +105,11 @@ export class SessionClient {
     this.#open.delete(session);
     for (const stream of open.streams) stream.close();
     open.capability[Symbol.dispose]();
-    await this.#parent.close(open.id);
+    try {
+      await this.#parent.close(open.id);
+    } finally {
+      for (const stream of open.streams) stream.release();
+    }
   }
 
   /** Donates more to an open session. */

@@ -21,7 +21,10 @@ export const dataspace: Shape<Dataspace> = shapeWith(checkDataspace, {
   signature: 'dataspace',
   write(writer, value, where) {
     const sent = checkDataspace(value, where);
-    if (writer.carry(sent)) writer.blob(sent.attach());
+    if (!writer.carry(sent)) return;
+    writer.blob(sent.attach());
+    // What its owner has taken back while it was copied is not sent.
+    sent.attach();
   },
   read: (reader, where) => checkDataspace(reader.carried(), where),
 });

@@ -106,7 +106,7 @@ export class DomainHost {
       doorbell,
       census,
       life,
-      keeper: this.#keeperLine(component, keeper),
+      keeper: this.#keeperLine(component, keeper, grants.length > 0),
     };
     const transfer = [port2, keeper.port2];
     const { worker, loading } = this.#thread({ label, input, transfer, heapBytes });
@@ -185,6 +185,12 @@ export class DomainHost {
     else this.#foreign.refuse(command);
   }
 
+  /** The process has given up memory that a component has freed, after the host had finished with it. */
+  freed(component: number, file: number): void {
+    const running = this.#components.get(component);
+    if (running) this.#handOver(running, { kind: 'freed', file });
+  }
+
   /** Another process has ended. */
   forget(process: number): void {
     this.#foreign?.forget(process);
@@ -248,9 +254,9 @@ export class DomainHost {
     return slot;
   }
 
-  #keeperLine(component: number, { port1, port2 }: MessageChannel): KeeperLine | undefined {
-    const answers = this.#foreign?.serve(component, port1);
-    return answers && { port: port2, answers };
+  #keeperLine(component: number, { port1, port2 }: MessageChannel, pinning: boolean): KeeperLine | undefined {
+    const served = this.#foreign?.serve(component, port1, pinning);
+    return served && { port: port2, ...served };
   }
 
   #handOver(to: RunningComponent, message: WorkerMessage, port?: MessagePort): void {
@@ -282,8 +288,8 @@ export class DomainHost {
     worker.on('exit', (code) => {
       this.#components.delete(component);
       this.#closeChannels(running);
-      running.keeperPort.close();
       this.#foreign?.ended(component);
+      running.keeperPort.close();
       running.corePort.close();
       const crashed = !running.killed;
       const reason = running.crash ?? (crashed ? `ended its thread with process.exit(${code})` : 'killed');

@@ -5,12 +5,14 @@
  */
 import { Socket } from 'node:net';
 import { unreachable } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import { ComponentThread } from './component-thread.ts';
 import { DomainHost } from './domain-host.ts';
 import {
   AHEAD,
   type DomainCommand,
   domainCommand,
+  type DomainEvent,
   linkMessage,
   NO_NUMBER,
   parseControl,
@@ -40,7 +42,7 @@ const ahead = process.argv[AHEAD_ARGUMENT];
 const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
 const foreign = await openForeign();
 
-const up = new Link(
+const up: Link = new Link(
   new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
   (channel, payload) => {
     if (channel === CONTROL_CHANNEL) obey(parseControl(domainCommand, 'command', payload));
@@ -57,7 +59,20 @@ async function openForeign(): Promise<ForeignChannels | undefined> {
   if (ownNumber === undefined || ownNumber === NO_NUMBER) return undefined;
   const { ForeignChannels } = await import('./foreign-channels.ts');
   const { Supplies } = await import('./supplies.ts');
-  return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber));
+  return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber), {
+    revoked: (serial, processes) => {
+      for (let from = 0; from < processes.length; from += LIMITS.revocationTargets) {
+        const some = processes.slice(from, from + LIMITS.revocationTargets);
+        tell({ event: 'revoked', serial, processes: some });
+      }
+    },
+    arrived: ({ process, serial }) => tell({ event: 'memoryArrived', process, serial }),
+    freed: (component, file) => host.freed(component, file),
+  });
+}
+
+function tell(event: DomainEvent): void {
+  up.sendControl(event);
 }
 
 function obey(command: DomainCommand): void {
@@ -74,6 +89,10 @@ function obey(command: DomainCommand): void {
       return host.share(command);
     case 'forget':
       return host.forget(command.process);
+    case 'revoke':
+      return foreign?.revoke(command.process, command.serial);
+    case 'arrived':
+      return foreign?.arrivedAt(command.process, command.serial);
     case 'exit':
       return endNow();
     default:

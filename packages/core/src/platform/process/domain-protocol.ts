@@ -62,6 +62,10 @@ const shareCommand = record({
 export type ShareCommand = ShapeType<typeof shareCommand>;
 /** Another process has ended. */
 const forgetCommand = record({ command: oneOf(['forget']), process: u32 });
+/** That process takes back memory that it has made. */
+const revokeCommand = record({ command: oneOf(['revoke']), process: u32, serial: u53 });
+/** Memory that this process has made is at that one. */
+const arrivedCommand = record({ command: oneOf(['arrived']), process: u32, serial: u53 });
 const exitCommand = record({ command: oneOf(['exit']) });
 
 /** Checks a command of the supervisor. */
@@ -72,6 +76,8 @@ export const domainCommand = {
   join: joinCommand,
   share: shareCommand,
   forget: forgetCommand,
+  revoke: revokeCommand,
+  arrived: arrivedCommand,
   exit: exitCommand,
 } as const;
 
@@ -86,6 +92,8 @@ export type DomainCommand =
   | ShapeType<typeof joinCommand>
   | ShareCommand
   | ShapeType<typeof forgetCommand>
+  | ShapeType<typeof revokeCommand>
+  | ShapeType<typeof arrivedCommand>
   | ShapeType<typeof exitCommand>;
 
 /** The component's thread is there. */
@@ -97,12 +105,23 @@ const outputEvent = record({ event: oneOf(['output']), component: u32, line: tex
 /** Something that the start node asks for cannot be had here; said once a system for each of these. */
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
 
+/** Those other processes are to give up memory that this one has made. */
+const revokedEvent = record({
+  event: oneOf(['revoked']),
+  serial: u53,
+  processes: list(u32, LIMITS.revocationTargets),
+});
+/** Memory that `process` has made has come here by way of a third. */
+const memoryArrivedEvent = record({ event: oneOf(['memoryArrived']), process: u32, serial: u53 });
+
 /** Checks an event of a domain. */
 export const domainEvent = {
   started: startedEvent,
   ended: endedEvent,
   output: outputEvent,
   lack: lackEvent,
+  revoked: revokedEvent,
+  memoryArrived: memoryArrivedEvent,
 } as const;
 
 /** An event of a domain process. */
@@ -110,7 +129,9 @@ export type DomainEvent =
   | ShapeType<typeof startedEvent>
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>
-  | ShapeType<typeof lackEvent>;
+  | ShapeType<typeof lackEvent>
+  | ShapeType<typeof revokedEvent>
+  | ShapeType<typeof memoryArrivedEvent>;
 
 /** Reads a JSON message of the other process. Both run our own code: anything malformed is a bug and throws. */
 export function parseControl<Table extends Record<string, (value: unknown, where: string) => unknown>>(

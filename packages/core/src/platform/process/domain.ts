@@ -253,6 +253,8 @@ export class Domain {
   }
 
   #obey(event: DomainEvent): void {
+    if (event.event === 'revoked') return this.shared?.revoked(event.serial, event.processes);
+    if (event.event === 'memoryArrived') return this.shared?.arrived(event.process, event.serial);
     const resident = this.#residents.get(event.component);
     if (!resident) return;
     switch (event.event) {

@@ -30,6 +30,8 @@ export interface ShareEnd {
 }
 
 let nextProcess = 1;
+/** Those that have not ended. */
+const live = new Map<number, SharedProcess>();
 
 /** A process that shares memory with others. */
 export class SharedProcess {
@@ -52,6 +54,7 @@ export class SharedProcess {
     this.#queue = new DescriptorQueue(DescriptorSocket.adopt(near));
     this.#doorbells = new CountedDescriptor(made.memory);
     this.#queue.send(this.#doorbells.use(), { kind: 'doorbells', number: this.number });
+    live.set(this.number, this);
   }
 
   /** For a process that takes commands by `tell`; undefined where memory cannot be shared. */
@@ -92,8 +95,30 @@ export class SharedProcess {
   end(): void {
     this.#queue.end();
     this.#doorbells.release();
-    for (const other of this.#knows) other.#forget(this);
     this.#knows.clear();
+    live.delete(this.number);
+    // All of them: memory that it has made may have come to any.
+    for (const other of live.values()) {
+      other.#knows.delete(this);
+      other.#forget(this.number);
+    }
+  }
+
+  /** It takes back memory that it has made. Whom it names does not matter: they look whether the memory is its own. */
+  revoked(serial: number, processes: readonly number[]): void {
+    for (const number of processes) {
+      const other = live.get(number);
+      if (other && other !== this) {
+        other.#queue.tell(() => other.#tell({ command: 'revoke', process: this.number, serial }));
+      }
+    }
+  }
+
+  /** Memory that another process has made is here: that process is to know, or is gone and the memory with it. */
+  arrived(process: number, serial: number): void {
+    const owner = live.get(process);
+    if (!owner) return this.#forget(process);
+    owner.#queue.tell(() => owner.#tell({ command: 'arrived', process: this.number, serial }));
   }
 
   /**
@@ -136,9 +161,8 @@ export class SharedProcess {
     this.#queue.send(other.#doorbells.use(), { kind: 'doorbells', number: other.number });
   }
 
-  #forget(other: SharedProcess): void {
-    if (!this.#knows.delete(other)) return;
-    this.#queue.tell(() => this.#tell({ command: 'forget', process: other.number }));
+  #forget(process: number): void {
+    this.#queue.tell(() => this.#tell({ command: 'forget', process }));
   }
 }
 

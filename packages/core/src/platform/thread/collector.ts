@@ -34,6 +34,11 @@ export class Collector {
     this.#collect = collect;
   }
 
+  /** Whether there may be something to collect. */
+  get due(): boolean {
+    return this.#pieces > 0;
+  }
+
   /** Another piece is about to be mapped. */
   count(): void {
     const nowMs = performance.now();

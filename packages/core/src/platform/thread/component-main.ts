@@ -71,7 +71,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
       throw error;
     }),
   complain: (text) => console.error(text),
-  host: new GrantedHost(input.grants),
+  host: new GrantedHost(input.grants, keeper?.pins),
   heapUsed: () => getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),

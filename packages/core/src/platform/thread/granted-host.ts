@@ -2,6 +2,7 @@
 import { RpcError } from '../../errors.ts';
 import type { HostAccess, HostErrorCode, HostFile } from '../../runtime/host-access.ts';
 import type { HostGrantFact } from '../../session/host-grant.ts';
+import type { MemoryPins } from './memory-pins.ts';
 import { openNodeFile } from './node-file.ts';
 
 /** A grant and what it leads to. */
@@ -13,8 +14,11 @@ export interface GrantWithTarget {
 /** The granted part of the host, over Node's own API. */
 export class GrantedHost implements HostAccess {
   readonly #grants: readonly GrantWithTarget[];
+  readonly #pins: MemoryPins | undefined;
 
-  constructor(grants: readonly GrantWithTarget[]) {
+  /** `pins` where the memory that is read and written may be taken back. */
+  constructor(grants: readonly GrantWithTarget[], pins?: MemoryPins) {
+    this.#pins = pins;
     this.#grants = grants;
   }
 
@@ -30,6 +34,42 @@ export class GrantedHost implements HostAccess {
     if (access === 'rw' && found.grant.access === 'ro') {
       throw new RpcError(code, `<host> grants the file "${path}" for reading only (access="ro")`);
     }
-    return openNodeFile(found.target, path, access);
+    const file = await openNodeFile(found.target, path, access);
+    return this.#pins ? new PinningFile(file, this.#pins) : file;
+  }
+}
+
+/** A file that pins the memory it reads into and writes from. */
+class PinningFile implements HostFile {
+  readonly #file: HostFile;
+  readonly #pins: MemoryPins;
+
+  constructor(file: HostFile, pins: MemoryPins) {
+    this.#file = file;
+    this.#pins = pins;
+  }
+
+  get writeable(): boolean {
+    return this.#file.writeable;
+  }
+
+  get sizeBytes(): number {
+    return this.#file.sizeBytes;
+  }
+
+  read(into: Uint8Array, position: number): Promise<void> {
+    return this.#pins.during(into, () => this.#file.read(into, position));
+  }
+
+  write(from: Uint8Array, position: number): Promise<void> {
+    return this.#pins.during(from, () => this.#file.write(from, position));
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync();
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }

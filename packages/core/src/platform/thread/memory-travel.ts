@@ -26,19 +26,25 @@ export interface MemoryTravel {
 export class PortTravel implements MemoryTravel {
   readonly sharing = SHARES_ALL;
   readonly #port: MessagePort;
+  readonly #keeper: KeeperClient | undefined;
 
-  constructor(port: MessagePort) {
+  /** `keeper` where memory can be shared with other processes too. */
+  constructor(port: MessagePort, keeper?: KeeperClient) {
     this.#port = port;
+    this.#keeper = keeper;
   }
 
   send(memory: SharedMemory): number {
+    for (const piece of memory) this.#keeper?.lend(piece);
     this.#port.postMessage(memory, []);
     return memory.length;
   }
 
   receive(): SharedMemory | undefined {
     const received: unknown = receiveMessageOnPort(this.#port)?.message;
-    return isSharedMemory(received) ? received : undefined;
+    if (!isSharedMemory(received)) return undefined;
+    for (const piece of received) this.#keeper?.borrow(piece);
+    return received;
   }
 
   close(): void {
@@ -58,11 +64,14 @@ export class FileTravel implements MemoryTravel {
     this.sharing = {
       accepts: (piece) => keeper.holds(piece),
       allocate: (sizeBytes) => keeper.allocateShared(sizeBytes, true),
+      release: (piece) => keeper.release(piece),
     };
   }
 
   send(memory: SharedMemory, from: number): number | undefined {
-    const files = memory.map(({ file = 0, sealed = false, once = false }) => ({ file, sealed, once }));
+    const files = memory.map(({ file = 0, sealed = false, once = false, buffer }) => {
+      return { file, sealed, once, sizeBytes: buffer.byteLength };
+    });
     const sent = this.#keeper.ask({ kind: 'send', channel: this.#channel, files, from });
     for (const piece of memory.slice(from, sent ?? from)) if (piece.once) this.#keeper.sent(piece);
     return sent;

@@ -11,6 +11,7 @@ import { drainPort, PortCarrier } from './port-carrier.ts';
 import { RingCarrier } from './ring-carrier.ts';
 import type { ThreadLoop } from './thread-loop.ts';
 import {
+  type ChannelMessage,
   CONTROL_SLOT,
   type ForeignMessage,
   type RingMessage,
@@ -44,14 +45,15 @@ export class ThreadChannels {
     // The domain process is our own code: what it sends has this type.
     const take = (message: unknown): void => {
       const made = message as WorkerMessage;
-      add(made.peer, this.#carrier(made));
+      if (made.kind === 'freed') this.#keeper?.freed(made.file);
+      else add(made.peer, this.#carrier(made));
     };
     control.on('message', take);
     const again = (): void => this.#loop.wake(CONTROL_SLOT);
     this.#loop.add(CONTROL_SLOT, { drain: () => drainPort(control, take, again) });
   }
 
-  #carrier(message: WorkerMessage): Carrier {
+  #carrier(message: ChannelMessage): Carrier {
     switch (message.kind) {
       case 'ring':
         return this.#ring(message);
@@ -66,7 +68,7 @@ export class ThreadChannels {
 
   #ring({ slot, ring, port, peerDoorbell }: RingMessage): Carrier {
     const carrier = new RingCarrier(ring, {
-      travel: new PortTravel(port),
+      travel: new PortTravel(port, this.#keeper),
       peerBell: new Bell(peerDoorbell, this.#census),
       wake: () => this.#loop.wake(slot),
       finished: () => this.#loop.remove(slot, carrier),

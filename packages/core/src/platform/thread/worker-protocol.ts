@@ -69,7 +69,15 @@ export interface PortMessage {
   readonly port: MessagePort;
 }
 
-export type WorkerMessage = RingMessage | ForeignMessage | PortMessage;
+export type ChannelMessage = RingMessage | ForeignMessage | PortMessage;
+
+/** The process has given up memory that the component has freed. */
+export interface FreedMessage {
+  readonly kind: 'freed';
+  readonly file: number;
+}
+
+export type WorkerMessage = ChannelMessage | FreedMessage;
 
 /** How far a thread is: whose modules are loaded. */
 export type LoadStage = 'runtime' | 'component';
