@@ -22,6 +22,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/crash/crash.test.ts': 'heaps that overflow, processes that are killed, signals to ginit',
   'test/crash/killed.test.ts': 'processes that are killed, and what the kernel has of them',
   'test/crash/processes.test.ts': 'processes that are killed',
+  'test/crash/revocation.test.ts': 'memory of processes, as the kernel has it',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
 };
