@@ -14,7 +14,7 @@ import {
   SharedMemoryError,
 } from 'sharedarraybuffer-polyfill';
 import { describe, expect, test } from 'vitest';
-import { holdings, skipReason, statusKib, systemSharedKib } from './observe.ts';
+import { holdings, holdingsAfter, skipReason, statusKib, systemSharedKib } from './observe.ts';
 
 const MEBIBYTE = 2 ** 20;
 const codeOf = (action: () => unknown): string => {
@@ -108,7 +108,7 @@ describe.skipIf(skipReason)(`arenas (${skipReason ?? 'shared memory works here'}
     for (let i = 0; i < 1000; i++) cycle();
     const before = { ...holdings(), dataKib: statusKib('VmData'), sharedKib: systemSharedKib() };
     for (let i = 0; i < 10_000; i++) cycle();
-    const { descriptors, mappings, devShm } = holdings();
+    const { descriptors, mappings, devShm } = holdingsAfter(before);
     expect({ descriptors, mappings, devShm }).toEqual({
       descriptors: before.descriptors,
       mappings: before.mappings,

@@ -4,6 +4,7 @@ import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { futexWaitAsync, SharedAtomics, SharedMemory, startWaitHelper } from 'sharedarraybuffer-polyfill';
 
 const WORKERS = 4;
+const HELPER_START_MS = 500;
 const threads = () => readdirSync('/proc/self/task').length;
 const views = ({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, 64);
 
@@ -24,6 +25,8 @@ if (isMainThread) {
   // More terminated waits than a board has slots would need leases; these only have to do no harm.
   const doomed = Array.from({ length: WORKERS }, (_, index) => start(index + 1));
   await until(WORKERS);
+  // A helper that is terminated while it loads koffi may bring the process down (docs/limits.md).
+  await new Promise((resolve) => setTimeout(resolve, HELPER_START_MS));
   const withHelpers = threads();
   await Promise.all(doomed.map((worker) => worker.terminate()));
   const living = Array.from({ length: WORKERS }, (_, index) => start(index + 11));
