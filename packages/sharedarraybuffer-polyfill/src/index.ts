@@ -15,6 +15,7 @@ export {
 } from './memory.ts';
 export { BUFFER_STEP_BYTES, mapBuffer, vacateBuffer } from './mapped-buffer.ts';
 export { FutexWord } from './futex-word.ts';
+export { guardLoading, LOAD_GUARD_WORDS, loadsUnderWay } from './load-guard.ts';
 export { type ExpectedMemory, MEMORY_BYTES_MAX, type SealOptions } from './memory-file.ts';
 export { type AsyncWait, SharedAtomics } from './shared-atomics.ts';
 export { type CreateOptions, type OpenOptions, SharedMemory } from './shared-memory.ts';

@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { FutexOperation, setTimespec, timespec } from './futex-operation.ts';
 import { ERRNO, Kernel } from './kernel.ts';
+import { endLoad } from './load-guard.ts';
 import {
   Control,
   finishSlot,
@@ -21,6 +22,8 @@ export interface HelperData {
   readonly board: SharedArrayBuffer;
   /** Looks at the words now and then, as on a kernel without futex_waitv (before 5.16). */
   readonly poll: boolean;
+  /** Of the thread that has begun to load us, and waits with being terminated until we say that it has ended. */
+  readonly guard: Int32Array<SharedArrayBuffer> | undefined;
 }
 
 /** Longest stay in the kernel, and so how late we may notice that we are terminated. */
@@ -160,7 +163,8 @@ class WaitHelper {
   }
 }
 
-const kernel = Kernel.load();
-if (typeof kernel === 'string') throw new Error(kernel);
 const data: HelperData = workerData;
+const kernel = Kernel.load();
+endLoad(data.guard);
+if (typeof kernel === 'string') throw new Error(kernel);
 new WaitHelper(kernel, data).run();

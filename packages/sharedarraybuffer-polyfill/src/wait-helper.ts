@@ -4,6 +4,7 @@
  */
 import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
 import { SharedMemoryError } from './errors.ts';
+import { beginLoad, loadGuard } from './load-guard.ts';
 import { kernelOrThrow } from './support.ts';
 import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } from './wait-board.ts';
 import type { HelperData } from './wait-helper-main.ts';
@@ -84,7 +85,10 @@ function joinProcessBoard(): void {
 function startBoard(): { board: WaitBoard; memory: SharedArrayBuffer } {
   const memory = boardMemory();
   const board = new WaitBoard(kernelOrThrow(), memory);
-  const data: HelperData = { board: memory, poll: process.env['SHAREDARRAYBUFFER_POLYFILL'] === 'poll' };
+  const guard = loadGuard();
+  const poll = process.env['SHAREDARRAYBUFFER_POLYFILL'] === 'poll';
+  const data: HelperData = { board: memory, poll, guard };
+  beginLoad(guard);
   const worker = new Worker(HELPER_MAIN, {
     workerData: data,
     execArgv: [],

@@ -1,10 +1,11 @@
 /** The components of a domain process, and the relays between their ports and the links to other processes. */
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import { loadsUnderWay } from 'sharedarraybuffer-polyfill/load-guard';
 import { assert } from '../../errors.ts';
 import { isRecord } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
-import type { Place } from '../../memory/place.ts';
+import { type Place, wordsAt } from '../../memory/place.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { Bell, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
 import type { KeeperLine } from '../thread/memory-protocol.ts';
@@ -30,6 +31,7 @@ const LACK_CHARACTERS = 200;
  * has under way in its loader when it is terminated.
  */
 const LOAD_TIMEOUT_MS = 2000;
+const LOAD_LOOK_MS = 2;
 
 /** A channel between two components of this process, as one of them has it. */
 interface LocalChannel {
@@ -138,7 +140,7 @@ export class DomainHost {
     const { worker, loading, bell } = running;
     const terminate = (): void => {
       endLife(running.life, bell);
-      void worker.terminate();
+      void whenNothingLoads(running.life).then(() => worker.terminate());
     };
     // The runtime's own modules are sure to be loaded some time; the component's may loop.
     void loading.runtime.then(() => {
@@ -316,6 +318,15 @@ export class DomainHost {
 }
 
 /** What a thread cannot have, if it says so. A component's code could write to the same port. */
+/** What a thread loads natively cannot be interrupted; it begins nothing of that kind any more. */
+async function whenNothingLoads(life: Place): Promise<void> {
+  const words = wordsAt(life);
+  const endMs = performance.now() + LOAD_TIMEOUT_MS;
+  while (loadsUnderWay(words) && performance.now() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve, LOAD_LOOK_MS));
+  }
+}
+
 function lackIn(notice: unknown): string | undefined {
   const lack = isRecord(notice) ? notice['lack'] : undefined;
   return typeof lack === 'string' ? lack.slice(0, LACK_CHARACTERS) : undefined;

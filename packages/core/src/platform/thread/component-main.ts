@@ -4,9 +4,11 @@
  */
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
+import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
+import { wordsAt } from '../../memory/place.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Collector, takeCollect } from './collector.ts';
 import { compiledRuntime } from './compiled-runtime.ts';
@@ -49,6 +51,7 @@ const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, [])
 tell('runtime');
 // The domain process is our own code: what it hands over has this type.
 const input = await takeInput(workerData as WorkerBirth);
+guardLoading(wordsAt(input.life));
 const unbounded = input.processBytes === undefined ? undefined : boundProcess(input.processBytes);
 if (unbounded !== undefined) tell({ lack: unbounded });
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });

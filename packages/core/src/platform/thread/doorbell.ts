@@ -18,6 +18,7 @@
  */
 
 import { FutexWord } from 'sharedarraybuffer-polyfill/futex-word';
+import { LOAD_GUARD_WORDS } from 'sharedarraybuffer-polyfill/load-guard';
 import { assert } from '../../errors.ts';
 import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
 
@@ -67,9 +68,12 @@ export function resetDoorbell(memory: Place, census: Place): void {
   Atomics.add(wordsAt(census), 0, 1);
 }
 
-/** Memory that says whether a thread is to end. Its peers do not have it: they could keep it from sleeping for ever. */
+/**
+ * Memory that says whether a thread is to end (word 0), and whether it may: it is the guard of its loads (`load-guard.ts` of
+ * sharedarraybuffer-polyfill). Its peers do not have it: they could keep it from sleeping for ever.
+ */
 export function lifeMemory(): Place {
-  return newPlace(4);
+  return newPlace(LOAD_GUARD_WORDS * 4);
 }
 
 /** The thread is to be terminated: it must not be asleep then, nor fall asleep again. */
