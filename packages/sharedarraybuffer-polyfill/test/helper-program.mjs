@@ -25,7 +25,7 @@ if (isMainThread) {
   // More terminated waits than a board has slots would need leases; these only have to do no harm.
   const doomed = Array.from({ length: WORKERS }, (_, index) => start(index + 1));
   await until(WORKERS);
-  // A helper that is terminated while it loads koffi may bring the process down (docs/limits.md).
+  // Terminating a helper while it loads koffi may bring the process down; who has no guard (load-guard.ts) must wait.
   await new Promise((resolve) => setTimeout(resolve, HELPER_START_MS));
   const withHelpers = threads();
   await Promise.all(doomed.map((worker) => worker.terminate()));
