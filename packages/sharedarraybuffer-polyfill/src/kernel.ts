@@ -78,12 +78,11 @@ function bind(koffi: Koffi) {
     getrlimit: library.func('getrlimit', 'int', ['int', 'void *']),
     setrlimit: library.func('setrlimit', 'int', ['int', 'void *']),
     sysconf: library.func('sysconf', 'long', ['int']),
-    // Six words fit registers on all these processors, so the variadic function may be called as if it were none.
+    // `syscall` reads all its seven words, whatever the kernel takes of them, the last perhaps from the stack. With fewer,
+    // what lies above koffi's stack would be read, where nothing need be.
     futex: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', 'void *', word, 'uint32_t']),
-    // Fewer arguments where the kernel looks at no more: these two are called all the time.
-    futexWait: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', word]),
-    futexWake: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t']),
-    futexWaitv: library.func('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int']),
+    futexWaitOrWake: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', word, word, word]),
+    futexWaitv: library.func('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int', word]),
   };
 }
 
@@ -222,12 +221,16 @@ export class Kernel {
   /** futex(2), waiting; `timeoutAddress` is that of a timespec. */
   futexWait(address: number, expected: number, timeoutAddress: number): ResultOrErrno {
     const { wait } = FutexOperation;
-    return this.#result(this.#calls.futexWait(this.#futexCall, address, wait, expected, timeoutAddress));
+    return this.#result(
+      this.#calls.futexWaitOrWake(this.#futexCall, address, wait, expected, timeoutAddress, 0, 0),
+    );
   }
 
   /** futex(2), waking. */
   futexWake(address: number, count: number): ResultOrErrno {
-    return this.#result(this.#calls.futexWake(this.#futexCall, address, FutexOperation.wake, count));
+    return this.#result(
+      this.#calls.futexWaitOrWake(this.#futexCall, address, FutexOperation.wake, count, 0, 0, 0),
+    );
   }
 
   /** Compares a word with a value without sleeping: 0 if they are equal, else EAGAIN, EFAULT if there is no memory. */
@@ -238,7 +241,7 @@ export class Kernel {
 
   /** futex_waitv(2): `waiters` is an array of `count` struct futex_waitv, `until` a timespec of `clock`. */
   futexWaitMany(waiters: Uint8Array, count: number, until: Uint8Array, clock: number): ResultOrErrno {
-    return this.#result(this.#calls.futexWaitv(FUTEX_WAITV_CALL, waiters, count, 0, until, clock));
+    return this.#result(this.#calls.futexWaitv(FUTEX_WAITV_CALL, waiters, count, 0, until, clock, 0));
   }
 
   #result(result: number): ResultOrErrno {
