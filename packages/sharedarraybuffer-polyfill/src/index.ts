@@ -21,4 +21,4 @@ export { type AsyncWait, SharedAtomics } from './shared-atomics.ts';
 export { type CreateOptions, type OpenOptions, SharedMemory } from './shared-memory.ts';
 export { isShared } from './shared-words.ts';
 export { type Support, support } from './support.ts';
-export { ASYNC_WAITS_MAX, startWaitHelper } from './wait-helper.ts';
+export { ASYNC_WAITS_MAX, shareWaitHelper } from './wait-helper.ts';

@@ -7,7 +7,7 @@
  *
  *     word  0   control: changes whenever the helper should look at the board again
  *           1   how the helper sleeps: not at all, by Atomics.wait, in the kernel
- *           2   the helper shall end      3   it has ended
+ *           2   the helper shall end      3   it has ended       4   somebody has waited: the helper is to be started
  *          16 … slots of 8 words: state, address (low, high), expected value, result, what ends the waiting
  *
  * The state of a slot is generation * 4 + phase; who takes a slot makes a new generation, so nobody mistakes one
@@ -20,7 +20,7 @@ import { assert } from './errors.ts';
 import { FutexOperation } from './futex-operation.ts';
 import type { Kernel } from './kernel.ts';
 
-export const Control = { change: 0, sleep: 1, stop: 2, ended: 3 } as const;
+export const Control = { change: 0, sleep: 1, stop: 2, ended: 3, wanted: 4 } as const;
 export const HelperSleep = { none: 0, native: 1, kernel: 2 } as const;
 export const Phase = { free: 0, claimed: 1, waiting: 2, done: 3 } as const;
 export const Result = { woken: 1, renew: 2 } as const;
@@ -55,6 +55,11 @@ export const slotStart = (slot: number): number => SLOTS_START + slot * SLOT_WOR
 
 export function boardMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer((SLOTS_START + SLOTS * SLOT_WORDS) * 4);
+}
+
+/** Settles when somebody waits at the board. */
+export async function whenWanted(memory: SharedArrayBuffer): Promise<void> {
+  await Atomics.waitAsync(new Int32Array(memory), Control.wanted, 0).value;
 }
 
 /** Address that a slot names. */
@@ -102,6 +107,7 @@ export class WaitBoard {
     Atomics.store(words, start + Slot.kind, kind);
     const state = withPhase(Atomics.load(words, start), Phase.waiting);
     Atomics.store(words, start, state);
+    this.#want();
     this.ring();
     const waiting = Atomics.waitAsync(words, start, state, timeoutMs);
     if (!waiting.async) return Promise.resolve(this.#outcome(start, state));
@@ -114,6 +120,11 @@ export class WaitBoard {
     const sleep = Atomics.load(this.#words, Control.sleep);
     if (sleep === HelperSleep.native) Atomics.notify(this.#words, Control.change);
     if (sleep === HelperSleep.kernel) this.#kernel.futex(this.#controlAddress, FutexOperation.wake, 1, null);
+  }
+
+  #want(): void {
+    const first = Atomics.compareExchange(this.#words, Control.wanted, 0, 1) === 0;
+    if (first) Atomics.notify(this.#words, Control.wanted);
   }
 
   /** The helper shall end. */

@@ -1,12 +1,19 @@
 /**
- * Helper threads for asynchronous waits (`wait-board.ts`), as a thread that waits sees them: the one of the process, if
- * `startWaitHelper` was called before the thread was started, and its own, started when they are needed.
+ * Helper threads for asynchronous waits (`wait-board.ts`), as a thread that waits sees them: the one that it shares with
+ * others, if `shareWaitHelper` was called before the thread was started, and its own. Each is started when it is needed.
  */
 import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
 import { SharedMemoryError } from './errors.ts';
 import { beginLoad, loadGuard } from './load-guard.ts';
 import { kernelOrThrow } from './support.ts';
-import { boardMemory, SLOTS, type AwaitedWord, type SlotOutcome, WaitBoard } from './wait-board.ts';
+import {
+  type AwaitedWord,
+  boardMemory,
+  type SlotOutcome,
+  SLOTS,
+  WaitBoard,
+  whenWanted,
+} from './wait-board.ts';
 import type { HelperData } from './wait-helper-main.ts';
 
 /** Compiled, also where this module is run from its source. */
@@ -26,17 +33,21 @@ export const ASYNC_WAITS_MAX = OWN_BOARDS_MAX * SLOTS;
 const ownBoards = new Set<WaitBoard>();
 let processBoard: WaitBoard | undefined;
 let lookedForProcessBoard = false;
+/** Whether this thread starts a helper for others. */
+let sharing = false;
 
 /**
- * Starts a helper thread that serves this thread and all workers that it starts from now on, with theirs. To be called early
- * on the main thread where many workers wait asynchronously; without it each thread that does starts its own.
+ * One helper thread serves this thread and all workers that it starts from now on, with theirs; without it each thread that
+ * waits asynchronously starts its own. To be called early on the main thread, whose event loop starts the helper when one of
+ * them waits for the first time: so it outlives all workers, and costs nothing where nobody waits.
  */
-export function startWaitHelper(): void {
-  if (processBoard?.alive) return;
-  const { board, memory } = startBoard();
-  processBoard = board;
-  lookedForProcessBoard = true;
+export function shareWaitHelper(): void {
+  if (sharing) return;
+  sharing = true;
+  const memory = boardMemory();
   setEnvironmentData(ENVIRONMENT_KEY, memory);
+  lookedForProcessBoard = false;
+  void whenWanted(memory).then(() => startHelper(memory));
 }
 
 /** Waits for a word; `ok` may be too early, never too late. */
@@ -68,22 +79,21 @@ function waitOnce(word: AwaitedWord, timeoutMs: number): Promise<SlotOutcome> {
       `more than ${ASYNC_WAITS_MAX} asynchronous waits of one thread`,
     );
   }
-  const { board } = startBoard();
+  const board = startHelper(boardMemory());
   ownBoards.add(board);
   const first = board.wait(word, timeoutMs);
   if (first) return first;
   throw new SharedMemoryError('LimitExceeded', 'a new board has no room');
 }
 
-/** A worker inherits the board of the thread that started it. */
+/** A worker inherits the board of the thread that shares its helper. */
 function joinProcessBoard(): void {
   lookedForProcessBoard = true;
   const memory = getEnvironmentData(ENVIRONMENT_KEY);
   if (memory instanceof SharedArrayBuffer) processBoard = new WaitBoard(kernelOrThrow(), memory);
 }
 
-function startBoard(): { board: WaitBoard; memory: SharedArrayBuffer } {
-  const memory = boardMemory();
+function startHelper(memory: SharedArrayBuffer): WaitBoard {
   const board = new WaitBoard(kernelOrThrow(), memory);
   const guard = loadGuard();
   const poll = process.env['SHAREDARRAYBUFFER_POLYFILL'] === 'poll';
@@ -106,5 +116,5 @@ function startBoard(): { board: WaitBoard; memory: SharedArrayBuffer } {
   process.on('exit', stop);
   worker.on('error', ended);
   worker.on('exit', ended);
-  return { board, memory };
+  return board;
 }

@@ -1,7 +1,7 @@
 // Workers that wait asynchronously on shared words, some of which are terminated; prints how many helpers there were.
 import { readdirSync } from 'node:fs';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
-import { futexWaitAsync, SharedAtomics, SharedMemory, startWaitHelper } from 'sharedarraybuffer-polyfill';
+import { futexWaitAsync, SharedAtomics, SharedMemory, shareWaitHelper } from 'sharedarraybuffer-polyfill';
 
 const WORKERS = 4;
 const HELPER_START_MS = 500;
@@ -10,7 +10,7 @@ const views = ({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, 64)
 
 if (isMainThread) {
   const shared = process.argv[2] === 'shared';
-  if (shared) startWaitHelper();
+  if (shared) shareWaitHelper();
   const memory = SharedMemory.create(4096);
   const words = views(memory);
   const start = (index) => {

@@ -14,7 +14,7 @@ function run(mode: string, kind: string): { codes: number[]; helpers: number } {
 }
 
 describe.skipIf(skipReason)(`helper threads (${skipReason ?? 'shared memory works here'})`, () => {
-  test.each(['change', 'any wake'])('one for all workers after startWaitHelper (%s)', (kind) => {
+  test.each(['change', 'any wake'])('one for all workers after shareWaitHelper (%s)', (kind) => {
     expect(run('shared', kind)).toEqual({ codes: [7, 7, 7, 7], helpers: 1 });
   });
 

@@ -317,7 +317,6 @@ export class DomainHost {
   }
 }
 
-/** What a thread cannot have, if it says so. A component's code could write to the same port. */
 /** What a thread loads natively cannot be interrupted; it begins nothing of that kind any more. */
 async function whenNothingLoads(life: Place): Promise<void> {
   const words = wordsAt(life);
@@ -327,6 +326,7 @@ async function whenNothingLoads(life: Place): Promise<void> {
   }
 }
 
+/** What a thread cannot have, if it says so. A component's code could write to the same port. */
 function lackIn(notice: unknown): string | undefined {
   const lack = isRecord(notice) ? notice['lack'] : undefined;
   return typeof lack === 'string' ? lack.slice(0, LACK_CHARACTERS) : undefined;

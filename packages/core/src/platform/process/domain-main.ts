@@ -4,6 +4,7 @@
  * ends at once when the supervisor is gone. Its own thread never runs component code, so it always answers.
  */
 import { Socket } from 'node:net';
+import { shareWaitHelper } from 'sharedarraybuffer-polyfill/wait-helper';
 import { unreachable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { ComponentThread } from './component-thread.ts';
@@ -38,6 +39,8 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
+// It must outlive every component: one that ended with its thread could bring the process down while it loads.
+shareWaitHelper();
 const ahead = process.argv[AHEAD_ARGUMENT];
 const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
 const foreign = await openForeign();
