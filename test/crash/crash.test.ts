@@ -21,12 +21,22 @@ export default component(async (env) => {
   for (let beat = 1; ; beat++) { await env.log('beat ' + beat); await env.timer.sleep(50); }
 });`;
 
+/** Gets past the import rule, and at the link of its process: a frame on the control channel that is no event. */
+const LYING = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  const frame = Buffer.from('........{"event":"coup"}');
+  frame.writeUInt32LE(frame.length - 8, 0);
+  frame.writeUInt32LE(0, 4);
+  process.getBuiltinModule('node:fs').writeSync(3, frame);
+});`;
+
 let place: Workplace;
 const prepare = (): Workplace => {
   place = new Workplace();
   place.write('aborting.mjs', ABORTING);
   place.write('throwing.mjs', THROWING);
   place.write('steady.mjs', STEADY);
+  place.write('lying.mjs', LYING);
   return place;
 };
 afterEach(() => place[Symbol.dispose]());
@@ -38,6 +48,36 @@ function stop(running: GinitRun): Promise<FinishedRun> {
   running.child.kill('SIGTERM');
   return running.finished;
 }
+
+test('a process that says nonsense to ginit is ended, and nobody else', async () => {
+  const { write, start } = bind(prepare());
+  write(
+    'config.xml',
+    systemConfig(`
+      <start name="steady"> ${binary('steady')} </start>
+      <start name="lying" isolation="process"> ${binary('lying')} </start>`),
+  );
+  const running = start('config.xml');
+  await running.until('[init -> lying] crashed');
+  expect(running.stderr).toContain('is ended, it said nonsense: Error: unknown event coup');
+  const beats = running.stdout.split('beat').length;
+  await running.until(`[init -> steady] beat ${beats + 5}`);
+  expect((await stop(running)).code).toBe(0);
+});
+
+test('a hundred components start, and all of them end', { timeout: 120_000 }, async () => {
+  const { write, start } = bind(prepare());
+  const names = Array.from({ length: 100 }, (_, index) => `c${index}`);
+  write(
+    'config.xml',
+    systemConfig(names.map((name) => `<start name="${name}"> ${binary('steady')} </start>`).join('\n')),
+  );
+  const running = start('config.xml');
+  for (const name of names) await running.until(`[init -> ${name}] beat 1`);
+  const { code, stderr } = await stop(running);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(await running.leftOver()).toEqual([]);
+});
 
 describe('a component that aborts its process', () => {
   test('takes ginit neither down nor with it; the culprit is named', async () => {

@@ -60,45 +60,56 @@ function loadKoffi(): Koffi | undefined {
   }
 }
 
-/** Calls of the C library that are made often or in several places, and how this process reaches them. */
+/**
+ * Calls of the C library, each bound when it is made for the first time: most threads make few of them. Those that are made
+ * all the time are bound at once, which makes them a little faster.
+ */
 function bind(koffi: Koffi) {
   const library = koffi.load(null);
   const word = 'intptr_t';
+  const later = (name: string, result: string, parameters: readonly string[]): NativeFunction => {
+    let bound: NativeFunction | undefined;
+    return (...values) => (bound ??= library.func(name, result, parameters))(...values);
+  };
   return {
-    mmap: library.func('mmap', word, [word, 'size_t', 'int', 'int', 'int', 'int64_t']),
-    mremap: library.func('mremap', word, [word, 'size_t', 'size_t', 'int', word]),
-    madvise: library.func('madvise', 'int', [word, 'size_t', 'int']),
-    memfdCreate: library.func('memfd_create', 'int', ['str', 'uint']),
-    ftruncate: library.func('ftruncate', 'int', ['int', 'int64_t']),
-    fcntl: library.func('fcntl', 'int', ['int', 'int', word]),
-    close: library.func('close', 'int', ['int']),
-    socketpair: library.func('socketpair', 'int', ['int', 'int', 'int', 'void *']),
-    sendmsg: library.func('sendmsg', word, ['int', 'void *', 'int']),
-    recvmsg: library.func('recvmsg', word, ['int', 'void *', 'int']),
-    getrlimit: library.func('getrlimit', 'int', ['int', 'void *']),
-    setrlimit: library.func('setrlimit', 'int', ['int', 'void *']),
-    sysconf: library.func('sysconf', 'long', ['int']),
+    mmap: later('mmap', word, [word, 'size_t', 'int', 'int', 'int', 'int64_t']),
+    mremap: later('mremap', word, [word, 'size_t', 'size_t', 'int', word]),
+    madvise: later('madvise', 'int', [word, 'size_t', 'int']),
+    memfdCreate: later('memfd_create', 'int', ['str', 'uint']),
+    ftruncate: later('ftruncate', 'int', ['int', 'int64_t']),
+    fcntl: later('fcntl', 'int', ['int', 'int', word]),
+    close: later('close', 'int', ['int']),
+    socketpair: later('socketpair', 'int', ['int', 'int', 'int', 'void *']),
+    sendmsg: later('sendmsg', word, ['int', 'void *', 'int']),
+    recvmsg: later('recvmsg', word, ['int', 'void *', 'int']),
+    getrlimit: later('getrlimit', 'int', ['int', 'void *']),
+    setrlimit: later('setrlimit', 'int', ['int', 'void *']),
+    sysconf: later('sysconf', 'long', ['int']),
     // `syscall` reads all its seven words, whatever the kernel takes of them, the last perhaps from the stack. With fewer,
     // what lies above koffi's stack would be read, where nothing need be.
     futex: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', 'void *', word, 'uint32_t']),
     futexWaitOrWake: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', word, word, word]),
-    futexWaitv: library.func('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int', word]),
+    futexWaitv: later('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int', word]),
   };
 }
 
 /** The calls. Those that return `ResultOrErrno` leave failures to the caller; all others throw `SystemCall`. */
 export class Kernel {
-  /** Size of a page of memory. */
-  readonly pageBytes: number;
   readonly #koffi: Koffi;
   readonly #calls: ReturnType<typeof bind>;
   readonly #futexCall: number;
+  #pageBytes: number | undefined;
 
   private constructor(koffi: Koffi, futexCall: number) {
     this.#koffi = koffi;
     this.#calls = bind(koffi);
     this.#futexCall = futexCall;
-    this.pageBytes = this.#calls.sysconf(PAGE_SIZE_NAME);
+  }
+
+  /** Size of a page of memory. */
+  get pageBytes(): number {
+    this.#pageBytes ??= this.#calls.sysconf(PAGE_SIZE_NAME);
+    return this.#pageBytes;
   }
 
   /** The kernel of this machine, or why it cannot be reached, in words for people. */

@@ -28,21 +28,23 @@ import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { deferred } from './deferred.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
+import type { Turnstile } from './turnstile.ts';
 
 /** What the sandbox does for its children. */
 export interface ChildHost {
   readonly env: Env;
   readonly config: InitConfig;
+  /** Threads are started in this. */
+  readonly launches: Turnstile;
   /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
 }
 
-/** Sessions of the child's environment, numbered apart from those that the child opens itself. */
-interface EnvironmentSession {
-  readonly served: ServedSession;
-}
+/** In the order in which they are closed: the account last, since with it all quota of the child comes back. */
+const ENVIRONMENT = ['CPU', 'PD'] as const;
+type EnvironmentService = (typeof ENVIRONMENT)[number];
 
 /**
  * What init itself needs for a child: objects that the child, or core, holds of it (its parent, the handler of its thread's
@@ -63,7 +65,8 @@ export class Child {
   readonly #account = deferred<Capability<typeof Pd>>();
   readonly #config: RomModule;
   readonly #configSessions = new Map<number, Implementation<typeof Rom>>();
-  readonly #environment: EnvironmentSession[] = [];
+  /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
+  readonly #environment = new Map<EnvironmentService, ServedSession>();
   readonly #parent: Implementation<typeof Parent>;
   #thread: Capability<typeof Thread> | undefined;
   #ended: Promise<void> | undefined;
@@ -89,22 +92,31 @@ export class Child {
     return this.#exitCode;
   }
 
-  /** Makes the account and gives it its quota: who is first in the config is first served. */
-  async prepare(): Promise<void> {
+  /** Makes its account and starts its thread. It gets its quota after `turn`; `given` is called when that is under way. */
+  async begin(turn: Promise<void>, given: () => void): Promise<void> {
+    const opening = [this.#openEnvironment('PD'), this.#openEnvironment('CPU')] as const;
+    // Both are waited for, whichever fails: what has been opened is closed with the child.
+    await Promise.allSettled(opening);
+    const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
+    await this.#giveQuota(pd, turn, given);
+    await this.#host.launches.pass(() => this.#launch(cpu, pd));
+  }
+
+  async #giveQuota(account: Capability<typeof Pd>, turn: Promise<void>, given: () => void): Promise<void> {
     const { ram, caps } = this.start;
     const { env } = this.#host;
-    const account = capabilityOf(Pd, await this.#openEnvironment('PD'));
     await account.setReferenceAccount(env.pd);
-    await env.pd.transfer(account, { ram, caps: Math.max(0, caps - CHILD_CAPS) });
+    await turn;
+    const giving = env.pd.transfer(account, { ram, caps: Math.max(0, caps - CHILD_CAPS) });
+    given();
+    await giving;
     this.#account.resolve(account);
   }
 
-  /** Starts the thread. */
-  async launch(): Promise<void> {
+  async #launch(cpu: Capability<typeof Cpu>, pd: Capability<typeof Pd>): Promise<void> {
     const { binary, isolation, domain, heap, host, hostDepth } = this.start;
-    const cpu = capabilityOf(Cpu, await this.#openEnvironment('CPU'));
     const thread = await cpu.start({
-      pd: await this.#account.promise,
+      pd,
       parent: this.#host.env.capability(Parent, this.#parent),
       binary: binary.name,
       // A driver may block its thread pool: that must stall nobody else.
@@ -141,8 +153,7 @@ export class Child {
     await this.sessions.end();
     this.server.end(reason);
     this.#thread?.[Symbol.dispose]();
-    // The account last: with it all quota of the child comes back.
-    for (const { served } of this.#environment.toReversed()) await served.close(NOTHING);
+    for (const service of ENVIRONMENT) await this.#environment.get(service)?.close(NOTHING);
     for (const session of this.#configSessions.values()) await session[Symbol.dispose]?.();
     this.#configSessions.clear();
   }
@@ -154,7 +165,7 @@ export class Child {
   }
 
   /** Opens a session that belongs to the child's environment; its label is the child's name. */
-  async #openEnvironment(service: string): Promise<SessionCapability> {
+  async #openEnvironment(service: EnvironmentService): Promise<SessionCapability> {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
     const { server, label } = route;
@@ -164,7 +175,11 @@ export class Child {
       args: this.#arguments(service, {}),
       donation: NOTHING,
     });
-    this.#environment.push({ served });
+    if (this.#ended) {
+      await served.close(NOTHING);
+      throw new SessionError('DENIED', `"${this.name}" has ended`);
+    }
+    this.#environment.set(service, served);
     return served.capability;
   }
 

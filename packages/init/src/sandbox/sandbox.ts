@@ -7,10 +7,17 @@ import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type ChildHost } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
+import { deferred } from './deferred.ts';
 import { RestartRecord } from './restart-record.ts';
 import { ParentServer } from './session-server.ts';
 import { nextToStop } from './stop-order.ts';
+import { Turnstile } from './turnstile.ts';
 
+/**
+ * Threads that are being started at a time: each takes objects of ours, which core is told of a moment later, and CPUs that
+ * have too much to do bring nobody up sooner.
+ */
+const LAUNCHES_MAX = 16;
 /** How long a child may take to put its things in order. */
 const STOP_TIMEOUT_MS = 30_000;
 /** Exit code of a system whose child crashed though its exit was to be propagated. */
@@ -20,6 +27,7 @@ const CRASH_EXIT_CODE = 1;
 export class Sandbox implements ChildHost {
   readonly env: Env;
   readonly config: InitConfig;
+  readonly launches = new Turnstile(LAUNCHES_MAX);
   readonly #exit: (code: number) => void;
   readonly #parent: ParentServer;
   /** In the order of the config. */
@@ -38,19 +46,22 @@ export class Sandbox implements ChildHost {
     this.#directory = directoryOf(config);
   }
 
-  /** Starts every child. A child that cannot be started is left out, with a warning. */
+  /**
+   * Starts every child, side by side: each waits several times for an answer of core's. A child that cannot be started is
+   * left out, with a warning.
+   */
   async start(): Promise<void> {
-    const launches: Promise<void>[] = [];
-    for (const start of this.config.starts) {
-      if (this.#stopping) break;
-      const child = new Child(start, this);
-      this.#children.set(start.name, child);
-      // Quota is given out in order; threads start side by side.
-      if (await this.#attempt(child, () => child.prepare())) {
-        launches.push(this.#attempt(child, () => child.launch()).then(() => {}));
-      }
-    }
-    await Promise.all(launches);
+    const children = this.config.starts.map((start) => new Child(start, this));
+    for (const child of children) this.#children.set(child.name, child);
+    // Quota is given out in the order of the config.
+    let turn: Promise<void> = Promise.resolve();
+    const starting = children.map((child) => {
+      const before = turn;
+      const given = deferred<void>();
+      turn = given.promise;
+      return this.#startChild(child, before, () => given.resolve());
+    });
+    await Promise.all(starting);
   }
 
   /** Stops every child, clients before their servers. */
@@ -109,15 +120,15 @@ export class Sandbox implements ChildHost {
     return { server: child.server, serverName: name, label };
   }
 
-  async #attempt(child: Child, step: () => Promise<void>): Promise<boolean> {
+  /** `given` is called when the next child may have its quota. */
+  async #startChild(child: Child, turn = Promise.resolve(), given = (): void => {}): Promise<void> {
     try {
-      await step();
-      return true;
+      await child.begin(turn, given);
     } catch (error) {
+      given();
       if (!child.ended) await this.env.error(`child "${child.name}" cannot be started: ${reasonOf(error)}`);
       await this.#endChild(child, 'it could not be started');
       if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
-      return false;
     }
   }
 
@@ -141,7 +152,7 @@ export class Sandbox implements ChildHost {
     );
     const child = new Child(start, this);
     this.#children.set(start.name, child);
-    if (await this.#attempt(child, () => child.prepare())) await this.#attempt(child, () => child.launch());
+    await this.#startChild(child);
   }
 
   async #stopChild(name: string): Promise<void> {

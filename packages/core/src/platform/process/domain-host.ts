@@ -140,7 +140,10 @@ export class DomainHost {
     const { worker, loading, bell } = running;
     const terminate = (): void => {
       endLife(running.life, bell);
-      void whenNothingLoads(running.life).then(() => worker.terminate());
+      void whenNothingLoads(running.life).then(() => {
+        this.#tell({ event: 'ending', component });
+        return worker.terminate();
+      });
     };
     // The runtime's own modules are sure to be loaded some time; the component's may loop.
     void loading.runtime.then(() => {

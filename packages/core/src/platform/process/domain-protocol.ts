@@ -98,6 +98,8 @@ export type DomainCommand =
 
 /** The component's thread is there. */
 const startedEvent = record({ event: oneOf(['started']), component: u32, threadId: u32 });
+/** The component's thread is terminated: nothing that it has begun to load is waited for any more. */
+const endingEvent = record({ event: oneOf(['ending']), component: u32 });
 const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
 /** A component wrote to its standard output or error, which it should not. */
 const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(LIMITS.logLineBytes) });
@@ -117,6 +119,7 @@ const memoryArrivedEvent = record({ event: oneOf(['memoryArrived']), process: u3
 /** Checks an event of a domain. */
 export const domainEvent = {
   started: startedEvent,
+  ending: endingEvent,
   ended: endedEvent,
   output: outputEvent,
   lack: lackEvent,
@@ -127,13 +130,14 @@ export const domainEvent = {
 /** An event of a domain process. */
 export type DomainEvent =
   | ShapeType<typeof startedEvent>
+  | ShapeType<typeof endingEvent>
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>
   | ShapeType<typeof lackEvent>
   | ShapeType<typeof revokedEvent>
   | ShapeType<typeof memoryArrivedEvent>;
 
-/** Reads a JSON message of the other process. Both run our own code: anything malformed is a bug and throws. */
+/** Reads a JSON message of the other process. Throws if it is malformed: both run our own code. */
 export function parseControl<Table extends Record<string, (value: unknown, where: string) => unknown>>(
   shapes: Table,
   key: 'command' | 'event',

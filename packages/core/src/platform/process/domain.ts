@@ -30,8 +30,12 @@ const COLLECTOR_FLAG = '--expose-gc';
 const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /** Threads of libuv's pool in a process of its own, unless told: file operations of a driver that run at a time. */
 const DRIVER_POOL_SIZE = 16;
-/** A domain that does not end a component within this time is ended itself. Loading is waited for, on a busy machine too. */
+/** A domain that does not end a component within this time is ended itself. */
 const KILL_TIMEOUT_MS = 10_000;
+/** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
+const LOAD_TIMEOUT_MS = 60_000;
+/** So much of nonsense is shown. */
+const NONSENSE_CHARACTERS = 200;
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
 const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
 
@@ -41,6 +45,8 @@ interface Resident {
   threadId: number | undefined;
   receive: ((frame: Uint8Array) => void) | undefined;
   readonly early: Uint8Array[];
+  /** Called when it is terminated, and when it has ended. */
+  readonly ending: (() => void)[];
   readonly gone: (() => void)[];
 }
 
@@ -159,7 +165,15 @@ export class Domain {
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): Carrier {
     assert(!this.#retired, 'a retired domain takes no components');
     const { id, label, moduleUrl, heapBytes, grants, scheduling } = specification;
-    const resident: Resident = { ended, label, threadId: undefined, receive: undefined, early: [], gone: [] };
+    const resident: Resident = {
+      ended,
+      label,
+      threadId: undefined,
+      receive: undefined,
+      early: [],
+      ending: [],
+      gone: [],
+    };
     this.#residents.set(id, resident);
     this.#tell({
       command: 'start',
@@ -192,7 +206,12 @@ export class Domain {
       return this.destroy();
     }
     return new Promise((resolve) => {
-      const stuck = setTimeout(() => this.#child.kill('SIGKILL'), KILL_TIMEOUT_MS);
+      const endProcess = (): void => void this.#child.kill('SIGKILL');
+      let stuck = setTimeout(endProcess, LOAD_TIMEOUT_MS);
+      resident.ending.push(() => {
+        clearTimeout(stuck);
+        stuck = setTimeout(endProcess, KILL_TIMEOUT_MS);
+      });
       resident.gone.push(() => {
         clearTimeout(stuck);
         resolve();
@@ -244,12 +263,28 @@ export class Domain {
   }
 
   #receive(channel: number, payload: Uint8Array): void {
-    if (channel === CONTROL_CHANNEL) return this.#obey(parseControl(domainEvent, 'event', payload));
+    if (channel === CONTROL_CHANNEL) return this.#hear(payload);
     const resident = this.#residents.get(channel);
     // The component's port is closed; that it has ended comes as an event, with the reason.
     if (payload.byteLength === 0) return;
     if (resident?.receive) resident.receive(payload);
     else resident?.early.push(payload);
+  }
+
+  #hear(payload: Uint8Array): void {
+    let event: DomainEvent;
+    try {
+      event = parseControl(domainEvent, 'event', payload);
+    } catch (error) {
+      // Somebody in it has got at the process itself: it is as good as dead, and must not take us along.
+      this.#observer.complaint(
+        this.#name,
+        `is ended, it said nonsense: ${String(error).slice(0, NONSENSE_CHARACTERS)}`,
+      );
+      this.#child.kill('SIGKILL');
+      return;
+    }
+    this.#obey(event);
   }
 
   #obey(event: DomainEvent): void {
@@ -260,6 +295,9 @@ export class Domain {
     switch (event.event) {
       case 'started':
         resident.threadId = event.threadId;
+        return;
+      case 'ending':
+        for (const tell of resident.ending) tell();
         return;
       case 'output':
         return this.#observer.output(resident.label, event.line);

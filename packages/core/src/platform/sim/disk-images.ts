@@ -2,19 +2,12 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode } from '../../runtime/host-access.ts';
+import { hostError } from '../host-error.ts';
 import type { Digest } from './digest.ts';
 import { type DiskWatch, SimulatedDisk } from './simulated-disk.ts';
 
 /** A file is kept in memory as a whole. */
 const IMAGE_BYTES_MAX = 2 ** 31 - 1;
-
-const CODES: Readonly<Record<string, HostErrorCode>> = {
-  ENOENT: 'NotFound',
-  ENOTDIR: 'NotFound',
-  EACCES: 'AccessDenied',
-  EPERM: 'AccessDenied',
-  EROFS: 'AccessDenied',
-};
 
 interface Loaded {
   readonly version: string;
@@ -37,10 +30,7 @@ function load(target: string, path: string, access: 'ro' | 'rw'): Uint8Array {
     loaded.set(target, { version, bytes });
     return bytes;
   } catch (error) {
-    if (error instanceof RpcError) throw error;
-    const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-    const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';
-    throw new RpcError(code, `file "${path}": ${code}${typeof system === 'string' ? ` (${system})` : ''}`);
+    throw error instanceof RpcError ? error : hostError(error, path);
   }
 }
 

@@ -3,31 +3,12 @@ import { close, constants, fstat, fsync, open, read, type Stats, write } from 'n
 import { promisify } from 'node:util';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode, HostFile } from '../../runtime/host-access.ts';
+import { hostError } from '../host-error.ts';
 
 const openFile = promisify(open);
 const statFile = promisify(fstat);
 const syncFile = promisify(fsync);
 const closeFile = promisify(close);
-
-/** Error codes of the system, in words of ours; anything else is an input/output error. */
-const CODES: Readonly<Record<string, HostErrorCode>> = {
-  ENOENT: 'NotFound',
-  ENOTDIR: 'NotFound',
-  EACCES: 'AccessDenied',
-  EPERM: 'AccessDenied',
-  EROFS: 'AccessDenied',
-  EISDIR: 'Unsupported',
-  ENOSPC: 'NoSpace',
-  EDQUOT: 'NoSpace',
-  EFBIG: 'NoSpace',
-  EBADF: 'Closed',
-};
-
-function hostError(error: unknown, path: string): RpcError<HostErrorCode> {
-  const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';
-  return new RpcError(code, `file "${path}": ${code}${typeof system === 'string' ? ` (${system})` : ''}`);
-}
 
 /** Opens `target`; errors call it `path`, as the config does. */
 export async function openNodeFile(target: string, path: string, access: 'ro' | 'rw'): Promise<HostFile> {
