@@ -6,6 +6,8 @@ import type { OutputSink } from '@ginit/core/supervisor';
 export class Output implements OutputSink {
   readonly #out: Writable;
   readonly #err: Writable;
+  /** Settles when there is room for more lines; all who wait share it. */
+  #room: Promise<void> | undefined;
 
   /** `broken` is called when nobody reads the output any more. */
   constructor(out: Writable, err: Writable, broken: () => void) {
@@ -17,10 +19,16 @@ export class Output implements OutputSink {
 
   async line(text: string): Promise<void> {
     if (this.#out.destroyed || this.#out.write(`${text}\n`)) return;
-    await new Promise<void>((resolve) => {
+    this.#room ??= this.#untilRoom();
+    await this.#room;
+  }
+
+  #untilRoom(): Promise<void> {
+    return new Promise((resolve) => {
       const settle = (): void => {
         this.#out.off('drain', settle);
         this.#out.off('close', settle);
+        this.#room = undefined;
         resolve();
       };
       this.#out.on('drain', settle);
