@@ -21,7 +21,13 @@ export const PACKAGES = [
   {
     directory: 'sharedarraybuffer-polyfill',
     name: 'sharedarraybuffer-polyfill',
-    bundles: [{ entries: () => ['index'] }, { entries: () => ['wait-helper-main'] }],
+    bundles: [
+      {
+        entries: () => ['index'],
+        chunks: [{ name: 'shared-memory', reachedFrom: ['index'], script: true }],
+      },
+      { entries: () => ['wait-helper-main'] },
+    ],
   },
   {
     directory: 'core',

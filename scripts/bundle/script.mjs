@@ -39,12 +39,12 @@ import { Script } from 'node:vm';
 import { getEnvironmentData } from 'node:worker_threads';
 const KEY = 'ginit compiled runtime';
 const filename = fileURLToPath(new URL('./${file}', import.meta.url));
-const known = getEnvironmentData(KEY);
+const known = getEnvironmentData(KEY)?.['${file}'];
 const script = new Script(readFileSync(filename, 'utf8'), {
   filename,
   ...(known instanceof SharedArrayBuffer ? { cachedData: new Uint8Array(known) } : {}),
 });
-globalThis[Symbol.for(KEY)] = () => script.createCachedData();
+(globalThis[Symbol.for(KEY)] ??= {})['${file}'] = () => script.createCachedData();
 const exports = script.runInThisContext()(${['import.meta.url', '(specifier) => import(specifier)', ...modules].join(', ')});
 export const { ${exported.map(([own, name = own]) => name).join(', ')} } = exports;
 `;

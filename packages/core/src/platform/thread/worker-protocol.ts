@@ -1,4 +1,5 @@
 /** What the domain process hands to the threads of its components. */
+import type { CompiledRuntime } from './compiled-runtime.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Scheduling } from '../../session/scheduling.ts';
 import type { Place } from '../../memory/place.ts';
@@ -87,5 +88,5 @@ export type WorkerNotice = LoadStage | { readonly lack: string };
 
 /** What a thread that was started ahead says at `waitAt`, before it has its component. */
 export interface CompiledNotice {
-  readonly compiled: SharedArrayBuffer;
+  readonly compiled: CompiledRuntime;
 }
