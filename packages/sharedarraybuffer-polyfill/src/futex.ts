@@ -8,6 +8,7 @@
 import { callFailure } from './errors.ts';
 import { FutexOperation, setTimespec, timespec, WAKE_ALL } from './futex-operation.ts';
 import { ERRNO } from './kernel.ts';
+import { monotonicMs } from './monotonic.ts';
 import { sharedAddressOrThrow } from './shared-words.ts';
 import { kernelOrThrow } from './support.ts';
 import { WaitKind } from './wait-board.ts';
@@ -62,10 +63,10 @@ export function timeoutLimit(timeoutMs: number): number {
 /** As `futexWait`, by address. */
 export function waitAt(address: number, expected: number, timeoutMs: number): WaitOutcome {
   const limitMs = timeoutLimit(timeoutMs);
-  const untilMs = performance.now() + limitMs;
+  const untilMs = monotonicMs() + limitMs;
   let first = true;
   for (;;) {
-    const leftMs = first ? limitMs : untilMs - performance.now();
+    const leftMs = first ? limitMs : untilMs - monotonicMs();
     if (leftMs <= 0 && !first) return 'timed-out';
     const result = waitSlice(address, expected, leftMs);
     if (result >= 0) return 'ok';

@@ -4,6 +4,7 @@
  * are for. The constants are those of Linux's generic ABI, which all processors below share.
  */
 import { createRequire } from 'node:module';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { callFailure, type SharedMemoryError } from './errors.ts';
 import { FutexOperation } from './futex-operation.ts';
 
@@ -50,10 +51,24 @@ export const ERRNO = {
 /** Outcome of a call that may fail in ways its caller expects: a result, or the error as a negative number. */
 type ResultOrErrno = number;
 
-/** Loads koffi; undefined if it is not there. Each thread loads its own. */
+/** Where workers find the file of koffi that a thread before them has loaded. */
+const KOFFI_FILE_KEY = 'sharedarraybuffer-polyfill: koffi';
+
+/**
+ * Loads koffi; undefined if it is not there. Each thread loads its own. Finding its native part takes several times as long as
+ * loading that, which has all that we use: so who has found it tells the workers that it starts from then on.
+ */
 function loadKoffi(): Koffi | undefined {
+  const require = createRequire(import.meta.url);
+  const known = getEnvironmentData(KOFFI_FILE_KEY);
   try {
-    const koffi: Koffi = createRequire(import.meta.url)('koffi');
+    if (typeof known === 'string') {
+      const native: Koffi = require(known);
+      return native;
+    }
+    const koffi: Koffi = require('koffi');
+    const file = Object.keys(require.cache).find((name) => name.endsWith('koffi.node'));
+    if (file !== undefined) setEnvironmentData(KOFFI_FILE_KEY, file);
     return koffi;
   } catch {
     return undefined;

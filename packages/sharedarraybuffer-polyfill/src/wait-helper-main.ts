@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { FutexOperation, setTimespec, timespec } from './futex-operation.ts';
 import { ERRNO, Kernel } from './kernel.ts';
 import { endLoad } from './load-guard.ts';
+import { monotonicMs } from './monotonic.ts';
 import {
   Control,
   finishSlot,
@@ -136,7 +137,7 @@ class WaitHelper {
   /** Who waits, and how many slots are taken at all. Ends leases. */
   #collect(): { waiters: Waiter[]; taken: number } {
     const waiters: Waiter[] = [];
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     let taken = 0;
     this.#seen.forEach((seen, slot) => {
       const start = slotStart(slot);

@@ -5,6 +5,7 @@
 import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
 import { SharedMemoryError } from './errors.ts';
 import { beginLoad, loadGuard } from './load-guard.ts';
+import { monotonicMs } from './monotonic.ts';
 import { kernelOrThrow } from './support.ts';
 import {
   type AwaitedWord,
@@ -52,11 +53,11 @@ export function shareWaitHelper(): void {
 
 /** Waits for a word; `ok` may be too early, never too late. */
 export function waitAsyncAt(word: AwaitedWord, timeoutMs: number): Promise<'ok' | 'timed-out'> {
-  const untilMs = performance.now() + timeoutMs;
+  const untilMs = monotonicMs() + timeoutMs;
   const again = async (waiting: Promise<SlotOutcome>): Promise<'ok' | 'timed-out'> => {
     let outcome = await waiting;
     while (outcome === 'renew') {
-      const leftMs = untilMs - performance.now();
+      const leftMs = untilMs - monotonicMs();
       outcome = leftMs <= 0 ? 'timed-out' : await waitOnce(word, leftMs);
     }
     return outcome;

@@ -4,6 +4,8 @@
  * moment a while later, and when many have come together, but spends no more than a small part of its time on that.
  */
 
+import { monotonicMs } from './monotonic.ts';
+
 /** So many pieces are let come together in any case. */
 const PIECES_MIN = 16;
 /** At least so many times as long as the last collection took passes before the next. */
@@ -41,7 +43,7 @@ export class Collector {
 
   /** Another piece is about to be mapped. */
   count(): void {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     const due = this.#pieces >= PIECES_MIN && nowMs >= this.#notBeforeMs;
     if (due || this.#pieces >= PIECES_MAX) this.#run();
     this.#pieces++;
@@ -51,14 +53,14 @@ export class Collector {
   /** The thread has nothing to do just now. */
   idle(): void {
     if (this.#pieces === 0) return;
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (nowMs >= this.#notBeforeMs && nowMs - this.#lastPieceMs >= DONE_WITH_MS) this.#run();
   }
 
   #run(): void {
-    const startMs = performance.now();
+    const startMs = monotonicMs();
     this.#collect();
-    const endMs = performance.now();
+    const endMs = monotonicMs();
     this.#pieces = 0;
     this.#notBeforeMs = endMs + TIMES_LAST * (endMs - startMs);
   }

@@ -2,7 +2,6 @@
  * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
  * the domain process. Everything the component sees of the world is made here.
  */
-import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
@@ -75,7 +74,8 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
     }),
   complain: (text) => console.error(text),
   host: new GrantedHost(input.grants, keeper?.pins),
-  heapUsed: () => getHeapStatistics().used_heap_size,
+  // Loaded when somebody asks: most threads end without.
+  heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });

@@ -11,6 +11,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { type Doorbell, wakeScheduled } from './doorbell.ts';
+import { monotonicMs } from './monotonic.ts';
 import type { PeersAbroad } from './peers-abroad.ts';
 import type { WorkSource } from './work-source.ts';
 
@@ -104,12 +105,12 @@ export class ThreadLoop {
    * False if `timeoutMs` has passed.
    */
   sleepUntil(done: () => boolean, timeoutMs: number): boolean {
-    const end = performance.now() + timeoutMs;
+    const end = monotonicMs() + timeoutMs;
     for (;;) {
       if (done()) return true;
       wakeScheduled();
       if (this.#doorbell.take(this.#visit) || (this.#maySpin() && this.#spin())) continue;
-      const leftMs = end - performance.now();
+      const leftMs = end - monotonicMs();
       if (leftMs <= 0) return false;
       if (!this.#doorbell.park(Math.min(leftMs, LOOK_AROUND_MS))) this.#lookAround();
     }
@@ -164,14 +165,14 @@ export class ThreadLoop {
   #spin(): boolean {
     if (this.#spinsSkipped++ < this.#spinsToSkip) return false;
     this.#spinsSkipped = 0;
-    const end = performance.now() + SPIN_MS;
+    const end = monotonicMs() + SPIN_MS;
     do {
       for (let look = 0; look < SPIN_LOOKS; look++) {
         if (!this.#doorbell.rung) continue;
         this.#spinsToSkip = 0;
         return true;
       }
-    } while (performance.now() < end && this.#maySpin());
+    } while (monotonicMs() < end && this.#maySpin());
     this.#spinsToSkip = Math.min(SPINS_SKIPPED_MAX, this.#spinsToSkip * 2 + 1);
     return false;
   }
