@@ -42,7 +42,7 @@ export const LIMITS = {
   deferredBytes: 64 * 1024 * 1024,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
-  /** Objects that a component may pass before core has confirmed that its quota covers them. */
+  /** Objects that a component may pass beyond what its quota could pay for when core was last told. */
   objectsUnconfirmed: 64,
   /** Objects that one peer may hold of us. */
   exportsPerChannel: 65_536,

@@ -1,13 +1,13 @@
 /**
  * Objects of a component that others hold are paid for by its capability quota: one each, however many hold it, from the
  * first time it is passed until the last holder has given it back. Passing a capability does not wait for anybody, the
- * account is core's; so core is told the number once a turn, and a component may be a few objects ahead of what core has
- * confirmed. Session objects are not counted: their clients have donated for them.
+ * account is core's; so core is told the number once a turn, and says how many the account can pay for. A component that has
+ * spent that on something else in the meantime may be a few objects ahead. Session objects are not counted: their clients have donated for them.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** Tells core how many objects others hold; the result is how many of them the account could pay for. */
+/** Tells core how many objects others hold; the result is how many the account can pay for in all. */
 export type ReportObjects = (held: number) => Promise<number>;
 
 /** The held objects of one component. */
@@ -15,8 +15,8 @@ export class ObjectQuota {
   readonly #schedule: (turn: () => void) => void;
   #report: ReportObjects | undefined;
   #held = 0;
-  /** What core has paid for, and whether that was less than it was asked for. */
-  #paid = 0;
+  /** How many core could pay for when it was last told, and whether that was less than others held. */
+  #payable = 0;
   #short = false;
   #reporting = false;
 
@@ -37,7 +37,7 @@ export class ObjectQuota {
 
   /** One more object is to be passed. Throws `OUT_OF_CAPS` if the account cannot pay for it. */
   take(): void {
-    const ahead = this.#report ? this.#held - this.#paid : 0;
+    const ahead = this.#report ? this.#held - this.#payable : 0;
     const short = this.#short;
     if (short || ahead >= LIMITS.objectsUnconfirmed) {
       // The account may have been upgraded in the meantime: the next one may be in luck.
@@ -68,8 +68,8 @@ export class ObjectQuota {
       let told: number;
       do {
         told = this.#held;
-        this.#paid = (await this.#report?.(told)) ?? told;
-        this.#short = this.#paid < told;
+        this.#payable = (await this.#report?.(told)) ?? told;
+        this.#short = this.#payable < told;
       } while (told !== this.#held);
     } catch {
       // Core is gone: so will be everything else.

@@ -27,7 +27,7 @@ export const Pd = session(
     /** Takes resources out of what is free; the number names them in `free`. */
     allocate: rpc<(amount: Resources) => number>({ args: [resources], result: u32 }),
     free: rpc<(allocation: number) => void>({ args: [u32], result: nothing }),
-    /** Says how many objects of the component others hold; the result is how many of them are paid for. */
+    /** Says how many objects of the component others hold; the result is how many the account can pay for in all. */
     objects: rpc<(held: number) => number>({ args: [u32], result: u32 }),
     state: rpc<() => AccountState>({ args: [], result: accountState }),
     /** Gives what is free in this account to another one: its reference account, or one it is the reference of. */

@@ -119,12 +119,13 @@ export class Account {
     assert(this.#ramUsed >= 0 && this.#capUsed >= 0, 'no more is freed than was used');
   }
 
-  /** Pays for so many objects in all that others hold, or for as many as it can; the result is how many. */
+  /** Pays for so many objects in all that others hold, or for as many as it can; the result is how many that would be. */
   holdObjects(held: number): number {
-    const paid = Math.min(held, this.#objects + Math.max(0, this.free.caps));
+    const payable = this.#objects + Math.max(0, this.free.caps);
+    const paid = Math.min(held, payable);
     this.#capUsed += paid - this.#objects;
     this.#objects = paid;
-    return paid;
+    return payable;
   }
 
   /** Sets the reference account; only once, and never in a circle. */
