@@ -2,7 +2,8 @@
  * Objects of a component that others hold are paid for by its capability quota: one each, however many hold it, from the
  * first time it is passed until the last holder has given it back. Passing a capability does not wait for anybody, the
  * account is core's; so core is told the number once a turn, and says how many the account can pay for. A component that has
- * spent that on something else in the meantime may be a few objects ahead. Session objects are not counted: their clients have donated for them.
+ * spent that on something else in the meantime may be a few objects ahead. Session objects are not counted: their clients
+ * have donated for them.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
