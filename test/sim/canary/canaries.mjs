@@ -57,7 +57,7 @@ export const CANARIES = {
   // The account of a child that has crashed is not closed.
   'init-quota': {
     module: '/packages/init/dist/sandbox/child.js',
-    from: 'for (const { served } of this.#environment.toReversed())',
-    to: "if (!reason.endsWith('crashed')) for (const { served } of this.#environment.toReversed())",
+    from: 'for (const service of ENVIRONMENT)',
+    to: "if (!reason.endsWith('crashed')) for (const service of ENVIRONMENT)",
   },
 };

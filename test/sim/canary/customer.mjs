@@ -1,12 +1,12 @@
 /**
- * Keeps a session that costs a quarter of its quota, and opens it anew when its server has crashed; meanwhile it gets the same
- * capability several times at once. Exit code 9: it cannot pay any more, though all that it had donated has come back; 8:
- * the server does not come back.
+ * Keeps a session that costs more than a third of its quota, and opens it anew when its server has crashed; meanwhile it gets
+ * the same capability several times at once. Exit code 9: it cannot pay any more, though all that it had donated has come
+ * back; 8: the server does not come back.
  */
 import { component, hasCode } from '@ginit/core';
 import { Bank } from './bank.mjs';
 
-const DONATION_BYTES = 1024 * 1024;
+const DONATION_BYTES = 1536 * 1024;
 const ROUNDS = 90;
 const TRIES = 200;
 const POOR_EXIT_CODE = 9;
