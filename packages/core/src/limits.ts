@@ -43,7 +43,7 @@ export const LIMITS = {
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /** Objects that a component may pass beyond what its quota could pay for when core was last told. */
-  objectsUnconfirmed: 64,
+  objectsOverdrawn: 64,
   /** Objects that one peer may hold of us. */
   exportsPerChannel: 65_536,
   /** Objects of one peer that we may hold, and signals under way to it. */

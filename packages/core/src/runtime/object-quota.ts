@@ -40,7 +40,7 @@ export class ObjectQuota {
   take(): void {
     const ahead = this.#report ? this.#held - this.#payable : 0;
     const short = this.#short;
-    if (short || ahead >= LIMITS.objectsUnconfirmed) {
+    if (short || ahead >= LIMITS.objectsOverdrawn) {
       // The account may have been upgraded in the meantime: the next one may be in luck.
       this.#changed();
       const what = short
