@@ -42,7 +42,7 @@ export function startSystem(
   const resolver = {
     binary: async (name: string) => {
       if (!all.has(name)) throw new Error(`there is no component "${name}"`);
-      return { moduleUrl: name };
+      return { moduleUrl: name, files: [] };
     },
     grant: <Grant extends { path: string }>(grant: Grant) => ({ ...grant, target: grant.path }),
   };

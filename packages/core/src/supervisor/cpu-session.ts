@@ -11,6 +11,12 @@ import type { ComponentEnd, Platform, ResolvedGrant } from './platform.ts';
 /** What core must know of a binary to start it. */
 export interface ResolvedBinary {
   readonly moduleUrl: string;
+  /**
+   * Real, absolute paths of every file that Node reads to load the component: its whole import graph, `package.json` files
+   * included, as it was checked. Of our runtime only what components import themselves is among them. Where nobody has
+   * looked (the simulator) there are none.
+   */
+  readonly files: readonly string[];
 }
 
 /** Finds binaries and what grants lead to; the command that runs core supplies it. */

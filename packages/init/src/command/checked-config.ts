@@ -13,12 +13,15 @@ import {
 } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
 import { Binaries } from './binaries.ts';
-import { findForbiddenImport, type ForbiddenImport } from './import-rule.ts';
+import { ComponentImports } from './component-imports.ts';
+import { findForbidden, type ForbiddenImport } from './imports/index.ts';
 
 /** A config, and all that is wrong with it. */
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
+  /** What its components import. */
+  readonly imports: ComponentImports;
   /** In the order of the document; with any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
@@ -33,9 +36,11 @@ export async function readCheckedConfig(
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
 ): Promise<CheckedConfig> {
+  const imports = new ComponentImports();
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
+    imports,
     errors,
     warnings: [],
   });
@@ -53,7 +58,7 @@ export async function readCheckedConfig(
     throw error;
   }
   const reading = readInitConfig(node);
-  const finding = readComponents(reading.config, new Binaries(dirname(file)));
+  const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
@@ -63,6 +68,7 @@ export async function readCheckedConfig(
   return {
     node,
     config: reading.config,
+    imports,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),
   };
@@ -74,7 +80,11 @@ interface ReadComponents {
   readonly warnings: ConfigWarning[];
 }
 
-async function readComponents(config: InitConfig, binaries: Binaries): Promise<ReadComponents> {
+async function readComponents(
+  config: InitConfig,
+  binaries: Binaries,
+  imports: ComponentImports,
+): Promise<ReadComponents> {
   const result: ReadComponents = { manifests: new Map(), errors: [], warnings: [] };
   const modules = new Map<string, { moduleUrl: string; name: string; position: Position }>();
   for (const { path, start } of startsOf(config)) {
@@ -85,10 +95,7 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
   }
   const reading = readManifests([...modules.values()].map(({ moduleUrl }) => moduleUrl));
   // Meanwhile: another process does that.
-  const looked = new Map<string, Promise<ForbiddenImport | undefined>>();
-  for (const { moduleUrl } of modules.values())
-    if (!looked.has(moduleUrl)) looked.set(moduleUrl, findForbiddenImport(moduleUrl));
-  await Promise.allSettled(looked.values());
+  await Promise.allSettled([...modules.values()].map(({ moduleUrl }) => imports.of(moduleUrl)));
   const answers = await reading;
   for (const [path, { moduleUrl, name, position }] of modules) {
     const answer = answers.get(moduleUrl) ?? { problem: 'its manifest was not read' };
@@ -96,7 +103,7 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
       if ('problem' in answer) throw new Error(answer.problem);
       const facts = manifestFactsFromData(answer.manifest);
       result.manifests.set(path, facts);
-      const found = facts.host.length === 0 ? await looked.get(moduleUrl) : undefined;
+      const found = facts.host.length === 0 ? findForbidden(await imports.of(moduleUrl)) : undefined;
       if (found) result.errors.push(forbiddenImport(name, found, position));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -112,10 +119,7 @@ function forbiddenImport(
   position: Position,
 ): ConfigError {
   const rule = 'a component reaches the world through env only (a driver says what it needs in its manifest)';
-  return new ConfigError(
-    `component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`,
-    position,
-  );
+  return new ConfigError(`component "${name}" ${what} at ${file}:${line}:${column}: ${rule}`, position);
 }
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {

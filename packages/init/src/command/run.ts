@@ -4,6 +4,7 @@ import { toData, type ConfigNode } from '@ginit/core';
 import { NodePlatform, ROOT_LABEL, type Resolver, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
 import { Binaries } from './binaries.ts';
+import type { ComponentImports } from './component-imports.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
@@ -19,19 +20,21 @@ export interface RunOptions {
   readonly file: string;
   readonly node: ConfigNode;
   readonly config: InitConfig;
+  readonly imports: ComponentImports;
   readonly quota: Quota;
   readonly summary: boolean;
 }
 
-/** Finds binaries and grants by the directory of the config file. */
-export function resolverFor(file: string): Resolver {
+/** Finds binaries and grants by the directory of the config file; `imports` knows what the binaries are made of. */
+export function resolverFor(file: string, imports?: ComponentImports): Resolver {
   const directory = dirname(resolve(file));
   const binaries = new Binaries(directory);
   return {
     binary: async (name) => {
       const found = binaries.find(name);
       if ('problem' in found) throw new Error(found.problem);
-      return found;
+      const graph = await imports?.of(found.moduleUrl);
+      return { ...found, files: graph?.files ?? [] };
     },
     grant: (grant) => {
       const isAddress = grant.kind === 'tcp-listen' || grant.kind === 'tcp-connect';
@@ -43,7 +46,7 @@ export function resolverFor(file: string): Resolver {
 /** Runs the system; settles with the exit code when everything of it is gone. */
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform } = options;
-  const supervisor = new Supervisor(platform, resolverFor(options.file), {
+  const supervisor = new Supervisor(platform, resolverFor(options.file, options.imports), {
     binary: 'init',
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,

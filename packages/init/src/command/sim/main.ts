@@ -6,7 +6,8 @@ import { startsOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
-import { findForbiddenImport } from '../import-rule.ts';
+import type { ComponentImports } from '../component-imports.ts';
+import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
@@ -39,8 +40,8 @@ export async function simulate(args: readonly string[], output: Output): Promise
 
 /** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
 export async function prepare(options: SimOptions, output: Output): Promise<SeedOptions | undefined> {
-  const { node, config, errors, warnings } = await readCheckedConfig(options.file, options.quota);
-  const unfit = errors.length === 0 && config ? await unfitComponents(options.file, config) : [];
+  const { node, config, imports, errors, warnings } = await readCheckedConfig(options.file, options.quota);
+  const unfit = errors.length === 0 && config ? await unfitComponents(options.file, config, imports) : [];
   const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
@@ -82,16 +83,20 @@ function seedOptions(
 }
 
 /** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
-async function unfitComponents(file: string, config: InitConfig): Promise<string[]> {
+async function unfitComponents(
+  file: string,
+  config: InitConfig,
+  imports: ComponentImports,
+): Promise<string[]> {
   const binaries = new Binaries(dirname(file));
   const unfit: string[] = [];
   for (const { name, position } of startsOf(config).map(({ start }) => start.binary)) {
     const binary = binaries.find(name);
-    const forbidden =
-      'problem' in binary ? undefined : await findForbiddenImport(binary.moduleUrl, { noLateImports: true });
+    if ('problem' in binary) continue;
+    const forbidden = findForbidden(await imports.of(binary.moduleUrl), { noLateImports: true });
     if (!forbidden) continue;
     const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
-    const text = `component "${name}" imports ${forbidden.what} at ${place}: it cannot be simulated`;
+    const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;
     unfit.push(new ConfigError(text, position).message);
   }
   return unfit;
