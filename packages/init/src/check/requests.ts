@@ -81,7 +81,10 @@ function checkBinary(scope: Scope, start: StartNode, findings: CheckFindings): v
   }
   const problem = labelProblem(rootLabel(scope, name));
   if (problem !== undefined)
-    findings.error(`the binary of start node "${start.name}" has the label ${shown(name)}, ${problem}`, position);
+    findings.error(
+      `the binary of start node "${start.name}" has the label ${shown(name)}, ${problem}`,
+      position,
+    );
   const request = { service: 'ROM', label: start.name };
   const route = resolveRequest(requestingChild(scope.config, start), request, scope.directory);
   if (route.kind !== 'child') return;
