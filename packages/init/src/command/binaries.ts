@@ -5,18 +5,46 @@
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { didYouMean } from '@ginit/core';
-import { CONDITIONS } from './component-imports.ts';
+import { assert, didYouMean } from '@ginit/core';
+import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
+import { type ComponentImports, CONDITIONS } from './component-imports.ts';
 import { ImportResolver, PackageFiles } from './imports/index.ts';
 import { STOCK_NAMES, stockModule } from './stock.ts';
 
 /** A binary that was found, or why it was not. */
 export type FoundBinary = { readonly moduleUrl: string } | { readonly problem: string };
 
+/**
+ * What may be started in a system: the binaries that its config names, and every stock component; `imports` knows what the
+ * latter are made of.
+ */
+export function startable(
+  named: ReadonlyMap<string, ResolvedBinary>,
+  imports?: ComponentImports,
+): FindBinary {
+  return (name) => {
+    const known = named.get(name);
+    if (known) return known;
+    const moduleUrl = stockModule(name);
+    return moduleUrl === undefined ? undefined : binaryOf(moduleUrl, imports);
+  };
+}
+
+/** The binary of init itself. */
+export function initBinary(imports?: ComponentImports): ResolvedBinary {
+  const moduleUrl = stockModule('init');
+  assert(moduleUrl !== undefined, 'init is a stock component');
+  return binaryOf(moduleUrl, imports);
+}
+
+function binaryOf(moduleUrl: string, imports: ComponentImports | undefined): ResolvedBinary {
+  return imports?.binary(moduleUrl) ?? { moduleUrl, files: [] };
+}
+
 /** Finds binaries for a config in one directory. */
 export class Binaries {
   readonly #directory: string;
-  readonly #packages = new PackageFiles();
+  readonly #resolver = new ImportResolver(new PackageFiles(), CONDITIONS);
 
   /** `directory` is the config file's. */
   constructor(directory: string) {
@@ -39,13 +67,9 @@ export class Binaries {
   }
 
   #package(name: string): FoundBinary {
-    const found = new ImportResolver(this.#packages, CONDITIONS).find(
-      'import',
-      name,
-      join(this.#directory, 'config'),
-    );
-    if (found.path !== undefined) return { moduleUrl: pathToFileURL(found.path).href };
-    const [packageFile] = found.consulted;
+    const { path, consulted } = this.#resolver.find('import', name, join(this.#directory, 'config'));
+    if (path !== undefined) return { moduleUrl: pathToFileURL(path).href };
+    const [packageFile] = consulted;
     if (packageFile !== undefined)
       return { problem: `package "${name}" exports no such module (see ${packageFile})` };
     const hint = didYouMean(name, STOCK_NAMES);

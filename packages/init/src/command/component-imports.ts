@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUNDLED } from '@ginit/core/supervisor';
+import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
 import { type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** As the threads of components are started. */
@@ -42,15 +42,20 @@ function isDoor(file: string): boolean {
 /** Reads import graphs, and remembers them: several start nodes may run one module. */
 export class ComponentImports {
   readonly #graphs = new ImportGraphs({ conditions: CONDITIONS, isTrusted: isDoor });
-  readonly #known = new Map<string, Promise<ImportGraph>>();
+  readonly #known = new Map<string, ImportGraph>();
 
   /** The graph of the module at this URL. */
-  of(moduleUrl: string): Promise<ImportGraph> {
+  of(moduleUrl: string): ImportGraph {
     let graph = this.#known.get(moduleUrl);
     if (!graph) {
       graph = this.#graphs.read(moduleUrl);
       this.#known.set(moduleUrl, graph);
     }
     return graph;
+  }
+
+  /** The module at this URL as core takes it. */
+  binary(moduleUrl: string): ResolvedBinary {
+    return { moduleUrl, files: this.of(moduleUrl).files };
   }
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { init as lexerReady } from 'es-module-lexer';
+import { initSync } from 'es-module-lexer';
 import { builtinName } from './builtins.ts';
 import { PackageFiles } from './package-files.ts';
 import { importsOf, ownImportsOf } from './parse.ts';
@@ -96,8 +96,8 @@ export class ImportGraphs {
   }
 
   /** Reads the graph of the module at a `file:` URL. */
-  async read(moduleUrl: string): Promise<ImportGraph> {
-    await lexerReady;
+  read(moduleUrl: string): ImportGraph {
+    initSync();
     const imports: GraphImport[] = [];
     const problems: GraphProblem[] = [];
     const own = new Set([realpathSync.native(fileURLToPath(moduleUrl))]);
