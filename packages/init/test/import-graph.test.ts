@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
-  type Allowance,
   findForbidden,
   type ImportGraph,
   ImportGraphs,
+  type WantedAllowance,
 } from '../src/command/imports/index.ts';
 
 let directory = '';
@@ -26,7 +26,7 @@ const filesOf = (file: string): string[] =>
     .toSorted();
 
 /** What breaks the rule in a file, as `what file:line:column`. */
-function wrongIn(file: string, allowances: readonly Allowance[] = []): string | undefined {
+function wrongIn(file: string, allowances: readonly WantedAllowance[] = []): string | undefined {
   const found = findForbidden(graphOf(file), { allowances });
   if (!found) return undefined;
   return `${found.what} ${found.file.replace(`${directory}/`, '')}:${found.line}:${found.column}`;
@@ -288,7 +288,7 @@ describe('an allowance', () => {
     'main.mjs': `import 'client';`,
     'node_modules/client/index.js': `require('net'); require('tls'); require('util'); require(String());`,
   };
-  const allow = (uses: readonly string[], anything = false, module = 'client'): Allowance => ({
+  const allow = (uses: readonly string[], anything = false, module = 'client'): WantedAllowance => ({
     module,
     uses,
     anything,

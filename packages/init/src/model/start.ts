@@ -1,6 +1,7 @@
 import { type ConfigNode, shown } from '@ginit/core';
 import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
+import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
 import type { InitConfig, Isolation, NamedPlace, RestartBudget, StartNode } from './init-config.ts';
@@ -49,6 +50,7 @@ export function readStart(
     restart: readRestart(node.child('restart')),
     host: readHostGrants(node.child('host'), findings),
     hostDepth: integerOf(node.child('host'), 'depth'),
+    allowances: readAllowances(node, findings),
     affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
     position: node.position,
