@@ -1,7 +1,9 @@
 /** The services that core provides to the root of the tree, and what closing a session of each means. */
+import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
 import { Label } from '../label.ts';
 import { RomModule } from '../runtime/rom-module.ts';
+import { refuseTooLittle } from '../runtime/session-cost.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
@@ -11,7 +13,7 @@ import { schedulingOf } from '../session/scheduling.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { type CpuParts, CpuSession } from './cpu-session.ts';
-import type { Platform } from './platform.ts';
+import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
 
@@ -19,11 +21,6 @@ import { TimerSession } from './timer-session.ts';
 export interface CoreSession {
   readonly capability: Capability<typeof SomeSession>;
   readonly close: () => Promise<void>;
-}
-
-/** Why core has no such session. */
-export interface NoSession {
-  readonly denied: string;
 }
 
 /** Opens sessions of core's own services. */
@@ -39,55 +36,67 @@ export class CoreServices {
   /** Names of the services. */
   static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer].map(({ service }) => service);
 
-  /** Opens a session; the label is complete, from the root of the tree. */
-  open(service: string, request: RootRequest): CoreSession | NoSession {
-    const { platform } = this.#parts;
+  /**
+   * Opens a session; the label is complete, from the root of the tree. Throws `SessionError` if there is no such session, or
+   * if its donation is less than what it costs.
+   */
+  open(service: string, request: RootRequest): CoreSession {
     const { label, args } = request;
+    const { platform, threads } = this.#parts;
     switch (service) {
       case Pd.service: {
         const account = new Account(label);
-        return this.#serve(Pd, new PdSession(account), () => account.end());
+        return this.#serve(
+          Pd,
+          request,
+          () => new PdSession(account),
+          async () => {
+            await threads.endOn(account);
+            account.end();
+          },
+        );
       }
       case Cpu.service:
-        return this.#serve(Cpu, new CpuSession(this.#parts, label, schedulingOf(args)));
+        return this.#serve(Cpu, request, () => new CpuSession(this.#parts, label, schedulingOf(args)));
       case Log.service:
-        return this.#serve(Log, { write: (line) => writeLines(platform, label, line) });
+        return this.#serve(Log, request, () => new LogSession(platform, label));
       case Timer.service:
-        return this.#serve(Timer, new TimerSession(platform));
-      case Rom.service:
-        return this.#openRom(label);
+        return this.#serve(Timer, request, () => new TimerSession(platform));
+      case Rom.service: {
+        const module = this.#romModule(label);
+        return this.#serve(Rom, request, () => module.open());
+      }
       default:
-        return { denied: `core provides no service "${service}"` };
+        throw new SessionError('DENIED', `core provides no service "${service}"`);
     }
   }
 
-  #openRom(label: string): CoreSession | NoSession {
+  #romModule(label: string): RomModule {
     const name = new Label(label).last;
     const module = this.#romModules.get(name);
-    return module ? this.#serve(Rom, module.open()) : { denied: `no ROM module "${name}"` };
+    if (!module) throw new SessionError('DENIED', `no ROM module "${name}"`);
+    return module;
   }
 
   #serve<I extends SessionInterface>(
     interface_: I,
-    implementation: Implementation<I>,
-    ended: () => void = () => {},
+    request: RootRequest,
+    make: () => Implementation<I>,
+    ended: () => Promise<void> = async () => {},
   ): CoreSession {
+    refuseTooLittle(request, interface_.cost);
     const { entrypoint } = this.#parts.components;
+    const implementation = make();
     return {
       capability: someSession(entrypoint.export(interface_, implementation)),
       close: async () => {
         entrypoint.revoke(implementation);
         const dispose = implementation[Symbol.asyncDispose] ?? implementation[Symbol.dispose];
         await dispose?.call(implementation);
-        ended();
+        await ended();
       },
     };
   }
-}
-
-/** Every line gets the label: no component can write one that looks like another's. */
-async function writeLines(platform: Platform, label: string, text: string): Promise<void> {
-  for (const line of text.split(/[\r\n]+/)) await platform.writeLog(`[${label}] ${line}`);
 }
 
 /** A capability of any interface is one of the empty interface too. */

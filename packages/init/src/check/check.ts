@@ -4,7 +4,7 @@ import { checkChildConfig, checkHost, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
-import { checkQuotas } from './quotas.ts';
+import { checkQuotas, checkStartCost } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
 import { checkTargets } from './targets.ts';
@@ -46,6 +46,7 @@ function checkScope(
   const broken = checkTargets(scope, findings);
   for (const start of config.starts) {
     const facts = factsOf(start);
+    checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
