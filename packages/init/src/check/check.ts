@@ -3,6 +3,7 @@ import type { InitConfig, Quota, StartNode } from '../model/index.ts';
 import { checkChildConfig, checkHost, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
+import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
 import { checkQuotas, checkStartCost } from './quotas.ts';
 import { checkRequests } from './requests.ts';
@@ -15,6 +16,8 @@ export interface CheckOptions {
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
+  /** How much of the host may be used. */
+  readonly host?: HostLimits | undefined;
 }
 
 /**
@@ -30,6 +33,7 @@ export function checkConfig(
 ): CheckResult {
   const findings = new CheckFindings();
   checkScope(scopeOf(config), manifests, options, findings);
+  if (options.host) checkHostNeeds(config, options.host, findings);
   return findings.result();
 }
 

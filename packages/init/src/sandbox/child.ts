@@ -85,40 +85,15 @@ export class Child {
     return this.#exitCode;
   }
 
-  /** Makes its account and starts its thread. It gets its quota after `turn`; `given` is called when that is under way. */
-  async begin(turn: Promise<void>, given: () => void): Promise<void> {
-    await this.#reserve(turn, given);
+  /** Makes its account and starts its thread. */
+  async begin(): Promise<void> {
+    refuseTooPoor(this.start);
     const opening = [this.#openEnvironment('PD'), this.#openEnvironment('CPU')] as const;
     // Both are waited for, whichever fails: what has been opened is closed with the child.
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
     await this.#giveQuota(pd);
     await this.#host.launches.pass(() => this.#launch(cpu, pd));
-  }
-
-  /**
-   * Makes sure that init can pay for the child, in its turn: children are then made side by side, each with its own. Throws
-   * `OUT_OF_RAM` or `OUT_OF_CAPS`.
-   */
-  async #reserve(turn: Promise<void>, given: () => void): Promise<void> {
-    const { ram, caps } = this.start;
-    const { pd } = this.#host.env;
-    await turn;
-    if (ram < INIT_COST.ram) {
-      throw new SessionError(
-        'OUT_OF_RAM',
-        `it has ${ram} bytes, and what is made for it costs ${INIT_COST.ram}`,
-      );
-    }
-    if (caps < INIT_COST.caps) {
-      throw new SessionError(
-        'OUT_OF_CAPS',
-        `it has ${caps}, and what is made for it costs ${INIT_COST.caps}`,
-      );
-    }
-    const reserving = pd.allocate({ ram, caps });
-    given();
-    await pd.free(await reserving);
   }
 
   /** The account gets what is left when everything that init needs for the child is paid. */
@@ -226,4 +201,14 @@ export class Child {
   #arguments(service: string, args: SessionArguments): SessionArguments {
     return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
   }
+}
+
+/** What init needs for a child comes from the child's quota. */
+function refuseTooPoor({ ram, caps }: StartNode): void {
+  const costs = 'and what is made for it costs';
+  if (ram < INIT_COST.ram) {
+    throw new SessionError('OUT_OF_RAM', `it has ${ram} bytes, ${costs} ${INIT_COST.ram}`);
+  }
+  if (caps < INIT_COST.caps)
+    throw new SessionError('OUT_OF_CAPS', `it has ${caps}, ${costs} ${INIT_COST.caps}`);
 }
