@@ -136,11 +136,12 @@ describe.each<[CarrierKind, boolean]>([
       kind,
       async (env) => {
         const cpu = await env.connect(Cpu);
+        const binary = await env.connect(Rom, { label: 'idle' });
         const start = (): Promise<{ kill(): Promise<void> } & Disposable> =>
           cpu.start({
             pd: env.pd,
             parent: env.capability(Parent, silentParent),
-            binary: 'idle',
+            binary,
             isolation: 'thread',
             grants: [],
           });
@@ -166,13 +167,14 @@ describe.each<[CarrierKind, boolean]>([
       kind,
       async (env) => {
         const [cpu, pd] = await Promise.all([env.connect(Cpu), env.connect(Pd)]);
+        const binary = await env.connect(Rom, { label: 'idle' });
         await pd.setReferenceAccount(env.pd);
         await env.pd.transfer(pd, { ram: 1024 * 1024, caps: 50 });
         const free = await freeCaps(env);
         const thread = await cpu.start({
           pd,
           parent: env.capability(Parent, silentParent),
-          binary: 'idle',
+          binary,
           isolation: 'process',
           grants: [],
         });

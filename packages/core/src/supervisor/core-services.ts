@@ -1,8 +1,8 @@
 /** The services that core provides to the root of the tree, and what closing a session of each means. */
 import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
-import { Label } from '../label.ts';
-import { RomModule } from '../runtime/rom-module.ts';
+import { prependLabel, splitLabel } from '../label.ts';
+import type { RomModule } from '../runtime/rom-module.ts';
 import { refuseTooLittle } from '../runtime/session-cost.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
@@ -12,7 +12,8 @@ import { Rom } from '../session/rom.ts';
 import { schedulingOf } from '../session/scheduling.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
-import { type CpuParts, CpuSession } from './cpu-session.ts';
+import { BinaryRom, type FindBinary } from './binary-service.ts';
+import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
@@ -23,14 +24,20 @@ export interface CoreSession {
   readonly close: () => Promise<void>;
 }
 
+/** Label of the ROM session with the config of the system, which only the root can ask for. */
+const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
+
 /** Opens sessions of core's own services. */
 export class CoreServices {
   readonly #parts: CpuParts;
-  readonly #romModules: ReadonlyMap<string, RomModule>;
+  readonly #config: RomModule;
+  readonly #findBinary: FindBinary;
 
-  constructor(parts: CpuParts, romModules: ReadonlyMap<string, RomModule>) {
+  /** `config` is the root's. */
+  constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
     this.#parts = parts;
-    this.#romModules = romModules;
+    this.#config = config;
+    this.#findBinary = findBinary;
   }
 
   /** Names of the services. */
@@ -62,20 +69,25 @@ export class CoreServices {
         return this.#serve(Log, request, () => new LogSession(platform, label));
       case Timer.service:
         return this.#serve(Timer, request, () => new TimerSession(platform));
-      case Rom.service: {
-        const module = this.#romModule(label);
-        return this.#serve(Rom, request, () => module.open());
-      }
+      case Rom.service:
+        return this.#openRom(request);
       default:
         throw new SessionError('DENIED', `core provides no service "${service}"`);
     }
   }
 
-  #romModule(label: string): RomModule {
-    const name = new Label(label).last;
-    const module = this.#romModules.get(name);
-    if (!module) throw new SessionError('DENIED', `no ROM module "${name}"`);
-    return module;
+  /**
+   * Binaries are found by the last element of the label, whoever asks: they are public by nature. The config of the system is
+   * the root's alone: it goes by the whole label.
+   */
+  #openRom(request: RootRequest): CoreSession {
+    const { label } = request;
+    if (label === CONFIG_LABEL) return this.#serve(Rom, request, () => this.#config.open());
+    const name = splitLabel(label).last;
+    const binary = this.#findBinary(name);
+    if (binary) return this.#serve(Rom, request, () => new BinaryRom(binary));
+    const text = `core has no ROM "${name}": no stock component, and no binary that the config names`;
+    throw new SessionError('DENIED', text);
   }
 
   #serve<I extends SessionInterface>(

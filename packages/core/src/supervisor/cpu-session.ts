@@ -1,22 +1,23 @@
 /** A CPU session of core: starts components, and ends them when it is closed. */
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
+import { labelWithin, prependLabel, splitLabel } from '../label.ts';
 import type { StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
+import { binaryOf } from './binary-service.ts';
 import { CoreThread, type ThreadParts } from './core-thread.ts';
 import { accountOf } from './pd-service.ts';
 import type { ResolvedGrant } from './platform.ts';
 
-/** What core must know of a binary to start it. */
-export interface ResolvedBinary {
-  readonly moduleUrl: string;
-}
-
-/** Finds binaries and what grants lead to; the command that runs core supplies it. */
+/** Finds what grants lead to; the command that runs core supplies it. */
 export interface Resolver {
-  binary(name: string): Promise<ResolvedBinary>;
   grant(grant: StartOptions['grants'][number]): ResolvedGrant;
 }
+
+/** Label of the root of the tree. */
+export const ROOT_LABEL = 'init';
+/** Domain of components that ask for no other. */
+const DEFAULT_DOMAIN = 'main';
 
 /** What a CPU session is made of. */
 export interface CpuParts extends ThreadParts {
@@ -37,9 +38,9 @@ export class CpuSession {
     this.#scheduling = scheduling;
   }
 
-  async start(options: StartOptions): Promise<Capability<typeof Thread>> {
+  start(options: StartOptions): Capability<typeof Thread> {
     try {
-      return await this.#start(options);
+      return this.#start(options);
     } catch (error) {
       options.parent[Symbol.dispose]();
       throw error;
@@ -51,15 +52,15 @@ export class CpuSession {
     await Promise.all(Array.from(this.#threads, (thread) => thread.dissolve()));
   }
 
-  async #start(options: StartOptions): Promise<Capability<typeof Thread>> {
+  #start(options: StartOptions): Capability<typeof Thread> {
     const { resolver } = this.#parts;
-    const binary = await this.#resolve(options.binary);
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
+    const binary = binaryOf(options.binary);
     const account = accountOf(options.pd);
     const specification = {
       label: this.#label,
       moduleUrl: binary.moduleUrl,
-      domain: options.domain,
+      domain: domainName(this.#label, options.domain ?? DEFAULT_DOMAIN),
       ownProcess: options.isolation === 'process',
       heapBytes: options.heap,
       ramBytes: account.state.ramQuota,
@@ -72,12 +73,13 @@ export class CpuSession {
     this.#threads.add(thread);
     return thread.capability();
   }
+}
 
-  async #resolve(name: string): Promise<ResolvedBinary> {
-    try {
-      return await this.#parts.resolver.binary(name);
-    } catch (error) {
-      throw new RpcError('NO_BINARY', error instanceof Error ? error.message : `no binary "${name}"`);
-    }
-  }
+/**
+ * The name of a domain in the whole system. Whoever starts a component names a domain within its own subtree: the children of
+ * the root's by the plain name, those of others with the path of who starts them in front, which their parents have written.
+ */
+function domainName(label: string, name: string): string {
+  const starter = labelWithin(splitLabel(label).prefix, ROOT_LABEL);
+  return starter === undefined ? name : prependLabel(starter, name);
 }

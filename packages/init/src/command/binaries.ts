@@ -5,11 +5,29 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { didYouMean, isRecord } from '@ginit/core';
+import { assert, didYouMean, isRecord } from '@ginit/core';
+import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
 import { STOCK_NAMES, stockModule } from './stock.ts';
 
 /** A binary that was found, or why it was not. */
 export type FoundBinary = { readonly moduleUrl: string } | { readonly problem: string };
+
+/** What may be started in a system: the binaries that its config names, and every stock component. */
+export function startable(named: ReadonlyMap<string, ResolvedBinary>): FindBinary {
+  return (name) => {
+    const known = named.get(name);
+    if (known) return known;
+    const moduleUrl = stockModule(name);
+    return moduleUrl === undefined ? undefined : { moduleUrl };
+  };
+}
+
+/** The binary of init itself. */
+export function initBinary(): ResolvedBinary {
+  const moduleUrl = stockModule('init');
+  assert(moduleUrl !== undefined, 'init is a stock component');
+  return { moduleUrl };
+}
 
 /** Finds binaries for a config in one directory. */
 export class Binaries {

@@ -80,7 +80,7 @@ function version(): string {
 async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   const { file, quota } = line;
   const platform = new NodePlatform(output);
-  const { node, config, errors, warnings } = await readCheckedConfig(file, quota, (readable) => {
+  const { node, config, binaries, errors, warnings } = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
   for (const text of [...warnings, ...errors]) output.plain(text);
@@ -92,7 +92,8 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
     output.say(`${file}: ${config.starts.length} start nodes, no errors`);
     return 0;
   }
-  return runSystem({ platform, file, node, config, quota, summary: line.summary || config.summary }, output);
+  const summary = line.summary || config.summary;
+  return runSystem({ platform, file, node, config, binaries, quota, summary }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {

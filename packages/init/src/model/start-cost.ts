@@ -10,7 +10,7 @@ export function hasOwnProcess({ isolation, domain, host }: Placed): boolean {
 }
 
 /** What the sessions of a child's environment cost that init opens for it. */
-export const ENVIRONMENT_COST = { CPU: Cpu.cost, PD: Pd.cost } as const;
+export const ENVIRONMENT_COST = { ROM: Rom.cost, CPU: Cpu.cost, PD: Pd.cost } as const;
 
 /**
  * Objects of init's that the child, or core, holds: its parent, and the handler of its thread's state. Like the sessions of

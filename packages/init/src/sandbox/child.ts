@@ -11,6 +11,7 @@ import {
   Parent,
   Pd,
   prependLabel,
+  Rom,
   type SessionArguments,
   SessionError,
   type SessionRequest,
@@ -46,8 +47,11 @@ export interface ChildHost {
   crashed(child: Child, state: ThreadState): void;
 }
 
-/** In the order in which they are closed: the account last, since with it all quota of the child comes back. */
-const ENVIRONMENT = ['CPU', 'PD'] as const;
+/**
+ * In the order in which they are closed: the account last, since with it all quota of the child comes back. The ROM is the
+ * child's binary.
+ */
+const ENVIRONMENT = ['ROM', 'CPU', 'PD'] as const;
 type EnvironmentService = (typeof ENVIRONMENT)[number];
 
 /** One instance of a start node: a restarted child is another one. */
@@ -88,12 +92,17 @@ export class Child {
   /** Makes its account and starts its thread. */
   async begin(): Promise<void> {
     refuseTooPoor(this.start);
-    const opening = [this.#openEnvironment('PD'), this.#openEnvironment('CPU')] as const;
-    // Both are waited for, whichever fails: what has been opened is closed with the child.
+    const opening = [
+      this.#openEnvironment('PD'),
+      this.#openEnvironment('CPU'),
+      this.#openEnvironment('ROM'),
+    ] as const;
+    // All are waited for, whichever fails: what has been opened is closed with the child.
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
+    const binary = capabilityOf(Rom, await opening[2]);
     await this.#giveQuota(pd);
-    await this.#host.launches.pass(() => this.#launch(cpu, pd));
+    await this.#host.launches.pass(() => this.#launch(cpu, pd, binary));
   }
 
   /** The account gets what is left when everything that init needs for the child is paid. */
@@ -105,12 +114,16 @@ export class Child {
     this.#account.resolve(account);
   }
 
-  async #launch(cpu: Capability<typeof Cpu>, pd: Capability<typeof Pd>): Promise<void> {
-    const { binary, domain, heap, host, hostDepth } = this.start;
+  async #launch(
+    cpu: Capability<typeof Cpu>,
+    pd: Capability<typeof Pd>,
+    binary: Capability<typeof Rom>,
+  ): Promise<void> {
+    const { domain, heap, host, hostDepth } = this.start;
     const thread = await cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
-      binary: binary.name,
+      binary,
       isolation: hasOwnProcess(this.start) ? 'process' : 'thread',
       domain,
       heap,
