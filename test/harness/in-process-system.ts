@@ -43,8 +43,8 @@ export function startSystem(
     grant: <Grant extends { path: string }>(grant: Grant) => ({ ...grant, target: grant.path }),
   };
   const supervisor = new Supervisor(platform, resolver, {
-    binary: { moduleUrl: 'init' },
-    findBinary: (name: string) => (all.has(name) ? { moduleUrl: name } : undefined),
+    binary: { moduleUrl: 'init', files: [] },
+    findBinary: (name: string) => (all.has(name) ? { moduleUrl: name, files: [] } : undefined),
     config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
     quota: QUOTA,
     observer: {
