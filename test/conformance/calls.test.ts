@@ -223,6 +223,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
       ready = resolve;
     });
     const client = component({}, async (env) => {
+      const before = await env.quota();
       const session_ = await env.connect(Desk);
       const counter = await session_.counter();
       ready();
@@ -231,8 +232,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
       await env.log(await code(counter.add(1)));
       await env.log(await code(env.connect(Desk)));
       await env.close(session_);
-      const { ramQuota } = await env.quota();
-      await env.log(`quota ${ramQuota < 4 * 1024 * 1024 && ramQuota > 4 * 1024 * 1024 - 20_000}`);
+      await env.log(`quota ${(await env.quota()).ramQuota === before.ramQuota}`);
       env.exit(0);
     });
     const system = startSystem(kind, { desk, client }, START);
