@@ -6,6 +6,7 @@ import { CoreServices, type ResolvedBinary } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
+import { hostLimits } from './host-limits.ts';
 import { Binaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { readComponents } from './read-components.ts';
@@ -59,7 +60,8 @@ export async function readCheckedConfig(
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
-  const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
+  const options = { quota, parentServices, host: hostLimits() };
+  const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
   const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
   return {

@@ -51,7 +51,7 @@ export function componentUses(config: InitConfig): readonly ComponentUse[] {
   const places = new Set(starts.map(({ start }) => start.binary));
   const others = binariesOf(config)
     .filter((place) => !places.has(place))
-    .map((place) => ({ path: undefined, ...place, granted: handedOn, allowances: [] }));
+    .map(({ name, position }) => ({ path: undefined, name, position, granted: handedOn, allowances: [] }));
   return [...uses, ...others];
 }
 

@@ -17,8 +17,8 @@ import {
 } from './manifest-protocol.ts';
 
 const MANIFEST_WORKER = new URL('./manifest-worker.js', import.meta.url);
-/** How Node ends a thread whose top-level `await` nothing can settle any more. */
-const UNSETTLED_CODE = 13;
+/** How Node ends a thread that has nothing left to do while its module still waits for something. */
+const NOTHING_LEFT: readonly number[] = [0, 13];
 const UNFINISHED = 'its module does not finish loading';
 
 const waiting: ManifestRequest[] = [];
@@ -55,7 +55,7 @@ function read(worker: Worker, moduleUrl: string): Promise<ManifestText> {
     });
     worker.on('error', (error) => done({ problem: describeError(error) }));
     worker.on('exit', (code) => {
-      done({ problem: code === UNSETTLED_CODE ? UNFINISHED : 'its module ends its thread' });
+      done({ problem: NOTHING_LEFT.includes(code) ? UNFINISHED : 'its module ends its thread' });
     });
     worker.postMessage(moduleUrl, []);
   });

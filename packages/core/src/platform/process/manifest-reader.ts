@@ -1,5 +1,6 @@
 /** Reads the manifests of components in a process of their own: importing a module runs its code. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { isRecord } from '../../interface/shapes.ts';
 import { FORM_FLAGS } from './form.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type ManifestText,
   manifestTextOf,
 } from './manifest-protocol.ts';
+import { ProcessStartError, startProcess } from './process-start.ts';
 
 const MANIFEST_MAIN = new URL('./manifest-main.js', import.meta.url);
 /** A process that takes so much longer than it gives a module has been stopped by what runs in it. */
@@ -22,7 +24,6 @@ export type ManifestAnswer = { readonly manifest: unknown } | { readonly problem
  */
 export class ManifestReader {
   readonly #process: ReaderProcess;
-
   readonly #timeoutMs: number;
 
   /** Starts the process at once; `count`: how many modules are going to be read, `timeoutMs`: how long each may take to load. */
@@ -64,39 +65,37 @@ function answerOf(answer: ManifestText): ManifestAnswer {
 
 /** One process that reads manifests. This is the only place where one is started. */
 class ReaderProcess {
-  readonly #child: ChildProcess;
-
+  /** Or why there is none. */
+  readonly #child: ChildProcess | Promise<string>;
   readonly #timeoutMs: number;
 
   constructor(count: number, timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
-    this.#child = fork(MANIFEST_MAIN, [`${count}`, `${timeoutMs}`], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      env: {},
-      execArgv: [...FORM_FLAGS],
-    });
-    // Whether it could be started is seen by its end.
-    this.#child.on('error', () => {});
+    this.#child = startReader(count, timeoutMs);
   }
 
   end(): void {
-    this.#child.kill('SIGKILL');
+    if (!(this.#child instanceof Promise)) this.#child.kill('SIGKILL');
   }
 
   /** `undefined` for those that the process did not live to answer; it ends after the last one. */
-  read(moduleUrls: readonly string[]): Promise<Map<string, ManifestText | undefined>> {
+  async read(moduleUrls: readonly string[]): Promise<Map<string, ManifestText | undefined>> {
+    const child = this.#child;
+    if (child instanceof Promise) {
+      const problem = await child;
+      return new Map(moduleUrls.map((url) => [url, { problem }]));
+    }
     const answers = new Map<string, ManifestText | undefined>(moduleUrls.map((url) => [url, undefined]));
-    if (moduleUrls.length === 0) this.end();
     return new Promise((resolve) => {
       let left = moduleUrls.length;
       const done = (): void => {
         clearTimeout(timer);
-        this.#child.removeAllListeners('message');
+        child.removeAllListeners('message');
         this.end();
         resolve(answers);
       };
       const timer = setTimeout(done, this.#timeoutMs + GRACE_MS);
-      this.#child.on('message', (message: unknown) => {
+      child.on('message', (message: unknown) => {
         if (!isRecord(message)) return;
         const moduleUrl = moduleUrls[Number(message['id'])];
         if (moduleUrl === undefined || answers.get(moduleUrl) !== undefined) return;
@@ -105,12 +104,28 @@ class ReaderProcess {
         left--;
         if (left === 0) done();
       });
-      this.#child.once('exit', done);
-      this.#child.once('error', done);
+      child.once('exit', done);
+      child.once('error', done);
       if (left === 0) return done();
       for (const [id, moduleUrl] of moduleUrls.entries())
-        this.#child.send({ id, moduleUrl } satisfies ManifestRequest, noteUnsent);
+        child.send({ id, moduleUrl } satisfies ManifestRequest, noteUnsent);
     });
+  }
+}
+
+function startReader(count: number, timeoutMs: number): ChildProcess | Promise<string> {
+  try {
+    const args = [...FORM_FLAGS, fileURLToPath(MANIFEST_MAIN), `${count}`, `${timeoutMs}`];
+    const child = startProcess(process.execPath, args, {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: {},
+    });
+    // Its end says the same.
+    child.on('error', () => {});
+    return child;
+  } catch (error) {
+    if (!(error instanceof ProcessStartError)) throw error;
+    return error.reason;
   }
 }
 
