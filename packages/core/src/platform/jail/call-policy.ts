@@ -156,6 +156,10 @@ const PLAIN: readonly CallName[] = [
   'arch_prctl',
   'getcpu',
   'sched_getaffinity',
+  // The C library asks about other threads of the process by these.
+  'sched_getscheduler',
+  'sched_getparam',
+  'sched_getattr',
   'sched_get_priority_max',
   'sched_get_priority_min',
   // Asking about itself and the machine, and giving up rights.
@@ -241,6 +245,23 @@ function socketVerdict({ listensTcp, connectsTcp, listensUnix, connectsUnix }: C
   };
 }
 
+const OF_THREADS_AND_CODE: Partial<Record<CallName, Verdict>> = {
+  clone: when([
+    { argument: 0, mask: CLONE.thread, value: CLONE.thread },
+    { argument: 0, mask: CLONE.namespaces, value: 0 },
+  ]),
+  // Its flags are in memory, where a filter cannot look; the C library falls back to clone.
+  clone3: MISSING,
+  mmap: {
+    kind: 'tests',
+    anyOf: [
+      [{ argument: 2, mask: PROT_EXEC, value: 0 }],
+      [{ argument: 3, mask: MAP_ANONYMOUS, value: MAP_ANONYMOUS }],
+    ],
+    otherwise: ERRNO.EACCES,
+  },
+};
+
 function ruledCalls(needs: CallNeeds): Partial<Record<CallName, Verdict>> {
   const { pid, writesFiles, devices, listensTcp, connectsTcp, listensUnix, connectsUnix } = needs;
   const granted = (condition: boolean): Verdict => (condition ? ALLOW : FORBIDDEN);
@@ -255,20 +276,7 @@ function ruledCalls(needs: CallNeeds): Partial<Record<CallName, Verdict>> {
   };
   const listens = listensTcp || listensUnix;
   return {
-    clone: when([
-      { argument: 0, mask: CLONE.thread, value: CLONE.thread },
-      { argument: 0, mask: CLONE.namespaces, value: 0 },
-    ]),
-    // Its flags are in memory, where a filter cannot look; the C library falls back to clone.
-    clone3: MISSING,
-    mmap: {
-      kind: 'tests',
-      anyOf: [
-        [{ argument: 2, mask: PROT_EXEC, value: 0 }],
-        [{ argument: 3, mask: MAP_ANONYMOUS, value: MAP_ANONYMOUS }],
-      ],
-      otherwise: ERRNO.EACCES,
-    },
+    ...OF_THREADS_AND_CODE,
     kill: oneOf(0, [pid]),
     tgkill: oneOf(0, [pid]),
     rt_sigqueueinfo: oneOf(0, [pid]),
@@ -276,11 +284,8 @@ function ruledCalls(needs: CallNeeds): Partial<Record<CallName, Verdict>> {
     prlimit64: itself,
     sched_setaffinity: itself,
     sched_setscheduler: itself,
-    sched_getscheduler: itself,
     sched_setparam: itself,
-    sched_getparam: itself,
     sched_setattr: itself,
-    sched_getattr: itself,
     setpriority: itselfByKind,
     getpriority: itselfByKind,
     // A pair of datagram sockets could send to others.

@@ -2,7 +2,7 @@
  * Locks this process up, for good: every thread that it has and will have. To be called on the main thread, after everything that
  * must be read or started without rules, and before any code that is not trusted.
  */
-import { closeSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { LIMITS } from '../../limits.ts';
 import { jailPolicy, NO_THREADS_POLICY } from './call-policy.ts';
@@ -11,6 +11,7 @@ import { onEveryThread, type ThreadCall } from './every-thread.ts';
 import { filterCode, filterProgram } from './filter-code.ts';
 import { type JailMeans, jailMeans } from './lacks.ts';
 import { Ruleset } from './landlock.ts';
+import { hasRings } from './rings.ts';
 import { grantsLack, type JailRules, pathRules, portRules } from './rules.ts';
 import { outside, type SystemCalls } from './system-calls.ts';
 
@@ -30,8 +31,6 @@ const CAPABILITY_VERSION = 0x20080522;
 const RLIMIT = { fileSize: 1, core: 4, descriptors: 7, messageQueues: 12 } as const;
 /** Exists, may be opened by whoever it belongs to, and is in no jail's rules: V8 would rely on it. */
 const FORBIDDEN_FILE = '/proc/self/maps';
-/** What a ring of io_uring is called among the descriptors of a process. */
-const RING = 'anon_inode:[io_uring]';
 
 /** Locks the process up. Throws if any part of that fails: then the process must not go on. */
 export function enterJail({ rules, moreThreads }: JailOptions): void {
@@ -68,18 +67,6 @@ export function enterJail({ rules, moreThreads }: JailOptions): void {
     throw new Error(`thread ${unsynchronised} does not take the filter of system calls`);
   restrictThreads(calls, ruleset.descriptor, moreThreads);
   ruleset.close();
-}
-
-/** The kernel makes them with each event loop, unless it is told not to before the process starts. */
-function hasRings(): boolean {
-  return readdirSync('/proc/self/fd').some((descriptor) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${descriptor}`) === RING;
-    } catch {
-      // That which the directory was read by.
-      return false;
-    }
-  });
 }
 
 function makeRuleset({ calls, landlock }: JailMeans, rules: JailRules): Ruleset {

@@ -53,50 +53,55 @@ const LOOK_MS = 0.05;
 /** When somebody may have ended without an answer. */
 const DOUBT_MS = 5;
 
-/** Little-endian bytes of an address. */
-function word(value: bigint): number[] {
-  return Array.from({ length: 8 }, (_, index) => Number((value >> BigInt(8 * index)) & 0xffn));
+/** The bytes of an address. */
+function word(address: bigint): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(address);
+  return bytes.toString('hex');
 }
 
 /** The handler, for x64. Registers that a function must preserve are saved; the kernel saves all others in the signal's frame. */
-function handlerCode(table: bigint, report: bigint): Uint8Array {
-  return Uint8Array.from([
-    ...[0x53], // push rbx
-    ...[0x41, 0x54], // push r12
-    ...[0x41, 0x55], // push r13
-    ...[0x49, 0x89, 0xf5], // mov r13, rsi (the siginfo)
-    ...[0x48, 0xbb, ...word(table)], // mov rbx, table
-    ...[0x49, 0xbc, ...word(report)], // mov r12, report
-    // next:
-    ...[0x48, 0x8b, 0x03], // mov rax, [rbx]
-    ...[0x48, 0x83, 0xf8, 0xff], // cmp rax, -1
-    ...[0x74, 0x36], // je done
-    ...[0x48, 0x8b, 0x7b, 0x08], // mov rdi, [rbx + 8]
-    ...[0x48, 0x8b, 0x73, 0x10], // mov rsi, [rbx + 16]
-    ...[0x48, 0x8b, 0x53, 0x18], // mov rdx, [rbx + 24]
-    ...[0x4c, 0x8b, 0x53, 0x20], // mov r10, [rbx + 32]
-    ...[0x4c, 0x8b, 0x43, 0x28], // mov r8, [rbx + 40]
-    ...[0x4c, 0x8b, 0x4b, 0x30], // mov r9, [rbx + 48]
-    ...[0x0f, 0x05], // syscall
-    ...[0x48, 0x3b, 0x43, 0x38], // cmp rax, [rbx + 56]
-    ...[0x74, 0x10], // je expected
-    ...[0x49, 0x89, 0x44, 0x24, 0x10], // mov [r12 + 16], rax
-    ...[0x49, 0x89, 0x5c, 0x24, 0x08], // mov [r12 + 8], rbx
-    ...[0xf0, 0x41, 0xff, 0x44, 0x24, 0x00], // lock inc dword [r12 + 0]
-    // expected:
-    ...[0x48, 0x83, 0xc3, 0x40], // add rbx, 64
-    ...[0xeb, 0xc1], // jmp next
-    // done:
-    ...[0x49, 0x8b, 0x45, 0x18], // mov rax, [r13 + 24] (the value in the siginfo)
-    ...[0xc7, 0x00, 0x01, 0x00, 0x00, 0x00], // mov dword [rax], 1
-    ...[0x41, 0x5d], // pop r13
-    ...[0x41, 0x5c], // pop r12
-    ...[0x5b], // pop rbx
-    ...[0xc3], // ret
-    // restorer:
-    ...[0xb8, CALLS.rt_sigreturn, 0x00, 0x00, 0x00], // mov eax, rt_sigreturn
-    ...[0x0f, 0x05], // syscall
-  ]);
+function handlerCode(table: bigint, report: bigint): Buffer {
+  return Buffer.from(
+    [
+      '53', // push rbx
+      '4154', // push r12
+      '4155', // push r13
+      '4989f5', // mov r13, rsi (the siginfo)
+      `48bb${word(table)}`, // mov rbx, table
+      `49bc${word(report)}`, // mov r12, report
+      // next:
+      '488b03', // mov rax, [rbx]
+      '4883f8ff', // cmp rax, -1
+      '7436', // je done
+      '488b7b08', // mov rdi, [rbx + 8]
+      '488b7310', // mov rsi, [rbx + 16]
+      '488b5318', // mov rdx, [rbx + 24]
+      '4c8b5320', // mov r10, [rbx + 32]
+      '4c8b4328', // mov r8, [rbx + 40]
+      '4c8b4b30', // mov r9, [rbx + 48]
+      '0f05', // syscall
+      '483b4338', // cmp rax, [rbx + 56]
+      '7410', // je expected
+      '4989442410', // mov [r12 + 16], rax
+      '49895c2408', // mov [r12 + 8], rbx
+      'f041ff442400', // lock inc dword [r12 + 0]
+      // expected:
+      '4883c340', // add rbx, 64
+      'ebc1', // jmp next
+      // done:
+      '498b4518', // mov rax, [r13 + 24] (the value in the siginfo)
+      'c70001000000', // mov dword [rax], 1
+      '415d', // pop r13
+      '415c', // pop r12
+      '5b', // pop rbx
+      'c3', // ret
+      // restorer:
+      'b80f000000', // mov eax, 15 (rt_sigreturn)
+      '0f05', // syscall
+    ].join(''),
+    'hex',
+  );
 }
 const RESTORER_BYTES = 7;
 

@@ -2,8 +2,7 @@
  * A domain process as the supervisor sees it: the child process, its link, and the components in it. When the
  * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { assert } from '../../errors.ts';
 import type { Carrier } from '../../channel/carrier.ts';
@@ -22,6 +21,7 @@ import {
 import { FORM_FLAGS } from './form.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
+import { type RunningProcess, startPlainly } from './running-process.ts';
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
@@ -77,7 +77,7 @@ export interface DomainOptions {
 export class Domain {
   /** Set where memory can be shared between processes. */
   readonly shared: SharedProcess | undefined;
-  readonly #child: ChildProcess;
+  readonly #process: RunningProcess;
   readonly #link: Link;
   #name: string;
   #observer: DomainObserver;
@@ -98,42 +98,40 @@ export class Domain {
     this.#observer = observer;
     const shared = SharedProcess.make((command) => this.#tell(command));
     this.shared = shared;
+    let gone = (): void => {};
+    this.#exited = new Promise((resolve) => {
+      gone = resolve;
+    });
     const number = shared ? `${shared.number}` : NO_NUMBER;
-    this.#child = spawn(
-      process.execPath,
-      [
-        ...NODE_FLAGS,
-        ...FORM_FLAGS,
-        DOMAIN_MAIN,
-        number,
-        ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
-      ],
+    this.#process = startPlainly(
       {
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
+        args: [
+          ...NODE_FLAGS,
+          ...FORM_FLAGS,
+          DOMAIN_MAIN,
+          number,
+          ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
+        ],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
-        serialization: 'json',
+        descriptors: shared ? [shared.farDescriptor] : [],
+      },
+      {
+        spawned: () => shared?.spawned(),
+        failed: (reason) => this.#observer.complaint(this.#name, `cannot start a process: ${reason}`),
+        closed: (code, signal) => {
+          this.#end(code, signal);
+          gone();
+        },
       },
     );
-    shared?.spawned();
-    const socket = this.#child.stdio[3];
-    assert(socket instanceof Socket, 'descriptor 3 is a socket');
     this.#link = new Link(
-      socket,
+      this.#process.socket,
       (channel, payload) => this.#receive(channel, payload),
-      () => this.#child.kill('SIGKILL'),
+      () => this.#process.kill(),
     );
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream) createInterface({ input: stream }).on('line', (line) => this.#line(line));
+    for (const stream of this.#process.outputs) {
+      createInterface({ input: stream }).on('line', (line) => this.#line(line));
     }
-    this.#exited = new Promise((resolve) => {
-      this.#child.on('close', (code, signal) => {
-        this.#end(code, signal);
-        resolve();
-      });
-    });
-    this.#child.on('error', (error) =>
-      this.#observer.complaint(this.#name, `cannot start a process: ${error.message}`),
-    );
   }
 
   get name(): string {
@@ -148,7 +146,7 @@ export class Domain {
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#process.pid;
   }
 
   /** Whether it takes no more components. */
@@ -206,7 +204,7 @@ export class Domain {
       return this.destroy();
     }
     return new Promise((resolve) => {
-      const endProcess = (): void => void this.#child.kill('SIGKILL');
+      const endProcess = (): void => void this.#process.kill();
       let stuck = setTimeout(endProcess, LOAD_TIMEOUT_MS);
       resident.ending.push(() => {
         clearTimeout(stuck);
@@ -223,7 +221,7 @@ export class Domain {
   /** Ends the process at once. */
   async destroy(): Promise<void> {
     this.#retired = true;
-    this.#child.kill('SIGKILL');
+    this.#process.kill();
     await this.#exited;
   }
 
@@ -240,7 +238,7 @@ export class Domain {
   /** Hands a socket to the process; it is closed here. */
   addLink(link: number, socket: Socket, proof: LinkProof): void {
     const [own, expected] = [proof.own, proof.expected].map((bytes) => Buffer.from(bytes).toString('base64'));
-    this.#child.send({ link, own, expected }, socket);
+    this.#process.send({ link, own, expected }, socket);
   }
 
   #coreCarrier(id: number, resident: Resident): Carrier {
@@ -281,7 +279,7 @@ export class Domain {
         this.#name,
         `is ended, it said nonsense: ${String(error).slice(0, NONSENSE_CHARACTERS)}`,
       );
-      this.#child.kill('SIGKILL');
+      this.#process.kill();
       return;
     }
     this.#obey(event);
