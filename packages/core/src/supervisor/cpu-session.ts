@@ -11,6 +11,8 @@ import type { ComponentEnd, Platform, ResolvedGrant } from './platform.ts';
 /** What core must know of a binary to start it. */
 export interface ResolvedBinary {
   readonly moduleUrl: string;
+  /** Every file that Node reads to load it; unknown where nobody has looked. */
+  readonly files?: readonly string[] | undefined;
 }
 
 /** Finds binaries and what grants lead to; the command that runs core supplies it. */
@@ -147,6 +149,7 @@ export class CpuSession {
     const specification = {
       label: this.#label,
       moduleUrl: binary.moduleUrl,
+      files: binary.files,
       domain: options.domain,
       ownProcess: options.isolation === 'process',
       heapBytes: options.heap,
@@ -154,6 +157,7 @@ export class CpuSession {
       hostDepth: options.hostDepth,
       scheduling: this.#scheduling,
       grants: options.grants.map((grant) => resolver.grant(grant)),
+      jail: options.jail,
     };
     const start = (ended: (end: ComponentEnd) => void): CoreComponent =>
       components.start(specification, account, (end) => {

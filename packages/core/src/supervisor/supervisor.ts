@@ -122,6 +122,7 @@ export class Supervisor {
       binary: this.#options.binary,
       isolation: 'process',
       grants: [],
+      jail: 'default',
     });
     return this.#end;
   }

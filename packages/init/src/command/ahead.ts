@@ -5,12 +5,13 @@ import type { InitConfig } from '../model/index.ts';
 
 /** In the order in which they will be used: one for init, then those of its children, as many as can start side by side. */
 export function processesAhead({ starts }: InitConfig): readonly SpareKind[] {
-  const kinds: SpareKind[] = ['own'];
-  for (const { isolation, domain, host, hostDepth } of starts) {
+  const kinds: SpareKind[] = ['jailed'];
+  for (const { isolation, jail, domain, host, hostDepth } of starts) {
     if (kinds.length > availableParallelism()) break;
     const own =
       isolation === 'process' || (isolation === undefined && host.length > 0 && domain === undefined);
-    if (own && hostDepth === undefined) kinds.push('own');
+    if (own && hostDepth === undefined && jail === 'no') kinds.push('own');
+    if (own && hostDepth === undefined && jail !== 'no' && host.length === 0) kinds.push('jailed');
     if (!own && !kinds.includes('shared')) kinds.push('shared');
   }
   return kinds;

@@ -114,7 +114,7 @@ export class Child {
   }
 
   async #launch(cpu: Capability<typeof Cpu>, pd: Capability<typeof Pd>): Promise<void> {
-    const { binary, isolation, domain, heap, host, hostDepth } = this.start;
+    const { binary, isolation, jail, domain, heap, host, hostDepth } = this.start;
     const thread = await cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
@@ -125,6 +125,7 @@ export class Child {
       heap,
       hostDepth,
       grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
+      jail,
     });
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;

@@ -198,8 +198,10 @@ const FAMILY = { unix: 1, inet: 2, inet6: 10 } as const;
 const TYPE_MASK = 0xf;
 const STREAM = 1;
 const SEQPACKET = 5;
-/** DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, OFD_*, DUPFD_CLOEXEC, *_PIPE_SZ, ADD_SEALS, GET_SEALS: all but those that
- * make the kernel send signals. */
+/**
+ * DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, OFD_*, DUPFD_CLOEXEC, *_PIPE_SZ, ADD_SEALS, GET_SEALS: all but those
+ * that make the kernel send signals.
+ */
 const FCNTL = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032, 1033, 1034];
 /** TCGETS, FIONBIO, FIONCLEX, FIOCLEX, FIONREAD, TIOCGWINSZ, TIOCOUTQ. */
 const IOCTL = [0x5401, 0x5421, 0x5450, 0x5451, 0x541b, 0x5413, 0x5411];

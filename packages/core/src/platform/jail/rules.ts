@@ -1,4 +1,7 @@
-/** What a jailed process may reach: files, ports and sockets, as plain data. It is made in the supervisor and obeyed in the process. */
+/**
+ * What a jailed process may reach: files, ports and sockets, as plain data. It is made in the supervisor and obeyed in the
+ * process.
+ */
 import { list, oneOf, record, type ShapeType, text } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import { ABI, FILE_ACCESS, PORT_ACCESS } from './landlock.ts';

@@ -41,8 +41,7 @@ export class SystemCalls {
     try {
       const require = createRequire(import.meta.url);
       const koffi: Koffi = require('koffi');
-      const files = Object.keys(require.cache).filter((file) => /[\\/]koffi[\\/]/.test(file));
-      return new SystemCalls(koffi, files);
+      return new SystemCalls(koffi, filesOf(require.cache[require.resolve('koffi')]));
     } catch {
       return 'koffi is not installed or cannot be loaded (npm install koffi)';
     }
@@ -74,6 +73,13 @@ export class SystemCalls {
   #word(word: Word): number | bigint {
     return typeof word === 'number' ? word : this.#koffi.address(word);
   }
+}
+
+/** The files of a loaded module and of what it has loaded: koffi's native part is in a package of its own. */
+function filesOf(module: NodeModule | undefined, seen: Set<string> = new Set()): string[] {
+  if (!module || seen.has(module.filename)) return [];
+  seen.add(module.filename);
+  return [module.filename, ...module.children.flatMap((child) => filesOf(child, seen))];
 }
 
 /** Memory that the kernel can be given the address of. */

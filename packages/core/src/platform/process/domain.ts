@@ -9,6 +9,10 @@ import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
+import { missingOutside } from '../jail/verify.ts';
+import { hasRings } from '../jail/rings.ts';
+import { startFiltered } from './filtered-start.ts';
+import type { JailRules } from '../jail/rules.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
 import {
   AHEAD,
@@ -30,6 +34,8 @@ const COLLECTOR_FLAG = '--expose-gc';
 const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /** Threads of libuv's pool in a process of its own, unless told: file operations of a driver that run at a time. */
 const DRIVER_POOL_SIZE = 16;
+/** The same of a jailed process that is no driver: they are all brought up. */
+const JAILED_POOL_SIZE = 4;
 /** A domain that does not end a component within this time is ended itself. */
 const KILL_TIMEOUT_MS = 10_000;
 /** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
@@ -69,6 +75,10 @@ export interface DomainOptions {
   readonly ownProcess: boolean;
   /** Whether its components come later: then it uses the time. */
   readonly ahead?: boolean;
+  /** Whether it is going to be jailed: then it is born for that. */
+  readonly jailed?: boolean;
+  /** Whether its component works with the host. */
+  readonly driver?: boolean;
   /** Operations on the host that run at a time, in a process of its own. */
   readonly hostDepth?: number | undefined;
 }
@@ -91,7 +101,7 @@ export class Domain {
   #retired = false;
 
   constructor(
-    { name, ownProcess, ahead, hostDepth = DRIVER_POOL_SIZE }: DomainOptions,
+    { name, ownProcess, ahead, jailed = false, driver = true, hostDepth }: DomainOptions,
     observer: DomainObserver,
   ) {
     this.#name = name;
@@ -103,16 +113,13 @@ export class Domain {
       gone = resolve;
     });
     const number = shared ? `${shared.number}` : NO_NUMBER;
-    this.#process = startPlainly(
+    const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
+    const start = jailed && hasRings() ? startFiltered : startPlainly;
+    const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
+    this.#process = start(
       {
-        args: [
-          ...NODE_FLAGS,
-          ...FORM_FLAGS,
-          DOMAIN_MAIN,
-          number,
-          ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
-        ],
-        env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
+        args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
+        env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
       },
       {
@@ -160,7 +167,11 @@ export class Domain {
   }
 
   /** Starts a component in this process; the result is core's end of the carrier to it. */
-  start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): Carrier {
+  start(
+    specification: ComponentSpecification,
+    ended: (end: ComponentEnd) => void,
+    jail?: JailRules,
+  ): Carrier {
     assert(!this.#retired, 'a retired domain takes no components');
     const { id, label, moduleUrl, heapBytes, grants, scheduling } = specification;
     const resident: Resident = {
@@ -183,6 +194,7 @@ export class Domain {
       processBytes: this.#boundOf(specification),
       scheduling,
       grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
+      jail,
     });
     return this.#coreCarrier(id, resident);
   }
@@ -294,6 +306,8 @@ export class Domain {
       case 'started':
         resident.threadId = event.threadId;
         return;
+      case 'jailed':
+        return this.#runIfJailed(event.component, resident);
       case 'ending':
         for (const tell of resident.ending) tell();
         return;
@@ -309,6 +323,15 @@ export class Domain {
         for (const wake of resident.gone) wake();
         return;
     }
+  }
+
+  /** The process says that it has locked itself up: that is looked at, and not believed. */
+  #runIfJailed(component: number, resident: Resident): void {
+    const missing = this.pid === undefined ? 'it has no process' : missingOutside(this.pid);
+    if (missing === undefined) return this.#tell({ command: 'run', component });
+    this.#residents.delete(component);
+    void this.destroy();
+    resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
   }
 
   #line(line: string): void {

@@ -76,11 +76,10 @@ class Starter {
   constructor(calls: SystemCalls) {
     this.#calls = calls;
     this.#worker = new Worker(FILTERED_START_MAIN, { execArgv: [...FORM_FLAGS], name: 'starts processes' });
-    this.#worker.unref();
     // The thread runs our own code: what it says has this type.
     this.#worker.on('message', (notice: BirthNotice) => {
       this.#processes.get(notice.number)?.hear(notice);
-      if (notice.kind !== 'spawned') this.#processes.delete(notice.number);
+      if (notice.kind !== 'spawned') this.#forget(notice.number);
     });
     this.#worker.on('error', (error: unknown) => this.#end(String(error)));
   }
@@ -98,6 +97,7 @@ class Starter {
       },
     });
     this.#processes.set(number, made);
+    this.#worker.ref();
     this.ask({ kind: 'start', number, args, env, sockets: far, descriptors });
     return made;
   }
@@ -121,6 +121,12 @@ class Starter {
     const pair = outside(8);
     this.#calls.must('socketpair', AF_UNIX, STREAM_CLOSED_ON_EXECUTION, 0, pair);
     return [pair.readInt32LE(0), pair.readInt32LE(4)];
+  }
+
+  /** Without processes the thread keeps nobody alive. */
+  #forget(number: number): void {
+    this.#processes.delete(number);
+    if (this.#processes.size === 0) this.#worker.unref();
   }
 
   #end(reason: string): void {

@@ -3,7 +3,7 @@
  * memory, and so do those of different ones where the host can do that; else they are joined by a socket between their
  * processes. Core sets either up and then leaves it alone.
  */
-import { assert } from '../../errors.ts';
+import { assert, RpcError } from '../../errors.ts';
 import type {
   ComponentEnd,
   ComponentSpecification,
@@ -12,6 +12,8 @@ import type {
   PlatformComponent,
 } from '../../supervisor/platform.ts';
 import { Domain, type DomainObserver } from './domain.ts';
+import { jailFor, standingOf } from './jail-choice.ts';
+import { jailMeans } from '../jail/lacks.ts';
 import { linkProofs } from './link.ts';
 import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
@@ -54,16 +56,31 @@ export class NodePlatform implements Platform {
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
     const { id, label } = specification;
-    const domain = this.#domain(specification);
+    const jail = jailFor(specification);
+    if (jail && 'lack' in jail) {
+      if (specification.jail === 'required')
+        throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+      this.#lack(`processes are not jailed: ${jail.lack}`);
+    }
+    const rules = jail && 'rules' in jail ? jail.rules : undefined;
+    const domain = this.#domain(specification, rules !== undefined);
     this.#domainOf.set(id, domain);
-    const core = domain.start(specification, (end) => {
-      this.#domainOf.delete(id);
-      ended(end);
-    });
+    const core = domain.start(
+      specification,
+      (end) => {
+        this.#domainOf.delete(id);
+        ended(end);
+      },
+      rules,
+    );
     const placement: Placement = {
       kind: specification.ownProcess ? 'process' : 'thread',
       domain: specification.ownProcess ? label : domain.name,
-      pid: domain.pid,
+      // It may not be known yet.
+      get pid() {
+        return domain.pid;
+      },
+      jail: standingOf(specification, jail),
     };
     return { placement, core, kill: () => domain.kill(id) };
   }
@@ -115,9 +132,17 @@ export class NodePlatform implements Platform {
 
   /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
   startAhead(kinds: readonly SpareKind[]): void {
-    for (const kind of kinds) {
+    const jails = typeof jailMeans() !== 'string';
+    for (const wanted of kinds) {
+      const kind = wanted === 'jailed' && !jails ? 'own' : wanted;
       const made: Domain = new Domain(
-        { name: SPARE_NAME, ownProcess: kind === 'own', ahead: true },
+        {
+          name: SPARE_NAME,
+          ownProcess: kind !== 'shared',
+          jailed: kind === 'jailed',
+          driver: kind === 'own',
+          ahead: true,
+        },
         this.#observer(SPARE_NAME),
       );
       this.#running.add(made);
@@ -126,15 +151,22 @@ export class NodePlatform implements Platform {
     setTimeout(() => this.#spares.end(), SPARE_TIMEOUT_MS).unref();
   }
 
-  #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
+  #domain(
+    { id, label, domain, ownProcess, hostDepth, grants }: ComponentSpecification,
+    jailed: boolean,
+  ): Domain {
     const key = ownProcess ? `${id}` : `domain ${domain ?? DEFAULT_DOMAIN}`;
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
     const name = ownProcess ? label : (domain ?? DEFAULT_DOMAIN);
     // What its size depends on is given to a process at its start.
-    const spare = hostDepth === undefined ? this.#spares.take(ownProcess ? 'own' : 'shared') : undefined;
+    const kind = jailed ? 'jailed' : ownProcess ? 'own' : 'shared';
+    const usual = hostDepth === undefined && !(jailed && grants.length > 0);
+    const spare = usual ? this.#spares.take(kind) : undefined;
     spare?.adopt(name, this.#observer(key));
-    const made = spare ?? new Domain({ name, ownProcess, hostDepth }, this.#observer(key));
+    const made =
+      spare ??
+      new Domain({ name, ownProcess, jailed, hostDepth, driver: grants.length > 0 }, this.#observer(key));
     this.#domains.set(key, made);
     this.#running.add(made);
     return made;
