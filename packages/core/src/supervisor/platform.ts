@@ -15,10 +15,10 @@ export interface ComponentSpecification {
   readonly label: string;
   /** Module to import. */
   readonly moduleUrl: string;
-  /** Every file that Node reads to load it; unknown where nobody has looked. */
-  readonly files?: readonly string[] | undefined;
-  /** Process to run in; components that name none share the domain `main`. */
-  readonly domain: string | undefined;
+  /** Every file that Node reads to load it; none where nobody has looked. */
+  readonly files: readonly string[];
+  /** Process to run in, unless it gets its own. */
+  readonly domain: string;
   /** Whether it gets a process of its own. */
   readonly ownProcess: boolean;
   readonly heapBytes: number | undefined;

@@ -14,7 +14,7 @@ export function jailFor({ jail, ownProcess, files, grants }: ComponentSpecificat
   if (typeof means === 'string') return { lack: means };
   const lack = grantsLack(grants, means.landlock.abi);
   if (lack !== undefined) return { lack };
-  if (files === undefined) return { lack: 'nobody knows which files its code is in' };
+  if (files.length === 0) return { lack: 'nobody knows which files its code is in' };
   const code = [...files, ...runtimeFiles(means.calls)];
   return { rules: { code, grants: grants.map(({ kind, access, target }) => ({ kind, access, target })) } };
 }
