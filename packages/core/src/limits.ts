@@ -27,7 +27,7 @@ export const LIMITS = {
   /** Files of code, and grants, that a jailed process may read or use one by one; and descriptors that it may have. */
   jailFiles: 20_000,
   jailGrants: 256,
-  jailDescriptors: 20_480,
+  jailDescriptors: 16_384,
   /** Lists and records inside each other in one message. */
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */
