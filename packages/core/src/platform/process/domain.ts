@@ -25,7 +25,12 @@ import {
 import { FORM_FLAGS } from './form.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
-import { type RunningProcess, startPlainly } from './running-process.ts';
+import {
+  type ProcessObserver,
+  type ProcessStart,
+  type RunningProcess,
+  startPlainly,
+} from './running-process.ts';
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
@@ -83,6 +88,21 @@ export interface DomainOptions {
   readonly hostDepth?: number | undefined;
 }
 
+function startDomain(
+  start: ProcessStart & { readonly withoutRings: boolean },
+  shared: SharedProcess | undefined,
+  observer: ProcessObserver,
+): RunningProcess {
+  try {
+    const way = start.withoutRings && hasRings() ? startFiltered : startPlainly;
+    return way(start, observer);
+  } catch (error) {
+    shared?.spawned();
+    shared?.end();
+    throw error;
+  }
+}
+
 /** One domain process. */
 export class Domain {
   /** Set where memory can be shared between processes. */
@@ -99,7 +119,10 @@ export class Domain {
   #bounded = false;
   #saidNoMemory = false;
   #retired = false;
+  /** Why it was never there. */
+  #failure: string | undefined;
 
+  /** Throws `ProcessStartError`. */
   constructor(
     { name, ownProcess, ahead, jailed = false, driver = true, hostDepth }: DomainOptions,
     observer: DomainObserver,
@@ -114,17 +137,18 @@ export class Domain {
     });
     const number = shared ? `${shared.number}` : NO_NUMBER;
     const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
-    const start = jailed && hasRings() ? startFiltered : startPlainly;
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
-    this.#process = start(
+    this.#process = startDomain(
       {
         args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
+        withoutRings: jailed,
       },
+      shared,
       {
         spawned: () => shared?.spawned(),
-        failed: (reason) => this.#observer.complaint(this.#name, `cannot start a process: ${reason}`),
+        failed: (reason) => this.#failed(reason),
         closed: (code, signal) => {
           this.#end(code, signal);
           gone();
@@ -341,6 +365,12 @@ export class Domain {
     if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.#name, line);
   }
 
+  /** Nobody in it has run, if there is no process. */
+  #failed(reason: string): void {
+    if (this.pid === undefined) this.#failure = reason;
+    else this.#observer.complaint(this.#name, reason);
+  }
+
   /** The process is gone: so is everybody in it. */
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     this.#retired = true;
@@ -350,7 +380,9 @@ export class Domain {
     this.#observer.ended(this);
     const { threadId, reason } = this.#report ?? {
       threadId: undefined,
-      reason: describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory: this.#saidNoMemory }),
+      reason:
+        this.#failure ??
+        describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory: this.#saidNoMemory }),
     };
     const culprit = residents.find((resident) => resident.threadId === threadId && threadId !== undefined);
     for (const resident of residents) {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { parentPort } from 'node:worker_threads';
+import { describeStartError } from './process-start.ts';
 import { forbidRings } from '../jail/rings.ts';
 
 /** What is asked of the thread. Descriptors are those of the process that it belongs to. */
@@ -40,7 +41,7 @@ function start({ number, args, env, sockets, descriptors }: BirthRequest & { kin
   });
   children.set(number, child);
   child.on('error', (error) => {
-    if (child.pid === undefined) tell({ kind: 'failed', number, reason: error.message });
+    if (child.pid === undefined) tell({ kind: 'failed', number, reason: describeStartError(error) });
   });
   child.on('exit', (code, signal) => {
     children.delete(number);

@@ -10,6 +10,7 @@ import { jailMeans } from '../jail/lacks.ts';
 import { outside, type SystemCalls } from '../jail/system-calls.ts';
 import type { BirthNotice, BirthRequest } from './filtered-start-main.ts';
 import { FORM_FLAGS } from './form.ts';
+import { needDescriptors } from './process-start.ts';
 import type { ProcessObserver, ProcessStart, RunningProcess } from './running-process.ts';
 
 const FILTERED_START_MAIN = new URL('./filtered-start-main.js', import.meta.url);
@@ -85,6 +86,7 @@ class Starter {
   }
 
   start({ args, env, descriptors }: ProcessStart, observer: ProcessObserver): RunningProcess {
+    needDescriptors();
     const number = this.#next++;
     const pairs = [this.#pair(), this.#pair(), this.#pair()];
     const near = pairs.map(([own]) => new Socket({ fd: own }));
@@ -129,6 +131,7 @@ class Starter {
     if (this.#processes.size === 0) this.#worker.unref();
   }
 
+  /** The thread has ended, which it does not by itself. */
   #end(reason: string): void {
     if (starter === this) starter = undefined;
     for (const [number, each] of this.#processes) each.hear({ kind: 'failed', number, reason });
@@ -138,7 +141,7 @@ class Starter {
 
 let starter: Starter | undefined;
 
-/** Starts a process without rings. */
+/** Starts a process without rings. Throws `ProcessStartError`. */
 export function startFiltered(start: ProcessStart, observer: ProcessObserver): RunningProcess {
   const means = jailMeans();
   assert(typeof means !== 'string', 'only what will be jailed is started so');

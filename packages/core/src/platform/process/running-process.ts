@@ -1,8 +1,8 @@
 /** A child process of the supervisor, whichever way it was started: what a domain needs of it. */
-import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { assert } from '../../errors.ts';
+import { startProcess } from './process-start.ts';
 
 /** What to start. Node itself is the program. */
 export interface ProcessStart {
@@ -38,9 +38,9 @@ export interface RunningProcess {
 /** Descriptor of the link, in the process. */
 const LINK = 3;
 
-/** Starts a process the plain way. */
+/** Starts a process the plain way. Throws `ProcessStartError`. */
 export function startPlainly(start: ProcessStart, observer: ProcessObserver): RunningProcess {
-  const child = spawn(process.execPath, start.args, {
+  const child = startProcess(process.execPath, start.args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...start.descriptors],
     env: start.env,
     serialization: 'json',
