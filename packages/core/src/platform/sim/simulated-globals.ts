@@ -5,6 +5,7 @@
  */
 import { format } from 'node:util';
 import { RpcError } from '../../errors.ts';
+import { guardZlibStreams } from '../zlib-streams.ts';
 import { useOf } from './use-place.ts';
 
 /** A timer of a component; the result cancels it. */
@@ -62,6 +63,7 @@ export function simulateGlobals(world: GlobalsWorld): () => void {
   replaceMemory(replace);
   replaceWebAssembly(world, replace);
   refuseOthers(world, replace);
+  restore.push(guardZlibStreams(() => refusedZlib(world)));
   return () => {
     for (const undo of restore.toReversed()) undo();
   };
@@ -232,6 +234,14 @@ function replaceWebAssembly(world: GlobalsWorld, replace: Replace): void {
 function refuse(world: GlobalsWorld, what: string): never {
   world.refused(what, useOf);
   throw new RpcError('Unsupported', `${what} cannot be simulated`);
+}
+
+/** Its pool of threads has an order of its own. */
+function refusedZlib(world: GlobalsWorld): Error | undefined {
+  if (!world.inside()) return undefined;
+  const what = "zlib's asynchronous half";
+  world.refused(what, useOf);
+  return new RpcError('Unsupported', `${what} cannot be simulated`);
 }
 
 function refuseOthers(world: GlobalsWorld, replace: Replace): void {

@@ -9,6 +9,7 @@ import { Component } from '../../index.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
+import { guardZlibStreams, zlibIsLoaded } from '../zlib-streams.ts';
 import { Collector, takeCollect } from './collector.ts';
 import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
@@ -60,6 +61,10 @@ const component = await loadComponent(input.moduleUrl);
 tell('component');
 // What a driver asks of the host comes back through the event loop.
 const live = component.manifest.loop === 'live' || input.grants.length > 0;
+if (!live && zlibIsLoaded()) {
+  const text = "zlib's asynchronous functions and streams need loop: 'live' in the component's manifest";
+  guardZlibStreams(() => new Error(`${text}; the synchronous ones do not`));
+}
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () =>
   collector?.idle(),
 );
