@@ -19,6 +19,7 @@ import { Timer } from '../session/timer.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
+import { type Completed, countedHost } from './completed.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
 import { LogWriter } from './log-writer.ts';
@@ -40,6 +41,7 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
   /** Takes obligations that the component has ended without; the log does where there is nobody. */
@@ -65,9 +67,15 @@ export class Environment implements Env {
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
-    this.host = parts.host;
+    this.host = countedHost(parts.host, parts.progress);
     this.#assertions = new Assertions(parts.assertions);
-    this.#sessions = new SessionClient(parts.parent, parts.report, parts.watch);
+    this.#sessions = new SessionClient({
+      parent: parts.parent,
+      report: parts.report,
+      startTimeout: (ms, handler) => this.timer.after(ms, handler),
+      packets: parts.progress.packets,
+      watch: parts.watch,
+    });
     this.timer = new Timeouts(
       () => this.connect(Timer),
       (handler) => this.signal(handler),
@@ -107,7 +115,7 @@ export class Environment implements Env {
     return this.#sessions.request(interface_, options);
   }
 
-  close(session: object): Promise<void> {
+  close(session: object): Promise<Resources> {
     return this.#sessions.close(session);
   }
 
@@ -116,9 +124,18 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch } = this.#parts;
-    const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
-    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket, watch });
+    const { entrypoint, pd, report, served, watch, progress } = this.#parts;
+    const { packets } = progress;
+    const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
+    const service = new Service(interface_, open, {
+      entrypoint,
+      pd,
+      report,
+      served,
+      packets,
+      closeTicket,
+      watch,
+    });
     const root = entrypoint.export(Root, service);
     this.#parts.parent.announce(interface_.service, root).catch(report);
   }

@@ -1,8 +1,8 @@
 /** A CPU session of core: starts components, and ends them when it is closed. */
 import type { SignalCapability } from '../capability/signal.ts';
-import { RpcError } from '../errors.ts';
+import { hasCode, RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
-import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
+import { type StartOptions, Thread, type ThreadProgress, type ThreadState } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import type { Components, CoreComponent } from './components.ts';
 import { accountOf } from './pd-service.ts';
@@ -74,22 +74,20 @@ class CoreThread {
     if (this.#ended) this.#forgetHandler();
   }
 
-  async stop(timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.platform.after(timeoutMs * 1000, resolve);
-      const done = (): void => {
-        cancel();
-        resolve();
-      };
-      this.#putInOrder().then(done, done);
-    });
+  /** Also asks one last time what it has counted. */
+  async stop(): Promise<void> {
+    const { control } = this.#component;
+    try {
+      await control.stop();
+      this.#component.statistics = await control.statistics();
+    } catch (error) {
+      // Nothing of a component that is dead has to be put in order.
+      if (!hasCode(error, 'PeerGone')) throw error;
+    }
   }
 
-  /** Also asks one last time what it has counted. */
-  async #putInOrder(): Promise<void> {
-    const { control } = this.#component;
-    await control.stop();
-    this.#component.statistics = await control.statistics();
+  progress(): Promise<ThreadProgress> {
+    return this.#parts.components.progressOf(this.#component.label);
   }
 
   async kill(): Promise<void> {

@@ -2,19 +2,19 @@
  * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM and Timer, keeps the
  * accounts, and introduces components to each other; it runs no component code and is on the path of no call.
  */
-import { assert, RpcError, SessionError } from '../errors.ts';
+import { assert, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { prependLabel } from '../label.ts';
-import type { ComponentStatistics } from '../runtime/control.ts';
 import type { Census } from '../runtime/entrypoint.ts';
 import { RomModule } from '../runtime/rom-module.ts';
-import { Parent, type SessionRequest } from '../session/parent.ts';
+import { Parent, refusalOf, type SessionRequest } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import { Account } from './account.ts';
 import { Components, type CoreComponent } from './components.ts';
 import { type CoreSession, CoreServices } from './core-services.ts';
 import { CpuSession, type Resolver } from './cpu-session.ts';
+import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import type { Thread } from '../session/cpu.ts';
@@ -76,9 +76,10 @@ function remember({ label, account, heapBytes, statistics, running }: CoreCompon
   return { label, account, heapBytes, statistics, placement: running.placement };
 }
 
+/** Core keeps nothing of what was donated for its sessions. */
+const NOTHING = { ram: 0, caps: 0 };
 /** Ended components that the summary still knows. */
 const ENDED_KEPT = 1000;
-const STATISTICS_TIMEOUT_US = 500_000;
 
 /** Core, with one tree of components. */
 export class Supervisor {
@@ -131,9 +132,14 @@ export class Supervisor {
     this.#settle(end);
   }
 
-  /** Stops the tree in order, then takes down what is left. */
-  async stop(timeoutMs: number): Promise<void> {
-    await this.#root?.stop(timeoutMs);
+  /**
+   * Stops the tree in order, then takes down what is left. The root is not waited for any longer when the whole tree has got
+   * nothing done for `boundMs` times its levels: each level has such a bound itself, and the one below runs out first.
+   */
+  async stop(boundMs: number): Promise<void> {
+    if (this.#root && !(await stopped(this.#root, this.#platform, boundMs))) {
+      this.#options.observer.warning(`[${ROOT_LABEL}] gets nothing done and is ended`);
+    }
     await this.#cpu[Symbol.asyncDispose]();
     await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#closeSession(id)));
   }
@@ -172,9 +178,24 @@ export class Supervisor {
 
   #parent(): Implementation<typeof Parent> {
     return {
-      session: (request) => this.#openSession(request),
-      upgrade: (id, ram, caps) => this.#upgradeSession(id, { ram, caps }),
-      close: (id) => this.#closeSession(id),
+      session: (request) => {
+        try {
+          return { session: this.#openSession(request) };
+        } catch (error) {
+          return { refused: refusalOf(error) };
+        }
+      },
+      upgrade: (id, ram, caps) => {
+        try {
+          return this.#upgradeSession(id, { ram, caps });
+        } catch (error) {
+          return refusalOf(error);
+        }
+      },
+      close: async (id) => {
+        await this.#closeSession(id);
+        return NOTHING;
+      },
       announce: (service) => {
         throw new SessionError('DENIED', `nobody could use the service "${service}" of the root component`);
       },
@@ -196,12 +217,13 @@ export class Supervisor {
     return opened.capability;
   }
 
-  #upgradeSession(id: number, more: Resources): void {
+  #upgradeSession(id: number, more: Resources): undefined {
     const open = this.#sessions.get(id);
     if (!open) throw new SessionError('DENIED', `no session ${id}`);
     this.#rootAccount.transfer(this.#own, more);
     const { ram, caps } = open.donation;
     this.#sessions.set(id, { ...open, donation: { ram: ram + more.ram, caps: caps + more.caps } });
+    return undefined;
   }
 
   async #closeSession(id: number): Promise<void> {
@@ -232,26 +254,10 @@ export class Supervisor {
   }
 
   async #summaryOf({ live, remembered }: KnownComponent): Promise<ComponentSummary> {
-    const { requests, heapUsed } = (live ? await this.#statisticsOf(live) : remembered.statistics) ?? {};
+    const { requests, heapUsed } =
+      (live ? await this.#components.statisticsOf(live) : remembered.statistics) ?? {};
     const { label, placement, account, heapBytes } = remembered;
     const { state, ramPeak } = account;
     return { label, placement, account: state, ramPeak, requests, heapUsed, heapBytes, ended: !live };
-  }
-
-  #statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
-    return new Promise((resolve) => {
-      const cancel = this.#platform.after(STATISTICS_TIMEOUT_US, () => resolve(undefined));
-      component.control.statistics().then(
-        (statistics) => {
-          cancel();
-          resolve(statistics);
-        },
-        (error: unknown) => {
-          if (!(error instanceof RpcError)) this.#options.observer.warning(String(error));
-          cancel();
-          resolve(undefined);
-        },
-      );
-    });
   }
 }

@@ -3,7 +3,14 @@ import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
-import type { InitConfig, Isolation, NamedPlace, RestartBudget, StartNode } from './init-config.ts';
+import type {
+  InitConfig,
+  Isolation,
+  NamedPlace,
+  RestartBudget,
+  StartNode,
+  StepBounds,
+} from './init-config.ts';
 import { readQuota } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 
@@ -13,6 +20,7 @@ export interface StartSurroundings {
   readonly affinitySpace: InitConfig['affinitySpace'];
   readonly hasAffinitySpace: boolean;
   readonly prioLevels: number;
+  readonly stepBounds: StepBounds;
 }
 
 /** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
@@ -51,6 +59,7 @@ export function readStart(
     hostDepth: integerOf(node.child('host'), 'depth'),
     affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
+    stepBounds: readStepBounds(node, around.stepBounds),
     position: node.position,
   };
 }
@@ -91,6 +100,14 @@ function readPriority(start: ConfigNode, prioLevels: number, findings: Findings)
 function readRestart(node: ConfigNode | undefined): RestartBudget | undefined {
   if (node === undefined) return undefined;
   return { max: integerOf(node, 'max') ?? 3, periodS: integerOf(node, 'period_s') ?? 60 };
+}
+
+/** Attributes of `<config>` or of a `<start>`. */
+export function readStepBounds(node: ConfigNode, fallback: StepBounds): StepBounds {
+  return {
+    boundMs: integerOf(node, 'step_bound_ms') ?? fallback.boundMs,
+    ceilingMs: integerOf(node, 'step_ceiling_ms') ?? fallback.ceilingMs,
+  };
 }
 
 function readHeartbeat(node: ConfigNode | undefined): StartNode['heartbeat'] {
