@@ -127,6 +127,8 @@ export interface InitConfig {
   /** For children that have none of their own. */
   readonly stepBounds: StepBounds;
   readonly starts: readonly StartNode[];
+  /** Binaries that may be started beneath this init though no start node names them. */
+  readonly binaries: readonly NamedPlace[];
   readonly services: readonly ForwardedService[];
   readonly aliases: readonly Alias[];
 }
