@@ -338,17 +338,17 @@ describe('inits within inits', () => {
     `<start name="${name}" ram="${ram}" caps="${caps}"> <binary name="init"/> ${more} ${inner(starts)} </start>`;
 
   test('whatever dies first, all quota is back at the nearest one that lives', async () => {
-    let leaves = 0;
+    const leaves: number[] = [];
     const leaf = component({}, async (env) => {
-      leaves++;
-      await env.log(`leaf ${leaves}`);
+      leaves.push(1);
+      await env.log(`leaf ${leaves.length}`);
     });
     const client = component({}, async (env) => {
       for (let round = 1; round <= 3; round++) {
-        while (leaves < round) await env.timer.sleep(5);
+        while (leaves.length < round) await env.timer.sleep(5);
         system.platform.crash('init -> mid');
       }
-      while (leaves < 4) await env.timer.sleep(5);
+      while (leaves.length < 4) await env.timer.sleep(5);
       env.exit(0);
     });
     // Half of all there is: what one leaves behind is needed for the next.

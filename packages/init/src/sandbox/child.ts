@@ -13,6 +13,7 @@ import {
   prependLabel,
   refusalOf,
   type Resources,
+  Rom,
   type SessionAnswer,
   type SessionArguments,
   SessionError,
@@ -45,12 +46,14 @@ export interface ChildHost {
   crashed(child: Child, state: ThreadState): void;
 }
 
-/**
- * In the order in which they are closed: the account last, since with it all quota of the child comes back. The ROM is the
- * child's binary.
- */
-const ENVIRONMENT = ['ROM', 'CPU', 'PD'] as const;
-type EnvironmentService = (typeof ENVIRONMENT)[number];
+/** What init opens for a child: its account, what runs it, and its binary. */
+type EnvironmentService = 'PD' | 'CPU' | 'ROM';
+
+/** A session of the child's environment, and the child that serves it, if one does. */
+interface EnvironmentSession {
+  readonly served: ServedSession;
+  readonly serverName: string | undefined;
+}
 
 /**
  * What init itself needs for a child: objects that the child, or core, holds of it (its parent, the handler of its thread's
@@ -72,7 +75,8 @@ export class Child {
   readonly #account = deferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
-  readonly #environment = new Map<EnvironmentService, ServedSession>();
+  readonly #environment = new Map<EnvironmentService, EnvironmentSession>();
+  readonly #endBegins = new AbortController();
   readonly #parent: Implementation<typeof Parent>;
   readonly #gone = deferred<void>();
   #thread: Capability<typeof Thread> | undefined;
@@ -203,6 +207,7 @@ export class Child {
 
   async #end(reason: string, how: HowItEnds): Promise<void> {
     this.#host.env.revoke(this.#parent);
+    this.#endBegins.abort();
     this.#account.reject(new SessionError('DENIED', reason));
     if (how === 'crashed') this.server.end(reason);
     const elsewhere = this.sessions.endAtChildren();
@@ -213,13 +218,14 @@ export class Child {
     await this.kill();
     this.server.leftover.accountEnded(await this.#endAccount());
     this.#gone.resolve();
+    await this.#closeEnvironment('ROM');
     await elsewhere.back;
     this.server.leftover.complete();
   }
 
   /** All that its account had; it is in init's account when this settles. */
   async #endAccount(): Promise<Resources> {
-    const session = this.#environment.get('PD');
+    const session = this.#environment.get('PD')?.served;
     const back =
       session &&
       (await capabilityOf(Pd, session.capability)
@@ -233,7 +239,8 @@ export class Child {
     const session = this.#environment.get(service);
     if (!session) return;
     this.#environment.delete(service);
-    await session.close(() => true).back;
+    const wait = { by: this.name, for: session.serverName, service, step: 'close' } as const;
+    await this.#host.waits.during(wait, session.served.close(() => false).closed);
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
@@ -247,20 +254,18 @@ export class Child {
   async #openEnvironment(service: EnvironmentService): Promise<SessionCapability> {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
-    const { server, label } = route;
-    const served = await server.open({
-      service,
-      label,
-      args: this.#arguments(service, {}),
-      donation: NOTHING,
-      givenUp: new AbortController().signal,
-    });
+    const { server, serverName, label } = route;
+    const args = this.#arguments(service, {});
+    const { signal: givenUp } = this.#endBegins;
+    const opening = server.open({ service, label, args, donation: NOTHING, givenUp });
+    const wait = { by: this.name, for: serverName, service, step: 'open' } as const;
+    const served = await this.#host.waits.during(wait, opening);
     if ('refused' in served) throw served.refused;
+    this.#environment.set(service, { served, serverName });
     if (this.#ended) {
-      await served.close(() => true).back;
+      await this.#closeEnvironment(service);
       throw new SessionError('DENIED', `"${this.name}" has ended`);
     }
-    this.#environment.set(service, served);
     return served.capability;
   }
 
