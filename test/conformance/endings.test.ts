@@ -12,7 +12,7 @@ import {
   text,
 } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
-import { provideByRoot } from '../harness/hostile-root.ts';
+import { parentOf, provideByRoot, watchParents } from '../harness/hostile-parts.ts';
 import { type CarrierKind, finish, runSystem, startSystem } from '../harness/in-process-system.ts';
 
 const MIB = 2 ** 20;
@@ -177,6 +177,72 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines.join('\n')).toMatch(/second SessionError: .*server "mortal" is (gone|not running)/);
     const said = lines.filter((line) => line.includes('client] missing'));
     expect(said).toEqual(Array.from({ length: 2 }, () => '[init -> client] missing 0 bytes, 0 caps'));
+  });
+
+  test('a number that is in use is refused, whatever the session is of, before anything else', async () => {
+    const unwatch = watchParents();
+    let opened = 0;
+    const store = component({ provides: [Store] }, (env) => {
+      env.provide(Store, async () => {
+        opened++;
+        await env.timer.sleep(50);
+        return KEEP;
+      });
+    });
+    const client = component({}, async (env) => {
+      const before = await quotaOf(env);
+      const parent = parentOf(env);
+      const ask = async (id: number, service: string, label: string): Promise<string> => {
+        const { refused } = await parent.session({ id, service, label, args: {}, ram: MIB, caps: 5 });
+        return refused ? `${refused.code} ${refused.message}` : 'open';
+      };
+      const names = [
+        ['Store', ''],
+        ['ROM', 'config'],
+        ['LOG', ''],
+      ] as const;
+      for (const [index, [service, label]] of names.entries()) {
+        const id = 1000 + index;
+        // The second is asked for while the first is still being opened, the others when it is open.
+        const first = [ask(id, service, label), ask(id, service, label)];
+        await env.log(`${service} ${(await Promise.all(first)).join(', ')}`);
+        for (const [other, otherLabel] of names) {
+          await env.log(`${service} then ${other} ${await ask(id, other, otherLabel)}`);
+        }
+        await env.log(`${service} then nothing ${await ask(id, 'Nothing', '')}`);
+      }
+      for (const id of [1000, 1001, 1002]) await parent.close(id);
+      await env.log(missing(before, await quotaAgain(env, before)));
+      env.exit(0);
+    });
+    const { lines } = await runSystem(kind, { store, client }, server('store') + CLIENT);
+    unwatch();
+    const said = lines.filter((line) => line.includes('client] ') && !line.includes('missing'));
+    const expected = ['Store', 'ROM', 'LOG'].flatMap((service, index) => {
+      const refused = `DENIED session ${1000 + index} exists`;
+      const others = ['Store', 'ROM', 'LOG', 'nothing'].map((other) => `${service} then ${other} ${refused}`);
+      return [`${service} open, ${refused}`, ...others].map((line) => `[init -> client] ${line}`);
+    });
+    expect(said).toEqual(expected);
+    expect(opened).toBe(1);
+    expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
+  });
+
+  test('more sessions of its config than a few are refused, whatever their numbers', async () => {
+    const unwatch = watchParents();
+    const client = component({}, async (env) => {
+      const parent = parentOf(env);
+      let open = 0;
+      for (let id = 1000; id < 1400; id++) {
+        const asked = { id, service: 'ROM', label: 'config', args: {}, ram: 0, caps: 0 };
+        if ((await parent.session(asked)).session) open++;
+      }
+      await env.log(`${open} open`);
+      env.exit(0);
+    });
+    const { lines } = await runSystem(kind, { client }, CLIENT);
+    unwatch();
+    expect(lines).toContain('[init -> client] 3 open');
   });
 
   test('a server that ends its own account is ended, and its clients have theirs back', async () => {
