@@ -18,6 +18,7 @@ import { type CoreSession, CoreServices } from './core-services.ts';
 import { CpuSession, type Resolver, ROOT_LABEL } from './cpu-session.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
+import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import type { Thread } from '../session/cpu.ts';
 
@@ -95,6 +96,7 @@ export class Supervisor {
   readonly #sessions = new Map<number, { session: CoreSession; donation: Resources }>();
   readonly #own = new Account('core');
   readonly #rootAccount: Account;
+  readonly #threads = new ThreadsByAccount();
   readonly #known: KnownComponent[] = [];
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
@@ -111,7 +113,7 @@ export class Supervisor {
       started: (component: CoreComponent): void => this.#started(component),
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const parts = { components: this.#components, platform, resolver, observer };
+    const parts = { components: this.#components, platform, resolver, observer, threads: this.#threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
@@ -122,7 +124,7 @@ export class Supervisor {
   async run(): Promise<SystemEnd> {
     const { entrypoint } = this.#components;
     this.#root = this.#cpu.start({
-      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount)),
+      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount, this.#threads)),
       parent: entrypoint.export(Parent, this.#parent()),
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
@@ -212,13 +214,14 @@ export class Supervisor {
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     const label = request.label === '' ? ROOT_LABEL : prependLabel(ROOT_LABEL, request.label);
     this.#rootAccount.transfer(this.#own, { ram, caps });
-    const opened = this.#services.open(service, { id, label, args, ram, caps });
-    if ('denied' in opened) {
+    try {
+      const opened = this.#services.open(service, { id, label, args, ram, caps });
+      this.#sessions.set(id, { session: opened, donation: { ram, caps } });
+      return opened.capability;
+    } catch (error) {
       this.#own.transfer(this.#rootAccount, { ram, caps });
-      throw new SessionError('DENIED', opened.denied);
+      throw error;
     }
-    this.#sessions.set(id, { session: opened, donation: { ram, caps } });
-    return opened.capability;
   }
 
   #upgradeSession(id: number, more: Resources): undefined {
@@ -235,7 +238,7 @@ export class Supervisor {
     if (!open) return;
     this.#sessions.delete(id);
     await open.session.close();
-    this.#own.transfer(this.#rootAccount, open.donation);
+    if (!this.#rootAccount.ended) this.#own.transfer(this.#rootAccount, open.donation);
   }
 
   #started(component: CoreComponent): void {

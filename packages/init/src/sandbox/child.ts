@@ -22,7 +22,13 @@ import {
   type Thread,
   type ThreadState,
 } from '@ginit/core';
-import type { InitConfig, StartNode } from '../model/index.ts';
+import {
+  ENVIRONMENT_COST,
+  hasOwnProcess,
+  INIT_COST,
+  type InitConfig,
+  type StartNode,
+} from '../model/index.ts';
 import { NOTHING } from './amounts.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
@@ -55,11 +61,6 @@ interface EnvironmentSession {
   readonly serverName: string | undefined;
 }
 
-/**
- * What init itself needs for a child: objects that the child, or core, holds of it (its parent, the handler of its thread's
- * state, its config). It is taken from the child's own quota.
- */
-const CHILD_CAPS = 3;
 /** What init serves itself, to each child its own. */
 const CONFIG_LABEL = 'config';
 
@@ -109,8 +110,9 @@ export class Child {
     return this.#exitCode;
   }
 
-  /** Makes its account and starts its thread. It gets its quota after `turn`; `given` is called when that is under way. */
-  async begin(turn: Promise<void>, given: () => void): Promise<void> {
+  /** Makes its account and starts its thread. */
+  async begin(): Promise<void> {
+    refuseTooPoor(this.start);
     const opening = [
       this.#openEnvironment('PD'),
       this.#openEnvironment('CPU'),
@@ -120,18 +122,16 @@ export class Child {
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
     const binary = capabilityOf(Rom, await opening[2]);
-    await this.#giveQuota(pd, turn, given);
+    await this.#giveQuota(pd);
     await this.#host.launches.pass(() => this.#launch(cpu, pd, binary));
   }
 
-  async #giveQuota(account: Capability<typeof Pd>, turn: Promise<void>, given: () => void): Promise<void> {
+  /** The account gets what is left when everything that init needs for the child is paid. */
+  async #giveQuota(account: Capability<typeof Pd>): Promise<void> {
     const { ram, caps } = this.start;
     const { env } = this.#host;
     await account.setReferenceAccount(env.pd);
-    await turn;
-    const giving = env.pd.transfer(account, { ram, caps: Math.max(0, caps - CHILD_CAPS) });
-    given();
-    await giving;
+    await env.pd.transfer(account, { ram: ram - INIT_COST.ram, caps: caps - INIT_COST.caps });
     this.#account.resolve(account);
   }
 
@@ -140,13 +140,12 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { isolation, domain, heap, host, hostDepth } = this.start;
+    const { domain, heap, host, hostDepth } = this.start;
     const thread = await cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
       binary,
-      // A driver may block its thread pool: that must stall nobody else.
-      isolation: isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread'),
+      isolation: hasOwnProcess(this.start) ? 'process' : 'thread',
       domain,
       heap,
       hostDepth,
@@ -247,7 +246,9 @@ export class Child {
     if (this.#ended) return;
     const state = await thread.state();
     this.#state = state.state;
-    if (state.state === 'crashed') this.#host.crashed(this, state);
+    // Core kills it only when its account has ended: its own doing, or its host would have said so.
+    const killed = state.state === 'killed' && this.#killed === undefined;
+    if (state.state === 'crashed' || killed) this.#host.crashed(this, state);
   }
 
   /** Opens a session that belongs to the child's environment; its label is the child's name. */
@@ -257,7 +258,7 @@ export class Child {
     const { server, serverName, label } = route;
     const args = this.#arguments(service, {});
     const { signal: givenUp } = this.#endBegins;
-    const opening = server.open({ service, label, args, donation: NOTHING, givenUp });
+    const opening = server.open({ service, label, args, donation: ENVIRONMENT_COST[service], givenUp });
     const wait = { by: this.name, for: serverName, service, step: 'open' } as const;
     const served = await this.#host.waits.during(wait, opening);
     if ('refused' in served) throw served.refused;
@@ -311,4 +312,14 @@ export class Child {
   #arguments(service: string, args: SessionArguments): SessionArguments {
     return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
   }
+}
+
+/** What init needs for a child comes from the child's quota. */
+function refuseTooPoor({ ram, caps }: StartNode): void {
+  const costs = 'and what is made for it costs';
+  if (ram < INIT_COST.ram) {
+    throw new SessionError('OUT_OF_RAM', `it has ${ram} bytes, ${costs} ${INIT_COST.ram}`);
+  }
+  if (caps < INIT_COST.caps)
+    throw new SessionError('OUT_OF_CAPS', `it has ${caps}, ${costs} ${INIT_COST.caps}`);
 }

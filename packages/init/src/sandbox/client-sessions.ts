@@ -112,9 +112,9 @@ export class ClientSessions {
     { server, serverName, label }: RoutedTo,
   ): Promise<ServedSession> {
     session.serverName = serverName;
-    if (!server.free) await this.#pay(donation);
+    await this.#pay(donation);
     if (session.ending) {
-      const kept = server.free ? NOTHING : await this.#refund(donation, donation);
+      const kept = await this.#refund(donation, donation);
       throw new SessionError('DENIED', 'the client has given up', kept);
     }
     const request = { service, label, args, donation, givenUp: session.givenUp.signal };
@@ -122,7 +122,7 @@ export class ClientSessions {
     const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
     const answer = await this.#host.waits.during(wait, opening);
     if (!('refused' in answer)) return answer;
-    const kept = server.free ? NOTHING : await this.#refund(donation, answer.back);
+    const kept = await this.#refund(donation, answer.back);
     throw new SessionError(answer.refused.code, answer.refused.message, kept);
   }
 

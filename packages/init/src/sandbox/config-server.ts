@@ -1,26 +1,28 @@
-/** The ROM `config` of one child, which init serves itself, from the child's start node. */
+/** Serves a child its configuration: the ROM `config`, as many sessions of it as the child pays for. */
 import {
   type Env,
   type Implementation,
+  refuseTooLittle,
+  type Resources,
   Rom,
   RomModule,
-  SessionError,
   someSession,
   toData,
 } from '@ginit/core';
 import type { StartNode } from '../model/index.ts';
-import { NOTHING } from './amounts.ts';
-import type { Refused, RoutedRequest, ServedSession, SessionServer } from './session-server.ts';
+import { plus } from './amounts.ts';
+import {
+  refusalFor,
+  type Refused,
+  type RoutedRequest,
+  type ServedSession,
+  type SessionServer,
+} from './session-server.ts';
 
-/** Sessions of its config that a child may have at a time: init pays for them. */
-const CONFIG_SESSIONS_MAX = 4;
-
-/** Opens sessions of one child's config. */
+/** The configuration of one child. */
 export class ConfigServer implements SessionServer {
-  readonly free = true;
   readonly #env: Env;
   readonly #config: RomModule;
-  readonly #open = new Set<Implementation<typeof Rom>>();
 
   constructor(env: Env, { config }: StartNode) {
     this.#env = env;
@@ -29,29 +31,35 @@ export class ConfigServer implements SessionServer {
   }
 
   async open({ donation }: RoutedRequest): Promise<ServedSession | Refused> {
-    if (this.#open.size >= CONFIG_SESSIONS_MAX) {
-      const text = `more than ${CONFIG_SESSIONS_MAX} sessions of its config`;
-      return { refused: new SessionError('DENIED', text), back: donation };
+    try {
+      refuseTooLittle(donation, Rom.cost);
+    } catch (error) {
+      return { refused: refusalFor(error, 'init'), back: donation };
     }
-    const rom = this.#config.open();
-    this.#open.add(rom);
+    return this.#served(this.#config.open(), donation);
+  }
+
+  /** The donation stays with init as long as the session is open. */
+  #served(rom: Implementation<typeof Rom>, donated: Resources): ServedSession {
+    let donation = donated;
     return {
       capability: someSession(this.#env.capability(Rom, rom), 'config'),
-      donation: NOTHING,
+      get donation() {
+        return donation;
+      },
       onServerEnd: () => () => {},
-      upgrade: async (more) => ({
-        refused: new SessionError('DENIED', 'a session of its config takes no quota'),
-        back: more,
-      }),
+      upgrade: async (more) => {
+        donation = plus(donation, more);
+        return undefined;
+      },
       close: () => {
         const closed = this.#close(rom);
-        return { closed, back: closed.then(() => NOTHING) };
+        return { closed, back: closed.then(() => donation) };
       },
     };
   }
 
   async #close(rom: Implementation<typeof Rom>): Promise<void> {
-    this.#open.delete(rom);
     this.#env.revoke(rom);
     await rom[Symbol.dispose]?.();
   }

@@ -56,8 +56,6 @@ export interface ServedSession {
 
 /** Opens sessions at one server. The donation is in init's account when `open` is called. */
 export interface SessionServer {
-  /** Whether its sessions cost nothing: then no donation moves. */
-  readonly free?: boolean;
   open(request: RoutedRequest): Promise<ServedSession | Refused>;
 }
 
