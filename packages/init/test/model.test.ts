@@ -47,6 +47,7 @@ describe('readInitConfig', () => {
         usesLinker: true,
         stepBounds: { boundMs: 5000, ceilingMs: 300_000 },
         isolation: undefined,
+        jail: 'default',
         domain: undefined,
         node: undefined,
         ramLimit: undefined,

@@ -57,6 +57,11 @@ export class Service<I extends SessionInterface> {
     this.#host = host;
   }
 
+  /** Sessions that are open. */
+  get count(): number {
+    return this.#sessions.size;
+  }
+
   /** Opens a session. */
   async session(request: RootRequest): Promise<SessionCapability> {
     const { id } = request;

@@ -65,6 +65,11 @@ export class SessionClient {
     this.#host = host;
   }
 
+  /** Numbers of the sessions that are open. */
+  get ids(): number[] {
+    return Array.from(this.#open.values(), ({ id }) => id);
+  }
+
   /** Opens a session for use. */
   connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
     return this.#unlessGivenUp(interface_, options, (givenUp) => this.#connect(interface_, options, givenUp));

@@ -3,6 +3,7 @@ import {
   ConfigError,
   ConfigNode,
   formatPosition,
+  type JailDemand,
   type Position,
   validate,
 } from '@ginit/core';
@@ -56,6 +57,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     hasAffinitySpace: space !== undefined,
     prioLevels: readPrioLevels(node, findings),
     stepBounds: readStepBounds(node, STEP_BOUNDS),
+    jail: readDefaultJail(node),
   };
   return {
     node,
@@ -76,6 +78,11 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     services: node.childrenOf('service').flatMap(readForwarded),
     aliases: node.childrenOf('alias').flatMap(readAlias),
   };
+}
+
+function readDefaultJail(node: ConfigNode): JailDemand {
+  const jail = node.value('jail');
+  return jail === 'no' || jail === 'required' ? jail : 'default';
 }
 
 function readPrioLevels(node: ConfigNode, findings: Findings): number {
