@@ -58,6 +58,7 @@ describe('readInitConfig', () => {
         exitPropagate: false,
         restart: undefined,
         host: [],
+        allowances: [],
         affinity: undefined,
         heartbeat: undefined,
         position: { file: 'm.xml', line: 1, column: 9 },

@@ -43,6 +43,17 @@ export interface Affinity {
   readonly height: number;
 }
 
+/** Trust in a package that the component imports. */
+export interface Allowance {
+  /** Name of the package. */
+  readonly module: string;
+  /** Modules of Node that its files may import, by their names without `node:`. */
+  readonly uses: readonly string[];
+  /** Whether it may import what cannot be looked into: modules whose names are computed, native code. */
+  readonly anything: boolean;
+  readonly position: Position;
+}
+
 export interface StartNode {
   readonly name: string;
   readonly version: string | undefined;
@@ -73,6 +84,7 @@ export interface StartNode {
   readonly host: readonly HostGrant[];
   /** Operations of a driver on the host that run at a time. */
   readonly hostDepth: number | undefined;
+  readonly allowances: readonly Allowance[];
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
   readonly stepBounds: StepBounds;

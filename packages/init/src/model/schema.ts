@@ -129,6 +129,15 @@ const startSchema: ElementSchema = element('start', 'A child', {
       max: 1,
     }),
     hostSchema,
+    element('allow', 'Trusts a package that the component imports with modules of Node', {
+      attributes: {
+        module: attribute.text('Name of the package', { required: true }),
+        uses: attribute.text('Modules of Node that it may import, for example "net tls"'),
+        anything: attribute.boolean('It may import what cannot be looked into: computed names, native code', {
+          fallback: 'no',
+        }),
+      },
+    }),
   ],
 });
 

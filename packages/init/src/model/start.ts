@@ -1,6 +1,7 @@
 import { type ConfigNode, type JailDemand, shown } from '@ginit/core';
 import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
+import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
 import type {
@@ -61,6 +62,7 @@ export function readStart(
     restart: readRestart(node.child('restart')),
     host,
     hostDepth: integerOf(node.child('host'), 'depth'),
+    allowances: readAllowances(node, findings),
     affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
     stepBounds: readStepBounds(node, around.stepBounds),
