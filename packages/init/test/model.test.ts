@@ -45,6 +45,7 @@ describe('readInitConfig', () => {
         priority: 0,
         managingSystem: false,
         usesLinker: true,
+        stepBounds: { boundMs: 5000, ceilingMs: 300_000 },
         isolation: undefined,
         jail: 'default',
         domain: undefined,

@@ -27,6 +27,14 @@ export interface RestartBudget {
   readonly periodS: number;
 }
 
+/** How long a step of a child's may take before the child is ended: see `Waits` of the sandbox. */
+export interface StepBounds {
+  /** Without getting anything done. */
+  readonly boundMs: number;
+  /** In all. */
+  readonly ceilingMs: number;
+}
+
 /** A rectangle of the affinity space. */
 export interface Affinity {
   readonly xpos: number;
@@ -79,6 +87,7 @@ export interface StartNode {
   readonly allowances: readonly Allowance[];
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
+  readonly stepBounds: StepBounds;
   readonly position: Position;
 }
 
@@ -129,6 +138,8 @@ export interface InitConfig {
   readonly affinitySpace: { readonly width: number; readonly height: number };
   readonly report: ReportOptions | undefined;
   readonly heartbeatRateMs: number;
+  /** For children that have none of their own. */
+  readonly stepBounds: StepBounds;
   readonly starts: readonly StartNode[];
   /** Binaries that may be started beneath this init though no start node names them. */
   readonly binaries: readonly NamedPlace[];
