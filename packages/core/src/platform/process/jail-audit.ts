@@ -1,6 +1,6 @@
 /**
- * An audit: components that would be jailed run without, and what they use of the host is listed, so that it ends with the smallest
- * grants that would do.
+ * An audit: components that would be jailed run without, and what they use of the host is listed, so that it ends with the
+ * smallest grants that would do.
  */
 import { LIMITS } from '../../limits.ts';
 import { grantLine, type HostUse } from '../thread/host-use.ts';

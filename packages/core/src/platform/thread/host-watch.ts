@@ -1,7 +1,7 @@
 /**
- * Watches what a component asks of Node's own modules, in its thread: so that a refusal of the jail says what was refused, to whom,
- * and how to allow it; or, in an audit, to list what it uses. Files, TCP, Unix sockets and programs are seen, however they are
- * asked for; native code, threads that the component starts, datagrams and what Node does by itself are not.
+ * Watches what a component asks of Node's own modules, in its thread: so that a refusal of the jail says what was refused, to
+ * whom, and how to allow it; or, in an audit, to list what it uses. Files, TCP, Unix sockets and programs are seen, however they
+ * are asked for; native code, threads that the component starts, datagrams and what Node does by itself are not.
  */
 import { constants } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
