@@ -46,6 +46,13 @@ export const Thread = rpcInterface('Thread', {
   kill: rpc<() => void>({ args: [], result: nothing }),
 });
 
+/**
+ * Whether a process of its own is to be jailed: not at all, if the host can do it, or by all means. Threads are never jailed.
+ */
+const jailDemand = oneOf(['no', 'default', 'required']);
+
+export type JailDemand = ShapeType<typeof jailDemand>;
+
 const startOptions = record({
   pd: capability(Pd),
   parent: capability(Parent),
@@ -59,6 +66,7 @@ const startOptions = record({
   /** Operations of a driver on the host that run at a time, if it has a process of its own. */
   hostDepth: optional(integer(1, LIMITS.hostDepth)),
   grants: list(hostGrant, 256),
+  jail: optional(jailDemand),
 });
 
 /** What to start, on whose account, and where. */
@@ -71,6 +79,8 @@ export interface StartOptions {
   heap?: number | undefined;
   hostDepth?: number | undefined;
   grants: ShapeType<typeof hostGrant>[];
+  /** By default as if it were `default`. */
+  jail?: JailDemand | undefined;
 }
 
 /** The CPU session. */

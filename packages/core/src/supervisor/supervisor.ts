@@ -128,6 +128,7 @@ export class Supervisor {
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
       grants: [],
+      jail: 'default',
     });
     return this.#end;
   }

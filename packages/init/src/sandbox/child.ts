@@ -119,7 +119,7 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { domain, heap, host, hostDepth } = this.start;
+    const { jail, domain, heap, host, hostDepth } = this.start;
     const thread = await cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
@@ -129,6 +129,7 @@ export class Child {
       heap,
       hostDepth,
       grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
+      jail,
     });
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;

@@ -21,6 +21,7 @@ import {
   type StartCommand,
 } from './domain-protocol.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
+import { prepareJail } from '../jail/prepare.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 
 /** Arguments: its number, if it has one; and whether it is started ahead of its components. */
@@ -47,6 +48,7 @@ shareWaitHelper();
 const ahead = process.argv[AHEAD_ARGUMENT];
 const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
 const foreign = await openForeign();
+if (ahead === AHEAD.jailed) void prepareJail();
 
 const up: Link = new Link(
   new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
@@ -108,6 +110,8 @@ function obey(command: DomainCommand): void {
   switch (command.command) {
     case 'start':
       return start(command);
+    case 'run':
+      return host.run(command.component);
     case 'kill':
       return host.kill(command.component);
     case 'connect':
