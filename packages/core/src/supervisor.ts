@@ -7,6 +7,7 @@ export type { Resolver } from './supervisor/cpu-session.ts';
 export type { ComponentEnd, Placement, ResolvedGrant } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/process/form.ts';
 export { CoreServices } from './supervisor/core-services.ts';
+export type { AccountTree } from './supervisor/account-tree.ts';
 export {
   type ComponentStanding,
   type ComponentSummary,
