@@ -121,6 +121,7 @@ test('memory that cannot be had after all is not paid for', async () => {
     synchronous: new SynchronousCalls(entrypoint, core, undefined),
     assertions: { failed: fail },
     unmet: undefined,
+    dealings: undefined,
     watch: undefined,
   });
   const error = await environment.ram.allocate(2 ** 39).catch((reason: RpcError) => reason);
