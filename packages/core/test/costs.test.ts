@@ -8,6 +8,7 @@ import { rpc, rpcInterface } from '../src/interface/interface.ts';
 import { nothing } from '../src/interface/shapes.ts';
 import { LIMITS } from '../src/limits.ts';
 import { CoreService } from '../src/runtime/control.ts';
+import { Completed } from '../src/runtime/completed.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { Environment } from '../src/runtime/environment.ts';
 import { ServedCounter } from '../src/runtime/served-counter.ts';
@@ -16,6 +17,7 @@ import { Parent } from '../src/session/parent.ts';
 import { Pd } from '../src/session/pd.ts';
 import { Account } from '../src/supervisor/account.ts';
 import { PdSession } from '../src/supervisor/pd-service.ts';
+import { ThreadsByAccount } from '../src/supervisor/threads-by-account.ts';
 
 const Thing = rpcInterface('Thing', { poke: rpc<() => void>({ args: [], result: nothing }) });
 const thing = (paid = false): ExportedObject => new ExportedObject(Thing, { poke: () => {} }, () => {}, paid);
@@ -106,7 +108,7 @@ test('memory that cannot be had after all is not paid for', async () => {
       announce: never,
       exit: never,
     }),
-    pd: entrypoint.export(Pd, new PdSession(account)),
+    pd: entrypoint.export(Pd, new PdSession(account, new ThreadsByAccount())),
     host: { openFile: never },
     memory: {
       allocate: () => {
@@ -118,6 +120,7 @@ test('memory that cannot be had after all is not paid for', async () => {
     report: fail,
     complain: fail,
     served: new ServedCounter(),
+    progress: new Completed({ completed: 0 }),
     synchronous: new SynchronousCalls(entrypoint, core, undefined),
     assertions: { failed: fail },
     unmet: undefined,
