@@ -47,9 +47,9 @@ export class GinitRun {
     timeoutMs = TIMEOUT_MS,
   ) {
     // A process group of its own, so that whatever stays of it can be found.
-    const line = [process.execPath, command, ...args];
+    const words = [process.execPath, command, ...args];
     const [program, ...rest] =
-      limits === '' ? line : ['/bin/sh', '-c', `${limits} && exec "$0" "$@"`, ...line];
+      limits === '' ? words : ['/bin/sh', '-c', `${limits} && exec "$0" "$@"`, ...words];
     this.child = spawn(program ?? '', rest, {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],

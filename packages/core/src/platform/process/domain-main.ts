@@ -42,7 +42,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
-const supervisor = process.ppid;
+const parentAtStart = process.ppid;
 // It must outlive every component: one that ended with its thread could bring the process down while it loads.
 shareWaitHelper();
 const ahead = process.argv[AHEAD_ARGUMENT];
@@ -60,7 +60,7 @@ const up: Link = new Link(
 );
 
 const host = new DomainHost(up, foreign, threadAhead);
-endWithSupervisor(supervisor);
+endWithSupervisor(parentAtStart);
 
 /** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
 async function openForeign(): Promise<ForeignChannels | undefined> {
