@@ -13,7 +13,7 @@ export const LIMITS = {
    */
   ringWaitingFrames: 256 * 1024,
   ringWaitingBytes: 640 * 1024 * 1024,
-  /** A message that is counted by its bytes where calls and answers are bounded by them: shorter ones are bounded by their number. */
+  /** From this length on calls and answers are counted by their bytes too: shorter ones are bounded by their number. */
   countedMessageBytes: 64 * 1024,
   /** Bytes of calls to one peer that are not answered yet. Beyond the first, further calls wait, unless the caller is serving
    * somebody itself; beyond the second they are refused. */
