@@ -177,8 +177,9 @@ export class Ext2Node implements FileSystemNode {
   }
 
   async destroy(nowMs: number): Promise<void> {
-    await this.open.parts.volume.begin();
-    await destroyInode(this.open.parts, this.open.inode, nowMs);
+    const { inode, parts } = this.open;
+    await parts.volume.begin();
+    if (!parts.volume.departures.abandon(inode, nowMs)) await destroyInode(parts, inode, nowMs);
   }
 
   reclaim(): void {
