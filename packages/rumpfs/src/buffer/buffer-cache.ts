@@ -197,10 +197,7 @@ export class BufferCache {
     }
   }
 
-  /**
-   * Reads blocks ahead, several in one request, as far as free buffers go; errors come back when they are
-   * read.
-   */
+  /** Reads blocks ahead, several in a request, as far as free buffers go; errors come back when they are read. */
   prefetch(first: number, count: number): void {
     const perArea = this.staging.areaBytes / this.blockSizeBytes;
     for (let block = first; block < first + count; ) {
@@ -208,9 +205,9 @@ export class BufferCache {
         block += 1;
         continue;
       }
+      const most = Math.min(perArea, first + count - block);
       let length = 1;
-      while (length < perArea && block + length < first + count && !this.involves(block + length))
-        length += 1;
+      while (length < most && !this.involves(block + length)) length += 1;
       if (!this.#prefetchRun(block, length)) return;
       block += length;
     }
@@ -410,8 +407,8 @@ export class BufferCache {
   /** A buffer that holds nothing and is in no list. */
   #takeSlot(): BlockBuffer | undefined {
     if (this.#lists.length(listFree) === 0) this.#grow();
-    let slot = this.#lists.last(listFree);
-    if (slot < 0) slot = this.#lists.last(listClean);
+    const free = this.#lists.last(listFree);
+    const slot = free < 0 ? this.#lists.last(listClean) : free;
     const buffer = slot < 0 ? undefined : this.#buffers[slot];
     if (buffer === undefined) return undefined;
     this.#lists.remove(slot);
