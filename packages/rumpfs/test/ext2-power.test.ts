@@ -15,7 +15,8 @@ const workshop = new Workshop();
 afterAll(() => workshop.dispose());
 
 /** e2fsck looks at one state of so many here, and at every one with a seed of its own (`pnpm fuzz ext2-power`). */
-const CHECKED_EVERY = process.env['GINIT_PROPERTY_SEED'] === undefined ? 9 : 1;
+const USUAL = process.env['GINIT_PROPERTY_SEED'] === undefined;
+const CHECKED_EVERY = USUAL ? 9 : 1;
 
 interface Counts {
   states: number;
@@ -90,10 +91,9 @@ describe.skipIf(missingTools)(`ext2 when the power fails ${missingTools ?? ''}`,
           total.checked += counts.checked;
           total.mended += counts.mended;
         }),
-        { numRuns: 3, endOnFailure: true },
+        { numRuns: USUAL ? 2 : 4, endOnFailure: true },
       );
-      console.log(`${total.states} states, ${total.checked} after e2fsck, which changed ${total.mended}`);
-      expect(total.states).toBeGreaterThan(200);
+      expect(total.states).toBeGreaterThan(120);
       expect(total.mended).toBeGreaterThan(10);
     });
   }
