@@ -13,6 +13,8 @@ export class PdSession {
   }
 
   allocate(amount: Resources): number {
+    // Each has a number of its own, which core keeps.
+    if (amount.caps < 1) throw new RpcError('InvalidArgument', 'an allocation takes at least one capability');
     return this.account.allocate(amount);
   }
 
@@ -30,6 +32,14 @@ export class PdSession {
 
   transfer(to: object, amount: Resources): void {
     this.account.transfer(accountOf(to), amount);
+  }
+
+  transferUpTo(to: object, amount: Resources): Resources {
+    return this.account.transferUpTo(accountOf(to), amount);
+  }
+
+  end(): Resources {
+    return this.account.end();
   }
 
   setReferenceAccount(reference: object): void {

@@ -3,6 +3,7 @@ import {
   ConfigError,
   ConfigNode,
   formatPosition,
+  type JailDemand,
   type Position,
   validate,
 } from '@ginit/core';
@@ -52,6 +53,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     affinitySpace: { width: integerOf(space, 'width') || 1, height: integerOf(space, 'height') || 1 },
     hasAffinitySpace: space !== undefined,
     prioLevels: readPrioLevels(node, findings),
+    jail: readDefaultJail(node),
   };
   return {
     node,
@@ -67,9 +69,15 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     report: readReport(node.child('report')),
     heartbeatRateMs: integerOf(node.child('heartbeat'), 'rate_ms') ?? 1000,
     starts: node.childrenOf('start').flatMap((start) => readStart(start, around, findings) ?? []),
+    binaries: node.childrenOf('binary').flatMap(readNamedBinary),
     services: node.childrenOf('service').flatMap(readForwarded),
     aliases: node.childrenOf('alias').flatMap(readAlias),
   };
+}
+
+function readDefaultJail(node: ConfigNode): JailDemand {
+  const jail = node.value('jail');
+  return jail === 'no' || jail === 'required' ? jail : 'default';
 }
 
 function readPrioLevels(node: ConfigNode, findings: Findings): number {
@@ -101,6 +109,11 @@ function readReport(node: ConfigNode | undefined): ReportOptions | undefined {
 function readForwarded(node: ConfigNode): ForwardedService[] {
   const name = node.value('name');
   return name === undefined ? [] : [{ name, position: node.positionOf('name'), node }];
+}
+
+function readNamedBinary(node: ConfigNode): NamedPlace[] {
+  const name = node.value('name');
+  return name === undefined || name === '' ? [] : [{ name, position: node.positionOf('name') }];
 }
 
 function readAlias(node: ConfigNode): Alias[] {
