@@ -235,7 +235,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
   // Right but for where they are: about half of them go beyond the view, most of these though each number is below its size.
   const near = fc
     .record({ operation: fc.integer({ min: 1, max: 4 }), position: fc.nat(5), count: fc.nat(5), offset })
-    .map((packet) => ({ ...packet, size: packet.count * SIZE, length: 0 }));
+    .map((packet) => Object.assign(packet, { size: packet.count * SIZE, length: 0 }));
   const packets = fc.array(fc.oneof({ weight: 1, arbitrary: wild }, { weight: 2, arbitrary: near }), {
     maxLength: 300,
     size: 'max',
