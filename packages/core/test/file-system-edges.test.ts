@@ -27,7 +27,9 @@ describe('the handles of a session', () => {
     await expect(table.closeAll()).rejects.toThrow('lost');
     expect(released).toBe(3);
     expect(table.size).toBe(0);
+    for (let index = 0; index < 2; index++) await table.add(open);
     await expect(table.closeAll()).resolves.toBeUndefined();
+    expect(released).toBe(5);
   });
 });
 
@@ -56,7 +58,7 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
   test.each([-1, 1_000_000, Number.NaN])('a backend that says that it read %d bytes is wrong', (bytes) => {
     const backend = new MemoryFileSystem();
     return withServer(kind, backend, async (env, reports) => {
-      const client = await FileSystemClient.connect(env);
+      const client = await FileSystemClient.connect(env, { label: 'test' });
       await client.writeFile('/file', new Uint8Array(10));
       backend.read = async () => bytes;
       expect(await codeOf(client.readFile('/file'))).toBe('Input_output');
@@ -88,10 +90,8 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
 
   test('whether a session writes may be said in words', () =>
     withServer(kind, new MemoryFileSystem(), async (env) => {
-      for (const [writeable, outcome] of [
-        ['yes', 'succeeded'],
-        ['no', 'Permission_denied'],
-      ]) {
+      const outcomes = { yes: 'succeeded', no: 'Permission_denied' };
+      for (const [writeable, outcome] of Object.entries(outcomes)) {
         const session = await env.connect(FileSystem, { args: { writeable } });
         const root = await session.dir('/', false);
         expect(await codeOf(session.subdir(root, 'made', true)), writeable).toBe(outcome);
