@@ -61,7 +61,7 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
       const client = await FileSystemClient.connect(env, { label: 'test' });
       await client.writeFile('/file', new Uint8Array(10));
       backend.read = async () => bytes;
-      expect(await codeOf(client.readFile('/file'))).toBe('Input_output');
+      expect(await codeOf(client.readFile('/file', 100))).toBe('Input_output');
       expect(String(reports[0])).toMatch(/a file system says that it did .* bytes/);
       await client.close();
     });
