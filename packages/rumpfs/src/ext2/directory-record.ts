@@ -8,8 +8,8 @@ import type { Volume } from './volume.ts';
  *
  * A record's length is a multiple of four and reaches to the next record, so it may have room behind its
  * name. With 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the type
- * says nothing, whatever it is: an image that had the feature once still has it. A hash-tree directory hides its tree in records that look free to whoever
- * follows the chains.
+ * says nothing, whatever it is: an image that had the feature once still has it. A hash-tree directory
+ * hides its tree in records that look free to whoever follows the chains.
  *
  * Source: as `superblock.ts`.
  */
