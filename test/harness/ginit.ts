@@ -38,9 +38,16 @@ export class GinitRun {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], directory: string, command = GINIT) {
+  /** `program` runs in place of Node: a shell that runs ginit, for instance. */
+  constructor(
+    args: readonly string[],
+    directory: string,
+    command = GINIT,
+    program?: readonly [string, ...string[]],
+  ) {
+    const [file, ...words] = program ?? [process.execPath, command, ...args];
     // A process group of its own, so that whatever stays of it can be found.
-    this.child = spawn(process.execPath, [command, ...args], {
+    this.child = spawn(file, words, {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
       // Where the tests' own runner looks for packages is nothing that users have.
@@ -131,6 +138,11 @@ export class Workplace implements Disposable {
 
   start(...args: readonly string[]): GinitRun {
     return new GinitRun(args, this.directory);
+  }
+
+  /** Starts a program that runs ginit. */
+  startProgram(file: string, ...args: readonly string[]): GinitRun {
+    return new GinitRun([], this.directory, GINIT, [file, ...args]);
   }
 
   /** Runs ginit to its end and checks that no process of it stays. */

@@ -66,12 +66,12 @@ export const LIMITS = {
   earlyStreamFrames: 16,
   /** Pieces of RAM and capabilities that one account has in use, each by a number of its own. */
   allocationsPerAccount: 262_144,
-  /** Bytes of log text that wait for the log server before further lines are dropped (and counted). */
-  logBacklogBytes: 1024 * 1024,
+  /** Characters of log text that wait for the log server before further lines are dropped (and counted). */
+  logBacklogCharacters: 4 * 1024 * 1024,
   /** Obligations of one component that it has not met yet. */
   obligations: 1024,
   /** One line of log text. */
-  logLineBytes: 64 * 1024,
+  logLineCharacters: 64 * 1024,
   /** Name of a service, an interface or an operation. */
   nameBytes: 64,
   /** Arguments of one session request, all together. */

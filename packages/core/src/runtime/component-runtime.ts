@@ -6,8 +6,7 @@ import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import type { Carrier } from '../channel/carrier.ts';
 import type { Component } from '../component.ts';
-import { ConfigError } from '../config/index.ts';
-import { assert, RpcError } from '../errors.ts';
+import { assert } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { ComponentControl, CoreService, type StartRequest } from './control.ts';
@@ -31,6 +30,8 @@ export interface ComponentPlatform {
   readonly crash: (error: unknown) => void;
   /** Takes what a component complains about before, or without, a log of its own. */
   readonly complain: (text: string) => void;
+  /** Where there are streams for that: gives what the component writes to its standard output, in lines, to its log. */
+  readonly output?: (take: (text: string) => void) => void;
   /** What is granted of the host. */
   readonly host: HostAccess;
   /** Bytes of V8's heap that the component uses; none where others use it too. */
@@ -80,6 +81,13 @@ export class ComponentRuntime {
     this.#entrypoint.addChannel(peer, carrier);
   }
 
+  /** The component ends at once: the lines that its log has not got. `ended` ends its output. */
+  endLog(ended: () => void): string[] {
+    if (this.#environment) return this.#environment.endLog(ended);
+    ended();
+    return [];
+  }
+
   /** What it holds of others and they of it. */
   census(): Census {
     return this.#entrypoint.census();
@@ -124,6 +132,7 @@ export class ComponentRuntime {
       watch: this.#platform.watch,
     });
     this.#environment = environment;
+    this.#platform.output?.((text) => void environment.log(text));
     this.#entrypoint.objects.open((held) => request.pd.objects(held));
     await environment.open();
     // The main function may go on for long (it may await its servers): core does not wait for it.
@@ -135,7 +144,6 @@ export class ComponentRuntime {
       await this.#component.main(environment);
     } catch (error) {
       if (error instanceof AssertionFailed) return;
-      if (error instanceof ConfigError || error instanceof RpcError) void environment.error(error.message);
       await this.#crash(environment, error);
     }
   }

@@ -62,6 +62,7 @@ export class Environment implements Env {
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
   #config: Config | undefined;
+  #exiting: Promise<void> | undefined;
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
@@ -152,11 +153,11 @@ export class Environment implements Env {
   }
 
   warning(text: string): Promise<void> {
-    return this.#log.write(text, 'Warning: ');
+    return this.#log.message(text, 'Warning: ');
   }
 
   error(text: string): Promise<void> {
-    return this.#log.write(text, 'Error: ');
+    return this.#log.message(text, 'Error: ');
   }
 
   assertAlways(holds: boolean, what: string): void {
@@ -177,6 +178,13 @@ export class Environment implements Env {
     return this.#log.flush();
   }
 
+  /** The component ends at once: lines before `ended` that the log has not got are the result. */
+  endLog(ended: () => void): string[] {
+    this.#log.detach();
+    ended();
+    return this.#log.takeRest();
+  }
+
   onStop(handler: () => void | Promise<void>): void {
     this.#stopHandlers.push(handler);
   }
@@ -192,6 +200,8 @@ export class Environment implements Env {
     }
     this.#tellUnmet();
     await this.flushLog();
+    // One that had just said how it ends is heard.
+    await this.#exiting;
   }
 
   exit(code: number): void {
@@ -199,7 +209,7 @@ export class Environment implements Env {
       await this.flushLog();
       await this.#parts.parent.exit(code);
     };
-    tell().catch((error: unknown) => {
+    this.#exiting = tell().catch((error: unknown) => {
       if (!hasCode(error, 'PeerGone')) this.#parts.report(error);
     });
   }

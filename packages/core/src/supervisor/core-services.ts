@@ -1,6 +1,7 @@
 /** The services that core provides to the root of the tree, and what closing a session of each means. */
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
 import { Label } from '../label.ts';
+import { linesOf, visibleText } from '../log-text.ts';
 import { RomModule } from '../runtime/rom-module.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
@@ -85,9 +86,9 @@ export class CoreServices {
   }
 }
 
-/** Every line gets the label: no component can write one that looks like another's. */
+/** Every line gets the label: no component can write one that looks like another's. They stay together. */
 async function writeLines(platform: Platform, label: string, text: string): Promise<void> {
-  for (const line of text.split(/[\r\n]+/)) await platform.writeLog(`[${label}] ${line}`);
+  await Promise.all(linesOf(text).map((line) => platform.writeLog(visibleText(`[${label}] ${line}`))));
 }
 
 /** A capability of any interface is one of the empty interface too. */

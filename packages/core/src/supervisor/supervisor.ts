@@ -94,6 +94,7 @@ export class Supervisor {
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
   #root: Capability<typeof Thread> | undefined;
+  #exitCode: number | undefined;
 
   constructor(platform: Platform, resolver: Resolver, options: RootOptions) {
     this.#platform = platform;
@@ -129,6 +130,11 @@ export class Supervisor {
   /** Ends the system from outside; `run` settles with it. */
   end(end: SystemEnd): void {
     this.#settle(end);
+  }
+
+  /** What the system itself has said of its end, also while it was being stopped. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
   }
 
   /** Stops the tree in order, then takes down what is left. */
@@ -178,7 +184,10 @@ export class Supervisor {
       announce: (service) => {
         throw new SessionError('DENIED', `nobody could use the service "${service}" of the root component`);
       },
-      exit: (code) => this.#settle({ kind: 'exit', code }),
+      exit: (code) => {
+        this.#exitCode ??= code;
+        this.#settle({ kind: 'exit', code });
+      },
     };
   }
 

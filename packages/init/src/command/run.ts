@@ -4,14 +4,13 @@ import { toData, type ConfigNode } from '@ginit/core';
 import { NodePlatform, ROOT_LABEL, type Resolver, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
 import { Binaries } from './binaries.ts';
+import { endFromOutside } from './endings.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
 /** The whole tree must have stopped by then; each child has a bound of its own within. */
 const STOP_TIMEOUT_MS = 120_000;
 const CRASH_EXIT_CODE = 1;
-/** As a shell reports a program ended by SIGINT. */
-const INTERRUPTED_EXIT_CODE = 130;
 
 /** What to run, and where. */
 export interface RunOptions {
@@ -55,33 +54,21 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const unlisten = endOnSignals(supervisor);
+  const unlisten = endFromOutside(supervisor, output);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(STOP_TIMEOUT_MS);
   await platform.destroy();
   unlisten();
-  return exitCode(end, output);
+  return exitCode(end, supervisor.exitCode, output);
 }
 
-/** The first signal stops the tree in order, a second one ends everything at once. */
-function endOnSignals(supervisor: Supervisor): () => void {
-  let signals = 0;
-  const onSignal = (): void => {
-    signals++;
-    // Domain processes end by themselves when this one is gone.
-    if (signals > 1) process.exit(INTERRUPTED_EXIT_CODE);
-    supervisor.end({ kind: 'exit', code: 0 });
-  };
-  const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const name of signalNames) process.on(name, onSignal);
-  return () => {
-    for (const name of signalNames) process.off(name, onSignal);
-  };
-}
-
-function exitCode(end: SystemEnd, output: Output): number {
-  if (end.kind === 'exit') return end.code;
-  output.say(`[${ROOT_LABEL}] is gone, and with it the system`);
-  return CRASH_EXIT_CODE;
+/** `told` is the code that the system itself has given, at whatever time. */
+function exitCode(end: SystemEnd, told: number | undefined, output: Output): number {
+  if (end.kind === 'crash') {
+    output.say(`[${ROOT_LABEL}] is gone, and with it the system`);
+    return CRASH_EXIT_CODE;
+  }
+  // That its output was lost is no reason to hide how it failed.
+  return output.loss?.kind === 'failed' && told ? told : end.code;
 }

@@ -102,7 +102,11 @@ const startedEvent = record({ event: oneOf(['started']), component: u32, threadI
 const endingEvent = record({ event: oneOf(['ending']), component: u32 });
 const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
 /** A component wrote to its standard output or error, which it should not. */
-const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(LIMITS.logLineBytes) });
+const outputEvent = record({
+  event: oneOf(['output']),
+  component: u32,
+  line: text(LIMITS.logLineCharacters),
+});
 
 /** Something that the start node asks for cannot be had here; said once a system for each of these. */
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });

@@ -10,6 +10,7 @@ import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Collector, takeCollect } from './collector.ts';
+import { ComponentOutput } from './component-output.ts';
 import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
@@ -45,9 +46,21 @@ async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
   return input;
 }
 
+const output = new ComponentOutput();
+output.install();
 // The thread is not terminated in the middle of loading (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+let runtime: ComponentRuntime | undefined;
+// A crash or an exit in the middle of a turn: what is not out yet goes along with the news.
+process.on('exit', () => {
+  let early: readonly string[] = [];
+  const endOutput = (): void => void (early = output.end());
+  const late = runtime?.endLog(endOutput);
+  if (!late) endOutput();
+  const lastLines = [...early, ...(late ?? [])];
+  if (lastLines.length > 0) tell({ lastLines });
+});
 // The domain process is our own code: what it hands over has this type.
 const input = await takeInput(workerData as WorkerBirth);
 guardLoading(wordsAt(input.life));
@@ -65,7 +78,7 @@ const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.lif
 );
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
-const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
+runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   crash: (error) =>
@@ -73,12 +86,14 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
       throw error;
     }),
   complain: (text) => console.error(text),
+  output: (take) => output.attach(take),
   host: new GrantedHost(input.grants, keeper?.pins),
   // Loaded when somebody asks: most threads end without.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
+const running = runtime;
 warnOfUnreleased((text) => console.error(`Warning: ${text}`));
-channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
+channels.listen((peer, carrier) => running.addChannel(peer, carrier));
 loop.start();

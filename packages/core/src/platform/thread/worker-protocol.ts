@@ -83,8 +83,11 @@ export type WorkerMessage = ChannelMessage | FreedMessage;
 /** How far a thread is: whose modules are loaded. */
 export type LoadStage = 'runtime' | 'component';
 
-/** What a thread tells its domain while it starts: how far it is, or what it cannot have of what it was to have. */
-export type WorkerNotice = LoadStage | { readonly lack: string };
+/**
+ * What a thread tells its domain: how far it is, what it cannot have of what it was to have, and when it ends the lines
+ * of its output that nobody has got.
+ */
+export type WorkerNotice = LoadStage | { readonly lack: string } | { readonly lastLines: readonly string[] };
 
 /** What a thread that was started ahead says at `waitAt`, before it has its component. */
 export interface CompiledNotice {

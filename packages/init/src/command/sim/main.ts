@@ -23,7 +23,7 @@ const USAGE_EXIT_CODE = 2;
 /** Runs the command with the arguments after `sim`; the result is its exit code. */
 export async function simulate(args: readonly string[], output: Output): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
-    await output.line(SIM_HELP);
+    await output.text(SIM_HELP);
     return 0;
   }
   const options = parseSimArguments(args);
