@@ -82,3 +82,31 @@ test('without a name the benchmarks are listed, and a wrong name is an error', (
   expect(wrong.status).toBe(2);
   expect(wrong.stderr).toContain('no benchmark "rcp"');
 });
+
+describe('a benchmark against another commit', () => {
+  const inRepository = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: ROOT }).status === 0;
+
+  test.skipIf(!inRepository)(
+    'builds that commit, lets both take turns, and compares row by row (skipped outside a git checkout)',
+    { timeout: TIMEOUT_MS },
+    () => {
+      const { status, stdout, stderr } = bench('signal', '--against', 'HEAD', '--rows', 'parked', '--quick');
+      expect(status, stdout + stderr).toBe(0);
+      expect(stdout).toContain('ginit, parked (current)');
+      expect(stdout).toContain('ginit, parked (other)');
+      const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+      if (!isRecord(last)) throw new Error(`the last line is no object: ${stdout}`);
+      expect(last['bench']).toBe('signal against');
+      expect(Object.keys(numbers(last['ratios']))).toEqual(['parked.roundTripUs']);
+    },
+  );
+
+  test('says which commit or row there is not', () => {
+    const commit = bench('signal', '--against', 'no-such-commit');
+    expect(commit.status).toBe(2);
+    expect(commit.stderr).toContain('there is no commit "no-such-commit"');
+    const pairs = bench('signal', '--against', 'HEAD', '--pairs', 'many');
+    expect(pairs.status).toBe(2);
+    expect(pairs.stderr).toContain('--pairs takes a whole number');
+  });
+});

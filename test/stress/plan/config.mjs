@@ -54,6 +54,8 @@ class ConfigWriter {
       node('config', {}, [
         services('parent-provides', CORE_SERVICES),
         routes(nodes, ['parent', 'any-child']),
+        // Nurseries start these.
+        node('binary', { name: binary('victim') }),
         this.#director(seconds),
         ...children.map((member) => this.#start(member)),
       ]),

@@ -22,6 +22,7 @@ import { LIMITS } from '../limits.ts';
 import { hostGrant } from './host-grant.ts';
 import { Parent } from './parent.ts';
 import { Pd } from './pd.ts';
+import { Rom } from './rom.ts';
 
 /** What became of a component. */
 export const threadState = record({
@@ -47,8 +48,10 @@ export const Thread = rpcInterface('Thread', {
 const startOptions = record({
   pd: capability(Pd),
   parent: capability(Parent),
-  binary: text(4096),
+  /** A ROM session of core's, which stands for code: see `binary-service.ts`. */
+  binary: capability(Rom),
   isolation: oneOf(['thread', 'process']),
+  /** A name among the children of who starts it: nobody names the domains of others. */
   domain: optional(text(LIMITS.nameBytes)),
   /** V8's heap bound in bytes. */
   heap: optional(u53),
@@ -61,7 +64,7 @@ const startOptions = record({
 export interface StartOptions {
   pd: Capability<typeof Pd>;
   parent: Capability<typeof Parent>;
-  binary: string;
+  binary: Capability<typeof Rom>;
   isolation: 'thread' | 'process';
   domain?: string | undefined;
   heap?: number | undefined;

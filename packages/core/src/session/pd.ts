@@ -35,6 +35,16 @@ export const Pd = session(
       args: [capability(PdName), resources],
       result: nothing,
     }),
+    /** As `transfer`, but moves only what is free of the amount, in one step; the result is how much that was. */
+    transferUpTo: rpc<(to: Capability<typeof PdName>, amount: Resources) => Resources>({
+      args: [capability(PdName), resources],
+      result: resources,
+    }),
+    /**
+     * Ends the account, used or not: the result is what its reference account has got of it. Once it has ended, the same
+     * answer again. Accounts that had this one as their reference have its reference as theirs from then on.
+     */
+    end: rpc<() => Resources>({ args: [], result: resources }),
     /** Sets the reference account, once. */
     setReferenceAccount: rpc<(reference: Capability<typeof PdName>) => void>({
       args: [capability(PdName)],

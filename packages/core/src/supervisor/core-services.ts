@@ -1,8 +1,8 @@
 /** The services that core provides to the root of the tree, and what closing a session of each means. */
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
-import { Label } from '../label.ts';
+import { prependLabel, splitLabel } from '../label.ts';
 import { linesOf, visibleText } from '../log-text.ts';
-import { RomModule } from '../runtime/rom-module.ts';
+import type { RomModule } from '../runtime/rom-module.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
@@ -11,7 +11,8 @@ import { Rom } from '../session/rom.ts';
 import { schedulingOf } from '../session/scheduling.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
-import { type CpuParts, CpuSession } from './cpu-session.ts';
+import { BinaryRom, type FindBinary } from './binary-service.ts';
+import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import type { Platform } from './platform.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
@@ -27,14 +28,20 @@ export interface NoSession {
   readonly denied: string;
 }
 
+/** Label of the ROM session with the config of the system, which only the root can ask for. */
+const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
+
 /** Opens sessions of core's own services. */
 export class CoreServices {
   readonly #parts: CpuParts;
-  readonly #romModules: ReadonlyMap<string, RomModule>;
+  readonly #config: RomModule;
+  readonly #findBinary: FindBinary;
 
-  constructor(parts: CpuParts, romModules: ReadonlyMap<string, RomModule>) {
+  /** `config` is the root's. */
+  constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
     this.#parts = parts;
-    this.#romModules = romModules;
+    this.#config = config;
+    this.#findBinary = findBinary;
   }
 
   /** Names of the services. */
@@ -62,10 +69,16 @@ export class CoreServices {
     }
   }
 
+  /**
+   * Binaries are found by the last element of the label, whoever asks: they are public by nature. The config of the system is
+   * the root's alone: it goes by the whole label.
+   */
   #openRom(label: string): CoreSession | NoSession {
-    const name = new Label(label).last;
-    const module = this.#romModules.get(name);
-    return module ? this.#serve(Rom, module.open()) : { denied: `no ROM module "${name}"` };
+    if (label === CONFIG_LABEL) return this.#serve(Rom, this.#config.open());
+    const name = splitLabel(label).last;
+    const binary = this.#findBinary(name);
+    if (binary) return this.#serve(Rom, new BinaryRom(binary));
+    return { denied: `core has no ROM "${name}": no stock component, and no binary that the config names` };
   }
 
   #serve<I extends SessionInterface>(

@@ -2,20 +2,16 @@
 import type { SignalCapability } from '../capability/signal.ts';
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
+import { labelWithin, prependLabel, splitLabel } from '../label.ts';
 import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import type { Components, CoreComponent } from './components.ts';
+import { binaryOf } from './binary-service.ts';
 import { accountOf } from './pd-service.ts';
 import type { ComponentEnd, Platform, ResolvedGrant } from './platform.ts';
 
-/** What core must know of a binary to start it. */
-export interface ResolvedBinary {
-  readonly moduleUrl: string;
-}
-
-/** Finds binaries and what grants lead to; the command that runs core supplies it. */
+/** Finds what grants lead to; the command that runs core supplies it. */
 export interface Resolver {
-  binary(name: string): Promise<ResolvedBinary>;
   grant(grant: StartOptions['grants'][number]): ResolvedGrant;
 }
 
@@ -24,6 +20,11 @@ export interface ThreadObserver {
   started(component: CoreComponent): void;
   ended(component: CoreComponent, end: ComponentEnd): void;
 }
+
+/** Label of the root of the tree. */
+export const ROOT_LABEL = 'init';
+/** Domain of components that ask for no other. */
+const DEFAULT_DOMAIN = 'main';
 
 /** What a CPU session is made of. */
 export interface CpuParts {
@@ -139,15 +140,15 @@ export class CpuSession {
     this.#scheduling = scheduling;
   }
 
-  async start(options: StartOptions): Promise<Capability<typeof Thread>> {
+  start(options: StartOptions): Capability<typeof Thread> {
     const { components, resolver } = this.#parts;
-    const binary = await this.#resolve(options.binary);
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
+    const binary = binaryOf(options.binary);
     const account = accountOf(options.pd);
     const specification = {
       label: this.#label,
       moduleUrl: binary.moduleUrl,
-      domain: options.domain,
+      domain: domainName(this.#label, options.domain ?? DEFAULT_DOMAIN),
       ownProcess: options.isolation === 'process',
       heapBytes: options.heap,
       ramBytes: account.state.ramQuota,
@@ -169,12 +170,13 @@ export class CpuSession {
     this.#closed = true;
     await Promise.all(Array.from(this.#threads, (thread) => thread.kill()));
   }
+}
 
-  async #resolve(name: string): Promise<ResolvedBinary> {
-    try {
-      return await this.#parts.resolver.binary(name);
-    } catch (error) {
-      throw new RpcError('NO_BINARY', error instanceof Error ? error.message : `no binary "${name}"`);
-    }
-  }
+/**
+ * The name of a domain in the whole system. Whoever starts a component names a domain within its own subtree: the children of
+ * the root's by the plain name, those of others with the path of who starts them in front, which their parents have written.
+ */
+function domainName(label: string, name: string): string {
+  const starter = labelWithin(splitLabel(label).prefix, ROOT_LABEL);
+  return starter === undefined ? name : prependLabel(starter, name);
 }

@@ -32,6 +32,14 @@ export class PdSession {
     this.account.transfer(accountOf(to), amount);
   }
 
+  transferUpTo(to: object, amount: Resources): Resources {
+    return this.account.transferUpTo(accountOf(to), amount);
+  }
+
+  end(): Resources {
+    return this.account.end();
+  }
+
   setReferenceAccount(reference: object): void {
     this.account.setReference(accountOf(reference));
   }

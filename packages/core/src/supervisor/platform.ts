@@ -14,8 +14,8 @@ export interface ComponentSpecification {
   readonly label: string;
   /** Module to import. */
   readonly moduleUrl: string;
-  /** Process to run in; components that name none share the domain `main`. */
-  readonly domain: string | undefined;
+  /** Process to run in, unless it gets its own. */
+  readonly domain: string;
   /** Whether it gets a process of its own. */
   readonly ownProcess: boolean;
   readonly heapBytes: number | undefined;

@@ -10,17 +10,18 @@ import type { Census } from '../runtime/entrypoint.ts';
 import { RomModule } from '../runtime/rom-module.ts';
 import { Parent, type SessionRequest } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
+import { Rom } from '../session/rom.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import { Account } from './account.ts';
 import { Components, type CoreComponent } from './components.ts';
+import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-service.ts';
 import { type CoreSession, CoreServices } from './core-services.ts';
-import { CpuSession, type Resolver } from './cpu-session.ts';
+import { CpuSession, type Resolver, ROOT_LABEL } from './cpu-session.ts';
 import { PdSession } from './pd-service.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import type { Thread } from '../session/cpu.ts';
 
-/** Label of the root of the tree. */
-export const ROOT_LABEL = 'init';
+export { ROOT_LABEL } from './cpu-session.ts';
 
 /** How the system came to its end. */
 export type SystemEnd =
@@ -37,7 +38,10 @@ export interface SupervisorObserver {
 
 /** What is started first, and with what. */
 export interface RootOptions {
-  readonly binary: string;
+  /** What is started. */
+  readonly binary: ResolvedBinary;
+  /** What may be started beneath it. */
+  readonly findBinary: FindBinary;
   readonly config: Uint8Array;
   readonly quota: Resources;
   readonly observer: SupervisorObserver;
@@ -108,7 +112,7 @@ export class Supervisor {
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
     const parts = { components: this.#components, platform, resolver, observer };
-    this.#services = new CoreServices(parts, new Map([['config', new RomModule(options.config)]]));
+    this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
     this.#rootAccount.setReference(this.#own);
@@ -117,10 +121,10 @@ export class Supervisor {
   /** Starts the root; settles with the end of the system. Call `stop` then. */
   async run(): Promise<SystemEnd> {
     const { entrypoint } = this.#components;
-    this.#root = await this.#cpu.start({
+    this.#root = this.#cpu.start({
       pd: entrypoint.export(Pd, new PdSession(this.#rootAccount)),
       parent: entrypoint.export(Parent, this.#parent()),
-      binary: this.#options.binary,
+      binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
       grants: [],
     });

@@ -2,8 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
-import { CoreServices, readManifests } from '@ginit/core/supervisor';
-import { checkConfig, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
+import { CoreServices, readManifests, type ResolvedBinary } from '@ginit/core/supervisor';
+import {
+  binariesOf,
+  checkConfig,
+  type ManifestFacts,
+  manifestFactsFromData,
+  startsOf,
+} from '../check/index.ts';
 import {
   type ConfigWarning,
   formatWarning,
@@ -13,12 +19,17 @@ import {
 } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
 import { Binaries } from './binaries.ts';
-import { findForbiddenImport, type ForbiddenImport } from './import-rule.ts';
+import { ComponentImports } from './component-imports.ts';
+import { findForbidden, type ForbiddenImport } from './imports/index.ts';
 
 /** A config, and all that is wrong with it. */
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
+  /** What it names to be started, by name. */
+  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  /** What its components import. */
+  readonly imports: ComponentImports;
   /** In the order of the document; with any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
@@ -33,9 +44,12 @@ export async function readCheckedConfig(
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
 ): Promise<CheckedConfig> {
+  const imports = new ComponentImports();
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
+    binaries: new Map(),
+    imports,
     errors,
     warnings: [],
   });
@@ -53,7 +67,7 @@ export async function readCheckedConfig(
     throw error;
   }
   const reading = readInitConfig(node);
-  const finding = readComponents(reading.config, new Binaries(dirname(file)));
+  const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
@@ -63,45 +77,54 @@ export async function readCheckedConfig(
   return {
     node,
     config: reading.config,
+    binaries: found.binaries,
+    imports,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),
   };
 }
 
 interface ReadComponents {
+  /** By the path of the start node. */
   readonly manifests: Map<string, ManifestFacts>;
+  readonly binaries: Map<string, ResolvedBinary>;
   readonly errors: ConfigError[];
   readonly warnings: ConfigWarning[];
 }
 
-async function readComponents(config: InitConfig, binaries: Binaries): Promise<ReadComponents> {
-  const result: ReadComponents = { manifests: new Map(), errors: [], warnings: [] };
-  const modules = new Map<string, { moduleUrl: string; name: string; position: Position }>();
-  for (const { path, start } of startsOf(config)) {
-    const { name, position } = start.binary;
+async function readComponents(
+  config: InitConfig,
+  binaries: Binaries,
+  imports: ComponentImports,
+): Promise<ReadComponents> {
+  const result: ReadComponents = { manifests: new Map(), binaries: new Map(), errors: [], warnings: [] };
+  const modules: { moduleUrl: string; name: string; position: Position }[] = [];
+  for (const { name, position } of binariesOf(config)) {
     const found = binaries.find(name);
     if ('problem' in found) result.errors.push(new ConfigError(found.problem, position));
-    else modules.set(path, { moduleUrl: found.moduleUrl, name, position });
+    else modules.push({ moduleUrl: found.moduleUrl, name, position });
   }
-  const reading = readManifests([...modules.values()].map(({ moduleUrl }) => moduleUrl));
+  const reading = readManifests(modules.map(({ moduleUrl }) => moduleUrl));
   // Meanwhile: another process does that.
-  const looked = new Map<string, Promise<ForbiddenImport | undefined>>();
-  for (const { moduleUrl } of modules.values())
-    if (!looked.has(moduleUrl)) looked.set(moduleUrl, findForbiddenImport(moduleUrl));
-  await Promise.allSettled(looked.values());
+  for (const { name, moduleUrl } of modules) result.binaries.set(name, imports.binary(moduleUrl));
   const answers = await reading;
-  for (const [path, { moduleUrl, name, position }] of modules) {
+  const factsOf = new Map<string, ManifestFacts>();
+  for (const { moduleUrl, name, position } of modules) {
     const answer = answers.get(moduleUrl) ?? { problem: 'its manifest was not read' };
     try {
       if ('problem' in answer) throw new Error(answer.problem);
       const facts = manifestFactsFromData(answer.manifest);
-      result.manifests.set(path, facts);
-      const found = facts.host.length === 0 ? await looked.get(moduleUrl) : undefined;
+      factsOf.set(name, facts);
+      const found = facts.host.length === 0 ? findForbidden(imports.of(moduleUrl)) : undefined;
       if (found) result.errors.push(forbiddenImport(name, found, position));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       result.errors.push(new ConfigError(`component "${name}" cannot be used: ${reason}`, position));
     }
+  }
+  for (const { path, start } of startsOf(config)) {
+    const facts = factsOf.get(start.binary.name);
+    if (facts) result.manifests.set(path, facts);
   }
   return result;
 }
@@ -112,10 +135,7 @@ function forbiddenImport(
   position: Position,
 ): ConfigError {
   const rule = 'a component reaches the world through env only (a driver says what it needs in its manifest)';
-  return new ConfigError(
-    `component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`,
-    position,
-  );
+  return new ConfigError(`component "${name}" ${what} at ${file}:${line}:${column}: ${rule}`, position);
 }
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {

@@ -78,9 +78,10 @@ function version(): string {
 async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   const { file, quota } = line;
   const platform = new NodePlatform(output);
-  const { node, config, errors, warnings } = await readCheckedConfig(file, quota, (readable) => {
+  const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
+  const { node, config, binaries, imports, errors, warnings } = checked;
   for (const text of [...warnings, ...errors]) output.plain(text);
   if (errors.length > 0 || !node || !config) {
     await platform.destroy();
@@ -90,7 +91,8 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
     output.say(`${file}: ${config.starts.length} start nodes, no errors`);
     return 0;
   }
-  return runSystem({ platform, file, node, config, quota, summary: line.summary || config.summary }, output);
+  const summary = line.summary || config.summary;
+  return runSystem({ platform, file, node, config, binaries, imports, quota, summary }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {

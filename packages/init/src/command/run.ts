@@ -1,9 +1,17 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
 import { dirname, resolve } from 'node:path';
 import { toData, type ConfigNode } from '@ginit/core';
-import { NodePlatform, ROOT_LABEL, type Resolver, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import {
+  NodePlatform,
+  ROOT_LABEL,
+  type ResolvedBinary,
+  type Resolver,
+  Supervisor,
+  type SystemEnd,
+} from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
-import { Binaries } from './binaries.ts';
+import { initBinary, startable } from './binaries.ts';
+import type { ComponentImports } from './component-imports.ts';
 import { endFromOutside } from './endings.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
@@ -18,20 +26,17 @@ export interface RunOptions {
   readonly file: string;
   readonly node: ConfigNode;
   readonly config: InitConfig;
+  /** What the config names to be started. */
+  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  readonly imports: ComponentImports;
   readonly quota: Quota;
   readonly summary: boolean;
 }
 
-/** Finds binaries and grants by the directory of the config file. */
+/** Finds grants by the directory of the config file. */
 export function resolverFor(file: string): Resolver {
   const directory = dirname(resolve(file));
-  const binaries = new Binaries(directory);
   return {
-    binary: async (name) => {
-      const found = binaries.find(name);
-      if ('problem' in found) throw new Error(found.problem);
-      return found;
-    },
     grant: (grant) => {
       const isAddress = grant.kind === 'tcp-listen' || grant.kind === 'tcp-connect';
       return { ...grant, target: isAddress ? grant.path : resolve(directory, grant.path) };
@@ -43,7 +48,8 @@ export function resolverFor(file: string): Resolver {
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform } = options;
   const supervisor = new Supervisor(platform, resolverFor(options.file), {
-    binary: 'init',
+    binary: initBinary(options.imports),
+    findBinary: startable(options.binaries, options.imports),
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,
     observer: {

@@ -116,6 +116,8 @@ export interface InitConfig {
   readonly report: ReportOptions | undefined;
   readonly heartbeatRateMs: number;
   readonly starts: readonly StartNode[];
+  /** Binaries that may be started beneath this init though no start node names them. */
+  readonly binaries: readonly NamedPlace[];
   readonly services: readonly ForwardedService[];
   readonly aliases: readonly Alias[];
 }

@@ -67,6 +67,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     report: readReport(node.child('report')),
     heartbeatRateMs: integerOf(node.child('heartbeat'), 'rate_ms') ?? 1000,
     starts: node.childrenOf('start').flatMap((start) => readStart(start, around, findings) ?? []),
+    binaries: node.childrenOf('binary').flatMap(readNamedBinary),
     services: node.childrenOf('service').flatMap(readForwarded),
     aliases: node.childrenOf('alias').flatMap(readAlias),
   };
@@ -101,6 +102,11 @@ function readReport(node: ConfigNode | undefined): ReportOptions | undefined {
 function readForwarded(node: ConfigNode): ForwardedService[] {
   const name = node.value('name');
   return name === undefined ? [] : [{ name, position: node.positionOf('name'), node }];
+}
+
+function readNamedBinary(node: ConfigNode): NamedPlace[] {
+  const name = node.value('name');
+  return name === undefined || name === '' ? [] : [{ name, position: node.positionOf('name') }];
 }
 
 function readAlias(node: ConfigNode): Alias[] {

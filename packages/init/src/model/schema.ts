@@ -195,6 +195,9 @@ export const initSchema: ElementSchema = element(
           child: attribute.text('Name of a start node', { required: true }),
         },
       }),
+      element('binary', 'A component that may be started here though no start node names it', {
+        attributes: { name: attribute.text('Short name, path or package', { required: true }) },
+      }),
       startSchema,
     ],
   },

@@ -42,8 +42,11 @@ export interface ChildHost {
   crashed(child: Child, state: ThreadState): void;
 }
 
-/** In the order in which they are closed: the account last, since with it all quota of the child comes back. */
-const ENVIRONMENT = ['CPU', 'PD'] as const;
+/**
+ * In the order in which they are closed: the account last, since with it all quota of the child comes back. The ROM is the
+ * child's binary.
+ */
+const ENVIRONMENT = ['ROM', 'CPU', 'PD'] as const;
 type EnvironmentService = (typeof ENVIRONMENT)[number];
 
 /**
@@ -94,12 +97,17 @@ export class Child {
 
   /** Makes its account and starts its thread. It gets its quota after `turn`; `given` is called when that is under way. */
   async begin(turn: Promise<void>, given: () => void): Promise<void> {
-    const opening = [this.#openEnvironment('PD'), this.#openEnvironment('CPU')] as const;
-    // Both are waited for, whichever fails: what has been opened is closed with the child.
+    const opening = [
+      this.#openEnvironment('PD'),
+      this.#openEnvironment('CPU'),
+      this.#openEnvironment('ROM'),
+    ] as const;
+    // All are waited for, whichever fails: what has been opened is closed with the child.
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
+    const binary = capabilityOf(Rom, await opening[2]);
     await this.#giveQuota(pd, turn, given);
-    await this.#host.launches.pass(() => this.#launch(cpu, pd));
+    await this.#host.launches.pass(() => this.#launch(cpu, pd, binary));
   }
 
   async #giveQuota(account: Capability<typeof Pd>, turn: Promise<void>, given: () => void): Promise<void> {
@@ -113,12 +121,16 @@ export class Child {
     this.#account.resolve(account);
   }
 
-  async #launch(cpu: Capability<typeof Cpu>, pd: Capability<typeof Pd>): Promise<void> {
-    const { binary, isolation, domain, heap, host, hostDepth } = this.start;
+  async #launch(
+    cpu: Capability<typeof Cpu>,
+    pd: Capability<typeof Pd>,
+    binary: Capability<typeof Rom>,
+  ): Promise<void> {
+    const { isolation, domain, heap, host, hostDepth } = this.start;
     const thread = await cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
-      binary: binary.name,
+      binary,
       // A driver may block its thread pool: that must stall nobody else.
       isolation: isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread'),
       domain,

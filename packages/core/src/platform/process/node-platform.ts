@@ -17,8 +17,6 @@ import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
 import { SpareDomains, type SpareKind } from './spare-domains.ts';
 
-/** Domain of components that ask for no other. */
-const DEFAULT_DOMAIN = 'main';
 /** Of a process that is nobody's yet. */
 const SPARE_NAME = 'spare';
 /** A check of a config, and the start of what it says, take less. */
@@ -127,10 +125,10 @@ export class NodePlatform implements Platform {
   }
 
   #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
-    const key = ownProcess ? `${id}` : `domain ${domain ?? DEFAULT_DOMAIN}`;
+    const key = ownProcess ? `${id}` : `domain ${domain}`;
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
-    const name = ownProcess ? label : (domain ?? DEFAULT_DOMAIN);
+    const name = ownProcess ? label : domain;
     // What its size depends on is given to a process at its start.
     const spare = hostDepth === undefined ? this.#spares.take(ownProcess ? 'own' : 'shared') : undefined;
     spare?.adopt(name, this.#observer(key));

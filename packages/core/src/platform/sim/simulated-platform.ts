@@ -96,7 +96,7 @@ export class SimulatedPlatform implements Platform {
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
     const { id, label, ownProcess } = specification;
     const { scheduler, random } = this.#world;
-    const name = ownProcess ? label : (specification.domain ?? 'main');
+    const name = ownProcess ? label : specification.domain;
     const domain = ownProcess ? `process ${id}` : `domain ${name}`;
     if (!this.#domains.includes(domain)) this.#domains.push(domain);
     const host = new SimulatedHost(this.#world.host, id, specification.grants);

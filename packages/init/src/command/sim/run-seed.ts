@@ -1,7 +1,8 @@
 /** One simulated run, from its seed to its verdict. */
 import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/sim/index';
-import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import { type ResolvedBinary, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
+import { initBinary, startable } from '../binaries.ts';
 import { resolverFor } from '../run.ts';
 import { formatSummary } from '../summary.ts';
 import { Annotations } from './annotations.ts';
@@ -23,6 +24,8 @@ export interface SeedOptions
   > {
   /** The config as init reads it. */
   readonly config: Uint8Array;
+  /** What it names to be started. */
+  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
   readonly plan: FaultPlan | undefined;
   /** Numbers of the faults that may happen; without it all may. */
   readonly only: readonly number[] | undefined;
@@ -118,7 +121,8 @@ class SeedRun {
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
     const output = this.#output;
     return new Supervisor(this.#simulation.platform, resolverFor(this.#options.file), {
-      binary: 'init',
+      binary: initBinary(),
+      findBinary: startable(this.#options.binaries),
       config,
       quota,
       observer: {
