@@ -8,6 +8,8 @@ import type { RpcError } from '../errors.ts';
 export type HostErrorCode =
   | 'NotGranted'
   | 'NotFound'
+  /** Another program, or another component, writes to it. */
+  | 'InUse'
   | 'AccessDenied'
   | 'NoSpace'
   | 'InputOutput'

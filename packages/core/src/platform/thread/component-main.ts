@@ -87,7 +87,7 @@ runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLO
     }),
   complain: (text) => console.error(text),
   output: (take) => output.attach(take),
-  host: new GrantedHost(input.grants, keeper?.pins),
+  host: new GrantedHost(input.grants, keeper?.pins, (lack) => tell({ lack })),
   // Loaded when somebody asks: most threads end without.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),

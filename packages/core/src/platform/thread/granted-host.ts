@@ -15,10 +15,19 @@ export interface GrantWithTarget {
 export class GrantedHost implements HostAccess {
   readonly #grants: readonly GrantWithTarget[];
   readonly #pins: MemoryPins | undefined;
+  readonly #lack: (text: string) => void;
 
-  /** `pins` where the memory that is read and written may be taken back. */
-  constructor(grants: readonly GrantWithTarget[], pins?: MemoryPins) {
+  /**
+   * `pins` where the memory that is read and written may be taken back; `lack` takes what of a grant cannot be had here, in words
+   * for people.
+   */
+  constructor(
+    grants: readonly GrantWithTarget[],
+    pins?: MemoryPins,
+    lack: (text: string) => void = () => {},
+  ) {
     this.#pins = pins;
+    this.#lack = lack;
     this.#grants = grants;
   }
 
@@ -34,7 +43,7 @@ export class GrantedHost implements HostAccess {
     if (access === 'rw' && found.grant.access === 'ro') {
       throw new RpcError(code, `<host> grants the file "${path}" for reading only (access="ro")`);
     }
-    const file = await openNodeFile(found.target, path, access);
+    const file = await openNodeFile(found.target, path, access, this.#lack);
     return this.#pins ? new PinningFile(file, this.#pins) : file;
   }
 }

@@ -3,6 +3,7 @@ import { close, constants, fstat, fsync, open, read, type Stats, write } from 'n
 import { promisify } from 'node:util';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode, HostFile } from '../../runtime/host-access.ts';
+import { lockForWriting } from './file-lock.ts';
 import { hostError } from '../host-error.ts';
 
 const openFile = promisify(open);
@@ -10,18 +11,30 @@ const statFile = promisify(fstat);
 const syncFile = promisify(fsync);
 const closeFile = promisify(close);
 
-/** Opens `target`; errors call it `path`, as the config does. */
-export async function openNodeFile(target: string, path: string, access: 'ro' | 'rw'): Promise<HostFile> {
+/**
+ * Opens `target`; errors call it `path`, as the config does. One that is opened for writing is locked; `lack` takes why that
+ * cannot be done.
+ */
+export async function openNodeFile(
+  target: string,
+  path: string,
+  access: 'ro' | 'rw',
+  lack: (text: string) => void = () => {},
+): Promise<HostFile> {
+  let descriptor: number | undefined;
   try {
     const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
-    const descriptor = await openFile(target, flags);
+    descriptor = await openFile(target, flags);
     const stats = await statFile(descriptor);
     if (stats.isDirectory()) {
-      await closeFile(descriptor);
       throw new RpcError<HostErrorCode>('Unsupported', `file "${path}" is a directory`);
     }
+    const unlocked =
+      access === 'rw' ? lockForWriting({ descriptor, device: stats.dev, inode: stats.ino }, path) : undefined;
+    if (unlocked !== undefined) lack(unlocked);
     return new NodeFile(descriptor, path, access === 'rw', stats);
   } catch (error) {
+    if (descriptor !== undefined) await closeFile(descriptor).catch(() => {});
     throw error instanceof RpcError ? error : hostError(error, path);
   }
 }
