@@ -132,6 +132,10 @@ export class Workplace implements Disposable {
     return path;
   }
 
+  read(name: string): string {
+    return readFileSync(this.path(name), 'utf8');
+  }
+
   path(name: string): string {
     return join(this.directory, name);
   }

@@ -4,6 +4,7 @@ import { checkChildConfig, checkHost, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
+import { checkSharedFiles, type FileIdentity } from './grants.ts';
 import { checkQuotas } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
@@ -15,6 +16,8 @@ export interface CheckOptions {
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
+  /** Tells files of the host apart. */
+  readonly fileIdentity?: FileIdentity | undefined;
 }
 
 /**
@@ -30,6 +33,7 @@ export function checkConfig(
 ): CheckResult {
   const findings = new CheckFindings();
   checkScope(scopeOf(config), manifests, options, findings);
+  if (options.fileIdentity) checkSharedFiles(config, options.fileIdentity, findings);
   return findings.result();
 }
 

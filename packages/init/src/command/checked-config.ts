@@ -1,6 +1,6 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
 import { CoreServices, readManifests, type ResolvedBinary } from '@ginit/core/supervisor';
 import {
@@ -71,7 +71,11 @@ export async function readCheckedConfig(
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
-  const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
+  const checked = checkConfig(reading.config, found.manifests, {
+    quota,
+    parentServices,
+    fileIdentity: (path) => fileIdentity(resolve(dirname(file), path)),
+  });
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
   const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
   return {
@@ -153,5 +157,19 @@ function systemReason(error: unknown): string {
       return 'it is a directory';
     default:
       return typeof code === 'string' ? code : 'it cannot be read';
+  }
+}
+
+/** By its inode, whatever links lead there; one that does not exist yet by where it would be. */
+function fileIdentity(path: string): string {
+  try {
+    const { dev, ino } = statSync(path);
+    return `inode ${dev}:${ino}`;
+  } catch {
+    try {
+      return join(realpathSync(dirname(path)), basename(path));
+    } catch {
+      return path;
+    }
   }
 }
