@@ -117,7 +117,7 @@ export default component({}, async (env) => { ${body} });`;
     const { lines, stderr } = await run(
       '',
       `console.log('loading');
-if (!process.getBuiltinModule('node:worker_threads').isMainThread) throw new Error('not here');`,
+if (process.stdout.fd === undefined) throw new Error('not here');`,
     );
     expect(lines).toEqual(['loading']);
     expect(stderr).toMatch(/^ginit: \[init -> c\] crashed: Error: not here \(.*\)\n$/);
