@@ -5,6 +5,7 @@
  */
 import { capability, signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
+import { COSTS } from '../costs.ts';
 import { type Capability, rpc, rpcInterface, session } from '../interface/interface.ts';
 import {
   boolean,
@@ -45,6 +46,13 @@ export const Thread = rpcInterface('Thread', {
   kill: rpc<() => void>({ args: [], result: nothing }),
 });
 
+/**
+ * Whether a process of its own is to be jailed: not at all, if the host can do it, or by all means. Threads are never jailed.
+ */
+const jailDemand = oneOf(['no', 'default', 'required']);
+
+export type JailDemand = ShapeType<typeof jailDemand>;
+
 const startOptions = record({
   pd: capability(Pd),
   parent: capability(Parent),
@@ -58,6 +66,7 @@ const startOptions = record({
   /** Operations of a driver on the host that run at a time, if it has a process of its own. */
   hostDepth: optional(integer(1, LIMITS.hostDepth)),
   grants: list(hostGrant, 256),
+  jail: optional(jailDemand),
 });
 
 /** What to start, on whose account, and where. */
@@ -70,16 +79,22 @@ export interface StartOptions {
   heap?: number | undefined;
   hostDepth?: number | undefined;
   grants: ShapeType<typeof hostGrant>[];
+  /** By default as if it were `default`. */
+  jail?: JailDemand | undefined;
 }
 
 /** The CPU session. */
 export const Cpu = session(
   'CPU',
   {
+    /**
+     * Starts a component; its account pays for it until it has ended, and for this object until nobody holds it any more.
+     * It ends with the session, and with its account.
+     */
     start: rpc<(options: StartOptions) => Capability<typeof Thread>>({
       args: [startOptions],
       result: capability(Thread),
     }),
   },
-  { errors: ['DENIED', 'NO_BINARY'] },
+  { errors: ['DENIED', 'NO_BINARY', 'OUT_OF_RAM', 'OUT_OF_CAPS'], cost: COSTS.cpu },
 );

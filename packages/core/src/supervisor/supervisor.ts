@@ -18,6 +18,7 @@ import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-servic
 import { type CoreSession, CoreServices } from './core-services.ts';
 import { CpuSession, type Resolver, ROOT_LABEL } from './cpu-session.ts';
 import { PdSession } from './pd-service.ts';
+import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import type { Thread } from '../session/cpu.ts';
 
@@ -111,7 +112,8 @@ export class Supervisor {
       started: (component: CoreComponent): void => this.#started(component),
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const parts = { components: this.#components, platform, resolver, observer };
+    const threads = new ThreadsByAccount();
+    const parts = { components: this.#components, platform, resolver, observer, threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
@@ -127,6 +129,7 @@ export class Supervisor {
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
       grants: [],
+      jail: 'default',
     });
     return this.#end;
   }
@@ -200,13 +203,14 @@ export class Supervisor {
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     const label = request.label === '' ? ROOT_LABEL : prependLabel(ROOT_LABEL, request.label);
     this.#rootAccount.transfer(this.#own, { ram, caps });
-    const opened = this.#services.open(service, { id, label, args, ram, caps });
-    if ('denied' in opened) {
+    try {
+      const opened = this.#services.open(service, { id, label, args, ram, caps });
+      this.#sessions.set(id, { session: opened, donation: { ram, caps } });
+      return opened.capability;
+    } catch (error) {
       this.#own.transfer(this.#rootAccount, { ram, caps });
-      throw new SessionError('DENIED', opened.denied);
+      throw error;
     }
-    this.#sessions.set(id, { session: opened, donation: { ram, caps } });
-    return opened.capability;
   }
 
   #upgradeSession(id: number, more: Resources): void {

@@ -3,9 +3,10 @@ import type { InitConfig, Quota, StartNode } from '../model/index.ts';
 import { checkChildConfig, checkHost, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
+import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
 import { checkSharedFiles, type FileIdentity } from './grants.ts';
-import { checkQuotas } from './quotas.ts';
+import { checkQuotas, checkStartCost } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
 import { checkTargets } from './targets.ts';
@@ -18,6 +19,8 @@ export interface CheckOptions {
   readonly parentServices?: readonly string[] | undefined;
   /** Tells files of the host apart. */
   readonly fileIdentity?: FileIdentity | undefined;
+  /** How much of the host may be used. */
+  readonly host?: HostLimits | undefined;
 }
 
 /**
@@ -34,6 +37,7 @@ export function checkConfig(
   const findings = new CheckFindings();
   checkScope(scopeOf(config), manifests, options, findings);
   if (options.fileIdentity) checkSharedFiles(config, options.fileIdentity, findings);
+  if (options.host) checkHostNeeds(config, options.host, findings);
   return findings.result();
 }
 
@@ -50,6 +54,7 @@ function checkScope(
   const broken = checkTargets(scope, findings);
   for (const start of config.starts) {
     const facts = factsOf(start);
+    checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {

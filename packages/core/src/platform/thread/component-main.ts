@@ -51,15 +51,15 @@ output.install();
 // The thread is not terminated in the middle of loading (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
-let runtime: ComponentRuntime | undefined;
+let endLog = (ended: () => void): string[] => {
+  ended();
+  return [];
+};
 // A crash or an exit in the middle of a turn: what is not out yet goes along with the news.
 process.on('exit', () => {
   let early: readonly string[] = [];
-  const endOutput = (): void => void (early = output.end());
-  const late = runtime?.endLog(endOutput);
-  if (!late) endOutput();
-  const lastLines = [...early, ...(late ?? [])];
-  if (lastLines.length > 0) tell({ lastLines });
+  const late = endLog(() => (early = output.end()));
+  if (early.length + late.length > 0) tell({ lastLines: [...early, ...late] });
 });
 // The domain process is our own code: what it hands over has this type.
 const input = await takeInput(workerData as WorkerBirth);
@@ -78,7 +78,7 @@ const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.lif
 );
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
-runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
+const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   crash: (error) =>
@@ -93,7 +93,7 @@ runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLO
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
-const running = runtime;
+endLog = (ended) => runtime.endLog(ended);
 warnOfUnreleased((text) => console.error(`Warning: ${text}`));
-channels.listen((peer, carrier) => running.addChannel(peer, carrier));
+channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
 loop.start();
