@@ -336,7 +336,10 @@ export class DomainHost {
     worker.on('message', (notice: unknown) => {
       const lack = lackIn(notice);
       if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
-      for (const line of lastLinesIn(notice)) this.#tell({ event: 'output', component, line });
+      const lastLines = lastLinesIn(notice);
+      // Those that went out before are on their way to core.
+      if (lastLines.length > 0) this.#coreRelays.drain(component);
+      for (const line of lastLines) this.#tell({ event: 'output', component, line });
     });
     worker.on('error', (error: unknown) => {
       running.crash = describeCrash(error, this.#bounded);
