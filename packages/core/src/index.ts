@@ -19,6 +19,7 @@ export { selectPolicy } from './policy.ts';
 export type { Config } from './runtime/config.ts';
 export type { HostAccess, HostError, HostErrorCode, HostFile } from './runtime/host-access.ts';
 export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
+export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';

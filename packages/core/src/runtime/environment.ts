@@ -20,6 +20,8 @@ import { Timer } from '../session/timer.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
+import { type Completed, countedHost } from './completed.ts';
+import type { Dealings } from './dealings.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
 import { LogWriter } from './log-writer.ts';
@@ -41,11 +43,13 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
   /** Takes obligations that the component has ended without; the log does where there is nobody. */
   readonly unmet: ((obligations: readonly Obligation[]) => void) | undefined;
   readonly watch: SessionWatch | undefined;
+  readonly dealings: Dealings | undefined;
 }
 
 /** The environment of one component. */
@@ -59,14 +63,22 @@ export class Environment implements Env {
   readonly #assertions: Assertions;
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
+  /** How many sessions each service has. */
+  readonly #services = new Map<string, () => number>();
   #config: Config | undefined;
   #exiting: Promise<void> | undefined;
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
-    this.host = parts.host;
+    this.host = countedHost(parts.host, parts.progress);
     this.#assertions = new Assertions(parts.assertions);
-    this.#sessions = new SessionClient(parts.parent, parts.report, parts.watch);
+    this.#sessions = new SessionClient({
+      parent: parts.parent,
+      report: parts.report,
+      startTimeout: (ms, handler) => this.timer.after(ms, handler),
+      packets: parts.progress.packets,
+      watch: parts.watch,
+    });
     this.timer = new Timeouts(
       () => this.connect(Timer),
       (handler) => this.signal(handler),
@@ -106,7 +118,7 @@ export class Environment implements Env {
     return this.#sessions.request(interface_, options);
   }
 
-  close(session: object): Promise<void> {
+  close(session: object): Promise<Resources> {
     return this.#sessions.close(session);
   }
 
@@ -115,10 +127,20 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch } = this.#parts;
-    const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
-    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket, watch });
-    const root = entrypoint.export(Root, service);
+    const { entrypoint, pd, report, served, watch, progress, dealings } = this.#parts;
+    const { packets } = progress;
+    const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
+    const service = new Service(interface_, open, {
+      entrypoint,
+      pd,
+      report,
+      served,
+      packets,
+      closeTicket,
+      watch,
+    });
+    this.#services.set(interface_.service, () => service.count);
+    const root = entrypoint.export(Root, dealings?.root(service) ?? service);
     this.#parts.parent.announce(interface_.service, root).catch(report);
   }
 
@@ -169,6 +191,12 @@ export class Environment implements Env {
   /** For the runtime: what the component has yet to bring about. */
   get obligations(): readonly Obligation[] {
     return [...this.#assertions.unmet];
+  }
+
+  /** For the runtime: the sessions that the component has open, and how many it serves. */
+  get openSessions(): { readonly opened: readonly number[]; readonly served: ReadonlyMap<string, number> } {
+    const served = new Map(Array.from(this.#services, ([service, count]) => [service, count()]));
+    return { opened: this.#sessions.ids, served };
   }
 
   /** Settles when the log has taken every line written so far. */

@@ -2,21 +2,22 @@
  * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM and Timer, keeps the
  * accounts, and introduces components to each other; it runs no component code and is on the path of no call.
  */
-import { assert, RpcError, SessionError } from '../errors.ts';
+import { assert, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { prependLabel } from '../label.ts';
-import type { ComponentStatistics } from '../runtime/control.ts';
 import type { Census } from '../runtime/entrypoint.ts';
 import { RomModule } from '../runtime/rom-module.ts';
-import { Parent, type SessionRequest } from '../session/parent.ts';
+import { Parent, refusalOf, type SessionRequest } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import { Account } from './account.ts';
+import { accountTree, type AccountTree } from './account-tree.ts';
 import { Components, type CoreComponent } from './components.ts';
 import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-service.ts';
 import { type CoreSession, CoreServices } from './core-services.ts';
 import { CpuSession, type Resolver, ROOT_LABEL } from './cpu-session.ts';
+import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
@@ -81,9 +82,10 @@ function remember({ label, account, heapBytes, statistics, running }: CoreCompon
   return { label, account, heapBytes, statistics, placement: running.placement };
 }
 
+/** Core keeps nothing of what was donated for its sessions. */
+const NOTHING = { ram: 0, caps: 0 };
 /** Ended components that the summary still knows. */
 const ENDED_KEPT = 1000;
-const STATISTICS_TIMEOUT_US = 500_000;
 
 /** Core, with one tree of components. */
 export class Supervisor {
@@ -95,6 +97,7 @@ export class Supervisor {
   readonly #sessions = new Map<number, { session: CoreSession; donation: Resources }>();
   readonly #own = new Account('core');
   readonly #rootAccount: Account;
+  readonly #threads = new ThreadsByAccount();
   readonly #known: KnownComponent[] = [];
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
@@ -112,8 +115,7 @@ export class Supervisor {
       started: (component: CoreComponent): void => this.#started(component),
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const threads = new ThreadsByAccount();
-    const parts = { components: this.#components, platform, resolver, observer, threads };
+    const parts = { components: this.#components, platform, resolver, observer, threads: this.#threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
@@ -124,7 +126,7 @@ export class Supervisor {
   async run(): Promise<SystemEnd> {
     const { entrypoint } = this.#components;
     this.#root = this.#cpu.start({
-      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount)),
+      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount, this.#threads)),
       parent: entrypoint.export(Parent, this.#parent()),
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
@@ -144,9 +146,14 @@ export class Supervisor {
     return this.#exitCode;
   }
 
-  /** Stops the tree in order, then takes down what is left. */
-  async stop(timeoutMs: number): Promise<void> {
-    await this.#root?.stop(timeoutMs);
+  /**
+   * Stops the tree in order, then takes down what is left. The root is not waited for any longer when the whole tree has got
+   * nothing done for `boundMs` times its levels: each level has such a bound itself, and the one below runs out first.
+   */
+  async stop(boundMs: number): Promise<void> {
+    if (this.#root && !(await stopped(this.#root, this.#platform, boundMs))) {
+      this.#options.observer.warning(`[${ROOT_LABEL}] gets nothing done and is ended`);
+    }
     await this.#cpu[Symbol.asyncDispose]();
     await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#closeSession(id)));
   }
@@ -167,6 +174,21 @@ export class Supervisor {
     return { components, total: this.#own.total };
   }
 
+  /** All quota that there is, wherever it is. */
+  get total(): Resources {
+    return this.#own.total;
+  }
+
+  /** The account of the root with all that hang on it, and what the root has donated to core. */
+  accounts(): { readonly root: AccountTree; readonly donated: Resources } {
+    const donated = { ram: 0, caps: 0 };
+    for (const { donation } of this.#sessions.values()) {
+      donated.ram += donation.ram;
+      donated.caps += donation.caps;
+    }
+    return { root: accountTree(this.#rootAccount), donated };
+  }
+
   /** Refuses the next allocation of a live component; see `Account`. False if there is no such component. */
   denyNext(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
     for (const { id, account } of this.#components.live) {
@@ -185,9 +207,24 @@ export class Supervisor {
 
   #parent(): Implementation<typeof Parent> {
     return {
-      session: (request) => this.#openSession(request),
-      upgrade: (id, ram, caps) => this.#upgradeSession(id, { ram, caps }),
-      close: (id) => this.#closeSession(id),
+      session: (request) => {
+        try {
+          return { session: this.#openSession(request) };
+        } catch (error) {
+          return { refused: refusalOf(error) };
+        }
+      },
+      upgrade: (id, ram, caps) => {
+        try {
+          return this.#upgradeSession(id, { ram, caps });
+        } catch (error) {
+          return refusalOf(error);
+        }
+      },
+      close: async (id) => {
+        await this.#closeSession(id);
+        return NOTHING;
+      },
       announce: (service) => {
         throw new SessionError('DENIED', `nobody could use the service "${service}" of the root component`);
       },
@@ -213,12 +250,13 @@ export class Supervisor {
     }
   }
 
-  #upgradeSession(id: number, more: Resources): void {
+  #upgradeSession(id: number, more: Resources): undefined {
     const open = this.#sessions.get(id);
     if (!open) throw new SessionError('DENIED', `no session ${id}`);
     this.#rootAccount.transfer(this.#own, more);
     const { ram, caps } = open.donation;
     this.#sessions.set(id, { ...open, donation: { ram: ram + more.ram, caps: caps + more.caps } });
+    return undefined;
   }
 
   async #closeSession(id: number): Promise<void> {
@@ -226,7 +264,7 @@ export class Supervisor {
     if (!open) return;
     this.#sessions.delete(id);
     await open.session.close();
-    this.#own.transfer(this.#rootAccount, open.donation);
+    if (!this.#rootAccount.ended) this.#own.transfer(this.#rootAccount, open.donation);
   }
 
   #started(component: CoreComponent): void {
@@ -249,26 +287,10 @@ export class Supervisor {
   }
 
   async #summaryOf({ live, remembered }: KnownComponent): Promise<ComponentSummary> {
-    const { requests, heapUsed } = (live ? await this.#statisticsOf(live) : remembered.statistics) ?? {};
+    const { requests, heapUsed } =
+      (live ? await this.#components.statisticsOf(live) : remembered.statistics) ?? {};
     const { label, placement, account, heapBytes } = remembered;
     const { state, ramPeak } = account;
     return { label, placement, account: state, ramPeak, requests, heapUsed, heapBytes, ended: !live };
-  }
-
-  #statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
-    return new Promise((resolve) => {
-      const cancel = this.#platform.after(STATISTICS_TIMEOUT_US, () => resolve(undefined));
-      component.control.statistics().then(
-        (statistics) => {
-          cancel();
-          resolve(statistics);
-        },
-        (error: unknown) => {
-          if (!(error instanceof RpcError)) this.#options.observer.warning(String(error));
-          cancel();
-          resolve(undefined);
-        },
-      );
-    });
   }
 }

@@ -16,8 +16,6 @@ import { endFromOutside } from './endings.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
-/** The whole tree must have stopped by then; each child has a bound of its own within. */
-const STOP_TIMEOUT_MS = 120_000;
 const CRASH_EXIT_CODE = 1;
 
 /** What to run, and where. */
@@ -63,10 +61,15 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   const unlisten = endFromOutside(supervisor, output);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
-  await supervisor.stop(STOP_TIMEOUT_MS);
+  await supervisor.stop(longestBoundMs(options.config));
   await platform.destroy();
   unlisten();
   return exitCode(end, supervisor.exitCode, output);
+}
+
+/** Init itself is waited for as long as it may wait for any of its children. */
+function longestBoundMs({ stepBounds, starts }: InitConfig): number {
+  return Math.max(stepBounds.boundMs, ...starts.map((start) => start.stepBounds.boundMs));
 }
 
 /** `told` is the code that the system itself has given, at whatever time. */

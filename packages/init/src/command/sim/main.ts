@@ -2,13 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, type ConfigNode, toData } from '@ginit/core';
-import { binariesOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
 import type { ComponentImports } from '../component-imports.ts';
 import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
+import { componentUses } from '../read-components.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
 import { runSeeds } from './many-seeds.ts';
@@ -16,6 +16,7 @@ import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
 import { SeedPool } from './seed-pool.ts';
+import { Tally } from './tally.ts';
 import { onlyOption, sayShrunk, shrinkFaults } from './shrink.ts';
 import { hasFailed, type SeedVerdict, verdictOf } from './verdict.ts';
 
@@ -74,6 +75,7 @@ function seedOptions(
     file: options.file,
     quota: options.quota,
     carriers: options.carriers,
+    shareModules: options.shareModules,
     untilUs: options.untilUs,
     tasksMax: options.tasksMax,
     patienceUs: options.patienceUs,
@@ -91,17 +93,15 @@ function seedOptions(
 /** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
 function unfitComponents(file: string, config: InitConfig, imports: ComponentImports): string[] {
   const binaries = new Binaries(dirname(file));
-  const unfit: string[] = [];
-  for (const { name, position } of binariesOf(config)) {
+  return componentUses(config).flatMap(({ name, position, allowances }) => {
     const binary = binaries.find(name);
-    if ('problem' in binary) continue;
-    const forbidden = findForbidden(imports.of(binary.moduleUrl), { noLateImports: true });
-    if (!forbidden) continue;
+    if ('problem' in binary) return [];
+    const forbidden = findForbidden(imports.of(binary.moduleUrl), { allowances, noLateImports: true });
+    if (!forbidden) return [];
     const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
     const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;
-    unfit.push(new ConfigError(text, position).message);
-  }
-  return unfit;
+    return [new ConfigError(text, position).message];
+  });
 }
 
 async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
@@ -134,11 +134,16 @@ function openPool({ jobs, seeds, many }: SimOptions, prepared: SeedOptions, outp
 async function runMany(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
   const pool = openPool(options, prepared, output);
   const progress = new Progress(options.seeds, output);
-  const failed = await runSeeds(pool, options.seeds, (verdict) => {
+  const tally = new Tally();
+  const failed = await runSeeds(pool, options.seeds, options.all, (verdict) => {
+    const bad = hasFailed(verdict, options.anyExit);
     progress.add(verdict);
-    return hasFailed(verdict, options.anyExit);
+    tally.add(verdict, bad);
+    return bad;
   });
   progress.end();
+  tally.sayFaults(output);
+  if (options.all) tally.sayFailures(output);
   if (failed) {
     output.say(`sim: ${verdictOf(failed)}`);
     await explain(failed, pool, options, output);
