@@ -15,7 +15,8 @@ export default component({ host: ['file'] }, async (env) => {
 });`;
 
 const driver = (name: string, more: string, path = 'disk.img', access = 'rw'): string =>
-  `<start name="${name}" ${more}> <binary name="./holder.mjs"/> <exit propagate="yes"/> <host> <file path="${path}" access="${access}"/> </host>`;
+  `<start name="${name}" ${more}> <binary name="./holder.mjs"/> <exit propagate="yes"/> ` +
+  `<host> <file path="${path}" access="${access}"/> </host>`;
 const held = (more = '', access = 'rw'): string =>
   systemConfig(`${driver('a', more, 'disk.img', access)} <config access="${access}"/> </start>`);
 const once = (more = ''): string => systemConfig(`${driver('b', more)} <config once="yes"/> </start>`);

@@ -1,6 +1,7 @@
 /**
  * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a process's memory,
- * and locks of open file descriptions. koffi is optional: whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
+ * and locks of open file descriptions. koffi is optional: whoever calls says what cannot be done without it. Constants of
+ * Linux on 64-bit processors.
  */
 import { createRequire } from 'node:module';
 

@@ -3,7 +3,8 @@
  *
  * Logical partitions are numbered from 5 on in the order of their chain, as Linux, sfdisk, parted and Genode do: boot records
  * without a partition do not count, partitions that cannot be used do. Where these programs would disagree, because a
- * record holds something odd or a chain is broken, nobody can be sure which partition a number means: from there on none can be used.
+ * record holds something odd or a chain is broken, nobody can be sure which partition a number means: from there on
+ * none can be used.
  */
 import { isExtended, readExtendedBootRecord, readMasterBootRecord, type TableEntry } from './mbr.ts';
 
