@@ -13,6 +13,7 @@ import type { JailRules } from '../jail/rules.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { LineCutter } from '../thread/line-cutter.ts';
 import { Bell, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
+import { type HostUse, hostUse } from '../thread/host-use.ts';
 import { boundProcess } from '../thread/memory-bound.ts';
 import type { KeeperLine } from '../thread/memory-protocol.ts';
 import {
@@ -112,6 +113,7 @@ export class DomainHost {
       corePort: port2,
       grants,
       scheduling,
+      watch: command.audit ? 'everything' : jail ? 'refusals' : 'nothing',
       // In a jail this thread sees to it, which can still read what that takes.
       processBytes: jail ? undefined : processBytes,
       doorbell,
@@ -139,7 +141,7 @@ export class DomainHost {
     };
     this.#components.set(component, running);
     this.#coreRelays.add(component, { port: port1, ring: () => bell.ringPort(CORE_SLOT) });
-    this.#watch(component, running);
+    this.#watch(component, running, command.audit);
     this.#tell({ event: 'started', component, threadId: worker.threadId });
     if (jail) void this.#lockUp(component, jail, processBytes, () => thread.run(start));
   }
@@ -330,7 +332,7 @@ export class DomainHost {
     running.channels.clear();
   }
 
-  #watch(component: number, running: RunningComponent): void {
+  #watch(component: number, running: RunningComponent, audited: boolean): void {
     const { worker } = running;
     for (const stream of [worker.stdout, worker.stderr]) this.#forwardOutput(component, stream);
     worker.on('message', (notice: unknown) => {
@@ -340,6 +342,8 @@ export class DomainHost {
       // Those that went out before are on their way to core.
       if (lastLines.length > 0) this.#coreRelays.drain(component);
       for (const line of lastLines) this.#tell({ event: 'output', component, line });
+      const use = audited ? useIn(notice) : undefined;
+      if (use && !this.#up.congested) this.#tell({ event: 'used', component, use });
     });
     worker.on('error', (error: unknown) => {
       running.crash = describeCrash(error, this.#bounded);
@@ -403,6 +407,16 @@ function lastLinesIn(notice: unknown): string[] {
     .filter((line) => typeof line === 'string')
     .filter((line) => (characters += line.length) <= LIMITS.logBacklogCharacters * 2)
     .map((line) => line.slice(0, LIMITS.logLineCharacters));
+}
+
+/** What it has used of the host, in an audit. */
+function useIn(notice: unknown): HostUse | undefined {
+  const used = isRecord(notice) ? notice['used'] : undefined;
+  try {
+    return used === undefined ? undefined : hostUse(used, 'use');
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a thread cannot have, if it says so. A component's code could write to the same port. */

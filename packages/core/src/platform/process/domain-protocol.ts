@@ -12,6 +12,7 @@ import {
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import { hostGrant } from '../../session/host-grant.ts';
+import { hostUse } from '../thread/host-use.ts';
 import { jailRules } from '../jail/rules.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
 
@@ -36,6 +37,8 @@ const startCommand = record({
   grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
   /** The process locks itself up before the component runs, and waits then until it is told to go on. */
   jail: optional(jailRules),
+  /** It tells what it uses of the host instead. */
+  audit: boolean,
 });
 export type StartCommand = ShapeType<typeof startCommand>;
 
@@ -117,6 +120,8 @@ const outputEvent = record({
   line: text(LIMITS.logLineCharacters),
 });
 
+/** A component that would be jailed has used something of the host; said as often as it happens, within bounds. */
+const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });
 /** Something that the start node asks for cannot be had here; said once a system for each of these. */
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
 
@@ -137,6 +142,7 @@ export const domainEvent = {
   ended: endedEvent,
   output: outputEvent,
   lack: lackEvent,
+  used: usedEvent,
   revoked: revokedEvent,
   memoryArrived: memoryArrivedEvent,
 } as const;
@@ -149,6 +155,7 @@ export type DomainEvent =
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>
   | ShapeType<typeof lackEvent>
+  | ShapeType<typeof usedEvent>
   | ShapeType<typeof revokedEvent>
   | ShapeType<typeof memoryArrivedEvent>;
 

@@ -53,8 +53,13 @@ function lockBytes(kernel: Kernel, descriptor: number): boolean {
 
 /** Those who have the file locked, as far as we may see them; the kernel does not say it, but shows it with each descriptor. */
 function holdersOf(file: LockableFile): string[] {
-  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return [...new Set(processes.filter((pid) => holds(pid, file)).map(describe))];
+  try {
+    const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return [...new Set(processes.filter((pid) => holds(pid, file)).map(describe))];
+  } catch {
+    // A jail shows nothing of other processes, and one may end while it is looked at.
+    return [];
+  }
 }
 
 function holds(pid: string, { descriptor, device, inode }: LockableFile): boolean {
