@@ -1,7 +1,7 @@
 /**
- * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a process's memory,
- * and locks of open file descriptions. koffi is optional: whoever calls says what cannot be done without it. Constants of
- * Linux on 64-bit processors.
+ * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a process's memory, locks of
+ * open file descriptions, and a process that ends with its parent. koffi is optional: whoever calls says what cannot be done
+ * without it. Constants of Linux on 64-bit processors.
  */
 import { createRequire } from 'node:module';
 
@@ -27,6 +27,8 @@ const FLOCK_BYTES = 32;
 const EAGAIN = 11;
 const EACCES = 13;
 const UNLIMITED = 2n ** 64n - 1n;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 
 /** The calls, or why they cannot be made, in words for people. */
 export class Kernel {
@@ -36,6 +38,7 @@ export class Kernel {
   readonly #getLimit: NativeFunction;
   readonly #setLimit: NativeFunction;
   readonly #fcntl: NativeFunction;
+  readonly #prctl: NativeFunction;
 
   private constructor(koffi: Koffi) {
     this.#koffi = koffi;
@@ -45,6 +48,7 @@ export class Kernel {
     this.#getLimit = library.func('getrlimit', 'int', ['int', 'void *']);
     this.#fcntl = library.func('fcntl', 'int', ['int', 'int', 'void *']);
     this.#setLimit = library.func('setrlimit', 'int', ['int', 'void *']);
+    this.#prctl = library.func('prctl', 'int', ['int', 'size_t', 'size_t', 'size_t', 'size_t']);
   }
 
   static load(): Kernel | string {
@@ -96,6 +100,14 @@ export class Kernel {
     const lock = flock(LOCK.write, at);
     this.#check('fcntl', this.#fcntl(descriptor, F_OFD_GETLK, lock));
     return new DataView(lock.buffer).getInt16(0, true) !== LOCK.none;
+  }
+
+  /**
+   * Has the kernel kill this process when its parent ends, even if it is stopped then. For the kernel the parent is the thread
+   * that has forked it: it must live as long as its process.
+   */
+  endWithParent(): void {
+    this.#check('prctl', this.#prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
   }
 
   #check(call: string, result: number): void {
