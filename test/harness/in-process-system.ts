@@ -40,14 +40,11 @@ export function startSystem(
   const all = new Map(Object.entries({ ...components, init: initComponent }));
   const platform = new InProcessPlatform(kind, all);
   const resolver = {
-    binary: async (name: string) => {
-      if (!all.has(name)) throw new Error(`there is no component "${name}"`);
-      return { moduleUrl: name };
-    },
     grant: <Grant extends { path: string }>(grant: Grant) => ({ ...grant, target: grant.path }),
   };
   const supervisor = new Supervisor(platform, resolver, {
-    binary: 'init',
+    binary: { moduleUrl: 'init', files: [] },
+    findBinary: (name: string) => (all.has(name) ? { moduleUrl: name, files: [] } : undefined),
     config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
     quota: QUOTA,
     observer: {

@@ -1,11 +1,13 @@
 /** For whoever runs a system: core, and Node as the place where components run. */
 export { NodePlatform, type OutputSink } from './platform/process/node-platform.ts';
 export type { SpareKind } from './platform/process/spare-domains.ts';
-export { type ManifestAnswer, readManifests } from './platform/process/manifest-reader.ts';
-export type { Resolver, ResolvedBinary } from './supervisor/cpu-session.ts';
+export { type ManifestAnswer, ManifestReader } from './platform/process/manifest-reader.ts';
+export type { FindBinary, ResolvedBinary } from './supervisor/binary-service.ts';
+export type { Resolver } from './supervisor/cpu-session.ts';
 export type { ComponentEnd, Placement, ResolvedGrant } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/process/form.ts';
 export { CoreServices } from './supervisor/core-services.ts';
+export type { AccountTree } from './supervisor/account-tree.ts';
 export {
   type ComponentStanding,
   type ComponentSummary,

@@ -17,6 +17,7 @@ export class Offspring {
   #parent;
   #pd;
   #cpu;
+  #rom;
   #thread;
   #tellOver;
   #ended = false;
@@ -45,11 +46,12 @@ export class Offspring {
     await this.#pd.setReferenceAccount(env.pd);
     await env.pd.transfer(this.#pd, { ram, caps });
     this.#cpu = await env.connect(Cpu, { label: name });
+    this.#rom = await env.connect(Rom, { label: binary });
     const parent = env.capability(Parent, this.#parent);
     this.#thread = await this.#cpu.start({
       pd: this.#pd,
       parent,
-      binary,
+      binary: this.#rom,
       isolation,
       domain,
       heap,
@@ -67,6 +69,7 @@ export class Offspring {
     await Promise.all(Array.from(this.#tickets.values(), ({ ticket }) => env.close(ticket)));
     this.#tickets.clear();
     this.#thread?.[Symbol.dispose]();
+    if (this.#rom) await env.close(this.#rom);
     if (this.#cpu) await env.close(this.#cpu);
     if (this.#pd) await env.close(this.#pd);
     for (const id of this.#configs.keys()) this.#closeConfig(id);

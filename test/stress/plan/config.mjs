@@ -57,6 +57,8 @@ class ConfigWriter {
       node('config', {}, [
         services('parent-provides', CORE_SERVICES),
         routes(nodes, hostileOf(this.#plan.tree), ['parent', 'any-child']),
+        // Nurseries start these.
+        node('binary', { name: binary('victim') }),
         this.#director(seconds),
         ...children.map((member) => this.#start(member)),
       ]),

@@ -1,7 +1,8 @@
 /** `env` as the runtime makes it: the parts are in files of their own, this one joins them. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Env, Ram, SessionOpener } from '../env.ts';
-import { assert, hasCode } from '../errors.ts';
+import { COSTS } from '../costs.ts';
+import { assert, hasCode, RpcError } from '../errors.ts';
 import type {
   Capability,
   Implementation,
@@ -19,6 +20,8 @@ import { Timer } from '../session/timer.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
+import { type Completed, countedHost } from './completed.ts';
+import type { Dealings } from './dealings.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
 import { LogWriter } from './log-writer.ts';
@@ -40,15 +43,14 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
   /** Takes obligations that the component has ended without; the log does where there is nobody. */
   readonly unmet: ((obligations: readonly Obligation[]) => void) | undefined;
   readonly watch: SessionWatch | undefined;
+  readonly dealings: Dealings | undefined;
 }
-
-/** Capability quota charged for a dataspace. */
-const DATASPACE_CAPS = 1;
 
 /** The environment of one component. */
 export class Environment implements Env {
@@ -61,13 +63,21 @@ export class Environment implements Env {
   readonly #assertions: Assertions;
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
+  /** How many sessions each service has. */
+  readonly #services = new Map<string, () => number>();
   #config: Config | undefined;
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
-    this.host = parts.host;
+    this.host = countedHost(parts.host, parts.progress);
     this.#assertions = new Assertions(parts.assertions);
-    this.#sessions = new SessionClient(parts.parent, parts.report, parts.watch);
+    this.#sessions = new SessionClient({
+      parent: parts.parent,
+      report: parts.report,
+      startTimeout: (ms, handler) => this.timer.after(ms, handler),
+      packets: parts.progress.packets,
+      watch: parts.watch,
+    });
     this.timer = new Timeouts(
       () => this.connect(Timer),
       (handler) => this.signal(handler),
@@ -107,7 +117,7 @@ export class Environment implements Env {
     return this.#sessions.request(interface_, options);
   }
 
-  close(session: object): Promise<void> {
+  close(session: object): Promise<Resources> {
     return this.#sessions.close(session);
   }
 
@@ -116,10 +126,20 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch } = this.#parts;
-    const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
-    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket, watch });
-    const root = entrypoint.export(Root, service);
+    const { entrypoint, pd, report, served, watch, progress, dealings } = this.#parts;
+    const { packets } = progress;
+    const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
+    const service = new Service(interface_, open, {
+      entrypoint,
+      pd,
+      report,
+      served,
+      packets,
+      closeTicket,
+      watch,
+    });
+    this.#services.set(interface_.service, () => service.count);
+    const root = entrypoint.export(Root, dealings?.root(service) ?? service);
     this.#parts.parent.announce(interface_.service, root).catch(report);
   }
 
@@ -172,6 +192,12 @@ export class Environment implements Env {
     return [...this.#assertions.unmet];
   }
 
+  /** For the runtime: the sessions that the component has open, and how many it serves. */
+  get openSessions(): { readonly opened: readonly number[]; readonly served: ReadonlyMap<string, number> } {
+    const served = new Map(Array.from(this.#services, ([service, count]) => [service, count()]));
+    return { opened: this.#sessions.ids, served };
+  }
+
   /** Settles when the log has taken every line written so far. */
   flushLog(): Promise<void> {
     return this.#log.flush();
@@ -219,10 +245,19 @@ export class Environment implements Env {
   }
 
   async #allocate(sizeBytes: number): Promise<Dataspace> {
-    const allocation = await this.#parts.pd.allocate({ ram: sizeBytes, caps: DATASPACE_CAPS });
-    const dataspace = new Dataspace(this.#parts.memory.allocate(sizeBytes), sizeBytes, false);
-    this.#allocations.set(dataspace, allocation);
-    return dataspace;
+    const { pd, memory } = this.#parts;
+    const { ram, caps } = COSTS.dataspace;
+    const allocation = await pd.allocate({ ram: ram + sizeBytes, caps });
+    try {
+      const dataspace = new Dataspace(memory.allocate(sizeBytes), sizeBytes, false);
+      this.#allocations.set(dataspace, allocation);
+      return dataspace;
+    } catch (error) {
+      // Memory that could not be had is not paid for.
+      await pd.free(allocation);
+      if (!(error instanceof RangeError)) throw error;
+      throw new RpcError('OUT_OF_RAM', `the host has no memory for a dataspace of ${sizeBytes} bytes`);
+    }
   }
 
   async #free(dataspace: Dataspace): Promise<void> {

@@ -14,7 +14,7 @@ import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
-import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
+import { refuseTooLittle, sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 import { SessionTicket } from './session-client.ts';
 
 /** What a service needs of its component. */
@@ -24,6 +24,7 @@ export interface ServiceHost {
   readonly closeTicket: (ticket: object) => Promise<void>;
   readonly report: (error: unknown) => void;
   readonly served: ServedCounter;
+  readonly packets: ServedCounter;
   readonly watch?: SessionWatch | undefined;
 }
 
@@ -48,6 +49,7 @@ export class Service<I extends SessionInterface> {
   readonly #open: SessionOpener<I>;
   readonly #host: ServiceHost;
   readonly #sessions = new Map<number, ServedSession>();
+  readonly #opening = new Set<number>();
 
   constructor(interface_: I, open: SessionOpener<I>, host: ServiceHost) {
     this.#interface = interface_;
@@ -55,19 +57,34 @@ export class Service<I extends SessionInterface> {
     this.#host = host;
   }
 
+  /** Sessions that are open. */
+  get count(): number {
+    return this.#sessions.size;
+  }
+
   /** Opens a session. */
   async session(request: RootRequest): Promise<SessionCapability> {
-    if (this.#sessions.has(request.id)) throw new SessionError('DENIED', `session ${request.id} exists`);
+    const { id } = request;
+    if (this.#sessions.has(id) || this.#opening.has(id)) {
+      throw new SessionError('DENIED', `session ${id} exists`);
+    }
+    this.#opening.add(id);
+    try {
+      return await this.#openSession(request);
+    } finally {
+      this.#opening.delete(id);
+    }
+  }
+
+  async #openSession(request: RootRequest): Promise<SessionCapability> {
     const plans = this.#plans(request);
-    const needed = plans.reduce((sum, plan) => sum + plan.memoryBytes, SESSION_OBJECT_RAM);
-    if (request.ram < needed)
-      throw new SessionError('INSUFFICIENT_RAM', `needs ${needed} bytes of RAM quota`);
-    if (request.caps < SESSION_OBJECT_CAPS) throw new SessionError('INSUFFICIENT_CAPS');
+    const cost = sessionCost(this.#interface, plans);
+    refuseTooLittle(request, cost);
     const slots = plans.map(streamSlot);
     try {
-      const answer = await this.#open(this.#context(request, needed, slots));
+      const answer = await this.#open(this.#context(request, cost, slots));
       if (answer instanceof SessionTicket) return this.#mediate(request.id, answer, slots);
-      return await this.#serve(request.id, answer, slots, { ram: needed, caps: SESSION_OBJECT_CAPS });
+      return await this.#serve(request.id, answer, slots, cost);
     } catch (error) {
       for (const slot of slots) slot.reject(new PeerGone('the session was not created'));
       throw this.#refusal(error);
@@ -100,13 +117,13 @@ export class Service<I extends SessionInterface> {
     }
   }
 
-  #context(request: RootRequest, usedRam: number, slots: readonly StreamSlot[]): SessionContext<I> {
+  #context(request: RootRequest, cost: Resources, slots: readonly StreamSlot[]): SessionContext<I> {
     const streams = Object.fromEntries(slots.map((slot) => [slot.plan.name, slot.end]));
     return {
       label: new Label(request.label),
       args: request.args,
-      ram: request.ram - usedRam,
-      caps: request.caps - SESSION_OBJECT_CAPS,
+      ram: request.ram - cost.ram,
+      caps: request.caps - cost.caps,
       donation: { ram: request.ram, caps: request.caps },
       // One promise for each stream that the interface declares, of the end that its role says.
       streams: streams as ServerStreams<I>,
@@ -176,11 +193,16 @@ export class Service<I extends SessionInterface> {
       assert(slot.opened === undefined, 'a stream is opened once');
       if (declaration.role === 'tx') {
         const sink = new PacketSink(link, parameters, declaration.payloadDirection);
-        uncount.push(this.#host.served.watch(() => sink.served));
+        uncount.push(
+          this.#host.served.watch(() => sink.served),
+          this.#host.packets.watch(() => sink.served),
+        );
         sink.watch = link.place && this.#host.watch?.served(this.#interface.service, link.place);
         slot.opened = sink;
       } else {
-        slot.opened = new PacketSource(link, parameters, declaration.payloadDirection);
+        const source = new PacketSource(link, parameters, declaration.payloadDirection);
+        uncount.push(this.#host.packets.watch(() => source.served));
+        slot.opened = source;
       }
       slot.resolve(slot.opened);
     });

@@ -3,6 +3,7 @@
  * quota). Quota moves only between an account and its reference account, which is its creator's.
  */
 import { capability } from '../capability/capability.ts';
+import { COSTS } from '../costs.ts';
 import { type Capability, rpc, rpcInterface, session } from '../interface/interface.ts';
 import { nothing, record, type ShapeType, u32, u53 } from '../interface/shapes.ts';
 
@@ -24,7 +25,7 @@ const PdName = rpcInterface('PD name', {});
 export const Pd = session(
   'PD',
   {
-    /** Takes resources out of what is free; the number names them in `free`. */
+    /** Takes resources out of what is free, at least one capability; the number names them in `free`. */
     allocate: rpc<(amount: Resources) => number>({ args: [resources], result: u32 }),
     free: rpc<(allocation: number) => void>({ args: [u32], result: nothing }),
     /** Says how many objects of the component others hold; the result is how many the account can pay for in all. */
@@ -35,11 +36,21 @@ export const Pd = session(
       args: [capability(PdName), resources],
       result: nothing,
     }),
+    /** As `transfer`, but moves only what is free of the amount, in one step; the result is how much that was. */
+    transferUpTo: rpc<(to: Capability<typeof PdName>, amount: Resources) => Resources>({
+      args: [capability(PdName), resources],
+      result: resources,
+    }),
+    /**
+     * Ends the account, used or not: the result is what its reference account has got of it. Once it has ended, the same
+     * answer again. Accounts that had this one as their reference have its reference as theirs from then on.
+     */
+    end: rpc<() => Resources>({ args: [], result: resources }),
     /** Sets the reference account, once. */
     setReferenceAccount: rpc<(reference: Capability<typeof PdName>) => void>({
       args: [capability(PdName)],
       result: nothing,
     }),
   },
-  { errors: PD_ERRORS },
+  { errors: PD_ERRORS, cost: COSTS.pd },
 );

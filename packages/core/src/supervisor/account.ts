@@ -1,6 +1,9 @@
 /**
  * Accounts: who may use how much RAM and how many capabilities. Quota is conserved: it is only ever moved, between
  * an account and its reference account, and what an account had goes to its reference account when it ends.
+ *
+ * The reference of a live account is alive: accounts that hung on one that ends hang on its reference from then on. So
+ * whatever the order of ends, everything arrives at the nearest ancestor that lives.
  */
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -28,7 +31,8 @@ export class Account {
   /** Live accounts whose reference this one is. */
   readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
-  #ended = false;
+  /** What it handed over when it ended. */
+  #handedOver: Resources | undefined;
   #denied: { readonly of: 'ram' | 'caps'; readonly taken: () => void } | undefined;
   readonly #allocations = new Map<number, Resources>();
 
@@ -68,8 +72,18 @@ export class Account {
     return { ram, caps };
   }
 
-  /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
+  /** Live accounts that have this one as their reference. */
+  get dependents(): Iterable<Account> {
+    return this.#dependents;
+  }
+
+  get ended(): boolean {
+    return this.#handedOver !== undefined;
+  }
+
+  /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`, and `DENIED` once the account has ended. */
   allocate(amount: Resources): number {
+    this.#mustLive();
     this.#require(amount);
     this.#denyOnce(amount);
     if (this.#allocations.size >= LIMITS.allocationsPerAccount) {
@@ -90,7 +104,7 @@ export class Account {
   denyNext(of: 'ram' | 'caps', taken: () => void): void {
     this.#denied?.taken();
     this.#denied = { of, taken };
-    if (this.#ended) this.#takeDenial();
+    if (this.ended) this.#takeDenial();
   }
 
   #denyOnce(amount: Resources): void {
@@ -131,35 +145,72 @@ export class Account {
   /** Sets the reference account; only once, and never in a circle. */
   setReference(reference: Account): void {
     if (this.#reference) throw new RpcError('DENIED', 'the account has a reference account');
+    this.#mustLive();
+    reference.#mustLive();
     for (let account: Account | undefined = reference; account; account = account.#reference) {
       if (account === this) throw new RpcError('DENIED', 'an account cannot be its own reference account');
     }
-    this.#reference = reference;
-    reference.#dependents.add(this);
+    this.#hangOn(reference);
   }
 
   /** Moves free quota to the reference account, or to an account that has this one as its reference. */
   transfer(to: Account, amount: Resources): void {
-    if (to !== this.#reference && to.#reference !== this) {
-      throw new RpcError('DENIED', 'quota moves only between an account and its reference account');
-    }
-    if (to.#ended || this.#ended) throw new RpcError('DENIED', 'the account has ended');
+    this.#mustReach(to);
     this.#require(amount);
     this.#move(to, amount);
   }
 
-  /** Ends the account: all its quota, used or not, goes back to its reference account. */
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  /** Moves what is free, up to `amount`, in one step; the result is how much that was. Otherwise as `transfer`. */
+  transferUpTo(to: Account, amount: Resources): Resources {
+    checkAmount(amount);
+    this.#mustReach(to);
+    const { ram, caps } = this.free;
+    const moved = { ram: Math.min(amount.ram, ram), caps: Math.min(amount.caps, caps) };
+    this.#move(to, moved);
+    return moved;
+  }
+
+  /**
+   * Ends the account: all its quota, used or not, goes to its reference account, and so do the accounts that hang on it.
+   * The result is how much quota went there. An account that has ended says the same again.
+   */
+  end(): Resources {
+    if (this.#handedOver) return this.#handedOver;
+    const reference = this.#reference;
+    const all = { ram: this.#ramQuota, caps: this.#capQuota };
+    this.#handedOver = reference ? all : { ram: 0, caps: 0 };
     this.#takeDenial();
     this.#allocations.clear();
     this.#ramUsed = 0;
     this.#capUsed = 0;
     this.#objects = 0;
-    if (!this.#reference) return;
-    this.#move(this.#reference, { ram: this.#ramQuota, caps: this.#capQuota });
-    this.#reference.#dependents.delete(this);
+    for (const dependent of this.#dependents) {
+      if (reference) dependent.#hangOn(reference);
+      else dependent.#reference = undefined;
+    }
+    this.#dependents.clear();
+    if (reference) {
+      this.#move(reference, all);
+      reference.#dependents.delete(this);
+    }
+    return this.#handedOver;
+  }
+
+  #hangOn(reference: Account): void {
+    this.#reference = reference;
+    reference.#dependents.add(this);
+  }
+
+  #mustLive(): void {
+    if (this.ended) throw new RpcError('DENIED', `${this.label}: the account has ended`);
+  }
+
+  #mustReach(to: Account): void {
+    if (to !== this.#reference && to.#reference !== this) {
+      throw new RpcError('DENIED', 'quota moves only between an account and its reference account');
+    }
+    this.#mustLive();
+    to.#mustLive();
   }
 
   #move(to: Account, amount: Resources): void {

@@ -13,8 +13,10 @@ import {
   type IntroductionRequest,
 } from '../runtime/control.ts';
 import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
+import type { ThreadProgress } from '../session/cpu.ts';
 import type { Account } from './account.ts';
 import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from './platform.ts';
+import { Statistics } from './statistics.ts';
 import { WaitGraph } from './wait-graph.ts';
 
 /** A component as core sees it. */
@@ -40,12 +42,14 @@ export class Components {
   readonly #live = new Map<number, CoreComponent>();
   readonly #warn: (text: string) => void;
   readonly #waits: WaitGraph;
+  readonly #statistics: Statistics;
   #nextId = CORE_ID + 1;
 
   /** `warn` takes what goes wrong without a caller to tell. */
   constructor(platform: Platform, warn: (text: string) => void) {
     this.#platform = platform;
     this.#warn = warn;
+    this.#statistics = new Statistics(platform, warn);
     this.#waits = new WaitGraph((id, wait) => this.#get(id).control.stillWaiting(wait));
     this.entrypoint = new Entrypoint({
       schedule: (turn) => platform.schedule(turn),
@@ -57,6 +61,16 @@ export class Components {
 
   get live(): Iterable<CoreComponent> {
     return this.#live.values();
+  }
+
+  /** What a component has counted up to now; `undefined` if it has never said so in time. */
+  statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
+    return this.#statistics.ask(component);
+  }
+
+  /** What the component of that label and all below it have got done; see `Thread`. */
+  async progressOf(label: string): Promise<ThreadProgress> {
+    return this.#statistics.progress(label, [...this.#live.values()]);
   }
 
   /** Starts a component on the given account. `ended` is called when it is gone and everybody knows. */
@@ -147,7 +161,19 @@ export class Components {
     const other = this.#get(second);
     this.#get(first).peers.add(second);
     other.peers.add(first);
-    this.#platform.connect(first, second);
+    this.#platform.connect(first, second, () => this.#notConnected(first, second));
+  }
+
+  /** Both wait for a channel that will not come: for either the other is as good as gone. */
+  #notConnected(first: number, second: number): void {
+    this.#lose(first, second);
+    this.#lose(second, first);
+  }
+
+  #lose(id: number, peer: number): void {
+    const component = this.#live.get(id);
+    if (!component?.peers.delete(peer)) return;
+    component.control.peerGone(peer).catch(() => {});
   }
 
   #forget(id: number): void {
@@ -158,12 +184,7 @@ export class Components {
     component.account.holdObjects(0);
     this.#waits.ended(id);
     this.entrypoint.peerGone(id);
-    for (const peer of component.peers) {
-      const acquaintance = this.#live.get(peer);
-      if (!acquaintance) continue;
-      acquaintance.peers.delete(id);
-      acquaintance.control.peerGone(id).catch(() => {});
-    }
+    for (const peer of component.peers) this.#lose(peer, id);
   }
 
   #violation(peer: number, what: string): void {

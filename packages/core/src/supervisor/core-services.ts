@@ -1,7 +1,9 @@
 /** The services that core provides to the root of the tree, and what closing a session of each means. */
+import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
-import { Label } from '../label.ts';
-import { RomModule } from '../runtime/rom-module.ts';
+import { prependLabel, splitLabel } from '../label.ts';
+import type { RomModule } from '../runtime/rom-module.ts';
+import { refuseTooLittle } from '../runtime/session-cost.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
@@ -10,8 +12,9 @@ import { Rom } from '../session/rom.ts';
 import { schedulingOf } from '../session/scheduling.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
-import { type CpuParts, CpuSession } from './cpu-session.ts';
-import type { Platform } from './platform.ts';
+import { BinaryRom, type FindBinary } from './binary-service.ts';
+import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
+import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
 
@@ -21,73 +24,88 @@ export interface CoreSession {
   readonly close: () => Promise<void>;
 }
 
-/** Why core has no such session. */
-export interface NoSession {
-  readonly denied: string;
-}
+/** Label of the ROM session with the config of the system, which only the root can ask for. */
+const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
 
 /** Opens sessions of core's own services. */
 export class CoreServices {
   readonly #parts: CpuParts;
-  readonly #romModules: ReadonlyMap<string, RomModule>;
+  readonly #config: RomModule;
+  readonly #findBinary: FindBinary;
 
-  constructor(parts: CpuParts, romModules: ReadonlyMap<string, RomModule>) {
+  /** `config` is the root's. */
+  constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
     this.#parts = parts;
-    this.#romModules = romModules;
+    this.#config = config;
+    this.#findBinary = findBinary;
   }
 
   /** Names of the services. */
   static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer].map(({ service }) => service);
 
-  /** Opens a session; the label is complete, from the root of the tree. */
-  open(service: string, request: RootRequest): CoreSession | NoSession {
-    const { platform } = this.#parts;
+  /**
+   * Opens a session; the label is complete, from the root of the tree. Throws `SessionError` if there is no such session, or
+   * if its donation is less than what it costs.
+   */
+  open(service: string, request: RootRequest): CoreSession {
     const { label, args } = request;
+    const { platform, threads } = this.#parts;
     switch (service) {
       case Pd.service: {
-        const account = new Account(label);
-        return this.#serve(Pd, new PdSession(account), () => account.end());
+        const session = new PdSession(new Account(label), threads);
+        return this.#serve(
+          Pd,
+          request,
+          () => session,
+          async () => void (await session.end()),
+        );
       }
       case Cpu.service:
-        return this.#serve(Cpu, new CpuSession(this.#parts, label, schedulingOf(args)));
+        return this.#serve(Cpu, request, () => new CpuSession(this.#parts, label, schedulingOf(args)));
       case Log.service:
-        return this.#serve(Log, { write: (line) => writeLines(platform, label, line) });
+        return this.#serve(Log, request, () => new LogSession(platform, label));
       case Timer.service:
-        return this.#serve(Timer, new TimerSession(platform));
+        return this.#serve(Timer, request, () => new TimerSession(platform));
       case Rom.service:
-        return this.#openRom(label);
+        return this.#openRom(request);
       default:
-        return { denied: `core provides no service "${service}"` };
+        throw new SessionError('DENIED', `core provides no service "${service}"`);
     }
   }
 
-  #openRom(label: string): CoreSession | NoSession {
-    const name = new Label(label).last;
-    const module = this.#romModules.get(name);
-    return module ? this.#serve(Rom, module.open()) : { denied: `no ROM module "${name}"` };
+  /**
+   * Binaries are found by the last element of the label, whoever asks: they are public by nature. The config of the system is
+   * the root's alone: it goes by the whole label.
+   */
+  #openRom(request: RootRequest): CoreSession {
+    const { label } = request;
+    if (label === CONFIG_LABEL) return this.#serve(Rom, request, () => this.#config.open());
+    const name = splitLabel(label).last;
+    const binary = this.#findBinary(name);
+    if (binary) return this.#serve(Rom, request, () => new BinaryRom(binary));
+    const text = `core has no ROM "${name}": no stock component, and no binary that the config names`;
+    throw new SessionError('DENIED', text);
   }
 
   #serve<I extends SessionInterface>(
     interface_: I,
-    implementation: Implementation<I>,
-    ended: () => void = () => {},
+    request: RootRequest,
+    make: () => Implementation<I>,
+    ended: () => Promise<void> = async () => {},
   ): CoreSession {
+    refuseTooLittle(request, interface_.cost);
     const { entrypoint } = this.#parts.components;
+    const implementation = make();
     return {
       capability: someSession(entrypoint.export(interface_, implementation)),
       close: async () => {
         entrypoint.revoke(implementation);
         const dispose = implementation[Symbol.asyncDispose] ?? implementation[Symbol.dispose];
         await dispose?.call(implementation);
-        ended();
+        await ended();
       },
     };
   }
-}
-
-/** Every line gets the label: no component can write one that looks like another's. */
-async function writeLines(platform: Platform, label: string, text: string): Promise<void> {
-  for (const line of text.split(/[\r\n]+/)) await platform.writeLog(`[${label}] ${line}`);
 }
 
 /** A capability of any interface is one of the empty interface too. */

@@ -3,16 +3,21 @@ import { implementationOf } from '../capability/capability.ts';
 import { RpcError } from '../errors.ts';
 import { type AccountState, Pd, type Resources } from '../session/pd.ts';
 import type { Account } from './account.ts';
+import type { ThreadsByAccount } from './threads-by-account.ts';
 
 /** A PD session: the operations of the `Pd` interface over one account. */
 export class PdSession {
   readonly account: Account;
+  readonly #threads: ThreadsByAccount;
 
-  constructor(account: Account) {
+  constructor(account: Account, threads: ThreadsByAccount) {
     this.account = account;
+    this.#threads = threads;
   }
 
   allocate(amount: Resources): number {
+    // Each has a number of its own, which core keeps.
+    if (amount.caps < 1) throw new RpcError('InvalidArgument', 'an allocation takes at least one capability');
     return this.account.allocate(amount);
   }
 
@@ -30,6 +35,18 @@ export class PdSession {
 
   transfer(to: object, amount: Resources): void {
     this.account.transfer(accountOf(to), amount);
+  }
+
+  transferUpTo(to: object, amount: Resources): Resources {
+    return this.account.transferUpTo(accountOf(to), amount);
+  }
+
+  /** What runs on it ends first; what was started on it meanwhile ends after it. */
+  async end(): Promise<Resources> {
+    await this.#threads.endOn(this.account);
+    const handedOver = this.account.end();
+    await this.#threads.endOn(this.account);
+    return handedOver;
   }
 
   setReferenceAccount(reference: object): void {

@@ -1,5 +1,6 @@
 /** What core needs of the place where components run: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
+import type { JailDemand } from '../session/cpu.ts';
 import type { HostGrantFact } from '../session/host-grant.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 
@@ -14,8 +15,10 @@ export interface ComponentSpecification {
   readonly label: string;
   /** Module to import. */
   readonly moduleUrl: string;
-  /** Process to run in; components that name none share the domain `main`. */
-  readonly domain: string | undefined;
+  /** Every file that Node reads to load it; none where nobody has looked. */
+  readonly files: readonly string[];
+  /** Process to run in, unless it gets its own. */
+  readonly domain: string;
   /** Whether it gets a process of its own. */
   readonly ownProcess: boolean;
   readonly heapBytes: number | undefined;
@@ -25,6 +28,7 @@ export interface ComponentSpecification {
   readonly hostDepth: number | undefined;
   readonly scheduling: Scheduling;
   readonly grants: readonly ResolvedGrant[];
+  readonly jail: JailDemand;
 }
 
 /** How a component came to its end. */
@@ -41,7 +45,12 @@ export interface Placement {
   /** Name of the domain, or of the component whose process it is. */
   readonly domain: string;
   readonly pid: number | undefined;
+  /** Of a process of its own. */
+  readonly jail?: JailStanding | undefined;
 }
+
+/** How a process is confined: by a jail, or not, and why. */
+export type JailStanding = { readonly jailed: true } | { readonly jailed: false; readonly reason: string };
 
 /** A started component. */
 export interface PlatformComponent {
@@ -56,8 +65,8 @@ export interface PlatformComponent {
 export interface Platform {
   /** Starts a component; `ended` is called once when it is gone, whatever the reason. */
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent;
-  /** Makes a channel between two started components. */
-  connect(first: number, second: number): void;
+  /** Makes a channel between two started components. `failed` is called if that cannot be done while both are alive. */
+  connect(first: number, second: number, failed: () => void): void;
   /** Runs a turn soon. */
   schedule(turn: () => void): void;
   /** Microseconds on a clock that never goes back. */

@@ -1,4 +1,4 @@
-import { type Position, prependLabel, quotedList, shown } from '@ginit/core';
+import { labelProblem, type Position, prependLabel, quotedList, shown } from '@ginit/core';
 import { rulesOf, type StartNode } from '../model/index.ts';
 import {
   matchesService,
@@ -39,6 +39,7 @@ export function checkRequests(
   const isExcused = (service: string) =>
     rules.some((rule) => broken.has(rule) && matchesService(rule, service));
   checkEnvironment(scope, start, isExcused, findings);
+  checkBinary(scope, start, findings);
   for (const service of facts?.requires ?? []) {
     if (!isExcused(service)) checkRequired(scope, start, rules, service, findings);
   }
@@ -69,6 +70,35 @@ function checkEnvironment(
     if (denial.reason === 'no-rule') continue;
     findings.error(`start node "${start.name}" cannot have ${what}: ${denial.text}`, placeOf(start, denial));
   }
+}
+
+/** Core knows a binary by its name, and a component holds it as a ROM session of core's. */
+function checkBinary(scope: Scope, start: StartNode, findings: CheckFindings): void {
+  const { name, position } = start.binary;
+  if (name === 'config') {
+    findings.error('no binary can be named "config", as the ROM of a configuration is', position);
+    return;
+  }
+  const problem = labelProblem(rootLabel(scope, name));
+  if (problem !== undefined)
+    findings.error(
+      `the binary of start node "${start.name}" has the label ${shown(name)}, ${problem}`,
+      position,
+    );
+  const request = { service: 'ROM', label: start.name };
+  const route = resolveRequest(requestingChild(scope.config, start), request, scope.directory);
+  if (route.kind !== 'child') return;
+  const server = `child ${shown(route.child)}, whose content is not started`;
+  const text = `the binary of start node "${start.name}" would come from ${server}`;
+  const way = `(route <service name="ROM" unscoped_label="${name}"> to <parent/>)`;
+  findings.warn(`${text} ${way}`, route.position);
+}
+
+/** The label of a session as core sees it, if nobody on the way rewrites it. */
+function rootLabel({ above }: Scope, label: string): string {
+  return above === undefined
+    ? prependLabel('init', label)
+    : rootLabel(above.scope, prependLabel(above.start.name, label));
 }
 
 function checkRequired(

@@ -2,6 +2,7 @@ import { prependLabel } from '@ginit/core';
 import {
   type InitConfig,
   type InitConfigReading,
+  type NamedPlace,
   readInitConfig,
   rulesOf,
   type StartNode,
@@ -105,6 +106,13 @@ export interface StartPlace {
  */
 export function startsOf(config: InitConfig): StartPlace[] {
   return startsIn(scopeOf(config));
+}
+
+/** All binaries that a configuration and the inits nested in it name: what may be started of its files. */
+export function binariesOf(config: InitConfig): NamedPlace[] {
+  const started = startsOf(config).map(({ start }) => start);
+  const inits = [config, ...started.flatMap((start) => nestedReading(start)?.config ?? [])];
+  return [...started.map(({ binary }) => binary), ...inits.flatMap(({ binaries }) => binaries)];
 }
 
 function startsIn(scope: Scope): StartPlace[] {

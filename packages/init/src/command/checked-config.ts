@@ -2,23 +2,23 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
-import { CoreServices, readManifests } from '@ginit/core/supervisor';
-import { checkConfig, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
-import {
-  type ConfigWarning,
-  formatWarning,
-  type InitConfig,
-  type Quota,
-  readInitConfig,
-} from '../model/index.ts';
+import { CoreServices, type ResolvedBinary } from '@ginit/core/supervisor';
+import { checkConfig } from '../check/index.ts';
+import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
+import { hostLimits } from './host-limits.ts';
 import { Binaries } from './binaries.ts';
-import { findForbiddenImport, type ForbiddenImport } from './import-rule.ts';
+import { ComponentImports } from './component-imports.ts';
+import { readComponents } from './read-components.ts';
 
 /** A config, and all that is wrong with it. */
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
+  /** What it names to be started, by name. */
+  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  /** What its components import. */
+  readonly imports: ComponentImports;
   /** In the order of the document; with any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
@@ -33,9 +33,12 @@ export async function readCheckedConfig(
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
 ): Promise<CheckedConfig> {
+  const imports = new ComponentImports();
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
+    binaries: new Map(),
+    imports,
     errors,
     warnings: [],
   });
@@ -53,69 +56,22 @@ export async function readCheckedConfig(
     throw error;
   }
   const reading = readInitConfig(node);
-  const finding = readComponents(reading.config, new Binaries(dirname(file)));
+  const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
-  const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
+  const options = { quota, parentServices, host: hostLimits() };
+  const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
   const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
   return {
     node,
     config: reading.config,
+    binaries: found.binaries,
+    imports,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),
   };
-}
-
-interface ReadComponents {
-  readonly manifests: Map<string, ManifestFacts>;
-  readonly errors: ConfigError[];
-  readonly warnings: ConfigWarning[];
-}
-
-async function readComponents(config: InitConfig, binaries: Binaries): Promise<ReadComponents> {
-  const result: ReadComponents = { manifests: new Map(), errors: [], warnings: [] };
-  const modules = new Map<string, { moduleUrl: string; name: string; position: Position }>();
-  for (const { path, start } of startsOf(config)) {
-    const { name, position } = start.binary;
-    const found = binaries.find(name);
-    if ('problem' in found) result.errors.push(new ConfigError(found.problem, position));
-    else modules.set(path, { moduleUrl: found.moduleUrl, name, position });
-  }
-  const reading = readManifests([...modules.values()].map(({ moduleUrl }) => moduleUrl));
-  // Meanwhile: another process does that.
-  const looked = new Map<string, Promise<ForbiddenImport | undefined>>();
-  for (const { moduleUrl } of modules.values())
-    if (!looked.has(moduleUrl)) looked.set(moduleUrl, findForbiddenImport(moduleUrl));
-  await Promise.allSettled(looked.values());
-  const answers = await reading;
-  for (const [path, { moduleUrl, name, position }] of modules) {
-    const answer = answers.get(moduleUrl) ?? { problem: 'its manifest was not read' };
-    try {
-      if ('problem' in answer) throw new Error(answer.problem);
-      const facts = manifestFactsFromData(answer.manifest);
-      result.manifests.set(path, facts);
-      const found = facts.host.length === 0 ? await looked.get(moduleUrl) : undefined;
-      if (found) result.errors.push(forbiddenImport(name, found, position));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      result.errors.push(new ConfigError(`component "${name}" cannot be used: ${reason}`, position));
-    }
-  }
-  return result;
-}
-
-function forbiddenImport(
-  name: string,
-  { what, file, line, column }: ForbiddenImport,
-  position: Position,
-): ConfigError {
-  const rule = 'a component reaches the world through env only (a driver says what it needs in its manifest)';
-  return new ConfigError(
-    `component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`,
-    position,
-  );
 }
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {

@@ -13,7 +13,11 @@ import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
 
 const USAGE_EXIT_CODE = 2;
-const ROOT_CAPS = 1_000_000;
+/**
+ * Capabilities of the whole system. Init holds a capability of core's for each session of every child, and core's cheapest
+ * session costs two: so the table between the two, of 65,536, is never full, whoever opens how many.
+ */
+const ROOT_CAPS = 120_000;
 
 const HELP = `ginit: runs a system of components from one config file
 
@@ -76,9 +80,10 @@ function version(): string {
 async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   const { file, quota } = line;
   const platform = new NodePlatform(output);
-  const { node, config, errors, warnings } = await readCheckedConfig(file, quota, (readable) => {
+  const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
+  const { node, config, binaries, imports, errors, warnings } = checked;
   for (const text of [...warnings, ...errors]) output.plain(text);
   if (errors.length > 0 || !node || !config) {
     await platform.destroy();
@@ -88,7 +93,8 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
     output.say(`${file}: ${config.starts.length} start nodes, no errors`);
     return 0;
   }
-  return runSystem({ platform, file, node, config, quota, summary: line.summary || config.summary }, output);
+  const summary = line.summary || config.summary;
+  return runSystem({ platform, file, node, config, binaries, imports, quota, summary }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {

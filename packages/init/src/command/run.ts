@@ -1,14 +1,20 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
 import { dirname, resolve } from 'node:path';
 import { toData, type ConfigNode } from '@ginit/core';
-import { NodePlatform, ROOT_LABEL, type Resolver, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import {
+  NodePlatform,
+  ROOT_LABEL,
+  type ResolvedBinary,
+  type Resolver,
+  Supervisor,
+  type SystemEnd,
+} from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
-import { Binaries } from './binaries.ts';
+import { initBinary, startable } from './binaries.ts';
+import type { ComponentImports } from './component-imports.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
-/** The whole tree must have stopped by then; each child has a bound of its own within. */
-const STOP_TIMEOUT_MS = 120_000;
 const CRASH_EXIT_CODE = 1;
 /** As a shell reports a program ended by SIGINT. */
 const INTERRUPTED_EXIT_CODE = 130;
@@ -19,20 +25,17 @@ export interface RunOptions {
   readonly file: string;
   readonly node: ConfigNode;
   readonly config: InitConfig;
+  /** What the config names to be started. */
+  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  readonly imports: ComponentImports;
   readonly quota: Quota;
   readonly summary: boolean;
 }
 
-/** Finds binaries and grants by the directory of the config file. */
+/** Finds grants by the directory of the config file. */
 export function resolverFor(file: string): Resolver {
   const directory = dirname(resolve(file));
-  const binaries = new Binaries(directory);
   return {
-    binary: async (name) => {
-      const found = binaries.find(name);
-      if ('problem' in found) throw new Error(found.problem);
-      return found;
-    },
     grant: (grant) => {
       const isAddress = grant.kind === 'tcp-listen' || grant.kind === 'tcp-connect';
       return { ...grant, target: isAddress ? grant.path : resolve(directory, grant.path) };
@@ -44,7 +47,8 @@ export function resolverFor(file: string): Resolver {
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform } = options;
   const supervisor = new Supervisor(platform, resolverFor(options.file), {
-    binary: 'init',
+    binary: initBinary(options.imports),
+    findBinary: startable(options.binaries, options.imports),
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,
     observer: {
@@ -58,10 +62,15 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   const unlisten = endOnSignals(supervisor);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
-  await supervisor.stop(STOP_TIMEOUT_MS);
+  await supervisor.stop(longestBoundMs(options.config));
   await platform.destroy();
   unlisten();
   return exitCode(end, output);
+}
+
+/** Init itself is waited for as long as it may wait for any of its children. */
+function longestBoundMs({ stepBounds, starts }: InitConfig): number {
+  return Math.max(stepBounds.boundMs, ...starts.map((start) => start.stepBounds.boundMs));
 }
 
 /** The first signal stops the tree in order, a second one ends everything at once. */

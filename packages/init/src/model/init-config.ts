@@ -1,4 +1,4 @@
-import type { ConfigNode, HostGrantFact, Position } from '@ginit/core';
+import type { ConfigNode, HostGrantFact, JailDemand, Position } from '@ginit/core';
 import type { RouteRule } from '../routing/rule.ts';
 
 /*
@@ -18,7 +18,7 @@ export interface HostGrant extends HostGrantFact {
   readonly position: Position;
 }
 
-/** Where a child runs; a jail is not available in this version. */
+/** Where a child runs; whether a process is jailed is apart from that. */
 export type Isolation = 'thread' | 'process';
 
 /** A crashed child is started again at most `max` times within `periodS` seconds. */
@@ -27,12 +27,31 @@ export interface RestartBudget {
   readonly periodS: number;
 }
 
+/** How long a step of a child's may take before the child is ended: see `Waits` of the sandbox. */
+export interface StepBounds {
+  /** Without getting anything done. */
+  readonly boundMs: number;
+  /** In all. */
+  readonly ceilingMs: number;
+}
+
 /** A rectangle of the affinity space. */
 export interface Affinity {
   readonly xpos: number;
   readonly ypos: number;
   readonly width: number;
   readonly height: number;
+}
+
+/** Trust in a package that the component imports. */
+export interface Allowance {
+  /** Name of the package. */
+  readonly module: string;
+  /** Modules of Node that its files may import, by their names without `node:`. */
+  readonly uses: readonly string[];
+  /** Whether it may import what cannot be looked into: modules whose names are computed, native code. */
+  readonly anything: boolean;
+  readonly position: Position;
 }
 
 export interface StartNode {
@@ -50,6 +69,8 @@ export interface StartNode {
   readonly usesLinker: boolean;
   /** `undefined` leaves it to the runtime: drivers get a process of their own. */
   readonly isolation: Isolation | undefined;
+  /** Whether its process is to be jailed: drivers are if their start node says so, all others unless it says no. */
+  readonly jail: JailDemand;
   readonly domain: string | undefined;
   readonly node: string | undefined;
   readonly ramLimit: number | undefined;
@@ -63,8 +84,10 @@ export interface StartNode {
   readonly host: readonly HostGrant[];
   /** Operations of a driver on the host that run at a time. */
   readonly hostDepth: number | undefined;
+  readonly allowances: readonly Allowance[];
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
+  readonly stepBounds: StepBounds;
   readonly position: Position;
 }
 
@@ -115,7 +138,11 @@ export interface InitConfig {
   readonly affinitySpace: { readonly width: number; readonly height: number };
   readonly report: ReportOptions | undefined;
   readonly heartbeatRateMs: number;
+  /** For children that have none of their own. */
+  readonly stepBounds: StepBounds;
   readonly starts: readonly StartNode[];
+  /** Binaries that may be started beneath this init though no start node names them. */
+  readonly binaries: readonly NamedPlace[];
   readonly services: readonly ForwardedService[];
   readonly aliases: readonly Alias[];
 }

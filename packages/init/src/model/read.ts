@@ -3,6 +3,7 @@ import {
   ConfigError,
   ConfigNode,
   formatPosition,
+  type JailDemand,
   type Position,
   validate,
 } from '@ginit/core';
@@ -12,8 +13,11 @@ import { notYetWarnings } from './not-yet.ts';
 import { readPreserve } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 import { initSchema } from './schema.ts';
-import { readStart, type StartSurroundings } from './start.ts';
+import { readStart, readStepBounds, type StartSurroundings } from './start.ts';
 import type { ConfigWarning } from './warning.ts';
+
+/** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
+const STEP_BOUNDS = { boundMs: 5000, ceilingMs: 300_000 };
 
 /**
  * What was read of a configuration. With errors `config` is the part that could be made sense of: check it,
@@ -52,6 +56,8 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     affinitySpace: { width: integerOf(space, 'width') || 1, height: integerOf(space, 'height') || 1 },
     hasAffinitySpace: space !== undefined,
     prioLevels: readPrioLevels(node, findings),
+    stepBounds: readStepBounds(node, STEP_BOUNDS),
+    jail: readDefaultJail(node),
   };
   return {
     node,
@@ -65,11 +71,18 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     preserve: readPreserve(node),
     affinitySpace: around.affinitySpace,
     report: readReport(node.child('report')),
+    stepBounds: around.stepBounds,
     heartbeatRateMs: integerOf(node.child('heartbeat'), 'rate_ms') ?? 1000,
     starts: node.childrenOf('start').flatMap((start) => readStart(start, around, findings) ?? []),
+    binaries: node.childrenOf('binary').flatMap(readNamedBinary),
     services: node.childrenOf('service').flatMap(readForwarded),
     aliases: node.childrenOf('alias').flatMap(readAlias),
   };
+}
+
+function readDefaultJail(node: ConfigNode): JailDemand {
+  const jail = node.value('jail');
+  return jail === 'no' || jail === 'required' ? jail : 'default';
 }
 
 function readPrioLevels(node: ConfigNode, findings: Findings): number {
@@ -101,6 +114,11 @@ function readReport(node: ConfigNode | undefined): ReportOptions | undefined {
 function readForwarded(node: ConfigNode): ForwardedService[] {
   const name = node.value('name');
   return name === undefined ? [] : [{ name, position: node.positionOf('name'), node }];
+}
+
+function readNamedBinary(node: ConfigNode): NamedPlace[] {
+  const name = node.value('name');
+  return name === undefined || name === '' ? [] : [{ name, position: node.positionOf('name') }];
 }
 
 function readAlias(node: ConfigNode): Alias[] {

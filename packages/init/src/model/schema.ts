@@ -9,6 +9,17 @@ import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
 
 const serviceName = { name: attribute.name('Name of the service', { required: true }) };
 
+const stepBounds = {
+  step_bound_ms: attribute.integer('A child that makes others wait so long and gets nothing done is ended', {
+    min: 100,
+    max: 3_600_000,
+  }),
+  step_ceiling_ms: attribute.integer('A child that makes others wait so long is ended, whatever it does', {
+    min: 100,
+    max: 86_400_000,
+  }),
+};
+
 const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,
   attributes: {
@@ -55,10 +66,19 @@ const startSchema: ElementSchema = element('start', 'A child', {
     priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0 }),
     managing_system: attribute.boolean('May use privileged operations of PD'),
     ld: attribute.boolean('Whether the binary is loaded by the dynamic linker'),
-    isolation: attribute.oneOf('Where the child runs', ['thread', 'process', 'jail']),
+    isolation: attribute.oneOf('Where the child runs; "jail" is a process that is surely jailed', [
+      'thread',
+      'process',
+      'jail',
+    ]),
+    jail: attribute.oneOf('Whether its process is jailed; otherwise it is if the host can do that', [
+      'no',
+      'required',
+    ]),
     domain: attribute.text('The domain process of a child with isolation="thread"'),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
+    ...stepBounds,
   },
   children: [
     element('binary', 'The component to run', {
@@ -109,6 +129,15 @@ const startSchema: ElementSchema = element('start', 'A child', {
       max: 1,
     }),
     hostSchema,
+    element('allow', 'Trusts a package that the component imports with modules of Node', {
+      attributes: {
+        module: attribute.text('Name of the package', { required: true }),
+        uses: attribute.text('Modules of Node that it may import, for example "net tls"'),
+        anything: attribute.boolean('It may import what cannot be looked into: computed names, native code', {
+          fallback: 'no',
+        }),
+      },
+    }),
   ],
 });
 
@@ -150,9 +179,14 @@ export const initSchema: ElementSchema = element(
       version: attribute.text('Copied into the state report'),
       verbose: attribute.boolean('Log what init does', { fallback: 'no' }),
       summary: attribute.boolean('Print a summary of the tree at its end', { fallback: 'no' }),
+      jail: attribute.oneOf('The same for all children with a process of their own and without grants', [
+        'no',
+        'required',
+      ]),
       prio_levels: attribute.integer('Number of priorities, a power of two', { min: 0, max: 65_536 }),
       ld_verbose: attribute.boolean('Log what the dynamic linker does'),
       generate_xml: attribute.boolean('Write reports as XML'),
+      ...stepBounds,
     },
     children: [
       element('parent-provides', 'The services of the parent that children may use', {
@@ -194,6 +228,9 @@ export const initSchema: ElementSchema = element(
           name: attribute.text('The other name', { required: true }),
           child: attribute.text('Name of a start node', { required: true }),
         },
+      }),
+      element('binary', 'A component that may be started here though no start node names it', {
+        attributes: { name: attribute.text('Short name, path or package', { required: true }) },
       }),
       startSchema,
     ],

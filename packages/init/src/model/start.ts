@@ -1,9 +1,17 @@
-import { type ConfigNode, shown } from '@ginit/core';
+import { type ConfigNode, type JailDemand, shown } from '@ginit/core';
 import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
+import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
-import type { InitConfig, Isolation, NamedPlace, RestartBudget, StartNode } from './init-config.ts';
+import type {
+  InitConfig,
+  Isolation,
+  NamedPlace,
+  RestartBudget,
+  StartNode,
+  StepBounds,
+} from './init-config.ts';
 import { readQuota } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 
@@ -13,6 +21,9 @@ export interface StartSurroundings {
   readonly affinitySpace: InitConfig['affinitySpace'];
   readonly hasAffinitySpace: boolean;
   readonly prioLevels: number;
+  readonly stepBounds: StepBounds;
+  /** Of processes of children that say nothing themselves. */
+  readonly jail: JailDemand;
 }
 
 /** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
@@ -29,6 +40,7 @@ export function readStart(
     return undefined;
   }
   const route = node.child('route');
+  const host = readHostGrants(node.child('host'), findings);
   return {
     name,
     version: node.value('version'),
@@ -37,7 +49,8 @@ export function readStart(
     priority: readPriority(node, around.prioLevels, findings),
     managingSystem: booleanOf(node, 'managing_system', false),
     usesLinker: booleanOf(node, 'ld', true),
-    isolation: readIsolation(node, findings),
+    isolation: readIsolation(node),
+    jail: readJail(node, host.length > 0, around, findings),
     domain: node.value('domain'),
     node: node.value('node'),
     ramLimit: bytesOf(node, 'ram_limit'),
@@ -47,10 +60,12 @@ export function readStart(
     config: node.child('config'),
     exitPropagate: booleanOf(node.child('exit'), 'propagate', false),
     restart: readRestart(node.child('restart')),
-    host: readHostGrants(node.child('host'), findings),
+    host,
     hostDepth: integerOf(node.child('host'), 'depth'),
+    allowances: readAllowances(node, findings),
     affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
+    stepBounds: readStepBounds(node, around.stepBounds),
     position: node.position,
   };
 }
@@ -64,12 +79,32 @@ function readBinary(start: ConfigNode, startName: string, findings: Findings): N
   return { name, position: node.positionOf('name') };
 }
 
-function readIsolation(start: ConfigNode, findings: Findings): Isolation | undefined {
+function readIsolation(start: ConfigNode): Isolation | undefined {
   const isolation = start.value('isolation');
-  if (isolation === 'jail') {
-    findings.errors.push(start.errorAt('isolation="jail" is not available in this version', 'isolation'));
-  }
+  if (isolation === 'jail') return 'process';
   return isolation === 'thread' || isolation === 'process' ? isolation : undefined;
+}
+
+function readJail(
+  start: ConfigNode,
+  isDriver: boolean,
+  around: StartSurroundings,
+  findings: Findings,
+): JailDemand {
+  const isolation = start.value('isolation');
+  const jail = start.value('jail');
+  if (isolation === 'jail') {
+    if (jail === 'no') findings.errors.push(start.errorAt('jail="no" contradicts isolation="jail"', 'jail'));
+    return 'required';
+  }
+  if (jail === 'required') {
+    const ownProcess =
+      isolation === 'process' || (isolation === undefined && isDriver && !start.has('domain'));
+    const problem = 'a thread cannot be jailed: jail="required" takes isolation="process"';
+    if (!ownProcess) findings.errors.push(start.errorAt(problem, 'jail'));
+    return 'required';
+  }
+  return jail === 'no' || isDriver ? 'no' : around.jail;
 }
 
 /** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */
@@ -91,6 +126,14 @@ function readPriority(start: ConfigNode, prioLevels: number, findings: Findings)
 function readRestart(node: ConfigNode | undefined): RestartBudget | undefined {
   if (node === undefined) return undefined;
   return { max: integerOf(node, 'max') ?? 3, periodS: integerOf(node, 'period_s') ?? 60 };
+}
+
+/** Attributes of `<config>` or of a `<start>`. */
+export function readStepBounds(node: ConfigNode, fallback: StepBounds): StepBounds {
+  return {
+    boundMs: integerOf(node, 'step_bound_ms') ?? fallback.boundMs,
+    ceilingMs: integerOf(node, 'step_ceiling_ms') ?? fallback.ceilingMs,
+  };
 }
 
 function readHeartbeat(node: ConfigNode | undefined): StartNode['heartbeat'] {

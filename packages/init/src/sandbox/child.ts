@@ -11,24 +11,33 @@ import {
   Parent,
   Pd,
   prependLabel,
+  refusalOf,
+  type Resources,
   Rom,
-  RomModule,
+  type SessionAnswer,
   type SessionArguments,
   SessionError,
   type SessionRequest,
   type SessionCapability,
-  someSession,
   type Thread,
   type ThreadState,
-  toData,
 } from '@ginit/core';
-import type { InitConfig, StartNode } from '../model/index.ts';
+import {
+  ENVIRONMENT_COST,
+  hasOwnProcess,
+  INIT_COST,
+  type InitConfig,
+  type StartNode,
+} from '../model/index.ts';
+import { NOTHING } from './amounts.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
+import { ConfigServer } from './config-server.ts';
 import { deferred } from './deferred.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
 import type { Turnstile } from './turnstile.ts';
+import type { Progress, Waits } from './waits.ts';
 
 /** What the sandbox does for its children. */
 export interface ChildHost {
@@ -36,25 +45,27 @@ export interface ChildHost {
   readonly config: InitConfig;
   /** Threads are started in this. */
   readonly launches: Turnstile;
+  readonly waits: Waits;
   /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
 }
 
-/** In the order in which they are closed: the account last, since with it all quota of the child comes back. */
-const ENVIRONMENT = ['CPU', 'PD'] as const;
-type EnvironmentService = (typeof ENVIRONMENT)[number];
+/** What init opens for a child: its account, what runs it, and its binary. */
+type EnvironmentService = 'PD' | 'CPU' | 'ROM';
 
-/**
- * What init itself needs for a child: objects that the child, or core, holds of it (its parent, the handler of its thread's
- * state, its config). It is taken from the child's own quota.
- */
-const CHILD_CAPS = 3;
-/** Sessions of its config that a child may have at a time: init pays for them. */
-const CONFIG_SESSIONS_MAX = 4;
+/** A session of the child's environment, and the child that serves it, if one does. */
+interface EnvironmentSession {
+  readonly served: ServedSession;
+  readonly serverName: string | undefined;
+}
 
-const NOTHING = { ram: 0, caps: 0 };
+/** What init serves itself, to each child its own. */
+const CONFIG_LABEL = 'config';
+
+/** How a child comes to its end: in order, or as one that is gone already. */
+export type HowItEnds = 'stopped' | 'crashed';
 
 /** One instance of a start node: a restarted child is another one. */
 export class Child {
@@ -63,12 +74,16 @@ export class Child {
   readonly sessions: ClientSessions;
   readonly #host: ChildHost;
   readonly #account = deferred<Capability<typeof Pd>>();
-  readonly #config: RomModule;
-  readonly #configSessions = new Map<number, Implementation<typeof Rom>>();
+  readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
-  readonly #environment = new Map<EnvironmentService, ServedSession>();
+  readonly #environment = new Map<EnvironmentService, EnvironmentSession>();
+  readonly #endBegins = new AbortController();
   readonly #parent: Implementation<typeof Parent>;
+  readonly #gone = deferred<void>();
   #thread: Capability<typeof Thread> | undefined;
+  #state: ThreadState['state'] = 'starting';
+  #stopped: Promise<void> | undefined;
+  #killed: Promise<void> | undefined;
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
 
@@ -76,10 +91,13 @@ export class Child {
     this.start = start;
     this.#host = host;
     const provides = start.provides.map(({ name }) => name);
-    this.server = new ChildServer(host.env, start.name, provides, this.#account.promise);
-    this.sessions = new ClientSessions(host.env, this.#account.promise);
-    const config = start.config ? JSON.stringify(toData(start.config)) : '';
-    this.#config = new RomModule(new TextEncoder().encode(config));
+    const { env, waits } = host;
+    const lost = (reason: string): void =>
+      host.crashed(this, { state: 'crashed', reason: `${start.name}: ${reason}`, culprit: true });
+    this.server = new ChildServer({ env, lost }, start.name, provides, this.#account.promise);
+    const returned = (back: Resources): void => this.server.leftover.add(back);
+    this.sessions = new ClientSessions({ env, waits, returned }, start.name, this.#account.promise);
+    this.#config = new ConfigServer(env, start);
     this.#parent = this.#makeParent();
   }
 
@@ -92,53 +110,94 @@ export class Child {
     return this.#exitCode;
   }
 
-  /** Makes its account and starts its thread. It gets its quota after `turn`; `given` is called when that is under way. */
-  async begin(turn: Promise<void>, given: () => void): Promise<void> {
-    const opening = [this.#openEnvironment('PD'), this.#openEnvironment('CPU')] as const;
-    // Both are waited for, whichever fails: what has been opened is closed with the child.
+  /** Makes its account and starts its thread. */
+  async begin(): Promise<void> {
+    refuseTooPoor(this.start);
+    const opening = [
+      this.#openEnvironment('PD'),
+      this.#openEnvironment('CPU'),
+      this.#openEnvironment('ROM'),
+    ] as const;
+    // All are waited for, whichever fails: what has been opened is closed with the child.
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
-    await this.#giveQuota(pd, turn, given);
-    await this.#host.launches.pass(() => this.#launch(cpu, pd));
+    const binary = capabilityOf(Rom, await opening[2]);
+    await this.#giveQuota(pd);
+    await this.#host.launches.pass(() => this.#launch(cpu, pd, binary));
   }
 
-  async #giveQuota(account: Capability<typeof Pd>, turn: Promise<void>, given: () => void): Promise<void> {
+  /** The account gets what is left when everything that init needs for the child is paid. */
+  async #giveQuota(account: Capability<typeof Pd>): Promise<void> {
     const { ram, caps } = this.start;
     const { env } = this.#host;
     await account.setReferenceAccount(env.pd);
-    await turn;
-    const giving = env.pd.transfer(account, { ram, caps: Math.max(0, caps - CHILD_CAPS) });
-    given();
-    await giving;
+    await env.pd.transfer(account, { ram: ram - INIT_COST.ram, caps: caps - INIT_COST.caps });
     this.#account.resolve(account);
   }
 
-  async #launch(cpu: Capability<typeof Cpu>, pd: Capability<typeof Pd>): Promise<void> {
-    const { binary, isolation, domain, heap, host, hostDepth } = this.start;
+  async #launch(
+    cpu: Capability<typeof Cpu>,
+    pd: Capability<typeof Pd>,
+    binary: Capability<typeof Rom>,
+  ): Promise<void> {
+    const { jail, domain, heap, host, hostDepth } = this.start;
     const thread = await cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
-      binary: binary.name,
-      // A driver may block its thread pool: that must stall nobody else.
-      isolation: isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread'),
+      binary,
+      isolation: hasOwnProcess(this.start) ? 'process' : 'thread',
       domain,
       heap,
       hostDepth,
       grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
+      jail,
     });
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
   }
 
-  /** Lets the child put its things in order; settles when it has, is dead, or has taken too long. */
-  async stop(timeoutMs: number): Promise<void> {
-    await this.#thread?.stop(timeoutMs).catch(() => {});
+  /** Whether its main function can have been called by now. */
+  get running(): boolean {
+    return this.#state !== 'starting';
   }
 
-  /** Ends the child and everything of it. Its donations are back with its clients when this settles. */
-  end(reason: string): Promise<void> {
-    this.#ended ??= this.#end(reason);
+  /** Settles when the child itself is gone and its quota is back; sessions of its with other children may still be ending. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** What it has got done; `undefined` while there is nobody to ask. */
+  async progress(): Promise<Progress | undefined> {
+    return this.#thread?.progress();
+  }
+
+  /** Lets the child put its things in order; settles when it has, or is dead. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#thread || this.#ended) return;
+    const done = this.#thread.stop().catch(() => {});
+    await this.#host.waits.during({ by: '', for: this.name, step: 'stop' }, done);
+  }
+
+  /** Ends its thread at once, whatever it is about. Its donations and accounts are another matter: see `end`. */
+  kill(): Promise<void> {
+    this.#killed ??= this.#kill();
+    return this.#killed;
+  }
+
+  async #kill(): Promise<void> {
+    this.#thread?.[Symbol.dispose]();
+    await this.#closeEnvironment('CPU');
+  }
+
+  /** Ends the child and everything of it. Its donations are back with its clients when this settles. Never rejects. */
+  end(reason: string, how: HowItEnds): Promise<void> {
+    this.#ended ??= this.#end(reason, how);
     return this.#ended;
   }
 
@@ -146,48 +205,84 @@ export class Child {
     return this.#ended !== undefined;
   }
 
-  async #end(reason: string): Promise<void> {
-    const { env } = this.#host;
-    env.revoke(this.#parent);
+  async #end(reason: string, how: HowItEnds): Promise<void> {
+    this.#host.env.revoke(this.#parent);
+    this.#endBegins.abort();
     this.#account.reject(new SessionError('DENIED', reason));
-    await this.sessions.end();
+    if (how === 'crashed') this.server.end(reason);
+    const elsewhere = this.sessions.endAtChildren();
+    // Who is stopped in order is there for its servers until they are done.
+    if (how === 'stopped') await elsewhere.closed;
     this.server.end(reason);
-    this.#thread?.[Symbol.dispose]();
-    for (const service of ENVIRONMENT) await this.#environment.get(service)?.close(NOTHING);
-    for (const session of this.#configSessions.values()) await session[Symbol.dispose]?.();
-    this.#configSessions.clear();
+    await this.sessions.endAtParent();
+    await this.kill();
+    this.server.leftover.accountEnded(await this.#endAccount());
+    this.#gone.resolve();
+    await this.#closeEnvironment('ROM');
+    await elsewhere.back;
+    this.server.leftover.complete();
+  }
+
+  /** All that its account had; it is in init's account when this settles. */
+  async #endAccount(): Promise<Resources> {
+    const session = this.#environment.get('PD')?.served;
+    const back =
+      session &&
+      (await capabilityOf(Pd, session.capability)
+        .end()
+        .catch(() => NOTHING));
+    await this.#closeEnvironment('PD');
+    return back ?? NOTHING;
+  }
+
+  async #closeEnvironment(service: EnvironmentService): Promise<void> {
+    const session = this.#environment.get(service);
+    if (!session) return;
+    this.#environment.delete(service);
+    const wait = { by: this.name, for: session.serverName, service, step: 'close' } as const;
+    await this.#host.waits.during(wait, session.served.close(() => false).closed);
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
     if (this.#ended) return;
     const state = await thread.state();
-    if (state.state === 'crashed') this.#host.crashed(this, state);
+    this.#state = state.state;
+    // Core kills it only when its account has ended: its own doing, or its host would have said so.
+    const killed = state.state === 'killed' && this.#killed === undefined;
+    if (state.state === 'crashed' || killed) this.#host.crashed(this, state);
   }
 
   /** Opens a session that belongs to the child's environment; its label is the child's name. */
   async #openEnvironment(service: EnvironmentService): Promise<SessionCapability> {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
-    const { server, label } = route;
-    const served = await server.open({
-      service,
-      label,
-      args: this.#arguments(service, {}),
-      donation: NOTHING,
-    });
+    const { server, serverName, label } = route;
+    const args = this.#arguments(service, {});
+    const { signal: givenUp } = this.#endBegins;
+    const opening = server.open({ service, label, args, donation: ENVIRONMENT_COST[service], givenUp });
+    const wait = { by: this.name, for: serverName, service, step: 'open' } as const;
+    const served = await this.#host.waits.during(wait, opening);
+    if ('refused' in served) throw served.refused;
+    this.#environment.set(service, { served, serverName });
     if (this.#ended) {
-      await served.close(NOTHING);
+      await this.#closeEnvironment(service);
       throw new SessionError('DENIED', `"${this.name}" has ended`);
     }
-    this.#environment.set(service, served);
     return served.capability;
   }
 
   #makeParent(): Implementation<typeof Parent> {
     return {
       session: (request) => this.#session(request),
-      upgrade: (id, ram, caps) => this.sessions.upgrade(id, { ram, caps }),
-      close: (id) => this.#close(id),
+      upgrade: async (id, ram, caps) => {
+        try {
+          await this.sessions.upgrade(id, { ram, caps });
+          return undefined;
+        } catch (error) {
+          return refusalOf(error);
+        }
+      },
+      close: (id) => this.sessions.close(id),
       announce: (service, root) => this.server.announce(service, root),
       exit: (code) => {
         this.#exitCode ??= code;
@@ -196,35 +291,36 @@ export class Child {
     };
   }
 
-  async #session(request: SessionRequest): Promise<SessionCapability> {
+  async #session(request: SessionRequest): Promise<SessionAnswer> {
     const { id, service, ram, caps } = request;
-    const args = this.#arguments(service, request.args);
+    try {
+      const args = this.#arguments(service, request.args);
+      const asked = { id, service, args, donation: { ram, caps } };
+      return { session: await this.sessions.open(asked, () => this.#route(request)) };
+    } catch (error) {
+      return { refused: refusalOf(error) };
+    }
+  }
+
+  #route({ service, label }: SessionRequest): RoutedTo {
     // The LOG session of the environment is the child's own voice: its label is the child's name.
-    const own = service === 'LOG' && request.label === '';
-    const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, request.label));
-    if (route === 'config') return this.#openConfig(id);
-    if (this.#configSessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
-    return this.sessions.open({ id, service, args, donation: { ram, caps } }, route);
+    const own = service === 'LOG' && label === '';
+    const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, label));
+    if (route !== 'config') return route;
+    return { server: this.#config, serverName: undefined, label: CONFIG_LABEL };
   }
 
   #arguments(service: string, args: SessionArguments): SessionArguments {
     return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
   }
+}
 
-  #openConfig(id: number): SessionCapability {
-    if (this.#configSessions.size >= CONFIG_SESSIONS_MAX) {
-      throw new SessionError('DENIED', `more than ${CONFIG_SESSIONS_MAX} sessions of its config`);
-    }
-    const session = this.#config.open();
-    this.#configSessions.set(id, session);
-    return someSession(this.#host.env.capability(Rom, session), 'config');
+/** What init needs for a child comes from the child's quota. */
+function refuseTooPoor({ ram, caps }: StartNode): void {
+  const costs = 'and what is made for it costs';
+  if (ram < INIT_COST.ram) {
+    throw new SessionError('OUT_OF_RAM', `it has ${ram} bytes, ${costs} ${INIT_COST.ram}`);
   }
-
-  async #close(id: number): Promise<void> {
-    const config = this.#configSessions.get(id);
-    if (!config) return this.sessions.close(id);
-    this.#configSessions.delete(id);
-    this.#host.env.revoke(config);
-    await config[Symbol.dispose]?.();
-  }
+  if (caps < INIT_COST.caps)
+    throw new SessionError('OUT_OF_CAPS', `it has ${caps}, ${costs} ${INIT_COST.caps}`);
 }

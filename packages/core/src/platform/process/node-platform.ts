@@ -3,7 +3,8 @@
  * memory, and so do those of different ones where the host can do that; else they are joined by a socket between their
  * processes. Core sets either up and then leaves it alone.
  */
-import { assert } from '../../errors.ts';
+import { assert, RpcError } from '../../errors.ts';
+import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type {
   ComponentEnd,
   ComponentSpecification,
@@ -12,13 +13,14 @@ import type {
   PlatformComponent,
 } from '../../supervisor/platform.ts';
 import { Domain, type DomainObserver } from './domain.ts';
+import { jailFor, standingOf } from './jail-choice.ts';
+import { jailMeans } from '../jail/lacks.ts';
 import { linkProofs } from './link.ts';
+import { ProcessStartError } from './process-start.ts';
 import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
 import { SpareDomains, type SpareKind } from './spare-domains.ts';
 
-/** Domain of components that ask for no other. */
-const DEFAULT_DOMAIN = 'main';
 /** Of a process that is nobody's yet. */
 const SPARE_NAME = 'spare';
 /** A check of a config, and the start of what it says, take less. */
@@ -34,6 +36,13 @@ export interface OutputSink {
   complaint(text: string): void;
 }
 
+/** What joins two processes that share no memory. */
+interface DomainLink {
+  readonly number: number;
+  /** Settles with whether there is one. */
+  readonly made: Promise<boolean>;
+}
+
 /** Node's threads and processes. */
 export class NodePlatform implements Platform {
   readonly #output: OutputSink;
@@ -42,7 +51,7 @@ export class NodePlatform implements Platform {
   readonly #spares = new SpareDomains();
   readonly #domainOf = new Map<number, Domain>();
   /** Links by the pair of processes they join. */
-  readonly #links = new Map<Domain, Map<Domain, number>>();
+  readonly #links = new Map<Domain, Map<Domain, DomainLink>>();
   /** What start nodes ask for and cannot have, as far as that has been said. */
   readonly #lacks = new Set<string>();
   #nextLink = 1;
@@ -54,21 +63,42 @@ export class NodePlatform implements Platform {
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
     const { id, label } = specification;
-    const domain = this.#domain(specification);
+    const jail = jailFor(specification);
+    if (jail && 'lack' in jail) {
+      if (specification.jail === 'required')
+        throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+      this.#lack(`processes are not jailed: ${jail.lack}`);
+    }
+    const rules = jail && 'rules' in jail ? jail.rules : undefined;
+    let domain: Domain;
+    try {
+      domain = this.#domain(specification, rules !== undefined);
+    } catch (error) {
+      if (!(error instanceof ProcessStartError)) throw error;
+      return neverStarted(specification, error.reason, ended);
+    }
     this.#domainOf.set(id, domain);
-    const core = domain.start(specification, (end) => {
-      this.#domainOf.delete(id);
-      ended(end);
-    });
+    const core = domain.start(
+      specification,
+      (end) => {
+        this.#domainOf.delete(id);
+        ended(end);
+      },
+      rules,
+    );
     const placement: Placement = {
       kind: specification.ownProcess ? 'process' : 'thread',
       domain: specification.ownProcess ? label : domain.name,
-      pid: domain.pid,
+      // It may not be known yet.
+      get pid() {
+        return domain.pid;
+      },
+      jail: standingOf(specification, jail),
     };
     return { placement, core, kill: () => domain.kill(id) };
   }
 
-  connect(first: number, second: number): void {
+  connect(first: number, second: number, failed: () => void): void {
     const a = this.#domainOf.get(first);
     const b = this.#domainOf.get(second);
     // A component that ended a moment ago: core will tell the other one.
@@ -81,10 +111,13 @@ export class NodePlatform implements Platform {
       ];
       if (SharedProcess.connect(this.#nextChannel++, endA, endB)) return;
     }
-    const link = this.#link(a, b);
+    const { number, made } = this.#link(a, b);
     const channel = this.#nextChannel++;
-    a.join(first, second, link, channel);
-    b.join(second, first, link, channel);
+    a.join(first, second, number, channel);
+    b.join(second, first, number, channel);
+    void made.then((is) => {
+      if (!is) failed();
+    });
   }
 
   schedule(turn: () => void): void {
@@ -115,26 +148,46 @@ export class NodePlatform implements Platform {
 
   /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
   startAhead(kinds: readonly SpareKind[]): void {
-    for (const kind of kinds) {
-      const made: Domain = new Domain(
-        { name: SPARE_NAME, ownProcess: kind === 'own', ahead: true },
-        this.#observer(SPARE_NAME),
-      );
+    const jails = typeof jailMeans() !== 'string';
+    for (const wanted of kinds) {
+      const kind = wanted === 'jailed' && !jails ? 'own' : wanted;
+      const made = this.#spare(kind);
+      // Whoever needs it will be told why there is none.
+      if (!made) break;
       this.#running.add(made);
       this.#spares.add(kind, made);
     }
     setTimeout(() => this.#spares.end(), SPARE_TIMEOUT_MS).unref();
   }
 
-  #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
-    const key = ownProcess ? `${id}` : `domain ${domain ?? DEFAULT_DOMAIN}`;
+  #spare(kind: SpareKind): Domain | undefined {
+    try {
+      const [jailed, ownProcess] = [kind === 'jailed', kind !== 'shared'];
+      const options = { name: SPARE_NAME, ownProcess, jailed, driver: !jailed, ahead: true };
+      return new Domain(options, this.#observer(SPARE_NAME));
+    } catch (error) {
+      if (error instanceof ProcessStartError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Throws `ProcessStartError`. */
+  #domain(
+    { id, label, domain, ownProcess, hostDepth, grants }: ComponentSpecification,
+    jailed: boolean,
+  ): Domain {
+    const key = ownProcess ? `${id}` : `domain ${domain}`;
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
-    const name = ownProcess ? label : (domain ?? DEFAULT_DOMAIN);
+    const name = ownProcess ? label : domain;
     // What its size depends on is given to a process at its start.
-    const spare = hostDepth === undefined ? this.#spares.take(ownProcess ? 'own' : 'shared') : undefined;
+    const kind = jailed ? 'jailed' : ownProcess ? 'own' : 'shared';
+    const usual = hostDepth === undefined && !(jailed && grants.length > 0);
+    const spare = usual ? this.#spares.take(kind) : undefined;
     spare?.adopt(name, this.#observer(key));
-    const made = spare ?? new Domain({ name, ownProcess, hostDepth }, this.#observer(key));
+    const made =
+      spare ??
+      new Domain({ name, ownProcess, jailed, hostDepth, driver: grants.length > 0 }, this.#observer(key));
     this.#domains.set(key, made);
     this.#running.add(made);
     return made;
@@ -161,27 +214,53 @@ export class NodePlatform implements Platform {
     this.#output.complaint(`warning: ${text}`);
   }
 
-  #link(a: Domain, b: Domain): number {
+  #link(a: Domain, b: Domain): DomainLink {
     const known = this.#links.get(a)?.get(b);
-    if (known !== undefined) return known;
-    const link = this.#nextLink++;
-    this.#remember(a, b, link);
-    this.#remember(b, a, link);
-    socketPair().then(
+    if (known) return known;
+    const number = this.#nextLink++;
+    const made = socketPair().then(
       ([socketA, socketB]) => {
         const [proofA, proofB] = linkProofs();
-        a.addLink(link, socketA, proofA);
-        b.addLink(link, socketB, proofB);
+        a.addLink(number, socketA, proofA);
+        b.addLink(number, socketB, proofB);
+        return true;
       },
-      (error: unknown) => this.#output.complaint(`cannot join two processes: ${String(error)}`),
+      (error: unknown) => {
+        this.#output.complaint(`cannot join two processes: ${String(error)}`);
+        // The next components that want to be joined try again.
+        this.#links.get(a)?.delete(b);
+        this.#links.get(b)?.delete(a);
+        return false;
+      },
     );
+    const link = { number, made };
+    this.#remember(a, b, link);
+    this.#remember(b, a, link);
     return link;
   }
 
-  #remember(from: Domain, to: Domain, link: number): void {
-    const links = this.#links.get(from) ?? new Map<Domain, number>();
+  #remember(from: Domain, to: Domain, link: DomainLink): void {
+    const links = this.#links.get(from) ?? new Map<Domain, DomainLink>();
     assert(!links.has(to), 'two processes are joined once');
     links.set(to, link);
     this.#links.set(from, links);
   }
+}
+
+/** In place of a component whose process could not be started: it ends as one that has crashed, with that reason. */
+function neverStarted(
+  { ownProcess, label, domain }: ComponentSpecification,
+  reason: Promise<string>,
+  ended: (end: ComponentEnd) => void,
+): PlatformComponent {
+  const over = reason.then((words) => ended({ crashed: true, reason: words, culprit: true }));
+  return {
+    placement: {
+      kind: ownProcess ? 'process' : 'thread',
+      domain: ownProcess ? label : domain,
+      pid: undefined,
+    },
+    core: { sharing: SHARES_NONE, send: () => false, receive: () => {}, closed: () => {}, close: () => {} },
+    kill: () => over,
+  };
 }

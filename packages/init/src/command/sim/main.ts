@@ -2,12 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, type ConfigNode, toData } from '@ginit/core';
-import { startsOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
-import { findForbiddenImport } from '../import-rule.ts';
+import type { ComponentImports } from '../component-imports.ts';
+import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
+import { componentUses } from '../read-components.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
 import { runSeeds } from './many-seeds.ts';
@@ -15,6 +16,7 @@ import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
 import { SeedPool } from './seed-pool.ts';
+import { Tally } from './tally.ts';
 import { onlyOption, sayShrunk, shrinkFaults } from './shrink.ts';
 import { hasFailed, type SeedVerdict, verdictOf } from './verdict.ts';
 
@@ -39,14 +41,15 @@ export async function simulate(args: readonly string[], output: Output): Promise
 
 /** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
 export async function prepare(options: SimOptions, output: Output): Promise<SeedOptions | undefined> {
-  const { node, config, errors, warnings } = await readCheckedConfig(options.file, options.quota);
-  const unfit = errors.length === 0 && config ? await unfitComponents(options.file, config) : [];
+  const checked = await readCheckedConfig(options.file, options.quota);
+  const { node, config, binaries, imports, errors, warnings } = checked;
+  const unfit = errors.length === 0 && config ? unfitComponents(options.file, config, imports) : [];
   const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
   for (const text of [...warnings, ...all]) output.plain(text);
   if (all.length > 0 || !node || !config) return undefined;
-  return seedOptions(options, node, config, 'plan' in faults ? faults.plan : undefined);
+  return seedOptions(options, { node, config, binaries }, 'plan' in faults ? faults.plan : undefined);
 }
 
 /** Faults are left out by their numbers: each number must be one. */
@@ -56,10 +59,14 @@ function missingFaults(plan: FaultPlan | undefined, only: readonly number[] | un
   return wrong.map((number) => `ginit: --only-faults ${number}: the plan has ${count} faults`);
 }
 
+interface SimulatedConfig extends Pick<SeedOptions, 'binaries'> {
+  readonly node: ConfigNode;
+  readonly config: InitConfig;
+}
+
 function seedOptions(
   options: SimOptions,
-  node: ConfigNode,
-  config: InitConfig,
+  { node, config, binaries }: SimulatedConfig,
   plan: FaultPlan | undefined,
 ): SeedOptions {
   const mayExit = config.starts.some(({ exitPropagate }) => exitPropagate);
@@ -68,6 +75,7 @@ function seedOptions(
     file: options.file,
     quota: options.quota,
     carriers: options.carriers,
+    shareModules: options.shareModules,
     untilUs: options.untilUs,
     tasksMax: options.tasksMax,
     patienceUs: options.patienceUs,
@@ -75,6 +83,7 @@ function seedOptions(
     replay: options.replay,
     summary,
     config: new TextEncoder().encode(JSON.stringify(toData(node))),
+    binaries,
     plan,
     only: options.onlyFaults,
     mayExit,
@@ -82,19 +91,17 @@ function seedOptions(
 }
 
 /** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
-async function unfitComponents(file: string, config: InitConfig): Promise<string[]> {
+function unfitComponents(file: string, config: InitConfig, imports: ComponentImports): string[] {
   const binaries = new Binaries(dirname(file));
-  const unfit: string[] = [];
-  for (const { name, position } of startsOf(config).map(({ start }) => start.binary)) {
+  return componentUses(config).flatMap(({ name, position, allowances }) => {
     const binary = binaries.find(name);
-    const forbidden =
-      'problem' in binary ? undefined : await findForbiddenImport(binary.moduleUrl, { noLateImports: true });
-    if (!forbidden) continue;
+    if ('problem' in binary) return [];
+    const forbidden = findForbidden(imports.of(binary.moduleUrl), { allowances, noLateImports: true });
+    if (!forbidden) return [];
     const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
-    const text = `component "${name}" imports ${forbidden.what} at ${place}: it cannot be simulated`;
-    unfit.push(new ConfigError(text, position).message);
-  }
-  return unfit;
+    const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;
+    return [new ConfigError(text, position).message];
+  });
 }
 
 async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
@@ -127,11 +134,16 @@ function openPool({ jobs, seeds, many }: SimOptions, prepared: SeedOptions, outp
 async function runMany(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
   const pool = openPool(options, prepared, output);
   const progress = new Progress(options.seeds, output);
-  const failed = await runSeeds(pool, options.seeds, (verdict) => {
+  const tally = new Tally();
+  const failed = await runSeeds(pool, options.seeds, options.all, (verdict) => {
+    const bad = hasFailed(verdict, options.anyExit);
     progress.add(verdict);
-    return hasFailed(verdict, options.anyExit);
+    tally.add(verdict, bad);
+    return bad;
   });
   progress.end();
+  tally.sayFaults(output);
+  if (options.all) tally.sayFailures(output);
   if (failed) {
     output.say(`sim: ${verdictOf(failed)}`);
     await explain(failed, pool, options, output);

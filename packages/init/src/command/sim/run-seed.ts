@@ -1,10 +1,13 @@
 /** One simulated run, from its seed to its verdict. */
 import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/sim/index';
-import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import { type ResolvedBinary, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
+import { initBinary, startable } from '../binaries.ts';
 import { resolverFor } from '../run.ts';
+import { stockModule } from '../stock.ts';
 import { formatSummary } from '../summary.ts';
 import { Annotations } from './annotations.ts';
+import { Books } from './books.ts';
 import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
@@ -12,17 +15,28 @@ import { Liveness } from './liveness.ts';
 import { nameUnmet, UnmetObligations } from './obligations.ts';
 import type { SimOptions } from './options.ts';
 import { Phases } from './phases.ts';
-import { whereCoreIsWrong } from './truth.ts';
+import { whereCoreIsWrong, wrongTotal } from './truth.ts';
 import type { SeedVerdict } from './verdict.ts';
 
 /** What there is to run. */
 export interface SeedOptions
   extends Pick<
     SimOptions,
-    'file' | 'quota' | 'carriers' | 'untilUs' | 'tasksMax' | 'patienceUs' | 'log' | 'replay' | 'summary'
+    | 'file'
+    | 'quota'
+    | 'carriers'
+    | 'shareModules'
+    | 'untilUs'
+    | 'tasksMax'
+    | 'patienceUs'
+    | 'log'
+    | 'replay'
+    | 'summary'
   > {
   /** The config as init reads it. */
   readonly config: Uint8Array;
+  /** What it names to be started. */
+  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
   readonly plan: FaultPlan | undefined;
   /** Numbers of the faults that may happen; without it all may. */
   readonly only: readonly number[] | undefined;
@@ -51,8 +65,8 @@ export const BROKEN_EXIT_CODE = 3;
 const CRASH_EXIT_CODE = 1;
 const REFUSED_EXIT_CODE = 2;
 /** As in a real run. */
-const STOP_TIMEOUT_MS = 120_000;
-const STOP_LIMIT_US = 2 * STOP_TIMEOUT_MS * 1000;
+const STOP_BOUND_MS = 5000;
+const STOP_LIMIT_US = 240_000_000;
 /** So often within their patience unanswered calls are looked for, and more often other things that must go on. */
 const LOOKS_WITHIN_PATIENCE = 4;
 const LOOK_US_MAX = 5_000_000;
@@ -78,6 +92,7 @@ class SeedRun {
   readonly #annotations: Annotations | undefined;
   readonly #phases: Phases;
   readonly #liveness: Liveness;
+  readonly #books: Books;
   readonly #unmet: UnmetObligations;
   #end: SystemEnd | undefined;
   /** The run was cut short by one of its bounds: what was to come may still have come. */
@@ -92,6 +107,7 @@ class SeedRun {
     this.#simulation = new Simulation({
       seed,
       carriers: options.carriers,
+      sharesModules: (moduleUrl) => options.shareModules || moduleUrl === stockModule('init'),
       line: (text) => output.line(text),
       note: (text) => output.say(`sim: ${text}`),
       schedule: options.log ? (text) => output.schedule(text) : undefined,
@@ -113,12 +129,14 @@ class SeedRun {
     this.#phases = new Phases(this.#simulation, this.#faults?.left ?? 0);
     this.#liveness = new Liveness(this.#simulation, () => this.#supervisor.census());
     this.#unmet = new UnmetObligations(this.#simulation);
+    this.#books = new Books(this.#simulation, () => this.#supervisor.accounts(), options.quota);
   }
 
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
     const output = this.#output;
     return new Supervisor(this.#simulation.platform, resolverFor(this.#options.file), {
-      binary: 'init',
+      binary: initBinary(),
+      findBinary: startable(this.#options.binaries),
       config,
       quota,
       observer: {
@@ -137,7 +155,8 @@ class SeedRun {
     const { scheduler, tasks, stateHash, disks } = this.#simulation;
     const images = new Map(Array.from(disks.all, ([path, disk]) => [path, disk.image()]));
     const struck = this.#faults?.struck ?? [];
-    const run = { virtualUs: scheduler.nowUs, tasks, hash: stateHash, struck };
+    const happened = this.#faults?.happened ?? new Map<string, number>();
+    const run = { virtualUs: scheduler.nowUs, tasks, hash: stateHash, struck, happened };
     return { seed: this.#seed, code, problem, ...run, images };
   }
 
@@ -236,6 +255,7 @@ class SeedRun {
   /** Something that must hold does not, or something that must go on does not. */
   #doesNotGoOn(): boolean {
     const { nowUs } = this.#simulation.scheduler;
+    this.#breaks(wrongTotal(this.#supervisor.total, this.#options.quota) ?? this.#books.look());
     if (this.#problem !== undefined) return true;
     if (nowUs < this.#nextLookUs) return false;
     const { patienceUs } = this.#options;
@@ -268,7 +288,7 @@ class SeedRun {
 
   async #stop(): Promise<string | undefined> {
     let stopped = false;
-    void this.#supervisor.stop(STOP_TIMEOUT_MS).then(() => (stopped = true));
+    void this.#supervisor.stop(STOP_BOUND_MS).then(() => (stopped = true));
     const limitUs = this.#simulation.scheduler.nowUs + STOP_LIMIT_US;
     const outcome = await this.#simulation.drive(() => stopped, limitUs);
     if (outcome.kind === 'done') return undefined;

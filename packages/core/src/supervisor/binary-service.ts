@@ -1,0 +1,55 @@
+/**
+ * Binaries: what may be started. A binary is a ROM session of core's that came along a route, like any other. CPU starts the
+ * one that it is handed, so a component can start only what it was given; no name in a call means anything by itself. What
+ * stands behind the session is the list of files that were checked; loading them stays Node's.
+ */
+import { implementationOf } from '../capability/capability.ts';
+import type { SignalCapability } from '../capability/signal.ts';
+import { RpcError } from '../errors.ts';
+import { Rom } from '../session/rom.ts';
+
+/** What core must know of a binary to start it. */
+export interface ResolvedBinary {
+  readonly moduleUrl: string;
+  /**
+   * Real, absolute paths of every file that Node reads to load the component: its whole import graph as it was checked,
+   * `package.json` files included. Of our runtime only what components import themselves is among them. Where nothing is
+   * confined by it (the simulator) there may be none.
+   */
+  readonly files: readonly string[];
+}
+
+/** Finds a binary by the name that the config gives it; the command that runs core supplies it. */
+export type FindBinary = (name: string) => ResolvedBinary | undefined;
+
+/** A session of a binary: it has no content to read, but core knows it again. */
+export class BinaryRom {
+  readonly binary: ResolvedBinary;
+
+  constructor(binary: ResolvedBinary) {
+    this.binary = binary;
+  }
+
+  dataspace(): null {
+    return null;
+  }
+
+  update(): boolean {
+    return false;
+  }
+
+  /** It never changes. */
+  setHandler(handler: SignalCapability): void {
+    handler[Symbol.dispose]();
+  }
+}
+
+/** The binary behind a ROM session that a component has passed. Throws `NO_BINARY` if it is somebody else's content. */
+export function binaryOf(rom: object): ResolvedBinary {
+  const implementation = implementationOf(Rom, rom);
+  if (implementation instanceof BinaryRom) return implementation.binary;
+  throw new RpcError(
+    'NO_BINARY',
+    'the ROM session is no binary of core: content of a ROM server is not started',
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * The one rule, checked: a component that is no driver imports nothing that gives authority. This finds accidents and
+ * honest mistakes; only a jail stops hostile code.
+ */
+import type { Allowance } from '../../model/index.ts';
+import { isHarmless } from './builtins.ts';
+import type { GraphImport, ImportGraph, ImportPlace } from './graph.ts';
+
+/** What is said of an allowance that the config does not have. */
+export type WantedAllowance = Omit<Allowance, 'position'>;
+
+/** What is looked for. */
+export interface ImportRule {
+  /** Imports that happen while the component runs are forbidden, too. */
+  readonly noLateImports?: boolean;
+  readonly allowances?: readonly WantedAllowance[];
+}
+
+/** What breaks the rule first. */
+export interface ForbiddenImport extends ImportPlace {
+  /** For example "imports node:fs". */
+  readonly what: string;
+  /** Nobody can say what it imports: it cannot be read, and Node could not load it either. */
+  readonly broken: boolean;
+  /** The allowance that would let its package pass; `undefined` outside of packages. */
+  readonly allowance: WantedAllowance | undefined;
+}
+
+/** The first thing in the graph that breaks the rule. */
+export function findForbidden(graph: ImportGraph, rule: ImportRule = {}): ForbiddenImport | undefined {
+  const [problem] = graph.problems;
+  if (problem) return { ...problem.place, what: problem.reason, broken: true, allowance: undefined };
+  const wrong = graph.imports.find((found) => isForbidden(found, rule));
+  if (wrong) {
+    const allowance = allowanceFor(wrong, graph, rule);
+    return { ...wrong.place, what: describeForbidden(wrong), broken: false, allowance };
+  }
+  const late = rule.noLateImports ? graph.imports.find(isLate) : undefined;
+  return late && { ...late.place, what: `imports ${late.what} late`, broken: false, allowance: undefined };
+}
+
+/** An allowance as the config has it. */
+export function describeAllowance({ module, uses, anything }: WantedAllowance): string {
+  const attributes = [
+    `module="${module}"`,
+    ...(uses.length > 0 ? [`uses="${uses.join(' ')}"`] : []),
+    ...(anything ? ['anything="yes"'] : []),
+  ];
+  return `<allow ${attributes.join(' ')}/>`;
+}
+
+function isLate({ form, target }: GraphImport): boolean {
+  return form === 'late' && target.kind !== 'missing';
+}
+
+/** Whether a found import is forbidden; allowances of its package are looked at. */
+function isForbidden({ target, importer }: GraphImport, { allowances = [] }: ImportRule): boolean {
+  if (target.kind === 'file' || target.kind === 'missing') return false;
+  if (target.kind === 'builtin' && isHarmless(target.name)) return false;
+  return !allowances.some(
+    ({ module, uses, anything }) =>
+      module === importer.name && (target.kind === 'builtin' ? uses.includes(target.name) : anything),
+  );
+}
+
+function describeForbidden({ form, what, target }: GraphImport): string {
+  if (form === 'builtin' && target.kind === 'unknown') return `uses ${what}`;
+  if (target.kind === 'outside') return `imports ${what}, which is outside of its package,`;
+  return target.kind === 'opaque' ? `imports ${what}, which cannot be looked into,` : `imports ${what}`;
+}
+
+/** All that the package of a forbidden import wants, with what it has been allowed already. */
+function allowanceFor(wrong: GraphImport, graph: ImportGraph, rule: ImportRule): WantedAllowance | undefined {
+  const { name: module, installed } = wrong.importer;
+  if (module === undefined || !installed) return undefined;
+  const wanted = graph.imports.filter(
+    (found) => found.importer.name === module && isForbidden(found, { ...rule, allowances: [] }),
+  );
+  const uses = wanted.flatMap(({ target }) => (target.kind === 'builtin' ? [target.name] : []));
+  const anything = wanted.some(({ target }) => target.kind !== 'builtin');
+  return { module, uses: [...new Set(uses)].toSorted(), anything };
+}
