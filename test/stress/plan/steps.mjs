@@ -19,7 +19,7 @@ const ACTIONS = [
   [2, 'abandon'],
   [3, 'upgrade'],
   [3, 'close'],
-  [2, 'trap'],
+  [4, 'trap'],
 ];
 
 const CALLS = [
