@@ -1,7 +1,7 @@
 /**
- * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a process's memory, locks of
- * open file descriptions, and a process that ends with its parent. koffi is optional: whoever calls says what cannot be done
- * without it. Constants of Linux on 64-bit processors.
+ * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a
+ * process's memory, locks of open file descriptions, and a process that ends with its parent. koffi is optional:
+ * whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
  */
 import { createRequire } from 'node:module';
 
