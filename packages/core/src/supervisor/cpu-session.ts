@@ -7,13 +7,9 @@ import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import type { Components, CoreComponent } from './components.ts';
 import { binaryOf } from './binary-service.ts';
+import { grantOf } from './host-grants.ts';
 import { accountOf } from './pd-service.ts';
-import type { ComponentEnd, Platform, ResolvedGrant } from './platform.ts';
-
-/** Finds what grants lead to; the command that runs core supplies it. */
-export interface Resolver {
-  grant(grant: StartOptions['grants'][number]): ResolvedGrant;
-}
+import type { ComponentEnd, Platform } from './platform.ts';
 
 /** Told of what starts and ends, for the summary and for people. */
 export interface ThreadObserver {
@@ -30,7 +26,6 @@ const DEFAULT_DOMAIN = 'main';
 export interface CpuParts {
   readonly components: Components;
   readonly platform: Platform;
-  readonly resolver: Resolver;
   readonly observer: ThreadObserver;
 }
 
@@ -141,7 +136,7 @@ export class CpuSession {
   }
 
   start(options: StartOptions): Capability<typeof Thread> {
-    const { components, resolver } = this.#parts;
+    const { components } = this.#parts;
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
     const binary = binaryOf(options.binary);
     const account = accountOf(options.pd);
@@ -154,7 +149,7 @@ export class CpuSession {
       ramBytes: account.state.ramQuota,
       hostDepth: options.hostDepth,
       scheduling: this.#scheduling,
-      grants: options.grants.map((grant) => resolver.grant(grant)),
+      grants: options.grants.map(grantOf),
     };
     const start = (ended: (end: ComponentEnd) => void): CoreComponent =>
       components.start(specification, account, (end) => {

@@ -1,12 +1,7 @@
 /** What core needs of the place where components run: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
-import type { HostGrantFact } from '../session/host-grant.ts';
+import type { ResolvedGrant } from '../runtime/host-access.ts';
 import type { Scheduling } from '../session/scheduling.ts';
-
-/** A host grant with what it leads to; the latter never reaches a component's own code. */
-export interface ResolvedGrant extends HostGrantFact {
-  readonly target: string;
-}
 
 /** A component to be started. */
 export interface ComponentSpecification {

@@ -1,6 +1,6 @@
 import { didYouMean } from '@ginit/core';
 import type { InitConfig, Quota, StartNode } from '../model/index.ts';
-import { checkChildConfig, checkHost, checkProvides } from './component.ts';
+import { checkChildConfig, checkHandedOn, checkHost, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
@@ -50,7 +50,7 @@ function checkScope(
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
       checkProvides(start, facts.provides, findings);
-      checkHost(start, facts.host, findings);
+      checkHost(start, facts, findings);
       checkChildConfig(scope, start, facts, findings);
     }
   }
@@ -74,6 +74,7 @@ function checkNested(
     config.services.map(({ name }) => name),
     findings,
   );
+  checkHandedOn(start, config, findings);
   const quota = { ram: start.ram, caps: start.caps };
   checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
 }

@@ -109,7 +109,8 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
       const facts = manifestFactsFromData(answer.manifest);
       factsOf.set(name, facts);
       result.binaries.set(name, { moduleUrl });
-      const found = facts.host.length === 0 ? await looked.get(moduleUrl) : undefined;
+      const isDriver = facts.host.length > 0 || (facts.mayHost ?? []).length > 0;
+      const found = !isDriver ? await looked.get(moduleUrl) : undefined;
       if (found) result.errors.push(forbiddenImport(name, found, position));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

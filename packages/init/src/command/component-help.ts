@@ -20,7 +20,7 @@ export async function componentHelp(name: string): Promise<{ text: string } | { 
 }
 
 function describeFacts(name: string, facts: ManifestFacts): string {
-  const { provides, requires, mayRequire = [], host, configSchema } = facts;
+  const { provides, requires, mayRequire = [], host, mayHost = [], configSchema } = facts;
   const row = (title: string, list: readonly string[]): string[] =>
     list.length > 0 ? [`  ${title}: ${list.join(', ')}`] : [];
   return [
@@ -29,6 +29,7 @@ function describeFacts(name: string, facts: ManifestFacts): string {
     ...row('requires', requires),
     ...row('may require', mayRequire),
     ...row('needs <host> grants of', host),
+    ...row('may use <host> grants of', mayHost),
     '',
     configSchema ? describe(configSchema) : '  any <config>',
   ].join('\n');

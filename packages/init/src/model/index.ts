@@ -4,4 +4,5 @@ export { rulesOf } from './init-config.ts';
 export { PRESERVE_DEFAULT } from './quota.ts';
 export { type InitConfigReading, readInitConfig } from './read.ts';
 export { initSchema } from './schema.ts';
+export { isDriver } from './start.ts';
 export { type ConfigWarning, formatWarning } from './warning.ts';

@@ -7,6 +7,7 @@ import {
   capabilityOf,
   Cpu,
   type Env,
+  type HostGrant,
   type Implementation,
   Parent,
   Pd,
@@ -22,7 +23,7 @@ import {
   type ThreadState,
   toData,
 } from '@ginit/core';
-import type { InitConfig, StartNode } from '../model/index.ts';
+import { type InitConfig, isDriver, type StartNode } from '../model/index.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { deferred } from './deferred.ts';
@@ -126,21 +127,30 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { isolation, domain, heap, host, hostDepth } = this.start;
-    const thread = await cpu.start({
+    const { isolation, domain, heap, hostDepth } = this.start;
+    const grants = await this.#takeGrants();
+    const starting = cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
       binary,
-      // A driver may block its thread pool: that must stall nobody else.
-      isolation: isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread'),
+      isolation: isolation ?? (domain === undefined && isDriver(this.start) ? 'process' : 'thread'),
       domain,
       heap,
       hostDepth,
-      grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
+      grants,
     });
+    const released = (): void => grants.forEach((grant) => grant[Symbol.dispose]());
+    starting.then(released, released);
+    const thread = await starting;
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
+  }
+
+  /** What its start node grants it, of what we were granted ourselves. */
+  #takeGrants(): Promise<Capability<typeof HostGrant>[]> {
+    const { host } = this.#host.env;
+    return Promise.all(this.start.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
   }
 
   /** Lets the child put its things in order; settles when it has, is dead, or has taken too long. */

@@ -11,7 +11,7 @@ import {
   u53,
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
-import { hostGrant } from '../../session/host-grant.ts';
+import { HOST_GRANT_KINDS } from '../../session/host-grant.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
 
 /** Argument of a domain process that has no number: it shares no memory. */
@@ -20,6 +20,13 @@ export const NO_NUMBER = '-';
 export const AHEAD = { own: 'ahead', shared: 'ahead-shared' } as const;
 
 const PATH = 8192;
+
+const resolvedGrant = record({
+  kind: oneOf(HOST_GRANT_KINDS),
+  path: text(4096),
+  access: oneOf(['ro', 'rw']),
+  target: text(PATH),
+});
 
 const startCommand = record({
   command: oneOf(['start']),
@@ -32,7 +39,7 @@ const startCommand = record({
   /** What the whole process may have of memory of its own beyond what it has when the thread is up. */
   processBytes: optional(u53),
   scheduling: schedulingShape,
-  grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
+  grants: list(resolvedGrant, LIMITS.hostGrantsOfRoot),
 });
 export type StartCommand = ShapeType<typeof startCommand>;
 

@@ -184,7 +184,7 @@ export class Domain {
       heapBytes,
       processBytes: this.#boundOf(specification),
       scheduling,
-      grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
+      grants: [...grants],
     });
     return this.#coreCarrier(id, resident);
   }

@@ -17,6 +17,7 @@ function facts(manifest: Manifest): object {
     requires: names(manifest.requires),
     mayRequire: names(manifest.mayRequire),
     host: manifest.host ?? [],
+    mayHost: manifest.mayHost,
     configSchema: manifest.config,
   };
 }

@@ -8,6 +8,7 @@ import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
 import { findForbiddenImport } from '../import-rule.ts';
 import type { Output } from '../output.ts';
+import { grantsOf } from '../run.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
 import { runSeeds } from './many-seeds.ts';
@@ -80,6 +81,7 @@ function seedOptions(
     summary,
     config: new TextEncoder().encode(JSON.stringify(toData(node))),
     binaries,
+    grants: grantsOf(options.file, config),
     plan,
     only: options.onlyFaults,
     mayExit,
