@@ -40,9 +40,9 @@ export function startSystem(
   const all = new Map(Object.entries({ ...components, init: initComponent }));
   const platform = new InProcessPlatform(kind, all);
   const supervisor = new Supervisor(platform, {
-    binary: { moduleUrl: 'init' },
+    binary: { moduleUrl: 'init', files: [] },
     grants: [],
-    findBinary: (name: string) => (all.has(name) ? { moduleUrl: name } : undefined),
+    findBinary: (name: string) => (all.has(name) ? { moduleUrl: name, files: [] } : undefined),
     config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
     quota: QUOTA,
     observer: {

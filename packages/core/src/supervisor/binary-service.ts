@@ -11,6 +11,17 @@ import { Rom } from '../session/rom.ts';
 /** What core must know of a binary to start it. */
 export interface ResolvedBinary {
   readonly moduleUrl: string;
+  /**
+   * Real, absolute paths of every file that Node reads to load the component: its whole import graph as it was checked,
+   * `package.json` files included. Of our runtime only what components import themselves is among them. Where nothing is
+   * confined by it (the simulator) there may be none.
+   */
+  readonly files: readonly string[];
+  /**
+   * It imports modules of Node's that reach the host, as only drivers may. Who starts it must have something of the host to
+   * grant: else a component without any could have the host used by starting a driver with a config of its own.
+   */
+  readonly needsGrant?: boolean;
 }
 
 /** Finds a binary by the name that the config gives it; the command that runs core supplies it. */

@@ -139,6 +139,12 @@ export class CpuSession {
     const { components } = this.#parts;
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
     const binary = binaryOf(options.binary);
+    const grants = options.grants.map(grantOf);
+    if (binary.needsGrant && grants.length === 0)
+      throw new RpcError(
+        'DENIED',
+        'the binary imports modules of the host: it is started with a host grant only',
+      );
     const account = accountOf(options.pd);
     const specification = {
       label: this.#label,
@@ -149,7 +155,7 @@ export class CpuSession {
       ramBytes: account.state.ramQuota,
       hostDepth: options.hostDepth,
       scheduling: this.#scheduling,
-      grants: options.grants.map(grantOf),
+      grants,
     };
     const start = (ended: (end: ComponentEnd) => void): CoreComponent =>
       components.start(specification, account, (end) => {

@@ -2,36 +2,49 @@
  * Finds the modules that `<binary name="…"/>` means: a stock component by its short name, a file by a path relative to
  * the config file, or an npm package that is installed beside the config file.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { assert, didYouMean, isRecord } from '@ginit/core';
+import { assert, didYouMean } from '@ginit/core';
 import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
+import { type ComponentImports, CONDITIONS } from './component-imports.ts';
+import { ImportResolver, PackageFiles } from './imports/index.ts';
 import { STOCK_NAMES, stockModule } from './stock.ts';
 
 /** A binary that was found, or why it was not. */
 export type FoundBinary = { readonly moduleUrl: string } | { readonly problem: string };
 
-/** What may be started in a system: the binaries that its config names, and every stock component. */
-export function startable(named: ReadonlyMap<string, ResolvedBinary>): FindBinary {
+/**
+ * What may be started in a system: the binaries that its config names, and every stock component; `imports` knows what the
+ * latter are made of.
+ */
+export function startable(
+  named: ReadonlyMap<string, ResolvedBinary>,
+  imports?: ComponentImports,
+): FindBinary {
   return (name) => {
     const known = named.get(name);
     if (known) return known;
     const moduleUrl = stockModule(name);
-    return moduleUrl === undefined ? undefined : { moduleUrl };
+    return moduleUrl === undefined ? undefined : binaryOf(moduleUrl, imports);
   };
 }
 
 /** The binary of init itself. */
-export function initBinary(): ResolvedBinary {
+export function initBinary(imports?: ComponentImports): ResolvedBinary {
   const moduleUrl = stockModule('init');
   assert(moduleUrl !== undefined, 'init is a stock component');
-  return { moduleUrl };
+  return binaryOf(moduleUrl, imports);
+}
+
+function binaryOf(moduleUrl: string, imports: ComponentImports | undefined): ResolvedBinary {
+  return imports?.binary(moduleUrl) ?? { moduleUrl, files: [] };
 }
 
 /** Finds binaries for a config in one directory. */
 export class Binaries {
   readonly #directory: string;
+  readonly #resolver = new ImportResolver(new PackageFiles(), CONDITIONS);
 
   /** `directory` is the config file's. */
   constructor(directory: string) {
@@ -54,50 +67,13 @@ export class Binaries {
   }
 
   #package(name: string): FoundBinary {
-    const parts = name.split('/');
-    const length = name.startsWith('@') ? 2 : 1;
-    const packageName = parts.slice(0, length).join('/');
-    const subpath = ['.', ...parts.slice(length)].join('/');
-    for (let directory = this.#directory; ; directory = dirname(directory)) {
-      const root = join(directory, 'node_modules', packageName);
-      if (existsSync(join(root, 'package.json'))) return packageEntry(name, root, subpath);
-      if (dirname(directory) === directory) break;
-    }
+    const { path, consulted } = this.#resolver.find('import', name, join(this.#directory, 'config'));
+    if (path !== undefined) return { moduleUrl: pathToFileURL(path).href };
+    const [packageFile] = consulted;
+    if (packageFile !== undefined)
+      return { problem: `package "${name}" exports no such module (see ${packageFile})` };
     const hint = didYouMean(name, STOCK_NAMES);
     const own = hint === '' ? ` (a file of your own is named by its path: "./${name}.js")` : hint;
     return { problem: `there is no component "${name}"${own}` };
   }
-}
-
-/** Reads a package's entry point; `exports` as Node's documentation on packages describes it, patterns left out. */
-function packageEntry(name: string, root: string, subpath: string): FoundBinary {
-  const manifest: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  if (!isRecord(manifest)) return { problem: `the package.json of "${name}" is not an object` };
-  const target = entryTarget(manifest, subpath);
-  if (target === undefined) return { problem: `package "${name}" does not export "${subpath}"` };
-  const path = join(root, target);
-  if (!existsSync(path)) return { problem: `package "${name}" has no file "${target}"` };
-  return { moduleUrl: pathToFileURL(path).href };
-}
-
-function entryTarget(manifest: Record<string, unknown>, subpath: string): string | undefined {
-  const exported = manifest['exports'];
-  if (exported === undefined) {
-    if (subpath !== '.') return subpath;
-    return typeof manifest['main'] === 'string' ? manifest['main'] : 'index.js';
-  }
-  const bySubpath = isRecord(exported) && Object.keys(exported).some((key) => key.startsWith('.'));
-  if (bySubpath) return condition(exported[subpath]);
-  return subpath === '.' ? condition(exported) : undefined;
-}
-
-function condition(target: unknown): string | undefined {
-  if (typeof target === 'string') return target;
-  if (!isRecord(target)) return undefined;
-  for (const [name, inner] of Object.entries(target)) {
-    if (!['node', 'import', 'default', 'module-sync'].includes(name)) continue;
-    const found = condition(inner);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -19,7 +19,8 @@ import {
 } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
 import { Binaries } from './binaries.ts';
-import { findForbiddenImport, type ForbiddenImport } from './import-rule.ts';
+import { ComponentImports } from './component-imports.ts';
+import { findForbidden, type ForbiddenImport } from './imports/index.ts';
 
 /** A config, and all that is wrong with it. */
 export interface CheckedConfig {
@@ -27,6 +28,8 @@ export interface CheckedConfig {
   readonly config: InitConfig | undefined;
   /** What it names to be started, by name. */
   readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  /** What its components import. */
+  readonly imports: ComponentImports;
   /** In the order of the document; with any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
@@ -41,10 +44,12 @@ export async function readCheckedConfig(
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
 ): Promise<CheckedConfig> {
+  const imports = new ComponentImports();
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
     binaries: new Map(),
+    imports,
     errors,
     warnings: [],
   });
@@ -62,7 +67,7 @@ export async function readCheckedConfig(
     throw error;
   }
   const reading = readInitConfig(node);
-  const finding = readComponents(reading.config, new Binaries(dirname(file)));
+  const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
@@ -73,6 +78,7 @@ export async function readCheckedConfig(
     node,
     config: reading.config,
     binaries: found.binaries,
+    imports,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),
   };
@@ -86,7 +92,11 @@ interface ReadComponents {
   readonly warnings: ConfigWarning[];
 }
 
-async function readComponents(config: InitConfig, binaries: Binaries): Promise<ReadComponents> {
+async function readComponents(
+  config: InitConfig,
+  binaries: Binaries,
+  imports: ComponentImports,
+): Promise<ReadComponents> {
   const result: ReadComponents = { manifests: new Map(), binaries: new Map(), errors: [], warnings: [] };
   const modules: { moduleUrl: string; name: string; position: Position }[] = [];
   for (const { name, position } of binariesOf(config)) {
@@ -96,10 +106,7 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
   }
   const reading = readManifests(modules.map(({ moduleUrl }) => moduleUrl));
   // Meanwhile: another process does that.
-  const looked = new Map<string, Promise<ForbiddenImport | undefined>>();
-  for (const { moduleUrl } of modules)
-    if (!looked.has(moduleUrl)) looked.set(moduleUrl, findForbiddenImport(moduleUrl));
-  await Promise.allSettled(looked.values());
+  for (const { name, moduleUrl } of modules) result.binaries.set(name, imports.binary(moduleUrl));
   const answers = await reading;
   const factsOf = new Map<string, ManifestFacts>();
   for (const { moduleUrl, name, position } of modules) {
@@ -108,9 +115,7 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
       if ('problem' in answer) throw new Error(answer.problem);
       const facts = manifestFactsFromData(answer.manifest);
       factsOf.set(name, facts);
-      result.binaries.set(name, { moduleUrl });
-      const isDriver = facts.host.length > 0 || (facts.mayHost ?? []).length > 0;
-      const found = !isDriver ? await looked.get(moduleUrl) : undefined;
+      const found = mayImportHost(config, name, facts) ? undefined : findForbidden(imports.of(moduleUrl));
       if (found) result.errors.push(forbiddenImport(name, found, position));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -124,16 +129,23 @@ async function readComponents(config: InitConfig, binaries: Binaries): Promise<R
   return result;
 }
 
+/**
+ * Whether the one rule does not hold for a component: it is a driver, and every start node that runs it grants it something. Who
+ * is started by another component is looked at when it is (`ResolvedBinary.needsGrant`).
+ */
+function mayImportHost(config: InitConfig, binary: string, facts: ManifestFacts): boolean {
+  const asked = [...facts.host, ...(facts.mayHost ?? [])];
+  const starts = startsOf(config).filter(({ start }) => start.binary.name === binary);
+  return asked.length > 0 && starts.every(({ start }) => start.host.some(({ kind }) => asked.includes(kind)));
+}
+
 function forbiddenImport(
   name: string,
   { what, file, line, column }: ForbiddenImport,
   position: Position,
 ): ConfigError {
   const rule = 'a component reaches the world through env only (a driver says what it needs in its manifest)';
-  return new ConfigError(
-    `component "${name}" imports ${what} at ${file}:${line}:${column}: ${rule}`,
-    position,
-  );
+  return new ConfigError(`component "${name}" ${what} at ${file}:${line}:${column}: ${rule}`, position);
 }
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {

@@ -76,9 +76,10 @@ function version(): string {
 async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   const { file, quota } = line;
   const platform = new NodePlatform(output);
-  const { node, config, binaries, errors, warnings } = await readCheckedConfig(file, quota, (readable) => {
+  const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
+  const { node, config, binaries, imports, errors, warnings } = checked;
   for (const text of [...warnings, ...errors]) output.plain(text);
   if (errors.length > 0 || !node || !config) {
     await platform.destroy();
@@ -89,7 +90,7 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
     return 0;
   }
   const summary = line.summary || config.summary;
-  return runSystem({ platform, file, node, config, binaries, quota, summary }, output);
+  return runSystem({ platform, file, node, config, binaries, imports, quota, summary }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {

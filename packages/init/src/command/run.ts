@@ -11,6 +11,7 @@ import {
 } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
 import { initBinary, startable } from './binaries.ts';
+import type { ComponentImports } from './component-imports.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
@@ -28,6 +29,7 @@ export interface RunOptions {
   readonly config: InitConfig;
   /** What the config names to be started. */
   readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  readonly imports: ComponentImports;
   readonly quota: Quota;
   readonly summary: boolean;
 }
@@ -46,8 +48,8 @@ export function grantsOf(file: string, config: InitConfig): ResolvedGrant[] {
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform } = options;
   const supervisor = new Supervisor(platform, {
-    binary: initBinary(),
-    findBinary: startable(options.binaries),
+    binary: initBinary(options.imports),
+    findBinary: startable(options.binaries, options.imports),
     grants: grantsOf(options.file, options.config),
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,

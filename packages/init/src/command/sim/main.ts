@@ -6,7 +6,8 @@ import { binariesOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
-import { findForbiddenImport } from '../import-rule.ts';
+import type { ComponentImports } from '../component-imports.ts';
+import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { grantsOf } from '../run.ts';
 import { countFaults } from './concrete-faults.ts';
@@ -40,8 +41,9 @@ export async function simulate(args: readonly string[], output: Output): Promise
 
 /** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
 export async function prepare(options: SimOptions, output: Output): Promise<SeedOptions | undefined> {
-  const { node, config, binaries, errors, warnings } = await readCheckedConfig(options.file, options.quota);
-  const unfit = errors.length === 0 && config ? await unfitComponents(options.file, config) : [];
+  const checked = await readCheckedConfig(options.file, options.quota);
+  const { node, config, binaries, imports, errors, warnings } = checked;
+  const unfit = errors.length === 0 && config ? unfitComponents(options.file, config, imports) : [];
   const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
@@ -89,16 +91,16 @@ function seedOptions(
 }
 
 /** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
-async function unfitComponents(file: string, config: InitConfig): Promise<string[]> {
+function unfitComponents(file: string, config: InitConfig, imports: ComponentImports): string[] {
   const binaries = new Binaries(dirname(file));
   const unfit: string[] = [];
   for (const { name, position } of binariesOf(config)) {
     const binary = binaries.find(name);
-    const forbidden =
-      'problem' in binary ? undefined : await findForbiddenImport(binary.moduleUrl, { noLateImports: true });
+    if ('problem' in binary) continue;
+    const forbidden = findForbidden(imports.of(binary.moduleUrl), { noLateImports: true });
     if (!forbidden) continue;
     const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
-    const text = `component "${name}" imports ${forbidden.what} at ${place}: it cannot be simulated`;
+    const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;
     unfit.push(new ConfigError(text, position).message);
   }
   return unfit;

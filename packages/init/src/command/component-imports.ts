@@ -1,0 +1,62 @@
+/** What the components of a config import, looked at once each. */
+import { realpathSync } from 'node:fs';
+import { relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
+import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
+
+/** As the threads of components are started. */
+export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
+
+/** Our runtime's package, with the modules and the bundle in it. */
+const CORE = realpathSync(fileURLToPath(new URL('../', import.meta.resolve('@ginit/core'))));
+/**
+ * The rooms of our runtime that components may enter. What these need of Node is what confines the component; who enters
+ * another room is looked at like anybody else.
+ */
+const DOORS: ReadonlySet<string> = new Set([
+  'block',
+  'capability',
+  'component',
+  'config',
+  'env',
+  'errors',
+  'file_system',
+  'index',
+  'interface',
+  'label',
+  'limits',
+  'memory',
+  'message',
+  'packet_stream',
+  'policy',
+  'session',
+  'system',
+]);
+
+function isDoor(file: string): boolean {
+  const [, form, room] = /^(dist|bundle)\/([^/.]+)/.exec(relative(CORE, file).replaceAll(sep, '/')) ?? [];
+  return form !== undefined && room !== undefined && DOORS.has(room);
+}
+
+/** Reads import graphs, and remembers them: several start nodes may run one module. */
+export class ComponentImports {
+  readonly #graphs = new ImportGraphs({ conditions: CONDITIONS, isTrusted: isDoor });
+  readonly #known = new Map<string, ImportGraph>();
+
+  /** The graph of the module at this URL. */
+  of(moduleUrl: string): ImportGraph {
+    let graph = this.#known.get(moduleUrl);
+    if (!graph) {
+      graph = this.#graphs.read(moduleUrl);
+      this.#known.set(moduleUrl, graph);
+    }
+    return graph;
+  }
+
+  /** The module at this URL as core takes it. */
+  binary(moduleUrl: string): ResolvedBinary {
+    const graph = this.of(moduleUrl);
+    return { moduleUrl, files: graph.files, needsGrant: findForbidden(graph) !== undefined };
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The import graph of a component: every file that Node reads to load it, and every import in them, with its place. The
+ * files are read, not run. What is imported by a literal counts, wherever it stands, also late or behind a condition.
+ */
+import { existsSync, realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { initSync } from 'es-module-lexer';
+import { builtinName } from './builtins.ts';
+import { PackageFiles } from './package-files.ts';
+import { importsOf, ownImportsOf } from './parse.ts';
+import { ImportResolver } from './resolve.ts';
+import { installedIn, installedPackage, openSource } from './source-file.ts';
+import { type ImportForm, SourceError, type SourceImport } from './source-import.ts';
+
+/** A component that leads to more is refused. */
+const FILES_MAX = 10_000;
+
+/** A place in a file. */
+export interface ImportPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** What an import leads to. */
+export type ImportTarget =
+  | { readonly kind: 'file'; readonly path: string }
+  /** One of Node's own modules, by its name without `node:`. */
+  | { readonly kind: 'builtin'; readonly name: string }
+  /** Nothing that can be looked into: native code, WebAssembly, a `data:` URL. */
+  | { readonly kind: 'opaque'; readonly path: string | undefined }
+  /** A file that its importer, an installed package, has no business with. */
+  | { readonly kind: 'outside'; readonly path: string }
+  /** Its name is computed, or it is a back door to Node. */
+  | { readonly kind: 'unknown' }
+  /** There is no such module: an optional one, or whoever imports it will tell. */
+  | { readonly kind: 'missing' };
+
+/** An import somewhere in the graph. */
+export interface GraphImport {
+  readonly form: ImportForm;
+  /** The name that was imported, or what it is instead. */
+  readonly what: string;
+  readonly place: ImportPlace;
+  /** The package of the file that imports: that of its `node_modules` directory, else that of its `package.json`. */
+  readonly importer: { readonly name: string | undefined; readonly installed: boolean };
+  readonly target: ImportTarget;
+}
+
+/** A file that cannot be looked into. */
+export interface GraphProblem {
+  readonly reason: string;
+  readonly place: ImportPlace;
+}
+
+/** All that a component is made of. */
+export interface ImportGraph {
+  /**
+   * Real, absolute paths of every file that Node reads to load the component: modules, what they need of our runtime
+   * included, and the `package.json` files that it consults.
+   */
+  readonly files: readonly string[];
+  /** Every import, except those of our own runtime. */
+  readonly imports: readonly GraphImport[];
+  readonly problems: readonly GraphProblem[];
+}
+
+/** How graphs are read. */
+export interface GraphOptions {
+  /** Conditions that components have besides Node's own. */
+  readonly conditions?: readonly string[];
+  /** Whether a file is of our own runtime: what that imports is what confines the component, and nobody's fault. */
+  readonly isTrusted?: (file: string) => boolean;
+}
+
+/** What one file holds of a graph. */
+interface LookedAt {
+  readonly imports: readonly GraphImport[];
+  readonly problem?: GraphProblem;
+  /** The `package.json` files that its imports made Node read. */
+  readonly consulted: readonly string[];
+}
+
+/** Reads import graphs. It remembers each file: components share many, our own runtime first of all. */
+export class ImportGraphs {
+  readonly #packages = new PackageFiles();
+  readonly #resolver: ImportResolver;
+  readonly #isTrusted: (file: string) => boolean;
+  readonly #looked = new Map<string, LookedAt>();
+  /** The files of our own runtime that one of them leads to. */
+  readonly #ours = new Map<string, readonly string[]>();
+
+  constructor({ conditions = [], isTrusted = () => false }: GraphOptions = {}) {
+    this.#resolver = new ImportResolver(this.#packages, conditions);
+    this.#isTrusted = isTrusted;
+  }
+
+  /** Reads the graph of the module at a `file:` URL. */
+  read(moduleUrl: string): ImportGraph {
+    initSync();
+    const imports: GraphImport[] = [];
+    const problems: GraphProblem[] = [];
+    const own = new Set([realpathSync.native(fileURLToPath(moduleUrl))]);
+    const ours = new Set<string>();
+    for (const file of own) {
+      const looked = this.#lookAt(file);
+      imports.push(...looked.imports);
+      if (looked.problem) problems.push(looked.problem);
+      for (const path of filesOf(looked)) (this.#isTrusted(path) ? ours : own).add(path);
+      if (own.size <= FILES_MAX) continue;
+      problems.push({ reason: `it leads to more than ${FILES_MAX} files`, place: placeIn(file, '', 0) });
+      break;
+    }
+    // What our own runtime imports is not told.
+    for (const file of ours) for (const path of this.#oursFrom(file)) ours.add(path);
+    // The compiled part of a bundle lies beside the module that loads it.
+    const scripts = [...ours]
+      .map((file) => file.replace(/\.js$/, '.script.js'))
+      .filter((file) => existsSync(file));
+    const files = new Set([...own, ...ours, ...scripts]);
+    for (const file of files) this.#addConsulted(file, files);
+    return { files: [...files], imports, problems };
+  }
+
+  /** What Node reads besides a module to load it. */
+  #addConsulted(file: string, files: Set<string>): void {
+    const scope = this.#packages.scopeOf(file);
+    if (scope) files.add(scope.path);
+    const looked = this.#looked.get(file);
+    for (const path of looked?.consulted ?? []) files.add(path);
+    for (const { target } of looked?.imports ?? [])
+      if (target.kind === 'opaque' && target.path !== undefined) files.add(target.path);
+  }
+
+  #lookAt(file: string): LookedAt {
+    let looked = this.#looked.get(file);
+    if (!looked) {
+      looked = this.#lookInto(file);
+      this.#looked.set(file, looked);
+    }
+    return looked;
+  }
+
+  #oursFrom(file: string): readonly string[] {
+    let found = this.#ours.get(file);
+    if (!found) {
+      const opened = openSource(file, this.#packages);
+      const imports = 'source' in opened ? ownImportsOf(opened.source) : [];
+      const targets = imports.map((one) => this.#target(one, file, new Set()));
+      found = targets.flatMap((target) => (target.kind === 'file' ? [target.path] : []));
+      this.#ours.set(file, found);
+    }
+    return found;
+  }
+
+  #lookInto(file: string): LookedAt {
+    const opened = openSource(file, this.#packages);
+    const failed = (reason: string, place = placeIn(file, '', 0)): LookedAt => ({
+      imports: [],
+      problem: { reason, place },
+      consulted: [],
+    });
+    if ('problem' in opened) return failed(opened.problem);
+    if ('data' in opened) return { imports: [], consulted: [] };
+    const { source, format } = opened;
+    const installed = installedPackage(file);
+    const name = installed ?? this.#packages.scopeOf(file)?.name;
+    const consulted = new Set<string>();
+    try {
+      const imports = importsOf(source, format).map((found) => ({
+        form: found.form,
+        what: found.specifier ?? found.what ?? 'a module whose name is computed',
+        place: placeIn(file, source, found.offset),
+        importer: { name, installed: installed !== undefined },
+        target: this.#target(found, file, consulted),
+      }));
+      return { imports, consulted: [...consulted] };
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      return failed(error.message, placeIn(file, source, error.offset));
+    }
+  }
+
+  #target({ form, specifier }: SourceImport, file: string, consulted: Set<string>): ImportTarget {
+    if (specifier === undefined) return { kind: 'unknown' };
+    if (form === 'builtin') {
+      const name = builtinName(specifier);
+      return name === undefined ? { kind: 'missing' } : { kind: 'builtin', name };
+    }
+    if (form !== 'require' && /^(?!file:|node:)[a-z][a-z0-9+.-]+:/i.test(specifier))
+      return { kind: 'opaque', path: undefined };
+    const found = this.#resolver.find(form === 'require' ? 'require' : 'import', specifier, file);
+    for (const path of found.consulted) consulted.add(path);
+    if (found.builtin !== undefined) return { kind: 'builtin', name: found.builtin };
+    const { path } = found;
+    if (path === undefined) return { kind: 'missing' };
+    if (leavesPackage(specifier, file, path)) return { kind: 'outside', path };
+    return { kind: /\.(?:node|wasm)$/.test(path) ? 'opaque' : 'file', path };
+  }
+}
+
+/**
+ * Whether a file of an installed package names a file outside of it by a path. No honest package does; one that does would
+ * have that file made readable for its component.
+ */
+function leavesPackage(specifier: string, file: string, path: string): boolean {
+  if (!/^[./]|^file:/i.test(specifier)) return false;
+  const directory = installedIn(file);
+  return directory !== undefined && !path.startsWith(directory);
+}
+
+function filesOf({ imports }: LookedAt): readonly string[] {
+  return imports.flatMap(({ target }) => (target.kind === 'file' ? [target.path] : []));
+}
+
+/** Lines and columns count from 1. */
+function placeIn(file: string, source: string, offset: number): ImportPlace {
+  const before = source.slice(0, offset);
+  return { file, line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
+}

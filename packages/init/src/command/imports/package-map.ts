@@ -1,0 +1,100 @@
+/**
+ * The maps `exports` and `imports` of a package: which of its entries a name means under some conditions. The algorithm is
+ * that of https://nodejs.org/api/esm.html#resolution-algorithm-specification (PACKAGE_IMPORTS_EXPORTS_RESOLVE,
+ * PACKAGE_TARGET_RESOLVE). What it refuses Node refuses as well.
+ */
+import { isRecord } from '@ginit/core';
+
+/** A part of a path that must not come from a map, in any spelling. */
+const BAD_SEGMENT = /(?:^|[/\\])(?:\.|%2e|\.\.|\.%2e|%2e\.|%2e%2e|node_modules)(?:[/\\]|$)/i;
+
+/** What `subpath` (`.` or `./x`) of a package with these `exports` leads to, relative to it; `undefined` if to nothing. */
+export function exportedTarget(
+  exports: unknown,
+  subpath: string,
+  conditions: ReadonlySet<string>,
+): string | undefined {
+  const bySubpath = isRecord(exports) && Object.keys(exports).some((key) => key.startsWith('.'));
+  if (bySubpath) return mapped(exports, subpath, conditions, false);
+  return subpath === '.' ? choose(exports, '', conditions, false) : undefined;
+}
+
+/** What a name like `#x` means in a package with these `imports`: a path within it, or the name of another module. */
+export function importedTarget(
+  imports: unknown,
+  name: string,
+  conditions: ReadonlySet<string>,
+): string | undefined {
+  return isRecord(imports) ? mapped(imports, name, conditions, true) : undefined;
+}
+
+function mapped(
+  map: Readonly<Record<string, unknown>>,
+  name: string,
+  conditions: ReadonlySet<string>,
+  ofImports: boolean,
+): string | undefined {
+  if (Object.hasOwn(map, name) && !name.includes('*') && !name.endsWith('/'))
+    return choose(map[name], '', conditions, ofImports);
+  const [best] = Object.keys(map)
+    .filter((key) => matches(key, name))
+    .toSorted(bySpecificity);
+  if (best === undefined) return undefined;
+  const star = best.indexOf('*');
+  const match = name.slice(star, name.length - (best.length - star - 1));
+  return choose(map[best], match, conditions, ofImports);
+}
+
+function matches(key: string, name: string): boolean {
+  const star = key.indexOf('*');
+  if (star < 0 || key.lastIndexOf('*') !== star) return false;
+  const before = key.slice(0, star);
+  return (
+    name.length >= key.length &&
+    name !== before &&
+    name.startsWith(before) &&
+    name.endsWith(key.slice(star + 1))
+  );
+}
+
+/** The longest beginning first, then the longest pattern. */
+function bySpecificity(a: string, b: string): number {
+  return b.indexOf('*') - a.indexOf('*') || b.length - a.length;
+}
+
+function choose(
+  target: unknown,
+  match: string,
+  conditions: ReadonlySet<string>,
+  ofImports: boolean,
+): string | undefined {
+  return chosen(target, match, conditions, ofImports) ?? undefined;
+}
+
+/** `null` is an entry that is shut; `undefined` that no condition holds. */
+function chosen(
+  target: unknown,
+  match: string,
+  conditions: ReadonlySet<string>,
+  ofImports: boolean,
+): string | null | undefined {
+  if (typeof target === 'string') return expanded(target, match, ofImports);
+  if (target === null) return null;
+  if (Array.isArray(target)) {
+    const found = target.map((one: unknown) => chosen(one, match, conditions, ofImports));
+    return found.find((one) => typeof one === 'string') ?? found.at(-1);
+  }
+  if (!isRecord(target)) return undefined;
+  for (const [condition, inner] of Object.entries(target)) {
+    if (condition !== 'default' && !conditions.has(condition)) continue;
+    const found = chosen(inner, match, conditions, ofImports);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function expanded(target: string, match: string, ofImports: boolean): string | undefined {
+  const whole = target.replaceAll('*', match);
+  if (!target.startsWith('./')) return ofImports && !/^\.\.\/|^\//.test(target) ? whole : undefined;
+  return BAD_SEGMENT.test(target.slice(2)) || BAD_SEGMENT.test(match) ? undefined : whole;
+}
