@@ -148,7 +148,6 @@ test('sockets: by address and port, and no others', async () => {
     await attempt('its end', () => outside.read());
     await outside.close();
     const unix = await host.listen('unix:own.sock');
-    await attempt('in use', () => host.listen('unix:own.sock'));
     const [served, client] = await Promise.all([unix.accept(), host.connect('unix:own.sock')]);
     const memory = (await env.ram.allocate(1_000_000)).attach();
     memory.fill(7);
@@ -168,6 +167,9 @@ test('sockets: by address and port, and no others', async () => {
     await served.close();
     await attempt('gone', () => client.read());
     await attempt('write to nobody', () => client.write(bytes('x')));
+    // Looks whether anybody is there, by a connection.
+    await attempt('in use', () => host.listen('unix:own.sock'));
+    await (await unix.accept()).close();
     const waiting = unix.accept();
     await unix.close();
     await attempt('accept of a closed one', () => waiting);`,
@@ -185,12 +187,12 @@ test('sockets: by address and port, and no others', async () => {
     ...[1, 2, 3].map(() => 'connect elsewhere: NotGranted'),
     'from outside: from outside',
     'its end: undefined',
-    'in use: InUse',
     'all of it: 1000000',
     'the end: undefined',
     'half open: answer',
     'gone: undefined',
     expect.stringMatching(/^write to nobody: (Closed|InputOutput)$/),
+    'in use: InUse',
     'accept of a closed one: Closed',
   ]);
   expect(readdirSync(place.directory)).not.toContain('own.sock');
@@ -300,10 +302,6 @@ describe('grants are handed on', () => {
       'rw: NotGranted',
       'ro: content',
     ]);
-    place.write(
-      'config.xml',
-      readFileSync(place.path('config.xml'), 'utf8').replace('propagate="yes"', 'propagate="no"'),
-    );
   });
 
   test('but a nested init has nothing to hand on that its own start node does not grant', async () => {
@@ -356,6 +354,39 @@ describe('grants are handed on', () => {
       'rw: NotGranted',
       'ro: content',
     ]);
+  });
+
+  /** A driver that does without `env.host`. */
+  const TOUCHING = `import { readFileSync } from 'node:fs';
+    import { component } from '${CORE_URL}';
+    export default component({ host: ['file'] }, async (env) => {
+      await env.log(readFileSync(env.config.string('file'), 'utf8'));
+      env.exit(0);
+    });`;
+
+  test('a driver that imports modules of Node runs with a grant, or not at all', async () => {
+    place.write('touching.mjs', TOUCHING);
+    driver(
+      'driver',
+      `const config = { type: 'config', at: [1, 1], attributes: [['file', ${JSON.stringify(place.path('data.txt'))}, 1, 1]] };
+      const start = (grants) => new Offspring(env,
+        { name: 'kid', binary: './touching.mjs', config, isolation: 'process', ram: 2 ** 20, caps: 100, grants }).start();
+      await attempt('without', () => start([]));`,
+      `import { Offspring } from '${OFFSPRING_URL}';`,
+    );
+    const finished = await run(
+      `<binary name="./touching.mjs"/> ${start('', 'ram="8M" caps="400" isolation="thread"')}`,
+    );
+    expect(said(finished)).toEqual(['without: DENIED']);
+    expect(finished.stdout).not.toContain('content');
+  });
+
+  test('a component is no driver only because its manifest says so', async () => {
+    place.write('touching.mjs', TOUCHING.replace('host:', 'mayHost:'));
+    place.write('config.xml', systemConfig('<start name="a"> <binary name="./touching.mjs"/> </start>'));
+    const { code, stderr } = await place.run('config.xml');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^config\.xml:7:\d+: component ".\/touching.mjs" imports .*node:fs/m);
   });
 
   test('what the manifest does not ask for is not used, granted or not', async () => {
