@@ -4,6 +4,7 @@ export type { SignalCapability } from './capability/signal.ts';
 export { Component, component, type Main, type Manifest } from './component.ts';
 export * from './config/index.ts';
 export type { ConnectOptions, Env, Ram, SessionContext, SessionOpener } from './env.ts';
+export { type Cost, COSTS, sumOf } from './costs.ts';
 export * from './errors.ts';
 export * from './interface/interface.ts';
 export * from './interface/shapes.ts';
@@ -33,6 +34,7 @@ export type {
   HostSource,
 } from './runtime/host-access.ts';
 export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
+export { refuseTooLittle } from './runtime/session-cost.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';
 export type { SessionTicket } from './runtime/session-client.ts';

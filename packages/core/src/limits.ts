@@ -62,6 +62,8 @@ export const LIMITS = {
   objectsOverdrawn: 64,
   /** Objects that one peer may hold of us. */
   exportsPerChannel: 65_536,
+  /** Of those, objects that exist no more: a peer gives back what it was told is gone. */
+  dissolvedPerChannel: 4096,
   /** Objects of one peer that we may hold, and signals under way to it. */
   importsPerChannel: 65_536,
   /** Introductions of one owner's objects that we have asked core for, or are about to. */
@@ -86,6 +88,8 @@ export const LIMITS = {
   logBacklogBytes: 1024 * 1024,
   /** Obligations of one component that it has not met yet. */
   obligations: 1024,
+  /** Text of one LOG session that waits for the host's output; an honest client has a few lines under way. */
+  logSessionCharacters: 8 * 1024 * 1024,
   /** One line of log text. */
   logLineBytes: 64 * 1024,
   /** Name of a service, an interface or an operation. */

@@ -32,7 +32,7 @@ describe('startsOf', () => {
 describe('checkConfig', () => {
   it('checks what it can of children without a manifest', () => {
     const config = read(
-      '<config><default ram="1M" caps="1"/><start name="a"><provides><service name="X"/></provides><config y="z"/>' +
+      '<config><default ram="1M" caps="100"/><start name="a"><provides><service name="X"/></provides><config y="z"/>' +
         '<route><service name="Y"><child name="b"/></service></route></start></config>',
     );
     expect(checkConfig(config, new Map()).errors.map(({ text }) => text)).toEqual([
@@ -54,7 +54,7 @@ describe('checkConfig', () => {
     };
     const config = (route: string) =>
       read(`<config><parent-provides><service name="ROM"/><service name="LOG"/><service name="PD"/><service name="CPU"/></parent-provides>
-        <default ram="1M" caps="1"/>
+        <default ram="1M" caps="100"/>
         <default-route><any-service><parent/></any-service></default-route>
         <start name="roms"><provides><service name="ROM"/></provides></start>
         <start name="a"><route>${route}<any-service><parent/></any-service></route></start></config>`);
@@ -95,7 +95,7 @@ describe('checkConfig', () => {
         fc.option(rules),
         (above, own, shared, route) => {
           const config =
-            read(`<config><parent-provides>${list(above)}</parent-provides><default ram="1" caps="1"/>
+            read(`<config><parent-provides>${list(above)}</parent-provides><default ram="1M" caps="100"/>
           <default-route>${shared}</default-route>
           <start name="a"><provides>${list(own)}</provides></start>
           <start name="b">${route === null ? '' : `<route>${route}</route>`}</start></config>`);
@@ -164,7 +164,7 @@ describe('checkConfig', () => {
     );
     const config = read(
       `<config><parent-provides><service name="ROM"/><service name="LOG"/><service name="PD"/><service name="CPU"/></parent-provides>` +
-        `<default ram="1K" caps="1"/>${starts.join('')}</config>`,
+        `<default ram="1M" caps="100"/>${starts.join('')}</config>`,
     );
     const { errors, warnings } = checkConfig(config, manifestsOf(config));
     expect(errors.map(({ text }) => text)).toEqual(['there is no child "c5000" (did you mean "c4000"?)']);

@@ -9,16 +9,21 @@ import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { OPEN_OPERATION, type StreamEnds } from './open-operation.ts';
 
+/** In place of the implementation of a revoked object. */
+const NOTHING = {};
+
 /** An object with the operations of an interface, as the runtime sees it. */
 export class ExportedObject {
   readonly kind = 'object';
   readonly interface_: Interface;
-  readonly implementation: object;
+  #implementation: object;
   readonly #plans: OperationPlans;
   readonly #report: (error: unknown) => void;
   #revoked = false;
   /** Tables of channels that it is in. */
   tables = 0;
+  /** Called when it is in none any more. */
+  unheld: (() => void) | undefined;
   /** Whether somebody else has paid for it: a session's client. */
   readonly paid: boolean;
   /** Calls answered or under way since the object was made. */
@@ -30,18 +35,24 @@ export class ExportedObject {
   constructor(interface_: Interface, implementation: object, report: (error: unknown) => void, paid = false) {
     this.paid = paid;
     this.interface_ = interface_;
-    this.implementation = implementation;
+    this.#implementation = implementation;
     this.#plans = plansOf(interface_);
     this.#report = report;
+  }
+
+  /** What serves the calls; nothing of it is left once the object is revoked. */
+  get implementation(): object {
+    return this.#implementation;
   }
 
   get revoked(): boolean {
     return this.#revoked;
   }
 
-  /** Later calls end with `Revoked`; those under way still answer. */
+  /** Later calls end with `Revoked`; those under way still answer. Who still holds the object keeps nothing behind it alive. */
   revoke(): void {
     this.#revoked = true;
+    this.#implementation = NOTHING;
   }
 
   /**

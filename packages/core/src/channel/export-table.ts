@@ -31,6 +31,8 @@ export class ExportTable {
   readonly #indexes = new Map<Exported, number>();
   readonly #account: ObjectAccount;
   #nextIndex = 0;
+  /** At this size it is time to look how many of the entries lead to what is gone. */
+  #lookAt: number = LIMITS.dissolvedPerChannel;
 
   constructor(account: ObjectAccount) {
     this.#account = account;
@@ -57,6 +59,7 @@ export class ExportTable {
     if (this.#entries.size >= LIMITS.exportsPerChannel) {
       throw new RpcError('LimitExceeded', 'the peer holds too many capabilities');
     }
+    if (this.#entries.size >= this.#lookAt) this.#lookForDissolved();
     if (target.tables === 0 && !target.paid) this.#account.take();
     target.tables++;
     const index = this.#freeIndex();
@@ -72,6 +75,18 @@ export class ExportTable {
     }
     this.#entries.clear();
     this.#indexes.clear();
+  }
+
+  /** Objects that exist no more cost their owner nothing, but their entries do: a peer has to give them back some time. */
+  #lookForDissolved(): void {
+    let dissolved = 0;
+    for (const { target } of this.#entries.values()) {
+      if (target.kind === 'object' && target.revoked) dissolved++;
+    }
+    if (dissolved >= LIMITS.dissolvedPerChannel) {
+      throw new RpcError('LimitExceeded', 'the peer holds too many capabilities of objects that are gone');
+    }
+    this.#lookAt = this.#entries.size + LIMITS.dissolvedPerChannel - dissolved;
   }
 
   /** Upwards, so that an index is not soon taken for another object; round when the 32 bits of a frame are. */
@@ -101,6 +116,8 @@ export class ExportTable {
 
   #gone(target: Exported): void {
     target.tables--;
-    if (target.tables === 0 && !target.paid) this.#account.giveBack();
+    if (target.tables > 0) return;
+    if (!target.paid) this.#account.giveBack();
+    if (target.kind === 'object') target.unheld?.();
   }
 }

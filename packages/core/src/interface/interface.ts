@@ -9,6 +9,7 @@
  * shapes an operation takes any plain data (bounded by the message size), and its server must look before it
  * trusts. Capabilities, signals and dataspaces travel only through shapes (`capability`, `signal`, `dataspace`).
  */
+import { type Cost, COSTS } from '../costs.ts';
 import { assert } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { StreamDeclaration, StreamRole } from './stream.ts';
@@ -55,6 +56,8 @@ export type SessionArgument = string | number | boolean;
 /** An interface that is a service: sessions of it are routed by name. */
 export interface SessionInterface<M extends Members = Members> extends Interface<M> {
   readonly service: string;
+  /** What a client donates for the object of a session; packet streams come on top. */
+  readonly cost: Cost;
 }
 
 /** What `interface_` and `session` take besides the members. */
@@ -77,13 +80,19 @@ export function rpcInterface<const M extends Members>(
   return { name, members, errors: options.errors ?? [] };
 }
 
+/** What `session` takes besides. */
+export interface SessionOptions extends InterfaceOptions {
+  /** What the object of a session costs, if it is not the usual; see `costs.ts`. */
+  readonly cost?: Cost;
+}
+
 /** Declares a session interface: a service of the given name whose sessions have these members. */
 export function session<const M extends Members>(
   service: string,
   members: M,
-  options: InterfaceOptions = {},
+  options: SessionOptions = {},
 ): SessionInterface<M> {
-  return { ...rpcInterface(service, members, options), service };
+  return { ...rpcInterface(service, members, options), service, cost: options.cost ?? COSTS.session };
 }
 
 function checkName(name: string): void {

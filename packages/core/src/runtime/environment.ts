@@ -1,7 +1,8 @@
 /** `env` as the runtime makes it: the parts are in files of their own, this one joins them. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Env, Ram, SessionOpener } from '../env.ts';
-import { assert, hasCode } from '../errors.ts';
+import { COSTS } from '../costs.ts';
+import { assert, hasCode, RpcError } from '../errors.ts';
 import type {
   Capability,
   Implementation,
@@ -46,9 +47,6 @@ export interface EnvironmentParts {
   readonly unmet: ((obligations: readonly Obligation[]) => void) | undefined;
   readonly watch: SessionWatch | undefined;
 }
-
-/** Capability quota charged for a dataspace. */
-const DATASPACE_CAPS = 1;
 
 /** The environment of one component. */
 export class Environment implements Env {
@@ -219,10 +217,19 @@ export class Environment implements Env {
   }
 
   async #allocate(sizeBytes: number): Promise<Dataspace> {
-    const allocation = await this.#parts.pd.allocate({ ram: sizeBytes, caps: DATASPACE_CAPS });
-    const dataspace = new Dataspace(this.#parts.memory.allocate(sizeBytes), sizeBytes, false);
-    this.#allocations.set(dataspace, allocation);
-    return dataspace;
+    const { pd, memory } = this.#parts;
+    const { ram, caps } = COSTS.dataspace;
+    const allocation = await pd.allocate({ ram: ram + sizeBytes, caps });
+    try {
+      const dataspace = new Dataspace(memory.allocate(sizeBytes), sizeBytes, false);
+      this.#allocations.set(dataspace, allocation);
+      return dataspace;
+    } catch (error) {
+      // Memory that could not be had is not paid for.
+      await pd.free(allocation);
+      if (!(error instanceof RangeError)) throw error;
+      throw new RpcError('OUT_OF_RAM', `the host has no memory for a dataspace of ${sizeBytes} bytes`);
+    }
   }
 
   async #free(dataspace: Dataspace): Promise<void> {

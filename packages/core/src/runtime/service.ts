@@ -14,7 +14,7 @@ import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
-import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
+import { refuseTooLittle, sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 import { SessionTicket } from './session-client.ts';
 
 /** What a service needs of its component. */
@@ -59,15 +59,13 @@ export class Service<I extends SessionInterface> {
   async session(request: RootRequest): Promise<SessionCapability> {
     if (this.#sessions.has(request.id)) throw new SessionError('DENIED', `session ${request.id} exists`);
     const plans = this.#plans(request);
-    const needed = plans.reduce((sum, plan) => sum + plan.memoryBytes, SESSION_OBJECT_RAM);
-    if (request.ram < needed)
-      throw new SessionError('INSUFFICIENT_RAM', `needs ${needed} bytes of RAM quota`);
-    if (request.caps < SESSION_OBJECT_CAPS) throw new SessionError('INSUFFICIENT_CAPS');
+    const cost = sessionCost(this.#interface, plans);
+    refuseTooLittle(request, cost);
     const slots = plans.map(streamSlot);
     try {
-      const answer = await this.#open(this.#context(request, needed, slots));
+      const answer = await this.#open(this.#context(request, cost, slots));
       if (answer instanceof SessionTicket) return this.#mediate(request.id, answer, slots);
-      return await this.#serve(request.id, answer, slots, { ram: needed, caps: SESSION_OBJECT_CAPS });
+      return await this.#serve(request.id, answer, slots, cost);
     } catch (error) {
       for (const slot of slots) slot.reject(new PeerGone('the session was not created'));
       throw this.#refusal(error);
@@ -100,13 +98,13 @@ export class Service<I extends SessionInterface> {
     }
   }
 
-  #context(request: RootRequest, usedRam: number, slots: readonly StreamSlot[]): SessionContext<I> {
+  #context(request: RootRequest, cost: Resources, slots: readonly StreamSlot[]): SessionContext<I> {
     const streams = Object.fromEntries(slots.map((slot) => [slot.plan.name, slot.end]));
     return {
       label: new Label(request.label),
       args: request.args,
-      ram: request.ram - usedRam,
-      caps: request.caps - SESSION_OBJECT_CAPS,
+      ram: request.ram - cost.ram,
+      caps: request.caps - cost.caps,
       donation: { ram: request.ram, caps: request.caps },
       // One promise for each stream that the interface declares, of the end that its role says.
       streams: streams as ServerStreams<I>,

@@ -14,7 +14,7 @@ import type { Parent, SessionCapability } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import type { SessionWatch } from './session-watch.ts';
-import { SESSION_OBJECT_CAPS, SESSION_OBJECT_RAM, streamPlans, type StreamPlan } from './session-cost.ts';
+import { sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 
 const ATTEMPTS = 32;
 const MORE_RAM = 4096;
@@ -130,9 +130,9 @@ export class SessionClient {
   ): Promise<{ id: number; capability: SessionCapability }> {
     const args = options.args ?? {};
     const plans = streamPlans(interface_, args);
-    const planned = plans.reduce((sum, plan) => sum + plan.memoryBytes, SESSION_OBJECT_RAM);
-    let ram = options.donation?.ram ?? planned + (options.ram ?? 0);
-    let caps = options.donation?.caps ?? SESSION_OBJECT_CAPS + (options.caps ?? 0);
+    const cost = sessionCost(interface_, plans);
+    let ram = options.donation?.ram ?? cost.ram + (options.ram ?? 0);
+    let caps = options.donation?.caps ?? cost.caps + (options.caps ?? 0);
     for (let attempt = options.donation ? ATTEMPTS : 1; ; attempt++) {
       const id = this.#nextId++;
       const { service } = interface_;

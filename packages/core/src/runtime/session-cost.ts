@@ -1,14 +1,11 @@
 /** What a session costs: computed alike by the client, who donates it, and by the server, who uses it. */
-import { RpcError } from '../errors.ts';
+import type { Cost } from '../costs.ts';
+import { RpcError, SessionError } from '../errors.ts';
 import type { SessionInterface } from '../interface/interface.ts';
 import type { StreamDeclaration, StreamRole } from '../interface/stream.ts';
 import { LIMITS } from '../limits.ts';
 import { type PacketStreamParameters, streamMemoryBytes } from '../packet_stream/index.ts';
 import type { SessionArguments } from '../session/parent.ts';
-
-/** Charged for a session object at its server. */
-export const SESSION_OBJECT_RAM = 4096;
-export const SESSION_OBJECT_CAPS = 1;
 
 /** One packet stream of a session to be. */
 export interface StreamPlan {
@@ -16,6 +13,18 @@ export interface StreamPlan {
   readonly declaration: StreamDeclaration<StreamRole>;
   readonly parameters: PacketStreamParameters;
   readonly memoryBytes: number;
+}
+
+/** What a session with these streams costs. */
+export function sessionCost({ cost }: SessionInterface, plans: readonly StreamPlan[]): Cost {
+  const { ram, caps } = cost;
+  return { ram: plans.reduce((sum, plan) => sum + plan.memoryBytes, ram), caps };
+}
+
+/** Throws what makes a client ask again with more, if a donation is less than what a session costs. */
+export function refuseTooLittle(donation: Cost, { ram, caps }: Cost): void {
+  if (donation.ram < ram) throw new SessionError('INSUFFICIENT_RAM', `needs ${ram} bytes of RAM quota`);
+  if (donation.caps < caps) throw new SessionError('INSUFFICIENT_CAPS', `needs ${caps} capabilities`);
 }
 
 /** The packet streams of a session with the given arguments. Throws `InvalidArgument` for impossible sizes. */

@@ -5,6 +5,7 @@
  */
 import { capability, signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
+import { COSTS } from '../costs.ts';
 import { type Capability, rpc, rpcInterface, session } from '../interface/interface.ts';
 import {
   boolean,
@@ -77,10 +78,14 @@ export interface StartOptions {
 export const Cpu = session(
   'CPU',
   {
+    /**
+     * Starts a component; its account pays for it until it has ended, and for this object until nobody holds it any more.
+     * It ends with the session, and with its account.
+     */
     start: rpc<(options: StartOptions) => Capability<typeof Thread>>({
       args: [startOptions],
       result: capability(Thread),
     }),
   },
-  { errors: ['DENIED', 'NO_BINARY'] },
+  { errors: ['DENIED', 'NO_BINARY', 'OUT_OF_RAM', 'OUT_OF_CAPS'], cost: COSTS.cpu },
 );

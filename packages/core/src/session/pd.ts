@@ -3,6 +3,7 @@
  * quota). Quota moves only between an account and its reference account, which is its creator's.
  */
 import { capability } from '../capability/capability.ts';
+import { COSTS } from '../costs.ts';
 import { type Capability, rpc, rpcInterface, session } from '../interface/interface.ts';
 import { nothing, record, type ShapeType, u32, u53 } from '../interface/shapes.ts';
 
@@ -24,7 +25,7 @@ const PdName = rpcInterface('PD name', {});
 export const Pd = session(
   'PD',
   {
-    /** Takes resources out of what is free; the number names them in `free`. */
+    /** Takes resources out of what is free, at least one capability; the number names them in `free`. */
     allocate: rpc<(amount: Resources) => number>({ args: [resources], result: u32 }),
     free: rpc<(allocation: number) => void>({ args: [u32], result: nothing }),
     /** Says how many objects of the component others hold; the result is how many the account can pay for in all. */
@@ -51,5 +52,5 @@ export const Pd = session(
       result: nothing,
     }),
   },
-  { errors: PD_ERRORS },
+  { errors: PD_ERRORS, cost: COSTS.pd },
 );

@@ -5,6 +5,7 @@
  */
 import { signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
+import { COSTS } from '../costs.ts';
 import { rpc, session } from '../interface/interface.ts';
 import { boolean, nothing, nullable, type Shape, ShapeError } from '../interface/shapes.ts';
 import { shapeWith } from '../interface/shape.ts';
@@ -32,10 +33,14 @@ export const dataspace: Shape<Dataspace> = shapeWith(checkDataspace, {
 refuseInValues(Dataspace, 'a dataspace');
 
 /** The ROM session. */
-export const Rom = session('ROM', {
-  /** The newest content, sealed; `null` while the module is absent. */
-  dataspace: rpc<() => Dataspace | null>({ args: [], result: nullable(dataspace) }),
-  /** Whether the content has changed since this client last asked for it. */
-  update: rpc<() => boolean>({ args: [], result: boolean }),
-  setHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
-});
+export const Rom = session(
+  'ROM',
+  {
+    /** The newest content, sealed; `null` while the module is absent. */
+    dataspace: rpc<() => Dataspace | null>({ args: [], result: nullable(dataspace) }),
+    /** Whether the content has changed since this client last asked for it. */
+    update: rpc<() => boolean>({ args: [], result: boolean }),
+    setHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
+  },
+  { cost: COSTS.rom },
+);

@@ -150,7 +150,19 @@ export class Components {
     const other = this.#get(second);
     this.#get(first).peers.add(second);
     other.peers.add(first);
-    this.#platform.connect(first, second);
+    this.#platform.connect(first, second, () => this.#notConnected(first, second));
+  }
+
+  /** Both wait for a channel that will not come: for either the other is as good as gone. */
+  #notConnected(first: number, second: number): void {
+    this.#lose(first, second);
+    this.#lose(second, first);
+  }
+
+  #lose(id: number, peer: number): void {
+    const component = this.#live.get(id);
+    if (!component?.peers.delete(peer)) return;
+    component.control.peerGone(peer).catch(() => {});
   }
 
   #forget(id: number): void {
@@ -161,12 +173,7 @@ export class Components {
     component.account.holdObjects(0);
     this.#waits.ended(id);
     this.entrypoint.peerGone(id);
-    for (const peer of component.peers) {
-      const acquaintance = this.#live.get(peer);
-      if (!acquaintance) continue;
-      acquaintance.peers.delete(id);
-      acquaintance.control.peerGone(id).catch(() => {});
-    }
+    for (const peer of component.peers) this.#lose(peer, id);
   }
 
   #violation(peer: number, what: string): void {

@@ -1,7 +1,9 @@
 /** The services that core provides to the root of the tree, and what closing a session of each means. */
+import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
 import { prependLabel, splitLabel } from '../label.ts';
 import type { RomModule } from '../runtime/rom-module.ts';
+import { refuseTooLittle } from '../runtime/session-cost.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
@@ -12,7 +14,7 @@ import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { BinaryRom, type FindBinary } from './binary-service.ts';
 import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
-import type { Platform } from './platform.ts';
+import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
 
@@ -20,11 +22,6 @@ import { TimerSession } from './timer-session.ts';
 export interface CoreSession {
   readonly capability: Capability<typeof SomeSession>;
   readonly close: () => Promise<void>;
-}
-
-/** Why core has no such session. */
-export interface NoSession {
-  readonly denied: string;
 }
 
 /** Label of the ROM session with the config of the system, which only the root can ask for. */
@@ -46,25 +43,36 @@ export class CoreServices {
   /** Names of the services. */
   static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer].map(({ service }) => service);
 
-  /** Opens a session; the label is complete, from the root of the tree. */
-  open(service: string, request: RootRequest): CoreSession | NoSession {
-    const { platform } = this.#parts;
+  /**
+   * Opens a session; the label is complete, from the root of the tree. Throws `SessionError` if there is no such session, or
+   * if its donation is less than what it costs.
+   */
+  open(service: string, request: RootRequest): CoreSession {
     const { label, args } = request;
+    const { platform, threads } = this.#parts;
     switch (service) {
       case Pd.service: {
         const account = new Account(label);
-        return this.#serve(Pd, new PdSession(account), () => account.end());
+        return this.#serve(
+          Pd,
+          request,
+          () => new PdSession(account),
+          async () => {
+            await threads.endOn(account);
+            account.end();
+          },
+        );
       }
       case Cpu.service:
-        return this.#serve(Cpu, new CpuSession(this.#parts, label, schedulingOf(args)));
+        return this.#serve(Cpu, request, () => new CpuSession(this.#parts, label, schedulingOf(args)));
       case Log.service:
-        return this.#serve(Log, { write: (line) => writeLines(platform, label, line) });
+        return this.#serve(Log, request, () => new LogSession(platform, label));
       case Timer.service:
-        return this.#serve(Timer, new TimerSession(platform));
+        return this.#serve(Timer, request, () => new TimerSession(platform));
       case Rom.service:
-        return this.#openRom(label);
+        return this.#openRom(request);
       default:
-        return { denied: `core provides no service "${service}"` };
+        throw new SessionError('DENIED', `core provides no service "${service}"`);
     }
   }
 
@@ -72,35 +80,35 @@ export class CoreServices {
    * Binaries are found by the last element of the label, whoever asks: they are public by nature. The config of the system is
    * the root's alone: it goes by the whole label.
    */
-  #openRom(label: string): CoreSession | NoSession {
-    if (label === CONFIG_LABEL) return this.#serve(Rom, this.#config.open());
+  #openRom(request: RootRequest): CoreSession {
+    const { label } = request;
+    if (label === CONFIG_LABEL) return this.#serve(Rom, request, () => this.#config.open());
     const name = splitLabel(label).last;
     const binary = this.#findBinary(name);
-    if (binary) return this.#serve(Rom, new BinaryRom(binary));
-    return { denied: `core has no ROM "${name}": no stock component, and no binary that the config names` };
+    if (binary) return this.#serve(Rom, request, () => new BinaryRom(binary));
+    const text = `core has no ROM "${name}": no stock component, and no binary that the config names`;
+    throw new SessionError('DENIED', text);
   }
 
   #serve<I extends SessionInterface>(
     interface_: I,
-    implementation: Implementation<I>,
-    ended: () => void = () => {},
+    request: RootRequest,
+    make: () => Implementation<I>,
+    ended: () => Promise<void> = async () => {},
   ): CoreSession {
+    refuseTooLittle(request, interface_.cost);
     const { entrypoint } = this.#parts.components;
+    const implementation = make();
     return {
       capability: someSession(entrypoint.export(interface_, implementation)),
       close: async () => {
         entrypoint.revoke(implementation);
         const dispose = implementation[Symbol.asyncDispose] ?? implementation[Symbol.dispose];
         await dispose?.call(implementation);
-        ended();
+        await ended();
       },
     };
   }
-}
-
-/** Every line gets the label: no component can write one that looks like another's. */
-async function writeLines(platform: Platform, label: string, text: string): Promise<void> {
-  for (const line of text.split(/[\r\n]+/)) await platform.writeLog(`[${label}] ${line}`);
 }
 
 /** A capability of any interface is one of the empty interface too. */

@@ -1,21 +1,13 @@
 /** A CPU session of core: starts components, and ends them when it is closed. */
-import type { SignalCapability } from '../capability/signal.ts';
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import { labelWithin, prependLabel, splitLabel } from '../label.ts';
-import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
+import type { StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
-import type { Components, CoreComponent } from './components.ts';
 import { binaryOf } from './binary-service.ts';
+import { CoreThread, type ThreadParts } from './core-thread.ts';
 import { grantOf } from './host-grants.ts';
 import { accountOf } from './pd-service.ts';
-import type { ComponentEnd, Platform } from './platform.ts';
-
-/** Told of what starts and ends, for the summary and for people. */
-export interface ThreadObserver {
-  started(component: CoreComponent): void;
-  ended(component: CoreComponent, end: ComponentEnd): void;
-}
 
 /** Label of the root of the tree. */
 export const ROOT_LABEL = 'init';
@@ -23,103 +15,7 @@ export const ROOT_LABEL = 'init';
 const DEFAULT_DOMAIN = 'main';
 
 /** What a CPU session is made of. */
-export interface CpuParts {
-  readonly components: Components;
-  readonly platform: Platform;
-  readonly observer: ThreadObserver;
-}
-
-/** One started component: the operations of the `Thread` interface. */
-class CoreThread {
-  readonly #parts: CpuParts;
-  readonly #component: CoreComponent;
-  #state: ThreadState = { state: 'starting' };
-  #handler: SignalCapability | undefined;
-  #killed = false;
-  #ended = false;
-
-  constructor(
-    parts: CpuParts,
-    start: (ended: (end: ComponentEnd) => void) => CoreComponent,
-    options: StartOptions,
-  ) {
-    this.#parts = parts;
-    this.#component = start((end) => this.#hasEnded(end));
-    parts.observer.started(this.#component);
-    const { parent, pd } = options;
-    this.#component.control.start({ parent, pd }).then(
-      () => {
-        parent[Symbol.dispose]();
-        this.#change({ state: 'running' });
-      },
-      (error: unknown) => {
-        parent[Symbol.dispose]();
-        this.#failedToStart(error);
-      },
-    );
-  }
-
-  state(): ThreadState {
-    return this.#state;
-  }
-
-  setHandler(handler: SignalCapability): void {
-    this.#handler?.[Symbol.dispose]();
-    this.#handler = handler;
-    if (this.#state.state !== 'starting') handler.submit();
-    if (this.#ended) this.#forgetHandler();
-  }
-
-  async stop(timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.platform.after(timeoutMs * 1000, resolve);
-      const done = (): void => {
-        cancel();
-        resolve();
-      };
-      this.#putInOrder().then(done, done);
-    });
-  }
-
-  /** Also asks one last time what it has counted. */
-  async #putInOrder(): Promise<void> {
-    const { control } = this.#component;
-    await control.stop();
-    this.#component.statistics = await control.statistics();
-  }
-
-  async kill(): Promise<void> {
-    this.#killed = true;
-    await this.#component.running.kill();
-  }
-
-  #failedToStart(error: unknown): void {
-    if (this.#state.state === 'crashed' || this.#state.state === 'killed') return;
-    const reason = error instanceof RpcError ? error.message : 'the component could not be started';
-    this.#change({ state: 'crashed', reason, culprit: true });
-    void this.kill();
-  }
-
-  #hasEnded(end: ComponentEnd): void {
-    this.#ended = true;
-    this.#parts.observer.ended(this.#component, this.#killed ? { ...end, crashed: false } : end);
-    if (this.#state.state === 'crashed') this.#forgetHandler();
-    else if (this.#killed || !end.crashed) this.#change({ state: 'killed' });
-    else this.#change({ state: 'crashed', reason: end.reason.slice(0, 1000), culprit: end.culprit });
-  }
-
-  #change(state: ThreadState): void {
-    this.#state = state;
-    this.#handler?.submit();
-    if (this.#ended) this.#forgetHandler();
-  }
-
-  /** Nothing more will happen. */
-  #forgetHandler(): void {
-    this.#handler?.[Symbol.dispose]();
-    this.#handler = undefined;
-  }
-}
+export type CpuParts = ThreadParts;
 
 /** The operations of the `Cpu` interface. */
 export class CpuSession {
@@ -136,7 +32,20 @@ export class CpuSession {
   }
 
   start(options: StartOptions): Capability<typeof Thread> {
-    const { components } = this.#parts;
+    try {
+      return this.#start(options);
+    } catch (error) {
+      options.parent[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(Array.from(this.#threads, (thread) => thread.dissolve()));
+  }
+
+  #start(options: StartOptions): Capability<typeof Thread> {
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
     const binary = binaryOf(options.binary);
     const grants = options.grants.map(grantOf);
@@ -157,19 +66,10 @@ export class CpuSession {
       scheduling: this.#scheduling,
       grants,
     };
-    const start = (ended: (end: ComponentEnd) => void): CoreComponent =>
-      components.start(specification, account, (end) => {
-        this.#threads.delete(thread);
-        ended(end);
-      });
-    const thread: CoreThread = new CoreThread(this.#parts, start, options);
+    const forgotten = (): void => void this.#threads.delete(thread);
+    const thread: CoreThread = new CoreThread(this.#parts, specification, account, options, forgotten);
     this.#threads.add(thread);
-    return components.entrypoint.export(Thread, thread);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    await Promise.all(Array.from(this.#threads, (thread) => thread.kill()));
+    return thread.capability();
   }
 }
 

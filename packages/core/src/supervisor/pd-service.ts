@@ -13,6 +13,8 @@ export class PdSession {
   }
 
   allocate(amount: Resources): number {
+    // Each has a number of its own, which core keeps.
+    if (amount.caps < 1) throw new RpcError('InvalidArgument', 'an allocation takes at least one capability');
     return this.account.allocate(amount);
   }
 

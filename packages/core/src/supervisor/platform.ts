@@ -51,8 +51,8 @@ export interface PlatformComponent {
 export interface Platform {
   /** Starts a component; `ended` is called once when it is gone, whatever the reason. */
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent;
-  /** Makes a channel between two started components. */
-  connect(first: number, second: number): void;
+  /** Makes a channel between two started components. `failed` is called if that cannot be done while both are alive. */
+  connect(first: number, second: number, failed: () => void): void;
   /** Runs a turn soon. */
   schedule(turn: () => void): void;
   /** Microseconds on a clock that never goes back. */

@@ -20,6 +20,7 @@ import { type CoreSession, CoreServices } from './core-services.ts';
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
 import { PdSession } from './pd-service.ts';
+import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import type { Thread } from '../session/cpu.ts';
 
@@ -114,7 +115,8 @@ export class Supervisor {
       started: (component: CoreComponent): void => this.#started(component),
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const parts = { components: this.#components, platform, observer };
+    const threads = new ThreadsByAccount();
+    const parts = { components: this.#components, platform, observer, threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
@@ -196,13 +198,14 @@ export class Supervisor {
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     const label = request.label === '' ? ROOT_LABEL : prependLabel(ROOT_LABEL, request.label);
     this.#rootAccount.transfer(this.#own, { ram, caps });
-    const opened = this.#services.open(service, { id, label, args, ram, caps });
-    if ('denied' in opened) {
+    try {
+      const opened = this.#services.open(service, { id, label, args, ram, caps });
+      this.#sessions.set(id, { session: opened, donation: { ram, caps } });
+      return opened.capability;
+    } catch (error) {
       this.#own.transfer(this.#rootAccount, { ram, caps });
-      throw new SessionError('DENIED', opened.denied);
+      throw error;
     }
-    this.#sessions.set(id, { session: opened, donation: { ram, caps } });
-    return opened.capability;
   }
 
   #upgradeSession(id: number, more: Resources): void {

@@ -3,8 +3,9 @@ import type { InitConfig, Quota, StartNode } from '../model/index.ts';
 import { checkChildConfig, checkHandedOn, checkHost, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
+import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
-import { checkQuotas } from './quotas.ts';
+import { checkQuotas, checkStartCost } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
 import { checkTargets } from './targets.ts';
@@ -15,6 +16,8 @@ export interface CheckOptions {
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
+  /** How much of the host may be used. */
+  readonly host?: HostLimits | undefined;
 }
 
 /**
@@ -30,6 +33,7 @@ export function checkConfig(
 ): CheckResult {
   const findings = new CheckFindings();
   checkScope(scopeOf(config), manifests, options, findings);
+  if (options.host) checkHostNeeds(config, options.host, findings);
   return findings.result();
 }
 
@@ -46,6 +50,7 @@ function checkScope(
   const broken = checkTargets(scope, findings);
   for (const start of config.starts) {
     const facts = factsOf(start);
+    checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {

@@ -1,5 +1,5 @@
 import { formatBytes, type Position } from '@ginit/core';
-import type { InitConfig, Quota } from '../model/index.ts';
+import { type InitConfig, type Quota, type StartNode, startCost } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 
 /** The quotas of all children together must fit in what init has, less what it keeps for itself. */
@@ -7,6 +7,17 @@ export function checkQuotas(config: InitConfig, available: Quota, findings: Chec
   const { position } = config.node;
   checkSum('ram', available, config, position, (value) => `${formatBytes(value)} of ram`, findings);
   checkSum('caps', available, config, position, (value) => `${value} caps`, findings);
+}
+
+/** A child must be able to pay for what every component has. */
+export function checkStartCost(start: StartNode, findings: CheckFindings): void {
+  const { ram, caps } = startCost(start);
+  const costs = `of start node "${start.name}" is less than it costs to start it:`;
+  // A quota that is missing has been told already.
+  if (start.ram > 0 && start.ram < ram) {
+    findings.error(`the ram ${costs} ${formatBytes(ram)}`, start.position);
+  }
+  if (start.caps > 0 && start.caps < caps) findings.error(`the caps ${costs} ${caps}`, start.position);
 }
 
 function checkSum(

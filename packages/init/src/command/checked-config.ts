@@ -18,6 +18,7 @@ import {
   readInitConfig,
 } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
+import { hostLimits } from './host-limits.ts';
 import { Binaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { findForbidden, type ForbiddenImport } from './imports/index.ts';
@@ -71,7 +72,8 @@ export async function readCheckedConfig(
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
-  const checked = checkConfig(reading.config, found.manifests, { quota, parentServices });
+  const options = { quota, parentServices, host: hostLimits() };
+  const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
   const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
   return {

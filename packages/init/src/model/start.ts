@@ -15,11 +15,6 @@ export interface StartSurroundings {
   readonly prioLevels: number;
 }
 
-/** Whether a start node grants its component something to use; a nested init only hands it on. */
-export function isDriver({ host, binary }: Pick<StartNode, 'host' | 'binary'>): boolean {
-  return host.length > 0 && binary.name !== 'init';
-}
-
 /** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
 export function readStart(
   node: ConfigNode,

@@ -13,19 +13,24 @@ import {
   Pd,
   prependLabel,
   Rom,
-  RomModule,
   type SessionArguments,
   SessionError,
   type SessionRequest,
   type SessionCapability,
-  someSession,
   type Thread,
   type ThreadState,
   toData,
 } from '@ginit/core';
-import { type InitConfig, isDriver, type StartNode } from '../model/index.ts';
+import {
+  ENVIRONMENT_COST,
+  hasOwnProcess,
+  INIT_COST,
+  type InitConfig,
+  type StartNode,
+} from '../model/index.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
+import { ConfigServer } from './config-server.ts';
 import { deferred } from './deferred.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
@@ -50,16 +55,6 @@ export interface ChildHost {
 const ENVIRONMENT = ['ROM', 'CPU', 'PD'] as const;
 type EnvironmentService = (typeof ENVIRONMENT)[number];
 
-/**
- * What init itself needs for a child: objects that the child, or core, holds of it (its parent, the handler of its thread's
- * state, its config). It is taken from the child's own quota.
- */
-const CHILD_CAPS = 3;
-/** Sessions of its config that a child may have at a time: init pays for them. */
-const CONFIG_SESSIONS_MAX = 4;
-
-const NOTHING = { ram: 0, caps: 0 };
-
 /** One instance of a start node: a restarted child is another one. */
 export class Child {
   readonly start: StartNode;
@@ -67,8 +62,7 @@ export class Child {
   readonly sessions: ClientSessions;
   readonly #host: ChildHost;
   readonly #account = deferred<Capability<typeof Pd>>();
-  readonly #config: RomModule;
-  readonly #configSessions = new Map<number, Implementation<typeof Rom>>();
+  readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
   readonly #environment = new Map<EnvironmentService, ServedSession>();
   readonly #parent: Implementation<typeof Parent>;
@@ -83,7 +77,7 @@ export class Child {
     this.server = new ChildServer(host.env, start.name, provides, this.#account.promise);
     this.sessions = new ClientSessions(host.env, this.#account.promise);
     const config = start.config ? JSON.stringify(toData(start.config)) : '';
-    this.#config = new RomModule(new TextEncoder().encode(config));
+    this.#config = new ConfigServer(host.env, new TextEncoder().encode(config));
     this.#parent = this.#makeParent();
   }
 
@@ -96,8 +90,9 @@ export class Child {
     return this.#exitCode;
   }
 
-  /** Makes its account and starts its thread. It gets its quota after `turn`; `given` is called when that is under way. */
-  async begin(turn: Promise<void>, given: () => void): Promise<void> {
+  /** Makes its account and starts its thread. */
+  async begin(): Promise<void> {
+    refuseTooPoor(this.start);
     const opening = [
       this.#openEnvironment('PD'),
       this.#openEnvironment('CPU'),
@@ -107,18 +102,16 @@ export class Child {
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
     const binary = capabilityOf(Rom, await opening[2]);
-    await this.#giveQuota(pd, turn, given);
+    await this.#giveQuota(pd);
     await this.#host.launches.pass(() => this.#launch(cpu, pd, binary));
   }
 
-  async #giveQuota(account: Capability<typeof Pd>, turn: Promise<void>, given: () => void): Promise<void> {
+  /** The account gets what is left when everything that init needs for the child is paid. */
+  async #giveQuota(account: Capability<typeof Pd>): Promise<void> {
     const { ram, caps } = this.start;
     const { env } = this.#host;
     await account.setReferenceAccount(env.pd);
-    await turn;
-    const giving = env.pd.transfer(account, { ram, caps: Math.max(0, caps - CHILD_CAPS) });
-    given();
-    await giving;
+    await env.pd.transfer(account, { ram: ram - INIT_COST.ram, caps: caps - INIT_COST.caps });
     this.#account.resolve(account);
   }
 
@@ -127,13 +120,13 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { isolation, domain, heap, hostDepth } = this.start;
+    const { domain, heap, hostDepth } = this.start;
     const grants = await this.#takeGrants();
     const starting = cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
       binary,
-      isolation: isolation ?? (domain === undefined && isDriver(this.start) ? 'process' : 'thread'),
+      isolation: hasOwnProcess(this.start) ? 'process' : 'thread',
       domain,
       heap,
       hostDepth,
@@ -175,9 +168,9 @@ export class Child {
     await this.sessions.end();
     this.server.end(reason);
     this.#thread?.[Symbol.dispose]();
-    for (const service of ENVIRONMENT) await this.#environment.get(service)?.close(NOTHING);
-    for (const session of this.#configSessions.values()) await session[Symbol.dispose]?.();
-    this.#configSessions.clear();
+    for (const service of ENVIRONMENT) {
+      await this.#environment.get(service)?.close(ENVIRONMENT_COST[service]);
+    }
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
@@ -191,14 +184,15 @@ export class Child {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
     const { server, label } = route;
+    const donation = ENVIRONMENT_COST[service];
     const served = await server.open({
       service,
       label,
       args: this.#arguments(service, {}),
-      donation: NOTHING,
+      donation,
     });
     if (this.#ended) {
-      await served.close(NOTHING);
+      await served.close(donation);
       throw new SessionError('DENIED', `"${this.name}" has ended`);
     }
     this.#environment.set(service, served);
@@ -209,7 +203,7 @@ export class Child {
     return {
       session: (request) => this.#session(request),
       upgrade: (id, ram, caps) => this.sessions.upgrade(id, { ram, caps }),
-      close: (id) => this.#close(id),
+      close: (id) => this.sessions.close(id),
       announce: (service, root) => this.server.announce(service, root),
       exit: (code) => {
         this.#exitCode ??= code;
@@ -224,29 +218,21 @@ export class Child {
     // The LOG session of the environment is the child's own voice: its label is the child's name.
     const own = service === 'LOG' && request.label === '';
     const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, request.label));
-    if (route === 'config') return this.#openConfig(id);
-    if (this.#configSessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
-    return this.sessions.open({ id, service, args, donation: { ram, caps } }, route);
+    const to = route === 'config' ? { server: this.#config, serverName: undefined, label: '' } : route;
+    return this.sessions.open({ id, service, args, donation: { ram, caps } }, to);
   }
 
   #arguments(service: string, args: SessionArguments): SessionArguments {
     return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
   }
+}
 
-  #openConfig(id: number): SessionCapability {
-    if (this.#configSessions.size >= CONFIG_SESSIONS_MAX) {
-      throw new SessionError('DENIED', `more than ${CONFIG_SESSIONS_MAX} sessions of its config`);
-    }
-    const session = this.#config.open();
-    this.#configSessions.set(id, session);
-    return someSession(this.#host.env.capability(Rom, session), 'config');
+/** What init needs for a child comes from the child's quota. */
+function refuseTooPoor({ ram, caps }: StartNode): void {
+  const costs = 'and what is made for it costs';
+  if (ram < INIT_COST.ram) {
+    throw new SessionError('OUT_OF_RAM', `it has ${ram} bytes, ${costs} ${INIT_COST.ram}`);
   }
-
-  async #close(id: number): Promise<void> {
-    const config = this.#configSessions.get(id);
-    if (!config) return this.sessions.close(id);
-    this.#configSessions.delete(id);
-    this.#host.env.revoke(config);
-    await config[Symbol.dispose]?.();
-  }
+  if (caps < INIT_COST.caps)
+    throw new SessionError('OUT_OF_CAPS', `it has ${caps}, ${costs} ${INIT_COST.caps}`);
 }

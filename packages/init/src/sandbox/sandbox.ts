@@ -7,7 +7,7 @@ import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type ChildHost } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
-import { deferred } from './deferred.ts';
+import { Purse } from './purse.ts';
 import { RestartRecord } from './restart-record.ts';
 import { ParentServer } from './session-server.ts';
 import { nextToStop } from './stop-order.ts';
@@ -53,14 +53,8 @@ export class Sandbox implements ChildHost {
   async start(): Promise<void> {
     const children = this.config.starts.map((start) => new Child(start, this));
     for (const child of children) this.#children.set(child.name, child);
-    // Quota is given out in the order of the config.
-    let turn: Promise<void> = Promise.resolve();
-    const starting = children.map((child) => {
-      const before = turn;
-      const given = deferred<void>();
-      turn = given.promise;
-      return this.#startChild(child, before, () => given.resolve());
-    });
+    const purse = new Purse(await this.env.quota());
+    const starting = children.map((child) => this.#startChild(child, () => purse.take(child.start)));
     await Promise.all(starting);
   }
 
@@ -120,12 +114,12 @@ export class Sandbox implements ChildHost {
     return { server: child.server, serverName: name, label };
   }
 
-  /** `given` is called when the next child may have its quota. */
-  async #startChild(child: Child, turn = Promise.resolve(), given = (): void => {}): Promise<void> {
+  /** `pay` throws if there is too little for the child. */
+  async #startChild(child: Child, pay = (): void => {}): Promise<void> {
     try {
-      await child.begin(turn, given);
+      pay();
+      await child.begin();
     } catch (error) {
-      given();
       if (!child.ended) await this.env.error(`child "${child.name}" cannot be started: ${reasonOf(error)}`);
       await this.#endChild(child, 'it could not be started');
       if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);

@@ -64,7 +64,7 @@ async function hypercallsOver(env: MountingEnv, disk: BlockClient): Promise<Hype
     throw env.config.node.errorAt(`a file system needs at least ${needed}, there are ${ramQuota - ramUsed}`);
   }
   // Buffers are memory of this thread, not dataspaces; the account shows them all the same.
-  await env.pd.allocate({ ram: memoryBytes, caps: 0 });
+  await env.pd.allocate({ ram: memoryBytes, caps: 1 });
   const clock = new CoarseClock({
     currentTimeMs: () => env.timer.currentTimeMs(),
     after: (ms, handler) => void env.timer.after(ms, handler),

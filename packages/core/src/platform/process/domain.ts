@@ -2,7 +2,7 @@
  * A domain process as the supervisor sees it: the child process, its link, and the components in it. When the
  * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { assert } from '../../errors.ts';
@@ -21,6 +21,7 @@ import {
 } from './domain-protocol.ts';
 import { FORM_FLAGS } from './form.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
+import { startProcess } from './process-start.ts';
 import { memorySwitch } from './memory-switch.ts';
 import { SharedProcess } from './shared-process.ts';
 
@@ -73,6 +74,25 @@ export interface DomainOptions {
   readonly hostDepth?: number | undefined;
 }
 
+function startDomain(
+  parameters: readonly string[],
+  env: Readonly<Record<string, string>>,
+  shared: SharedProcess | undefined,
+): ChildProcess {
+  try {
+    return startProcess(process.execPath, parameters, {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
+      env,
+      serialization: 'json',
+    });
+  } catch (error) {
+    shared?.end();
+    throw error;
+  } finally {
+    shared?.spawned();
+  }
+}
+
 /** One domain process. */
 export class Domain {
   /** Set where memory can be shared between processes. */
@@ -90,6 +110,7 @@ export class Domain {
   #saidNoMemory = false;
   #retired = false;
 
+  /** Throws `ProcessStartError`. */
   constructor(
     { name, ownProcess, ahead, hostDepth = DRIVER_POOL_SIZE }: DomainOptions,
     observer: DomainObserver,
@@ -99,8 +120,7 @@ export class Domain {
     const shared = SharedProcess.make((command) => this.#tell(command));
     this.shared = shared;
     const number = shared ? `${shared.number}` : NO_NUMBER;
-    this.#child = spawn(
-      process.execPath,
+    this.#child = startDomain(
       [
         ...NODE_FLAGS,
         ...FORM_FLAGS,
@@ -108,13 +128,9 @@ export class Domain {
         number,
         ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
       ],
-      {
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
-        env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
-        serialization: 'json',
-      },
+      { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
+      shared,
     );
-    shared?.spawned();
     const socket = this.#child.stdio[3];
     assert(socket instanceof Socket, 'descriptor 3 is a socket');
     this.#link = new Link(
@@ -131,9 +147,7 @@ export class Domain {
         resolve();
       });
     });
-    this.#child.on('error', (error) =>
-      this.#observer.complaint(this.#name, `cannot start a process: ${error.message}`),
-    );
+    this.#child.on('error', (error) => this.#observer.complaint(this.#name, `${error.message}`));
   }
 
   get name(): string {

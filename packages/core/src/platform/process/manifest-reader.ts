@@ -1,7 +1,9 @@
 /** Reads the manifests of components in a process of their own: importing a module runs its code. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { isRecord } from '../../interface/shapes.ts';
 import { FORM_FLAGS } from './form.ts';
+import { ProcessStartError, startProcess } from './process-start.ts';
 
 const MANIFEST_MAIN = new URL('./manifest-main.js', import.meta.url);
 /** How long a module may take to load. */
@@ -15,11 +17,13 @@ export async function readManifests(moduleUrls: readonly string[]): Promise<Map<
   const answers = new Map<string, ManifestAnswer>();
   let reader: ChildProcess | undefined;
   for (const moduleUrl of new Set(moduleUrls)) {
-    reader ??= fork(MANIFEST_MAIN, {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      env: {},
-      execArgv: [...FORM_FLAGS],
-    });
+    try {
+      reader ??= startReader();
+    } catch (error) {
+      if (!(error instanceof ProcessStartError)) throw error;
+      answers.set(moduleUrl, { problem: await error.reason });
+      continue;
+    }
     const answer = await ask(reader, moduleUrl);
     answers.set(moduleUrl, answer ?? { problem: 'its module does not finish loading, or ends its process' });
     if (!answer) {
@@ -30,6 +34,14 @@ export async function readManifests(moduleUrls: readonly string[]): Promise<Map<
   }
   reader?.kill('SIGKILL');
   return answers;
+}
+
+/** Throws `ProcessStartError`. */
+function startReader(): ChildProcess {
+  return startProcess(process.execPath, [...FORM_FLAGS, fileURLToPath(MANIFEST_MAIN)], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: {},
+  });
 }
 
 function ask(reader: ChildProcess, moduleUrl: string): Promise<ManifestAnswer | undefined> {

@@ -4,6 +4,7 @@
  * processes. Core sets either up and then leaves it alone.
  */
 import { assert } from '../../errors.ts';
+import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type {
   ComponentEnd,
   ComponentSpecification,
@@ -13,6 +14,7 @@ import type {
 } from '../../supervisor/platform.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { linkProofs } from './link.ts';
+import { ProcessStartError } from './process-start.ts';
 import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
 import { SpareDomains, type SpareKind } from './spare-domains.ts';
@@ -32,6 +34,13 @@ export interface OutputSink {
   complaint(text: string): void;
 }
 
+/** What joins two processes that share no memory. */
+interface DomainLink {
+  readonly number: number;
+  /** Settles with whether there is one. */
+  readonly made: Promise<boolean>;
+}
+
 /** Node's threads and processes. */
 export class NodePlatform implements Platform {
   readonly #output: OutputSink;
@@ -40,7 +49,7 @@ export class NodePlatform implements Platform {
   readonly #spares = new SpareDomains();
   readonly #domainOf = new Map<number, Domain>();
   /** Links by the pair of processes they join. */
-  readonly #links = new Map<Domain, Map<Domain, number>>();
+  readonly #links = new Map<Domain, Map<Domain, DomainLink>>();
   /** What start nodes ask for and cannot have, as far as that has been said. */
   readonly #lacks = new Set<string>();
   #nextLink = 1;
@@ -52,7 +61,13 @@ export class NodePlatform implements Platform {
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
     const { id, label } = specification;
-    const domain = this.#domain(specification);
+    let domain: Domain;
+    try {
+      domain = this.#domain(specification);
+    } catch (error) {
+      if (!(error instanceof ProcessStartError)) throw error;
+      return neverStarted(specification, error.reason, ended);
+    }
     this.#domainOf.set(id, domain);
     const core = domain.start(specification, (end) => {
       this.#domainOf.delete(id);
@@ -66,7 +81,7 @@ export class NodePlatform implements Platform {
     return { placement, core, kill: () => domain.kill(id) };
   }
 
-  connect(first: number, second: number): void {
+  connect(first: number, second: number, failed: () => void): void {
     const a = this.#domainOf.get(first);
     const b = this.#domainOf.get(second);
     // A component that ended a moment ago: core will tell the other one.
@@ -79,10 +94,13 @@ export class NodePlatform implements Platform {
       ];
       if (SharedProcess.connect(this.#nextChannel++, endA, endB)) return;
     }
-    const link = this.#link(a, b);
+    const { number, made } = this.#link(a, b);
     const channel = this.#nextChannel++;
-    a.join(first, second, link, channel);
-    b.join(second, first, link, channel);
+    a.join(first, second, number, channel);
+    b.join(second, first, number, channel);
+    void made.then((is) => {
+      if (!is) failed();
+    });
   }
 
   schedule(turn: () => void): void {
@@ -114,16 +132,26 @@ export class NodePlatform implements Platform {
   /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
   startAhead(kinds: readonly SpareKind[]): void {
     for (const kind of kinds) {
-      const made: Domain = new Domain(
-        { name: SPARE_NAME, ownProcess: kind === 'own', ahead: true },
-        this.#observer(SPARE_NAME),
-      );
+      const made = this.#spare(kind);
+      // Whoever needs it will be told why there is none.
+      if (!made) break;
       this.#running.add(made);
       this.#spares.add(kind, made);
     }
     setTimeout(() => this.#spares.end(), SPARE_TIMEOUT_MS).unref();
   }
 
+  #spare(kind: SpareKind): Domain | undefined {
+    try {
+      const options = { name: SPARE_NAME, ownProcess: kind === 'own', ahead: true };
+      return new Domain(options, this.#observer(SPARE_NAME));
+    } catch (error) {
+      if (error instanceof ProcessStartError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Throws `ProcessStartError`. */
   #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
     const key = ownProcess ? `${id}` : `domain ${domain}`;
     const known = this.#domains.get(key);
@@ -159,27 +187,53 @@ export class NodePlatform implements Platform {
     this.#output.complaint(`warning: ${text}`);
   }
 
-  #link(a: Domain, b: Domain): number {
+  #link(a: Domain, b: Domain): DomainLink {
     const known = this.#links.get(a)?.get(b);
-    if (known !== undefined) return known;
-    const link = this.#nextLink++;
-    this.#remember(a, b, link);
-    this.#remember(b, a, link);
-    socketPair().then(
+    if (known) return known;
+    const number = this.#nextLink++;
+    const made = socketPair().then(
       ([socketA, socketB]) => {
         const [proofA, proofB] = linkProofs();
-        a.addLink(link, socketA, proofA);
-        b.addLink(link, socketB, proofB);
+        a.addLink(number, socketA, proofA);
+        b.addLink(number, socketB, proofB);
+        return true;
       },
-      (error: unknown) => this.#output.complaint(`cannot join two processes: ${String(error)}`),
+      (error: unknown) => {
+        this.#output.complaint(`cannot join two processes: ${String(error)}`);
+        // The next components that want to be joined try again.
+        this.#links.get(a)?.delete(b);
+        this.#links.get(b)?.delete(a);
+        return false;
+      },
     );
+    const link = { number, made };
+    this.#remember(a, b, link);
+    this.#remember(b, a, link);
     return link;
   }
 
-  #remember(from: Domain, to: Domain, link: number): void {
-    const links = this.#links.get(from) ?? new Map<Domain, number>();
+  #remember(from: Domain, to: Domain, link: DomainLink): void {
+    const links = this.#links.get(from) ?? new Map<Domain, DomainLink>();
     assert(!links.has(to), 'two processes are joined once');
     links.set(to, link);
     this.#links.set(from, links);
   }
+}
+
+/** In place of a component whose process could not be started: it ends as one that has crashed, with that reason. */
+function neverStarted(
+  { ownProcess, label, domain }: ComponentSpecification,
+  reason: Promise<string>,
+  ended: (end: ComponentEnd) => void,
+): PlatformComponent {
+  const over = reason.then((words) => ended({ crashed: true, reason: words, culprit: true }));
+  return {
+    placement: {
+      kind: ownProcess ? 'process' : 'thread',
+      domain: ownProcess ? label : domain,
+      pid: undefined,
+    },
+    core: { sharing: SHARES_NONE, send: () => false, receive: () => {}, closed: () => {}, close: () => {} },
+    kill: () => over,
+  };
 }

@@ -1,0 +1,29 @@
+/** A LOG session of core: lines for people, with the label of who wrote them. */
+import { RpcError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Platform } from './platform.ts';
+
+/** The operations of the `Log` interface over the platform's output. */
+export class LogSession {
+  readonly #platform: Platform;
+  readonly #label: string;
+  #waitingCharacters = 0;
+
+  constructor(platform: Platform, label: string) {
+    this.#platform = platform;
+    this.#label = label;
+  }
+
+  /** Every line gets the label: no component can write one that looks like another's. */
+  async write(text: string): Promise<void> {
+    if (this.#waitingCharacters + text.length > LIMITS.logSessionCharacters) {
+      throw new RpcError('LimitExceeded', 'too much text waits for the output');
+    }
+    this.#waitingCharacters += text.length;
+    try {
+      for (const line of text.split(/[\r\n]+/)) await this.#platform.writeLog(`[${this.#label}] ${line}`);
+    } finally {
+      this.#waitingCharacters -= text.length;
+    }
+  }
+}

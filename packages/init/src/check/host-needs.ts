@@ -1,0 +1,64 @@
+import { hasOwnProcess, type InitConfig } from '../model/index.ts';
+import type { CheckFindings } from './findings.ts';
+import { isInit, nestedReading } from './scope.ts';
+
+/** How much of the host ginit may use; what is not known is not checked. */
+export interface HostLimits {
+  /** Open file descriptors of one process (`ulimit -n`). */
+  readonly descriptors?: number | undefined;
+  /** Processes and threads of the user (`ulimit -u`). */
+  readonly threads?: number | undefined;
+}
+
+/** What a configuration needs of the host, about. */
+interface HostNeeds {
+  readonly processes: number;
+  readonly components: number;
+}
+
+/*
+ * Measured with Node 20 to 26 on Linux: what ginit's own process has open, what it has for each process that it starts, what
+ * it keeps free (`process-start.ts` of core), and the threads of a process and of a component.
+ */
+const OWN_DESCRIPTORS = 24;
+const DESCRIPTORS_PER_PROCESS = 6;
+const FREE_DESCRIPTORS = 30;
+const THREADS_PER_PROCESS = 24;
+const THREADS_PER_COMPONENT = 1;
+
+/** Domain of components that name none. */
+const DEFAULT_DOMAIN = 'main';
+
+/** Says if the host will not let all of it start. Not an error: what can be started is. */
+export function checkHostNeeds(config: InitConfig, limits: HostLimits, findings: CheckFindings): void {
+  const { processes, components } = needsOf(config);
+  const descriptors = OWN_DESCRIPTORS + DESCRIPTORS_PER_PROCESS * processes + FREE_DESCRIPTORS;
+  const threads = THREADS_PER_PROCESS * (processes + 1) + THREADS_PER_COMPONENT * components;
+  const { position } = config.node;
+  if (limits.descriptors !== undefined && descriptors > limits.descriptors) {
+    const need = `${processes} processes need about ${descriptors} file descriptors in ginit`;
+    findings.warn(`${need}, and it may have ${limits.descriptors} (ulimit -n)`, position);
+  }
+  if (limits.threads !== undefined && threads > limits.threads) {
+    const need = `${processes} processes with ${components} components need about ${threads} threads`;
+    findings.warn(`${need}, and this user may have ${limits.threads} (ulimit -u)`, position);
+  }
+}
+
+/** With the process of the outermost init, and what nested inits start. */
+function needsOf(outermost: InitConfig): HostNeeds {
+  const domains = new Set<string>();
+  let own = 1;
+  let components = 1;
+  const count = ({ starts }: InitConfig): void => {
+    for (const start of starts) {
+      components++;
+      if (hasOwnProcess(start)) own++;
+      else domains.add(start.domain ?? DEFAULT_DOMAIN);
+      const nested = isInit(start) ? nestedReading(start) : undefined;
+      if (nested) count(nested.config);
+    }
+  };
+  count(outermost);
+  return { processes: own + domains.size, components };
+}
