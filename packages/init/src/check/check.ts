@@ -1,6 +1,6 @@
 import { didYouMean } from '@ginit/core';
 import type { InitConfig, Quota, StartNode } from '../model/index.ts';
-import { checkChildConfig, checkHandedOn, checkHost, checkProvides } from './component.ts';
+import { checkChildConfig, checkHandedOn, checkHost, checkPolicies, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { checkHostNeeds, type HostLimits } from './host-needs.ts';
@@ -52,6 +52,7 @@ function checkScope(
     const facts = factsOf(start);
     checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
+    checkPolicies(start, findings);
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
       checkProvides(start, facts.provides, findings);

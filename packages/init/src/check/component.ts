@@ -51,6 +51,16 @@ export function checkHost(
   }
 }
 
+/** The end of a label is the client's own choice: a policy that looks at nothing else lets in whoever gets here. */
+export function checkPolicies(start: StartNode, findings: CheckFindings): void {
+  if (start.provides.length === 0) return;
+  for (const policy of start.config?.childrenOf('policy') ?? []) {
+    if (!policy.has('label_suffix') || policy.has('label_prefix') || policy.has('label')) continue;
+    const text = 'a <policy> by "label_suffix" alone trusts what the client chose as the end of its label';
+    findings.warn(`${text} (add a label_prefix, or label)`, policy.positionOf('label_suffix'));
+  }
+}
+
 /** What a nested init gives its children is of what it has itself. */
 export function checkHandedOn(above: StartNode, config: InitConfig, findings: CheckFindings): void {
   for (const start of config.starts) {
