@@ -1,4 +1,4 @@
-// Simulates the storage stack with faults, seed after seed: npm run sim-campaign -- [--seeds N..M]. See docs/simulator.md.
+// Simulates a system with faults, seed after seed: npm run sim-campaign -- [--system NAME] [--seeds N..M]. See docs/simulator.md.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,22 +6,29 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { root, setUp } from './setup.mjs';
+import { endingsCampaign } from './sim-campaign/endings-campaign.mjs';
 import { judge, missing } from './sim-campaign/judge.mjs';
 import { configText, filesAfter, PLAN } from './sim-campaign/system.mjs';
 
-const HELP = `sim-campaign: simulates the storage example with crashes and power cuts, seed after seed, and has e2fsck judge its disks
+const HELP = `sim-campaign: simulates a system with faults, seed after seed
+
+  storage         the storage example with crashes and power cuts; e2fsck judges its disks
+  endings         inits in inits, with hostile servers and clients among honest ones; everybody dies in any order
 
   npm run sim-campaign -- [OPTIONS]
 
-  --seeds N..M    which seeds (default 1..10000)
+  --system NAME   storage (default) or endings
+  --seeds N..M    which seeds (default 1..10000; of endings 1..20000)
   --judge-every N the disk of every so manieth seed is judged (default 100)
+  --twice-every N of endings, every so manieth seed is run twice more and must be the same (default 500)
   --jobs N        threads (default: one a CPU)
   --keep DIR      put the disks that are judged wrong there
   --no-judge      judge no disk: e2fsprogs is not needed
   --as-built      run what is compiled already, do not set up first
   --help          this text
 
-The last line says how many seeds ran, and how many failed. The exit code is 0 if none did, 1 if some did, 2 if the command line is
+The last line says how many seeds ran, and how many failed; storage stops for none of them, endings lists them by what failed. The exit
+code is 0 if none did, 1 if some did, 2 if the command line is
 wrong or e2fsprogs is missing.`;
 
 const USAGE_EXIT_CODE = 2;
@@ -38,8 +45,10 @@ function readArguments() {
   try {
     return parseArgs({
       options: {
-        seeds: { type: 'string', default: '1..10000' },
+        system: { type: 'string', default: 'storage' },
+        seeds: { type: 'string' },
         'judge-every': { type: 'string', default: '100' },
+        'twice-every': { type: 'string', default: '500' },
         jobs: { type: 'string' },
         keep: { type: 'string' },
         'no-judge': { type: 'boolean', default: false },
@@ -57,6 +66,12 @@ function rangeOf(text) {
     /^(\d{1,15})\.\.(\d{1,15})$/.exec(text) ?? usage(`--seeds ${text}: not a range (for example 1..100)`);
   if (Number(first) > Number(last)) usage(`--seeds ${text}: the range is empty`);
   return [Number(first), Number(last)];
+}
+
+const jobsOf = ({ jobs }) => (jobs === undefined ? [] : ['--jobs', jobs]);
+
+function checkCount(name, text) {
+  if (!/^[1-9]\d{0,8}$/.test(text)) usage(`--${name} is a whole number from 1 on`);
 }
 
 function ginit(directory, ...args) {
@@ -119,9 +134,9 @@ function prepare() {
   return directory;
 }
 
-async function campaign([first, last], values) {
+async function storageCampaign([first, last], values) {
   const every = values['no-judge'] ? Number.POSITIVE_INFINITY : Number(values['judge-every']);
-  const jobs = values.jobs === undefined ? [] : ['--jobs', values.jobs];
+  const jobs = jobsOf(values);
   const counts = { seeds: 0, failed: 0, judged: 0, mended: 0, bad: 0, syncs: 0 };
   const directory = prepare();
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
@@ -150,11 +165,16 @@ const values = readArguments();
 if (values.help) {
   console.log(HELP);
 } else {
-  const range = rangeOf(values.seeds);
-  if (!/^[1-9]\d{0,8}$/.test(values['judge-every'])) usage('--judge-every is a whole number from 1 on');
-  if (!values['no-judge'] && missing.length > 0) {
+  const endings = values.system === 'endings';
+  if (!endings && values.system !== 'storage') usage(`--system ${values.system}: storage or endings`);
+  const range = rangeOf(values.seeds ?? (endings ? '1..20000' : '1..10000'));
+  checkCount('judge-every', values['judge-every']);
+  checkCount('twice-every', values['twice-every']);
+  if (!endings && !values['no-judge'] && missing.length > 0) {
     usage(`${missing.join(' and ')} missing: install e2fsprogs, or leave the judging out with --no-judge`);
   }
   if (!values['as-built']) setUp();
-  process.exitCode = await campaign(range, values);
+  process.exitCode = endings
+    ? await endingsCampaign(range, { jobs: jobsOf(values), every: Number(values['twice-every']) })
+    : await storageCampaign(range, values);
 }

@@ -68,6 +68,7 @@ test.runIf(process.platform === 'linux')('<host depth> sizes the pool of a drive
   const sizes = environments.flatMap((text) => /UV_THREADPOOL_SIZE=(\d+)/.exec(text)?.[1] ?? []);
   running.child.kill('SIGTERM');
   expect((await running.finished).code).toBe(0);
-  // Init has a process of its own as well.
-  expect(sizes.toSorted()).toEqual(['16', '16', '33']);
+  // Init has a process of its own as well, a jailed one where that can be had.
+  const ofInit = process.arch === 'x64' ? '4' : '16';
+  expect(sizes.toSorted()).toEqual(['16', '33', ofInit].toSorted());
 });

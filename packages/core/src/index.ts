@@ -34,6 +34,7 @@ export type {
   HostSource,
 } from './runtime/host-access.ts';
 export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
+export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';

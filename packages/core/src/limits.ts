@@ -40,6 +40,10 @@ export const LIMITS = {
   hostProgramArgumentBytes: 128 * 1024,
   /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */
   hostDepth: 1024,
+  /** Files of code, and grants, that a jailed process may read or use one by one; and descriptors that it may have. */
+  jailFiles: 20_000,
+  jailGrants: 256,
+  jailDescriptors: 16_384,
   /** Lists and records inside each other in one message. */
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */

@@ -7,6 +7,7 @@ export type { ResolvedGrant } from './runtime/host-access.ts';
 export type { ComponentEnd, Placement } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/process/form.ts';
 export { CoreServices } from './supervisor/core-services.ts';
+export type { AccountTree } from './supervisor/account-tree.ts';
 export {
   type ComponentStanding,
   type ComponentSummary,

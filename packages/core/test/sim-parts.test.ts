@@ -113,6 +113,7 @@ describe('carriers', () => {
       random,
       delayedOnceIn: 3,
       sent: ignore,
+      copies: () => 1,
       arrived: ignore,
       closed: ignore,
       describe: () => '',

@@ -14,21 +14,24 @@ const start = (name: string, attributes = '', content = ''): string =>
 const FILE = '<file path="disk.img" access="rw"/>';
 
 test('init has one, and threads share one', () => {
-  expect(ahead()).toEqual(['own']);
-  expect(ahead(start('a'), start('b'), start('c', 'isolation="thread"'))).toEqual(['own', 'shared']);
+  expect(ahead()).toEqual(['jailed']);
+  expect(ahead(start('a'), start('b'), start('c', 'isolation="thread"'))).toEqual(['jailed', 'shared']);
 });
 
 test('a child of its own process has one, in the order of the config', () => {
-  expect(ahead(start('a', 'isolation="process"'))).toEqual(['own', 'own']);
-  expect(ahead(start('a', '', `<host> ${FILE} </host>`))).toEqual(['own', 'own']);
+  expect(ahead(start('a', 'isolation="process"'))).toEqual(['jailed', 'jailed']);
+  expect(ahead(start('a', 'isolation="process" jail="no"'))).toEqual(['jailed', 'own']);
+  expect(ahead(start('a', '', `<host> ${FILE} </host>`))).toEqual(['jailed', 'own']);
+  // Its pool has another size.
+  expect(ahead(start('a', 'isolation="jail"', `<host> ${FILE} </host>`))).toEqual(['jailed']);
   if (availableParallelism() < 2) return;
-  expect(ahead(start('a'), start('b', 'isolation="process"'))).toEqual(['own', 'shared', 'own']);
-  expect(ahead(start('b', 'isolation="process"'), start('a'))).toEqual(['own', 'own', 'shared']);
+  expect(ahead(start('a'), start('b', 'isolation="process"'))).toEqual(['jailed', 'shared', 'jailed']);
+  expect(ahead(start('b', 'isolation="process"'), start('a'))).toEqual(['jailed', 'jailed', 'shared']);
 });
 
 test('a driver in a domain shares its process; one with a pool of its own size is started when it is time', () => {
-  expect(ahead(start('a', 'domain="d"', `<host> ${FILE} </host>`))).toEqual(['own', 'shared']);
-  expect(ahead(start('a', '', `<host depth="3"> ${FILE} </host>`))).toEqual(['own']);
+  expect(ahead(start('a', 'domain="d"', `<host> ${FILE} </host>`))).toEqual(['jailed', 'shared']);
+  expect(ahead(start('a', '', `<host depth="3"> ${FILE} </host>`))).toEqual(['jailed']);
 });
 
 test('no more than can start side by side, and the one of init', () => {

@@ -46,6 +46,7 @@ describe('readInitConfig', () => {
         managingSystem: false,
         usesLinker: true,
         isolation: undefined,
+        jail: 'default',
         domain: undefined,
         node: undefined,
         ramLimit: undefined,

@@ -78,6 +78,7 @@ test('what a component has sent and its peer does not take', () => {
     random: new Random(2),
     delayedOnceIn: 0,
     sent: () => {},
+    copies: () => 1,
     arrived: () => {},
     closed: () => {},
     describe: () => '',

@@ -11,10 +11,12 @@ import { assert, RpcError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { ComponentControl, CoreService, type StartRequest } from './control.ts';
+import type { Dealings } from './dealings.ts';
 import { AssertionFailed, type Obligation } from './assertions.ts';
 import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
+import { ledgerOf, type LedgerChild } from './ledger.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { type Sleeper, SynchronousCalls } from './synchronous.ts';
@@ -41,6 +43,8 @@ export interface ComponentPlatform {
   readonly sleep?: Sleeper;
   /** Sees what passes the component's sessions. */
   readonly watch?: SessionWatch;
+  /** Stands between the component and its parent. */
+  readonly dealings?: Dealings;
   /** Takes what `env.assertAlways` has found not to hold, and obligations that were not met by the component's end. */
   readonly assertions?: {
     readonly failed: (what: string) => void;
@@ -90,13 +94,24 @@ export class ComponentRuntime {
     return this.#environment?.obligations ?? [];
   }
 
+  /** The sessions that it has open, by their numbers, and how many it serves of each service. */
+  get sessions(): { readonly opened: readonly number[]; readonly served: ReadonlyMap<string, number> } {
+    return this.#environment?.openSessions ?? { opened: [], served: new Map() };
+  }
+
+  /** What it believes of its children, if it keeps a ledger. */
+  get ledger(): readonly LedgerChild[] | undefined {
+    return this.#environment && ledgerOf(this.#environment);
+  }
+
   #control(): Implementation<typeof ComponentControl> {
     return {
       start: (request) => this.#start(request),
       stop: async () => {
         // In a turn of its own: core is heard even while the component waits in a synchronous call.
         await Promise.resolve();
-        await this.#environment?.runStopHandlers();
+        const stop = async (): Promise<void> => this.#environment?.runStopHandlers();
+        await (this.#platform.dealings?.stop(stop) ?? stop());
       },
       statistics: () => ({ requests: this.#served.total, heapUsed: this.#platform.heapUsed?.() }),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
@@ -109,9 +124,10 @@ export class ComponentRuntime {
 
   async #start(request: StartRequest): Promise<void> {
     assert(this.#environment === undefined, 'a component is started once');
+    const { dealings } = this.#platform;
     const environment = new Environment({
       entrypoint: this.#entrypoint,
-      parent: request.parent,
+      parent: dealings?.parent(request.parent, request.pd) ?? request.parent,
       pd: request.pd,
       host: new GrantedHost({
         ...this.#platform.host,
@@ -126,6 +142,7 @@ export class ComponentRuntime {
       assertions: { failed: (error) => this.#assertionFailed(error) },
       unmet: this.#platform.assertions?.unmet,
       watch: this.#platform.watch,
+      dealings,
     });
     this.#environment = environment;
     this.#entrypoint.objects.open((held) => request.pd.objects(held));

@@ -20,6 +20,7 @@ import { Timer } from '../session/timer.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
+import type { Dealings } from './dealings.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
 import { LogWriter } from './log-writer.ts';
@@ -46,6 +47,7 @@ export interface EnvironmentParts {
   /** Takes obligations that the component has ended without; the log does where there is nobody. */
   readonly unmet: ((obligations: readonly Obligation[]) => void) | undefined;
   readonly watch: SessionWatch | undefined;
+  readonly dealings: Dealings | undefined;
 }
 
 /** The environment of one component. */
@@ -59,6 +61,8 @@ export class Environment implements Env {
   readonly #assertions: Assertions;
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
+  /** How many sessions each service has. */
+  readonly #services = new Map<string, () => number>();
   #config: Config | undefined;
 
   constructor(parts: EnvironmentParts) {
@@ -114,10 +118,11 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch } = this.#parts;
+    const { entrypoint, pd, report, served, watch, dealings } = this.#parts;
     const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
     const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket, watch });
-    const root = entrypoint.export(Root, service);
+    this.#services.set(interface_.service, () => service.count);
+    const root = entrypoint.export(Root, dealings?.root(service) ?? service);
     this.#parts.parent.announce(interface_.service, root).catch(report);
   }
 
@@ -168,6 +173,12 @@ export class Environment implements Env {
   /** For the runtime: what the component has yet to bring about. */
   get obligations(): readonly Obligation[] {
     return [...this.#assertions.unmet];
+  }
+
+  /** For the runtime: the sessions that the component has open, and how many it serves. */
+  get openSessions(): { readonly opened: readonly number[]; readonly served: ReadonlyMap<string, number> } {
+    const served = new Map(Array.from(this.#services, ([service, count]) => [service, count()]));
+    return { opened: this.#sessions.ids, served };
   }
 
   /** Settles when the log has taken every line written so far. */

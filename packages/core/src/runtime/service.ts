@@ -55,6 +55,11 @@ export class Service<I extends SessionInterface> {
     this.#host = host;
   }
 
+  /** Sessions that are open. */
+  get count(): number {
+    return this.#sessions.size;
+  }
+
   /** Opens a session. */
   async session(request: RootRequest): Promise<SessionCapability> {
     if (this.#sessions.has(request.id)) throw new SessionError('DENIED', `session ${request.id} exists`);

@@ -54,6 +54,11 @@ export class SessionClient {
     this.#watch = watch;
   }
 
+  /** Numbers of the sessions that are open. */
+  get ids(): number[] {
+    return Array.from(this.#open.values(), ({ id }) => id);
+  }
+
   /** Opens a session for use. */
   async connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
     const { id, capability } = await this.#request(interface_, options);

@@ -46,6 +46,13 @@ export const Thread = rpcInterface('Thread', {
   kill: rpc<() => void>({ args: [], result: nothing }),
 });
 
+/**
+ * Whether a process of its own is to be jailed: not at all, if the host can do it, or by all means. Threads are never jailed.
+ */
+const jailDemand = oneOf(['no', 'default', 'required']);
+
+export type JailDemand = ShapeType<typeof jailDemand>;
+
 const startOptions = record({
   pd: capability(Pd),
   parent: capability(Parent),
@@ -60,6 +67,7 @@ const startOptions = record({
   hostDepth: optional(integer(1, LIMITS.hostDepth)),
   /** What it gets of the host: grants that the starter holds. */
   grants: list(capability(HostGrant), LIMITS.hostGrants),
+  jail: optional(jailDemand),
 });
 
 /** What to start, on whose account, and where. */
@@ -72,6 +80,8 @@ export interface StartOptions {
   heap?: number | undefined;
   hostDepth?: number | undefined;
   grants: Capability<typeof HostGrant>[];
+  /** By default as if it were `default`. */
+  jail?: JailDemand | undefined;
 }
 
 /** The CPU session. */

@@ -72,6 +72,11 @@ export class Account {
     return { ram, caps };
   }
 
+  /** Live accounts that have this one as their reference. */
+  get dependents(): Iterable<Account> {
+    return this.#dependents;
+  }
+
   get ended(): boolean {
     return this.#handedOver !== undefined;
   }

@@ -22,6 +22,8 @@ export interface ResolvedBinary {
    * grant: else a component without any could have the host used by starting a driver with a config of its own.
    */
   readonly needsGrant?: boolean;
+  /** It only hands its host grants on to what it starts, as init does, and uses none of them. */
+  readonly handsOn?: boolean;
 }
 
 /** Finds a binary by the name that the config gives it; the command that runs core supplies it. */

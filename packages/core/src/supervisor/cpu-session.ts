@@ -58,6 +58,7 @@ export class CpuSession {
     const specification = {
       label: this.#label,
       moduleUrl: binary.moduleUrl,
+      files: binary.files,
       domain: domainName(this.#label, options.domain ?? DEFAULT_DOMAIN),
       ownProcess: options.isolation === 'process',
       heapBytes: options.heap,
@@ -65,6 +66,8 @@ export class CpuSession {
       hostDepth: options.hostDepth,
       scheduling: this.#scheduling,
       grants,
+      usedGrants: binary.handsOn ? [] : grants,
+      jail: options.jail ?? 'default',
     };
     const forgotten = (): void => void this.#threads.delete(thread);
     const thread: CoreThread = new CoreThread(this.#parts, specification, account, options, forgotten);

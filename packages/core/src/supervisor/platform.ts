@@ -1,6 +1,7 @@
 /** What core needs of the place where components run: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
+import type { JailDemand } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 
 /** A component to be started. */
@@ -9,6 +10,8 @@ export interface ComponentSpecification {
   readonly label: string;
   /** Module to import. */
   readonly moduleUrl: string;
+  /** Every file that Node reads to load it; none where nobody has looked. */
+  readonly files: readonly string[];
   /** Process to run in, unless it gets its own. */
   readonly domain: string;
   /** Whether it gets a process of its own. */
@@ -19,7 +22,11 @@ export interface ComponentSpecification {
   /** Operations of a driver on the host that run at a time; the platform's own idea of it if it is missing. */
   readonly hostDepth: number | undefined;
   readonly scheduling: Scheduling;
+  /** What it has of the host. */
   readonly grants: readonly ResolvedGrant[];
+  /** What it may use of that itself: nothing if it only hands it on. */
+  readonly usedGrants: readonly ResolvedGrant[];
+  readonly jail: JailDemand;
 }
 
 /** How a component came to its end. */
@@ -36,7 +43,12 @@ export interface Placement {
   /** Name of the domain, or of the component whose process it is. */
   readonly domain: string;
   readonly pid: number | undefined;
+  /** Of a process of its own. */
+  readonly jail?: JailStanding | undefined;
 }
+
+/** How a process is confined: by a jail, or not, and why. */
+export type JailStanding = { readonly jailed: true } | { readonly jailed: false; readonly reason: string };
 
 /** A started component. */
 export interface PlatformComponent {

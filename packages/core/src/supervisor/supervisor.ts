@@ -14,6 +14,7 @@ import { Pd } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import { Account } from './account.ts';
+import { accountTree, type AccountTree } from './account-tree.ts';
 import { Components, type CoreComponent } from './components.ts';
 import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-service.ts';
 import { type CoreSession, CoreServices } from './core-services.ts';
@@ -133,6 +134,7 @@ export class Supervisor {
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
       grants: this.#options.grants.map(({ access }, index) => grants.capability(index, access)),
+      jail: 'default',
     });
     return this.#end;
   }
@@ -163,6 +165,21 @@ export class Supervisor {
       ended: !live,
     }));
     return { components, total: this.#own.total };
+  }
+
+  /** All quota that there is, wherever it is. */
+  get total(): Resources {
+    return this.#own.total;
+  }
+
+  /** The account of the root with all that hang on it, and what the root has donated to core. */
+  accounts(): { readonly root: AccountTree; readonly donated: Resources } {
+    const donated = { ram: 0, caps: 0 };
+    for (const { donation } of this.#sessions.values()) {
+      donated.ram += donation.ram;
+      donated.caps += donation.caps;
+    }
+    return { root: accountTree(this.#rootAccount), donated };
   }
 
   /** Refuses the next allocation of a live component; see `Account`. False if there is no such component. */

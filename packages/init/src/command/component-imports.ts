@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
+import { stockModule } from './stock.ts';
 import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** As the threads of components are started. */
@@ -57,6 +58,11 @@ export class ComponentImports {
   /** The module at this URL as core takes it. */
   binary(moduleUrl: string): ResolvedBinary {
     const graph = this.of(moduleUrl);
-    return { moduleUrl, files: graph.files, needsGrant: findForbidden(graph) !== undefined };
+    return {
+      moduleUrl,
+      files: graph.files,
+      needsGrant: findForbidden(graph) !== undefined,
+      handsOn: moduleUrl === stockModule('init'),
+    };
   }
 }

@@ -14,8 +14,16 @@ const STOCK: Readonly<Record<string, string>> = {
 /** The short names, sorted. */
 export const STOCK_NAMES: readonly string[] = Object.keys(STOCK).toSorted();
 
+const known = new Map<string, string>();
+
 /** Module URL of a stock component; `undefined` if there is none of that name. */
 export function stockModule(name: string): string | undefined {
+  const url = known.get(name) ?? resolveStock(name);
+  if (url !== undefined) known.set(name, url);
+  return url;
+}
+
+function resolveStock(name: string): string | undefined {
   const specifier = Object.hasOwn(STOCK, name) ? STOCK[name] : undefined;
   if (specifier === undefined) return undefined;
   const url = import.meta.resolve(specifier);

@@ -20,8 +20,10 @@ function heapOf({ heapUsed, heapBytes }: ComponentSummary): string {
 
 function rowOf(summary: ComponentSummary): string[] {
   const { label, placement, account, ramPeak, requests, ended } = summary;
-  const { kind, domain, pid } = placement;
-  const where = kind === 'process' ? `process ${pid ?? '?'}` : `thread of "${domain}" (${pid ?? '?'})`;
+  const { kind, domain, pid, jail } = placement;
+  const jailed = jail?.jailed ? ', jailed' : '';
+  const where =
+    kind === 'process' ? `process ${pid ?? '?'}${jailed}` : `thread of "${domain}" (${pid ?? '?'})`;
   return [
     label,
     ended ? `${where}, ended` : where,

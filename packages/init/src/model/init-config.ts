@@ -1,4 +1,4 @@
-import type { ConfigNode, HostGrantFact, Position } from '@ginit/core';
+import type { ConfigNode, HostGrantFact, JailDemand, Position } from '@ginit/core';
 import type { RouteRule } from '../routing/rule.ts';
 
 /*
@@ -18,7 +18,7 @@ export interface HostGrant extends HostGrantFact {
   readonly position: Position;
 }
 
-/** Where a child runs; a jail is not available in this version. */
+/** Where a child runs; whether a process is jailed is apart from that. */
 export type Isolation = 'thread' | 'process';
 
 /** A crashed child is started again at most `max` times within `periodS` seconds. */
@@ -50,6 +50,8 @@ export interface StartNode {
   readonly usesLinker: boolean;
   /** `undefined` leaves it to the runtime: drivers get a process of their own. */
   readonly isolation: Isolation | undefined;
+  /** Whether its process is to be jailed: drivers are if their start node says so, all others unless it says no. */
+  readonly jail: JailDemand;
   readonly domain: string | undefined;
   readonly node: string | undefined;
   readonly ramLimit: number | undefined;

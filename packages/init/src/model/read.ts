@@ -3,6 +3,7 @@ import {
   ConfigError,
   ConfigNode,
   formatPosition,
+  type JailDemand,
   type Position,
   validate,
 } from '@ginit/core';
@@ -52,6 +53,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     affinitySpace: { width: integerOf(space, 'width') || 1, height: integerOf(space, 'height') || 1 },
     hasAffinitySpace: space !== undefined,
     prioLevels: readPrioLevels(node, findings),
+    jail: readDefaultJail(node),
   };
   return {
     node,
@@ -71,6 +73,11 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     services: node.childrenOf('service').flatMap(readForwarded),
     aliases: node.childrenOf('alias').flatMap(readAlias),
   };
+}
+
+function readDefaultJail(node: ConfigNode): JailDemand {
+  const jail = node.value('jail');
+  return jail === 'no' || jail === 'required' ? jail : 'default';
 }
 
 function readPrioLevels(node: ConfigNode, findings: Findings): number {

@@ -64,7 +64,15 @@ const startSchema: ElementSchema = element('start', 'A child', {
     priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0 }),
     managing_system: attribute.boolean('May use privileged operations of PD'),
     ld: attribute.boolean('Whether the binary is loaded by the dynamic linker'),
-    isolation: attribute.oneOf('Where the child runs', ['thread', 'process', 'jail']),
+    isolation: attribute.oneOf('Where the child runs; "jail" is a process that is surely jailed', [
+      'thread',
+      'process',
+      'jail',
+    ]),
+    jail: attribute.oneOf('Whether its process is jailed; otherwise it is if the host can do that', [
+      'no',
+      'required',
+    ]),
     domain: attribute.text('The domain process of a child with isolation="thread"'),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
@@ -159,6 +167,10 @@ export const initSchema: ElementSchema = element(
       version: attribute.text('Copied into the state report'),
       verbose: attribute.boolean('Log what init does', { fallback: 'no' }),
       summary: attribute.boolean('Print a summary of the tree at its end', { fallback: 'no' }),
+      jail: attribute.oneOf('The same for all children with a process of their own and without grants', [
+        'no',
+        'required',
+      ]),
       prio_levels: attribute.integer('Number of priorities, a power of two', { min: 0, max: 65_536 }),
       ld_verbose: attribute.boolean('Log what the dynamic linker does'),
       generate_xml: attribute.boolean('Write reports as XML'),

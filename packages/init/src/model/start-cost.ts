@@ -5,7 +5,7 @@ import type { StartNode } from './init-config.ts';
 type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host' | 'binary'>;
 
 /** Whether a start node grants its component something to use; a nested init only hands it on. */
-function isDriver({ host, binary }: Placed): boolean {
+export function isDriver({ host, binary }: Pick<StartNode, 'host' | 'binary'>): boolean {
   return host.length > 0 && binary.name !== 'init';
 }
 

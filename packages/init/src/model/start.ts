@@ -1,9 +1,10 @@
-import { type ConfigNode, shown } from '@ginit/core';
+import { type ConfigNode, type JailDemand, shown } from '@ginit/core';
 import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
 import type { InitConfig, Isolation, NamedPlace, RestartBudget, StartNode } from './init-config.ts';
+import { isDriver } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 
@@ -13,6 +14,8 @@ export interface StartSurroundings {
   readonly affinitySpace: InitConfig['affinitySpace'];
   readonly hasAffinitySpace: boolean;
   readonly prioLevels: number;
+  /** Of processes of children that say nothing themselves. */
+  readonly jail: JailDemand;
 }
 
 /** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
@@ -29,6 +32,8 @@ export function readStart(
     return undefined;
   }
   const route = node.child('route');
+  const host = readHostGrants(node.child('host'), findings);
+  const binary = readBinary(node, name, findings);
   return {
     name,
     version: node.value('version'),
@@ -37,17 +42,18 @@ export function readStart(
     priority: readPriority(node, around.prioLevels, findings),
     managingSystem: booleanOf(node, 'managing_system', false),
     usesLinker: booleanOf(node, 'ld', true),
-    isolation: readIsolation(node, findings),
+    isolation: readIsolation(node),
+    jail: readJail(node, isDriver({ host, binary }), around, findings),
     domain: node.value('domain'),
     node: node.value('node'),
     ramLimit: bytesOf(node, 'ram_limit'),
-    binary: readBinary(node, name, findings),
+    binary,
     provides: servicesOf(node.child('provides'), findings),
     route: route === undefined ? undefined : parseRoute(route, findings.warnings),
     config: node.child('config'),
     exitPropagate: booleanOf(node.child('exit'), 'propagate', false),
     restart: readRestart(node.child('restart')),
-    host: readHostGrants(node.child('host'), findings),
+    host,
     hostDepth: integerOf(node.child('host'), 'depth'),
     affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
@@ -64,12 +70,31 @@ function readBinary(start: ConfigNode, startName: string, findings: Findings): N
   return { name, position: node.positionOf('name') };
 }
 
-function readIsolation(start: ConfigNode, findings: Findings): Isolation | undefined {
+function readIsolation(start: ConfigNode): Isolation | undefined {
   const isolation = start.value('isolation');
-  if (isolation === 'jail') {
-    findings.errors.push(start.errorAt('isolation="jail" is not available in this version', 'isolation'));
-  }
+  if (isolation === 'jail') return 'process';
   return isolation === 'thread' || isolation === 'process' ? isolation : undefined;
+}
+
+function readJail(
+  start: ConfigNode,
+  drives: boolean,
+  around: StartSurroundings,
+  findings: Findings,
+): JailDemand {
+  const isolation = start.value('isolation');
+  const jail = start.value('jail');
+  if (isolation === 'jail') {
+    if (jail === 'no') findings.errors.push(start.errorAt('jail="no" contradicts isolation="jail"', 'jail'));
+    return 'required';
+  }
+  if (jail === 'required') {
+    const ownProcess = isolation === 'process' || (isolation === undefined && drives && !start.has('domain'));
+    const problem = 'a thread cannot be jailed: jail="required" takes isolation="process"';
+    if (!ownProcess) findings.errors.push(start.errorAt(problem, 'jail'));
+    return 'required';
+  }
+  return jail === 'no' || drives ? 'no' : around.jail;
 }
 
 /** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */

@@ -120,7 +120,7 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { domain, heap, hostDepth } = this.start;
+    const { jail, domain, heap, hostDepth } = this.start;
     const grants = await this.#takeGrants();
     const starting = cpu.start({
       pd,
@@ -131,6 +131,7 @@ export class Child {
       heap,
       hostDepth,
       grants,
+      jail,
     });
     const released = (): void => grants.forEach((grant) => grant[Symbol.dispose]());
     starting.then(released, released);

@@ -46,18 +46,18 @@ export class ComponentThread {
     return new ComponentThread(makeWorker(label, input, transfer, heapBytes));
   }
 
-  /** A thread for a component that has no bound of its heap: that is given at birth. */
-  static ahead(othersFollow: boolean): ComponentThread {
+  /** A thread for a component that comes later; a bound of its heap is given at birth. */
+  static ahead(othersFollow: boolean, heapBytes?: number): ComponentThread {
     const { port1, port2 } = new MessageChannel();
     const birth = { waitAt: port2, giveCompiled: othersFollow };
     // The thread closes the port before it imports a component: what comes has this type.
     port1.once('message', ({ compiled }: CompiledNotice) => useCompiledRuntime(compiled));
-    return new ComponentThread(makeWorker('component', birth, [port2]), port1);
+    return new ComponentThread(makeWorker('component', birth, [port2], heapBytes), port1);
   }
 
   /** Gives a thread that was started ahead its component. */
-  run({ input, transfer, heapBytes }: ThreadStart): void {
-    assert(this.#waitsAt !== undefined && heapBytes === undefined, 'it waits for a component without bound');
+  run({ input, transfer }: ThreadStart): void {
+    assert(this.#waitsAt !== undefined, 'it waits for a component');
     this.#waitsAt.postMessage(input, [...transfer]);
     this.#waitsAt = undefined;
   }

@@ -6,8 +6,12 @@ import { assert } from '../../errors.ts';
 import { isRecord } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import { type Place, wordsAt } from '../../memory/place.ts';
+import { enterJail } from '../jail/enter.ts';
+import { prepareJail } from '../jail/prepare.ts';
+import type { JailRules } from '../jail/rules.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { Bell, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
+import { boundProcess } from '../thread/memory-bound.ts';
 import type { KeeperLine } from '../thread/memory-protocol.ts';
 import {
   CONTROL_SLOT,
@@ -76,6 +80,8 @@ export class DomainHost {
   /** Whether the kernel bounds the memory of the process. */
   #bounded = false;
   #ahead: ComponentThread | undefined;
+  /** Runs the component for which the process has locked itself up. */
+  #runJailed: (() => void) | undefined;
 
   /** `foreign` where memory can be shared with other processes; `ahead` is for the first component, if it can have it. */
   constructor(up: Link, foreign: ForeignChannels | undefined, ahead: ComponentThread | undefined) {
@@ -90,9 +96,9 @@ export class DomainHost {
     this.#coreRelays = new RelayTable(up);
   }
 
-  /** Starts a component in a thread of its own. */
+  /** Starts a component in a thread of its own; if it is to be jailed, so far that only `run` is missing. */
   start(command: StartCommand): void {
-    const { component, label, moduleUrl, heapBytes, processBytes, grants, scheduling } = command;
+    const { component, label, moduleUrl, heapBytes, processBytes, grants, scheduling, jail } = command;
     this.#bounded = processBytes !== undefined;
     const { port1, port2 } = new MessageChannel();
     const { census } = this.#doorbells;
@@ -104,14 +110,17 @@ export class DomainHost {
       corePort: port2,
       grants,
       scheduling,
-      processBytes,
+      // In a jail this thread sees to it, which can still read what that takes.
+      processBytes: jail ? undefined : processBytes,
       doorbell,
       census,
       life,
       keeper: this.#keeperLine(component, keeper, grants.length > 0),
     };
     const transfer = [port2, keeper.port2];
-    const { worker, loading } = this.#thread({ label, input, transfer, heapBytes });
+    const start = { label, input, transfer, heapBytes };
+    const thread = jail ? this.#waitingThread(heapBytes) : this.#thread(start);
+    const { worker, loading } = thread;
     const bell = new Bell(doorbell, census);
     const running: RunningComponent = {
       worker,
@@ -130,6 +139,13 @@ export class DomainHost {
     this.#coreRelays.add(component, { port: port1, ring: () => bell.ringPort(CORE_SLOT) });
     this.#watch(component, running);
     this.#tell({ event: 'started', component, threadId: worker.threadId });
+    if (jail) void this.#lockUp(component, jail, processBytes, () => thread.run(start));
+  }
+
+  /** Runs a component that waits for it. */
+  run(component: number): void {
+    if (this.#components.has(component)) this.#runJailed?.();
+    this.#runJailed = undefined;
   }
 
   /** Ends a component at once, or as soon as its modules are loaded. */
@@ -251,6 +267,38 @@ export class DomainHost {
     }
     void ahead?.worker.terminate();
     return ComponentThread.start(start);
+  }
+
+  /** Its thread is up before the process is locked up, and runs nothing but our runtime until then. */
+  #waitingThread(heapBytes: number | undefined): ComponentThread {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead && heapBytes === undefined) return ahead;
+    void ahead?.worker.terminate();
+    return ComponentThread.ahead(false, heapBytes);
+  }
+
+  async #lockUp(
+    component: number,
+    rules: JailRules,
+    processBytes: number | undefined,
+    run: () => void,
+  ): Promise<void> {
+    const running = this.#components.get(component);
+    await Promise.all([running?.loading.runtime, prepareJail()]);
+    if (!running || !this.#components.has(component)) return;
+    try {
+      const unbounded = processBytes === undefined ? undefined : boundProcess(processBytes);
+      if (unbounded !== undefined) this.#tell({ event: 'lack', component, text: unbounded });
+      enterJail({ rules, moreThreads: false });
+    } catch (error) {
+      // Some of it may be in force: this process is of no use to anybody.
+      running.crash = `cannot be jailed: ${error instanceof Error ? error.message : String(error)}`;
+      void running.worker.terminate();
+      return;
+    }
+    this.#runJailed = run;
+    this.#tell({ event: 'jailed', component });
   }
 
   #slot(running: RunningComponent): number {

@@ -19,6 +19,7 @@ import {
   parseControl,
 } from './domain-protocol.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
+import { prepareJail } from '../jail/prepare.ts';
 import { CONTROL_CHANNEL, Link } from './link.ts';
 
 /** Arguments: its number, if it has one; and whether it is started ahead of its components. */
@@ -44,6 +45,7 @@ shareWaitHelper();
 const ahead = process.argv[AHEAD_ARGUMENT];
 const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
 const foreign = await openForeign();
+if (ahead === AHEAD.jailed) void prepareJail();
 
 const up: Link = new Link(
   new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
@@ -82,6 +84,8 @@ function obey(command: DomainCommand): void {
   switch (command.command) {
     case 'start':
       return host.start(command);
+    case 'run':
+      return host.run(command.component);
     case 'kill':
       return host.kill(command.component);
     case 'connect':

@@ -12,12 +12,13 @@ import {
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import { HOST_GRANT_KINDS } from '../../session/host-grant.ts';
+import { jailRules } from '../jail/rules.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
 
 /** Argument of a domain process that has no number: it shares no memory. */
 export const NO_NUMBER = '-';
-/** Argument of one that is started before its components: whether there will be several. */
-export const AHEAD = { own: 'ahead', shared: 'ahead-shared' } as const;
+/** Argument of one that is started before its components: whether there will be several, or one in a jail. */
+export const AHEAD = { own: 'ahead', shared: 'ahead-shared', jailed: 'ahead-jailed' } as const;
 
 const PATH = 8192;
 
@@ -40,9 +41,13 @@ const startCommand = record({
   processBytes: optional(u53),
   scheduling: schedulingShape,
   grants: list(resolvedGrant, LIMITS.hostGrantsOfRoot),
+  /** The process locks itself up before the component runs, and waits then until it is told to go on. */
+  jail: optional(jailRules),
 });
 export type StartCommand = ShapeType<typeof startCommand>;
 
+/** The supervisor has seen that the process is locked up. */
+const runCommand = record({ command: oneOf(['run']), component: u32 });
 const killCommand = record({ command: oneOf(['kill']), component: u32 });
 /** Both components are in this process. */
 const connectCommand = record({ command: oneOf(['connect']), component: u32, peer: u32 });
@@ -78,6 +83,7 @@ const exitCommand = record({ command: oneOf(['exit']) });
 /** Checks a command of the supervisor. */
 export const domainCommand = {
   start: startCommand,
+  run: runCommand,
   kill: killCommand,
   connect: connectCommand,
   join: joinCommand,
@@ -94,6 +100,7 @@ export const linkMessage = record({ link: u32, own: text(64), expected: text(64)
 /** A command of the supervisor. */
 export type DomainCommand =
   | StartCommand
+  | ShapeType<typeof runCommand>
   | ShapeType<typeof killCommand>
   | ShapeType<typeof connectCommand>
   | ShapeType<typeof joinCommand>
@@ -105,6 +112,8 @@ export type DomainCommand =
 
 /** The component's thread is there. */
 const startedEvent = record({ event: oneOf(['started']), component: u32, threadId: u32 });
+/** The process has locked itself up. */
+const jailedEvent = record({ event: oneOf(['jailed']), component: u32 });
 /** The component's thread is terminated: nothing that it has begun to load is waited for any more. */
 const endingEvent = record({ event: oneOf(['ending']), component: u32 });
 const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
@@ -126,6 +135,7 @@ const memoryArrivedEvent = record({ event: oneOf(['memoryArrived']), process: u3
 /** Checks an event of a domain. */
 export const domainEvent = {
   started: startedEvent,
+  jailed: jailedEvent,
   ending: endingEvent,
   ended: endedEvent,
   output: outputEvent,
@@ -137,6 +147,7 @@ export const domainEvent = {
 /** An event of a domain process. */
 export type DomainEvent =
   | ShapeType<typeof startedEvent>
+  | ShapeType<typeof jailedEvent>
   | ShapeType<typeof endingEvent>
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>

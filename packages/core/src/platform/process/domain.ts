@@ -2,14 +2,17 @@
  * A domain process as the supervisor sees it: the child process, its link, and the components in it. When the
  * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
  */
-import type { ChildProcess } from 'node:child_process';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { assert } from '../../errors.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
+import { missingOutside } from '../jail/verify.ts';
+import { hasRings } from '../jail/rings.ts';
+import { startFiltered } from './filtered-start.ts';
+import type { JailRules } from '../jail/rules.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
 import {
   AHEAD,
@@ -21,8 +24,13 @@ import {
 } from './domain-protocol.ts';
 import { FORM_FLAGS } from './form.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
-import { startProcess } from './process-start.ts';
 import { memorySwitch } from './memory-switch.ts';
+import {
+  type ProcessObserver,
+  type ProcessStart,
+  type RunningProcess,
+  startPlainly,
+} from './running-process.ts';
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('./domain-main.js', import.meta.url).pathname;
@@ -31,6 +39,8 @@ const COLLECTOR_FLAG = '--expose-gc';
 const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /** Threads of libuv's pool in a process of its own, unless told: file operations of a driver that run at a time. */
 const DRIVER_POOL_SIZE = 16;
+/** The same of a jailed process that is no driver: they are all brought up. */
+const JAILED_POOL_SIZE = 4;
 /** A domain that does not end a component within this time is ended itself. */
 const KILL_TIMEOUT_MS = 10_000;
 /** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
@@ -70,26 +80,26 @@ export interface DomainOptions {
   readonly ownProcess: boolean;
   /** Whether its components come later: then it uses the time. */
   readonly ahead?: boolean;
+  /** Whether it is going to be jailed: then it is born for that. */
+  readonly jailed?: boolean;
+  /** Whether its component works with the host. */
+  readonly driver?: boolean;
   /** Operations on the host that run at a time, in a process of its own. */
   readonly hostDepth?: number | undefined;
 }
 
 function startDomain(
-  parameters: readonly string[],
-  env: Readonly<Record<string, string>>,
+  start: ProcessStart & { readonly withoutRings: boolean },
   shared: SharedProcess | undefined,
-): ChildProcess {
+  observer: ProcessObserver,
+): RunningProcess {
   try {
-    return startProcess(process.execPath, parameters, {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(shared ? [shared.farDescriptor] : [])],
-      env,
-      serialization: 'json',
-    });
+    const way = start.withoutRings && hasRings() ? startFiltered : startPlainly;
+    return way(start, observer);
   } catch (error) {
+    shared?.spawned();
     shared?.end();
     throw error;
-  } finally {
-    shared?.spawned();
   }
 }
 
@@ -97,7 +107,7 @@ function startDomain(
 export class Domain {
   /** Set where memory can be shared between processes. */
   readonly shared: SharedProcess | undefined;
-  readonly #child: ChildProcess;
+  readonly #process: RunningProcess;
   readonly #link: Link;
   #name: string;
   #observer: DomainObserver;
@@ -109,45 +119,50 @@ export class Domain {
   #bounded = false;
   #saidNoMemory = false;
   #retired = false;
+  /** Why it was never there. */
+  #failure: string | undefined;
 
   /** Throws `ProcessStartError`. */
   constructor(
-    { name, ownProcess, ahead, hostDepth = DRIVER_POOL_SIZE }: DomainOptions,
+    { name, ownProcess, ahead, jailed = false, driver = true, hostDepth }: DomainOptions,
     observer: DomainObserver,
   ) {
     this.#name = name;
     this.#observer = observer;
     const shared = SharedProcess.make((command) => this.#tell(command));
     this.shared = shared;
-    const number = shared ? `${shared.number}` : NO_NUMBER;
-    this.#child = startDomain(
-      [
-        ...NODE_FLAGS,
-        ...FORM_FLAGS,
-        DOMAIN_MAIN,
-        number,
-        ...(ahead ? [ownProcess ? AHEAD.own : AHEAD.shared] : []),
-      ],
-      { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(hostDepth) } : {}) },
-      shared,
-    );
-    const socket = this.#child.stdio[3];
-    assert(socket instanceof Socket, 'descriptor 3 is a socket');
-    this.#link = new Link(
-      socket,
-      (channel, payload) => this.#receive(channel, payload),
-      () => this.#child.kill('SIGKILL'),
-    );
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream) createInterface({ input: stream }).on('line', (line) => this.#line(line));
-    }
+    let gone = (): void => {};
     this.#exited = new Promise((resolve) => {
-      this.#child.on('close', (code, signal) => {
-        this.#end(code, signal);
-        resolve();
-      });
+      gone = resolve;
     });
-    this.#child.on('error', (error) => this.#observer.complaint(this.#name, `${error.message}`));
+    const number = shared ? `${shared.number}` : NO_NUMBER;
+    const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
+    const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
+    this.#process = startDomain(
+      {
+        args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
+        env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
+        descriptors: shared ? [shared.farDescriptor] : [],
+        withoutRings: jailed,
+      },
+      shared,
+      {
+        spawned: () => shared?.spawned(),
+        failed: (reason) => this.#failed(reason),
+        closed: (code, signal) => {
+          this.#end(code, signal);
+          gone();
+        },
+      },
+    );
+    this.#link = new Link(
+      this.#process.socket,
+      (channel, payload) => this.#receive(channel, payload),
+      () => this.#process.kill(),
+    );
+    for (const stream of this.#process.outputs) {
+      createInterface({ input: stream }).on('line', (line) => this.#line(line));
+    }
   }
 
   get name(): string {
@@ -162,7 +177,7 @@ export class Domain {
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#process.pid;
   }
 
   /** Whether it takes no more components. */
@@ -176,7 +191,11 @@ export class Domain {
   }
 
   /** Starts a component in this process; the result is core's end of the carrier to it. */
-  start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): Carrier {
+  start(
+    specification: ComponentSpecification,
+    ended: (end: ComponentEnd) => void,
+    jail?: JailRules,
+  ): Carrier {
     assert(!this.#retired, 'a retired domain takes no components');
     const { id, label, moduleUrl, heapBytes, grants, scheduling } = specification;
     const resident: Resident = {
@@ -199,6 +218,7 @@ export class Domain {
       processBytes: this.#boundOf(specification),
       scheduling,
       grants: [...grants],
+      jail,
     });
     return this.#coreCarrier(id, resident);
   }
@@ -220,7 +240,7 @@ export class Domain {
       return this.destroy();
     }
     return new Promise((resolve) => {
-      const endProcess = (): void => void this.#child.kill('SIGKILL');
+      const endProcess = (): void => void this.#process.kill();
       let stuck = setTimeout(endProcess, LOAD_TIMEOUT_MS);
       resident.ending.push(() => {
         clearTimeout(stuck);
@@ -237,7 +257,7 @@ export class Domain {
   /** Ends the process at once. */
   async destroy(): Promise<void> {
     this.#retired = true;
-    this.#child.kill('SIGKILL');
+    this.#process.kill();
     await this.#exited;
   }
 
@@ -254,7 +274,7 @@ export class Domain {
   /** Hands a socket to the process; it is closed here. */
   addLink(link: number, socket: Socket, proof: LinkProof): void {
     const [own, expected] = [proof.own, proof.expected].map((bytes) => Buffer.from(bytes).toString('base64'));
-    this.#child.send({ link, own, expected }, socket);
+    this.#process.send({ link, own, expected }, socket);
   }
 
   #coreCarrier(id: number, resident: Resident): Carrier {
@@ -295,7 +315,7 @@ export class Domain {
         this.#name,
         `is ended, it said nonsense: ${String(error).slice(0, NONSENSE_CHARACTERS)}`,
       );
-      this.#child.kill('SIGKILL');
+      this.#process.kill();
       return;
     }
     this.#obey(event);
@@ -310,6 +330,8 @@ export class Domain {
       case 'started':
         resident.threadId = event.threadId;
         return;
+      case 'jailed':
+        return this.#runIfJailed(event.component, resident);
       case 'ending':
         for (const tell of resident.ending) tell();
         return;
@@ -327,11 +349,26 @@ export class Domain {
     }
   }
 
+  /** The process says that it has locked itself up: that is looked at, and not believed. */
+  #runIfJailed(component: number, resident: Resident): void {
+    const missing = this.pid === undefined ? 'it has no process' : missingOutside(this.pid);
+    if (missing === undefined) return this.#tell({ command: 'run', component });
+    this.#residents.delete(component);
+    void this.destroy();
+    resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
+  }
+
   #line(line: string): void {
     this.#report ??= parseFatalReport(line);
     this.#saidNoMemory ||= saysNoMemory(line);
     this.#aborting ||= ABORT_NOISE.test(line) || this.#report !== undefined;
     if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.#name, line);
+  }
+
+  /** Nobody in it has run, if there is no process. */
+  #failed(reason: string): void {
+    if (this.pid === undefined) this.#failure = reason;
+    else this.#observer.complaint(this.#name, reason);
   }
 
   /** The process is gone: so is everybody in it. */
@@ -343,7 +380,9 @@ export class Domain {
     this.#observer.ended(this);
     const { threadId, reason } = this.#report ?? {
       threadId: undefined,
-      reason: describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory: this.#saidNoMemory }),
+      reason:
+        this.#failure ??
+        describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory: this.#saidNoMemory }),
     };
     const culprit = residents.find((resident) => resident.threadId === threadId && threadId !== undefined);
     for (const resident of residents) {

@@ -3,7 +3,7 @@
  * memory, and so do those of different ones where the host can do that; else they are joined by a socket between their
  * processes. Core sets either up and then leaves it alone.
  */
-import { assert } from '../../errors.ts';
+import { assert, RpcError } from '../../errors.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type {
   ComponentEnd,
@@ -13,6 +13,8 @@ import type {
   PlatformComponent,
 } from '../../supervisor/platform.ts';
 import { Domain, type DomainObserver } from './domain.ts';
+import { jailFor, standingOf } from './jail-choice.ts';
+import { jailMeans } from '../jail/lacks.ts';
 import { linkProofs } from './link.ts';
 import { ProcessStartError } from './process-start.ts';
 import { SharedProcess } from './shared-process.ts';
@@ -61,22 +63,37 @@ export class NodePlatform implements Platform {
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
     const { id, label } = specification;
+    const jail = jailFor(specification);
+    if (jail && 'lack' in jail) {
+      if (specification.jail === 'required')
+        throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+      this.#lack(`processes are not jailed: ${jail.lack}`);
+    }
+    const rules = jail && 'rules' in jail ? jail.rules : undefined;
     let domain: Domain;
     try {
-      domain = this.#domain(specification);
+      domain = this.#domain(specification, rules !== undefined);
     } catch (error) {
       if (!(error instanceof ProcessStartError)) throw error;
       return neverStarted(specification, error.reason, ended);
     }
     this.#domainOf.set(id, domain);
-    const core = domain.start(specification, (end) => {
-      this.#domainOf.delete(id);
-      ended(end);
-    });
+    const core = domain.start(
+      specification,
+      (end) => {
+        this.#domainOf.delete(id);
+        ended(end);
+      },
+      rules,
+    );
     const placement: Placement = {
       kind: specification.ownProcess ? 'process' : 'thread',
       domain: specification.ownProcess ? label : domain.name,
-      pid: domain.pid,
+      // It may not be known yet.
+      get pid() {
+        return domain.pid;
+      },
+      jail: standingOf(specification, jail),
     };
     return { placement, core, kill: () => domain.kill(id) };
   }
@@ -131,7 +148,9 @@ export class NodePlatform implements Platform {
 
   /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
   startAhead(kinds: readonly SpareKind[]): void {
-    for (const kind of kinds) {
+    const jails = typeof jailMeans() !== 'string';
+    for (const wanted of kinds) {
+      const kind = wanted === 'jailed' && !jails ? 'own' : wanted;
       const made = this.#spare(kind);
       // Whoever needs it will be told why there is none.
       if (!made) break;
@@ -143,7 +162,8 @@ export class NodePlatform implements Platform {
 
   #spare(kind: SpareKind): Domain | undefined {
     try {
-      const options = { name: SPARE_NAME, ownProcess: kind === 'own', ahead: true };
+      const [jailed, ownProcess] = [kind === 'jailed', kind !== 'shared'];
+      const options = { name: SPARE_NAME, ownProcess, jailed, driver: !jailed, ahead: true };
       return new Domain(options, this.#observer(SPARE_NAME));
     } catch (error) {
       if (error instanceof ProcessStartError) return undefined;
@@ -152,15 +172,22 @@ export class NodePlatform implements Platform {
   }
 
   /** Throws `ProcessStartError`. */
-  #domain({ id, label, domain, ownProcess, hostDepth }: ComponentSpecification): Domain {
+  #domain(
+    { id, label, domain, ownProcess, hostDepth, usedGrants: grants }: ComponentSpecification,
+    jailed: boolean,
+  ): Domain {
     const key = ownProcess ? `${id}` : `domain ${domain}`;
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
     const name = ownProcess ? label : domain;
     // What its size depends on is given to a process at its start.
-    const spare = hostDepth === undefined ? this.#spares.take(ownProcess ? 'own' : 'shared') : undefined;
+    const kind = jailed ? 'jailed' : ownProcess ? 'own' : 'shared';
+    const usual = hostDepth === undefined && !(jailed && grants.length > 0);
+    const spare = usual ? this.#spares.take(kind) : undefined;
     spare?.adopt(name, this.#observer(key));
-    const made = spare ?? new Domain({ name, ownProcess, hostDepth }, this.#observer(key));
+    const made =
+      spare ??
+      new Domain({ name, ownProcess, jailed, hostDepth, driver: grants.length > 0 }, this.#observer(key));
     this.#domains.set(key, made);
     this.#running.add(made);
     return made;

@@ -28,9 +28,7 @@ export function startProcess(
   parameters: readonly string[],
   options: SpawnOptions,
 ): ChildProcess {
-  if (!descriptorsLeft(START_DESCRIPTORS + KEPT_DESCRIPTORS)) {
-    throw new ProcessStartError(`${FAILED}: ginit has too few file descriptors left (raise ulimit -n)`);
-  }
+  needDescriptors();
   let child: ChildProcess;
   try {
     child = spawn(command, [...parameters], options);
@@ -41,6 +39,12 @@ export function startProcess(
   throw new ProcessStartError(
     new Promise((resolve) => child.once('error', (error) => resolve(describeStartError(error)))),
   );
+}
+
+/** Throws `ProcessStartError` if there are too few for a process. */
+export function needDescriptors(): void {
+  if (descriptorsLeft(START_DESCRIPTORS + KEPT_DESCRIPTORS)) return;
+  throw new ProcessStartError(`${FAILED}: ginit has too few file descriptors left (raise ulimit -n)`);
 }
 
 const FAILED = 'its process could not be started';

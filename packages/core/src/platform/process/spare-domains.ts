@@ -6,11 +6,11 @@
 import type { Domain } from './domain.ts';
 
 /** What a process that is going to be needed is for. */
-export type SpareKind = 'own' | 'shared';
+export type SpareKind = 'own' | 'shared' | 'jailed';
 
 /** Spares of both kinds, in the order in which they were started. */
 export class SpareDomains {
-  readonly #spares: Record<SpareKind, Domain[]> = { own: [], shared: [] };
+  readonly #spares: Record<SpareKind, Domain[]> = { own: [], shared: [], jailed: [] };
 
   add(kind: SpareKind, domain: Domain): void {
     this.#spares[kind].push(domain);
@@ -25,7 +25,7 @@ export class SpareDomains {
 
   /** Ends those that nobody has taken. */
   end(): void {
-    for (const kind of ['own', 'shared'] as const)
+    for (const kind of ['own', 'shared', 'jailed'] as const)
       for (const domain of this.#spares[kind].splice(0)) void domain.destroy();
   }
 }

@@ -25,6 +25,13 @@ export class CallWatch {
     this.#open.set(key, calls);
   }
 
+  /** The operation that a frame from `callee` to `caller` answers. */
+  answeredBy(callee: number, caller: number, frame: Uint8Array): number | undefined {
+    const kind = kindOf(frame);
+    if (kind !== FrameKind.result && kind !== FrameKind.failure) return undefined;
+    return this.#open.get(`${caller}>${callee}`)?.get(wordOf(frame, 0))?.operation;
+  }
+
   /** A frame arrives. */
   arrived(from: number, to: number, frame: Uint8Array): void {
     const kind = kindOf(frame);
@@ -46,6 +53,11 @@ export class CallWatch {
         break;
       }
     }
+  }
+
+  /** How many answers of `callee` a caller waits for. */
+  between(caller: number, callee: number): number {
+    return this.#open.get(`${caller}>${callee}`)?.size ?? 0;
   }
 
   /** Calls made before `us`, the oldest first. */

@@ -19,6 +19,8 @@ export interface CarrierWorld {
   /** Told of each frame when it is sent and when it arrives. */
   readonly sent: (from: number, to: number, frame: Uint8Array) => void;
   readonly arrived: (from: number, to: number, frame: Uint8Array) => void;
+  /** How often a frame is sent: once, if its sender keeps to the rules. */
+  readonly copies: (from: number, to: number, frame: Uint8Array) => number;
   /** Told when an end is closed by its component. */
   readonly closed: (by: number, peer: number) => void;
   readonly describe: (from: number, frame: Uint8Array | undefined) => string;
@@ -67,7 +69,8 @@ class Lane {
   send(frame: Uint8Array, memory: SharedMemory): void {
     if (this.#ended || this.#deaf) return;
     this.#world.sent(this.#from, this.#to, frame);
-    this.#push(frame.slice(), memory);
+    const copies = this.#world.copies(this.#from, this.#to, frame);
+    for (let copy = 0; copy < copies; copy++) this.#push(frame.slice(), memory);
   }
 
   listen(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {

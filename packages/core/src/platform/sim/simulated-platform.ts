@@ -14,6 +14,7 @@ import type {
 } from '../../supervisor/platform.ts';
 import { describeCrash } from '../process/crash-reason.ts';
 import { loadInstance } from './component-loader.ts';
+import { Hostility } from './hostility.ts';
 import { type CarrierWorld, simulatedCarrier } from './simulated-carrier.ts';
 import { SimulatedComponent } from './simulated-component.ts';
 import { SimulatedHost } from './simulated-host.ts';
@@ -31,6 +32,8 @@ export class SimulatedPlatform implements Platform {
   readonly #components = new Map<number, SimulatedComponent>();
   readonly #labels = new Map<number, string>([[CORE_ID, 'core']]);
   readonly #domains: string[] = [];
+  /** By label. */
+  readonly #hostile = new Map<string, Hostility>();
   readonly #deaths: { readonly id: number; readonly atUs: number }[] = [];
   /** How much the wall clock has jumped so far, in milliseconds. */
   clockOffMs = 0;
@@ -49,6 +52,7 @@ export class SimulatedPlatform implements Platform {
         world.calls.arrived(from, to, frame);
         world.digest.bytes(frame.length > 256 ? frame.subarray(0, 256) : frame);
       },
+      copies: (from, to, frame) => (this.#doubles(from, to, frame) ? 2 : 1),
       closed: (first, second) => world.calls.ended(first, second),
       describe: (from, frame) => `from ${this.labelOf(from)}: ${world.describeFrame(frame)}`,
     };
@@ -91,6 +95,34 @@ export class SimulatedPlatform implements Platform {
   /** Label of a component, alive or not. */
   labelOf(id: number): string {
     return this.#labels.get(id) ?? `component ${id}`;
+  }
+
+  /** What the components with a label do wrongly. */
+  hostilityOf(label: string): Hostility {
+    const known = this.#hostile.get(label);
+    if (known) return known;
+    const hostility = new Hostility();
+    this.#hostile.set(label, hostility);
+    return hostility;
+  }
+
+  /** Whether anybody has done anything wrongly so far. */
+  get anybodyHostile(): boolean {
+    for (const { acted } of this.#hostile.values()) if (acted) return true;
+    return false;
+  }
+
+  /** Whether components with this label have done anything wrongly so far. */
+  hasBeenHostile(label: string): boolean {
+    return this.#hostile.get(label)?.acted ?? false;
+  }
+
+  /** An answer of a hostile server goes out twice. */
+  #doubles(from: number, to: number, frame: Uint8Array): boolean {
+    const hostility = this.#hostile.get(this.labelOf(from));
+    if (!hostility?.acted) return false;
+    const operation = this.#world.calls.answeredBy(from, to, frame);
+    return operation !== undefined && hostility.takeDoubled(this.#world.operationName(operation));
   }
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
@@ -172,7 +204,8 @@ export class SimulatedPlatform implements Platform {
   async #load(component: SimulatedComponent, core: Carrier): Promise<void> {
     const { label, specification } = component;
     try {
-      const loaded = await loadInstance(specification.moduleUrl);
+      const { moduleUrl } = specification;
+      const loaded = await loadInstance(moduleUrl, this.#world.sharesModules(moduleUrl));
       component.runtime = new ComponentRuntime(loaded, core, {
         schedule: (turn) => queueMicrotask(() => component.alive && turn()),
         delay: (ms) => new Promise((resolve) => component.timer(ms * 1000, false, resolve)),
@@ -181,6 +214,9 @@ export class SimulatedPlatform implements Platform {
         host: { grants: specification.grants, platform: () => component.host },
         sleep: () => this.#refuseSleep(component),
         watch: this.#world.blocks.watchOf(component.id),
+        dealings: this.hostilityOf(label).dealingsOf({
+          delay: (us) => new Promise((resolve) => component.timer(us, false, resolve)),
+        }),
         assertions: {
           failed: (what) => this.#world.violated(`[${label}] assertion failed: ${what}`),
           unmet: (obligations) => this.#world.unmet(label, obligations),

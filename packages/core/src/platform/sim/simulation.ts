@@ -22,6 +22,8 @@ export type CarrierChoice = 'placement' | 'shared' | 'copying';
 export interface SimulationOptions {
   readonly seed: number;
   readonly carriers: CarrierChoice;
+  /** Whether the instances of a component share its modules, because these have no state. */
+  readonly sharesModules?: ((moduleUrl: string) => boolean) | undefined;
   /** A line of a component's. */
   readonly line: (text: string) => void;
   /** What whoever runs the system should know, once. */
@@ -104,10 +106,12 @@ export class Simulation {
       random,
       host,
       digest: this.#digest,
+      sharesModules: options.sharesModules ?? (() => false),
       calls: this.calls,
       shareMemory: (oneProcess) =>
         options.carriers === 'placement' ? oneProcess || sharing.once(2) : options.carriers === 'shared',
       describeFrame: (frame) => (frame ? describeFrame(frame, titles) : 'the carrier is closed'),
+      operationName: (key) => this.titleOf(key).replace(/^.*\./, ''),
       print: (text) => this.#print(text),
       wording: withoutInstance,
       refuse: (reason) => this.#fail({ kind: 'refused', reason }),

@@ -17,6 +17,10 @@ export interface SimulatedWorld {
   readonly blocks: BlockCheck;
   /** Whether a new carrier shares memory, given whether its ends are in one process. */
   readonly shareMemory: (oneProcess: boolean) => boolean;
+  /** Whether the instances of a component share its modules, because these have no state. */
+  readonly sharesModules: (moduleUrl: string) => boolean;
+  /** Name of an operation, without its interface: operations of one shape have one key, whatever interface they are of. */
+  readonly operationName: (key: number) => string;
   /** For people; `undefined` stands for the end of a carrier. */
   readonly describeFrame: (frame: Uint8Array | undefined) => string;
   /** Takes a line of a component. */

@@ -10,6 +10,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { attribute, ConfigError, type ConfigNode, element, validate } from '@ginit/core';
+import {
+  HOSTILE_PLACES,
+  HOSTILE_ROLES,
+  HOSTILE_STEPS,
+  HOSTILE_WAYS,
+  type HostileRole,
+  type HostileStep,
+  type HostileWay,
+} from '@ginit/core/platform/sim/index';
 import { readXml } from '../../xml/index.ts';
 import type { DiskFault } from './disk-faults.ts';
 
@@ -90,8 +99,32 @@ export const faultPlanSchema = element('faults', 'What goes wrong in a simulated
     }),
     ...diskFaults,
     ...memoryFaults,
+    element('hostile', 'A component does not keep to the protocol with its parent, at the next occasion', {
+      attributes: {
+        ...whom,
+        as: attribute.oneOf('In which role; one that the seed picks if it is not said', HOSTILE_ROLES),
+        step: attribute.oneOf('At which step; one that the seed picks if it is not said', HOSTILE_STEPS),
+        how: attribute.oneOf('In which way; one that the seed picks if it is not said', HOSTILE_WAYS),
+        ms: attribute.integer('It is late by so much at most', {
+          min: 1,
+          max: 86_400_000,
+          fallback: '20000',
+        }),
+        ...timing,
+      },
+    }),
   ],
 });
+
+/** Which of its dealings with its parent a component does wrongly, and how; the seed picks what is not said. */
+export interface PlannedHostility {
+  readonly kind: 'hostile';
+  readonly component: string | undefined;
+  readonly role: HostileRole | undefined;
+  readonly step: HostileStep | undefined;
+  readonly way: HostileWay | undefined;
+  readonly ms: number;
+}
 
 /** One fault, as often as it happens. */
 export type PlannedFault = { readonly within: number; readonly count: number } & (
@@ -100,6 +133,7 @@ export type PlannedFault = { readonly within: number; readonly count: number } &
   | { readonly kind: 'clock-jump'; readonly byS: number }
   | { readonly kind: 'power-cut'; readonly torn: boolean }
   | DiskFault
+  | PlannedHostility
   | { readonly kind: 'out-of-memory'; readonly component: string | undefined }
   | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
 );
@@ -121,11 +155,25 @@ export function readFaultPlan(
     const node = readXml(source, file);
     const errors = validate(node, faultPlanSchema);
     if (errors.length > 0) return { errors: errors.map(({ message }) => message) };
+    const wrong = node.children.filter(isImpossible);
+    if (wrong.length > 0) return { errors: wrong.map(impossible) };
     return { plan: node.children.map(readFault) };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: [error.message] };
     throw error;
   }
+}
+
+/** There are steps that only a client takes, and others that only a server takes. */
+function isImpossible(node: ConfigNode): boolean {
+  const [as, step] = [node.value('as'), node.value('step')];
+  if (node.type !== 'hostile' || as === undefined || step === undefined) return false;
+  return !HOSTILE_PLACES.some((place) => place.role === as && place.step === step);
+}
+
+function impossible(node: ConfigNode): string {
+  const text = `a ${node.value('as')} has no part in the step "${node.value('step')}"`;
+  return new ConfigError(text, node.position).message;
 }
 
 function readFault(node: ConfigNode): PlannedFault {
@@ -148,6 +196,16 @@ function readFault(node: ConfigNode): PlannedFault {
       return { kind: 'out-of-memory', component, ...when };
     case 'out-of-quota':
       return { kind: 'out-of-quota', component, of: node.oneOf('of', ['ram', 'caps'], 'ram'), ...when };
+    case 'hostile':
+      return {
+        kind: 'hostile',
+        component,
+        role: node.value('as') === undefined ? undefined : node.oneOf('as', HOSTILE_ROLES),
+        step: node.value('step') === undefined ? undefined : node.oneOf('step', HOSTILE_STEPS),
+        way: node.value('how') === undefined ? undefined : node.oneOf('how', HOSTILE_WAYS),
+        ms: node.integer('ms', 20_000),
+        ...when,
+      };
     default:
       return { kind: 'power-cut', torn: node.boolean('torn', false), ...when };
   }

@@ -4,6 +4,7 @@ import { ROOT_LABEL } from '@ginit/core/supervisor';
 import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
 import { befallDisk, type DiskFault } from './disk-faults.ts';
 import type { FaultPlan } from './fault-plan.ts';
+import { turnHostile } from './hostile-faults.ts';
 import { exhaustHeap, refuseQuota } from './memory-faults.ts';
 
 /** The faults of one run. */
@@ -14,6 +15,8 @@ export class Faults {
   readonly #due: ConcreteFault[];
   /** Those that found somebody to happen to, in their order. */
   readonly struck: StruckFault[] = [];
+  /** How often each kind of fault has come about. */
+  readonly happened = new Map<string, number>();
   /** Faults that wait for an occasion. */
   #waiting = 0;
 
@@ -42,10 +45,15 @@ export class Faults {
       const text = this.#perform(next);
       if (text === undefined) continue;
       struck = true;
+      if (next.fault.kind !== 'hostile') this.#count(next.fault.kind);
       this.struck.push({ number: next.number, afterTasks: tasks, text });
       this.#tell(`fault ${next.number}: ${text}`);
     }
     return struck;
+  }
+
+  #count(kind: string): void {
+    this.happened.set(kind, (this.happened.get(kind) ?? 0) + 1);
   }
 
   /** What has happened; `undefined` if there was nobody for it to happen to. */
@@ -65,6 +73,16 @@ export class Faults {
       case 'misdirect':
       case 'corrupt':
         return this.#disk(concrete, fault);
+      case 'hostile': {
+        const label = fault.component ?? this.#victim(concrete, undefined)?.label;
+        if (label === undefined) return undefined;
+        const { random, number } = concrete;
+        // Nobody waits for an occasion: what the others are to come to must not depend on it.
+        return turnHostile(fault, label, this.#simulation, random, (text, kind) => {
+          this.#count(kind);
+          this.#tell(`fault ${number}: ${text}`);
+        });
+      }
       case 'out-of-memory': {
         const victim = this.#victim(concrete, fault.component);
         return victim && exhaustHeap(this.#simulation, victim);

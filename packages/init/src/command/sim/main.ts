@@ -17,6 +17,7 @@ import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
 import { SeedPool } from './seed-pool.ts';
+import { Tally } from './tally.ts';
 import { onlyOption, sayShrunk, shrinkFaults } from './shrink.ts';
 import { hasFailed, type SeedVerdict, verdictOf } from './verdict.ts';
 
@@ -75,6 +76,7 @@ function seedOptions(
     file: options.file,
     quota: options.quota,
     carriers: options.carriers,
+    shareModules: options.shareModules,
     untilUs: options.untilUs,
     tasksMax: options.tasksMax,
     patienceUs: options.patienceUs,
@@ -136,11 +138,16 @@ function openPool({ jobs, seeds, many }: SimOptions, prepared: SeedOptions, outp
 async function runMany(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
   const pool = openPool(options, prepared, output);
   const progress = new Progress(options.seeds, output);
-  const failed = await runSeeds(pool, options.seeds, (verdict) => {
+  const tally = new Tally();
+  const failed = await runSeeds(pool, options.seeds, options.all, (verdict) => {
+    const bad = hasFailed(verdict, options.anyExit);
     progress.add(verdict);
-    return hasFailed(verdict, options.anyExit);
+    tally.add(verdict, bad);
+    return bad;
   });
   progress.end();
+  tally.sayFaults(output);
+  if (options.all) tally.sayFailures(output);
   if (failed) {
     output.say(`sim: ${verdictOf(failed)}`);
     await explain(failed, pool, options, output);

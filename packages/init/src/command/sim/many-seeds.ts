@@ -6,9 +6,11 @@ import type { SeedVerdict } from './verdict.ts';
 class Seeds {
   #next: number;
   #last: number;
+  readonly #all: boolean;
   failed: SeedVerdict | undefined;
 
-  constructor([first, last]: readonly [number, number]) {
+  constructor([first, last]: readonly [number, number], all: boolean) {
+    this.#all = all;
     this.#next = first;
     this.#last = last;
   }
@@ -17,24 +19,25 @@ class Seeds {
     return this.#next <= this.#last ? this.#next++ : undefined;
   }
 
-  /** Only seeds below may still be the first that fails. */
+  /** Only seeds below may still be the first that fails; the others need not run, unless all are to. */
   fail(verdict: SeedVerdict): void {
     if (this.failed && this.failed.seed < verdict.seed) return;
     this.failed = verdict;
-    this.#last = Math.min(this.#last, verdict.seed - 1);
+    if (!this.#all) this.#last = Math.min(this.#last, verdict.seed - 1);
   }
 }
 
 /**
- * Runs them; `done` is told of each and says whether it failed. Settles with the first that failed, in the order of the
- * seeds, when no seed below it is still to run.
+ * Runs them; with `all` also those behind one that fails. `done` is told of each and says whether it failed. Settles with the
+ * first that failed, in the order of the seeds, when no seed below it is still to run.
  */
 export async function runSeeds(
   pool: SeedPool,
   range: readonly [number, number],
+  all: boolean,
   done: (verdict: SeedVerdict) => boolean,
 ): Promise<SeedVerdict | undefined> {
-  const seeds = new Seeds(range);
+  const seeds = new Seeds(range, all);
   const one = async (): Promise<void> => {
     for (let seed = seeds.take(); seed !== undefined; seed = seeds.take()) {
       const verdict = await pool.run({ seed });

@@ -12,6 +12,7 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
 
   --seed N        the seed (default: 1); the same seed gives the same run, byte for byte
   --seeds N..M    run all of these, silently, and stop at the first that fails
+  --all           with --seeds: go on behind a seed that fails; at the end say how often which property failed
   --replay N      look closely at this seed: its schedule as with --log, and in it the faults, the ends of components,
                   what does not hold and since when, and at the end who waits for whom; these lines have a " ! "
   --any-exit      with --seeds: an exit code other than 0 is no failure
@@ -24,6 +25,7 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
   --shrink-runs N runs for that at most (default: 200)
   --only-faults L of the faults of a run, these by their numbers, for example 3,7; or none
   --carriers HOW  how components are joined: placement (default), shared, copying
+  --share-modules instances of a component share its modules: saves most of the time of short runs, if no module has state
   --images DIR    write the disks as they are at the end to this directory
   --log           write the schedule to standard error, a line for each thing that happens
   --summary       at the end, list the components
@@ -45,6 +47,8 @@ export interface SimOptions {
   readonly onlyFaults: readonly number[] | undefined;
   readonly shrink: boolean;
   readonly shrinkRunsMax: number;
+  /** Instances share their modules. */
+  readonly shareModules: boolean;
   readonly images: string | undefined;
   /** The schedule is written. */
   readonly log: boolean;
@@ -56,6 +60,8 @@ export interface SimOptions {
   /** Many seeds, silently. */
   readonly many: boolean;
   readonly anyExit: boolean;
+  /** A seed that fails does not end it. */
+  readonly all: boolean;
   readonly jobs: number;
 }
 
@@ -77,6 +83,7 @@ const OPTIONS = {
   seeds: { type: 'string' },
   replay: { type: 'string' },
   'any-exit': { type: 'boolean', default: false },
+  all: { type: 'boolean', default: false },
   jobs: { type: 'string' },
   until: { type: 'string', default: '1h' },
   tasks: { type: 'string', default: '10000000' },
@@ -86,6 +93,7 @@ const OPTIONS = {
   'shrink-runs': { type: 'string', default: '200' },
   'only-faults': { type: 'string' },
   carriers: { type: 'string', default: 'placement' },
+  'share-modules': { type: 'boolean', default: false },
   images: { type: 'string' },
   log: { type: 'boolean', default: false },
   summary: { type: 'boolean', default: false },
@@ -150,6 +158,7 @@ export function parseSimArguments(args: readonly string[]): SimOptions | string 
     const ram = parseBytes(values.ram);
     if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
     const many = values.seeds !== undefined;
+    if (values.all && !many) return '--all is for many seeds: --seeds N..M --all';
     if (many && values.log) return '--log is for one seed: --seed N --log';
     if (many && values.images !== undefined) return '--images is for one seed: --seed N --images DIR';
     return {
@@ -163,6 +172,7 @@ export function parseSimArguments(args: readonly string[]): SimOptions | string 
       onlyFaults: numbersOf(values['only-faults'], values.faults),
       shrink: !values['no-shrink'],
       shrinkRunsMax: whole('shrink-runs', values['shrink-runs'], 1, SHRINK_RUNS_MAX),
+      shareModules: values['share-modules'],
       images: values.images,
       log: values.log || values.replay !== undefined,
       replay: values.replay !== undefined,
@@ -170,6 +180,7 @@ export function parseSimArguments(args: readonly string[]): SimOptions | string 
       seeds: seedsOf(values),
       many,
       anyExit: values['any-exit'],
+      all: values.all,
       jobs: whole('jobs', values.jobs ?? String(availableParallelism()), 1, JOBS_MAX),
     };
   } catch (error) {

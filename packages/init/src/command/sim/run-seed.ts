@@ -3,8 +3,10 @@ import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/
 import { type ResolvedBinary, type ResolvedGrant, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
 import { initBinary, startable } from '../binaries.ts';
+import { stockModule } from '../stock.ts';
 import { formatSummary } from '../summary.ts';
 import { Annotations } from './annotations.ts';
+import { Books } from './books.ts';
 import { afterTheEnd, whoWaits, whereTheyDiffer } from './checks.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
@@ -12,14 +14,23 @@ import { Liveness } from './liveness.ts';
 import { nameUnmet, UnmetObligations } from './obligations.ts';
 import type { SimOptions } from './options.ts';
 import { Phases } from './phases.ts';
-import { whereCoreIsWrong } from './truth.ts';
+import { whereCoreIsWrong, wrongTotal } from './truth.ts';
 import type { SeedVerdict } from './verdict.ts';
 
 /** What there is to run. */
 export interface SeedOptions
   extends Pick<
     SimOptions,
-    'file' | 'quota' | 'carriers' | 'untilUs' | 'tasksMax' | 'patienceUs' | 'log' | 'replay' | 'summary'
+    | 'file'
+    | 'quota'
+    | 'carriers'
+    | 'shareModules'
+    | 'untilUs'
+    | 'tasksMax'
+    | 'patienceUs'
+    | 'log'
+    | 'replay'
+    | 'summary'
   > {
   /** The config as init reads it. */
   readonly config: Uint8Array;
@@ -82,6 +93,7 @@ class SeedRun {
   readonly #annotations: Annotations | undefined;
   readonly #phases: Phases;
   readonly #liveness: Liveness;
+  readonly #books: Books;
   readonly #unmet: UnmetObligations;
   #end: SystemEnd | undefined;
   /** The run was cut short by one of its bounds: what was to come may still have come. */
@@ -96,6 +108,7 @@ class SeedRun {
     this.#simulation = new Simulation({
       seed,
       carriers: options.carriers,
+      sharesModules: (moduleUrl) => options.shareModules || moduleUrl === stockModule('init'),
       line: (text) => output.line(text),
       note: (text) => output.say(`sim: ${text}`),
       schedule: options.log ? (text) => output.schedule(text) : undefined,
@@ -117,6 +130,7 @@ class SeedRun {
     this.#phases = new Phases(this.#simulation, this.#faults?.left ?? 0);
     this.#liveness = new Liveness(this.#simulation, () => this.#supervisor.census());
     this.#unmet = new UnmetObligations(this.#simulation);
+    this.#books = new Books(this.#simulation, () => this.#supervisor.accounts(), options.quota);
   }
 
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
@@ -143,7 +157,8 @@ class SeedRun {
     const { scheduler, tasks, stateHash, disks } = this.#simulation;
     const images = new Map(Array.from(disks.all, ([path, disk]) => [path, disk.image()]));
     const struck = this.#faults?.struck ?? [];
-    const run = { virtualUs: scheduler.nowUs, tasks, hash: stateHash, struck };
+    const happened = this.#faults?.happened ?? new Map<string, number>();
+    const run = { virtualUs: scheduler.nowUs, tasks, hash: stateHash, struck, happened };
     return { seed: this.#seed, code, problem, ...run, images };
   }
 
@@ -242,6 +257,7 @@ class SeedRun {
   /** Something that must hold does not, or something that must go on does not. */
   #doesNotGoOn(): boolean {
     const { nowUs } = this.#simulation.scheduler;
+    this.#breaks(wrongTotal(this.#supervisor.total, this.#options.quota) ?? this.#books.look());
     if (this.#problem !== undefined) return true;
     if (nowUs < this.#nextLookUs) return false;
     const { patienceUs } = this.#options;

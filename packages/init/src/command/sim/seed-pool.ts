@@ -8,6 +8,8 @@ import type { SeedOptions } from './run-seed.ts';
 import type { SeedVerdict } from './verdict.ts';
 
 const RUNS_PER_THREAD = 24;
+/** Of which nothing stays but what the collector takes. */
+const RUNS_PER_THREAD_SHARING = 2000;
 const WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
 /** As when a check of the simulator's fails: there is no verdict on the seed. */
 const GONE_EXIT_CODE = 3;
@@ -25,7 +27,7 @@ class Generation {
   #running = 0;
 
   constructor(options: SeedOptions, threads: number, stray: (error: Error) => void) {
-    this.#left = threads * RUNS_PER_THREAD;
+    this.#left = threads * (options.shareModules ? RUNS_PER_THREAD_SHARING : RUNS_PER_THREAD);
     this.#pool = new Piscina({
       filename: WORKER,
       workerData: options,
@@ -64,7 +66,16 @@ class Generation {
 /** The verdict on a seed whose thread has ended, as it does when it runs out of memory. */
 function gone(seed: number, reason: string): SeedVerdict {
   const problem = `the thread that ran it is gone; ${reason}`;
-  return { seed, code: GONE_EXIT_CODE, problem, virtualUs: 0, tasks: 0, hash: 'unknown', struck: [] };
+  return {
+    seed,
+    code: GONE_EXIT_CODE,
+    problem,
+    virtualUs: 0,
+    tasks: 0,
+    hash: 'unknown',
+    struck: [],
+    happened: new Map(),
+  };
 }
 
 /** The threads. Whoever uses it has at most as many runs under way as there are threads. */

@@ -50,7 +50,8 @@ function wrongAccount({ label, account, ended }: ComponentStanding): string | un
   return `core says that [${label}] uses ${ramUsed} of ${ramQuota} bytes and ${capUsed} of ${capQuota} caps`;
 }
 
-function wrongTotal(total: Quota, whole: Quota): string | undefined {
+/** Whether quota has come about from nothing, or is lost: it never may, not even while it is moved. */
+export function wrongTotal(total: Quota, whole: Quota): string | undefined {
   if (total.ram === whole.ram && total.caps === whole.caps) return undefined;
   const amounts = `${total.ram} bytes of RAM quota and ${total.caps} caps`;
   return `all accounts together have ${amounts}, and not ${whole.ram} and ${whole.caps}`;

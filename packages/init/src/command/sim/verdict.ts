@@ -12,6 +12,8 @@ export interface SeedVerdict {
   readonly hash: string;
   /** The faults that happened, in their order. */
   readonly struck: readonly StruckFault[];
+  /** How often each kind of fault has come about. */
+  readonly happened: ReadonlyMap<string, number>;
 }
 
 /** One line on a run. */

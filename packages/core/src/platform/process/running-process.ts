@@ -1,0 +1,62 @@
+/** A child process of the supervisor, whichever way it was started: what a domain needs of it. */
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { assert } from '../../errors.ts';
+import { startProcess } from './process-start.ts';
+
+/** What to start. Node itself is the program. */
+export interface ProcessStart {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Descriptors of ours that it gets as 5, 6 and so on. They are its own once `spawned` is called. */
+  readonly descriptors: readonly number[];
+}
+
+/** Told of what becomes of it. */
+export interface ProcessObserver {
+  /** It has its descriptors; or there is no process, and nobody needs them. */
+  spawned(): void;
+  failed(reason: string): void;
+  /** It is gone, and all that it has written has been read. */
+  closed(code: number | null, signal: NodeJS.Signals | null): void;
+}
+
+/** A process that was started, or is about to be. */
+export interface RunningProcess {
+  /** Unknown until it is there. */
+  readonly pid: number | undefined;
+  /** Standard output and error. */
+  readonly outputs: readonly Readable[];
+  /** Its descriptor 3. */
+  readonly socket: Socket;
+  /** Over its IPC channel; the socket is closed here. */
+  send(message: object, socket: Socket): void;
+  /** Ends it at once. */
+  kill(): void;
+}
+
+/** Descriptor of the link, in the process. */
+const LINK = 3;
+
+/** Starts a process the plain way. Throws `ProcessStartError`. */
+export function startPlainly(start: ProcessStart, observer: ProcessObserver): RunningProcess {
+  const child = startProcess(process.execPath, start.args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...start.descriptors],
+    env: start.env,
+    serialization: 'json',
+  });
+  observer.spawned();
+  child.on('close', (code, signal) => observer.closed(code, signal));
+  child.on('error', (error) => observer.failed(error.message));
+  const socket = child.stdio[LINK];
+  assert(socket instanceof Socket, 'descriptor 3 is a socket');
+  return {
+    get pid() {
+      return child.pid;
+    },
+    outputs: [child.stdout, child.stderr].filter((stream) => stream !== null),
+    socket,
+    send: (message, handle) => void child.send(message, handle),
+    kill: () => void child.kill('SIGKILL'),
+  };
+}

@@ -1,0 +1,246 @@
+/**
+ * What each init believes of the quota of its children, against core's accounts and against what the children themselves have
+ * open. It is compared after every step, for every init that has just come to rest: that waits for no answer of core's.
+ *
+ * A child's account, with all that hang on it, has what the child was given at its start, less what it has donated for the
+ * sessions that are open, plus what others have donated for the sessions that it serves. What it has more or less than that is
+ * its *deviation*. What an init has itself follows from that: it deviates by as much as among its parent's children, less the
+ * deviations of its own.
+ *
+ * - An init never has too little: it does not pay for what its children do.
+ * - A child that has kept to the protocol, and whose servers have, does not deviate. A client of a hostile server may have lost
+ *   something to it.
+ * - While nobody has been hostile, no init deviates either.
+ * - Nobody has an account but the children that there are, and a child's sessions are those that its init knows of.
+ *
+ * A child that waits for its init, or its init for it, is not looked at in that moment; nor are its servers.
+ */
+import type { LedgerChild, Resources } from '@ginit/core';
+import type { Simulation } from '@ginit/core/platform/sim/index';
+import { type AccountTree, ROOT_LABEL } from '@ginit/core/supervisor';
+
+const CORE = 0;
+const NOTHING: Resources = { ram: 0, caps: 0 };
+
+type Component = Simulation['platform']['live'] extends Iterable<infer C> ? C : never;
+type Watched = Pick<Simulation, 'platform' | 'calls'>;
+
+/** What core says. */
+export interface CoreAccounts {
+  readonly root: AccountTree;
+  /** What the root has donated to core. */
+  readonly donated: Resources;
+}
+
+const sum = (list: readonly Resources[]): Resources =>
+  list.reduce((a, b) => ({ ram: a.ram + b.ram, caps: a.caps + b.caps }), NOTHING);
+const minus = (a: Resources, b: Resources): Resources => ({ ram: a.ram - b.ram, caps: a.caps - b.caps });
+const isZero = ({ ram, caps }: Resources): boolean => ram === 0 && caps === 0;
+const signed = (amount: number): string => (amount > 0 ? `+${amount}` : String(amount));
+const words = ({ ram, caps }: Resources): string => `${signed(ram)} bytes and ${signed(caps)} caps`;
+
+/** An init at rest. */
+interface Household {
+  readonly init: Component;
+  readonly children: readonly LedgerChild[];
+  /** Whether children have something under way: then quota of theirs may be with the init. */
+  readonly waiting: boolean;
+  /** Names of children that have something under way, and of those who serve them. */
+  readonly unsettled: ReadonlySet<string>;
+  readonly account: AccountTree;
+}
+
+/** Compares the books of one run; it remembers who has had to do with somebody hostile. */
+export class Books {
+  readonly #system: Watched;
+  readonly #core: () => CoreAccounts;
+  readonly #whole: Resources;
+  /** Labels of components that may have lost quota to hostile servers. */
+  readonly #victims = new Set<string>();
+  /** Ids of the inits that were at rest after the last step. */
+  #resting = new Set<number>();
+  /** How often a child, and an init itself, was compared. */
+  compared = { children: 0, inits: 0 };
+
+  /** `whole`: the quota of the system. */
+  constructor(system: Watched, core: () => CoreAccounts, whole: Resources) {
+    this.#system = system;
+    this.#core = core;
+    this.#whole = whole;
+  }
+
+  /** The first thing that is wrong after a step. */
+  look(): string | undefined {
+    const resting = new Set<number>();
+    const come: Component[] = [];
+    for (const component of this.#system.platform.live) {
+      const { id, runtime, ending } = component;
+      if (ending || !runtime?.ledger || this.#waits(id, CORE)) continue;
+      resting.add(id);
+      if (!this.#resting.has(id)) come.push(component);
+    }
+    this.#resting = resting;
+    if (come.length === 0) return undefined;
+    this.#findVictims();
+    return this.#compare(come);
+  }
+
+  #waits(caller: number, callee: number): boolean {
+    return this.#system.calls.between(caller, callee) > 0;
+  }
+
+  #hostile(label: string): boolean {
+    return this.#system.platform.hasBeenHostile(label);
+  }
+
+  #findVictims(): void {
+    if (!this.#system.platform.anybodyHostile) return;
+    for (const { label, runtime } of this.#system.platform.live) {
+      for (const child of runtime?.ledger ?? []) this.#findVictim(label, child);
+    }
+  }
+
+  #findVictim(init: string, { name, sessions }: LedgerChild): void {
+    const label = `${init} -> ${name}`;
+    if (this.#victims.has(label)) return;
+    for (const { server } of sessions) {
+      // Who serves from above may have lost something itself, and passes that on.
+      const lossy = server === undefined ? this.#victims.has(init) : this.#hostile(`${init} -> ${server}`);
+      if (lossy) this.#victims.add(label);
+    }
+  }
+
+  #compare(come: readonly Component[]): string | undefined {
+    const { root, donated } = this.#core();
+    const trees = new Map<string, AccountTree>();
+    const gather = (tree: AccountTree): void => {
+      trees.set(tree.label, tree);
+      tree.dependents.forEach(gather);
+    };
+    gather(root);
+    for (const init of come) {
+      const household = this.#household(init, trees);
+      if (!household) continue;
+      const own = this.#deviationOf(household, trees, minus(root.total, minus(this.#whole, donated)));
+      const problem =
+        this.#wrongAccounts(household) ?? this.#wrongChildren(household) ?? this.#wrongInit(household, own);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  }
+
+  #household(init: Component, trees: ReadonlyMap<string, AccountTree>): Household | undefined {
+    const account = trees.get(init.label);
+    const children = init.runtime?.ledger;
+    if (!account || !children || this.#alive(init.label)?.id !== init.id) return undefined;
+    const unsettled = new Set<string>();
+    for (const { name, sessions, ending } of children) {
+      const child = this.#alive(`${init.label} -> ${name}`);
+      if (!ending && child && !this.#waits(child.id, init.id) && !this.#waits(init.id, child.id)) continue;
+      unsettled.add(name);
+      for (const { server } of sessions) if (server !== undefined) unsettled.add(server);
+    }
+    return { init, children, account, unsettled, waiting: unsettled.size > 0 };
+  }
+
+  /** The component with a label, if there is one and no more. */
+  #alive(label: string): Component | undefined {
+    const found = [...this.#system.platform.live].filter((component) => component.label === label);
+    const [component] = found;
+    return found.length === 1 && component && !component.ending ? component : undefined;
+  }
+
+  /** What an init deviates by among the children of its parent; nothing if that cannot be said now. */
+  #deviationOf(
+    { init, account }: Household,
+    trees: ReadonlyMap<string, AccountTree>,
+    root: Resources,
+  ): Resources | undefined {
+    if (init.label === ROOT_LABEL) return root;
+    const parent = this.#alive(init.label.slice(0, init.label.lastIndexOf(' -> ')));
+    if (!parent || !this.#resting.has(parent.id)) return undefined;
+    const household = this.#household(parent, trees);
+    const own = household?.children.find(({ name }) => `${parent.label} -> ${name}` === init.label);
+    if (!household || !own || household.unsettled.has(own.name)) return undefined;
+    return minus(account.total, expected(own, household.children));
+  }
+
+  #wrongAccounts({ init, children, account, waiting }: Household): string | undefined {
+    const names = new Set(children.map(({ name }) => `${init.label} -> ${name}`));
+    const stray = account.dependents.find(({ label }) => !names.has(label));
+    if (stray && !waiting)
+      return `an account is left of [${stray.label}], which [${init.label}] does not know any more`;
+    return undefined;
+  }
+
+  #wrongChildren({ init, children, account, unsettled }: Household): string | undefined {
+    for (const child of children) {
+      const label = `${init.label} -> ${child.name}`;
+      if (unsettled.has(child.name) || this.#hostile(label)) continue;
+      this.compared.children++;
+      const problem =
+        this.#wrongChild(label, deviationOf(child, children, label, account)) ??
+        this.#wrongSessions(label, child, sessionsServedBy(child, children).length);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  }
+
+  #wrongChild(label: string, deviation: Resources): string | undefined {
+    const { ram, caps } = deviation;
+    const mayHaveLost = this.#victims.has(label);
+    if (mayHaveLost ? ram <= 0 && caps <= 0 : isZero(deviation)) return undefined;
+    return `[${label}] has not the quota that its parent believes; it deviates by ${words(deviation)}`;
+  }
+
+  #wrongSessions(label: string, { sessions }: LedgerChild, served: number): string | undefined {
+    const own = this.#alive(label)?.runtime?.sessions;
+    if (!own) return undefined;
+    const strange = sessions.filter(({ id }) => !own.opened.includes(id)).map(({ service }) => service);
+    // The other way round it may be: a session with a server that has died is the client's until it closes it.
+    if (strange.length > 0)
+      return `the parent of [${label}] knows sessions that it has not; ${strange.join(', ')}`;
+    const serving = [...own.served.values()].reduce((a, b) => a + b, 0);
+    if (serving === served) return undefined;
+    return `[${label}] serves ${serving} sessions, and its parent knows of ${served}`;
+  }
+
+  #wrongInit(household: Household, own: Resources | undefined): string | undefined {
+    if (!own) return undefined;
+    const { init, children, account, waiting } = household;
+    this.compared.inits++;
+    const names = children.map((child) =>
+      deviationOf(child, children, `${init.label} -> ${child.name}`, account),
+    );
+    const deviation = minus(own, sum(names));
+    const { ram, caps } = deviation;
+    // What is not accounted for may be on its way, or with somebody who has kept it.
+    if (waiting || this.#system.platform.anybodyHostile ? ram >= 0 && caps >= 0 : isZero(deviation))
+      return undefined;
+    const what = ram < 0 || caps < 0 ? 'pays for its children' : 'keeps what belongs to its children';
+    return `[${init.label}] ${what}; it deviates by ${words(deviation)}`;
+  }
+}
+
+function sessionsServedBy({ name }: LedgerChild, children: readonly LedgerChild[]): LedgerChild['sessions'] {
+  return children.flatMap(({ sessions }) => sessions).filter(({ server }) => server === name);
+}
+
+/** What the account of a child has, if everything is as its parent believes. */
+function expected(child: LedgerChild, children: readonly LedgerChild[]): Resources {
+  const served = sessionsServedBy(child, children);
+  return minus(
+    sum([child.given, ...served.map(({ donation }) => donation)]),
+    sum(child.sessions.map(({ donation }) => donation)),
+  );
+}
+
+function deviationOf(
+  child: LedgerChild,
+  children: readonly LedgerChild[],
+  label: string,
+  account: AccountTree,
+): Resources {
+  const has = account.dependents.find((tree) => tree.label === label)?.total ?? NOTHING;
+  return minus(has, expected(child, children));
+}

@@ -1,0 +1,20 @@
+/**
+ * An honest client of an honest server: it finishes its work whatever others do, and whenever it has no session open it has the
+ * quota that it had at its start. Then it says so to the judge, and goes.
+ */
+import { component } from '@ginit/core';
+import { Judge, Shop } from './services.mjs';
+import { trade } from './trade.mjs';
+
+export default component({ requires: [Shop, Judge] }, async (env) => {
+  await env.timer.elapsedUs();
+  const before = await env.quota();
+  await trade(env, Shop, env.config.integer('deals', 2), async () => {
+    const { ramQuota, capQuota } = await env.quota();
+    const same = ramQuota === before.ramQuota && capQuota === before.capQuota;
+    env.assertAlways(same, 'a client that has closed its sessions has its donations back');
+  });
+  const judge = await env.connect(Judge);
+  await judge.done(env.config.string('name'));
+  env.exit(0);
+});
