@@ -15,7 +15,9 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 import { fingerprint, form, STAMP } from '../../packages/init/dist/command/form.js';
+import { STOCK_MANIFESTS } from '../../packages/init/dist/command/stock.js';
 import { splitIntoScript } from './script.mjs';
+import { stockManifests } from './stock-manifests.mjs';
 import { DECIDING_FILES, PACKAGES } from './packages.mjs';
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url));
@@ -159,7 +161,8 @@ export async function bundle() {
   const stamp = fingerprint(pathToFileURL(packages), DECIDING_FILES);
   // From here on, and until all are there, none is used.
   rmSync(new URL(`bundle/${STAMP}`, init), { force: true });
-  const installs = await Promise.all(PACKAGES.map(bundlePackage));
+  const [manifests, ...installs] = await Promise.all([stockManifests(), ...PACKAGES.map(bundlePackage)]);
   for (const install of installs) install();
+  writeFileSync(new URL(`bundle/${STOCK_MANIFESTS}`, init), manifests);
   writeFileSync(new URL(`bundle/${STAMP}`, init), `${JSON.stringify(stamp)}\n`);
 }

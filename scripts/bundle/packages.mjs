@@ -74,4 +74,5 @@ export const DECIDING_FILES = [
   '../scripts/bundle/bundle.mjs',
   '../scripts/bundle/packages.mjs',
   '../scripts/bundle/script.mjs',
+  '../scripts/bundle/stock-manifests.mjs',
 ];

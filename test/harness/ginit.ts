@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The command, as the workspace root has it. */
@@ -118,9 +118,10 @@ export class Workplace implements Disposable {
     symlinkSync(CORE, join(packages, 'core'));
   }
 
-  /** Writes a file and returns its path. */
+  /** Writes a file, with the directories above it, and returns its path. */
   write(name: string, content: string | Uint8Array): string {
     const path = join(this.directory, name);
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
     return path;
   }

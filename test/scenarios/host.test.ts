@@ -375,7 +375,7 @@ describe('grants are handed on', () => {
       `import { Offspring } from '${OFFSPRING_URL}';`,
     );
     const finished = await run(
-      `<binary name="./touching.mjs"/> ${start('', 'ram="8M" caps="400" isolation="thread"')}`,
+      `<binary name="./touching.mjs"/> ${start('<file path="data.txt"/>', 'ram="8M" caps="400" isolation="thread"')}`,
     );
     expect(said(finished)).toEqual(['without: DENIED']);
     expect(finished.stdout).not.toContain('content');

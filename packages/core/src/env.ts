@@ -70,13 +70,16 @@ export interface Env {
   readonly host: HostAccess;
   /**
    * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on the session
-   * reject with `PeerGone` once its server is gone.
+   * reject with `PeerGone` once its server is gone. With `timeoutMs` or `signal` it does not wait for ever.
    */
   connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>>;
   /** Opens a session on behalf of somebody else: it can be handed on, not used. */
   request<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<SessionTicket<I>>;
-  /** Closes a session; settles when its server is done with it and the donation is back. */
-  close(session: object): Promise<void>;
+  /**
+   * Closes a session; settles when its server is done with it and the donation is back. The result is what has not come back,
+   * because somebody on the way has kept it.
+   */
+  close(session: object): Promise<Resources>;
   /** Donates more quota to an open session. Rejects with `SessionError`. */
   upgrade(session: object, more: Resources): Promise<void>;
   /** Offers a service: `open` answers each session request. */

@@ -76,9 +76,13 @@ export class PeerGone extends RpcError<'PeerGone'> {
 
 /** A session request that was refused. */
 export class SessionError extends RpcError<SessionErrorCode> {
-  constructor(code: SessionErrorCode, message?: string) {
+  /** What of the donation has not come back, because somebody on the way has kept it. */
+  readonly kept: { readonly ram: number; readonly caps: number };
+
+  constructor(code: SessionErrorCode, message?: string, kept = { ram: 0, caps: 0 }) {
     super(code, message);
     this.name = 'SessionError';
+    this.kept = kept;
   }
 }
 

@@ -77,7 +77,7 @@ export class Channel implements ImportingChannel, TableChannel {
     this.exports = new ExportTable(owner.objects);
     this.#sender = new MessageSender(carrier, this);
     this.#placed = new PlacedCalls(this, this.#sender, owner);
-    this.#served = new ServedCalls(this, this.#sender, owner);
+    this.#served = new ServedCalls(this, this.#sender, owner, peer !== CORE_ID);
     this.#signals = new SentSignals((index) => this.#sender.send(FrameKind.signal, index));
     this.streams = new ChannelStreams(peer, (kind, id, side, payload) =>
       this.#sender.send(kind, id, side, 0, payload),
@@ -213,9 +213,11 @@ export class Channel implements ImportingChannel, TableChannel {
         if (!this.#served.receive(frame, memory)) this.#violated('too many calls in flight');
         return;
       case FrameKind.result:
+        if (this.peer !== CORE_ID) this.#owner.completed++;
         if (!this.#placed.receiveResult(frame, memory)) this.#violated(NOT_PENDING);
         return;
       case FrameKind.failure:
+        if (this.peer !== CORE_ID) this.#owner.completed++;
         if (!this.#placed.receiveFailure(frame)) this.#violated(NOT_PENDING);
         return;
       case FrameKind.release:

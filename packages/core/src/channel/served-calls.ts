@@ -13,9 +13,11 @@ import { FrameKind, type IncomingFrame } from './frame.ts';
 import type { MessageSender } from './message-sender.ts';
 import { entriesOf, type IncomingEntries, readerOf, type TableChannel } from './message-tables.ts';
 
-/** Counts the calls of anybody that a component is working on. */
+/** Counts the calls of anybody that a component is working on, and those that it has completed or had completed for it. */
 export interface ServedCallsOwner {
   served: number;
+  /** Without the calls between the component and core. */
+  completed: number;
 }
 
 /** The calls of one peer. */
@@ -24,13 +26,17 @@ export class ServedCalls {
   readonly #sender: MessageSender;
   readonly #owner: ServedCallsOwner;
   #count = 0;
+  readonly #counted: boolean;
   readonly #answered = (): void => {
     if (this.#sender.closed) return;
     this.#count--;
     this.#owner.served--;
+    if (this.#counted) this.#owner.completed++;
   };
 
-  constructor(channel: TableChannel, sender: MessageSender, owner: ServedCallsOwner) {
+  /** `counted`: they count among those completed. */
+  constructor(channel: TableChannel, sender: MessageSender, owner: ServedCallsOwner, counted: boolean) {
+    this.#counted = counted;
     this.#channel = channel;
     this.#sender = sender;
     this.#owner = owner;

@@ -30,6 +30,7 @@ export class PacketSource {
   readonly #offsets: Int32Array;
   readonly #sizes: Int32Array;
   #ignored = 0;
+  #acknowledged = 0;
   #watch: SourceWatch | undefined;
 
   /** Throws RangeError if the parameters cannot work or the link's memory is too small for them. */
@@ -69,6 +70,11 @@ export class PacketSource {
   /** Requests submitted whose acknowledgement has not been taken. */
   get pending(): number {
     return this.#tags.length - this.#freeTags;
+  }
+
+  /** Requests whose acknowledgement has been taken since the stream began. */
+  get served(): number {
+    return this.#acknowledged;
   }
 
   /** Acknowledgements that answered nothing and were ignored: the peer is broken or hostile. */
@@ -130,6 +136,7 @@ export class PacketSource {
       if (!this.#side.readable()) return false;
       const sound = this.#side.take(into);
       if (this.#complete(into, sound)) {
+        this.#acknowledged++;
         this.#watch?.acknowledged(into, this.payload(into.offset, into.size));
         return true;
       }

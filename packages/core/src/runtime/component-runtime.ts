@@ -10,6 +10,7 @@ import { ConfigError } from '../config/index.ts';
 import { assert, RpcError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
+import { Completed } from './completed.ts';
 import { ComponentControl, CoreService, type StartRequest } from './control.ts';
 import type { Dealings } from './dealings.ts';
 import { AssertionFailed, type Obligation } from './assertions.ts';
@@ -59,6 +60,7 @@ export class ComponentRuntime {
   readonly #entrypoint: Entrypoint;
   readonly #core: Capability<typeof CoreService>;
   readonly #served = new ServedCounter();
+  readonly #progress: Completed;
   readonly #synchronous: SynchronousCalls;
   #environment: Environment | undefined;
   #failedAssertion: AssertionFailed | undefined;
@@ -73,6 +75,7 @@ export class ComponentRuntime {
       introduce: (request) => this.#core.introduce(request),
       violation: (peer, what) => this.#violation(peer, what),
     });
+    this.#progress = new Completed(this.#entrypoint);
     const control = new ExportedObject(ComponentControl, this.#control(), (error) => this.#report(error));
     const channel = this.#entrypoint.addChannel(CORE_ID, core, control);
     this.#core = capabilityFor(CoreService, channel.import(0));
@@ -113,7 +116,11 @@ export class ComponentRuntime {
         const stop = async (): Promise<void> => this.#environment?.runStopHandlers();
         await (this.#platform.dealings?.stop(stop) ?? stop());
       },
-      statistics: () => ({ requests: this.#served.total, heapUsed: this.#platform.heapUsed?.() }),
+      statistics: () => ({
+        requests: this.#served.total,
+        completed: this.#progress.total,
+        heapUsed: this.#platform.heapUsed?.(),
+      }),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>
@@ -138,6 +145,7 @@ export class ComponentRuntime {
       report: (error) => this.#report(error),
       complain: this.#platform.complain,
       served: this.#served,
+      progress: this.#progress,
       synchronous: this.#synchronous,
       assertions: { failed: (error) => this.#assertionFailed(error) },
       unmet: this.#platform.assertions?.unmet,

@@ -14,4 +14,16 @@ export interface ConnectOptions {
   readonly caps?: number;
   /** Donates exactly this; for who passes on what a client has donated. A server that wants more is not asked again. */
   readonly donation?: Resources;
+  /**
+   * Gives up after so long, with `TimedOut`; the time is that of the component's Timer session. A session that comes later is
+   * closed, and its donation comes back then.
+   */
+  readonly timeoutMs?: number;
+  /** Gives up when this is aborted, with its reason. */
+  readonly signal?: AbortSignal;
+  /**
+   * Having given up by `signal`, waits for the parent's answer nevertheless: for who must know what of the donation has come
+   * back.
+   */
+  readonly awaitAnswer?: boolean;
 }

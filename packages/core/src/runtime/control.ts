@@ -44,10 +44,10 @@ export const CoreService = rpcInterface('CoreService', {
 });
 
 /**
- * What a component counts: requests are calls of its session objects and packets it took; `heapUsed` is bytes of V8's heap,
- * where components have heaps of their own.
+ * What a component counts: requests are calls of its session objects and packets it took; `completed` is what it has got done,
+ * see `Completed`; `heapUsed` is bytes of V8's heap, where components have heaps of their own.
  */
-const statistics = record({ requests: u53, heapUsed: optional(u53) });
+const statistics = record({ requests: u53, completed: u53, heapUsed: optional(u53) });
 export type ComponentStatistics = ShapeType<typeof statistics>;
 
 const startRequest = record({ parent: capability(Parent), pd: capability(Pd) });

@@ -61,6 +61,7 @@ export class Entrypoint implements ChannelOwner {
   readonly #ended = new Set<number>();
   readonly objects: ObjectQuota;
   served = 0;
+  completed = 0;
   #waitsSynchronously = false;
   /** Objects by their implementation, so that passing one twice passes the same capability. */
   readonly #objects = new WeakMap<object, ExportedObject>();

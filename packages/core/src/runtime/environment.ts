@@ -20,6 +20,8 @@ import { Timer } from '../session/timer.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
+import type { Completed } from './completed.ts';
+import { countedHost } from './counted-host.ts';
 import type { Dealings } from './dealings.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
@@ -42,6 +44,7 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
   /** Takes obligations that the component has ended without; the log does where there is nobody. */
@@ -67,9 +70,15 @@ export class Environment implements Env {
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
-    this.host = parts.host;
+    this.host = countedHost(parts.host, parts.progress);
     this.#assertions = new Assertions(parts.assertions);
-    this.#sessions = new SessionClient(parts.parent, parts.report, parts.watch);
+    this.#sessions = new SessionClient({
+      parent: parts.parent,
+      report: parts.report,
+      startTimeout: (ms, handler) => this.timer.after(ms, handler),
+      packets: parts.progress.packets,
+      watch: parts.watch,
+    });
     this.timer = new Timeouts(
       () => this.connect(Timer),
       (handler) => this.signal(handler),
@@ -109,7 +118,7 @@ export class Environment implements Env {
     return this.#sessions.request(interface_, options);
   }
 
-  close(session: object): Promise<void> {
+  close(session: object): Promise<Resources> {
     return this.#sessions.close(session);
   }
 
@@ -118,9 +127,18 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch, dealings } = this.#parts;
-    const closeTicket = (ticket: object): Promise<void> => this.close(ticket);
-    const service = new Service(interface_, open, { entrypoint, pd, report, served, closeTicket, watch });
+    const { entrypoint, pd, report, served, watch, progress, dealings } = this.#parts;
+    const { packets } = progress;
+    const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
+    const service = new Service(interface_, open, {
+      entrypoint,
+      pd,
+      report,
+      served,
+      packets,
+      closeTicket,
+      watch,
+    });
     this.#services.set(interface_.service, () => service.count);
     const root = entrypoint.export(Root, dealings?.root(service) ?? service);
     this.#parts.parent.announce(interface_.service, root).catch(report);

@@ -24,6 +24,7 @@ export interface ServiceHost {
   readonly closeTicket: (ticket: object) => Promise<void>;
   readonly report: (error: unknown) => void;
   readonly served: ServedCounter;
+  readonly packets: ServedCounter;
   readonly watch?: SessionWatch | undefined;
 }
 
@@ -48,6 +49,7 @@ export class Service<I extends SessionInterface> {
   readonly #open: SessionOpener<I>;
   readonly #host: ServiceHost;
   readonly #sessions = new Map<number, ServedSession>();
+  readonly #opening = new Set<number>();
 
   constructor(interface_: I, open: SessionOpener<I>, host: ServiceHost) {
     this.#interface = interface_;
@@ -62,7 +64,19 @@ export class Service<I extends SessionInterface> {
 
   /** Opens a session. */
   async session(request: RootRequest): Promise<SessionCapability> {
-    if (this.#sessions.has(request.id)) throw new SessionError('DENIED', `session ${request.id} exists`);
+    const { id } = request;
+    if (this.#sessions.has(id) || this.#opening.has(id)) {
+      throw new SessionError('DENIED', `session ${id} exists`);
+    }
+    this.#opening.add(id);
+    try {
+      return await this.#openSession(request);
+    } finally {
+      this.#opening.delete(id);
+    }
+  }
+
+  async #openSession(request: RootRequest): Promise<SessionCapability> {
     const plans = this.#plans(request);
     const cost = sessionCost(this.#interface, plans);
     refuseTooLittle(request, cost);
@@ -179,11 +193,16 @@ export class Service<I extends SessionInterface> {
       assert(slot.opened === undefined, 'a stream is opened once');
       if (declaration.role === 'tx') {
         const sink = new PacketSink(link, parameters, declaration.payloadDirection);
-        uncount.push(this.#host.served.watch(() => sink.served));
+        uncount.push(
+          this.#host.served.watch(() => sink.served),
+          this.#host.packets.watch(() => sink.served),
+        );
         sink.watch = link.place && this.#host.watch?.served(this.#interface.service, link.place);
         slot.opened = sink;
       } else {
-        slot.opened = new PacketSource(link, parameters, declaration.payloadDirection);
+        const source = new PacketSource(link, parameters, declaration.payloadDirection);
+        uncount.push(this.#host.packets.watch(() => source.served));
+        slot.opened = source;
       }
       slot.resolve(slot.opened);
     });

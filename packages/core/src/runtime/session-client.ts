@@ -6,16 +6,19 @@
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
-import { assert, hasCode, RpcError, SESSION_ERRORS, SessionError, toSessionErrorCode } from '../errors.ts';
+import { assert, hasCode, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
 import { PacketSink, PacketSource, type SourceWatch, type StreamPlace } from '../packet_stream/index.ts';
-import type { Parent, SessionCapability } from '../session/parent.ts';
+import { type Parent, refusalError, type SessionCapability, type SessionRequest } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
 import type { ConnectOptions } from './connect-options.ts';
+import { GivenUp, type StartTimeout, unlessGivenUp } from './giving-up.ts';
+import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 
+const NOTHING: Resources = { ram: 0, caps: 0 };
 const ATTEMPTS = 32;
 const MORE_RAM = 4096;
 const MORE_CAPS = 4;
@@ -37,21 +40,29 @@ interface OpenSession {
   readonly id: number;
   readonly capability: SessionCapability;
   readonly streams: { close(): void; release(): void }[];
+  /** Ends the counting of its packets. */
+  readonly uncount: (() => void)[];
+}
+
+/** What the sessions need of the component. */
+export interface SessionClientHost {
+  readonly parent: Capability<typeof Parent>;
+  /** Takes errors of closing that nobody waits for. */
+  readonly report: (error: unknown) => void;
+  readonly startTimeout: StartTimeout;
+  /** Counts packets. */
+  readonly packets: ServedCounter;
+  readonly watch: SessionWatch | undefined;
 }
 
 /** The sessions that a component has opened. */
 export class SessionClient {
-  readonly #parent: Capability<typeof Parent>;
-  readonly #report: (error: unknown) => void;
-  readonly #watch: SessionWatch | undefined;
+  readonly #host: SessionClientHost;
   readonly #open = new Map<object, OpenSession>();
   #nextId = 1;
 
-  /** `report` takes errors of closing that nobody waits for. */
-  constructor(parent: Capability<typeof Parent>, report: (error: unknown) => void, watch?: SessionWatch) {
-    this.#parent = parent;
-    this.#report = report;
-    this.#watch = watch;
+  constructor(host: SessionClientHost) {
+    this.#host = host;
   }
 
   /** Numbers of the sessions that are open. */
@@ -60,58 +71,83 @@ export class SessionClient {
   }
 
   /** Opens a session for use. */
-  async connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
-    const { id, capability } = await this.#request(interface_, options);
+  connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
+    return this.#unlessGivenUp(interface_, options, (givenUp) => this.#connect(interface_, options, givenUp));
+  }
+
+  async #connect<I extends SessionInterface>(
+    interface_: I,
+    options: ConnectOptions,
+    givenUp: AbortSignal | undefined,
+  ): Promise<Session<I>> {
+    const { id, capability } = await this.#request(interface_, options, givenUp);
     const reference = referenceOf(capability);
     assert(reference !== undefined, 'a session capability has a reference');
     const session = capabilityFor(interface_, reference);
     const { args = {} } = options;
     const plans = streamPlans(interface_, args);
     const streams: { close(): void; release(): void }[] = [];
-    this.#open.set(session, { id, capability, streams });
+    const uncount: (() => void)[] = [];
+    this.#open.set(session, { id, capability, streams, uncount });
     // `using session = await env.connect(…)` closes it, not only this component's hold on it.
-    const dispose = (): void => void this.close(session).catch(this.#report);
+    const dispose = (): void => void this.close(session).catch(this.#host.report);
     Object.defineProperty(session, Symbol.dispose, { value: dispose });
+    givenUp?.addEventListener('abort', dispose, { once: true });
     try {
       await reference.introduced();
       if (plans.length > 0) {
         const tickets = await reference.call(OPEN_OPERATION, []);
         for (const plan of plans) {
           const stream = openStream(plan, tickets, (place) =>
-            this.#watch?.opened({ service: interface_.service, label: options.label ?? '', args }, place),
+            this.#host.watch?.opened(
+              { service: interface_.service, label: options.label ?? '', args },
+              place,
+            ),
           );
           streams.push(stream);
+          uncount.push(this.#host.packets.watch(() => stream.served));
           Object.defineProperty(session, plan.name, { value: stream });
         }
       }
     } catch (error) {
       await this.close(session).catch(() => {});
       throw error;
+    } finally {
+      givenUp?.removeEventListener('abort', dispose);
     }
     // The streams were just defined, one for each that the interface declares.
     return session as Session<I>;
   }
 
   /** Opens a session to hand it on. */
-  async request<I extends SessionInterface>(
+  request<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<SessionTicket<I>> {
+    if (options.awaitAnswer) return this.#requestTicket(interface_, options, options.signal);
+    return this.#unlessGivenUp(interface_, options, (givenUp) =>
+      this.#requestTicket(interface_, options, givenUp),
+    );
+  }
+
+  async #requestTicket<I extends SessionInterface>(
     interface_: I,
     options: ConnectOptions,
+    givenUp: AbortSignal | undefined,
   ): Promise<SessionTicket<I>> {
-    const { id, capability } = await this.#request(interface_, options);
+    const { id, capability } = await this.#request(interface_, options, givenUp);
     const ticket = new SessionTicket(interface_, capability);
-    this.#open.set(ticket, { id, capability, streams: [] });
+    this.#open.set(ticket, { id, capability, streams: [], uncount: [] });
     return ticket;
   }
 
-  /** Closes a session that `connect` or `request` has opened. */
-  async close(session: object): Promise<void> {
+  /** Closes a session that `connect` or `request` has opened; the result is what of its donation has not come back. */
+  async close(session: object): Promise<Resources> {
     const open = this.#open.get(session);
-    if (!open) return;
+    if (!open) return NOTHING;
     this.#open.delete(session);
     for (const stream of open.streams) stream.close();
+    for (const stop of open.uncount) stop();
     open.capability[Symbol.dispose]();
     try {
-      await this.#parent.close(open.id);
+      return await this.#host.parent.close(open.id);
     } finally {
       for (const stream of open.streams) stream.release();
     }
@@ -121,41 +157,66 @@ export class SessionClient {
   async upgrade(session: object, more: Resources): Promise<void> {
     const open = this.#open.get(session);
     assert(open !== undefined, 'only an open session can be upgraded');
-    await this.#parent.upgrade(open.id, more.ram, more.caps);
+    const refused = await this.#host.parent.upgrade(open.id, more.ram, more.caps);
+    if (refused) throw refusalError(refused);
   }
 
-  /** Unless the parent has refused it the session may exist, and only the answer was lost. */
-  async #giveUp(id: number, error: unknown): Promise<void> {
-    if (!isRefusal(error)) await this.#parent.close(id).catch(() => {});
+  #unlessGivenUp<T extends object>(
+    { service }: SessionInterface,
+    options: ConnectOptions,
+    open: (givenUp: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
+    const title = `${service} session "${options.label ?? ''}"`;
+    const { startTimeout, report } = this.#host;
+    const close = (late: T): void => void this.close(late).catch(report);
+    return unlessGivenUp(title, options, startTimeout, open, close);
   }
 
   async #request(
     interface_: SessionInterface,
     options: ConnectOptions,
+    givenUp: AbortSignal | undefined,
   ): Promise<{ id: number; capability: SessionCapability }> {
     const args = options.args ?? {};
     const plans = streamPlans(interface_, args);
     const cost = sessionCost(interface_, plans);
     let ram = options.donation?.ram ?? cost.ram + (options.ram ?? 0);
     let caps = options.donation?.caps ?? cost.caps + (options.caps ?? 0);
+    const { service } = interface_;
     for (let attempt = options.donation ? ATTEMPTS : 1; ; attempt++) {
+      if (givenUp?.aborted) throw new GivenUp();
       const id = this.#nextId++;
-      const { service } = interface_;
       try {
         const request = { id, service, label: options.label ?? '', args, ram, caps };
-        return { id, capability: await this.#parent.session(request) };
+        return { id, capability: await this.#ask(request, givenUp) };
       } catch (error) {
-        await this.#giveUp(id, error);
         if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_RAM')) ram += MORE_RAM;
         else if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_CAPS')) caps += MORE_CAPS;
         else throw sessionError(service, options.label ?? '', error);
       }
     }
   }
-}
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof RpcError && SESSION_ERRORS.some((code) => code === error.code);
+  /** Asks the parent once. Whoever gives up meanwhile tells it so: the parent takes back what comes too late. */
+  async #ask(request: SessionRequest, givenUp: AbortSignal | undefined): Promise<SessionCapability> {
+    const { parent } = this.#host;
+    let closed: Promise<Resources> | undefined;
+    const close = (): Promise<Resources> => (closed ??= parent.close(request.id).catch(() => NOTHING));
+    givenUp?.addEventListener('abort', close, { once: true });
+    try {
+      const { session, refused } = await parent.session(request);
+      if (session && !givenUp?.aborted) return session;
+      session?.[Symbol.dispose]();
+      if (refused) throw refusalError(refused);
+      throw new SessionError('DENIED', 'given up', await close());
+    } catch (error) {
+      // Unless the parent has refused it the session may exist, and only the answer was lost.
+      if (!(error instanceof SessionError)) await close();
+      throw error;
+    } finally {
+      givenUp?.removeEventListener('abort', close);
+    }
+  }
 }
 
 function sessionError(service: string, label: string, error: unknown): Error {
@@ -163,7 +224,8 @@ function sessionError(service: string, label: string, error: unknown): Error {
   if (error.code === 'PeerGone') return error;
   const code = toSessionErrorCode(error.code);
   const reason = error.message === code ? '' : `: ${error.message}`;
-  return new SessionError(code, `${service} session "${label}": ${code}${reason}`);
+  const kept = error instanceof SessionError ? error.kept : undefined;
+  return new SessionError(code, `${service} session "${label}": ${code}${reason}`, kept);
 }
 
 function openStream(

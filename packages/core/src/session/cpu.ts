@@ -17,6 +17,7 @@ import {
   record,
   type ShapeType,
   text,
+  u32,
   u53,
 } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
@@ -35,13 +36,22 @@ export const threadState = record({
 });
 export type ThreadState = ShapeType<typeof threadState>;
 
+/**
+ * What a component and those below it have got done, as a number that changes when they complete a call, a packet or a request
+ * to the host, or end; what passes between them and core is not counted, timers and log lines for instance. `levelsBelow`: 1
+ * if it has children, 2 if those have some, and so on.
+ */
+export const threadProgress = record({ completed: u53, levelsBelow: u32 });
+export type ThreadProgress = ShapeType<typeof threadProgress>;
+
 /** One started component. */
 export const Thread = rpcInterface('Thread', {
   state: rpc<() => ThreadState>({ args: [], result: threadState }),
   /** Woken whenever the state has changed. */
   setHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
-  /** Lets it put its things in order, for at most so many milliseconds; settles when it has, or is dead. */
-  stop: rpc<(timeoutMs: number) => void>({ args: [u53], result: nothing }),
+  /** Lets it put its things in order; settles when it has, or is dead. Whoever waits for it looks at its progress. */
+  stop: rpc<() => void>({ args: [], result: nothing }),
+  progress: rpc<() => ThreadProgress>({ args: [], result: threadProgress }),
   /** Ends it. Settles when nothing of it is left. */
   kill: rpc<() => void>({ args: [], result: nothing }),
 });

@@ -3,7 +3,7 @@
  * Root interfaces). Nobody ever waits for somebody who may wait for him: requests are answered asynchronously.
  */
 import { capability } from '../capability/capability.ts';
-import { SESSION_ERRORS } from '../errors.ts';
+import { RpcError, SESSION_ERRORS, SessionError } from '../errors.ts';
 import { rpc, rpcInterface, type Capability, type SessionArgument } from '../interface/interface.ts';
 import {
   anyOf,
@@ -11,14 +11,18 @@ import {
   finite,
   integer,
   nothing,
+  oneOf,
+  optional,
   record,
   type Shape,
+  type ShapeType,
   table,
   text,
   u32,
   u53,
 } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
+import { type Resources, resources } from './pd.ts';
 
 /** A capability of a session, of whatever interface: routed, not used, by who sees it so. */
 export const SomeSession = rpcInterface('Session', {});
@@ -89,17 +93,46 @@ export const Root = rpcInterface(
   { errors: SESSION_ERRORS },
 );
 
+/** Why a request was refused, and what has not come back of the donation that went with it. */
+const refusal = record({ code: oneOf(SESSION_ERRORS), message: text(LIMITS.reasonBytes), kept: resources });
+export type Refusal = ShapeType<typeof refusal>;
+
+/** Either of the two is there. */
+const sessionAnswer = record({ session: optional(someSession), refused: optional(refusal) });
+export type SessionAnswer = ShapeType<typeof sessionAnswer>;
+
+/** A refusal as a value, as it travels; any error that is none is thrown again. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof RpcError)) throw error;
+  const code = SESSION_ERRORS.find((known) => known === error.code);
+  if (code === undefined) throw error;
+  const kept = error instanceof SessionError ? error.kept : { ram: 0, caps: 0 };
+  return { code, message: error.message.slice(0, LIMITS.reasonBytes), kept };
+}
+
+/** A refusal as an error, as components see it. */
+export function refusalError({ code, message, kept }: Refusal): SessionError {
+  return new SessionError(code, message, kept);
+}
+
 /** What every component can ask of its parent. */
 export const Parent = rpcInterface(
   'Parent',
   {
-    session: rpc<(request: SessionRequest) => SessionCapability>({
+    session: rpc<(request: SessionRequest) => SessionAnswer>({
       args: [sessionRequest],
-      result: someSession,
+      result: sessionAnswer,
     }),
-    upgrade: rpc<(id: number, ram: number, caps: number) => void>({ args: [u32, u53, u53], result: nothing }),
-    /** Settles when the session is closed at its server and its donation is back. */
-    close: rpc<(id: number) => void>({ args: [u32], result: nothing }),
+    /** The result is why it was refused, if it was. */
+    upgrade: rpc<(id: number, ram: number, caps: number) => Refusal | undefined>({
+      args: [u32, u53, u53],
+      result: optional(refusal),
+    }),
+    /**
+     * Settles when the session is closed at its server and its donation is back; the result is what has not come back. A
+     * request that has not been answered is given up: it is refused, and a session that comes later is closed.
+     */
+    close: rpc<(id: number) => Resources>({ args: [u32], result: resources }),
     announce: rpc<(service: string, root: Capability<typeof Root>) => void>({
       args: [text(LIMITS.nameBytes), capability(Root)],
       result: nothing,

@@ -13,9 +13,11 @@ import {
   type IntroductionRequest,
 } from '../runtime/control.ts';
 import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
+import type { ThreadProgress } from '../session/cpu.ts';
 import type { Account } from './account.ts';
 import { GrantTable } from './host-grants.ts';
 import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from './platform.ts';
+import { Statistics } from './statistics.ts';
 import { WaitGraph } from './wait-graph.ts';
 
 /** A component as core sees it. */
@@ -41,12 +43,14 @@ export class Components {
   readonly #live = new Map<number, CoreComponent>();
   readonly #warn: (text: string) => void;
   readonly #waits: WaitGraph;
+  readonly #statistics: Statistics;
   #nextId = CORE_ID + 1;
 
   /** `warn` takes what goes wrong without a caller to tell. */
   constructor(platform: Platform, warn: (text: string) => void) {
     this.#platform = platform;
     this.#warn = warn;
+    this.#statistics = new Statistics(platform, warn);
     this.#waits = new WaitGraph((id, wait) => this.#get(id).control.stillWaiting(wait));
     this.entrypoint = new Entrypoint({
       schedule: (turn) => platform.schedule(turn),
@@ -58,6 +62,16 @@ export class Components {
 
   get live(): Iterable<CoreComponent> {
     return this.#live.values();
+  }
+
+  /** What a component has counted up to now; `undefined` if it has never said so in time. */
+  statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
+    return this.#statistics.ask(component);
+  }
+
+  /** What the component of that label and all below it have got done; see `Thread`. */
+  async progressOf(label: string): Promise<ThreadProgress> {
+    return this.#statistics.progress(label, [...this.#live.values()]);
   }
 
   /** Starts a component on the given account. `ended` is called when it is gone and everybody knows. */

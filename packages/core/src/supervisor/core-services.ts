@@ -52,15 +52,12 @@ export class CoreServices {
     const { platform, threads } = this.#parts;
     switch (service) {
       case Pd.service: {
-        const account = new Account(label);
+        const session = new PdSession(new Account(label), threads);
         return this.#serve(
           Pd,
           request,
-          () => new PdSession(account),
-          async () => {
-            await threads.endOn(account);
-            account.end();
-          },
+          () => session,
+          async () => void (await session.end()),
         );
       }
       case Cpu.service:

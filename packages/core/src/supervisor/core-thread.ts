@@ -1,9 +1,9 @@
 /** A component that a CPU session has started: the operations of the `Thread` interface, and what its account pays. */
 import type { SignalCapability } from '../capability/signal.ts';
 import { COSTS, sumOf } from '../costs.ts';
-import { RpcError } from '../errors.ts';
+import { hasCode, RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
-import { type StartOptions, Thread, type ThreadState } from '../session/cpu.ts';
+import { type StartOptions, Thread, type ThreadProgress, type ThreadState } from '../session/cpu.ts';
 import type { Account } from './account.ts';
 import type { Components, CoreComponent } from './components.ts';
 import type { ComponentEnd, ComponentSpecification, Platform } from './platform.ts';
@@ -103,17 +103,14 @@ export class CoreThread implements PaidThread {
     if (!this.#component) this.#forgetHandler();
   }
 
-  async stop(timeoutMs: number): Promise<void> {
-    const component = this.#component;
-    if (!component) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.platform.after(timeoutMs * 1000, resolve);
-      const done = (): void => {
-        cancel();
-        resolve();
-      };
-      putInOrder(component).then(done, done);
-    });
+  async stop(): Promise<void> {
+    if (this.#component) await putInOrder(this.#component);
+  }
+
+  /** One that has ended gets nothing done. */
+  async progress(): Promise<ThreadProgress> {
+    const label = this.#component?.label;
+    return label === undefined ? { completed: 0, levelsBelow: 0 } : this.#parts.components.progressOf(label);
   }
 
   async kill(): Promise<void> {
@@ -169,6 +166,11 @@ export class CoreThread implements PaidThread {
 
 /** Also asks one last time what it has counted. */
 async function putInOrder(component: CoreComponent): Promise<void> {
-  await component.control.stop();
-  component.statistics = await component.control.statistics();
+  try {
+    await component.control.stop();
+    component.statistics = await component.control.statistics();
+  } catch (error) {
+    // Nothing of a component that is dead has to be put in order.
+    if (!hasCode(error, 'PeerGone')) throw error;
+  }
 }

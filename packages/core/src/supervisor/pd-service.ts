@@ -3,13 +3,16 @@ import { implementationOf } from '../capability/capability.ts';
 import { RpcError } from '../errors.ts';
 import { type AccountState, Pd, type Resources } from '../session/pd.ts';
 import type { Account } from './account.ts';
+import type { ThreadsByAccount } from './threads-by-account.ts';
 
 /** A PD session: the operations of the `Pd` interface over one account. */
 export class PdSession {
   readonly account: Account;
+  readonly #threads: ThreadsByAccount;
 
-  constructor(account: Account) {
+  constructor(account: Account, threads: ThreadsByAccount) {
     this.account = account;
+    this.#threads = threads;
   }
 
   allocate(amount: Resources): number {
@@ -38,8 +41,12 @@ export class PdSession {
     return this.account.transferUpTo(accountOf(to), amount);
   }
 
-  end(): Resources {
-    return this.account.end();
+  /** What runs on it ends first; what was started on it meanwhile ends after it. */
+  async end(): Promise<Resources> {
+    await this.#threads.endOn(this.account);
+    const handedOver = this.account.end();
+    await this.#threads.endOn(this.account);
+    return handedOver;
   }
 
   setReferenceAccount(reference: object): void {

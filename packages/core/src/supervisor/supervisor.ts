@@ -2,14 +2,13 @@
  * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM and Timer, keeps the
  * accounts, and introduces components to each other; it runs no component code and is on the path of no call.
  */
-import { assert, RpcError, SessionError } from '../errors.ts';
+import { assert, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { prependLabel } from '../label.ts';
-import type { ComponentStatistics } from '../runtime/control.ts';
 import type { Census } from '../runtime/entrypoint.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
 import { RomModule } from '../runtime/rom-module.ts';
-import { Parent, type SessionRequest } from '../session/parent.ts';
+import { Parent, refusalOf, type SessionRequest } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
@@ -20,6 +19,7 @@ import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-servic
 import { type CoreSession, CoreServices } from './core-services.ts';
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
+import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
@@ -86,9 +86,10 @@ function remember({ label, account, heapBytes, statistics, running }: CoreCompon
   return { label, account, heapBytes, statistics, placement: running.placement };
 }
 
+/** Core keeps nothing of what was donated for its sessions. */
+const NOTHING = { ram: 0, caps: 0 };
 /** Ended components that the summary still knows. */
 const ENDED_KEPT = 1000;
-const STATISTICS_TIMEOUT_US = 500_000;
 
 /** Core, with one tree of components. */
 export class Supervisor {
@@ -100,6 +101,7 @@ export class Supervisor {
   readonly #sessions = new Map<number, { session: CoreSession; donation: Resources }>();
   readonly #own = new Account('core');
   readonly #rootAccount: Account;
+  readonly #threads = new ThreadsByAccount();
   readonly #known: KnownComponent[] = [];
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
@@ -116,8 +118,7 @@ export class Supervisor {
       started: (component: CoreComponent): void => this.#started(component),
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const threads = new ThreadsByAccount();
-    const parts = { components: this.#components, platform, observer, threads };
+    const parts = { components: this.#components, platform, observer, threads: this.#threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
@@ -129,7 +130,7 @@ export class Supervisor {
     const { entrypoint } = this.#components;
     const grants = new GrantTable(entrypoint, this.#options.grants);
     this.#root = this.#cpu.start({
-      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount)),
+      pd: entrypoint.export(Pd, new PdSession(this.#rootAccount, this.#threads)),
       parent: entrypoint.export(Parent, this.#parent()),
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
@@ -144,9 +145,14 @@ export class Supervisor {
     this.#settle(end);
   }
 
-  /** Stops the tree in order, then takes down what is left. */
-  async stop(timeoutMs: number): Promise<void> {
-    await this.#root?.stop(timeoutMs);
+  /**
+   * Stops the tree in order, then takes down what is left. The root is not waited for any longer when the whole tree has got
+   * nothing done for `boundMs` times its levels: each level has such a bound itself, and the one below runs out first.
+   */
+  async stop(boundMs: number): Promise<void> {
+    if (this.#root && !(await stopped(this.#root, this.#platform, boundMs))) {
+      this.#options.observer.warning(`[${ROOT_LABEL}] gets nothing done and is ended`);
+    }
     await this.#cpu[Symbol.asyncDispose]();
     await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#closeSession(id)));
   }
@@ -200,9 +206,24 @@ export class Supervisor {
 
   #parent(): Implementation<typeof Parent> {
     return {
-      session: (request) => this.#openSession(request),
-      upgrade: (id, ram, caps) => this.#upgradeSession(id, { ram, caps }),
-      close: (id) => this.#closeSession(id),
+      session: (request) => {
+        try {
+          return { session: this.#openSession(request) };
+        } catch (error) {
+          return { refused: refusalOf(error) };
+        }
+      },
+      upgrade: (id, ram, caps) => {
+        try {
+          return this.#upgradeSession(id, { ram, caps });
+        } catch (error) {
+          return refusalOf(error);
+        }
+      },
+      close: async (id) => {
+        await this.#closeSession(id);
+        return NOTHING;
+      },
       announce: (service) => {
         throw new SessionError('DENIED', `nobody could use the service "${service}" of the root component`);
       },
@@ -225,12 +246,13 @@ export class Supervisor {
     }
   }
 
-  #upgradeSession(id: number, more: Resources): void {
+  #upgradeSession(id: number, more: Resources): undefined {
     const open = this.#sessions.get(id);
     if (!open) throw new SessionError('DENIED', `no session ${id}`);
     this.#rootAccount.transfer(this.#own, more);
     const { ram, caps } = open.donation;
     this.#sessions.set(id, { ...open, donation: { ram: ram + more.ram, caps: caps + more.caps } });
+    return undefined;
   }
 
   async #closeSession(id: number): Promise<void> {
@@ -238,7 +260,7 @@ export class Supervisor {
     if (!open) return;
     this.#sessions.delete(id);
     await open.session.close();
-    this.#own.transfer(this.#rootAccount, open.donation);
+    if (!this.#rootAccount.ended) this.#own.transfer(this.#rootAccount, open.donation);
   }
 
   #started(component: CoreComponent): void {
@@ -261,26 +283,10 @@ export class Supervisor {
   }
 
   async #summaryOf({ live, remembered }: KnownComponent): Promise<ComponentSummary> {
-    const { requests, heapUsed } = (live ? await this.#statisticsOf(live) : remembered.statistics) ?? {};
+    const { requests, heapUsed } =
+      (live ? await this.#components.statisticsOf(live) : remembered.statistics) ?? {};
     const { label, placement, account, heapBytes } = remembered;
     const { state, ramPeak } = account;
     return { label, placement, account: state, ramPeak, requests, heapUsed, heapBytes, ended: !live };
-  }
-
-  #statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
-    return new Promise((resolve) => {
-      const cancel = this.#platform.after(STATISTICS_TIMEOUT_US, () => resolve(undefined));
-      component.control.statistics().then(
-        (statistics) => {
-          cancel();
-          resolve(statistics);
-        },
-        (error: unknown) => {
-          if (!(error instanceof RpcError)) this.#options.observer.warning(String(error));
-          cancel();
-          resolve(undefined);
-        },
-      );
-    });
   }
 }

@@ -1,14 +1,15 @@
 /** `ginit help COMPONENT`: what a component provides, needs, and understands in its `<config>`. */
 import { describe } from '@ginit/core';
-import { readManifests } from '@ginit/core/supervisor';
+import { type ManifestAnswer, ManifestReader } from '@ginit/core/supervisor';
 import { type ManifestFacts, manifestFactsFromData } from '../check/index.ts';
 import { Binaries } from './binaries.ts';
+import { stockManifest } from './stock.ts';
 
 /** The text, or why there is none. Paths are relative to the current directory. */
 export async function componentHelp(name: string): Promise<{ text: string } | { problem: string }> {
   const found = new Binaries('.').find(name);
   if ('problem' in found) return found;
-  const answer = (await readManifests([found.moduleUrl])).get(found.moduleUrl);
+  const answer = stockManifest(name) ?? (await readManifest(found.moduleUrl));
   if (!answer || 'problem' in answer) {
     return { problem: `component "${name}" cannot be read: ${answer?.problem ?? 'no answer'}` };
   }
@@ -17,6 +18,10 @@ export async function componentHelp(name: string): Promise<{ text: string } | { 
   } catch (error) {
     return { problem: `component "${name}": ${error instanceof Error ? error.message : String(error)}` };
   }
+}
+
+async function readManifest(moduleUrl: string): Promise<ManifestAnswer | undefined> {
+  return (await new ManifestReader(1).read([moduleUrl])).get(moduleUrl);
 }
 
 function describeFacts(name: string, facts: ManifestFacts): string {

@@ -4,7 +4,7 @@ import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
 import { stockModule } from './stock.ts';
-import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
+import { type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** As the threads of components are started. */
 export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
@@ -57,12 +57,6 @@ export class ComponentImports {
 
   /** The module at this URL as core takes it. */
   binary(moduleUrl: string): ResolvedBinary {
-    const graph = this.of(moduleUrl);
-    return {
-      moduleUrl,
-      files: graph.files,
-      needsGrant: findForbidden(graph) !== undefined,
-      handsOn: moduleUrl === stockModule('init'),
-    };
+    return { moduleUrl, files: this.of(moduleUrl).files, handsOn: moduleUrl === stockModule('init') };
   }
 }

@@ -15,8 +15,6 @@ import type { ComponentImports } from './component-imports.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
-/** The whole tree must have stopped by then; each child has a bound of its own within. */
-const STOP_TIMEOUT_MS = 120_000;
 const CRASH_EXIT_CODE = 1;
 /** As a shell reports a program ended by SIGINT. */
 const INTERRUPTED_EXIT_CODE = 130;
@@ -64,10 +62,15 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   const unlisten = endOnSignals(supervisor);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
-  await supervisor.stop(STOP_TIMEOUT_MS);
+  await supervisor.stop(longestBoundMs(options.config));
   await platform.destroy();
   unlisten();
   return exitCode(end, output);
+}
+
+/** Init itself is waited for as long as it may wait for any of its children. */
+function longestBoundMs({ stepBounds, starts }: InitConfig): number {
+  return Math.max(stepBounds.boundMs, ...starts.map((start) => start.stepBounds.boundMs));
 }
 
 /** The first signal stops the tree in order, a second one ends everything at once. */

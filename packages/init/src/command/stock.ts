@@ -1,4 +1,6 @@
 /** The components that come with ginit, by the short names that configs use. */
+import { readFileSync } from 'node:fs';
+import { isRecord } from '@ginit/core';
 import { BUNDLED } from '@ginit/core/supervisor';
 
 const STOCK: Readonly<Record<string, string>> = {
@@ -28,4 +30,27 @@ function resolveStock(name: string): string | undefined {
   if (specifier === undefined) return undefined;
   const url = import.meta.resolve(specifier);
   return BUNDLED ? url.replace(/.*\/dist\//, (before) => before.replace(/dist\/$/, 'bundle/')) : url;
+}
+
+/** Where the build puts the manifests of stock components, in the bundle. */
+export const STOCK_MANIFESTS = 'stock-manifests.json';
+let manifests: Readonly<Record<string, unknown>> | undefined;
+
+/**
+ * The manifest of a stock component, as the build has read it: none of its code runs when a config is checked. `undefined` if
+ * there is none, also where the modules run because the bundle is older: then it is read like any other.
+ */
+export function stockManifest(name: string): { readonly manifest: unknown } | undefined {
+  manifests ??= BUNDLED ? readManifests() : {};
+  return Object.hasOwn(manifests, name) ? { manifest: manifests[name] } : undefined;
+}
+
+function readManifests(): Readonly<Record<string, unknown>> {
+  try {
+    const file = new URL(`../${STOCK_MANIFESTS}`, import.meta.url);
+    const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isRecord(content) ? content : {};
+  } catch {
+    return {};
+  }
 }

@@ -27,12 +27,31 @@ export interface RestartBudget {
   readonly periodS: number;
 }
 
+/** How long a step of a child's may take before the child is ended: see `Waits` of the sandbox. */
+export interface StepBounds {
+  /** Without getting anything done. */
+  readonly boundMs: number;
+  /** In all. */
+  readonly ceilingMs: number;
+}
+
 /** A rectangle of the affinity space. */
 export interface Affinity {
   readonly xpos: number;
   readonly ypos: number;
   readonly width: number;
   readonly height: number;
+}
+
+/** Trust in a package that the component imports. */
+export interface Allowance {
+  /** Name of the package. */
+  readonly module: string;
+  /** Modules of Node that its files may import, by their names without `node:`. */
+  readonly uses: readonly string[];
+  /** Whether it may import what cannot be looked into: modules whose names are computed, native code. */
+  readonly anything: boolean;
+  readonly position: Position;
 }
 
 export interface StartNode {
@@ -65,8 +84,10 @@ export interface StartNode {
   readonly host: readonly HostGrant[];
   /** Operations of a driver on the host that run at a time. */
   readonly hostDepth: number | undefined;
+  readonly allowances: readonly Allowance[];
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
+  readonly stepBounds: StepBounds;
   readonly position: Position;
 }
 
@@ -117,6 +138,8 @@ export interface InitConfig {
   readonly affinitySpace: { readonly width: number; readonly height: number };
   readonly report: ReportOptions | undefined;
   readonly heartbeatRateMs: number;
+  /** For children that have none of their own. */
+  readonly stepBounds: StepBounds;
   readonly starts: readonly StartNode[];
   /** Binaries that may be started beneath this init though no start node names them. */
   readonly binaries: readonly NamedPlace[];

@@ -13,8 +13,11 @@ import { notYetWarnings } from './not-yet.ts';
 import { readPreserve } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 import { initSchema } from './schema.ts';
-import { readStart, type StartSurroundings } from './start.ts';
+import { readStart, readStepBounds, type StartSurroundings } from './start.ts';
 import type { ConfigWarning } from './warning.ts';
+
+/** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
+const STEP_BOUNDS = { boundMs: 5000, ceilingMs: 300_000 };
 
 /**
  * What was read of a configuration. With errors `config` is the part that could be made sense of: check it,
@@ -53,6 +56,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     affinitySpace: { width: integerOf(space, 'width') || 1, height: integerOf(space, 'height') || 1 },
     hasAffinitySpace: space !== undefined,
     prioLevels: readPrioLevels(node, findings),
+    stepBounds: readStepBounds(node, STEP_BOUNDS),
     jail: readDefaultJail(node),
   };
   return {
@@ -67,6 +71,7 @@ function readTop(node: ConfigNode, findings: Findings): InitConfig {
     preserve: readPreserve(node),
     affinitySpace: around.affinitySpace,
     report: readReport(node.child('report')),
+    stepBounds: around.stepBounds,
     heartbeatRateMs: integerOf(node.child('heartbeat'), 'rate_ms') ?? 1000,
     starts: node.childrenOf('start').flatMap((start) => readStart(start, around, findings) ?? []),
     binaries: node.childrenOf('binary').flatMap(readNamedBinary),

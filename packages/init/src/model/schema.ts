@@ -9,6 +9,17 @@ import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
 
 const serviceName = { name: attribute.name('Name of the service', { required: true }) };
 
+const stepBounds = {
+  step_bound_ms: attribute.integer('A child that makes others wait so long and gets nothing done is ended', {
+    min: 100,
+    max: 3_600_000,
+  }),
+  step_ceiling_ms: attribute.integer('A child that makes others wait so long is ended, whatever it does', {
+    min: 100,
+    max: 86_400_000,
+  }),
+};
+
 const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,
   attributes: {
@@ -76,6 +87,7 @@ const startSchema: ElementSchema = element('start', 'A child', {
     domain: attribute.text('The domain process of a child with isolation="thread"'),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
+    ...stepBounds,
   },
   children: [
     element('binary', 'The component to run', {
@@ -126,6 +138,15 @@ const startSchema: ElementSchema = element('start', 'A child', {
       max: 1,
     }),
     hostSchema,
+    element('allow', 'Trusts a package that the component imports with modules of Node', {
+      attributes: {
+        module: attribute.text('Name of the package', { required: true }),
+        uses: attribute.text('Modules of Node that it may import, for example "net tls"'),
+        anything: attribute.boolean('It may import what cannot be looked into: computed names, native code', {
+          fallback: 'no',
+        }),
+      },
+    }),
   ],
 });
 
@@ -174,6 +195,7 @@ export const initSchema: ElementSchema = element(
       prio_levels: attribute.integer('Number of priorities, a power of two', { min: 0, max: 65_536 }),
       ld_verbose: attribute.boolean('Log what the dynamic linker does'),
       generate_xml: attribute.boolean('Write reports as XML'),
+      ...stepBounds,
     },
     children: [
       element('parent-provides', 'The services of the parent that children may use', {

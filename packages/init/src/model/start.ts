@@ -1,9 +1,17 @@
 import { type ConfigNode, type JailDemand, shown } from '@ginit/core';
 import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
+import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
-import type { InitConfig, Isolation, NamedPlace, RestartBudget, StartNode } from './init-config.ts';
+import type {
+  InitConfig,
+  Isolation,
+  NamedPlace,
+  RestartBudget,
+  StartNode,
+  StepBounds,
+} from './init-config.ts';
 import { isDriver } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
@@ -14,6 +22,7 @@ export interface StartSurroundings {
   readonly affinitySpace: InitConfig['affinitySpace'];
   readonly hasAffinitySpace: boolean;
   readonly prioLevels: number;
+  readonly stepBounds: StepBounds;
   /** Of processes of children that say nothing themselves. */
   readonly jail: JailDemand;
 }
@@ -55,8 +64,10 @@ export function readStart(
     restart: readRestart(node.child('restart')),
     host,
     hostDepth: integerOf(node.child('host'), 'depth'),
+    allowances: readAllowances(node, findings),
     affinity: readAffinity(node, around, findings),
     heartbeat: readHeartbeat(node.child('heartbeat')),
+    stepBounds: readStepBounds(node, around.stepBounds),
     position: node.position,
   };
 }
@@ -116,6 +127,14 @@ function readPriority(start: ConfigNode, prioLevels: number, findings: Findings)
 function readRestart(node: ConfigNode | undefined): RestartBudget | undefined {
   if (node === undefined) return undefined;
   return { max: integerOf(node, 'max') ?? 3, periodS: integerOf(node, 'period_s') ?? 60 };
+}
+
+/** Attributes of `<config>` or of a `<start>`. */
+export function readStepBounds(node: ConfigNode, fallback: StepBounds): StepBounds {
+  return {
+    boundMs: integerOf(node, 'step_bound_ms') ?? fallback.boundMs,
+    ceilingMs: integerOf(node, 'step_ceiling_ms') ?? fallback.ceilingMs,
+  };
 }
 
 function readHeartbeat(node: ConfigNode | undefined): StartNode['heartbeat'] {

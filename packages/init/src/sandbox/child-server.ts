@@ -6,29 +6,63 @@ import {
   PeerGone,
   type Pd,
   type Resources,
-  Root,
+  type Root,
+  RpcError,
   SessionError,
 } from '@ginit/core';
+import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';
-import { type RoutedRequest, type ServedSession, type SessionServer, takeBack } from './session-server.ts';
+import { Ending } from './ending.ts';
+import { Leftover } from './leftover.ts';
+import {
+  type ClosedSession,
+  refusalFor,
+  type Refused,
+  type RoutedRequest,
+  type ServedSession,
+  type SessionServer,
+} from './session-server.ts';
 
 type RootCapability = Capability<typeof Root>;
+type Account = Capability<typeof Pd>;
+
+/** What a server needs of init. */
+export interface ChildServerHost {
+  readonly env: Env;
+  /** The child cannot be reached any more, though nobody has heard of its end: it is to be ended. */
+  lost(reason: string): void;
+}
 
 /** A child in its role as a server. */
 export class ChildServer implements SessionServer {
-  readonly #env: Env;
+  /** What it leaves behind; its clients' donations come back from there. */
+  readonly leftover = new Leftover();
+  readonly #host: ChildServerHost;
   readonly #child: string;
   readonly #roots: ReadonlyMap<string, Deferred<RootCapability>>;
-  readonly #account: Promise<Capability<typeof Pd>>;
+  readonly #announced = new Set<string>();
+  readonly #account: Promise<Account>;
+  readonly #ending = new Ending();
   #nextId = 1;
-  #gone: PeerGone | undefined;
+  /** What it is known to have kept; what it does wrong is said once. */
+  #kept = NOTHING;
+  readonly #said = new Set<string>();
 
   /** `account` settles with the child's account once it has one. */
-  constructor(env: Env, child: string, provides: readonly string[], account: Promise<Capability<typeof Pd>>) {
-    this.#env = env;
+  constructor(host: ChildServerHost, child: string, provides: readonly string[], account: Promise<Account>) {
+    this.#host = host;
     this.#child = child;
     this.#account = account;
     this.#roots = new Map(provides.map((service) => [service, deferred<RootCapability>()]));
+  }
+
+  /** Quota of its clients that it has not given back. */
+  get kept(): Resources {
+    return this.#kept;
+  }
+
+  hasAnnounced(service: string): boolean {
+    return this.#announced.has(service);
   }
 
   /** The child is ready to serve sessions. */
@@ -37,74 +71,161 @@ export class ChildServer implements SessionServer {
     if (!waiting) {
       throw new SessionError('DENIED', `the start node of "${this.#child}" does not provide "${service}"`);
     }
+    if (this.#announced.has(service)) {
+      throw new SessionError('DENIED', `"${this.#child}" provides "${service}" already`);
+    }
+    this.#announced.add(service);
     waiting.resolve(root);
   }
 
-  /** The child is gone: whoever waits for it waits no more, and its sessions need no closing. */
+  /** The child is gone, or going: whoever waits for it waits no more, and its sessions need no closing. */
   end(reason: string): void {
-    this.#gone = new PeerGone(reason);
-    for (const waiting of this.#roots.values()) waiting.reject(this.#gone);
+    const gone = new PeerGone(reason);
+    for (const waiting of this.#roots.values()) waiting.reject(gone);
+    this.#ending.end(gone);
   }
 
-  async open({ service, label, args, donation }: RoutedRequest): Promise<ServedSession> {
-    const root = await this.#root(service);
-    const account = await this.#account;
-    const id = this.#nextId++;
-    await this.#env.pd.transfer(account, donation);
+  async open(request: RoutedRequest): Promise<ServedSession | Refused> {
+    const { service, label, args, donation, givenUp } = request;
+    let account: Account;
+    let root: RootCapability;
     try {
-      const capability = await root.session({ id, label, args, ram: donation.ram, caps: donation.caps });
-      return {
-        capability,
-        upgrade: (more) => this.#upgrade(root, account, id, more),
-        close: (back) => this.#close(root, account, id, back),
-      };
+      root = await this.#root(service, givenUp);
+      account = await this.#account;
+      await this.#host.env.pd.transfer(account, donation);
     } catch (error) {
-      if (!this.#gone) await account.transfer(this.#env.pd, donation);
-      throw error;
+      return { refused: this.#refusal(error), back: donation };
+    }
+    const id = this.#nextId++;
+    try {
+      const opening = root.session({ id, label, args, ram: donation.ram, caps: donation.caps });
+      const capability = await this.#ending.unless(opening, (late) => late[Symbol.dispose]());
+      return this.#served({ id, root, account, donation, capability });
+    } catch (error) {
+      const back = await this.#takeBack(account, donation, 'refused', () => true);
+      return { refused: this.#refusal(error), back };
     }
   }
 
-  async #root(service: string): Promise<RootCapability> {
+  #refusal(error: unknown): SessionError {
+    return refusalFor(this.#ending.reason ?? error, `server "${this.#child}"`);
+  }
+
+  async #root(service: string, givenUp: AbortSignal): Promise<RootCapability> {
     const waiting = this.#roots.get(service);
     if (!waiting) throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
-    return waiting.promise;
+    const tooLate = deferred<never>();
+    const giveUp = (): void => tooLate.reject(new SessionError('DENIED', 'the client has given up'));
+    if (givenUp.aborted) giveUp();
+    givenUp.addEventListener('abort', giveUp, { once: true });
+    try {
+      return await Promise.race([waiting.promise, tooLate.promise]);
+    } finally {
+      givenUp.removeEventListener('abort', giveUp);
+    }
+  }
+
+  #served(session: {
+    readonly id: number;
+    readonly root: RootCapability;
+    readonly account: Account;
+    readonly donation: Resources;
+    readonly capability: ServedSession['capability'];
+  }): ServedSession {
+    const { id, root, account, capability } = session;
+    let { donation } = session;
+    return {
+      capability,
+      get donation() {
+        return donation;
+      },
+      onServerEnd: (handler) => this.#ending.on(handler),
+      upgrade: async (more) => {
+        const refused = await this.#upgrade(root, account, id, more);
+        if (!refused) donation = plus(donation, more);
+        return refused;
+      },
+      close: (clientLives) => this.#close(root, account, id, donation, clientLives),
+    };
   }
 
   async #upgrade(
     root: RootCapability,
-    account: Capability<typeof Pd>,
+    account: Account,
     id: number,
     more: Resources,
-  ): Promise<void> {
-    await this.#env.pd.transfer(account, more);
+  ): Promise<Refused | undefined> {
     try {
-      await root.upgrade(id, more.ram, more.caps);
+      await this.#host.env.pd.transfer(account, more);
     } catch (error) {
-      if (!this.#gone) await account.transfer(this.#env.pd, more);
-      throw error;
+      return { refused: this.#refusal(error), back: more };
+    }
+    try {
+      await this.#ending.unless(root.upgrade(id, more.ram, more.caps));
+      return undefined;
+    } catch (error) {
+      const back = await this.#takeBack(account, more, 'refused', () => true);
+      return { refused: this.#refusal(error), back };
     }
   }
 
-  async #close(
+  #close(
     root: RootCapability,
-    account: Capability<typeof Pd>,
+    account: Account,
     id: number,
     donation: Resources,
-  ): Promise<Resources> {
-    // A server that is gone has nothing to close; its account has ended, and all of it is back in ours.
-    if (this.#gone) return donation;
+    clientLives: () => boolean,
+  ): ClosedSession {
+    const closed = this.#closeAtRoot(root, id);
+    const back = closed.then(() => this.#takeBack(account, donation, 'closed', clientLives));
+    return { closed, back };
+  }
+
+  async #closeAtRoot(root: RootCapability, id: number): Promise<void> {
+    if (this.#ending.reason) return;
     try {
-      await root.close(id);
-      const taken = await takeBack(account, this.#env.pd, donation);
-      if (taken.ram < donation.ram || taken.caps < donation.caps) {
-        const lost = `${donation.ram - taken.ram} bytes and ${donation.caps - taken.caps} caps`;
-        void this.#env.warning(`child "${this.#child}" keeps ${lost} of a session that it has closed`);
-      }
-      return taken;
+      await this.#ending.unless(root.close(id));
     } catch (error) {
-      // Its channel may end before we are told that it has ended.
-      if (this.#gone || hasCode(error, 'PeerGone')) return donation;
-      throw error;
+      if (this.#ending.reason) return;
+      if (hasCode(error, 'PeerGone')) this.#host.lost('it has ended its channel to its parent');
+      else this.#sayOnce('close', `fails to close sessions (${codeOf(error)})`);
     }
   }
+
+  /** A donation that the server has no use for any more: what is free of it, or what the server's end has left of it. */
+  async #takeBack(
+    account: Account,
+    donation: Resources,
+    what: 'refused' | 'closed',
+    clientLives: () => boolean,
+  ): Promise<Resources> {
+    if (isNothing(donation)) return NOTHING;
+    if (!this.#ending.reason) {
+      try {
+        const back = await account.transferUpTo(this.#host.env.pd, donation);
+        this.#hasKept(minus(donation, back), what);
+        return back;
+      } catch (error) {
+        // It has ended its own account, or its end is on the way to us.
+        if (!this.#ending.reason) this.#host.lost(`its account cannot be used (${codeOf(error)})`);
+      }
+    }
+    return this.leftover.take(donation, clientLives());
+  }
+
+  #hasKept(amount: Resources, what: 'refused' | 'closed'): void {
+    if (isNothing(amount)) return;
+    this.#kept = plus(this.#kept, amount);
+    this.#sayOnce('kept', `keeps ${amountText(amount)} of a session that it has ${what}`);
+  }
+
+  #sayOnce(key: string, text: string): void {
+    if (this.#said.has(key)) return;
+    this.#said.add(key);
+    void this.#host.env.warning(`child "${this.#child}" ${text}`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof RpcError ? error.code : 'InternalError';
 }

@@ -12,14 +12,16 @@ import {
   Parent,
   Pd,
   prependLabel,
+  refusalOf,
+  type Resources,
   Rom,
+  type SessionAnswer,
   type SessionArguments,
   SessionError,
   type SessionRequest,
   type SessionCapability,
   type Thread,
   type ThreadState,
-  toData,
 } from '@ginit/core';
 import {
   ENVIRONMENT_COST,
@@ -28,6 +30,7 @@ import {
   type InitConfig,
   type StartNode,
 } from '../model/index.ts';
+import { NOTHING } from './amounts.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
@@ -35,6 +38,7 @@ import { deferred } from './deferred.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
 import type { Turnstile } from './turnstile.ts';
+import type { Progress, Waits } from './waits.ts';
 
 /** What the sandbox does for its children. */
 export interface ChildHost {
@@ -42,18 +46,27 @@ export interface ChildHost {
   readonly config: InitConfig;
   /** Threads are started in this. */
   readonly launches: Turnstile;
+  readonly waits: Waits;
   /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
 }
 
-/**
- * In the order in which they are closed: the account last, since with it all quota of the child comes back. The ROM is the
- * child's binary.
- */
-const ENVIRONMENT = ['ROM', 'CPU', 'PD'] as const;
-type EnvironmentService = (typeof ENVIRONMENT)[number];
+/** What init opens for a child: its account, what runs it, and its binary. */
+type EnvironmentService = 'PD' | 'CPU' | 'ROM';
+
+/** A session of the child's environment, and the child that serves it, if one does. */
+interface EnvironmentSession {
+  readonly served: ServedSession;
+  readonly serverName: string | undefined;
+}
+
+/** What init serves itself, to each child its own. */
+const CONFIG_LABEL = 'config';
+
+/** How a child comes to its end: in order, or as one that is gone already. */
+export type HowItEnds = 'stopped' | 'crashed';
 
 /** One instance of a start node: a restarted child is another one. */
 export class Child {
@@ -64,9 +77,14 @@ export class Child {
   readonly #account = deferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
-  readonly #environment = new Map<EnvironmentService, ServedSession>();
+  readonly #environment = new Map<EnvironmentService, EnvironmentSession>();
+  readonly #endBegins = new AbortController();
   readonly #parent: Implementation<typeof Parent>;
+  readonly #gone = deferred<void>();
   #thread: Capability<typeof Thread> | undefined;
+  #state: ThreadState['state'] = 'starting';
+  #stopped: Promise<void> | undefined;
+  #killed: Promise<void> | undefined;
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
 
@@ -74,10 +92,13 @@ export class Child {
     this.start = start;
     this.#host = host;
     const provides = start.provides.map(({ name }) => name);
-    this.server = new ChildServer(host.env, start.name, provides, this.#account.promise);
-    this.sessions = new ClientSessions(host.env, this.#account.promise);
-    const config = start.config ? JSON.stringify(toData(start.config)) : '';
-    this.#config = new ConfigServer(host.env, new TextEncoder().encode(config));
+    const { env, waits } = host;
+    const lost = (reason: string): void =>
+      host.crashed(this, { state: 'crashed', reason: `${start.name}: ${reason}`, culprit: true });
+    this.server = new ChildServer({ env, lost }, start.name, provides, this.#account.promise);
+    const returned = (back: Resources): void => this.server.leftover.add(back);
+    this.sessions = new ClientSessions({ env, waits, returned }, start.name, this.#account.promise);
+    this.#config = new ConfigServer(env, start);
     this.#parent = this.#makeParent();
   }
 
@@ -147,14 +168,47 @@ export class Child {
     return Promise.all(this.start.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
   }
 
-  /** Lets the child put its things in order; settles when it has, is dead, or has taken too long. */
-  async stop(timeoutMs: number): Promise<void> {
-    await this.#thread?.stop(timeoutMs).catch(() => {});
+  /** Whether its main function can have been called by now. */
+  get running(): boolean {
+    return this.#state !== 'starting';
   }
 
-  /** Ends the child and everything of it. Its donations are back with its clients when this settles. */
-  end(reason: string): Promise<void> {
-    this.#ended ??= this.#end(reason);
+  /** Settles when the child itself is gone and its quota is back; sessions of its with other children may still be ending. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** What it has got done; `undefined` while there is nobody to ask. */
+  async progress(): Promise<Progress | undefined> {
+    return this.#thread?.progress();
+  }
+
+  /** Lets the child put its things in order; settles when it has, or is dead. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#thread || this.#ended) return;
+    const done = this.#thread.stop().catch(() => {});
+    await this.#host.waits.during({ by: '', for: this.name, step: 'stop' }, done);
+  }
+
+  /** Ends its thread at once, whatever it is about. Its donations and accounts are another matter: see `end`. */
+  kill(): Promise<void> {
+    this.#killed ??= this.#kill();
+    return this.#killed;
+  }
+
+  async #kill(): Promise<void> {
+    this.#thread?.[Symbol.dispose]();
+    await this.#closeEnvironment('CPU');
+  }
+
+  /** Ends the child and everything of it. Its donations are back with its clients when this settles. Never rejects. */
+  end(reason: string, how: HowItEnds): Promise<void> {
+    this.#ended ??= this.#end(reason, how);
     return this.#ended;
   }
 
@@ -162,48 +216,83 @@ export class Child {
     return this.#ended !== undefined;
   }
 
-  async #end(reason: string): Promise<void> {
-    const { env } = this.#host;
-    env.revoke(this.#parent);
+  async #end(reason: string, how: HowItEnds): Promise<void> {
+    this.#host.env.revoke(this.#parent);
+    this.#endBegins.abort();
     this.#account.reject(new SessionError('DENIED', reason));
-    await this.sessions.end();
+    if (how === 'crashed') this.server.end(reason);
+    const elsewhere = this.sessions.endAtChildren();
+    // Who is stopped in order is there for its servers until they are done.
+    if (how === 'stopped') await elsewhere.closed;
     this.server.end(reason);
-    this.#thread?.[Symbol.dispose]();
-    for (const service of ENVIRONMENT) {
-      await this.#environment.get(service)?.close(ENVIRONMENT_COST[service]);
-    }
+    await this.sessions.endAtParent();
+    await this.kill();
+    this.server.leftover.accountEnded(await this.#endAccount());
+    this.#gone.resolve();
+    await this.#closeEnvironment('ROM');
+    await elsewhere.back;
+    this.server.leftover.complete();
+  }
+
+  /** All that its account had; it is in init's account when this settles. */
+  async #endAccount(): Promise<Resources> {
+    const session = this.#environment.get('PD')?.served;
+    const back =
+      session &&
+      (await capabilityOf(Pd, session.capability)
+        .end()
+        .catch(() => NOTHING));
+    await this.#closeEnvironment('PD');
+    return back ?? NOTHING;
+  }
+
+  async #closeEnvironment(service: EnvironmentService): Promise<void> {
+    const session = this.#environment.get(service);
+    if (!session) return;
+    this.#environment.delete(service);
+    const wait = { by: this.name, for: session.serverName, service, step: 'close' } as const;
+    await this.#host.waits.during(wait, session.served.close(() => false).closed);
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
     if (this.#ended) return;
     const state = await thread.state();
-    if (state.state === 'crashed') this.#host.crashed(this, state);
+    this.#state = state.state;
+    // Core kills it only when its account has ended: its own doing, or its host would have said so.
+    const killed = state.state === 'killed' && this.#killed === undefined;
+    if (state.state === 'crashed' || killed) this.#host.crashed(this, state);
   }
 
   /** Opens a session that belongs to the child's environment; its label is the child's name. */
   async #openEnvironment(service: EnvironmentService): Promise<SessionCapability> {
     const route = this.#host.route(this, service, this.name);
     if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
-    const { server, label } = route;
-    const donation = ENVIRONMENT_COST[service];
-    const served = await server.open({
-      service,
-      label,
-      args: this.#arguments(service, {}),
-      donation,
-    });
+    const { server, serverName, label } = route;
+    const args = this.#arguments(service, {});
+    const { signal: givenUp } = this.#endBegins;
+    const opening = server.open({ service, label, args, donation: ENVIRONMENT_COST[service], givenUp });
+    const wait = { by: this.name, for: serverName, service, step: 'open' } as const;
+    const served = await this.#host.waits.during(wait, opening);
+    if ('refused' in served) throw served.refused;
+    this.#environment.set(service, { served, serverName });
     if (this.#ended) {
-      await served.close(donation);
+      await this.#closeEnvironment(service);
       throw new SessionError('DENIED', `"${this.name}" has ended`);
     }
-    this.#environment.set(service, served);
     return served.capability;
   }
 
   #makeParent(): Implementation<typeof Parent> {
     return {
       session: (request) => this.#session(request),
-      upgrade: (id, ram, caps) => this.sessions.upgrade(id, { ram, caps }),
+      upgrade: async (id, ram, caps) => {
+        try {
+          await this.sessions.upgrade(id, { ram, caps });
+          return undefined;
+        } catch (error) {
+          return refusalOf(error);
+        }
+      },
       close: (id) => this.sessions.close(id),
       announce: (service, root) => this.server.announce(service, root),
       exit: (code) => {
@@ -213,14 +302,23 @@ export class Child {
     };
   }
 
-  async #session(request: SessionRequest): Promise<SessionCapability> {
+  async #session(request: SessionRequest): Promise<SessionAnswer> {
     const { id, service, ram, caps } = request;
-    const args = this.#arguments(service, request.args);
+    try {
+      const args = this.#arguments(service, request.args);
+      const asked = { id, service, args, donation: { ram, caps } };
+      return { session: await this.sessions.open(asked, () => this.#route(request)) };
+    } catch (error) {
+      return { refused: refusalOf(error) };
+    }
+  }
+
+  #route({ service, label }: SessionRequest): RoutedTo {
     // The LOG session of the environment is the child's own voice: its label is the child's name.
-    const own = service === 'LOG' && request.label === '';
-    const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, request.label));
-    const to = route === 'config' ? { server: this.#config, serverName: undefined, label: '' } : route;
-    return this.sessions.open({ id, service, args, donation: { ram, caps } }, to);
+    const own = service === 'LOG' && label === '';
+    const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, label));
+    if (route !== 'config') return route;
+    return { server: this.#config, serverName: undefined, label: CONFIG_LABEL };
   }
 
   #arguments(service: string, args: SessionArguments): SessionArguments {

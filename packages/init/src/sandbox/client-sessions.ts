@@ -1,24 +1,26 @@
 /**
  * The sessions that one child has opened, by the numbers it chose: what its parent does for it. Whatever happens on
- * the way, the quota that went with a request comes back when it is refused, when the session is closed, and when
- * either end dies.
+ * the way, what comes back of the quota that went with a request is the client's again when it is refused, when the session
+ * is closed, and when the server dies; it stays with init when the client is gone.
  */
 import {
   type Capability,
   type Env,
-  hasCode,
   type Pd,
   type Resources,
   SessionError,
   type SessionArguments,
   type SessionCapability,
 } from '@ginit/core';
-import type { ServedSession, SessionServer } from './session-server.ts';
+import { isNothing, minus, NOTHING } from './amounts.ts';
+import { type Deferred, deferred } from './deferred.ts';
+import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
+import type { Waits } from './waits.ts';
 
 /** Where a request was routed to, and the label that the server sees. */
 export interface RoutedTo {
   readonly server: SessionServer;
-  /** The child that serves it; `undefined` for a service of the parent's. */
+  /** The child that serves it; `undefined` for a service of the parent's or of init itself. */
   readonly serverName: string | undefined;
   readonly label: string;
 }
@@ -33,24 +35,37 @@ export interface ClientRequest {
 
 interface ClientSession {
   readonly service: string;
-  readonly serverName: string | undefined;
-  donation: Resources;
-  /** Missing while the server has not answered. */
+  serverName: string | undefined;
+  readonly givenUp: AbortController;
+  /** The session at its server, or nothing if there will be none. */
+  readonly opened: Deferred<ServedSession | undefined>;
   served: ServedSession | undefined;
+  forgetServer: () => void;
   /** Settles when upgrades under way are done: only then it is known what the server was given. */
   upgraded: Promise<void>;
-  serverEnded: boolean;
+  /** Its end, once that has begun. */
+  ending: { readonly closed: Promise<void>; readonly kept: Promise<Resources> } | undefined;
+}
+
+/** What the sessions need of the sandbox. */
+export interface ClientSessionsHost {
+  readonly env: Env;
+  readonly waits: Waits;
+  /** Takes what comes back when the client is gone. */
+  returned(back: Resources): void;
 }
 
 /** Sessions of one client. */
 export class ClientSessions {
-  readonly #env: Env;
+  readonly #host: ClientSessionsHost;
+  readonly #client: string;
   readonly #account: Promise<Capability<typeof Pd>>;
   readonly #sessions = new Map<number, ClientSession>();
   #ended = false;
 
-  constructor(env: Env, account: Promise<Capability<typeof Pd>>) {
-    this.#env = env;
+  constructor(host: ClientSessionsHost, client: string, account: Promise<Capability<typeof Pd>>) {
+    this.#host = host;
+    this.#client = client;
     this.#account = account;
   }
 
@@ -60,118 +75,165 @@ export class ClientSessions {
     return new Set(names.filter((name) => name !== undefined));
   }
 
-  /** Opens a session where the request was routed to. */
-  async open(request: ClientRequest, { server, serverName, label }: RoutedTo): Promise<SessionCapability> {
-    const { id, service, args, donation } = request;
-    if (this.#ended) throw new SessionError('DENIED', 'the client has ended');
+  /** Opens a session where `route` says. Throws `SessionError`. A number that is in use is refused before anything else. */
+  async open(request: ClientRequest, route: () => RoutedTo): Promise<SessionCapability> {
+    const { id, service } = request;
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
+    if (this.#ended) throw new SessionError('DENIED', 'the client has ended');
     const session: ClientSession = {
       service,
-      serverName,
-      donation,
+      serverName: undefined,
+      givenUp: new AbortController(),
+      opened: deferred(),
       served: undefined,
+      forgetServer: () => {},
       upgraded: Promise.resolve(),
-      serverEnded: false,
+      ending: undefined,
     };
     this.#sessions.set(id, session);
-    let paid = false;
     try {
-      const account = await this.#account;
-      await account.transfer(this.#env.pd, donation);
-      paid = true;
-      session.served = await server.open({ service, label, args, donation });
+      const served = await this.#openAt(session, request, route());
+      session.served = served;
+      session.opened.resolve(served);
+      if (session.ending)
+        throw new SessionError('DENIED', 'the client has given up', await session.ending.kept);
+      session.forgetServer = served.onServerEnd(() => void this.#end(id, session));
+      return served.capability;
     } catch (error) {
-      this.#sessions.delete(id);
-      if (paid) await this.#refund(donation);
-      throw refusal(error, serverName);
+      if (!session.served) this.#sessions.delete(id);
+      session.opened.resolve(session.served);
+      throw error;
     }
-    if (this.#sessions.get(id) !== session) {
-      // The client ended, or gave up, while the server was at work: nobody will use the session.
-      await this.#closeAtServer(session);
-      throw new SessionError('DENIED', 'the client has ended');
-    }
-    return session.served.capability;
   }
 
-  /** Donates more to an open session. */
+  async #openAt(
+    session: ClientSession,
+    { service, args, donation }: ClientRequest,
+    { server, serverName, label }: RoutedTo,
+  ): Promise<ServedSession> {
+    session.serverName = serverName;
+    await this.#pay(donation);
+    if (session.ending) {
+      const kept = await this.#refund(donation, donation);
+      throw new SessionError('DENIED', 'the client has given up', kept);
+    }
+    const request = { service, label, args, donation, givenUp: session.givenUp.signal };
+    const opening = server.open(request);
+    const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
+    const answer = await this.#host.waits.during(wait, opening);
+    if (!('refused' in answer)) return answer;
+    const kept = await this.#refund(donation, answer.back);
+    throw new SessionError(answer.refused.code, answer.refused.message, kept);
+  }
+
+  /** Donates more to an open session. Throws `SessionError`. */
   async upgrade(id: number, more: Resources): Promise<void> {
     const session = this.#sessions.get(id);
-    if (!session?.served) throw new SessionError('DENIED', `no open session ${id}`);
-    const done = this.#upgradeAtServer(session, session.served, more);
+    if (!session?.served || session.ending) throw new SessionError('DENIED', `no open session ${id}`);
+    const done = this.#upgradeAt(session.served, more);
     session.upgraded = Promise.allSettled([session.upgraded, done]).then(() => {});
     await done;
   }
 
-  async #upgradeAtServer(session: ClientSession, served: ServedSession, more: Resources): Promise<void> {
-    await (await this.#account).transfer(this.#env.pd, more);
-    try {
-      await served.upgrade(more);
-    } catch (error) {
-      await this.#refund(more);
-      throw refusal(error, session.serverName);
-    }
-    const { ram, caps } = session.donation;
-    session.donation = { ram: ram + more.ram, caps: caps + more.caps };
-    // Then the rest of the donation was given back without this.
-    if (session.serverEnded) await this.#refund(more);
+  async #upgradeAt(served: ServedSession, more: Resources): Promise<void> {
+    await this.#pay(more);
+    const answer = await served.upgrade(more);
+    if (!answer) return;
+    const kept = await this.#refund(more, answer.back);
+    throw new SessionError(answer.refused.code, answer.refused.message, kept);
   }
 
-  /** Closes a session; settles when its server is done with it. */
-  async close(id: number): Promise<void> {
+  /** Closes a session; settles when its server is done with it, with what has not come back of its donation. */
+  async close(id: number): Promise<Resources> {
     const session = this.#sessions.get(id);
-    if (!session) return;
-    this.#sessions.delete(id);
-    if (session.served) await this.#closeAtServer(session);
+    return session ? this.#end(id, session).kept : NOTHING;
   }
 
-  /** Closes all of them: the client is gone. */
-  async end(): Promise<void> {
+  /** The client is gone, or goes: sessions with other children end. */
+  endAtChildren(): { readonly closed: Promise<void>; readonly back: Promise<void> } {
     this.#ended = true;
-    await Promise.all([...this.#sessions.keys()].map((id) => this.close(id)));
+    const endings = this.#endAll((session) => session.serverName !== undefined);
+    return {
+      closed: Promise.all(endings.map(({ closed }) => closed)).then(() => {}),
+      back: Promise.all(endings.map(({ kept }) => kept)).then(() => {}),
+    };
   }
 
-  /** A server is gone: its sessions are at their end, and their donations are back in init's account. */
-  async serverEnded(name: string): Promise<void> {
-    for (const [id, session] of this.#sessions) {
-      if (session.serverName !== name || !session.served) continue;
-      this.#sessions.delete(id);
-      session.serverEnded = true;
-      session.served.capability[Symbol.dispose]();
-      await this.#refund(session.donation);
+  /**
+   * The client is gone: sessions with the parent's services end. A client that was an init itself had its children by these;
+   * they end before anything of theirs is taken away, their accounts last.
+   */
+  async endAtParent(): Promise<void> {
+    this.#ended = true;
+    const order = ['CPU', undefined, 'PD'];
+    for (const service of order) {
+      const endings = this.#endAll(
+        (session) =>
+          session.serverName === undefined &&
+          (service === undefined ? !order.includes(session.service) : session.service === service),
+      );
+      await Promise.all(endings.map(({ kept }) => kept));
     }
   }
 
-  async #closeAtServer(session: ClientSession): Promise<void> {
-    await session.upgraded;
-    const back = await session.served?.close(session.donation);
-    session.served?.capability[Symbol.dispose]();
-    if (back) await this.#refund(back);
+  /** Ends the sessions of a kind. Those that are still being opened are given up; whoever gives them is not waited for. */
+  #endAll(kind: (session: ClientSession) => boolean): NonNullable<ClientSession['ending']>[] {
+    const those = [...this.#sessions].filter(([, session]) => kind(session));
+    const endings = those.map(([id, session]) => ({ session, ending: this.#end(id, session) }));
+    return endings.filter(({ session }) => session.served !== undefined).map(({ ending }) => ending);
   }
 
-  /** Gives a donation back to the client; it stays with init if the client is gone. */
-  async #refund(donation: Resources): Promise<void> {
-    if (this.#ended) return;
+  #end(id: number, session: ClientSession): NonNullable<ClientSession['ending']> {
+    session.ending ??= this.#beginEnd(id, session);
+    return session.ending;
+  }
+
+  #beginEnd(id: number, session: ClientSession): NonNullable<ClientSession['ending']> {
+    session.givenUp.abort();
+    const closed = deferred<void>();
+    return { closed: closed.promise, kept: this.#close(id, session, () => closed.resolve()) };
+  }
+
+  async #close(id: number, session: ClientSession, closed: () => void): Promise<Resources> {
+    const served = await session.opened.promise;
+    if (!served) {
+      closed();
+      return NOTHING;
+    }
+    const { service, serverName } = session;
+    const ending = session.upgraded.then(() => served.close(() => !this.#ended));
+    const atServer = ending.then(({ closed: done }) => done);
+    await this.#host.waits.during({ by: this.#client, for: serverName, service, step: 'close' }, atServer);
+    closed();
+    const kept = await this.#refund(served.donation, await (await ending).back);
+    session.forgetServer();
+    served.capability[Symbol.dispose]();
+    this.#sessions.delete(id);
+    return kept;
+  }
+
+  /** Moves a donation from the client's account to init's. */
+  async #pay(donation: Resources): Promise<void> {
+    if (isNothing(donation)) return;
     try {
-      await this.#env.pd.transfer(await this.#account, donation);
+      await (await this.#account).transfer(this.#host.env.pd, donation);
     } catch (error) {
-      if (!this.#ended) throw error;
+      throw refusalFor(error, 'the parent');
     }
   }
-}
 
-/** What the client is told: session errors as they are, anything else as a denial. */
-function refusal(error: unknown, serverName: string | undefined): SessionError {
-  if (error instanceof SessionError) return error;
-  for (const code of [
-    'OUT_OF_RAM',
-    'OUT_OF_CAPS',
-    'INSUFFICIENT_RAM',
-    'INSUFFICIENT_CAPS',
-    'DENIED',
-  ] as const) {
-    if (hasCode(error, code)) return new SessionError(code, error.message);
+  /** Gives the client what came back of a donation; the result is what did not. */
+  async #refund(donation: Resources, back: Resources): Promise<Resources> {
+    if (isNothing(back)) return donation;
+    try {
+      if (!this.#ended) {
+        await this.#host.env.pd.transfer(await this.#account, back);
+        return minus(donation, back);
+      }
+    } catch (error) {
+      if (!this.#ended) void this.#host.env.error(`"${this.#client}" cannot be refunded: ${String(error)}`);
+    }
+    this.#host.returned(back);
+    return donation;
   }
-  const server = serverName === undefined ? 'the parent' : `server "${serverName}"`;
-  const why = hasCode(error, 'PeerGone') ? `${server} is gone` : `${server} failed`;
-  return new SessionError('DENIED', why);
 }

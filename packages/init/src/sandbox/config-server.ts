@@ -1,29 +1,66 @@
 /** Serves a child its configuration: the ROM `config`, as many sessions of it as the child pays for. */
-import { type Env, type Implementation, refuseTooLittle, Rom, RomModule, someSession } from '@ginit/core';
-import type { RoutedRequest, ServedSession, SessionServer } from './session-server.ts';
+import {
+  type Env,
+  type Implementation,
+  refuseTooLittle,
+  type Resources,
+  Rom,
+  RomModule,
+  someSession,
+  toData,
+} from '@ginit/core';
+import type { StartNode } from '../model/index.ts';
+import { plus } from './amounts.ts';
+import {
+  refusalFor,
+  type Refused,
+  type RoutedRequest,
+  type ServedSession,
+  type SessionServer,
+} from './session-server.ts';
 
 /** The configuration of one child. */
 export class ConfigServer implements SessionServer {
   readonly #env: Env;
-  readonly #module: RomModule;
+  readonly #config: RomModule;
 
-  constructor(env: Env, content: Uint8Array) {
+  constructor(env: Env, { config }: StartNode) {
     this.#env = env;
-    this.#module = new RomModule(content);
+    const text = config ? JSON.stringify(toData(config)) : '';
+    this.#config = new RomModule(new TextEncoder().encode(text));
+  }
+
+  async open({ donation }: RoutedRequest): Promise<ServedSession | Refused> {
+    try {
+      refuseTooLittle(donation, Rom.cost);
+    } catch (error) {
+      return { refused: refusalFor(error, 'init'), back: donation };
+    }
+    return this.#served(this.#config.open(), donation);
   }
 
   /** The donation stays with init as long as the session is open. */
-  async open({ donation }: RoutedRequest): Promise<ServedSession> {
-    refuseTooLittle(donation, Rom.cost);
-    const session: Implementation<typeof Rom> = this.#module.open();
+  #served(rom: Implementation<typeof Rom>, donated: Resources): ServedSession {
+    let donation = donated;
     return {
-      capability: someSession(this.#env.capability(Rom, session), 'config'),
-      upgrade: async () => {},
-      close: async (back) => {
-        this.#env.revoke(session);
-        await session[Symbol.dispose]?.();
-        return back;
+      capability: someSession(this.#env.capability(Rom, rom), 'config'),
+      get donation() {
+        return donation;
+      },
+      onServerEnd: () => () => {},
+      upgrade: async (more) => {
+        donation = plus(donation, more);
+        return undefined;
+      },
+      close: () => {
+        const closed = this.#close(rom);
+        return { closed, back: closed.then(() => donation) };
       },
     };
+  }
+
+  async #close(rom: Implementation<typeof Rom>): Promise<void> {
+    this.#env.revoke(rom);
+    await rom[Symbol.dispose]?.();
   }
 }

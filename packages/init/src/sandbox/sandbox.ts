@@ -2,38 +2,50 @@
  * The sandbox: runs the children of an init config, routes their sessions, and takes them down in order. The init
  * component is this library and little else; other components may use it to run children of their own.
  */
-import { type Env, hasCode, SessionError, type ThreadState } from '@ginit/core';
+import { type Env, hasCode, type Resources, SessionError, type ThreadState } from '@ginit/core';
 import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
-import { Child, type ChildHost } from './child.ts';
+import { Child, type ChildHost, type HowItEnds } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Purse } from './purse.ts';
 import { RestartRecord } from './restart-record.ts';
-import { ParentServer } from './session-server.ts';
-import { nextToStop } from './stop-order.ts';
+import { ParentServer } from './parent-server.ts';
+import { nextToStop, type StopCandidate } from './stop-order.ts';
 import { Turnstile } from './turnstile.ts';
+import { type Wait, Waits, type WaitState } from './waits.ts';
 
 /**
  * Threads that are being started at a time: each takes objects of ours, which core is told of a moment later, and CPUs that
  * have too much to do bring nobody up sooner.
  */
 const LAUNCHES_MAX = 16;
-/** How long a child may take to put its things in order. */
-const STOP_TIMEOUT_MS = 30_000;
 /** Exit code of a system whose child crashed though its exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
+
+/** A child as the sandbox sees it. */
+export interface ChildStanding {
+  readonly name: string;
+  readonly state: 'starting' | 'running' | 'ending';
+  /** What it waits for, in words, if it has waited for a while. */
+  readonly why: string | undefined;
+  /** What it has kept of its clients' quota. */
+  readonly kept: Resources;
+}
 
 /** Runs children. */
 export class Sandbox implements ChildHost {
   readonly env: Env;
   readonly config: InitConfig;
   readonly launches = new Turnstile(LAUNCHES_MAX);
+  readonly waits: Waits;
   readonly #exit: (code: number) => void;
   readonly #parent: ParentServer;
   /** In the order of the config. */
   readonly #children = new Map<string, Child>();
   readonly #restarts: ReadonlyMap<string, RestartRecord>;
   readonly #directory: ServiceDirectory;
+  /** Children that are being ended, those included whose successor runs already. */
+  readonly #endings = new Set<Promise<void>>();
   #stopping = false;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
@@ -44,6 +56,23 @@ export class Sandbox implements ChildHost {
     this.#parent = new ParentServer(env);
     this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
     this.#directory = directoryOf(config);
+    this.waits = new Waits({
+      env,
+      boundsOf: (name) => this.#children.get(name)?.start.stepBounds ?? config.stepBounds,
+      progressOf: async (name) => this.#children.get(name)?.progress(),
+      about: (wait) => this.#about(wait),
+      overdue: (name, reason) => this.#overdue(name, reason),
+    });
+  }
+
+  /** The children as they are, and what each of them waits for. */
+  get state(): ChildStanding[] {
+    return Array.from(this.#children.values(), (child) => ({
+      name: child.name,
+      state: child.ended ? 'ending' : child.running ? 'running' : 'starting',
+      why: this.waits.why(child.name),
+      kept: child.server.kept,
+    }));
   }
 
   /**
@@ -58,18 +87,29 @@ export class Sandbox implements ChildHost {
     await Promise.all(starting);
   }
 
-  /** Stops every child, clients before their servers. */
+  /**
+   * Stops every child, clients before their servers; those that have nothing to do with each other side by side. Settles
+   * when nothing is left of them.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (;;) {
-      const remaining = [...this.#children.values()].map((child) => ({
-        name: child.name,
-        servers: child.sessions.servers,
-      }));
-      const next = nextToStop(remaining);
-      if (next.length === 0) return;
-      await Promise.all(next.map(({ name }) => this.#stopChild(name)));
+    const stopping = new Map<Child, Promise<void>>();
+    while (this.#children.size > 0) {
+      for (const { name } of nextToStop(this.#candidates(stopping))) {
+        const child = this.#children.get(name);
+        if (child && !stopping.has(child)) stopping.set(child, this.#stopChild(child));
+      }
+      await Promise.race([...this.#children.values()].flatMap((child) => stopping.get(child) ?? []));
     }
+    await Promise.all(this.#endings);
+  }
+
+  #candidates(stopping: ReadonlyMap<Child, unknown>): StopCandidate[] {
+    return Array.from(this.#children.values(), (child) => ({
+      name: child.name,
+      servers: child.sessions.servers,
+      stopping: stopping.has(child),
+    }));
   }
 
   route(child: Child, service: string, label: string): RoutedTo | 'config' {
@@ -100,18 +140,34 @@ export class Sandbox implements ChildHost {
     if (this.#children.get(child.name) !== child) return;
     void this.env.log(`child "${child.name}" exited with exit value ${code}`);
     if (child.start.exitPropagate) this.#exit(code);
-    else void this.#stopChild(child.name);
+    else void this.#stopChild(child);
   }
 
   crashed(child: Child, state: ThreadState): void {
-    if (this.#stopping || this.#children.get(child.name) !== child || child.ended) return;
-    void this.#recover(child, state).catch((error: unknown) => this.env.error(String(error)));
+    if (this.#children.get(child.name) !== child || child.ended) return;
+    if (this.#stopping) void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
+    else void this.#recover(child, state).catch((error: unknown) => this.env.error(String(error)));
   }
 
   #routeToChild(name: string, label: string): RoutedTo {
     const child = this.#children.get(name);
     if (!child || child.ended) throw new SessionError('DENIED', `server "${name}" is not running`);
     return { server: child.server, serverName: name, label };
+  }
+
+  #about({ for: name, service = '' }: Wait): WaitState {
+    const child = name === undefined ? undefined : this.#children.get(name);
+    if (!child?.running) return 'starting';
+    return child.server.hasAnnounced(service) ? 'running' : 'not provided';
+  }
+
+  /** A child that keeps others waiting too long crashes, as far as the others are concerned. */
+  #overdue(name: string, reason: string): void {
+    const child = this.#children.get(name);
+    if (!child) return;
+    void this.env.error(reason);
+    this.crashed(child, { state: 'crashed', reason, culprit: true });
+    void child.kill();
   }
 
   /** `pay` throws if there is too little for the child. */
@@ -121,21 +177,31 @@ export class Sandbox implements ChildHost {
       await child.begin();
     } catch (error) {
       if (!child.ended) await this.env.error(`child "${child.name}" cannot be started: ${reasonOf(error)}`);
-      await this.#endChild(child, 'it could not be started');
+      await this.#endChild(child, 'it could not be started', 'crashed');
       if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
     }
   }
 
+  /** It is started again as soon as it is gone: sessions that its servers have yet to close do not keep it. */
   async #recover(child: Child, state: ThreadState): Promise<void> {
     const { start } = child;
-    await this.#endChild(child, `"${child.name}" crashed`);
+    const ended = this.#endChild(child, `"${child.name}" crashed`, 'crashed');
+    await child.gone;
     const record = this.#restarts.get(start.name);
     if (record?.grant(state.culprit ?? true, await this.env.timer.elapsedUs())) {
+      if (!(await this.#canPay(start))) await ended;
       await this.#restart(start, record);
     } else {
       if (start.restart) await this.env.error(`child "${start.name}" has crashed too often and stays down`);
       if (start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
     }
+    await ended;
+  }
+
+  /** Otherwise its quota is still on the way back, from servers of its predecessor's. */
+  async #canPay({ ram, caps }: StartNode): Promise<boolean> {
+    const { ramQuota, ramUsed, capQuota, capUsed } = await this.env.pd.state();
+    return ramQuota - ramUsed >= ram && capQuota - capUsed >= caps;
   }
 
   async #restart(start: StartNode, record: RestartRecord): Promise<void> {
@@ -149,18 +215,16 @@ export class Sandbox implements ChildHost {
     await this.#startChild(child);
   }
 
-  async #stopChild(name: string): Promise<void> {
-    const child = this.#children.get(name);
-    if (!child) return;
-    await child.stop(STOP_TIMEOUT_MS);
-    await this.#endChild(child, `"${name}" was stopped`);
+  async #stopChild(child: Child): Promise<void> {
+    await child.stop();
+    await this.#endChild(child, `"${child.name}" was stopped`, 'stopped');
   }
 
-  async #endChild(child: Child, reason: string): Promise<void> {
-    await child.end(reason);
-    for (const other of this.#children.values()) {
-      if (other !== child) await other.sessions.serverEnded(child.name);
-    }
+  async #endChild(child: Child, reason: string, how: HowItEnds): Promise<void> {
+    const ended = child.end(reason, how);
+    this.#endings.add(ended);
+    await ended;
+    this.#endings.delete(ended);
     if (this.#children.get(child.name) !== child) return;
     this.#children.delete(child.name);
     if (this.#children.size === 0 && !this.#stopping)

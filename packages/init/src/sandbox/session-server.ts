@@ -1,16 +1,17 @@
 /**
- * Who serves a session: a service of the parent's, or one that a child has announced. Both look alike to the session
- * that is routed there. The quota of a session goes with it: from the client's account over init's to the server's,
- * and the same way back.
+ * Who serves a session: a service of the parent's, one that a child has announced, or init itself. All look alike to the
+ * session that is routed there. The quota of a session goes with it: from the client's account over init's to the server's,
+ * and the same way back. Nothing here rejects: whatever a server answers becomes a value, which says how much of the
+ * donation is in init's account again.
  */
 import {
-  type Capability,
-  type Env,
-  type Pd,
+  hasCode,
   type Resources,
+  RpcError,
+  SESSION_ERRORS,
+  SessionError,
   type SessionArguments,
   type SessionCapability,
-  session,
 } from '@ginit/core';
 
 /** A session request on its way to a server; the label is the one that the server sees. */
@@ -19,54 +20,52 @@ export interface RoutedRequest {
   readonly label: string;
   readonly args: SessionArguments;
   readonly donation: Resources;
+  /** Aborted when nobody wants the session any more. A server that has begun with it may finish. */
+  readonly givenUp: AbortSignal;
+}
+
+/** Why there is no session, or no upgrade, and what is back in init's account. */
+export interface Refused {
+  readonly refused: SessionError;
+  readonly back: Resources;
+}
+
+/** The end of a session at its server. */
+export interface ClosedSession {
+  /** The server is done with it, or gone. */
+  readonly closed: Promise<void>;
+  /** What of the donation is back in init's account. */
+  readonly back: Promise<Resources>;
 }
 
 /** An open session at its server. */
 export interface ServedSession {
   readonly capability: SessionCapability;
-  /** More quota; it is in init's account when this is called, and again if it rejects. */
-  upgrade(more: Resources): Promise<void>;
-  /** Settles when the server is done with the session, with how much of the donation is back in init's account. */
-  close(donation: Resources): Promise<Resources>;
+  /** All that its client has donated so far. */
+  readonly donation: Resources;
+  /**
+   * Calls `handler` when the server has ended, and the session with it: it is to be closed nevertheless. The result cancels
+   * that.
+   */
+  onServerEnd(handler: () => void): () => void;
+  /** More quota; it is in init's account when this is called. */
+  upgrade(more: Resources): Promise<Refused | undefined>;
+  /** Called once, when no upgrade is under way. `clientLives`: somebody waits for the quota. */
+  close(clientLives: () => boolean): ClosedSession;
 }
 
-/** Opens sessions at one server. The donation is in init's account when `open` is called, and again if it rejects. */
+/** Opens sessions at one server. The donation is in init's account when `open` is called. */
 export interface SessionServer {
-  open(request: RoutedRequest): Promise<ServedSession>;
+  open(request: RoutedRequest): Promise<ServedSession | Refused>;
 }
 
-/** The services of init's own parent. */
-export class ParentServer implements SessionServer {
-  readonly #env: Env;
-
-  constructor(env: Env) {
-    this.#env = env;
+/** What the client is told: session errors as they are, anything else as a denial. `server` is its name, for people. */
+export function refusalFor(error: unknown, server: string): SessionError {
+  if (error instanceof SessionError) return error;
+  if (error instanceof RpcError) {
+    const code = SESSION_ERRORS.find((known) => known === error.code);
+    if (code !== undefined) return new SessionError(code, error.message);
   }
-
-  async open({ service, label, args, donation }: RoutedRequest): Promise<ServedSession> {
-    const ticket = await this.#env.request(session(service, {}), { label, args, donation });
-    return {
-      capability: ticket.capability,
-      upgrade: (more) => this.#env.upgrade(ticket, more),
-      close: async (back) => {
-        await this.#env.close(ticket);
-        return back;
-      },
-    };
-  }
-}
-
-/** Moves as much of `amount` as is free in `from`; what a server cannot give back is lost to its client. */
-export async function takeBack(
-  from: Capability<typeof Pd>,
-  to: Capability<typeof Pd>,
-  amount: Resources,
-): Promise<Resources> {
-  const { ramQuota, ramUsed, capQuota, capUsed } = await from.state();
-  const taken = {
-    ram: Math.min(amount.ram, ramQuota - ramUsed),
-    caps: Math.min(amount.caps, capQuota - capUsed),
-  };
-  await from.transfer(to, taken);
-  return taken;
+  const why = hasCode(error, 'PeerGone') ? `${server} is gone` : `${server} failed`;
+  return new SessionError('DENIED', why);
 }

@@ -8,13 +8,16 @@
 export interface StopCandidate {
   readonly name: string;
   readonly servers: ReadonlySet<string>;
+  /** It has been told to stop. */
+  readonly stopping: boolean;
 }
 
-/** The children of `remaining` that nobody else in it uses; at least one if there are any. */
+/** The children of `remaining` that may be stopped now: those that nobody else in it uses, or one of a circle. */
 export function nextToStop(remaining: readonly StopCandidate[]): StopCandidate[] {
   const used = new Set(
     remaining.flatMap(({ name, servers }) => [...servers].filter((server) => server !== name)),
   );
   const unused = remaining.filter(({ name }) => !used.has(name));
-  return unused.length > 0 ? unused : remaining.slice(-1);
+  if (unused.length > 0) return unused;
+  return remaining.some(({ stopping }) => stopping) ? [] : remaining.slice(-1);
 }

@@ -131,7 +131,7 @@ export class Hostility {
             'of too much': () => parent.upgrade(id, TOO_MUCH, caps),
             'that closes at once': async () => {
               void parent.close(id).catch(() => {});
-              await parent.upgrade(id, ram, caps);
+              return parent.upgrade(id, ram, caps);
             },
           },
         }),
@@ -141,8 +141,9 @@ export class Hostility {
           wrong: {
             "of nobody's session": () => parent.close(NOBODYS_ID),
             'with an upgrade after it': async () => {
-              void parent.close(id).catch(() => {});
+              const closed = parent.close(id);
               await parent.upgrade(id, 1, 0);
+              return closed;
             },
           },
         }),

@@ -30,7 +30,7 @@ export interface ConnectBlockOptions {
 /** The part of `env` that opens and closes sessions. */
 export interface SessionOpening {
   connect<I extends SessionInterface>(interface_: I, options?: ConnectBlockOptions): Promise<Session<I>>;
-  close(session: object): Promise<void>;
+  close(session: object): Promise<unknown>;
 }
 
 const noPayload = (): void => {};
@@ -46,7 +46,7 @@ export class BlockClient {
   /** Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be used. */
   static async connect(env: SessionOpening, options?: ConnectBlockOptions): Promise<BlockClient> {
     const session = await env.connect(Block, options);
-    const close = (): Promise<void> => env.close(session);
+    const close = async (): Promise<void> => void (await env.close(session));
     try {
       return await BlockClient.over(session, close);
     } catch (error) {

@@ -16,7 +16,7 @@ interface Connecting {
     interface_: I,
     options?: { readonly label?: string; readonly args?: SessionArguments },
   ): Promise<Session<I>>;
-  close(session: object): Promise<void>;
+  close(session: object): Promise<unknown>;
 }
 
 /** How a File_system session is asked for. */
@@ -69,7 +69,7 @@ export class FileSystemClient {
     };
     const session = await env.connect(FileSystem, { label, args });
     try {
-      return new FileSystemClient(session, () => env.close(session));
+      return new FileSystemClient(session, async () => void (await env.close(session)));
     } catch (error) {
       await env.close(session);
       throw error;

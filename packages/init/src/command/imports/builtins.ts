@@ -36,3 +36,8 @@ export function builtinName(specifier: string): string | undefined {
 export function isHarmless(builtin: string): boolean {
   return HARMLESS.has(builtin);
 }
+
+/** Whether this is one of Node's own modules, by its name without `node:`, and gives authority. */
+export function isHostModule(builtin: string): boolean {
+  return (isBuiltin(builtin) || isBuiltin(`node:${builtin}`)) && !isHarmless(builtin);
+}

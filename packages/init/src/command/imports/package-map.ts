@@ -16,7 +16,7 @@ export function exportedTarget(
 ): string | undefined {
   const bySubpath = isRecord(exports) && Object.keys(exports).some((key) => key.startsWith('.'));
   if (bySubpath) return mapped(exports, subpath, conditions, false);
-  return subpath === '.' ? choose(exports, '', conditions, false) : undefined;
+  return subpath === '.' ? choose(exports, undefined, conditions, false) : undefined;
 }
 
 /** What a name like `#x` means in a package with these `imports`: a path within it, or the name of another module. */
@@ -35,7 +35,7 @@ function mapped(
   ofImports: boolean,
 ): string | undefined {
   if (Object.hasOwn(map, name) && !name.includes('*') && !name.endsWith('/'))
-    return choose(map[name], '', conditions, ofImports);
+    return choose(map[name], undefined, conditions, ofImports);
   const [best] = Object.keys(map)
     .filter((key) => matches(key, name))
     .toSorted(bySpecificity);
@@ -64,17 +64,17 @@ function bySpecificity(a: string, b: string): number {
 
 function choose(
   target: unknown,
-  match: string,
+  match: string | undefined,
   conditions: ReadonlySet<string>,
   ofImports: boolean,
 ): string | undefined {
   return chosen(target, match, conditions, ofImports) ?? undefined;
 }
 
-/** `null` is an entry that is shut; `undefined` that no condition holds. */
+/** `null` is an entry that is shut, or a target that Node does not take; `undefined` that no condition holds. */
 function chosen(
   target: unknown,
-  match: string,
+  match: string | undefined,
   conditions: ReadonlySet<string>,
   ofImports: boolean,
 ): string | null | undefined {
@@ -82,7 +82,11 @@ function chosen(
   if (target === null) return null;
   if (Array.isArray(target)) {
     const found = target.map((one: unknown) => chosen(one, match, conditions, ofImports));
-    return found.find((one) => typeof one === 'string') ?? found.at(-1);
+    // Of several the first that can be taken.
+    return (
+      found.find((one) => typeof one === 'string') ??
+      (found.length === 0 ? null : found.find((one) => one === null))
+    );
   }
   if (!isRecord(target)) return undefined;
   for (const [condition, inner] of Object.entries(target)) {
@@ -93,8 +97,8 @@ function chosen(
   return undefined;
 }
 
-function expanded(target: string, match: string, ofImports: boolean): string | undefined {
-  const whole = target.replaceAll('*', match);
-  if (!target.startsWith('./')) return ofImports && !/^\.\.\/|^\//.test(target) ? whole : undefined;
-  return BAD_SEGMENT.test(target.slice(2)) || BAD_SEGMENT.test(match) ? undefined : whole;
+function expanded(target: string, match: string | undefined, ofImports: boolean): string | null {
+  const whole = match === undefined ? target : target.replaceAll('*', match);
+  if (!target.startsWith('./')) return ofImports && !/^\.\.\/|^\//.test(target) ? whole : null;
+  return BAD_SEGMENT.test(target.slice(2)) || BAD_SEGMENT.test(match ?? '') ? null : whole;
 }

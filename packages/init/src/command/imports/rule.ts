@@ -2,50 +2,51 @@
  * The one rule, checked: a component that is no driver imports nothing that gives authority. This finds accidents and
  * honest mistakes; only a jail stops hostile code.
  */
+import type { Allowance } from '../../model/index.ts';
 import { isHarmless } from './builtins.ts';
 import type { GraphImport, ImportGraph, ImportPlace } from './graph.ts';
 
-/** A package that may use what others must not: `<allow module="undici" uses="net tls"/>`. */
-export interface Allowance {
-  /** Name of the package. */
-  readonly module: string;
-  /** Modules of Node that its files may import, by their names without `node:`. */
-  readonly uses: readonly string[];
-  /** Whether it may import what cannot be looked into: modules whose names are computed, native code. */
-  readonly anything: boolean;
-}
+/** What is said of an allowance that the config does not have. */
+export type WantedAllowance = Omit<Allowance, 'position'>;
 
 /** What is looked for. */
 export interface ImportRule {
   /** Imports that happen while the component runs are forbidden, too. */
   readonly noLateImports?: boolean;
-  readonly allowances?: readonly Allowance[];
+  readonly allowances?: readonly WantedAllowance[];
 }
 
 /** What breaks the rule first. */
 export interface ForbiddenImport extends ImportPlace {
   /** For example "imports node:fs". */
   readonly what: string;
+  /** Nobody can say what it imports: it cannot be read, and Node could not load it either. */
+  readonly broken: boolean;
   /** The allowance that would let its package pass; `undefined` outside of packages. */
-  readonly allowance: Allowance | undefined;
+  readonly allowance: WantedAllowance | undefined;
 }
 
 /** The first thing in the graph that breaks the rule. */
 export function findForbidden(graph: ImportGraph, rule: ImportRule = {}): ForbiddenImport | undefined {
   const [problem] = graph.problems;
-  if (problem) {
-    return {
-      ...problem.place,
-      what: `has a module that cannot be checked (${problem.reason})`,
-      allowance: undefined,
-    };
-  }
+  if (problem) return { ...problem.place, what: problem.reason, broken: true, allowance: undefined };
   const wrong = graph.imports.find((found) => isForbidden(found, rule));
-  if (wrong === undefined) {
-    const late = rule.noLateImports ? graph.imports.find(isLate) : undefined;
-    return late && { ...late.place, what: `imports ${late.what} late`, allowance: undefined };
+  if (wrong) {
+    const allowance = allowanceFor(wrong, graph, rule);
+    return { ...wrong.place, what: describeForbidden(wrong), broken: false, allowance };
   }
-  return { ...wrong.place, what: describeForbidden(wrong), allowance: allowanceFor(wrong, graph, rule) };
+  const late = rule.noLateImports ? graph.imports.find(isLate) : undefined;
+  return late && { ...late.place, what: `imports ${late.what} late`, broken: false, allowance: undefined };
+}
+
+/** An allowance as the config has it. */
+export function describeAllowance({ module, uses, anything }: WantedAllowance): string {
+  const attributes = [
+    `module="${module}"`,
+    ...(uses.length > 0 ? [`uses="${uses.join(' ')}"`] : []),
+    ...(anything ? ['anything="yes"'] : []),
+  ];
+  return `<allow ${attributes.join(' ')}/>`;
 }
 
 function isLate({ form, target }: GraphImport): boolean {
@@ -69,7 +70,7 @@ function describeForbidden({ form, what, target }: GraphImport): string {
 }
 
 /** All that the package of a forbidden import wants, with what it has been allowed already. */
-function allowanceFor(wrong: GraphImport, graph: ImportGraph, rule: ImportRule): Allowance | undefined {
+function allowanceFor(wrong: GraphImport, graph: ImportGraph, rule: ImportRule): WantedAllowance | undefined {
   const { name: module, installed } = wrong.importer;
   if (module === undefined || !installed) return undefined;
   const wanted = graph.imports.filter(

@@ -2,13 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, type ConfigNode, toData } from '@ginit/core';
-import { binariesOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
 import type { ComponentImports } from '../component-imports.ts';
 import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
+import { componentUses } from '../read-components.ts';
 import { grantsOf } from '../run.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
@@ -95,17 +95,15 @@ function seedOptions(
 /** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
 function unfitComponents(file: string, config: InitConfig, imports: ComponentImports): string[] {
   const binaries = new Binaries(dirname(file));
-  const unfit: string[] = [];
-  for (const { name, position } of binariesOf(config)) {
+  return componentUses(config).flatMap(({ name, position, allowances }) => {
     const binary = binaries.find(name);
-    if ('problem' in binary) continue;
-    const forbidden = findForbidden(imports.of(binary.moduleUrl), { noLateImports: true });
-    if (!forbidden) continue;
+    if ('problem' in binary) return [];
+    const forbidden = findForbidden(imports.of(binary.moduleUrl), { allowances, noLateImports: true });
+    if (!forbidden) return [];
     const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
     const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;
-    unfit.push(new ConfigError(text, position).message);
-  }
-  return unfit;
+    return [new ConfigError(text, position).message];
+  });
 }
 
 async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {

@@ -66,8 +66,8 @@ export const BROKEN_EXIT_CODE = 3;
 const CRASH_EXIT_CODE = 1;
 const REFUSED_EXIT_CODE = 2;
 /** As in a real run. */
-const STOP_TIMEOUT_MS = 120_000;
-const STOP_LIMIT_US = 2 * STOP_TIMEOUT_MS * 1000;
+const STOP_BOUND_MS = 5000;
+const STOP_LIMIT_US = 240_000_000;
 /** So often within their patience unanswered calls are looked for, and more often other things that must go on. */
 const LOOKS_WITHIN_PATIENCE = 4;
 const LOOK_US_MAX = 5_000_000;
@@ -290,7 +290,7 @@ class SeedRun {
 
   async #stop(): Promise<string | undefined> {
     let stopped = false;
-    void this.#supervisor.stop(STOP_TIMEOUT_MS).then(() => (stopped = true));
+    void this.#supervisor.stop(STOP_BOUND_MS).then(() => (stopped = true));
     const limitUs = this.#simulation.scheduler.nowUs + STOP_LIMIT_US;
     const outcome = await this.#simulation.drive(() => stopped, limitUs);
     if (outcome.kind === 'done') return undefined;

@@ -1,0 +1,41 @@
+/** Stops a component, and waits for it as long as it and all below it get anything done. */
+import type { Capability } from '../interface/interface.ts';
+import type { Thread, ThreadProgress } from '../session/cpu.ts';
+import type { Platform } from './platform.ts';
+
+/** How often it is asked for its progress. */
+const TICK_MS = 500;
+
+/** Whether it has stopped, or is dead; false if it got nothing done for `boundMs` times the levels of the tree below it. */
+export async function stopped(
+  thread: Capability<typeof Thread>,
+  platform: Platform,
+  boundMs: number,
+): Promise<boolean> {
+  const stop = { settled: false };
+  const settle = (): void => {
+    stop.settled = true;
+  };
+  const stopping = thread.stop().then(settle, settle);
+  let last: ThreadProgress = { completed: 0, levelsBelow: 0 };
+  let sinceUs = platform.monotonicUs();
+  for (;;) {
+    await tickOr(stopping, platform);
+    if (stop.settled) return true;
+    const progress = await thread.progress().catch(() => last);
+    const nowUs = platform.monotonicUs();
+    if (progress.completed !== last.completed) sinceUs = nowUs;
+    last = progress;
+    if (nowUs - sinceUs >= boundMs * 1000 * (1 + progress.levelsBelow)) return stop.settled;
+  }
+}
+
+async function tickOr(stopping: Promise<void>, platform: Platform): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = platform.after(TICK_MS * 1000, resolve);
+    void stopping.then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}

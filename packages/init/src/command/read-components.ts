@@ -1,0 +1,150 @@
+/**
+ * Finds the components of a config, looks at what they import, and then reads their manifests. Reading one runs its code:
+ * only those are read that keep the one rule, or that the config grants something of the host.
+ */
+import { ConfigError, didYouMean, type Position } from '@ginit/core';
+import { type ManifestAnswer, ManifestReader, type ResolvedBinary } from '@ginit/core/supervisor';
+import { binariesOf, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
+import type { Allowance, ConfigWarning, InitConfig } from '../model/index.ts';
+import type { Binaries } from './binaries.ts';
+import type { ComponentImports } from './component-imports.ts';
+import {
+  describeAllowance,
+  findForbidden,
+  type ForbiddenImport,
+  type ImportGraph,
+  isHostModule,
+} from './imports/index.ts';
+import { stockManifest } from './stock.ts';
+
+/** What is known of the components of a config. */
+export interface ReadComponents {
+  /** By the path of the start node. */
+  readonly manifests: Map<string, ManifestFacts>;
+  /** By name. */
+  readonly binaries: Map<string, ResolvedBinary>;
+  readonly errors: ConfigError[];
+  readonly warnings: ConfigWarning[];
+}
+
+/** A place of the config that names a component. */
+export interface ComponentUse {
+  /** The start node's; `undefined` of a component that may only be started further down. */
+  readonly path: string | undefined;
+  readonly name: string;
+  readonly position: Position;
+  /** Whether the config trusts it with something of the host. */
+  readonly granted: boolean;
+  readonly allowances: readonly Allowance[];
+}
+
+/** Every place of the config, and of those nested in it, that names a component. */
+export function componentUses(config: InitConfig): readonly ComponentUse[] {
+  const starts = startsOf(config);
+  const uses = starts.map(({ path, start }) => ({
+    path,
+    ...start.binary,
+    granted: start.host.length > 0,
+    allowances: start.allowances,
+  }));
+  // Whoever has a grant may hand it on to what he starts.
+  const handedOn = starts.some(({ start }) => start.host.length > 0);
+  const places = new Set(starts.map(({ start }) => start.binary));
+  const others = binariesOf(config)
+    .filter((place) => !places.has(place))
+    .map(({ name, position }) => ({ path: undefined, name, position, granted: handedOn, allowances: [] }));
+  return [...uses, ...others];
+}
+
+/** Finds, looks at and reads them. */
+export async function readComponents(
+  config: InitConfig,
+  binaries: Binaries,
+  imports: ComponentImports,
+): Promise<ReadComponents> {
+  const result: ReadComponents = { manifests: new Map(), binaries: new Map(), errors: [], warnings: [] };
+  const uses = componentUses(config);
+  const modules = new Map<string, string>();
+  for (const { name, position } of uses) {
+    const found = binaries.find(name);
+    if ('problem' in found) result.errors.push(new ConfigError(found.problem, position));
+    else modules.set(name, found.moduleUrl);
+  }
+  const toRead = new Set(
+    [...modules].filter(([name]) => !stockManifest(name)).map(([, moduleUrl]) => moduleUrl),
+  );
+  // It starts while the imports are looked at.
+  const reader = toRead.size === 0 ? undefined : new ManifestReader(toRead.size);
+  // Whoever called us may start other processes first, too.
+  await Promise.resolve();
+  const looked = uses.flatMap((use) => {
+    const moduleUrl = modules.get(use.name);
+    if (moduleUrl === undefined) return [];
+    checkAllowances(use, imports.of(moduleUrl), result);
+    return [{ use, moduleUrl, forbidden: findForbidden(imports.of(moduleUrl), use) }];
+  });
+  for (const { use, moduleUrl, forbidden } of looked) {
+    const others = result.binaries.get(use.name);
+    // One that the config trusts at one place may be started at others.
+    const needsGrant = forbidden !== undefined && others?.needsGrant !== false;
+    result.binaries.set(use.name, { ...imports.binary(moduleUrl), needsGrant });
+  }
+  const trusted = looked.filter(({ use, forbidden }) => use.granted || !forbidden);
+  const readable = new Set(trusted.map(({ moduleUrl }) => moduleUrl).filter((url) => toRead.has(url)));
+  const answers = (await reader?.read([...readable])) ?? new Map<string, ManifestAnswer>();
+  for (const { use, moduleUrl, forbidden } of looked) {
+    const answer = stockManifest(use.name) ?? answers.get(moduleUrl);
+    const facts = answer && factsOf(answer);
+    if (facts && 'problem' in facts && (use.granted || !forbidden)) {
+      const text = `component "${use.name}" cannot be used: ${facts.problem}`;
+      result.errors.push(new ConfigError(text, use.position));
+      continue;
+    }
+    const isDriver = facts && !('problem' in facts) && use.granted && asksForHost(facts);
+    if (forbidden && !isDriver) result.errors.push(forbiddenImport(use, forbidden));
+    if (facts && !('problem' in facts) && use.path !== undefined) result.manifests.set(use.path, facts);
+  }
+  return result;
+}
+
+function asksForHost({ host, mayHost = [] }: ManifestFacts): boolean {
+  return host.length > 0 || mayHost.length > 0;
+}
+
+/** Allowances are trust: one that means nothing is told. */
+function checkAllowances(
+  { name, allowances }: ComponentUse,
+  graph: ImportGraph,
+  found: ReadComponents,
+): void {
+  const importers = graph.imports.flatMap(({ importer }) => importer.name ?? []);
+  for (const { module, uses, position } of allowances) {
+    for (const used of uses.filter((one) => !isHostModule(one))) {
+      const text = `attribute "uses" of <allow>: "${used}" is no module of Node that needs to be allowed`;
+      found.errors.push(new ConfigError(text, position));
+    }
+    if (importers.includes(module)) continue;
+    const hint = didYouMean(module, [...new Set(importers)]);
+    found.warnings.push({ text: `component "${name}" imports no package "${module}"${hint}`, position });
+  }
+}
+
+function factsOf(answer: ManifestAnswer): ManifestFacts | { readonly problem: string } {
+  if ('problem' in answer) return answer;
+  try {
+    return manifestFactsFromData(answer.manifest);
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function forbiddenImport({ name, position }: ComponentUse, found: ForbiddenImport): ConfigError {
+  const { what, broken, file, line, column, allowance } = found;
+  const place = `${file}:${line}:${column}`;
+  if (broken) return new ConfigError(`component "${name}" cannot be used: ${what} at ${place}`, position);
+  const driver = 'a driver says what it needs in its manifest, and its start node grants it in <host>';
+  const trust =
+    allowance === undefined ? '' : `; ${describeAllowance(allowance)} would trust the package with it`;
+  const rule = `a component reaches the world through env only (${driver}${trust})`;
+  return new ConfigError(`component "${name}" ${what} at ${place}: ${rule}`, position);
+}

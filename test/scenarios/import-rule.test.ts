@@ -1,0 +1,134 @@
+/** The import rule as users meet it: what a component may import, what is refused, and how a package is trusted. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
+
+let place: Workplace;
+beforeEach(() => {
+  place = new Workplace();
+});
+afterEach(() => place[Symbol.dispose]());
+
+const start = (name: string, more = ''): string =>
+  systemConfig(`<start name="a"> <binary name="./${name}"/> <exit propagate="yes"/> ${more} </start>`);
+
+async function outcome(
+  config: string,
+): Promise<{ code: number | null; errors: string[]; lines: readonly string[] }> {
+  place.write('config.xml', config);
+  const { code, stderr, lines } = await place.run('config.xml');
+  return {
+    code,
+    errors: stderr
+      .trim()
+      .split('\n')
+      .filter((line) => line.startsWith('config.xml:')),
+    lines,
+  };
+}
+
+const DRIVER =
+  'a component reaches the world through env only \\(a driver says what it needs in its manifest, and its start node grants it in <host>';
+
+test('a component may use packages, CommonJS too, and the modules of Node that give no authority', async () => {
+  place.write('node_modules/tool/package.json', JSON.stringify({ name: 'tool', main: './lib/main' }));
+  place.write(
+    'node_modules/tool/lib/main.js',
+    `// not require('node:fs')\nconst { inspect } = require('util');\nexports.show = (it) => inspect(it) + require('./more');`,
+  );
+  place.write('node_modules/tool/lib/more.json', '"!"');
+  place.write(
+    'good.mjs',
+    `import { EventEmitter } from 'node:events';
+import { component } from '${CORE_URL}';
+import tool from 'tool';
+export default component(async (env) => {
+  const events = new EventEmitter();
+  events.once('go', (it) => env.log(tool.show(it)).then(() => env.exit(0)));
+  events.emit('go', { a: 1 });
+});`,
+  );
+  expect(await outcome(start('good.mjs'))).toEqual({
+    code: 0,
+    errors: [],
+    lines: expect.arrayContaining(['[init -> a] { a: 1 }!']),
+  });
+});
+
+test('a package that listens, behind a require without extension and exports for import only, is refused', async () => {
+  place.write(
+    'node_modules/web/package.json',
+    JSON.stringify({ name: 'web', exports: { import: './web.mjs' } }),
+  );
+  place.write('node_modules/web/web.mjs', `import './lib/application.cjs';`);
+  place.write('node_modules/web/lib/application.cjs', `require('./listen');`);
+  place.write(
+    'node_modules/web/lib/listen.js',
+    `const http = require('http');\nconst net = process.getBuiltinModule('net');`,
+  );
+  place.write(
+    'server.mjs',
+    `import { component } from '${CORE_URL}';\nimport 'web';\nexport default component((env) => env.exit(0));`,
+  );
+  const { code, errors } = await outcome(start('server.mjs'));
+  expect(code).toBe(2);
+  const trust = '; <allow module="web" uses="http net"/> would trust the package with it\\)$';
+  expect(errors).toEqual([
+    expect.stringMatching(
+      new RegExp(
+        `^config\\.xml:7:\\d+: component "\\./server\\.mjs" imports http at .*/listen\\.js:1:14: ${DRIVER}${trust}`,
+      ),
+    ),
+  ]);
+  expect((await outcome(start('server.mjs', '<allow module="web" uses="http node:net"/>'))).code).toBe(0);
+  const half = await outcome(start('server.mjs', '<allow module="web" uses="http"/>'));
+  expect(half.errors).toEqual([expect.stringMatching(/imports net at .*listen\.js:2:13: /)]);
+});
+
+test('allowances that mean nothing', async () => {
+  place.write(
+    'plain.mjs',
+    `import { component } from '${CORE_URL}';\nexport default component((env) => env.exit(0));`,
+  );
+  const errors = async (allow: string): Promise<string[]> =>
+    (await outcome(start('plain.mjs', allow))).errors;
+  expect(await errors('<allow module="undici" uses="nett"/>')).toEqual([
+    expect.stringMatching(
+      /^config\.xml:7:\d+: warning: component "\.\/plain\.mjs" imports no package "undici"/,
+    ),
+    expect.stringMatching(
+      /^config\.xml:7:\d+: attribute "uses" of <allow>: "nett" is no module of Node that needs/,
+    ),
+  ]);
+  expect(await errors('<allow module="../x" uses="net"/>')).toEqual([
+    expect.stringMatching(
+      /^config\.xml:7:\d+: attribute "module" of <allow> is "\.\.\/x", which is no package$/,
+    ),
+  ]);
+  expect(await errors('<allow module="x"/>')).toEqual([
+    expect.stringMatching(/imports no package "x"$/),
+    expect.stringMatching(/^config\.xml:7:\d+: <allow> needs an attribute "uses" or anything="yes"$/),
+  ]);
+});
+
+test('the rooms of the runtime that reach the host are not open to components', async () => {
+  place.write(
+    'inside.mjs',
+    `import { NodePlatform } from '${CORE_URL}/supervisor';\nexport { default } from './plain.mjs'; NodePlatform;`,
+  );
+  place.write(
+    'plain.mjs',
+    `import { component } from '${CORE_URL}';\nexport default component((env) => env.exit(0));`,
+  );
+  const { code, errors } = await outcome(start('inside.mjs'));
+  expect(code).toBe(2);
+  expect(errors).toEqual([
+    expect.stringMatching(/component "\.\/inside\.mjs" imports node:\w+ at .*core\/(?:bundle|dist)\//),
+  ]);
+});
+
+test('a file that cannot be parsed is named with its place, before anything of it runs', async () => {
+  place.write('broken.mjs', `console.log('it ran');\nconst a = ;`);
+  expect((await outcome(start('broken.mjs'))).errors).toEqual([
+    expect.stringMatching(/^config\.xml:7:\d+: component "\.\/broken\.mjs" cannot be used: .*/),
+  ]);
+});
