@@ -44,6 +44,8 @@ export const LIMITS = {
   jailFiles: 20_000,
   jailGrants: 256,
   jailDescriptors: 16_384,
+  /** Uses of the host that an audit lists for one component. */
+  auditUses: 1000,
   /** Lists and records inside each other in one message. */
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */

@@ -142,6 +142,7 @@ export class Hostility {
             "of nobody's session": () => parent.close(NOBODYS_ID),
             'with an upgrade after it': async () => {
               const closed = parent.close(id);
+              closed.catch(() => {});
               await parent.upgrade(id, 1, 0);
               return closed;
             },
