@@ -13,6 +13,7 @@ import type {
   Platform,
   PlatformComponent,
 } from '../../supervisor/platform.ts';
+import { longTimeout } from '../long-timeout.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { JailAudit } from './jail-audit.ts';
 import { type JailChoice, jailFor, standingOf } from './jail-choice.ts';
@@ -135,8 +136,7 @@ export class NodePlatform implements Platform {
   }
 
   after(us: number, handler: () => void): () => void {
-    const timer = setTimeout(handler, Math.ceil(us / 1000));
-    return () => clearTimeout(timer);
+    return longTimeout(Math.ceil(us / 1000), handler);
   }
 
   writeLog(line: string): Promise<void> {
