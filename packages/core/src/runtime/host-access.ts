@@ -167,7 +167,8 @@ export interface HostAccess {
   /** Connects to a granted address: HOST:PORT, or `unix:PATH`. */
   connect(address: string): Promise<HostConnection>;
   /**
-   * Runs a granted program, with any arguments, in the directory `/`; it finds PATH and LANG in its environment, and nothing else.
+   * Runs a granted program, with any arguments, in the directory `/`; it finds PATH and LANG in its environment, and nothing
+   * else.
    */
   run(path: string, args?: readonly string[]): Promise<HostProcess>;
 }

@@ -1,7 +1,7 @@
 /**
  * The host of a simulated driver: files, each a simulated disk that starts with the content of the real one, which is never
- * written to. Nothing stands for directories, devices, sockets and programs. Requests take virtual time by the seed, end in any order, and
- * never end for a driver that is dead; what it was writing then may still reach the disk.
+ * written to. Nothing stands for directories, devices, sockets and programs. Requests take virtual time by the seed, end in
+ * any order, and never end for a driver that is dead; what it was writing then may still reach the disk.
  */
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode, HostFile, HostPlace, HostPlatform } from '../../runtime/host-access.ts';

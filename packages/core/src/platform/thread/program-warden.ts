@@ -1,8 +1,8 @@
 /**
  * A process between a driver and the program that it runs, whose only work is to outlive the driver by a moment: when its line
  * to the driver's thread is gone, whichever way that thread ended, it kills the program and what that has started in its process
- * group. Its arguments are the program's file and its arguments. Over the line (descriptor 3) it says `started`, `failed CODE` and
- * `ended CODE` or `ended SIGNAL`, and hears names of signals.
+ * group. Its arguments are the program's file and its arguments. Over the line (descriptor 3) it says `started`, `failed CODE`
+ * and `ended CODE` or `ended SIGNAL`, and hears names of signals.
  */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
