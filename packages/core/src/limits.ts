@@ -33,6 +33,22 @@ export const LIMITS = {
   revocationTargets: 1024,
   /** Frames that reach a process before it has been told of their channel. */
   earlyRelayFrames: 4096,
+  /** Host grants of one start node: they travel in one message. */
+  hostGrants: 48,
+  /** Those of all start nodes of the root config. */
+  hostGrantsOfRoot: 16_384,
+  /** Open directories, devices, sockets and programs of one driver. */
+  hostObjects: 1024,
+  /** Connections that nobody has accepted yet, of one listening socket. */
+  hostConnectionsWaiting: 128,
+  /** Bytes of a connection or program that one read gives, and that one write takes. */
+  hostReadBytes: 64 * 1024,
+  hostWriteBytes: 16 * 1024 * 1024,
+  /** Entries of a directory of the host that are listed. */
+  hostDirectoryEntries: 65_536,
+  /** Arguments and variables of a program, and bytes of all of them. */
+  hostProgramArguments: 1024,
+  hostProgramArgumentBytes: 128 * 1024,
   /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */
   hostDepth: 1024,
   /** Files of code, and grants, that a jailed process may read or use one by one; and descriptors that it may have. */

@@ -22,7 +22,7 @@ export class Offspring {
   #tellOver;
   #ended = false;
 
-  /** `options`: name, binary, config (as data), isolation, domain, heap, ram, caps. */
+  /** `options`: name, binary, config (as data), isolation, domain, heap, ram, caps, grants if any. */
   constructor(env, options) {
     this.#env = env;
     this.#options = options;
@@ -41,7 +41,7 @@ export class Offspring {
 
   async start() {
     const env = this.#env;
-    const { name, binary, isolation, domain, heap, ram, caps } = this.#options;
+    const { name, binary, isolation, domain, heap, ram, caps, grants = [] } = this.#options;
     this.#pd = await env.connect(Pd, { label: name });
     await this.#pd.setReferenceAccount(env.pd);
     await env.pd.transfer(this.#pd, { ram, caps });
@@ -55,7 +55,7 @@ export class Offspring {
       isolation,
       domain,
       heap,
-      grants: [],
+      grants,
     });
     await this.#thread.setHandler(env.signal(() => this.#look()));
   }

@@ -5,7 +5,7 @@
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import type { Carrier } from '../channel/carrier.ts';
-import type { Component } from '../component.ts';
+import { type Component, hostKindsOf } from '../component.ts';
 import { assert } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
@@ -15,7 +15,7 @@ import type { Dealings } from './dealings.ts';
 import { AssertionFailed, type Obligation } from './assertions.ts';
 import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
-import type { HostAccess } from './host-access.ts';
+import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
@@ -35,8 +35,8 @@ export interface ComponentPlatform {
   readonly complain: (text: string) => void;
   /** Where there are streams for that: gives what the component writes to its standard output, in lines, to its log. */
   readonly output?: (take: (text: string) => void) => void;
-  /** What is granted of the host. */
-  readonly host: HostAccess;
+  /** What is granted of the host, and who does it. */
+  readonly host: Pick<GrantedHostParts, 'grants' | 'platform'>;
   /** Bytes of V8's heap that the component uses; none where others use it too. */
   readonly heapUsed?: () => number;
   /** Where its dataspaces come from; memory of this process only, unless it says. */
@@ -144,7 +144,11 @@ export class ComponentRuntime {
       entrypoint: this.#entrypoint,
       parent: dealings?.parent(request.parent, request.pd) ?? request.parent,
       pd: request.pd,
-      host: this.#platform.host,
+      host: new GrantedHost({
+        ...this.#platform.host,
+        asked: hostKindsOf(this.#component.manifest),
+        capability: (index, access) => this.#core.grant(index, access),
+      }),
       memory: this.#platform.memory ?? LOCAL_MEMORY,
       report: (error) => this.#report(error),
       complain: this.#platform.complain,

@@ -1,6 +1,6 @@
 import { didYouMean } from '@ginit/core';
 import type { InitConfig, Quota, StartNode } from '../model/index.ts';
-import { checkChildConfig, checkHost, checkProvides } from './component.ts';
+import { checkChildConfig, checkHandedOn, checkHost, checkPolicies, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { checkHostNeeds, type HostLimits } from './host-needs.ts';
@@ -56,10 +56,11 @@ function checkScope(
     const facts = factsOf(start);
     checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
+    checkPolicies(start, findings);
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
       checkProvides(start, facts.provides, findings);
-      checkHost(start, facts.host, findings);
+      checkHost(start, facts, findings);
       checkChildConfig(scope, start, facts, findings);
     }
   }
@@ -83,6 +84,7 @@ function checkNested(
     config.services.map(({ name }) => name),
     findings,
   );
+  checkHandedOn(start, config, findings);
   const quota = { ram: start.ram, caps: start.caps };
   checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
 }

@@ -5,7 +5,7 @@ import {
   NodePlatform,
   ROOT_LABEL,
   type ResolvedBinary,
-  type Resolver,
+  type ResolvedGrant,
   Supervisor,
   type SystemEnd,
 } from '@ginit/core/supervisor';
@@ -31,23 +31,23 @@ export interface RunOptions {
   readonly summary: boolean;
 }
 
-/** Finds grants by the directory of the config file. */
-export function resolverFor(file: string): Resolver {
+/** What the config grants of the host. Paths are relative to its file. */
+export function grantsOf(file: string, config: InitConfig): ResolvedGrant[] {
   const directory = dirname(resolve(file));
-  return {
-    grant: (grant) => {
-      const isAddress = grant.kind === 'tcp-listen' || grant.kind === 'tcp-connect';
-      return { ...grant, target: isAddress ? grant.path : resolve(directory, grant.path) };
-    },
-  };
+  const grants = config.starts.flatMap(({ host }) => host);
+  return grants.map(({ kind, path, access }) => {
+    const isAddress = kind === 'tcp-listen' || kind === 'tcp-connect';
+    return { kind, path, access, target: isAddress ? path : resolve(directory, path) };
+  });
 }
 
 /** Runs the system; settles with the exit code when everything of it is gone. */
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform } = options;
-  const supervisor = new Supervisor(platform, resolverFor(options.file), {
+  const supervisor = new Supervisor(platform, {
     binary: initBinary(options.imports),
     findBinary: startable(options.binaries, options.imports),
+    grants: grantsOf(options.file, options.config),
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,
     observer: {

@@ -11,7 +11,7 @@ import {
   u53,
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
-import { hostGrant } from '../../session/host-grant.ts';
+import { HOST_GRANT_KINDS } from '../../session/host-grant.ts';
 import { hostUse } from '../thread/host-use.ts';
 import { jailRules } from '../jail/rules.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
@@ -22,6 +22,13 @@ export const NO_NUMBER = '-';
 export const AHEAD = { own: 'ahead', shared: 'ahead-shared', jailed: 'ahead-jailed' } as const;
 
 const PATH = 8192;
+
+const resolvedGrant = record({
+  kind: oneOf(HOST_GRANT_KINDS),
+  path: text(4096),
+  access: oneOf(['ro', 'rw']),
+  target: text(PATH),
+});
 
 const startCommand = record({
   command: oneOf(['start']),
@@ -34,7 +41,7 @@ const startCommand = record({
   /** What the whole process may have of memory of its own beyond what it has when the thread is up. */
   processBytes: optional(u53),
   scheduling: schedulingShape,
-  grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
+  grants: list(resolvedGrant, LIMITS.hostGrantsOfRoot),
   /** The process locks itself up before the component runs, and waits then until it is told to go on. */
   jail: optional(jailRules),
   /** It tells what it uses of the host instead. */

@@ -6,14 +6,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
+import { hostKindsOf } from '../../component.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
+import type { HostPlatform } from '../../runtime/host-access.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Collector, takeCollect } from './collector.ts';
 import { ComponentOutput } from './component-output.ts';
 import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
-import { GrantedHost } from './granted-host.ts';
 import { watchHost } from './host-watch.ts';
 import { KeeperClient } from './keeper-client.ts';
 import { boundProcess } from './memory-bound.ts';
@@ -82,12 +83,14 @@ watch(input);
 const component = await loadComponent(input.moduleUrl);
 tell('component');
 // What a driver asks of the host comes back through the event loop.
-const live = component.manifest.loop === 'live' || input.grants.length > 0;
+const driver = input.grants.length > 0 && hostKindsOf(component.manifest).length > 0;
+const live = component.manifest.loop === 'live' || driver;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () =>
   collector?.idle(),
 );
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
+let nodeHost: HostPlatform | undefined;
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -97,7 +100,14 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
     }),
   complain: (text) => console.error(text),
   output: (take) => output.attach(take),
-  host: new GrantedHost(input.grants, keeper?.pins, (lack) => tell({ lack })),
+  host: {
+    grants: input.grants,
+    // Loaded for drivers only.
+    platform: async () => {
+      nodeHost ??= (await import('./node-host.ts')).nodeHost(keeper?.pins, (lack) => tell({ lack }));
+      return nodeHost;
+    },
+  },
   // Loaded when somebody asks: most threads end without.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),

@@ -11,6 +11,24 @@ const statFile = promisify(fstat);
 const syncFile = promisify(fsync);
 const closeFile = promisify(close);
 
+/** A file in a directory may be anything by now; only what files do is done with it. */
+export async function openNodeFileWithin(
+  target: string,
+  path: string,
+  { access, flags, mode }: { access: 'ro' | 'rw'; flags: number; mode: number },
+  closed: () => void,
+): Promise<HostFile> {
+  const descriptor = await openFile(target, flags, mode);
+  try {
+    const stats = await statFile(descriptor);
+    if (!stats.isFile()) throw new RpcError<HostErrorCode>('Unsupported', `"${path}" is no regular file`);
+    return new NodeFile(descriptor, path, access === 'rw', stats, closed);
+  } catch (error) {
+    await closeFile(descriptor).catch(() => {});
+    throw error;
+  }
+}
+
 /**
  * Opens `target`; errors call it `path`, as the config does. One that is opened for writing is locked; `lack` takes why that
  * cannot be done.
@@ -39,13 +57,17 @@ export async function openNodeFile(
   }
 }
 
+/** An open file of the host. */
 class NodeFile implements HostFile {
   readonly writeable: boolean;
   readonly sizeBytes: number;
   readonly #descriptor: number;
   readonly #path: string;
+  readonly #closed: () => void;
+  #open = true;
 
-  constructor(descriptor: number, path: string, writeable: boolean, stats: Stats) {
+  constructor(descriptor: number, path: string, writeable: boolean, stats: Stats, closed = (): void => {}) {
+    this.#closed = closed;
     this.#descriptor = descriptor;
     this.#path = path;
     this.writeable = writeable;
@@ -56,6 +78,7 @@ class NodeFile implements HostFile {
     return new Promise((resolve, reject) => {
       let done = 0;
       const next = (): void => {
+        if (!this.#open) return reject(this.#isClosed());
         read(this.#descriptor, into, done, into.byteLength - done, position + done, (error, count) => {
           if (error) return reject(hostError(error, this.#path));
           done += count;
@@ -72,6 +95,7 @@ class NodeFile implements HostFile {
     return new Promise((resolve, reject) => {
       let done = 0;
       const next = (): void => {
+        if (!this.#open) return reject(this.#isClosed());
         write(this.#descriptor, from, done, from.byteLength - done, position + done, (error, count) => {
           if (error) return reject(hostError(error, this.#path));
           done += count;
@@ -83,6 +107,7 @@ class NodeFile implements HostFile {
   }
 
   async sync(): Promise<void> {
+    if (!this.#open) throw this.#isClosed();
     try {
       await syncFile(this.#descriptor);
     } catch (error) {
@@ -91,7 +116,15 @@ class NodeFile implements HostFile {
   }
 
   async close(): Promise<void> {
+    if (!this.#open) return;
+    // The number may be somebody else's from now on.
+    this.#open = false;
     await closeFile(this.#descriptor).catch(() => {});
+    this.#closed();
+  }
+
+  #isClosed(): RpcError<HostErrorCode> {
+    return new RpcError<HostErrorCode>('Closed', `file "${this.#path}" is closed`);
   }
 
   #endOfFile(position: number): RpcError<HostErrorCode> {

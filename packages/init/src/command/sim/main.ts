@@ -9,6 +9,7 @@ import type { ComponentImports } from '../component-imports.ts';
 import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { componentUses } from '../read-components.ts';
+import { grantsOf } from '../run.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
 import { runSeeds } from './many-seeds.ts';
@@ -84,6 +85,7 @@ function seedOptions(
     summary,
     config: new TextEncoder().encode(JSON.stringify(toData(node))),
     binaries,
+    grants: grantsOf(options.file, config),
     plan,
     only: options.onlyFaults,
     mayExit,
