@@ -16,6 +16,8 @@ import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { watchHost } from './host-watch.ts';
 import { KeeperClient } from './keeper-client.ts';
+// Before the process may lock itself up: later its files could not be read.
+import { nodeHost as makeNodeHost } from './node-host.ts';
 import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
@@ -87,8 +89,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
   complain: (text) => console.error(text),
   host: {
     grants: input.grants,
-    // Loaded for drivers only.
-    platform: async () => (nodeHost ??= (await import('./node-host.ts')).nodeHost(keeper?.pins)),
+    platform: () => (nodeHost ??= makeNodeHost(keeper?.pins)),
   },
   // Loaded when somebody asks: most threads end without.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
