@@ -2,7 +2,9 @@
  * A component that another one has started, and ends: what init does for its children, as small as it can be. Sessions
  * that it asks for are requested of its parent's own parent and paid by its account; all it had is back when it has ended.
  */
-import { Cpu, Parent, Pd, prependLabel, Rom, RomModule, session, SessionError } from '@ginit/core';
+import { Cpu, Parent, Pd, prependLabel, refusalOf, Rom, RomModule, session, SessionError } from '@ginit/core';
+
+const NOTHING = { ram: 0, caps: 0 };
 
 /** Starts a component on an account of its own. */
 export class Offspring {
@@ -29,8 +31,13 @@ export class Offspring {
     this.#module = new RomModule(new TextEncoder().encode(JSON.stringify(options.config)));
     this.over = new Promise((resolve) => (this.#tellOver = resolve));
     this.#parent = {
-      session: (request) => this.#track(this.#session(request)),
-      upgrade: (id, ram, caps) => this.#track(this.#upgrade(id, { ram, caps })),
+      session: (request) =>
+        this.#track(this.#session(request)).then(
+          (opened) => ({ session: opened }),
+          (error) => ({ refused: refusalOf(error) }),
+        ),
+      upgrade: (id, ram, caps) =>
+        this.#track(this.#upgrade(id, { ram, caps })).then(() => undefined, refusalOf),
       close: (id) => this.#track(this.#close(id)),
       announce: () => {
         throw new SessionError('DENIED', 'nobody would use it');
@@ -124,12 +131,17 @@ export class Offspring {
   }
 
   async #close(id) {
-    if (this.#configs.has(id)) return this.#closeConfig(id);
+    if (this.#configs.has(id)) {
+      this.#closeConfig(id);
+      return NOTHING;
+    }
     const open = this.#tickets.get(id);
-    if (!open) return;
+    if (!open) return NOTHING;
     this.#tickets.delete(id);
-    await this.#env.close(open.ticket);
-    await this.#refund(open.donation);
+    const kept = await this.#env.close(open.ticket);
+    const { ram, caps } = open.donation;
+    await this.#refund({ ram: ram - kept.ram, caps: caps - kept.caps });
+    return kept;
   }
 
   /** Its account gives everything back to us anyway when it ends. */

@@ -17,6 +17,8 @@ import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { watchHost } from './host-watch.ts';
 import { KeeperClient } from './keeper-client.ts';
+// Before the process may lock itself up: later its files could not be read.
+import { nodeHost as makeNodeHost } from './node-host.ts';
 import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
@@ -102,11 +104,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
   output: (take) => output.attach(take),
   host: {
     grants: input.grants,
-    // Loaded for drivers only.
-    platform: async () => {
-      nodeHost ??= (await import('./node-host.ts')).nodeHost(keeper?.pins, (lack) => tell({ lack }));
-      return nodeHost;
-    },
+    platform: () => (nodeHost ??= makeNodeHost(keeper?.pins, (lack) => tell({ lack }))),
   },
   // Loaded when somebody asks: most threads end without.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,

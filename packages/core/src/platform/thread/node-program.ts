@@ -1,5 +1,5 @@
 /** Programs of the host that a driver runs, each behind a warden that ends it with the driver (`program-warden.ts`). */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { assert, RpcError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -28,11 +28,13 @@ export async function runProgram(
 ): Promise<HostProcess> {
   checkArguments(path, args);
   const closed = things.add();
-  const warden = spawn(process.execPath, [WARDEN, target, ...args], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    env: {},
-    cwd: '/',
-  });
+  const warden = process
+    .getBuiltinModule('node:child_process')
+    .spawn(process.execPath, [WARDEN, target, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      env: {},
+      cwd: '/',
+    });
   warden.on('close', closed);
   // Without a process there is nothing to close.
   warden.on('error', closed);

@@ -1,6 +1,6 @@
 /** Granted sockets of the host, over Node's `net`. */
 import { lstat, unlink } from 'node:fs/promises';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { RpcError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { HostConnection, HostErrorCode, HostListener, HostPlace } from '../../runtime/host-access.ts';
@@ -8,6 +8,9 @@ import { hostError } from '../host-error.ts';
 import type { MemoryPins } from './memory-pins.ts';
 import { NodeSink, NodeSource, type StreamName } from './node-streams.ts';
 import type { OpenThings } from './open-things.ts';
+
+/** Every thread has this file, as a jailed one cannot load it later; few of them need the module. */
+const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
 
 const WHAT = 'socket';
 /** Of the name of a socket in the file system, of which the kernel has room for so many bytes. */
@@ -40,7 +43,7 @@ export async function connectSocket(
   const address = addressOf(kind, place);
   const closed = things.add();
   const options = 'path' in address ? address : { port: address.port, host: address.host ?? 'localhost' };
-  const socket = createConnection({ ...options, noDelay: true, allowHalfOpen: true });
+  const socket = net().createConnection({ ...options, noDelay: true, allowHalfOpen: true });
   socket.on('close', closed);
   await new Promise<void>((resolve, reject) => {
     const failed = (error: Error): void => reject(hostError(error, place.path, WHAT));
@@ -119,7 +122,7 @@ async function isLeftOver(path: string): Promise<boolean> {
   );
   if (!isSocket) return false;
   return new Promise((resolve) => {
-    const socket = createConnection({ path });
+    const socket = net().createConnection({ path });
     socket.once('connect', () => resolve(false));
     socket.once('error', (error) => resolve(Reflect.get(error, 'code') === 'ECONNREFUSED'));
     socket.once('connect', () => socket.destroy());
@@ -133,7 +136,7 @@ async function listenAt(
   pins: MemoryPins | undefined,
 ): Promise<HostListener> {
   const closed = things.add();
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false, noDelay: true });
+  const server = net().createServer({ allowHalfOpen: true, pauseOnConnect: false, noDelay: true });
   const listener = new NodeListener(server, place, things, pins);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
