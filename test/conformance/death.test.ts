@@ -8,7 +8,7 @@ import type { Death } from '../../packages/core/test/in-process-platform.ts';
 import { type CarrierKind, finish, type InProcessSystem } from '../harness/in-process-system.ts';
 import { type Diary, MORTALS, startDeathSystem } from './death-system.ts';
 
-const BOUND_MS = 1000;
+const BOUND_MS = 10_000;
 /** How a step may end when somebody has died. */
 const ENDINGS: readonly string[] = ['ok', 'PeerGone', 'DENIED', 'Revoked', 'InternalError'];
 

@@ -38,9 +38,19 @@ export class GinitRun {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], directory: string, command = GINIT) {
+  /** `limits` are commands of the shell that starts it, for example `ulimit -n 80`. */
+  constructor(
+    args: readonly string[],
+    directory: string,
+    command = GINIT,
+    limits = '',
+    timeoutMs = TIMEOUT_MS,
+  ) {
     // A process group of its own, so that whatever stays of it can be found.
-    this.child = spawn(process.execPath, [command, ...args], {
+    const words = [process.execPath, command, ...args];
+    const [program, ...rest] =
+      limits === '' ? words : ['/bin/sh', '-c', `${limits} && exec "$0" "$@"`, ...words];
+    this.child = spawn(program ?? '', rest, {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
       // Where the tests' own runner looks for packages is nothing that users have.
@@ -49,7 +59,7 @@ export class GinitRun {
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    const timer = setTimeout(() => this.killGroup(), TIMEOUT_MS);
+    const timer = setTimeout(() => this.killGroup(), timeoutMs);
     this.finished = new Promise((resolve) => {
       this.child.on('close', (code, signal) => {
         clearTimeout(timer);
@@ -134,9 +144,22 @@ export class Workplace implements Disposable {
     return new GinitRun(args, this.directory);
   }
 
+  /** As `start`, under limits that the shell sets. */
+  startLimited(limits: string, ...args: readonly string[]): GinitRun {
+    return new GinitRun(args, this.directory, undefined, limits);
+  }
+
   /** Runs ginit to its end and checks that no process of it stays. */
   async run(...args: readonly string[]): Promise<FinishedRun> {
-    const started = this.start(...args);
+    return this.#toItsEnd(this.start(...args));
+  }
+
+  /** As `run`, for what has much to do. */
+  async runLong(timeoutMs: number, ...args: readonly string[]): Promise<FinishedRun> {
+    return this.#toItsEnd(new GinitRun(args, this.directory, undefined, undefined, timeoutMs));
+  }
+
+  async #toItsEnd(started: GinitRun): Promise<FinishedRun> {
     const finished = await started.finished;
     const left = await started.leftOver();
     if (left.length > 0) {

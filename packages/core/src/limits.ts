@@ -7,9 +7,20 @@ export const LIMITS = {
   messageBytes: 16 * 1024 * 1024,
   /** One frame of a carrier: a message, its header and its table. */
   frameBytes: 16 * 1024 * 1024 + 64 * 1024,
-  /** Frames that wait in front of a full ring, and their bytes: an honest peer's calls and stream credits stay far below. */
+  /**
+   * Frames that wait in front of a full ring, and their bytes. Who keeps to the bounds of calls and answers below stays under
+   * them, however slowly the peer reads.
+   */
   ringWaitingFrames: 256 * 1024,
-  ringWaitingBytes: 256 * 1024 * 1024,
+  ringWaitingBytes: 640 * 1024 * 1024,
+  /** From this length on calls and answers are counted by their bytes too: shorter ones are bounded by their number. */
+  countedMessageBytes: 64 * 1024,
+  /** Bytes of calls to one peer that are not answered yet. Beyond the first, further calls wait, unless the caller is serving
+   * somebody itself; beyond the second they are refused. */
+  callBytesPipelined: 64 * 1024 * 1024,
+  callBytesInFlight: 192 * 1024 * 1024,
+  /** Bytes of answers that wait for one peer to take them; instead of a further one it gets `LimitExceeded`. */
+  answerBytesWaiting: 320 * 1024 * 1024,
   /** Descriptors of memory that peers in other processes have sent, which a component may have to pass the memory on. */
   receivedDescriptors: 256,
   /** Pieces of memory from other processes that a component has passed on within its process, and which are kept track of. */
@@ -28,6 +39,8 @@ export const LIMITS = {
   jailFiles: 20_000,
   jailGrants: 256,
   jailDescriptors: 16_384,
+  /** Uses of the host that an audit lists for one component. */
+  auditUses: 1000,
   /** Lists and records inside each other in one message. */
   messageDepth: 64,
   /** Capabilities and dataspaces carried by one message. */
@@ -43,7 +56,7 @@ export const LIMITS = {
   callsInFlight: 16_384,
   /** Frames of one peer, and their bytes, that are put aside while the thread waits in a synchronous call. */
   deferredFrames: 65_536,
-  deferredBytes: 64 * 1024 * 1024,
+  deferredBytes: 256 * 1024 * 1024,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /** Objects that a component may pass beyond what its quota could pay for when core was last told. */

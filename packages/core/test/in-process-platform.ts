@@ -13,11 +13,12 @@ import type {
   Platform,
   PlatformComponent,
 } from '@ginit/core/supervisor/platform';
+import { RING_BYTES } from '@ginit/core/platform/thread/channel-memory';
 import { ringCarriers } from './ring-carriers.ts';
 import { SHARES_ALL, SHARES_NONE } from '@ginit/core/memory/shared-memory';
 
 /** How two components are joined. */
-export type CarrierKind = 'shared' | 'copying' | 'tiny rings';
+export type CarrierKind = 'shared' | 'copying' | 'tiny rings' | 'rings';
 
 /** Bytes of a tiny ring: a record holds 56 of them. */
 const TINY_RING_BYTES = 256;
@@ -32,6 +33,7 @@ interface End {
 /** Two ends of a carrier within one thread; a frame arrives in a later turn, as a copy. */
 export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
   if (kind === 'tiny rings') return ringCarriers(TINY_RING_BYTES);
+  if (kind === 'rings') return ringCarriers(RING_BYTES);
   let closed = false;
   const ends: End[] = [];
   const make = (own: number): Carrier => ({

@@ -8,13 +8,13 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const measured = (count, ...command) => [process.execPath, path('./measure.mjs'), String(count), ...command];
 
 /** The command that runs a system of `count` components. */
-function ginit(directory, isolation, count) {
+function ginit(directory, isolation, count, jail = '') {
   const starts = Array.from(
     { length: count },
     (_, index) =>
-      `  <start name="c${index}" isolation="${isolation}"> <binary name="${path('./ready.mjs')}"/> </start>\n`,
+      `  <start name="c${index}" isolation="${isolation}"${jail}> <binary name="${path('./ready.mjs')}"/> </start>\n`,
   );
-  const file = join(directory, `spawn-${isolation}-${count}.xml`);
+  const file = join(directory, `spawn-${isolation}-${count}${jail === '' ? '' : '-open'}.xml`);
   writeFileSync(
     file,
     `<config>\n${PARENT_PROVIDES}\n  <default caps="50" ram="1M"/>\n${starts.join('')}</config>\n`,
@@ -38,6 +38,12 @@ function contenders({ directory, places, quick }) {
   return [
     ...[1, 10, 100].flatMap((size) => pair(size, 'threads', 'thread', 'workers', './workers.mjs')),
     ...[1, 10].flatMap((size) => pair(size, 'processes', 'process', 'forks', './forks.mjs')),
+    // Root init is jailed in both.
+    ...[1, 10].map((size) => {
+      const count = sizeOf(size);
+      const command = ginit(directory, 'process', count, ' jail="no"');
+      return make(`open-${size}`, `ginit, processes without jail: ${count}`, command);
+    }),
   ];
 }
 
@@ -56,6 +62,9 @@ export const spawn = {
       threads1Ms: ms('threads-1'),
       threads10Ms: ms('threads-10'),
       threads100Ms: ms('threads-100'),
+      /** What the jail of a process adds. */
+      jailStartMs: ms('processes-1') - ms('open-1'),
+      jailStart10Ms: ms('processes-10') - ms('open-10'),
       process1Ms: ms('processes-1'),
       processes10Ms: ms('processes-10'),
       workers1Ms: ms('workers-1'),

@@ -16,6 +16,8 @@ export interface CallOutcome {
 /** A call that waits; the operation reads its result. */
 export interface PendingCall extends CallOutcome {
   readonly operation: OperationPlan;
+  /** Its length, if that counts. */
+  bytes: number;
 }
 
 const SLOT_BITS = 14;

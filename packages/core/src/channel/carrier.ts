@@ -22,8 +22,8 @@ export interface Carrier {
    * returns: the carrier uses its memory again, so what is to be kept is copied.
    */
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void;
-  /** Told once when the other end is closed or gone; set once, by the channel. */
-  closed(handler: () => void): void;
-  /** Ends the carrier at both ends. */
-  close(): void;
+  /** Told once when the other end is closed or gone, with the reason if it is a special one; set once, by the channel. */
+  closed(handler: (reason?: string) => void): void;
+  /** Ends the carrier at both ends; `accused` if the other end has broken the protocol. */
+  close(accused?: boolean): void;
 }

@@ -86,7 +86,7 @@ export class Channel implements ImportingChannel, TableChannel {
 
   /** Starts to take frames; the tables must be ready by now. */
   start(): void {
-    this.#carrier.closed(() => this.close());
+    this.#carrier.closed((reason) => this.close(reason));
     this.#carrier.receive((bytes, memory) => this.#receive(bytes, memory));
   }
 
@@ -168,7 +168,7 @@ export class Channel implements ImportingChannel, TableChannel {
     if (this.closed) return;
     const gone = new PeerGone(reason);
     this.#sender.end(gone);
-    this.#carrier.close();
+    this.#carrier.close(violation !== undefined);
     this.#placed.end(gone);
     // Capabilities that lead here may live on; what was behind the channel does not.
     this.exports.clear();

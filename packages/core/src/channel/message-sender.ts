@@ -6,7 +6,7 @@ import { PeerGone, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { giveBackWriter, type MessageWriter, takeWriter } from '../message/writer.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
-import { finishFrame, type FrameKind } from './frame.ts';
+import { finishFrame, FrameKind } from './frame.ts';
 import type { TableChannel } from './message-tables.ts';
 import { OutgoingEntries } from './outgoing-entries.ts';
 
@@ -28,6 +28,8 @@ export class MessageSender {
   readonly #carrier: Carrier;
   readonly #makeTable: () => OutgoingEntries;
   #closed: PeerGone | undefined;
+  /** Bytes of long answers that have found no room yet. */
+  #answerBytes = 0;
 
   constructor(carrier: Carrier, channel: TableChannel) {
     this.#carrier = carrier;
@@ -52,9 +54,15 @@ export class MessageSender {
     giveBackWriter(writer);
   }
 
-  /** Sends a message, at once unless it carries a capability that is still being introduced to us. */
-  post(message: Outgoing, write: (writer: MessageWriter) => void): void {
-    if (this.#closed) return message.failed(this.#closed);
+  /**
+   * Sends a message, at once unless it carries a capability that is still being introduced to us. The result is its length; 0
+   * if it has failed.
+   */
+  post(message: Outgoing, write: (writer: MessageWriter) => void): number {
+    if (this.#closed) {
+      message.failed(this.#closed);
+      return 0;
+    }
     const writer = takeWriter(this.#makeTable);
     try {
       write(writer);
@@ -63,9 +71,11 @@ export class MessageSender {
       const table = this.#tableOf(writer);
       if (table?.unresolved) void this.#postLater(message, writer.payload().slice(), table);
       else this.#transmit(message, writer, table);
+      return writer.payload().byteLength;
     } catch (error) {
       this.#tableOf(writer)?.takeBack();
       message.failed(error instanceof Error ? error : new Error(String(error)));
+      return 0;
     } finally {
       giveBackWriter(writer);
     }
@@ -76,14 +86,31 @@ export class MessageSender {
   }
 
   #transmit(message: Outgoing, writer: MessageWriter, table: OutgoingEntries | undefined): void {
-    const { kind, first, second, third, left } = message;
+    const { kind, first, second, third } = message;
     const frame = finishFrame(writer, kind, first, second, third, table?.entries);
     if (frame.byteLength > LIMITS.messageBytes) {
       throw new RpcError('LimitExceeded', `a message of ${frame.byteLength} bytes is too long`);
     }
+    const counts = kind === FrameKind.result && frame.byteLength >= LIMITS.countedMessageBytes;
+    const left = counts ? this.#countAnswer(frame.byteLength, message.left) : message.left;
     const waits = this.#carrier.send(frame, table?.memory ?? NO_MEMORY, left);
     if (!waits) left?.();
     table?.sent();
+  }
+
+  /** A long answer waits until it has left. Throws `LimitExceeded` if the peer has taken too few of those before. */
+  #countAnswer(bytes: number, left: (() => void) | undefined): () => void {
+    if (this.#answerBytes + bytes > LIMITS.answerBytesWaiting) {
+      throw new RpcError(
+        'LimitExceeded',
+        `${this.#answerBytes} bytes of answers wait for the caller to take them`,
+      );
+    }
+    this.#answerBytes += bytes;
+    return () => {
+      this.#answerBytes -= bytes;
+      left?.();
+    };
   }
 
   async #postLater(message: Outgoing, payload: Uint8Array, table: OutgoingEntries): Promise<void> {

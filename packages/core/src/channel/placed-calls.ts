@@ -22,6 +22,8 @@ export class PlacedCalls {
   readonly #owner: Readonly<ServedCallsOwner>;
   readonly #calls = new CallTable();
   readonly #waiting: (() => void)[] = [];
+  /** Of calls that are not answered, as far as their length counts. */
+  #bytes = 0;
 
   constructor(channel: TableChannel, sender: MessageSender, owner: Readonly<ServedCallsOwner>) {
     this.#channel = channel;
@@ -34,9 +36,14 @@ export class PlacedCalls {
     return this.#calls.size + this.#waiting.length;
   }
 
+  /** Whether so much is under way that further calls wait. */
+  get #crowded(): boolean {
+    return this.#calls.size >= LIMITS.callsPipelined || this.#bytes >= LIMITS.callBytesPipelined;
+  }
+
   /** Calls when it is this call's turn. */
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
-    if (this.#calls.size >= LIMITS.callsPipelined && this.#owner.served === 0) {
+    if (this.#crowded && this.#owner.served === 0) {
       return this.#invokeLater(reference, operation, args);
     }
     return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
@@ -53,10 +60,16 @@ export class PlacedCalls {
     if (this.#calls.full) {
       return outcome.reject(new RpcError('LimitExceeded', 'too many calls of this peer are under way'));
     }
+    if (this.#bytes >= LIMITS.callBytesInFlight) {
+      return outcome.reject(
+        new RpcError('LimitExceeded', 'too many bytes of calls of this peer are under way'),
+      );
+    }
     const { resolve, reject } = outcome;
-    const id = this.#calls.add({ resolve, reject, operation });
+    const call = { resolve, reject, operation, bytes: 0 };
+    const id = this.#calls.add(call);
     const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
-    this.#sender.post(
+    const bytes = this.#sender.post(
       {
         kind: FrameKind.call,
         first: id,
@@ -67,6 +80,9 @@ export class PlacedCalls {
       },
       (writer) => operation.writeArguments(writer, args),
     );
+    if (bytes < LIMITS.countedMessageBytes) return;
+    call.bytes = bytes;
+    this.#bytes += bytes;
   }
 
   async #invokeLater(
@@ -77,7 +93,7 @@ export class PlacedCalls {
     if (this.#waiting.length >= LIMITS.callsWaiting) {
       throw new RpcError('LimitExceeded', 'too many calls wait for this peer');
     }
-    while (!this.#sender.closed && this.#calls.size >= LIMITS.callsPipelined)
+    while (!this.#sender.closed && this.#crowded)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
   }
@@ -127,6 +143,11 @@ export class PlacedCalls {
   #settle(id: number): PendingCall | undefined {
     const call = this.#calls.take(id);
     this.#waiting.shift()?.();
+    if (call && call.bytes > 0) {
+      this.#bytes -= call.bytes;
+      // It may have stood in the way of many.
+      for (const wake of this.#waiting.splice(0)) wake();
+    }
     return call;
   }
 }

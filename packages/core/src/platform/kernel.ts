@@ -1,6 +1,7 @@
 /**
- * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, and the bound of a process's
- * memory. koffi is optional: whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
+ * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a process's memory, and a
+ * process that ends with its parent. koffi is optional: whoever calls says what cannot be done without it. Constants of Linux on
+ * 64-bit processors.
  */
 import { createRequire } from 'node:module';
 
@@ -18,6 +19,8 @@ const CPU_MASK_BYTES = 1024;
 const RLIMIT_DATA = 2;
 const LIMIT_BYTES = 16;
 const UNLIMITED = 2n ** 64n - 1n;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 
 /** The calls, or why they cannot be made, in words for people. */
 export class Kernel {
@@ -26,6 +29,7 @@ export class Kernel {
   readonly #setAffinity: NativeFunction;
   readonly #getLimit: NativeFunction;
   readonly #setLimit: NativeFunction;
+  readonly #prctl: NativeFunction;
 
   private constructor(koffi: Koffi) {
     this.#koffi = koffi;
@@ -34,6 +38,7 @@ export class Kernel {
     this.#setAffinity = library.func('sched_setaffinity', 'int', ['int', 'size_t', 'void *']);
     this.#getLimit = library.func('getrlimit', 'int', ['int', 'void *']);
     this.#setLimit = library.func('setrlimit', 'int', ['int', 'void *']);
+    this.#prctl = library.func('prctl', 'int', ['int', 'size_t', 'size_t', 'size_t', 'size_t']);
   }
 
   static load(): Kernel | string {
@@ -70,6 +75,14 @@ export class Kernel {
     limit[0] = BigInt(bytes) < max ? BigInt(bytes) : max;
     limit[1] = max;
     this.#check('setrlimit', this.#setLimit(RLIMIT_DATA, new Uint8Array(limit.buffer)));
+  }
+
+  /**
+   * Has the kernel kill this process when its parent ends, even if it is stopped then. For the kernel the parent is the thread
+   * that has forked it: it must live as long as its process.
+   */
+  endWithParent(): void {
+    this.#check('prctl', this.#prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
   }
 
   #check(call: string, result: number): void {

@@ -17,6 +17,14 @@ interface Timeout {
   cancelled: boolean;
 }
 
+/** No clock gets there; sums of times stay exact up to it. */
+const LATEST_US = Number.MAX_SAFE_INTEGER;
+
+/** What is no time at all is none to wait for. */
+function wholeUs(us: number): number {
+  return Number.isNaN(us) ? 0 : Math.max(0, Math.ceil(us));
+}
+
 /** The timer of a component. */
 export class Timeouts {
   readonly #connect: () => Promise<TimerSession>;
@@ -60,7 +68,7 @@ export class Timeouts {
 
   /** Calls `handler` every `ms` milliseconds. */
   every(ms: number, handler: () => void): CancelTimeout {
-    return this.#add(ms * 1000, ms * 1000, handler);
+    return this.#add(ms * 1000, Math.max(1, ms * 1000), handler);
   }
 
   #add(delayUs: number, periodUs: number, fire: () => void): CancelTimeout {
@@ -68,13 +76,15 @@ export class Timeouts {
     this.#schedule(timeout, delayUs).catch(this.#report);
     return () => {
       timeout.cancelled = true;
+      const at = this.#queue.indexOf(timeout);
+      if (at !== -1) this.#queue.splice(at, 1);
     };
   }
 
   async #schedule(timeout: Timeout, delayUs: number): Promise<void> {
     const session = await this.#timer();
     const nowUs = await session.elapsedUs();
-    timeout.deadlineUs = nowUs + Math.max(0, Math.ceil(delayUs));
+    timeout.deadlineUs = Math.min(nowUs + wholeUs(delayUs), LATEST_US);
     this.#insert(timeout);
     await this.#arm(session, nowUs);
   }
@@ -101,7 +111,7 @@ export class Timeouts {
       this.#queue.shift();
       if (first.cancelled) continue;
       if (first.periodUs > 0) {
-        first.deadlineUs = Math.max(first.deadlineUs + first.periodUs, nowUs + 1);
+        first.deadlineUs = Math.min(Math.max(first.deadlineUs + first.periodUs, nowUs + 1), LATEST_US);
         this.#insert(first);
       }
       this.#fire(first);

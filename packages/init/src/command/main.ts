@@ -29,6 +29,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit --version                   the version
 
   --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
+  --jail=audit  run whoever would be jailed without, and list at its end which <host> grants it would take
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
 
 Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
@@ -43,6 +44,8 @@ interface CommandLine {
   readonly file: string;
   readonly quota: Quota;
   readonly summary: boolean;
+  /** Whether jails are audited. */
+  readonly audit: boolean;
 }
 
 /** Reads the command line; a string says what is wrong with it. */
@@ -52,12 +55,19 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     version: { type: 'boolean', short: 'v' },
     summary: { type: 'boolean' },
     ram: { type: 'string' },
+    jail: { type: 'string' },
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     const ram = values.ram === undefined ? Math.floor(totalmem() / 2) : parseBytes(values.ram);
     if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
-    const rest = { quota: { ram, caps: ROOT_CAPS }, summary: values.summary ?? false };
+    if (values.jail !== undefined && values.jail !== 'audit')
+      return `--jail=${values.jail}: only audit (attributes jail= in the config say who is jailed)`;
+    const rest = {
+      quota: { ram, caps: ROOT_CAPS },
+      summary: values.summary ?? false,
+      audit: values.jail !== undefined,
+    };
     if (values.help || positionals[0] === 'help')
       return { command: 'help', file: positionals[1] ?? '', ...rest };
     if (values.version) return { command: 'version', file: '', ...rest };
@@ -79,7 +89,7 @@ function version(): string {
 
 async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   const { file, quota } = line;
-  const platform = new NodePlatform(output);
+  const platform = new NodePlatform(output, { audit: line.audit });
   const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });

@@ -11,6 +11,7 @@ import { prepareJail } from '../jail/prepare.ts';
 import type { JailRules } from '../jail/rules.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { Bell, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
+import { type HostUse, hostUse } from '../thread/host-use.ts';
 import { boundProcess } from '../thread/memory-bound.ts';
 import type { KeeperLine } from '../thread/memory-protocol.ts';
 import {
@@ -110,6 +111,7 @@ export class DomainHost {
       corePort: port2,
       grants,
       scheduling,
+      watch: command.audit ? 'everything' : jail ? 'refusals' : 'nothing',
       // In a jail this thread sees to it, which can still read what that takes.
       processBytes: jail ? undefined : processBytes,
       doorbell,
@@ -137,7 +139,7 @@ export class DomainHost {
     };
     this.#components.set(component, running);
     this.#coreRelays.add(component, { port: port1, ring: () => bell.ringPort(CORE_SLOT) });
-    this.#watch(component, running);
+    this.#watch(component, running, command.audit);
     this.#tell({ event: 'started', component, threadId: worker.threadId });
     if (jail) void this.#lockUp(component, jail, processBytes, () => thread.run(start));
   }
@@ -328,12 +330,14 @@ export class DomainHost {
     running.channels.clear();
   }
 
-  #watch(component: number, running: RunningComponent): void {
+  #watch(component: number, running: RunningComponent, audited: boolean): void {
     const { worker } = running;
     for (const stream of [worker.stdout, worker.stderr]) this.#forwardOutput(component, stream);
     worker.on('message', (notice: unknown) => {
       const lack = lackIn(notice);
       if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
+      const use = audited ? useIn(notice) : undefined;
+      if (use && !this.#up.congested) this.#tell({ event: 'used', component, use });
     });
     worker.on('error', (error: unknown) => {
       running.crash = describeCrash(error, this.#bounded);
@@ -374,6 +378,16 @@ async function whenNothingLoads(life: Place): Promise<void> {
   const endMs = performance.now() + LOAD_TIMEOUT_MS;
   while (loadsUnderWay(words) && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, LOAD_LOOK_MS));
+  }
+}
+
+/** What it has used of the host, in an audit. */
+function useIn(notice: unknown): HostUse | undefined {
+  const used = isRecord(notice) ? notice['used'] : undefined;
+  try {
+    return used === undefined ? undefined : hostUse(used, 'use');
+  } catch {
+    return undefined;
   }
 }
 

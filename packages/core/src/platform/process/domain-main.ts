@@ -6,6 +6,7 @@
 import { Socket } from 'node:net';
 import { shareWaitHelper } from 'sharedarraybuffer-polyfill/wait-helper';
 import { unreachable } from '../../errors.ts';
+import { Kernel } from '../kernel.ts';
 import { LIMITS } from '../../limits.ts';
 import { ComponentThread } from './component-thread.ts';
 import { DomainHost } from './domain-host.ts';
@@ -17,6 +18,7 @@ import {
   linkMessage,
   NO_NUMBER,
   parseControl,
+  type StartCommand,
 } from './domain-protocol.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { prepareJail } from '../jail/prepare.ts';
@@ -40,6 +42,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
+const parentAtStart = process.ppid;
 // It must outlive every component: one that ended with its thread could bring the process down while it loads.
 shareWaitHelper();
 const ahead = process.argv[AHEAD_ARGUMENT];
@@ -57,6 +60,7 @@ const up: Link = new Link(
 );
 
 const host = new DomainHost(up, foreign, threadAhead);
+endWithSupervisor(parentAtStart);
 
 /** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
 async function openForeign(): Promise<ForeignChannels | undefined> {
@@ -76,14 +80,36 @@ async function openForeign(): Promise<ForeignChannels | undefined> {
   });
 }
 
+/**
+ * The end of the supervisor's socket tells us that it is gone, unless this process is stopped (SIGSTOP) and hears nothing: then
+ * the kernel ends it. Without koffi a stopped process ends when it is continued.
+ */
+function endWithSupervisor(supervisor: number): void {
+  const kernel = Kernel.load();
+  if (typeof kernel === 'string') return;
+  kernel.endWithParent();
+  // It may have ended just before.
+  if (process.ppid !== supervisor) endNow();
+}
+
 function tell(event: DomainEvent): void {
   up.sendControl(event);
+}
+
+/** A thread that cannot be made is that component's failure, and nobody else's here. */
+function start(command: StartCommand): void {
+  try {
+    host.start(command);
+  } catch (error) {
+    const reason = `its thread could not be started: ${error instanceof Error ? error.message : String(error)}`;
+    tell({ event: 'ended', component: command.component, crashed: true, reason });
+  }
 }
 
 function obey(command: DomainCommand): void {
   switch (command.command) {
     case 'start':
-      return host.start(command);
+      return start(command);
     case 'run':
       return host.run(command.component);
     case 'kill':

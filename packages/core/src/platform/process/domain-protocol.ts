@@ -12,6 +12,7 @@ import {
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
 import { hostGrant } from '../../session/host-grant.ts';
+import { hostUse } from '../thread/host-use.ts';
 import { jailRules } from '../jail/rules.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
 
@@ -36,6 +37,8 @@ const startCommand = record({
   grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
   /** The process locks itself up before the component runs, and waits then until it is told to go on. */
   jail: optional(jailRules),
+  /** It tells what it uses of the host instead. */
+  audit: boolean,
 });
 export type StartCommand = ShapeType<typeof startCommand>;
 
@@ -113,6 +116,8 @@ const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: bo
 /** A component wrote to its standard output or error, which it should not. */
 const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(LIMITS.logLineBytes) });
 
+/** A component that would be jailed has used something of the host; said as often as it happens, within bounds. */
+const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });
 /** Something that the start node asks for cannot be had here; said once a system for each of these. */
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
 
@@ -133,6 +138,7 @@ export const domainEvent = {
   ended: endedEvent,
   output: outputEvent,
   lack: lackEvent,
+  used: usedEvent,
   revoked: revokedEvent,
   memoryArrived: memoryArrivedEvent,
 } as const;
@@ -145,6 +151,7 @@ export type DomainEvent =
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>
   | ShapeType<typeof lackEvent>
+  | ShapeType<typeof usedEvent>
   | ShapeType<typeof revokedEvent>
   | ShapeType<typeof memoryArrivedEvent>;
 

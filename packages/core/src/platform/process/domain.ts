@@ -13,6 +13,7 @@ import { missingOutside } from '../jail/verify.ts';
 import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
 import type { JailRules } from '../jail/rules.ts';
+import type { JailAudit } from './jail-audit.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
 import {
   AHEAD,
@@ -51,6 +52,7 @@ const NONSENSE_CHARACTERS = 200;
 const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
 
 interface Resident {
+  readonly audit: JailAudit | undefined;
   readonly ended: (end: ComponentEnd) => void;
   readonly label: string;
   threadId: number | undefined;
@@ -194,11 +196,12 @@ export class Domain {
   start(
     specification: ComponentSpecification,
     ended: (end: ComponentEnd) => void,
-    jail?: JailRules,
+    confinement: { readonly jail: JailRules | undefined; readonly audit: JailAudit | undefined },
   ): Carrier {
     assert(!this.#retired, 'a retired domain takes no components');
     const { id, label, moduleUrl, heapBytes, grants, scheduling } = specification;
     const resident: Resident = {
+      audit: confinement.audit,
       ended,
       label,
       threadId: undefined,
@@ -218,7 +221,8 @@ export class Domain {
       processBytes: this.#boundOf(specification),
       scheduling,
       grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
-      jail,
+      jail: confinement.jail,
+      audit: confinement.audit !== undefined,
     });
     return this.#coreCarrier(id, resident);
   }
@@ -337,6 +341,8 @@ export class Domain {
         return;
       case 'output':
         return this.#observer.output(resident.label, event.line);
+      case 'used':
+        return resident.audit?.add(event.use);
       case 'lack':
         return this.#observer.lack(event.text);
       case 'ended':

@@ -5,6 +5,7 @@
  */
 import { assert, RpcError } from '../../errors.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
+import { ROOT_LABEL } from '../../supervisor/cpu-session.ts';
 import type {
   ComponentEnd,
   ComponentSpecification,
@@ -12,8 +13,10 @@ import type {
   Platform,
   PlatformComponent,
 } from '../../supervisor/platform.ts';
+import { longTimeout } from '../long-timeout.ts';
 import { Domain, type DomainObserver } from './domain.ts';
-import { jailFor, standingOf } from './jail-choice.ts';
+import { JailAudit } from './jail-audit.ts';
+import { type JailChoice, jailFor, standingOf } from './jail-choice.ts';
 import { jailMeans } from '../jail/lacks.ts';
 import { linkProofs } from './link.ts';
 import { ProcessStartError } from './process-start.ts';
@@ -54,22 +57,21 @@ export class NodePlatform implements Platform {
   readonly #links = new Map<Domain, Map<Domain, DomainLink>>();
   /** What start nodes ask for and cannot have, as far as that has been said. */
   readonly #lacks = new Set<string>();
+  readonly #audits: boolean;
   #nextLink = 1;
   #nextChannel = 1;
 
-  constructor(output: OutputSink) {
+  /** With `audit` whoever would be jailed is not, and what it uses of the host is listed when it has ended. */
+  constructor(output: OutputSink, { audit = false }: { readonly audit?: boolean } = {}) {
     this.#output = output;
+    this.#audits = audit;
   }
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
     const { id, label } = specification;
-    const jail = jailFor(specification);
-    if (jail && 'lack' in jail) {
-      if (specification.jail === 'required')
-        throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
-      this.#lack(`processes are not jailed: ${jail.lack}`);
-    }
-    const rules = jail && 'rules' in jail ? jail.rules : undefined;
+    const jail = this.#jailFor(specification);
+    const audit = this.#audits && jail && label !== ROOT_LABEL ? this.#audit(specification) : undefined;
+    const rules = !audit && jail && 'rules' in jail ? jail.rules : undefined;
     let domain: Domain;
     try {
       domain = this.#domain(specification, rules !== undefined);
@@ -82,9 +84,10 @@ export class NodePlatform implements Platform {
       specification,
       (end) => {
         this.#domainOf.delete(id);
+        if (audit) for (const line of audit.lines()) this.#output.complaint(line);
         ended(end);
       },
-      rules,
+      { jail: rules, audit },
     );
     const placement: Placement = {
       kind: specification.ownProcess ? 'process' : 'thread',
@@ -93,7 +96,7 @@ export class NodePlatform implements Platform {
       get pid() {
         return domain.pid;
       },
-      jail: standingOf(specification, jail),
+      jail: audit ? { jailed: false, reason: 'audited' } : standingOf(specification, jail),
     };
     return { placement, core, kill: () => domain.kill(id) };
   }
@@ -133,8 +136,7 @@ export class NodePlatform implements Platform {
   }
 
   after(us: number, handler: () => void): () => void {
-    const timer = setTimeout(handler, Math.ceil(us / 1000));
-    return () => clearTimeout(timer);
+    return longTimeout(Math.ceil(us / 1000), handler);
   }
 
   writeLog(line: string): Promise<void> {
@@ -205,6 +207,20 @@ export class NodePlatform implements Platform {
         for (const links of this.#links.values()) links.delete(domain);
       },
     };
+  }
+
+  /** Throws `RpcError` if there can be no jail for who must have one. */
+  #jailFor(specification: ComponentSpecification): JailChoice | undefined {
+    const jail = jailFor(specification);
+    if (!jail || 'rules' in jail || this.#audits) return jail;
+    if (specification.jail === 'required') throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+    this.#lack(`processes are not jailed: ${jail.lack}`);
+    return jail;
+  }
+
+  #audit({ label, files }: ComponentSpecification): JailAudit {
+    this.#output.complaint(`audit: [${label}] runs without a jail, and what it uses is listed`);
+    return new JailAudit(label, files);
   }
 
   /** Told once, however many start nodes ask for it. */

@@ -141,9 +141,10 @@ export class Hostility {
           wrong: {
             "of nobody's session": () => parent.close(NOBODYS_ID),
             'with an upgrade after it': async () => {
-              const closing = parent.close(id);
-              void parent.upgrade(id, 1, 0).catch(() => {});
-              return closing;
+              const closed = parent.close(id);
+              closed.catch(() => {});
+              await parent.upgrade(id, 1, 0);
+              return closed;
             },
           },
         }),

@@ -1,6 +1,6 @@
 /**
  * The shared memory of a channel between two threads, of one process or of two: two rings, and for each end a word
- * that says that it is closed.
+ * that says that it is closed, and why.
  *
  *     byte     0   u32 closed, end 0        4   u32 closed, end 1
  *             64   control of the ring from end 0 to end 1        192   control of the other one
@@ -47,7 +47,18 @@ export function closedWords({ buffer, byteOffset }: Place): Int32Array<SharedArr
   return new Int32Array(buffer, byteOffset, 2);
 }
 
-/** Says that `end` is closed: what it has written stays to be read. */
-export function markClosed(memory: Place, end: ChannelEnd): void {
-  Atomics.store(closedWords(memory), end, 1);
+/** What such a word says. */
+export const ClosedWord = {
+  open: 0,
+  /** Closed, or the component is gone. */
+  closed: 1,
+  /** The other end broke the protocol. */
+  accused: 2,
+  /** The other end took too little for too long. */
+  overrun: 3,
+} as const;
+
+/** Says that `end` is closed: what it has written stays to be read. The first reason counts. */
+export function markClosed(memory: Place, end: ChannelEnd, word: number = ClosedWord.closed): void {
+  Atomics.compareExchange(closedWords(memory), end, ClosedWord.open, word);
 }

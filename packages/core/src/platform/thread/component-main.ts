@@ -13,6 +13,7 @@ import { Collector, takeCollect } from './collector.ts';
 import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
 import { GrantedHost } from './granted-host.ts';
+import { watchHost } from './host-watch.ts';
 import { KeeperClient } from './keeper-client.ts';
 import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
@@ -45,6 +46,13 @@ async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
   return input;
 }
 
+/** Who works with the host may use all of Node that way; of others only what is loaded anyway is watched. */
+function watch({ watch: what, grants }: WorkerInput): void {
+  if (what === 'nothing') return;
+  const audit = what === 'everything';
+  watchHost(audit ? { used: (use) => tell({ used: use }) } : {}, audit || grants.length > 0);
+}
+
 // The thread is not terminated in the middle of loading (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
@@ -56,6 +64,7 @@ if (unbounded !== undefined) tell({ lack: unbounded });
 for (const lack of applyScheduling(input.scheduling)) tell({ lack });
 const collect = takeCollect();
 const collector = collect && new Collector(collect);
+watch(input);
 const component = await loadComponent(input.moduleUrl);
 tell('component');
 // What a driver asks of the host comes back through the event loop.

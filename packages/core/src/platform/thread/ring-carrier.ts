@@ -12,7 +12,14 @@ import { LIMITS } from '../../limits.ts';
 import type { Place } from '../../memory/place.ts';
 import type { MemorySharing } from '../../memory/shared-memory.ts';
 import { BROKEN, ByteRingReader, ByteRingWriter } from './byte-ring.ts';
-import { type ChannelEnd, closedWords, markClosed, otherEnd, ringFrom } from './channel-memory.ts';
+import {
+  type ChannelEnd,
+  ClosedWord,
+  closedWords,
+  markClosed,
+  otherEnd,
+  ringFrom,
+} from './channel-memory.ts';
 import type { Bell } from './doorbell.ts';
 import { FrameAssembly } from './frame-assembly.ts';
 import { FrameQueue, type WaitingFrame } from './frame-queue.ts';
@@ -25,6 +32,14 @@ const RecordKind = { part: 1, last: 2, lastWithMemory: 3 } as const;
 /** Rings given back to the writer at least after so many bytes, even in the middle of a round. */
 const PUBLISH_BYTES = 16 * 1024;
 const NO_MEMORY: SharedMemory = [];
+
+const NONSENSE = 'the peer broke the rules of the ring';
+const OVERRUN = 'the peer does not read: too much waits for it';
+/** Why the other end has closed, where it is not simply gone. */
+const PEER_SAYS: Readonly<Record<number, string>> = {
+  [ClosedWord.accused]: 'the peer ended the channel, because this end broke its protocol',
+  [ClosedWord.overrun]: 'the peer ended the channel, because this end read too little',
+};
 
 /** One end of a channel, as it is handed to a thread. */
 export interface RingEnd {
@@ -58,11 +73,12 @@ export class RingCarrier implements Carrier, WorkSource {
   readonly #waiting = new FrameQueue();
   readonly #assembly = new FrameAssembly(LIMITS.frameBytes);
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
-  #closedHandler: (() => void) | undefined;
+  #closedHandler: ((reason?: string) => void) | undefined;
   #closed = false;
   /** The frame that `send` is about. */
   #queued: WaitingFrame | undefined;
-  /** More waits than an honest peer would let wait. */
+  /** Nothing can be sent any more: memory cannot, or more waits than an honest peer would let wait. */
+  #givenUp = false;
   #overrun = false;
 
   constructor({ end, memory, peerSlot }: RingEnd, surroundings: RingSurroundings) {
@@ -86,10 +102,10 @@ export class RingCarrier implements Carrier, WorkSource {
   }
 
   send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean {
-    if (this.#closed || this.#overrun) return false;
+    if (this.#closed || this.#givenUp) return false;
     // All of it is under way before the frame is, and before anything of later frames.
     const gone = memory.length > 0 && this.#waiting.length === 0 ? this.#sendMemory(memory, 0) : 0;
-    if (this.#overrun) return true;
+    if (this.#givenUp) return true;
     if (
       this.#waiting.length === 0 &&
       gone === memory.length &&
@@ -109,15 +125,16 @@ export class RingCarrier implements Carrier, WorkSource {
     this.#surroundings.wake();
   }
 
-  closed(handler: () => void): void {
+  closed(handler: (reason?: string) => void): void {
     this.#closedHandler = handler;
   }
 
-  close(): void {
+  close(accused = false): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.clear();
-    markClosed(this.#memory, this.#end);
+    const overrun = this.#overrun ? ClosedWord.overrun : ClosedWord.closed;
+    markClosed(this.#memory, this.#end, accused ? ClosedWord.accused : overrun);
     this.#surroundings.peerBell.ringSoon(this.#peerSlot);
     this.#travel.close();
     this.#surroundings.finished();
@@ -127,13 +144,15 @@ export class RingCarrier implements Carrier, WorkSource {
   drain(): void {
     if (this.#closed || !this.#handler) return;
     // In this order: who has seen the peer closed sees everything it has sent.
-    const peerClosed = Atomics.load(this.#closedWords, otherEnd(this.#end)) !== 0;
-    if (!this.#reader.refresh()) return this.#lost();
-    if (!this.#takeRecords(this.#handler)) return this.#lost();
+    const peerClosed = Atomics.load(this.#closedWords, otherEnd(this.#end));
+    if (!this.#reader.refresh()) return this.#lost(NONSENSE, true);
+    if (!this.#takeRecords(this.#handler)) return this.#lost(NONSENSE, true);
     if (this.#closed) return;
     this.#giveRoom();
     if (this.#waiting.length > 0) this.#flush();
-    if (peerClosed || this.#overrun || this.#writer.broken) this.#lost();
+    if (peerClosed !== ClosedWord.open) this.#lost(PEER_SAYS[peerClosed]);
+    else if (this.#givenUp) this.#lost(this.#overrun ? OVERRUN : undefined);
+    else if (this.#writer.broken) this.#lost(NONSENSE, true);
   }
 
   /** Dispatches the frames of this round; false if the peer's ring makes no sense. */
@@ -170,6 +189,7 @@ export class RingCarrier implements Carrier, WorkSource {
     this.#waiting.push(frame);
     if (this.#waiting.length > LIMITS.ringWaitingFrames || this.#waiting.bytes > LIMITS.ringWaitingBytes) {
       // The peer reads nothing.
+      this.#overrun = true;
       this.#giveUp();
       return true;
     }
@@ -226,15 +246,15 @@ export class RingCarrier implements Carrier, WorkSource {
   /** Nothing can be sent any more. The end comes later: nobody expects to be closed in the middle of a send. */
   #giveUp(): void {
     this.#waiting.clear();
-    this.#overrun = true;
+    this.#givenUp = true;
     this.#surroundings.wake();
   }
 
   /** The peer is gone, or has broken the rules of the ring. */
-  #lost(): void {
+  #lost(reason?: string, accused = false): void {
     if (this.#closed) return;
     const handler = this.#closedHandler;
-    this.close();
-    handler?.();
+    this.close(accused);
+    handler?.(reason);
   }
 }

@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Scheduling } from '../../session/scheduling.ts';
 import type { Place } from '../../memory/place.ts';
 import type { GrantWithTarget } from './granted-host.ts';
+import type { HostUse } from './host-use.ts';
 import type { KeeperLine } from './memory-protocol.ts';
 import type { RingEnd } from './ring-carrier.ts';
 
@@ -21,6 +22,8 @@ export interface WorkerInput {
   readonly scheduling: Scheduling;
   /** What the process may have of memory of its own beyond what it has when the thread is up. */
   readonly processBytes: number | undefined;
+  /** Whether uses of the host are watched: to explain what a jail refuses, or to list them all. */
+  readonly watch: 'nothing' | 'refusals' | 'everything';
   /** The thread's doorbell, and the number of threads of the process that are awake. */
   readonly doorbell: Place;
   readonly census: Place;
@@ -84,7 +87,7 @@ export type WorkerMessage = ChannelMessage | FreedMessage;
 export type LoadStage = 'runtime' | 'component';
 
 /** What a thread tells its domain while it starts: how far it is, or what it cannot have of what it was to have. */
-export type WorkerNotice = LoadStage | { readonly lack: string };
+export type WorkerNotice = LoadStage | { readonly lack: string } | { readonly used: HostUse };
 
 /** What a thread that was started ahead says at `waitAt`, before it has its component. */
 export interface CompiledNotice {

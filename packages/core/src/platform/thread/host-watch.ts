@@ -1,0 +1,222 @@
+/**
+ * Watches what a component asks of Node's own modules, in its thread: so that a refusal of the jail says what was refused, to
+ * whom, and how to allow it; or, in an audit, to list what it uses. Files, TCP, Unix sockets and programs are seen, however they
+ * are asked for; native code, threads that the component starts, datagrams and what Node does by itself are not.
+ */
+import { constants } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isRecord } from '../../interface/shapes.ts';
+import { grantLine, type HostUse } from './host-use.ts';
+
+/** What is done about a use. */
+export interface HostWatch {
+  /** Told of each use before it happens; only in an audit. */
+  readonly used?: (use: HostUse) => void;
+}
+
+type Use = Pick<HostUse, 'kind' | 'access' | 'target'>;
+type UseOf = (words: readonly unknown[]) => Use | undefined;
+type AnyFunction = (this: unknown, ...values: unknown[]) => unknown;
+
+/** In the message of a refusal that has been explained. */
+const EXPLAINED = 'the jail refuses';
+/** Codes by which the jail refuses. */
+const REFUSED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EAGAIN']);
+/** Functions of `fs`, in all three forms, whose first argument is a path; those that write, and those for a directory. */
+const READERS = ['readFile', 'readlink', 'copyFile', 'watch', 'watchFile'];
+const WRITERS = ['writeFile', 'appendFile', 'truncate', 'chmod', 'chown', 'utimes'];
+const LISTERS = ['readdir', 'opendir'];
+const CHANGERS = ['mkdir', 'rmdir', 'rm', 'unlink', 'rename', 'mkdtemp'];
+const forms = (names: readonly string[]): readonly string[] => names.flatMap((name) => [name, `${name}Sync`]);
+/** Frames of ours and of Node's are not who asked. */
+const OWN_DIRECTORY = new URL('../../', import.meta.url).href;
+
+/** Place of the first module in a stack that is neither Node's nor ours. */
+function askerIn(stack: string | undefined): string {
+  for (const line of (stack ?? '').split('\n').slice(1)) {
+    const place = /\(?((?:file:\/\/)?\/[^()]+:\d+:\d+)\)?$/.exec(line)?.[1];
+    if (place === undefined || place.startsWith(OWN_DIRECTORY)) continue;
+    if (place.startsWith(OWN_DIRECTORY.slice('file://'.length))) continue;
+    return place.replace('file://', '');
+  }
+  return 'an unknown module';
+}
+
+/** Of numeric flags, and of the letters that `fs` takes: those that only read. */
+const WRITE_FLAGS = constants.O_WRONLY | constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
+
+function accessOf(flags: unknown): HostUse['access'] {
+  if (typeof flags === 'number') return (flags & WRITE_FLAGS) === 0 ? 'ro' : 'rw';
+  return typeof flags !== 'string' || /^rs?$/.test(flags) ? 'ro' : 'rw';
+}
+
+function pathOf(path: unknown): string | undefined {
+  if (typeof path === 'string') return resolve(path);
+  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path);
+  return Buffer.isBuffer(path) ? resolve(path.toString()) : undefined;
+}
+
+/** Of `connect` and `listen` in all the forms that they take. */
+function socketUse(words: readonly unknown[], what: 'connect' | 'listen'): Use | undefined {
+  const [first, second] = words;
+  // Node has put them in order already.
+  if (Array.isArray(first)) return socketUse(first, what);
+  const options = isRecord(first) ? first : {};
+  const path = typeof first === 'string' && !/^\d+$/.test(first) ? first : options['path'];
+  if (typeof path === 'string') return { kind: `unix-${what}`, access: 'rw', target: resolve(path) };
+  const port = isRecord(first) ? options['port'] : first;
+  const host = isRecord(first) ? options['host'] : second;
+  if (typeof port !== 'number' && typeof port !== 'string') return undefined;
+  const address = typeof host === 'string' ? host : what === 'connect' ? 'localhost' : '0.0.0.0';
+  return { kind: `tcp-${what}`, access: 'rw', target: `${address}:${port}` };
+}
+
+/** Says in the message of a refusal what would have allowed it. */
+function explainRefusal(error: unknown, use: Use, by: Error): void {
+  if (!(error instanceof Error) || !REFUSED.has(Reflect.get(error, 'code'))) return;
+  if (error.message.includes(EXPLAINED)) return;
+  const way =
+    use.kind === 'program'
+      ? 'no grant allows that in a jail'
+      : `its start node allows it by <host> ${grantLine(use)} </host>`;
+  error.message += ` (${EXPLAINED} ${use.target} to ${askerIn(by.stack)}; ${way})`;
+}
+
+/** Watches this thread from now on. `all`: also what is not loaded yet, which takes its time. */
+export function watchHost({ used }: HostWatch, all: boolean): void {
+  const watch = new Watch(used);
+  watch.files();
+  if (all) {
+    watch.sockets();
+    watch.programs();
+  }
+  syncBuiltinESMExports();
+}
+
+class Watch {
+  readonly #used: ((use: HostUse) => void) | undefined;
+
+  constructor(used: ((use: HostUse) => void) | undefined) {
+    this.#used = used;
+  }
+
+  files(): void {
+    const useOf =
+      (kind: HostUse['kind'], access: HostUse['access'], parent = false) =>
+      ([path]: readonly unknown[]): Use | undefined => {
+        const target = pathOf(path);
+        if (target === undefined) return undefined;
+        // What is not there yet takes the directory that it will be in.
+        const makes = kind === 'file' && access === 'rw' && !fs.existsSync(target);
+        if (makes) return { kind: 'directory', access, target: resolve(target, '..') };
+        return { kind, access, target: parent ? resolve(target, '..') : target };
+      };
+    const open = (words: readonly unknown[]): Use | undefined => useOf('file', accessOf(words[1]))(words);
+    const fs = process.getBuiltinModule('node:fs');
+    for (const object of [fs, fs.promises]) {
+      this.#wrap(object, forms(['open']), open);
+      this.#wrap(object, forms(READERS), useOf('file', 'ro'));
+      this.#wrap(object, forms(WRITERS), useOf('file', 'rw'));
+      this.#wrap(object, forms(LISTERS), useOf('directory', 'ro'));
+      this.#wrap(object, forms(CHANGERS), useOf('directory', 'rw', true));
+    }
+  }
+
+  sockets(): void {
+    const net = process.getBuiltinModule('node:net');
+    const asked = new WeakMap<object, { readonly use: Use; readonly by: Error }>();
+    this.#around(net.Socket.prototype, 'connect', (self, words) => {
+      const use = socketUse(words, 'connect');
+      if (use) asked.set(self, { use, by: this.#note(use) });
+    });
+    this.#around(net.Server.prototype, 'listen', (self, words) => {
+      const use = socketUse(words, 'listen');
+      if (use) asked.set(self, { use, by: this.#note(use) });
+    });
+    const explain = (self: object, error: unknown): void => {
+      const found = asked.get(self);
+      if (found) this.#explain(error, found.use, found.by);
+    };
+    this.#around(net.Socket.prototype, 'destroy', (self, [error]) => explain(self, error));
+    this.#around(net.Server.prototype, 'emit', (self, [event, error]) => {
+      if (event === 'error') explain(self, error);
+    });
+  }
+
+  programs(): void {
+    const module = process.getBuiltinModule('node:child_process');
+    const useOf = (path: unknown): Use | undefined =>
+      typeof path === 'string' ? { kind: 'program', access: 'ro', target: path } : undefined;
+    const asked = new WeakMap<object, { readonly use: Use; readonly by: Error }>();
+    this.#around(module.ChildProcess.prototype, 'spawn', (self, [options]) => {
+      const use = useOf(
+        typeof options === 'object' && options !== null ? Reflect.get(options, 'file') : undefined,
+      );
+      if (use) asked.set(self, { use, by: this.#note(use) });
+    });
+    this.#around(module.ChildProcess.prototype, 'emit', (self, [event, error]) => {
+      const found = asked.get(self);
+      if (event === 'error' && found) this.#explain(error, found.use, found.by);
+    });
+    this.#wrap(module, ['spawnSync'], ([file]) => useOf(file));
+  }
+
+  /** Notes a use; the error has the stack of who asked. */
+  #note(use: Use): Error {
+    const by = new Error('asked');
+    if (this.#used) this.#used({ ...use, module: askerIn(by.stack) });
+    return by;
+  }
+
+  /** Replaces functions, which may throw, reject, or tell a callback what went wrong. */
+  #wrap(object: object, names: readonly string[], useOf: UseOf): void {
+    for (const name of names) {
+      const original: unknown = Reflect.get(object, name);
+      if (typeof original === 'function') Reflect.set(object, name, this.#wrapped(original, useOf));
+    }
+  }
+
+  #wrapped(original: Function, useOf: UseOf): AnyFunction {
+    const note = (use: Use): Error => this.#note(use);
+    const explain = (error: unknown, use: Use, by: Error): void => this.#explain(error, use, by);
+    const wrapper: AnyFunction = function (...words) {
+      const use = useOf(words);
+      if (!use) return Reflect.apply(original, this, words);
+      const by = note(use);
+      const last = words.at(-1);
+      const told = (error: unknown, ...rest: readonly unknown[]): unknown => {
+        explain(error, use, by);
+        return typeof last === 'function' ? Reflect.apply(last, undefined, [error, ...rest]) : undefined;
+      };
+      try {
+        const values = typeof last === 'function' ? [...words.slice(0, -1), told] : words;
+        const result: unknown = Reflect.apply(original, this, values);
+        if (result instanceof Promise) result.catch((error: unknown) => explain(error, use, by));
+        if (isRecord(result)) explain(result['error'], use, by);
+        return result;
+      } catch (error) {
+        explain(error, use, by);
+        throw error;
+      }
+    };
+    // What else is at the function, such as its form with promises, stays.
+    return Object.assign(wrapper, original);
+  }
+
+  /** In an audit nothing is refused by a jail. */
+  #explain(error: unknown, use: Use, by: Error): void {
+    if (!this.#used) explainRefusal(error, use, by);
+  }
+
+  /** Looks at the calls of a method. */
+  #around(object: object, name: string, look: (self: object, words: readonly unknown[]) => void): void {
+    const original: unknown = Reflect.get(object, name);
+    if (typeof original !== 'function') return;
+    Reflect.set(object, name, function (this: object, ...words: unknown[]): unknown {
+      look(this, words);
+      return Reflect.apply(original, this, words);
+    });
+  }
+}

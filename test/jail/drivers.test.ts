@@ -1,0 +1,165 @@
+/** Drivers in a jail: what their grants allow works, what a jail refuses says how it would be allowed, and an audit lists it. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type FinishedRun, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { installWithoutKoffi } from '../harness/without-koffi.ts';
+
+const DRIVER = `import { component } from '@ginit/core';
+import fs from 'node:fs';
+import net from 'node:net';
+import { spawn } from 'node:child_process';
+
+export default component({ host: ['file', 'directory', 'tcp-listen'] }, async (env) => {
+  const { open, shut, made, kept, port, other } = JSON.parse(env.config.string('settings', '{}'));
+  const happened = (emitter, event) =>
+    new Promise((resolve, reject) => emitter.once(event, resolve).once('error', reject));
+  const attempts = {
+    read: () => fs.readFileSync(open),
+    readInPool: () => fs.promises.readFile(open),
+    write: () => fs.appendFileSync(open, 'more'),
+    make: () => fs.writeFileSync(made, 'new'),
+    list: () => fs.readdirSync(kept),
+    readOther: () => fs.readFileSync(shut),
+    readOtherInPool: () => fs.promises.readFile(shut),
+    readOtherByCallback: () =>
+      new Promise((resolve, reject) => fs.readFile(shut, (error) => (error ? reject(error) : resolve()))),
+    listen: async () => {
+      const server = net.createServer().listen(port, '127.0.0.1');
+      await happened(server, 'listening');
+      server.close();
+    },
+    connect: async () => {
+      const socket = net.connect(other, '127.0.0.1');
+      await happened(socket, 'connect');
+      socket.destroy();
+    },
+    run: () => happened(spawn(process.execPath, ['-e', '0']), 'exit'),
+  };
+  for (const [name, attempt] of Object.entries(attempts)) {
+    let outcome = 'done';
+    try {
+      await attempt();
+    } catch (error) {
+      outcome = error.message;
+    }
+    await env.log(name + ': ' + outcome);
+  }
+  env.exit(0);
+});`;
+
+let place: Workplace;
+let servers: Server[];
+beforeEach(() => {
+  place = new Workplace();
+  servers = [];
+});
+afterEach(() => {
+  for (const server of servers) server.close();
+  place[Symbol.dispose]();
+});
+
+async function somePort(keep: boolean): Promise<number> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (keep) servers.push(server);
+  else await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+interface Outcome extends FinishedRun {
+  of(attempt: string): string | undefined;
+  readonly other: number;
+}
+
+async function run(attributes: string, ...options: readonly string[]): Promise<Outcome> {
+  const [port, other] = [await somePort(false), await somePort(true)];
+  const kept = place.path('kept');
+  mkdirSync(kept);
+  const open = place.write('open', 'open');
+  const settings = { open, shut: place.write('shut', 'shut'), made: `${kept}/made`, kept, port, other };
+  place.write('driver.mjs', DRIVER);
+  const text = JSON.stringify(settings).replaceAll('"', '&quot;');
+  place.write(
+    'config.xml',
+    systemConfig(`<start name="driver" ${attributes}> <binary name="./driver.mjs"/> <exit propagate="yes"/>
+      <host> <file path="open"/> <directory path="kept" access="rw"/> <tcp listen="127.0.0.1:${port}"/> </host>
+      <config settings="${text}"/> </start>`),
+  );
+  const finished = await place.run(...options, 'config.xml');
+  expect(finished.code, finished.stderr).toBe(0);
+  const of = (attempt: string): string | undefined =>
+    finished.lines.find((line) => line.startsWith(`[init -> driver] ${attempt}: `))?.split(`${attempt}: `)[1];
+  return { ...finished, of, other };
+}
+
+const jailable = process.platform === 'linux' && process.arch === 'x64';
+describe.skipIf(!jailable)('a driver (jails are for Linux on x64)', () => {
+  test('reaches its grants in a jail, and nothing else', async () => {
+    const { of, other } = await run('isolation="jail"');
+    for (const granted of ['read', 'readInPool', 'make', 'list', 'listen']) expect(of(granted)).toBe('done');
+    const shut = place.path('shut');
+    for (const refused of ['readOther', 'readOtherInPool', 'readOtherByCallback']) {
+      expect(of(refused)).toContain(`the jail refuses ${shut} to ${place.path('driver.mjs')}:`);
+      expect(of(refused)).toContain(`<file path="${shut}" access="ro"/>`);
+    }
+    expect(of('write')).toContain(`<file path="${place.path('open')}" access="rw"/>`);
+    expect(of('connect')).toContain(`<tcp connect="127.0.0.1:${other}"/>`);
+    expect(of('run')).toContain('no grant allows that in a jail');
+  });
+
+  test('is not jailed unless its start node says so', async () => {
+    const { of } = await run('');
+    for (const open of ['readOther', 'write', 'connect', 'run']) expect(of(open)).toBe('done');
+  });
+
+  test('runs without a jail in an audit, which ends with the grants that it takes', async () => {
+    const { of, stderr, other } = await run('isolation="jail"', '--jail=audit');
+    for (const open of ['readOther', 'write', 'connect', 'run']) expect(of(open)).toBe('done');
+    expect(stderr).toContain('audit: [init -> driver] runs without a jail');
+    const [open, shut, kept] = ['open', 'shut', 'kept'].map((name) => place.path(name));
+    expect(stderr).toContain(`<file path="${open}" access="rw"/>  (used by ${place.path('driver.mjs')}:`);
+    expect(stderr).toContain(`<file path="${shut}" access="ro"/>`);
+    expect(stderr).toContain(`<directory path="${kept}" access="rw"/>`);
+    expect(stderr).toContain(`<tcp connect="127.0.0.1:${other}"/>`);
+    expect(stderr).not.toContain(`path="${kept}/made"`);
+    expect(existsSync(`${kept}/made`)).toBe(true);
+  });
+});
+
+const IDLE = `import { component } from '@ginit/core';
+export default component((env) => { env.log('up'); env.exit(0); });`;
+
+function idle(...attributes: readonly string[]): string {
+  place.write('idle.mjs', IDLE);
+  const starts = attributes.map(
+    (each, index) => `<start name="c${index}" ${each}> <binary name="./idle.mjs"/> </start>`,
+  );
+  place.write('config.xml', systemConfig(`${starts.join('\n')}`));
+  return 'config.xml';
+}
+
+test('where no jail can be had, the default goes on with one line, and who asks for one is not started', async () => {
+  const command = installWithoutKoffi(place.directory);
+  const config = idle('isolation="process"', 'isolation="process"', 'isolation="jail"');
+  const running = new GinitRun([config], place.directory, command);
+  const lack = /processes are not jailed: .*koffi/g;
+  for (const text of ['[init -> c0] up', '[init -> c1] up', 'cannot be started: it cannot be jailed: '])
+    await running.until(text);
+  running.child.kill('SIGTERM');
+  const { code, stderr } = await running.finished;
+  expect(code, stderr).toBe(0);
+  expect(stderr.match(lack)).toHaveLength(1);
+  expect(await running.leftOver()).toEqual([]);
+});
+
+test.skipIf(!jailable)('the summary says who was jailed', async () => {
+  const running = place.start('--summary', idle('isolation="process"', 'isolation="process" jail="no"', ''));
+  for (const child of ['c0', 'c1', 'c2']) await running.until(`child "${child}" exited`);
+  running.child.kill('SIGTERM');
+  const { stderr } = await running.finished;
+  expect(stderr).toMatch(/^ginit: init +process \d+, jailed/m);
+  expect(stderr).toMatch(/^ginit: init -> c0 +process \d+, jailed/m);
+  expect(stderr).toMatch(/^ginit: init -> c1 +process \d+(?!, jailed)/m);
+});
