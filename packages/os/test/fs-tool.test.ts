@@ -1,6 +1,6 @@
 /** fs_tool in a system of its own, on a file system in memory behind the File_system server library. */
 import { createHash } from 'node:crypto';
-import { component, FileSystem, FILE_SYSTEM_ERRORS, serveFileSystem, validate } from '@ginit/core';
+import { component, FileSystem, FILE_SYSTEM_ERRORS, RpcError, serveFileSystem, validate } from '@ginit/core';
 import fsTool from '@ginit/os/fs_tool';
 import { readXml } from '@ginit/init';
 import { describe, expect, test } from 'vitest';
@@ -213,6 +213,24 @@ test('names that do not fit a line are escaped, and sorted by their bytes', asyn
   const { lines } = await script('<ls path="/"/>', { backend });
   const shown = ['B', 'a\\x0ab', 'b', 'é', '\uffee', '😀', '\\xff'];
   expect(lines.slice(0, -1)).toEqual(shown.map((name) => `ls /: file 0 ${name}`));
+});
+
+test('an entry whose node cannot be read is listed with what it fails with', async () => {
+  const backend = new MemoryFileSystem();
+  const lookup = backend.lookup.bind(backend);
+  backend.lookup = (directory, name) =>
+    name === 'dead' ? Promise.reject(new RpcError('Corrupt')) : lookup(directory, name);
+  for (const name of ['alive', 'dead', 'other'])
+    await backend.release(await backend.createFile(backend.root, name));
+  const { lines, code } = await script('<ls path="/"/> <stat path="/dead" expect="Corrupt"/>', { backend });
+  expect(lines).toEqual([
+    'ls /: file 0 alive',
+    'ls /: file ? dead: Corrupt',
+    'ls /: file 0 other',
+    'stat /dead: Corrupt (expected)',
+    'fs_tool done',
+  ]);
+  expect(code).toBe(0);
 });
 
 test('a session that is denied, and one that may only read', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { DirtyKind } from '../src/buffer/block-buffer.ts';
 import { BufferCache } from '../src/buffer/buffer-cache.ts';
 import { readRange, writeRange } from '../src/buffer/range-io.ts';
 import { MemoryHypercalls, type MemoryOptions, randomFrom } from './memory-hypercalls.ts';
@@ -113,6 +114,169 @@ describe('the buffer cache', () => {
     }
     broken = false;
     expect((await cache.read(5)).view.getUint32(0)).toBe(5);
+  });
+
+  /** What a device is asked for, by what the first byte of each block says. */
+  function setUpLogged(memoryBytes = 512 * blockSize): {
+    cache: BufferCache;
+    log: string[];
+    failing: Set<string>;
+  } {
+    const hypercalls = new MemoryHypercalls(new Uint8Array(blocks * blockSize));
+    const log: string[] = [];
+    const failing = new Set<string>();
+    const { bio } = hypercalls;
+    const logged = {
+      ...bio,
+      write: async (sector: number, from: Uint8Array) => {
+        const what = `${String.fromCharCode(from[0] ?? 0)}${sector / 2}`;
+        log.push(what);
+        if (failing.has(what)) throw new Error('gone');
+        await bio.write(sector, from);
+      },
+      sync: async () => {
+        log.push('sync');
+        if (failing.has('sync')) throw new Error('no sync');
+        await bio.sync();
+      },
+    };
+    return {
+      cache: new BufferCache(Object.assign(hypercalls, { bio: logged }), blockSize, memoryBytes),
+      log,
+      failing,
+    };
+  }
+
+  function soil(cache: BufferCache, block: number, kind: DirtyKind): void {
+    const buffer = cache.tryFresh(block);
+    if (buffer === undefined) throw new Error('test: no buffer');
+    buffer.bytes.fill(kind.charCodeAt(0));
+    cache.markDirty(buffer, block, kind);
+  }
+
+  test('data goes out before structures, and these are durable before names', async () => {
+    const { cache, log } = setUpLogged();
+    soil(cache, 5, 'name');
+    soil(cache, 7, 'structure');
+    soil(cache, 9, 'data');
+    soil(cache, 3, 'name');
+    await cache.flush();
+    expect(log).toEqual(['d9', 's7', 'sync', 'n3', 'n5']);
+    log.length = 0;
+    await cache.flush();
+    expect(log).toEqual([]);
+  });
+
+  test('data of blocks that were taken into use is durable before structures', async () => {
+    const { cache, log } = setUpLogged();
+    soil(cache, 9, 'data');
+    cache.dataFirst();
+    await cache.flush();
+    expect(log, 'nothing leads to it yet').toEqual(['d9']);
+    soil(cache, 7, 'structure');
+    await cache.flush();
+    expect(log).toEqual(['d9', 'sync', 's7']);
+    soil(cache, 7, 'structure');
+    await cache.flush();
+    expect(log).toEqual(['d9', 'sync', 's7', 's7']);
+  });
+
+  test('a name that must wait for another is written behind it, however long the line', async () => {
+    const { cache, log } = setUpLogged();
+    for (const block of [5, 3, 4]) soil(cache, block, 'name');
+    expect(cache.orderNames(5, 4)).toBe(true);
+    expect(cache.orderNames(4, 3)).toBe(true);
+    expect(cache.orderNames(5, 5)).toBe(true);
+    // That would be a circle.
+    expect(cache.orderNames(3, 5)).toBe(false);
+    await cache.flush();
+    expect(log).toEqual(['sync', 'n5', 'sync', 'n4', 'sync', 'n3']);
+    log.length = 0;
+    for (const block of [5, 3, 4]) soil(cache, block, 'name');
+    await cache.flush();
+    expect(log, 'nor later').toEqual(['sync', 'n3']);
+  });
+
+  test('the line of names has an end', () => {
+    const { cache } = setUpLogged();
+    for (let block = 1; block < 9; block += 1) soil(cache, block, 'name');
+    const ordered = [1, 2, 3, 4, 5].map((block) => cache.orderNames(block, block + 1));
+    expect(ordered).toEqual([true, true, true, false, true]);
+  });
+
+  test('names stay behind when what they wait for fails, and come once it has been written', async () => {
+    const { cache, log, failing } = setUpLogged();
+    soil(cache, 5, 'name');
+    soil(cache, 9, 'name');
+    cache.orderNames(9, 5);
+    failing.add('n9');
+    await expect(cache.flush()).rejects.toMatchObject({ code: 'InputOutput' });
+    expect(log).toEqual(['sync', 'n9']);
+    failing.clear();
+    log.length = 0;
+    await cache.flush();
+    expect(log).toEqual(['sync', 'n9', 'sync', 'n5']);
+    soil(cache, 7, 'structure');
+    soil(cache, 5, 'name');
+    failing.add('sync');
+    log.length = 0;
+    await expect(cache.flush()).rejects.toMatchObject({
+      message: '1 blocks cannot be written; first what is behind a sync that the device cannot do',
+    });
+    expect(log).toEqual(['s7', 'sync']);
+    failing.clear();
+    await cache.flush();
+    expect(log).toEqual(['s7', 'sync', 'sync', 'n5']);
+  });
+
+  test('structures stay behind when the data before them cannot be made durable', async () => {
+    const { cache, log, failing } = setUpLogged();
+    soil(cache, 9, 'data');
+    soil(cache, 7, 'structure');
+    cache.dataFirst();
+    failing.add('sync');
+    await expect(cache.flush()).rejects.toMatchObject({ code: 'InputOutput' });
+    expect(log).toEqual(['d9', 'sync']);
+    failing.clear();
+    await cache.flush();
+    expect(log).toEqual(['d9', 'sync', 'sync', 's7']);
+  });
+
+  test('structures and names go out as they were when the pass began', async () => {
+    const { cache, log } = setUpLogged();
+    soil(cache, 9, 'data');
+    soil(cache, 5, 'name');
+    const flushing = cache.flush();
+    await Promise.resolve();
+    await Promise.resolve();
+    const buffer = cache.peek(5);
+    buffer?.bytes.fill(0x78);
+    if (buffer !== undefined) cache.markDirty(buffer, 5, 'name');
+    await flushing;
+    expect(log).toEqual(['d9', 'sync', 'n5']);
+    await cache.flush();
+    expect(log).toEqual(['d9', 'sync', 'n5', 'sync', 'x5']);
+  });
+
+  test('the first contents of a block are on the device before it is dirty', async () => {
+    const { cache, log } = setUpLogged();
+    soil(cache, 9, 'structure');
+    await cache.direct.writeFirst(5, new Uint8Array(blockSize).fill(0x66));
+    expect(log).toEqual(['f5']);
+    expect(cache.peek(5)?.bytes[9]).toBe(0x66);
+    expect(cache.dirtyCount).toBe(1);
+    await cache.flush();
+    expect(log, 'and durable before structures').toEqual(['f5', 'sync', 's9']);
+  });
+
+  test('who adds structures waits while many wait to be written', async () => {
+    const { cache } = setUpLogged(64 * blockSize);
+    let added = 0;
+    while (cache.throttle() === undefined && added < 100) soil(cache, 10 * (added += 1), 'structure');
+    expect(added).toBeLessThan(16);
+    await cache.throttle();
+    expect(cache.throttle()).toBeUndefined();
+    expect(cache.dirtyCount).toBe(0);
   });
 
   test('a block that was given up is not written', async () => {

@@ -137,9 +137,11 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     });
     const table = await Mounted.start(poke(image, inodeTable(inode) + 40 + 12 * 4, 2));
     await expect(table.contents('/file')).rejects.toThrow(/block pointer 2 into the structures of group 0/);
-    await expect(table.unlink('/file')).rejects.toMatchObject(device);
+    await table.unlink('/file');
     await expect(table.contents('/file')).rejects.toMatchObject({ code: 'NotFound' });
     const done = await table.end();
+    // It was freed when its name was gone from the device, as far as that went.
+    expect(table.hypercalls.lines.at(-1)).toMatch(/block pointer 2 into the structures of group 0/);
     expect(done[superblock + 58]).toBe(3);
     for (const offset of [0, 4, 8]) {
       const block = new DataView(image.buffer).getUint32(2048 + offset, true);
@@ -221,8 +223,9 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     for (let index = 0; index < 256; index += 1)
       changed = poke(changed, indirect * 1024 + index * 4, indirect);
     const fs = await Mounted.start(changed);
-    await expect(fs.unlink('/file')).rejects.toMatchObject(device);
+    await fs.unlink('/file');
     await fs.mount.unmount();
+    expect(fs.hypercalls.lines.at(-1)).toMatch(/block \d+ or one behind it is freed but not in use/);
     expect(workshop.check(workshop.mend(fs.hypercalls.bytes, ['-f', '-y']))).toBe('');
   });
 

@@ -190,6 +190,76 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(workshop.check(await fs.end())).toBe('');
   });
 
+  test('what was freed is there at once for those who need it, though nobody gets it before it is durably free', async () => {
+    const fs = await Mounted.start(make());
+    const { blocksFree } = fs.mount.statistics();
+    await fs.write('/old-1', pattern(2_000_000, 1));
+    await fs.write('/old-2', pattern((blocksFree - 2100) * 1024, 2));
+    await fs.mount.sync();
+    const { blocksFree: left } = fs.mount.statistics();
+    await fs.unlink('/old-1');
+    await fs.with('/old-2', (vnode) => fs.mount.truncate(vnode, 500));
+    expect(fs.mount.statistics().blocksFree - left).toBeGreaterThan(blocksFree - left - 16);
+    const syncs = fs.hypercalls.requests.sync;
+    await fs.write('/small', pattern(left * 512, 3));
+    expect(fs.hypercalls.requests.sync, 'syncs while there is other space').toBe(syncs);
+    // More than was free before: it waits for what was freed, and is not refused.
+    await fs.write('/new', pattern(1_500_000, 4));
+    expect(fs.hypercalls.requests.sync).toBeGreaterThan(syncs);
+    await expect(fs.write('/too-large', pattern(blocksFree * 1024, 5))).resolves.toBeUndefined();
+    await expect(fs.write('/none', pattern(1))).rejects.toMatchObject({ code: 'NoSpace' });
+    const image = await fs.end();
+    expect(workshop.check(image)).toBe('');
+    expect(same(workshop.dump(image, '/new'), pattern(1_500_000, 4))).toBe(true);
+  });
+
+  test('the last inodes are used again as soon as they are free', async () => {
+    const fs = await Mounted.start(make());
+    await fs.mkdir('/many');
+    let made = 0;
+    for (; fs.mount.statistics().nodesFree > 0; made += 1) await fs.write(`/many/${made}`, new Uint8Array(0));
+    await fs.mount.sync();
+    for (let index = 0; index < made; index += 1) await fs.unlink(`/many/${index}`);
+    expect(fs.mount.statistics().nodesFree).toBe(made);
+    for (let index = 0; index < made; index += 1) await fs.write(`/many/new-${index}`, new Uint8Array(0));
+    await expect(fs.write('/one-more', pattern(1))).rejects.toMatchObject({ code: 'NoSpace' });
+    expect(workshop.check(await fs.end())).toBe('');
+  });
+
+  test('the newest file without a name is found after a crash', async () => {
+    const fs = await Mounted.start(make());
+    await fs.write('/file', pattern(50_000));
+    await fs.mount.sync();
+    const before = fs.mount.statistics();
+    const held = await fs.with('/file', (vnode) => fs.mount.hold(vnode));
+    await fs.unlink('/file');
+    expect(fs.mount.statistics(), 'a file in use is not free').toEqual(before);
+    await fs.mount.sync();
+    const crashed = fs.hypercalls.bytes.slice();
+    expect(new DataView(crashed.buffer).getUint32(1024 + 232, true), 'last orphan').toBe(held.id);
+    expect(workshop.check(workshop.mend(crashed, ['-p']))).toBe('');
+    const again = await Mounted.start(crashed);
+    expect(again.hypercalls.lines).toContain('ext2: 1 files without a name were freed');
+    expect(again.mount.statistics().nodesFree).toBe(before.nodesFree + 1);
+    await again.end();
+    await fs.mount.release(held);
+    await fs.end();
+  });
+
+  test('a file that was never on the device goes at once', async () => {
+    const fs = await Mounted.start(make());
+    await fs.mount.sync();
+    await fs.write('/temporary', pattern(20_000));
+    const { requests } = fs.hypercalls;
+    const { write, sync } = requests;
+    await fs.unlink('/temporary');
+    await fs.mount.sync();
+    // Its contents are not written any more.
+    expect(requests.write - write).toBeLessThan(8);
+    expect(requests.sync - sync).toBeLessThan(4);
+    expect(workshop.check(await fs.end())).toBe('');
+  });
+
   test('a file of more than 2 GiB sets the large_file feature', async () => {
     const image = workshop.make('4M', ['-b', '1024', '-O', '^large_file']);
     const fs = await Mounted.start(image);

@@ -25,10 +25,16 @@ export const TYPE_WORDS: Readonly<Record<NodeType, string>> = {
   socket: 'socket',
 };
 
+/** What an entry's own node may fail with: the others are listed all the same. */
+const NODE_FAILURES = ['Corrupt', 'Input_output', 'Unsupported'];
+
 interface Listed {
   readonly name: string;
   readonly key: Uint8Array;
+  readonly type: NodeType;
   status: NodeStatus | undefined;
+  /** Why there is no status; undefined where the entry has vanished. */
+  failure: string | undefined;
 }
 
 /** Prints the entries of a directory, a line each, sorted by the bytes of their names. */
@@ -42,7 +48,11 @@ export async function list(
     await addStatus(directory, entries);
     return entries;
   });
-  for (const { name, status } of listed.toSorted((left, right) => compareBytes(left.key, right.key))) {
+  for (const { name, type, status, failure } of listed.toSorted((left, right) =>
+    compareBytes(left.key, right.key),
+  )) {
+    if (failure !== undefined)
+      await print(`ls ${path}: ${TYPE_WORDS[type]} ? ${printable(name)}: ${failure}`);
     // What vanished between the two looks is not there.
     if (status === undefined) continue;
     await print(`ls ${path}: ${TYPE_WORDS[status.type]} ${status.sizeBytes} ${printable(name)}`);
@@ -51,9 +61,9 @@ export async function list(
 
 async function readAll(entries: AsyncIterable<FileSystemEntry>): Promise<Listed[]> {
   const all: Listed[] = [];
-  for await (const { name } of entries) {
+  for await (const { name, type } of entries) {
     if (all.length === ENTRIES_MAX) throw new RpcError('LimitExceeded', `more than ${ENTRIES_MAX} entries`);
-    all.push({ name, key: encodeName(name), status: undefined });
+    all.push({ name, key: encodeName(name), type, status: undefined, failure: undefined });
   }
   return all;
 }
@@ -65,7 +75,9 @@ async function addStatus(directory: OpenDirectory, entries: readonly Listed[]): 
       try {
         entry.status = await directory.stat(entry.name);
       } catch (error) {
-        if (!hasCode(error, 'Lookup_failed')) throw error;
+        if (hasCode(error, 'Lookup_failed')) continue;
+        entry.failure = NODE_FAILURES.find((code) => hasCode(error, code));
+        if (entry.failure === undefined) throw error;
       }
     }
   };

@@ -2,7 +2,10 @@ import { assert, FsError, messageOf } from '../errors.ts';
 import { Condition } from '../hypercall/condition.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
+import { shareOut } from './budget.ts';
 import { type Deferred, deferred } from './deferred.ts';
+import { DirectWrites } from './direct-writes.ts';
+import { NameOrder } from './name-order.ts';
 import { SlotLists } from './slot-lists.ts';
 import { StagingPool } from './staging-pool.ts';
 import { WriteBack } from './write-back.ts';
@@ -14,11 +17,6 @@ const listCount = 5;
 
 /** Memory is taken in slabs of this many buffers, so that a small job does not pay for the whole budget. */
 const slabBuffers = 32;
-/** With fewer buffers a deep file tree could not hold the blocks that one operation needs. */
-const buffersMin = 32;
-const stagingAreas = 8;
-const stagingAreaBytesMax = 256 * 1024;
-
 const settled = Promise.resolve();
 
 /**
@@ -34,6 +32,8 @@ export class BufferCache {
   readonly blockSizeBytes: number;
   readonly bio: BlockIo;
   readonly staging: StagingPool;
+  readonly direct: DirectWrites;
+  readonly nameOrder = new NameOrder();
   readonly #sectorsPerBlock: number;
   readonly #buffersMax: number;
   readonly #lists: SlotLists;
@@ -42,6 +42,9 @@ export class BufferCache {
   readonly #loading = new Map<number, Promise<BlockBuffer>>();
   readonly #slotReady = new Condition();
   readonly #writeBack: WriteBack;
+  readonly #orderedMax: number;
+  #passes = 0;
+  #dataFirst = false;
 
   /** @param memoryBytes the part of the budget that buffers and staging may take */
   constructor(hypercalls: Hypercalls, blockSizeBytes: number, memoryBytes: number) {
@@ -49,18 +52,12 @@ export class BufferCache {
     this.blockSizeBytes = blockSizeBytes;
     this.#sectorsPerBlock = blockSizeBytes / hypercalls.bio.sectorSizeBytes;
     assert(Number.isInteger(this.#sectorsPerBlock), 'a block is a whole number of sectors');
-    const areaBytes = Math.min(stagingAreaBytesMax, memoryBytes / (4 * stagingAreas));
-    this.staging = new StagingPool(
-      Math.max(1, Math.floor(areaBytes / blockSizeBytes)) * blockSizeBytes,
-      stagingAreas,
-    );
-    const forBuffers = memoryBytes - stagingAreas * this.staging.areaBytes;
-    this.#buffersMax = Math.floor(forBuffers / blockSizeBytes);
-    if (this.#buffersMax < buffersMin) {
-      const needed = (buffersMin + stagingAreas) * blockSizeBytes;
-      throw new FsError('NoMemory', `buffers of ${blockSizeBytes} bytes need at least ${needed} bytes`);
-    }
+    const shares = shareOut(memoryBytes, blockSizeBytes);
+    this.staging = new StagingPool(shares.areaBytes, shares.areas);
+    this.#orderedMax = shares.orderedMax;
+    this.#buffersMax = shares.buffersMax;
     this.#lists = new SlotLists(this.#buffersMax, listCount);
+    this.direct = new DirectWrites(this);
     this.#writeBack = new WriteBack(this, hypercalls);
   }
 
@@ -69,8 +66,12 @@ export class BufferCache {
   }
 
   get dirtyCount(): number {
-    const { data, structure, name } = listDirty;
-    return this.#lists.length(data) + this.#lists.length(structure) + this.#lists.length(name);
+    return this.#lists.length(listDirty.data) + this.#orderedCount();
+  }
+
+  /** How many passes of write-back have begun: what was dirtied since then was never written. */
+  get passes(): number {
+    return this.#passes;
   }
 
   sectorOf(block: number): number {
@@ -138,12 +139,39 @@ export class BufferCache {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
     buffer.dirty = kind;
     this.#lists.putFirst(buffer.slot, listDirty[kind]);
-    if (this.dirtyCount > this.#buffersMax / 2) this.#writeBack.startInBackground();
+    if (this.dirtyCount > this.#buffersMax / 2 || this.#orderedCount() > this.#orderedMax / 2)
+      this.#writeBack.startInBackground();
   }
 
   /** A promise to wait for before dirtying more, when write-back is behind; undefined when all is well. */
   throttle(): Promise<void> | undefined {
-    return this.dirtyCount > (this.#buffersMax * 3) / 4 ? this.#writeBack.whenPassEnds() : undefined;
+    const behind = this.dirtyCount > (this.#buffersMax * 3) / 4 || this.#orderedCount() > this.#orderedMax;
+    return behind ? this.#writeBack.whenPassEnds() : undefined;
+  }
+
+  /** Blocks were taken into use: what they hold is to be durable before a structure leads to them. */
+  dataFirst(): void {
+    this.#dataFirst = true;
+  }
+
+  /**
+   * The directory block `first` is to be durable before `then`, which is about to be changed, is written: a name that
+   * moves is never nowhere. False where that cannot be, because `then` has to go ahead of something itself; `first` is to be
+   * flushed durably then.
+   */
+  orderNames(first: number, then: number): boolean {
+    const buffer = this.#resident.get(first);
+    if (first === then || buffer === undefined || (buffer.dirty === undefined && !buffer.writing))
+      return true;
+    return this.nameOrder.add(first, then, this.#passes);
+  }
+
+  /** For write-back: a pass begins. Says whether data must be durable before structures. */
+  beginPass(): boolean {
+    this.#passes += 1;
+    const dataFirst = this.#dataFirst;
+    this.#dataFirst = false;
+    return dataFirst;
   }
 
   /** Gives up the content of a block that was freed; nothing of it is written any more. */
@@ -152,6 +180,7 @@ export class BufferCache {
     if (buffer === undefined) return;
     buffer.dirty = undefined;
     this.#lists.remove(buffer.slot);
+    this.nameOrder.forget(block);
     if (buffer.writing) buffer.forgotten = true;
     else this.#free(buffer);
   }
@@ -168,10 +197,7 @@ export class BufferCache {
     }
   }
 
-  /**
-   * Reads blocks ahead, several in one request, as far as free buffers go; errors come back when they are
-   * read.
-   */
+  /** Reads blocks ahead, several in a request, as far as free buffers go; errors come back when they are read. */
   prefetch(first: number, count: number): void {
     const perArea = this.staging.areaBytes / this.blockSizeBytes;
     for (let block = first; block < first + count; ) {
@@ -179,9 +205,9 @@ export class BufferCache {
         block += 1;
         continue;
       }
+      const most = Math.min(perArea, first + count - block);
       let length = 1;
-      while (length < perArea && block + length < first + count && !this.involves(block + length))
-        length += 1;
+      while (length < most && !this.involves(block + length)) length += 1;
       if (!this.#prefetchRun(block, length)) return;
       block += length;
     }
@@ -198,6 +224,11 @@ export class BufferCache {
   /** `flush`, and then waits until the device has made everything durable. Rejects `InputOutput`. */
   async flushDurably(): Promise<void> {
     await this.flush();
+    await this.barrier();
+  }
+
+  /** Resolves when what the device has acknowledged so far is durable. Rejects with `InputOutput`. */
+  async barrier(): Promise<void> {
     try {
       await this.bio.sync();
     } catch (error) {
@@ -231,8 +262,10 @@ export class BufferCache {
       buffer.forgotten = false;
       this.#free(buffer);
     } else if (buffer.dirty === undefined) {
-      if (done) this.#toClean(buffer);
-      else {
+      if (done) {
+        this.nameOrder.written(buffer.block, this.#passes);
+        this.#toClean(buffer);
+      } else {
         buffer.dirty = kind;
         this.#lists.putFirst(buffer.slot, listDirty[kind]);
       }
@@ -345,6 +378,10 @@ export class BufferCache {
     void settled.then(() => settled).then(() => this.#takeBack(buffer));
   }
 
+  #orderedCount(): number {
+    return this.#lists.length(listDirty.structure) + this.#lists.length(listDirty.name);
+  }
+
   #takeBack(buffer: BlockBuffer): void {
     buffer.lent -= 1;
     if (buffer.lent > 0 || buffer.writing || this.#lists.listOf(buffer.slot) !== 0) return;
@@ -370,8 +407,8 @@ export class BufferCache {
   /** A buffer that holds nothing and is in no list. */
   #takeSlot(): BlockBuffer | undefined {
     if (this.#lists.length(listFree) === 0) this.#grow();
-    let slot = this.#lists.last(listFree);
-    if (slot < 0) slot = this.#lists.last(listClean);
+    const free = this.#lists.last(listFree);
+    const slot = free < 0 ? this.#lists.last(listClean) : free;
     const buffer = slot < 0 ? undefined : this.#buffers[slot];
     if (buffer === undefined) return undefined;
     this.#lists.remove(slot);

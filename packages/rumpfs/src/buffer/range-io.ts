@@ -94,11 +94,7 @@ async function writeDirect(cache: BufferCache, first: number, from: Uint8Array):
     await cache.settle(block);
     cache.forget(block);
   }
-  try {
-    await cache.bio.write(cache.sectorOf(first), from);
-  } catch (error) {
-    throw new FsError('InputOutput', `block ${first} cannot be written: ${messageOf(error)}`);
-  }
+  await cache.direct.write(first, from);
 }
 
 function copy(from: Uint8Array, skip: number, into: Uint8Array, position: number, length: number): void {

@@ -4,8 +4,8 @@ import { Mutex } from '../hypercall/mutex.ts';
 import type { BlockBuffer, DirtyKind } from './block-buffer.ts';
 import type { BufferCache } from './buffer-cache.ts';
 
-/** Data before the structures that point to it, those before the names that lead to them. */
-const order: readonly DirtyKind[] = ['data', 'structure', 'name'];
+/** Requests for structures and names that are under way at a time. */
+const requestsMax = 8;
 
 /** What one pass could not write. */
 interface Failure {
@@ -13,10 +13,28 @@ interface Failure {
   first: string;
 }
 
+/** Blocks as they were when the pass began, in ascending order; the buffers may have changed since. */
+interface Copies {
+  readonly kind: DirtyKind;
+  readonly buffers: readonly BlockBuffer[];
+  readonly bytes: Uint8Array;
+}
+
+/** The place of adjacent blocks among the copies. */
+interface CopiedRun {
+  readonly from: number;
+  readonly end: number;
+}
+
 /**
- * Writes dirty buffers back: in passes, one at a time, adjacent blocks in one request, as many requests at
- * once as there are staging areas. A block that fails stays dirty; it is tried again by every later pass, and
- * `flush` reports what is still not written, so no error is ever lost.
+ * Writes dirty buffers back: in passes, one at a time, adjacent blocks in one request, several requests at once. A block
+ * that fails stays dirty; it is tried again by every later pass, and `flush` reports what is still not written, so no
+ * error is ever lost.
+ *
+ * The order is what makes a power failure harmless: data first; then, where blocks were taken into use since, a sync of the
+ * device; then the structures that lead to them; then a sync; then the names, those last that others must precede.
+ * Structures and names are written as they were when the pass began: everything that they lead to was dirty by then, and
+ * is written before them, whatever operations go on meanwhile.
  */
 export class WriteBack {
   readonly #cache: BufferCache;
@@ -67,7 +85,19 @@ export class WriteBack {
     await this.#onePass.acquire();
     const failure: Failure = { blocks: 0, first: '' };
     try {
-      for (const kind of order) await this.#writeKind(kind, failure);
+      const dataFirst = this.#cache.beginPass();
+      const direct = this.#cache.direct.settle();
+      const structures = this.#copy('structure', this.#cache.takeDirty('structure'));
+      const names = this.#copyNames();
+      await this.#writeData(failure);
+      await direct;
+      let reached = true;
+      if (dataFirst) {
+        if (structures.buffers.length > 0) reached = await this.#barrier();
+        if (structures.buffers.length === 0 || !reached) this.#cache.dataFirst();
+      }
+      await this.#writeStructures(structures, reached, failure);
+      await this.#writeNames(names, reached, failure);
       this.#failing = failure.blocks > 0;
     } finally {
       this.#onePass.release();
@@ -76,14 +106,24 @@ export class WriteBack {
     return failure;
   }
 
-  async #writeKind(kind: DirtyKind, failure: Failure): Promise<void> {
-    const buffers = this.#cache.takeDirty(kind);
+  /** False where the device cannot sync: what must come behind stays dirty. */
+  async #barrier(): Promise<boolean> {
+    try {
+      await this.#cache.barrier();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #writeData(failure: Failure): Promise<void> {
+    const buffers = this.#cache.takeDirty('data');
     const blocksMax = this.#cache.staging.areaBytes / this.#cache.blockSizeBytes;
     const writes: Promise<void>[] = [];
     for (let start = 0; start < buffers.length; ) {
       const area = await this.#cache.staging.take();
-      const run = this.#fill(area, buffers, start, blocksMax, kind);
-      if (run.length > 0) writes.push(this.#write(area, run, kind, failure));
+      const run = this.#fill(area, buffers, start, blocksMax);
+      if (run.length > 0) writes.push(this.#writeRun(area, run, failure));
       else this.#cache.staging.back(area);
       start += Math.max(1, run.length);
     }
@@ -94,19 +134,13 @@ export class WriteBack {
    * Copies the run of adjacent blocks that starts at `start` into the area; empty when that one is dirty no
    * more.
    */
-  #fill(
-    area: Uint8Array,
-    buffers: readonly BlockBuffer[],
-    start: number,
-    blocksMax: number,
-    kind: DirtyKind,
-  ): BlockBuffer[] {
+  #fill(area: Uint8Array, buffers: readonly BlockBuffer[], start: number, blocksMax: number): BlockBuffer[] {
     const size = this.#cache.blockSizeBytes;
     const run: BlockBuffer[] = [];
     while (run.length < blocksMax) {
       const buffer = buffers[start + run.length];
       const last = run.at(-1);
-      if (buffer === undefined || buffer.dirty !== kind || buffer.writing) break;
+      if (buffer === undefined || buffer.dirty !== 'data' || buffer.writing) break;
       if (last !== undefined && last.block + 1 !== buffer.block) break;
       area.set(buffer.bytes, run.length * size);
       this.#cache.beginWrite(buffer);
@@ -115,18 +149,96 @@ export class WriteBack {
     return run;
   }
 
-  async #write(area: Uint8Array, run: BlockBuffer[], kind: DirtyKind, failure: Failure): Promise<void> {
+  async #writeRun(area: Uint8Array, run: readonly BlockBuffer[], failure: Failure): Promise<void> {
+    const bytes = area.subarray(0, run.length * this.#cache.blockSizeBytes);
+    await this.#write(bytes, run, 'data', failure);
+    this.#cache.staging.back(area);
+  }
+
+  /** Takes dirty buffers, and what they hold now. */
+  #copy(kind: DirtyKind, buffers: readonly BlockBuffer[]): Copies {
+    const size = this.#cache.blockSizeBytes;
+    const bytes = new Uint8Array(buffers.length * size);
+    for (const [index, buffer] of buffers.entries()) {
+      bytes.set(buffer.bytes, index * size);
+      this.#cache.beginWrite(buffer);
+    }
+    return { kind, buffers, bytes };
+  }
+
+  /** The dirty names apart by their level, the lowest first. */
+  #copyNames(): Copies[] {
+    const levels: BlockBuffer[][] = [];
+    for (const buffer of this.#cache.takeDirty('name')) {
+      (levels[this.#cache.nameOrder.levelOf(buffer.block)] ??= []).push(buffer);
+    }
+    return levels.flatMap((buffers) => [this.#copy('name', buffers)]);
+  }
+
+  async #writeStructures(copies: Copies, reached: boolean, failure: Failure): Promise<void> {
+    if (reached) await this.#writeCopies(copies, failure);
+    else this.#leave(copies, failure);
+  }
+
+  /** Writes names level by level: no level without the one before it, and none without the structures. */
+  async #writeNames(levels: readonly Copies[], reached: boolean, failure: Failure): Promise<void> {
+    let going = reached;
+    for (const level of levels) {
+      going &&= await this.#barrier();
+      const before = failure.blocks;
+      if (going) await this.#writeCopies(level, failure);
+      else this.#leave(level, failure);
+      going &&= failure.blocks === before;
+    }
+  }
+
+  async #writeCopies(copies: Copies, failure: Failure): Promise<void> {
+    const size = this.#cache.blockSizeBytes;
+    const runs = this.#runsOf(copies.buffers).values();
+    const writer = async (): Promise<void> => {
+      for (const { from, end } of runs) {
+        const run = copies.buffers.slice(from, end);
+        await this.#write(copies.bytes.subarray(from * size, end * size), run, copies.kind, failure);
+      }
+    };
+    await Promise.all(Array.from({ length: requestsMax }, writer));
+  }
+
+  #runsOf(buffers: readonly BlockBuffer[]): CopiedRun[] {
+    const blocksMax = this.#cache.staging.areaBytes / this.#cache.blockSizeBytes;
+    const runs: CopiedRun[] = [];
+    for (let from = 0; from < buffers.length; ) {
+      const first = buffers[from]?.block ?? 0;
+      let end = from + 1;
+      while (end - from < blocksMax && buffers[end]?.block === first + end - from) end += 1;
+      runs.push({ from, end });
+      from = end;
+    }
+    return runs;
+  }
+
+  /** What cannot be written yet stays dirty. */
+  #leave(copies: Copies, failure: Failure): void {
+    if (failure.blocks === 0) failure.first = 'what is behind a sync that the device cannot do';
+    failure.blocks += copies.buffers.length;
+    for (const buffer of copies.buffers) this.#cache.endWrite(buffer, copies.kind, false);
+  }
+
+  async #write(
+    bytes: Uint8Array,
+    run: readonly BlockBuffer[],
+    kind: DirtyKind,
+    failure: Failure,
+  ): Promise<void> {
     const first = run[0]?.block ?? 0;
     let done = true;
     try {
-      const bytes = area.subarray(0, run.length * this.#cache.blockSizeBytes);
       await this.#cache.bio.write(this.#cache.sectorOf(first), bytes);
     } catch (error) {
       done = false;
       if (failure.blocks === 0) failure.first = `block ${first}: ${messageOf(error)}`;
       failure.blocks += run.length;
     }
-    this.#cache.staging.back(area);
     for (const buffer of run) this.#cache.endWrite(buffer, kind, done);
   }
 }

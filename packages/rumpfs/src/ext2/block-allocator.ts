@@ -1,5 +1,5 @@
 import { at, FsError } from '../errors.ts';
-import { allSet, clearBits, nextClear, nextSet, setBits } from './bitmap.ts';
+import { allSet, clearBits, setBits } from './bitmap.ts';
 import type { Run } from './block-map.ts';
 import type { Inode } from './inode.ts';
 import { Reservations } from './reservations.ts';
@@ -13,6 +13,8 @@ const nearbyGroups = 4;
 const runsCompared = 64;
 const reservedBlocksMin = 8;
 const reservedBytesMax = 1024 * 1024;
+/** How often one who finds no block waits for those that were freed: others may be faster each time. */
+const reclaimsMax = 4;
 
 /** What one look for blocks asks of a group. */
 interface Wish {
@@ -38,10 +40,18 @@ export class BlockAllocator {
   /**
    * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`. With
    * `grow`, the file is growing at its end: a place with more room is looked for, and what follows is kept
-   * for the file, twice as much each time. Rejects with `NoSpace`.
+   * for the file, twice as much each time. Where what is free was freed just now, waits until that is durable. Rejects
+   * with `NoSpace`.
    */
   async allocate(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<void> {
-    const { groups } = this.#volume;
+    for (let reclaims = 0; !(await this.#find(owner, goal, count, grow, run)); reclaims += 1) {
+      if (reclaims === reclaimsMax || !(await this.#volume.reclaim())) {
+        throw new FsError('NoSpace', `no free block of ${this.#volume.groups.freeBlocksTotal}`);
+      }
+    }
+  }
+
+  async #find(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<boolean> {
     const kept = goal >= owner.reservedFirst && goal < owner.reservedEnd;
     const extra = grow && !kept ? this.#nextWindow(owner) : 0;
     const wish = { owner, take: count, count: count + extra, respectReservations: true };
@@ -49,18 +59,20 @@ export class BlockAllocator {
       (await this.#search(goal, nearbyGroups, { ...wish, least: Math.min(wish.count, goodRun) }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1 }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1, respectReservations: false }, run));
-    if (!found) throw new FsError('NoSpace', `no free block of ${groups.freeBlocksTotal}`);
+    if (!found) return false;
     const end = run.block + Math.min(run.count, count);
     if (kept && end > owner.reservedFirst && end <= owner.reservedEnd) owner.reservedFirst = end;
     else if (extra > 0) this.reservations.reserve(owner, end, run.block + run.count - end);
     run.count = Math.min(run.count, count);
+    return true;
   }
 
   /**
-   * Gives back adjacent blocks. Rejects with `Corrupt` when some are free already or are no file's to give.
+   * Gives back adjacent blocks, which nobody gets before that is durable; nothing in the cache may lead to them any more.
+   * Rejects with `Corrupt` when some are free already or are no file's to give.
    */
   async free(first: number, count: number, owner: string): Promise<void> {
-    const { cache, groups } = this.#volume;
+    const { cache, frees, groups } = this.#volume;
     for (let block = first; block < first + count; ) {
       this.#volume.requireFileBlocks(block, 1, owner);
       const group = groups.groupOf(block);
@@ -75,6 +87,7 @@ export class BlockAllocator {
       clearBits(buffer.bytes, block - start, length);
       cache.markDirty(buffer, bitmap, 'structure');
       groups.countBlocks(group, length);
+      frees.add(group, block - start, length);
       for (let freed = block; freed < block + length; freed += 1) cache.forget(freed);
       block += length;
     }
@@ -104,6 +117,7 @@ export class BlockAllocator {
       setBits(buffer.bytes, run.block - groups.firstBlockOf(group), taken);
       cache.markDirty(buffer, bitmap, 'structure');
       groups.countBlocks(group, -taken);
+      cache.dataFirst();
       run.fresh = true;
       return true;
     }
@@ -115,11 +129,12 @@ export class BlockAllocator {
    * compared.
    */
   #longestRun(view: DataView, group: number, from: number, end: number, wish: Wish, run: Run): boolean {
-    const start = this.#volume.groups.firstBlockOf(group);
+    const { frees, groups } = this.#volume;
+    const start = groups.firstBlockOf(group);
     run.count = 0;
     let bit = from;
     for (let compared = 0; compared < runsCompared || run.count < wish.least; compared += 1) {
-      bit = nextClear(view, bit, end);
+      bit = frees.nextUsable(view, group, bit, end);
       if (wish.respectReservations) {
         const free = this.reservations.skip(wish.owner, start + bit) - start;
         if (free !== bit) {
@@ -132,7 +147,7 @@ export class BlockAllocator {
       let stop = Math.min(end, bit + wish.count);
       if (wish.respectReservations)
         stop = this.reservations.limit(wish.owner, start + bit, start + stop) - start;
-      stop = nextSet(view, bit, stop);
+      stop = frees.nextUnusable(view, group, bit, stop);
       if (stop - bit > run.count) {
         run.block = start + bit;
         run.count = stop - bit;

@@ -12,10 +12,13 @@ interface PointerPlace {
   readonly left: number;
 }
 
+/** Puts what a run is to hold into it. */
+export type Fill = (run: Run) => Promise<void>;
+
 /**
  * The run at `logical`, at most `countMax` blocks; a hole is filled with newly allocated blocks
- * (`run.fresh`), in as few pieces as the device has room for. The caller stores the inode. Rejects with
- * `NoSpace`.
+ * (`run.fresh`), in as few pieces as the device has room for. `fill` comes before anything leads to those: when it fails
+ * they are given back. The caller stores the inode. Rejects with `NoSpace`.
  */
 export async function assignRun(
   volume: Volume,
@@ -24,14 +27,23 @@ export async function assignRun(
   logical: number,
   countMax: number,
   run: Run,
+  fill: Fill,
 ): Promise<void> {
   await mapRun(volume, inode, logical, countMax, run);
-  if (run.block === 0) {
+  if (run.block > 0) {
+    await fill(run);
+  } else {
     const holeBlocks = run.count;
     const place = await ensurePlace(volume, blocks, inode, logical);
     const goal = goalFor(volume, inode, logical);
     const grow = logical * volume.blockSizeBytes >= inode.sizeBytes;
     await blocks.allocate(inode, goal, Math.min(holeBlocks, place.left), grow, run);
+    try {
+      await fill(run);
+    } catch (error) {
+      await blocks.free(run.block, run.count, inode.name);
+      throw error;
+    }
     await link(volume, blocks, inode, place, run);
   }
   inode.lastLogicalBlock = logical + run.count - 1;
@@ -92,9 +104,12 @@ async function addPointerBlock(
   const run = new Run();
   await blocks.allocate(inode, goalFor(volume, inode, logical), 1, false, run);
   const { block } = run;
-  const buffer = volume.cache.tryFresh(block) ?? (await volume.cache.fresh(block));
-  buffer.bytes.fill(0);
-  volume.cache.markDirty(buffer, block, 'structure');
+  try {
+    await volume.cache.direct.writeFirst(block, new Uint8Array(volume.blockSizeBytes));
+  } catch (error) {
+    await blocks.free(block, 1, inode.name);
+    throw error;
+  }
   await link(volume, blocks, inode, place, run);
   inode.lastBlock = block;
   inode.lastLogicalBlock = logical - 1;

@@ -1,6 +1,6 @@
 import type { BlockAllocator } from './block-allocator.ts';
 import { directPointers } from './block-map.ts';
-import type { Inode } from './inode.ts';
+import { type Inode, storeInode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /** The levels of pointer blocks below the last three pointers of an inode. */
@@ -13,11 +13,18 @@ interface Cut {
   readonly inode: Inode;
 }
 
+/** A pointer block with what is below it, to be freed from logical block `keep` of it on. */
+interface CutTree {
+  readonly pointer: number;
+  readonly levels: number;
+  readonly keep: number;
+}
+
 /**
  * Frees every block of the file from logical block `keep` on, the pointer blocks that nothing needs any more
- * included. Pointers are taken out before what they lead to is freed, and a pointer block is freed before its
- * children: a tree with a cycle in it thus meets a block that is free already, and ends with `Corrupt`. The
- * caller stores the inode.
+ * included. Nothing is freed that something in the cache still leads to: the inode is stored without its pointers first.
+ * A pointer block is freed before its children: a tree with a cycle in it thus meets a block that is free already, and
+ * ends with `Corrupt`. The caller stores the inode once more, for its count of blocks.
  */
 export async function freeBlocksFrom(
   volume: Volume,
@@ -28,22 +35,26 @@ export async function freeBlocksFrom(
   const cut: Cut = { volume, blocks, inode };
   inode.lastLogicalBlock = -1;
   inode.lastBlock = 0;
-  if (keep < directPointers) await freeChildren(cut, takePointers(inode.pointers, keep, directPointers), 0);
+  const children = keep < directPointers ? takePointers(inode.pointers, keep, directPointers) : [];
+  const trees: CutTree[] = [];
   let first = directPointers;
   let covered = volume.pointersPerBlock;
   for (let levels = 1; levels <= treeLevels; levels += 1) {
     const offset = (directPointers + levels - 1) * 4;
     const pointer = inode.pointers.getUint32(offset, true);
     if (pointer !== 0 && keep < first + covered) {
-      if (keep <= first) {
-        inode.pointers.setUint32(offset, 0, true);
-        await freeTree(cut, pointer, levels);
-      } else {
-        await trimTree(cut, pointer, levels, keep - first);
-      }
+      trees.push({ pointer, levels, keep: Math.max(0, keep - first) });
+      if (keep <= first) inode.pointers.setUint32(offset, 0, true);
     }
     first += covered;
     covered *= volume.pointersPerBlock;
+  }
+  if (children.length + trees.length === 0) return;
+  await storeInode(volume, inode);
+  await freeChildren(cut, children, 0);
+  for (const tree of trees) {
+    if (tree.keep === 0) await freeTree(cut, tree.pointer, tree.levels);
+    else await trimTree(cut, tree.pointer, tree.levels, tree.keep);
   }
 }
 
@@ -52,7 +63,7 @@ async function freeTree(cut: Cut, pointer: number, levels: number): Promise<void
   const { volume, inode } = cut;
   volume.requireFileBlocks(pointer, 1, inode.name);
   const buffer = volume.cache.peek(pointer) ?? (await volume.cache.read(pointer));
-  const children = takePointers(buffer.view, 0, volume.pointersPerBlock);
+  const children = pointersOf(buffer.view, 0, volume.pointersPerBlock);
   await freeRun(cut, pointer, 1);
   await freeChildren(cut, children, levels - 1);
 }
@@ -94,12 +105,17 @@ async function freeRun(cut: Cut, first: number, count: number): Promise<void> {
 
 /** Takes the pointers from number `from` on out of the view; holes are left out. */
 function takePointers(view: DataView, from: number, limit: number): number[] {
+  const pointers = pointersOf(view, from, limit);
+  for (let index = from; index < limit; index += 1) view.setUint32(index * 4, 0, true);
+  return pointers;
+}
+
+/** The pointers from number `from` on; holes are left out. */
+function pointersOf(view: DataView, from: number, limit: number): number[] {
   const pointers: number[] = [];
   for (let index = from; index < limit; index += 1) {
     const pointer = view.getUint32(index * 4, true);
-    if (pointer === 0) continue;
-    pointers.push(pointer);
-    view.setUint32(index * 4, 0, true);
+    if (pointer !== 0) pointers.push(pointer);
   }
   return pointers;
 }

@@ -21,6 +21,7 @@ export async function linkInode(
   await changeLinks(target, 1, nowMs);
   try {
     await directory.directory.insert(place, name.bytes, inode.id, inode.type);
+    inode.nameBlock = await directory.directory.blockOf(place);
   } catch (error) {
     await changeLinks(target, -1, nowMs);
     throw error;
@@ -39,7 +40,7 @@ export async function unlinkInode(
   requireMutable(directory.inode);
   requireMutable(target.inode);
   await directory.parts.volume.begin();
-  await directory.directory.remove(await placeOf(directory, name, target.inode), name.bytes);
+  await removeName(directory, await placeOf(directory, name, target.inode), name, target.inode);
   await dropLinks(target, 1, inUse, nowMs);
   await touch(directory, nowMs);
 }
@@ -56,7 +57,7 @@ export async function unlinkDirectory(
   requireMutable(target.inode);
   await requireEmpty(target, name);
   await directory.parts.volume.begin();
-  await directory.directory.remove(await placeOf(directory, name, target.inode), name.bytes);
+  await removeName(directory, await placeOf(directory, name, target.inode), name, target.inode);
   await dropLinks(target, target.inode.linkCount, inUse, nowMs);
   dropChildDirectory(directory.inode);
   await touch(directory, nowMs);
@@ -85,7 +86,7 @@ export async function renameInode(move: Move, nowMs: number): Promise<void> {
   await from.parts.volume.begin();
   const place = await placeOf(from, move.fromName, source.inode);
   await enterNewName(move, nowMs);
-  await from.directory.remove(place, move.fromName.bytes);
+  await removeName(from, place, move.fromName, source.inode);
   await changeLinks(source, -1, nowMs);
   if (changesParent) {
     await source.directory.setParent(to.inode.id);
@@ -113,10 +114,25 @@ async function enterNewName(move: Move, nowMs: number): Promise<void> {
   try {
     if (replaced === undefined) await to.directory.insert(place, toName.bytes, id, type);
     else await to.directory.setTarget(place, id, type);
+    source.inode.nameBlock = await to.directory.blockOf(place);
   } catch (error) {
     await changeLinks(source, -1, nowMs);
     throw error;
   }
+}
+
+/** Takes a name of an inode out; the newest name that it has elsewhere is on the device before that. */
+async function removeName(
+  directory: OpenInode,
+  place: RecordPlace,
+  name: EntryName,
+  inode: Inode,
+): Promise<void> {
+  const { cache } = directory.parts.volume;
+  const block = await directory.directory.blockOf(place);
+  const ordered = inode.nameBlock === 0 || cache.orderNames(inode.nameBlock, block);
+  if (!ordered) await cache.flushDurably();
+  await directory.directory.remove(place, name.bytes);
 }
 
 /** Where the name stands; it must lead to that inode, since the lock was held since it was looked up. */

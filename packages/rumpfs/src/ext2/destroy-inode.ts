@@ -1,5 +1,6 @@
-import { messageOf } from '../errors.ts';
+import { FsError, messageOf } from '../errors.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
+import type { Departure } from './departures.ts';
 import { releaseAttributes } from './extended-attributes.ts';
 import { type Inode, loadInode, storeInode } from './inode.ts';
 import type { Parts } from './parts.ts';
@@ -32,6 +33,19 @@ export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): P
   await attempt(() => storeInode(volume, inode));
   await attempt(() => inodes.free(inode.id, directory));
   if (failure !== undefined) throw failure;
+}
+
+/** The names of a node are durably gone: frees it, or keeps it as an orphan while somebody has it open. */
+export async function depart(parts: Parts, { inode, abandonedMs }: Departure): Promise<void> {
+  const { volume, orphans } = parts;
+  try {
+    if (abandonedMs === undefined) await orphans.add(inode);
+    else await destroyInode(parts, inode, abandonedMs);
+  } catch (error) {
+    // Nobody waits for it any more; what contradicts the format was told where it was found.
+    const told = error instanceof FsError && error.code === 'Corrupt';
+    if (!told) volume.hypercalls.console(`ext2: ${inode.name} cannot be freed: ${messageOf(error)}`);
+  }
 }
 
 /**

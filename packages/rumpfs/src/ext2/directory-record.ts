@@ -7,9 +7,9 @@ import type { Volume } from './volume.ts';
  *     0 inode (0: the record is free) · 4 length of the record · 6 length of the name · 7 type · 8 name
  *
  * A record's length is a multiple of four and reaches to the next record, so it may have room behind its
- * name. With 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the
- * name's length has 16 bits. A hash-tree directory hides its tree in records that look free to whoever
- * follows the chains.
+ * name. With 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the type
+ * says nothing, whatever it is: an image that had the feature once still has it. A hash-tree directory
+ * hides its tree in records that look free to whoever follows the chains.
  *
  * Source: as `superblock.ts`.
  */
@@ -71,16 +71,14 @@ export function readRecord(
   record.offset = offset;
   record.inode = view.getUint32(offset, true);
   record.length = decodeLength(rawLength, blockSize);
-  const typed = volume.entriesHaveTypes;
-  record.nameLength = typed ? view.getUint8(offset + 6) : view.getUint16(offset + 6, true);
-  record.type = typed ? typeCodes[view.getUint8(offset + 7)] : undefined;
+  record.nameLength = view.getUint8(offset + 6);
+  record.type = volume.entriesHaveTypes ? typeCodes[view.getUint8(offset + 7)] : undefined;
   if (record.length < recordHeaderBytes + 4 || record.length % 4 !== 0) {
     throw wrong(`has length ${record.length}`);
   }
   if (offset + record.length > blockSize) throw wrong(`reaches past the block with length ${record.length}`);
   if (record.inode === 0) return;
-  if (record.nameLength === 0 || record.nameLength > nameBytesMax)
-    throw wrong(`has a name of ${record.nameLength} bytes`);
+  if (record.nameLength === 0) throw wrong('has no name');
   if (bytesFor(record.nameLength) > record.length) throw wrong('is shorter than its name');
   if (record.inode > volume.superblock.inodesCount)
     throw wrong(`names inode ${record.inode} beyond the last one`);
@@ -97,8 +95,8 @@ export function writeRecord(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint32(offset, entry.inode, true);
   setRecordLength(volume, view, offset, length);
-  view.setUint16(offset + 6, entry.name.length, true);
-  if (volume.entriesHaveTypes) view.setUint8(offset + 7, Math.max(0, typeCodes.indexOf(entry.type)));
+  view.setUint8(offset + 6, entry.name.length);
+  view.setUint8(offset + 7, typeCode(volume, entry.type));
   bytes.set(entry.name, offset + recordHeaderBytes);
 }
 
@@ -118,7 +116,11 @@ export function setRecordTarget(
   type: NodeType,
 ): void {
   view.setUint32(offset, inode, true);
-  if (volume.entriesHaveTypes) view.setUint8(offset + 7, typeCodes.indexOf(type));
+  view.setUint8(offset + 7, typeCode(volume, type));
+}
+
+function typeCode(volume: Volume, type: NodeType | undefined): number {
+  return volume.entriesHaveTypes ? Math.max(0, typeCodes.indexOf(type)) : 0;
 }
 
 function decodeLength(raw: number, blockSize: number): number {

@@ -72,6 +72,11 @@ export class Directory {
     return undefined;
   }
 
+  /** The device's block of a place. */
+  blockOf(place: RecordPlace): Promise<number> {
+    return this.#blockAt(place.logical);
+  }
+
   /** The inode number at a place that `find` gave. */
   async targetAt(place: RecordPlace): Promise<number> {
     const block = await this.#blockAt(place.logical);
@@ -233,7 +238,7 @@ export class Directory {
     return run.block;
   }
 
-  /** Adds a block that holds nothing; returns its number. */
+  /** Adds a block that holds no names, on the device as well; returns its number. */
   async #append(): Promise<number> {
     const { cache, blockSizeBytes } = this.#volume;
     const inode = this.#inode;
@@ -242,19 +247,19 @@ export class Directory {
       throw new FsError('FileTooLarge', `${inode.name}: the directory is full`);
     }
     const run = new Run();
+    const empty = new Uint8Array(blockSizeBytes);
+    writeRecord(this.#volume, empty, 0, blockSizeBytes, { inode: 0, name: noName, type: undefined });
     let buffer: BlockBuffer;
     try {
-      await assignRun(this.#volume, this.#parts.blocks, inode, logical, 1, run);
-      buffer = cache.tryFresh(run.block) ?? (await cache.fresh(run.block));
+      await assignRun(this.#volume, this.#parts.blocks, inode, logical, 1, run, ({ block }) =>
+        cache.direct.writeFirst(block, empty),
+      );
+      buffer = cache.peek(run.block) ?? (await cache.read(run.block));
     } catch (error) {
       await freeBlocksFrom(this.#volume, this.#parts.blocks, inode, logical);
       await storeInode(this.#volume, inode);
       throw error;
     }
-    buffer.bytes.fill(0);
-    const free = { inode: 0, name: noName, type: undefined };
-    writeRecord(this.#volume, buffer.bytes, 0, blockSizeBytes, free);
-    cache.markDirty(buffer, run.block, 'name');
     inode.sizeBytes += blockSizeBytes;
     this.#index?.updateRoom(buffer, logical);
     await storeInode(this.#volume, inode);

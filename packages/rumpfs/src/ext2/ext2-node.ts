@@ -1,3 +1,4 @@
+import { FsError } from '../errors.ts';
 import type {
   AttributeChange,
   Attributes,
@@ -109,7 +110,7 @@ export class Ext2Node implements FileSystemNode {
     while (next !== undefined && entries.length < entriesMax) {
       const piece = await directory.list(next, entriesMax - entries.length);
       for (const { id, name, type } of piece.entries) {
-        entries.push({ id, name, type: type ?? (await loadInode(parts.volume, id)).type });
+        entries.push({ id, name, type: type ?? (await typeOf(parts, id)) });
       }
       next = piece.nextCursor;
     }
@@ -177,8 +178,9 @@ export class Ext2Node implements FileSystemNode {
   }
 
   async destroy(nowMs: number): Promise<void> {
-    await this.open.parts.volume.begin();
-    await destroyInode(this.open.parts, this.open.inode, nowMs);
+    const { inode, parts } = this.open;
+    await parts.volume.begin();
+    if (!parts.volume.departures.abandon(inode, nowMs)) await destroyInode(parts, inode, nowMs);
   }
 
   reclaim(): void {
@@ -192,6 +194,16 @@ export class Ext2Node implements FileSystemNode {
     fill: (inode: Inode) => Promise<void>,
   ): Promise<FileSystemNode> {
     return new Ext2Node(this.open.parts, await createInode(this.open, made, nowMs, fill));
+  }
+}
+
+/** The type of a node by its inode. A node that cannot be read is listed all the same, and fails when it is used. */
+async function typeOf({ volume }: Parts, id: number): Promise<NodeType> {
+  try {
+    return (await loadInode(volume, id)).type;
+  } catch (error) {
+    if (error instanceof FsError) return 'file';
+    throw error;
   }
 }
 

@@ -5,7 +5,7 @@ import { readBytes } from '../hypercall/read-bytes.ts';
 import type { FileSystemStatistics } from '../vnode/attributes.ts';
 import type { FileSystem, FileSystemNode } from '../vnode/file-system.ts';
 import { BlockAllocator } from './block-allocator.ts';
-import { mendOrphans } from './destroy-inode.ts';
+import { depart, mendOrphans } from './destroy-inode.ts';
 import { nameBytesMax } from './directory-record.ts';
 import { Ext2Node } from './ext2-node.ts';
 import { featuresAgainstWriting, incompatibleFeature, requireKnownFeatures } from './features.ts';
@@ -40,15 +40,16 @@ class Ext2 implements FileSystem {
   }
 
   statistics(): FileSystemStatistics {
-    const { superblock, groups } = this.#parts.volume;
+    const { superblock, groups, departures } = this.#parts.volume;
+    const leaving = departures.abandoned(superblock.blockSizeBytes);
     return {
       type: this.type,
       label: superblock.label,
       blockSizeBytes: superblock.blockSizeBytes,
       blocks: superblock.blocksCount,
-      blocksFree: groups.freeBlocksTotal,
+      blocksFree: groups.freeBlocksTotal + leaving.blocks,
       nodes: superblock.inodesCount,
-      nodesFree: groups.freeInodesTotal,
+      nodesFree: groups.freeInodesTotal + leaving.nodes,
       nameBytesMax,
     };
   }
@@ -97,6 +98,7 @@ export async function mountExt2(hypercalls: Hypercalls, writeable: boolean): Pro
     orphans: new Orphans(volume),
     indexes: new IndexStore(indexBytes, new DataView(random.buffer).getUint32(0)),
   };
+  volume.onDeparture((departure) => depart(parts, departure));
   if (volume.writeable) await mendOrphans(parts, await hypercalls.now());
   return new Ext2(parts);
 }

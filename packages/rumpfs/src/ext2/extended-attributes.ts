@@ -1,5 +1,5 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import type { Inode } from './inode.ts';
+import { type Inode, storeInode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /*
@@ -25,6 +25,7 @@ export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, 
     buffer.view.setUint32(referencesOffset, references - 1, true);
     volume.cache.markDirty(buffer, block, 'structure');
   } else {
+    await storeInode(volume, inode);
     await blocks.free(block, 1, inode.name);
   }
 }

@@ -101,9 +101,30 @@ async function writePiece(
 ): Promise<number> {
   const blockSize = volume.blockSizeBytes;
   const skip = position % blockSize;
-  const run = new Run();
   const logical = Math.floor(position / blockSize);
-  await assignRun(volume, blocks, inode, logical, Math.ceil((skip + from.length) / blockSize), run);
+  const blocksMax = Math.ceil((skip + from.length) / blockSize);
+  let written = 0;
+  await assignRun(volume, blocks, inode, logical, blocksMax, new Run(), async (run) => {
+    try {
+      written = await fillRun(volume, run, skip, from, requests);
+    } catch (error) {
+      // What is written to blocks that are given back must have ended.
+      await Promise.allSettled(requests);
+      throw error;
+    }
+  });
+  return written;
+}
+
+/** Puts the beginning of `from` into a run, from byte `skip` of it on; resolves to how much had room. */
+async function fillRun(
+  volume: Volume,
+  run: Run,
+  skip: number,
+  from: Uint8Array,
+  requests: Promise<void>[],
+): Promise<number> {
+  const blockSize = volume.blockSizeBytes;
   const length = Math.min(run.count * blockSize - skip, from.length);
   let done = 0;
   let block = run.block;

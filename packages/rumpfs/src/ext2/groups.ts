@@ -1,5 +1,4 @@
 import { at, FsError } from '../errors.ts';
-import { readOnlyFeature } from './features.ts';
 import { descriptorBytes, type Superblock } from './superblock.ts';
 
 /**
@@ -114,17 +113,9 @@ export class Groups {
     if (first <= blockBitmap && blockBitmap < end) return true;
     if (first <= inodeBitmap && inodeBitmap < end) return true;
     return (
-      this.#hasSuperblock(group) && first < this.firstBlockOf(group) + 1 + this.#superblock.descriptorBlocks
+      this.#superblock.hasCopy(group) &&
+      first < this.firstBlockOf(group) + 1 + this.#superblock.descriptorBlocks
     );
-  }
-
-  /**
-   * Copies of the superblock are everywhere, or, with sparse_super, in groups 0, 1 and the powers of 3, 5 and
-   * 7.
-   */
-  #hasSuperblock(group: number): boolean {
-    if ((this.#superblock.readOnlyCompatible & readOnlyFeature.sparseSuper) === 0) return true;
-    return group <= 1 || isPowerOf(3, group) || isPowerOf(5, group) || isPowerOf(7, group);
   }
 
   #requireInside(group: number, what: string, block: number, count: number): void {
@@ -132,12 +123,6 @@ export class Groups {
     if (block >= first && block + count <= first + this.blocksIn(group)) return;
     throw new FsError('Corrupt', `ext2: group ${group}: ${what} at block ${block} lies outside the group`);
   }
-}
-
-function isPowerOf(base: number, value: number): boolean {
-  let power = base;
-  while (power < value) power *= base;
-  return power === value;
 }
 
 function clamp(count: number): number {

@@ -23,13 +23,16 @@ export class InodeAllocator {
 
   /**
    * An inode near that of its directory, in memory only so far; its place on the device is in memory and
-   * unused.
+   * unused. Where all that is left is nodes that have lost their names just now, waits until they are free.
    */
   async allocate(parent: Inode, directory: boolean): Promise<Inode> {
     const { cache, groups, superblock } = this.#volume;
     for (;;) {
       const group = this.#chooseGroup(parent, directory);
-      if (group < 0) throw new FsError('NoSpace', `no free inode of ${superblock.inodesCount}`);
+      if (group < 0) {
+        if (await this.#volume.reclaim()) continue;
+        throw new FsError('NoSpace', `no free inode of ${superblock.inodesCount}`);
+      }
       const bitmap = at(groups.inodeBitmap, group);
       const buffer = cache.peek(bitmap) ?? (await cache.read(bitmap));
       const from = Math.max(at(this.#hints, group), group === 0 ? superblock.firstInode - 1 : 0);
@@ -57,6 +60,7 @@ export class InodeAllocator {
       const inode = new Inode(id);
       this.#generation = (this.#generation + 1) >>> 0;
       inode.generation = this.#generation;
+      inode.madeAfterPasses = cache.passes;
       return inode;
     }
   }

@@ -52,7 +52,7 @@ export function encodeInode(inode: Inode, view: DataView, base: number): void {
   view.setUint32(base + 4, inode.sizeBytes % 2 ** 32, true);
   view.setUint32(base + 20, inode.deletedTime, true);
   view.setUint16(base + 24, inode.gid & 0xffff, true);
-  view.setUint16(base + 26, inode.linkCount, true);
+  view.setUint16(base + 26, inode.lingering ? Math.max(1, inode.linkCount) : inode.linkCount, true);
   view.setUint32(base + 28, inode.sectors, true);
   view.setUint32(base + 32, inode.flags, true);
   bytesOf(view, base + pointersOffset).set(bytesOf(inode.pointers, 0));

@@ -51,6 +51,12 @@ export class Inode {
   /** The blocks kept for this file's growth, from `reservedFirst` up to but not including `reservedEnd`. */
   reservedFirst = 0;
   reservedEnd = 0;
+  /** Its last name is gone, but perhaps not on the device: there it keeps a link. */
+  lingering = false;
+  /** After how many passes of write-back it was made; -1 if it was on the device already. */
+  madeAfterPasses = -1;
+  /** The directory block that has its newest name of this mount; 0 for none. */
+  nameBlock = 0;
   /** How many blocks were kept the last time. */
   reservedWindow = 0;
   /** Where the reservations have this inode, if they do. */
@@ -91,7 +97,8 @@ export async function loadInode(volume: Volume, id: number, orphan = false): Pro
   const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
   const inode = new Inode(id);
   decodeInode(inode, buffer.view, offset, inodeSizeBytes);
-  if (inode.linkCount === 0 && !orphan) throw volume.corrupt(`${inode.name} is not in use but has a name`);
+  if ((inode.linkCount === 0 && !orphan) || volume.departures.has(id))
+    throw volume.corrupt(`${inode.name} is not in use but has a name`);
   checkInode(volume, inode);
   return inode;
 }

@@ -18,7 +18,10 @@ export async function changeLinks(open: OpenInode, change: number, nowMs: number
   await storeInode(open.parts.volume, open.inode);
 }
 
-/** A node lost names; without any it lives on as an orphan while it is in use. */
+/**
+ * A node lost names. Without any it lives on while it is in use, and on the device until its names are gone there, too;
+ * the names of one that was made since the last pass of write-back never were there.
+ */
 export async function dropLinks(
   open: OpenInode,
   count: number,
@@ -26,9 +29,13 @@ export async function dropLinks(
   nowMs: number,
 ): Promise<void> {
   const { inode, parts } = open;
+  const { cache, departures } = parts.volume;
   inode.linkCount = Math.max(0, inode.linkCount - count);
   inode.changedMs = nowMs;
-  if (inode.linkCount === 0 && inUse) await parts.orphans.add(inode);
+  const named = inode.linkCount > 0;
+  const onDevice = inode.madeAfterPasses < cache.passes;
+  if (!named && onDevice) departures.add(inode);
+  if (!named && !onDevice && inUse) await parts.orphans.add(inode);
   else await storeInode(parts.volume, inode);
 }
 

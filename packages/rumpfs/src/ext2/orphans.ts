@@ -1,50 +1,38 @@
-import { Mutex } from '../hypercall/mutex.ts';
 import { type Inode, storeInode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /**
  * Files that are open but have lost their last name. The superblock names the newest, and the deletion time
  * of each inode is the number of the next one, so that whoever mounts or checks the device after a crash can
- * free them.
+ * free them. The list changes in one turn, so no lock is needed.
  */
 export class Orphans {
   readonly #volume: Volume;
   /** From the oldest to the newest: each one's deletion time names the one before it. */
   readonly #inodes: Inode[] = [];
-  readonly #oneChange = new Mutex();
 
   constructor(volume: Volume) {
     this.#volume = volume;
   }
 
   async add(inode: Inode): Promise<void> {
-    await this.#oneChange.acquire();
-    try {
-      inode.deletedTime = this.#inodes.at(-1)?.id ?? 0;
-      this.#inodes.push(inode);
-      this.#volume.superblock.lastOrphan = inode.id;
-      await storeInode(this.#volume, inode);
-    } finally {
-      this.#oneChange.release();
-    }
+    inode.deletedTime = this.#inodes.at(-1)?.id ?? 0;
+    this.#inodes.push(inode);
+    this.#volume.superblock.lastOrphan = inode.id;
+    await storeInode(this.#volume, inode);
   }
 
   /** Takes an inode out of the list if it is in it. */
   async remove(inode: Inode): Promise<void> {
-    if (!this.#inodes.includes(inode)) return;
-    await this.#oneChange.acquire();
-    try {
-      const index = this.#inodes.indexOf(inode);
-      this.#inodes.splice(index, 1);
-      const newer = this.#inodes[index];
-      if (newer === undefined) {
-        this.#volume.superblock.lastOrphan = this.#inodes.at(-1)?.id ?? 0;
-      } else {
-        newer.deletedTime = this.#inodes[index - 1]?.id ?? 0;
-        await storeInode(this.#volume, newer);
-      }
-    } finally {
-      this.#oneChange.release();
+    const index = this.#inodes.indexOf(inode);
+    if (index < 0) return;
+    this.#inodes.splice(index, 1);
+    const newer = this.#inodes[index];
+    if (newer === undefined) {
+      this.#volume.superblock.lastOrphan = this.#inodes.at(-1)?.id ?? 0;
+    } else {
+      newer.deletedTime = this.#inodes[index - 1]?.id ?? 0;
+      await storeInode(this.#volume, newer);
     }
   }
 }

@@ -44,10 +44,16 @@ const field = {
   labelBytes: 16,
   reservedDescriptorBlocks: 206,
   lastOrphan: 232,
+  backupGroups: 588,
 } as const;
 
 /** The resize inode's feature bit: `reservedDescriptorBlocks` counts only with it. */
 const compatibleResizeInode = 0x10;
+/** The feature bit for copies of the superblock in two groups at most, which the superblock names. */
+const compatibleSparseSuper2 = 0x200;
+/** Copies of the superblock in groups 0, 1 and the powers of these only. */
+const readOnlySparseSuper = 0x1;
+const sparseBases = [3, 5, 7];
 
 /**
  * The superblock in memory. The `view` is what will be written back; the sizes never change while mounted.
@@ -164,6 +170,16 @@ export class Superblock {
     }
   }
 
+  /** Whether a group begins with the superblock or a copy of it, and the group descriptors. */
+  hasCopy(group: number): boolean {
+    if (group === 0) return true;
+    if ((this.#compatible & compatibleSparseSuper2) !== 0) {
+      return this.#long(field.backupGroups) === group || this.#long(field.backupGroups + 4) === group;
+    }
+    if (group === 1 || (this.readOnlyCompatible & readOnlySparseSuper) === 0) return true;
+    return sparseBases.some((base) => isPowerOf(base, group));
+  }
+
   countMount(nowMs: number): void {
     this.view.setUint32(field.mountTime, Math.floor(nowMs / 1000), true);
     this.view.setUint16(field.mountCount, (this.#short(field.mountCount) + 1) & 0xffff, true);
@@ -186,6 +202,12 @@ export class Superblock {
   #short(offset: number): number {
     return this.view.getUint16(offset, true);
   }
+}
+
+function isPowerOf(base: number, value: number): boolean {
+  let power = base;
+  while (power < value) power *= base;
+  return power === value;
 }
 
 function absurd(what: string, value: number): FsError {

@@ -1,13 +1,22 @@
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
+import { Mutex } from '../hypercall/mutex.ts';
+import { type Departure, Departures } from './departures.ts';
 import { readOnlyFeature } from './features.ts';
 import { Groups } from './groups.ts';
+import { PendingFrees } from './pending-frees.ts';
 import { stateFlag, type Superblock, superblockBytes, superblockOffset } from './superblock.ts';
 
 const corruptionLinesMax = 16;
 /** Above this a file needs the large_file feature. */
 const smallFileBytesMax = 0x7fff_ffff;
+/** One nameless node for so many bytes of the budget may wait for its end before those who make more wait. */
+const bytesPerDeparture = 4096;
+const departuresMin = 64;
+/** The part of the budget that the bitmaps of freed blocks may take before a sync is made for them. */
+const pendingPart = 16;
+const pendingBitmapsMin = 8;
 
 /**
  * What every part of a mounted ext2 works with: the sizes, the groups, the buffers, and the state of the
@@ -18,6 +27,8 @@ export class Volume {
   readonly superblock: Superblock;
   readonly groups: Groups;
   readonly cache: BufferCache;
+  readonly frees: PendingFrees;
+  readonly departures = new Departures();
   readonly writeable: boolean;
   readonly blockSizeBytes: number;
   readonly pointersPerBlock: number;
@@ -28,6 +39,10 @@ export class Volume {
   #modified = false;
   #modifying: Promise<void> | undefined = undefined;
   #corruptions = 0;
+  readonly #oneSync = new Mutex();
+  readonly #departuresMax: number;
+  readonly #pendingBitmapsMax: number;
+  #depart: ((departure: Departure) => Promise<void>) | undefined = undefined;
 
   constructor(
     hypercalls: Hypercalls,
@@ -39,6 +54,13 @@ export class Volume {
     this.superblock = superblock;
     this.groups = new Groups(superblock);
     this.cache = cache;
+    this.frees = new PendingFrees(superblock.blocksPerGroup);
+    const { memoryBytes } = hypercalls;
+    this.#departuresMax = Math.max(departuresMin, Math.floor(memoryBytes / bytesPerDeparture));
+    this.#pendingBitmapsMax = Math.max(
+      pendingBitmapsMin,
+      Math.floor((memoryBytes / pendingPart / superblock.blocksPerGroup) * 8),
+    );
     this.writeable = features.writeable;
     this.entriesHaveTypes = features.entriesHaveTypes;
     this.blockSizeBytes = superblock.blockSizeBytes;
@@ -69,7 +91,7 @@ export class Volume {
    * holds the caller back while too much waits to be written.
    */
   begin(): Promise<void> | undefined {
-    if (this.#modified) return this.cache.throttle();
+    if (this.#modified) return this.#tooMuchPending ? this.sync() : this.cache.throttle();
     this.#modifying ??= this.#markModified();
     return this.#modifying;
   }
@@ -97,11 +119,34 @@ export class Volume {
     this.superblock.readOnlyCompatible |= readOnlyFeature.largeFile;
   }
 
-  /** Everything acknowledged is durable when this resolves. */
+  /** Says what is to become of a node once its names are durably gone. */
+  onDeparture(depart: (departure: Departure) => Promise<void>): void {
+    this.#depart = depart;
+  }
+
+  /** Everything acknowledged is durable when this resolves, and what was freed before may be used again. */
   async sync(): Promise<void> {
     if (!this.#modified) return;
-    await this.#storeCounts();
-    await this.cache.flushDurably();
+    await this.#oneSync.acquire();
+    try {
+      const departures = this.departures.all();
+      await this.#syncOnce();
+      if (departures.length === 0) return;
+      for (const departure of departures) {
+        this.departures.remove(departure);
+        await this.#depart?.(departure);
+      }
+      await this.#syncOnce();
+    } finally {
+      this.#oneSync.release();
+    }
+  }
+
+  /** Makes what was freed usable, by a sync; false if there is nothing of that kind. For those who have no space left. */
+  async reclaim(): Promise<boolean> {
+    if (this.departures.size === 0 && !this.frees.any) return false;
+    await this.sync();
+    return true;
   }
 
   /** Leaves the file system as clean as it was found, or with errors if some were met. */
@@ -111,6 +156,17 @@ export class Volume {
     this.superblock.state = this.#stateAtMount | (this.#corruptions > 0 ? stateFlag.errors : 0);
     await this.#storeSuperblock();
     await this.cache.flushDurably();
+  }
+
+  get #tooMuchPending(): boolean {
+    return this.departures.size > this.#departuresMax || this.frees.bitmaps > this.#pendingBitmapsMax;
+  }
+
+  async #syncOnce(): Promise<void> {
+    this.frees.take();
+    await this.#storeCounts();
+    await this.cache.flushDurably();
+    this.frees.release();
   }
 
   async #markModified(): Promise<void> {

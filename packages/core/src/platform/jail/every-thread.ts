@@ -50,6 +50,8 @@ const SI_QUEUE = -1;
 /** Threads answer within microseconds, unless there is too much to do for the CPUs. */
 const TIMEOUT_MS = 10_000;
 const LOOK_MS = 0.05;
+/** Looking takes time of the very CPUs that the others wait for. */
+const LOOK_MS_MAX = 2;
 /** When somebody may have ended without an answer. */
 const DOUBT_MS = 5;
 
@@ -224,12 +226,14 @@ export function onEveryThread(
 function waitFor(threads: readonly number[], answered: (thread: number) => boolean): void {
   const sleep = new Int32Array(new SharedArrayBuffer(4));
   const start = performance.now();
+  let lookMs = LOOK_MS;
   for (let waiting = threads; ; ) {
     waiting = waiting.filter((thread) => !answered(thread));
     if (waiting.length === 0) return;
     const elapsedMs = performance.now() - start;
     if (elapsedMs > TIMEOUT_MS) throw new Error('a thread does not take signals');
     if (elapsedMs > DOUBT_MS) waiting = waiting.filter((thread) => existsSync(`/proc/self/task/${thread}`));
-    Atomics.wait(sleep, 0, 0, LOOK_MS);
+    Atomics.wait(sleep, 0, 0, lookMs);
+    lookMs = Math.min(LOOK_MS_MAX, 2 * lookMs);
   }
 }

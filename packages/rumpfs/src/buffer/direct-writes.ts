@@ -1,0 +1,45 @@
+import { FsError, messageOf } from '../errors.ts';
+import type { BufferCache } from './buffer-cache.ts';
+
+/** Writes past the cache, which write-back waits for: a structure may lead to what they write already. */
+export class DirectWrites {
+  readonly #cache: BufferCache;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(cache: BufferCache) {
+    this.#cache = cache;
+  }
+
+  /** Resolves when those that are under way now have ended, well or not. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  /** Writes adjacent blocks, of which the cache must know nothing. Rejects with `InputOutput`. */
+  async write(first: number, from: Uint8Array): Promise<void> {
+    const write = this.#cache.bio.write(this.#cache.sectorOf(first), from);
+    const ended = write.catch(() => undefined);
+    this.#underWay.add(ended);
+    try {
+      await write;
+    } catch (error) {
+      throw new FsError('InputOutput', `block ${first} cannot be written: ${messageOf(error)}`);
+    } finally {
+      this.#underWay.delete(ended);
+    }
+  }
+
+  /**
+   * Writes the first contents of a block that nothing leads to yet, to the device and into the cache, so that whatever
+   * part of the later writes a power failure lets through, nothing leads to the block's former contents.
+   */
+  async writeFirst(block: number, contents: Uint8Array): Promise<void> {
+    const cache = this.#cache;
+    await cache.settle(block);
+    cache.forget(block);
+    cache.dataFirst();
+    await this.write(block, contents);
+    const buffer = cache.tryFresh(block) ?? (await cache.fresh(block));
+    buffer.bytes.set(contents);
+  }
+}
