@@ -1,4 +1,4 @@
-// Runs the property tests with new seeds, again and again: pnpm fuzz [--seconds N] [--seed S] [FILES…].
+// Runs the property tests with new seeds, again and again: pnpm fuzz [--seconds N] [--seed S] [--runs N] [FILES…].
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ const HELP = `fuzz: runs the property tests with other seeds than "pnpm test" do
 
   --seconds N   start new rounds for so long (default 600)
   --seed S      one round, with this seed, as a failed one printed it
+  --runs N      how often a round tries properties that take much time (partition tables: 10000 take some minutes)
   --help        this text
 
 FILES are test files, or parts of their names; by default all that have properties. Each round prints its seed. It ends at the
@@ -29,7 +30,12 @@ function usage(text) {
 function readArguments() {
   try {
     return parseArgs({
-      options: { seconds: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean' } },
+      options: {
+        seconds: { type: 'string' },
+        seed: { type: 'string' },
+        runs: { type: 'string' },
+        help: { type: 'boolean' },
+      },
       allowPositionals: true,
     });
   } catch (error) {
@@ -52,10 +58,11 @@ function propertyFiles(parts) {
 }
 
 function round(files, seed) {
+  const more = runs === undefined ? {} : { GINIT_PROPERTY_RUNS: String(runs) };
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...files],
-    { cwd: root, encoding: 'utf8', env: { ...process.env, GINIT_PROPERTY_SEED: String(seed) } },
+    { cwd: root, encoding: 'utf8', env: { ...process.env, ...more, GINIT_PROPERTY_SEED: String(seed) } },
   );
   if (status !== 0) console.log(`${stdout}${stderr}`);
   return status === 0;
@@ -67,6 +74,7 @@ if (values.help) {
   process.exit();
 }
 const only = number('seed', values.seed, SEEDS - 1);
+const runs = number('runs', values.runs, SEEDS);
 const seconds = number('seconds', values.seconds, SEEDS) ?? DEFAULT_SECONDS;
 const files = propertyFiles(positionals);
 if (files.length === 0) usage(`no test file with properties has a name with ${positionals.join(' or ')}`);

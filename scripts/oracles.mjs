@@ -7,6 +7,8 @@ import { delimiter, join } from 'node:path';
 const ORACLES = [
   { program: 'e2fsck', debianPackage: 'e2fsprogs' },
   { program: 'sfdisk', debianPackage: 'fdisk' },
+  { program: 'qemu-io', debianPackage: 'qemu-utils' },
+  { program: 'parted', debianPackage: 'parted' },
   { program: 'zstd', debianPackage: 'zstd' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];

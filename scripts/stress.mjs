@@ -9,6 +9,7 @@ const HELP = `stress: lets a random system of components live and die, and looks
   --seconds N      how long (default 60)
   --seed S         what happens: the same seed gives the same plan (default: a new one, which is printed)
   --components C   how many components, from 8 to 200 (default 24)
+  --hostile N      how many hostile components besides, from 0 to 50 (default 2)
   --kill           then start the system again and kill ginit itself: nothing may outlive it
   --log FILE       add all that the system writes to a file
   --plan           print the plan, run nothing
@@ -19,7 +20,12 @@ The last line of output is {"stress": PLAN, "seed": …, "seconds": …, "compon
 nothing went wrong, 1 if something did, 2 if the command line is wrong.`;
 
 const USAGE_EXIT_CODE = 2;
-const BOUNDS = { seconds: [1, 1_000_000, 60], seed: [0, 2 ** 32 - 1, undefined], components: [8, 200, 24] };
+const BOUNDS = {
+  seconds: [1, 1_000_000, 60],
+  seed: [0, 2 ** 32 - 1, undefined],
+  components: [8, 200, 24],
+  hostile: [0, 50, 2],
+};
 
 function usage(text) {
   console.error(`stress: ${text}`);
@@ -34,6 +40,7 @@ function readArguments() {
         seconds: { type: 'string' },
         seed: { type: 'string' },
         components: { type: 'string' },
+        hostile: { type: 'string' },
         kill: { type: 'boolean' },
         log: { type: 'string' },
         plan: { type: 'boolean' },
@@ -62,10 +69,12 @@ const values = readArguments();
 if (values.help) {
   console.log(HELP);
 } else {
-  const [seconds, seed, components] = ['seconds', 'seed', 'components'].map((name) => numberOf(values, name));
+  const [seconds, seed, components, hostile] = ['seconds', 'seed', 'components', 'hostile'].map((name) =>
+    numberOf(values, name),
+  );
   if (!values['as-built']) await setUp();
   const { describePlan, makePlan } = await import('../test/stress/plan/plan.mjs');
-  const plan = makePlan({ seed, components });
+  const plan = makePlan({ seed, components, hostile });
   if (values.plan) {
     for (const line of describePlan(plan)) console.log(line);
   } else {

@@ -247,6 +247,41 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> client] true');
   });
 
+  test('what a server has given away before it died is not paid by init', async () => {
+    const hoarder = component({ provides: [Store] }, (env) => {
+      env.provide(Store, async ({ donation }) => {
+        await env.pd.allocate({ ram: donation.ram, caps: 1 });
+        return KEEP;
+      });
+    });
+    const mortal = component({ provides: [Store] }, (env) => {
+      env.provide(Store, async () => {
+        await env.connect(Store, { ram: 45 * MIB });
+        return KEEP;
+      });
+    });
+    const client = component({}, async (env) => {
+      const before = await quotaOf(env);
+      const store = await env.connect(Store, { ram: 50 * MIB, caps: 10 });
+      system.platform.crash('init -> mortal');
+      await env.close(store);
+      await env.log(missing(before, await quotaOf(env)));
+      env.exit(0);
+    });
+    const to = (name: string): string =>
+      `<route> <service name="Store"> <child name="${name}"/> </service> <any-service> <parent/> </any-service> </route>`;
+    const starting =
+      server('hoarder') +
+      server('mortal').replace('</start>', `${to('hoarder')} </start>`) +
+      CLIENT.replace('</start>', `${to('mortal')} </start>`);
+    const system = startSystem(kind, { hoarder, mortal, client }, starting);
+    const { lines } = await finish(system);
+    const line = lines.find((candidate) => candidate.startsWith('[init -> client] missing'));
+    // What the two servers had of their own, 4 MiB each, is all that can come back of it.
+    expect(Number(/missing (\d+) bytes/.exec(line ?? '')?.[1])).toBeGreaterThan(36 * MIB);
+    expect(lines.join('\n')).toContain('[init] Warning: child "hoarder" keeps');
+  });
+
   test('a server that ends its own account is ended, and its clients have theirs back', async () => {
     const suicidal = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => ({
@@ -307,10 +342,12 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const starting = `<start name="deaf" step_bound_ms="700"/> <start name="other"/> ${CLIENT}`;
     const { end, lines } = await runSystem(kind, { deaf, client, other }, starting);
     expect(end).toEqual({ kind: 'exit', code: 7 });
+    const said =
+      '[init] Error: "deaf" has yet to put its things in order before it is stopped, and gets nothing done: it is ended';
     expect(lines).toContain('[init -> other] in order');
-    expect(lines).toContain(
-      '[init] Error: "deaf" has yet to put its things in order before it is stopped, and gets nothing done: it is ended',
-    );
+    expect(lines).toContain(said);
+    // Side by side: nobody waits for one that he has nothing to do with.
+    expect(lines.indexOf('[init -> other] in order')).toBeLessThan(lines.indexOf(said));
   });
 
   test('who gets something done is waited for, up to a ceiling', async () => {

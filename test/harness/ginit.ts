@@ -38,19 +38,23 @@ export class GinitRun {
   stdout = '';
   stderr = '';
 
-  /** `limits` are commands of the shell that starts it, for example `ulimit -n 80`. */
+  /**
+   * `limits` are commands of the shell that starts it, for example `ulimit -n 80`; `program` runs in place of Node: a shell that runs
+   * ginit, for instance.
+   */
   constructor(
     args: readonly string[],
     directory: string,
     command = GINIT,
     limits = '',
     timeoutMs = TIMEOUT_MS,
+    program?: readonly string[],
   ) {
     // A process group of its own, so that whatever stays of it can be found.
-    const words = [process.execPath, command, ...args];
-    const [program, ...rest] =
+    const words = program ?? [process.execPath, command, ...args];
+    const [file, ...rest] =
       limits === '' ? words : ['/bin/sh', '-c', `${limits} && exec "$0" "$@"`, ...words];
-    this.child = spawn(program ?? '', rest, {
+    this.child = spawn(file ?? '', rest, {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
       // Where the tests' own runner looks for packages is nothing that users have.
@@ -136,12 +140,21 @@ export class Workplace implements Disposable {
     return path;
   }
 
+  read(name: string): string {
+    return readFileSync(this.path(name), 'utf8');
+  }
+
   path(name: string): string {
     return join(this.directory, name);
   }
 
   start(...args: readonly string[]): GinitRun {
     return new GinitRun(args, this.directory);
+  }
+
+  /** Starts a program that runs ginit. */
+  startProgram(file: string, ...args: readonly string[]): GinitRun {
+    return new GinitRun([], this.directory, GINIT, '', TIMEOUT_MS, [file, ...args]);
   }
 
   /** As `start`, under limits that the shell sets. */

@@ -39,11 +39,9 @@ export function startSystem(
 ): InProcessSystem {
   const all = new Map(Object.entries({ ...components, init: initComponent }));
   const platform = new InProcessPlatform(kind, all);
-  const resolver = {
-    grant: <Grant extends { path: string }>(grant: Grant) => ({ ...grant, target: grant.path }),
-  };
-  const supervisor = new Supervisor(platform, resolver, {
+  const supervisor = new Supervisor(platform, {
     binary: { moduleUrl: 'init', files: [] },
+    grants: [],
     findBinary: (name: string) => (all.has(name) ? { moduleUrl: name, files: [] } : undefined),
     config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
     quota: QUOTA,

@@ -21,7 +21,7 @@ const THIEF_NAMES = [
 ];
 const CONFIG_NAMES = ['x', '', 'init', 'victim', 'sub', 'config'].map((name) => `${name} -> config`);
 
-const PROBE = `import { component, Cpu, Parent, Pd, Rom, RomModule } from '${CORE_URL}';
+const PROBE = `import { component, Cpu, HostGrant, Parent, Pd, Rom, RomModule } from '${CORE_URL}';
 import { Offspring } from '${OFFSPRING_URL}';
 
 /** A parent that gives nothing. */
@@ -57,6 +57,15 @@ export default component(async (env) => {
   await attempt('rom', 'another interface', () => start(pd));
   await attempt('rom', 'a PD of my own', () => start(idle, { pd: env.capability(Pd, {}) }));
 
+  const grant = { kind: 'file', path: 'secret.txt', access: 'ro' };
+  await attempt('host', 'grants', () => env.host.grants);
+  await attempt('host', 'a grant of others', () => env.host.grant(grant));
+  await attempt('host', 'a path in the call', () => start(idle, { grants: [grant] }));
+  await attempt('host', 'a grant of my own', () =>
+    start(idle, { grants: [env.capability(HostGrant, { fact: () => grant })] }));
+  await attempt('host', 'another interface', () => start(idle, { grants: [pd] }));
+  await attempt('host', 'the file itself', () => env.host.openFile('secret.txt', 'ro'));
+
   for (const label of ${JSON.stringify(CONFIG_NAMES)}) await attempt('config', label, () => text(label));
   await attempt('config', 'config', async () => (await text('config')).includes('my-own'));
 
@@ -77,6 +86,9 @@ const IDLE = `import { component } from '${CORE_URL}';
 export default component((env) => env.exit(0));`;
 
 const VICTIM = `import { component } from '${CORE_URL}';
+export default component({ host: ['file'] }, (env) => env.log('up'));`;
+
+const NEIGHBOUR = `import { component } from '${CORE_URL}';
 export default component((env) => env.log('up'));`;
 
 interface Where {
@@ -99,7 +111,8 @@ function probeConfig({ isolation, nested }: Where, thief: string): string {
   const sub = `<start name="sub" ram="32M" caps="2000"> <binary name="init"/> <exit propagate="yes"/>
     ${systemConfig(probe)} </start>`;
   return systemConfig(`<binary name="./idle.mjs"/>
-    <start name="victim"> <binary name="./victim.mjs"/> <config password="${SECRET}"/> </start>
+    <start name="victim"> <binary name="./victim.mjs"/> <host> <file path="secret.txt"/> </host> <config password="${SECRET}"/> </start>
+    <start name="neighbour"> <binary name="./neighbour.mjs"/> </start>
     ${nested ? sub : probe}`);
 }
 
@@ -111,8 +124,9 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
   beforeAll(async () => {
     place = new Workplace();
     mkdirSync(join(place.directory, 'other'));
-    const files = { probe: PROBE, 'other/thief': THIEF, idle: IDLE, victim: VICTIM };
+    const files = { probe: PROBE, 'other/thief': THIEF, idle: IDLE, victim: VICTIM, neighbour: NEIGHBOUR };
     for (const [name, source] of Object.entries(files)) place.write(`${name}.mjs`, source);
+    place.write('secret.txt', SECRET);
     place.write('config.xml', probeConfig(where, place.path('other/thief.mjs')));
     run = await place.run('--summary', 'config.xml');
     expect(run.code, run.stderr).toBe(0);
@@ -141,6 +155,17 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
     ]);
   });
 
+  test('gets nothing of the host that its start node does not grant, for itself or for others', () => {
+    expect(said('host')).toEqual([
+      'grants: []',
+      'a grant of others: NotGranted',
+      'a path in the call: InvalidArgument',
+      'a grant of my own: DENIED',
+      'another interface: DENIED',
+      'the file itself: NotGranted',
+    ]);
+  });
+
   test('reads no config but its own', () => {
     expect(said('config')).toEqual([...CONFIG_NAMES.map((name) => `${name}: DENIED`), 'config: true']);
     expect(run.stdout).not.toContain(SECRET);
@@ -152,9 +177,9 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
     const kids = threads.filter(({ who }) => who?.startsWith(`${label} -> kid-`));
     const own = `${label.slice('init -> '.length)} -> main`;
     expect(kids.map(({ domain }) => domain)).toEqual([own, own]);
-    const victim = threads.find(({ who }) => who === 'init -> victim');
-    expect(victim?.domain).toBe('main');
-    expect(kids.map(({ pid }) => pid)).not.toContain(victim?.pid);
+    const neighbour = threads.find(({ who }) => who === 'init -> neighbour');
+    expect(neighbour?.domain).toBe('main');
+    expect(kids.map(({ pid }) => pid)).not.toContain(neighbour?.pid);
   });
 
   test.runIf(where.isolation === 'thread')('and the same in the simulator', async () => {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configOf } from './plan/config.mjs';
-import { initsOf, labelsOf } from './plan/tree.mjs';
+import { hostileOf, initsOf, labelsOf } from './plan/tree.mjs';
 import { leftOver, sharedMemoryFiles, total } from './watch/processes.mjs';
 import { Progress } from './watch/progress.mjs';
 import { Samples } from './watch/samples.mjs';
@@ -71,7 +71,8 @@ async function stress(config, { tree, seconds, log }, fail) {
     compareSnapshots(before, await snapshot(system), labelsOf(tree).length, fail);
     const { code, signal } = await ended(system);
     if (code !== 0) fail(`ginit ended with ${signal ?? code}`);
-    for (const wrong of system.summary.check(labelsOf(tree), initsOf(tree), QUOTA)) fail(wrong);
+    for (const wrong of system.summary.check(labelsOf(tree), initsOf(tree) + hostileOf(tree).length, QUOTA))
+      fail(wrong);
     const left = await leftOver(system.group, LEFT_OVER_MS);
     if (left.length > 0) fail(`processes ${left.map(({ pid }) => pid).join(', ')} are left`);
   } finally {

@@ -61,6 +61,11 @@ export const Sink = session('Sink', {
   }),
 });
 
+/** The service of hostile components. */
+export const Trap = session('Trap', {
+  touch: rpc({ args: [], result: nothing }),
+});
+
 /** What a component has counted, and its account. */
 export const memberState = record({
   made: u53,

@@ -16,8 +16,12 @@ export interface Manifest {
   readonly requires?: readonly SessionInterface[];
   /** Services it uses if its config asks for what needs them. */
   readonly mayRequire?: readonly SessionInterface[];
-  /** Kinds of host grants it needs; a component with any is a driver. */
+  /**
+   * Kinds of host grants it uses; a component with any is a driver. One that only hands grants on to its children asks for none.
+   */
   readonly host?: readonly HostGrantKind[];
+  /** Kinds that it uses if its config asks for what needs them, or if they are granted. */
+  readonly mayHost?: readonly HostGrantKind[];
   /**
    * How its thread waits. By default it stops altogether while there is nothing to do, which is the fastest; a component
    * that uses asynchronous APIs of Node itself (timers, `import()` after its start, compilation of wasm) says `live`:
@@ -30,6 +34,11 @@ export interface Manifest {
 
 /** What a component does: takes `env`, sets up its parts, and returns; from then on it reacts. */
 export type Main = (env: Env) => void | Promise<void>;
+
+/** Kinds of host grants that a component may use. */
+export function hostKindsOf({ host = [], mayHost = [] }: Manifest): readonly HostGrantKind[] {
+  return [...host, ...mayHost];
+}
 
 /** Marks components, also across two copies of this package. */
 const MARK = Symbol.for('ginit.component');

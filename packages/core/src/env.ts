@@ -66,7 +66,7 @@ export interface Env {
   readonly ram: Ram;
   /** Timeouts over a Timer session, opened at first use. */
   readonly timer: Timeouts;
-  /** What the config grants of the host; empty unless the component is a driver. */
+  /** What the config grants of the host; empty unless its start node has a `<host>`. */
   readonly host: HostAccess;
   /**
    * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on the session

@@ -11,12 +11,29 @@ export * from './interface/shapes.ts';
 export { packetStream, type StreamDeclaration, type StreamRole } from './interface/stream.ts';
 export * from './label.ts';
 export { LIMITS } from './limits.ts';
+export { linesOf, messageLines, visibleText } from './log-text.ts';
 export { copyInto } from './memory/copy-into.ts';
 export { Dataspace } from './memory/dataspace.ts';
 export * from './packet_stream/index.ts';
 export { selectPolicy } from './policy.ts';
 export type { Config } from './runtime/config.ts';
-export type { HostAccess, HostError, HostErrorCode, HostFile } from './runtime/host-access.ts';
+export type {
+  HostAccess,
+  HostConnection,
+  HostDevice,
+  HostDirectory,
+  HostEntry,
+  HostEntryStatus,
+  HostError,
+  HostErrorCode,
+  HostFile,
+  HostListener,
+  HostOpenOptions,
+  HostProcess,
+  HostProcessEnd,
+  HostSink,
+  HostSource,
+} from './runtime/host-access.ts';
 export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
 export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';

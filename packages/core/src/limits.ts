@@ -33,6 +33,22 @@ export const LIMITS = {
   revocationTargets: 1024,
   /** Frames that reach a process before it has been told of their channel. */
   earlyRelayFrames: 4096,
+  /** Host grants of one start node: they travel in one message. */
+  hostGrants: 48,
+  /** Those of all start nodes of the root config. */
+  hostGrantsOfRoot: 16_384,
+  /** Open directories, devices, sockets and programs of one driver. */
+  hostObjects: 1024,
+  /** Connections that nobody has accepted yet, of one listening socket. */
+  hostConnectionsWaiting: 128,
+  /** Bytes of a connection or program that one read gives, and that one write takes. */
+  hostReadBytes: 64 * 1024,
+  hostWriteBytes: 16 * 1024 * 1024,
+  /** Entries of a directory of the host that are listed. */
+  hostDirectoryEntries: 65_536,
+  /** Arguments and variables of a program, and bytes of all of them. */
+  hostProgramArguments: 1024,
+  hostProgramArgumentBytes: 128 * 1024,
   /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */
   hostDepth: 1024,
   /** Files of code, and grants, that a jailed process may read or use one by one; and descriptors that it may have. */
@@ -85,14 +101,14 @@ export const LIMITS = {
   earlyStreamFrames: 16,
   /** Pieces of RAM and capabilities that one account has in use, each by a number of its own. */
   allocationsPerAccount: 262_144,
-  /** Bytes of log text that wait for the log server before further lines are dropped (and counted). */
-  logBacklogBytes: 1024 * 1024,
+  /** Characters of log text that wait for the log server before further lines are dropped (and counted). */
+  logBacklogCharacters: 4 * 1024 * 1024,
   /** Obligations of one component that it has not met yet. */
   obligations: 1024,
   /** Text of one LOG session that waits for the host's output; an honest client has a few lines under way. */
   logSessionCharacters: 8 * 1024 * 1024,
   /** One line of log text. */
-  logLineBytes: 64 * 1024,
+  logLineCharacters: 64 * 1024,
   /** Name of a service, an interface or an operation. */
   nameBytes: 64,
   /** Arguments of one session request, all together. */

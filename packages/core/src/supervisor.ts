@@ -3,8 +3,8 @@ export { NodePlatform, type OutputSink } from './platform/process/node-platform.
 export type { SpareKind } from './platform/process/spare-domains.ts';
 export { type ManifestAnswer, ManifestReader } from './platform/process/manifest-reader.ts';
 export type { FindBinary, ResolvedBinary } from './supervisor/binary-service.ts';
-export type { Resolver } from './supervisor/cpu-session.ts';
-export type { ComponentEnd, Placement, ResolvedGrant } from './supervisor/platform.ts';
+export type { ResolvedGrant } from './runtime/host-access.ts';
+export type { ComponentEnd, Placement } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/process/form.ts';
 export { CoreServices } from './supervisor/core-services.ts';
 export type { AccountTree } from './supervisor/account-tree.ts';

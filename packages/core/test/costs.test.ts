@@ -98,7 +98,12 @@ test('memory that cannot be had after all is not paid for', async () => {
   const never = (): Promise<never> => new Promise(() => {});
   const entrypoint = new Entrypoint({ schedule: queueMicrotask, report: fail, introduce: never });
   const account = new Account('test', { ram: 2 ** 40, caps: 10 });
-  const core = entrypoint.export(CoreService, { introduce: never, waiting: never, waited: never });
+  const core = entrypoint.export(CoreService, {
+    introduce: never,
+    grant: never,
+    waiting: never,
+    waited: never,
+  });
   const environment = new Environment({
     entrypoint,
     parent: entrypoint.export(Parent, {
@@ -109,7 +114,16 @@ test('memory that cannot be had after all is not paid for', async () => {
       exit: never,
     }),
     pd: entrypoint.export(Pd, new PdSession(account, new ThreadsByAccount())),
-    host: { openFile: never },
+    host: {
+      grants: [],
+      grant: never,
+      openFile: never,
+      openDirectory: never,
+      openDevice: never,
+      listen: never,
+      connect: never,
+      run: never,
+    },
     memory: {
       allocate: () => {
         throw new RangeError('Array buffer allocation failed');

@@ -6,7 +6,7 @@ import type { Component } from '@ginit/core';
 import type { Carrier, SharedMemory } from '@ginit/core/channel/carrier';
 import type { Census } from '@ginit/core/runtime/entrypoint';
 import { ComponentRuntime } from '@ginit/core/runtime/component-runtime';
-import type { HostAccess } from '@ginit/core/runtime/host-access';
+import type { HostPlatform } from '@ginit/core/runtime/host-access';
 import type {
   ComponentEnd,
   ComponentSpecification,
@@ -72,9 +72,9 @@ export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
   return [first.carrier, second.carrier];
 }
 
-const NO_HOST: HostAccess = {
-  openFile: () => Promise.reject(new Error('the in-process platform grants nothing of the host')),
-};
+function noHost(): HostPlatform {
+  throw new Error('the in-process platform has nothing of the host');
+}
 
 interface Running {
   readonly runtime: ComponentRuntime;
@@ -102,7 +102,7 @@ export class InProcessPlatform implements Platform {
   readonly #components: ReadonlyMap<string, Component>;
   readonly #running = new Map<number, Running>();
   readonly #labels = new Map<string, number>();
-  readonly #host: HostAccess;
+  readonly #host: () => HostPlatform;
   /** The next death; reset when it has been died. */
   death: Death | undefined;
   /** Frames sent and received so far, by label. */
@@ -111,14 +111,18 @@ export class InProcessPlatform implements Platform {
   readonly dead = new Set<number>();
 
   /** `components` by module URL. */
-  constructor(kind: CarrierKind, components: ReadonlyMap<string, Component>, host: HostAccess = NO_HOST) {
+  constructor(
+    kind: CarrierKind,
+    components: ReadonlyMap<string, Component>,
+    host: () => HostPlatform = noHost,
+  ) {
     this.#kind = kind;
     this.#components = components;
     this.#host = host;
   }
 
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
-    const { id, label, moduleUrl } = specification;
+    const { id, label, moduleUrl, grants } = specification;
     const component = this.#components.get(moduleUrl);
     if (!component) throw new Error(`no component ${moduleUrl}`);
     const [core, far] = carrierPair('copying');
@@ -133,7 +137,7 @@ export class InProcessPlatform implements Platform {
       delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
       crash: (error) => setImmediate(() => end({ crashed: true, reason: String(error), culprit: true })),
       complain: (text) => this.complaints.push(`[${label}] ${text}`),
-      host: this.#host,
+      host: { grants, platform: this.#host },
     });
     this.#running.set(id, { runtime, end, carriers: [] });
     this.#labels.set(label, id);

@@ -252,11 +252,9 @@ test('a driver may die after it has closed a file to which it was still writing'
     const scheduler = new Scheduler(new Random(seed, 'order'));
     const random = new Random(seed, 'host');
     const disk = new SimulatedDisk(new Uint8Array(4096));
-    const host = new SimulatedHost({ scheduler, random, disk: () => disk }, 1, [
-      { kind: 'file', path: 'disk', access: 'rw', target: '/disk' },
-    ]);
+    const host = new SimulatedHost({ scheduler, random, disk: () => disk }, 1);
     const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-    const opening = host.openFile('disk', 'rw');
+    const opening = host.openFile({ path: 'disk', target: '/disk' }, 'rw');
     run(scheduler);
     const file = await opening;
     void file.write(new Uint8Array(512).fill(1), 0).catch(() => {});

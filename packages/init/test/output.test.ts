@@ -15,7 +15,7 @@ function slowStream(): { stream: Writable; takeOne: () => void } {
 
 test('all who wait for room wait together, and go on when there is some', async () => {
   const { stream, takeOne } = slowStream();
-  const output = new Output(stream, slowStream().stream, () => {});
+  const output = new Output(stream, slowStream().stream);
   let written = 0;
   for (let line = 0; line < 50; line++) void output.line('a line').then(() => written++);
   expect([stream.listenerCount('drain'), written]).toEqual([1, 0]);
@@ -28,7 +28,7 @@ test('all who wait for room wait together, and go on when there is some', async 
 
 test('who waits for room when the reader goes away waits no longer', async () => {
   const { stream } = slowStream();
-  const output = new Output(stream, slowStream().stream, () => {});
+  const output = new Output(stream, slowStream().stream);
   const waiting = [output.line('more than there is room for'), output.line('and more')];
   stream.destroy();
   await Promise.all(waiting);

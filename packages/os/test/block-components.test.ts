@@ -137,9 +137,9 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     );
     const deadline = new Promise((done) => setTimeout(done, 500));
     await Promise.race([system.end, deadline]);
-    const lines = system.platform.lines.filter((line) => line.includes('Error'));
-    expect(lines.length).toBe(1);
-    expect(lines[0]).toMatch(/init -> ram_block.*67108864 bytes wanted/);
+    const { lines, complaints } = system.platform;
+    const told = [...lines, ...complaints].filter((line) => line.includes('67108864 bytes wanted'));
+    expect(told).toEqual([expect.stringMatching(/^\[init -> ram_block\] crashed: /)]);
     system.supervisor.end({ kind: 'exit', code: 0 });
     await finish(system);
   });

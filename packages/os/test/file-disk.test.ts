@@ -30,7 +30,9 @@ function configOf(attributes: Readonly<Record<string, string>>): ConfigNode {
 
 async function open(
   attributes: Readonly<Record<string, string>>,
-  host: HostAccess = { openFile: (path, access) => openNodeFile(join(directory, path), path, access) },
+  host: Pick<HostAccess, 'openFile'> = {
+    openFile: (path, access) => openNodeFile(join(directory, path), path, access),
+  },
 ): Promise<{ disk: FileDisk; log: string[] }> {
   const log: string[] = [];
   const write = async (text: string): Promise<void> => void log.push(text);
@@ -123,7 +125,9 @@ test.each<[string, Record<string, string>, string]>([
 
 test('a grant for reading only and a config that wants to write: one clear error', async () => {
   const refusal = '<host> grants the file "disk.img" for reading only (access="ro")';
-  const host: HostAccess = { openFile: () => Promise.reject(new RpcError('NotGranted', refusal)) };
+  const host: Pick<HostAccess, 'openFile'> = {
+    openFile: () => Promise.reject(new RpcError('NotGranted', refusal)),
+  };
   await expect(open({ file: 'disk.img', writeable: 'yes' }, host)).rejects.toThrow(
     `config.xml:7:11: ${refusal}`,
   );

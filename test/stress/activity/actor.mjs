@@ -8,7 +8,7 @@ import { call, concurrent, walk } from './calls.mjs';
 import { pass, release, revoke, signal, use } from './capabilities.mjs';
 import { memory } from './memory.mjs';
 import { abandon, packets } from './packets.mjs';
-import { close, upgrade } from './sessions.mjs';
+import { close, trap, upgrade } from './sessions.mjs';
 
 const ACTIONS = {
   abandon,
@@ -21,6 +21,7 @@ const ACTIONS = {
   release,
   revoke,
   signal,
+  trap,
   upgrade,
   use,
   walk,
@@ -37,6 +38,7 @@ export class Actor {
   #seed;
   #who;
   #peers;
+  #traps;
   #sessions = new Map();
   #held = [];
   #own;
@@ -44,12 +46,13 @@ export class Actor {
   #lanes = [];
   #resting = false;
 
-  constructor(env, tally, { seed, who, peers }) {
+  constructor(env, tally, { seed, who, peers, traps = [] }) {
     this.env = env;
     this.tally = tally;
     this.#seed = seed;
     this.#who = who;
     this.#peers = peers;
+    this.#traps = traps;
   }
 
   get resting() {
@@ -122,7 +125,7 @@ export class Actor {
 
   async #lane(steps) {
     while (!this.#resting && this.#step < steps) {
-      const step = stepAt(this.#seed, this.#who, this.#step++, this.#peers);
+      const step = stepAt(this.#seed, this.#who, this.#step++, this.#peers, this.#traps);
       this.tally.count('steps');
       await ACTIONS[step.action](this, step);
     }

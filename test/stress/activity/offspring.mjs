@@ -2,7 +2,9 @@
  * A component that another one has started, and ends: what init does for its children, as small as it can be. Sessions
  * that it asks for are requested of its parent's own parent and paid by its account; all it had is back when it has ended.
  */
-import { Cpu, Parent, Pd, prependLabel, Rom, RomModule, session, SessionError } from '@ginit/core';
+import { Cpu, Parent, Pd, prependLabel, refusalOf, Rom, RomModule, session, SessionError } from '@ginit/core';
+
+const NOTHING = { ram: 0, caps: 0 };
 
 /** Starts a component on an account of its own. */
 export class Offspring {
@@ -22,15 +24,20 @@ export class Offspring {
   #tellOver;
   #ended = false;
 
-  /** `options`: name, binary, config (as data), isolation, domain, heap, ram, caps. */
+  /** `options`: name, binary, config (as data), isolation, domain, heap, ram, caps, grants if any. */
   constructor(env, options) {
     this.#env = env;
     this.#options = options;
     this.#module = new RomModule(new TextEncoder().encode(JSON.stringify(options.config)));
     this.over = new Promise((resolve) => (this.#tellOver = resolve));
     this.#parent = {
-      session: (request) => this.#track(this.#session(request)),
-      upgrade: (id, ram, caps) => this.#track(this.#upgrade(id, { ram, caps })),
+      session: (request) =>
+        this.#track(this.#session(request)).then(
+          (opened) => ({ session: opened }),
+          (error) => ({ refused: refusalOf(error) }),
+        ),
+      upgrade: (id, ram, caps) =>
+        this.#track(this.#upgrade(id, { ram, caps })).then(() => undefined, refusalOf),
       close: (id) => this.#track(this.#close(id)),
       announce: () => {
         throw new SessionError('DENIED', 'nobody would use it');
@@ -41,7 +48,7 @@ export class Offspring {
 
   async start() {
     const env = this.#env;
-    const { name, binary, isolation, domain, heap, ram, caps } = this.#options;
+    const { name, binary, isolation, domain, heap, ram, caps, grants = [] } = this.#options;
     this.#pd = await env.connect(Pd, { label: name });
     await this.#pd.setReferenceAccount(env.pd);
     await env.pd.transfer(this.#pd, { ram, caps });
@@ -55,7 +62,7 @@ export class Offspring {
       isolation,
       domain,
       heap,
-      grants: [],
+      grants,
     });
     await this.#thread.setHandler(env.signal(() => this.#look()));
   }
@@ -124,12 +131,17 @@ export class Offspring {
   }
 
   async #close(id) {
-    if (this.#configs.has(id)) return this.#closeConfig(id);
+    if (this.#configs.has(id)) {
+      this.#closeConfig(id);
+      return NOTHING;
+    }
     const open = this.#tickets.get(id);
-    if (!open) return;
+    if (!open) return NOTHING;
     this.#tickets.delete(id);
-    await this.#env.close(open.ticket);
-    await this.#refund(open.donation);
+    const kept = await this.#env.close(open.ticket);
+    const { ram, caps } = open.donation;
+    await this.#refund({ ram: ram - kept.ram, caps: caps - kept.caps });
+    return kept;
   }
 
   /** Its account gives everything back to us anyway when it ends. */

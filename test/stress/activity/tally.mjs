@@ -12,7 +12,16 @@ const LATE_TICKS = 25;
 const ALWAYS_TOLERATED = ['PeerGone', 'Revoked', 'DENIED'];
 
 /** What is counted of a component besides its calls. */
-const COUNTERS = ['steps', 'sessions', 'capabilitiesPassed', 'signals', 'dataspaces', 'packets', 'kills'];
+const COUNTERS = [
+  'steps',
+  'sessions',
+  'traps',
+  'capabilitiesPassed',
+  'signals',
+  'dataspaces',
+  'packets',
+  'kills',
+];
 
 /** The tally of one incarnation of a component. */
 export class Tally {

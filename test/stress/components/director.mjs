@@ -41,6 +41,26 @@ class Members {
     return this.all(names, 'begin');
   }
 
+  /** Lets hostile components die once more: who is there then does nothing. */
+  async calm(names) {
+    this.#running = false;
+    await Promise.all(names.map((name) => this.#calm(name)));
+  }
+
+  async #calm(name) {
+    const before = this.#incarnations.get(name);
+    for (let tries = 0; tries < RETURN_TRIES; tries++) {
+      if (this.#incarnations.get(name) !== before) return;
+      // It may be dead already, or stuck in a vice: then whoever is stuck on it is told so.
+      void this.#controls
+        .get(name)
+        ?.rest()
+        .catch(() => {});
+      await this.#timer.sleep(POLL_MS);
+    }
+    this.#tally.fail('calm', name, 'does not come back');
+  }
+
   rest(names) {
     this.#running = false;
     return this.all(names, 'rest');
@@ -83,6 +103,7 @@ function compare(tally, before, after) {
 
 export default component({ provides: [Director] }, async (env) => {
   const names = env.config.node.childrenOf('member').map((member) => member.string('name'));
+  const hostile = env.config.node.childrenOf('hostile').map((member) => member.string('name'));
   const tally = new Tally(env, 'director', env.config.integer('seed'));
   const members = new Members(env, tally);
   env.provide(Director, () => ({ join: (name, control) => members.join(name, control) }));
@@ -91,14 +112,15 @@ export default component({ provides: [Director] }, async (env) => {
     await env.timer.sleep(PAUSE_MS);
   };
   tally.watch();
-  await members.all(names, 'state');
+  await members.all([...names, ...hostile], 'state');
   await env.timer.sleep(PAUSE_MS);
   const before = await members.all(names, 'state');
   await phase('ready');
-  await members.begin(names);
+  await members.begin([...names, ...hostile]);
   await env.log('stress-phase running');
   await env.timer.sleep(env.config.integer('seconds') * 1000);
   await env.log('stress-phase resting');
+  await members.calm(hostile);
   await members.rest(names);
   await members.all(names, 'clear');
   await env.timer.sleep(PAUSE_MS);

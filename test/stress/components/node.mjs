@@ -6,20 +6,24 @@ import { serveStream } from '../activity/packets.mjs';
 import { peerObject } from '../activity/server.mjs';
 import { Member } from '../activity/member.mjs';
 import { lifeOf } from '../plan/steps.mjs';
-import { Director, Peer, Sink } from '../sessions.mjs';
+import { Director, Peer, Sink, Trap } from '../sessions.mjs';
 
-export default component({ provides: [Peer, Sink], mayRequire: [Peer, Sink, Director] }, async (env) => {
-  const member = await Member.join(env);
-  const { tally, who, seed } = member;
-  const peers = env.config.node.childrenOf('peer').map((peer) => peer.string('name'));
-  const actor = new Actor(env, tally, { seed, who, peers });
-  env.provide(Peer, () => peerObject(actor));
-  env.provide(Sink, ({ streams }) => {
-    streams.tx.then(serveStream, () => {});
-    return {};
-  });
-  await member.follow({ rest: () => actor.rest(), clear: () => actor.clear() });
-  const life = env.config.boolean('mortal') ? lifeOf(seed, who, env.config.boolean('may_kill')) : undefined;
-  await actor.act(life?.steps);
-  if (life && !actor.resting) die(life.manner);
-});
+export default component(
+  { provides: [Peer, Sink], mayRequire: [Peer, Sink, Trap, Director] },
+  async (env) => {
+    const member = await Member.join(env);
+    const { tally, who, seed } = member;
+    const peers = env.config.node.childrenOf('peer').map((peer) => peer.string('name'));
+    const traps = env.config.node.childrenOf('trap').map((trap) => trap.string('name'));
+    const actor = new Actor(env, tally, { seed, who, peers, traps });
+    env.provide(Peer, () => peerObject(actor));
+    env.provide(Sink, ({ streams }) => {
+      streams.tx.then(serveStream, () => {});
+      return {};
+    });
+    await member.follow({ rest: () => actor.rest(), clear: () => actor.clear() });
+    const life = env.config.boolean('mortal') ? lifeOf(seed, who, env.config.boolean('may_kill')) : undefined;
+    await actor.act(life?.steps);
+    if (life && !actor.resting) die(life.manner);
+  },
+);

@@ -1,12 +1,13 @@
 /** The config file of a plan. */
 import { fileURLToPath } from 'node:url';
 import { node, toXml } from './nodes.mjs';
-import { membersOf } from './tree.mjs';
+import { hostileOf, membersOf } from './tree.mjs';
 
 const binary = (name) => fileURLToPath(new URL(`../components/${name}.mjs`, import.meta.url));
 
 const CORE_SERVICES = ['ROM', 'LOG', 'PD', 'CPU', 'Timer'];
 const PEER_SERVICES = ['Peer', 'Sink'];
+const HOSTILE_SERVICES = ['Trap'];
 
 const HEAP = '64M';
 const NODE_QUOTA = { ram: '16M', caps: 600 };
@@ -22,10 +23,12 @@ const services = (type, names) =>
   );
 
 /** Sessions to a named peer go to the child of that name, everything else to the parent. */
-function routes(nodes, targets) {
-  const toPeers = PEER_SERVICES.flatMap((name) =>
-    nodes.map((peer) => node('service', { name, label_last: peer }, [node('child', { name: peer })])),
-  );
+function routes(nodes, hostile, targets) {
+  const toChildren = (services_, names) =>
+    services_.flatMap((name) =>
+      names.map((peer) => node('service', { name, label_last: peer }, [node('child', { name: peer })])),
+    );
+  const toPeers = [...toChildren(PEER_SERVICES, nodes), ...toChildren(HOSTILE_SERVICES, hostile)];
   return node('default-route', {}, [
     ...toPeers,
     node(
@@ -53,7 +56,7 @@ class ConfigWriter {
     return toXml(
       node('config', {}, [
         services('parent-provides', CORE_SERVICES),
-        routes(nodes, ['parent', 'any-child']),
+        routes(nodes, hostileOf(this.#plan.tree), ['parent', 'any-child']),
         // Nurseries start these.
         node('binary', { name: binary('victim') }),
         this.#director(seconds),
@@ -68,11 +71,10 @@ class ConfigWriter {
       node('binary', { name: binary('director') }),
       services('provides', ['Director']),
       node('exit', { propagate: 'yes' }),
-      node(
-        'config',
-        { seconds, seed: this.#plan.tree.seed },
-        names.map((name) => node('member', { name })),
-      ),
+      node('config', { seconds, seed: this.#plan.tree.seed }, [
+        ...names.map((name) => node('member', { name })),
+        ...hostileOf(this.#plan.tree).map((name) => node('hostile', { name })),
+      ]),
     ]);
   }
 
@@ -82,6 +84,8 @@ class ConfigWriter {
         return this.#node(member);
       case 'nursery':
         return this.#nursery(member);
+      case 'hostile':
+        return this.#hostile(member);
       default:
         return this.#init(member);
     }
@@ -106,13 +110,29 @@ class ConfigWriter {
     ]);
   }
 
+  #hostile(member) {
+    const { name } = member;
+    const { seed } = this.#plan.tree;
+    const peers = this.#plan.tree.children.filter(({ kind }) => kind === 'node');
+    return node('start', { name, ...NODE_QUOTA, heap: HEAP, ...placement(member) }, [
+      node('binary', { name: binary('hostile') }),
+      services('provides', HOSTILE_SERVICES),
+      node('restart', { max: 1000, period_s: 1 }),
+      node(
+        'config',
+        { name, seed },
+        peers.map((peer) => node('peer', { name: peer.name })),
+      ),
+    ]);
+  }
+
   #init({ name, children, ...place }) {
     const nodes = children.map((child) => child.name);
     return node('start', { name, ...INIT_QUOTA, heap: HEAP, ...placement(place) }, [
       node('binary', { name: 'init' }),
       node('config', {}, [
-        services('parent-provides', [...CORE_SERVICES, ...PEER_SERVICES, 'Director']),
-        routes(nodes, ['parent']),
+        services('parent-provides', [...CORE_SERVICES, ...PEER_SERVICES, ...HOSTILE_SERVICES, 'Director']),
+        routes(nodes, [], ['parent']),
         ...children.map((child) => this.#node(child)),
       ]),
     ]);
@@ -120,7 +140,8 @@ class ConfigWriter {
 
   #settings(name, attributes) {
     const peers = this.#peers.get(name).map((peer) => node('peer', { name: peer }));
-    return node('config', { name, seed: this.#plan.tree.seed, ...attributes }, peers);
+    const traps = hostileOf(this.#plan.tree).map((trap) => node('trap', { name: trap }));
+    return node('config', { name, seed: this.#plan.tree.seed, ...attributes }, [...peers, ...traps]);
   }
 }
 

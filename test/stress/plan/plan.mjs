@@ -1,14 +1,14 @@
 /** The plan of a run: its tree, and what everybody tries. Printed by --plan, and told apart by its hash. */
 import { createHash } from 'node:crypto';
 import { lifeOf, roundAt, stepAt } from './steps.mjs';
-import { DOMAINS, makeTree, membersOf, SCRAP } from './tree.mjs';
+import { DOMAINS, hostileOf, makeTree, membersOf, SCRAP } from './tree.mjs';
 
 /** How much of the plan, which has no end, the hash covers. */
 const HASHED_STEPS = 512;
 const PRINTED_STEPS = 24;
 
 /** What one member of the tree does, up to `steps` steps of its first incarnation. */
-function programOf(seed, { member, peers }, steps) {
+function programOf(seed, { member, peers }, steps, traps) {
   const { kind, name } = member;
   const numbers = Array.from({ length: steps }, (_, index) => index);
   if (kind === 'nursery') {
@@ -18,14 +18,15 @@ function programOf(seed, { member, peers }, steps) {
   return {
     name,
     life: member.mortal ? lifeOf(seed, who, member.mayKill) : undefined,
-    steps: numbers.map((step) => stepAt(seed, who, step, peers)),
+    steps: numbers.map((step) => stepAt(seed, who, step, peers, traps)),
   };
 }
 
-/** The plan for a seed and a number of components: `{ tree, hash }`. */
-export function makePlan({ seed, components }) {
-  const tree = makeTree({ seed, components });
-  const programs = membersOf(tree).map((entry) => programOf(seed, entry, HASHED_STEPS));
+/** The plan for a seed and numbers of components: `{ tree, hash }`. */
+export function makePlan({ seed, components, hostile }) {
+  const tree = makeTree({ seed, components, hostile });
+  const traps = hostileOf(tree);
+  const programs = membersOf(tree).map((entry) => programOf(seed, entry, HASHED_STEPS, traps));
   const hash = createHash('sha256').update(JSON.stringify({ tree, programs })).digest('hex').slice(0, 16);
   return { tree, hash };
 }
@@ -50,7 +51,7 @@ export function describePlan({ tree, hash }) {
       ...treeLines(member.children ?? [], `${indent}  `),
     ]);
   const programs = membersOf(tree).flatMap((entry) => {
-    const { name, life, steps = [], rounds = [] } = programOf(seed, entry, PRINTED_STEPS);
+    const { name, life, steps = [], rounds = [] } = programOf(seed, entry, PRINTED_STEPS, hostileOf(tree));
     const end = life ? `, dies after ${life.steps} steps (${life.manner})` : '';
     return ['', `${name}${end}`].concat(steps.map(describeStep), rounds.map(describeRound));
   });

@@ -19,6 +19,7 @@ const ACTIONS = [
   [2, 'abandon'],
   [3, 'upgrade'],
   [3, 'close'],
+  [4, 'trap'],
 ];
 
 const CALLS = [
@@ -32,9 +33,9 @@ const KIB = 1024;
 
 /**
  * Step number `step` of a component: an action, the names of two peers, and the numbers that it needs. `who` names the
- * component and its incarnation.
+ * component and its incarnation, `traps` the hostile components, if there are any.
  */
-export function stepAt(seed, who, step, peers) {
+export function stepAt(seed, who, step, peers, traps = []) {
   const random = randomFor(seed, who, 'step', step);
   return {
     action: random.weighted(ACTIONS),
@@ -48,6 +49,7 @@ export function stepAt(seed, who, step, peers) {
     sealed: random.chance(0.7),
     keep: random.chance(0.3),
     seed: random.below(2 ** 31),
+    trap: traps.length > 0 ? random.pick(traps) : undefined,
   };
 }
 

@@ -27,8 +27,11 @@ function makeNode(random, name) {
   return { kind: 'node', name, mortal, mayKill, ...place };
 }
 
-/** The tree for so many components, the director not counted: `{ seed, components, children }`. */
-export function makeTree({ seed, components }) {
+/**
+ * The tree for so many components, the director and the hostile ones not counted:
+ * `{ seed, components, hostile, children }`.
+ */
+export function makeTree({ seed, components, hostile }) {
   const random = randomFor(seed, 'tree', components);
   const inits = Math.max(1, Math.floor(components / 12));
   const nurseries = Math.max(1, Math.floor(components / 10));
@@ -38,6 +41,7 @@ export function makeTree({ seed, components }) {
   return {
     seed,
     components,
+    hostile,
     children: [
       ...named('n', nodes, (name) => makeNode(random, name)),
       ...named('k', nurseries, (name) => ({ kind: 'nursery', name, ...placement(random, false) })),
@@ -47,14 +51,26 @@ export function makeTree({ seed, components }) {
         ...placement(random, false),
         children: named(`${name}-`, CHILDREN_OF_INIT, (child) => makeNode(random, child)),
       })),
+      ...named('x', hostile, (name) => ({ kind: 'hostile', name, ...hostilePlace(random) })),
     ],
   };
 }
 
-/** Every component of a tree but its inits: `{ member, peers }`, peers being the names that it can open sessions to. */
+/** A hostile component may end its process, so it shares one with nobody who has to live. */
+function hostilePlace(random) {
+  return random.chance(0.5) ? { isolation: 'process' } : { domain: SCRAP };
+}
+
+/** Names of the hostile components. */
+export function hostileOf({ children }) {
+  return children.filter(({ kind }) => kind === 'hostile').map(({ name }) => name);
+}
+
+/** Every component of a tree but its inits and hostile ones: `{ member, peers }`, peers being the names that it can open sessions to. */
 export function membersOf({ children }) {
   const outer = children.filter(({ kind }) => kind === 'node').map(({ name }) => name);
-  return children.flatMap((member) => {
+  const honest = children.filter(({ kind }) => kind !== 'hostile');
+  return honest.flatMap((member) => {
     if (member.kind !== 'init') return [{ member, peers: others(outer, member.name) }];
     const inner = member.children.map(({ name }) => name);
     return member.children.map((child) => ({

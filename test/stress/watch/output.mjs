@@ -14,6 +14,8 @@ const SUSPICIOUS = [
 ];
 /** Who is ended while it starts may still say that its parent does not answer any more. */
 const UNBORN = /^(ginit: )?\[init -> k\d+ -> .*(the object was revoked|the client has ended)/;
+/** What is said of hostile components, and by them, is what they deserve. */
+const HOSTILE = /^(ginit: )?\[init -> x\d+\]|"x\d+"/;
 /** A component that has not reported for so long is not counted as alive. */
 const ALIVE_MS = 3000;
 /** Ends of components that are planned. */
@@ -51,7 +53,7 @@ export class RunOutput {
     if (failed) this.fail(JSON.parse(failed[1]));
     const phase = PHASE.exec(text);
     if (phase) this.#onPhase(phase[1]);
-    if (UNBORN.test(text)) return;
+    if (UNBORN.test(text) || (HOSTILE.test(text) && !/assertion failed/.test(text))) return;
     const crash = /^ginit: \[[^\]]*\] crashed: /.test(text) && !PLANNED_CRASH.test(text);
     if (crash || SUSPICIOUS.some((pattern) => pattern.test(text))) this.fail({ line: text });
   }

@@ -1,17 +1,18 @@
 /**
  * The table that ginit prints at its end, and whether all quota is still there. Quota is only ever moved: what all accounts
- * of the tree hold is what the system was given, but for what sessions have donated to core, each the same amount.
+ * of the tree hold is what the system was given, but for what their sessions at core have cost.
  */
+import { COSTS, sumOf } from '@ginit/core';
 
 const ROW =
-  /^ginit: (init(?: -> \S+)*) +(?:process|thread of) .*?(, ended)? +(\S+) \(\S+\) of (\S+) +(\d+) of (\d+) /;
+  /^ginit: (init(?: -> \S+)*) +(process|thread of) .*?(, ended)? +(\S+) \(\S+\) of (\S+) +(\d+) of (\d+) /;
 /** Everybody keeps a session to the director. */
 const SERVER = 'init -> director';
 const FACTORS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-/** What a session donates to its server, in bytes and capabilities (core: `SESSION_OBJECT_RAM`, `SESSION_OBJECT_CAPS`). */
-const SESSION = { ram: 4096, caps: 1 };
-/** The sessions of LOG and Timer that everybody has at core; an init opens its timer when it first needs it. */
-const SESSIONS_EACH = 2;
+/** What everybody but the first init has at core; besides them a Timer session, which it opens when it first needs it. */
+const ENVIRONMENT = sumOf(COSTS.pd, COSTS.cpu, COSTS.rom, COSTS.log);
+/** What the first init has: its config and its log. */
+const FIRST = sumOf(COSTS.rom, COSTS.log);
 
 /**
  * Objects of a component that others hold while it rests: handlers of its config, timer and services; and, of an init, what
@@ -37,9 +38,10 @@ export class Summary {
   line(text) {
     const row = ROW.exec(text);
     if (!row) return;
-    const [, label, ended, ramUsed, ram, capsUsed, caps] = row;
+    const [, label, place, ended, ramUsed, ram, capsUsed, caps] = row;
     if (ended) return;
     this.#accounts.set(label, {
+      running: sumOf(COSTS.thread, COSTS.threadObject, ...(place === 'process' ? [COSTS.process] : [])),
       ram: bytesOf(ram),
       caps: Number(caps),
       ramUsed: bytesOf(ramUsed),
@@ -47,32 +49,33 @@ export class Summary {
     });
   }
 
-  /** What is wrong, as texts. `labels` are those that must be there; `quota` is what the system was given. */
-  check(labels, inits, quota) {
+  /** What is wrong, as texts. `labels` are those that must be there, of which so many may have no timer; `quota` is what the system was given. */
+  check(labels, withoutTimer, quota) {
     const missing = labels.filter((label) => !this.#accounts.has(label));
     const found = missing.map((label) => `[${label}] is not among the live components in the end`);
     const known = new Set(labels);
-    for (const [label, { ramUsed, capsUsed }] of this.#accounts) {
+    for (const [label, { running, ramUsed, capsUsed }] of this.#accounts) {
       if (!known.has(label)) found.push(`[${label}] is still alive in the end`);
       if (label === SERVER) continue;
-      if (ramUsed > 0) found.push(`[${label}] still uses ${ramUsed} bytes in the end`);
-      const most = OBJECTS_AT_REST + OBJECTS_PER_CHILD * childrenOf(label, labels);
+      if (ramUsed !== running.ram)
+        found.push(`[${label}] uses ${ramUsed} bytes in the end, ${running.ram} are due`);
+      const most = running.caps + OBJECTS_AT_REST + OBJECTS_PER_CHILD * childrenOf(label, labels);
       if (capsUsed > most)
         found.push(`[${label}] still uses ${capsUsed} capabilities in the end, at most ${most} are due`);
     }
-    return [...found, ...this.#checkSum(labels.length, inits, quota)];
+    return [...found, ...this.#checkSum(labels.length, withoutTimer, quota)];
   }
 
-  #checkSum(components, inits, quota) {
+  #checkSum(components, withoutTimer, quota) {
     const accounts = [...this.#accounts.values()];
     const ram = quota.ram - accounts.reduce((sum, account) => sum + account.ram, 0);
     const caps = quota.caps - accounts.reduce((sum, account) => sum + account.caps, 0);
-    // One ROM: the config of the first init.
-    const most = SESSIONS_EACH * components + 1;
-    const sessions = caps / SESSION.caps;
-    if (ram === SESSION.ram * sessions && sessions <= most && sessions >= most - inits) return [];
+    const others = components - 1;
+    const timers = (caps - FIRST.caps - ENVIRONMENT.caps * others) / COSTS.timer.caps;
+    const explained = FIRST.ram + ENVIRONMENT.ram * others + COSTS.timer.ram * timers;
+    if (ram === explained && timers <= components && timers >= components - withoutTimer) return [];
     return [
-      `${ram} bytes and ${caps} capabilities are in no account; ${most} sessions at core would explain it`,
+      `${ram} bytes and ${caps} capabilities are in no account; ${timers} timers of ${components} components would explain ${explained} bytes`,
     ];
   }
 }

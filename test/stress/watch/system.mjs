@@ -9,7 +9,7 @@ import { Summary } from './summary.mjs';
 
 const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
 /** What a system is given: more than its components are, so that its init is never short of it. */
-export const QUOTA = { ram: 16 * 2 ** 30, caps: 1_000_000 };
+export const QUOTA = { ram: 16 * 2 ** 30, caps: 120_000 };
 
 /** A running system. */
 export class System {

@@ -1,7 +1,7 @@
 /**
- * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a process's memory, and a
- * process that ends with its parent. koffi is optional: whoever calls says what cannot be done without it. Constants of Linux on
- * 64-bit processors.
+ * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a
+ * process's memory, locks of open file descriptions, and a process that ends with its parent. koffi is optional:
+ * whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
  */
 import { createRequire } from 'node:module';
 
@@ -18,6 +18,14 @@ const THIS_THREAD = 0;
 const CPU_MASK_BYTES = 1024;
 const RLIMIT_DATA = 2;
 const LIMIT_BYTES = 16;
+/** Locks of an open file description: they end with its last descriptor, however the process ends. */
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const LOCK = { read: 0, write: 1, none: 2 } as const;
+/** struct flock: type and whence (16 bits each), start and length (64 bits, from byte 8 on), process. */
+const FLOCK_BYTES = 32;
+const EAGAIN = 11;
+const EACCES = 13;
 const UNLIMITED = 2n ** 64n - 1n;
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
@@ -29,6 +37,7 @@ export class Kernel {
   readonly #setAffinity: NativeFunction;
   readonly #getLimit: NativeFunction;
   readonly #setLimit: NativeFunction;
+  readonly #fcntl: NativeFunction;
   readonly #prctl: NativeFunction;
 
   private constructor(koffi: Koffi) {
@@ -37,6 +46,7 @@ export class Kernel {
     this.#getAffinity = library.func('sched_getaffinity', 'int', ['int', 'size_t', 'void *']);
     this.#setAffinity = library.func('sched_setaffinity', 'int', ['int', 'size_t', 'void *']);
     this.#getLimit = library.func('getrlimit', 'int', ['int', 'void *']);
+    this.#fcntl = library.func('fcntl', 'int', ['int', 'int', 'void *']);
     this.#setLimit = library.func('setrlimit', 'int', ['int', 'void *']);
     this.#prctl = library.func('prctl', 'int', ['int', 'size_t', 'size_t', 'size_t', 'size_t']);
   }
@@ -77,6 +87,21 @@ export class Kernel {
     this.#check('setrlimit', this.#setLimit(RLIMIT_DATA, new Uint8Array(limit.buffer)));
   }
 
+  /** Puts a shared lock on one byte of an open file; false if somebody has an exclusive one there. */
+  lockShared(descriptor: number, at: number): boolean {
+    const result = this.#fcntl(descriptor, F_OFD_SETLK, flock(LOCK.read, at));
+    if (result < 0 && [EAGAIN, EACCES].includes(this.#koffi.errno())) return false;
+    this.#check('fcntl', result);
+    return true;
+  }
+
+  /** Whether another open file description has a lock of any kind on that byte. */
+  isLockedByOthers(descriptor: number, at: number): boolean {
+    const lock = flock(LOCK.write, at);
+    this.#check('fcntl', this.#fcntl(descriptor, F_OFD_GETLK, lock));
+    return new DataView(lock.buffer).getInt16(0, true) !== LOCK.none;
+  }
+
   /**
    * Has the kernel kill this process when its parent ends, even if it is stopped then. For the kernel the parent is the thread
    * that has forked it: it must live as long as its process.
@@ -88,4 +113,12 @@ export class Kernel {
   #check(call: string, result: number): void {
     if (result < 0) throw new Error(`${call} failed with error ${this.#koffi.errno()}`);
   }
+}
+
+function flock(type: number, at: number): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(FLOCK_BYTES));
+  view.setInt16(0, type, true);
+  view.setBigInt64(8, BigInt(at), true);
+  view.setBigInt64(16, 1n, true);
+  return new Uint8Array(view.buffer);
 }

@@ -3,7 +3,6 @@
  * requests to the host that are done. Whoever waits for it to come to an end sees by this whether it gets on. What passes
  * between a component and core is not counted: one that only waits for its timer, over and over, gets nothing done.
  */
-import type { HostAccess, HostFile } from './host-access.ts';
 import { ServedCounter } from './served-counter.ts';
 
 /** Counts for one component. */
@@ -19,24 +18,4 @@ export class Completed {
   get total(): number {
     return this.#calls.completed + this.packets.total + this.hostRequests;
   }
-}
-
-/** The same access to the host; requests are counted when they are done, well or not. */
-export function countedHost(host: HostAccess, progress: Completed): HostAccess {
-  const counted = async <T>(request: Promise<T>): Promise<T> => {
-    try {
-      return await request;
-    } finally {
-      progress.hostRequests++;
-    }
-  };
-  const countedFile = (file: HostFile): HostFile => ({
-    writeable: file.writeable,
-    sizeBytes: file.sizeBytes,
-    read: (into, position) => counted(file.read(into, position)),
-    write: (from, position) => counted(file.write(from, position)),
-    sync: () => counted(file.sync()),
-    close: () => counted(file.close()),
-  });
-  return { openFile: async (path, access) => countedFile(await counted(host.openFile(path, access))) };
 }

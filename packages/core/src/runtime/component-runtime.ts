@@ -5,9 +5,8 @@
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import type { Carrier } from '../channel/carrier.ts';
-import type { Component } from '../component.ts';
-import { ConfigError } from '../config/index.ts';
-import { assert, RpcError } from '../errors.ts';
+import { type Component, hostKindsOf } from '../component.ts';
+import { assert } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { Completed } from './completed.ts';
@@ -16,7 +15,7 @@ import type { Dealings } from './dealings.ts';
 import { AssertionFailed, type Obligation } from './assertions.ts';
 import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
-import type { HostAccess } from './host-access.ts';
+import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
@@ -34,8 +33,10 @@ export interface ComponentPlatform {
   readonly crash: (error: unknown) => void;
   /** Takes what a component complains about before, or without, a log of its own. */
   readonly complain: (text: string) => void;
-  /** What is granted of the host. */
-  readonly host: HostAccess;
+  /** Where there are streams for that: gives what the component writes to its standard output, in lines, to its log. */
+  readonly output?: (take: (text: string) => void) => void;
+  /** What is granted of the host, and who does it. */
+  readonly host: Pick<GrantedHostParts, 'grants' | 'platform'>;
   /** Bytes of V8's heap that the component uses; none where others use it too. */
   readonly heapUsed?: () => number;
   /** Where its dataspaces come from; memory of this process only, unless it says. */
@@ -87,6 +88,13 @@ export class ComponentRuntime {
     this.#entrypoint.addChannel(peer, carrier);
   }
 
+  /** The component ends at once: the lines that its log has not got. `ended` ends its output. */
+  endLog(ended: () => void): string[] {
+    if (this.#environment) return this.#environment.endLog(ended);
+    ended();
+    return [];
+  }
+
   /** What it holds of others and they of it. */
   census(): Census {
     return this.#entrypoint.census();
@@ -136,7 +144,11 @@ export class ComponentRuntime {
       entrypoint: this.#entrypoint,
       parent: dealings?.parent(request.parent, request.pd) ?? request.parent,
       pd: request.pd,
-      host: this.#platform.host,
+      host: new GrantedHost({
+        ...this.#platform.host,
+        asked: hostKindsOf(this.#component.manifest),
+        capability: (index, access) => this.#core.grant(index, access),
+      }),
       memory: this.#platform.memory ?? LOCAL_MEMORY,
       report: (error) => this.#report(error),
       complain: this.#platform.complain,
@@ -149,6 +161,7 @@ export class ComponentRuntime {
       dealings,
     });
     this.#environment = environment;
+    this.#platform.output?.((text) => void environment.log(text));
     this.#entrypoint.objects.open((held) => request.pd.objects(held));
     await environment.open();
     // The main function may go on for long (it may await its servers): core does not wait for it.
@@ -160,7 +173,6 @@ export class ComponentRuntime {
       await this.#component.main(environment);
     } catch (error) {
       if (error instanceof AssertionFailed) return;
-      if (error instanceof ConfigError || error instanceof RpcError) void environment.error(error.message);
       await this.#crash(environment, error);
     }
   }

@@ -4,8 +4,19 @@
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
-import { boolean, nothing, optional, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
+import {
+  boolean,
+  nothing,
+  oneOf,
+  optional,
+  record,
+  type ShapeType,
+  text,
+  u32,
+  u53,
+} from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
+import { HostGrant } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 
@@ -21,6 +32,11 @@ export type IntroductionOffer = ShapeType<typeof offer>;
 export const CoreService = rpcInterface('CoreService', {
   /** Settles when the owner has made the introduction, or cannot. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
+  /** The host grant of this number, of those that the caller was started with, to be handed on. */
+  grant: rpc<(index: number, access: 'ro' | 'rw') => Capability<typeof HostGrant>>({
+    args: [u32, oneOf(['ro', 'rw'])],
+    result: capability(HostGrant),
+  }),
   /** The caller's thread waits for `peer` in a synchronous call, its wait number `wait`. `WouldDeadlock` if in vain. */
   waiting: rpc<(peer: number, wait: number) => void>({ args: [u32, u32], result: nothing }),
   /** That wait is over. */

@@ -20,7 +20,8 @@ import { Timer } from '../session/timer.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
-import { type Completed, countedHost } from './completed.ts';
+import type { Completed } from './completed.ts';
+import { countedHost } from './counted-host.ts';
 import type { Dealings } from './dealings.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
@@ -66,6 +67,7 @@ export class Environment implements Env {
   /** How many sessions each service has. */
   readonly #services = new Map<string, () => number>();
   #config: Config | undefined;
+  #exiting: Promise<void> | undefined;
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
@@ -172,11 +174,11 @@ export class Environment implements Env {
   }
 
   warning(text: string): Promise<void> {
-    return this.#log.write(text, 'Warning: ');
+    return this.#log.message(text, 'Warning: ');
   }
 
   error(text: string): Promise<void> {
-    return this.#log.write(text, 'Error: ');
+    return this.#log.message(text, 'Error: ');
   }
 
   assertAlways(holds: boolean, what: string): void {
@@ -203,6 +205,13 @@ export class Environment implements Env {
     return this.#log.flush();
   }
 
+  /** The component ends at once: lines before `ended` that the log has not got are the result. */
+  endLog(ended: () => void): string[] {
+    this.#log.detach();
+    ended();
+    return this.#log.takeRest();
+  }
+
   onStop(handler: () => void | Promise<void>): void {
     this.#stopHandlers.push(handler);
   }
@@ -218,6 +227,8 @@ export class Environment implements Env {
     }
     this.#tellUnmet();
     await this.flushLog();
+    // One that had just said how it ends is heard.
+    await this.#exiting;
   }
 
   exit(code: number): void {
@@ -225,7 +236,7 @@ export class Environment implements Env {
       await this.flushLog();
       await this.#parts.parent.exit(code);
     };
-    tell().catch((error: unknown) => {
+    this.#exiting = tell().catch((error: unknown) => {
       if (!hasCode(error, 'PeerGone')) this.#parts.report(error);
     });
   }

@@ -1,21 +1,29 @@
 /**
- * The component's end of its LOG session: lines go out in order, one call each, and what waits is bounded. A
- * component that logs faster than anybody can read loses lines, and is told how many, in the log.
+ * The component's end of its LOG session: lines go out in order, and what waits is bounded. A
+ * component that logs faster than anybody can read, and does not wait for it, loses lines; the log says how many.
  */
 import { LIMITS } from '../limits.ts';
+import { linesOf, messageLines } from '../log-text.ts';
 
-/** Writes one line; settles when there is room for more. */
+/** Writes one or several lines; settles when there is room for more. */
 export type LineSink = (line: string) => Promise<void>;
 
-/** Calls under way at once. */
+/** Calls under way at once, and how much text goes in one of them if much is waiting. */
 const WRITES_IN_FLIGHT = 32;
+const WRITE_CHARACTERS = 8192;
+/** Who writes more than this, and waits, is kept waiting. */
+const BUSY_CHARACTERS = 256 * 1024;
+/** Lines that have gone out are forgotten when there are so many, and as many as wait. */
+const GONE_MAX = 4096;
 
 /** A bounded queue of lines in front of a LOG session. */
 export class LogWriter {
-  readonly #lines: string[] = [];
+  #lines: string[] = [];
+  /** Index of the first line that has not gone out. */
+  #next = 0;
   readonly #idle: (() => void)[] = [];
   #sink: LineSink | undefined;
-  #backlogBytes = 0;
+  #backlog = 0;
   #writing = 0;
   #lost = 0;
 
@@ -26,47 +34,99 @@ export class LogWriter {
   }
 
   /** Queues `text`, a line for each of its lines. Settles when the queue is short again. */
-  async write(text: string, prefix = ''): Promise<void> {
-    for (const line of text.split('\n')) this.#push(prefix + line);
-    this.#pump();
-    if (this.#backlogBytes > LIMITS.logBacklogBytes / 4) await this.flush();
+  write(text: string): Promise<void> {
+    return this.#write(linesOf(text));
+  }
+
+  /** The same for one message, whose lines belong together. */
+  message(text: string, prefix: string): Promise<void> {
+    return this.#write(messageLines(text, prefix));
   }
 
   /** Settles when everything queued so far has been taken by the log, or the log is gone. */
   async flush(): Promise<void> {
-    while (this.#sink && (this.#lines.length > 0 || this.#writing > 0)) {
+    while (this.#sink && (this.#next < this.#lines.length || this.#lost > 0 || this.#writing > 0)) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
   }
 
+  /** Nothing goes out any more. */
+  detach(): void {
+    this.#sink = undefined;
+  }
+
+  /** Takes the lines that have not gone out: the component ends, and somebody else must say them. */
+  takeRest(): string[] {
+    this.#sayLost();
+    const rest = this.#lines.slice(this.#next);
+    this.#lines = [];
+    this.#next = 0;
+    this.#backlog = 0;
+    return rest;
+  }
+
+  async #write(lines: readonly string[]): Promise<void> {
+    for (const line of lines) this.#push(line);
+    this.#pump();
+    if (this.#backlog > BUSY_CHARACTERS) await this.flush();
+  }
+
   #push(line: string): void {
-    if (this.#backlogBytes + line.length > LIMITS.logBacklogBytes) {
+    if (this.#backlog + line.length > LIMITS.logBacklogCharacters) {
       this.#lost++;
       return;
     }
-    if (this.#lost > 0) {
-      this.#lines.push(`Warning: ${this.#lost} log lines lost`);
-      this.#lost = 0;
-    }
-    this.#lines.push(line.length > LIMITS.logLineBytes ? `${line.slice(0, LIMITS.logLineBytes - 1)}…` : line);
-    this.#backlogBytes += line.length;
+    this.#sayLost();
+    this.#queue(
+      line.length > LIMITS.logLineCharacters ? `${line.slice(0, LIMITS.logLineCharacters - 1)}…` : line,
+    );
+  }
+
+  #sayLost(): void {
+    if (this.#lost === 0) return;
+    this.#queue(`Warning: ${this.#lost} log lines lost: they came faster than the log took them`);
+    this.#lost = 0;
+  }
+
+  #queue(line: string): void {
+    this.#lines.push(line);
+    this.#backlog += line.length;
   }
 
   #pump(): void {
     while (this.#sink && this.#writing < WRITES_IN_FLIGHT) {
-      const line = this.#lines.shift();
-      if (line === undefined) break;
+      const lines = this.#takeLines();
+      if (lines.length === 0) break;
       this.#writing++;
-      void this.#send(this.#sink, line);
+      void this.#send(this.#sink, lines);
     }
-    if (this.#writing === 0 && this.#lines.length === 0) for (const wake of this.#idle.splice(0)) wake();
+    if (this.#writing === 0 && this.#next === this.#lines.length)
+      for (const wake of this.#idle.splice(0)) wake();
   }
 
-  async #send(sink: LineSink, line: string): Promise<void> {
+  /** Several, if that many have had to wait. */
+  #takeLines(): string[] {
+    if (this.#next === this.#lines.length) this.#sayLost();
+    const taken: string[] = [];
+    let room = WRITE_CHARACTERS;
+    for (; this.#next < this.#lines.length; this.#next++) {
+      const line = this.#lines[this.#next] ?? '';
+      room -= line.length + 1;
+      if (room < 0 && taken.length > 0) break;
+      taken.push(line);
+    }
+    if (this.#next > GONE_MAX && this.#next > this.#lines.length / 2) {
+      this.#lines = this.#lines.slice(this.#next);
+      this.#next = 0;
+    }
+    return taken;
+  }
+
+  async #send(sink: LineSink, lines: readonly string[]): Promise<void> {
     // A log that is gone swallows what comes: there is nobody left to tell.
-    await sink(line).catch(() => {});
+    await sink(lines.join('\n')).catch(() => {});
     this.#writing--;
-    this.#backlogBytes = Math.max(0, this.#backlogBytes - line.length);
+    for (const line of lines) this.#backlog -= line.length;
     this.#pump();
   }
 }

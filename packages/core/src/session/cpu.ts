@@ -21,7 +21,7 @@ import {
   u53,
 } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
-import { hostGrant } from './host-grant.ts';
+import { HostGrant } from './host-grant.ts';
 import { Parent } from './parent.ts';
 import { Pd } from './pd.ts';
 import { Rom } from './rom.ts';
@@ -75,7 +75,8 @@ const startOptions = record({
   heap: optional(u53),
   /** Operations of a driver on the host that run at a time, if it has a process of its own. */
   hostDepth: optional(integer(1, LIMITS.hostDepth)),
-  grants: list(hostGrant, 256),
+  /** What it gets of the host: grants that the starter holds. */
+  grants: list(capability(HostGrant), LIMITS.hostGrants),
   jail: optional(jailDemand),
 });
 
@@ -88,7 +89,7 @@ export interface StartOptions {
   domain?: string | undefined;
   heap?: number | undefined;
   hostDepth?: number | undefined;
-  grants: ShapeType<typeof hostGrant>[];
+  grants: Capability<typeof HostGrant>[];
   /** By default as if it were `default`. */
   jail?: JailDemand | undefined;
 }

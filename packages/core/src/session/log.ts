@@ -4,11 +4,11 @@ import { rpc, session } from '../interface/interface.ts';
 import { nothing, text } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 
-/** The LOG session. `write` takes one line without its end, and settles when there is room for more. */
+/** The LOG session. `write` takes one or several lines, without the end of the last, and settles when there is room for more. */
 export const Log = session(
   'LOG',
   {
-    write: rpc<(line: string) => void>({ args: [text(LIMITS.logLineBytes)], result: nothing }),
+    write: rpc<(lines: string) => void>({ args: [text(LIMITS.logLineCharacters)], result: nothing }),
   },
   { cost: COSTS.log },
 );

@@ -17,6 +17,13 @@ export interface ResolvedBinary {
    * confined by it (the simulator) there may be none.
    */
   readonly files: readonly string[];
+  /**
+   * It imports modules of Node's that reach the host, as only drivers may. Who starts it must have something of the host to
+   * grant: else a component without any could have the host used by starting a driver with a config of its own.
+   */
+  readonly needsGrant?: boolean;
+  /** It only hands its host grants on to what it starts, as init does, and uses none of them. */
+  readonly handsOn?: boolean;
 }
 
 /** Finds a binary by the name that the config gives it; the command that runs core supplies it. */

@@ -15,6 +15,7 @@ import {
 import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
 import type { ThreadProgress } from '../session/cpu.ts';
 import type { Account } from './account.ts';
+import { GrantTable } from './host-grants.ts';
 import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from './platform.ts';
 import { Statistics } from './statistics.ts';
 import { WaitGraph } from './wait-graph.ts';
@@ -85,7 +86,8 @@ export class Components {
       this.#forget(id);
       ended(violation === undefined ? end : { crashed: true, reason: violation, culprit: true });
     });
-    const channel = this.entrypoint.addChannel(id, running.core, this.#serviceFor(id));
+    const service = this.#serviceFor(id, new GrantTable(this.entrypoint, specification.grants));
+    const channel = this.entrypoint.addChannel(id, running.core, service);
     const control = capabilityFor(ComponentControl, channel.import(0));
     const component: CoreComponent = {
       id,
@@ -102,9 +104,10 @@ export class Components {
     return component;
   }
 
-  #serviceFor(id: number): ExportedObject {
+  #serviceFor(id: number, grants: GrantTable): ExportedObject {
     return this.entrypoint.exportObject(CoreService, {
       introduce: (request) => this.#introduce(id, request),
+      grant: (index, access) => grants.capability(index, access),
       waiting: (peer, wait) => this.#waits.begin(id, { peer, wait }),
       waited: (wait) => this.#waits.end(id, wait),
     });

@@ -6,13 +6,8 @@ import type { StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import { binaryOf } from './binary-service.ts';
 import { CoreThread, type ThreadParts } from './core-thread.ts';
+import { grantOf } from './host-grants.ts';
 import { accountOf } from './pd-service.ts';
-import type { ResolvedGrant } from './platform.ts';
-
-/** Finds what grants lead to; the command that runs core supplies it. */
-export interface Resolver {
-  grant(grant: StartOptions['grants'][number]): ResolvedGrant;
-}
 
 /** Label of the root of the tree. */
 export const ROOT_LABEL = 'init';
@@ -20,9 +15,7 @@ export const ROOT_LABEL = 'init';
 const DEFAULT_DOMAIN = 'main';
 
 /** What a CPU session is made of. */
-export interface CpuParts extends ThreadParts {
-  readonly resolver: Resolver;
-}
+export type CpuParts = ThreadParts;
 
 /** The operations of the `Cpu` interface. */
 export class CpuSession {
@@ -53,9 +46,14 @@ export class CpuSession {
   }
 
   #start(options: StartOptions): Capability<typeof Thread> {
-    const { resolver } = this.#parts;
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
     const binary = binaryOf(options.binary);
+    const grants = options.grants.map(grantOf);
+    if (binary.needsGrant && grants.length === 0)
+      throw new RpcError(
+        'DENIED',
+        'the binary imports modules of the host: it is started with a host grant only',
+      );
     const account = accountOf(options.pd);
     const specification = {
       label: this.#label,
@@ -67,7 +65,8 @@ export class CpuSession {
       ramBytes: account.state.ramQuota,
       hostDepth: options.hostDepth,
       scheduling: this.#scheduling,
-      grants: options.grants.map((grant) => resolver.grant(grant)),
+      grants,
+      usedGrants: binary.handsOn ? [] : grants,
       jail: options.jail ?? 'default',
     };
     const forgotten = (): void => void this.#threads.delete(thread);

@@ -1,13 +1,8 @@
 /** What core needs of the place where components run: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
+import type { ResolvedGrant } from '../runtime/host-access.ts';
 import type { JailDemand } from '../session/cpu.ts';
-import type { HostGrantFact } from '../session/host-grant.ts';
 import type { Scheduling } from '../session/scheduling.ts';
-
-/** A host grant with what it leads to; the latter never reaches a component's own code. */
-export interface ResolvedGrant extends HostGrantFact {
-  readonly target: string;
-}
 
 /** A component to be started. */
 export interface ComponentSpecification {
@@ -27,7 +22,10 @@ export interface ComponentSpecification {
   /** Operations of a driver on the host that run at a time; the platform's own idea of it if it is missing. */
   readonly hostDepth: number | undefined;
   readonly scheduling: Scheduling;
+  /** What it has of the host. */
   readonly grants: readonly ResolvedGrant[];
+  /** What it may use of that itself: nothing if it only hands it on. */
+  readonly usedGrants: readonly ResolvedGrant[];
   readonly jail: JailDemand;
 }
 

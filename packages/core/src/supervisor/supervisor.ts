@@ -6,6 +6,7 @@ import { assert, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { prependLabel } from '../label.ts';
 import type { Census } from '../runtime/entrypoint.ts';
+import type { ResolvedGrant } from '../runtime/host-access.ts';
 import { RomModule } from '../runtime/rom-module.ts';
 import { Parent, refusalOf, type SessionRequest } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
@@ -16,7 +17,8 @@ import { accountTree, type AccountTree } from './account-tree.ts';
 import { Components, type CoreComponent } from './components.ts';
 import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-service.ts';
 import { type CoreSession, CoreServices } from './core-services.ts';
-import { CpuSession, type Resolver, ROOT_LABEL } from './cpu-session.ts';
+import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
+import { GrantTable } from './host-grants.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
@@ -44,6 +46,8 @@ export interface RootOptions {
   readonly binary: ResolvedBinary;
   /** What may be started beneath it. */
   readonly findBinary: FindBinary;
+  /** What its config grants of the host, to whomever: the root hands it on, and uses none of it. */
+  readonly grants: readonly ResolvedGrant[];
   readonly config: Uint8Array;
   readonly quota: Resources;
   readonly observer: SupervisorObserver;
@@ -102,8 +106,9 @@ export class Supervisor {
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
   #root: Capability<typeof Thread> | undefined;
+  #exitCode: number | undefined;
 
-  constructor(platform: Platform, resolver: Resolver, options: RootOptions) {
+  constructor(platform: Platform, options: RootOptions) {
     this.#platform = platform;
     this.#options = options;
     this.#end = new Promise((resolve) => {
@@ -114,7 +119,7 @@ export class Supervisor {
       started: (component: CoreComponent): void => this.#started(component),
       ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const parts = { components: this.#components, platform, resolver, observer, threads: this.#threads };
+    const parts = { components: this.#components, platform, observer, threads: this.#threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
@@ -124,12 +129,13 @@ export class Supervisor {
   /** Starts the root; settles with the end of the system. Call `stop` then. */
   async run(): Promise<SystemEnd> {
     const { entrypoint } = this.#components;
+    const grants = new GrantTable(entrypoint, this.#options.grants);
     this.#root = this.#cpu.start({
       pd: entrypoint.export(Pd, new PdSession(this.#rootAccount, this.#threads)),
       parent: entrypoint.export(Parent, this.#parent()),
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
-      grants: [],
+      grants: this.#options.grants.map(({ access }, index) => grants.capability(index, access)),
       jail: 'default',
     });
     return this.#end;
@@ -138,6 +144,11 @@ export class Supervisor {
   /** Ends the system from outside; `run` settles with it. */
   end(end: SystemEnd): void {
     this.#settle(end);
+  }
+
+  /** What the system itself has said of its end, also while it was being stopped. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
   }
 
   /**
@@ -222,7 +233,10 @@ export class Supervisor {
       announce: (service) => {
         throw new SessionError('DENIED', `nobody could use the service "${service}" of the root component`);
       },
-      exit: (code) => this.#settle({ kind: 'exit', code }),
+      exit: (code) => {
+        this.#exitCode ??= code;
+        this.#settle({ kind: 'exit', code });
+      },
     };
   }
 

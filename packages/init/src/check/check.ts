@@ -1,10 +1,11 @@
 import { didYouMean } from '@ginit/core';
 import type { InitConfig, Quota, StartNode } from '../model/index.ts';
-import { checkChildConfig, checkHost, checkProvides } from './component.ts';
+import { checkChildConfig, checkHandedOn, checkHost, checkPolicies, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
+import { checkSharedFiles, type FileIdentity } from './grants.ts';
 import { checkQuotas, checkStartCost } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
@@ -16,6 +17,8 @@ export interface CheckOptions {
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
+  /** Tells files of the host apart. */
+  readonly fileIdentity?: FileIdentity | undefined;
   /** How much of the host may be used. */
   readonly host?: HostLimits | undefined;
 }
@@ -33,6 +36,7 @@ export function checkConfig(
 ): CheckResult {
   const findings = new CheckFindings();
   checkScope(scopeOf(config), manifests, options, findings);
+  if (options.fileIdentity) checkSharedFiles(config, options.fileIdentity, findings);
   if (options.host) checkHostNeeds(config, options.host, findings);
   return findings.result();
 }
@@ -52,10 +56,11 @@ function checkScope(
     const facts = factsOf(start);
     checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
+    checkPolicies(start, findings);
     if (isInit(start)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
       checkProvides(start, facts.provides, findings);
-      checkHost(start, facts.host, findings);
+      checkHost(start, facts, findings);
       checkChildConfig(scope, start, facts, findings);
     }
   }
@@ -79,6 +84,7 @@ function checkNested(
     config.services.map(({ name }) => name),
     findings,
   );
+  checkHandedOn(start, config, findings);
   const quota = { ram: start.ram, caps: start.caps };
   checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
 }

@@ -1,5 +1,14 @@
-import { ConfigNode, didYouMean, type HostGrantKind, quotedList, shown, validate } from '@ginit/core';
-import type { StartNode } from '../model/index.ts';
+import {
+  ConfigNode,
+  didYouMean,
+  grantCovers,
+  grantText,
+  type HostGrantKind,
+  quotedList,
+  shown,
+  validate,
+} from '@ginit/core';
+import type { InitConfig, StartNode } from '../model/index.ts';
 import type { ManifestFacts } from './facts.ts';
 import type { CheckFindings } from './findings.ts';
 import { configRoute } from './requests.ts';
@@ -25,7 +34,11 @@ export function checkProvides(start: StartNode, provides: readonly string[], fin
  * What the manifest asks for must be granted; what it does not ask for is a warning, for it was granted for
  * nothing.
  */
-export function checkHost(start: StartNode, needed: readonly HostGrantKind[], findings: CheckFindings): void {
+export function checkHost(
+  start: StartNode,
+  { host: needed, mayHost = [] }: Pick<ManifestFacts, 'host' | 'mayHost'>,
+  findings: CheckFindings,
+): void {
   for (const kind of needed) {
     if (start.host.some((grant) => grant.kind === kind)) continue;
     const grant = `<host>${grantForm(kind)}</host>`;
@@ -33,8 +46,29 @@ export function checkHost(start: StartNode, needed: readonly HostGrantKind[], fi
     findings.error(text, start.position);
   }
   for (const { kind, position } of start.host) {
-    if (needed.includes(kind)) continue;
+    if (needed.includes(kind) || mayHost.includes(kind)) continue;
     findings.warn(`component ${shown(start.binary.name)} does not ask for ${grantForm(kind)}`, position);
+  }
+}
+
+/** The end of a label is the client's own choice: a policy that looks at nothing else lets in whoever gets here. */
+export function checkPolicies(start: StartNode, findings: CheckFindings): void {
+  if (start.provides.length === 0) return;
+  for (const policy of start.config?.childrenOf('policy') ?? []) {
+    if (!policy.has('label_suffix') || policy.has('label_prefix') || policy.has('label')) continue;
+    const text = 'a <policy> by "label_suffix" alone trusts what the client chose as the end of its label';
+    findings.warn(`${text} (add a label_prefix, or label)`, policy.positionOf('label_suffix'));
+  }
+}
+
+/** What a nested init gives its children is of what it has itself. */
+export function checkHandedOn(above: StartNode, config: InitConfig, findings: CheckFindings): void {
+  for (const start of config.starts) {
+    for (const grant of start.host) {
+      if (above.host.some((held) => grantCovers(held, grant))) continue;
+      const text = `start node "${above.name}" has no ${grantText(grant)} to hand on to "${start.name}"`;
+      findings.error(`${text} (add it to the <host> of "${above.name}")`, grant.position);
+    }
   }
 }
 
@@ -43,11 +77,13 @@ function grantForm(kind: HostGrantKind): string {
     case 'file':
     case 'directory':
     case 'device':
+    case 'program':
       return `<${kind} .../>`;
     case 'tcp-listen':
-      return '<tcp listen=.../>';
     case 'tcp-connect':
-      return '<tcp connect=.../>';
+    case 'unix-listen':
+    case 'unix-connect':
+      return `<${kind.replace('-', ' ')}=.../>`;
   }
 }
 

@@ -1,4 +1,10 @@
-import { type ElementSchema, type HostGrantKind, schemaFromData, validName } from '@ginit/core';
+import {
+  type ElementSchema,
+  HOST_GRANT_KINDS,
+  type HostGrantKind,
+  schemaFromData,
+  validName,
+} from '@ginit/core';
 
 /** What the checker needs to know of a component: its manifest with services by name. */
 export interface ManifestFacts {
@@ -9,13 +15,14 @@ export interface ManifestFacts {
   readonly mayRequire?: readonly string[] | undefined;
   /** Kinds of host grants that it needs. */
   readonly host: readonly HostGrantKind[];
+  /** Kinds that it may use. */
+  readonly mayHost?: readonly HostGrantKind[] | undefined;
   readonly configSchema?: ElementSchema | undefined;
 }
 
 /** The facts of children by their path from the outermost init, for example `disk` or `sub -> disk`. */
 export type ManifestsByPath = ReadonlyMap<string, ManifestFacts>;
 
-const hostKinds: readonly HostGrantKind[] = ['file', 'directory', 'device', 'tcp-listen', 'tcp-connect'];
 const listLengthMax = 100;
 
 /**
@@ -31,11 +38,8 @@ export function manifestFactsFromData(data: unknown): ManifestFacts {
     provides: namesOf(fields, 'provides'),
     requires: namesOf(fields, 'requires'),
     mayRequire: namesOf(fields, 'mayRequire'),
-    host: listOf(fields, 'host').map((kind) => {
-      const known = hostKinds.find((one) => one === kind);
-      if (known === undefined) throw new Error('manifest.host: unknown kind of grant');
-      return known;
-    }),
+    host: kindsOf(fields, 'host'),
+    mayHost: kindsOf(fields, 'mayHost'),
     configSchema: schema === undefined ? undefined : schemaFromData(schema),
   };
 }
@@ -45,6 +49,14 @@ function namesOf(fields: Readonly<Record<string, unknown>>, key: string): string
     if (typeof name !== 'string' || !validName(name))
       throw new Error(`manifest.${key}: not a service's name`);
     return name;
+  });
+}
+
+function kindsOf(fields: Readonly<Record<string, unknown>>, key: string): HostGrantKind[] {
+  return listOf(fields, key).map((kind) => {
+    const known = HOST_GRANT_KINDS.find((one) => one === kind);
+    if (known === undefined) throw new Error(`manifest.${key}: unknown kind of grant`);
+    return known;
   });
 }
 

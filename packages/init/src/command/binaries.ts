@@ -38,7 +38,7 @@ export function initBinary(imports?: ComponentImports): ResolvedBinary {
 }
 
 function binaryOf(moduleUrl: string, imports: ComponentImports | undefined): ResolvedBinary {
-  return imports?.binary(moduleUrl) ?? { moduleUrl, files: [] };
+  return imports?.binary(moduleUrl) ?? { moduleUrl, files: [], handsOn: moduleUrl === stockModule('init') };
 }
 
 /** Finds binaries for a config in one directory. */

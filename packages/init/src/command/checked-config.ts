@@ -1,6 +1,6 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
 import { CoreServices, type ResolvedBinary } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
@@ -60,7 +60,12 @@ export async function readCheckedConfig(
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = CoreServices.names;
-  const options = { quota, parentServices, host: hostLimits() };
+  const options = {
+    quota,
+    parentServices,
+    host: hostLimits(),
+    fileIdentity: (path: string) => fileIdentity(resolve(dirname(file), path)),
+  };
   const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
   const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
@@ -89,5 +94,19 @@ function systemReason(error: unknown): string {
       return 'it is a directory';
     default:
       return typeof code === 'string' ? code : 'it cannot be read';
+  }
+}
+
+/** By its inode, whatever links lead there; one that does not exist yet by where it would be. */
+function fileIdentity(path: string): string {
+  try {
+    const { dev, ino } = statSync(path);
+    return `inode ${dev}:${ino}`;
+  } catch {
+    try {
+      return join(realpathSync(dirname(path)), basename(path));
+    } catch {
+      return path;
+    }
   }
 }

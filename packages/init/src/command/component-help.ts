@@ -25,7 +25,7 @@ async function readManifest(moduleUrl: string): Promise<ManifestAnswer | undefin
 }
 
 function describeFacts(name: string, facts: ManifestFacts): string {
-  const { provides, requires, mayRequire = [], host, configSchema } = facts;
+  const { provides, requires, mayRequire = [], host, mayHost = [], configSchema } = facts;
   const row = (title: string, list: readonly string[]): string[] =>
     list.length > 0 ? [`  ${title}: ${list.join(', ')}`] : [];
   return [
@@ -34,6 +34,7 @@ function describeFacts(name: string, facts: ManifestFacts): string {
     ...row('requires', requires),
     ...row('may require', mayRequire),
     ...row('needs <host> grants of', host),
+    ...row('may use <host> grants of', mayHost),
     '',
     configSchema ? describe(configSchema) : '  any <config>',
   ].join('\n');

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
+import { stockModule } from './stock.ts';
 import { type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** As the threads of components are started. */
@@ -56,6 +57,6 @@ export class ComponentImports {
 
   /** The module at this URL as core takes it. */
   binary(moduleUrl: string): ResolvedBinary {
-    return { moduleUrl, files: this.of(moduleUrl).files };
+    return { moduleUrl, files: this.of(moduleUrl).files, handsOn: moduleUrl === stockModule('init') };
   }
 }

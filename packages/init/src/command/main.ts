@@ -13,6 +13,7 @@ import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
 
 const USAGE_EXIT_CODE = 2;
+const OUTPUT_LOST_EXIT_CODE = 1;
 /**
  * Capabilities of the whole system. Init holds a capability of core's for each session of every child, and core's cheapest
  * session costs two: so the table between the two, of 65,536, is never full, whoever opens how many.
@@ -33,8 +34,9 @@ const HELP = `ginit: runs a system of components from one config file
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
 
 Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
-Exit code: that of the child with <exit propagate="yes"/>; 0 after Ctrl-C; 1 if that child, or init, crashed; 2 if the
-config or the command line is wrong, before anything is started. A second Ctrl-C ends everything at once.
+Exit code: that of the child with <exit propagate="yes"/>; 0 after Ctrl-C, or when nobody reads the output any more; 1 if
+that child, or init, crashed, or the output cannot be written; 2 if the config or the command line is wrong, before anything
+is started. A second Ctrl-C ends everything at once.
 
 Stock components: ${STOCK_NAMES.join(', ')}`;
 
@@ -113,14 +115,22 @@ async function help(component: string, output: Output): Promise<number> {
     output.say(answer.problem);
     return USAGE_EXIT_CODE;
   }
-  await output.line(answer.text);
+  await output.text(answer.text);
   return 0;
 }
 
 /** Runs the command; the result is its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  // Whoever read our output is gone: end as a signal would, quietly.
-  const output = new Output(process.stdout, process.stderr, () => process.kill(process.pid, 'SIGTERM'));
+  const output = Output.ofProcess();
+  const code = await perform(args, output);
+  const allWritten = await output.end();
+  output.closeLostTerminal();
+  // A process ends by itself when all is written; whoever has been told to end does not wait for a reader.
+  if (!allWritten) process.exit(code);
+  return code === 0 && output.loss?.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : code;
+}
+
+async function perform(args: readonly string[], output: Output): Promise<number> {
   if (args[0] === 'sim') {
     // Its modules are loaded for nobody else.
     const { simulate } = await import('./sim/main.ts');

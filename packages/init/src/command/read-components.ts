@@ -4,7 +4,7 @@
  */
 import { ConfigError, didYouMean, type Position } from '@ginit/core';
 import { type ManifestAnswer, ManifestReader, type ResolvedBinary } from '@ginit/core/supervisor';
-import { binariesOf, isInit, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
+import { binariesOf, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
 import type { Allowance, ConfigWarning, InitConfig } from '../model/index.ts';
 import type { Binaries } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
@@ -47,7 +47,8 @@ export function componentUses(config: InitConfig): readonly ComponentUse[] {
     granted: start.host.length > 0,
     allowances: start.allowances,
   }));
-  const handedOn = starts.some(({ start }) => isInit(start) && start.host.length > 0);
+  // Whoever has a grant may hand it on to what he starts.
+  const handedOn = starts.some(({ start }) => start.host.length > 0);
   const places = new Set(starts.map(({ start }) => start.binary));
   const others = binariesOf(config)
     .filter((place) => !places.has(place))
@@ -79,10 +80,15 @@ export async function readComponents(
   const looked = uses.flatMap((use) => {
     const moduleUrl = modules.get(use.name);
     if (moduleUrl === undefined) return [];
-    result.binaries.set(use.name, imports.binary(moduleUrl));
     checkAllowances(use, imports.of(moduleUrl), result);
     return [{ use, moduleUrl, forbidden: findForbidden(imports.of(moduleUrl), use) }];
   });
+  for (const { use, moduleUrl, forbidden } of looked) {
+    const others = result.binaries.get(use.name);
+    // One that the config trusts at one place may be started at others.
+    const needsGrant = forbidden !== undefined && others?.needsGrant !== false;
+    result.binaries.set(use.name, { ...imports.binary(moduleUrl), needsGrant });
+  }
   const trusted = looked.filter(({ use, forbidden }) => use.granted || !forbidden);
   const readable = new Set(trusted.map(({ moduleUrl }) => moduleUrl).filter((url) => toRead.has(url)));
   const answers = (await reader?.read([...readable])) ?? new Map<string, ManifestAnswer>();
@@ -94,11 +100,15 @@ export async function readComponents(
       result.errors.push(new ConfigError(text, use.position));
       continue;
     }
-    const isDriver = facts && !('problem' in facts) && facts.host.length > 0;
+    const isDriver = facts && !('problem' in facts) && use.granted && asksForHost(facts);
     if (forbidden && !isDriver) result.errors.push(forbiddenImport(use, forbidden));
     if (facts && !('problem' in facts) && use.path !== undefined) result.manifests.set(use.path, facts);
   }
   return result;
+}
+
+function asksForHost({ host, mayHost = [] }: ManifestFacts): boolean {
+  return host.length > 0 || mayHost.length > 0;
 }
 
 /** Allowances are trust: one that means nothing is told. */

@@ -5,19 +5,18 @@ import {
   NodePlatform,
   ROOT_LABEL,
   type ResolvedBinary,
-  type Resolver,
+  type ResolvedGrant,
   Supervisor,
   type SystemEnd,
 } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
 import { initBinary, startable } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
+import { endFromOutside } from './endings.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
 const CRASH_EXIT_CODE = 1;
-/** As a shell reports a program ended by SIGINT. */
-const INTERRUPTED_EXIT_CODE = 130;
 
 /** What to run, and where. */
 export interface RunOptions {
@@ -32,23 +31,23 @@ export interface RunOptions {
   readonly summary: boolean;
 }
 
-/** Finds grants by the directory of the config file. */
-export function resolverFor(file: string): Resolver {
+/** What the config grants of the host. Paths are relative to its file. */
+export function grantsOf(file: string, config: InitConfig): ResolvedGrant[] {
   const directory = dirname(resolve(file));
-  return {
-    grant: (grant) => {
-      const isAddress = grant.kind === 'tcp-listen' || grant.kind === 'tcp-connect';
-      return { ...grant, target: isAddress ? grant.path : resolve(directory, grant.path) };
-    },
-  };
+  const grants = config.starts.flatMap(({ host }) => host);
+  return grants.map(({ kind, path, access }) => {
+    const isAddress = kind === 'tcp-listen' || kind === 'tcp-connect';
+    return { kind, path, access, target: isAddress ? path : resolve(directory, path) };
+  });
 }
 
 /** Runs the system; settles with the exit code when everything of it is gone. */
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform } = options;
-  const supervisor = new Supervisor(platform, resolverFor(options.file), {
+  const supervisor = new Supervisor(platform, {
     binary: initBinary(options.imports),
     findBinary: startable(options.binaries, options.imports),
+    grants: grantsOf(options.file, options.config),
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,
     observer: {
@@ -59,13 +58,13 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const unlisten = endOnSignals(supervisor);
+  const unlisten = endFromOutside(supervisor, output);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(options.config));
   await platform.destroy();
   unlisten();
-  return exitCode(end, output);
+  return exitCode(end, supervisor.exitCode, output);
 }
 
 /** Init itself is waited for as long as it may wait for any of its children. */
@@ -73,24 +72,12 @@ function longestBoundMs({ stepBounds, starts }: InitConfig): number {
   return Math.max(stepBounds.boundMs, ...starts.map((start) => start.stepBounds.boundMs));
 }
 
-/** The first signal stops the tree in order, a second one ends everything at once. */
-function endOnSignals(supervisor: Supervisor): () => void {
-  let signals = 0;
-  const onSignal = (): void => {
-    signals++;
-    // Domain processes end by themselves when this one is gone.
-    if (signals > 1) process.exit(INTERRUPTED_EXIT_CODE);
-    supervisor.end({ kind: 'exit', code: 0 });
-  };
-  const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const name of signalNames) process.on(name, onSignal);
-  return () => {
-    for (const name of signalNames) process.off(name, onSignal);
-  };
-}
-
-function exitCode(end: SystemEnd, output: Output): number {
-  if (end.kind === 'exit') return end.code;
-  output.say(`[${ROOT_LABEL}] is gone, and with it the system`);
-  return CRASH_EXIT_CODE;
+/** `told` is the code that the system itself has given, at whatever time. */
+function exitCode(end: SystemEnd, told: number | undefined, output: Output): number {
+  if (end.kind === 'crash') {
+    output.say(`[${ROOT_LABEL}] is gone, and with it the system`);
+    return CRASH_EXIT_CODE;
+  }
+  // That its output was lost is no reason to hide how it failed.
+  return output.loss?.kind === 'failed' && told ? told : end.code;
 }

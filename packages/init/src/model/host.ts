@@ -1,10 +1,16 @@
-import { type ConfigNode, type HostGrantFact, shown } from '@ginit/core';
+import { ConfigError, type ConfigNode, type HostGrantFact, LIMITS, shown } from '@ginit/core';
 import type { HostGrant } from './init-config.ts';
 import type { Findings } from './reading.ts';
 
 /** The grants of a `<host>`. What is no usable path or address is noted as an error and left out. */
 export function readHostGrants(host: ConfigNode | undefined, findings: Findings): HostGrant[] {
-  return (host?.children ?? []).flatMap((node) => readGrant(node, findings) ?? []);
+  const grants = (host?.children ?? []).flatMap((node) => readGrant(node, findings) ?? []);
+  const excess = grants[LIMITS.hostGrants];
+  if (excess) {
+    const text = `<host> has more than ${LIMITS.hostGrants} grants (grant a directory, or split the driver)`;
+    findings.errors.push(new ConfigError(text, excess.position));
+  }
+  return grants.slice(0, LIMITS.hostGrants);
 }
 
 function readGrant(node: ConfigNode, findings: Findings): HostGrant | undefined {
@@ -23,8 +29,13 @@ function readGrant(node: ConfigNode, findings: Findings): HostGrant | undefined 
         ? undefined
         : { kind: 'device', path, access: accessOf(node, 'rw'), position };
     }
+    case 'program': {
+      const path = readPath(node, findings);
+      return path === undefined ? undefined : { kind: 'program', path, access: 'rw', position };
+    }
+    case 'unix':
     case 'tcp':
-      return readTcp(node, findings);
+      return readSocket(node, node.type, findings);
     default:
       return undefined;
   }
@@ -35,13 +46,13 @@ function accessOf(node: ConfigNode, fallback: HostGrantFact['access']): HostGran
   return access === 'ro' || access === 'rw' ? access : fallback;
 }
 
-function readPath(node: ConfigNode, findings: Findings): string | undefined {
-  const path = node.value('path');
+function readPath(node: ConfigNode, findings: Findings, attribute = 'path'): string | undefined {
+  const path = node.value(attribute);
   if (path === undefined) return undefined;
   // No NUL can come out of XML, but other syntaxes may feed the model too.
   if (path !== '' && !path.includes('\0') && path.length <= 4096) return path;
   findings.errors.push(
-    node.errorAt(`attribute "path" of <${node.type}> is ${shown(path)}, which is no path`, 'path'),
+    node.errorAt(`attribute "${attribute}" of <${node.type}> is ${shown(path)}, which is no path`, attribute),
   );
   return undefined;
 }
@@ -49,14 +60,22 @@ function readPath(node: ConfigNode, findings: Findings): string | undefined {
 // HOST:PORT; a host is a name, an IPv4 address, `*` or an IPv6 address in brackets.
 const addressPattern = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+|\*):([0-9]{1,5})$/;
 
-function readTcp(node: ConfigNode, findings: Findings): HostGrant | undefined {
+function readSocket(node: ConfigNode, family: 'tcp' | 'unix', findings: Findings): HostGrant | undefined {
   const listen = node.value('listen');
   const connect = node.value('connect');
   if ((listen === undefined) === (connect === undefined)) {
-    findings.errors.push(node.errorAt('<tcp> needs either an attribute "listen" or an attribute "connect"'));
+    findings.errors.push(
+      node.errorAt(`<${family}> needs either an attribute "listen" or an attribute "connect"`),
+    );
     return undefined;
   }
   const direction = listen === undefined ? 'connect' : 'listen';
+  const kind = `${family}-${direction}` as const;
+  const { position } = node;
+  if (family === 'unix') {
+    const path = readPath(node, findings, direction);
+    return path === undefined ? undefined : { kind, path, access: 'rw', position };
+  }
   const path = listen ?? connect ?? '';
   const port = addressPattern.exec(path)?.[1];
   if (port === undefined || Number(port) > 65_535) {
@@ -64,5 +83,5 @@ function readTcp(node: ConfigNode, findings: Findings): HostGrant | undefined {
     findings.errors.push(node.errorAt(text, direction));
     return undefined;
   }
-  return { kind: `tcp-${direction}`, path, access: 'rw', position: node.position };
+  return { kind, path, access: 'rw', position };
 }

@@ -47,6 +47,15 @@ const hostSchema = element('host', 'What of the host the component may use; only
         connect: attribute.text('HOST:PORT to connect to'),
       },
     }),
+    element('unix', 'A socket in the file system, to listen on or to connect to', {
+      attributes: {
+        listen: attribute.text('Path to accept connections at'),
+        connect: attribute.text('Path to connect to'),
+      },
+    }),
+    element('program', 'A program to run, with any arguments', {
+      attributes: { path: attribute.text('Relative to the config file', { required: true }) },
+    }),
     element('device', 'A device file', {
       attributes: {
         path: attribute.text('Such as /dev/kvm', { required: true }),

@@ -2,11 +2,17 @@
 import { type Cost, COSTS, Cpu, Log, Pd, Rom, sumOf } from '@ginit/core';
 import type { StartNode } from './init-config.ts';
 
-type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host'>;
+type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host' | 'binary'>;
+
+/** Whether a start node grants its component something to use; a nested init only hands it on. */
+export function isDriver({ host, binary }: Pick<StartNode, 'host' | 'binary'>): boolean {
+  return host.length > 0 && binary.name !== 'init';
+}
 
 /** A driver may block its thread pool: that must stall nobody else. */
-export function hasOwnProcess({ isolation, domain, host }: Placed): boolean {
-  return (isolation ?? (host.length > 0 && domain === undefined ? 'process' : 'thread')) === 'process';
+export function hasOwnProcess(start: Placed): boolean {
+  const { isolation, domain } = start;
+  return (isolation ?? (domain === undefined && isDriver(start) ? 'process' : 'thread')) === 'process';
 }
 
 /** What the sessions of a child's environment cost that init opens for it. */

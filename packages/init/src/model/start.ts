@@ -12,6 +12,7 @@ import type {
   StartNode,
   StepBounds,
 } from './init-config.ts';
+import { isDriver } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 
@@ -41,6 +42,7 @@ export function readStart(
   }
   const route = node.child('route');
   const host = readHostGrants(node.child('host'), findings);
+  const binary = readBinary(node, name, findings);
   return {
     name,
     version: node.value('version'),
@@ -50,11 +52,11 @@ export function readStart(
     managingSystem: booleanOf(node, 'managing_system', false),
     usesLinker: booleanOf(node, 'ld', true),
     isolation: readIsolation(node),
-    jail: readJail(node, host.length > 0, around, findings),
+    jail: readJail(node, isDriver({ host, binary }), around, findings),
     domain: node.value('domain'),
     node: node.value('node'),
     ramLimit: bytesOf(node, 'ram_limit'),
-    binary: readBinary(node, name, findings),
+    binary,
     provides: servicesOf(node.child('provides'), findings),
     route: route === undefined ? undefined : parseRoute(route, findings.warnings),
     config: node.child('config'),
@@ -87,7 +89,7 @@ function readIsolation(start: ConfigNode): Isolation | undefined {
 
 function readJail(
   start: ConfigNode,
-  isDriver: boolean,
+  drives: boolean,
   around: StartSurroundings,
   findings: Findings,
 ): JailDemand {
@@ -98,13 +100,12 @@ function readJail(
     return 'required';
   }
   if (jail === 'required') {
-    const ownProcess =
-      isolation === 'process' || (isolation === undefined && isDriver && !start.has('domain'));
+    const ownProcess = isolation === 'process' || (isolation === undefined && drives && !start.has('domain'));
     const problem = 'a thread cannot be jailed: jail="required" takes isolation="process"';
     if (!ownProcess) findings.errors.push(start.errorAt(problem, 'jail'));
     return 'required';
   }
-  return jail === 'no' || isDriver ? 'no' : around.jail;
+  return jail === 'no' || drives ? 'no' : around.jail;
 }
 
 /** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */

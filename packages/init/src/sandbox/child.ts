@@ -7,6 +7,7 @@ import {
   capabilityOf,
   Cpu,
   type Env,
+  type HostGrant,
   type Implementation,
   Parent,
   Pd,
@@ -148,8 +149,9 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { jail, domain, heap, host, hostDepth } = this.start;
-    const thread = await cpu.start({
+    const { jail, domain, heap, hostDepth } = this.start;
+    const grants = await this.#takeGrants();
+    const starting = cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
       binary,
@@ -157,12 +159,21 @@ export class Child {
       domain,
       heap,
       hostDepth,
-      grants: host.map(({ kind, path, access }) => ({ kind, path, access })),
+      grants,
       jail,
     });
+    const released = (): void => grants.forEach((grant) => grant[Symbol.dispose]());
+    starting.then(released, released);
+    const thread = await starting;
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
+  }
+
+  /** What its start node grants it, of what we were granted ourselves. */
+  #takeGrants(): Promise<Capability<typeof HostGrant>[]> {
+    const { host } = this.#host.env;
+    return Promise.all(this.start.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
   }
 
   /** Whether its main function can have been called by now. */

@@ -3,9 +3,10 @@
  * from byte 446 on and the signature 55 AA at its end. An entry is: status (0x80 or 0), CHS of the start, type (0: unused), CHS
  * of the end, first block, blocks (32 bits each, little endian). CHS is not looked at.
  *
- * An extended partition (type 05, 0F or 85) holds a chain of extended boot records of the same form: the first entry is a
- * logical partition, relative to the record's own block; the second leads to the next record, relative to the extended
- * partition. Logical partitions are numbered from 5 on. A protective MBR (type EE) says that the disk has a GPT.
+ * An extended partition (type 05, 0F or 85) holds a chain of extended boot records of the same form: one entry is a
+ * logical partition, relative to the record's own block; another leads to the next record, relative to the extended
+ * partition. Either may be missing, and either may come first; an entry without blocks is none. A protective MBR (type EE)
+ * says that the disk has a GPT.
  */
 
 /** A partition as the table has it; not checked against the disk. */
@@ -59,13 +60,47 @@ export function readMasterBootRecord(block: Uint8Array): MasterBootRecord {
   return { kind: 'table', entries };
 }
 
-/** The two entries of an extended boot record; undefined if it is none. */
+/** What an extended boot record says. */
+export interface ExtendedBootRecord {
+  /** A logical partition, relative to the record's own block. */
+  readonly logical: TableEntry | undefined;
+  /** The way to the next record, relative to the extended partition. */
+  readonly link: TableEntry | undefined;
+  /** What else is there, which some programs count as a partition and others do not. */
+  readonly doubt: string | undefined;
+}
+
+/** The last two entries of an extended boot record hold garbage on some disks: they must lie within this to mean something. */
+export type WithinReach = (entry: TableEntry) => boolean;
+
+const TRUSTED_ENTRIES = 2;
+
+/** Reads an extended boot record; undefined if it is none. */
 export function readExtendedBootRecord(
   block: Uint8Array,
-): { readonly logical: TableEntry; readonly next: TableEntry } | undefined {
+  withinReach: WithinReach,
+): ExtendedBootRecord | undefined {
   const view = new DataView(block.buffer, block.byteOffset, BOOT_RECORD_BYTES);
   if (view.getUint16(SIGNATURE_AT, true) !== SIGNATURE) return undefined;
-  return { logical: entryAt(view, ENTRIES_AT), next: entryAt(view, ENTRIES_AT + ENTRY_BYTES) };
+  const entries = Array.from({ length: ENTRIES }, (_, index) =>
+    entryAt(view, ENTRIES_AT + index * ENTRY_BYTES),
+  );
+  const used = entries.filter(({ count }) => count > 0);
+  const [link, ...furtherLinks] = used.filter(isExtended);
+  const others = entries.filter(
+    (entry, index) =>
+      entry.count > 0 && !isExtended(entry) && (index < TRUSTED_ENTRIES || withinReach(entry)),
+  );
+  const [logical, ...furtherLogical] = others.filter(({ type }) => type !== 0);
+  return { logical, link, doubt: doubtOf() };
+
+  function doubtOf(): string | undefined {
+    if (furtherLinks.length > 0) return 'two links';
+    if (furtherLogical.length > 0) return 'two partitions';
+    return others.length > 1 || (others.length === 1 && !logical)
+      ? 'an entry of type 0 with blocks'
+      : undefined;
+  }
 }
 
 function entryAt(view: DataView, at: number): TableEntry {

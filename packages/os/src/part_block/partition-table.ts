@@ -1,8 +1,16 @@
-/** The partitions of a disk, found and checked: what cannot be used is left out, with a reason. */
+/**
+ * The partitions of a disk, found and checked: what cannot be used is left out, with a reason.
+ *
+ * Logical partitions are numbered from 5 on in the order of their chain, as Linux, sfdisk, parted and Genode do: boot records
+ * without a partition do not count, partitions that cannot be used do. Where these programs would disagree, because a
+ * record holds something odd or a chain is broken, nobody can be sure which partition a number means: from there on
+ * none can be used.
+ */
 import { isExtended, readExtendedBootRecord, readMasterBootRecord, type TableEntry } from './mbr.ts';
 
-/** Logical partitions that are looked for, at most. */
+/** Logical partitions that are looked for, and boot records that are read for that, at most. */
 const LOGICAL_MAX = 128;
+const RECORDS_MAX = 256;
 const FIRST_LOGICAL = 5;
 /** The number that stands for a whole disk without partitions. */
 export const WHOLE_DISK = 0;
@@ -47,9 +55,14 @@ export async function readPartitionTable(read: ReadBootRecord, blockCount: numbe
   }
 }
 
-/** A partition found, and whether it may only hold others. */
+/** An extended partition: what it may hold, also where the disk ends before it does. */
+type Container = Partition;
+
+/** A partition on the disk. */
 interface Found extends Partition {
   readonly container: boolean;
+  /** The extended partition that it lies in. */
+  readonly within: number | undefined;
 }
 
 class TableReader {
@@ -58,6 +71,11 @@ class TableReader {
   readonly #found: Found[] = [];
   readonly #faults = new Map<number, string>();
   readonly #problems: string[] = [];
+  /** Blocks of boot records that have been read: a chain that comes to one again would never end. */
+  readonly #records = new Set<number>();
+  #nextLogical = FIRST_LOGICAL;
+  /** Why the numbers of further logical partitions are not certain. */
+  #doubt: string | undefined;
 
   constructor(read: ReadBootRecord, blockCount: number) {
     this.#read = read;
@@ -65,14 +83,24 @@ class TableReader {
   }
 
   async table(entries: readonly TableEntry[]): Promise<PartitionTable> {
+    const containers: Container[] = [];
     for (const [index, entry] of entries.entries()) {
-      if (entry.type !== 0) this.#add(index + 1, entry.first, entry.count, isExtended(entry));
+      const { type, first, count } = entry;
+      if (type === 0) continue;
+      const partition = { number: index + 1, first, count };
+      if (isExtended(entry)) containers.push(partition);
+      else this.#add(partition);
     }
-    for (const extended of this.#found.filter(({ container }) => container)) await this.#logical(extended);
+    for (const container of containers) {
+      this.#addContainer(container);
+      await this.#follow(container);
+    }
     this.#findOverlaps();
+    this.#findCoveredRecords();
     const usable = this.#found.filter(({ number, container }) => !container && !this.#faults.has(number));
-    for (const { number, container } of this.#found) {
-      if (container) this.#faults.set(number, 'is an extended partition, which only holds others');
+    for (const { number } of containers) {
+      if (!this.#faults.has(number))
+        this.#faults.set(number, 'is an extended partition, which only holds others');
     }
     return {
       partitions: new Map(usable.map(({ number, first, count }) => [number, { number, first, count }])),
@@ -82,13 +110,23 @@ class TableReader {
     };
   }
 
-  #add(number: number, first: number, count: number, container: boolean): void {
-    const problem = this.#rangeProblem(first, count);
-    if (problem === undefined) this.#found.push({ number, first, count, container });
-    else this.#fault(number, problem);
+  #add(partition: Partition, within?: number): void {
+    const problem = this.#rangeProblem(partition);
+    if (problem === undefined) this.#found.push({ ...partition, container: false, within });
+    else this.#fault(partition.number, problem);
   }
 
-  #rangeProblem(first: number, count: number): string | undefined {
+  /** One that is longer than the disk keeps what fits. */
+  #addContainer(container: Container): void {
+    const problem = this.#rangeProblem(container);
+    if (problem !== undefined) this.#fault(container.number, problem);
+    const { number, first, count } = container;
+    const end = Math.min(first + count, this.#blockCount);
+    if (first > 0 && first < end)
+      this.#found.push({ number, first, count: end - first, container: true, within: undefined });
+  }
+
+  #rangeProblem({ first, count }: Partition): string | undefined {
     if (count === 0) return 'has no blocks';
     if (first === 0) return 'begins at block 0, where the partition table is';
     if (first + count <= this.#blockCount) return undefined;
@@ -100,37 +138,64 @@ class TableReader {
     this.#problems.push(`partition ${number} ${problem}`);
   }
 
-  /** Follows the chain of an extended partition. It must go forward, so that it cannot lead back to itself. */
-  async #logical(extended: Found): Promise<void> {
-    const end = extended.first + extended.count;
-    let at = extended.first;
-    for (let number = FIRST_LOGICAL; number < FIRST_LOGICAL + LOGICAL_MAX; number++) {
-      const record = readExtendedBootRecord(await this.#read(at));
-      if (record === undefined) {
-        this.#problems.push(
-          `block ${at} of extended partition ${extended.number} is no extended boot record`,
-        );
-        return;
-      }
-      const { logical, next } = record;
-      if (logical.type !== 0) this.#addLogical(number, at, logical, end);
-      if (next.type === 0 || next.count === 0) return;
-      const nextAt = extended.first + next.first;
-      if (nextAt <= at || nextAt >= end) {
-        this.#problems.push(
-          `the chain of extended partition ${extended.number} leads from block ${at} to ${nextAt}`,
-        );
-        return;
-      }
-      at = nextAt;
+  /** Follows the chain of an extended partition; it may go back and forth on the disk. */
+  async #follow(container: Container): Promise<void> {
+    const { number, first, count } = container;
+    if (first === 0 || count === 0 || first >= this.#blockCount) {
+      this.#doubt ??= `extended partition ${number} cannot be read`;
+      return;
     }
-    this.#problems.push(`extended partition ${extended.number} has more than ${LOGICAL_MAX} partitions`);
+    for (let at: number | undefined = first; at !== undefined; ) {
+      if (this.#records.has(at)) return this.#broken(container, `comes to block ${at} a second time`);
+      if (at < first || at >= first + count)
+        return this.#broken(container, `leads out of it, to block ${at}`);
+      if (at >= this.#blockCount)
+        return this.#broken(container, `leads to block ${at}, beyond the end of the disk`);
+      if (this.#records.size === RECORDS_MAX)
+        return this.#broken(container, `has more than ${RECORDS_MAX} boot records`);
+      this.#records.add(at);
+      at = await this.#takeRecord(container, at);
+    }
   }
 
-  #addLogical(number: number, at: number, { first, count }: TableEntry, end: number): void {
-    if (first === 0) this.#fault(number, `begins at block ${at}, where its boot record is`);
-    else if (count > 0 && at + first + count > end) this.#fault(number, 'goes beyond its extended partition');
-    else this.#add(number, at + first, count, false);
+  /** Adds what the boot record at `at` holds; the result is where the next one is. */
+  async #takeRecord(container: Container, at: number): Promise<number | undefined> {
+    const end = container.first + container.count;
+    const within = (entry: TableEntry): boolean => at + entry.first + entry.count <= end;
+    const record = readExtendedBootRecord(await this.#read(at), within);
+    if (record === undefined) {
+      this.#broken(container, `comes to block ${at}, which is no extended boot record`);
+      return undefined;
+    }
+    const { logical, link, doubt } = record;
+    if (doubt !== undefined && this.#doubt === undefined) {
+      this.#doubt = `the boot record in block ${at} holds ${doubt}`;
+      this.#problems.push(`${this.#doubt}: partitions from ${this.#nextLogical} on cannot be told apart`);
+    }
+    if (logical) {
+      if (this.#nextLogical === FIRST_LOGICAL + LOGICAL_MAX) {
+        this.#broken(container, `holds more than ${LOGICAL_MAX} partitions`);
+        return undefined;
+      }
+      this.#addLogical(container, at, logical);
+    }
+    return link && container.first + link.first;
+  }
+
+  #addLogical(container: Container, at: number, { first, count }: TableEntry): void {
+    const number = this.#nextLogical++;
+    const end = container.first + container.count;
+    if (this.#doubt !== undefined)
+      this.#faults.set(number, `has no certain number: ${this.#doubt}, which programs count differently`);
+    else if (first === 0) this.#fault(number, `begins at block ${at}, where its boot record is`);
+    else if (at + first + count > end) this.#fault(number, 'goes beyond its extended partition');
+    else this.#add({ number, first: at + first, count }, container.number);
+  }
+
+  /** What was found before is certain, since every program counts from the start. */
+  #broken({ number }: Container, what: string): void {
+    this.#problems.push(`the chain of extended partition ${number} ${what}`);
+    this.#doubt ??= `the chain of extended partition ${number} is broken`;
   }
 
   /** Two partitions on the same blocks are both wrong: nobody knows which. */
@@ -139,7 +204,8 @@ class TableReader {
     for (const [index, left] of sorted.entries()) {
       for (const right of sorted.slice(index + 1)) {
         if (right.first >= left.first + left.count) break;
-        if (!contains(left, right) && !contains(right, left)) this.#overlap(left.number, right.number);
+        if (right.within !== left.number && left.within !== right.number)
+          this.#overlap(left.number, right.number);
       }
     }
   }
@@ -152,8 +218,13 @@ class TableReader {
     this.#faults.set(first, `overlaps with partition ${second}`);
     this.#faults.set(second, `overlaps with partition ${first}`);
   }
-}
 
-function contains(outer: Found, inner: Found): boolean {
-  return outer.container && inner.number >= FIRST_LOGICAL;
+  /** Who writes to a boot record changes the partitions of others. */
+  #findCoveredRecords(): void {
+    for (const { number, first, count, container } of this.#found) {
+      if (container || this.#faults.has(number)) continue;
+      const covered = [...this.#records].find((block) => block >= first && block < first + count);
+      if (covered !== undefined) this.#fault(number, `goes over the boot record in block ${covered}`);
+    }
+  }
 }

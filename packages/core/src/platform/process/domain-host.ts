@@ -5,11 +5,13 @@ import { loadsUnderWay } from 'sharedarraybuffer-polyfill/load-guard';
 import { assert } from '../../errors.ts';
 import { isRecord } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
+import { linesOf } from '../../log-text.ts';
 import { type Place, wordsAt } from '../../memory/place.ts';
 import { enterJail } from '../jail/enter.ts';
 import { prepareJail } from '../jail/prepare.ts';
 import type { JailRules } from '../jail/rules.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
+import { LineCutter } from '../thread/line-cutter.ts';
 import { Bell, endLife, lifeMemory, SLOTS } from '../thread/doorbell.ts';
 import { type HostUse, hostUse } from '../thread/host-use.ts';
 import { boundProcess } from '../thread/memory-bound.ts';
@@ -336,6 +338,10 @@ export class DomainHost {
     worker.on('message', (notice: unknown) => {
       const lack = lackIn(notice);
       if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
+      const lastLines = lastLinesIn(notice);
+      // Those that went out before are on their way to core.
+      if (lastLines.length > 0) this.#coreRelays.drain(component);
+      for (const line of lastLines) this.#tell({ event: 'output', component, line });
       const use = audited ? useIn(notice) : undefined;
       if (use && !this.#up.congested) this.#tell({ event: 'used', component, use });
     });
@@ -344,6 +350,8 @@ export class DomainHost {
     });
     worker.on('exit', (code) => {
       this.#components.delete(component);
+      // What it has sent to core before it ended is heard before its end: its last log lines, for instance.
+      this.#coreRelays.drain(component);
       this.#closeChannels(running);
       this.#foreign?.ended(component);
       running.keeperPort.close();
@@ -354,16 +362,25 @@ export class DomainHost {
     });
   }
 
+  /** What is written past the streams that the thread puts in the place of Node's. */
   #forwardOutput(component: number, stream: NodeJS.ReadableStream): void {
-    let rest = '';
-    stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = (lines.pop() ?? '').slice(-LIMITS.logLineBytes);
-      for (const line of lines) {
-        if (!this.#up.congested)
-          this.#tell({ event: 'output', component, line: line.slice(0, LIMITS.logLineBytes) });
+    let lost = 0;
+    const cutter = new LineCutter((text) => {
+      for (const line of linesOf(text)) {
+        if (this.#up.congested) lost++;
+        else tellLine(line);
       }
+    });
+    const tellLine = (line: string): void => {
+      const warnings = lost > 0 ? [`Warning: ${lost} lines lost`] : [];
+      lost = 0;
+      for (const told of [...warnings, line.slice(0, LIMITS.logLineCharacters)])
+        this.#tell({ event: 'output', component, line: told });
+    };
+    stream.on('data', (chunk: Uint8Array) => cutter.write(chunk));
+    stream.on('end', () => {
+      cutter.end();
+      if (lost > 0) tellLine('');
     });
   }
 
@@ -379,6 +396,17 @@ async function whenNothingLoads(life: Place): Promise<void> {
   while (loadsUnderWay(words) && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, LOAD_LOOK_MS));
   }
+}
+
+/** Lines that a thread leaves behind when it ends. */
+function lastLinesIn(notice: unknown): string[] {
+  const lines = isRecord(notice) ? notice['lastLines'] : undefined;
+  if (!Array.isArray(lines)) return [];
+  let characters = 0;
+  return lines
+    .filter((line) => typeof line === 'string')
+    .filter((line) => (characters += line.length) <= LIMITS.logBacklogCharacters * 2)
+    .map((line) => line.slice(0, LIMITS.logLineCharacters));
 }
 
 /** What it has used of the host, in an audit. */

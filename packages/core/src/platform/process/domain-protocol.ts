@@ -11,7 +11,7 @@ import {
   u53,
 } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
-import { hostGrant } from '../../session/host-grant.ts';
+import { HOST_GRANT_KINDS } from '../../session/host-grant.ts';
 import { hostUse } from '../thread/host-use.ts';
 import { jailRules } from '../jail/rules.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
@@ -22,6 +22,13 @@ export const NO_NUMBER = '-';
 export const AHEAD = { own: 'ahead', shared: 'ahead-shared', jailed: 'ahead-jailed' } as const;
 
 const PATH = 8192;
+
+const resolvedGrant = record({
+  kind: oneOf(HOST_GRANT_KINDS),
+  path: text(4096),
+  access: oneOf(['ro', 'rw']),
+  target: text(PATH),
+});
 
 const startCommand = record({
   command: oneOf(['start']),
@@ -34,7 +41,7 @@ const startCommand = record({
   /** What the whole process may have of memory of its own beyond what it has when the thread is up. */
   processBytes: optional(u53),
   scheduling: schedulingShape,
-  grants: list(record({ grant: hostGrant, target: text(PATH) }), 256),
+  grants: list(resolvedGrant, LIMITS.hostGrantsOfRoot),
   /** The process locks itself up before the component runs, and waits then until it is told to go on. */
   jail: optional(jailRules),
   /** It tells what it uses of the host instead. */
@@ -114,7 +121,11 @@ const jailedEvent = record({ event: oneOf(['jailed']), component: u32 });
 const endingEvent = record({ event: oneOf(['ending']), component: u32 });
 const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
 /** A component wrote to its standard output or error, which it should not. */
-const outputEvent = record({ event: oneOf(['output']), component: u32, line: text(LIMITS.logLineBytes) });
+const outputEvent = record({
+  event: oneOf(['output']),
+  component: u32,
+  line: text(LIMITS.logLineCharacters),
+});
 
 /** A component that would be jailed has used something of the host; said as often as it happens, within bounds. */
 const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });

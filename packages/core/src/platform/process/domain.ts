@@ -220,7 +220,7 @@ export class Domain {
       heapBytes,
       processBytes: this.#boundOf(specification),
       scheduling,
-      grants: grants.map(({ kind, path, access, target }) => ({ grant: { kind, path, access }, target })),
+      grants: [...grants],
       jail: confinement.jail,
       audit: confinement.audit !== undefined,
     });

@@ -8,7 +8,12 @@ import { runtimeFiles } from '../jail/runtime-files.ts';
 export type JailChoice = { readonly rules: JailRules } | { readonly lack: string };
 
 /** Undefined for a component that is to have none: a thread among others, or one whose start node says so. */
-export function jailFor({ jail, ownProcess, files, grants }: ComponentSpecification): JailChoice | undefined {
+export function jailFor({
+  jail,
+  ownProcess,
+  files,
+  usedGrants: grants,
+}: ComponentSpecification): JailChoice | undefined {
   if (jail === 'no' || !ownProcess) return undefined;
   const means = jailMeans();
   if (typeof means === 'string') return { lack: means };

@@ -18,6 +18,7 @@ function facts(manifest: Manifest): object {
     requires: names(manifest.requires),
     mayRequire: names(manifest.mayRequire),
     host: manifest.host ?? [],
+    mayHost: manifest.mayHost,
     configSchema: manifest.config,
   };
 }

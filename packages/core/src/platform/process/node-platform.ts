@@ -175,7 +175,7 @@ export class NodePlatform implements Platform {
 
   /** Throws `ProcessStartError`. */
   #domain(
-    { id, label, domain, ownProcess, hostDepth, grants }: ComponentSpecification,
+    { id, label, domain, ownProcess, hostDepth, usedGrants: grants }: ComponentSpecification,
     jailed: boolean,
   ): Domain {
     const key = ownProcess ? `${id}` : `domain ${domain}`;

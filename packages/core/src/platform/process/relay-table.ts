@@ -2,7 +2,7 @@
  * The relays of one link: ports of components of this process, by channel number. Numbers only ever grow, so a frame
  * for a channel that is not here is either early (its join command is still on the way) or late (it is closed).
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { CLOSED_FRAME, postFrame } from '../thread/port-carrier.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Link } from './link.ts';
@@ -40,6 +40,18 @@ export class RelayTable {
     for (const frame of early) {
       this.#early.splice(this.#early.indexOf(frame), 1);
       this.deliver(channel, frame.payload);
+    }
+  }
+
+  /** The port is about to be closed: sends on what is in it. */
+  drain(channel: number): void {
+    const port = this.#ports.get(channel)?.port;
+    for (
+      let received = port && receiveMessageOnPort(port);
+      received;
+      received = port && receiveMessageOnPort(port)
+    ) {
+      if (received.message instanceof Uint8Array) this.#link.send(channel, received.message);
     }
   }
 

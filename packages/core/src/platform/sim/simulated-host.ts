@@ -1,11 +1,10 @@
 /**
- * The host as a simulated driver sees it: the files that its start node grants, each a simulated disk that starts with
- * the content of the real one, which is never written to. Requests take virtual time by the seed, end in any order, and
- * never end for a driver that is dead; what it was writing then may still reach the disk.
+ * The host of a simulated driver: files, each a simulated disk that starts with the content of the real one, which is never
+ * written to. Nothing stands for directories, devices, sockets and programs. Requests take virtual time by the seed, end in
+ * any order, and never end for a driver that is dead; what it was writing then may still reach the disk.
  */
 import { RpcError } from '../../errors.ts';
-import type { HostAccess, HostErrorCode, HostFile } from '../../runtime/host-access.ts';
-import type { ResolvedGrant } from '../../supervisor/platform.ts';
+import type { HostErrorCode, HostFile, HostPlace, HostPlatform } from '../../runtime/host-access.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
@@ -29,40 +28,48 @@ interface Request {
 }
 
 /** The host of one component. */
-export class SimulatedHost implements HostAccess {
+export class SimulatedHost implements HostPlatform {
   readonly #world: HostWorld;
   readonly #owner: number;
-  readonly #grants: readonly ResolvedGrant[];
   readonly #pending = new Set<Request>();
   /** Targets of the files it has opened. */
   readonly opened = new Set<string>();
   #dead = false;
 
-  constructor(world: HostWorld, owner: number, grants: readonly ResolvedGrant[]) {
+  constructor(world: HostWorld, owner: number) {
     this.#world = world;
     this.#owner = owner;
-    this.#grants = grants;
   }
 
-  async openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile> {
-    const grant = this.#grants.find((candidate) => candidate.kind === 'file' && candidate.path === path);
-    if (!grant) {
-      throw hostError(
-        'NotGranted',
-        `<host> grants no file "${path}" (add <file path="${path}" access="${access}"/>)`,
-      );
-    }
-    if (access === 'rw' && grant.access === 'ro') {
-      throw hostError('NotGranted', `<host> grants the file "${path}" for reading only (access="ro")`);
-    }
+  async openFile({ target, path }: HostPlace, access: 'ro' | 'rw'): Promise<HostFile> {
     let disk: SimulatedDisk | undefined;
     const open = (): void => {
-      disk = this.#world.disk(grant.target, path, access);
+      disk = this.#world.disk(target, path, access);
     };
     await this.request(`open ${path}`, REQUEST_US, { perform: open, writes: false });
     if (!disk) throw hostError('Closed', `file "${path}" is not open`);
-    this.opened.add(grant.target);
+    this.opened.add(target);
     return new SimulatedFile(this, disk, path, access === 'rw');
+  }
+
+  openDirectory(place: HostPlace): Promise<never> {
+    return notSimulated('directory', place);
+  }
+
+  openDevice(place: HostPlace): Promise<never> {
+    return notSimulated('device', place);
+  }
+
+  listen(_: 'tcp' | 'unix', place: HostPlace): Promise<never> {
+    return notSimulated('socket', place);
+  }
+
+  connect(_: 'tcp' | 'unix', place: HostPlace): Promise<never> {
+    return notSimulated('socket', place);
+  }
+
+  run(place: HostPlace): Promise<never> {
+    return notSimulated('program', place);
   }
 
   /** Nothing that this component has asked for ends any more; what it was writing is written, or not. */
@@ -96,6 +103,10 @@ export class SimulatedHost implements HostAccess {
       });
     });
   }
+}
+
+async function notSimulated(what: string, { path }: HostPlace): Promise<never> {
+  throw hostError('NotSimulated', `the simulator has nothing that stands for the ${what} "${path}"`);
 }
 
 /** Whoever asked for it is dead: that it is refused tells nobody anything. */

@@ -131,7 +131,7 @@ export class SimulatedPlatform implements Platform {
     const name = ownProcess ? label : specification.domain;
     const domain = ownProcess ? `process ${id}` : `domain ${name}`;
     if (!this.#domains.includes(domain)) this.#domains.push(domain);
-    const host = new SimulatedHost(this.#world.host, id, specification.grants);
+    const host = new SimulatedHost(this.#world.host, id);
     const component = new SimulatedComponent(specification, domain, {
       scheduler,
       host,
@@ -211,7 +211,7 @@ export class SimulatedPlatform implements Platform {
         delay: (ms) => new Promise((resolve) => component.timer(ms * 1000, false, resolve)),
         crash: (error) => this.crashSoon(component, error),
         complain: (text) => this.#world.print(`[${label}] ${text}`),
-        host: component.host,
+        host: { grants: specification.grants, platform: () => component.host },
         sleep: () => this.#refuseSleep(component),
         watch: this.#world.blocks.watchOf(component.id),
         dealings: this.hostilityOf(label).dealingsOf({

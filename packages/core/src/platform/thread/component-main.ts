@@ -6,15 +6,19 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 import { Component } from '../../index.ts';
+import { hostKindsOf } from '../../component.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
+import type { HostPlatform } from '../../runtime/host-access.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
 import { Collector, takeCollect } from './collector.ts';
+import { ComponentOutput } from './component-output.ts';
 import { compiledRuntime } from './compiled-runtime.ts';
 import { Doorbell } from './doorbell.ts';
-import { GrantedHost } from './granted-host.ts';
 import { watchHost } from './host-watch.ts';
 import { KeeperClient } from './keeper-client.ts';
+// Before the process may lock itself up: later its files could not be read.
+import { nodeHost as makeNodeHost } from './node-host.ts';
 import { boundProcess } from './memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
@@ -46,6 +50,9 @@ async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
   return input;
 }
 
+const output = new ComponentOutput();
+output.install();
+
 /** Who works with the host may use all of Node that way; of others only what is loaded anyway is watched. */
 function watch({ watch: what, grants }: WorkerInput): void {
   if (what === 'nothing') return;
@@ -56,6 +63,16 @@ function watch({ watch: what, grants }: WorkerInput): void {
 // The thread is not terminated in the middle of loading (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+let endLog = (ended: () => void): string[] => {
+  ended();
+  return [];
+};
+// A crash or an exit in the middle of a turn: what is not out yet goes along with the news.
+process.on('exit', () => {
+  let early: readonly string[] = [];
+  const late = endLog(() => (early = output.end()));
+  if (early.length + late.length > 0) tell({ lastLines: [...early, ...late] });
+});
 // The domain process is our own code: what it hands over has this type.
 const input = await takeInput(workerData as WorkerBirth);
 guardLoading(wordsAt(input.life));
@@ -68,12 +85,14 @@ watch(input);
 const component = await loadComponent(input.moduleUrl);
 tell('component');
 // What a driver asks of the host comes back through the event loop.
-const live = component.manifest.loop === 'live' || input.grants.length > 0;
+const driver = input.grants.length > 0 && hostKindsOf(component.manifest).length > 0;
+const live = component.manifest.loop === 'live' || driver;
 const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.life), live, () =>
   collector?.idle(),
 );
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
+let nodeHost: HostPlatform | undefined;
 const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -82,12 +101,17 @@ const runtime = new ComponentRuntime(component, channels.port(input.corePort, CO
       throw error;
     }),
   complain: (text) => console.error(text),
-  host: new GrantedHost(input.grants, keeper?.pins),
+  output: (take) => output.attach(take),
+  host: {
+    grants: input.grants,
+    platform: () => (nodeHost ??= makeNodeHost(keeper?.pins, (lack) => tell({ lack }))),
+  },
   // Loaded when somebody asks: most threads end without.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
+endLog = (ended) => runtime.endLog(ended);
 warnOfUnreleased((text) => console.error(`Warning: ${text}`));
 channels.listen((peer, carrier) => runtime.addChannel(peer, carrier));
 loop.start();

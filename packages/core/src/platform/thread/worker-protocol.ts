@@ -3,7 +3,7 @@ import type { CompiledRuntime } from './compiled-runtime.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Scheduling } from '../../session/scheduling.ts';
 import type { Place } from '../../memory/place.ts';
-import type { GrantWithTarget } from './granted-host.ts';
+import type { ResolvedGrant } from '../../runtime/host-access.ts';
 import type { HostUse } from './host-use.ts';
 import type { KeeperLine } from './memory-protocol.ts';
 import type { RingEnd } from './ring-carrier.ts';
@@ -18,7 +18,7 @@ export const FIRST_CHANNEL_SLOT = 2;
 export interface WorkerInput {
   readonly moduleUrl: string;
   readonly corePort: MessagePort;
-  readonly grants: readonly GrantWithTarget[];
+  readonly grants: readonly ResolvedGrant[];
   readonly scheduling: Scheduling;
   /** What the process may have of memory of its own beyond what it has when the thread is up. */
   readonly processBytes: number | undefined;
@@ -86,8 +86,15 @@ export type WorkerMessage = ChannelMessage | FreedMessage;
 /** How far a thread is: whose modules are loaded. */
 export type LoadStage = 'runtime' | 'component';
 
-/** What a thread tells its domain while it starts: how far it is, or what it cannot have of what it was to have. */
-export type WorkerNotice = LoadStage | { readonly lack: string } | { readonly used: HostUse };
+/**
+ * What a thread tells its domain: how far it is, what it cannot have of what it was to have, what it has used of the host, and
+ * when it ends the lines of its output that nobody has got.
+ */
+export type WorkerNotice =
+  | LoadStage
+  | { readonly lack: string }
+  | { readonly used: HostUse }
+  | { readonly lastLines: readonly string[] };
 
 /** What a thread that was started ahead says at `waitAt`, before it has its component. */
 export interface CompiledNotice {

@@ -9,6 +9,7 @@ import type { ComponentImports } from '../component-imports.ts';
 import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { componentUses } from '../read-components.ts';
+import { grantsOf } from '../run.ts';
 import { countFaults } from './concrete-faults.ts';
 import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
 import { runSeeds } from './many-seeds.ts';
@@ -25,7 +26,7 @@ const USAGE_EXIT_CODE = 2;
 /** Runs the command with the arguments after `sim`; the result is its exit code. */
 export async function simulate(args: readonly string[], output: Output): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
-    await output.line(SIM_HELP);
+    await output.text(SIM_HELP);
     return 0;
   }
   const options = parseSimArguments(args);
@@ -84,6 +85,7 @@ function seedOptions(
     summary,
     config: new TextEncoder().encode(JSON.stringify(toData(node))),
     binaries,
+    grants: grantsOf(options.file, config),
     plan,
     only: options.onlyFaults,
     mayExit,

@@ -1,9 +1,8 @@
 /** One simulated run, from its seed to its verdict. */
 import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/sim/index';
-import { type ResolvedBinary, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import { type ResolvedBinary, type ResolvedGrant, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
 import { initBinary, startable } from '../binaries.ts';
-import { resolverFor } from '../run.ts';
 import { stockModule } from '../stock.ts';
 import { formatSummary } from '../summary.ts';
 import { Annotations } from './annotations.ts';
@@ -37,6 +36,8 @@ export interface SeedOptions
   readonly config: Uint8Array;
   /** What it names to be started. */
   readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  /** What it grants of the host. */
+  readonly grants: readonly ResolvedGrant[];
   readonly plan: FaultPlan | undefined;
   /** Numbers of the faults that may happen; without it all may. */
   readonly only: readonly number[] | undefined;
@@ -134,8 +135,9 @@ class SeedRun {
 
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
     const output = this.#output;
-    return new Supervisor(this.#simulation.platform, resolverFor(this.#options.file), {
+    return new Supervisor(this.#simulation.platform, {
       binary: initBinary(),
+      grants: this.#options.grants,
       findBinary: startable(this.#options.binaries),
       config,
       quota,

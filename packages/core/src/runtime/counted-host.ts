@@ -1,0 +1,96 @@
+/** Access to the host, the same, but requests are counted when they are done, well or not (`completed.ts`). */
+import type { Completed } from './completed.ts';
+import type {
+  HostAccess,
+  HostConnection,
+  HostDevice,
+  HostDirectory,
+  HostFile,
+  HostListener,
+  HostProcess,
+  HostSink,
+  HostSource,
+} from './host-access.ts';
+
+/** The same access to the host, counted. */
+export function countedHost(host: HostAccess, progress: Completed): HostAccess {
+  const { file, directory, device, listener, connection, program, counted } = countedThings(progress);
+  return {
+    grants: host.grants,
+    grant: (wanted) => host.grant(wanted),
+    openFile: async (path, access) => file(await counted(host.openFile(path, access))),
+    openDirectory: async (path) => directory(await counted(host.openDirectory(path))),
+    openDevice: async (path, access) => device(await counted(host.openDevice(path, access))),
+    listen: async (address) => listener(await counted(host.listen(address))),
+    connect: async (address) => connection(await counted(host.connect(address))),
+    run: async (path, args) => program(await counted(host.run(path, args))),
+  };
+}
+
+interface CountedThings {
+  readonly counted: <T>(request: Promise<T>) => Promise<T>;
+  readonly file: (file: HostFile) => HostFile;
+  readonly directory: (directory: HostDirectory) => HostDirectory;
+  readonly device: (device: HostDevice) => HostDevice;
+  readonly listener: (listener: HostListener) => HostListener;
+  readonly connection: (connection: HostConnection) => HostConnection;
+  readonly program: (program: HostProcess) => HostProcess;
+}
+
+function countedThings(progress: Completed): CountedThings {
+  const counted = async <T>(request: Promise<T>): Promise<T> => {
+    try {
+      return await request;
+    } finally {
+      progress.hostRequests++;
+    }
+  };
+  const file = (of: HostFile): HostFile => ({
+    writeable: of.writeable,
+    sizeBytes: of.sizeBytes,
+    read: (into, position) => counted(of.read(into, position)),
+    write: (from, position) => counted(of.write(from, position)),
+    sync: () => counted(of.sync()),
+    close: () => counted(of.close()),
+  });
+  const directory = (of: HostDirectory): HostDirectory => ({
+    writeable: of.writeable,
+    list: (name) => counted(of.list(name)),
+    status: (name) => counted(of.status(name)),
+    openFile: async (name, access, options) => file(await counted(of.openFile(name, access, options))),
+    makeDirectory: (name) => counted(of.makeDirectory(name)),
+    remove: (name) => counted(of.remove(name)),
+    rename: (from, to) => counted(of.rename(from, to)),
+    close: () => counted(of.close()),
+  });
+  const device = (of: HostDevice): HostDevice => ({
+    writeable: of.writeable,
+    read: (into, position) => counted(of.read(into, position)),
+    write: (from, position) => counted(of.write(from, position)),
+    close: () => counted(of.close()),
+  });
+  const source = (of: HostSource): HostSource => ({ read: () => counted(of.read()) });
+  const sink = (of: HostSink): HostSink => ({
+    write: (bytes) => counted(of.write(bytes)),
+    end: () => counted(of.end()),
+  });
+  const connection = (of: HostConnection): HostConnection => ({
+    peer: of.peer,
+    ...source(of),
+    ...sink(of),
+    close: () => counted(of.close()),
+  });
+  const listener = (of: HostListener): HostListener => ({
+    address: of.address,
+    accept: async () => connection(await counted(of.accept())),
+    close: () => counted(of.close()),
+  });
+  const program = (of: HostProcess): HostProcess => ({
+    input: sink(of.input),
+    output: source(of.output),
+    errors: source(of.errors),
+    ended: counted(of.ended),
+    kill: (signal) => of.kill(signal),
+  });
+  return { counted, file, directory, device, listener, connection, program };
+}

@@ -1,0 +1,116 @@
+/** `env.host`: every use of the host is compared with what was granted, then the platform does it. */
+import { RpcError } from '../errors.ts';
+import type { Capability } from '../interface/interface.ts';
+import {
+  grantCovers,
+  grantText,
+  type HostGrant,
+  type HostGrantFact,
+  type HostGrantKind,
+} from '../session/host-grant.ts';
+import type {
+  HostAccess,
+  HostConnection,
+  HostDevice,
+  HostDirectory,
+  HostErrorCode,
+  HostFile,
+  HostListener,
+  HostPlatform,
+  HostProcess,
+  ResolvedGrant,
+} from './host-access.ts';
+
+/** What there is of the host for one component. */
+export interface GrantedHostParts {
+  readonly grants: readonly ResolvedGrant[];
+  /** Kinds that the component's manifest asks for. */
+  readonly asked: readonly HostGrantKind[];
+  /** Loaded when it is first used. */
+  readonly platform: () => HostPlatform | Promise<HostPlatform>;
+  /** Asks core for the grant of this number as a capability. */
+  readonly capability: (index: number, access: 'ro' | 'rw') => Promise<Capability<typeof HostGrant>>;
+}
+
+const UNIX = 'unix:';
+
+/** The granted part of the host, for one component. */
+export class GrantedHost implements HostAccess {
+  readonly grants: readonly HostGrantFact[];
+  readonly #parts: GrantedHostParts;
+
+  constructor(parts: GrantedHostParts) {
+    this.#parts = parts;
+    this.grants = Object.freeze(
+      parts.grants.map(({ kind, path, access }) => Object.freeze({ kind, path, access })),
+    );
+  }
+
+  async grant(wanted: HostGrantFact): Promise<Capability<typeof HostGrant>> {
+    const index = this.grants.findIndex((held) => grantCovers(held, wanted));
+    if (index === -1) throw this.#notGranted(wanted);
+    return this.#parts.capability(index, wanted.access);
+  }
+
+  async openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile> {
+    const place = this.#find({ kind: 'file', path, access });
+    return (await this.#parts.platform()).openFile(place, access);
+  }
+
+  async openDirectory(path: string): Promise<HostDirectory> {
+    const place = this.#find({ kind: 'directory', path, access: 'ro' });
+    return (await this.#parts.platform()).openDirectory(place, place.access);
+  }
+
+  async openDevice(path: string, access: 'ro' | 'rw'): Promise<HostDevice> {
+    const place = this.#find({ kind: 'device', path, access });
+    return (await this.#parts.platform()).openDevice(place, access);
+  }
+
+  async listen(address: string): Promise<HostListener> {
+    const { kind, place } = this.#findAddress(address, 'listen');
+    return (await this.#parts.platform()).listen(kind, place);
+  }
+
+  async connect(address: string): Promise<HostConnection> {
+    const { kind, place } = this.#findAddress(address, 'connect');
+    return (await this.#parts.platform()).connect(kind, place);
+  }
+
+  async run(path: string, args: readonly string[] = []): Promise<HostProcess> {
+    const place = this.#find({ kind: 'program', path, access: 'rw' });
+    return (await this.#parts.platform()).run(place, args);
+  }
+
+  #findAddress(
+    address: string,
+    direction: 'listen' | 'connect',
+  ): { readonly kind: 'tcp' | 'unix'; readonly place: ResolvedGrant } {
+    const kind = address.startsWith(UNIX) ? 'unix' : 'tcp';
+    const path = kind === 'unix' ? address.slice(UNIX.length) : address;
+    return { kind, place: this.#find({ kind: `${kind}-${direction}`, path, access: 'rw' }) };
+  }
+
+  #find(wanted: HostGrantFact): ResolvedGrant {
+    const { kind } = wanted;
+    if (!this.#parts.asked.includes(kind)) {
+      const code: HostErrorCode = 'NotGranted';
+      throw new RpcError(
+        code,
+        `the component's manifest does not ask for ${grantText(wanted)}: host: ['${kind}']`,
+      );
+    }
+    const found = this.#parts.grants.find((held) => grantCovers(held, wanted));
+    if (!found) throw this.#notGranted(wanted);
+    return found;
+  }
+
+  #notGranted(wanted: HostGrantFact): RpcError {
+    const code: HostErrorCode = 'NotGranted';
+    const { kind, path } = wanted;
+    const readOnly = this.grants.some((held) => held.kind === kind && held.path === path);
+    if (readOnly)
+      return new RpcError(code, `<host> grants the ${kind} "${path}" for reading only (access="ro")`);
+    return new RpcError(code, `<host> grants no such ${kind.replace('-', ' ')} (add ${grantText(wanted)})`);
+  }
+}

@@ -1,0 +1,75 @@
+/** What components write, cut into lines and made harmless. */
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { linesOf, messageLines, visibleText } from '../src/log-text.ts';
+import { LineCutter } from '../src/platform/thread/line-cutter.ts';
+
+test.each([
+  ['a\nb', ['a', 'b']],
+  ['a\r\nb', ['a', 'b']],
+  ['a\rb', ['a', 'b']],
+  ['a\n\nb', ['a', '', 'b']],
+  ['a\r\n\r\nb', ['a', '', 'b']],
+  ['', ['']],
+])('%j is the lines %j', (text, lines) => {
+  expect(linesOf(text)).toEqual(lines);
+});
+
+test.each([
+  ['\x1b[2J', '\\x1b[2J'],
+  ['a\x0bb\x0cc', 'a\\x0bb\\x0cc'],
+  ['next\x85line', 'next\\x85line'],
+  ['\x9b31m', '\\x9b31m'],
+  ['\x00\x07\x08\x7f', '\\x00\\x07\\x08\\x7f'],
+  ['line\u2028paragraph\u2029', 'line\\u2028paragraph\\u2029'],
+  ['two\nlines\r', 'two\\nlines\\r'],
+  ['a\ttab, ä, 漢, 🎉', 'a\ttab, ä, 漢, 🎉'],
+])('%j is shown as %j', (text, shown) => {
+  expect(visibleText(text)).toBe(shown);
+});
+
+test('whatever is in a text, it is shown as one line without controls', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const shown = visibleText(text);
+      // oxlint-disable-next-line no-control-regex
+      expect(shown).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/);
+      expect(linesOf(shown)).toHaveLength(1);
+    }),
+  );
+});
+
+test('no line after the first of a message looks like the first of another', () => {
+  expect(messageLines('it failed\nginit: [init -> other] crashed: forged', 'ginit: ')).toEqual([
+    'ginit: it failed',
+    'ginit:   ginit: [init -> other] crashed: forged',
+  ]);
+});
+
+test('however lines arrive in pieces, they come out whole and in order', () => {
+  const line = fc.string({ unit: fc.constantFrom('a', 'b', ' ', 'ä', '🎉') });
+  const end = fc.constantFrom('\n', '\r\n', '\r');
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(line, end), { minLength: 1 }),
+      fc.array(fc.nat(200)),
+      fc.boolean(),
+      (lines, cuts, asBytes) => {
+        // CR before LF is one end of a line, also where a CR and an empty line that LF ends were meant.
+        const text = lines.map(([content, ended]) => content + ended).join('');
+        const whole: Uint8Array | string = asBytes ? Buffer.from(text) : text;
+        const places = [0, ...cuts.filter((cut) => cut < whole.length), whole.length].toSorted(
+          (a, b) => a - b,
+        );
+        const got: string[] = [];
+        const cutter = new LineCutter((piece) => got.push(...linesOf(piece)));
+        for (const [index, place] of places.entries())
+          if (index > 0) cutter.write(whole.slice(places[index - 1], place));
+        cutter.end();
+        const expected = linesOf(text);
+        expect(expected.pop()).toBe('');
+        expect(got).toEqual(expected);
+      },
+    ),
+  );
+});

@@ -1,0 +1,55 @@
+/**
+ * What ends a system from outside: signals, and the loss of standard output or of the program that has started us. The first
+ * of them stops the tree in order. Only a second SIGINT or SIGTERM, which somebody has sent on purpose, ends it at once.
+ */
+import type { SystemEnd } from '@ginit/core/supervisor';
+import { isUnderPackageManager, watchLauncher } from './launcher.ts';
+import type { Output } from './output.ts';
+
+/** As a shell reports a program ended by SIGINT. */
+const INTERRUPTED_EXIT_CODE = 130;
+const OUTPUT_LOST_EXIT_CODE = 1;
+/** A terminal's Ctrl-C reaches us and a package manager, which passes it on: that is one, not two. */
+const PASSED_ON_MS = 1000;
+
+/** What is ended. */
+export interface Endable {
+  end(end: SystemEnd): void;
+}
+
+/** Ends the system when something from outside says so; the result takes that back. */
+export function endFromOutside(system: Endable, output: Output): () => void {
+  let asked = 0;
+  let askedMs = 0;
+  const passedOnMs = isUnderPackageManager(process.env) ? PASSED_ON_MS : 0;
+  const stop = (code: number): void => {
+    // Nobody can be kept waiting for a reader any more: what is to be flushed comes first.
+    output.waitNoMore();
+    system.end({ kind: 'exit', code });
+  };
+  const onAsked = (): void => {
+    const nowMs = performance.now();
+    if (asked > 0 && nowMs - askedMs < passedOnMs) return;
+    asked++;
+    askedMs = nowMs;
+    // Domain processes end by themselves when this one is gone.
+    if (asked > 1) process.exit(INTERRUPTED_EXIT_CODE);
+    stop(0);
+  };
+  const onHangUp = (): void => {
+    output.hangUp();
+    stop(0);
+  };
+  output.onLoss((loss) => stop(loss.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : 0));
+  const unwatch = watchLauncher(() => {
+    output.say('the program that has started it is gone');
+    stop(0);
+  });
+  process.on('SIGINT', onAsked).on('SIGTERM', onAsked).on('SIGHUP', onHangUp);
+  return () => {
+    unwatch();
+    output.onLoss(() => {});
+    process.off('SIGINT', onAsked).off('SIGTERM', onAsked);
+    // A terminal that closes says so to the end.
+  };
+}

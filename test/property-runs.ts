@@ -1,0 +1,6 @@
+/** How often a property is tried: `pnpm fuzz --runs N` asks for more than the tests do. */
+
+/** The number of runs; `usual` where nobody asks for another. */
+export function propertyRuns(usual: number): number {
+  return Number(process.env['GINIT_PROPERTY_RUNS'] ?? usual);
+}

@@ -1,0 +1,204 @@
+/**
+ * Standard output that can be written no more, terminals that close, readers that do not read: the tree is stopped in order,
+ * once, and what a file system had in its caches is on the disk.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DiskImage, missingTools } from '../harness/disk-image.ts';
+import { CORE_URL, GINIT, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+
+let place: Workplace;
+beforeEach(() => {
+  place = new Workplace();
+});
+afterEach(() => place[Symbol.dispose]());
+
+const PIPE_BYTES = 65_536;
+/** A component that logs more than anybody reads. */
+const NOISY = `import { component } from '${CORE_URL}';
+export default component({}, () => { for (let line = 0; line < 20000; line++) console.log('line ' + line); });`;
+
+const GINIT_COMMAND = `'${process.execPath}' '${GINIT}'`;
+
+/** Waits for a file that a shell writes when ginit has ended. */
+async function codeIn(name: string, run: GinitRun): Promise<number> {
+  for (let waitedMs = 0; waitedMs < 50_000; waitedMs += 20) {
+    if (existsSync(place.path(name))) {
+      const text = readFileSync(place.path(name), 'utf8');
+      if (text.endsWith('\n')) return Number(text);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`ginit did not end:\n${run.stdout}${run.stderr}`);
+}
+
+/** A script that writes to a file, without a sync, and to its log until it is stopped. */
+const WRITING = `
+  <start name="disk" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
+    <host> <file path="disk.img" access="rw"/> </host> <config file="disk.img" block_size="512" writeable="yes"/> </start>
+  <start name="partitions"> <binary name="part_block"/> <provides> <service name="Block"/> </provides>
+    <config> <policy label_prefix="cache" partition="1" writeable="yes"/> </config>
+    <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route> </start>
+  <start name="cache" ram="16M"> <binary name="blockcache"/> <provides> <service name="Block"/> </provides>
+    <config policy="auto" mode="write-back"/>
+    <route> <service name="Block"> <child name="partitions"/> </service> <any-service> <parent/> </any-service> </route> </start>
+  <start name="fs" ram="32M"> <binary name="rumpfs"/> <provides> <service name="File_system"/> </provides>
+    <config fs="auto"> <policy label_prefix="tool" root="/" writeable="yes"/> </config>
+    <route> <service name="Block"> <child name="cache"/> </service> <any-service> <parent/> </any-service> </route> </start>
+  <start name="tool"> <binary name="fs_tool"/> <exit propagate="yes"/>
+    <config> <repeat count="1000000"> <append path="/log">a line of text. </append> </repeat> </config> </start>`;
+
+describe.skipIf(missingTools)(
+  `over write-back storage${missingTools ? ` (skipped: ${missingTools})` : ''}`,
+  () => {
+    let image: DiskImage;
+    beforeEach(() => {
+      image = DiskImage.make(place.directory, 'disk.img', 16_384, ['-b', '1024']);
+      place.write('config.xml', systemConfig(WRITING));
+    });
+
+    /** The cache is flushed and the file system unmounted. */
+    function expectFlushed(): void {
+      expect(image.problems()).toBe('');
+      expect(image.content('/log').toString()).toMatch(/^(a line of text\. )+$/);
+    }
+
+    test.each([
+      ['head', '| head -1'],
+      ['a reader that goes at once', '| true'],
+    ])('a pipe to %s: stopped in order, exit code 0', async (_name, reader) => {
+      const script = `{ ${GINIT_COMMAND} config.xml; echo $? > code; } ${reader}`;
+      const run = place.startProgram('sh', '-c', script);
+      expect(await codeIn('code', run)).toBe(0);
+      expect((await run.finished).stderr).toBe('');
+      if (reader.includes('head')) expectFlushed();
+      expect(image.problems()).toBe('');
+      expect(await run.leftOver()).toEqual([]);
+    });
+
+    test('a terminal that closes: stopped in order, exit code 0', async () => {
+      // The shell lives on to say how ginit ended; Node takes no notice of signals that are ignored when it starts.
+      place.write('in-terminal.sh', `trap '' HUP\n${GINIT_COMMAND} config.xml\necho $? > code\n`);
+      const terminal = place.startProgram('script', '-qfc', 'exec sh in-terminal.sh', '/dev/null');
+      await terminal.until('append /log');
+      terminal.child.kill('SIGKILL');
+      expect(await codeIn('code', terminal)).toBe(0);
+      expectFlushed();
+    });
+
+    test.each(['/dev/full'])(
+      '%s: one line on standard error, stopped in order, exit code 1',
+      async (path) => {
+        const run = place.startProgram('sh', '-c', `exec ${GINIT_COMMAND} config.xml > ${path}`);
+        const { code, stderr } = await run.finished;
+        expect(stderr).toBe(
+          'ginit: standard output cannot be written: no space left on the device (ENOSPC)\n',
+        );
+        expect(code).toBe(1);
+        expectFlushed();
+        expect(await run.leftOver()).toEqual([]);
+      },
+    );
+
+    test('a file that grows no further: one line on standard error, stopped in order, exit code 1', async () => {
+      // In blocks of 1024 bytes; the disk image is smaller.
+      place.write('out', new Uint8Array(40000 * 1024 - 1000));
+      const run = place.startProgram(
+        'bash',
+        '-c',
+        `ulimit -f 40000; exec ${GINIT_COMMAND} config.xml >> out`,
+      );
+      const { code, stderr } = await run.finished;
+      expect(stderr).toBe('ginit: standard output cannot be written: the file is too large (EFBIG)\n');
+      expect(code).toBe(1);
+      expectFlushed();
+    });
+
+    test('hang-ups never count as a second signal', async () => {
+      const run = place.start('config.xml');
+      await run.until('append /log');
+      for (const signal of ['SIGHUP', 'SIGHUP', 'SIGTERM', 'SIGHUP'] as const) run.child.kill(signal);
+      const { code, stderr } = await run.finished;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expectFlushed();
+    });
+
+    test('a reader that does not read keeps nobody from stopping', async () => {
+      place.write('stuck.sh', `${GINIT_COMMAND} config.xml & echo $! > pid\nwait $!\necho $? > code\n`);
+      place.write('noisy.mjs', NOISY);
+      place.write(
+        'config.xml',
+        systemConfig(`${WRITING} <start name="noisy"> <binary name="./noisy.mjs"/> </start>`),
+      );
+      const waiting = '{ head -c 1 > first; while ! [ -s code ]; do sleep 0.1; done; }';
+      const run = place.startProgram('sh', '-c', `sh stuck.sh | ${waiting}`);
+      const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+      const look = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+      while (textOf(place.path('first')) === '') await look();
+      const pid = Number(textOf(place.path('pid')));
+      // Until it has written what a pipe holds, and waits.
+      const written = (): number => Number(/wchar: (\d+)/.exec(textOf(`/proc/${pid}/io`))?.[1]);
+      while (written() < PIPE_BYTES) await look();
+      process.kill(pid, 'SIGTERM');
+      expect(await codeIn('code', run)).toBe(0);
+      const { stderr } = await run.finished;
+      expect(stderr).toMatch(/^ginit: warning: \d+ bytes were not read from standard output\n$/);
+      expectFlushed();
+    });
+  },
+);
+
+/** A component that logs a line and gives an exit code. */
+const EXITING = `import { component } from '${CORE_URL}';
+export default component({}, async (env) => { env.log('a line'); env.exit(env.config.integer('code')); });`;
+const exiting = (code: number): string =>
+  systemConfig(
+    `<start name="c"> <binary name="./c.mjs"/> <exit propagate="yes"/> <config code="${code}"/> </start>`,
+  );
+
+test.each([
+  ['> /dev/full', 7, 7],
+  ['> /dev/full', 0, 1],
+  ['2> /dev/full', 7, 7],
+  ['2> /dev/full', 0, 0],
+  ['2>&-', 7, 7],
+  ['>&-', 7, 7],
+  ['> /dev/full 2> /dev/full', 0, 1],
+])('with %s a child that ends with %i makes ginit end with %i', async (redirection, code, expected) => {
+  place.write('c.mjs', EXITING);
+  place.write('config.xml', exiting(code));
+  const run = place.startProgram('sh', '-c', `exec ${GINIT_COMMAND} config.xml ${redirection}`);
+  expect((await run.finished).code).toBe(expected);
+  expect(await run.leftOver()).toEqual([]);
+});
+
+describe.each(['help', '--version', 'help file_block', 'sim --help'])('ginit %s', (words) => {
+  test('says that the output cannot be written', async () => {
+    const run = place.startProgram('sh', '-c', `exec ${GINIT_COMMAND} ${words} > /dev/full`);
+    const { code, stderr } = await run.finished;
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'ginit: standard output cannot be written: no space left on the device (ENOSPC)\n',
+    });
+  });
+
+  test('a reader that has gone is no error', async () => {
+    const script = `{ ${GINIT_COMMAND} ${words}; echo $? > code; } | true`;
+    const run = place.startProgram('sh', '-c', script);
+    expect(await codeIn('code', run)).toBe(0);
+    expect((await run.finished).stderr).toBe('');
+  });
+});
+
+test('ginit check writes nothing to standard output, and its exit code is its answer', async () => {
+  place.write('c.mjs', EXITING);
+  place.write('right.xml', exiting(0));
+  place.write('wrong.xml', '<config> <start/> </config>');
+  for (const [file, expected] of [
+    ['right.xml', 0],
+    ['wrong.xml', 2],
+  ] as const) {
+    const run = place.startProgram('sh', '-c', `exec ${GINIT_COMMAND} check ${file} > /dev/full 2>&1`);
+    expect((await run.finished).code).toBe(expected);
+  }
+});

@@ -1,0 +1,40 @@
+/** Who ends npx means ginit: it stops in order, though npx does not pass the signal on. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { CORE_URL, GINIT, systemConfig, Workplace } from '../harness/ginit.ts';
+
+/** A component that writes a file of the host when it is stopped in order. */
+const STOPPED = `import { component } from '${CORE_URL}';
+export default component({ host: ['file'] }, async (env) => {
+  const file = await env.host.openFile('stopped', 'rw');
+  env.onStop(() => file.write(new Uint8Array([49]), 0));
+  await env.log('runs');
+});`;
+
+const there = spawnSync('npx', ['--version']).status === 0;
+
+describe.skipIf(!there)(`npx${there ? '' : ' (skipped: there is none)'}`, () => {
+  test.each(['SIGTERM', 'SIGKILL', 'SIGHUP'] as const)('%s to it stops ginit in order', async (signal) => {
+    using place = new Workplace();
+    place.write('stopped.mjs', STOPPED);
+    place.write('stopped', '0');
+    place.write('package.json', '{ "name": "place", "private": true }');
+    place.write(
+      'config.xml',
+      systemConfig(
+        '<start name="s"> <binary name="./stopped.mjs"/> <host> <file path="stopped" access="rw"/> </host> </start>',
+      ),
+    );
+    mkdirSync(place.path('node_modules/.bin'));
+    symlinkSync(GINIT, place.path('node_modules/.bin/ginit'));
+    writeFileSync(place.path('.npmrc'), 'offline=true\nupdate-notifier=false\n');
+    const run = place.startProgram('npx', 'ginit', 'config.xml');
+    await run.until('runs');
+    run.child.kill(signal);
+    const { stderr } = await run.finished;
+    expect(stderr).toContain('ginit: the program that has started it is gone');
+    expect(await run.leftOver()).toEqual([]);
+    expect(place.read('stopped')).toBe('1');
+  });
+});
