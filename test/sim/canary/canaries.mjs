@@ -60,4 +60,22 @@ export const CANARIES = {
     from: 'for (const service of ENVIRONMENT)',
     to: "if (!reason.endsWith('crashed')) for (const service of ENVIRONMENT)",
   },
+  // When an account ends, those that hang on it hang on nothing.
+  'account-orphans': {
+    module: '/packages/core/dist/supervisor/account.js',
+    from: 'dependent.#hangOn(reference);',
+    to: 'dependent.#reference = undefined;',
+  },
+  // What comes back of a donation is not given to the client.
+  'init-refund': {
+    module: '/packages/init/dist/sandbox/client-sessions.js',
+    from: 'await this.#host.env.pd.transfer(await this.#account, back);',
+    to: '',
+  },
+  // An upgrade is not remembered: it does not come back with the rest.
+  'init-upgrade': {
+    module: '/packages/init/dist/sandbox/child-server.js',
+    from: 'donation = plus(donation, more);',
+    to: '',
+  },
 };

@@ -13,6 +13,7 @@ import {
   Pd,
   prependLabel,
   refusalOf,
+  type LedgerChild,
   type Resources,
   Rom,
   type SessionAnswer,
@@ -87,6 +88,7 @@ export class Child {
   #killed: Promise<void> | undefined;
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
+  #given: Resources = NOTHING;
 
   constructor(start: StartNode, host: ChildHost) {
     this.start = start;
@@ -111,6 +113,11 @@ export class Child {
     return this.#exitCode;
   }
 
+  /** What we believe of its quota and of its sessions. */
+  get ledger(): LedgerChild {
+    return { name: this.name, ending: this.ended, given: this.#given, sessions: this.sessions.ledger };
+  }
+
   /** Makes its account and starts its thread. */
   async begin(): Promise<void> {
     refuseTooPoor(this.start);
@@ -129,10 +136,11 @@ export class Child {
 
   /** The account gets what is left when everything that init needs for the child is paid. */
   async #giveQuota(account: Capability<typeof Pd>): Promise<void> {
-    const { ram, caps } = this.start;
     const { env } = this.#host;
     await account.setReferenceAccount(env.pd);
-    await env.pd.transfer(account, { ram: ram - INIT_COST.ram, caps: caps - INIT_COST.caps });
+    const amount = { ram: this.start.ram - INIT_COST.ram, caps: this.start.caps - INIT_COST.caps };
+    await env.pd.transfer(account, amount);
+    this.#given = amount;
     this.#account.resolve(account);
   }
 

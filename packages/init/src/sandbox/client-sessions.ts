@@ -6,6 +6,7 @@
 import {
   type Capability,
   type Env,
+  type LedgerSession,
   type Pd,
   type Resources,
   SessionError,
@@ -73,6 +74,16 @@ export class ClientSessions {
   get servers(): ReadonlySet<string> {
     const names = [...this.#sessions.values()].map(({ serverName }) => serverName);
     return new Set(names.filter((name) => name !== undefined));
+  }
+
+  /** All of them; those that are not open yet without their donations. */
+  get ledger(): LedgerSession[] {
+    return Array.from(this.#sessions, ([id, { service, serverName, served }]) => ({
+      id,
+      service,
+      server: serverName,
+      donation: served?.donation ?? NOTHING,
+    }));
   }
 
   /** Opens a session where `route` says. Throws `SessionError`. A number that is in use is refused before anything else. */

@@ -2,7 +2,7 @@
  * The sandbox: runs the children of an init config, routes their sessions, and takes them down in order. The init
  * component is this library and little else; other components may use it to run children of their own.
  */
-import { type Env, hasCode, type Resources, SessionError, type ThreadState } from '@ginit/core';
+import { type Env, hasCode, keepLedger, type Resources, SessionError, type ThreadState } from '@ginit/core';
 import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type ChildHost, type HowItEnds } from './child.ts';
@@ -56,6 +56,7 @@ export class Sandbox implements ChildHost {
     this.#parent = new ParentServer(env);
     this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
     this.#directory = directoryOf(config);
+    keepLedger(env, () => Array.from(this.#children.values(), ({ ledger }) => ledger));
     this.waits = new Waits({
       env,
       boundsOf: (name) => this.#children.get(name)?.start.stepBounds ?? config.stepBounds,

@@ -7,7 +7,8 @@
  * its *deviation*. What an init has itself follows from that: it deviates by as much as among its parent's children, less the
  * deviations of its own.
  *
- * - An init never has too little: it does not pay for what its children do.
+ * - An init never has too little: it does not pay for what its children do. What a client that has died since had lost to a
+ *   hostile server is missing in what it left to its init.
  * - A child that has kept to the protocol, and whose servers have, does not deviate. A client of a hostile server may have lost
  *   something to it.
  * - While nobody has been hostile, no init deviates either.
@@ -35,6 +36,10 @@ export interface CoreAccounts {
 const sum = (list: readonly Resources[]): Resources =>
   list.reduce((a, b) => ({ ram: a.ram + b.ram, caps: a.caps + b.caps }), NOTHING);
 const minus = (a: Resources, b: Resources): Resources => ({ ram: a.ram - b.ram, caps: a.caps - b.caps });
+const positive = ({ ram, caps }: Resources): Resources => ({
+  ram: Math.max(0, ram),
+  caps: Math.max(0, caps),
+});
 const isZero = ({ ram, caps }: Resources): boolean => ram === 0 && caps === 0;
 const signed = (amount: number): string => (amount > 0 ? `+${amount}` : String(amount));
 const words = ({ ram, caps }: Resources): string => `${signed(ram)} bytes and ${signed(caps)} caps`;
@@ -57,6 +62,8 @@ export class Books {
   readonly #whole: Resources;
   /** Labels of components that may have lost quota to hostile servers. */
   readonly #victims = new Set<string>();
+  /** Labels of inits that have lost such a child: what it had lost is missing in what has come back of it. */
+  readonly #heirs = new Set<string>();
   /** Ids of the inits that were at rest after the last step. */
   #resting = new Set<number>();
   /** How often a child, and an init itself, was compared. */
@@ -95,8 +102,10 @@ export class Books {
 
   #findVictims(): void {
     if (!this.#system.platform.anybodyHostile) return;
-    for (const { label, runtime } of this.#system.platform.live) {
-      for (const child of runtime?.ledger ?? []) this.#findVictim(label, child);
+    for (const { label, runtime, ending } of this.#system.platform.live) {
+      if (ending || !runtime?.ledger) continue;
+      for (const child of runtime.ledger) this.#findVictim(label, child);
+      if (!this.#heirs.has(label) && this.#hasLostVictim(label, runtime.ledger)) this.#heirs.add(label);
     }
   }
 
@@ -108,6 +117,14 @@ export class Books {
       const lossy = server === undefined ? this.#victims.has(init) : this.#hostile(`${init} -> ${server}`);
       if (lossy) this.#victims.add(label);
     }
+  }
+
+  #hasLostVictim(init: string, children: readonly LedgerChild[]): boolean {
+    const well = new Set(children.filter(({ ending }) => !ending).map(({ name }) => `${init} -> ${name}`));
+    for (const label of this.#victims) {
+      if (label.slice(0, label.lastIndexOf(' -> ')) === init && !well.has(label)) return true;
+    }
+    return false;
   }
 
   #compare(come: readonly Component[]): string | undefined {
@@ -207,14 +224,19 @@ export class Books {
 
   #wrongInit(household: Household, own: Resources | undefined): string | undefined {
     if (!own) return undefined;
-    const { init, children, account, waiting } = household;
+    const { init, children, account, unsettled, waiting } = household;
     this.compared.inits++;
-    const names = children.map((child) =>
-      deviationOf(child, children, `${init.label} -> ${child.name}`, account),
-    );
-    const deviation = minus(own, sum(names));
-    const { ram, caps } = deviation;
-    // What is not accounted for may be on its way, or with somebody who has kept it.
+    const heir = this.#heirs.has(init.label);
+    let deviation = own;
+    // With whom it may be that an init misses: on its way to or from somebody who is dead, or kept from him.
+    const elsewhere: Resources[] = heir ? [positive(minus(NOTHING, own))] : [];
+    for (const child of children) {
+      const label = `${init.label} -> ${child.name}`;
+      const its = deviationOf(child, children, label, account);
+      deviation = minus(deviation, its);
+      if (unsettled.has(child.name) || (heir && this.#hostile(label))) elsewhere.push(positive(its));
+    }
+    const { ram, caps } = sum([deviation, ...elsewhere]);
     if (waiting || this.#system.platform.anybodyHostile ? ram >= 0 && caps >= 0 : isZero(deviation))
       return undefined;
     const what = ram < 0 || caps < 0 ? 'pays for its children' : 'keeps what belongs to its children';
