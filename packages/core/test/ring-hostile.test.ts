@@ -129,8 +129,9 @@ describe('what a writer finds in its ring', () => {
 
   test('a reader that never reads: what waits is bounded, and then the channel ends', () => {
     const made = scene();
-    const megabyte = new Uint8Array(1024 * 1024);
-    for (let index = 0; index < 300; index++) made.victim.carrier.send(megabyte, []);
+    const large = new Uint8Array(8 * 1024 * 1024);
+    const enough = LIMITS.ringWaitingBytes / large.byteLength + 1;
+    for (let sent = 0; sent < enough; sent++) made.victim.carrier.send(large, []);
     expectEnded(made);
   });
 
