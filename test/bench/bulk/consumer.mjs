@@ -1,6 +1,5 @@
 /** Takes packets, reads each (in place, or after copying it out), and acknowledges it. */
 import { component, copyInto, Packet, packetStatus } from '@ginit/core';
-import { pinThread } from '../harness/pin-thread.mjs';
 import { Consumer } from './session.mjs';
 import { readPayload, SIZES } from './traffic.mjs';
 
@@ -47,7 +46,6 @@ class ConsumerSession {
 }
 
 export default component({ provides: [Consumer] }, (env) => {
-  pinThread(env.config.integer('serverCpu'));
   env.provide(Consumer, ({ streams }) => {
     const session = new ConsumerSession();
     streams.tx.then(

@@ -2,7 +2,6 @@
 import { copyInto, Packet, packetStatus } from '@ginit/core';
 import { measuringComponent } from '../harness/client.mjs';
 import { microsecondsEach } from '../harness/measure.mjs';
-import { pinThread } from '../harness/pin-thread.mjs';
 import { fromConfig } from '../harness/settings.mjs';
 import { Consumer } from './session.mjs';
 import { expectedSum, makePayload, measureSizes, windowFor } from './traffic.mjs';
@@ -63,7 +62,6 @@ class Sending {
 
 export default measuringComponent({ requires: [Consumer] }, async (env) => {
   const settings = fromConfig(env.config);
-  pinThread(settings.clientCpu);
   const makeRun = async (size) => {
     // The bulk buffer bounds what is under way.
     const session = await env.connect(Consumer, { args: { tx_buf_size: size * windowFor(size) } });

@@ -24,19 +24,22 @@ export function ginitSystem(
   place,
   { service, client, server, config, ram = '4M', isolation = 'thread' },
 ) {
-  const attributes = toAttributes({ ...config, ...place?.threadCpus });
+  const attributes = toAttributes(config);
+  // Of the two CPUs of a place whose threads are apart, each component gets one.
+  const apart = place?.split === true;
+  const affinity = (xpos) => (apart ? `\n    <affinity xpos="${xpos}"/>` : '');
   const path = join(directory, `system-${++systems}.xml`);
   writeFileSync(
     path,
     `<config>
 ${PARENT_PROVIDES}
-  <default caps="100" ram="${ram}"/>
-  <start name="server" isolation="${isolation}">
+  <default caps="100" ram="${ram}"/>${apart ? '\n  <affinity-space width="2"/>' : ''}
+  <start name="server" isolation="${isolation}">${affinity(1)}
     <binary name="${fileURLToPath(server)}"/>
     <provides> <service name="${service}"/> </provides>
     <config ${attributes}/>
   </start>
-  <start name="client" isolation="${isolation}">
+  <start name="client" isolation="${isolation}">${affinity(0)}
     <binary name="${fileURLToPath(client)}"/>
     <exit propagate="yes"/>
     <config ${attributes}/>

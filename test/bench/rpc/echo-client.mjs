@@ -1,6 +1,5 @@
 /** Calls the server and measures. An ordinary component. */
 import { measuringComponent } from '../harness/client.mjs';
-import { pinThread } from '../harness/pin-thread.mjs';
 import { fromConfig } from '../harness/settings.mjs';
 import { measureCalls } from './calls.mjs';
 import { Echo } from './session.mjs';
@@ -8,7 +7,6 @@ import { Echo } from './session.mjs';
 /** The client's measurement. */
 export async function measureEcho(env) {
   const settings = fromConfig(env.config);
-  pinThread(settings.clientCpu);
   const server = await env.connect(Echo);
   return measureCalls((message) => server.echo(message), settings);
 }

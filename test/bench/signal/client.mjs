@@ -1,7 +1,6 @@
 /** Wakes the server and measures. An ordinary component. */
 import { measuringComponent } from '../harness/client.mjs';
 import { microsecondsEach } from '../harness/measure.mjs';
-import { pinThread } from '../harness/pin-thread.mjs';
 import { fromConfig } from '../harness/settings.mjs';
 import { measureBursts } from './bursts.mjs';
 import { Bell } from './session.mjs';
@@ -9,7 +8,6 @@ import { Bell } from './session.mjs';
 /** The client's measurement. */
 export async function measureBell(env) {
   const settings = fromConfig(env.config);
-  pinThread(settings.clientCpu);
   const bell = await env.connect(Bell);
   return settings.bursts ? measureMerging(bell, settings) : measureRoundTrips(env, bell, settings);
 }

@@ -1,11 +1,9 @@
 /** Answers each wake-up with a signal, and counts those of the other. An ordinary component. */
 import { component } from '@ginit/core';
-import { pinThread } from '../harness/pin-thread.mjs';
 import { Bell } from './session.mjs';
 
 /** The server's main function. */
 export function serveBell(env) {
-  pinThread(env.config.integer('serverCpu'));
   env.provide(Bell, () => {
     let wakeUps = 0;
     return {
