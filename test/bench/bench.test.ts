@@ -49,11 +49,17 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
   },
 };
 
+/** Differences of two figures: a quick run may have them the wrong way round. */
+const DIFFERENCE = /^jailStart/;
+
 /** The numbers in one part of a last line. */
 function numbers(part: unknown): Record<string, unknown> {
   if (!isRecord(part)) throw new Error(`not a table of numbers: ${JSON.stringify(part)}`);
   for (const [key, value] of Object.entries(part)) {
-    expect(Number.isFinite(value) && Number(value) > 0, `${key} is ${String(value)}`).toBe(true);
+    expect(
+      Number.isFinite(value) && (Number(value) > 0 || DIFFERENCE.test(key)),
+      `${key} is ${String(value)}`,
+    ).toBe(true);
   }
   return part;
 }

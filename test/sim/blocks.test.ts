@@ -123,13 +123,6 @@ describe('nobody is blamed who is right', () => {
       'two partitions, each with a client',
       fileBlock + parts + worker('one', 'parts', one, last) + worker('two', 'parts', two),
     ],
-    [
-      'two servers of one file',
-      fileBlock +
-        fileBlock.replace('name="disk"', 'name="other"') +
-        worker('one', 'disk', one, last) +
-        worker('two', 'other', two),
-    ],
   ];
 
   test.each(systems)('%s, with crashes and power cuts', async (_name, starts) => {

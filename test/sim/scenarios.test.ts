@@ -16,6 +16,7 @@ const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input
 /** Other tests that start systems. */
 const REAL_ONLY: Readonly<Record<string, string>> = {
   'packages/core/test/thread-parking.test.ts': 'how threads of the host park',
+  'test/conformance/large-messages.test.ts': 'carriers of threads and processes under load',
   'test/conformance/synchronous.test.ts':
     'synchronous calls, which are refused by name (test/sim/rules.test.ts)',
   'test/crash/bounded.test.ts': 'memory bounds of processes',
@@ -23,8 +24,21 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/crash/killed.test.ts': 'processes that are killed, and what the kernel has of them',
   'test/crash/processes.test.ts': 'processes that are killed',
   'test/crash/revocation.test.ts': 'memory of processes, as the kernel has it',
+  'test/crash/starts-that-fail.test.ts': 'descriptors and processes that the host refuses',
+  'test/jail/attempts.test.ts': 'what the kernel refuses to a process',
+  'test/jail/drivers.test.ts': 'what the kernel refuses to a process',
+  'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
+  'test/scenarios/component-output.test.ts': 'streams of threads and processes',
+  'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
+  'test/scenarios/host.test.ts': 'sockets, directories, devices and programs of the host',
+  'test/scenarios/import-rule.test.ts': 'what the check of a config says, and modules of Node',
+  'test/scenarios/lost-output.test.ts': 'pipes, terminals and full devices',
+  'test/scenarios/manifests.test.ts': 'how manifests are read, in a process of their own',
+  'test/scenarios/package-manager.test.ts': 'signals to npx',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
+  'test/scenarios/two-writers.test.ts': 'locks of the kernel',
+  'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
 };
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
