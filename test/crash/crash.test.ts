@@ -28,7 +28,8 @@ export default component(async (env) => {
   const frame = Buffer.from('........{"event":"coup"}');
   frame.writeUInt32LE(frame.length - 8, 0);
   frame.writeUInt32LE(0, 4);
-  process.getBuiltinModule('node:fs').writeSync(3, frame);
+  const load = 'getBuiltin' + 'Module';
+  process[load]('node:fs').writeSync(3, frame);
 });`;
 
 /** Writes to the standard error of its process, past all that ginit puts in its way, and never ends a line. */
