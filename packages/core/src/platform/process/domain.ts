@@ -11,7 +11,7 @@ import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
-import { missingOutside } from '../jail/verify.ts';
+import { filtersHere, missingOutside } from '../jail/verify.ts';
 import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
 import type { JailRules } from '../jail/rules.ts';
@@ -99,7 +99,7 @@ function startDomain(
   observer: ProcessObserver,
 ): RunningProcess {
   try {
-    const way = start.withoutRings && hasRings() ? startFiltered : startPlainly;
+    const way = start.withoutRings ? startFiltered : startPlainly;
     return way(start, observer);
   } catch (error) {
     shared?.spawned();
@@ -114,6 +114,8 @@ export class Domain {
   readonly shared: SharedProcess | undefined;
   readonly #process: RunningProcess;
   readonly #link: Link;
+  /** Filters of system calls that it had before it was jailed. */
+  readonly #filtersAtBirth: number;
   #name: string;
   #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
@@ -143,12 +145,15 @@ export class Domain {
     const number = shared ? `${shared.number}` : NO_NUMBER;
     const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
+    const withoutRings = jailed && hasRings();
+    // Whoever starts it without rings has one more filter than we.
+    this.#filtersAtBirth = jailed ? filtersHere() + (withoutRings ? 1 : 0) : 0;
     this.#process = startDomain(
       {
         args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
-        withoutRings: jailed,
+        withoutRings,
       },
       shared,
       {
@@ -358,7 +363,8 @@ export class Domain {
 
   /** The process says that it has locked itself up: that is looked at, and not believed. */
   #runIfJailed(component: number, resident: Resident): void {
-    const missing = this.pid === undefined ? 'it has no process' : missingOutside(this.pid);
+    const missing =
+      this.pid === undefined ? 'it has no process' : missingOutside(this.pid, this.#filtersAtBirth);
     if (missing === undefined) return this.#tell({ command: 'run', component });
     this.#residents.delete(component);
     void this.destroy();
