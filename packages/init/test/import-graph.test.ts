@@ -19,7 +19,8 @@ function write(files: Readonly<Record<string, string | object>>): void {
     writeFileSync(path(file), typeof content === 'string' ? content : JSON.stringify(content));
   }
 }
-const graphOf = (file: string): ImportGraph => new ImportGraphs({ directory }).read(pathToFileURL(path(file)).href);
+const graphOf = (file: string): ImportGraph =>
+  new ImportGraphs({ directory }).read(pathToFileURL(path(file)).href);
 const filesOf = (file: string): string[] =>
   graphOf(file)
     .files.map((one) => one.replace(`${directory}/`, ''))
@@ -272,15 +273,18 @@ describe('where imports lead', () => {
 
   test('a package reaches outside of itself by no detour', () => {
     write({
-      'main.mjs': `import 'nosy'; import 'sly';`,
+      'main.mjs': `import 'sly';`,
+      'other.mjs': `import 'nosy';`,
       'secret.json': '{}',
       'node_modules/nosy/index.js': `require('sly/../../secret.json');`,
       'node_modules/sly/package.json': { main: '../../secret.json' },
     });
-    expect(wrongIn('main.mjs')).toBe(
-      'imports sly, which is outside of the config\'s directory and of the component\'s package, main.mjs:1:24',
+    const reason = 'which leads out of the package that it names,';
+    expect(wrongIn('main.mjs')).toBe(`imports sly, ${reason} main.mjs:1:9`);
+    expect(wrongIn('other.mjs')).toBe(
+      `imports sly/../../secret.json, ${reason} node_modules/nosy/index.js:1:1`,
     );
-    expect(filesOf('main.mjs')).not.toContain('secret.json');
+    for (const file of ['main.mjs', 'other.mjs']) expect(filesOf(file)).not.toContain('secret.json');
   });
 
   describe('what is not installed names files by a path', () => {
@@ -341,7 +345,11 @@ describe('where imports lead', () => {
     });
 
     test('what is no code by its name is not made readable', () => {
-      write({ 'config/a.cjs': `require('./key.pem'); require('./plain')`, 'config/key.pem': '', 'config/plain': '' });
+      write({
+        'config/a.cjs': `require('./key.pem'); require('./plain')`,
+        'config/key.pem': '',
+        'config/plain': '',
+      });
       expect(wrongFrom('config/a.cjs')).toBe('imports ./key.pem, which is no code by its name,');
       expect(readableFrom('config/a.cjs')).toEqual(['config/a.cjs']);
     });

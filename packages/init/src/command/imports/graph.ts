@@ -31,7 +31,7 @@ export type ImportTarget =
   /** Nothing that can be looked into: native code, WebAssembly, a `data:` URL. */
   | { readonly kind: 'opaque'; readonly path: string | undefined }
   /** A file that its importer has no business with. */
-  | { readonly kind: 'outside'; readonly path: string }
+  | { readonly kind: 'outside'; readonly path: string; readonly by: 'path' | 'name' }
   /** A file of the user's that is no code by its name. */
   | { readonly kind: 'no-code'; readonly path: string }
   /** Its name is computed, or it is a back door to Node. */
@@ -155,7 +155,9 @@ export class ImportGraphs {
 
   /** What a file that is not installed may import depends on the binary that leads to it. */
   #keyOf(file: string, entry: string): string {
-    return installedIn(file) === undefined ? `${this.#packages.scopeOf(entry)?.directory ?? ''}\n${file}` : file;
+    return installedIn(file) === undefined
+      ? `${this.#packages.scopeOf(entry)?.directory ?? ''}\n${file}`
+      : file;
   }
 
   #oursFrom(file: string): readonly string[] {
@@ -209,9 +211,11 @@ export class ImportGraphs {
     const found = this.#resolver.find(form === 'require' ? 'require' : 'import', specifier, from.file);
     if (found.builtin !== undefined) return { kind: 'builtin', name: found.builtin };
     const { path } = found;
-    const byPath = /^[./]|^file:/i.test(specifier) || found.escapes;
     // What Node would look into on the way is made readable no more than the file.
-    if (path !== undefined && byPath && !this.#mayName(path, from)) return { kind: 'outside', path };
+    if (path !== undefined && found.escapes) return { kind: 'outside', path, by: 'name' };
+    const byPath = /^[./]|^file:/i.test(specifier);
+    if (path !== undefined && byPath && !this.#mayName(path, from))
+      return { kind: 'outside', path, by: 'path' };
     for (const one of found.consulted) consulted.add(one);
     if (path === undefined) return { kind: 'missing' };
     if (installedIn(path) === undefined && !CODE.test(path)) return { kind: 'no-code', path };
@@ -227,7 +231,8 @@ export class ImportGraphs {
     const installed = installedIn(file);
     if (installed !== undefined) return path.startsWith(installed);
     const roots = [this.#directory, this.#packages.scopeOf(entry)?.directory];
-    const isBelowRoots = (one: string): boolean => roots.some((root) => root !== undefined && isBelow(one, root));
+    const isBelowRoots = (one: string): boolean =>
+      roots.some((root) => root !== undefined && isBelow(one, root));
     if (isBelowRoots(path)) return true;
     const home = isBelowRoots(file) ? undefined : this.#packages.scopeOf(file)?.directory;
     return home !== undefined && isBelow(path, home);

@@ -66,6 +66,8 @@ function isForbidden({ target, importer }: GraphImport, { allowances = [] }: Imp
 function describeForbidden({ form, what, target, importer }: GraphImport): string {
   if (form === 'builtin' && target.kind === 'unknown') return `uses ${what}`;
   if (target.kind === 'no-code') return `imports ${what}, which is no code by its name,`;
+  if (target.kind === 'outside' && target.by === 'name')
+    return `imports ${what}, which leads out of the package that it names,`;
   if (target.kind === 'outside')
     return importer.installed
       ? `imports ${what}, which is outside of its package,`
