@@ -214,8 +214,12 @@ export class NodePlatform implements Platform {
   /** Throws `RpcError` if there can be no jail for who must have one. */
   #jailFor(specification: ComponentSpecification): JailChoice | undefined {
     const jail = jailFor(specification);
+    const { confined, jail: demand } = specification;
+    if (!jail && (confined || demand === 'required'))
+      throw new RpcError('DENIED', 'it cannot be jailed: only a process of its own can');
     if (!jail || 'rules' in jail || this.#audits) return jail;
-    if (specification.jail === 'required') throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+    const required = demand === 'required' || (confined && typeof jailMeans() !== 'string');
+    if (required) throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
     this.#lack(`processes are not jailed: ${jail.lack}`);
     return jail;
   }
