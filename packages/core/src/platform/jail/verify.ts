@@ -21,8 +21,8 @@ export function filtersHere(): number {
 }
 
 /**
- * What a thread lacks by its `/proc/PID/task/TID/status`, in words for people; undefined if all is well. `filtersAtBirth` are those
- * that its process was born under, which say nothing of the jail.
+ * Says what a thread lacks by its `/proc/PID/task/TID/status`, in words for people; undefined if all is well. The
+ * `filtersAtBirth` are those that its process was born under, which say nothing of the jail.
  */
 export function missingIn(status: string, filtersAtBirth: number): string | undefined {
   const missing = EXPECTED.find(([, pattern]) => !pattern.test(status));
