@@ -49,6 +49,8 @@ const JAILED_POOL_SIZE = 4;
 const KILL_TIMEOUT_MS = 10_000;
 /** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
 const LOAD_TIMEOUT_MS = 60_000;
+/** There are three kinds of what components of one process cannot have, each for few reasons. */
+const LACKS_MAX = 16;
 /** So much of nonsense is shown. */
 const NONSENSE_CHARACTERS = 200;
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
@@ -70,8 +72,8 @@ interface Resident {
 export interface DomainObserver {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
-  /** Something that a start node asks for cannot be had. */
-  lack(text: string): void;
+  /** Something that a component's start node asks for cannot be had. Its own code could say so, too. */
+  lack(label: string, text: string): void;
   /** A line that the process itself wrote. */
   complaint(domain: string, line: string): void;
   /** The process is gone. */
@@ -126,6 +128,8 @@ export class Domain {
   #bounded = false;
   #saidNoMemory = false;
   #retired = false;
+  /** What its components cannot have, as far as that has been said. */
+  readonly #lacks = new Set<string>();
   /** Why it was never there. */
   #failure: string | undefined;
 
@@ -350,7 +354,7 @@ export class Domain {
       case 'used':
         return resident.audit?.add(event.use);
       case 'lack':
-        return this.#observer.lack(event.text);
+        return this.#lack(resident.label, event.text);
       case 'ended':
         this.#residents.delete(event.component);
         this.shared?.removeComponent(event.component);
@@ -359,6 +363,13 @@ export class Domain {
         for (const wake of resident.gone) wake();
         return;
     }
+  }
+
+  /** Told once, however many components of the process say it. */
+  #lack(label: string, text: string): void {
+    if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
+    this.#lacks.add(text);
+    this.#observer.lack(label, text);
   }
 
   /** The process says that it has locked itself up: that is looked at, and not believed. */
