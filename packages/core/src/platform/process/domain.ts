@@ -3,17 +3,20 @@
  * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
  */
 import type { Socket } from 'node:net';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { assert } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import { linesOf } from '../../log-text.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
-import { missingOutside } from '../jail/verify.ts';
+import { filtersHere, missingOutside } from '../jail/verify.ts';
 import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
 import type { JailRules } from '../jail/rules.ts';
 import type { JailAudit } from './jail-audit.ts';
+import { LineCutter } from '../thread/line-cutter.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
 import {
   AHEAD,
@@ -46,6 +49,8 @@ const JAILED_POOL_SIZE = 4;
 const KILL_TIMEOUT_MS = 10_000;
 /** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
 const LOAD_TIMEOUT_MS = 60_000;
+/** There are three kinds of what components of one process cannot have, each for few reasons. */
+const LACKS_MAX = 16;
 /** So much of nonsense is shown. */
 const NONSENSE_CHARACTERS = 200;
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
@@ -67,8 +72,8 @@ interface Resident {
 export interface DomainObserver {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
-  /** Something that a start node asks for cannot be had. */
-  lack(text: string): void;
+  /** Something that a component's start node asks for cannot be had. Its own code could say so, too. */
+  lack(label: string, text: string): void;
   /** A line that the process itself wrote. */
   complaint(domain: string, line: string): void;
   /** The process is gone. */
@@ -96,7 +101,7 @@ function startDomain(
   observer: ProcessObserver,
 ): RunningProcess {
   try {
-    const way = start.withoutRings && hasRings() ? startFiltered : startPlainly;
+    const way = start.withoutRings ? startFiltered : startPlainly;
     return way(start, observer);
   } catch (error) {
     shared?.spawned();
@@ -111,6 +116,8 @@ export class Domain {
   readonly shared: SharedProcess | undefined;
   readonly #process: RunningProcess;
   readonly #link: Link;
+  /** Filters of system calls that it had before it was jailed. */
+  readonly #filtersAtBirth: number;
   #name: string;
   #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
@@ -121,6 +128,8 @@ export class Domain {
   #bounded = false;
   #saidNoMemory = false;
   #retired = false;
+  /** What its components cannot have, as far as that has been said. */
+  readonly #lacks = new Set<string>();
   /** Why it was never there. */
   #failure: string | undefined;
 
@@ -140,12 +149,15 @@ export class Domain {
     const number = shared ? `${shared.number}` : NO_NUMBER;
     const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
+    const withoutRings = jailed && hasRings();
+    // Whoever starts it without rings has one more filter than we.
+    this.#filtersAtBirth = jailed ? filtersHere() + (withoutRings ? 1 : 0) : 0;
     this.#process = startDomain(
       {
         args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
-        withoutRings: jailed,
+        withoutRings,
       },
       shared,
       {
@@ -162,9 +174,7 @@ export class Domain {
       (channel, payload) => this.#receive(channel, payload),
       () => this.#process.kill(),
     );
-    for (const stream of this.#process.outputs) {
-      createInterface({ input: stream }).on('line', (line) => this.#line(line));
-    }
+    for (const stream of this.#process.outputs) this.#listenTo(stream);
   }
 
   get name(): string {
@@ -344,7 +354,7 @@ export class Domain {
       case 'used':
         return resident.audit?.add(event.use);
       case 'lack':
-        return this.#observer.lack(event.text);
+        return this.#lack(resident.label, event.text);
       case 'ended':
         this.#residents.delete(event.component);
         this.shared?.removeComponent(event.component);
@@ -355,13 +365,30 @@ export class Domain {
     }
   }
 
+  /** Told once, however many components of the process say it. */
+  #lack(label: string, text: string): void {
+    if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
+    this.#lacks.add(text);
+    this.#observer.lack(label, text);
+  }
+
   /** The process says that it has locked itself up: that is looked at, and not believed. */
   #runIfJailed(component: number, resident: Resident): void {
-    const missing = this.pid === undefined ? 'it has no process' : missingOutside(this.pid);
+    const missing =
+      this.pid === undefined ? 'it has no process' : missingOutside(this.pid, this.#filtersAtBirth);
     if (missing === undefined) return this.#tell({ command: 'run', component });
     this.#residents.delete(component);
     void this.destroy();
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
+  }
+
+  /** Whoever runs in the process may write without end and without ever ending a line. */
+  #listenTo(stream: Readable): void {
+    const cutter = new LineCutter((text) => {
+      for (const line of linesOf(text)) this.#line(line.slice(0, LIMITS.logLineCharacters));
+    });
+    stream.on('data', (chunk: Uint8Array) => cutter.write(chunk));
+    stream.on('end', () => cutter.end());
   }
 
   #line(line: string): void {

@@ -28,13 +28,16 @@ import { SpareDomains, type SpareKind } from './spare-domains.ts';
 const SPARE_NAME = 'spare';
 /** A check of a config, and the start of what it says, take less. */
 const SPARE_TIMEOUT_MS = 30_000;
-/** There are three kinds of them, each for few reasons. */
+
+/** There is one kind of them, for few reasons. */
 const LACKS_MAX = 16;
 
 /** Where lines for people go. */
 export interface OutputSink {
   /** A line of a component's; settles when there is room for more. */
   line(text: string): Promise<void>;
+  /** A line of a component's that nobody waits for: where too much waits already it is dropped, and counted. */
+  passingLine(text: string): void;
   /** A line of ginit's own. */
   complaint(text: string): void;
 }
@@ -55,7 +58,7 @@ export class NodePlatform implements Platform {
   readonly #domainOf = new Map<number, Domain>();
   /** Links by the pair of processes they join. */
   readonly #links = new Map<Domain, Map<Domain, DomainLink>>();
-  /** What start nodes ask for and cannot have, as far as that has been said. */
+  /** Why there can be no jails, as far as that has been said: the supervisor's own words. */
   readonly #lacks = new Set<string>();
   readonly #audits: boolean;
   #nextLink = 1;
@@ -197,8 +200,8 @@ export class NodePlatform implements Platform {
 
   #observer(key: string): DomainObserver {
     return {
-      output: (label, line) => void this.#output.line(`[${label}] ${line}`),
-      lack: (text) => this.#lack(text),
+      output: (label, line) => this.#output.passingLine(`[${label}] ${line}`),
+      lack: (label, text) => this.#output.complaint(`warning: [${label}] ${text}`),
       complaint: (domain, line) => this.#output.complaint(`[process ${domain}] ${line}`),
       ended: (domain) => {
         if (this.#domains.get(key) === domain) this.#domains.delete(key);
@@ -212,8 +215,12 @@ export class NodePlatform implements Platform {
   /** Throws `RpcError` if there can be no jail for who must have one. */
   #jailFor(specification: ComponentSpecification): JailChoice | undefined {
     const jail = jailFor(specification);
+    const { confined, jail: demand } = specification;
+    if (!jail && (confined || demand === 'required'))
+      throw new RpcError('DENIED', 'it cannot be jailed: only a process of its own can');
     if (!jail || 'rules' in jail || this.#audits) return jail;
-    if (specification.jail === 'required') throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+    const required = demand === 'required' || (confined && typeof jailMeans() !== 'string');
+    if (required) throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
     this.#lack(`processes are not jailed: ${jail.lack}`);
     return jail;
   }
