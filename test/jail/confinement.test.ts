@@ -1,12 +1,14 @@
 /** A jailed component does not get out of its jail by starting itself, or others, again; a nested init starts what its config says. */
+import { copyFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
-const OFFSPRING_URL = new URL('../stress/activity/offspring.mjs', import.meta.url).href;
+const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 
 /** Starts children, in each way that it may ask core for. */
 const PROBE = `import { component, Cpu, Parent, Pd, Rom } from '${CORE_URL}';
-import { Offspring } from '${OFFSPRING_URL}';
+import { Offspring } from './offspring.mjs';
 const NO_PARENT = {
   session: () => { throw new Error('nothing'); },
   upgrade: () => {}, close: () => {}, announce: () => {}, exit: () => {},
@@ -50,6 +52,7 @@ beforeEach(() => {
   place = new Workplace();
   for (const [name, text] of Object.entries({ probe: PROBE, idle: IDLE, driver: DRIVER }))
     place.write(`${name}.mjs`, text);
+  copyFileSync(OFFSPRING, place.path('offspring.mjs'));
   place.write('file', 'text');
 });
 afterEach(() => place[Symbol.dispose]());
