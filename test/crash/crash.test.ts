@@ -1,4 +1,5 @@
 /** Components that die in every way there is: ginit and init live on, everybody is told, nothing stays. */
+import { LIMITS } from '@ginit/core/limits';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -27,7 +28,20 @@ export default component(async (env) => {
   const frame = Buffer.from('........{"event":"coup"}');
   frame.writeUInt32LE(frame.length - 8, 0);
   frame.writeUInt32LE(0, 4);
-  process.getBuiltinModule('node:fs').writeSync(3, frame);
+  const load = 'getBuiltin' + 'Module';
+  process[load]('node:fs').writeSync(3, frame);
+});`;
+
+/** Writes to the standard error of its process, past all that ginit puts in its way, and never ends a line. */
+const ENDLESS = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  const load = 'getBuiltin' + 'Module';
+  const { writeSync } = process[load]('node:fs');
+  for (let left = 320 * 1024; left > 0; ) {
+    // The pipe may be full for a moment.
+    try { left -= writeSync(2, 'x'.repeat(Math.min(left, 16 * 1024))); } catch (error) { if (error.code !== 'EAGAIN') throw error; }
+  }
+  env.exit(0);
 });`;
 
 let place: Workplace;
@@ -37,6 +51,7 @@ const prepare = (): Workplace => {
   place.write('throwing.mjs', THROWING);
   place.write('steady.mjs', STEADY);
   place.write('lying.mjs', LYING);
+  place.write('endless.mjs', ENDLESS);
   return place;
 };
 afterEach(() => place[Symbol.dispose]());
@@ -63,6 +78,24 @@ test('a process that says nonsense to ginit is ended, and nobody else', async ()
   const beats = running.stdout.split('beat').length;
   await running.until(`[init -> steady] beat ${beats + 5}`);
   expect((await stop(running)).code).toBe(0);
+});
+
+test('what a process writes without ever ending a line is cut into lines', async () => {
+  const { write, start } = bind(prepare());
+  const exit = '<exit propagate="yes"/>';
+  write(
+    'config.xml',
+    systemConfig(`<start name="c" isolation="process"> ${binary('endless')} ${exit} </start>`),
+  );
+  const { stderr, code } = await start('config.xml').finished;
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  const prefix = 'ginit: [process init -> c] ';
+  expect(lines.length).toBeGreaterThan(1);
+  for (const line of lines) {
+    expect(line.startsWith(prefix)).toBe(true);
+    expect(line.length).toBeLessThanOrEqual(prefix.length + LIMITS.logLineCharacters);
+  }
+  expect(code).toBe(0);
 });
 
 test('a hundred components start, and all of them end', { timeout: 120_000 }, async () => {

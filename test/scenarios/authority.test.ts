@@ -106,7 +106,7 @@ const titleOf = ({ isolation, nested }: Where): string =>
 
 /** The probe at a place, among others that have what is not for it. */
 function probeConfig({ isolation, nested }: Where, thief: string): string {
-  const probe = `<start name="probe" ram="16M" caps="600" isolation="${isolation}">
+  const probe = `<start name="probe" ram="16M" caps="600" isolation="${isolation}" jail="no">
     <binary name="./probe.mjs"/> <exit propagate="yes"/> <config mine="my-own" thief="${thief}"/> </start>`;
   const sub = `<start name="sub" ram="32M" caps="2000"> <binary name="init"/> <exit propagate="yes"/>
     ${systemConfig(probe)} </start>`;

@@ -52,5 +52,6 @@ export * from './session/log.ts';
 export * from './session/parent.ts';
 export * from './session/pd.ts';
 export * from './session/rom.ts';
+export * from './session/confinement.ts';
 export * from './session/scheduling.ts';
 export * from './session/timer.ts';

@@ -174,7 +174,13 @@ describe('checkConfig', () => {
 
 describe('manifestFactsFromData', () => {
   it('reads the plain form of a manifest', () => {
-    const facts = { provides: ['A'], requires: ['B'], mayRequire: ['C'], host: ['file', 'tcp-listen'] };
+    const facts = {
+      provides: ['A'],
+      requires: ['B'],
+      mayRequire: ['C'],
+      host: ['file', 'tcp-listen'],
+      mayHost: ['unix-connect'],
+    };
     const schema = { type: 'config', doc: 'x' };
     const data: unknown = JSON.parse(JSON.stringify({ ...facts, configSchema: schema }));
     expect(manifestFactsFromData(data)).toEqual({ ...facts, configSchema: schema });
@@ -183,6 +189,7 @@ describe('manifestFactsFromData', () => {
       requires: [],
       mayRequire: [],
       host: [],
+      mayHost: [],
       configSchema: undefined,
     });
   });

@@ -48,6 +48,7 @@ describe('readInitConfig', () => {
         stepBounds: { boundMs: 5000, ceilingMs: 300_000 },
         isolation: undefined,
         jail: 'default',
+        confines: false,
         domain: undefined,
         node: undefined,
         ramLimit: undefined,

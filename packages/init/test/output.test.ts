@@ -34,3 +34,58 @@ test('who waits for room when the reader goes away waits no longer', async () =>
   await Promise.all(waiting);
   await output.line('nobody hears this');
 });
+
+const BLOCK = 'x'.repeat(16 * 1024 * 1024);
+
+/** Reads all that is written to a slow stream, until nobody has anything left to write. */
+async function readAll({ stream, takeOne }: ReturnType<typeof slowStream>): Promise<void> {
+  while (stream.writableLength > 0) {
+    takeOne();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('lines that nobody waits for are dropped where too much waits; those that are waited for come through', async () => {
+  const slow = slowStream();
+  const written: string[] = [];
+  const write = slow.stream.write.bind(slow.stream);
+  slow.stream.write = (chunk: string) => {
+    written.push(chunk.length > 100 ? 'block' : chunk.trim());
+    return write(chunk);
+  };
+  const output = new Output(slow.stream, slowStream().stream);
+  for (let line = 0; line < 8; line++) output.passingLine(BLOCK);
+  const waiting = [output.line('first'), output.line('second')];
+  await new Promise((resolve) => setImmediate(resolve));
+  // A reader who reads again.
+  await readAll(slow);
+  await Promise.all(waiting);
+  const warning = 'ginit: warning: 4 lines lost: nobody has read standard output';
+  expect(written).toEqual([...Array.from({ length: 4 }, () => 'block'), warning, 'first', 'second']);
+});
+
+test('when ginit stops nobody waits for room: what is too much is dropped', async () => {
+  const { stream } = slowStream();
+  const output = new Output(stream, slowStream().stream);
+  for (let line = 0; line < 4; line++) output.passingLine(BLOCK);
+  const lengthBefore = stream.writableLength;
+  const waiting = output.line('too late');
+  output.waitNoMore();
+  await waiting;
+  expect(stream.writableLength).toBe(lengthBefore);
+});
+
+test('standard error is bounded too, and says how many lines are lost', async () => {
+  const slow = slowStream();
+  const output = new Output(slowStream().stream, slow.stream);
+  for (let line = 0; line < 8; line++) output.complaint(BLOCK);
+  expect(slow.stream.writableLength).toBeLessThan(5 * BLOCK.length);
+  await readAll(slow);
+  const written: string[] = [];
+  slow.stream.write = (chunk: string) => written.push(chunk) > 0;
+  output.complaint('again');
+  expect(written).toEqual([
+    'ginit: warning: 4 lines lost: nobody has read standard error\n',
+    'ginit: again\n',
+  ]);
+});

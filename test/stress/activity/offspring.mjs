@@ -84,7 +84,8 @@ export class Offspring {
 
   async #look() {
     if (this.#ended) return;
-    const { state } = await this.#thread.state();
+    // Its end may overtake the question.
+    const { state } = await this.#thread.state().catch(() => ({ state: 'killed' }));
     if (state === 'crashed') this.#tellOver('crash');
   }
 

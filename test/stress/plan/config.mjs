@@ -104,7 +104,8 @@ class ConfigWriter {
 
   #nursery(member) {
     const { name } = member;
-    return node('start', { name, ...NURSERY_QUOTA, heap: HEAP, ...placement(member) }, [
+    // Who is jailed starts nobody in a thread.
+    return node('start', { name, ...NURSERY_QUOTA, heap: HEAP, ...placement(member), jail: 'no' }, [
       node('binary', { name: binary('nursery') }),
       this.#settings(name, { victim: binary('victim') }),
     ]);

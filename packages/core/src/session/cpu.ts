@@ -1,7 +1,7 @@
 /**
  * CPU: starts components and watches over them (in Genode: threads; here a component is one thread, and where it
  * runs is part of the request). The session's label is the label of what it starts; its arguments say which CPUs those
- * threads may use and how urgent they are (`scheduling.ts`).
+ * threads may use and how urgent they are (`scheduling.ts`), and whether they must be jailed (`confinement.ts`).
  */
 import { capability, signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';

@@ -9,6 +9,7 @@ import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
+import { isConfined } from '../session/confinement.ts';
 import { schedulingOf } from '../session/scheduling.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
@@ -61,7 +62,10 @@ export class CoreServices {
         );
       }
       case Cpu.service:
-        return this.#serve(Cpu, request, () => new CpuSession(this.#parts, label, schedulingOf(args)));
+        return this.#serve(Cpu, request, () => {
+          const means = { scheduling: schedulingOf(args), confined: isConfined(args) };
+          return new CpuSession(this.#parts, label, means);
+        });
       case Log.service:
         return this.#serve(Log, request, () => new LogSession(platform, label));
       case Timer.service:

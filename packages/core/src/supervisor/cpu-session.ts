@@ -17,18 +17,25 @@ const DEFAULT_DOMAIN = 'main';
 /** What a CPU session is made of. */
 export type CpuParts = ThreadParts;
 
+/** What its arguments say of whatever it starts. */
+export interface CpuMeans {
+  readonly scheduling: Scheduling;
+  /** Whether that must be jailed, as its user is. */
+  readonly confined: boolean;
+}
+
 /** The operations of the `Cpu` interface. */
 export class CpuSession {
   readonly #parts: CpuParts;
   readonly #label: string;
-  readonly #scheduling: Scheduling;
+  readonly #means: CpuMeans;
   readonly #threads = new Set<CoreThread>();
   #closed = false;
 
-  constructor(parts: CpuParts, label: string, scheduling: Scheduling) {
+  constructor(parts: CpuParts, label: string, means: CpuMeans) {
     this.#parts = parts;
     this.#label = label;
-    this.#scheduling = scheduling;
+    this.#means = means;
   }
 
   start(options: StartOptions): Capability<typeof Thread> {
@@ -47,6 +54,8 @@ export class CpuSession {
 
   #start(options: StartOptions): Capability<typeof Thread> {
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
+    const { scheduling, confined } = this.#means;
+    if (confined) refuseUnconfined(options);
     const binary = binaryOf(options.binary);
     const grants = options.grants.map(grantOf);
     if (binary.needsGrant && grants.length === 0)
@@ -64,16 +73,26 @@ export class CpuSession {
       heapBytes: options.heap,
       ramBytes: account.state.ramQuota,
       hostDepth: options.hostDepth,
-      scheduling: this.#scheduling,
+      scheduling,
       grants,
       usedGrants: binary.handsOn ? [] : grants,
       jail: options.jail ?? 'default',
+      confined,
     };
     const forgotten = (): void => void this.#threads.delete(thread);
     const thread: CoreThread = new CoreThread(this.#parts, specification, account, options, forgotten);
     this.#threads.add(thread);
     return thread.capability();
   }
+}
+
+/** What a jailed component starts is no freer than itself. */
+function refuseUnconfined({ isolation, jail }: StartOptions): void {
+  const who = 'who starts it is jailed, and so is what it starts';
+  if (isolation === 'thread') {
+    throw new RpcError('DENIED', `${who}: isolation "thread" is refused, as threads cannot be jailed`);
+  }
+  if (jail === 'no') throw new RpcError('DENIED', `${who}: jail "no" is refused`);
 }
 
 /**

@@ -27,6 +27,8 @@ export interface ComponentSpecification {
   /** What it may use of that itself: nothing if it only hands it on. */
   readonly usedGrants: readonly ResolvedGrant[];
   readonly jail: JailDemand;
+  /** Whether it is started by who is jailed: then it is jailed wherever that can be had, or not started. */
+  readonly confined: boolean;
 }
 
 /** How a component came to its end. */

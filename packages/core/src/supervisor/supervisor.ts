@@ -121,7 +121,10 @@ export class Supervisor {
     };
     const parts = { components: this.#components, platform, observer, threads: this.#threads };
     this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
-    this.#cpu = new CpuSession(parts, ROOT_LABEL, { affinity: [], priority: 0 });
+    this.#cpu = new CpuSession(parts, ROOT_LABEL, {
+      scheduling: { affinity: [], priority: 0 },
+      confined: false,
+    });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
     this.#rootAccount.setReference(this.#own);
   }

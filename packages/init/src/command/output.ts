@@ -18,9 +18,12 @@ export type OutputLoss =
 
 /** How a stream ends whose reader closes it; a terminal that is closed is EIO. */
 const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ERR_STREAM_DESTROYED']);
-/** What components may leave behind when they end, while nobody reads: more is dropped, and counted. */
 const STDOUT = 1;
 const STANDARD_DESCRIPTORS = [0, STDOUT, 2];
+/**
+ * What one of our streams keeps while nobody reads it. Who waits for room waits then; a line that nobody waits for is
+ * dropped, and counted.
+ */
 const BACKLOG_BYTES = 64 * 1024 * 1024;
 /** After a signal a reader that has stopped reading keeps nobody. */
 const LAST_WORDS_MS = 2000;
@@ -39,6 +42,7 @@ export class Output implements OutputSink {
   #hungUp = false;
   #wrote = false;
   #lost = 0;
+  #complaintsLost = 0;
 
   /** `terminals`: those of the standard descriptors that are terminals. */
   constructor(out: Writable, err: Writable, terminals: readonly number[] = []) {
@@ -65,26 +69,48 @@ export class Output implements OutputSink {
     if (this.#loss) handler(this.#loss);
   }
 
-  /** A line of a component's; settles when there is room for more. */
+  /** A line of a component's; settles when there is room for more. It is kept by who writes it until it has room. */
   line(text: string): Promise<void> {
     return this.text(visibleText(text));
   }
 
-  /** Text of our own on standard output. */
+  /** A line of a component's that nobody waits for. */
+  passingLine(text: string): void {
+    this.#write(visibleText(text));
+  }
+
+  /** Text of our own on standard output; settles when there is room for more. */
   async text(text: string): Promise<void> {
-    if (this.#loss || this.#out.destroyed) return;
+    while (this.#waits && this.#isFull && !this.#isLost) await this.#forRoom();
+    if (!this.#write(text) && this.#waits) await this.#forRoom();
+  }
+
+  get #isLost(): boolean {
+    return this.#loss !== undefined || this.#out.destroyed;
+  }
+
+  get #isFull(): boolean {
+    return this.#out.writableLength > BACKLOG_BYTES;
+  }
+
+  /** Whether there is room for more. */
+  #write(text: string): boolean {
+    if (this.#isLost) return true;
     this.#wrote = true;
-    if (this.#out.writableLength > BACKLOG_BYTES) {
+    if (this.#isFull) {
       this.#lost++;
-      return;
+      return false;
     }
     if (this.#lost > 0) {
       this.#out.write(`ginit: warning: ${this.#lost} lines lost: nobody has read standard output\n`);
       this.#lost = 0;
     }
-    if (this.#out.write(`${text}\n`) || !this.#waits) return;
+    return this.#out.write(`${text}\n`);
+  }
+
+  #forRoom(): Promise<void> {
     this.#room ??= this.#untilRoom();
-    await this.#room;
+    return this.#room;
   }
 
   /** The terminal is gone. */
@@ -162,8 +188,19 @@ export class Output implements OutputSink {
     for (const line of messageLines(text, '')) this.#complain(line);
   }
 
+  /** Nobody waits for these. */
   #complain(line: string): void {
-    if (!this.#err.destroyed) this.#err.write(`${visibleText(line)}\n`);
+    if (this.#err.destroyed) return;
+    if (this.#err.writableLength > BACKLOG_BYTES) {
+      this.#complaintsLost++;
+      return;
+    }
+    if (this.#complaintsLost > 0) {
+      const lost = `${this.#complaintsLost} lines lost: nobody has read standard error`;
+      this.#err.write(`ginit: warning: ${lost}\n`);
+      this.#complaintsLost = 0;
+    }
+    this.#err.write(`${visibleText(line)}\n`);
   }
 }
 

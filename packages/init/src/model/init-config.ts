@@ -71,6 +71,11 @@ export interface StartNode {
   readonly isolation: Isolation | undefined;
   /** Whether its process is to be jailed: drivers are if their start node says so, all others unless it says no. */
   readonly jail: JailDemand;
+  /**
+   * Whether what it starts by a CPU session of its own must be jailed: so it is for who is jailed. A nested init starts what its
+   * config says, unless it is surely jailed by its start node itself: then everything below it is.
+   */
+  readonly confines: boolean;
   readonly domain: string | undefined;
   readonly node: string | undefined;
   readonly ramLimit: number | undefined;

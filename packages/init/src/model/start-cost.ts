@@ -2,7 +2,8 @@
 import { type Cost, COSTS, Cpu, Log, Pd, Rom, sumOf } from '@ginit/core';
 import type { StartNode } from './init-config.ts';
 
-type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host' | 'binary'>;
+/** What of a start node says where its component runs. */
+export type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host' | 'binary'>;
 
 /** Whether a start node grants its component something to use; a nested init only hands it on. */
 export function isDriver({ host, binary }: Pick<StartNode, 'host' | 'binary'>): boolean {

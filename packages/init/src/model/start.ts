@@ -12,7 +12,7 @@ import type {
   StartNode,
   StepBounds,
 } from './init-config.ts';
-import { isDriver } from './start-cost.ts';
+import { hasOwnProcess, isDriver, type Placed } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
 
@@ -43,6 +43,9 @@ export function readStart(
   const route = node.child('route');
   const host = readHostGrants(node.child('host'), findings);
   const binary = readBinary(node, name, findings);
+  const isolation = readIsolation(node);
+  const placed = { isolation, domain: node.value('domain'), host, binary };
+  const jail = readJail(node, placed, around, findings);
   return {
     name,
     version: node.value('version'),
@@ -51,8 +54,11 @@ export function readStart(
     priority: readPriority(node, around.prioLevels, findings),
     managingSystem: booleanOf(node, 'managing_system', false),
     usesLinker: booleanOf(node, 'ld', true),
-    isolation: readIsolation(node),
-    jail: readJail(node, isDriver({ host, binary }), around, findings),
+    isolation,
+    jail,
+    confines:
+      node.value('isolation') === 'jail' ||
+      (binary.name !== 'init' && hasOwnProcess(placed) && jail !== 'no'),
     domain: node.value('domain'),
     node: node.value('node'),
     ramLimit: bytesOf(node, 'ram_limit'),
@@ -89,7 +95,7 @@ function readIsolation(start: ConfigNode): Isolation | undefined {
 
 function readJail(
   start: ConfigNode,
-  drives: boolean,
+  placed: Placed,
   around: StartSurroundings,
   findings: Findings,
 ): JailDemand {
@@ -99,13 +105,28 @@ function readJail(
     if (jail === 'no') findings.errors.push(start.errorAt('jail="no" contradicts isolation="jail"', 'jail'));
     return 'required';
   }
-  if (jail === 'required') {
-    const ownProcess = isolation === 'process' || (isolation === undefined && drives && !start.has('domain'));
-    const problem = 'a thread cannot be jailed: jail="required" takes isolation="process"';
-    if (!ownProcess) findings.errors.push(start.errorAt(problem, 'jail'));
+  if (jail === 'no') return 'no';
+  if (jail === 'required' || around.jail === 'required') {
+    const problem = unjailable(placed);
+    const whose = jail === 'required' ? 'jail="required"' : 'jail="required" of <config>';
+    const remedy = jail === 'required' ? '' : ', or jail="no" here';
+    if (problem !== undefined) {
+      findings.errors.push(
+        start.errorAt(`${problem.what}: ${whose} takes ${problem.takes}${remedy}`, 'jail'),
+      );
+    }
     return 'required';
   }
-  return jail === 'no' || drives ? 'no' : around.jail;
+  return isDriver(placed) ? 'no' : around.jail;
+}
+
+/** Why it cannot be jailed on any host, and what that would take. */
+function unjailable(placed: Placed): { readonly what: string; readonly takes: string } | undefined {
+  if (!hasOwnProcess(placed)) return { what: 'a thread cannot be jailed', takes: 'isolation="process"' };
+  if (isDriver(placed) && placed.host.some(({ kind }) => kind === 'program')) {
+    return { what: 'who starts programs cannot be jailed', takes: 'a <host> without <program>' };
+  }
+  return undefined;
 }
 
 /** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */

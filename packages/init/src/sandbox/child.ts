@@ -23,6 +23,7 @@ import {
   type SessionCapability,
   type Thread,
   type ThreadState,
+  withConfinement,
 } from '@ginit/core';
 import {
   ENVIRONMENT_COST,
@@ -321,7 +322,7 @@ export class Child {
   async #session(request: SessionRequest): Promise<SessionAnswer> {
     const { id, service, ram, caps } = request;
     try {
-      const args = this.#arguments(service, request.args);
+      const args = this.#requested(service, request.args);
       const asked = { id, service, args, donation: { ram, caps } };
       return { session: await this.sessions.open(asked, () => this.#route(request)) };
     } catch (error) {
@@ -339,6 +340,12 @@ export class Child {
 
   #arguments(service: string, args: SessionArguments): SessionArguments {
     return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
+  }
+
+  /** Those of a session that the child asks for itself. */
+  #requested(service: string, args: SessionArguments): SessionArguments {
+    const given = this.#arguments(service, args);
+    return service === Cpu.service && this.start.confines ? withConfinement(given) : given;
   }
 }
 

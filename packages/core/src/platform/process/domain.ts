@@ -3,8 +3,10 @@
  * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
  */
 import type { Socket } from 'node:net';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { assert } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import { linesOf } from '../../log-text.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
@@ -14,6 +16,7 @@ import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
 import type { JailRules } from '../jail/rules.ts';
 import type { JailAudit } from './jail-audit.ts';
+import { LineCutter } from '../thread/line-cutter.ts';
 import { PRIVATE_DOORBELL } from './doorbells.ts';
 import {
   AHEAD,
@@ -162,9 +165,7 @@ export class Domain {
       (channel, payload) => this.#receive(channel, payload),
       () => this.#process.kill(),
     );
-    for (const stream of this.#process.outputs) {
-      createInterface({ input: stream }).on('line', (line) => this.#line(line));
-    }
+    for (const stream of this.#process.outputs) this.#listenTo(stream);
   }
 
   get name(): string {
@@ -367,6 +368,15 @@ export class Domain {
     if (missing === undefined) return this.#tell({ command: 'run', component });
     void this.#destroyWith(component, resident);
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
+  }
+
+  /** Whoever runs in the process may write without end and without ever ending a line. */
+  #listenTo(stream: Readable): void {
+    const cutter = new LineCutter((text) => {
+      for (const line of linesOf(text)) this.#line(line.slice(0, LIMITS.logLineCharacters));
+    });
+    stream.on('data', (chunk: Uint8Array) => cutter.write(chunk));
+    stream.on('end', () => cutter.end());
   }
 
   #line(line: string): void {

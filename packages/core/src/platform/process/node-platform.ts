@@ -35,6 +35,8 @@ const LACKS_MAX = 16;
 export interface OutputSink {
   /** A line of a component's; settles when there is room for more. */
   line(text: string): Promise<void>;
+  /** A line of a component's that nobody waits for: where too much waits already it is dropped, and counted. */
+  passingLine(text: string): void;
   /** A line of ginit's own. */
   complaint(text: string): void;
 }
@@ -197,7 +199,7 @@ export class NodePlatform implements Platform {
 
   #observer(key: string): DomainObserver {
     return {
-      output: (label, line) => void this.#output.line(`[${label}] ${line}`),
+      output: (label, line) => this.#output.passingLine(`[${label}] ${line}`),
       lack: (text) => this.#lack(text),
       complaint: (domain, line) => this.#output.complaint(`[process ${domain}] ${line}`),
       ended: (domain) => {
@@ -212,8 +214,12 @@ export class NodePlatform implements Platform {
   /** Throws `RpcError` if there can be no jail for who must have one. */
   #jailFor(specification: ComponentSpecification): JailChoice | undefined {
     const jail = jailFor(specification);
+    const { confined, jail: demand } = specification;
+    if (!jail && (confined || demand === 'required'))
+      throw new RpcError('DENIED', 'it cannot be jailed: only a process of its own can');
     if (!jail || 'rules' in jail || this.#audits) return jail;
-    if (specification.jail === 'required') throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
+    const required = demand === 'required' || (confined && typeof jailMeans() !== 'string');
+    if (required) throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
     this.#lack(`processes are not jailed: ${jail.lack}`);
     return jail;
   }

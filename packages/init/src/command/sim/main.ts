@@ -109,7 +109,7 @@ function unfitComponents(file: string, config: InitConfig, imports: ComponentImp
 async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
   const [seed] = options.seeds;
   const result = await runSeed(seed, prepared, {
-    line: (text) => void output.line(text),
+    line: (text) => output.passingLine(text),
     say: (text) => output.say(text),
     schedule: (text) => output.plain(text),
   });
