@@ -39,6 +39,7 @@ function begin(account: Account, moduleUrl: string, ended: (end: ComponentEnd) =
     grants: [],
     usedGrants: [],
     jail: 'default' as const,
+    confined: false,
   };
   const parts = { components, platform, observer, threads };
   return new CoreThread(parts, specification, account, { parent, pd }, () => {});
