@@ -108,7 +108,7 @@ function write(file, content) {
 
 /** What the import rule wants to be allowed, all of it. */
 function allowancesFor(file) {
-  const graph = new ComponentImports().of(pathToFileURL(join(folder, file)).href);
+  const graph = new ComponentImports(folder).of(pathToFileURL(join(folder, file)).href);
   const allowances = [];
   while (allowances.length < ALLOWANCES_MAX) {
     const found = findForbidden(graph, { allowances });

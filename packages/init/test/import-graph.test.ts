@@ -19,7 +19,8 @@ function write(files: Readonly<Record<string, string | object>>): void {
     writeFileSync(path(file), typeof content === 'string' ? content : JSON.stringify(content));
   }
 }
-const graphOf = (file: string): ImportGraph => new ImportGraphs().read(pathToFileURL(path(file)).href);
+const graphOf = (file: string): ImportGraph =>
+  new ImportGraphs({ directory }).read(pathToFileURL(path(file)).href);
 const filesOf = (file: string): string[] =>
   graphOf(file)
     .files.map((one) => one.replace(`${directory}/`, ''))
@@ -268,6 +269,90 @@ describe('where imports lead', () => {
       'imports ../../secret.json, which is outside of its package, node_modules/nosy/index.js:1:19',
     );
     expect(filesOf('main.mjs')).not.toContain('secret.json');
+  });
+
+  test('a package reaches outside of itself by no detour', () => {
+    write({
+      'main.mjs': `import 'sly';`,
+      'other.mjs': `import 'nosy';`,
+      'secret.json': '{}',
+      'node_modules/nosy/index.js': `require('sly/../../secret.json');`,
+      'node_modules/sly/package.json': { main: '../../secret.json' },
+    });
+    const reason = 'which leads out of the package that it names,';
+    expect(wrongIn('main.mjs')).toBe(`imports sly, ${reason} main.mjs:1:9`);
+    expect(wrongIn('other.mjs')).toBe(
+      `imports sly/../../secret.json, ${reason} node_modules/nosy/index.js:1:1`,
+    );
+    for (const file of ['main.mjs', 'other.mjs']) expect(filesOf(file)).not.toContain('secret.json');
+  });
+
+  describe('what is not installed names files by a path', () => {
+    const OUTSIDE = `, which is outside of the config's directory and of the component's package,`;
+    /** The config lies in `config/`; names of files are below the test's directory. */
+    const graphFrom = (file: string): ImportGraph =>
+      new ImportGraphs({ directory: path('config') }).read(pathToFileURL(path(file)).href);
+    const wrongFrom = (file: string): string | undefined => findForbidden(graphFrom(file))?.what;
+    const readableFrom = (file: string): string[] =>
+      graphFrom(file).files.map((one) => one.replace(`${directory}/`, ''));
+
+    test.each([
+      ['an absolute path', 'import', (to: string) => `import x from '${to}' with { type: 'json' };`],
+      ['a require that never runs', 'require', (to: string) => `if (false) require('${to}');`],
+      ['a late import', 'late', (to: string) => `export const a = () => import('file://${to}');`],
+    ])('not elsewhere: %s', (_title, form, source) => {
+      const file = form === 'require' ? 'config/a.cjs' : 'config/a.mjs';
+      write({ 'secret.json': '{}', [file]: source(path('secret.json')) });
+      const prefix = form === 'late' ? 'file://' : '';
+      expect(wrongFrom(file)).toBe(`imports ${prefix}${path('secret.json')}${OUTSIDE}`);
+      expect(readableFrom(file)).toEqual([file]);
+    });
+
+    test('not elsewhere by a link either', () => {
+      write({ 'secret.json': '{}', 'config/a.cjs': `require('./link.json')` });
+      symlinkSync(path('secret.json'), path('config/link.json'));
+      expect(wrongFrom('config/a.cjs')).toBe(`imports ./link.json${OUTSIDE}`);
+    });
+
+    test("below the config's directory, in the binary's package, and in that of a linked package", () => {
+      write({
+        'config/a.mjs': `import './deep/b.mjs'; import 'linked';`,
+        'config/deep/b.mjs': `import '../data.json' with { type: 'json' };`,
+        'config/data.json': '{}',
+        'elsewhere/linked/package.json': { name: 'linked', exports: './lib/c.mjs' },
+        'elsewhere/linked/lib/c.mjs': `import '../d.mjs';`,
+        'elsewhere/linked/d.mjs': '',
+        'binary/package.json': { name: 'binary' },
+        'binary/bin/e.mjs': `import '../f.mjs';`,
+        'binary/f.mjs': `import '../config/a.mjs';`,
+      });
+      mkdirSync(path('config/node_modules'));
+      symlinkSync(path('elsewhere/linked'), path('config/node_modules/linked'));
+      expect(wrongFrom('binary/bin/e.mjs')).toBeUndefined();
+      expect(readableFrom('binary/bin/e.mjs')).toContain('elsewhere/linked/d.mjs');
+    });
+
+    test('a linked package has no business outside of itself', () => {
+      write({
+        'config/a.mjs': `import 'linked';`,
+        'elsewhere/linked/package.json': { name: 'linked', exports: './c.mjs' },
+        'elsewhere/linked/c.mjs': `import '../secret.json' with { type: 'json' };`,
+        'elsewhere/secret.json': '{}',
+      });
+      mkdirSync(path('config/node_modules'));
+      symlinkSync(path('elsewhere/linked'), path('config/node_modules/linked'));
+      expect(wrongFrom('config/a.mjs')).toBe(`imports ../secret.json${OUTSIDE}`);
+    });
+
+    test('what is no code by its name is not made readable', () => {
+      write({
+        'config/a.cjs': `require('./key.pem'); require('./plain')`,
+        'config/key.pem': '',
+        'config/plain': '',
+      });
+      expect(wrongFrom('config/a.cjs')).toBe('imports ./key.pem, which is no code by its name,');
+      expect(readableFrom('config/a.cjs')).toEqual(['config/a.cjs']);
+    });
   });
 
   test('native code is nothing that can be looked into', () => {

@@ -33,7 +33,7 @@ export async function readCheckedConfig(
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
 ): Promise<CheckedConfig> {
-  const imports = new ComponentImports();
+  const imports = new ComponentImports(dirname(file));
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,

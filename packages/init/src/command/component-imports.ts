@@ -42,8 +42,13 @@ function isDoor(file: string): boolean {
 
 /** Reads import graphs, and remembers them: several start nodes may run one module. */
 export class ComponentImports {
-  readonly #graphs = new ImportGraphs({ conditions: CONDITIONS, isTrusted: isDoor });
+  readonly #graphs: ImportGraphs;
   readonly #known = new Map<string, ImportGraph>();
+
+  /** `directory` is the config file's. */
+  constructor(directory: string) {
+    this.#graphs = new ImportGraphs({ directory, conditions: CONDITIONS, isTrusted: isDoor });
+  }
 
   /** The graph of the module at this URL. */
   of(moduleUrl: string): ImportGraph {

@@ -3,6 +3,7 @@
  * files are read, not run. What is imported by a literal counts, wherever it stands, also late or behind a condition.
  */
 import { existsSync, realpathSync } from 'node:fs';
+import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { initSync } from 'es-module-lexer';
 import { builtinName } from './builtins.ts';
@@ -29,8 +30,10 @@ export type ImportTarget =
   | { readonly kind: 'builtin'; readonly name: string }
   /** Nothing that can be looked into: native code, WebAssembly, a `data:` URL. */
   | { readonly kind: 'opaque'; readonly path: string | undefined }
-  /** A file that its importer, an installed package, has no business with. */
-  | { readonly kind: 'outside'; readonly path: string }
+  /** A file that its importer has no business with. */
+  | { readonly kind: 'outside'; readonly path: string; readonly by: 'path' | 'name' }
+  /** A file of the user's that is no code by its name. */
+  | { readonly kind: 'no-code'; readonly path: string }
   /** Its name is computed, or it is a back door to Node. */
   | { readonly kind: 'unknown' }
   /** There is no such module: an optional one, or whoever imports it will tell. */
@@ -67,11 +70,16 @@ export interface ImportGraph {
 
 /** How graphs are read. */
 export interface GraphOptions {
+  /** The directory of the config: what lies below it may be imported by a path. */
+  readonly directory: string;
   /** Conditions that components have besides Node's own. */
   readonly conditions?: readonly string[];
   /** Whether a file is of our own runtime: what that imports is what confines the component, and nobody's fault. */
   readonly isTrusted?: (file: string) => boolean;
 }
+
+/** Extensions of what Node loads as code, or as data of code. */
+const CODE = /\.(?:[cm]?[jt]s|json|node|wasm)$/;
 
 /** What one file holds of a graph. */
 interface LookedAt {
@@ -89,8 +97,10 @@ export class ImportGraphs {
   readonly #looked = new Map<string, LookedAt>();
   /** The files of our own runtime that one of them leads to. */
   readonly #ours = new Map<string, readonly string[]>();
+  readonly #directory: string;
 
-  constructor({ conditions = [], isTrusted = () => false }: GraphOptions = {}) {
+  constructor({ directory, conditions = [], isTrusted = () => false }: GraphOptions) {
+    this.#directory = existsSync(directory) ? realpathSync.native(directory) : resolvePath(directory);
     this.#resolver = new ImportResolver(this.#packages, conditions);
     this.#isTrusted = isTrusted;
   }
@@ -100,10 +110,11 @@ export class ImportGraphs {
     initSync();
     const imports: GraphImport[] = [];
     const problems: GraphProblem[] = [];
-    const own = new Set([realpathSync.native(fileURLToPath(moduleUrl))]);
+    const entry = realpathSync.native(fileURLToPath(moduleUrl));
+    const own = new Set([entry]);
     const ours = new Set<string>();
     for (const file of own) {
-      const looked = this.#lookAt(file);
+      const looked = this.#lookAt(file, entry);
       imports.push(...looked.imports);
       if (looked.problem) problems.push(looked.problem);
       for (const path of filesOf(looked)) (this.#isTrusted(path) ? ours : own).add(path);
@@ -118,27 +129,35 @@ export class ImportGraphs {
       .map((file) => file.replace(/\.js$/, '.script.js'))
       .filter((file) => existsSync(file));
     const files = new Set([...own, ...ours, ...scripts]);
-    for (const file of files) this.#addConsulted(file, files);
+    for (const file of files) this.#addConsulted(file, files, entry);
     return { files: [...files], imports, problems };
   }
 
   /** What Node reads besides a module to load it. */
-  #addConsulted(file: string, files: Set<string>): void {
+  #addConsulted(file: string, files: Set<string>, entry: string): void {
     const scope = this.#packages.scopeOf(file);
     if (scope) files.add(scope.path);
-    const looked = this.#looked.get(file);
+    const looked = this.#looked.get(this.#keyOf(file, entry));
     for (const path of looked?.consulted ?? []) files.add(path);
     for (const { target } of looked?.imports ?? [])
       if (target.kind === 'opaque' && target.path !== undefined) files.add(target.path);
   }
 
-  #lookAt(file: string): LookedAt {
-    let looked = this.#looked.get(file);
+  #lookAt(file: string, entry: string): LookedAt {
+    const key = this.#keyOf(file, entry);
+    let looked = this.#looked.get(key);
     if (!looked) {
-      looked = this.#lookInto(file);
-      this.#looked.set(file, looked);
+      looked = this.#lookInto(file, entry);
+      this.#looked.set(key, looked);
     }
     return looked;
+  }
+
+  /** What a file that is not installed may import depends on the binary that leads to it. */
+  #keyOf(file: string, entry: string): string {
+    return installedIn(file) === undefined
+      ? `${this.#packages.scopeOf(entry)?.directory ?? ''}\n${file}`
+      : file;
   }
 
   #oursFrom(file: string): readonly string[] {
@@ -146,14 +165,14 @@ export class ImportGraphs {
     if (!found) {
       const opened = openSource(file, this.#packages);
       const imports = 'source' in opened ? ownImportsOf(opened.source) : [];
-      const targets = imports.map((one) => this.#target(one, file, new Set()));
+      const targets = imports.map((one) => this.#target(one, { file, entry: file }, new Set()));
       found = targets.flatMap((target) => (target.kind === 'file' ? [target.path] : []));
       this.#ours.set(file, found);
     }
     return found;
   }
 
-  #lookInto(file: string): LookedAt {
+  #lookInto(file: string, entry: string): LookedAt {
     const opened = openSource(file, this.#packages);
     const failed = (reason: string, place = placeIn(file, '', 0)): LookedAt => ({
       imports: [],
@@ -172,7 +191,7 @@ export class ImportGraphs {
         what: found.specifier ?? found.what ?? 'a module whose name is computed',
         place: placeIn(file, source, found.offset),
         importer: { name, installed: installed !== undefined },
-        target: this.#target(found, file, consulted),
+        target: this.#target(found, { file, entry }, consulted),
       }));
       return { imports, consulted: [...consulted] };
     } catch (error) {
@@ -181,7 +200,7 @@ export class ImportGraphs {
     }
   }
 
-  #target({ form, specifier }: SourceImport, file: string, consulted: Set<string>): ImportTarget {
+  #target({ form, specifier }: SourceImport, from: Importer, consulted: Set<string>): ImportTarget {
     if (specifier === undefined) return { kind: 'unknown' };
     if (form === 'builtin') {
       const name = builtinName(specifier);
@@ -189,24 +208,45 @@ export class ImportGraphs {
     }
     if (form !== 'require' && /^(?!file:|node:)[a-z][a-z0-9+.-]+:/i.test(specifier))
       return { kind: 'opaque', path: undefined };
-    const found = this.#resolver.find(form === 'require' ? 'require' : 'import', specifier, file);
-    for (const path of found.consulted) consulted.add(path);
+    const found = this.#resolver.find(form === 'require' ? 'require' : 'import', specifier, from.file);
     if (found.builtin !== undefined) return { kind: 'builtin', name: found.builtin };
     const { path } = found;
+    // What Node would look into on the way is made readable no more than the file.
+    if (path !== undefined && found.escapes) return { kind: 'outside', path, by: 'name' };
+    const byPath = /^[./]|^file:/i.test(specifier);
+    if (path !== undefined && byPath && !this.#mayName(path, from))
+      return { kind: 'outside', path, by: 'path' };
+    for (const one of found.consulted) consulted.add(one);
     if (path === undefined) return { kind: 'missing' };
-    if (leavesPackage(specifier, file, path)) return { kind: 'outside', path };
+    if (installedIn(path) === undefined && !CODE.test(path)) return { kind: 'no-code', path };
     return { kind: /\.(?:node|wasm)$/.test(path) ? 'opaque' : 'file', path };
+  }
+
+  /**
+   * Whether a file may name another one by its path: one of its own installed package; or, if it is not installed, one below
+   * the config's directory or in the binary's package. The same goes for a package that is linked: it has its own files.
+   * Whatever is named otherwise would be made readable for the component.
+   */
+  #mayName(path: string, { file, entry }: Importer): boolean {
+    const installed = installedIn(file);
+    if (installed !== undefined) return path.startsWith(installed);
+    const roots = [this.#directory, this.#packages.scopeOf(entry)?.directory];
+    const isBelowRoots = (one: string): boolean =>
+      roots.some((root) => root !== undefined && isBelow(one, root));
+    if (isBelowRoots(path)) return true;
+    const home = isBelowRoots(file) ? undefined : this.#packages.scopeOf(file)?.directory;
+    return home !== undefined && isBelow(path, home);
   }
 }
 
-/**
- * Whether a file of an installed package names a file outside of it by a path. No honest package does; one that does would
- * have that file made readable for its component.
- */
-function leavesPackage(specifier: string, file: string, path: string): boolean {
-  if (!/^[./]|^file:/i.test(specifier)) return false;
-  const directory = installedIn(file);
-  return directory !== undefined && !path.startsWith(directory);
+/** A file, and the binary that leads to it. */
+interface Importer {
+  readonly file: string;
+  readonly entry: string;
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
 }
 
 function filesOf({ imports }: LookedAt): readonly string[] {

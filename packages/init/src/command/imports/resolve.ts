@@ -21,6 +21,8 @@ export interface Resolution {
   readonly path: string | undefined;
   /** One of Node's own modules, by its name without `node:`: a package may call it something else. */
   readonly builtin: string | undefined;
+  /** Whether it was asked for by a package's name, and yet lies outside of that package: `main: "../../x"`. */
+  readonly escapes: boolean;
   /** The `package.json` files that were looked into for it, besides that of the importing file. */
   readonly consulted: readonly string[];
 }
@@ -35,6 +37,7 @@ export class ImportResolver {
   readonly #packages: PackageFiles;
   readonly #conditions: Readonly<Record<ImportKind, ReadonlySet<string>>>;
   #consulted: string[] = [];
+  #escapes = false;
 
   /** `conditions`: those that components have besides Node's own. */
   constructor(packages: PackageFiles, conditions: readonly string[]) {
@@ -49,10 +52,11 @@ export class ImportResolver {
   /** What `specifier` means in `file`, which must be a real path. */
   find(kind: ImportKind, specifier: string, file: string): Resolution {
     this.#consulted = [];
+    this.#escapes = false;
     const found = this.#search(kind, specifier, file);
     const path = found && 'path' in found ? realPath(found.path) : undefined;
     const builtin = found && 'builtin' in found ? found.builtin : undefined;
-    return { path, builtin, consulted: this.#consulted };
+    return { path, builtin, escapes: this.#escapes, consulted: this.#consulted };
   }
 
   #search(kind: ImportKind, specifier: string, file: string): Found {
@@ -92,14 +96,25 @@ export class ImportResolver {
       if (packageFile?.exports !== undefined) return this.#exported(packageFile, kind, subpath);
       if (kind === 'require') {
         const found = this.#required(join(root, 'node_modules', specifier));
-        if (found) return found;
+        if (found) return this.#within(directory, found);
       } else if (isDirectory(directory)) {
-        return subpath === '.'
-          ? legacyMain(directory, packageFile?.main)
-          : exact(pathOfUrl(subpath, join(directory, 'x')));
+        const found =
+          subpath === '.'
+            ? legacyMain(directory, packageFile?.main)
+            : exact(pathOfUrl(subpath, join(directory, 'x')));
+        return this.#within(directory, found);
       }
     }
     return undefined;
+  }
+
+  /** A package without `exports` may be asked for `name/../x`, and its `main` may name anything. */
+  #within(directory: string, found: Found): Found {
+    if (!found || !('path' in found)) return found;
+    // A file `node_modules/name.js` is what `name` means, too.
+    const rest = found.path.startsWith(directory) ? found.path.slice(directory.length) : undefined;
+    this.#escapes = rest === undefined || !/^(?:\/|\.\w+$|$)/.test(rest);
+    return found;
   }
 
   #exported({ exports, path }: PackageFile, kind: ImportKind, subpath: string): Found {

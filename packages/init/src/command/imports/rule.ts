@@ -63,9 +63,15 @@ function isForbidden({ target, importer }: GraphImport, { allowances = [] }: Imp
   );
 }
 
-function describeForbidden({ form, what, target }: GraphImport): string {
+function describeForbidden({ form, what, target, importer }: GraphImport): string {
   if (form === 'builtin' && target.kind === 'unknown') return `uses ${what}`;
-  if (target.kind === 'outside') return `imports ${what}, which is outside of its package,`;
+  if (target.kind === 'no-code') return `imports ${what}, which is no code by its name,`;
+  if (target.kind === 'outside' && target.by === 'name')
+    return `imports ${what}, which leads out of the package that it names,`;
+  if (target.kind === 'outside')
+    return importer.installed
+      ? `imports ${what}, which is outside of its package,`
+      : `imports ${what}, which is outside of the config's directory and of the component's package,`;
   return target.kind === 'opaque' ? `imports ${what}, which cannot be looked into,` : `imports ${what}`;
 }
 
