@@ -64,8 +64,8 @@ export const ComponentControl = rpcInterface(
   'ComponentControl',
   {
     /**
-     * Hands over what the component lives on, and runs its main function. Settles when that was called; rejects with why a session
-     * of its environment was refused.
+     * Hands over what the component lives on, and runs its main function. Settles when that was called;
+     * rejects with why a session of its environment was refused.
      */
     start: rpc<(request: StartRequest) => void>({ args: [startRequest], result: nothing }),
     /** Runs the component's stop handlers; settles when they are done. */
