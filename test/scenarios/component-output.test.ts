@@ -112,6 +112,20 @@ export default component({}, async (env) => { ${body} });`;
     ]);
   });
 
+  test('what its thread says that it cannot have bears its label, and is bounded', async () => {
+    const { stderr, code } = await run(`
+      const load = 'getBuiltin' + 'Module';
+      const { parentPort } = process[load]('node:worker_threads');
+      for (let i = 0; i < 40; i++) parentPort.postMessage({ lack: 'forged ' + i });
+      await env.timer.sleep(50);
+      env.exit(0);`);
+    const told = stderr.split('\n').filter((line) => line.includes('forged'));
+    expect(told).toEqual(
+      Array.from({ length: 16 }, (_, index) => `ginit: warning: [init -> c] forged ${index}`),
+    );
+    expect(code).toBe(0);
+  });
+
   test('one that cannot be loaded is heard, too', async () => {
     // The check of the config loads it in the main thread of a process of its own.
     const { lines, stderr } = await run(

@@ -103,15 +103,21 @@ const LIMITED = `<affinity-space width="2"/>
   <start name="b" heap="64M" isolation="process"> ${BINARY} <affinity xpos="0"/> </start>
   <start name="c"> ${BINARY} <affinity xpos="0"/> </start>`;
 
-test.runIf(process.platform === 'linux')('without koffi each lack is said once, and all runs', async () => {
-  const command = installWithoutKoffi(place.directory);
-  place.write('config.xml', systemConfig(LIMITED));
-  running = new GinitRun(['config.xml'], place.directory, command);
-  for (const name of ['a', 'b', 'c'])
-    expect((await threadOf(running, `init -> ${name}`)).cpus).toEqual(OWN_CPUS);
-  const why = 'koffi is not installed or cannot be loaded (npm install koffi)';
-  expect(running.stderr.trim().split('\n').toSorted()).toEqual([
-    `ginit: warning: affinities have no effect: ${why}`,
-    `ginit: warning: heap= bounds V8 only, not the memory of processes: ${why}`,
-  ]);
-});
+test.runIf(process.platform === 'linux')(
+  'without koffi each process says what it lacks once, and all runs',
+  async () => {
+    const command = installWithoutKoffi(place.directory);
+    place.write('config.xml', systemConfig(LIMITED));
+    running = new GinitRun(['config.xml'], place.directory, command);
+    for (const name of ['a', 'b', 'c'])
+      expect((await threadOf(running, `init -> ${name}`)).cpus).toEqual(OWN_CPUS);
+    const why = 'koffi is not installed or cannot be loaded (npm install koffi)';
+    expect(running.stderr.trim().split('\n').toSorted()).toEqual([
+      `ginit: warning: [init -> a] affinities have no effect: ${why}`,
+      `ginit: warning: [init -> a] heap= bounds V8 only, not the memory of processes: ${why}`,
+      `ginit: warning: [init -> b] affinities have no effect: ${why}`,
+      `ginit: warning: [init -> b] heap= bounds V8 only, not the memory of processes: ${why}`,
+      `ginit: warning: [init -> c] affinities have no effect: ${why}`,
+    ]);
+  },
+);

@@ -126,8 +126,8 @@ test('without koffi a warning says that nothing is locked', async () => {
   const command = installWithoutKoffi(place.directory);
   const { code, stderr } = await new GinitRun(['once.xml'], place.directory, command).finished;
   expect(code).toBe(0);
-  expect(stderr).toContain(
-    'ginit: warning: files cannot be locked: that two programs write to one image is not noticed',
+  expect(stderr).toMatch(
+    /^ginit: warning: \[init -> .*\] files cannot be locked: that two programs write to one image is not noticed/m,
   );
 });
 

@@ -40,7 +40,7 @@ export const LIMITS = {
   hostGrants: 48,
   /** Those of all start nodes of the root config. */
   hostGrantsOfRoot: 16_384,
-  /** Open directories, devices, sockets and programs of one driver. */
+  /** Open files, directories, devices, sockets and programs of one driver. */
   hostObjects: 1024,
   /** Connections that nobody has accepted yet, of one listening socket. */
   hostConnectionsWaiting: 128,

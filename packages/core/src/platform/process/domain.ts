@@ -11,7 +11,7 @@ import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
-import { missingOutside } from '../jail/verify.ts';
+import { filtersHere, missingOutside } from '../jail/verify.ts';
 import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
 import type { JailRules } from '../jail/rules.ts';
@@ -49,6 +49,8 @@ const JAILED_POOL_SIZE = 4;
 const KILL_TIMEOUT_MS = 10_000;
 /** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
 const LOAD_TIMEOUT_MS = 60_000;
+/** There are three kinds of what components of one process cannot have, each for few reasons. */
+const LACKS_MAX = 16;
 /** So much of nonsense is shown. */
 const NONSENSE_CHARACTERS = 200;
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
@@ -70,8 +72,8 @@ interface Resident {
 export interface DomainObserver {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
-  /** Something that a start node asks for cannot be had. */
-  lack(text: string): void;
+  /** Something that a component's start node asks for cannot be had. Its own code could say so, too. */
+  lack(label: string, text: string): void;
   /** A line that the process itself wrote. */
   complaint(domain: string, line: string): void;
   /** The process is gone. */
@@ -99,7 +101,7 @@ function startDomain(
   observer: ProcessObserver,
 ): RunningProcess {
   try {
-    const way = start.withoutRings && hasRings() ? startFiltered : startPlainly;
+    const way = start.withoutRings ? startFiltered : startPlainly;
     return way(start, observer);
   } catch (error) {
     shared?.spawned();
@@ -114,6 +116,8 @@ export class Domain {
   readonly shared: SharedProcess | undefined;
   readonly #process: RunningProcess;
   readonly #link: Link;
+  /** Filters of system calls that it had before it was jailed. */
+  readonly #filtersAtBirth: number;
   #name: string;
   #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
@@ -124,6 +128,8 @@ export class Domain {
   #bounded = false;
   #saidNoMemory = false;
   #retired = false;
+  /** What its components cannot have, as far as that has been said. */
+  readonly #lacks = new Set<string>();
   /** Why it was never there. */
   #failure: string | undefined;
 
@@ -143,12 +149,15 @@ export class Domain {
     const number = shared ? `${shared.number}` : NO_NUMBER;
     const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
+    const withoutRings = jailed && hasRings();
+    // Whoever starts it without rings has one more filter than we.
+    this.#filtersAtBirth = jailed ? filtersHere() + (withoutRings ? 1 : 0) : 0;
     this.#process = startDomain(
       {
         args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
-        withoutRings: jailed,
+        withoutRings,
       },
       shared,
       {
@@ -351,7 +360,7 @@ export class Domain {
       case 'used':
         return resident.audit?.add(event.use);
       case 'lack':
-        return this.#observer.lack(event.text);
+        return this.#lack(resident.label, event.text);
       case 'ended':
         this.#residents.delete(event.component);
         this.shared?.removeComponent(event.component);
@@ -362,9 +371,17 @@ export class Domain {
     }
   }
 
+  /** Told once, however many components of the process say it. */
+  #lack(label: string, text: string): void {
+    if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
+    this.#lacks.add(text);
+    this.#observer.lack(label, text);
+  }
+
   /** The process says that it has locked itself up: that is looked at, and not believed. */
   #runIfJailed(component: number, resident: Resident): void {
-    const missing = this.pid === undefined ? 'it has no process' : missingOutside(this.pid);
+    const missing =
+      this.pid === undefined ? 'it has no process' : missingOutside(this.pid, this.#filtersAtBirth);
     if (missing === undefined) return this.#tell({ command: 'run', component });
     void this.#destroyWith(component, resident);
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });

@@ -28,7 +28,8 @@ import { SpareDomains, type SpareKind } from './spare-domains.ts';
 const SPARE_NAME = 'spare';
 /** A check of a config, and the start of what it says, take less. */
 const SPARE_TIMEOUT_MS = 30_000;
-/** There are three kinds of them, each for few reasons. */
+
+/** There is one kind of them, for few reasons. */
 const LACKS_MAX = 16;
 
 /** Where lines for people go. */
@@ -57,7 +58,7 @@ export class NodePlatform implements Platform {
   readonly #domainOf = new Map<number, Domain>();
   /** Links by the pair of processes they join. */
   readonly #links = new Map<Domain, Map<Domain, DomainLink>>();
-  /** What start nodes ask for and cannot have, as far as that has been said. */
+  /** Why there can be no jails, as far as that has been said: the supervisor's own words. */
   readonly #lacks = new Set<string>();
   readonly #audits: boolean;
   #nextLink = 1;
@@ -200,7 +201,7 @@ export class NodePlatform implements Platform {
   #observer(key: string): DomainObserver {
     return {
       output: (label, line) => this.#output.passingLine(`[${label}] ${line}`),
-      lack: (text) => this.#lack(text),
+      lack: (label, text) => this.#output.complaint(`warning: [${label}] ${text}`),
       complaint: (domain, line) => this.#output.complaint(`[process ${domain}] ${line}`),
       ended: (domain) => {
         if (this.#domains.get(key) === domain) this.#domains.delete(key);

@@ -29,15 +29,20 @@ export async function openNodeFileWithin(
   }
 }
 
-/**
- * Opens `target`; errors call it `path`, as the config does. One that is opened for writing is locked; `lack` takes why that
- * cannot be done.
- */
+/** Told of what becomes of a file. */
+export interface FileObserver {
+  /** Why it could not be locked. */
+  readonly lack?: (text: string) => void;
+  /** It was open, and is closed. */
+  readonly closed?: () => void;
+}
+
+/** Opens `target`; errors call it `path`, as the config does. One that is opened for writing is locked. */
 export async function openNodeFile(
   target: string,
   path: string,
   access: 'ro' | 'rw',
-  lack: (text: string) => void = () => {},
+  { lack = () => {}, closed = () => {} }: FileObserver = {},
 ): Promise<HostFile> {
   let descriptor: number | undefined;
   try {
@@ -50,7 +55,7 @@ export async function openNodeFile(
     const unlocked =
       access === 'rw' ? lockForWriting({ descriptor, device: stats.dev, inode: stats.ino }, path) : undefined;
     if (unlocked !== undefined) lack(unlocked);
-    return new NodeFile(descriptor, path, access === 'rw', stats);
+    return new NodeFile(descriptor, path, access === 'rw', stats, closed);
   } catch (error) {
     if (descriptor !== undefined) await closeFile(descriptor).catch(() => {});
     throw error instanceof RpcError ? error : hostError(error, path);

@@ -15,8 +15,15 @@ import { OpenThings } from './open-things.ts';
 export function nodeHost(pins: MemoryPins | undefined, lack: (text: string) => void): HostPlatform {
   const things = new OpenThings();
   return {
-    openFile: async ({ target, path }, access) =>
-      pinning(await openNodeFile(target, path, access, lack), pins),
+    openFile: async ({ target, path }, access) => {
+      const closed = things.add();
+      try {
+        return pinning(await openNodeFile(target, path, access, { lack, closed }), pins);
+      } catch (error) {
+        closed();
+        throw error;
+      }
+    },
     openDirectory: (place, access) =>
       openNodeDirectory(place, access, { things, opened: (file) => pinning(file, pins) }),
     openDevice: async (place, access) =>

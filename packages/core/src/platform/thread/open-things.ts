@@ -3,7 +3,7 @@ import { RpcError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { HostErrorCode } from '../../runtime/host-access.ts';
 
-/** Counts open directories, devices, sockets and programs of one component. */
+/** Counts open files, directories, devices, sockets and programs of one component. */
 export class OpenThings {
   #count = 0;
 
