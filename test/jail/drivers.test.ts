@@ -1,5 +1,6 @@
 /** Drivers in a jail: what their grants allow works, what a jail refuses says how it would be allowed, and an audit lists it. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FinishedRun, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -20,6 +21,8 @@ export default component({ host: ['file', 'directory', 'tcp-listen'] }, async (e
     write: () => fs.appendFileSync(open, 'more'),
     make: () => fs.writeFileSync(made, 'new'),
     list: () => fs.readdirSync(kept),
+    link: () => fs.symlinkSync(open, kept + '/link'),
+    hardLink: () => fs.linkSync(open, kept + '/hard-link'),
     readOther: () => fs.readFileSync(shut),
     readOtherInPool: () => fs.promises.readFile(shut),
     readOtherByCallback: () =>
@@ -106,12 +109,14 @@ describe.skipIf(!jailable)('a driver (jails are for Linux on x64)', () => {
     }
     expect(of('write')).toContain(`<file path="${place.path('open')}" access="rw"/>`);
     expect(of('connect')).toContain(`<tcp connect="127.0.0.1:${other}"/>`);
+    for (const link of ['link', 'hardLink']) expect(of(link)).toContain('EPERM');
     expect(of('run')).toContain('no grant allows that in a jail');
   });
 
   test('is not jailed unless its start node says so', async () => {
     const { of } = await run('');
-    for (const open of ['readOther', 'write', 'connect', 'run']) expect(of(open)).toBe('done');
+    for (const open of ['readOther', 'write', 'connect', 'run', 'link', 'hardLink'])
+      expect(of(open)).toBe('done');
   });
 
   test('runs without a jail in an audit, which ends with the grants that it takes', async () => {
@@ -127,6 +132,45 @@ describe.skipIf(!jailable)('a driver (jails are for Linux on x64)', () => {
     expect(existsSync(`${kept}/made`)).toBe(true);
   });
 });
+
+const LISTENER = `import { component } from '@ginit/core';
+import fs from 'node:fs';
+export default component({ host: ['unix-listen'] }, async (env) => {
+  const listener = await env.host.listen('unix:own.sock');
+  await env.log('listens');
+  try {
+    fs.unlinkSync(env.config.string('other'));
+    await env.log('removed');
+  } catch (error) {
+    await env.log('not removed: ' + error.code);
+  }
+  await listener.close();
+  env.exit(0);
+});`;
+
+test.skipIf(!jailable)(
+  'a jailed listener takes over the name of a killed one, and removes nothing beside it',
+  async () => {
+    place.write('listener.mjs', LISTENER);
+    const other = place.write('other', 'text');
+    place.write(
+      'config.xml',
+      systemConfig(`<start name="listener" isolation="jail"> <binary name="./listener.mjs"/> <exit propagate="yes"/>
+      <host> <unix listen="own.sock"/> </host> <config other="${other}"/> </start>`),
+    );
+    const listens = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', listens, place.path('own.sock')]);
+    expect(lstatSync(place.path('own.sock')).isSocket()).toBe(true);
+    // Its own name stays when it ends, and is taken over again.
+    for (const _ of ['first', 'second']) {
+      const { code, stderr, lines } = await place.run('config.xml');
+      expect(code, stderr).toBe(0);
+      expect(lines).toContain('[init -> listener] listens');
+      expect(lines).toContain('[init -> listener] not removed: EACCES');
+    }
+    expect(existsSync(other)).toBe(true);
+  },
+);
 
 const IDLE = `import { component } from '@ginit/core';
 export default component((env) => { env.log('up'); env.exit(0); });`;

@@ -1,7 +1,7 @@
 /** The filter of system calls, run by an interpreter of the kernel's machine: it must decide as its policy says, for any call. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CALLS, ERRNO } from '../src/platform/jail/call-numbers.ts';
+import { CALLS, type CallName, ERRNO } from '../src/platform/jail/call-numbers.ts';
 import {
   jailPolicy,
   NO_RINGS_POLICY,
@@ -172,11 +172,11 @@ describe('the filter of system calls', () => {
   });
 
   test('opens sockets only of the kind that is granted', () => {
-    const socket = (of: CallNeeds, family: bigint, type: bigint): number =>
+    const socket = (of: CallNeeds, family: bigint, type: bigint, protocol = 0n): number =>
       run(filterCode(jailPolicy(of)), {
         processor: X64,
         number: CALLS.socket,
-        words: [family, type, 0n, 0n, 0n, 0n],
+        words: [family, type, protocol, 0n, 0n, 0n],
       });
     const [unix, inet, stream, datagram, flags] = [1n, 2n, 1n, 2n, 0x80800n];
     expect(socket({ ...PLAIN, connectsTcp: true }, inet, stream | flags)).toBe(ALLOW);
@@ -184,5 +184,36 @@ describe('the filter of system calls', () => {
     expect(socket({ ...PLAIN, connectsTcp: true }, unix, stream)).toBe(FAIL | ERRNO.EPERM);
     expect(socket({ ...PLAIN, listensUnix: true }, unix, stream)).toBe(ALLOW);
     expect(socket({ ...PLAIN, listensUnix: true }, inet, stream)).toBe(FAIL | ERRNO.EPERM);
+    const [tcp, another] = [6n, 132n];
+    for (const family of [inet, 10n]) {
+      expect(socket({ ...PLAIN, connectsTcp: true }, family, stream, tcp)).toBe(ALLOW);
+      expect(socket({ ...PLAIN, connectsTcp: true }, family, stream, another)).toBe(FAIL | ERRNO.EPERM);
+    }
+    expect(socket({ ...PLAIN, listensUnix: true }, unix, stream, tcp)).toBe(FAIL | ERRNO.EPERM);
+  });
+
+  test('sends only over what is connected, and makes no links, whatever is granted', () => {
+    const everything: CallNeeds = {
+      pid: PID,
+      writesFiles: true,
+      devices: true,
+      listensTcp: true,
+      connectsTcp: true,
+      listensUnix: true,
+      connectsUnix: true,
+    };
+    const code = filterCode(jailPolicy(everything));
+    const ask = (name: CallName, ...words: bigint[]): number =>
+      run(code, {
+        processor: X64,
+        number: CALLS[name],
+        words: [...words, 0n, 0n, 0n, 0n, 0n, 0n].slice(0, 6),
+      });
+    const [noSignal, connecting] = [0x4000n, 0x20000000n];
+    expect(ask('sendmsg', 3n, 1n, noSignal)).toBe(ALLOW);
+    expect(ask('sendmsg', 3n, 1n, noSignal | connecting)).toBe(FAIL | ERRNO.EPERM);
+    expect(ask('sendto', 3n, 1n, 1n, noSignal, 1n)).toBe(FAIL | ERRNO.EPERM);
+    for (const name of ['link', 'linkat', 'symlink', 'symlinkat'] as const)
+      expect(ask(name)).toBe(FAIL | ERRNO.EPERM);
   });
 });

@@ -62,9 +62,7 @@ const PLAIN: readonly CallName[] = [
   'mkdir',
   'rmdir',
   'creat',
-  'link',
   'unlink',
-  'symlink',
   'readlink',
   'umask',
   'statfs',
@@ -77,8 +75,6 @@ const PLAIN: readonly CallName[] = [
   'newfstatat',
   'unlinkat',
   'renameat',
-  'linkat',
-  'symlinkat',
   'readlinkat',
   'faccessat',
   'splice',
@@ -115,7 +111,6 @@ const PLAIN: readonly CallName[] = [
   'timerfd_settime',
   'timerfd_gettime',
   'recvfrom',
-  'sendmsg',
   'recvmsg',
   'shutdown',
   'getsockname',
@@ -194,6 +189,9 @@ const CLONE = {
 const PROT_EXEC = 4;
 const MAP_ANONYMOUS = 0x20;
 const FAMILY = { unix: 1, inet: 2, inet6: 10 } as const;
+/** Of streams: the usual one of the family, and TCP by its number. */
+const PROTOCOL = { usual: 0, tcp: 6 } as const;
+const MSG_FASTOPEN = 0x20000000;
 /** Types come with flags. */
 const TYPE_MASK = 0xf;
 const STREAM = 1;
@@ -234,15 +232,22 @@ const when = (tests: readonly ArgumentTest[]): Verdict => ({
 });
 
 function socketVerdict({ listensTcp, connectsTcp, listensUnix, connectsUnix }: CallNeeds): Verdict {
+  // Streams of other protocols know ports that Landlock does not.
   const families = [
-    ...(listensTcp || connectsTcp ? [FAMILY.inet, FAMILY.inet6] : []),
-    ...(listensUnix || connectsUnix ? [FAMILY.unix] : []),
+    ...(listensTcp || connectsTcp ? [FAMILY.inet, FAMILY.inet6] : []).flatMap((family) =>
+      [PROTOCOL.usual, PROTOCOL.tcp].map((protocol) => ({ family, protocol })),
+    ),
+    ...(listensUnix || connectsUnix ? [{ family: FAMILY.unix, protocol: PROTOCOL.usual }] : []),
   ];
   if (families.length === 0) return FORBIDDEN;
   const stream = { argument: 1, mask: TYPE_MASK, value: STREAM };
   return {
     kind: 'tests',
-    anyOf: families.map((family) => [{ argument: 0, value: family }, stream]),
+    anyOf: families.map(({ family, protocol }) => [
+      { argument: 0, value: family },
+      stream,
+      { argument: 2, value: protocol },
+    ]),
     otherwise: ERRNO.EPERM,
   };
 }
@@ -306,6 +311,8 @@ function ruledCalls(needs: CallNeeds): Partial<Record<CallName, Verdict>> {
     accept: granted(listens),
     accept4: granted(listens),
     sendto: when([{ argument: 4, value: 0, wide: true }]),
+    // It connects to an address that is in memory, where a filter cannot look.
+    sendmsg: when([{ argument: 2, mask: MSG_FASTOPEN, value: 0 }]),
     fcntl: oneOf(1, FCNTL),
     ioctl: devices
       ? { kind: 'except', argument: 1, values: [TIOCSTI, TIOCLINUX], errno: ERRNO.EPERM }

@@ -48,6 +48,7 @@ export interface PortRule {
 const READ = FILE_ACCESS.readFile;
 const WRITE = FILE_ACCESS.readFile | FILE_ACCESS.writeFile | FILE_ACCESS.truncate;
 const READ_BELOW = FILE_ACCESS.readFile | FILE_ACCESS.readDirectory;
+/** No links: `env.host` makes none, and they lead whoever follows them out of the directory. */
 const WRITE_BELOW =
   WRITE |
   FILE_ACCESS.readDirectory |
@@ -55,10 +56,12 @@ const WRITE_BELOW =
   FILE_ACCESS.removeFile |
   FILE_ACCESS.makeDirectory |
   FILE_ACCESS.makeFile |
-  FILE_ACCESS.makeLink |
   FILE_ACCESS.moveBetweenDirectories;
-/** A socket is made in its directory, and an old one of that name may have to go. */
-const LISTEN_IN = FILE_ACCESS.makeSocket | FILE_ACCESS.removeFile;
+/**
+ * A socket is made in its directory. That an old one of its name may be removed could only be said of all files there and below:
+ * whoever locks the process up sees to the old one before.
+ */
+const LISTEN_IN = FILE_ACCESS.makeSocket;
 
 /** Files and directories; a socket to listen on is a matter of its directory. */
 export function pathRules({ code, grants }: JailRules): PathRule[] {

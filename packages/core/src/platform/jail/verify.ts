@@ -2,15 +2,36 @@
 import { readFileSync } from 'node:fs';
 import { threadsOf } from './every-thread.ts';
 
-const EXPECTED: readonly (readonly [field: string, pattern: RegExp])[] = [
+const EXPECTED: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['no_new_privs', /^NoNewPrivs:\t1$/m],
   ['a filter of system calls', /^Seccomp:\t2$/m],
   ['no capabilities', /^CapEff:\t0+$/m],
   ['none to be had', /^CapPrm:\t0+$/m],
 ];
 
+const FILTERS = /^Seccomp_filters:\t(\d+)$/m;
+
+function filtersOf(status: string): number {
+  return Number(FILTERS.exec(status)?.[1] ?? 0);
+}
+
+/** Filters of system calls that this thread has, and hands on to what it starts. */
+export function filtersHere(): number {
+  return filtersOf(readFileSync('/proc/thread-self/status', 'utf8'));
+}
+
+/**
+ * Says what a thread lacks by its `/proc/PID/task/TID/status`, in words for people; undefined if all is well. The
+ * `filtersAtBirth` are those that its process was born under, which say nothing of the jail.
+ */
+export function missingIn(status: string, filtersAtBirth: number): string | undefined {
+  const missing = EXPECTED.find(([, pattern]) => !pattern.test(status));
+  if (missing) return missing[0];
+  return filtersOf(status) > filtersAtBirth ? undefined : 'the filter of the jail';
+}
+
 /** What a thread of the process lacks, in words for people; undefined if all is well. */
-export function missingOutside(pid: number): string | undefined {
+export function missingOutside(pid: number, filtersAtBirth: number): string | undefined {
   for (const thread of threadsOf(pid)) {
     let status: string;
     try {
@@ -19,8 +40,8 @@ export function missingOutside(pid: number): string | undefined {
       // It has ended meanwhile.
       continue;
     }
-    const missing = EXPECTED.find(([, pattern]) => !pattern.test(status));
-    if (missing) return `thread ${thread} has not ${missing[0]}`;
+    const missing = missingIn(status, filtersAtBirth);
+    if (missing !== undefined) return `thread ${thread} has not ${missing}`;
   }
   return undefined;
 }

@@ -9,6 +9,7 @@ import { linesOf } from '../../log-text.ts';
 import { type Place, wordsAt } from '../../memory/place.ts';
 import { enterJail } from '../jail/enter.ts';
 import { prepareJail } from '../jail/prepare.ts';
+import { removeLeftOver } from '../left-over-socket.ts';
 import type { JailRules } from '../jail/rules.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../thread/channel-memory.ts';
 import { LineCutter } from '../thread/line-cutter.ts';
@@ -289,7 +290,10 @@ export class DomainHost {
     run: () => void,
   ): Promise<void> {
     const running = this.#components.get(component);
-    await Promise.all([running?.loading.runtime, prepareJail()]);
+    // In the jail nobody could remove them.
+    const listens = rules.grants.filter(({ kind }) => kind === 'unix-listen');
+    const cleared = listens.map(({ target }) => removeLeftOver(target));
+    await Promise.all([running?.loading.runtime, prepareJail(), ...cleared]);
     if (!running || !this.#components.has(component)) return;
     try {
       const unbounded = processBytes === undefined ? undefined : boundProcess(processBytes);

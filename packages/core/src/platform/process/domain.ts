@@ -11,7 +11,7 @@ import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
-import { missingOutside } from '../jail/verify.ts';
+import { filtersHere, missingOutside } from '../jail/verify.ts';
 import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
 import type { JailRules } from '../jail/rules.ts';
@@ -101,7 +101,7 @@ function startDomain(
   observer: ProcessObserver,
 ): RunningProcess {
   try {
-    const way = start.withoutRings && hasRings() ? startFiltered : startPlainly;
+    const way = start.withoutRings ? startFiltered : startPlainly;
     return way(start, observer);
   } catch (error) {
     shared?.spawned();
@@ -116,6 +116,8 @@ export class Domain {
   readonly shared: SharedProcess | undefined;
   readonly #process: RunningProcess;
   readonly #link: Link;
+  /** Filters of system calls that it had before it was jailed. */
+  readonly #filtersAtBirth: number;
   #name: string;
   #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
@@ -147,12 +149,15 @@ export class Domain {
     const number = shared ? `${shared.number}` : NO_NUMBER;
     const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
+    const withoutRings = jailed && hasRings();
+    // Whoever starts it without rings has one more filter than we.
+    this.#filtersAtBirth = jailed ? filtersHere() + (withoutRings ? 1 : 0) : 0;
     this.#process = startDomain(
       {
         args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
-        withoutRings: jailed,
+        withoutRings,
       },
       shared,
       {
@@ -245,8 +250,7 @@ export class Domain {
     if (this.#residents.size === 1) {
       this.#retired = true;
       resident.ended({ crashed: false, reason: 'killed', culprit: true });
-      this.#residents.delete(component);
-      return this.destroy();
+      return this.#destroyWith(component, resident);
     }
     return new Promise((resolve) => {
       const endProcess = (): void => void this.#process.kill();
@@ -261,6 +265,13 @@ export class Domain {
       });
       this.#tell({ command: 'kill', component });
     });
+  }
+
+  /** The process ends with its last resident; so does whoever has asked for the end of that one before. */
+  async #destroyWith(component: number, resident: Resident): Promise<void> {
+    this.#residents.delete(component);
+    await this.destroy();
+    for (const wake of resident.gone) wake();
   }
 
   /** Ends the process at once. */
@@ -369,10 +380,10 @@ export class Domain {
 
   /** The process says that it has locked itself up: that is looked at, and not believed. */
   #runIfJailed(component: number, resident: Resident): void {
-    const missing = this.pid === undefined ? 'it has no process' : missingOutside(this.pid);
+    const missing =
+      this.pid === undefined ? 'it has no process' : missingOutside(this.pid, this.#filtersAtBirth);
     if (missing === undefined) return this.#tell({ command: 'run', component });
-    this.#residents.delete(component);
-    void this.destroy();
+    void this.#destroyWith(component, resident);
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
   }
 

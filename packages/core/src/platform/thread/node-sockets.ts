@@ -1,10 +1,10 @@
 /** Granted sockets of the host, over Node's `net`. */
-import { lstat, unlink } from 'node:fs/promises';
 import type { Server, Socket } from 'node:net';
 import { RpcError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { HostConnection, HostErrorCode, HostListener, HostPlace } from '../../runtime/host-access.ts';
 import { hostError } from '../host-error.ts';
+import { removeLeftOver } from '../left-over-socket.ts';
 import type { MemoryPins } from './memory-pins.ts';
 import { NodeSink, NodeSource, type StreamName } from './node-streams.ts';
 import type { OpenThings } from './open-things.ts';
@@ -104,29 +104,13 @@ export async function listenSocket(
     return await listenAt(address, place, things, pins);
   } catch (error) {
     // Of a component that was killed the name stays, and nobody listens there any more.
-    if (!('path' in address) || !isInUse(error) || !(await isLeftOver(address.path))) throw error;
-    await unlink(address.path).catch(() => {});
+    if (!('path' in address) || !isInUse(error) || !(await removeLeftOver(address.path))) throw error;
     return listenAt(address, place, things, pins);
   }
 }
 
 function isInUse(error: unknown): boolean {
   return error instanceof RpcError && error.code === 'InUse';
-}
-
-/** Whether it is a socket without anybody behind it. */
-async function isLeftOver(path: string): Promise<boolean> {
-  const isSocket = await lstat(path).then(
-    (stats) => stats.isSocket(),
-    () => false,
-  );
-  if (!isSocket) return false;
-  return new Promise((resolve) => {
-    const socket = net().createConnection({ path });
-    socket.once('connect', () => resolve(false));
-    socket.once('error', (error) => resolve(Reflect.get(error, 'code') === 'ECONNREFUSED'));
-    socket.once('connect', () => socket.destroy());
-  });
 }
 
 async function listenAt(

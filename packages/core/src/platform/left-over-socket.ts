@@ -1,0 +1,26 @@
+/** Names of sockets whose listeners have been killed. */
+import { lstat, unlink } from 'node:fs/promises';
+
+/** Every thread has this file, as a jailed one cannot load it later; few of them need the module. */
+const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
+
+/** Removes a socket without anybody behind it; whether there was one. */
+export async function removeLeftOver(path: string): Promise<boolean> {
+  if (!(await isLeftOver(path))) return false;
+  await unlink(path).catch(() => {});
+  return true;
+}
+
+async function isLeftOver(path: string): Promise<boolean> {
+  const isSocket = await lstat(path).then(
+    (stats) => stats.isSocket(),
+    () => false,
+  );
+  if (!isSocket) return false;
+  return new Promise((resolve) => {
+    const socket = net().createConnection({ path });
+    socket.once('connect', () => resolve(false));
+    socket.once('error', (error) => resolve(Reflect.get(error, 'code') === 'ECONNREFUSED'));
+    socket.once('connect', () => socket.destroy());
+  });
+}
