@@ -302,6 +302,20 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
   });
 
+  test('a child that ends its own account is started again, also if nobody uses it', async () => {
+    let starts = 0;
+    const suicidal = component({}, async (env) => {
+      starts++;
+      if (starts === 1) await env.pd.end();
+      await env.log(`start ${starts}`);
+      env.exit(0);
+    });
+    const start = CLIENT.replace('"client"', '"suicidal"').replace('</start>', '<restart max="3"/> </start>');
+    const { end, lines } = await runSystem(kind, { suicidal }, start);
+    expect(end).toEqual({ kind: 'exit', code: 0 });
+    expect(lines).toContain('[init -> suicidal] start 2');
+  });
+
   test('a server that never closes is ended, by name; others are stopped, and crashed clients started again', async () => {
     let starts = 0;
     const stuck = component({ provides: [Store] }, (env) => {

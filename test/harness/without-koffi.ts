@@ -11,6 +11,7 @@ const OTHERS = [
   ['core', 'msgpackr'],
   ['init', 'saxes'],
   ['init', 'es-module-lexer'],
+  ['init', 'acorn'],
 ] as const;
 
 /** Installs into `directory`; the result is the path of the command. */

@@ -7,8 +7,7 @@ import { installWithoutKoffi } from '../harness/without-koffi.ts';
 
 /** Names its thread, so that the test can look at it from outside, and stays. */
 const shown = (coreUrl: string): string => `import { component } from '${coreUrl}';
-// The import rule does not follow a computed name.
-const load = 'getBuiltin' + 'Module';
+const load = 'getBuiltin' + 'Module'; // past the import rule
 const { readlinkSync } = process[load]('node:fs');
 export default component((env) => env.log('thread ' + readlinkSync('/proc/thread-self')));`;
 
@@ -120,6 +119,7 @@ test.runIf(process.platform === 'linux')(
       `ginit: warning: [init -> b] affinities have no effect: ${why}`,
       `ginit: warning: [init -> b] heap= bounds V8 only, not the memory of processes: ${why}`,
       `ginit: warning: [init -> c] affinities have no effect: ${why}`,
+    `ginit: warning: processes are not jailed: ${why}`,
     ]);
   },
 );

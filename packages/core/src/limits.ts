@@ -9,12 +9,15 @@ export const LIMITS = {
   frameBytes: 16 * 1024 * 1024 + 64 * 1024,
   /**
    * Frames that wait in front of a full ring, and their bytes. Who keeps to the bounds of calls and answers below stays under
-   * them, however slowly the peer reads.
+   * them, however slowly the peer reads: 208 MiB of calls, 320 MiB of answers, and 32 MiB of short ones of either kind.
    */
   ringWaitingFrames: 256 * 1024,
   ringWaitingBytes: 640 * 1024 * 1024,
-  /** From this length on calls and answers are counted by their bytes too: shorter ones are bounded by their number. */
-  countedMessageBytes: 64 * 1024,
+  /**
+   * From this length on calls and answers are counted by their bytes too: shorter ones are bounded by their number, and are
+   * 32 MiB at most (`callsInFlight` of each kind).
+   */
+  countedMessageBytes: 2 * 1024,
   /** Bytes of calls to one peer that are not answered yet. Beyond the first, further calls wait, unless the caller is serving
    * somebody itself; beyond the second they are refused. */
   callBytesPipelined: 64 * 1024 * 1024,
@@ -70,9 +73,12 @@ export const LIMITS = {
   callsWaiting: 65_536,
   /** Calls of one peer that we are working on, at most; a recursion through two components ends here. */
   callsInFlight: 16_384,
-  /** Frames of one peer, and their bytes, that are put aside while the thread waits in a synchronous call. */
+  /**
+   * Frames of one peer, and their bytes, that are put aside while the thread waits in a synchronous call: 192 MiB of calls and
+   * the one that goes over that, which is 16 MiB at most, 32 MiB of short calls and 32 MiB of short answers make 272 MiB.
+   */
   deferredFrames: 65_536,
-  deferredBytes: 256 * 1024 * 1024,
+  deferredBytes: 288 * 1024 * 1024,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /** Objects that a component may pass beyond what its quota could pay for when core was last told. */

@@ -96,6 +96,20 @@ test('who serves somebody does not wait, but is refused beyond a bound, and the 
   expect(await bulk.take(data.subarray(0, 5))).toBe(5);
 });
 
+test('calls of a middling size count by their bytes as well', async () => {
+  const { bulk, pair } = bulkOver('rings');
+  pair.client.served = 1;
+  const size = 60 * 1024;
+  const count = Math.ceil(LIMITS.callBytesInFlight / size) + 100;
+  const calls = Array.from({ length: count }, () => bulk.take(data.subarray(0, size)));
+  const outcomes = await Promise.allSettled(calls);
+  const refused = outcomes.filter(({ status }) => status === 'rejected');
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused[0]).toMatchObject({ reason: { code: 'LimitExceeded' } });
+  pair.client.served = 0;
+  expect(await bulk.take(data.subarray(0, 5))).toBe(5);
+});
+
 test('a channel that ends says why, at the other end too', async () => {
   const [accuser, accused] = ringCarriers(4096);
   const why = new Promise<string | undefined>((resolve) => accused.closed(resolve));

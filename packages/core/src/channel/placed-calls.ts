@@ -144,9 +144,10 @@ export class PlacedCalls {
     const call = this.#calls.take(id);
     this.#waiting.shift()?.();
     if (call && call.bytes > 0) {
+      const stood = this.#bytes >= LIMITS.callBytesPipelined;
       this.#bytes -= call.bytes;
       // It may have stood in the way of many.
-      for (const wake of this.#waiting.splice(0)) wake();
+      if (stood && !this.#crowded) for (const wake of this.#waiting.splice(0)) wake();
     }
     return call;
   }

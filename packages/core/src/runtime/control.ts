@@ -15,6 +15,7 @@ import {
   u32,
   u53,
 } from '../interface/shapes.ts';
+import { SESSION_ERRORS } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { HostGrant } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
@@ -59,19 +60,26 @@ export interface StartRequest {
 }
 
 /** Object 0 of a component. */
-export const ComponentControl = rpcInterface('ComponentControl', {
-  /** Hands over what the component lives on, and runs its main function. Settles when that was called. */
-  start: rpc<(request: StartRequest) => void>({ args: [startRequest], result: nothing }),
-  /** Runs the component's stop handlers; settles when they are done. */
-  stop: rpc<() => void>({ args: [], result: nothing }),
-  statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
-  /** Whether the component's thread still waits in its wait number `wait`; answered while it does. */
-  stillWaiting: rpc<(wait: number) => boolean>({ args: [u32], result: boolean }),
-  offer: rpc<(offer: IntroductionOffer) => void>({ args: [offer], result: nothing }),
-  introductionFailed: rpc<(giver: number, number: number, owner: number, reason: string) => void>({
-    args: [u32, u32, u32, text(LIMITS.reasonBytes)],
-    result: nothing,
-  }),
-  /** A component is gone: channels to it end now, and nobody waits for introductions from it. */
-  peerGone: rpc<(peer: number) => void>({ args: [u32], result: nothing }),
-});
+export const ComponentControl = rpcInterface(
+  'ComponentControl',
+  {
+    /**
+     * Hands over what the component lives on, and runs its main function. Settles when that was called;
+     * rejects with why a session of its environment was refused.
+     */
+    start: rpc<(request: StartRequest) => void>({ args: [startRequest], result: nothing }),
+    /** Runs the component's stop handlers; settles when they are done. */
+    stop: rpc<() => void>({ args: [], result: nothing }),
+    statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
+    /** Whether the component's thread still waits in its wait number `wait`; answered while it does. */
+    stillWaiting: rpc<(wait: number) => boolean>({ args: [u32], result: boolean }),
+    offer: rpc<(offer: IntroductionOffer) => void>({ args: [offer], result: nothing }),
+    introductionFailed: rpc<(giver: number, number: number, owner: number, reason: string) => void>({
+      args: [u32, u32, u32, text(LIMITS.reasonBytes)],
+      result: nothing,
+    }),
+    /** A component is gone: channels to it end now, and nobody waits for introductions from it. */
+    peerGone: rpc<(peer: number) => void>({ args: [u32], result: nothing }),
+  },
+  { errors: SESSION_ERRORS },
+);

@@ -53,6 +53,8 @@ export class CoreThread implements PaidThread {
   #state: ThreadState = { state: 'starting' };
   #handler: SignalCapability | undefined;
   #killed = false;
+  /** Why it could not begin, for people. */
+  #failure: string | undefined;
   #held = true;
 
   /** `forgotten` is called when it has ended and nobody can ask what became of it any more. */
@@ -67,7 +69,13 @@ export class CoreThread implements PaidThread {
     this.#account = account;
     this.#forgotten = forgotten;
     this.#charges = charge(account, specification.ownProcess);
-    this.#component = parts.components.start(specification, account, (end) => this.#hasEnded(end));
+    try {
+      this.#component = parts.components.start(specification, account, (end) => this.#hasEnded(end));
+    } catch (error) {
+      account.release(this.#charges.running);
+      account.release(this.#charges.object);
+      throw error;
+    }
     parts.threads.add(account, this);
     parts.observer.started(this.#component);
     this.#component.control.start({ parent, pd }).then(
@@ -128,6 +136,8 @@ export class CoreThread implements PaidThread {
   #failedToStart(error: unknown): void {
     if (this.#state.state === 'crashed' || this.#state.state === 'killed') return;
     const reason = error instanceof RpcError ? error.message : 'the component could not be started';
+    // Whoever lost its parent on the way is being ended from above: that is nothing to complain about.
+    if (!hasCode(error, 'Revoked') && !hasCode(error, 'PeerGone')) this.#failure = reason;
     this.#change({ state: 'crashed', reason, culprit: true });
     void this.kill();
   }
@@ -137,11 +147,17 @@ export class CoreThread implements PaidThread {
     if (!component) return;
     this.#component = undefined;
     this.#account.release(this.#charges.running);
-    this.#parts.observer.ended(component, this.#killed ? { ...end, crashed: false } : end);
+    this.#parts.observer.ended(component, this.#howItEnded(end));
     if (this.#state.state === 'crashed') this.#forgetHandler();
     else if (this.#killed || !end.crashed) this.#change({ state: 'killed' });
     else this.#change({ state: 'crashed', reason: end.reason.slice(0, 1000), culprit: end.culprit });
     this.#forgetIfOver();
+  }
+
+  /** One that could not begin is killed by us, but that is not why it ended. */
+  #howItEnded(end: ComponentEnd): ComponentEnd {
+    if (this.#failure !== undefined) return { crashed: true, reason: this.#failure, culprit: true };
+    return this.#killed ? { ...end, crashed: false } : end;
   }
 
   #change(state: ThreadState): void {

@@ -187,7 +187,7 @@ export class ChildServer implements SessionServer {
       await this.#ending.unless(root.close(id));
     } catch (error) {
       if (this.#ending.reason) return;
-      if (hasCode(error, 'PeerGone')) this.#host.lost('it has ended its channel to its parent');
+      if (hasCode(error, 'PeerGone')) this.#lose('it has ended its channel to its parent');
       else this.#sayOnce('close', `fails to close sessions (${codeOf(error)})`);
     }
   }
@@ -207,10 +207,16 @@ export class ChildServer implements SessionServer {
         return back;
       } catch (error) {
         // It has ended its own account, or its end is on the way to us.
-        if (!this.#ending.reason) this.#host.lost(`its account cannot be used (${codeOf(error)})`);
+        if (!this.#ending.reason) this.#lose(`its account cannot be used (${codeOf(error)})`);
       }
     }
     return this.leftover.take(donation, clientLives());
+  }
+
+  /** Also one that is being stopped in order, and is not told to end again: what its clients gave comes from what it leaves. */
+  #lose(reason: string): void {
+    this.#host.lost(reason);
+    this.end(`server "${this.#child}" is lost: ${reason}`);
   }
 
   #hasKept(amount: Resources, what: 'refused' | 'closed'): void {

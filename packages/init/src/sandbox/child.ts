@@ -114,6 +114,12 @@ export class Child {
     return this.#exitCode;
   }
 
+  /** Names of the children that serve it, those that serve the sessions of its environment included. */
+  get servers(): ReadonlySet<string> {
+    const names = Array.from(this.#environment.values(), ({ serverName }) => serverName);
+    return new Set([...this.sessions.servers, ...names.filter((name) => name !== undefined)]);
+  }
+
   /** What we believe of its quota and of its sessions. */
   get ledger(): LedgerChild {
     return { name: this.name, ending: this.ended, given: this.#given, sessions: this.sessions.ledger };
@@ -265,7 +271,9 @@ export class Child {
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
     if (this.#ended) return;
-    const state = await thread.state();
+    // A child in a shared domain may end its own account, and its thread with it: then nobody is left to ask.
+    const state = await thread.state().catch((): ThreadState => ({ state: 'killed' }));
+    if (this.#ended) return;
     this.#state = state.state;
     // Core kills it only when its account has ended: its own doing, or its host would have said so.
     const killed = state.state === 'killed' && this.#killed === undefined;

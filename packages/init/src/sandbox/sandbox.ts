@@ -108,7 +108,7 @@ export class Sandbox implements ChildHost {
   #candidates(stopping: ReadonlyMap<Child, unknown>): StopCandidate[] {
     return Array.from(this.#children.values(), (child) => ({
       name: child.name,
-      servers: child.sessions.servers,
+      servers: child.servers,
       stopping: stopping.has(child),
     }));
   }
@@ -211,6 +211,8 @@ export class Sandbox implements ChildHost {
     await this.env.warning(
       `child "${start.name}" is started again (${record.count} of ${max} in ${periodS} s)`,
     );
+    // We may have been stopped while the warning was on its way: `stop` knows nothing of a child that begins after it.
+    if (this.#stopping) return;
     const child = new Child(start, this);
     this.#children.set(start.name, child);
     await this.#startChild(child);

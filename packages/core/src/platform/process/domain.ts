@@ -250,8 +250,7 @@ export class Domain {
     if (this.#residents.size === 1) {
       this.#retired = true;
       resident.ended({ crashed: false, reason: 'killed', culprit: true });
-      this.#residents.delete(component);
-      return this.destroy();
+      return this.#destroyWith(component, resident);
     }
     return new Promise((resolve) => {
       const endProcess = (): void => void this.#process.kill();
@@ -266,6 +265,13 @@ export class Domain {
       });
       this.#tell({ command: 'kill', component });
     });
+  }
+
+  /** The process ends with its last resident; so does whoever has asked for the end of that one before. */
+  async #destroyWith(component: number, resident: Resident): Promise<void> {
+    this.#residents.delete(component);
+    await this.destroy();
+    for (const wake of resident.gone) wake();
   }
 
   /** Ends the process at once. */
@@ -377,8 +383,7 @@ export class Domain {
     const missing =
       this.pid === undefined ? 'it has no process' : missingOutside(this.pid, this.#filtersAtBirth);
     if (missing === undefined) return this.#tell({ command: 'run', component });
-    this.#residents.delete(component);
-    void this.destroy();
+    void this.#destroyWith(component, resident);
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
   }
 

@@ -34,14 +34,22 @@ const children = new Map<number, ChildProcess>();
 const tell = (notice: BirthNotice): void => parentPort?.postMessage(notice, []);
 
 function start({ number, args, env, sockets, descriptors }: BirthRequest & { kind: 'start' }): void {
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', ...sockets, 'ipc', ...descriptors],
-    env,
-    serialization: 'json',
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, args, {
+      stdio: ['ignore', ...sockets, 'ipc', ...descriptors],
+      env,
+      serialization: 'json',
+    });
+  } catch (error) {
+    // Some errors, such as a lack of memory, are thrown: they concern this process, and not those that run.
+    return tell({ kind: 'failed', number, reason: describeStartError(error) });
+  }
   children.set(number, child);
   child.on('error', (error) => {
-    if (child.pid === undefined) tell({ kind: 'failed', number, reason: describeStartError(error) });
+    if (child.pid !== undefined) return;
+    children.delete(number);
+    tell({ kind: 'failed', number, reason: describeStartError(error) });
   });
   child.on('exit', (code, signal) => {
     children.delete(number);

@@ -11,7 +11,12 @@ import { outside, type SystemCalls } from '../jail/system-calls.ts';
 import type { BirthNotice, BirthRequest } from './filtered-start-main.ts';
 import { FORM_FLAGS } from './form.ts';
 import { needDescriptors } from './process-start.ts';
-import type { ProcessObserver, ProcessStart, RunningProcess } from './running-process.ts';
+import {
+  destroyLate,
+  type ProcessObserver,
+  type ProcessStart,
+  type RunningProcess,
+} from './running-process.ts';
 
 const FILTERED_START_MAIN = new URL('./filtered-start-main.js', import.meta.url);
 const AF_UNIX = 1;
@@ -54,16 +59,34 @@ class FilteredProcess implements RunningProcess {
         this.pid = notice.pid;
         return this.#observer.spawned();
       case 'failed':
-        this.#observer.spawned();
-        this.#observer.failed(notice.reason);
-        return this.#close(null, null);
+        return this.#failed(notice.reason);
       case 'exited':
         return this.#close(notice.code, notice.signal);
     }
   }
 
+  /** A process that nobody would hear of any more, and that runs nevertheless, is ended. */
+  #failed(reason: string): void {
+    this.#observer.failed(reason);
+    if (this.pid === undefined) {
+      this.#observer.spawned();
+      return this.#close(null, null);
+    }
+    killIfThere(this.pid);
+    this.#close(null, 'SIGKILL');
+  }
+
   #close(code: number | null, signal: NodeJS.Signals | null): void {
+    destroyLate(this.outputs);
     void this.#ended.then(() => this.#observer.closed(code, signal));
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }
 

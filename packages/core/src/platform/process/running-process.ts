@@ -1,6 +1,6 @@
 /** A child process of the supervisor, whichever way it was started: what a domain needs of it. */
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { assert } from '../../errors.ts';
 import { startProcess } from './process-start.ts';
 
@@ -38,6 +38,28 @@ export interface RunningProcess {
 /** Descriptor of the link, in the process. */
 const LINK = 3;
 
+/** Whoever inherited the outputs of a process that is gone may write so long; what is in the pipes then is still read. */
+const OUTPUT_PATIENCE_MS = 1000;
+
+/**
+ * For the streams of a process that has ended: they end by themselves, unless a program that it has started holds them as well.
+ * Nobody waits for that one.
+ */
+export function destroyLate(streams: readonly (Readable | Writable | null | undefined)[]): void {
+  const patience = setTimeout(() => {
+    // What has come meanwhile is read first, also if this thread was busy for all that time.
+    setImmediate(() => streams.forEach((stream) => stream?.destroy()));
+  }, OUTPUT_PATIENCE_MS);
+  let open = streams.filter((stream) => stream && !stream.closed);
+  for (const stream of open) {
+    stream?.once('close', () => {
+      open = open.filter((other) => other !== stream);
+      if (open.length === 0) clearTimeout(patience);
+    });
+  }
+  if (open.length === 0) clearTimeout(patience);
+}
+
 /** Starts a process the plain way. Throws `ProcessStartError`. */
 export function startPlainly(start: ProcessStart, observer: ProcessObserver): RunningProcess {
   const child = startProcess(process.execPath, start.args, {
@@ -46,6 +68,7 @@ export function startPlainly(start: ProcessStart, observer: ProcessObserver): Ru
     serialization: 'json',
   });
   observer.spawned();
+  child.on('exit', () => destroyLate(child.stdio));
   child.on('close', (code, signal) => observer.closed(code, signal));
   child.on('error', (error) => observer.failed(error.message));
   const socket = child.stdio[LINK];

@@ -1,0 +1,64 @@
+/** What a component that cannot be started leaves behind, and what is said of it. */
+import { expect, test } from 'vitest';
+import { component, Parent, Pd, refusalOf, SessionError } from '@ginit/core';
+import { Account } from '@ginit/core/supervisor/account';
+import { Components } from '@ginit/core/supervisor/components';
+import { CoreThread } from '@ginit/core/supervisor/core-thread';
+import type { ComponentEnd } from '@ginit/core/supervisor/platform';
+import { PdSession } from '@ginit/core/supervisor/pd-service';
+import { ThreadsByAccount } from '@ginit/core/supervisor/threads-by-account';
+import { InProcessPlatform } from './in-process-platform.ts';
+
+/** Starts the component `moduleUrl` with a parent that refuses everything; `ended` is told of its end. */
+function begin(account: Account, moduleUrl: string, ended: (end: ComponentEnd) => void): CoreThread {
+  const platform = new InProcessPlatform('copying', new Map([['refused', component({}, () => {})]]));
+  const components = new Components(platform, () => {});
+  const threads = new ThreadsByAccount();
+  const refuse = (): never => {
+    throw new SessionError('DENIED', 'nothing is given here');
+  };
+  const parent = components.entrypoint.export(Parent, {
+    session: () => ({ refused: refusalOf(new SessionError('DENIED', 'nothing is given here')) }),
+    upgrade: refuse,
+    close: refuse,
+    announce: refuse,
+    exit: refuse,
+  });
+  const pd = components.entrypoint.export(Pd, new PdSession(account, threads));
+  const observer = { started: () => {}, ended: (_: unknown, end: ComponentEnd) => ended(end) };
+  const specification = {
+    label: 'started',
+    moduleUrl,
+    files: [],
+    domain: 'domain',
+    ownProcess: false,
+    heapBytes: undefined,
+    ramBytes: 0,
+    hostDepth: undefined,
+    scheduling: { affinity: [], priority: 0 },
+    grants: [],
+    usedGrants: [],
+    jail: 'default' as const,
+    confined: false,
+  };
+  const parts = { components, platform, observer, threads };
+  return new CoreThread(parts, specification, account, { parent, pd }, () => {});
+}
+
+const rich = (): Account => new Account('account', { ram: 2 ** 20, caps: 100 });
+
+test('a component that the platform cannot start costs nothing', () => {
+  const account = rich();
+  const before = account.state;
+  expect(() => begin(account, 'missing', () => {})).toThrow('no component missing');
+  expect(account.state).toEqual(before);
+});
+
+test('one whose environment cannot be opened is said to have crashed, and why', async () => {
+  const end = await new Promise<ComponentEnd>((resolve) => void begin(rich(), 'refused', resolve));
+  expect(end).toEqual({
+    crashed: true,
+    reason: expect.stringContaining('nothing is given here'),
+    culprit: true,
+  });
+});
