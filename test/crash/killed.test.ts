@@ -1,10 +1,11 @@
 /** Components that their parents kill: in a tight loop, or while they start. Whoever shares their process goes on. */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { copyFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 /** Starts components as init does, and ends them when it likes. */
-const OFFSPRING_URL = new URL('../stress/activity/offspring.mjs', import.meta.url).href;
+const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 
 const MEET = `import { capability, nothing, rpc, rpcInterface, session } from '${CORE_URL}';
 export const Looping = rpcInterface('Looping', { spin: rpc({ args: [], result: nothing }) });
@@ -37,7 +38,7 @@ export default component(async (env) => {
 });`;
 
 const PARENT = `import { component } from '${CORE_URL}';
-import { Offspring } from '${OFFSPRING_URL}';
+import { Offspring } from './offspring.mjs';
 import { Meet } from './meet.mjs';
 const MIB = 1024 * 1024;
 export default component(async (env) => {
@@ -56,7 +57,7 @@ export default component(async (env) => {
 
 const CHILDREN = 30;
 const IMPATIENT = `import { component } from '${CORE_URL}';
-import { Offspring } from '${OFFSPRING_URL}';
+import { Offspring } from './offspring.mjs';
 const MIB = 1024 * 1024;
 export default component(async (env) => {
   const options = { binary: './neighbour.mjs', config: { type: 'config', at: [1, 1] } };
@@ -75,6 +76,7 @@ afterEach(() => place[Symbol.dispose]());
 
 function start(starts: string): GinitRun {
   place = new Workplace();
+  copyFileSync(OFFSPRING, place.path('offspring.mjs'));
   const files = { meet: MEET, neighbour: NEIGHBOUR, looping: LOOPING, parent: PARENT, impatient: IMPATIENT };
   for (const [name, source] of Object.entries(files)) place.write(`${name}.mjs`, source);
   place.write('config.xml', systemConfig(starts));

@@ -3,14 +3,15 @@
  * belongs to others and to get into their processes: each attempt ends with an error, on every isolation and under a nested
  * init, and the same in the simulator. `docs/security.md` lists the promises.
  */
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { expectSameSimulated } from '../harness/simulated-too.ts';
 
 /** Starts components as init does. */
-const OFFSPRING_URL = new URL('../stress/activity/offspring.mjs', import.meta.url).href;
+const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 const SECRET = 'the-password-of-the-victim';
 /** A file that no config names; what else it might be called stands beside it. */
 const THIEF_NAMES = [
@@ -22,7 +23,7 @@ const THIEF_NAMES = [
 const CONFIG_NAMES = ['x', '', 'init', 'victim', 'sub', 'config'].map((name) => `${name} -> config`);
 
 const PROBE = `import { component, Cpu, HostGrant, Parent, Pd, Rom, RomModule } from '${CORE_URL}';
-import { Offspring } from '${OFFSPRING_URL}';
+import { Offspring } from './offspring.mjs';
 
 /** A parent that gives nothing. */
 const NO_PARENT = {
@@ -123,6 +124,7 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
 
   beforeAll(async () => {
     place = new Workplace();
+    copyFileSync(OFFSPRING, place.path('offspring.mjs'));
     mkdirSync(join(place.directory, 'other'));
     const files = { probe: PROBE, 'other/thief': THIEF, idle: IDLE, victim: VICTIM, neighbour: NEIGHBOUR };
     for (const [name, source] of Object.entries(files)) place.write(`${name}.mjs`, source);

@@ -127,11 +127,11 @@ export default component({}, async (env) => { ${body} });`;
   });
 
   test('one that cannot be loaded is heard, too', async () => {
-    // The check of the config loads it in another kind of process, which writes no reports.
+    // The check of the config loads it in a thread of another kind.
     const { lines, stderr } = await run(
       '',
       `console.log('loading');
-if (process.execArgv.includes('--report-on-fatalerror')) throw new Error('not here');`,
+if (process.argv[1]?.endsWith('component-main.js')) throw new Error('not here');`,
     );
     expect(lines).toEqual(['loading']);
     expect(stderr).toMatch(/^ginit: \[init -> c\] crashed: Error: not here \(.*\)\n$/);

@@ -2,19 +2,21 @@
  * What of the host drivers are granted: each thing is an object of `env.host`, grants are enforced at use, and they are
  * capabilities that come along the tree, whole or for reading only.
  */
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 /** Starts components as init does. */
-const OFFSPRING_URL = new URL('../stress/activity/offspring.mjs', import.meta.url).href;
+const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 const KINDS = `['file', 'directory', 'device', 'program', 'tcp-listen', 'tcp-connect', 'unix-listen', 'unix-connect']`;
 
 let place: Workplace;
 beforeEach(() => {
   place = new Workplace();
+  copyFileSync(OFFSPRING, place.path('offspring.mjs'));
 });
 afterEach(() => place[Symbol.dispose]());
 
@@ -339,7 +341,7 @@ describe('grants are handed on', () => {
       await kid.start();
       await kid.over;
       await kid.end();`,
-      `import { Offspring } from '${OFFSPRING_URL}';`,
+      `import { Offspring } from './offspring.mjs';`,
     );
     const finished = await run(
       `<binary name="./reader.mjs"/> ${start('<file path="data.txt"/>', 'ram="8M" caps="400" isolation="thread"')}`,
@@ -372,7 +374,7 @@ describe('grants are handed on', () => {
       const start = (grants) => new Offspring(env,
         { name: 'kid', binary: './touching.mjs', config, isolation: 'process', ram: 2 ** 20, caps: 100, grants }).start();
       await attempt('without', () => start([]));`,
-      `import { Offspring } from '${OFFSPRING_URL}';`,
+      `import { Offspring } from './offspring.mjs';`,
     );
     const finished = await run(
       `<binary name="./touching.mjs"/> ${start('<file path="data.txt"/>', 'ram="8M" caps="400" isolation="thread"')}`,

@@ -119,7 +119,7 @@ test.runIf(process.platform === 'linux')(
       `ginit: warning: [init -> b] affinities have no effect: ${why}`,
       `ginit: warning: [init -> b] heap= bounds V8 only, not the memory of processes: ${why}`,
       `ginit: warning: [init -> c] affinities have no effect: ${why}`,
-    `ginit: warning: processes are not jailed: ${why}`,
+      `ginit: warning: processes are not jailed: ${why}`,
     ]);
   },
 );

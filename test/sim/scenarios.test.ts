@@ -26,6 +26,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/crash/revocation.test.ts': 'memory of processes, as the kernel has it',
   'test/crash/starts-that-fail.test.ts': 'descriptors and processes that the host refuses',
   'test/jail/attempts.test.ts': 'what the kernel refuses to a process',
+  'test/jail/confinement.test.ts': 'what the kernel refuses to a process',
   'test/jail/drivers.test.ts': 'what the kernel refuses to a process',
   'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/component-output.test.ts': 'streams of threads and processes',
