@@ -100,3 +100,5 @@ process.on('message', (message: unknown) => {
   next();
 });
 process.on('disconnect', () => process.exit());
+// Whoever started this may have gone while its modules were loaded: nobody was told of that, and threads keep a process alive.
+if (!process.connected) process.exit();
