@@ -13,8 +13,10 @@ beforeEach(() => {
 });
 afterEach(() => place[Symbol.dispose]());
 
-/** A component that logs more than anybody reads. */
-/** Leaves the file system time to be mounted and written to: all of it is to be stopped in the middle of its work. */
+/**
+ * Logs more than anybody reads, once the file system has had time to be mounted and written to: all of it is to
+ * be stopped in the middle of its work.
+ */
 const NOISY = `import { component } from '${CORE_URL}';
 export default component({}, async (env) => {
   await env.timer.sleep(6000);
