@@ -96,7 +96,7 @@ async function stop(running: GinitRun): Promise<string> {
 
 test('a tight loop in a thread is ended by its parent alone', async () => {
   const running = start(`${NEIGHBOUR_START}
-    <start name="parent" isolation="process" ram="8M" caps="400"> <binary name="./parent.mjs"/> </start>
+    <start name="parent" isolation="process" jail="no" ram="8M" caps="400"> <binary name="./parent.mjs"/> </start>
     <binary name="./looping.mjs"/>`);
   await running.until('[init -> parent] all quota is back');
   await running.until('[init -> neighbour] spin ended with PeerGone');
@@ -122,7 +122,7 @@ function openModules(running: GinitRun): string[] {
 
 test('threads that are killed while they load leave no file open', async () => {
   const running = start(`${NEIGHBOUR_START}
-    <start name="impatient" isolation="process" ram="8M" caps="400"> <binary name="./impatient.mjs"/> </start>
+    <start name="impatient" isolation="process" jail="no" ram="8M" caps="400"> <binary name="./impatient.mjs"/> </start>
     <binary name="./neighbour.mjs"/>`);
   await running.until('[init -> impatient] all are ended');
   await expect.poll(() => openModules(running)).toEqual([]);
