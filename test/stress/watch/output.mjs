@@ -10,7 +10,7 @@ const SUSPICIOUS = [
   /was garbage-collected|was never released/,
   /^ginit: warning: /,
   // What a component reports of its own; peers are asked to fail in an undeclared way.
-  /^\[[^\]]*\] Error: (?! {4}at |Error: as asked for)/,
+  /^\[[^\]]*\] Error: (?! {4,}at |Error: as asked for)/,
 ];
 /** Who is ended while it starts may still say that its parent does not answer any more. */
 const UNBORN = /^(ginit: )?\[init -> k\d+ -> .*(the object was revoked|the client has ended)/;
