@@ -342,6 +342,34 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     );
   });
 
+  test('an honest mediator is not ended for a backend that never closes', async () => {
+    const stuck = component({ provides: [Store] }, (env) => {
+      env.provide(Store, () => ({ ...KEEP, [Symbol.asyncDispose]: () => new Promise<void>(() => {}) }));
+    });
+    const mediator = component({ provides: [Store] }, (env) => {
+      env.provide(Store, ({ donation }) => env.request(Store, { donation }));
+    });
+    const client = component({}, async (env) => {
+      const store = await env.connect(Store, { ram: MIB });
+      await env.close(store);
+      await env.log('closed');
+      env.exit(0);
+    });
+    const to = (child: string): string =>
+      `<route> <service name="Store"> <child name="${child}"/> </service> <any-service> <parent/> </any-service> </route>`;
+    const starting =
+      server('stuck', 'step_bound_ms="1200"') +
+      server('mediator', 'step_bound_ms="700"').replace('</start>', `${to('stuck')} </start>`) +
+      CLIENT.replace('</start>', `${to('mediator')} </start>`);
+    const { end, lines } = await runSystem(kind, { stuck, mediator, client }, starting);
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+    expect(lines).toContain('[init -> client] closed');
+    const ended = lines.filter((line) => line.includes('it is ended'));
+    expect(ended).toEqual([
+      expect.stringMatching(/^\[init\] Error: "stuck" has yet to close .* of "mediator"/),
+    ]);
+  });
+
   test('stop handlers that never end are ended, too; a loop of timers is no progress', async () => {
     const deaf = component({}, (env) => {
       env.onStop(async () => {

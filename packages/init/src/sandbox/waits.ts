@@ -53,6 +53,8 @@ interface Step {
 interface Blocker {
   completed: number | undefined;
   stalledMs: number;
+  /** How long it has itself waited for others: that time is not its own. */
+  heldUpMs: number;
   levelsBelow: number;
   asking: boolean;
   over: boolean;
@@ -121,7 +123,7 @@ export class Waits {
 
   /** Not who is still being started, nor who waits for somebody else himself: that one is named. */
   #toBlame({ wait }: Step): boolean {
-    if (wait.step !== 'open') return true;
+    if (wait.step !== 'open') return !this.#heldUp(wait.for);
     if (this.#host.about(wait) === 'starting') return false;
     const seen = new Set([wait.by]);
     let next: string | undefined = wait.for;
@@ -137,6 +139,27 @@ export class Waits {
   #waitsFor(child: string): string | undefined {
     for (const { wait } of this.#steps) if (wait.by === child && wait.step === 'open') return wait.for;
     return undefined;
+  }
+
+  /**
+   * Whether the child waits for another one to close a session, as a mediator does whose backend does not: then the other
+   * one is to blame, and has a bound of its own. In a circle of such waits everybody is to blame.
+   */
+  #heldUp(child: string): boolean {
+    const seen = new Set<string>();
+    const next = [...this.#closersFor(child)];
+    for (let name = next.pop(); name !== undefined; name = next.pop()) {
+      if (name === child) return false;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      next.push(...this.#closersFor(name));
+    }
+    return seen.size > 0;
+  }
+
+  #closersFor(child: string): string[] {
+    const closing = [...this.#steps].filter(({ wait }) => wait.by === child && wait.step === 'close');
+    return closing.map(({ wait }) => wait.for);
   }
 
   #text({ wait }: Step): string {
@@ -157,6 +180,11 @@ export class Waits {
   async #look(name: string): Promise<void> {
     const blocker = this.#blockers.get(name) ?? newBlocker();
     this.#blockers.set(name, blocker);
+    if (this.#heldUp(name)) {
+      blocker.heldUpMs += TICK_MS;
+      blocker.stalledMs = 0;
+      return;
+    }
     blocker.stalledMs += TICK_MS;
     if (!blocker.asking) {
       blocker.asking = true;
@@ -180,7 +208,7 @@ export class Waits {
     const oldest = steps.toSorted((left, right) => right.ageMs - left.ageMs)[0];
     if (!oldest) return;
     const stalled = Math.min(blocker.stalledMs, oldest.ageMs) >= boundMs * levels;
-    if (!stalled && oldest.ageMs < ceilingMs * levels) return;
+    if (!stalled && oldest.ageMs - blocker.heldUpMs < ceilingMs * levels) return;
     blocker.over = true;
     const why = stalled ? 'gets nothing done' : 'takes too long';
     this.#host.overdue(name, `${this.#text(oldest)}, and ${why}: it is ended`);
@@ -188,5 +216,5 @@ export class Waits {
 }
 
 function newBlocker(): Blocker {
-  return { completed: undefined, stalledMs: 0, levelsBelow: 0, asking: false, over: false };
+  return { completed: undefined, stalledMs: 0, heldUpMs: 0, levelsBelow: 0, asking: false, over: false };
 }
