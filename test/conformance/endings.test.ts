@@ -247,6 +247,40 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> client] true');
   });
 
+  test('a server that takes nothing for a session cannot help its client to fill the table of init', async () => {
+    const generous = component({ provides: [Store] }, (env) => {
+      const object = env.capability(Store, KEEP);
+      provideByRoot(env, Store, {
+        session: () => someSession(object, 'store'),
+        upgrade: () => {},
+        close: () => {},
+      });
+    });
+    const unwatch = watchParents();
+    const client = component({}, async (env) => {
+      const parent = parentOf(env);
+      const codes = new Set<string>();
+      let open = 0;
+      for (let id = 1000; id < 1400; id++) {
+        const { session: opened, refused } = await parent.session({
+          id,
+          service: 'Store',
+          label: 'x',
+          args: {},
+          ram: id % 2 === 0 ? 0 : 4096,
+          caps: 0,
+        });
+        if (opened) open++;
+        else if (refused) codes.add(refused.code);
+      }
+      await env.log(`${open} open, ${[...codes].toSorted().join(' ')}`);
+      env.exit(0);
+    });
+    const { lines } = await runSystem(kind, { generous, client }, server('generous') + CLIENT);
+    unwatch();
+    expect(lines).toContain('[init -> client] 0 open, INSUFFICIENT_CAPS INSUFFICIENT_RAM');
+  });
+
   test('what a server has given away before it died is not paid by init', async () => {
     const hoarder = component({ provides: [Store] }, (env) => {
       env.provide(Store, async ({ donation }) => {

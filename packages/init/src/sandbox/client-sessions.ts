@@ -5,6 +5,7 @@
  */
 import {
   type Capability,
+  COSTS,
   type Env,
   type LedgerSession,
   type Pd,
@@ -91,6 +92,7 @@ export class ClientSessions {
     const { id, service } = request;
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     if (this.#ended) throw new SessionError('DENIED', 'the client has ended');
+    refuseUnpaid(request.donation);
     const session: ClientSession = {
       service,
       serverName: undefined,
@@ -247,4 +249,15 @@ export class ClientSessions {
     this.#host.returned(back);
     return donation;
   }
+}
+
+/**
+ * Each session takes room in our own table, whoever serves it. A server and a client that work together could
+ * fill that with sessions of no donation; what any session costs keeps the client's quota the bound of it.
+ */
+function refuseUnpaid({ ram, caps }: Resources): void {
+  const { session } = COSTS;
+  if (ram < session.ram) throw new SessionError('INSUFFICIENT_RAM', `a session costs ${session.ram} bytes`);
+  if (caps < session.caps)
+    throw new SessionError('INSUFFICIENT_CAPS', `a session costs ${session.caps} caps`);
 }
