@@ -2,6 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { isRecord } from '@ginit/core';
 import { BUNDLED } from '@ginit/core/supervisor';
+import { form } from './form.ts';
+
+/** This package. */
+const PACKAGE = new URL('../../', import.meta.url);
 
 const STOCK: Readonly<Record<string, string>> = {
   blockcache: '@ginit/blockcache',
@@ -37,18 +41,18 @@ export const STOCK_MANIFESTS = 'stock-manifests.json';
 let manifests: Readonly<Record<string, unknown>> | undefined;
 
 /**
- * The manifest of a stock component, as the build has read it: none of its code runs when a config is checked. `undefined` if
- * there is none, also where the modules run because the bundle is older: then it is read like any other.
+ * The manifest of a stock component, as the build has read it: none of its code runs when a config is checked. The
+ * simulator, which runs modules, takes it too. `undefined` if there is none, also where the bundle is older than
+ * the modules: then it is read like any other.
  */
 export function stockManifest(name: string): { readonly manifest: unknown } | undefined {
-  manifests ??= BUNDLED ? readManifests() : {};
+  manifests ??= form(PACKAGE) === 'bundle' ? readManifests() : {};
   return Object.hasOwn(manifests, name) ? { manifest: manifests[name] } : undefined;
 }
 
 function readManifests(): Readonly<Record<string, unknown>> {
   try {
-    const file = new URL(`../${STOCK_MANIFESTS}`, import.meta.url);
-    const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const content: unknown = JSON.parse(readFileSync(new URL(`bundle/${STOCK_MANIFESTS}`, PACKAGE), 'utf8'));
     return isRecord(content) ? content : {};
   } catch {
     return {};
