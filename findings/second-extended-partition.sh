@@ -53,7 +53,7 @@ run sfdisk --version
 run parted --version | head -1
 partx=$(run partx -g -o NR --show disk.img | tr -d ' ' | tr '\n' ' ')
 sfdisk=$(run sfdisk --dump disk.img | sed -n 's/^disk\.img\([0-9]*\) : .*/\1/p' | tr '\n' ' ')
-parted=$({ run parted -s -m "$folder/disk.img" unit s print 2>&1 || true; } | sed -n '2s/.*:\([a-z]*\)::;$/\1/p')
+parted=$({ run parted -s -m "$folder/disk.img" unit s print 2>&1 || true; } | grep -o "unknown" || true)
 echo "partx:  $partx"
 echo "sfdisk: $sfdisk"
 echo "parted: $parted"

@@ -52,6 +52,7 @@ test.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that
      <start name="reader"> <exit propagate="yes"/>
        <route>
          <service name="ROM" label="config"> <parent/> </service>
+         <service name="ROM" unscoped_label="reader"> <parent/> </service>
          <service name="ROM"> <child name="library"/> </service>
          <any-service> <parent/> </any-service>
        </route>

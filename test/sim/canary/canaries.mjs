@@ -51,14 +51,14 @@ export const CANARIES = {
   // What a session had cost is not given back to its client when the server crashes.
   'init-donation': {
     module: '/packages/init/dist/sandbox/client-sessions.js',
-    from: 'await this.#refund(session.donation);',
-    to: '',
+    from: 'served.onServerEnd(() => void this.#end(id, session));',
+    to: 'served.onServerEnd(() => {});',
   },
   // The account of a child that has crashed is not closed.
   'init-quota': {
     module: '/packages/init/dist/sandbox/child.js',
-    from: 'for (const service of ENVIRONMENT)',
-    to: "if (!reason.endsWith('crashed')) for (const service of ENVIRONMENT)",
+    from: 'this.server.leftover.accountEnded(await this.#endAccount());',
+    to: "this.server.leftover.accountEnded(how === 'crashed' ? { ram: 0, caps: 0 } : await this.#endAccount());",
   },
   // When an account ends, those that hang on it hang on nothing.
   'account-orphans': {

@@ -4,9 +4,9 @@
  * meanwhile changes that. Where there is no `/proc` the elements are looked at one by one before the path is used, which only
  * holds while nobody else changes the directory.
  */
-import { constants } from 'node:fs';
+import { close, constants, open as openCallback, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
-import type { Stats } from 'node:fs';
+import { promisify } from 'node:util';
 import { RpcError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type {
@@ -21,6 +21,9 @@ import type {
 import { hostError } from '../host-error.ts';
 import { openNodeFileWithin } from './node-file.ts';
 import type { OpenThings } from './open-things.ts';
+
+const openDescriptor = promisify(openCallback);
+const closeDescriptor = promisify(close);
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 /** A pipe must not stop a thread of the pool, a terminal not become that of the process. */
@@ -44,7 +47,8 @@ export async function openNodeDirectory(
 ): Promise<HostDirectory> {
   const closed = parts.things.add();
   try {
-    const root = await open(target, DIRECTORY_FLAGS);
+    // A plain number: a `FileHandle` that a driver forgets is closed by the collector, with a warning.
+    const root = await openDescriptor(target, DIRECTORY_FLAGS);
     return new NodeDirectory(root, { target, path }, access === 'rw', parts, closed);
   } catch (error) {
     closed();
@@ -60,7 +64,7 @@ interface Within {
 
 class NodeDirectory implements HostDirectory {
   readonly writeable: boolean;
-  readonly #root: FileHandle;
+  readonly #root: number;
   readonly #place: HostPlace;
   readonly #parts: DirectoryParts;
   readonly #closed: () => void;
@@ -68,13 +72,7 @@ class NodeDirectory implements HostDirectory {
   /** Operations under way: the descriptor is closed after them. */
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(
-    root: FileHandle,
-    place: HostPlace,
-    writeable: boolean,
-    parts: DirectoryParts,
-    closed: () => void,
-  ) {
+  constructor(root: number, place: HostPlace, writeable: boolean, parts: DirectoryParts, closed: () => void) {
     this.#root = root;
     this.#place = place;
     this.writeable = writeable;
@@ -147,7 +145,7 @@ class NodeDirectory implements HostDirectory {
     if (!this.#open) return;
     this.#open = false;
     await Promise.allSettled(this.#underWay);
-    await this.#root.close().catch(() => {});
+    await closeDescriptor(this.#root).catch(() => {});
     this.#closed();
   }
 
@@ -196,7 +194,7 @@ class NodeDirectory implements HostDirectory {
         if (HAS_PROC) {
           const handle = await openWithin(next, this.#place.path, element);
           opened.push(handle);
-          directory = pathOf(handle);
+          directory = pathOf(handle.fd);
         } else {
           if ((await lstat(next)).isSymbolicLink()) throw throughLink(this.#place.path, element);
           directory = next;
@@ -209,7 +207,7 @@ class NodeDirectory implements HostDirectory {
   }
 }
 
-const pathOf = (handle: FileHandle): string => `/proc/self/fd/${handle.fd}`;
+const pathOf = (descriptor: number): string => `/proc/self/fd/${descriptor}`;
 
 /** A directory in one that is open; the kernel says the same of a link as of a file. */
 async function openWithin(path: string, root: string, element: string): Promise<FileHandle> {
