@@ -3,10 +3,12 @@ import {
   component,
   type Env,
   hasCode,
+  LIMITS,
   nothing,
   type Resources,
   Rom,
   rpc,
+  RpcError,
   session,
   SessionError,
   someSession,
@@ -21,6 +23,8 @@ const MIB = 2 ** 20;
 const Store = session('Store', {
   keep: rpc<(words: string) => void>({ args: [text()], result: nothing }),
 });
+
+const Greed = session('Greed', { begin: rpc<() => void>({}) });
 
 const KEEP = { keep: () => {} };
 
@@ -143,6 +147,81 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const { lines, end } = await finish(system);
     expect(end).toEqual({ kind: 'exit', code: 0 });
     expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
+  });
+
+  test('a server that has too much to do to close a session is asked again', async () => {
+    let asked = 0;
+    const busy = component({ provides: [Store] }, (env) => {
+      const object = env.capability(Store, KEEP);
+      provideByRoot(env, Store, {
+        session: () => someSession(object, 'store'),
+        upgrade: () => {},
+        close: () => {
+          if (++asked < 3) throw new RpcError('LimitExceeded', 'not now');
+        },
+      });
+    });
+    const client = donor((env, store) => env.close(store).then(() => {}));
+    const { lines } = await runSystem(kind, { busy, client }, server('busy') + CLIENT);
+    expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
+    expect(asked).toBe(3);
+    expect(lines.join('\n')).not.toContain('fails to close');
+  });
+
+  test('a client that fills the table of its requests is refused, and nobody else is', async () => {
+    let answerAll = (): void => {};
+    const answered = new Promise<void>((resolve) => {
+      answerAll = resolve;
+    });
+    const slow = component({ provides: [Store] }, (env) => {
+      const object = env.capability(Store, KEEP);
+      provideByRoot(env, Store, {
+        session: () => someSession(object, 'store'),
+        upgrade: () => answered,
+        close: () => {},
+      });
+    });
+    const EXCESS = 10;
+    // Who serves somebody does not wait for his turn with calls.
+    const greedy = component({ provides: [Greed] }, (env) => {
+      const begin = async (): Promise<void> => {
+        const parent = parentOf(env);
+        const asked = { id: 1000, service: 'Store', label: '', args: {}, ...Store.cost };
+        await parent.session(asked);
+        const upgrades = Array.from({ length: LIMITS.sessionRequestsPerClient + EXCESS }, () =>
+          parent.upgrade(1000, 0, 0),
+        );
+        for (const why of await Promise.all(upgrades.slice(-EXCESS)))
+          await env.log(why?.message ?? 'granted');
+        const { refused } = await parent.session({ ...asked, id: 1001 });
+        await env.log(`another session: ${refused?.code}`);
+        const first = upgrades[0];
+        await env.log(`the first: ${await Promise.race([first, 'under way'])}`);
+      };
+      env.provide(Greed, () => ({ begin }));
+    });
+    const other = component({}, async (env) => {
+      const greed = await env.connect(Greed);
+      await greed.begin();
+      await env.close(await env.connect(Store));
+      await env.log('served');
+      answerAll();
+      env.exit(0);
+    });
+    const unwatch = watchParents();
+    const provides = '<provides> <service name="Greed"/> </provides>';
+    const { lines } = await runSystem(
+      kind,
+      { slow, greedy, other },
+      `${server('slow')} <start name="greedy"> ${provides} </start>
+       <start name="other"> <exit propagate="yes"/> </start>`,
+    );
+    unwatch();
+    const refused = `[init -> greedy] ${LIMITS.sessionRequestsPerClient} session requests of this client are under way`;
+    expect(lines.filter((line) => line === refused)).toHaveLength(EXCESS);
+    expect(lines).toContain('[init -> greedy] another session: DENIED');
+    expect(lines).toContain('[init -> greedy] the first: under way');
+    expect(lines).toContain('[init -> other] served');
   });
 
   test('nor does one whose server dies while it is opened or upgraded', async () => {

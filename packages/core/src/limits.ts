@@ -120,6 +120,15 @@ export const LIMITS = {
   /** Arguments of one session request, all together. */
   sessionArguments: 32,
   sessionArgumentBytes: 1024,
+  /** Requests of one child, to open or to upgrade sessions, that its init works on at a time. */
+  sessionRequestsPerClient: 2048,
+  /**
+   * Those of all children, to services of init's own parent: half of the calls that it may have under way there. The other
+   * half is for closing sessions and moving quota, which must not fail.
+   */
+  sessionRequestsAtParent: 8192,
+  /** Sessions that an init closes at its parent at a time; further ones wait for their turn. */
+  sessionClosingsAtParent: 2048,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
   /** Reason texts that cross a border. */

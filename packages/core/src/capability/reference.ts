@@ -19,6 +19,10 @@ export abstract class Reference {
   abstract introduced(): Promise<void>;
   /** Gives our hold back. */
   abstract release(): void;
+  /** Settles when the peer has answered one of our calls to it; nothing if none is under way. */
+  nextAnswer(): Promise<void> | undefined {
+    return undefined;
+  }
   /** The object of our own behind it, if it is one. */
   localObject(): ExportedObject | undefined {
     return undefined;
@@ -63,6 +67,8 @@ export interface ImportingChannel {
   readonly closed: boolean;
   /** Calls when it is this call's turn. */
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
+  /** Settles when one of our calls is answered, or will never be; nothing if none is under way. */
+  nextAnswer(): Promise<void> | undefined;
   /** Calls at once; the outcome is told while frames are being received. */
   place(
     reference: RemoteReference,
@@ -101,6 +107,10 @@ export class RemoteReference extends Reference {
 
   async introduced(): Promise<void> {}
 
+  override nextAnswer(): Promise<void> | undefined {
+    return this.channel.nextAnswer();
+  }
+
   release(): void {
     this.channel.releaseImport(this);
   }
@@ -136,6 +146,10 @@ export class HeldReference extends Reference {
   }
 
   async introduced(): Promise<void> {}
+
+  override nextAnswer(): Promise<void> | undefined {
+    return this.remote.nextAnswer();
+  }
 
   release(): void {
     if (this.#released) return;
@@ -268,6 +282,10 @@ export class PendingReference extends Reference {
 
   #whenSettled(then: (target: Reference) => void): void {
     this.#settled.then(then, () => {});
+  }
+
+  override nextAnswer(): Promise<void> | undefined {
+    return this.#target?.nextAnswer();
   }
 
   override localObject(): ExportedObject | undefined {

@@ -120,6 +120,10 @@ export class Channel implements ImportingChannel, TableChannel {
     return this.#placed.invoke(reference, operation, args);
   }
 
+  nextAnswer(): Promise<void> | undefined {
+    return this.#placed.nextAnswer();
+  }
+
   place(
     reference: RemoteReference,
     operation: OperationPlan,

@@ -22,6 +22,8 @@ export class PlacedCalls {
   readonly #owner: Readonly<ServedCallsOwner>;
   readonly #calls = new CallTable();
   readonly #waiting: (() => void)[] = [];
+  /** Who wants to know when one of them is answered. */
+  #onAnswer: (() => void)[] = [];
   /** Of calls that are not answered, as far as their length counts. */
   #bytes = 0;
 
@@ -39,6 +41,12 @@ export class PlacedCalls {
   /** Whether so much is under way that further calls wait. */
   get #crowded(): boolean {
     return this.#calls.size >= LIMITS.callsPipelined || this.#bytes >= LIMITS.callBytesPipelined;
+  }
+
+  /** Settles when one of them is answered, or will never be; nothing if there is none. */
+  nextAnswer(): Promise<void> | undefined {
+    if (this.#calls.size === 0) return undefined;
+    return new Promise((resolve) => this.#onAnswer.push(resolve));
   }
 
   /** Calls when it is this call's turn. */
@@ -138,11 +146,20 @@ export class PlacedCalls {
   end(reason: PeerGone): void {
     for (const call of this.#calls.takeAll()) call.reject(reason);
     for (const wake of this.#waiting.splice(0)) wake();
+    this.#tellAnswered();
+  }
+
+  #tellAnswered(): void {
+    if (this.#onAnswer.length === 0) return;
+    const wake = this.#onAnswer;
+    this.#onAnswer = [];
+    for (const resolve of wake) resolve();
   }
 
   #settle(id: number): PendingCall | undefined {
     const call = this.#calls.take(id);
     this.#waiting.shift()?.();
+    this.#tellAnswered();
     if (call && call.bytes > 0) {
       const stood = this.#bytes >= LIMITS.callBytesPipelined;
       this.#bytes -= call.bytes;

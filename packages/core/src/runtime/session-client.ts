@@ -42,6 +42,10 @@ interface OpenSession {
   readonly streams: { close(): void; release(): void }[];
   /** Ends the counting of its packets. */
   readonly uncount: (() => void)[];
+  /** Nobody uses it any more. */
+  ended: boolean;
+  /** Its closing, while that is under way. */
+  closing: Promise<Resources> | undefined;
 }
 
 /** What the sessions need of the component. */
@@ -88,7 +92,7 @@ export class SessionClient {
     const plans = streamPlans(interface_, args);
     const streams: { close(): void; release(): void }[] = [];
     const uncount: (() => void)[] = [];
-    this.#open.set(session, { id, capability, streams, uncount });
+    this.#open.set(session, { id, capability, streams, uncount, ended: false, closing: undefined });
     // `using session = await env.connect(…)` closes it, not only this component's hold on it.
     const dispose = (): void => void this.close(session).catch(this.#host.report);
     Object.defineProperty(session, Symbol.dispose, { value: dispose });
@@ -134,29 +138,71 @@ export class SessionClient {
   ): Promise<SessionTicket<I>> {
     const { id, capability } = await this.#request(interface_, options, givenUp);
     const ticket = new SessionTicket(interface_, capability);
-    this.#open.set(ticket, { id, capability, streams: [], uncount: [] });
+    this.#open.set(ticket, {
+      id,
+      capability,
+      streams: [],
+      uncount: [],
+      ended: false,
+      closing: undefined,
+    });
     return ticket;
   }
 
-  /** Closes a session that `connect` or `request` has opened; the result is what of its donation has not come back. */
+  /**
+   * Closes a session that `connect` or `request` has opened; the result is what of its donation has not come back. It is
+   * forgotten when the parent has taken that, not before: whoever is told `LimitExceeded` may close it again.
+   */
   async close(session: object): Promise<Resources> {
     const open = this.#open.get(session);
     if (!open) return NOTHING;
-    this.#open.delete(session);
-    for (const stream of open.streams) stream.close();
-    for (const stop of open.uncount) stop();
-    open.capability[Symbol.dispose]();
+    if (open.closing) {
+      await open.closing.catch(() => {});
+      return NOTHING;
+    }
+    open.closing = this.#close(session, open);
     try {
-      return await this.#host.parent.close(open.id);
+      return await open.closing;
     } finally {
-      for (const stream of open.streams) stream.release();
+      open.closing = undefined;
+    }
+  }
+
+  async #close(session: object, open: OpenSession): Promise<Resources> {
+    endUse(open);
+    let taken = true;
+    try {
+      return await this.#closeAtParent(open.id);
+    } catch (error) {
+      taken = !hasCode(error, 'LimitExceeded');
+      throw error;
+    } finally {
+      if (taken) this.#open.delete(session);
+      for (const stream of taken ? open.streams : []) stream.release();
+    }
+  }
+
+  /**
+   * While so much is under way to the parent that it takes no more, closing waits: for the next answer, as long as there is
+   * one to come.
+   */
+  async #closeAtParent(id: number): Promise<Resources> {
+    const { parent } = this.#host;
+    for (;;) {
+      try {
+        return await parent.close(id);
+      } catch (error) {
+        const answer = hasCode(error, 'LimitExceeded') ? referenceOf(parent)?.nextAnswer() : undefined;
+        if (!answer) throw error;
+        await answer;
+      }
     }
   }
 
   /** Donates more to an open session. */
   async upgrade(session: object, more: Resources): Promise<void> {
     const open = this.#open.get(session);
-    assert(open !== undefined, 'only an open session can be upgraded');
+    assert(open !== undefined && !open.ended, 'only an open session can be upgraded');
     const refused = await this.#host.parent.upgrade(open.id, more.ram, more.caps);
     if (refused) throw refusalError(refused);
   }
@@ -201,7 +247,7 @@ export class SessionClient {
   async #ask(request: SessionRequest, givenUp: AbortSignal | undefined): Promise<SessionCapability> {
     const { parent } = this.#host;
     let closed: Promise<Resources> | undefined;
-    const close = (): Promise<Resources> => (closed ??= parent.close(request.id).catch(() => NOTHING));
+    const close = (): Promise<Resources> => (closed ??= this.#closeAtParent(request.id).catch(() => NOTHING));
     givenUp?.addEventListener('abort', close, { once: true });
     try {
       const { session, refused } = await parent.session(request);
@@ -211,12 +257,23 @@ export class SessionClient {
       throw new SessionError('DENIED', 'given up', await close());
     } catch (error) {
       // Unless the parent has refused it the session may exist, and only the answer was lost.
-      if (!(error instanceof SessionError)) await close();
+      const closing = error instanceof SessionError ? undefined : close();
+      // Where there is no room for a request there is none for closing it, who knows for how long.
+      if (!hasCode(error, 'LimitExceeded')) await closing;
       throw error;
     } finally {
       givenUp?.removeEventListener('abort', close);
     }
   }
+}
+
+/** Once; what was open stays open at the parent. */
+function endUse(open: OpenSession): void {
+  if (open.ended) return;
+  open.ended = true;
+  for (const stream of open.streams) stream.close();
+  for (const stop of open.uncount) stop();
+  open.capability[Symbol.dispose]();
 }
 
 function sessionError(service: string, label: string, error: unknown): Error {

@@ -10,6 +10,7 @@ import {
   RpcError,
   SessionError,
 } from '@ginit/core';
+import { untilTaken } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { Ending } from './ending.ts';
@@ -25,6 +26,9 @@ import {
 
 type RootCapability = Capability<typeof Root>;
 type Account = Capability<typeof Pd>;
+
+/** How often a server is asked to close a session that says that it has too much to do. */
+const CLOSING_TRIES_MAX = 100;
 
 /** What a server needs of init. */
 export interface ChildServerHost {
@@ -184,7 +188,7 @@ export class ChildServer implements SessionServer {
   async #closeAtRoot(root: RootCapability, id: number): Promise<void> {
     if (this.#ending.reason) return;
     try {
-      await this.#ending.unless(root.close(id));
+      await this.#ending.unless(untilTaken(this.#host.env, () => root.close(id), CLOSING_TRIES_MAX));
     } catch (error) {
       if (this.#ending.reason) return;
       if (hasCode(error, 'PeerGone')) this.#lose('it has ended its channel to its parent');
@@ -202,7 +206,8 @@ export class ChildServer implements SessionServer {
     if (isNothing(donation)) return NOTHING;
     if (!this.#ending.reason) {
       try {
-        const back = await account.transferUpTo(this.#host.env.pd, donation);
+        const { env } = this.#host;
+        const back = await untilTaken(env, () => account.transferUpTo(env.pd, donation));
         this.#hasKept(minus(donation, back), what);
         return back;
       } catch (error) {

@@ -32,6 +32,7 @@ import {
   type InitConfig,
   type StartNode,
 } from '../model/index.ts';
+import { untilTaken } from './again.ts';
 import { NOTHING } from './amounts.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
@@ -252,11 +253,8 @@ export class Child {
   /** All that its account had; it is in init's account when this settles. */
   async #endAccount(): Promise<Resources> {
     const session = this.#environment.get('PD')?.served;
-    const back =
-      session &&
-      (await capabilityOf(Pd, session.capability)
-        .end()
-        .catch(() => NOTHING));
+    const account = session && capabilityOf(Pd, session.capability);
+    const back = account && (await untilTaken(this.#host.env, () => account.end()).catch(() => NOTHING));
     await this.#closeEnvironment('PD');
     return back ?? NOTHING;
   }

@@ -8,12 +8,14 @@ import {
   COSTS,
   type Env,
   type LedgerSession,
+  LIMITS,
   type Pd,
   type Resources,
   SessionError,
   type SessionArguments,
   type SessionCapability,
 } from '@ginit/core';
+import { untilTaken } from './again.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
@@ -64,6 +66,8 @@ export class ClientSessions {
   readonly #account: Promise<Capability<typeof Pd>>;
   readonly #sessions = new Map<number, ClientSession>();
   #ended = false;
+  /** Requests that are being worked on. */
+  #requests = 0;
 
   constructor(host: ClientSessionsHost, client: string, account: Promise<Capability<typeof Pd>>) {
     this.#host = host;
@@ -89,10 +93,15 @@ export class ClientSessions {
 
   /** Opens a session where `route` says. Throws `SessionError`. A number that is in use is refused before anything else. */
   async open(request: ClientRequest, route: () => RoutedTo): Promise<SessionCapability> {
-    const { id, service } = request;
+    const { id } = request;
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     if (this.#ended) throw new SessionError('DENIED', 'the client has ended');
     refuseUnpaid(request.donation);
+    return this.#whileThereIsRoom(() => this.#open(request, route));
+  }
+
+  async #open(request: ClientRequest, route: () => RoutedTo): Promise<SessionCapability> {
+    const { id, service } = request;
     const session: ClientSession = {
       service,
       serverName: undefined,
@@ -142,8 +151,13 @@ export class ClientSessions {
   /** Donates more to an open session. Throws `SessionError`. */
   async upgrade(id: number, more: Resources): Promise<void> {
     const session = this.#sessions.get(id);
-    if (!session?.served || session.ending) throw new SessionError('DENIED', `no open session ${id}`);
-    const done = this.#upgradeAt(session.served, more);
+    const served = session?.served;
+    if (!served || session.ending) throw new SessionError('DENIED', `no open session ${id}`);
+    await this.#whileThereIsRoom(() => this.#upgrade(session, served, more));
+  }
+
+  async #upgrade(session: ClientSession, served: ServedSession, more: Resources): Promise<void> {
+    const done = this.#upgradeAt(served, more);
     session.upgraded = Promise.allSettled([session.upgraded, done]).then(() => {});
     await done;
   }
@@ -154,6 +168,19 @@ export class ClientSessions {
     if (!answer) return;
     const kept = await this.#refund(more, answer.back);
     throw new SessionError(answer.refused.code, answer.refused.message, kept);
+  }
+
+  /** One client must not use up the calls that we may have under way to a server, or to our parent. */
+  async #whileThereIsRoom<T>(step: () => Promise<T>): Promise<T> {
+    if (this.#requests >= LIMITS.sessionRequestsPerClient) {
+      throw new SessionError('DENIED', `${this.#requests} session requests of this client are under way`);
+    }
+    this.#requests++;
+    try {
+      return await step();
+    } finally {
+      this.#requests--;
+    }
   }
 
   /** Closes a session; settles when its server is done with it, with what has not come back of its donation. */
@@ -240,7 +267,8 @@ export class ClientSessions {
     if (isNothing(back)) return donation;
     try {
       if (!this.#ended) {
-        await this.#host.env.pd.transfer(await this.#account, back);
+        const account = await this.#account;
+        await untilTaken(this.#host.env, () => this.#host.env.pd.transfer(account, back));
         return minus(donation, back);
       }
     } catch (error) {

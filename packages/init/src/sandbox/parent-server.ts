@@ -1,5 +1,6 @@
 /** The services of init's own parent. */
-import { type Env, type Resources, SessionError, session, type SessionTicket } from '@ginit/core';
+import { type Env, LIMITS, type Resources, SessionError, session, type SessionTicket } from '@ginit/core';
+import { untilTaken } from './again.ts';
 import { minus, NOTHING, plus } from './amounts.ts';
 import {
   type ClosedSession,
@@ -9,6 +10,7 @@ import {
   type ServedSession,
   type SessionServer,
 } from './session-server.ts';
+import { Turnstile } from './turnstile.ts';
 
 type Ticket = SessionTicket<ReturnType<typeof session>>;
 
@@ -17,6 +19,8 @@ const NAME = 'the parent';
 /** Passes sessions on to the parent. */
 export class ParentServer implements SessionServer {
   readonly #env: Env;
+  readonly #closings = new Turnstile(LIMITS.sessionClosingsAtParent);
+  #requests = 0;
 
   constructor(env: Env) {
     this.#env = env;
@@ -26,9 +30,23 @@ export class ParentServer implements SessionServer {
     const { service, label, args, donation, givenUp } = request;
     try {
       const options = { label, args, donation, signal: givenUp, awaitAnswer: true };
-      return this.#served(await this.#env.request(session(service, {}), options), donation);
+      const ticket = await this.#request(() => this.#env.request(session(service, {}), options));
+      return this.#served(ticket, donation);
     } catch (error) {
       return refusedOf(error, donation);
+    }
+  }
+
+  /** What children ask for leaves room for what must be done. */
+  async #request<T>(step: () => Promise<T>): Promise<T> {
+    if (this.#requests >= LIMITS.sessionRequestsAtParent) {
+      throw new SessionError('DENIED', `${this.#requests} session requests to ${NAME} are under way`);
+    }
+    this.#requests++;
+    try {
+      return await step();
+    } finally {
+      this.#requests--;
     }
   }
 
@@ -42,7 +60,7 @@ export class ParentServer implements SessionServer {
       onServerEnd: () => () => {},
       upgrade: async (more) => {
         try {
-          await this.#env.upgrade(ticket, more);
+          await this.#request(() => this.#env.upgrade(ticket, more));
           donation = plus(donation, more);
           return undefined;
         } catch (error) {
@@ -54,8 +72,9 @@ export class ParentServer implements SessionServer {
   }
 
   #close(ticket: Ticket, donation: Resources): ClosedSession {
+    const closing = this.#closings.pass(() => untilTaken(this.#env, () => this.#env.close(ticket)));
     // A parent that does not answer is gone, and so are we soon.
-    const back = this.#env.close(ticket).then(
+    const back = closing.then(
       (kept) => minus(donation, kept),
       () => NOTHING,
     );

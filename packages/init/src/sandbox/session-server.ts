@@ -66,6 +66,10 @@ export function refusalFor(error: unknown, server: string): SessionError {
     const code = SESSION_ERRORS.find((known) => known === error.code);
     if (code !== undefined) return new SessionError(code, error.message);
   }
-  const why = hasCode(error, 'PeerGone') ? `${server} is gone` : `${server} failed`;
-  return new SessionError('DENIED', why);
+  return new SessionError('DENIED', whyOf(error, server));
+}
+
+function whyOf(error: unknown, server: string): string {
+  if (hasCode(error, 'PeerGone')) return `${server} is gone`;
+  return hasCode(error, 'LimitExceeded') ? `too much is under way to ${server}` : `${server} failed`;
 }
