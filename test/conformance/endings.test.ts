@@ -24,7 +24,7 @@ const Store = session('Store', {
   keep: rpc<(words: string) => void>({ args: [text()], result: nothing }),
 });
 
-const Greed = session('Greed', { begin: rpc<() => void>({}) });
+const Greed = session('Greed', { begin: rpc<() => void>({ args: [], result: nothing }) });
 
 const KEEP = { keep: () => {} };
 

@@ -113,6 +113,16 @@ test('synchronous calls are refused by name', async () => {
   expect(code).toBe(2);
 });
 
+test('a config that gives away more capabilities than there are is refused as it is for a real run', async () => {
+  component('one', 'env.exit(0);');
+  const rich = '<start name="one" caps="119900"> <binary name="./one.mjs"/> <exit propagate="yes"/> </start>';
+  expect((await simulate(rich)).code).toBe(0);
+  const { code, stderr } = await simulate(rich.replace('119900', '120000'));
+  expect(stderr).toMatch(/^config\.xml:\d+:\d+: .*caps/m);
+  expect(code).toBe(2);
+  expect((await place.run('check', 'config.xml')).stderr).toBe(stderr);
+});
+
 test('what a killed component had pending never continues', async () => {
   component(
     'victim',

@@ -1,13 +1,13 @@
 /** Closing sessions when the parent has no room for one more call: later, and never not at all. */
 import { expect, test } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
-import { LIMITS, Parent, RpcError, rpc, session, someSession } from '../src/index.ts';
+import { LIMITS, nothing, Parent, RpcError, rpc, session, someSession } from '../src/index.ts';
 import type { Implementation } from '../src/interface/interface.ts';
 import { SessionClient } from '../src/runtime/session-client.ts';
 import { type Pair, pairOf } from './channel-pair.ts';
 
 const NOTHING = { ram: 0, caps: 0 };
-const Den = session('Den', { ask: rpc<() => void>({}) });
+const Den = session('Den', { ask: rpc<() => void>({ args: [], result: nothing }) });
 
 /** A parent that answers no upgrade until it is told to, and a client whose sessions are with it. */
 class Family {

@@ -41,6 +41,24 @@ describe('checkConfig', () => {
     ]);
   });
 
+  it('counts a domain of a nested init apart from the one of that name above it', () => {
+    const services = ['PD', 'CPU', 'LOG', 'ROM'].map((name) => `<service name="${name}"/>`).join('');
+    const preamble = `<parent-provides>${services}</parent-provides>
+      <default-route><any-service><parent/></any-service></default-route><default ram="4M" caps="100"/>`;
+    const tools = '<start name="a"/> <start name="b" domain="x"/> <start name="c" domain="x"/>';
+    const nested = `<start name="sub" ram="40M" caps="900"><binary name="init"/>
+      <config>${preamble} ${tools} <start name="sub" ram="30M" caps="500"><binary name="init"/>
+      <config>${preamble} ${tools}</config></start></config></start>`;
+    const processes = (starts: string): string | undefined => {
+      const found = checkConfig(read(`<config>${preamble} ${starts}</config>`), new Map(), {
+        host: { descriptors: 1 },
+      });
+      return found.warnings.flatMap(({ text }) => /^(\d+) processes need/.exec(text)?.[1] ?? [])[0];
+    };
+    // Init, and the domains "main" and "x" of each init: two more for either that is nested, which is itself in one of them.
+    expect([processes(tools), processes(`${tools} ${nested}`)]).toEqual(['3', '7']);
+  });
+
   it('does not ask for a config that a server provides', () => {
     const facts: ManifestFacts = {
       provides: [],

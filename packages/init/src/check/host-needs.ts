@@ -1,3 +1,4 @@
+import { prependLabel } from '@ginit/core';
 import { hasOwnProcess, type InitConfig } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 import { isInit, nestedReading } from './scope.ts';
@@ -50,15 +51,17 @@ function needsOf(outermost: InitConfig): HostNeeds {
   const domains = new Set<string>();
   let own = 1;
   let components = 1;
-  const count = ({ starts }: InitConfig): void => {
+  /** `path` of the init, in front of its children's domains: they are names within its own subtree. */
+  const count = ({ starts }: InitConfig, path: string | undefined): void => {
+    const below = (name: string): string => (path === undefined ? name : prependLabel(path, name));
     for (const start of starts) {
       components++;
       if (hasOwnProcess(start)) own++;
-      else domains.add(start.domain ?? DEFAULT_DOMAIN);
+      else domains.add(below(start.domain ?? DEFAULT_DOMAIN));
       const nested = isInit(start) ? nestedReading(start) : undefined;
-      if (nested) count(nested.config);
+      if (nested) count(nested.config, below(start.name));
     }
   };
-  count(outermost);
+  count(outermost, undefined);
   return { processes: own + domains.size, components };
 }

@@ -9,16 +9,12 @@ import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { componentHelp } from './component-help.ts';
 import { Output } from './output.ts';
+import { ROOT_CAPS } from './root-quota.ts';
 import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
 
 const USAGE_EXIT_CODE = 2;
 const OUTPUT_LOST_EXIT_CODE = 1;
-/**
- * Capabilities of the whole system. Init holds a capability of core's for each session of every child, and core's cheapest
- * session costs two: so the table between the two, of 65,536, is never full, whoever opens how many.
- */
-const ROOT_CAPS = 120_000;
 
 const HELP = `ginit: runs a system of components from one config file
 

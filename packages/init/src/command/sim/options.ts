@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core';
 import type { CarrierChoice } from '@ginit/core/platform/sim/index';
 import type { Quota } from '../../model/index.ts';
+import { ROOT_CAPS } from '../root-quota.ts';
 
 /** What `ginit sim` says about itself. */
 export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual clock; a seed decides the order of everything
@@ -65,7 +66,6 @@ export interface SimOptions {
   readonly jobs: number;
 }
 
-const ROOT_CAPS = 1_000_000;
 const JOBS_MAX = 256;
 const FAULTS_MAX = 1_000_000;
 const SHRINK_RUNS_MAX = 1_000_000;
