@@ -42,6 +42,7 @@ test.each([
     'init-refund',
     /FAILED: .* (keeps what belongs to its children|has not the quota that its parent believes|has its donations back)/,
   ],
+  ['init-pays', /FAILED: .* pays for its children/],
   ['init-upgrade', /FAILED: .* has not the quota that its parent believes/],
 ] as const)('canary "%s" is found', async (canary, how) => {
   vi.stubEnv('NODE_OPTIONS', `--import ${REGISTER}`);

@@ -79,6 +79,11 @@ export const LIMITS = {
    */
   deferredFrames: 65_536,
   deferredBytes: 288 * 1024 * 1024,
+  /**
+   * Bytes of one peer's long answers to other calls that are taken while the thread waits in a synchronous call: nobody can use
+   * them up meanwhile. Instead of a further one there is `LimitExceeded`.
+   */
+  answerBytesAside: 128 * 1024 * 1024,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /** Objects that a component may pass beyond what its quota could pay for when core was last told. */

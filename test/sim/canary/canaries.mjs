@@ -69,8 +69,14 @@ export const CANARIES = {
   // What comes back of a donation is not given to the client.
   'init-refund': {
     module: '/packages/init/dist/sandbox/client-sessions.js',
-    from: 'await this.#host.env.pd.transfer(await this.#account, back);',
+    from: 'await untilTaken(this.#host.env, () => this.#host.env.pd.transfer(account, back));',
     to: '',
+  },
+  // Init pays its client what a server has kept of a donation.
+  'init-pays': {
+    module: '/packages/init/dist/sandbox/child-server.js',
+    from: 'this.#hasKept(minus(donation, back), what);',
+    to: 'this.#hasKept(minus(donation, back), what); return donation;',
   },
   // An upgrade is not remembered: it does not come back with the rest.
   'init-upgrade': {

@@ -11,6 +11,8 @@ export interface CallOutcome {
   /** `false` if nobody wants the answer any more: what came with it is given back. */
   readonly resolve: (value: unknown) => unknown;
   readonly reject: (error: Error) => void;
+  /** The thread sleeps until it is told. */
+  readonly synchronous?: true | undefined;
 }
 
 /** A call that waits; the operation reads its result. */

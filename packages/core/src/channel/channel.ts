@@ -28,13 +28,13 @@ import { MessageSender } from './message-sender.ts';
 import type { TableChannel } from './message-tables.ts';
 import { PlacedCalls } from './placed-calls.ts';
 import { SentSignals } from './sent-signals.ts';
-import { ServedCalls, type ServedCallsOwner } from './served-calls.ts';
+import { type CallsOwner, ServedCalls } from './served-calls.ts';
 
 /** The component id of core. */
 export const CORE_ID = 0;
 
 /** What a channel needs of the component it belongs to. */
-export interface ChannelOwner extends ServedCallsOwner {
+export interface ChannelOwner extends CallsOwner {
   /** A number for an object of `owner`'s that is being passed on. Throws `LimitExceeded`. */
   announce(owner: number, more: number): number;
   /** Asks core to introduce it, entry `index` of `via`'s table, to the component `to`; settles when it has answered. */
@@ -45,8 +45,6 @@ export interface ChannelOwner extends ServedCallsOwner {
   introduced(giver: number, number: number, reference: Reference, owner: number): void;
   /** Pays for our objects that peers hold. */
   readonly objects: ObjectAccount;
-  /** Whether its thread waits in a synchronous call: only answers and introductions are taken, the rest later. */
-  readonly waitsSynchronously: boolean;
   /** The channel is at its end; `violation` if the peer broke the protocol. */
   channelClosed(channel: Channel, violation: string | undefined): void;
 }
@@ -186,6 +184,11 @@ export class Channel implements ImportingChannel, TableChannel {
 
   #violated(what: string): void {
     this.close('the peer broke the channel protocol', what);
+  }
+
+  /** Whoever had waited for answers that came while the thread waited in a synchronous call has been told. */
+  answersTaken(): void {
+    this.#placed.answersTaken();
   }
 
   /** Takes what was put aside while the thread waited in a synchronous call. */

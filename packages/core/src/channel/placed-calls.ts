@@ -13,21 +13,23 @@ import type { SharedMemory } from './carrier.ts';
 import { FrameKind, type IncomingFrame } from './frame.ts';
 import type { MessageSender } from './message-sender.ts';
 import { entriesOf, readerOf, type TableChannel } from './message-tables.ts';
-import type { ServedCallsOwner } from './served-calls.ts';
+import type { CallsOwner } from './served-calls.ts';
 
 /** The calls to one peer. */
 export class PlacedCalls {
   readonly #channel: TableChannel;
   readonly #sender: MessageSender;
-  readonly #owner: Readonly<ServedCallsOwner>;
+  readonly #owner: Readonly<CallsOwner>;
   readonly #calls = new CallTable();
   readonly #waiting: (() => void)[] = [];
   /** Who wants to know when one of them is answered. */
   #onAnswer: (() => void)[] = [];
   /** Of calls that are not answered, as far as their length counts. */
   #bytes = 0;
+  /** Of long answers whose callers cannot go on, because the thread waits. */
+  #bytesAside = 0;
 
-  constructor(channel: TableChannel, sender: MessageSender, owner: Readonly<ServedCallsOwner>) {
+  constructor(channel: TableChannel, sender: MessageSender, owner: Readonly<CallsOwner>) {
     this.#channel = channel;
     this.#sender = sender;
     this.#owner = owner;
@@ -73,8 +75,8 @@ export class PlacedCalls {
         new RpcError('LimitExceeded', 'too many bytes of calls of this peer are under way'),
       );
     }
-    const { resolve, reject } = outcome;
-    const call = { resolve, reject, operation, bytes: 0 };
+    const { resolve, reject, synchronous } = outcome;
+    const call = { resolve, reject, synchronous, operation, bytes: 0 };
     const id = this.#calls.add(call);
     const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
     const bytes = this.#sender.post(
@@ -111,6 +113,12 @@ export class PlacedCalls {
     const call = this.#settle(frame.first);
     if (!call) return false;
     const table = entriesOf(frame, this.#channel, memory);
+    if (this.#owner.waitsSynchronously && !this.#takesAside(call, frame.payloadEnd)) {
+      table?.giveBackUnseen();
+      const text = `${call.operation.title}: the caller waits in a synchronous call, and too many bytes of answers with it`;
+      call.reject(new RpcError('LimitExceeded', text));
+      return true;
+    }
     const reader = readerOf(frame, table);
     try {
       const value = call.operation.readResult(reader);
@@ -123,6 +131,19 @@ export class PlacedCalls {
       giveBackReader(reader);
     }
     return true;
+  }
+
+  /** Whether there is room for an answer: while the thread waits in a call, those of its other calls only pile up. */
+  #takesAside({ synchronous }: PendingCall, bytes: number): boolean {
+    if (synchronous || bytes < LIMITS.countedMessageBytes) return true;
+    if (this.#bytesAside + bytes > LIMITS.answerBytesAside) return false;
+    this.#bytesAside += bytes;
+    return true;
+  }
+
+  /** Callers have been told of the answers that came while the thread waited. */
+  answersTaken(): void {
+    this.#bytesAside = 0;
   }
 
   /** Takes an error; false if nobody waits for it. */

@@ -20,6 +20,12 @@ export interface ServedCallsOwner {
   completed: number;
 }
 
+/** A component that may wait in a synchronous call. */
+export interface CallsOwner extends ServedCallsOwner {
+  /** Whether its thread does: only answers and introductions are taken, the rest later. */
+  readonly waitsSynchronously: boolean;
+}
+
 /** The calls of one peer. */
 export class ServedCalls {
   readonly #channel: TableChannel;

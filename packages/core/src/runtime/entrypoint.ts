@@ -112,6 +112,10 @@ export class Entrypoint implements ChannelOwner {
       return wait();
     } finally {
       this.#waitsSynchronously = false;
+      // Callers that were answered meanwhile are told before this.
+      queueMicrotask(() => {
+        for (const channel of this.#channels.values()) channel.answersTaken();
+      });
       this.#host.schedule(() => {
         for (const channel of this.#channels.values()) channel.resume();
       });

@@ -92,6 +92,7 @@ export class SynchronousCalls {
     const held = this.#held(reference, timeoutMs);
     let outcome: Outcome | undefined;
     const tell: CallOutcome = {
+      synchronous: true,
       resolve: (value) => {
         if (outcome) return false;
         outcome = { value };
