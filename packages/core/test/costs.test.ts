@@ -103,6 +103,7 @@ test('memory that cannot be had after all is not paid for', async () => {
     grant: never,
     waiting: never,
     waited: never,
+    stopping: never,
   });
   const environment = new Environment({
     entrypoint,

@@ -6,7 +6,7 @@ import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import type { Carrier } from '../channel/carrier.ts';
 import { type Component, hostKindsOf } from '../component.ts';
-import { assert } from '../errors.ts';
+import { assert, hasCode } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { Completed } from './completed.ts';
@@ -173,8 +173,14 @@ export class ComponentRuntime {
       await this.#component.main(environment);
     } catch (error) {
       if (error instanceof AssertionFailed) return;
+      if (endsWithPeer(error) && (await this.#isStopping())) return;
       await this.#crash(environment, error);
     }
+  }
+
+  /** Then its servers and its parent are done with it: what it can do no more because of that is no failure of its own. */
+  #isStopping(): Promise<boolean> {
+    return this.#core.stopping().catch(() => false);
   }
 
   async #crash(environment: Environment, error: unknown): Promise<void> {
@@ -207,4 +213,9 @@ export class ComponentRuntime {
     if (this.#environment) void this.#environment.error(text);
     else this.#platform.complain(text);
   }
+}
+
+/** Whether an error says that somebody else is gone, or is there for the component no more. */
+function endsWithPeer(error: unknown): boolean {
+  return hasCode(error, 'PeerGone') || hasCode(error, 'Revoked') || hasCode(error, 'DENIED');
 }

@@ -42,6 +42,8 @@ export const CoreService = rpcInterface('CoreService', {
   waiting: rpc<(peer: number, wait: number) => void>({ args: [u32, u32], result: nothing }),
   /** That wait is over. */
   waited: rpc<(wait: number) => void>({ args: [u32], result: nothing }),
+  /** Whether somebody has asked for the caller to be stopped. */
+  stopping: rpc<() => boolean>({ args: [], result: boolean }),
 });
 
 /**

@@ -34,6 +34,8 @@ export interface CoreComponent {
   statistics: ComponentStatistics | undefined;
   /** How it broke the protocol with core, if it did. */
   violation: string | undefined;
+  /** It is being stopped in order. */
+  stopping: boolean;
 }
 
 /** Every live component, and core's own entrypoint. */
@@ -99,6 +101,7 @@ export class Components {
       heapBytes: specification.heapBytes,
       statistics: undefined,
       violation: undefined,
+      stopping: false,
     };
     this.#live.set(id, component);
     return component;
@@ -110,6 +113,7 @@ export class Components {
       grant: (index, access) => grants.capability(index, access),
       waiting: (peer, wait) => this.#waits.begin(id, { peer, wait }),
       waited: (wait) => this.#waits.end(id, wait),
+      stopping: () => this.#live.get(id)?.stopping ?? true,
     });
   }
 

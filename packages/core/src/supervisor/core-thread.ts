@@ -53,6 +53,8 @@ export class CoreThread implements PaidThread {
   #state: ThreadState = { state: 'starting' };
   #handler: SignalCapability | undefined;
   #killed = false;
+  /** It has done what it has to do before it ends: it cannot crash any more. */
+  #inOrder = false;
   /** Why it could not begin, for people. */
   #failure: string | undefined;
   #held = true;
@@ -112,7 +114,10 @@ export class CoreThread implements PaidThread {
   }
 
   async stop(): Promise<void> {
-    if (this.#component) await putInOrder(this.#component);
+    if (!this.#component) return;
+    this.#component.stopping = true;
+    await putInOrder(this.#component);
+    this.#inOrder = this.#component !== undefined;
   }
 
   /** One that has ended gets nothing done. */
@@ -136,8 +141,9 @@ export class CoreThread implements PaidThread {
   #failedToStart(error: unknown): void {
     if (this.#state.state === 'crashed' || this.#state.state === 'killed') return;
     const reason = error instanceof RpcError ? error.message : 'the component could not be started';
-    // Whoever lost its parent on the way is being ended from above: that is nothing to complain about.
-    if (!hasCode(error, 'Revoked') && !hasCode(error, 'PeerGone')) this.#failure = reason;
+    // Whoever lost its parent on the way is being ended from above, or is being stopped: that is nothing to complain about.
+    const stopping = this.#component?.stopping ?? false;
+    if (!stopping && !hasCode(error, 'Revoked') && !hasCode(error, 'PeerGone')) this.#failure = reason;
     this.#change({ state: 'crashed', reason, culprit: true });
     void this.kill();
   }
@@ -149,7 +155,7 @@ export class CoreThread implements PaidThread {
     this.#account.release(this.#charges.running);
     this.#parts.observer.ended(component, this.#howItEnded(end));
     if (this.#state.state === 'crashed') this.#forgetHandler();
-    else if (this.#killed || !end.crashed) this.#change({ state: 'killed' });
+    else if (this.#killed || this.#inOrder || !end.crashed) this.#change({ state: 'killed' });
     else this.#change({ state: 'crashed', reason: end.reason.slice(0, 1000), culprit: end.culprit });
     this.#forgetIfOver();
   }
@@ -157,7 +163,7 @@ export class CoreThread implements PaidThread {
   /** One that could not begin is killed by us, but that is not why it ended. */
   #howItEnded(end: ComponentEnd): ComponentEnd {
     if (this.#failure !== undefined) return { crashed: true, reason: this.#failure, culprit: true };
-    return this.#killed ? { ...end, crashed: false } : end;
+    return this.#killed || this.#inOrder ? { ...end, crashed: false } : end;
   }
 
   #change(state: ThreadState): void {
