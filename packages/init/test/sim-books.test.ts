@@ -1,5 +1,5 @@
 /** The books of inits against the accounts of core: each way in which they may differ is found, and honest books are not blamed. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { LedgerChild, LedgerSession, Resources } from '@ginit/core';
 import type { AccountTree } from '@ginit/core/supervisor';
 import { Books } from '../src/command/sim/books.ts';
@@ -142,6 +142,71 @@ test('a client that has left a hostile server may still have lost something to i
   now.situation = { hostile: ['init -> shop'], children: closed };
   expect(books.look()).toBeUndefined();
   expect(books.compared.children).toBe(2);
+});
+
+describe('what a client that is gone had lost to a hostile server', () => {
+  const [shop, client] = FAMILY;
+  if (!shop || !client) throw new Error('there are two');
+  const alone = { ...shop, serves: 0 };
+  /** Each a situation with the accounts of init, the shop and the client, in bytes and caps. */
+  type Step = readonly [Situation, Resources, Resources, Resources?];
+  const last = (steps: readonly Step[]): string | undefined => {
+    const now = { situation: {} as Situation, root: RIGHT };
+    const books = system(now);
+    let found: string | undefined;
+    for (const [situation, own, its, clients] of steps) {
+      expect(found).toBeUndefined();
+      const accounts = clients ? [account('init -> client', clients)] : [];
+      now.root = account('init', own, account('init -> shop', its), ...accounts);
+      // It waits for core, and then comes to rest.
+      now.situation = { ...situation, hostile: ['init -> shop'], open: ['1>0'] };
+      expect(books.look()).toBeUndefined();
+      now.situation = { ...situation, hostile: ['init -> shop'] };
+      found = books.look();
+    }
+    return found;
+  };
+  const open: Step = [{}, amount(700, 70), amount(230, 23), amount(70, 7)];
+  const closed = { ...client, sessions: [] };
+  const ending = { ...closed, ending: true };
+  /** The shop has kept so much of it. */
+  const dies = (kept: number): Step[] => [
+    [{ children: [alone, closed] }, amount(700, 70), amount(200 + kept, 20), amount(100 - kept, 10)],
+    [{ children: [alone, ending] }, amount(700, 70), amount(200 + kept, 20), amount(100 - kept, 10)],
+  ];
+  const gone = (own: number): Step => [{ children: [alone] }, amount(own, 80), amount(1000 - own, 20)];
+
+  test('is missing in what it has left', () => {
+    expect(last([open, ...dies(20), gone(780)])).toBeUndefined();
+    expect(last([open, ...dies(20), gone(779)])).toBe(
+      '[init] pays for its children; it deviates by -21 bytes and 0 caps',
+    );
+  });
+
+  test('is nothing if it has lost nothing', () => {
+    expect(last([open, ...dies(0), gone(800)])).toBeUndefined();
+    expect(last([open, ...dies(0), gone(799)])).toMatch(/^\[init\] pays/);
+  });
+
+  test('is at most the donations of sessions that were open at its end', () => {
+    const going: Step = [
+      { children: [shop, { ...client, ending: true }] },
+      amount(700, 70),
+      amount(230, 23),
+      amount(70, 7),
+    ];
+    // Its account ends before the server has closed the session.
+    const left = (own: number): Step => [{ children: [alone] }, amount(own, 77), amount(1000 - own, 23)];
+    expect(last([open, going, left(770)])).toBeUndefined();
+    expect(last([open, going, left(769)])).toMatch(/^\[init\] pays/);
+  });
+
+  test('is not what another one has had back, whom init pays', () => {
+    const other = { name: 'other', ending: false, given: amount(0, 0), sessions: [] };
+    expect(
+      last([open, ...dies(20), [{ children: [alone, other] }, amount(760, 80), amount(240, 20)]]),
+    ).toMatch(/^\[init\] pays/);
+  });
 });
 
 test('nobody is looked at who has something under way', () => {

@@ -7,8 +7,8 @@
  * its *deviation*. What an init has itself follows from that: it deviates by as much as among its parent's children, less the
  * deviations of its own.
  *
- * - An init never has too little: it does not pay for what its children do. What a client that has died since had lost to a
- *   hostile server is missing in what it left to its init.
+ * - An init never has too little: it does not pay for what its children do. What clients that have died since had lost to
+ *   hostile servers is missing in what they left to it, and no more than that (`bequests.ts`).
  * - A child that has kept to the protocol, and whose servers have, does not deviate. A client of a hostile server may have lost
  *   something to it.
  * - While nobody has been hostile, no init deviates either.
@@ -19,10 +19,10 @@
 import type { LedgerChild, Resources } from '@ginit/core';
 import type { Simulation } from '@ginit/core/platform/sim/index';
 import { type AccountTree, ROOT_LABEL } from '@ginit/core/supervisor';
+import { Bequests, type Suspicions } from './bequests.ts';
+import { atMost, isZero, minus, NOTHING, positive, sum, words } from './resources.ts';
 
 const CORE = 0;
-const NOTHING: Resources = { ram: 0, caps: 0 };
-
 type Component = Simulation['platform']['live'] extends Iterable<infer C> ? C : never;
 type Watched = Pick<Simulation, 'platform' | 'calls'>;
 
@@ -32,17 +32,6 @@ export interface CoreAccounts {
   /** What the root has donated to core. */
   readonly donated: Resources;
 }
-
-const sum = (list: readonly Resources[]): Resources =>
-  list.reduce((a, b) => ({ ram: a.ram + b.ram, caps: a.caps + b.caps }), NOTHING);
-const minus = (a: Resources, b: Resources): Resources => ({ ram: a.ram - b.ram, caps: a.caps - b.caps });
-const positive = ({ ram, caps }: Resources): Resources => ({
-  ram: Math.max(0, ram),
-  caps: Math.max(0, caps),
-});
-const isZero = ({ ram, caps }: Resources): boolean => ram === 0 && caps === 0;
-const signed = (amount: number): string => (amount > 0 ? `+${amount}` : String(amount));
-const words = ({ ram, caps }: Resources): string => `${signed(ram)} bytes and ${signed(caps)} caps`;
 
 /** An init at rest. */
 interface Household {
@@ -62,8 +51,8 @@ export class Books {
   readonly #whole: Resources;
   /** Labels of components that may have lost quota to hostile servers. */
   readonly #victims = new Set<string>();
-  /** Labels of inits that have lost such a child: what it had lost is missing in what has come back of it. */
-  readonly #heirs = new Set<string>();
+  /** By the id of an init: what its children have left that are gone. */
+  readonly #bequests = new Map<number, Bequests>();
   /** Ids of the inits that were at rest after the last step. */
   #resting = new Set<number>();
   /** How often a child, and an init itself, was compared. */
@@ -87,9 +76,17 @@ export class Books {
       if (!this.#resting.has(id)) come.push(component);
     }
     this.#resting = resting;
-    if (come.length === 0) return undefined;
-    this.#findVictims();
-    return this.#compare(come);
+    const hostility = this.#system.platform.anybodyHostile;
+    if (come.length === 0 && !hostility) return undefined;
+    const { root, donated } = this.#core();
+    const trees = new Map<string, AccountTree>();
+    const gather = (tree: AccountTree): void => {
+      trees.set(tree.label, tree);
+      tree.dependents.forEach(gather);
+    };
+    gather(root);
+    if (hostility) this.#followLosses(trees);
+    return this.#compare(come, trees, minus(root.total, minus(this.#whole, donated)));
   }
 
   #waits(caller: number, callee: number): boolean {
@@ -100,45 +97,50 @@ export class Books {
     return this.#system.platform.hasBeenHostile(label);
   }
 
-  #findVictims(): void {
-    if (!this.#system.platform.anybodyHostile) return;
-    for (const { label, runtime, ending } of this.#system.platform.live) {
-      if (ending || !runtime?.ledger) continue;
-      for (const child of runtime.ledger) this.#findVictim(label, child);
-      if (!this.#heirs.has(label) && this.#hasLostVictim(label, runtime.ledger)) this.#heirs.add(label);
+  #followLosses(trees: ReadonlyMap<string, AccountTree>): void {
+    for (const { id, label, runtime, ending } of this.#system.platform.live) {
+      const children = runtime?.ledger;
+      if (ending || !children) continue;
+      for (const child of children) this.#findVictim(label, child);
+      const bequests = this.#bequests.get(id) ?? new Bequests();
+      this.#bequests.set(id, bequests);
+      const account = trees.get(label);
+      bequests.follow(children, (child) => {
+        const own = account?.dependents.find((tree) => tree.label === `${label} -> ${child.name}`);
+        return own && positive(minus(expected(child, children), own.total));
+      });
     }
   }
 
   #findVictim(init: string, { name, sessions }: LedgerChild): void {
     const label = `${init} -> ${name}`;
     if (this.#victims.has(label)) return;
-    for (const { server } of sessions) {
-      // Who serves from above may have lost something itself, and passes that on.
-      const lossy = server === undefined ? this.#victims.has(init) : this.#hostile(`${init} -> ${server}`);
-      if (lossy) this.#victims.add(label);
-    }
+    if (sessions.some(({ server }) => this.#lossy(init, server))) this.#victims.add(label);
   }
 
-  #hasLostVictim(init: string, children: readonly LedgerChild[]): boolean {
-    const well = new Set(children.filter(({ ending }) => !ending).map(({ name }) => `${init} -> ${name}`));
-    for (const label of this.#victims) {
-      if (label.slice(0, label.lastIndexOf(' -> ')) === init && !well.has(label)) return true;
-    }
-    return false;
+  /** Who serves from above may have lost something itself, and passes that on. */
+  #lossy(init: string, server: string | undefined): boolean {
+    return server === undefined ? this.#victims.has(init) : this.#hostile(`${init} -> ${server}`);
   }
 
-  #compare(come: readonly Component[]): string | undefined {
-    const { root, donated } = this.#core();
-    const trees = new Map<string, AccountTree>();
-    const gather = (tree: AccountTree): void => {
-      trees.set(tree.label, tree);
-      tree.dependents.forEach(gather);
+  /** What an init may miss of children that are gone. */
+  #lostBy({ id, label }: Component): Resources {
+    const suspicions: Suspicions = {
+      victim: (name) => this.#victims.has(`${label} -> ${name}`),
+      lossy: (server) => this.#lossy(label, server),
     };
-    gather(root);
+    return this.#bequests.get(id)?.lost(suspicions) ?? NOTHING;
+  }
+
+  #compare(
+    come: readonly Component[],
+    trees: ReadonlyMap<string, AccountTree>,
+    root: Resources,
+  ): string | undefined {
     for (const init of come) {
       const household = this.#household(init, trees);
       if (!household) continue;
-      const own = this.#deviationOf(household, trees, minus(root.total, minus(this.#whole, donated)));
+      const own = this.#deviationOf(household, trees, root);
       const problem =
         this.#wrongAccounts(household) ?? this.#wrongChildren(household) ?? this.#wrongInit(household, own);
       if (problem !== undefined) return problem;
@@ -226,16 +228,20 @@ export class Books {
     if (!own) return undefined;
     const { init, children, account, unsettled, waiting } = household;
     this.compared.inits++;
-    const heir = this.#heirs.has(init.label);
     let deviation = own;
-    // With whom it may be that an init misses: on its way to or from somebody who is dead, or kept from him.
-    const elsewhere: Resources[] = heir ? [positive(minus(NOTHING, own))] : [];
+    // What an init misses may be on its way to or from somebody who is dead or being started,
+    const elsewhere: Resources[] = [];
+    // or have been kept from somebody who is gone: by a server of its own, or above.
+    const kept: Resources[] = [positive(minus(NOTHING, own))];
     for (const child of children) {
       const label = `${init.label} -> ${child.name}`;
       const its = deviationOf(child, children, label, account);
       deviation = minus(deviation, its);
-      if (unsettled.has(child.name) || (heir && this.#hostile(label))) elsewhere.push(positive(its));
+      const there = !child.ending && this.#alive(label) !== undefined;
+      if (this.#hostile(label) && there) kept.push(positive(its));
+      else if (unsettled.has(child.name)) elsewhere.push(positive(its));
     }
+    elsewhere.push(atMost(sum(kept), this.#lostBy(init)));
     const { ram, caps } = sum([deviation, ...elsewhere]);
     if (waiting || this.#system.platform.anybodyHostile ? ram >= 0 && caps >= 0 : isZero(deviation))
       return undefined;
