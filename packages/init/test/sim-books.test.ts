@@ -33,6 +33,7 @@ const session = (id: number, server: string | undefined, donation: Resources): L
   service: 'Shop',
   server,
   donation,
+  closing: false,
 });
 
 /** An init with a shop and a client that has donated 30 bytes and 3 caps to it. */

@@ -15,6 +15,8 @@ export interface LedgerSession {
   readonly server: string | undefined;
   /** What the child has paid for it, all upgrades included. */
   readonly donation: Resources;
+  /** It is being closed: what comes back of its donation may be the child's again already. */
+  readonly closing: boolean;
 }
 
 /** A child. */

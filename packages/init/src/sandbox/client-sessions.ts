@@ -83,11 +83,12 @@ export class ClientSessions {
 
   /** All of them; those that are not open yet without their donations. */
   get ledger(): LedgerSession[] {
-    return Array.from(this.#sessions, ([id, { service, serverName, served }]) => ({
+    return Array.from(this.#sessions, ([id, { service, serverName, served, ending }]) => ({
       id,
       service,
       server: serverName,
       donation: served?.donation ?? NOTHING,
+      closing: ending !== undefined,
     }));
   }
 

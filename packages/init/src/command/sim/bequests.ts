@@ -10,7 +10,7 @@ import { isZero, NOTHING, sum } from './resources.ts';
 interface Standing {
   readonly name: string;
   readonly ending: boolean;
-  /** What it had less than its init believed, donations on their way to a server included. */
+  /** What it had less than its init believed, donations on their way to a server, or back, included. */
   readonly missing: Resources;
   /** Those that were open, or being opened. */
   readonly sessions: LedgerChild['sessions'];
