@@ -109,7 +109,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       { mortal, client, clumsy },
       `${server('mortal')} <start name="client"/> <start name="clumsy"/>`,
     );
-    const said = (text: string): boolean => system.platform.complaints.some((line) => line.includes(text));
+    const said = (words: string): boolean => system.platform.complaints.some((line) => line.includes(words));
     while (!said('[init -> client] crashed')) await new Promise((resolve) => setTimeout(resolve, 5));
     system.supervisor.end({ kind: 'exit', code: 0 });
     const { complaints } = await finish(system);

@@ -157,8 +157,8 @@ describe('what a client that is gone had lost to a hostile server', () => {
     let found: string | undefined;
     for (const [situation, own, its, clients] of steps) {
       expect(found).toBeUndefined();
-      const accounts = clients ? [account('init -> client', clients)] : [];
-      now.root = account('init', own, account('init -> shop', its), ...accounts);
+      const more = clients ? [account('init -> client', clients)] : [];
+      now.root = account('init', own, account('init -> shop', its), ...more);
       // It waits for core, and then comes to rest.
       now.situation = { ...situation, hostile: ['init -> shop'], open: ['1>0'] };
       expect(books.look()).toBeUndefined();
