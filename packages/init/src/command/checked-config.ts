@@ -22,6 +22,8 @@ export interface CheckedConfig {
   /** In the order of the document; with any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
+  /** Why manifests were read without a jail, in words for people; undefined if they were not. */
+  readonly lack: string | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function readCheckedConfig(
     imports,
     errors,
     warnings: [],
+    lack: undefined,
   });
   let source: Uint8Array;
   try {
@@ -76,6 +79,7 @@ export async function readCheckedConfig(
     imports,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),
+    lack: found.lack,
   };
 }
 

@@ -1,7 +1,7 @@
 /** What the components of a config import, looked at once each. */
 import { realpathSync } from 'node:fs';
-import { relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
 import { stockModule } from './stock.ts';
 import { type ImportGraph, ImportGraphs } from './imports/index.ts';
@@ -11,6 +11,8 @@ export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
 
 /** Our runtime's package, with the modules and the bundle in it. */
 const CORE = realpathSync(fileURLToPath(new URL('../', import.meta.resolve('@ginit/core'))));
+/** Our runtime, in the form that we have. */
+const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js')).href;
 /**
  * The rooms of our runtime that components may enter. What these need of Node is what confines the component; who enters
  * another room is looked at like anybody else.
@@ -58,6 +60,11 @@ export class ComponentImports {
       this.#known.set(moduleUrl, graph);
     }
     return graph;
+  }
+
+  /** The files that are read to load the module, and our runtime, where it shows its manifest. */
+  readable(moduleUrl: string): readonly string[] {
+    return [...new Set([...this.of(moduleUrl).files, ...this.of(RUNTIME).files])];
   }
 
   /** The module at this URL as core takes it. */
