@@ -180,6 +180,43 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(said).toEqual(Array.from({ length: 2 }, () => '[init -> client] missing 0 bytes, 0 caps'));
   });
 
+  test.each(['session', 'upgrade', 'close'] as const)(
+    'nor one whose channel closes at its "%s" before anybody hears of its end, with all its memory in use',
+    async (step) => {
+      const mortal = component({ provides: [Store] }, (env) => {
+        const object = env.capability(Store, KEEP);
+        const die = async (at: string): Promise<void> => {
+          if (at !== step) return;
+          const { ramQuota, ramUsed } = await env.quota();
+          await env.pd.allocate({ ram: ramQuota - ramUsed, caps: 1 });
+          system.platform.crashUnheard('init -> mortal', 50);
+        };
+        provideByRoot(env, Store, {
+          session: async () => {
+            await die('session');
+            return someSession(object, 'store');
+          },
+          upgrade: () => die('upgrade'),
+          close: () => die('close'),
+        });
+      });
+      const client = component({}, async (env) => {
+        const before = await quotaOf(env);
+        const store = await env.connect(Store, { ram: 10 * MIB }).catch(() => undefined);
+        if (store) {
+          await env.upgrade(store, { ram: 20 * MIB, caps: 5 }).catch(() => {});
+          await env.close(store);
+        }
+        await env.log(missing(before, await quotaAgain(env, before)));
+        env.exit(0);
+      });
+      const system = startSystem(kind, { mortal, client }, server('mortal') + CLIENT);
+      const { lines } = await finish(system);
+      expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
+      expect(lines.join('\n')).not.toContain('keeps');
+    },
+  );
+
   test('a number that is in use is refused, whatever the session is of, before anything else', async () => {
     const unwatch = watchParents();
     let opened = 0;

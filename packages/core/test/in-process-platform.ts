@@ -161,6 +161,17 @@ export class InProcessPlatform implements Platform {
     running?.end({ crashed: true, reason: 'crashed by the test', culprit: true });
   }
 
+  /** Ends a component whose channels are closed some time before core hears of its end. */
+  crashUnheard(label: string, heardAfterMs: number): void {
+    const id = this.#labels.get(label);
+    const running = id === undefined ? undefined : this.#running.get(id);
+    for (const carrier of running?.carriers ?? []) carrier.close();
+    setTimeout(
+      () => running?.end({ crashed: true, reason: 'crashed by the test', culprit: true }),
+      heardAfterMs,
+    );
+  }
+
   connect(first: number, second: number): void {
     const [a, b] = carrierPair(this.#kind);
     this.#join(first, second, a);

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core';
-import { NodePlatform } from '@ginit/core/supervisor';
+import { NodePlatform, withoutJails } from '@ginit/core/supervisor';
 import type { Quota } from '../model/index.ts';
 import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
-import { componentHelp } from './component-help.ts';
+import { type ComponentHelp, componentHelp } from './component-help.ts';
 import { Output } from './output.ts';
 import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
@@ -97,6 +97,7 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
   });
   const { node, config, binaries, imports, errors, warnings } = checked;
   for (const text of [...warnings, ...errors]) output.plain(text);
+  if (checked.lack !== undefined) platform.tellLack(checked.lack);
   if (errors.length > 0 || !node || !config) {
     await platform.destroy();
     return USAGE_EXIT_CODE;
@@ -110,7 +111,8 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
 }
 
 async function help(component: string, output: Output): Promise<number> {
-  const answer = component === '' ? { text: HELP } : await componentHelp(component);
+  const answer: ComponentHelp = component === '' ? { text: HELP } : await componentHelp(component);
+  if (answer.lack !== undefined) output.complaint(withoutJails(answer.lack));
   if ('problem' in answer) {
     output.say(answer.problem);
     return USAGE_EXIT_CODE;

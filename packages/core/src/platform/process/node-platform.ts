@@ -16,7 +16,7 @@ import type {
 import { longTimeout } from '../long-timeout.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { JailAudit } from './jail-audit.ts';
-import { type JailChoice, jailFor, standingOf } from './jail-choice.ts';
+import { type JailChoice, jailFor, standingOf, withoutJails } from './jail-choice.ts';
 import { jailMeans } from '../jail/lacks.ts';
 import { linkProofs } from './link.ts';
 import { ProcessStartError } from './process-start.ts';
@@ -151,6 +151,13 @@ export class NodePlatform implements Platform {
     await Promise.all([...this.#running].map((domain) => domain.destroy()));
   }
 
+  /** Why processes are not jailed: told once, however many were to be. */
+  tellLack(lack: string): void {
+    if (this.#lacks.has(lack) || this.#lacks.size >= LACKS_MAX) return;
+    this.#lacks.add(lack);
+    this.#output.complaint(withoutJails(lack));
+  }
+
   /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
   startAhead(kinds: readonly SpareKind[]): void {
     const jails = typeof jailMeans() !== 'string';
@@ -221,20 +228,13 @@ export class NodePlatform implements Platform {
     if (!jail || 'rules' in jail || this.#audits) return jail;
     const required = demand === 'required' || (confined && typeof jailMeans() !== 'string');
     if (required) throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
-    this.#lack(`processes are not jailed: ${jail.lack}`);
+    this.tellLack(jail.lack);
     return jail;
   }
 
   #audit({ label, files }: ComponentSpecification): JailAudit {
     this.#output.complaint(`audit: [${label}] runs without a jail, and what it uses is listed`);
     return new JailAudit(label, files);
-  }
-
-  /** Told once, however many start nodes ask for it. */
-  #lack(text: string): void {
-    if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
-    this.#lacks.add(text);
-    this.#output.complaint(`warning: ${text}`);
   }
 
   #link(a: Domain, b: Domain): DomainLink {

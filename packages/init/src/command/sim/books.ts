@@ -87,9 +87,9 @@ export class Books {
       if (!this.#resting.has(id)) come.push(component);
     }
     this.#resting = resting;
-    if (come.length === 0) return undefined;
+    // At every step: a session may begin and end between two moments at which an init is at rest.
     this.#findVictims();
-    return this.#compare(come);
+    return come.length === 0 ? undefined : this.#compare(come);
   }
 
   #waits(caller: number, callee: number): boolean {

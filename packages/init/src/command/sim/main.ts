@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, type ConfigNode, toData } from '@ginit/core';
+import { withoutJails } from '@ginit/core/supervisor';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
@@ -49,6 +50,7 @@ export async function prepare(options: SimOptions, output: Output): Promise<Seed
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
   for (const text of [...warnings, ...all]) output.plain(text);
+  if (checked.lack !== undefined) output.complaint(withoutJails(checked.lack));
   if (all.length > 0 || !node || !config) return undefined;
   return seedOptions(options, { node, config, binaries }, 'plan' in faults ? faults.plan : undefined);
 }
