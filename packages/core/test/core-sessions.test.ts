@@ -148,7 +148,7 @@ function core() {
   return { entrypoint, account, started, options, cpu };
 }
 
-const IDLE: ResolvedBinary = { moduleUrl: 'idle', files: ['idle.js'] };
+const IDLE: ResolvedBinary = { moduleUrl: 'idle', files: ['idle.js'], takes: 'nothing' };
 const DISK: ResolvedGrant = { kind: 'file', path: 'disk.img', access: 'rw', target: '/there/disk.img' };
 const TEXT: ResolvedGrant = { kind: 'file', path: 'text', access: 'ro', target: '/there/text' };
 
@@ -199,7 +199,7 @@ describe('CPU', () => {
   test('a driver is started with a grant only, and who hands grants on uses none of them', () => {
     const { cpu, options, started, entrypoint } = core();
     const grants = [new GrantTable(entrypoint, [DISK]).capability(0, 'rw')];
-    const driver = { ...IDLE, needsGrant: true };
+    const driver = { ...IDLE, takes: 'grant' as const };
     expect(() => cpu().start(options(driver))).toThrow('with a host grant only');
     cpu().start(options(driver, { grants }));
     cpu().start(options({ ...IDLE, handsOn: true }, { grants }));
@@ -207,6 +207,21 @@ describe('CPU', () => {
       expect.objectContaining({ grants: [DISK], usedGrants: [DISK] }),
       expect.objectContaining({ grants: [DISK], usedGrants: [] }),
     ]);
+  });
+
+  test('a driver that nobody is trusted with is a process with a jail, or not started', () => {
+    const { cpu, options, started, entrypoint } = core();
+    const grants = [new GrantTable(entrypoint, [DISK]).capability(0, 'rw')];
+    const driver = { ...IDLE, takes: 'grant and jail' as const };
+    expect(() => cpu().start(options(driver))).toThrow('with a host grant only');
+    const freer: Partial<StartOptions>[] = [{ isolation: 'thread' }, { jail: 'no' }];
+    for (const more of freer) {
+      expect(() => cpu().start(options(driver, { grants, ...more }))).toThrow(
+        'as a process with a jail only',
+      );
+    }
+    cpu().start(options(driver, { grants, jail: 'default' }));
+    expect(started).toEqual([expect.objectContaining({ ownProcess: true, jail: 'required' })]);
   });
 });
 
