@@ -248,6 +248,13 @@ describe('capabilities that core knows again', () => {
     expect(grantOf(less)).not.toBe(grantOf(first));
   });
 
+  test('a binary has nothing to be read, and never changes', () => {
+    const binary = new BinaryRom(IDLE);
+    let freed = 0;
+    binary.setHandler({ [Symbol.dispose]: () => void freed++ });
+    expect([binary.dataspace(), binary.update(), freed]).toEqual([null, false, 1]);
+  });
+
   test('objects of others are no grants, binaries or accounts of core, whatever their interface', () => {
     const { entrypoint, account } = core();
     const rom = entrypoint.export(Rom, new RomModule(new Uint8Array()).open());
