@@ -1,5 +1,5 @@
 /** What components may ask of core over their own channels, by peers that the test plays itself: any numbers may come. */
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { ExportedObject } from '../src/capability/exported-object.ts';
 import { hasCode, RpcError } from '../src/errors.ts';
@@ -177,6 +177,14 @@ describe('introductions', () => {
     expect(await codeOf(giver.core.introduce(request))).toBe('Revoked');
     await settle();
     expect(receiver.heard).toContain(`failed: 7 of ${giver.id}, by ${owner.id}`);
+  });
+
+  test('to core that fail are told to core', async () => {
+    const [giver, stranger] = [start('giver'), start('stranger')];
+    const told = vi.spyOn(components.entrypoint, 'introductionFailed');
+    const request = { number: 7, via: stranger.id, index: 5, to: CORE_ID };
+    expect(await codeOf(giver.core.introduce(request))).toBe('Revoked');
+    expect(told).toHaveBeenCalledExactlyOnceWith(giver.id, 7, stranger.id, expect.any(String));
   });
 
   test('of objects of core to others, and to core, need no channel with core', async () => {

@@ -20,7 +20,7 @@ class Server implements SessionServer {
   readonly closes: boolean[] = [];
   readonly released: number[] = [];
   answer = async ({ donation }: RoutedRequest): Promise<ServedSession | Refused> => this.session(donation);
-  upgrade = async (_: Resources): Promise<Refused | undefined> => undefined;
+  upgrade: (more: Resources) => Promise<Refused | undefined> = async () => undefined;
   closing: Promise<void> = Promise.resolve();
   kept = NOTHING;
   end = (): void => {};
