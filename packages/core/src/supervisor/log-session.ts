@@ -6,11 +6,11 @@ import type { Platform } from './platform.ts';
 
 /** The operations of the `Log` interface over the platform's output. */
 export class LogSession {
-  readonly #platform: Platform;
+  readonly #platform: Pick<Platform, 'writeLog'>;
   readonly #label: string;
   #waitingCharacters = 0;
 
-  constructor(platform: Platform, label: string) {
+  constructor(platform: Pick<Platform, 'writeLog'>, label: string) {
     this.#platform = platform;
     this.#label = label;
   }

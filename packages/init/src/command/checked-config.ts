@@ -2,12 +2,12 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
-import { CoreServices, type ResolvedBinary } from '@ginit/core/supervisor';
+import { CoreServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
 import { hostLimits } from './host-limits.ts';
-import { Binaries } from './binaries.ts';
+import { Binaries, type NamedBinaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { readComponents } from './read-components.ts';
 
@@ -15,8 +15,8 @@ import { readComponents } from './read-components.ts';
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
-  /** What it names to be started, by name. */
-  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  /** What it names to be started. */
+  readonly binaries: NamedBinaries;
   /** What its components import. */
   readonly imports: ComponentImports;
   /** In the order of the document; with any, nothing may be started. */
@@ -39,7 +39,7 @@ export async function readCheckedConfig(
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
-    binaries: new Map(),
+    binaries: { byName: new Map(), trusted: new Map() },
     imports,
     errors,
     warnings: [],
@@ -75,7 +75,7 @@ export async function readCheckedConfig(
   return {
     node,
     config: reading.config,
-    binaries: found.binaries,
+    binaries: { byName: found.byName, trusted: found.trusted },
     imports,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),

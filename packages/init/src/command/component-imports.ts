@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
 import { stockModule } from './stock.ts';
-import { type ImportGraph, ImportGraphs } from './imports/index.ts';
+import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** As the threads of components are started. */
 export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
@@ -67,8 +67,10 @@ export class ComponentImports {
     return [...new Set([...this.of(moduleUrl).files, ...this.of(RUNTIME).files])];
   }
 
-  /** The module at this URL as core takes it. */
+  /** The module at this URL as core takes it from those whom no start node trusts with it. */
   binary(moduleUrl: string): ResolvedBinary {
-    return { moduleUrl, files: this.of(moduleUrl).files, handsOn: moduleUrl === stockModule('init') };
+    const graph = this.of(moduleUrl);
+    const takes = findForbidden(graph) === undefined ? 'nothing' : 'grant and jail';
+    return { moduleUrl, files: graph.files, takes, handsOn: moduleUrl === stockModule('init') };
   }
 }

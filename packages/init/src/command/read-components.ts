@@ -22,13 +22,14 @@ import {
   isHostModule,
 } from './imports/index.ts';
 import { stockManifest } from './stock.ts';
+import { addTrust, type Trust } from './trust.ts';
 
 /** What is known of the components of a config. */
 export interface ReadComponents {
   /** By the path of the start node. */
   readonly manifests: Map<string, ManifestFacts>;
-  /** By name. */
-  readonly binaries: Map<string, ResolvedBinary>;
+  readonly byName: Map<string, ResolvedBinary>;
+  readonly trusted: Map<string, Trust>;
   readonly errors: ConfigError[];
   readonly warnings: ConfigWarning[];
   /** Why manifests were not read in a jail, in words for people; undefined if they were. */
@@ -60,17 +61,14 @@ export function componentUses(config: InitConfig): readonly ComponentUse[] {
   }));
   // Whoever has a grant may hand it on to what he starts.
   const handedOn = starts.some(({ start }) => start.host.length > 0);
-  const places = new Set(starts.map(({ start }) => start.binary));
-  const others = binariesOf(config)
-    .filter((place) => !places.has(place))
-    .map(({ name, position }) => ({
-      path: undefined,
-      name,
-      position,
-      granted: handedOn,
-      trustedFreely: handedOn,
-      allowances: [],
-    }));
+  const others = binariesOf(config).map(({ name, position }) => ({
+    path: undefined,
+    name,
+    position,
+    granted: handedOn,
+    trustedFreely: false,
+    allowances: [],
+  }));
   return [...uses, ...others];
 }
 
@@ -87,7 +85,8 @@ export async function readComponents(
 ): Promise<ReadComponents> {
   const result: ReadComponents = {
     manifests: new Map(),
-    binaries: new Map(),
+    byName: new Map(),
+    trusted: new Map(),
     errors: [],
     warnings: [],
     lack: undefined,
@@ -113,10 +112,10 @@ export async function readComponents(
     return [{ use, moduleUrl, forbidden: findForbidden(imports.of(moduleUrl), use) }];
   });
   for (const { use, moduleUrl, forbidden } of looked) {
-    const others = result.binaries.get(use.name);
-    // One that the config trusts at one place may be started at others.
-    const needsGrant = forbidden !== undefined && others?.needsGrant !== false;
-    result.binaries.set(use.name, { ...imports.binary(moduleUrl), needsGrant });
+    const binary = imports.binary(moduleUrl);
+    result.byName.set(use.name, binary);
+    if (use.path !== undefined && binary.takes !== 'nothing')
+      addTrust(result.trusted, use.path, use.name, forbidden === undefined ? 'allowed' : 'granted');
   }
   const trusted = looked.filter(({ use, forbidden }) => use.granted || !forbidden);
   const readable = new Set(trusted.map(({ moduleUrl }) => moduleUrl).filter((url) => toRead.has(url)));

@@ -4,13 +4,12 @@ import { toData, type ConfigNode } from '@ginit/core';
 import {
   NodePlatform,
   ROOT_LABEL,
-  type ResolvedBinary,
   type ResolvedGrant,
   Supervisor,
   type SystemEnd,
 } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
-import { initBinary, startable } from './binaries.ts';
+import { initBinary, type NamedBinaries, startable } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
 import { endFromOutside } from './endings.ts';
 import type { Launcher } from './launcher.ts';
@@ -26,7 +25,7 @@ export interface RunOptions {
   readonly node: ConfigNode;
   readonly config: InitConfig;
   /** What the config names to be started. */
-  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  readonly binaries: NamedBinaries;
   readonly imports: ComponentImports;
   readonly quota: Quota;
   readonly summary: boolean;
