@@ -12,6 +12,7 @@ import type { InitConfig, Quota } from '../model/index.ts';
 import { initBinary, type NamedBinaries, startable } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
 import { endFromOutside } from './endings.ts';
+import type { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
@@ -28,6 +29,7 @@ export interface RunOptions {
   readonly imports: ComponentImports;
   readonly quota: Quota;
   readonly summary: boolean;
+  readonly launcher: Launcher;
 }
 
 /** What the config grants of the host. Paths are relative to its file. */
@@ -57,7 +59,7 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const unlisten = endFromOutside(supervisor, output);
+  const unlisten = endFromOutside(supervisor, output, options.launcher);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(options.config));
