@@ -387,6 +387,39 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> suicidal] start 2');
   });
 
+  test('a child that has exited is not started again, whatever becomes of it on its way out', async () => {
+    let starts = 0;
+    const slow = component({ provides: [Store] }, (env) => {
+      env.provide(Store, () => ({ ...KEEP, [Symbol.asyncDispose]: () => env.timer.sleep(300) }));
+    });
+    const leaver = component({ provides: [Store] }, async (env) => {
+      starts++;
+      await env.connect(Store);
+      env.provide(Store, () => ({ keep: () => env.exit(0) }));
+    });
+    const client = component({}, async (env) => {
+      const store = await env.connect(Store);
+      await store.keep('leave').catch(() => {});
+      // It is held up by the session that it has itself.
+      await env.timer.sleep(50);
+      system.platform.crash('init -> leaver');
+      await env.close(store);
+      await env.timer.sleep(500);
+      await env.log(`${starts} start`);
+      env.exit(0);
+    });
+    const to = (child: string): string =>
+      `<route> <service name="Store"> <child name="${child}"/> </service> <any-service> <parent/> </any-service> </route>`;
+    const starting =
+      server('slow') +
+      server('leaver').replace('</start>', `${to('slow')} <restart max="3"/> </start>`) +
+      CLIENT.replace('</start>', `${to('leaver')} </start>`);
+    const system = startSystem(kind, { slow, leaver, client }, starting);
+    const { lines } = await finish(system);
+    expect(lines).toContain('[init -> client] 1 start');
+    expect(lines).toContain('[init] child "leaver" exited with exit value 0');
+  });
+
   test('a server that never closes is ended, by name; others are stopped, and crashed clients started again', async () => {
     let starts = 0;
     const stuck = component({ provides: [Store] }, (env) => {

@@ -2,7 +2,7 @@
  * A platform for tests: every component in the test's own thread, joined by queues. Its carriers either share memory
  * or copy everything, as if over a wire; what passes on both keeps to the interface.
  */
-import { linesOf, visibleText } from '../src/log-text.ts';
+import { visibleLines } from '@ginit/core/log-text';
 import type { Component } from '@ginit/core';
 import type { Carrier, SharedMemory } from '@ginit/core/channel/carrier';
 import type { Census } from '@ginit/core/runtime/entrypoint';
@@ -243,6 +243,6 @@ export class InProcessPlatform implements Platform {
   }
 
   async writeLog(text: string, prefix: string): Promise<void> {
-    for (const line of linesOf(text)) this.lines.push(visibleText(prefix + line));
+    this.lines.push(...visibleLines(text, prefix));
   }
 }

@@ -4,7 +4,6 @@
  * stands behind the session is the list of files that were checked; loading them stays Node's.
  */
 import { implementationOf } from '../capability/capability.ts';
-import type { SignalCapability } from '../capability/signal.ts';
 import { RpcError } from '../errors.ts';
 import { Rom } from '../session/rom.ts';
 
@@ -52,7 +51,7 @@ export class BinaryRom {
   }
 
   /** It never changes. */
-  setHandler(handler: SignalCapability): void {
+  setHandler(handler: Disposable): void {
     handler[Symbol.dispose]();
   }
 }

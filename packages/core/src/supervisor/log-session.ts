@@ -7,9 +7,6 @@ import { LIMITS } from '../limits.ts';
 import { linesOf } from '../log-text.ts';
 import type { Platform } from './platform.ts';
 
-/** What a call costs that waits, whatever its text is. */
-const CALL_CHARACTERS = 256;
-
 /** The operations of the `Log` interface over the platform's output. */
 export class LogSession {
   readonly #platform: Pick<Platform, 'writeLog'>;
@@ -24,7 +21,7 @@ export class LogSession {
 
   /** Every line gets the label: no component can write one that looks like another's. They stay together. */
   async write(text: string): Promise<void> {
-    const characters = text.length + CALL_CHARACTERS;
+    const characters = text.length + LIMITS.logCallCharacters;
     if (this.#waitingCharacters + characters > LIMITS.logSessionCharacters) {
       this.#lost += linesOf(text).length;
       throw new RpcError('LimitExceeded', 'too much text waits for the output');
@@ -40,7 +37,7 @@ export class LogSession {
 
   /** Lines may have been lost, and none has come since. */
   [Symbol.dispose](): void {
-    void this.#sayLost();
+    void this.#sayLost().catch(() => {});
   }
 
   async #sayLost(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Quota } from '../model/index.ts';
 import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { type ComponentHelp, componentHelp } from './component-help.ts';
+import { Launcher } from './launcher.ts';
 import { Output } from './output.ts';
 import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
@@ -89,7 +90,7 @@ function version(): string {
   return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
 }
 
-async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
+async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher): Promise<number> {
   const { file, quota } = line;
   const platform = new NodePlatform(output, { audit: line.audit });
   const checked = await readCheckedConfig(file, quota, (readable) => {
@@ -107,7 +108,7 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
     return 0;
   }
   const summary = line.summary || config.summary;
-  return runSystem({ platform, node, config, binaries, imports, targets, quota, summary }, output);
+  return runSystem({ platform, node, config, binaries, imports, targets, quota, summary, launcher }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {
@@ -123,8 +124,9 @@ async function help(component: string, output: Output): Promise<number> {
 
 /** Runs the command; the result is its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  const launcher = new Launcher();
   const output = Output.ofProcess();
-  const code = await perform(args, output);
+  const code = await perform(args, output, launcher);
   const allWritten = await output.end();
   output.closeLostTerminal();
   // A process ends by itself when all is written; whoever has been told to end does not wait for a reader.
@@ -132,7 +134,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return code === 0 && output.loss?.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : code;
 }
 
-async function perform(args: readonly string[], output: Output): Promise<number> {
+async function perform(args: readonly string[], output: Output, launcher: Launcher): Promise<number> {
   if (args[0] === 'sim') {
     // Its modules are loaded for nobody else.
     const { simulate } = await import('./sim/main.ts');
@@ -152,6 +154,6 @@ async function perform(args: readonly string[], output: Output): Promise<number>
       return 0;
     case 'check':
     case 'run':
-      return checkOrRun(line, output);
+      return checkOrRun(line, output, launcher);
   }
 }

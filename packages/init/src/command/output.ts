@@ -6,7 +6,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { linesOf, messageLines, visibleText } from '@ginit/core';
+import { linesOf, messageLines, visibleLines, visibleText } from '@ginit/core';
 import type { OutputSink } from '@ginit/core/supervisor';
 
 /** Why standard output can be written no more. */
@@ -78,7 +78,7 @@ export class Output implements OutputSink {
   async lines(text: string, prefix: string): Promise<void> {
     while (this.#mustWait) await this.#forRoom();
     let hasRoom = true;
-    for (const line of linesOf(text)) hasRoom = this.#write(visibleText(prefix + line), !this.#waits);
+    for (const line of visibleLines(text, prefix)) hasRoom = this.#write(line, !this.#waits);
     if (!hasRoom && this.#waits) await this.#forRoom();
   }
 

@@ -12,6 +12,7 @@ import { initBinary, type NamedBinaries, startable } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
 import { endFromOutside } from './endings.ts';
 import type { GrantTargets } from './grant-targets.ts';
+import type { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
@@ -29,6 +30,7 @@ export interface RunOptions {
   readonly targets: GrantTargets;
   readonly quota: Quota;
   readonly summary: boolean;
+  readonly launcher: Launcher;
 }
 
 /** What the config grants of the host. */
@@ -53,7 +55,7 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const unlisten = endFromOutside(supervisor, output);
+  const unlisten = endFromOutside(supervisor, output, options.launcher);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(options.config));

@@ -28,7 +28,7 @@ type Account = Capability<typeof Pd>;
 
 /** What a server needs of init. */
 export interface ChildServerHost {
-  readonly env: Env;
+  readonly env: Pick<Env, 'pd' | 'warning'>;
   /** The child cannot be reached any more, though nobody has heard of its end: it is to be ended. */
   lost(reason: string): void;
 }

@@ -277,7 +277,6 @@ export class Child {
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
-    if (this.#ended) return;
     // A child in a shared domain may end its own account, and its thread with it: then nobody is left to ask.
     const state = await thread.state().catch((): ThreadState => ({ state: 'killed' }));
     if (this.#ended) return;
