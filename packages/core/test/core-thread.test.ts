@@ -1,6 +1,6 @@
 /** What a component that cannot be started leaves behind, and what is said of it. */
 import { expect, test } from 'vitest';
-import { component, Parent, Pd, refusalOf, SessionError } from '@ginit/core';
+import { component, COSTS, Parent, Pd, refusalOf, SessionError } from '@ginit/core';
 import { Account } from '@ginit/core/supervisor/account';
 import { Components } from '@ginit/core/supervisor/components';
 import { CoreThread } from '@ginit/core/supervisor/core-thread';
@@ -61,4 +61,29 @@ test('one whose environment cannot be opened is said to have crashed, and why', 
     reason: expect.stringContaining('nothing is given here'),
     culprit: true,
   });
+});
+
+test('who asks late what became of it is told at once, and has nothing to wait for', async () => {
+  let thread: CoreThread | undefined;
+  await new Promise<void>((resolve) => {
+    thread = begin(rich(), 'refused', () => resolve());
+  });
+  if (!thread) throw new Error('it was started');
+  const seen = { woken: 0, freed: 0 };
+  thread.setHandler({ submit: () => void seen.woken++, [Symbol.dispose]: () => void seen.freed++ });
+  expect(seen).toEqual({ woken: 1, freed: 1 });
+  expect(thread.state()).toMatchObject({ state: 'crashed', culprit: true });
+  expect(await thread.progress()).toEqual({ completed: 0, levelsBelow: 0 });
+  await thread.stop();
+});
+
+test('one that has ended is paid for as long as somebody holds what stands for it', async () => {
+  const account = rich();
+  let thread: CoreThread | undefined;
+  await new Promise<void>((resolve) => {
+    thread = begin(account, 'refused', () => resolve());
+  });
+  expect(account.state.capUsed).toBe(COSTS.threadObject.caps);
+  await thread?.dissolve();
+  expect(account.state).toMatchObject({ ramUsed: 0, capUsed: 0 });
 });
