@@ -1,12 +1,14 @@
 /** Sessions of core's own services one by one: what they do with time, lines and grants, and what they refuse. */
 import { describe, expect, test } from 'vitest';
-import { component, hasCode, Parent, Pd, Rom } from '@ginit/core';
+import { component, Cpu, hasCode, Parent, Pd, Rom } from '@ginit/core';
+import { implementationOf } from '@ginit/core/capability/capability';
 import type { ResolvedGrant } from '@ginit/core/runtime/host-access';
 import { RomModule } from '@ginit/core/runtime/rom-module';
 import type { StartOptions } from '@ginit/core/session/cpu';
 import { Account } from '@ginit/core/supervisor/account';
 import { BinaryRom, binaryOf, type ResolvedBinary } from '@ginit/core/supervisor/binary-service';
 import { Components } from '@ginit/core/supervisor/components';
+import { type CoreSession, CoreServices } from '@ginit/core/supervisor/core-services';
 import { type CpuMeans, CpuSession } from '@ginit/core/supervisor/cpu-session';
 import { GrantTable, grantOf } from '@ginit/core/supervisor/host-grants';
 import { LogSession } from '@ginit/core/supervisor/log-session';
@@ -149,7 +151,12 @@ function core() {
   });
   const cpu = (label = 'init -> child', means: Partial<CpuMeans> = {}): CpuSession =>
     new CpuSession(parts, label, { scheduling: { affinity: [], priority: 0 }, confined: false, ...means });
-  return { entrypoint, account, started, options, cpu };
+  const config = new RomModule(new TextEncoder().encode('the config'));
+  const find = (name: string): ResolvedBinary | undefined => (name === 'idle' ? IDLE : undefined);
+  const services = new CoreServices(parts, config, find);
+  const open = (service: string, label: string): CoreSession =>
+    services.open(service, { id: 1, label, args: {}, ram: 2 ** 20, caps: 100 });
+  return { entrypoint, account, started, threads, options, cpu, open };
 }
 
 const IDLE: ResolvedBinary = { moduleUrl: 'idle', files: ['idle.js'], takes: 'nothing' };
@@ -226,6 +233,63 @@ describe('CPU', () => {
     }
     cpu().start(options(driver, { grants, jail: 'default' }));
     expect(started).toEqual([expect.objectContaining({ ownProcess: true, jail: 'required' })]);
+  });
+});
+
+describe('the services', () => {
+  test('are those that core provides, and no others', () => {
+    const { open } = core();
+    for (const service of CoreServices.names.filter((name) => name !== 'ROM')) {
+      expect(() => open(service, 'init -> a')).not.toThrow();
+    }
+    expect(() => open('Nothing', 'init -> a')).toThrow('core provides no service "Nothing"');
+  });
+
+  test('ROM has binaries by the last name of the label, and the config for the root only', () => {
+    const { open } = core();
+    const behind = (label: string): object | undefined =>
+      implementationOf(Rom, open('ROM', label).capability);
+    expect(behind('init -> a -> idle')).toBeInstanceOf(BinaryRom);
+    expect(behind('init -> config')).not.toBeInstanceOf(BinaryRom);
+    for (const label of ['init -> a -> config', 'config', 'init -> nothing'])
+      expect(() => open('ROM', label)).toThrow('core has no ROM');
+  });
+
+  test('a CPU session that is closed has ended what it has started', async () => {
+    const { open, options, account } = core();
+    const { capability, close } = open('CPU', 'init -> a');
+    const session = implementationOf(Cpu, capability);
+    if (!(session instanceof CpuSession)) throw new Error('no CPU session');
+    session.start(options(IDLE));
+    expect(account.state.capUsed).toBeGreaterThan(0);
+    await close();
+    expect(account.state).toMatchObject({ ramUsed: 0, capUsed: 0 });
+    expect(implementationOf(Cpu, capability)).not.toBe(session);
+  });
+
+  test('a PD session is closed when what runs on its account has ended, and the account with it', async () => {
+    const { open, threads } = core();
+    const { capability, close } = open('PD', 'init -> a');
+    const account = accountOf(capability);
+    let dissolve = (): void => {};
+    threads.add(account, {
+      dissolve: () =>
+        new Promise((resolve) => {
+          dissolve = resolve;
+        }),
+    });
+    let closed = false;
+    const closing = close().then(() => {
+      closed = true;
+    });
+    await new Promise(setImmediate);
+    expect([closed, account.ended]).toEqual([false, false]);
+    dissolve();
+    await new Promise(setImmediate);
+    // What was started on it meanwhile ends after it.
+    expect([closed, account.ended]).toEqual([false, true]);
+    dissolve();
+    await closing;
   });
 });
 

@@ -27,6 +27,8 @@ interface Peer {
   offer: () => void;
   stillWaiting: boolean;
   end(): void;
+  /** Sends core what is no frame. */
+  babble(): void;
 }
 
 let components: Components;
@@ -34,11 +36,13 @@ let connected: string[];
 /** Whether a channel between two components can be had. */
 let connectable: boolean;
 let warnings: string[];
+let ends: string[];
 let latest: { readonly carrier: ReturnType<typeof carrierPair>[1]; end(): void } | undefined;
 
 beforeEach(() => {
   connected = [];
   warnings = [];
+  ends = [];
   connectable = true;
   components = new Components(
     {
@@ -84,7 +88,9 @@ function start(label: string): Peer {
     confined: false,
   };
   const account = new Account(label, { ram: 1000, caps: 100 });
-  const { id } = components.start(specification, account, () => {});
+  const { id } = components.start(specification, account, ({ crashed, reason, culprit }) => {
+    ends.push(`${label}: ${crashed} ${culprit} ${reason}`);
+  });
   const { carrier, end } = latest ?? { end: () => {} };
   if (!carrier) throw new Error('nothing was started');
   const entrypoint = new Entrypoint({ schedule: queueMicrotask, report: () => {}, introduce: never });
@@ -105,7 +111,8 @@ function start(label: string): Peer {
   const control = new ExportedObject(ComponentControl, implementation, () => {});
   const channel = entrypoint.addChannel(CORE_ID, carrier, control);
   const core = capabilityFor(CoreService, channel.import(0));
-  const peer: Peer = { id, core, heard, offer: () => {}, stillWaiting: true, end };
+  const babble = (): void => void carrier.send(new Uint8Array([255, 255, 255]), []);
+  const peer: Peer = { id, core, heard, offer: () => {}, stillWaiting: true, end, babble };
   return peer;
 }
 
@@ -211,9 +218,22 @@ describe('the end of a component', () => {
     await settle();
     expect(peer.heard).toEqual([`gone ${mortal.id}`]);
     expect(stranger.heard).toEqual([]);
+    expect(ends).toEqual(['mortal: true true ended by the test']);
     expect(Array.from(components.live, ({ label }) => label)).toEqual(['peer', 'stranger']);
     const request = { number: 7, via: mortal.id, index: 5, to: peer.id };
     expect(await codeOf(stranger.core.introduce(request))).toBe('Revoked');
+  });
+
+  test('comes to who breaks the protocol with core, for that reason; its peers hear of it', async () => {
+    const [hostile, peer] = [start('hostile'), start('peer')];
+    await acquaint(hostile, peer);
+    hostile.babble();
+    await settle();
+    expect(ends).toEqual([expect.stringMatching(/^hostile: true true broke the protocol with core: /)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^\[hostile\] broke the protocol with core .* and is ended$/),
+    ]);
+    expect(peer.heard).toEqual([`gone ${hostile.id}`]);
   });
 
   test('is what either of two has of the other whose channel cannot be made', async () => {
