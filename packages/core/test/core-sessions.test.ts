@@ -17,6 +17,7 @@ import type { ComponentSpecification } from '@ginit/core/supervisor/platform';
 import { ThreadsByAccount } from '@ginit/core/supervisor/threads-by-account';
 import { TimerSession } from '@ginit/core/supervisor/timer-session';
 import { LIMITS } from '../src/limits.ts';
+import { visibleLines } from '../src/log-text.ts';
 import { InProcessPlatform } from './in-process-platform.ts';
 import { TestClock } from './test-clock.ts';
 
@@ -25,7 +26,10 @@ const never = (): Promise<never> => new Promise(() => {});
 describe('LOG', () => {
   test('every line has the label, and none steers the terminal', async () => {
     const lines: string[] = [];
-    const log = new LogSession({ writeLog: async (line) => void lines.push(line) }, 'init -> a');
+    const log = new LogSession(
+      { writeLog: async (text, prefix) => void lines.push(...visibleLines(text, prefix)) },
+      'init -> a',
+    );
     await log.write('one\n[init] two\r\nthree \u001b[2J');
     expect(lines).toEqual(['[init -> a] one', '[init -> a] [init] two', '[init -> a] three \\x1b[2J']);
   });
@@ -35,7 +39,7 @@ describe('LOG', () => {
     const writeLog = (): Promise<void> =>
       new Promise((resolve, reject) => void waiting.push({ resolve, reject }));
     const log = new LogSession({ writeLog }, 'a');
-    const half = 'x'.repeat(LIMITS.logSessionCharacters / 2);
+    const half = 'x'.repeat(LIMITS.logSessionCharacters / 2 - LIMITS.logCallCharacters);
     const refused = (): Promise<boolean> =>
       log.write('x').then(
         () => false,

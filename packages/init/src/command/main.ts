@@ -96,7 +96,7 @@ async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher)
   const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
-  const { node, config, binaries, imports, errors, warnings } = checked;
+  const { node, config, binaries, imports, targets, errors, warnings } = checked;
   for (const text of [...warnings, ...errors]) output.plain(text);
   if (checked.lack !== undefined) platform.tellLack(checked.lack);
   if (errors.length > 0 || !node || !config) {
@@ -108,7 +108,7 @@ async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher)
     return 0;
   }
   const summary = line.summary || config.summary;
-  return runSystem({ platform, file, node, config, binaries, imports, quota, summary, launcher }, output);
+  return runSystem({ platform, node, config, binaries, imports, targets, quota, summary, launcher }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {

@@ -34,8 +34,8 @@ const LACKS_MAX = 16;
 
 /** Where lines for people go. */
 export interface OutputSink {
-  /** A line of a component's; settles when there is room for more. */
-  line(text: string): Promise<void>;
+  /** Lines of a component's, each behind the prefix; settles when there is room for more. They stay together. */
+  lines(text: string, prefix: string): Promise<void>;
   /** A line of a component's that nobody waits for: where too much waits already it is dropped, and counted. */
   passingLine(text: string): void;
   /** A line of ginit's own. */
@@ -142,8 +142,8 @@ export class NodePlatform implements Platform {
     return longTimeout(Math.ceil(us / 1000), handler);
   }
 
-  writeLog(line: string): Promise<void> {
-    return this.#output.line(line);
+  writeLog(text: string, prefix: string): Promise<void> {
+    return this.#output.lines(text, prefix);
   }
 
   /** Ends every process; settles when they are gone. */
