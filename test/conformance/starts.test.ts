@@ -60,14 +60,15 @@ test('a child with too little to be made or run is left out, by name and with th
   }
 });
 
-test('exactly enough is enough', async () => {
-  const { end, lines } = await runSystem(
+test('who has enough runs and is stopped in order, and nobody complains', async () => {
+  const { end, lines, complaints } = await runSystem(
     'shared',
     { client: component({}, (env) => env.exit(0)) },
     `<start name="client" ram="1M" caps="${sumOf(INIT_COST, COSTS.thread, COSTS.threadObject).caps + 20}">
        <exit propagate="yes"/> </start>`,
   );
   expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  expect(complaints).toEqual([]);
 });
 
 test('one whose exit is to be propagated ends the system with 1 if it cannot be started', async () => {
