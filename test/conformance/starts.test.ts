@@ -1,8 +1,9 @@
 /** Children that cannot be started, crash too often, or have gone: who hears of it, and that nobody else is touched. */
-import { component, COSTS, sumOf } from '@ginit/core';
+import { component, COSTS, session, sumOf } from '@ginit/core';
+import { readInitConfig, Sandbox } from '@ginit/init';
 import { expect, test } from 'vitest';
 import { INIT_COST } from '../../packages/init/src/model/index.ts';
-import { finish, runSystem, startSystem } from '../harness/in-process-system.ts';
+import { configOf, finish, runSystem, startSystem } from '../harness/in-process-system.ts';
 
 const OUTLIVER = `<start name="client"> <exit propagate="yes"/> </start>`;
 /** Ends the system when all of those lines are there. */
@@ -59,14 +60,15 @@ test('a child with too little to be made or run is left out, by name and with th
   }
 });
 
-test('exactly enough is enough', async () => {
-  const { end, lines } = await runSystem(
+test('who has enough runs and is stopped in order, and nobody complains', async () => {
+  const { end, lines, complaints } = await runSystem(
     'shared',
     { client: component({}, (env) => env.exit(0)) },
     `<start name="client" ram="1M" caps="${sumOf(INIT_COST, COSTS.thread, COSTS.threadObject).caps + 20}">
        <exit propagate="yes"/> </start>`,
   );
   expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  expect(complaints).toEqual([]);
 });
 
 test('one whose exit is to be propagated ends the system with 1 if it cannot be started', async () => {
@@ -136,4 +138,48 @@ test('who says twice that it exits has exited with the first value', async () =>
   });
   const { end } = await runSystem('shared', { client }, OUTLIVER);
   expect(end).toEqual({ kind: 'exit', code: 3 });
+});
+
+test('a component that runs children of its own sees how each of them stands, and what it waits for', async () => {
+  const Store = session('Store', {});
+  const silent = component({ provides: [Store] }, () => {});
+  const waiting = component({}, async (env) => void (await env.connect(Store)));
+  const leaver = component({}, async (env) => {
+    env.onStop(() => env.timer.sleep(200));
+    env.exit(0);
+  });
+  const keeper = component({}, async (env) => {
+    const { config } = readInitConfig(env.config.node);
+    const sandbox = new Sandbox(env, config, () => {});
+    const states = (): string => sandbox.state.map(({ name, state }) => `${name} ${state}`).join(', ');
+    const starting = sandbox.start();
+    await env.log(states());
+    await starting;
+    const patient = (): boolean => sandbox.state.some(({ why }) => why !== undefined);
+    while (!patient()) await env.timer.sleep(20);
+    await env.log(states());
+    for (const { name, why, kept } of sandbox.state) await env.log(`${name}: ${why} ${kept.ram}`);
+    await sandbox.stop();
+    await env.log(`left ${sandbox.state.length}`);
+    env.exit(0);
+  });
+  const own = configOf(`
+    <start name="silent"> <provides> <service name="Store"/> </provides> </start>
+    <start name="waiting"/> <start name="leaver"/>`);
+  const { lines } = await runSystem(
+    'shared',
+    { silent, waiting, leaver, client: keeper },
+    `<start name="client" ram="40M" caps="1000"> <exit propagate="yes"/> ${own} </start>`,
+  );
+  expect(lines.filter((line) => line.startsWith('[init -> client] '))).toEqual(
+    [
+      'silent starting, waiting starting, leaver starting',
+      'child "leaver" exited with exit value 0',
+      'Warning: "waiting" waits for "silent", which has not offered its service "Store" yet',
+      'silent running, waiting running',
+      'silent: undefined 0',
+      'waiting: "waiting" waits for "silent", which has not offered its service "Store" yet 0',
+      'left 0',
+    ].map((line) => `[init -> client] ${line}`),
+  );
 });

@@ -11,6 +11,8 @@ class Bench {
   readonly warnings: string[] = [];
   readonly overdue: string[] = [];
   readonly asked: string[] = [];
+  /** Nobody says what has got done. */
+  silent = false;
   readonly progress = new Map<string, Progress>();
   readonly about = new Map<string, WaitState>();
   readonly waits: Waits;
@@ -27,7 +29,7 @@ class Bench {
       boundsOf: () => bounds,
       progressOf: async (child) => {
         this.asked.push(child);
-        return this.progress.get(child);
+        return this.silent ? new Promise<undefined>(() => {}) : this.progress.get(child);
       },
       about: ({ for: child = '' }) => this.about.get(child) ?? 'running',
       overdue: (child, reason) => void this.overdue.push(`${child}: ${reason}`),
@@ -232,5 +234,14 @@ test('a child that has been waited for before begins anew', async () => {
   await bench.pass(BOUNDS.boundMs - 1);
   expect(bench.overdue).toEqual([]);
   await bench.pass(1);
+  expect(bench.overdue).toEqual([STALLED]);
+});
+
+test('a child that does not say what it has got done is asked once, and ended at its bound', async () => {
+  const bench = new Bench();
+  bench.silent = true;
+  void bench.begin(close('client', 'shop'));
+  await bench.pass(BOUNDS.boundMs + 500);
+  expect(bench.asked).toEqual(['shop']);
   expect(bench.overdue).toEqual([STALLED]);
 });
