@@ -5,7 +5,9 @@ import { STOCK_NAMES, stockModule } from '../../packages/init/dist/command/stock
 /** The manifests of all stock components by their names, as JSON. */
 export async function stockManifests() {
   const modules = STOCK_NAMES.map((name) => [name, stockModule(name)]);
-  const answers = await new ManifestReader(modules.length).read(modules.map(([, url]) => url));
+  const answers = await new ManifestReader(modules.length).read(
+    modules.map(([, moduleUrl]) => ({ moduleUrl, files: undefined })),
+  );
   const manifests = modules.map(([name, url]) => {
     const answer = answers.get(url);
     if (!answer || 'problem' in answer) throw new Error(`stock component ${name}: ${answer?.problem}`);

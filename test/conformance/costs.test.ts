@@ -1,5 +1,6 @@
 /** What core does for a component is paid from its quota: sessions, accounts, components; and it comes back. */
 import {
+  type AccountState,
   component,
   COSTS,
   Cpu,
@@ -12,9 +13,11 @@ import {
   Rom,
   RpcError,
   type SessionInterface,
+  sumOf,
   Timer,
 } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
+import { INIT_COST } from '../../packages/init/src/model/index.ts';
 import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';
 
 const codeOf = (error: unknown): string => (error instanceof RpcError ? error.code : String(error));
@@ -200,4 +203,26 @@ describe.each<[CarrierKind, boolean]>([
     );
     expect(lines).toEqual(['refused true']);
   });
+});
+
+test('a child has what its start node says, less what init makes for it; a process of its own costs it more', async () => {
+  const quotas: Record<string, AccountState> = {};
+  const child = (name: string) => component({}, async (env) => void (quotas[name] = await env.quota()));
+  const client = component({}, async (env) => {
+    while (!quotas['threaded'] || !quotas['alone']) await env.timer.sleep(5);
+    env.exit(0);
+  });
+  await runSystem(
+    'shared',
+    { threaded: child('threaded'), alone: child('alone'), client },
+    `<start name="threaded" ram="2M" caps="80"/> <start name="alone" ram="2M" caps="80" isolation="process"/>
+     <start name="client"> <exit propagate="yes"/> </start>`,
+  );
+  const { threaded, alone } = quotas;
+  // By then it has donated what its own sessions of ROM and LOG cost.
+  const less = sumOf(INIT_COST, Rom.cost, Log.cost);
+  const given = { ramQuota: 2 * 1024 * 1024 - less.ram, capQuota: 80 - less.caps };
+  expect([threaded, alone]).toEqual([expect.objectContaining(given), expect.objectContaining(given)]);
+  expect((alone?.capUsed ?? 0) - (threaded?.capUsed ?? 0)).toBe(COSTS.process.caps);
+  expect((alone?.ramUsed ?? 0) - (threaded?.ramUsed ?? 0)).toBe(COSTS.process.ram);
 });

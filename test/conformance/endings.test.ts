@@ -259,6 +259,43 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(said).toEqual(Array.from({ length: 2 }, () => '[init -> client] missing 0 bytes, 0 caps'));
   });
 
+  test.each(['session', 'upgrade', 'close'] as const)(
+    'nor one whose channel closes at its "%s" before anybody hears of its end, with all its memory in use',
+    async (step) => {
+      const mortal = component({ provides: [Store] }, (env) => {
+        const object = env.capability(Store, KEEP);
+        const die = async (at: string): Promise<void> => {
+          if (at !== step) return;
+          const { ramQuota, ramUsed } = await env.quota();
+          await env.pd.allocate({ ram: ramQuota - ramUsed, caps: 1 });
+          system.platform.crashUnheard('init -> mortal', 50);
+        };
+        provideByRoot(env, Store, {
+          session: async () => {
+            await die('session');
+            return someSession(object, 'store');
+          },
+          upgrade: () => die('upgrade'),
+          close: () => die('close'),
+        });
+      });
+      const client = component({}, async (env) => {
+        const before = await quotaOf(env);
+        const store = await env.connect(Store, { ram: 10 * MIB }).catch(() => undefined);
+        if (store) {
+          await env.upgrade(store, { ram: 20 * MIB, caps: 5 }).catch(() => {});
+          await env.close(store);
+        }
+        await env.log(missing(before, await quotaAgain(env, before)));
+        env.exit(0);
+      });
+      const system = startSystem(kind, { mortal, client }, server('mortal') + CLIENT);
+      const { lines } = await finish(system);
+      expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
+      expect(lines.join('\n')).not.toContain('keeps');
+    },
+  );
+
   test('a number that is in use is refused, whatever the session is of, before anything else', async () => {
     const unwatch = watchParents();
     let opened = 0;
@@ -427,6 +464,39 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const { end, lines } = await runSystem(kind, { suicidal }, start);
     expect(end).toEqual({ kind: 'exit', code: 0 });
     expect(lines).toContain('[init -> suicidal] start 2');
+  });
+
+  test('a child that has exited is not started again, whatever becomes of it on its way out', async () => {
+    let starts = 0;
+    const slow = component({ provides: [Store] }, (env) => {
+      env.provide(Store, () => ({ ...KEEP, [Symbol.asyncDispose]: () => env.timer.sleep(300) }));
+    });
+    const leaver = component({ provides: [Store] }, async (env) => {
+      starts++;
+      await env.connect(Store);
+      env.provide(Store, () => ({ keep: () => env.exit(0) }));
+    });
+    const client = component({}, async (env) => {
+      const store = await env.connect(Store);
+      await store.keep('leave').catch(() => {});
+      // It is held up by the session that it has itself.
+      await env.timer.sleep(50);
+      system.platform.crash('init -> leaver');
+      await env.close(store);
+      await env.timer.sleep(500);
+      await env.log(`${starts} start`);
+      env.exit(0);
+    });
+    const to = (child: string): string =>
+      `<route> <service name="Store"> <child name="${child}"/> </service> <any-service> <parent/> </any-service> </route>`;
+    const starting =
+      server('slow') +
+      server('leaver').replace('</start>', `${to('slow')} <restart max="3"/> </start>`) +
+      CLIENT.replace('</start>', `${to('leaver')} </start>`);
+    const system = startSystem(kind, { slow, leaver, client }, starting);
+    const { lines } = await finish(system);
+    expect(lines).toContain('[init -> client] 1 start');
+    expect(lines).toContain('[init] child "leaver" exited with exit value 0');
   });
 
   test('a server that never closes is ended, by name; others are stopped, and crashed clients started again', async () => {

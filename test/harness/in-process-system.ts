@@ -40,9 +40,9 @@ export function startSystem(
   const all = new Map(Object.entries({ ...components, init: initComponent }));
   const platform = new InProcessPlatform(kind, all);
   const supervisor = new Supervisor(platform, {
-    binary: { moduleUrl: 'init', files: [] },
+    binary: { moduleUrl: 'init', files: [], takes: 'nothing' },
     grants: [],
-    findBinary: (name: string) => (all.has(name) ? { moduleUrl: name, files: [] } : undefined),
+    findBinary: (name) => (all.has(name) ? { moduleUrl: name, files: [], takes: 'nothing' } : undefined),
     config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
     quota: QUOTA,
     observer: {

@@ -1,8 +1,10 @@
 /** Drivers in a jail: what their grants allow works, what a jail refuses says how it would be allowed, and an audit lists it. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+// What runs in a jail is compiled.
+import { jailMeans } from '../../packages/core/dist/platform/jail/lacks.js';
 import { type FinishedRun, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
 
@@ -171,6 +173,175 @@ test.skipIf(!jailable)(
     expect(existsSync(other)).toBe(true);
   },
 );
+
+/** Uses devices and Unix sockets past \`env.host\`, and once through it. */
+const SPECIAL = `import { component } from '@ginit/core';
+import fs from 'node:fs';
+import net from 'node:net';
+
+export default component({ mayHost: ['device', 'unix-listen', 'unix-connect'] }, async (env) => {
+  const { read, written, other, own, elsewhere, served, shut } = JSON.parse(env.config.string('settings', '{}'));
+  const happened = (emitter, event) =>
+    new Promise((resolve, reject) => emitter.once(event, resolve).once('error', reject));
+  const open = (path, flags) => fs.closeSync(fs.openSync(path, flags));
+  const listen = async (path) => {
+    const server = net.createServer().listen(path);
+    await happened(server, 'listening');
+    return server;
+  };
+  const connect = async (path) => {
+    const socket = net.connect(path);
+    await happened(socket, 'connect');
+    socket.destroy();
+  };
+  const attempts = {
+    readDevice: () => {
+      const bytes = Buffer.alloc(4, 1);
+      const device = fs.openSync(read, 'r');
+      fs.readSync(device, bytes);
+      fs.closeSync(device);
+      if (bytes.some((byte) => byte !== 0)) throw new Error('not what the device gives');
+    },
+    writeDevice: () => fs.writeFileSync(written, 'text'),
+    deviceOfEnv: async () => (await env.host.openDevice(read, 'ro')).close(),
+    writeReadOnlyDevice: () => open(read, 'r+'),
+    otherDevice: () => open(other, 'r'),
+    otherDeviceOfEnv: () => env.host.openDevice(other, 'ro'),
+    listen: async () => {
+      const server = await listen(own);
+      const came = happened(server, 'connection');
+      await env.log('listens');
+      (await came).destroy();
+      server.close();
+    },
+    listenElsewhere: () => listen(elsewhere),
+    otherListenOfEnv: () => env.host.listen('unix:names/other.sock'),
+    makeFileBeside: () => fs.writeFileSync(own + '.txt', 'x'),
+    connectGranted: () => connect(served),
+    connectOther: () => connect(shut),
+    connectAbstract: () => connect('\\0' + shut),
+  };
+  for (const [name, attempt] of Object.entries(attempts)) {
+    let outcome = 'done';
+    try {
+      await attempt();
+    } catch (error) {
+      outcome = (error.code ?? '') + ' ' + error.message;
+    }
+    await env.log(name + ': ' + outcome);
+  }
+  env.exit(0);
+});`;
+
+describe.skipIf(!jailable)('a driver of devices and Unix sockets (jails are for Linux on x64)', () => {
+  async function runSpecial(attributes: string, host: string): Promise<FinishedRun & Pick<Outcome, 'of'>> {
+    const [served, shut] = ['served.sock', 'shut.sock'].map((name) => place.path(name)) as [string, string];
+    for (const path of [served, shut, `\0${shut}`]) {
+      const server = createServer((socket) => socket.destroy());
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      servers.push(server);
+    }
+    for (const name of ['names', 'elsewhere']) mkdirSync(place.path(name), { recursive: true });
+    const own = place.path('names/own.sock');
+    const settings = {
+      read: '/dev/zero',
+      written: '/dev/null',
+      other: '/dev/full',
+      own,
+      elsewhere: place.path('elsewhere/new.sock'),
+      served,
+      shut,
+    };
+    place.write('special.mjs', SPECIAL);
+    const text = JSON.stringify(settings).replaceAll('"', '&quot;');
+    place.write(
+      'config.xml',
+      systemConfig(`<start name="driver" ${attributes}> <binary name="./special.mjs"/> <exit propagate="yes"/>
+        <host> <device path="/dev/zero" access="ro"/> <device path="/dev/null" access="rw"/> ${host} </host>
+        <config settings="${text}"/> </start>`),
+    );
+    const running = place.start('config.xml');
+    if (host.includes('listen')) {
+      await running.until('listens');
+      const client = connect(own);
+      await new Promise((resolve) => client.once('close', resolve).resume());
+    }
+    const finished = await running.finished;
+    expect(finished.code, finished.stderr).toBe(0);
+    const of = (attempt: string): string | undefined =>
+      finished.lines
+        .find((line) => line.startsWith(`[init -> driver] ${attempt}: `))
+        ?.split(`${attempt}: `)[1];
+    return { ...finished, of };
+  }
+
+  test('reaches those that are granted, and others are refused by their names', async () => {
+    const { of } = await runSpecial('isolation="jail"', '<unix listen="names/own.sock"/>');
+    for (const granted of ['readDevice', 'writeDevice', 'deviceOfEnv', 'listen'])
+      expect(of(granted)).toBe('done');
+    expect(of('writeReadOnlyDevice')).toMatch(/^EACCES .*the jail refuses \/dev\/zero to .*access="rw"\/>/);
+    expect(of('otherDevice')).toMatch(/^EACCES .*the jail refuses \/dev\/full to /);
+    expect(of('otherDeviceOfEnv')).toContain('add <device path="/dev/full" access="ro"/>');
+    const elsewhere = place.path('elsewhere/new.sock');
+    expect(of('listenElsewhere')).toMatch(/^EACCES /);
+    expect(of('listenElsewhere')).toContain(`<unix listen="${elsewhere}"/>`);
+    expect(of('otherListenOfEnv')).toContain('add <unix listen="names/other.sock"/>');
+    // A directory in which sockets may be made is good for nothing else.
+    expect(of('makeFileBeside')).toMatch(/^EACCES /);
+    for (const refused of ['connectGranted', 'connectOther']) {
+      expect(of(refused)).toMatch(/^E(?:PERM|ACCES) /);
+      expect(of(refused)).toContain('<unix connect="');
+    }
+    expect(of('connectAbstract')).toMatch(/^E(?:PERM|ACCES) /);
+  });
+
+  test('reaches all of them without a jail', async () => {
+    const { of } = await runSpecial('', '<unix listen="names/own.sock"/>');
+    for (const open of [
+      'readDevice',
+      'writeReadOnlyDevice',
+      'otherDevice',
+      'listen',
+      'listenElsewhere',
+      'makeFileBeside',
+      'connectGranted',
+      'connectOther',
+      'connectAbstract',
+    ])
+      expect(of(open), open).toBe('done');
+  });
+
+  const means = jailMeans();
+  const bindsConnections = typeof means !== 'string' && means.landlock.abi >= 9;
+
+  test.skipIf(!bindsConnections)(
+    'connects to a granted socket only (that takes Landlock ABI 9)',
+    async () => {
+      const { of } = await runSpecial('isolation="jail"', '<unix connect="served.sock"/>');
+      expect(of('connectGranted')).toBe('done');
+      for (const refused of ['connectOther', 'connectAbstract', 'listen', 'listenElsewhere'])
+        expect(of(refused)).toMatch(/^E(?:PERM|ACCES) /);
+    },
+  );
+
+  test.skipIf(bindsConnections)(
+    'is not started where connections cannot be bound (before Landlock ABI 9)',
+    async () => {
+      place.write('special.mjs', SPECIAL);
+      place.write(
+        'config.xml',
+        systemConfig(`<start name="driver" isolation="jail"> <binary name="./special.mjs"/>
+        <host> <unix connect="served.sock"/> </host> <config/> </start>`),
+      );
+      const running = place.start('config.xml');
+      await running.until('it cannot be jailed: Landlock ABI');
+      running.child.kill('SIGTERM');
+      expect((await running.finished).stdout).toContain(
+        'which Unix sockets are connected to (that takes ABI 9)',
+      );
+    },
+  );
+});
 
 const IDLE = `import { component } from '@ginit/core';
 export default component((env) => { env.log('up'); env.exit(0); });`;

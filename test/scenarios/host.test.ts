@@ -2,7 +2,15 @@
  * What of the host drivers are granted: each thing is an object of `env.host`, grants are enforced at use, and they are
  * capabilities that come along the tree, whole or for reading only.
  */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,6 +138,77 @@ test('a directory: what is in it, and no way out of it by ".." or links', async 
   expect(readFileSync(place.path('outside.txt'), 'utf8')).toBe('outside');
   expect(readFileSync(place.path('data/sub/b.txt'), 'utf8')).toBe('written');
   expect(readdirSync(place.directory)).not.toContain('stolen.txt');
+});
+
+test('what a grant leads to was looked up once: links that are put in its way later lead nowhere', async () => {
+  for (const name of ['data.txt', 'file.txt', 'replaced.txt', 'sub/inner.txt', 'folder/in.txt'])
+    place.write(name, 'data');
+  for (const name of ['secret.txt', 'other/inner.txt', 'other/in.txt']) place.write(name, 'secret');
+  mkdirSync(place.path('names'));
+  mkdirSync(place.path('signals'));
+  symlinkSync('data.txt', place.path('alias.txt'));
+  symlinkSync('/dev/zero', place.path('zero'));
+  const servers = ['own.sock', 'secret.sock'].map((name) =>
+    createServer((socket) => socket.end(name)).listen(place.path(name)),
+  );
+  driver(
+    'driver',
+    `const text = async (file) => {
+        const into = new Uint8Array(file.sizeBytes);
+        await file.read(into, 0);
+        return into;
+      };
+      const signals = await host.openDirectory('signals');
+      await env.log('ready');
+      while ((await signals.list()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const path of ['file.txt', 'sub/inner.txt', 'alias.txt', 'replaced.txt'])
+        await attempt(path, async () => text(await host.openFile(path, 'ro')));
+      await attempt('folder', async () => text(await (await host.openDirectory('folder')).openFile('in.txt', 'ro')));
+      await attempt('zero', async () => (await host.openDevice('zero', 'ro')).read(new Uint8Array(4)));
+      await attempt('own.sock', async () => (await host.connect('unix:own.sock')).read());
+      await attempt('names', async () => (await host.listen('unix:names/new.sock')).close());`,
+  );
+  place.write(
+    'config.xml',
+    systemConfig(
+      start(`<directory path="signals"/> <directory path="folder"/> <device path="zero" access="ro"/>
+        <file path="file.txt"/> <file path="sub/inner.txt"/> <file path="alias.txt"/> <file path="replaced.txt"/>
+        <unix connect="own.sock"/> <unix listen="names/new.sock"/>`),
+    ),
+  );
+  const running = place.start('config.xml');
+  await running.until('ready');
+  const swap = (name: string, target: string): void => {
+    renameSync(place.path(name), place.path(`${name}.old`));
+    symlinkSync(target, place.path(name));
+  };
+  for (const [name, target] of [
+    ['file.txt', 'secret.txt'],
+    ['sub', 'other'],
+    ['folder', 'other'],
+    ['alias.txt', 'secret.txt'],
+    ['zero', '/dev/null'],
+    ['own.sock', 'secret.sock'],
+    ['names', 'other'],
+  ] as const)
+    swap(name, target);
+  place.write('new.txt', 'newer');
+  renameSync(place.path('new.txt'), place.path('replaced.txt'));
+  place.write('signals/go', '');
+  const finished = await running.finished;
+  for (const server of servers) server.close();
+  expect(finished.code, finished.stderr).toBe(0);
+  expect(said(finished)).toEqual([
+    'ready',
+    'file.txt: Escapes',
+    'sub/inner.txt: Escapes',
+    'alias.txt: data',
+    'replaced.txt: newer',
+    'folder: Escapes',
+    'zero: 4',
+    'own.sock: Escapes',
+    'names: Escapes',
+  ]);
 });
 
 test('sockets: by address and port, and no others', async () => {

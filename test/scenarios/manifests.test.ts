@@ -4,8 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 // What it starts is compiled.
-import { type ManifestAnswer, ManifestReader } from '../../packages/core/dist/supervisor.js';
-import { STOCK_NAMES, stockModule } from '../../packages/init/src/command/stock.ts';
+import {
+  type ManifestAnswer,
+  ManifestReader,
+  type ModuleToRead,
+} from '../../packages/core/dist/supervisor.js';
+import { ComponentImports } from '../../packages/init/dist/command/component-imports.js';
+import { STOCK_NAMES, stockModule } from '../../packages/init/dist/command/stock.js';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
 const IDLE = `import { component } from '${CORE_URL}';\nexport default component(() => {});\n`;
@@ -32,6 +37,10 @@ export default component({ config: { type: 'config', doc: 'x'.repeat(2 ** 21) } 
 
 let place: Workplace;
 const url = (file: string): string => pathToFileURL(join(place.directory, file)).href;
+const module = (file: string): ModuleToRead => ({
+  moduleUrl: url(file),
+  files: new ComponentImports(place.directory).readable(url(file)),
+});
 const problemOf = (answer: ManifestAnswer | undefined): string =>
   answer && 'problem' in answer ? answer.problem : 'no problem';
 
@@ -44,7 +53,7 @@ afterEach(() => place[Symbol.dispose]());
 test('each of several that misbehave is named, and the others are read', async () => {
   const names = ['first.mjs', ...Object.keys(HOSTILE), 'last.mjs'];
   for (const [name, [source]] of Object.entries(HOSTILE)) place.write(name, source);
-  const answers = await new ManifestReader(names.length).read(names.map(url));
+  const answers = await new ManifestReader(names.length).read(names.map(module));
   for (const name of ['first.mjs', 'last.mjs']) {
     const answer = answers.get(url(name));
     expect(problemOf(answer), name).toBe('no problem');
@@ -56,7 +65,7 @@ test('each of several that misbehave is named, and the others are read', async (
 
 test('one that never ends is given up, and the others are read', async () => {
   place.write('loops.mjs', 'for (;;);');
-  const answers = await new ManifestReader(3, 5000).read(['first.mjs', 'loops.mjs', 'last.mjs'].map(url));
+  const answers = await new ManifestReader(3, 5000).read(['first.mjs', 'loops.mjs', 'last.mjs'].map(module));
   expect(problemOf(answers.get(url('loops.mjs')))).toBe('its module does not finish loading');
   expect(problemOf(answers.get(url('first.mjs')))).toBe('no problem');
   expect(problemOf(answers.get(url('last.mjs')))).toBe('no problem');
@@ -92,7 +101,9 @@ test('the manifests of stock components that the build has read are what their m
   const file = fileURLToPath(new URL('../../packages/init/bundle/stock-manifests.json', import.meta.url));
   const built: unknown = JSON.parse(readFileSync(file, 'utf8'));
   const modules = STOCK_NAMES.map((name) => stockModule(name) ?? '');
-  const answers = await new ManifestReader(modules.length).read(modules);
+  const answers = await new ManifestReader(modules.length).read(
+    modules.map((moduleUrl) => ({ moduleUrl, files: undefined })),
+  );
   const read = STOCK_NAMES.map((name, index) => {
     const answer = answers.get(modules[index] ?? '');
     return [name, answer && 'manifest' in answer ? answer.manifest : answer];

@@ -28,6 +28,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/jail/attempts.test.ts': 'what the kernel refuses to a process',
   'test/jail/confinement.test.ts': 'what the kernel refuses to a process',
   'test/jail/drivers.test.ts': 'what the kernel refuses to a process',
+  'test/jail/manifest.test.ts': 'what the kernel refuses to a process',
   'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/component-output.test.ts': 'streams of threads and processes',
   'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
@@ -38,6 +39,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/package-manager.test.ts': 'signals to npx',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
+  'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
 };

@@ -11,7 +11,7 @@ export * from './interface/shapes.ts';
 export { packetStream, type StreamDeclaration, type StreamRole } from './interface/stream.ts';
 export * from './label.ts';
 export { LIMITS } from './limits.ts';
-export { linesOf, messageLines, visibleText } from './log-text.ts';
+export { linesOf, messageLines, visibleLines, visibleText } from './log-text.ts';
 export { copyInto } from './memory/copy-into.ts';
 export { Dataspace } from './memory/dataspace.ts';
 export * from './packet_stream/index.ts';

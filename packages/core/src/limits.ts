@@ -118,6 +118,8 @@ export const LIMITS = {
   obligations: 1024,
   /** Text of one LOG session that waits for the host's output; an honest client has a few lines under way. */
   logSessionCharacters: 8 * 1024 * 1024,
+  /** What a call counts there that waits, beside its text. */
+  logCallCharacters: 256,
   /** One line of log text. */
   logLineCharacters: 64 * 1024,
   /** Name of a service, an interface or an operation. */

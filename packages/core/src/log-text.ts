@@ -25,6 +25,11 @@ export function visibleText(text: string): string {
   });
 }
 
+/** The lines of a text as they are shown, each behind the prefix. */
+export function visibleLines(text: string, prefix: string): string[] {
+  return linesOf(text).map((line) => visibleText(prefix + line));
+}
+
 /** Lines after the first of one message are set in, so that none of them looks like a message of its own. */
 const CONTINUATION = '  ';
 

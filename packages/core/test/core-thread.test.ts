@@ -1,6 +1,6 @@
 /** What a component that cannot be started leaves behind, and what is said of it. */
 import { expect, test } from 'vitest';
-import { component, Parent, Pd, refusalOf, SessionError } from '@ginit/core';
+import { component, COSTS, Parent, Pd, SessionError } from '@ginit/core';
 import { Account } from '@ginit/core/supervisor/account';
 import { Components } from '@ginit/core/supervisor/components';
 import { CoreThread } from '@ginit/core/supervisor/core-thread';
@@ -9,20 +9,27 @@ import { PdSession } from '@ginit/core/supervisor/pd-service';
 import { ThreadsByAccount } from '@ginit/core/supervisor/threads-by-account';
 import { InProcessPlatform } from './in-process-platform.ts';
 
-/** Starts the component `moduleUrl` with a parent that refuses everything; `ended` is told of its end. */
-function begin(account: Account, moduleUrl: string, ended: (end: ComponentEnd) => void): CoreThread {
-  const platform = new InProcessPlatform('copying', new Map([['refused', component({}, () => {})]]));
+const place = (): InProcessPlatform =>
+  new InProcessPlatform('copying', new Map([['refused', component({}, () => {})]]));
+const denied = (): never => {
+  throw new SessionError('DENIED', 'nothing is given here');
+};
+
+/** Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of its end. */
+function begin(
+  account: Account,
+  moduleUrl: string,
+  ended: (end: ComponentEnd) => void,
+  platform = place(),
+): CoreThread {
   const components = new Components(platform, () => {});
   const threads = new ThreadsByAccount();
-  const refuse = (): never => {
-    throw new SessionError('DENIED', 'nothing is given here');
-  };
   const parent = components.entrypoint.export(Parent, {
-    session: () => ({ refused: refusalOf(new SessionError('DENIED', 'nothing is given here')) }),
-    upgrade: refuse,
-    close: refuse,
-    announce: refuse,
-    exit: refuse,
+    session: denied,
+    upgrade: denied,
+    close: denied,
+    announce: denied,
+    exit: denied,
   });
   const pd = components.entrypoint.export(Pd, new PdSession(account, threads));
   const observer = { started: () => {}, ended: (_: unknown, end: ComponentEnd) => ended(end) };
@@ -61,4 +68,41 @@ test('one whose environment cannot be opened is said to have crashed, and why', 
     reason: expect.stringContaining('nothing is given here'),
     culprit: true,
   });
+});
+
+test('who asks late what became of it is told at once, and has nothing to wait for', async () => {
+  let thread: CoreThread | undefined;
+  await new Promise<void>((resolve) => {
+    thread = begin(rich(), 'refused', () => resolve());
+  });
+  if (!thread) throw new Error('it was started');
+  const seen = { woken: 0, freed: 0 };
+  thread.setHandler({ submit: () => void seen.woken++, [Symbol.dispose]: () => void seen.freed++ });
+  expect(seen).toEqual({ woken: 1, freed: 1 });
+  expect(thread.state()).toMatchObject({ state: 'crashed', culprit: true });
+  expect(await thread.progress()).toEqual({ completed: 0, levelsBelow: 0 });
+  await thread.stop();
+});
+
+test('one that has ended is paid for as long as somebody holds what stands for it', async () => {
+  const account = rich();
+  let thread: CoreThread | undefined;
+  await new Promise<void>((resolve) => {
+    thread = begin(account, 'refused', () => resolve());
+  });
+  expect(account.state.capUsed).toBe(COSTS.threadObject.caps);
+  await thread?.dissolve();
+  expect(account.state).toMatchObject({ ramUsed: 0, capUsed: 0 });
+});
+
+test('one that dies while it is started has died of that, and not of its start', async () => {
+  const platform = place();
+  let thread: CoreThread | undefined;
+  await new Promise<void>((resolve) => {
+    thread = begin(rich(), 'refused', () => resolve(), platform);
+    platform.crash('started');
+  });
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  expect(thread?.state()).toEqual({ state: 'crashed', reason: 'crashed by the test', culprit: true });
 });

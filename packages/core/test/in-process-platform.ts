@@ -2,6 +2,7 @@
  * A platform for tests: every component in the test's own thread, joined by queues. Its carriers either share memory
  * or copy everything, as if over a wire; what passes on both keeps to the interface.
  */
+import { visibleLines } from '@ginit/core/log-text';
 import type { Component } from '@ginit/core';
 import type { Carrier, SharedMemory } from '@ginit/core/channel/carrier';
 import type { Census } from '@ginit/core/runtime/entrypoint';
@@ -161,6 +162,17 @@ export class InProcessPlatform implements Platform {
     running?.end({ crashed: true, reason: 'crashed by the test', culprit: true });
   }
 
+  /** Ends a component whose channels are closed some time before core hears of its end. */
+  crashUnheard(label: string, heardAfterMs: number): void {
+    const id = this.#labels.get(label);
+    const running = id === undefined ? undefined : this.#running.get(id);
+    for (const carrier of running?.carriers ?? []) carrier.close();
+    setTimeout(
+      () => running?.end({ crashed: true, reason: 'crashed by the test', culprit: true }),
+      heardAfterMs,
+    );
+  }
+
   connect(first: number, second: number): void {
     const [a, b] = carrierPair(this.#kind);
     this.#join(first, second, a);
@@ -230,7 +242,7 @@ export class InProcessPlatform implements Platform {
     return () => clearTimeout(timer);
   }
 
-  async writeLog(line: string): Promise<void> {
-    this.lines.push(line);
+  async writeLog(text: string, prefix: string): Promise<void> {
+    this.lines.push(...visibleLines(text, prefix));
   }
 }

@@ -64,3 +64,16 @@ test('a component that ends leaves behind what its log has not got', () => {
     'the last',
   ]);
 });
+
+test('empty lines count as well', async () => {
+  const log = new SlowLog();
+  const writer = new LogWriter();
+  writer.attach(log.sink);
+  const count = LIMITS.logBacklogCharacters * 2;
+  void writer.write('\n'.repeat(count - 1));
+  const flushed = writer.flush();
+  await log.takeAll();
+  await flushed;
+  const [, lost] = /^Warning: (\d+) log lines lost/.exec(log.lines.at(-1) ?? '') ?? [];
+  expect(log.lines.length - 1 + Number(lost)).toBe(count);
+});

@@ -13,6 +13,8 @@ function slowStream(): { stream: Writable; takeOne: () => void } {
   return { stream, takeOne: () => taken.shift()?.() };
 }
 
+const BLOCK = 'x'.repeat(16 * 1024 * 1024);
+
 test('all who wait for room wait together, and go on when there is some', async () => {
   const { stream, takeOne } = slowStream();
   const output = new Output(stream, slowStream().stream);
@@ -26,6 +28,29 @@ test('all who wait for room wait together, and go on when there is some', async 
   expect([stream.listenerCount('drain'), written]).toEqual([0, 50]);
 });
 
+test('lines are made of a text when there is room, and stay together', async () => {
+  const slow = slowStream();
+  const written: string[] = [];
+  const write = slow.stream.write.bind(slow.stream);
+  slow.stream.write = (chunk: string) => {
+    if (chunk.length < 100) written.push(chunk);
+    return write(chunk);
+  };
+  const output = new Output(slow.stream, slowStream().stream);
+  for (let line = 0; line < 8; line++) output.passingLine(BLOCK);
+  const waiting = [output.lines('one\ntwo', '[a] '), output.lines('three\nfour', '[b] ')];
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(written).toEqual([]);
+  await readAll(slow);
+  await Promise.all(waiting);
+  expect(written.filter((line) => line.startsWith('['))).toEqual([
+    '[a] one\n',
+    '[a] two\n',
+    '[b] three\n',
+    '[b] four\n',
+  ]);
+});
+
 test('who waits for room when the reader goes away waits no longer', async () => {
   const { stream } = slowStream();
   const output = new Output(stream, slowStream().stream);
@@ -34,8 +59,6 @@ test('who waits for room when the reader goes away waits no longer', async () =>
   await Promise.all(waiting);
   await output.line('nobody hears this');
 });
-
-const BLOCK = 'x'.repeat(16 * 1024 * 1024);
 
 /** Reads all that is written to a slow stream, until nobody has anything left to write. */
 async function readAll({ stream, takeOne }: ReturnType<typeof slowStream>): Promise<void> {

@@ -16,6 +16,9 @@ const BUSY_CHARACTERS = 256 * 1024;
 /** Lines that have gone out are forgotten when there are so many, and as many as wait. */
 const GONE_MAX = 4096;
 
+/** An empty line is one, too. */
+const sizeOf = (line: string): number => line.length + 1;
+
 /** A bounded queue of lines in front of a LOG session. */
 export class LogWriter {
   #lines: string[] = [];
@@ -72,7 +75,7 @@ export class LogWriter {
   }
 
   #push(line: string): void {
-    if (this.#backlog + line.length > LIMITS.logBacklogCharacters) {
+    if (this.#backlog + sizeOf(line) > LIMITS.logBacklogCharacters) {
       this.#lost++;
       return;
     }
@@ -90,7 +93,7 @@ export class LogWriter {
 
   #queue(line: string): void {
     this.#lines.push(line);
-    this.#backlog += line.length;
+    this.#backlog += sizeOf(line);
   }
 
   #pump(): void {
@@ -111,7 +114,7 @@ export class LogWriter {
     let room = WRITE_CHARACTERS;
     for (; this.#next < this.#lines.length; this.#next++) {
       const line = this.#lines[this.#next] ?? '';
-      room -= line.length + 1;
+      room -= sizeOf(line);
       if (room < 0 && taken.length > 0) break;
       taken.push(line);
     }
@@ -126,7 +129,7 @@ export class LogWriter {
     // A log that is gone swallows what comes: there is nobody left to tell.
     await sink(lines.join('\n')).catch(() => {});
     this.#writing--;
-    for (const line of lines) this.#backlog -= line.length;
+    for (const line of lines) this.#backlog -= sizeOf(line);
     this.#pump();
   }
 }

@@ -4,9 +4,15 @@
  * stands behind the session is the list of files that were checked; loading them stays Node's.
  */
 import { implementationOf } from '../capability/capability.ts';
-import type { SignalCapability } from '../capability/signal.ts';
 import { RpcError } from '../errors.ts';
 import { Rom } from '../session/rom.ts';
+
+/**
+ * What a start of it takes, because of what it imports. A binary with modules of Node that reach the host is a driver: who
+ * starts it must have something of the host to grant. If no start node trusts this starter with it, the kernel must hold it
+ * to what it is granted: else a component could have the host used by starting a driver with a config of its own.
+ */
+export type BinaryTakes = 'nothing' | 'grant' | 'grant and jail';
 
 /** What core must know of a binary to start it. */
 export interface ResolvedBinary {
@@ -17,17 +23,16 @@ export interface ResolvedBinary {
    * confined by it (the simulator) there may be none.
    */
   readonly files: readonly string[];
-  /**
-   * It imports modules of Node's that reach the host, as only drivers may. Who starts it must have something of the host to
-   * grant: else a component without any could have the host used by starting a driver with a config of its own.
-   */
-  readonly needsGrant?: boolean;
+  readonly takes: BinaryTakes;
   /** It only hands its host grants on to what it starts, as init does, and uses none of them. */
   readonly handsOn?: boolean;
 }
 
-/** Finds a binary by the name that the config gives it; the command that runs core supplies it. */
-export type FindBinary = (name: string) => ResolvedBinary | undefined;
+/**
+ * Finds a binary by the name that the config gives it, for whoever asks, by its label: what a start takes may depend on that.
+ * The command that runs core supplies it.
+ */
+export type FindBinary = (name: string, starter: string) => ResolvedBinary | undefined;
 
 /** A session of a binary: it has no content to read, but core knows it again. */
 export class BinaryRom {
@@ -46,7 +51,7 @@ export class BinaryRom {
   }
 
   /** It never changes. */
-  setHandler(handler: SignalCapability): void {
+  setHandler(handler: Disposable): void {
     handler[Symbol.dispose]();
   }
 }

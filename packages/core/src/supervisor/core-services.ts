@@ -78,14 +78,15 @@ export class CoreServices {
   }
 
   /**
-   * Binaries are found by the last element of the label, whoever asks: they are public by nature. The config of the system is
-   * the root's alone: it goes by the whole label.
+   * Binaries are found by the last element of the label, whoever asks: they are public by nature. What their start takes
+   * depends on what stands before that, which parents have written. The config of the system is the root's alone: it goes by
+   * the whole label.
    */
   #openRom(request: RootRequest): CoreSession {
     const { label } = request;
     if (label === CONFIG_LABEL) return this.#serve(Rom, request, () => this.#config.open());
-    const name = splitLabel(label).last;
-    const binary = this.#findBinary(name);
+    const { prefix, last: name } = splitLabel(label);
+    const binary = this.#findBinary(name, prefix);
     if (binary) return this.#serve(Rom, request, () => new BinaryRom(binary));
     const text = `core has no ROM "${name}": no stock component, and no binary that the config names`;
     throw new SessionError('DENIED', text);

@@ -23,6 +23,9 @@ export interface ThreadParts {
   readonly threads: ThreadsByAccount;
 }
 
+/** Who is woken when its state has changed. */
+type Handler = Pick<SignalCapability, 'submit'> & Disposable;
+
 /** What a component takes from its account. */
 interface ThreadCharges {
   /** Until it has ended. */
@@ -51,7 +54,7 @@ export class CoreThread implements PaidThread {
   /** Missing once it has ended, whoever still holds this. */
   #component: CoreComponent | undefined;
   #state: ThreadState = { state: 'starting' };
-  #handler: SignalCapability | undefined;
+  #handler: Handler | undefined;
   #killed = false;
   /** It has done what it has to do before it ends: it cannot crash any more. */
   #inOrder = false;
@@ -106,7 +109,7 @@ export class CoreThread implements PaidThread {
     return this.#state;
   }
 
-  setHandler(handler: SignalCapability): void {
+  setHandler(handler: Handler): void {
     this.#handler?.[Symbol.dispose]();
     this.#handler = handler;
     if (this.#state.state !== 'starting') handler.submit();

@@ -4,7 +4,7 @@ import type { Capability } from '../interface/interface.ts';
 import { labelWithin, prependLabel, splitLabel } from '../label.ts';
 import type { StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
-import { binaryOf } from './binary-service.ts';
+import { binaryOf, type BinaryTakes } from './binary-service.ts';
 import { CoreThread, type ThreadParts } from './core-thread.ts';
 import { grantOf } from './host-grants.ts';
 import { accountOf } from './pd-service.ts';
@@ -58,11 +58,7 @@ export class CpuSession {
     if (confined) refuseUnconfined(options);
     const binary = binaryOf(options.binary);
     const grants = options.grants.map(grantOf);
-    if (binary.needsGrant && grants.length === 0)
-      throw new RpcError(
-        'DENIED',
-        'the binary imports modules of the host: it is started with a host grant only',
-      );
+    refuseUntrusted(binary.takes, options);
     const account = accountOf(options.pd);
     const specification = {
       label: this.#label,
@@ -76,7 +72,7 @@ export class CpuSession {
       scheduling,
       grants,
       usedGrants: binary.handsOn ? [] : grants,
-      jail: options.jail ?? 'default',
+      jail: binary.takes === 'grant and jail' ? 'required' : (options.jail ?? 'default'),
       confined,
     };
     const forgotten = (): void => void this.#threads.delete(thread);
@@ -84,6 +80,16 @@ export class CpuSession {
     this.#threads.add(thread);
     return thread.capability();
   }
+}
+
+/** Modules of the host are for who is trusted with them, and brings grants; or for who is held to his grants by a jail. */
+function refuseUntrusted(takes: BinaryTakes, { grants, isolation, jail }: StartOptions): void {
+  if (takes === 'nothing') return;
+  const what = 'the binary imports modules of the host';
+  if (grants.length === 0) throw new RpcError('DENIED', `${what}: it is started with a host grant only`);
+  if (takes === 'grant' || (isolation === 'process' && jail !== 'no')) return;
+  const how = 'no start node trusts its starter with that, so it is started as a process with a jail only';
+  throw new RpcError('DENIED', `${what}: ${how}`);
 }
 
 /** What a jailed component starts is no freer than itself. */

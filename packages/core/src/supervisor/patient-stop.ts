@@ -8,8 +8,8 @@ const TICK_MS = 500;
 
 /** Whether it has stopped, or is dead; false if it got nothing done for `boundMs` times the levels of the tree below it. */
 export async function stopped(
-  thread: Capability<typeof Thread>,
-  platform: Platform,
+  thread: Pick<Capability<typeof Thread>, 'stop' | 'progress'>,
+  platform: Pick<Platform, 'after' | 'monotonicUs'>,
   boundMs: number,
 ): Promise<boolean> {
   const stop = { settled: false };
@@ -30,7 +30,7 @@ export async function stopped(
   }
 }
 
-async function tickOr(stopping: Promise<void>, platform: Platform): Promise<void> {
+async function tickOr(stopping: Promise<void>, platform: Pick<Platform, 'after'>): Promise<void> {
   await new Promise<void>((resolve) => {
     const cancel = platform.after(TICK_MS * 1000, resolve);
     void stopping.then(() => {

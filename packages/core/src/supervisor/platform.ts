@@ -75,6 +75,9 @@ export interface Platform {
   wallClockMs(): number;
   /** Calls `handler` after `us` microseconds; the result cancels it. */
   after(us: number, handler: () => void): () => void;
-  /** Writes a line of a component to the log; settles when there is room for more. */
-  writeLog(line: string): Promise<void>;
+  /**
+   * Writes lines of a component to the log, each behind the prefix, and none of others between them; settles when there is
+   * room for more. Nothing is made of the text before it is written.
+   */
+  writeLog(text: string, prefix: string): Promise<void>;
 }

@@ -8,19 +8,24 @@ import type { Platform } from './platform.ts';
 
 const TIMEOUT_US = 500_000;
 
+/** A component, as far as it can be asked. */
+type Counting = Pick<CoreComponent, 'label' | 'statistics'> & {
+  readonly control: Pick<CoreComponent['control'], 'statistics'>;
+};
+
 /** The statistics of all components. */
 export class Statistics {
-  readonly #platform: Platform;
+  readonly #platform: Pick<Platform, 'after'>;
   readonly #warn: (text: string) => void;
   /** Questions that are not answered yet: one that hangs is not asked again. */
-  readonly #asked = new Map<CoreComponent, Promise<void>>();
+  readonly #asked = new Map<Counting, Promise<void>>();
 
-  constructor(platform: Platform, warn: (text: string) => void) {
+  constructor(platform: Pick<Platform, 'after'>, warn: (text: string) => void) {
     this.#platform = platform;
     this.#warn = warn;
   }
 
-  async ask(component: CoreComponent): Promise<ComponentStatistics | undefined> {
+  async ask(component: Counting): Promise<ComponentStatistics | undefined> {
     const answer = this.#asked.get(component) ?? this.#question(component);
     await new Promise<void>((resolve) => {
       const cancel = this.#platform.after(TIMEOUT_US, resolve);
@@ -33,7 +38,7 @@ export class Statistics {
   }
 
   /** The ends of components change the number, too: it counts those that live. */
-  async progress(label: string, live: readonly CoreComponent[]): Promise<ThreadProgress> {
+  async progress(label: string, live: readonly Counting[]): Promise<ThreadProgress> {
     const below = `${label}${LABEL_SEPARATOR}`;
     const tree = live.filter((component) => component.label === label || component.label.startsWith(below));
     const counts = await Promise.all(tree.map((component) => this.ask(component)));
@@ -42,7 +47,7 @@ export class Statistics {
     return { completed, levelsBelow: Math.max(0, ...levels) };
   }
 
-  #question(component: CoreComponent): Promise<void> {
+  #question(component: Counting): Promise<void> {
     const answer = component.control
       .statistics()
       .then((statistics) => {

@@ -2,14 +2,19 @@
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Platform } from './platform.ts';
 
+/** What it needs of the place where components run. */
+type Clock = Pick<Platform, 'monotonicUs' | 'wallClockMs' | 'after'>;
+/** Whom it wakes. */
+type Handler = Pick<SignalCapability, 'submit'> & Disposable;
+
 /** The operations of the `Timer` interface over the platform's clock. */
 export class TimerSession {
-  readonly #platform: Platform;
+  readonly #platform: Clock;
   readonly #startUs: number;
-  #handler: SignalCapability | undefined;
+  #handler: Handler | undefined;
   #cancel: () => void = () => {};
 
-  constructor(platform: Platform) {
+  constructor(platform: Clock) {
     this.#platform = platform;
     this.#startUs = platform.monotonicUs();
   }
@@ -29,7 +34,7 @@ export class TimerSession {
     this.#cancel = this.#platform.after(us, tick);
   }
 
-  setHandler(handler: SignalCapability): void {
+  setHandler(handler: Handler): void {
     this.#handler?.[Symbol.dispose]();
     this.#handler = handler;
   }

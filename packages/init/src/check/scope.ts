@@ -108,11 +108,10 @@ export function startsOf(config: InitConfig): StartPlace[] {
   return startsIn(scopeOf(config));
 }
 
-/** All binaries that a configuration and the inits nested in it name: what may be started of its files. */
+/** The binaries that a configuration and the inits nested in it name beside their start nodes. */
 export function binariesOf(config: InitConfig): NamedPlace[] {
-  const started = startsOf(config).map(({ start }) => start);
-  const inits = [config, ...started.flatMap((start) => nestedReading(start)?.config ?? [])];
-  return [...started.map(({ binary }) => binary), ...inits.flatMap(({ binaries }) => binaries)];
+  const nested = startsOf(config).flatMap(({ start }) => nestedReading(start)?.config ?? []);
+  return [config, ...nested].flatMap(({ binaries }) => binaries);
 }
 
 function startsIn(scope: Scope): StartPlace[] {

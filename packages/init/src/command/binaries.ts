@@ -5,28 +5,37 @@
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { assert, didYouMean } from '@ginit/core';
+import { assert, didYouMean, prependLabel } from '@ginit/core';
 import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
 import { type ComponentImports, CONDITIONS } from './component-imports.ts';
 import { ImportResolver, PackageFiles } from './imports/index.ts';
 import { STOCK_NAMES, stockModule } from './stock.ts';
+import type { TrustedBinaries } from './trust.ts';
 
 /** A binary that was found, or why it was not. */
 export type FoundBinary = { readonly moduleUrl: string } | { readonly problem: string };
 
+/** What a config names to be started. */
+export interface NamedBinaries {
+  readonly byName: ReadonlyMap<string, ResolvedBinary>;
+  readonly trusted: TrustedBinaries;
+}
+
 /**
- * What may be started in a system: the binaries that its config names, and every stock component; `imports` knows what the
- * latter are made of.
+ * What may be started in a system, and what that takes of whoever starts it: the binaries that its config names, and every
+ * stock component; `imports` knows what the latter are made of.
  */
-export function startable(
-  named: ReadonlyMap<string, ResolvedBinary>,
-  imports?: ComponentImports,
-): FindBinary {
-  return (name) => {
-    const known = named.get(name);
-    if (known) return known;
-    const moduleUrl = stockModule(name);
-    return moduleUrl === undefined ? undefined : binaryOf(moduleUrl, imports);
+export function startable({ byName, trusted }: NamedBinaries, imports?: ComponentImports): FindBinary {
+  const find = (name: string): ResolvedBinary | undefined => {
+    const moduleUrl = byName.has(name) ? undefined : stockModule(name);
+    return moduleUrl === undefined ? byName.get(name) : binaryOf(moduleUrl, imports);
+  };
+  return (name, starter) => {
+    const binary = find(name);
+    if (!binary || binary.takes === 'nothing') return binary;
+    const trust = trusted.get(prependLabel(starter, name));
+    if (trust === undefined) return binary;
+    return { ...binary, takes: trust === 'allowed' ? 'nothing' : 'grant' };
   };
 }
 
@@ -38,7 +47,8 @@ export function initBinary(imports?: ComponentImports): ResolvedBinary {
 }
 
 function binaryOf(moduleUrl: string, imports: ComponentImports | undefined): ResolvedBinary {
-  return imports?.binary(moduleUrl) ?? { moduleUrl, files: [], handsOn: moduleUrl === stockModule('init') };
+  const handsOn = moduleUrl === stockModule('init');
+  return imports?.binary(moduleUrl) ?? { moduleUrl, files: [], takes: 'nothing', handsOn };
 }
 
 /** Finds binaries for a config in one directory. */

@@ -1,13 +1,14 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
-import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
-import { CoreServices, type ResolvedBinary } from '@ginit/core/supervisor';
+import { CoreServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
+import { GrantTargets } from './grant-targets.ts';
 import { hostLimits } from './host-limits.ts';
-import { Binaries } from './binaries.ts';
+import { Binaries, type NamedBinaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { readComponents } from './read-components.ts';
 
@@ -15,13 +16,17 @@ import { readComponents } from './read-components.ts';
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
-  /** What it names to be started, by name. */
-  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  /** What it names to be started. */
+  readonly binaries: NamedBinaries;
   /** What its components import. */
   readonly imports: ComponentImports;
+  /** What its grants lead to. */
+  readonly targets: GrantTargets;
   /** In the order of the document; with any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
+  /** Why manifests were read without a jail, in words for people; undefined if they were not. */
+  readonly lack: string | undefined;
 }
 
 /**
@@ -34,13 +39,16 @@ export async function readCheckedConfig(
   readable: (config: InitConfig) => void = () => {},
 ): Promise<CheckedConfig> {
   const imports = new ComponentImports(dirname(file));
+  const targets = new GrantTargets(dirname(file));
   const failed = (errors: readonly string[]): CheckedConfig => ({
     node: undefined,
     config: undefined,
-    binaries: new Map(),
+    binaries: { byName: new Map(), trusted: new Map() },
     imports,
+    targets,
     errors,
     warnings: [],
+    lack: undefined,
   });
   let source: Uint8Array;
   try {
@@ -64,7 +72,7 @@ export async function readCheckedConfig(
     quota,
     parentServices,
     host: hostLimits(),
-    fileIdentity: (path: string) => fileIdentity(resolve(dirname(file), path)),
+    fileIdentity: (path: string) => targets.identityOf(path),
   };
   const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
@@ -72,10 +80,12 @@ export async function readCheckedConfig(
   return {
     node,
     config: reading.config,
-    binaries: found.binaries,
+    binaries: { byName: found.byName, trusted: found.trusted },
     imports,
+    targets,
     errors: inOrder(errors).map(({ message }) => message),
     warnings: inOrder(warnings).map(formatWarning),
+    lack: found.lack,
   };
 }
 
@@ -94,19 +104,5 @@ function systemReason(error: unknown): string {
       return 'it is a directory';
     default:
       return typeof code === 'string' ? code : 'it cannot be read';
-  }
-}
-
-/** By its inode, whatever links lead there; one that does not exist yet by where it would be. */
-function fileIdentity(path: string): string {
-  try {
-    const { dev, ino } = statSync(path);
-    return `inode ${dev}:${ino}`;
-  } catch {
-    try {
-      return join(realpathSync(dirname(path)), basename(path));
-    } catch {
-      return path;
-    }
   }
 }

@@ -3,13 +3,27 @@ import { describe } from '@ginit/core';
 import { type ManifestAnswer, ManifestReader } from '@ginit/core/supervisor';
 import { type ManifestFacts, manifestFactsFromData } from '../check/index.ts';
 import { Binaries } from './binaries.ts';
+import { ComponentImports } from './component-imports.ts';
 import { stockManifest } from './stock.ts';
 
-/** The text, or why there is none. Paths are relative to the current directory. */
-export async function componentHelp(name: string): Promise<{ text: string } | { problem: string }> {
+/** The text, or why there is none; and why its manifest was read without a jail, if it was. */
+export type ComponentHelp = ({ readonly text: string } | { readonly problem: string }) & {
+  readonly lack?: string | undefined;
+};
+
+/** Paths are relative to the current directory. */
+export async function componentHelp(name: string): Promise<ComponentHelp> {
   const found = new Binaries('.').find(name);
   if ('problem' in found) return found;
-  const answer = stockManifest(name) ?? (await readManifest(found.moduleUrl));
+  const stock = stockManifest(name);
+  if (stock) return helpFrom(name, stock);
+  const files = new ComponentImports('.').readable(found.moduleUrl);
+  const reader = new ManifestReader(1);
+  const answers = await reader.read([{ moduleUrl: found.moduleUrl, files }]);
+  return { ...helpFrom(name, answers.get(found.moduleUrl)), lack: reader.lack };
+}
+
+function helpFrom(name: string, answer: ManifestAnswer | undefined): ComponentHelp {
   if (!answer || 'problem' in answer) {
     return { problem: `component "${name}" cannot be read: ${answer?.problem ?? 'no answer'}` };
   }
@@ -18,10 +32,6 @@ export async function componentHelp(name: string): Promise<{ text: string } | { 
   } catch (error) {
     return { problem: `component "${name}": ${error instanceof Error ? error.message : String(error)}` };
   }
-}
-
-async function readManifest(moduleUrl: string): Promise<ManifestAnswer | undefined> {
-  return (await new ManifestReader(1).read([moduleUrl])).get(moduleUrl);
 }
 
 function describeFacts(name: string, facts: ManifestFacts): string {

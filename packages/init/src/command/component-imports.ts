@@ -1,16 +1,18 @@
 /** What the components of a config import, looked at once each. */
 import { realpathSync } from 'node:fs';
-import { relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
 import { stockModule } from './stock.ts';
-import { type ImportGraph, ImportGraphs } from './imports/index.ts';
+import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** As the threads of components are started. */
 export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
 
 /** Our runtime's package, with the modules and the bundle in it. */
 const CORE = realpathSync(fileURLToPath(new URL('../', import.meta.resolve('@ginit/core'))));
+/** Our runtime, in the form that we have. */
+const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js')).href;
 /**
  * The rooms of our runtime that components may enter. What these need of Node is what confines the component; who enters
  * another room is looked at like anybody else.
@@ -60,8 +62,15 @@ export class ComponentImports {
     return graph;
   }
 
-  /** The module at this URL as core takes it. */
+  /** The files that are read to load the module, and our runtime, where it shows its manifest. */
+  readable(moduleUrl: string): readonly string[] {
+    return [...new Set([...this.of(moduleUrl).files, ...this.of(RUNTIME).files])];
+  }
+
+  /** The module at this URL as core takes it from those whom no start node trusts with it. */
   binary(moduleUrl: string): ResolvedBinary {
-    return { moduleUrl, files: this.of(moduleUrl).files, handsOn: moduleUrl === stockModule('init') };
+    const graph = this.of(moduleUrl);
+    const takes = findForbidden(graph) === undefined ? 'nothing' : 'grant and jail';
+    return { moduleUrl, files: graph.files, takes, handsOn: moduleUrl === stockModule('init') };
   }
 }

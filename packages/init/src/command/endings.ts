@@ -3,7 +3,7 @@
  * of them stops the tree in order. Only a second SIGINT or SIGTERM, which somebody has sent on purpose, ends it at once.
  */
 import type { SystemEnd } from '@ginit/core/supervisor';
-import { isUnderPackageManager, watchLauncher } from './launcher.ts';
+import { isUnderPackageManager, type Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 
 /** As a shell reports a program ended by SIGINT. */
@@ -18,7 +18,7 @@ export interface Endable {
 }
 
 /** Ends the system when something from outside says so; the result takes that back. */
-export function endFromOutside(system: Endable, output: Output): () => void {
+export function endFromOutside(system: Endable, output: Output, launcher: Launcher): () => void {
   let asked = 0;
   let askedMs = 0;
   const passedOnMs = isUnderPackageManager(process.env) ? PASSED_ON_MS : 0;
@@ -41,7 +41,7 @@ export function endFromOutside(system: Endable, output: Output): () => void {
     stop(0);
   };
   output.onLoss((loss) => stop(loss.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : 0));
-  const unwatch = watchLauncher(() => {
+  const unwatch = launcher.watch(() => {
     output.say('the program that has started it is gone');
     stop(0);
   });

@@ -78,15 +78,20 @@ export function isThere(way: readonly Kinship[], table: ProcessTable): boolean {
   return way.every(({ child, parent }) => table.parentOf(child) === parent);
 }
 
-/** Calls `gone` once when the package manager that has started us has gone. The result ends that. */
-export function watchLauncher(gone: () => void): () => void {
-  const way = launcherOf(process.pid, process.env, HOST_PROCESSES);
-  if (!way) return () => {};
-  const timer = setInterval(() => {
-    if (isThere(way, HOST_PROCESSES)) return;
-    clearInterval(timer);
-    gone();
-  }, LOOK_MS);
-  timer.unref();
-  return () => clearInterval(timer);
+/** The package manager that has started us, if one has. To be found first of all: it may be gone before the system runs. */
+export class Launcher {
+  readonly #way: readonly Kinship[] | undefined = launcherOf(process.pid, process.env, HOST_PROCESSES);
+
+  /** Calls `gone` once when it has gone. The result ends that. */
+  watch(gone: () => void): () => void {
+    const way = this.#way;
+    if (!way) return () => {};
+    const timer = setInterval(() => {
+      if (isThere(way, HOST_PROCESSES)) return;
+      clearInterval(timer);
+      gone();
+    }, LOOK_MS);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
 }

@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core';
-import { NodePlatform } from '@ginit/core/supervisor';
+import { NodePlatform, withoutJails } from '@ginit/core/supervisor';
 import type { Quota } from '../model/index.ts';
 import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
-import { componentHelp } from './component-help.ts';
+import { type ComponentHelp, componentHelp } from './component-help.ts';
+import { Launcher } from './launcher.ts';
 import { Output } from './output.ts';
 import { ROOT_CAPS } from './root-quota.ts';
 import { runSystem } from './run.ts';
@@ -85,14 +86,15 @@ function version(): string {
   return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
 }
 
-async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
+async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher): Promise<number> {
   const { file, quota } = line;
   const platform = new NodePlatform(output, { audit: line.audit });
   const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
-  const { node, config, binaries, imports, errors, warnings } = checked;
+  const { node, config, binaries, imports, targets, errors, warnings } = checked;
   for (const text of [...warnings, ...errors]) output.plain(text);
+  if (checked.lack !== undefined) platform.tellLack(checked.lack);
   if (errors.length > 0 || !node || !config) {
     await platform.destroy();
     return USAGE_EXIT_CODE;
@@ -102,11 +104,12 @@ async function checkOrRun(line: CommandLine, output: Output): Promise<number> {
     return 0;
   }
   const summary = line.summary || config.summary;
-  return runSystem({ platform, file, node, config, binaries, imports, quota, summary }, output);
+  return runSystem({ platform, node, config, binaries, imports, targets, quota, summary, launcher }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {
-  const answer = component === '' ? { text: HELP } : await componentHelp(component);
+  const answer: ComponentHelp = component === '' ? { text: HELP } : await componentHelp(component);
+  if (answer.lack !== undefined) output.complaint(withoutJails(answer.lack));
   if ('problem' in answer) {
     output.say(answer.problem);
     return USAGE_EXIT_CODE;
@@ -117,8 +120,9 @@ async function help(component: string, output: Output): Promise<number> {
 
 /** Runs the command; the result is its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  const launcher = new Launcher();
   const output = Output.ofProcess();
-  const code = await perform(args, output);
+  const code = await perform(args, output, launcher);
   const allWritten = await output.end();
   output.closeLostTerminal();
   // A process ends by itself when all is written; whoever has been told to end does not wait for a reader.
@@ -126,7 +130,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return code === 0 && output.loss?.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : code;
 }
 
-async function perform(args: readonly string[], output: Output): Promise<number> {
+async function perform(args: readonly string[], output: Output, launcher: Launcher): Promise<number> {
   if (args[0] === 'sim') {
     // Its modules are loaded for nobody else.
     const { simulate } = await import('./sim/main.ts');
@@ -146,6 +150,6 @@ async function perform(args: readonly string[], output: Output): Promise<number>
       return 0;
     case 'check':
     case 'run':
-      return checkOrRun(line, output);
+      return checkOrRun(line, output, launcher);
   }
 }

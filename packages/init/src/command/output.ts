@@ -6,7 +6,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { linesOf, messageLines, visibleText } from '@ginit/core';
+import { linesOf, messageLines, visibleLines, visibleText } from '@ginit/core';
 import type { OutputSink } from '@ginit/core/supervisor';
 
 /** Why standard output can be written no more. */
@@ -71,7 +71,15 @@ export class Output implements OutputSink {
 
   /** A line of a component's; settles when there is room for more. It is kept by who writes it until it has room. */
   line(text: string): Promise<void> {
-    return this.text(visibleText(text));
+    return this.lines(text, '');
+  }
+
+  /** The same for several, each behind the prefix. Only when there is room they are made of the text, and written together. */
+  async lines(text: string, prefix: string): Promise<void> {
+    while (this.#mustWait) await this.#forRoom();
+    let hasRoom = true;
+    for (const line of visibleLines(text, prefix)) hasRoom = this.#write(line, !this.#waits);
+    if (!hasRoom && this.#waits) await this.#forRoom();
   }
 
   /** A line of a component's that nobody waits for. */
@@ -81,8 +89,13 @@ export class Output implements OutputSink {
 
   /** Text of our own on standard output; settles when there is room for more. */
   async text(text: string): Promise<void> {
-    while (this.#waits && this.#isFull && !this.#isLost) await this.#forRoom();
+    while (this.#mustWait) await this.#forRoom();
     if (!this.#write(text) && this.#waits) await this.#forRoom();
+  }
+
+  /** Whether whoever can wait has to. */
+  get #mustWait(): boolean {
+    return this.#waits && this.#isFull && !this.#isLost;
   }
 
   get #isLost(): boolean {
@@ -93,11 +106,11 @@ export class Output implements OutputSink {
     return this.#out.writableLength > BACKLOG_BYTES;
   }
 
-  /** Whether there is room for more. */
-  #write(text: string): boolean {
+  /** Whether there is room for more. What somebody has waited for is not dropped. */
+  #write(text: string, mayDrop = true): boolean {
     if (this.#isLost) return true;
     this.#wrote = true;
-    if (this.#isFull) {
+    if (mayDrop && this.#isFull) {
       this.#lost++;
       return false;
     }

@@ -5,7 +5,13 @@
 import { ConfigError, didYouMean, type Position } from '@ginit/core';
 import { type ManifestAnswer, ManifestReader, type ResolvedBinary } from '@ginit/core/supervisor';
 import { binariesOf, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
-import type { Allowance, ConfigWarning, InitConfig } from '../model/index.ts';
+import {
+  type Allowance,
+  type ConfigWarning,
+  hasOwnProcess,
+  type InitConfig,
+  type StartNode,
+} from '../model/index.ts';
 import type { Binaries } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
 import {
@@ -16,15 +22,18 @@ import {
   isHostModule,
 } from './imports/index.ts';
 import { stockManifest } from './stock.ts';
+import { addTrust, type Trust } from './trust.ts';
 
 /** What is known of the components of a config. */
 export interface ReadComponents {
   /** By the path of the start node. */
   readonly manifests: Map<string, ManifestFacts>;
-  /** By name. */
-  readonly binaries: Map<string, ResolvedBinary>;
+  readonly byName: Map<string, ResolvedBinary>;
+  readonly trusted: Map<string, Trust>;
   readonly errors: ConfigError[];
   readonly warnings: ConfigWarning[];
+  /** Why manifests were not read in a jail, in words for people; undefined if they were. */
+  lack: string | undefined;
 }
 
 /** A place of the config that names a component. */
@@ -35,6 +44,8 @@ export interface ComponentUse {
   readonly position: Position;
   /** Whether the config trusts it with something of the host. */
   readonly granted: boolean;
+  /** Whether what it is trusted with of the host is bounded by no jail. */
+  readonly trustedFreely: boolean;
   readonly allowances: readonly Allowance[];
 }
 
@@ -45,15 +56,25 @@ export function componentUses(config: InitConfig): readonly ComponentUse[] {
     path,
     ...start.binary,
     granted: start.host.length > 0,
+    trustedFreely: isTrustedFreely(start),
     allowances: start.allowances,
   }));
   // Whoever has a grant may hand it on to what he starts.
   const handedOn = starts.some(({ start }) => start.host.length > 0);
-  const places = new Set(starts.map(({ start }) => start.binary));
-  const others = binariesOf(config)
-    .filter((place) => !places.has(place))
-    .map(({ name, position }) => ({ path: undefined, name, position, granted: handedOn, allowances: [] }));
+  const others = binariesOf(config).map(({ name, position }) => ({
+    path: undefined,
+    name,
+    position,
+    granted: handedOn,
+    trustedFreely: false,
+    allowances: [],
+  }));
   return [...uses, ...others];
+}
+
+function isTrustedFreely(start: StartNode): boolean {
+  const isTrusted = start.host.length > 0 || start.allowances.length > 0;
+  return isTrusted && (!hasOwnProcess(start) || start.jail === 'no');
 }
 
 /** Finds, looks at and reads them. */
@@ -62,7 +83,14 @@ export async function readComponents(
   binaries: Binaries,
   imports: ComponentImports,
 ): Promise<ReadComponents> {
-  const result: ReadComponents = { manifests: new Map(), binaries: new Map(), errors: [], warnings: [] };
+  const result: ReadComponents = {
+    manifests: new Map(),
+    byName: new Map(),
+    trusted: new Map(),
+    errors: [],
+    warnings: [],
+    lack: undefined,
+  };
   const uses = componentUses(config);
   const modules = new Map<string, string>();
   for (const { name, position } of uses) {
@@ -84,14 +112,21 @@ export async function readComponents(
     return [{ use, moduleUrl, forbidden: findForbidden(imports.of(moduleUrl), use) }];
   });
   for (const { use, moduleUrl, forbidden } of looked) {
-    const others = result.binaries.get(use.name);
-    // One that the config trusts at one place may be started at others.
-    const needsGrant = forbidden !== undefined && others?.needsGrant !== false;
-    result.binaries.set(use.name, { ...imports.binary(moduleUrl), needsGrant });
+    const binary = imports.binary(moduleUrl);
+    result.byName.set(use.name, binary);
+    if (use.path !== undefined && binary.takes !== 'nothing')
+      addTrust(result.trusted, use.path, use.name, forbidden === undefined ? 'allowed' : 'granted');
   }
   const trusted = looked.filter(({ use, forbidden }) => use.granted || !forbidden);
   const readable = new Set(trusted.map(({ moduleUrl }) => moduleUrl).filter((url) => toRead.has(url)));
-  const answers = (await reader?.read([...readable])) ?? new Map<string, ManifestAnswer>();
+  // Reading gives nobody what its start would not: free is who uses the host, and is started without a jail.
+  const free = new Set(trusted.filter(({ use }) => use.trustedFreely).map(({ moduleUrl }) => moduleUrl));
+  const requests = Array.from(readable, (moduleUrl) => {
+    const isFree = free.has(moduleUrl) && findForbidden(imports.of(moduleUrl)) !== undefined;
+    return { moduleUrl, files: isFree ? undefined : imports.readable(moduleUrl) };
+  });
+  const answers = (await reader?.read(requests)) ?? new Map<string, ManifestAnswer>();
+  if (requests.length > 0) result.lack = reader?.lack;
   for (const { use, moduleUrl, forbidden } of looked) {
     const answer = stockManifest(use.name) ?? answers.get(moduleUrl);
     const facts = answer && factsOf(answer);

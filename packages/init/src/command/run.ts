@@ -1,44 +1,41 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
-import { dirname, resolve } from 'node:path';
 import { toData, type ConfigNode } from '@ginit/core';
 import {
   NodePlatform,
   ROOT_LABEL,
-  type ResolvedBinary,
   type ResolvedGrant,
   Supervisor,
   type SystemEnd,
 } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
-import { initBinary, startable } from './binaries.ts';
+import { initBinary, type NamedBinaries, startable } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
 import { endFromOutside } from './endings.ts';
+import type { GrantTargets } from './grant-targets.ts';
+import type { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
 const CRASH_EXIT_CODE = 1;
 
-/** What to run, and where. */
+/** What to run. */
 export interface RunOptions {
   readonly platform: NodePlatform;
-  readonly file: string;
   readonly node: ConfigNode;
   readonly config: InitConfig;
   /** What the config names to be started. */
-  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  readonly binaries: NamedBinaries;
   readonly imports: ComponentImports;
+  /** What its grants lead to. */
+  readonly targets: GrantTargets;
   readonly quota: Quota;
   readonly summary: boolean;
+  readonly launcher: Launcher;
 }
 
-/** What the config grants of the host. Paths are relative to its file. */
-export function grantsOf(file: string, config: InitConfig): ResolvedGrant[] {
-  const directory = dirname(resolve(file));
-  const grants = config.starts.flatMap(({ host }) => host);
-  return grants.map(({ kind, path, access }) => {
-    const isAddress = kind === 'tcp-listen' || kind === 'tcp-connect';
-    return { kind, path, access, target: isAddress ? path : resolve(directory, path) };
-  });
+/** What the config grants of the host. */
+export function grantsOf(config: InitConfig, targets: GrantTargets): ResolvedGrant[] {
+  return config.starts.flatMap(({ host }) => host).map((grant) => targets.resolve(grant));
 }
 
 /** Runs the system; settles with the exit code when everything of it is gone. */
@@ -47,7 +44,7 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   const supervisor = new Supervisor(platform, {
     binary: initBinary(options.imports),
     findBinary: startable(options.binaries, options.imports),
-    grants: grantsOf(options.file, options.config),
+    grants: grantsOf(options.config, options.targets),
     config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
     quota: options.quota,
     observer: {
@@ -58,7 +55,7 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const unlisten = endFromOutside(supervisor, output);
+  const unlisten = endFromOutside(supervisor, output, options.launcher);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(options.config));

@@ -32,7 +32,7 @@ const CLOSING_TRIES_MAX = 100;
 
 /** What a server needs of init. */
 export interface ChildServerHost {
-  readonly env: Env;
+  readonly env: Pick<Env, 'pd' | 'warning'>;
   /** The child cannot be reached any more, though nobody has heard of its end: it is to be ended. */
   lost(reason: string): void;
 }
@@ -106,6 +106,7 @@ export class ChildServer implements SessionServer {
       const capability = await this.#ending.unless(opening, (late) => late[Symbol.dispose]());
       return this.#served({ id, root, account, donation, capability });
     } catch (error) {
+      this.#notice(error);
       const back = await this.#takeBack(account, donation, 'refused', () => true);
       return { refused: this.#refusal(error), back };
     }
@@ -168,6 +169,7 @@ export class ChildServer implements SessionServer {
       await this.#ending.unless(root.upgrade(id, more.ram, more.caps));
       return undefined;
     } catch (error) {
+      this.#notice(error);
       const back = await this.#takeBack(account, more, 'refused', () => true);
       return { refused: this.#refusal(error), back };
     }
@@ -190,10 +192,18 @@ export class ChildServer implements SessionServer {
     try {
       await this.#ending.unless(untilTaken(this.#host.env, () => root.close(id), CLOSING_TRIES_MAX));
     } catch (error) {
-      if (this.#ending.reason) return;
-      if (hasCode(error, 'PeerGone')) this.#lose('it has ended its channel to its parent');
-      else this.#sayOnce('close', `fails to close sessions (${codeOf(error)})`);
+      this.#notice(error);
+      if (!this.#ending.reason) this.#sayOnce('close', `fails to close sessions (${codeOf(error)})`);
     }
+  }
+
+  /**
+   * A call of ours has failed. If the channel is closed, the child is gone, though its end may still be on its way to us:
+   * what it had in use is free only then, and would look like something that it keeps.
+   */
+  #notice(error: unknown): void {
+    if (!this.#ending.reason && hasCode(error, 'PeerGone'))
+      this.#lose('it has ended its channel to its parent');
   }
 
   /** A donation that the server has no use for any more: what is free of it, or what the server's end has left of it. */

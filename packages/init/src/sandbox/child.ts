@@ -97,8 +97,7 @@ export class Child {
     this.#host = host;
     const provides = start.provides.map(({ name }) => name);
     const { env, waits } = host;
-    const lost = (reason: string): void =>
-      host.crashed(this, { state: 'crashed', reason: `${start.name}: ${reason}`, culprit: true });
+    const lost = (reason: string): void => void this.#isLost(reason);
     this.server = new ChildServer({ env, lost }, start.name, provides, this.#account.promise);
     const returned = (back: Resources): void => this.server.leftover.add(back);
     this.sessions = new ClientSessions({ env, waits, returned }, start.name, this.#account.promise);
@@ -267,8 +266,15 @@ export class Child {
     await this.#host.waits.during(wait, session.served.close(() => false).closed);
   }
 
+  /** Its thread may have ended already, and then it says whose fault that is. */
+  async #isLost(reason: string): Promise<void> {
+    const state = await this.#thread?.state().catch(() => undefined);
+    const known = state?.state === 'crashed' ? state : undefined;
+    const its: ThreadState = { state: 'crashed', reason: `${this.name}: ${reason}`, culprit: true };
+    this.#host.crashed(this, known ?? its);
+  }
+
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
-    if (this.#ended) return;
     // A child in a shared domain may end its own account, and its thread with it: then nobody is left to ask.
     const state = await thread.state().catch((): ThreadState => ({ state: 'killed' }));
     if (this.#ended) return;

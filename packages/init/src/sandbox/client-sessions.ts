@@ -53,7 +53,7 @@ interface ClientSession {
 
 /** What the sessions need of the sandbox. */
 export interface ClientSessionsHost {
-  readonly env: Env;
+  readonly env: Pick<Env, 'pd' | 'error'>;
   readonly waits: Waits;
   /** Takes what comes back when the client is gone. */
   returned(back: Resources): void;

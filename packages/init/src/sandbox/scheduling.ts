@@ -11,9 +11,10 @@ import {
 import type { InitConfig, StartNode } from '../model/index.ts';
 
 type Surroundings = Pick<InitConfig, 'affinitySpace' | 'prioLevels'>;
+type Placed = Pick<StartNode, 'affinity' | 'priority'>;
 
 /** The part of the grid; none for a child that may use all of it. */
-function affinityOf({ affinity }: StartNode, { affinitySpace }: Surroundings): CpuAffinity[] {
+function affinityOf({ affinity }: Placed, { affinitySpace }: Surroundings): CpuAffinity[] {
   if (!affinity) return [];
   const { width, height } = affinitySpace;
   if (affinity.width === width && affinity.height === height) return [];
@@ -23,7 +24,7 @@ function affinityOf({ affinity }: StartNode, { affinitySpace }: Surroundings): C
 /** The arguments of a CPU session, asked for with `args` by a child or for it, as they go on to core. */
 export function schedulingArguments(
   args: SessionArguments,
-  start: StartNode,
+  start: Placed,
   around: Surroundings,
 ): SessionArguments {
   const given: Scheduling = {

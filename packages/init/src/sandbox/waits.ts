@@ -31,7 +31,7 @@ export interface Progress {
 
 /** What the waits need of the sandbox. */
 export interface WaitsHost {
-  readonly env: Env;
+  readonly env: Pick<Env, 'warning'> & { readonly timer: Pick<Env['timer'], 'after'> };
   boundsOf(child: string): StepBounds;
   progressOf(child: string): Promise<Progress | undefined>;
   /** Whether the child could answer by now: it runs, and has said what it provides if that is what is waited for. */

@@ -2,9 +2,10 @@
  * Locks this process up, for good: every thread that it has and will have. To be called on the main thread, after everything that
  * must be read or started without rules, and before any code that is not trusted.
  */
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { LIMITS } from '../../limits.ts';
+import { LOOK_FLAGS, standsAt } from '../granted-place.ts';
 import { jailPolicy, NO_THREADS_POLICY } from './call-policy.ts';
 import { ERRNO } from './call-numbers.ts';
 import { onEveryThread, type ThreadCall } from './every-thread.ts';
@@ -22,7 +23,6 @@ export interface JailOptions {
   readonly moreThreads: boolean;
 }
 
-const O_PATH = 0x200000;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SET_FILTER = 1;
 const FILTER_ALL_THREADS = 1;
@@ -75,7 +75,9 @@ function makeRuleset({ calls, landlock }: JailMeans, rules: JailRules): Ruleset 
     const descriptor = openPath(path, needed);
     if (descriptor === undefined) continue;
     try {
-      ruleset.allowPath(descriptor, access, needed && statSync(path).isDirectory());
+      // Of a grant there must be no other way to what is open than the one that was checked.
+      if (needed && !standsAt(descriptor, path)) throw new Error(`${path} leads elsewhere now`);
+      ruleset.allowPath(descriptor, access, needed && fstatSync(descriptor).isDirectory());
     } finally {
       closeSync(descriptor);
     }
@@ -86,7 +88,7 @@ function makeRuleset({ calls, landlock }: JailMeans, rules: JailRules): Ruleset 
 
 function openPath(path: string, needed: boolean): number | undefined {
   try {
-    return openSync(path, O_PATH);
+    return openSync(path, LOOK_FLAGS);
   } catch (error) {
     if (needed) throw error;
     return undefined;

@@ -18,13 +18,21 @@ export function runtimeFiles(calls: SystemCalls): readonly string[] {
   return found;
 }
 
+/** What the threads of the process that reads manifests load besides components: modules of this package. */
+export function readerFiles(calls: SystemCalls): readonly string[] {
+  const root = realpathSync(fileURLToPath(new URL('../../', import.meta.url)));
+  return [...runtimeFiles(calls), join(root, '..', 'package.json'), ...modulesBelow(root)];
+}
+
 function sharedMemoryFiles(): string[] {
   const dist = dirname(fileURLToPath(import.meta.resolve('sharedarraybuffer-polyfill')));
   const root = realpathSync(BUNDLED ? join(dist, '..', 'bundle') : dist);
-  const modules = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.js'),
-  );
-  return [join(root, '..', 'package.json'), ...modules.map((name) => join(root, name))];
+  return [join(root, '..', 'package.json'), ...modulesBelow(root)];
+}
+
+function modulesBelow(directory: string): string[] {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.endsWith('.js')).map((name) => join(directory, name));
 }
 
 /** The nearest `package.json` above a file: Node looks there whether the file is a module. */

@@ -24,6 +24,11 @@ export function jailFor({
   return { rules: { code, grants: grants.map(({ kind, access, target }) => ({ kind, access, target })) } };
 }
 
+/** How people are told that there are none. */
+export function withoutJails(lack: string): string {
+  return `warning: processes are not jailed: ${lack}`;
+}
+
 /** What to remember of that; nothing of threads. */
 export function standingOf(
   { ownProcess }: ComponentSpecification,

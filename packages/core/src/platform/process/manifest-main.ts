@@ -1,27 +1,38 @@
 /**
  * A process that reads manifests of components, so that a config can be checked before anything starts. Importing a module
- * runs its code: each is imported in a fresh thread. This thread runs none of it, and so can always tell how it went.
+ * runs its code: each is imported in a fresh thread. This thread runs none of it, and so can always tell how it went. It takes
+ * commands on descriptor 3, one of them to lock the process up first, and ends at once when ginit is gone.
  */
+import { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { unreachable } from '../../errors.ts';
 import { isRecord } from '../../interface/shapes.ts';
+import { enterJail } from '../jail/enter.ts';
+import { prepareJail } from '../jail/prepare.ts';
+import type { JailRules } from '../jail/rules.ts';
 import { describeCrash } from './crash-reason.ts';
+import { parseControl } from './domain-protocol.ts';
 import { FORM_FLAGS } from './form.ts';
+import { Link } from './link.ts';
 import {
   LOAD_HEAP_MB,
   LOAD_TIMEOUT_MS,
-  type ManifestReply,
-  type ManifestRequest,
   type ManifestText,
   manifestTextOf,
+  type ReadCommand,
+  type ReaderCommand,
+  readerCommand,
+  type ReaderEvent,
 } from './manifest-protocol.ts';
 
+const GINIT_DESCRIPTOR = 3;
 const MANIFEST_WORKER = new URL('./manifest-worker.js', import.meta.url);
 /** How Node ends a thread that has nothing left to do while its module still waits for something. */
 const NOTHING_LEFT: readonly number[] = [0, 13];
 const UNFINISHED = 'its module does not finish loading';
 
-const waiting: ManifestRequest[] = [];
+const waiting: ReadCommand[] = [];
 /** Threads that have no module yet. */
 const ahead: Worker[] = [];
 let running = 0;
@@ -66,8 +77,14 @@ function describeError(error: Error): string {
   return full ? 'its module fills the heap while it loads' : describeCrash(error);
 }
 
-function reply(answer: ManifestReply): void {
-  process.send?.(answer);
+function tell(event: ReaderEvent): void {
+  up.sendControl(event);
+}
+
+function endNow(): never {
+  // Not process.exit(): that waits for threads, and one may be stuck in a system call.
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
 }
 
 function next(): void {
@@ -79,7 +96,7 @@ function next(): void {
     if (!worker) return;
     running++;
     void read(worker, request.moduleUrl).then((answer) => {
-      reply({ id: request.id, ...answer });
+      tell({ event: 'answer', id: request.id, text: undefined, problem: undefined, ...answer });
       running--;
       next();
     });
@@ -87,18 +104,37 @@ function next(): void {
   }
 }
 
+/** Threads may still be started, one for each module; they and what they start are as locked up as the process. */
+async function confine(rules: JailRules): Promise<void> {
+  await prepareJail();
+  let problem: string | undefined;
+  try {
+    enterJail({ rules, moreThreads: true });
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  tell({ event: 'confined', problem });
+}
+
+function obey(command: ReaderCommand): void {
+  switch (command.command) {
+    case 'confine':
+      return void confine(command.rules);
+    case 'read':
+      waiting.push(command);
+      return next();
+    default:
+      return unreachable(command);
+  }
+}
+
 /** Arguments: how many modules are going to come, and how long each may take. */
 const [, , count, timeout] = process.argv;
 const expected = Math.min(Number(count) || 1, availableParallelism());
 const timeoutMs = Number(timeout) || LOAD_TIMEOUT_MS;
+const up = new Link(
+  new Socket({ fd: GINIT_DESCRIPTOR }),
+  (_channel, payload) => obey(parseControl(readerCommand, 'command', payload)),
+  endNow,
+);
 for (let started = 0; started < expected; started++) startAhead();
-process.on('message', (message: unknown) => {
-  if (!isRecord(message)) return;
-  const { id, moduleUrl } = message;
-  if (typeof id !== 'number' || typeof moduleUrl !== 'string') return;
-  waiting.push({ id, moduleUrl });
-  next();
-});
-process.on('disconnect', () => process.exit());
-// Whoever started this may have gone while its modules were loaded: nobody was told of that, and threads keep a process alive.
-if (!process.connected) process.exit();

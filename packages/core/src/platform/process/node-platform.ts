@@ -16,7 +16,7 @@ import type {
 import { longTimeout } from '../long-timeout.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { JailAudit } from './jail-audit.ts';
-import { type JailChoice, jailFor, standingOf } from './jail-choice.ts';
+import { type JailChoice, jailFor, standingOf, withoutJails } from './jail-choice.ts';
 import { jailMeans } from '../jail/lacks.ts';
 import { linkProofs } from './link.ts';
 import { ProcessStartError } from './process-start.ts';
@@ -34,8 +34,8 @@ const LACKS_MAX = 16;
 
 /** Where lines for people go. */
 export interface OutputSink {
-  /** A line of a component's; settles when there is room for more. */
-  line(text: string): Promise<void>;
+  /** Lines of a component's, each behind the prefix; settles when there is room for more. They stay together. */
+  lines(text: string, prefix: string): Promise<void>;
   /** A line of a component's that nobody waits for: where too much waits already it is dropped, and counted. */
   passingLine(text: string): void;
   /** A line of ginit's own. */
@@ -142,13 +142,20 @@ export class NodePlatform implements Platform {
     return longTimeout(Math.ceil(us / 1000), handler);
   }
 
-  writeLog(line: string): Promise<void> {
-    return this.#output.line(line);
+  writeLog(text: string, prefix: string): Promise<void> {
+    return this.#output.lines(text, prefix);
   }
 
   /** Ends every process; settles when they are gone. */
   async destroy(): Promise<void> {
     await Promise.all([...this.#running].map((domain) => domain.destroy()));
+  }
+
+  /** Why processes are not jailed: told once, however many were to be. */
+  tellLack(lack: string): void {
+    if (this.#lacks.has(lack) || this.#lacks.size >= LACKS_MAX) return;
+    this.#lacks.add(lack);
+    this.#output.complaint(withoutJails(lack));
   }
 
   /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
@@ -221,20 +228,13 @@ export class NodePlatform implements Platform {
     if (!jail || 'rules' in jail || this.#audits) return jail;
     const required = demand === 'required' || (confined && typeof jailMeans() !== 'string');
     if (required) throw new RpcError('DENIED', `it cannot be jailed: ${jail.lack}`);
-    this.#lack(`processes are not jailed: ${jail.lack}`);
+    this.tellLack(jail.lack);
     return jail;
   }
 
   #audit({ label, files }: ComponentSpecification): JailAudit {
     this.#output.complaint(`audit: [${label}] runs without a jail, and what it uses is listed`);
     return new JailAudit(label, files);
-  }
-
-  /** Told once, however many start nodes ask for it. */
-  #lack(text: string): void {
-    if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
-    this.#lacks.add(text);
-    this.#output.complaint(`warning: ${text}`);
   }
 
   #link(a: Domain, b: Domain): DomainLink {

@@ -2,6 +2,7 @@
  * The simulated place where components run: all in this thread, under one scheduler. It does what threads and processes
  * do, as seen by core: a component starts after a while, runs its turns, and its end is told of after it.
  */
+import { visibleLines } from '../../log-text.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import { RpcError } from '../../errors.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
@@ -292,7 +293,7 @@ export class SimulatedPlatform implements Platform {
     };
   }
 
-  async writeLog(line: string): Promise<void> {
-    this.#world.print(line);
+  async writeLog(text: string, prefix: string): Promise<void> {
+    for (const line of visibleLines(text, prefix)) this.#world.print(line);
   }
 }

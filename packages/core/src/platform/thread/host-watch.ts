@@ -3,11 +3,12 @@
  * whom, and how to allow it; or, in an audit, to list what it uses. Files, TCP, Unix sockets and programs are seen, however they
  * are asked for; native code, threads that the component starts, datagrams and what Node does by itself are not.
  */
-import { constants } from 'node:fs';
+import { constants, readlinkSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isRecord } from '../../interface/shapes.ts';
+import { O_PATH } from '../granted-place.ts';
 import { grantLine, type HostUse } from './host-use.ts';
 
 /** What is done about a use. */
@@ -25,7 +26,7 @@ const EXPLAINED = 'the jail refuses';
 /** Codes by which the jail refuses. */
 const REFUSED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EAGAIN']);
 /** Functions of `fs`, in all three forms, whose first argument is a path; those that write, and those for a directory. */
-const READERS = ['readFile', 'readlink', 'copyFile', 'watch', 'watchFile'];
+const READERS = ['readFile', 'copyFile', 'watch', 'watchFile'];
 const WRITERS = ['writeFile', 'appendFile', 'truncate', 'chmod', 'chown', 'utimes'];
 const LISTERS = ['readdir', 'opendir'];
 const CHANGERS = ['mkdir', 'rmdir', 'rm', 'unlink', 'rename', 'mkdtemp'];
@@ -47,15 +48,29 @@ function askerIn(stack: string | undefined): string {
 /** Of numeric flags, and of the letters that `fs` takes: those that only read. */
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
 
+/** It only looks whether there is something, which no jail forbids. */
+const looksOnly = (flags: unknown): boolean => typeof flags === 'number' && (flags & O_PATH) !== 0;
+
 function accessOf(flags: unknown): HostUse['access'] {
   if (typeof flags === 'number') return (flags & WRITE_FLAGS) === 0 ? 'ro' : 'rw';
   return typeof flags !== 'string' || /^rs?$/.test(flags) ? 'ro' : 'rw';
 }
 
 function pathOf(path: unknown): string | undefined {
-  if (typeof path === 'string') return resolve(path);
+  if (typeof path === 'string') return named(resolve(path));
   if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path);
   return Buffer.isBuffer(path) ? resolve(path.toString()) : undefined;
+}
+
+/** `env.host` gets at things by descriptors: people know them by their names. */
+function named(path: string): string {
+  const [, descriptor, rest = ''] = /^(\/proc\/self\/fd\/\d+)(\/.*)?$/.exec(path) ?? [];
+  if (descriptor === undefined) return path;
+  try {
+    return readlinkSync(descriptor) + rest;
+  } catch {
+    return path;
+  }
 }
 
 /** Of `connect` and `listen` in all the forms that they take. */
@@ -65,7 +80,7 @@ function socketUse(words: readonly unknown[], what: 'connect' | 'listen'): Use |
   if (Array.isArray(first)) return socketUse(first, what);
   const options = isRecord(first) ? first : {};
   const path = typeof first === 'string' && !/^\d+$/.test(first) ? first : options['path'];
-  if (typeof path === 'string') return { kind: `unix-${what}`, access: 'rw', target: resolve(path) };
+  if (typeof path === 'string') return { kind: `unix-${what}`, access: 'rw', target: named(resolve(path)) };
   const port = isRecord(first) ? options['port'] : first;
   const host = isRecord(first) ? options['host'] : second;
   if (typeof port !== 'number' && typeof port !== 'string') return undefined;
@@ -113,7 +128,8 @@ class Watch {
         if (makes) return { kind: 'directory', access, target: resolve(target, '..') };
         return { kind, access, target: parent ? resolve(target, '..') : target };
       };
-    const open = (words: readonly unknown[]): Use | undefined => useOf('file', accessOf(words[1]))(words);
+    const open = (words: readonly unknown[]): Use | undefined =>
+      looksOnly(words[1]) ? undefined : useOf('file', accessOf(words[1]))(words);
     const fs = process.getBuiltinModule('node:fs');
     for (const object of [fs, fs.promises]) {
       this.#wrap(object, forms(['open']), open);

@@ -3,6 +3,7 @@ import { close, constants, open, read, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { RpcError } from '../../errors.ts';
 import type { HostDevice, HostErrorCode, HostPlace } from '../../runtime/host-access.ts';
+import { atPlace } from '../granted-place.ts';
 import { hostError } from '../host-error.ts';
 
 const openFile = promisify(open);
@@ -17,10 +18,11 @@ export async function openNodeDevice(
   try {
     // A terminal must not become that of the process.
     const flags = (access === 'rw' ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NOCTTY;
-    return new NodeDevice(await openFile(target, flags), path, access === 'rw', closed);
+    const descriptor = await atPlace({ target, path }, 'device', (place) => openFile(place, flags));
+    return new NodeDevice(descriptor, path, access === 'rw', closed);
   } catch (error) {
     closed();
-    throw hostError(error, path, 'device');
+    throw error instanceof RpcError ? error : hostError(error, path, 'device');
   }
 }
 

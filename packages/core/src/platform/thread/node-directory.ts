@@ -18,6 +18,7 @@ import type {
   HostOpenOptions,
   HostPlace,
 } from '../../runtime/host-access.ts';
+import { atPlace, pathOfDescriptor } from '../granted-place.ts';
 import { hostError } from '../host-error.ts';
 import { openNodeFileWithin } from './node-file.ts';
 import type { OpenThings } from './open-things.ts';
@@ -48,11 +49,13 @@ export async function openNodeDirectory(
   const closed = parts.things.add();
   try {
     // A plain number: a `FileHandle` that a driver forgets is closed by the collector, with a warning.
-    const root = await openDescriptor(target, DIRECTORY_FLAGS);
+    const root = await atPlace({ target, path }, 'directory', (place) =>
+      openDescriptor(place, DIRECTORY_FLAGS),
+    );
     return new NodeDirectory(root, { target, path }, access === 'rw', parts, closed);
   } catch (error) {
     closed();
-    throw hostError(error, path, 'directory');
+    throw error instanceof RpcError ? error : hostError(error, path, 'directory');
   }
 }
 
@@ -187,14 +190,14 @@ class NodeDirectory implements HostDirectory {
   ): Promise<Result> {
     const last = elements.at(-1) ?? '.';
     const opened: FileHandle[] = [];
-    let directory = HAS_PROC ? pathOf(this.#root) : this.#place.target;
+    let directory = HAS_PROC ? pathOfDescriptor(this.#root) : this.#place.target;
     try {
       for (const element of elements.slice(0, -1)) {
         const next = `${directory}/${element}`;
         if (HAS_PROC) {
           const handle = await openWithin(next, this.#place.path, element);
           opened.push(handle);
-          directory = pathOf(handle.fd);
+          directory = pathOfDescriptor(handle.fd);
         } else {
           if ((await lstat(next)).isSymbolicLink()) throw throughLink(this.#place.path, element);
           directory = next;
@@ -206,8 +209,6 @@ class NodeDirectory implements HostDirectory {
     }
   }
 }
-
-const pathOf = (descriptor: number): string => `/proc/self/fd/${descriptor}`;
 
 /** A directory in one that is open; the kernel says the same of a link as of a file. */
 async function openWithin(path: string, root: string, element: string): Promise<FileHandle> {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode, HostFile } from '../../runtime/host-access.ts';
 import { lockForWriting } from './file-lock.ts';
+import { atPlace } from '../granted-place.ts';
 import { hostError } from '../host-error.ts';
 
 const openFile = promisify(open);
@@ -47,7 +48,7 @@ export async function openNodeFile(
   let descriptor: number | undefined;
   try {
     const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
-    descriptor = await openFile(target, flags);
+    descriptor = await atPlace({ target, path }, 'file', (place) => openFile(place, flags));
     const stats = await statFile(descriptor);
     if (stats.isDirectory()) {
       throw new RpcError<HostErrorCode>('Unsupported', `file "${path}" is a directory`);

@@ -1,8 +1,10 @@
 /** Granted sockets of the host, over Node's `net`. */
 import type { Server, Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { RpcError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { HostConnection, HostErrorCode, HostListener, HostPlace } from '../../runtime/host-access.ts';
+import { atPlace } from '../granted-place.ts';
 import { hostError } from '../host-error.ts';
 import { removeLeftOver } from '../left-over-socket.ts';
 import type { MemoryPins } from './memory-pins.ts';
@@ -41,8 +43,23 @@ export async function connectSocket(
   pins: MemoryPins | undefined,
 ): Promise<HostConnection> {
   const address = addressOf(kind, place);
+  if (!('path' in address)) {
+    return connectTo({ port: address.port, host: address.host ?? 'localhost' }, place, things, pins);
+  }
+  try {
+    return await atPlace(place, WHAT, (path) => connectTo({ path }, place, things, pins));
+  } catch (error) {
+    throw error instanceof RpcError ? error : hostError(error, place.path, WHAT);
+  }
+}
+
+async function connectTo(
+  options: { readonly path: string } | { readonly host: string; readonly port: number },
+  place: HostPlace,
+  things: OpenThings,
+  pins: MemoryPins | undefined,
+): Promise<HostConnection> {
   const closed = things.add();
-  const options = 'path' in address ? address : { port: address.port, host: address.host ?? 'localhost' };
   const socket = net().createConnection({ ...options, noDelay: true, allowHalfOpen: true });
   socket.on('close', closed);
   await new Promise<void>((resolve, reject) => {
@@ -101,11 +118,21 @@ export async function listenSocket(
 ): Promise<HostListener> {
   const address = addressOf(kind, place);
   try {
+    if ('path' in address) await mustBeIn(place);
     return await listenAt(address, place, things, pins);
   } catch (error) {
     // Of a component that was killed the name stays, and nobody listens there any more.
     if (!('path' in address) || !isInUse(error) || !(await removeLeftOver(address.path))) throw error;
     return listenAt(address, place, things, pins);
+  }
+}
+
+/** The directory in which a name is going to be made is where it was. */
+async function mustBeIn({ target, path }: HostPlace): Promise<void> {
+  try {
+    await atPlace({ target: dirname(target), path }, WHAT, async () => {});
+  } catch (error) {
+    throw error instanceof RpcError ? error : hostError(error, path, WHAT);
   }
 }
 

@@ -85,6 +85,7 @@ export class Books {
       tree.dependents.forEach(gather);
     };
     gather(root);
+    // At every step: a session may begin and end between two moments at which an init is at rest.
     if (hostility) this.#followLosses(trees);
     return this.#compare(come, trees, minus(root.total, minus(this.#whole, donated)));
   }

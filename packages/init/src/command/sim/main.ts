@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, type ConfigNode, toData } from '@ginit/core';
+import { withoutJails } from '@ginit/core/supervisor';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
@@ -43,14 +44,16 @@ export async function simulate(args: readonly string[], output: Output): Promise
 /** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
 export async function prepare(options: SimOptions, output: Output): Promise<SeedOptions | undefined> {
   const checked = await readCheckedConfig(options.file, options.quota);
-  const { node, config, binaries, imports, errors, warnings } = checked;
+  const { node, config, binaries, imports, targets, errors, warnings } = checked;
   const unfit = errors.length === 0 && config ? unfitComponents(options.file, config, imports) : [];
   const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
   for (const text of [...warnings, ...all]) output.plain(text);
+  if (checked.lack !== undefined) output.complaint(withoutJails(checked.lack));
   if (all.length > 0 || !node || !config) return undefined;
-  return seedOptions(options, { node, config, binaries }, 'plan' in faults ? faults.plan : undefined);
+  const grants = grantsOf(config, targets);
+  return seedOptions(options, { node, config, binaries, grants }, 'plan' in faults ? faults.plan : undefined);
 }
 
 /** Faults are left out by their numbers: each number must be one. */
@@ -60,14 +63,14 @@ function missingFaults(plan: FaultPlan | undefined, only: readonly number[] | un
   return wrong.map((number) => `ginit: --only-faults ${number}: the plan has ${count} faults`);
 }
 
-interface SimulatedConfig extends Pick<SeedOptions, 'binaries'> {
+interface SimulatedConfig extends Pick<SeedOptions, 'binaries' | 'grants'> {
   readonly node: ConfigNode;
   readonly config: InitConfig;
 }
 
 function seedOptions(
   options: SimOptions,
-  { node, config, binaries }: SimulatedConfig,
+  { node, config, binaries, grants }: SimulatedConfig,
   plan: FaultPlan | undefined,
 ): SeedOptions {
   const mayExit = config.starts.some(({ exitPropagate }) => exitPropagate);
@@ -85,7 +88,7 @@ function seedOptions(
     summary,
     config: new TextEncoder().encode(JSON.stringify(toData(node))),
     binaries,
-    grants: grantsOf(options.file, config),
+    grants,
     plan,
     only: options.onlyFaults,
     mayExit,

@@ -1,8 +1,8 @@
 /** One simulated run, from its seed to its verdict. */
 import { type Obligation, type Outcome, Simulation } from '@ginit/core/platform/sim/index';
-import { type ResolvedBinary, type ResolvedGrant, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import { type ResolvedGrant, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { Quota } from '../../model/index.ts';
-import { initBinary, startable } from '../binaries.ts';
+import { initBinary, type NamedBinaries, startable } from '../binaries.ts';
 import { stockModule } from '../stock.ts';
 import { formatSummary } from '../summary.ts';
 import { Annotations } from './annotations.ts';
@@ -35,7 +35,7 @@ export interface SeedOptions
   /** The config as init reads it. */
   readonly config: Uint8Array;
   /** What it names to be started. */
-  readonly binaries: ReadonlyMap<string, ResolvedBinary>;
+  readonly binaries: NamedBinaries;
   /** What it grants of the host. */
   readonly grants: readonly ResolvedGrant[];
   readonly plan: FaultPlan | undefined;

@@ -1,0 +1,77 @@
+/**
+ * What the paths of grants lead to on the host. Each is looked up once: what the check has seen is what
+ * drivers get, whoever changes links meanwhile.
+ */
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { ResolvedGrant } from '@ginit/core/supervisor';
+import type { HostGrant } from '../model/index.ts';
+
+/** What a path leads to. */
+interface Target {
+  readonly real: string;
+  /** The same for two paths that lead to one file. */
+  readonly identity: string;
+}
+
+/** The targets of one config. */
+export class GrantTargets {
+  readonly #directory: string;
+  readonly #known = new Map<string, Target>();
+
+  /** `directory` is the config file's: paths are relative to it. */
+  constructor(directory: string) {
+    this.#directory = resolve(directory);
+  }
+
+  identityOf(path: string): string {
+    return this.#at(path).identity;
+  }
+
+  /** The grant as core takes it. */
+  resolve({ kind, path, access }: Pick<HostGrant, 'kind' | 'path' | 'access'>): ResolvedGrant {
+    return { kind, path, access, target: this.#targetOf(kind, path) };
+  }
+
+  #targetOf(kind: HostGrant['kind'], path: string): string {
+    switch (kind) {
+      case 'tcp-listen':
+      case 'tcp-connect':
+        return path;
+      case 'program':
+        // Many programs do what the name says by which they are started, links too.
+        return resolve(this.#directory, path);
+      case 'unix-listen':
+        // The name is made, and never followed.
+        return join(this.#at(dirname(path)).real, basename(path));
+      case 'file':
+      case 'directory':
+      case 'device':
+      case 'unix-connect':
+        return this.#at(path).real;
+    }
+  }
+
+  #at(path: string): Target {
+    const whole = resolve(this.#directory, path);
+    let target = this.#known.get(whole);
+    if (!target) {
+      target = lookUp(whole);
+      this.#known.set(whole, target);
+    }
+    return target;
+  }
+}
+
+/** What is not there yet is where it would be. */
+function lookUp(path: string): Target {
+  try {
+    const real = realpathSync.native(path);
+    const { dev, ino } = statSync(real);
+    return { real, identity: `inode ${dev}:${ino}` };
+  } catch {
+    const parent = dirname(path);
+    const real = parent === path ? path : join(lookUp(parent).real, basename(path));
+    return { real, identity: real };
+  }
+}

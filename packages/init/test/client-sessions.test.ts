@@ -1,0 +1,270 @@
+/** The sessions of one client, beside real accounts: what it is told, what it has back, in which order they end. */
+import { COSTS, type Resources, SessionError } from '@ginit/core';
+import { expect, test } from 'vitest';
+import { TestClock } from '../../core/test/test-clock.ts';
+import { ClientSessions } from '../src/sandbox/client-sessions.ts';
+import { deferred } from '../src/sandbox/deferred.ts';
+import type { Refused, RoutedRequest, ServedSession, SessionServer } from '../src/sandbox/session-server.ts';
+import { Waits } from '../src/sandbox/waits.ts';
+import { Accounts } from './accounts.ts';
+
+const OWN = { ram: 100_000, caps: 100 };
+const DONATION = { ram: COSTS.session.ram + 50, caps: COSTS.session.caps + 5 };
+const NOTHING = { ram: 0, caps: 0 };
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+const DENIED: Refused = { refused: new SessionError('DENIED', 'by policy'), back: DONATION };
+
+/** A server whose answers the test gives; all that it was given comes back, unless the test says otherwise. */
+class Server implements SessionServer {
+  readonly requests: RoutedRequest[] = [];
+  readonly closes: boolean[] = [];
+  readonly released: number[] = [];
+  answer = async ({ donation }: RoutedRequest): Promise<ServedSession | Refused> => this.session(donation);
+  upgrade: (more: Resources) => Promise<Refused | undefined> = async () => undefined;
+  closing: Promise<void> = Promise.resolve();
+  kept = NOTHING;
+  end = (): void => {};
+
+  open(request: RoutedRequest): Promise<ServedSession | Refused> {
+    this.requests.push(request);
+    return this.answer(request);
+  }
+
+  session(donated: Resources): ServedSession {
+    let donation = donated;
+    return {
+      capability: { [Symbol.dispose]: () => void this.released.push(1) },
+      get donation() {
+        return donation;
+      },
+      onServerEnd: (handler) => {
+        this.end = handler;
+        return () => {
+          this.end = () => {};
+        };
+      },
+      upgrade: async (more) => {
+        const refused = await this.upgrade(more);
+        if (!refused) donation = { ram: donation.ram + more.ram, caps: donation.caps + more.caps };
+        return refused;
+      },
+      close: (clientLives) => {
+        this.closes.push(clientLives());
+        const closed = this.closing;
+        const back = closed.then(() => ({
+          ram: donation.ram - this.kept.ram,
+          caps: donation.caps - this.kept.caps,
+        }));
+        return { closed, back };
+      },
+    };
+  }
+}
+
+function bench(where: 'at a child' | 'at the parent' = 'at a child') {
+  const serverName = where === 'at a child' ? 'shop' : undefined;
+  const accounts = new Accounts(1_000_000, 1000);
+  const { account, pd } = accounts.child('client', OWN.ram, OWN.caps);
+  const server = new Server();
+  const returned: Resources[] = [];
+  const errors: string[] = [];
+  const env = { pd: accounts.pd, error: async (text: string) => void errors.push(text) };
+  const waits = new Waits({
+    env: { warning: async () => {}, timer: new TestClock() },
+    boundsOf: () => ({ boundMs: 1000, ceilingMs: 1000 }),
+    progressOf: async () => undefined,
+    about: () => 'running',
+    overdue: () => {},
+  });
+  const host = { env, waits, returned: (back: Resources) => void returned.push(back) };
+  const sessions = new ClientSessions(host, 'client', Promise.resolve(pd));
+  const open = (id = 1, donation: Resources = DONATION, service = 'Store') =>
+    sessions.open({ id, service, args: {}, donation }, () => ({ server, serverName, label: 'client -> x' }));
+  /** What a request is refused with, and what has not come back. */
+  const refusal = async (step: Promise<unknown>): Promise<[string, Resources]> => {
+    const error = await step.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof SessionError)) throw new Error(`no refusal: ${String(error)}`);
+    return [`${error.code} ${error.message}`, error.kept];
+  };
+  return { account, server, sessions, open, refusal, returned, errors };
+}
+
+test('what it donates comes back when the session is closed, and the number is free again', async () => {
+  const { account, server, sessions, open, refusal } = bench();
+  await open();
+  expect(account.free).toEqual({ ram: OWN.ram - DONATION.ram, caps: OWN.caps - DONATION.caps });
+  expect(server.requests).toEqual([
+    expect.objectContaining({ service: 'Store', label: 'client -> x', donation: DONATION }),
+  ]);
+  expect(sessions.servers).toEqual(new Set(['shop']));
+  expect(sessions.ledger).toEqual([
+    { id: 1, service: 'Store', server: 'shop', donation: DONATION, closing: false },
+  ]);
+  expect(await refusal(open())).toEqual(['DENIED session 1 exists', NOTHING]);
+  expect(await sessions.close(1)).toEqual(NOTHING);
+  expect(account.free).toEqual(OWN);
+  expect(server.closes).toEqual([true]);
+  expect(server.released).toEqual([1]);
+  expect(sessions.ledger).toEqual([]);
+  expect(await sessions.close(1)).toEqual(NOTHING);
+  expect(await sessions.close(7)).toEqual(NOTHING);
+  expect(server.closes.length).toBe(1);
+  await open();
+});
+
+test('a refusal gives back what has come back, and says what has not; the number is free again', async () => {
+  const { account, server, open, refusal } = bench();
+  server.answer = async () => ({ ...DENIED, back: { ram: DONATION.ram - 7, caps: DONATION.caps - 1 } });
+  expect(await refusal(open())).toEqual(['DENIED by policy', { ram: 7, caps: 1 }]);
+  expect(account.free).toEqual({ ram: OWN.ram - 7, caps: OWN.caps - 1 });
+  server.answer = async () => ({ ...DENIED, back: NOTHING });
+  expect(await refusal(open())).toEqual(['DENIED by policy', DONATION]);
+});
+
+test('what is too little for a session, or more than it has, never gets to a server', async () => {
+  const { account, server, open, refusal } = bench();
+  const { ram, caps } = COSTS.session;
+  expect(await refusal(open(1, { ram: ram - 1, caps }))).toEqual([
+    `INSUFFICIENT_RAM a session costs ${ram} bytes`,
+    NOTHING,
+  ]);
+  expect(await refusal(open(1, { ram, caps: caps - 1 }))).toEqual([
+    `INSUFFICIENT_CAPS a session costs ${caps} caps`,
+    NOTHING,
+  ]);
+  const [poor] = await refusal(open(1, { ram: OWN.ram + 1, caps }));
+  expect(poor).toMatch(/^OUT_OF_RAM/);
+  expect(server.requests).toEqual([]);
+  expect(account.free).toEqual(OWN);
+  await open(1, { ram, caps });
+});
+
+test('upgrades come back with the rest, refused ones at once; only open sessions have them', async () => {
+  const { account, server, sessions, open, refusal } = bench();
+  const more = { ram: 10, caps: 1 };
+  expect((await refusal(sessions.upgrade(1, more)))[0]).toBe('DENIED no open session 1');
+  await open();
+  await sessions.upgrade(1, more);
+  expect(account.free).toEqual({ ram: OWN.ram - DONATION.ram - 10, caps: OWN.caps - DONATION.caps - 1 });
+  server.upgrade = async () => ({ ...DENIED, back: { ram: 6, caps: 1 } });
+  expect(await refusal(sessions.upgrade(1, more))).toEqual(['DENIED by policy', { ram: 4, caps: 0 }]);
+  expect(account.free.ram).toBe(OWN.ram - DONATION.ram - 14);
+  const closing = sessions.close(1);
+  expect((await refusal(sessions.upgrade(1, more)))[0]).toBe('DENIED no open session 1');
+  expect(await closing).toEqual(NOTHING);
+  expect(account.free).toEqual({ ram: OWN.ram - 4, caps: OWN.caps });
+});
+
+test('a session is closed when its upgrades are done: they come back, too', async () => {
+  const { account, server, sessions, open } = bench();
+  await open();
+  const answer = deferred<undefined>();
+  server.upgrade = () => answer.promise;
+  const upgrade = sessions.upgrade(1, { ram: 10, caps: 1 });
+  const closing = sessions.close(1);
+  await turn();
+  expect(server.closes).toEqual([]);
+  answer.resolve(undefined);
+  await upgrade;
+  expect(await closing).toEqual(NOTHING);
+  expect(account.free).toEqual(OWN);
+});
+
+test('who gives up before it has paid gets all back, and no server hears of it', async () => {
+  const { account, server, sessions, open, refusal } = bench();
+  const opening = refusal(open());
+  const closing = sessions.close(1);
+  expect(await opening).toEqual(['DENIED the client has given up', NOTHING]);
+  expect(await closing).toEqual(NOTHING);
+  expect(server.requests).toEqual([]);
+  expect(account.free).toEqual(OWN);
+});
+
+test('who gives up while the server thinks has the session closed that comes later, and all back', async () => {
+  const { account, server, sessions, open, refusal } = bench();
+  const answer = deferred<ServedSession>();
+  server.answer = () => answer.promise;
+  const opening = refusal(open());
+  await turn();
+  const closing = sessions.close(1);
+  expect(server.requests[0]?.givenUp.aborted).toBe(true);
+  answer.resolve(server.session(DONATION));
+  expect(await opening).toEqual(['DENIED the client has given up', NOTHING]);
+  expect(await closing).toEqual(NOTHING);
+  expect(server.closes).toEqual([true]);
+  expect(server.released).toEqual([1]);
+  expect(account.free).toEqual(OWN);
+});
+
+test('the end of its server ends the session, and the donation comes back without a close', async () => {
+  const { account, server, open, sessions } = bench();
+  await open();
+  server.kept = { ram: 3, caps: 0 };
+  server.end();
+  expect(await sessions.close(1)).toEqual({ ram: 3, caps: 0 });
+  expect(server.closes.length).toBe(1);
+  expect(account.free).toEqual({ ram: OWN.ram - 3, caps: OWN.caps });
+});
+
+test('a client that ends opens nothing more; what comes back of its sessions is left for its own clients', async () => {
+  const { account, server, sessions, open, refusal, returned, errors } = bench();
+  await open();
+  const [done, ending] = [[] as string[], deferred<void>()];
+  server.closing = ending.promise;
+  const { closed, back } = sessions.endAtChildren();
+  void closed.then(() => done.push('closed'));
+  void back.then(() => done.push('back'));
+  expect((await refusal(open(2)))[0]).toBe('DENIED the client has ended');
+  await turn();
+  expect(done).toEqual([]);
+  ending.resolve();
+  await back;
+  expect(done).toEqual(['closed', 'back']);
+  expect(server.closes).toEqual([false]);
+  expect(returned).toEqual([DONATION]);
+  expect(account.free.ram).toBe(OWN.ram - DONATION.ram);
+  expect(errors).toEqual([]);
+});
+
+test('sessions that are being opened are given up at its end, and not waited for', async () => {
+  const { server, sessions, open, refusal } = bench();
+  server.answer = () => new Promise(() => {});
+  void refusal(open());
+  await turn();
+  await sessions.endAtChildren().back;
+  expect(server.requests[0]?.givenUp.aborted).toBe(true);
+});
+
+test('sessions with the parent end after those with children: CPU first, PD last', async () => {
+  const { server, sessions, open } = bench('at the parent');
+  const order: string[] = [];
+  server.answer = async ({ service, donation }) => {
+    const session = server.session(donation);
+    return {
+      ...session,
+      close: (lives) => {
+        order.push(service);
+        return session.close(lives);
+      },
+    };
+  };
+  for (const [index, service] of ['PD', 'LOG', 'CPU', 'Timer', 'PD', 'CPU'].entries())
+    await open(index, DONATION, service);
+  await sessions.endAtChildren().back;
+  expect(order).toEqual([]);
+  expect(sessions.servers).toEqual(new Set());
+  await sessions.endAtParent();
+  expect(order).toEqual(['CPU', 'CPU', 'LOG', 'Timer', 'PD', 'PD']);
+});
+
+test('a refund that cannot be made is said, and not lost for init', async () => {
+  const { account, sessions, open, returned, errors } = bench();
+  await open();
+  account.end();
+  expect(await sessions.close(1)).toEqual(DONATION);
+  expect(returned).toEqual([DONATION]);
+  expect(errors).toEqual([expect.stringContaining('"client" cannot be refunded')]);
+});
