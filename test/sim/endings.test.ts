@@ -43,7 +43,7 @@ test.each([
     /FAILED: .* (keeps what belongs to its children|has not the quota that its parent believes|has its donations back)/,
   ],
   ['init-pays', /FAILED: .* pays for its children/],
-  ['init-upgrade', /FAILED: .* has not the quota that its parent believes/],
+  ['init-upgrade', /FAILED: .* (has not the quota that its parent believes|has its donations back)/],
 ] as const)('canary "%s" is found', async (canary, how) => {
   vi.stubEnv('NODE_OPTIONS', `--import ${REGISTER}`);
   vi.stubEnv('GINIT_CANARY', canary);

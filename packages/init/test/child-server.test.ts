@@ -19,7 +19,11 @@ function bench(root: Partial<RootCapability> = {}) {
   const [warnings, lost, asked]: [string[], string[], object[]] = [[], [], []];
   const released: number[] = [];
   const host = {
-    env: { pd: accounts.pd, warning: async (text: string) => void warnings.push(text) },
+    env: {
+      pd: accounts.pd,
+      warning: async (text: string) => void warnings.push(text),
+      timer: { sleep: async () => {} },
+    },
     lost: (reason: string) => void lost.push(reason),
   };
   const server = new ChildServer(host, 'shop', ['Store'], Promise.resolve(pd));

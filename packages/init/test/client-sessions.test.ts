@@ -68,7 +68,11 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
   const server = new Server();
   const returned: Resources[] = [];
   const errors: string[] = [];
-  const env = { pd: accounts.pd, error: async (text: string) => void errors.push(text) };
+  const env = {
+    pd: accounts.pd,
+    error: async (text: string) => void errors.push(text),
+    timer: { sleep: async () => {} },
+  };
   const waits = new Waits({
     env: { warning: async () => {}, timer: new TestClock() },
     boundsOf: () => ({ boundMs: 1000, ceilingMs: 1000 }),

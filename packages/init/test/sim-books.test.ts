@@ -88,7 +88,10 @@ function system(now: { situation: Situation; root: AccountTree }): Books {
       between: (a: number, b: number) => (now.situation.open?.includes(`${a}>${b}`) ? 1 : 0),
     },
   } as unknown as ConstructorParameters<typeof Books>[0];
-  return new Books(watched, () => ({ root: now.root, donated: amount(0, 0) }), WHOLE);
+  return new Books(watched, () => ({ root: now.root, donated: amount(0, 0) }), {
+    whole: WHOLE,
+    hostility: true,
+  });
 }
 
 const look = (root: AccountTree, situation: Situation = {}): string | undefined =>

@@ -1,6 +1,11 @@
 /** Steps that may wait and must not fail: ends of sessions, and quota on its way back. */
 import { type Env, hasCode } from '@ginit/core';
 
+/** What waiting needs of the environment. */
+export interface WaitingEnv {
+  readonly timer: Pick<Env['timer'], 'sleep'>;
+}
+
 /** How long somebody who has too much to do is left alone. */
 const AGAIN_AFTER_MS = 50;
 
@@ -9,7 +14,7 @@ const AGAIN_AFTER_MS = 50;
  * trusted is asked `triesMax` times.
  */
 export async function untilTaken<T>(
-  env: Env,
+  env: WaitingEnv,
   step: () => Promise<T>,
   triesMax = Number.POSITIVE_INFINITY,
 ): Promise<T> {

@@ -10,7 +10,7 @@ import {
   RpcError,
   SessionError,
 } from '@ginit/core';
-import { untilTaken } from './again.ts';
+import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { Ending } from './ending.ts';
@@ -32,7 +32,7 @@ const CLOSING_TRIES_MAX = 100;
 
 /** What a server needs of init. */
 export interface ChildServerHost {
-  readonly env: Pick<Env, 'pd' | 'warning'>;
+  readonly env: Pick<Env, 'pd' | 'warning'> & WaitingEnv;
   /** The child cannot be reached any more, though nobody has heard of its end: it is to be ended. */
   lost(reason: string): void;
 }

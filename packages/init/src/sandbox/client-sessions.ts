@@ -15,7 +15,7 @@ import {
   type SessionArguments,
   type SessionCapability,
 } from '@ginit/core';
-import { untilTaken } from './again.ts';
+import { untilTaken, type WaitingEnv } from './again.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
@@ -53,7 +53,7 @@ interface ClientSession {
 
 /** What the sessions need of the sandbox. */
 export interface ClientSessionsHost {
-  readonly env: Pick<Env, 'pd' | 'error'>;
+  readonly env: Pick<Env, 'pd' | 'error'> & WaitingEnv;
   readonly waits: Waits;
   /** Takes what comes back when the client is gone. */
   returned(back: Resources): void;

@@ -33,6 +33,14 @@ export interface CoreAccounts {
   readonly donated: Resources;
 }
 
+/** What is known before the run. */
+interface Premises {
+  /** The quota of the system. */
+  readonly whole: Resources;
+  /** Whether somebody is going to be hostile. */
+  readonly hostility: boolean;
+}
+
 /** An init at rest. */
 interface Household {
   readonly init: Component;
@@ -49,6 +57,7 @@ export class Books {
   readonly #system: Watched;
   readonly #core: () => CoreAccounts;
   readonly #whole: Resources;
+  readonly #hostility: boolean;
   /** Labels of components that may have lost quota to hostile servers. */
   readonly #victims = new Set<string>();
   /** By the id of an init: what its children have left that are gone. */
@@ -58,11 +67,11 @@ export class Books {
   /** How often a child, and an init itself, was compared. */
   compared = { children: 0, inits: 0 };
 
-  /** `whole`: the quota of the system. */
-  constructor(system: Watched, core: () => CoreAccounts, whole: Resources) {
+  constructor(system: Watched, core: () => CoreAccounts, { whole, hostility }: Premises) {
     this.#system = system;
     this.#core = core;
     this.#whole = whole;
+    this.#hostility = hostility;
   }
 
   /** The first thing that is wrong after a step. */
@@ -76,8 +85,7 @@ export class Books {
       if (!this.#resting.has(id)) come.push(component);
     }
     this.#resting = resting;
-    const hostility = this.#system.platform.anybodyHostile;
-    if (come.length === 0 && !hostility) return undefined;
+    if (come.length === 0 && !this.#hostility) return undefined;
     const { root, donated } = this.#core();
     const trees = new Map<string, AccountTree>();
     const gather = (tree: AccountTree): void => {
@@ -85,8 +93,9 @@ export class Books {
       tree.dependents.forEach(gather);
     };
     gather(root);
-    // At every step: a session may begin and end between two moments at which an init is at rest.
-    if (hostility) this.#followLosses(trees);
+    // At every step: a session may begin and end between two moments at which an init is at rest. And from the first one on:
+    // a server may become hostile when a client that is gone by then is yet to have its donation back.
+    if (this.#hostility) this.#followLosses(trees);
     return this.#compare(come, trees, minus(root.total, minus(this.#whole, donated)));
   }
 

@@ -21,6 +21,9 @@ export class Faults {
   #waiting = 0;
 
   /** `only` has the numbers of the faults that may happen; without it all may. */
+  /** Whether anybody is going to be hostile. */
+  readonly hostility: boolean;
+
   constructor(
     plan: FaultPlan,
     only: readonly number[] | undefined,
@@ -30,6 +33,7 @@ export class Faults {
     this.#simulation = simulation;
     this.#tell = tell;
     this.#due = concreteFaults(plan, simulation.random, only).toReversed();
+    this.hostility = this.#due.some(({ fault }) => fault.kind === 'hostile');
   }
 
   /** Faults that are still to come. */

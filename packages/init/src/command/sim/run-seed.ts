@@ -130,7 +130,10 @@ class SeedRun {
     this.#phases = new Phases(this.#simulation, this.#faults?.left ?? 0);
     this.#liveness = new Liveness(this.#simulation, () => this.#supervisor.census());
     this.#unmet = new UnmetObligations(this.#simulation);
-    this.#books = new Books(this.#simulation, () => this.#supervisor.accounts(), options.quota);
+    this.#books = new Books(this.#simulation, () => this.#supervisor.accounts(), {
+      whole: options.quota,
+      hostility: this.#faults?.hostility ?? false,
+    });
   }
 
   #makeSupervisor(config: Uint8Array, quota: Quota): Supervisor {
