@@ -1,5 +1,5 @@
 /** `spawn`: how long components take until they run, and the memory that each of them takes. */
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GINIT, PARENT_PROVIDES } from '../harness/ginit-system.mjs';
@@ -7,19 +7,34 @@ import { GINIT, PARENT_PROVIDES } from '../harness/ginit-system.mjs';
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const measured = (count, ...command) => [process.execPath, path('./measure.mjs'), String(count), ...command];
 
-/** The command that runs a system of `count` components. */
-function ginit(directory, isolation, count, jail = '') {
+/** The command that runs a system of `count` components; `binary` is the file of each. */
+function ginit(directory, isolation, count, { jail = '', binary = () => path('./ready.mjs') } = {}) {
   const starts = Array.from(
     { length: count },
     (_, index) =>
-      `  <start name="c${index}" isolation="${isolation}"${jail}> <binary name="${path('./ready.mjs')}"/> </start>\n`,
+      `  <start name="c${index}" isolation="${isolation}"${jail}> <binary name="${binary(index)}"/> </start>\n`,
   );
-  const file = join(directory, `spawn-${isolation}-${count}${jail === '' ? '' : '-open'}.xml`);
+  const file = join(directory, `spawn-${++systems}.xml`);
   writeFileSync(
     file,
     `<config>\n${PARENT_PROVIDES}\n  <default caps="50" ram="1M"/>\n${starts.join('')}</config>\n`,
   );
   return measured(count, process.execPath, GINIT, file);
+}
+
+let systems = 0;
+
+/** Files of their own for components: each is checked, and its manifest read, by itself. */
+function differentFiles(directory) {
+  const own = join(directory, 'different');
+  mkdirSync(own, { recursive: true });
+  const modules = join(own, 'node_modules');
+  if (!existsSync(modules)) symlinkSync(path('../../../node_modules'), modules);
+  return (index) => {
+    const file = join(own, `ready-${index}.mjs`);
+    copyFileSync(path('./ready.mjs'), file);
+    return file;
+  };
 }
 
 function contenders({ directory, places, quick }) {
@@ -38,10 +53,15 @@ function contenders({ directory, places, quick }) {
   return [
     ...[1, 10, 100].flatMap((size) => pair(size, 'threads', 'thread', 'workers', './workers.mjs')),
     ...[1, 10].flatMap((size) => pair(size, 'processes', 'process', 'forks', './forks.mjs')),
+    ...[10].map((size) => {
+      const count = sizeOf(size);
+      const command = ginit(directory, 'thread', count, { binary: differentFiles(directory) });
+      return make(`different-${size}`, `ginit, threads of different files: ${count}`, command);
+    }),
     // Root init is jailed in both.
     ...[1, 10].map((size) => {
       const count = sizeOf(size);
-      const command = ginit(directory, 'process', count, ' jail="no"');
+      const command = ginit(directory, 'process', count, { jail: ' jail="no"' });
       return make(`open-${size}`, `ginit, processes without jail: ${count}`, command);
     }),
   ];
@@ -62,6 +82,8 @@ export const spawn = {
       threads1Ms: ms('threads-1'),
       threads10Ms: ms('threads-10'),
       threads100Ms: ms('threads-100'),
+      /** Ten different binaries. */
+      different10Ms: ms('different-10'),
       /** What the jail of a process adds. */
       jailStartMs: ms('processes-1') - ms('open-1'),
       jailStart10Ms: ms('processes-10') - ms('open-10'),

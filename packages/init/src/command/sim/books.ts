@@ -115,11 +115,12 @@ export class Books {
       const bequests = this.#bequests.get(id) ?? new Bequests();
       this.#bequests.set(id, bequests);
       const account = trees.get(label);
+      const earned = earnings(children);
       bequests.follow(children, (child) => {
         const own = account?.dependents.find((tree) => tree.label === `${label} -> ${child.name}`);
         // As if everything had come back of the sessions that are being closed: it may have.
         const open = { ...child, sessions: child.sessions.filter(({ closing }) => !closing) };
-        return own && positive(minus(expected(open, children), own.total));
+        return own && positive(minus(expected(open, earned), own.total));
       });
     }
   }
@@ -193,7 +194,7 @@ export class Books {
     const household = this.#household(parent, trees);
     const own = household?.children.find(({ name }) => `${parent.label} -> ${name}` === init.label);
     if (!household || !own || household.unsettled.has(own.name)) return undefined;
-    return minus(account.total, expected(own, household.children));
+    return minus(account.total, expected(own, earnings(household.children)));
   }
 
   #wrongAccounts({ init, children, account, waiting }: Household): string | undefined {
@@ -205,13 +206,14 @@ export class Books {
   }
 
   #wrongChildren({ init, children, account, unsettled }: Household): string | undefined {
+    const earned = earnings(children);
     for (const child of children) {
       const label = `${init.label} -> ${child.name}`;
       if (unsettled.has(child.name) || this.#hostile(label)) continue;
       this.compared.children++;
       const problem =
-        this.#wrongChild(label, deviationOf(child, children, label, account)) ??
-        this.#wrongSessions(label, child, sessionsServedBy(child, children).length);
+        this.#wrongChild(label, deviationOf(child, earned, label, account)) ??
+        this.#wrongSessions(label, child, earned.get(child.name)?.sessions ?? 0);
       if (problem !== undefined) return problem;
     }
     return undefined;
@@ -240,6 +242,7 @@ export class Books {
     if (!own) return undefined;
     const { init, children, account, unsettled, waiting } = household;
     this.compared.inits++;
+    const earned = earnings(children);
     let deviation = own;
     // What an init misses may be on its way to or from somebody who is dead or being started,
     const elsewhere: Resources[] = [];
@@ -247,7 +250,7 @@ export class Books {
     const kept: Resources[] = [positive(minus(NOTHING, own))];
     for (const child of children) {
       const label = `${init.label} -> ${child.name}`;
-      const its = deviationOf(child, children, label, account);
+      const its = deviationOf(child, earned, label, account);
       deviation = minus(deviation, its);
       const there = !child.ending && this.#alive(label) !== undefined;
       if (this.#hostile(label) && there) kept.push(positive(its));
@@ -262,25 +265,40 @@ export class Books {
   }
 }
 
-function sessionsServedBy({ name }: LedgerChild, children: readonly LedgerChild[]): LedgerChild['sessions'] {
-  return children.flatMap(({ sessions }) => sessions).filter(({ server }) => server === name);
+/** What a server has of its clients: how many sessions, and all their donations. */
+interface Earnings {
+  readonly sessions: number;
+  readonly donations: Resources;
+}
+
+/** By the name of the server. All at once: this is done at every step. */
+function earnings(children: readonly LedgerChild[]): ReadonlyMap<string, Earnings> {
+  const found = new Map<string, Earnings>();
+  for (const { sessions } of children) {
+    for (const { server, donation } of sessions) {
+      if (server === undefined) continue;
+      const before = found.get(server);
+      found.set(server, {
+        sessions: (before?.sessions ?? 0) + 1,
+        donations: sum([before?.donations ?? NOTHING, donation]),
+      });
+    }
+  }
+  return found;
 }
 
 /** What the account of a child has, if everything is as its parent believes. */
-function expected(child: LedgerChild, children: readonly LedgerChild[]): Resources {
-  const served = sessionsServedBy(child, children);
-  return minus(
-    sum([child.given, ...served.map(({ donation }) => donation)]),
-    sum(child.sessions.map(({ donation }) => donation)),
-  );
+function expected(child: LedgerChild, earned: ReadonlyMap<string, Earnings>): Resources {
+  const own = earned.get(child.name)?.donations ?? NOTHING;
+  return minus(sum([child.given, own]), sum(child.sessions.map(({ donation }) => donation)));
 }
 
 function deviationOf(
   child: LedgerChild,
-  children: readonly LedgerChild[],
+  earned: ReadonlyMap<string, Earnings>,
   label: string,
   account: AccountTree,
 ): Resources {
   const has = account.dependents.find((tree) => tree.label === label)?.total ?? NOTHING;
-  return minus(has, expected(child, children));
+  return minus(has, expected(child, earned));
 }
