@@ -37,13 +37,16 @@ export const PACKAGES = [
       {
         // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
         // graph of its own, and runs from the modules.
-        entries: (dist) => modulesBelow(dist, /^platform\/(sim\/|process\/domain-main$)/),
+        entries: (dist) => modulesBelow(dist, /^platform\/(sim\/|process\/(domain|manifest)-main$)/),
         chunks: [
           { name: 'component', reachedFrom: ['platform/thread/component-main'], script: true },
+          // Threads that read manifests load no more than this of it.
+          { name: 'manifest', reachedFrom: ['platform/process/manifest-worker'] },
           { name: 'supervisor', reachedFrom: ['supervisor'] },
         ],
       },
       { entries: () => ['platform/process/domain-main'] },
+      { entries: () => ['platform/process/manifest-main'] },
     ],
   },
   {

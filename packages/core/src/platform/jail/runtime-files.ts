@@ -11,6 +11,7 @@ import { BUNDLED } from '../process/form.ts';
 import type { SystemCalls } from './system-calls.ts';
 
 let found: readonly string[] | undefined;
+let foundForReader: readonly string[] | undefined;
 
 /** Their real paths. */
 export function runtimeFiles(calls: SystemCalls): readonly string[] {
@@ -20,8 +21,13 @@ export function runtimeFiles(calls: SystemCalls): readonly string[] {
 
 /** What the threads of the process that reads manifests load besides components: modules of this package. */
 export function readerFiles(calls: SystemCalls): readonly string[] {
+  foundForReader ??= [...runtimeFiles(calls), ...ownFiles()];
+  return foundForReader;
+}
+
+function ownFiles(): string[] {
   const root = realpathSync(fileURLToPath(new URL('../../', import.meta.url)));
-  return [...runtimeFiles(calls), join(root, '..', 'package.json'), ...modulesBelow(root)];
+  return [join(root, '..', 'package.json'), ...modulesBelow(root)];
 }
 
 function sharedMemoryFiles(): string[] {
