@@ -4,8 +4,8 @@
  * no JSON, obeys commands of its own, and keeps an endless line. Whoever runs in the process can write there, so every byte is
  * looked at before Node sees it.
  *
- * Node acknowledges a handle by a line of its own (`lib/internal/child_process.js`, `NODE_HANDLE_ACK`); one that it could not take
- * by `NODE_HANDLE_NACK`.
+ * Node acknowledges a handle by a line of its own (`NODE_HANDLE_ACK` in `lib/internal/child_process.js`), and one that it could
+ * not take by another (`NODE_HANDLE_NACK`).
  */
 import type { ChildProcess, SendHandle } from 'node:child_process';
 
