@@ -76,7 +76,7 @@ test('a seed that fails with many faults is shrunk to the two it needs', async (
   }
   const alone = await place.run('sim', '--faults', 'plan.xml', '--seed', seed, 'config.xml');
   expect(alone.stderr).toContain(`--replay ${seed} --only-faults ${only}`);
-});
+}, 180_000);
 
 test('it can be left out, and is bounded', async () => {
   const faults = ['sim', '--faults', 'plan.xml', '--seeds', '1..20', 'config.xml'];
