@@ -1,5 +1,5 @@
 /** Children that cannot be started, crash too often, or have gone: who hears of it, and that nobody else is touched. */
-import { component, COSTS, session, sumOf } from '@ginit/core';
+import { component, COSTS, hasCode, session, sumOf } from '@ginit/core';
 import { readInitConfig, Sandbox } from '@ginit/init';
 import { expect, test } from 'vitest';
 import { INIT_COST } from '../../packages/init/src/model/index.ts';
@@ -138,6 +138,26 @@ test('who says twice that it exits has exited with the first value', async () =>
   });
   const { end } = await runSystem('shared', { client }, OUTLIVER);
   expect(end).toEqual({ kind: 'exit', code: 3 });
+});
+
+test('an exit code that is none is refused where it is said, and the component goes on', async () => {
+  const client = component({}, async (env) => {
+    for (const code of [Number.NaN, 1.5, -1, 256, 1e9, Number.POSITIVE_INFINITY]) {
+      try {
+        env.exit(code);
+      } catch (error) {
+        await env.log(hasCode(error, 'InvalidArgument') ? `refused: ${error.message}` : String(error));
+      }
+    }
+    env.exit(7);
+  });
+  const { end, lines, complaints } = await runSystem('shared', { client }, OUTLIVER);
+  expect(end).toEqual({ kind: 'exit', code: 7 });
+  const refused = ['NaN', '1.5', '-1', '256', '1000000000', 'Infinity'].map(
+    (given) => `[init -> client] refused: exit: expected a whole number from 0 to 255, got ${given}`,
+  );
+  expect(lines.filter((line) => line.startsWith('[init -> client]'))).toEqual(refused);
+  expect(complaints).toEqual([]);
 });
 
 test('a component that runs children of its own sees how each of them stands, and what it waits for', async () => {

@@ -22,6 +22,12 @@ test.each([
   ['\x9b31m', '\\x9b31m'],
   ['\x00\x07\x08\x7f', '\\x00\\x07\\x08\\x7f'],
   ['line\u2028paragraph\u2029', 'line\\u2028paragraph\\u2029'],
+  ['\u202e]tini[ reversed\u202c', '\\u202e]tini[ reversed\\u202c'],
+  ['\u202a\u202b\u202d', '\\u202a\\u202b\\u202d'],
+  ['\u2066\u2067\u2068\u2069', '\\u2066\\u2067\\u2068\\u2069'],
+  ['\u200e\u200f\u061c', '\\u200e\\u200f\\u061c'],
+  ['words of scripts from right to left: \u05e9\u05dc\u05d5\u05dd', 'words of scripts from right to left: \u05e9\u05dc\u05d5\u05dd'],
+  ['joined\u200d and\u200b spaced', 'joined\u200d and\u200b spaced'],
   ['two\nlines\r', 'two\\nlines\\r'],
   ['a\ttab, ä, 漢, 🎉', 'a\ttab, ä, 漢, 🎉'],
 ])('%j is shown as %j', (text, shown) => {
@@ -33,7 +39,7 @@ test('whatever is in a text, it is shown as one line without controls', () => {
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const shown = visibleText(text);
       // oxlint-disable-next-line no-control-regex
-      expect(shown).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/);
+      expect(shown).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/u);
       expect(linesOf(shown)).toHaveLength(1);
     }),
   );
