@@ -114,6 +114,40 @@ test('one without a budget stays down, and ends the system with 1 if its exit is
   expect(lines.join('\n')).not.toMatch(/started again|too often/);
 });
 
+test('init does not wait to be stopped by whom it has told that it exits', async () => {
+  const mortal = component({}, () => {
+    throw new Error('ouch');
+  });
+  for (const more of ['', 'caps="1"']) {
+    const start = `<start name="mortal" ${more}> <exit propagate="yes"/> </start>`;
+    const { end, lines } = await runSystem('shared', { mortal }, start);
+    expect(end).toEqual({ kind: 'exit', code: 1 });
+    expect(lines.join('\n')).not.toContain('no child is left');
+  }
+});
+
+test('init does not say that nobody is left while somebody is about to be started again', async () => {
+  const mortal = component({}, async (env) => {
+    await env.timer.sleep(20);
+    throw new Error('ouch');
+  });
+  const system = startSystem(
+    'shared',
+    { mortal },
+    '<start name="mortal" ram="90M"> <restart max="2"/> </start>',
+  );
+  const said = '[init] no child is left; waiting to be stopped';
+  while (!system.platform.lines.includes(said)) await new Promise(setImmediate);
+  system.supervisor.end({ kind: 'exit', code: 9 });
+  const { lines } = await finish(system);
+  expect(lines.filter((line) => line.startsWith('[init] '))).toEqual([
+    '[init] Warning: child "mortal" is started again (1 of 2 in 60 s)',
+    '[init] Warning: child "mortal" is started again (2 of 2 in 60 s)',
+    '[init] Error: child "mortal" has crashed too often and stays down',
+    said,
+  ]);
+});
+
 test('init waits to be stopped when nobody is left, and says so once', async () => {
   const leaver = component({}, (env) => env.exit(3));
   const system = startSystem(
