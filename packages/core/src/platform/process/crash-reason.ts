@@ -30,10 +30,13 @@ export interface FatalReport {
   readonly reason: string;
 }
 
-/** Reads a fatal error report, one line of JSON. */
+/** So much of the words of a report is told. */
+const EVENT_CHARACTERS = 200;
+
+/** Reads a fatal error report, one line of JSON. Whoever runs in the process may have written it. */
 export function parseFatalReport(line: string): FatalReport | undefined {
   if (!line.startsWith('{"header"')) return undefined;
-  const event = /"event":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? 'fatal error';
+  const event = /"event":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.slice(0, EVENT_CHARACTERS) ?? 'fatal error';
   const threadId = /"threadId":(\d+)/.exec(line)?.[1];
   const reason = ALLOCATION_FAILED.test(event) ? `${HEAP_FULL}: ${event}` : event;
   return { threadId: threadId === undefined ? undefined : Number(threadId), reason };
