@@ -5,8 +5,8 @@ export const HEAP_FULL = 'its heap is full (raise heap= in its start node)';
 /** In a process that is bounded by the kernel. */
 const MEMORY_FULL = 'its memory is full (raise heap= in its start node)';
 const ALLOCATION_FAILED = /allocation failed|out of memory|bad_alloc|cannot allocate memory|ENOMEM/i;
-/** How a process ends that gets no memory and cannot say so any more. */
-const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
+/** How a process ends that gives itself up: one that gets no memory, for instance, and may be unable to say so any more. */
+export const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
 
 function firstFrame(stack: string | undefined): string | undefined {
   const frame = stack?.split('\n').find((line) => /^\s+at .*:\d+:\d+\)?$/.test(line));

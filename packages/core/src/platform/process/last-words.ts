@@ -3,7 +3,7 @@
  * kept back and told to nobody, except for the reason. Whoever runs in the process can write the same words, so they count
  * only if the process really aborts; if it does not, they are lines like any other, and told late.
  */
-import { type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
+import { ABORTS, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
 
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
 const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
@@ -11,8 +11,7 @@ const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
 const KEPT_BACK_CHARACTERS = 1024 * 1024;
 /** A process that aborts is gone by then, or so busy that its words are welcome. */
 const PATIENCE_MS = 10_000;
-/** Signals that end a process that gives itself up, and the code where there are no signals. */
-const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL']);
+/** Of a process that aborts where there are no signals. */
 const ABORT_CODE = 134;
 
 /** The lines of one process. */
