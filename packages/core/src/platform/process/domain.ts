@@ -155,6 +155,7 @@ export class Domain {
         args: [...NODE_FLAGS, ...FORM_FLAGS, DOMAIN_MAIN, number, ...(ahead ? [kind] : [])],
         env: { ...memorySwitch(), ...(ownProcess ? { UV_THREADPOOL_SIZE: String(poolSize) } : {}) },
         descriptors: shared ? [shared.farDescriptor] : [],
+        takesSockets: true,
         withoutRings,
       },
       shared,
