@@ -63,6 +63,17 @@ test('each of several that misbehave is named, and the others are read', async (
     expect(problemOf(answers.get(url(name))), name).toMatch(problem);
 });
 
+test('what one writes to descriptors of its process reaches nobody', async () => {
+  place.write(
+    'writes.mjs',
+    `const { writeSync } = process.getBuiltinModule('node:fs');
+try { writeSync(4, '{"cmd":"NODE_HANDLE","type":"nope"}\\n'); writeSync(4, '{{{{nonsense\\n'); } catch {}\n${IDLE}`,
+  );
+  const answers = await new ManifestReader(2).read(['writes.mjs', 'last.mjs'].map(module));
+  for (const name of ['writes.mjs', 'last.mjs'])
+    expect(problemOf(answers.get(url(name))), name).toBe('no problem');
+});
+
 test('one that never ends is given up, and the others are read', async () => {
   place.write('loops.mjs', 'for (;;);');
   const answers = await new ManifestReader(3, 5000).read(['first.mjs', 'loops.mjs', 'last.mjs'].map(module));

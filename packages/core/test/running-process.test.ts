@@ -14,7 +14,12 @@ test('a process that is gone is gone, though a program that it has started holds
     process.exit(7);`;
   const lines: string[] = [];
   const end = await new Promise((resolve) => {
-    const start = { args: ['-e', script], env: { PATH: process.env['PATH'] ?? '' }, descriptors: [] };
+    const start = {
+      args: ['-e', script],
+      env: { PATH: process.env['PATH'] ?? '' },
+      descriptors: [],
+      takesSockets: false,
+    };
     const running = startPlainly(start, {
       spawned: () => {},
       failed: (reason) => resolve(reason),

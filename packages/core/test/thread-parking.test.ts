@@ -55,20 +55,16 @@ describe('in a component that parks', () => {
   test('what it awaits of Node itself is late, but comes', async () => {
     const run = start({
       one: `export default component(async (env) => {
-        const start = performance.now();
         await new Promise((resolve) => setTimeout(resolve, 50));
         await new Promise((resolve) => setImmediate(resolve));
         await import('./other.mjs');
-        await env.log('took: ' + (performance.now() - start));
         const wasm = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
         await WebAssembly.instantiate(wasm);
         env.exit(3);
       });`,
       other: 'export const other = component;',
     });
-    const { code, stdout } = await run.finished;
-    expect(code).toBe(3);
-    expect(measured(stdout, 'took')).toBeLessThan(500);
+    expect((await run.finished).code).toBe(3);
   });
 
   test('an error in a timer of its own ends it, as anywhere', async () => {
@@ -84,21 +80,32 @@ describe('in a component that parks', () => {
   });
 
   test('Node goes on undisturbed if its manifest says that its loop is live', async () => {
-    const run = start({
-      one: `export default component({ loop: 'live' }, async (env) => {
+    // Side by side, so that whatever else the machine does concerns both.
+    const steps = `async (env) => {
+      const taken = [];
+      for (let step = 0; step < 51; step++) {
         const start = performance.now();
-        for (let step = 0; step < 50; step++) {
-          await new Promise((resolve) => setTimeout(resolve, 1));
-          await env.quota();
-        }
-        await env.log('took: ' + (performance.now() - start));
-        env.exit(0);
-      });`,
-    });
-    const { code, stdout } = await run.finished;
-    expect(code).toBe(0);
-    // In the park, each of the fifty would take ten milliseconds more.
-    expect(measured(stdout, 'took')).toBeLessThan(400);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await env.quota();
+        taken.push(performance.now() - start);
+      }
+      await env.log(env.config.string('name') + ': ' + taken.toSorted((a, b) => a - b)[25]);
+      await env.timer.sleep(60_000);
+    }`;
+    const of = (name: string): string =>
+      `<start name="${name}"> <binary name="./${name}.mjs"/> <config name="${name}"/> </start>`;
+    const run = start(
+      {
+        live: `export default component({ loop: 'live' }, ${steps});`,
+        parks: `export default component({}, ${steps});`,
+      },
+      of('live') + of('parks'),
+    );
+    await run.until('live: ');
+    await run.until('parks: ');
+    // In the park each step waits for the next look at the loop, ten milliseconds later.
+    expect(measured(run.stdout, 'live') + 5).toBeLessThan(measured(run.stdout, 'parks'));
+    run.killGroup();
   });
 });
 

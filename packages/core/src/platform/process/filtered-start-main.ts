@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { parentPort } from 'node:worker_threads';
-import { describeStartError } from './process-start.ts';
 import { forbidRings } from '../jail/rings.ts';
+import { type GuardedIpc, guardIpc } from './guarded-ipc.ts';
+import { describeStartError } from './process-start.ts';
+import { IPC_NONSENSE } from './running-process.ts';
 
 /** What is asked of the thread. Descriptors are those of the process that it belongs to. */
 export type BirthRequest =
@@ -15,6 +17,7 @@ export type BirthRequest =
       /** Standard output, standard error, and the link. */
       readonly sockets: readonly number[];
       readonly descriptors: readonly number[];
+      readonly takesSockets: boolean;
     }
   | { readonly kind: 'send'; readonly number: number; readonly message: object; readonly socket: number }
   | { readonly kind: 'kill'; readonly number: number };
@@ -30,14 +33,20 @@ export type BirthNotice =
       readonly signal: NodeJS.Signals | null;
     };
 
-const children = new Map<number, ChildProcess>();
+interface Started {
+  readonly child: ChildProcess;
+  readonly ipc: GuardedIpc | undefined;
+}
+
+const children = new Map<number, Started>();
 const tell = (notice: BirthNotice): void => parentPort?.postMessage(notice, []);
 
-function start({ number, args, env, sockets, descriptors }: BirthRequest & { kind: 'start' }): void {
+function start(request: BirthRequest & { kind: 'start' }): void {
+  const { number, args, env, sockets, descriptors, takesSockets } = request;
   let child: ChildProcess;
   try {
     child = spawn(process.execPath, args, {
-      stdio: ['ignore', ...sockets, 'ipc', ...descriptors],
+      stdio: ['ignore', ...sockets, takesSockets ? 'ipc' : 'ignore', ...descriptors],
       env,
       serialization: 'json',
     });
@@ -45,7 +54,15 @@ function start({ number, args, env, sockets, descriptors }: BirthRequest & { kin
     // Some errors, such as a lack of memory, are thrown: they concern this process, and not those that run.
     return tell({ kind: 'failed', number, reason: describeStartError(error) });
   }
-  children.set(number, child);
+  const nonsense = (): void => tell({ kind: 'failed', number, reason: IPC_NONSENSE });
+  let ipc: GuardedIpc | undefined;
+  try {
+    if (takesSockets) ipc = guardIpc(child, nonsense);
+  } catch (error) {
+    child.kill('SIGKILL');
+    return tell({ kind: 'failed', number, reason: describeStartError(error) });
+  }
+  children.set(number, { child, ipc });
   child.on('error', (error) => {
     if (child.pid !== undefined) return;
     children.delete(number);
@@ -59,18 +76,18 @@ function start({ number, args, env, sockets, descriptors }: BirthRequest & { kin
 }
 
 function obey(request: BirthRequest): void {
-  const child = children.get(request.number);
+  const started = children.get(request.number);
   switch (request.kind) {
     case 'start':
       return start(request);
     case 'send': {
       const socket = new Socket({ fd: request.socket });
-      if (child?.connected) child.send(request.message, socket, () => {});
+      if (started?.ipc && started.child.connected) started.ipc.send(request.message, socket);
       else socket.destroy();
       return;
     }
     case 'kill':
-      child?.kill('SIGKILL');
+      started?.child.kill('SIGKILL');
       return;
   }
 }

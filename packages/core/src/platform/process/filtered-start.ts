@@ -108,7 +108,7 @@ class Starter {
     this.#worker.on('error', (error: unknown) => this.#end(String(error)));
   }
 
-  start({ args, env, descriptors }: ProcessStart, observer: ProcessObserver): RunningProcess {
+  start({ args, env, descriptors, takesSockets }: ProcessStart, observer: ProcessObserver): RunningProcess {
     needDescriptors();
     const number = this.#next++;
     const pairs = [this.#pair(), this.#pair(), this.#pair()];
@@ -123,7 +123,7 @@ class Starter {
     });
     this.#processes.set(number, made);
     this.#worker.ref();
-    this.ask({ kind: 'start', number, args, env, sockets: far, descriptors });
+    this.ask({ kind: 'start', number, args, env, sockets: far, descriptors, takesSockets });
     return made;
   }
 

@@ -166,7 +166,7 @@ function start(
 ): RunningProcess | Promise<string> {
   try {
     const way = withoutRings ? startFiltered : startPlainly;
-    return way({ args, env: {}, descriptors: [] }, observer);
+    return way({ args, env: {}, descriptors: [], takesSockets: false }, observer);
   } catch (error) {
     if (!(error instanceof ProcessStartError)) throw error;
     return error.reason;

@@ -1,8 +1,10 @@
 /** A child process of the supervisor, whichever way it was started: what a domain needs of it. */
+import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { assert } from '../../errors.ts';
-import { startProcess } from './process-start.ts';
+import { type GuardedIpc, guardIpc } from './guarded-ipc.ts';
+import { describeStartError, ProcessStartError, startProcess } from './process-start.ts';
 
 /** What to start. Node itself is the program. */
 export interface ProcessStart {
@@ -10,6 +12,8 @@ export interface ProcessStart {
   readonly env: Readonly<Record<string, string>>;
   /** Descriptors of ours that it gets as 5, 6 and so on. They are its own once `spawned` is called. */
   readonly descriptors: readonly number[];
+  /** Whether it may be sent sockets later: then its descriptor 4 is an IPC channel of Node's. */
+  readonly takesSockets: boolean;
 }
 
 /** Told of what becomes of it. */
@@ -34,6 +38,9 @@ export interface RunningProcess {
   /** Ends it at once. */
   kill(): void;
 }
+
+/** What is said of a process whose code has written to its IPC channel. */
+export const IPC_NONSENSE = 'is ended, it said nonsense on its descriptor 4';
 
 /** Descriptor of the link, in the process. */
 const LINK = 3;
@@ -60,13 +67,26 @@ export function destroyLate(streams: readonly (Readable | Writable | null | unde
   if (open.length === 0) clearTimeout(patience);
 }
 
+function guarded(child: ChildProcess, observer: ProcessObserver): GuardedIpc {
+  try {
+    return guardIpc(child, () => {
+      observer.failed(IPC_NONSENSE);
+      child.kill('SIGKILL');
+    });
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw new ProcessStartError(describeStartError(error));
+  }
+}
+
 /** Starts a process the plain way. Throws `ProcessStartError`. */
 export function startPlainly(start: ProcessStart, observer: ProcessObserver): RunningProcess {
   const child = startProcess(process.execPath, start.args, {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...start.descriptors],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', start.takesSockets ? 'ipc' : 'ignore', ...start.descriptors],
     env: start.env,
     serialization: 'json',
   });
+  const ipc = start.takesSockets ? guarded(child, observer) : undefined;
   observer.spawned();
   child.on('exit', () => destroyLate(child.stdio));
   child.on('close', (code, signal) => observer.closed(code, signal));
@@ -79,7 +99,10 @@ export function startPlainly(start: ProcessStart, observer: ProcessObserver): Ru
     },
     outputs: [child.stdout, child.stderr].filter((stream) => stream !== null),
     socket,
-    send: (message, handle) => void child.send(message, handle),
+    send: (message, handle) => {
+      assert(ipc !== undefined, 'the process takes sockets');
+      ipc.send(message, handle);
+    },
     kill: () => void child.kill('SIGKILL'),
   };
 }
