@@ -11,7 +11,7 @@ const BACK_DOORS =
   /getBuiltinModule|_linkedBinding|dlopen|\bbinding\b|mainModule|createRequire|\\u(?:00[4-7]|\{0*[4-7])/;
 /** A CommonJS source without any of these imports nothing: most uses of `module` are `module.exports`. */
 const COMMONJS_WORDS =
-  /require|import|\bmodule\b(?!\.exports\b)|mainModule|arguments|process|getBuiltinModule|_linkedBinding|\\u(?:00[4-7]|\{0*[4-7])/;
+  /require|import|\bmodule\b(?!\.exports\b)|arguments|process|getBuiltinModule|_linkedBinding|\\u(?:00[4-7]|\{0*[4-7])/;
 
 /** Whether a source without a declared format is a module: Node finds out by its syntax. */
 export function hasModuleSyntax(source: string): boolean {
