@@ -448,8 +448,37 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       await env.log(missing(before, await quotaAgain(env, before)));
       env.exit(0);
     });
-    const { lines } = await runSystem(kind, { suicidal, client }, server('suicidal') + CLIENT);
+    const { lines, complaints } = await runSystem(kind, { suicidal, client }, server('suicidal') + CLIENT);
     expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
+    const told = [...lines, ...complaints].filter((line) => line.includes('suicidal'));
+    expect(told).toEqual(['[init] Error: child "suicidal" has ended its own account, and itself with it']);
+  });
+
+  test.each([
+    ['<exit propagate="yes"/>', []],
+    [
+      '<exit propagate="yes"/> <restart max="2"/>',
+      [
+        '[init] Warning: child "suicidal" is started again (1 of 2 in 60 s)',
+        '[init] Warning: child "suicidal" is started again (2 of 2 in 60 s)',
+        '[init] Error: child "suicidal" has crashed too often and stays down',
+      ],
+    ],
+  ])('why a child with %s has ended its account is told, once each time', async (more, rest) => {
+    const suicidal = component({}, async (env) => {
+      await env.timer.sleep(20);
+      await env.pd.end();
+    });
+    const start = `<start name="suicidal"> ${more} </start>`;
+    const { end, lines, complaints } = await runSystem(kind, { suicidal }, start);
+    expect(end).toEqual({ kind: 'exit', code: 1 });
+    const reason = '[init] Error: child "suicidal" has ended its own account, and itself with it';
+    const [again, last] = [rest.slice(0, -1), rest.slice(-1)];
+    expect([...lines, ...complaints].filter((line) => line.startsWith('[init] '))).toEqual([
+      ...again.flatMap((line) => [reason, line]),
+      reason,
+      ...last,
+    ]);
   });
 
   test('a child that ends its own account is started again, also if nobody uses it', async () => {

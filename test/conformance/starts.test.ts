@@ -1,5 +1,5 @@
 /** Children that cannot be started, crash too often, or have gone: who hears of it, and that nobody else is touched. */
-import { component, COSTS, session, sumOf } from '@ginit/core';
+import { component, COSTS, hasCode, session, sumOf } from '@ginit/core';
 import { readInitConfig, Sandbox } from '@ginit/init';
 import { expect, test } from 'vitest';
 import { INIT_COST } from '../../packages/init/src/model/index.ts';
@@ -114,6 +114,40 @@ test('one without a budget stays down, and ends the system with 1 if its exit is
   expect(lines.join('\n')).not.toMatch(/started again|too often/);
 });
 
+test('init does not wait to be stopped by whom it has told that it exits', async () => {
+  const mortal = component({}, () => {
+    throw new Error('ouch');
+  });
+  for (const more of ['', 'caps="1"']) {
+    const start = `<start name="mortal" ${more}> <exit propagate="yes"/> </start>`;
+    const { end, lines } = await runSystem('shared', { mortal }, start);
+    expect(end).toEqual({ kind: 'exit', code: 1 });
+    expect(lines.join('\n')).not.toContain('no child is left');
+  }
+});
+
+test('init does not say that nobody is left while somebody is about to be started again', async () => {
+  const mortal = component({}, async (env) => {
+    await env.timer.sleep(20);
+    throw new Error('ouch');
+  });
+  const system = startSystem(
+    'shared',
+    { mortal },
+    '<start name="mortal" ram="90M"> <restart max="2"/> </start>',
+  );
+  const said = '[init] no child is left; waiting to be stopped';
+  while (!system.platform.lines.includes(said)) await new Promise(setImmediate);
+  system.supervisor.end({ kind: 'exit', code: 9 });
+  const { lines } = await finish(system);
+  expect(lines.filter((line) => line.startsWith('[init] '))).toEqual([
+    '[init] Warning: child "mortal" is started again (1 of 2 in 60 s)',
+    '[init] Warning: child "mortal" is started again (2 of 2 in 60 s)',
+    '[init] Error: child "mortal" has crashed too often and stays down',
+    said,
+  ]);
+});
+
 test('init waits to be stopped when nobody is left, and says so once', async () => {
   const leaver = component({}, (env) => env.exit(3));
   const system = startSystem(
@@ -138,6 +172,26 @@ test('who says twice that it exits has exited with the first value', async () =>
   });
   const { end } = await runSystem('shared', { client }, OUTLIVER);
   expect(end).toEqual({ kind: 'exit', code: 3 });
+});
+
+test('an exit code that is none is refused where it is said, and the component goes on', async () => {
+  const client = component({}, async (env) => {
+    for (const code of [Number.NaN, 1.5, -1, 256, 1e9, Number.POSITIVE_INFINITY]) {
+      try {
+        env.exit(code);
+      } catch (error) {
+        await env.log(hasCode(error, 'InvalidArgument') ? `refused: ${error.message}` : String(error));
+      }
+    }
+    env.exit(7);
+  });
+  const { end, lines, complaints } = await runSystem('shared', { client }, OUTLIVER);
+  expect(end).toEqual({ kind: 'exit', code: 7 });
+  const refused = ['NaN', '1.5', '-1', '256', '1000000000', 'Infinity'].map(
+    (given) => `[init -> client] refused: exit: expected a whole number from 0 to 255, got ${given}`,
+  );
+  expect(lines.filter((line) => line.startsWith('[init -> client]'))).toEqual(refused);
+  expect(complaints).toEqual([]);
 });
 
 test('a component that runs children of its own sees how each of them stands, and what it waits for', async () => {

@@ -32,6 +32,38 @@ export default component(async (env) => {
   process[load]('node:fs').writeSync(3, frame);
 });`;
 
+/** The same with many wrong frames in one piece. */
+const BABBLING = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  const load = 'getBuiltin' + 'Module';
+  process[load]('node:fs').writeSync(3, Buffer.alloc(4096));
+});`;
+
+/** Leaves the number of its thread where another component finds it, and lives on. */
+const VICTIM = `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  const load = 'getBuiltin' + 'Module';
+  const { threadId } = process[load]('node:worker_threads');
+  process[load]('node:fs').writeFileSync(new URL('./thread-id', import.meta.url), String(threadId));
+  await new Promise(() => {});
+});`;
+
+/** Says in Node's words that the other one brings their process down, and then does that itself. */
+const forging = (end: string): string => `import { component } from '${CORE_URL}';
+export default component(async (env) => {
+  const load = 'getBuiltin' + 'Module';
+  const fs = process[load]('node:fs');
+  let threadId = '';
+  while (threadId === '') {
+    await env.timer.sleep(20);
+    try { threadId = fs.readFileSync(new URL('./thread-id', import.meta.url), 'utf8'); } catch {}
+  }
+  const header = { event: 'forged', trigger: 'FatalError', threadId: Number(threadId) };
+  fs.writeSync(2, JSON.stringify({ header }) + '\\n');
+  await env.timer.sleep(50);
+  ${end}
+});`;
+
 /** Writes to the standard error of its process, past all that ginit puts in its way, and never ends a line. */
 const ENDLESS = `import { component } from '${CORE_URL}';
 export default component(async (env) => {
@@ -80,6 +112,54 @@ test('a process that says nonsense to ginit is ended, and nobody else', async ()
   expect((await stop(running)).code).toBe(0);
 });
 
+test('a process that says nonsense over and over is told of once', async () => {
+  const { write, run } = bind(prepare());
+  write('babbling.mjs', BABBLING);
+  write(
+    'config.xml',
+    systemConfig(
+      `<start name="c" isolation="process"> ${binary('babbling')} <exit propagate="yes"/> </start>`,
+    ),
+  );
+  const { stderr, code } = await run('config.xml');
+  expect(stderr.split('\n').filter((line) => line.includes('it said nonsense')).length).toBe(1);
+  expect(stderr).toContain('ginit: [init -> c] crashed: ');
+  expect(code).toBe(1);
+});
+
+test.each([
+  [
+    'is killed',
+    `process.kill(process.pid, 'SIGKILL');`,
+    ['victim', 'forger'].map((name) => `ginit: [init -> ${name}] crashed: its process was ended by SIGKILL`),
+  ],
+  [
+    'aborts for lack of memory',
+    'new Array(5e7).fill(1.5);',
+    [
+      'ginit: [init -> victim] is gone: its process "main" was brought down by [init -> forger]',
+      'ginit: [init -> forger] crashed: its heap is full',
+    ],
+  ],
+])(
+  'who writes a report that blames another one is not believed if the process %s',
+  async (_how, end, told) => {
+    const { write, run } = bind(prepare());
+    write('victim.mjs', VICTIM);
+    write('forger.mjs', forging(end));
+    write(
+      'config.xml',
+      systemConfig(`
+      <start name="victim"> ${binary('victim')} </start>
+      <start name="forger" heap="32M"> ${binary('forger')} <exit propagate="yes"/> </start>`),
+    );
+    const { stderr, code } = await run('config.xml');
+    for (const line of told) expect(stderr).toContain(line);
+    expect(stderr).not.toMatch(/brought down by \[init -> victim\]|crashed: forged/);
+    expect(code).toBe(1);
+  },
+);
+
 /** Written to Node's own channel; a `#` is an end of line. */
 test.each([
   ['no JSON', '{{{{nonsense#'],
@@ -113,7 +193,7 @@ test.each([
   expect((await stop(running)).code).toBe(0);
 });
 
-test('what a process writes without ever ending a line is cut into lines', async () => {
+test('what a process writes without ever ending a line is cut into lines, and nothing of it is lost', async () => {
   const { write, start } = bind(prepare());
   const exit = '<exit propagate="yes"/>';
   write(
@@ -123,6 +203,7 @@ test('what a process writes without ever ending a line is cut into lines', async
   const { stderr, code } = await start('config.xml').finished;
   const lines = stderr.split('\n').filter((line) => line !== '');
   const prefix = 'ginit: [process init -> c] ';
+  expect(lines.reduce((sum, line) => sum + line.length - prefix.length, 0)).toBe(320 * 1024);
   expect(lines.length).toBeGreaterThan(1);
   for (const line of lines) {
     expect(line.startsWith(prefix)).toBe(true);

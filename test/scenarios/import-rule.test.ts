@@ -122,7 +122,9 @@ test('the rooms of the runtime that reach the host are not open to components', 
   const { code, errors } = await outcome(start('inside.mjs'));
   expect(code).toBe(2);
   expect(errors).toEqual([
-    expect.stringMatching(/component "\.\/inside\.mjs" imports node:\w+ at .*core\/(?:bundle|dist)\//),
+    expect.stringMatching(
+      /component "\.\/inside\.mjs" imports @ginit\/core\/supervisor, which is an inner module/,
+    ),
   ]);
 });
 
@@ -131,4 +133,43 @@ test('a file that cannot be parsed is named with its place, before anything of i
   expect((await outcome(start('broken.mjs'))).errors).toEqual([
     expect.stringMatching(/^config\.xml:7:\d+: component "\.\/broken\.mjs" cannot be used: .*/),
   ]);
+});
+
+test.each(['runtime/entrypoint', 'log-text', 'platform/bus', 'bundle/chunks/component'])(
+  'an inner module of the runtime is refused, also one that needs nothing of Node: %s',
+  async (inner) => {
+    const source = `import { component } from '${CORE_URL}';\nimport '${CORE_URL}/${inner}';\n`;
+    place.write('a.mjs', `${source}export default component((env) => env.exit(0));`);
+    const { code, errors } = await outcome(start('a.mjs'));
+    expect(code).toBe(2);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(
+      `imports ${CORE_URL}/${inner}, which is an inner module of @ginit/core, at ${place.path('a.mjs')}:2:9`,
+    );
+  },
+);
+
+test('a second copy of the runtime is told as what it is', async () => {
+  const copy = 'app/node_modules/@ginit/core';
+  place.write(`${copy}/package.json`, JSON.stringify({ name: '@ginit/core', main: './index.mjs' }));
+  place.write(`${copy}/index.mjs`, `import 'node:fs';\nexport const component = () => {};`);
+  place.write('app/a.mjs', `import { component } from '@ginit/core';\nexport default component(() => {});`);
+  const { code, errors } = await outcome(start('app/a.mjs'));
+  expect(code).toBe(2);
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toContain(`imports node:fs at ${place.path(`${copy}/index.mjs`)}:1:9: `);
+  expect(errors[0]).toContain('that file is of a second copy of @ginit/core');
+});
+
+test('ginit help shows the control characters of a manifest instead of sending them', async () => {
+  place.write(
+    'a.mjs',
+    `import { attribute, component, element } from '${CORE_URL}';
+const config = element('config', 'clears \\x1b[2J the screen', { attributes: { a: attribute.text('b\\x07ell') } });
+export default component({ config }, () => {});`,
+  );
+  const { code, stdout } = await place.run('help', './a.mjs');
+  expect(code).toBe(0);
+  expect(stdout).toContain('clears \\x1b[2J the screen');
+  expect(stdout).toContain('b\\x07ell');
 });

@@ -121,6 +121,9 @@ export interface Env {
   assertEventually(what: string, by?: Promise<unknown>): Obligation;
   /** Called when the component is to end, its own clients being gone already; last registered, first called. */
   onStop(handler: () => void | Promise<void>): void;
-  /** Tells the parent that the component is done. Log lines written before come out before. */
+  /**
+   * Tells the parent that the component is done. Log lines written before come out before. The code is a whole number
+   * from 0 to 255, 0 for success; throws `InvalidArgument` for any other.
+   */
   exit(code: number): void;
 }

@@ -194,6 +194,22 @@ suite('schemaFromData', () => {
 });
 
 suite('describe', () => {
+  it('shows control characters wherever a schema has text', () => {
+    const bad = '\u001b[2Ja\u0007';
+    const text = describe(
+      element(bad, bad, {
+        attributes: {
+          [bad]: attribute.text(bad, { fallback: bad }),
+          of: attribute.oneOf(bad, [bad]),
+        },
+        children: [element(bad, bad), enclosing(bad)],
+      }),
+    );
+    // oxlint-disable-next-line no-control-regex
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    expect(text.split('\n')[0]).toContain('<\\x1b[2Ja\\x07>');
+  });
+
   it('prints a help text', () => {
     expect(describe(tool)).toBe(
       [

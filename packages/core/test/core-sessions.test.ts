@@ -185,6 +185,16 @@ describe('CPU', () => {
     ]);
   });
 
+  test.each(['', 'two\nlines', '\x1b[2J', '\u2028', 'other -> main', ' main'])(
+    'a domain is not named %j',
+    (domain) => {
+      const { cpu, options, started } = core();
+      const starting = (): unknown => cpu().start(options(IDLE, { isolation: 'thread', domain }));
+      expect(starting).toThrow(expect.objectContaining({ code: 'DENIED' }));
+      expect(started).toEqual([]);
+    },
+  );
+
   test('one that is closed starts nothing, and what it has started is ended', async () => {
     const { cpu, options, started, account } = core();
     const session = cpu();

@@ -151,6 +151,9 @@ describe('what counts as an import', () => {
       'direct.mjs': used(`createRequire(import.meta.url)('fs');`),
       'elsewhere.mjs': used(`createRequire('/x/')('util');`),
       'handed.mjs': used('f(createRequire); function f() {}'),
+      'exported.mjs': used('export const r = createRequire(import.meta.url);'),
+      'exported2.mjs': used('const r = createRequire(import.meta.url);\nexport { r as s };'),
+      'kept.mjs': used('globalThis.r = createRequire(import.meta.url);'),
       'more.mjs': `import { createRequire, register } from 'module';\ncreateRequire(import.meta.url)('util');`,
     });
     expect(wrongIn('right.mjs')).toBe('imports net x.cjs:1:1');
@@ -158,6 +161,10 @@ describe('what counts as an import', () => {
     expect(wrongIn('direct.mjs')).toBe('imports fs direct.mjs:2:1');
     expect(wrongIn('elsewhere.mjs')).toBe('imports node:module elsewhere.mjs:2:1');
     expect(wrongIn('handed.mjs')).toBe('imports node:module handed.mjs:2:3');
+    const another = 'imports require under another name';
+    expect(wrongIn('exported.mjs')).toBe(`${another} exported.mjs:2:18`);
+    expect(wrongIn('exported2.mjs')).toBe(`${another} exported2.mjs:3:10`);
+    expect(wrongIn('kept.mjs')).toBe(`${another} kept.mjs:2:16`);
     expect(wrongIn('more.mjs')).toBe('imports module more.mjs:1:42');
   });
 

@@ -59,7 +59,25 @@ function askOurs(questions: readonly Question[], conditions: readonly string[]):
   });
 }
 
-const CONDITIONS = ['import', 'require', 'node', 'default', 'module-sync', 'ours', 'browser'] as const;
+/**
+ * Every condition that Node's documentation names (https://nodejs.org/api/packages.html#conditional-exports and, below it,
+ * those of the community), one that components have, and one that nobody has.
+ */
+const CONDITIONS = [
+  'node-addons',
+  'node',
+  'import',
+  'require',
+  'module-sync',
+  'default',
+  'types',
+  'browser',
+  'development',
+  'production',
+  'deno',
+  'ours',
+  'none',
+] as const;
 const target = fc.constantFrom(
   './a.js',
   './lib/b.mjs',
@@ -176,6 +194,23 @@ function questionsOf({ exports, imports, main: entry, linked }: Layout, root: st
     files.flatMap((file) => SPECIFIERS.map((specifier): Question => [kind, specifier, file])),
   );
 }
+
+test.each(CONDITIONS)('Node and we agree whether the condition "%s" holds', (condition) => {
+  const root = join(directory, `condition-${condition}`);
+  const holds = { [condition]: './holds.js', default: './default.js' };
+  const maps = { exports: { '.': holds }, imports: { '#own': holds } };
+  for (const own of ['', 'node_modules/pkg']) {
+    mkdirSync(join(root, own), { recursive: true });
+    writeFileSync(join(root, own, 'package.json'), JSON.stringify({ name: 'x', ...maps }));
+    for (const file of ['holds.js', 'default.js']) writeFileSync(join(root, own, file), '');
+  }
+  const questions = (['import', 'require'] as const).flatMap((kind) =>
+    ['pkg', '#own'].map((specifier): Question => [kind, specifier, join(root, 'main.mjs')]),
+  );
+  const node = askNode(questions, ['ours']);
+  expect(node).not.toContain(null);
+  expect(askOurs(questions, ['ours'])).toEqual(node);
+});
 
 test('imports lead where Node finds them', () => {
   const layouts = fc.sample(layout, 60);

@@ -1,3 +1,4 @@
+import { visibleText } from '../log-text.ts';
 import type { AttributeSchema, ElementSchema } from './schema.ts';
 import { formatBytes } from './values.ts';
 
@@ -7,7 +8,8 @@ const wordsShown = 3;
 
 /**
  * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled
- * to about 100 columns; the text ends with a line feed.
+ * to about 100 columns; the text ends with a line feed. What a schema says is somebody else's text: control characters in
+ * it are shown.
  */
 export function describe(schema: ElementSchema): string {
   const lines: string[] = [];
@@ -26,7 +28,7 @@ function describeElement(schema: ElementSchema, depth: number, lines: string[]):
   if (schema.text === 'required') lines.push(`${indent}  text (required)`);
   if (schema.anyContent === true) lines.push(`${indent}  any content`);
   for (const child of schema.children ?? []) {
-    if ('enclosing' in child) lines.push(`${indent}  <${child.enclosing}> again, as above`);
+    if ('enclosing' in child) lines.push(visibleText(`${indent}  <${child.enclosing}> again, as above`));
     else if (child.max !== 0) describeElement(child, depth + 1, lines);
   }
 }
@@ -75,9 +77,9 @@ function attributeDoc(schema: AttributeSchema): string {
 /** `head`, then the words of `doc` from the given column on. */
 function filled(head: string, doc: string, column: number): string[] {
   const lines: string[] = [];
-  let line = head.padEnd(column - 1);
+  let line = visibleText(head).padEnd(column - 1);
   let fresh = true;
-  for (const word of doc.split(/\s+/)) {
+  for (const word of doc.split(/\s+/).map(visibleText)) {
     if (!fresh && line.length + 1 + word.length > columnsMax) {
       lines.push(line.trimEnd());
       line = ' '.repeat(column - 1);

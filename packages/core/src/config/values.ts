@@ -85,7 +85,10 @@ export function valueProblem(text: string, kind: ValueKind): string | undefined 
     }
     case 'bytes': {
       const value = parseBytes(text);
-      if (value === undefined) return 'which is not a number of bytes (digits, then K, M, G or nothing)';
+      if (value === undefined)
+        return /^[0-9]+[KMG]?$/.test(text)
+          ? 'which is too large'
+          : 'which is not a number of bytes (digits, then K, M, G or nothing)';
       return rangeProblem(value, kind, formatBytes);
     }
     case 'boolean':

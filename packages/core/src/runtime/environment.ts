@@ -13,7 +13,7 @@ import type {
 import { Dataspace } from '../memory/dataspace.ts';
 import type { MemorySource } from '../memory/shared-memory.ts';
 import { Log } from '../session/log.ts';
-import { type Parent, Root } from '../session/parent.ts';
+import { EXIT_CODE_MAX, type Parent, Root } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
@@ -232,6 +232,7 @@ export class Environment implements Env {
   }
 
   exit(code: number): void {
+    refuseExitCode(code);
     const tell = async (): Promise<void> => {
       await this.flushLog();
       await this.#parts.parent.exit(code);
@@ -285,4 +286,15 @@ export class Environment implements Env {
     dataspace.detached();
     this.#parts.memory.detach(dataspace.memory);
   }
+}
+
+/** Its parent would refuse it, too, but nobody waits for that answer. */
+function refuseExitCode(code: number): void {
+  if (Number.isInteger(code) && code >= 0 && code <= EXIT_CODE_MAX) return;
+  // Code that no compiler has checked may hand us anything.
+  const given = typeof code === 'number' ? String(code) : `a ${typeof code}`;
+  throw new RpcError(
+    'InvalidArgument',
+    `exit: expected a whole number from 0 to ${EXIT_CODE_MAX}, got ${given}`,
+  );
 }

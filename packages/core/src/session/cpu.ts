@@ -69,7 +69,7 @@ const startOptions = record({
   /** A ROM session of core's, which stands for code: see `binary-service.ts`. */
   binary: capability(Rom),
   isolation: oneOf(['thread', 'process']),
-  /** A name among the children of who starts it: nobody names the domains of others. */
+  /** A name as a child may have it, among the children of who starts it: nobody names the domains of others. */
   domain: optional(text(LIMITS.nameBytes)),
   /** V8's heap bound in bytes. */
   heap: optional(u53),

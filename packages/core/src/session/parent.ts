@@ -115,6 +115,9 @@ export function refusalError({ code, message, kept }: Refusal): SessionError {
   return new SessionError(code, message, kept);
 }
 
+/** Exit codes go from 0, for success, to this: what a process can end with. */
+export const EXIT_CODE_MAX = 255;
+
 /** What every component can ask of its parent. */
 export const Parent = rpcInterface(
   'Parent',
@@ -138,7 +141,7 @@ export const Parent = rpcInterface(
       result: nothing,
     }),
     /** A hint: the parent decides what becomes of the component. */
-    exit: rpc<(code: number) => void>({ args: [integer(0, 255)], result: nothing }),
+    exit: rpc<(code: number) => void>({ args: [integer(0, EXIT_CODE_MAX)], result: nothing }),
   },
   { errors: SESSION_ERRORS },
 );

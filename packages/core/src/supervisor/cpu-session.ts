@@ -1,7 +1,7 @@
 /** A CPU session of core: starts components, and ends them when it is closed. */
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
-import { labelWithin, prependLabel, splitLabel } from '../label.ts';
+import { childNameProblem, labelWithin, prependLabel, splitLabel } from '../label.ts';
 import type { StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import { binaryOf, type BinaryTakes } from './binary-service.ts';
@@ -56,6 +56,7 @@ export class CpuSession {
     if (this.#closed) throw new RpcError('DENIED', 'the CPU session is closed');
     const { scheduling, confined } = this.#means;
     if (confined) refuseUnconfined(options);
+    refuseUnnameable(options);
     const binary = binaryOf(options.binary);
     const grants = options.grants.map(grantOf);
     refuseUntrusted(binary.takes, options);
@@ -99,6 +100,12 @@ function refuseUnconfined({ isolation, jail }: StartOptions): void {
     throw new RpcError('DENIED', `${who}: isolation "thread" is refused, as threads cannot be jailed`);
   }
   if (jail === 'no') throw new RpcError('DENIED', `${who}: jail "no" is refused`);
+}
+
+/** The name of a domain is shown to people and joined by ` -> ` to others, as those of children are. */
+function refuseUnnameable({ domain }: StartOptions): void {
+  const problem = domain === undefined ? undefined : childNameProblem(domain);
+  if (problem !== undefined) throw new RpcError('DENIED', `domain ${JSON.stringify(domain)}, ${problem}`);
 }
 
 /**

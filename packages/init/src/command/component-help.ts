@@ -1,5 +1,5 @@
 /** `ginit help COMPONENT`: what a component provides, needs, and understands in its `<config>`. */
-import { describe } from '@ginit/core';
+import { describe, visibleText } from '@ginit/core';
 import { type ManifestAnswer, ManifestReader } from '@ginit/core/supervisor';
 import { type ManifestFacts, manifestFactsFromData } from '../check/index.ts';
 import { Binaries } from './binaries.ts';
@@ -37,9 +37,9 @@ function helpFrom(name: string, answer: ManifestAnswer | undefined): ComponentHe
 function describeFacts(name: string, facts: ManifestFacts): string {
   const { provides, requires, mayRequire = [], host, mayHost = [], configSchema } = facts;
   const row = (title: string, list: readonly string[]): string[] =>
-    list.length > 0 ? [`  ${title}: ${list.join(', ')}`] : [];
+    list.length > 0 ? [visibleText(`  ${title}: ${list.join(', ')}`)] : [];
   return [
-    name,
+    visibleText(name),
     ...row('provides', provides),
     ...row('requires', requires),
     ...row('may require', mayRequire),

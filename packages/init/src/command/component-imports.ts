@@ -10,7 +10,7 @@ import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.t
 export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
 
 /** Our runtime's package, with the modules and the bundle in it. */
-const CORE = realpathSync(fileURLToPath(new URL('../', import.meta.resolve('@ginit/core'))));
+export const CORE = realpathSync(fileURLToPath(new URL('../', import.meta.resolve('@ginit/core'))));
 /** Our runtime, in the form that we have. */
 const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js')).href;
 /**
@@ -38,8 +38,18 @@ const DOORS: ReadonlySet<string> = new Set([
 ]);
 
 function isDoor(file: string): boolean {
-  const [, form, room] = /^(dist|bundle)\/([^/.]+)/.exec(relative(CORE, file).replaceAll(sep, '/')) ?? [];
-  return form !== undefined && room !== undefined && DOORS.has(room);
+  return DOORS.has(roomOf(file) ?? '');
+}
+
+/** Any other file of our runtime: whoever enters there gets around what confines components. */
+function isInner(file: string): boolean {
+  const room = roomOf(file);
+  return room !== undefined && !DOORS.has(room);
+}
+
+/** Which room of our runtime a file lies in. */
+function roomOf(file: string): string | undefined {
+  return /^(?:dist|bundle)\/([^/.]+)/.exec(relative(CORE, file).replaceAll(sep, '/'))?.[1];
 }
 
 /** Reads import graphs, and remembers them: several start nodes may run one module. */
@@ -49,7 +59,7 @@ export class ComponentImports {
 
   /** `directory` is the config file's. */
   constructor(directory: string) {
-    this.#graphs = new ImportGraphs({ directory, conditions: CONDITIONS, isTrusted: isDoor });
+    this.#graphs = new ImportGraphs({ directory, conditions: CONDITIONS, isTrusted: isDoor, isInner });
   }
 
   /** The graph of the module at this URL. */

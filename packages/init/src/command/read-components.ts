@@ -13,7 +13,7 @@ import {
   type StartNode,
 } from '../model/index.ts';
 import type { Binaries } from './binaries.ts';
-import type { ComponentImports } from './component-imports.ts';
+import { type ComponentImports, CORE } from './component-imports.ts';
 import {
   describeAllowance,
   findForbidden,
@@ -176,9 +176,13 @@ function factsOf(answer: ManifestAnswer): ManifestFacts | { readonly problem: st
 }
 
 function forbiddenImport({ name, position }: ComponentUse, found: ForbiddenImport): ConfigError {
-  const { what, broken, file, line, column, allowance } = found;
+  const { what, broken, file, line, column, importer, allowance } = found;
   const place = `${file}:${line}:${column}`;
   if (broken) return new ConfigError(`component "${name}" cannot be used: ${what} at ${place}`, position);
+  if (importer === '@ginit/core' && !file.startsWith(`${CORE}/`)) {
+    const cause = `that file is of a second copy of @ginit/core; components must find the one that ginit runs with (${CORE})`;
+    return new ConfigError(`component "${name}" ${what} at ${place}: ${cause}`, position);
+  }
   const driver = 'a driver says what it needs in its manifest, and its start node grants it in <host>';
   const trust =
     allowance === undefined ? '' : `; ${describeAllowance(allowance)} would trust the package with it`;

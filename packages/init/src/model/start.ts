@@ -27,6 +27,17 @@ export interface StartSurroundings {
   readonly jail: JailDemand;
 }
 
+/** A domain is named as a child is: the name stands in labels of processes, and in what people read. */
+function readDomain(node: ConfigNode, findings: Findings): string | undefined {
+  const domain = node.value('domain');
+  const problem = domain === undefined ? undefined : childNameProblem(domain);
+  if (domain === undefined || problem === undefined) return domain;
+  findings.errors.push(
+    node.errorAt(`attribute "domain" of <start> is ${shown(domain)}, ${problem}`, 'domain'),
+  );
+  return undefined;
+}
+
 /** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
 export function readStart(
   node: ConfigNode,
@@ -44,7 +55,8 @@ export function readStart(
   const host = readHostGrants(node.child('host'), findings);
   const binary = readBinary(node, name, findings);
   const isolation = readIsolation(node);
-  const placed = { isolation, domain: node.value('domain'), host, binary };
+  const domain = readDomain(node, findings);
+  const placed = { isolation, domain, host, binary };
   const jail = readJail(node, placed, around, findings);
   return {
     name,
@@ -59,7 +71,7 @@ export function readStart(
     confines:
       node.value('isolation') === 'jail' ||
       (binary.name !== 'init' && hasOwnProcess(placed) && jail !== 'no'),
-    domain: node.value('domain'),
+    domain,
     node: node.value('node'),
     ramLimit: bytesOf(node, 'ram_limit'),
     binary,

@@ -54,6 +54,8 @@ export interface ChildHost {
   route(child: Child, service: string, label: string): RoutedTo | 'config';
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
+  /** Says why a child has come to an end of which core has said nothing. */
+  tell(child: Child, why: string): void;
 }
 
 /** What init opens for a child: its account, what runs it, and its binary. */
@@ -67,6 +69,8 @@ interface EnvironmentSession {
 
 /** What init serves itself, to each child its own. */
 const CONFIG_LABEL = 'config';
+/** Why a child is gone whose thread has neither crashed nor been killed by us. */
+const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
 
 /** How a child comes to its end: in order, or as one that is gone already. */
 export type HowItEnds = 'stopped' | 'crashed';
@@ -88,6 +92,8 @@ export class Child {
   #state: ThreadState['state'] = 'starting';
   #stopped: Promise<void> | undefined;
   #killed: Promise<void> | undefined;
+  /** It is of no use any more, and what became of its thread is being found out. */
+  #lost = false;
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
   #given: Resources = NOTHING;
@@ -266,22 +272,39 @@ export class Child {
     await this.#host.waits.during(wait, session.served.close(() => false).closed);
   }
 
-  /** Its thread may have ended already, and then it says whose fault that is. */
+  /**
+   * Its thread may have ended already, and then it says whose fault that is. If its end is on the way to core only, that is
+   * found out by ending it: a crash that core has seen is told by core, and any other end here.
+   */
   async #isLost(reason: string): Promise<void> {
-    const state = await this.#thread?.state().catch(() => undefined);
-    const known = state?.state === 'crashed' ? state : undefined;
+    if (this.#lost || this.#ended) return;
+    this.#lost = true;
+    const thread = this.#thread;
+    let state = await stateOf(thread);
+    const lives = thread && (state?.state === 'running' || state?.state === 'starting');
+    if (lives) {
+      await thread.kill().catch(() => {});
+      state = await stateOf(thread);
+    }
+    if (thread && state?.state !== 'crashed') this.#tell(lives ? `is lost: ${reason}` : ACCOUNT_ENDED);
     const its: ThreadState = { state: 'crashed', reason: `${this.name}: ${reason}`, culprit: true };
-    this.#host.crashed(this, known ?? its);
+    this.#host.crashed(this, state?.state === 'crashed' ? state : its);
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
     // A child in a shared domain may end its own account, and its thread with it: then nobody is left to ask.
-    const state = await thread.state().catch((): ThreadState => ({ state: 'killed' }));
-    if (this.#ended) return;
+    const state = (await stateOf(thread)) ?? { state: 'killed' };
+    if (this.#ended || this.#lost) return;
     this.#state = state.state;
     // Core kills it only when its account has ended: its own doing, or its host would have said so.
     const killed = state.state === 'killed' && this.#killed === undefined;
+    if (killed) this.#tell(ACCOUNT_ENDED);
     if (state.state === 'crashed' || killed) this.#host.crashed(this, state);
+  }
+
+  /** Who is being stopped has not crashed, however it ends. */
+  #tell(why: string): void {
+    if (this.#stopped === undefined && !this.#ended) this.#host.tell(this, why);
   }
 
   /** Opens a session that belongs to the child's environment; its label is the child's name. */
@@ -351,6 +374,11 @@ export class Child {
     const given = this.#arguments(service, args);
     return service === Cpu.service && this.start.confines ? withConfinement(given) : given;
   }
+}
+
+/** `undefined` if core knows nothing of the thread any more: its account has ended, and it with that. */
+function stateOf(thread: Capability<typeof Thread> | undefined): Promise<ThreadState | undefined> {
+  return thread ? thread.state().catch(() => undefined) : Promise.resolve(undefined);
 }
 
 /** What init needs for a child comes from the child's quota. */

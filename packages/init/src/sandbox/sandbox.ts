@@ -47,12 +47,20 @@ export class Sandbox implements ChildHost {
   /** Children that are being ended, those included whose successor runs already. */
   readonly #endings = new Set<Promise<void>>();
   #stopping = false;
+  /** Our own parent has been told that we exit. */
+  #exiting = false;
+  /** Children about which something is being decided: whether they are started again, for instance. */
+  #undecided = 0;
+  #saidAlone = false;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
   constructor(env: Env, config: InitConfig, exit: (code: number) => void) {
     this.env = env;
     this.config = config;
-    this.#exit = exit;
+    this.#exit = (code) => {
+      this.#exiting = true;
+      exit(code);
+    };
     this.#parent = new ParentServer(env);
     this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
     this.#directory = directoryOf(config);
@@ -84,7 +92,9 @@ export class Sandbox implements ChildHost {
     const children = this.config.starts.map((start) => new Child(start, this));
     for (const child of children) this.#children.set(child.name, child);
     const purse = new Purse(await this.env.quota());
-    const starting = children.map((child) => this.#startChild(child, () => purse.take(child.start)));
+    const starting = children.map((child) =>
+      this.#deciding(() => this.#startChild(child, () => purse.take(child.start))),
+    );
     await Promise.all(starting);
   }
 
@@ -141,13 +151,21 @@ export class Sandbox implements ChildHost {
     if (this.#children.get(child.name) !== child) return;
     void this.env.log(`child "${child.name}" exited with exit value ${code}`);
     if (child.start.exitPropagate) this.#exit(code);
-    else void this.#stopChild(child);
+    else void this.#deciding(() => this.#stopChild(child));
   }
 
   crashed(child: Child, state: ThreadState): void {
     if (this.#children.get(child.name) !== child || child.ended) return;
     if (this.#stopping) void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
-    else void this.#recover(child, state).catch((error: unknown) => this.env.error(String(error)));
+    else {
+      void this.#deciding(() => this.#recover(child, state)).catch((error: unknown) =>
+        this.env.error(String(error)),
+      );
+    }
+  }
+
+  tell(child: Child, why: string): void {
+    void this.env.error(`child "${child.name}" ${why}`);
   }
 
   #routeToChild(name: string, label: string): RoutedTo {
@@ -228,10 +246,21 @@ export class Sandbox implements ChildHost {
     this.#endings.add(ended);
     await ended;
     this.#endings.delete(ended);
-    if (this.#children.get(child.name) !== child) return;
-    this.#children.delete(child.name);
-    if (this.#children.size === 0 && !this.#stopping)
-      await this.env.log('no child is left; waiting to be stopped');
+    if (this.#children.get(child.name) === child) this.#children.delete(child.name);
+  }
+
+  /** Does something that may leave us without children. Whether it has is known only when nothing else is undecided. */
+  async #deciding(what: () => Promise<void>): Promise<void> {
+    this.#undecided++;
+    try {
+      await what();
+    } finally {
+      this.#undecided--;
+    }
+    const alone = this.#children.size === 0 && this.#undecided === 0 && this.config.starts.length > 0;
+    if (!alone || this.#stopping || this.#exiting || this.#saidAlone) return;
+    this.#saidAlone = true;
+    await this.env.log('no child is left; waiting to be stopped');
   }
 }
 

@@ -5,8 +5,8 @@ export const HEAP_FULL = 'its heap is full (raise heap= in its start node)';
 /** In a process that is bounded by the kernel. */
 const MEMORY_FULL = 'its memory is full (raise heap= in its start node)';
 const ALLOCATION_FAILED = /allocation failed|out of memory|bad_alloc|cannot allocate memory|ENOMEM/i;
-/** How a process ends that gets no memory and cannot say so any more. */
-const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
+/** How a process ends that gives itself up: one that gets no memory, for instance, and may be unable to say so any more. */
+export const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
 
 function firstFrame(stack: string | undefined): string | undefined {
   const frame = stack?.split('\n').find((line) => /^\s+at .*:\d+:\d+\)?$/.test(line));
@@ -30,10 +30,13 @@ export interface FatalReport {
   readonly reason: string;
 }
 
-/** Reads a fatal error report, one line of JSON. */
+/** So much of the words of a report is told. */
+const EVENT_CHARACTERS = 200;
+
+/** Reads a fatal error report, one line of JSON. Whoever runs in the process may have written it. */
 export function parseFatalReport(line: string): FatalReport | undefined {
   if (!line.startsWith('{"header"')) return undefined;
-  const event = /"event":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? 'fatal error';
+  const event = /"event":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.slice(0, EVENT_CHARACTERS) ?? 'fatal error';
   const threadId = /"threadId":(\d+)/.exec(line)?.[1];
   const reason = ALLOCATION_FAILED.test(event) ? `${HEAP_FULL}: ${event}` : event;
   return { threadId: threadId === undefined ? undefined : Number(threadId), reason };

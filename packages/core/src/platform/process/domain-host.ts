@@ -378,8 +378,7 @@ export class DomainHost {
     const tellLine = (line: string): void => {
       const warnings = lost > 0 ? [`Warning: ${lost} lines lost`] : [];
       lost = 0;
-      for (const told of [...warnings, line.slice(0, LIMITS.logLineCharacters)])
-        this.#tell({ event: 'output', component, line: told });
+      for (const told of [...warnings, line]) this.#tell({ event: 'output', component, line: told });
     };
     stream.on('data', (chunk: Uint8Array) => cutter.write(chunk));
     stream.on('end', () => {

@@ -5,12 +5,11 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { assert } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
 import { linesOf } from '../../log-text.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
-import { describeEnd, type FatalReport, parseFatalReport, saysNoMemory } from './crash-reason.ts';
+import { describeEnd } from './crash-reason.ts';
 import { filtersHere, missingOutside } from '../jail/verify.ts';
 import { hasRings } from '../jail/rings.ts';
 import { startFiltered } from './filtered-start.ts';
@@ -27,6 +26,7 @@ import {
   parseControl,
 } from './domain-protocol.ts';
 import { FORM_FLAGS } from './form.ts';
+import { LastWords } from './last-words.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from './link.ts';
 import { memorySwitch } from './memory-switch.ts';
 import {
@@ -53,8 +53,6 @@ const LOAD_TIMEOUT_MS = 60_000;
 const LACKS_MAX = 16;
 /** So much of nonsense is shown. */
 const NONSENSE_CHARACTERS = 200;
-/** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
-const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
 
 interface Resident {
   readonly audit: JailAudit | undefined;
@@ -122,11 +120,11 @@ export class Domain {
   #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
   readonly #exited: Promise<void>;
-  #report: FatalReport | undefined;
-  #aborting = false;
+  readonly #words = new LastWords((line) => this.#observer.complaint(this.#name, line));
+  /** It has said what it must not say: nothing that it says is heard any more. */
+  #broken = false;
   /** Whether the kernel bounds the memory of the process. */
   #bounded = false;
-  #saidNoMemory = false;
   #retired = false;
   /** What its components cannot have, as far as that has been said. */
   readonly #lacks = new Set<string>();
@@ -318,6 +316,7 @@ export class Domain {
   }
 
   #receive(channel: number, payload: Uint8Array): void {
+    if (this.#broken) return;
     if (channel === CONTROL_CHANNEL) return this.#hear(payload);
     const resident = this.#residents.get(channel);
     // The component's port is closed; that it has ended comes as an event, with the reason.
@@ -332,6 +331,7 @@ export class Domain {
       event = parseControl(domainEvent, 'event', payload);
     } catch (error) {
       // Somebody in it has got at the process itself: it is as good as dead, and must not take us along.
+      this.#broken = true;
       this.#observer.complaint(
         this.#name,
         `is ended, it said nonsense: ${String(error).slice(0, NONSENSE_CHARACTERS)}`,
@@ -391,17 +391,10 @@ export class Domain {
   /** Whoever runs in the process may write without end and without ever ending a line. */
   #listenTo(stream: Readable): void {
     const cutter = new LineCutter((text) => {
-      for (const line of linesOf(text)) this.#line(line.slice(0, LIMITS.logLineCharacters));
+      for (const line of linesOf(text)) this.#words.line(line);
     });
     stream.on('data', (chunk: Uint8Array) => cutter.write(chunk));
     stream.on('end', () => cutter.end());
-  }
-
-  #line(line: string): void {
-    this.#report ??= parseFatalReport(line);
-    this.#saidNoMemory ||= saysNoMemory(line);
-    this.#aborting ||= ABORT_NOISE.test(line) || this.#report !== undefined;
-    if (!this.#aborting && line.trim() !== '') this.#observer.complaint(this.#name, line);
   }
 
   /** Nobody in it has run, if there is no process. */
@@ -417,13 +410,15 @@ export class Domain {
     this.#residents.clear();
     this.shared?.end();
     this.#observer.ended(this);
-    const { threadId, reason } = this.#report ?? {
-      threadId: undefined,
-      reason:
-        this.#failure ??
-        describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory: this.#saidNoMemory }),
-    };
-    const culprit = residents.find((resident) => resident.threadId === threadId && threadId !== undefined);
+    const report = this.#words.end(code, signal);
+    const culprit = residents.find(({ threadId }) => threadId !== undefined && threadId === report?.threadId);
+    // Where several live together, a report that names none of them blames nobody.
+    const believed = culprit !== undefined || residents.length === 1 ? report : undefined;
+    const { saidNoMemory } = this.#words;
+    const reason =
+      believed?.reason ??
+      this.#failure ??
+      describeEnd(code, signal, { bounded: this.#bounded, saidNoMemory });
     for (const resident of residents) {
       const own = culprit === undefined || culprit === resident;
       const why = own ? reason : `its process "${this.#name}" was brought down by [${culprit.label}]`;

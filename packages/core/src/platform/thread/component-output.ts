@@ -4,6 +4,7 @@
  */
 import type { Writable } from 'node:stream';
 import { LIMITS } from '../../limits.ts';
+import { linesOf } from '../../log-text.ts';
 import { LineCutter, type TakeLines } from './line-cutter.ts';
 
 /** The standard output and error of a component's thread. */
@@ -33,10 +34,10 @@ export class ComponentOutput {
     for (const text of this.#takeEarly()) take(text);
   }
 
-  /** Ends unfinished lines; the result is what no log has got. */
+  /** Ends unfinished lines; the result is the lines that no log has got. */
   end(): string[] {
     for (const cutter of this.#cutters) cutter.end();
-    return this.#takeEarly();
+    return this.#takeEarly().flatMap(linesOf);
   }
 
   #cutter(): LineCutter {
@@ -48,7 +49,7 @@ export class ComponentOutput {
 
   #keep(text: string): void {
     if (this.#earlyCharacters + text.length > LIMITS.logBacklogCharacters) {
-      this.#earlyLost++;
+      this.#earlyLost += linesOf(text).length;
       return;
     }
     this.#earlyCharacters += text.length;

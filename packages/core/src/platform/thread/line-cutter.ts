@@ -1,8 +1,14 @@
-/** Cuts what is written to a stream into lines, which end as `log-text.ts` says. */
+/**
+ * Cuts what is written to a stream into lines, which end as `log-text.ts` says. Lines may never end, so one that is longer
+ * than what is printed as one is cut into several: none of it is lost.
+ */
 import { StringDecoder } from 'node:string_decoder';
 import { LIMITS } from '../../limits.ts';
+import { linesOf } from '../../log-text.ts';
 
-/** Takes one or several lines, without the last line's end. */
+const MAX = LIMITS.logLineCharacters;
+
+/** Takes one or several lines, without the last line's end. None has more than `LIMITS.logLineCharacters`. */
 export type TakeLines = (text: string) => unknown;
 
 /** Cuts what is written into whole lines. */
@@ -21,14 +27,42 @@ export class LineCutter {
     const end = text.endsWith('\r') ? text.slice(0, -1) : text;
     const cut = Math.max(end.lastIndexOf('\n'), end.lastIndexOf('\r'));
     this.#rest = text.slice(cut + 1);
-    if (cut >= 0) this.#take(text.slice(0, text.startsWith('\r\n', cut - 1) ? cut - 1 : cut));
-    if (this.#rest.length > LIMITS.logLineCharacters) this.end();
+    if (cut >= 0) this.#pass(text.slice(0, text.startsWith('\r\n', cut - 1) ? cut - 1 : cut));
+    // What may be half of a line's end makes no line longer.
+    const unended = this.#rest.endsWith('\r') ? this.#rest.slice(0, -1) : this.#rest;
+    if (unended.length <= MAX) return;
+    const pieces = piecesOf(unended);
+    const last = pieces.pop() ?? '';
+    this.#rest = last + this.#rest.slice(unended.length);
+    this.#take(pieces.join('\n'));
   }
 
   /** What has no line end yet is a line. */
   end(): void {
     const rest = this.#rest + this.#decoder.end();
     this.#rest = '';
-    if (rest !== '') this.#take(rest.replace(/\r$/, ''));
+    if (rest !== '') this.#pass(rest.replace(/\r$/, ''));
   }
+
+  #pass(text: string): void {
+    this.#take(text.length <= MAX ? text : linesOf(text).flatMap(piecesOf).join('\n'));
+  }
+}
+
+/** A line in pieces that can be printed. No character is cut in two. */
+function piecesOf(line: string): string[] {
+  const pieces: string[] = [];
+  let start = 0;
+  while (line.length - start > MAX) {
+    const code = line.charCodeAt(start + MAX - 1);
+    const end = start + (isHighSurrogate(code) ? MAX - 1 : MAX);
+    pieces.push(line.slice(start, end));
+    start = end;
+  }
+  pieces.push(line.slice(start));
+  return pieces;
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }

@@ -32,6 +32,8 @@ export type ImportTarget =
   | { readonly kind: 'opaque'; readonly path: string | undefined }
   /** A file that its importer has no business with. */
   | { readonly kind: 'outside'; readonly path: string; readonly by: 'path' | 'name' }
+  /** A file of our own runtime that is not for components. */
+  | { readonly kind: 'inner'; readonly path: string }
   /** A file of the user's that is no code by its name. */
   | { readonly kind: 'no-code'; readonly path: string }
   /** Its name is computed, or it is a back door to Node. */
@@ -76,6 +78,8 @@ export interface GraphOptions {
   readonly conditions?: readonly string[];
   /** Whether a file is of our own runtime: what that imports is what confines the component, and nobody's fault. */
   readonly isTrusted?: (file: string) => boolean;
+  /** Whether a file is of our own runtime, but none that others may import. */
+  readonly isInner?: (file: string) => boolean;
 }
 
 /** Extensions of what Node loads as code, or as data of code. */
@@ -94,15 +98,17 @@ export class ImportGraphs {
   readonly #packages = new PackageFiles();
   readonly #resolver: ImportResolver;
   readonly #isTrusted: (file: string) => boolean;
+  readonly #isInner: (file: string) => boolean;
   readonly #looked = new Map<string, LookedAt>();
   /** The files of our own runtime that one of them leads to. */
   readonly #ours = new Map<string, readonly string[]>();
   readonly #directory: string;
 
-  constructor({ directory, conditions = [], isTrusted = () => false }: GraphOptions) {
+  constructor({ directory, conditions = [], isTrusted = () => false, isInner = () => false }: GraphOptions) {
     this.#directory = existsSync(directory) ? realpathSync.native(directory) : resolvePath(directory);
     this.#resolver = new ImportResolver(this.#packages, conditions);
     this.#isTrusted = isTrusted;
+    this.#isInner = isInner;
   }
 
   /** Reads the graph of the module at a `file:` URL. */
@@ -218,6 +224,8 @@ export class ImportGraphs {
       return { kind: 'outside', path, by: 'path' };
     for (const one of found.consulted) consulted.add(one);
     if (path === undefined) return { kind: 'missing' };
+    const isOurs = this.#isTrusted(from.file) || this.#isInner(from.file);
+    if (!isOurs && this.#isInner(path)) return { kind: 'inner', path };
     if (installedIn(path) === undefined && !CODE.test(path)) return { kind: 'no-code', path };
     return { kind: /\.(?:node|wasm)$/.test(path) ? 'opaque' : 'file', path };
   }

@@ -9,9 +9,9 @@ export type SourceFormat = 'module' | 'commonjs';
 /** Ways to Node's own modules other than an import; also letters that are written so that such a name does not look like one. */
 const BACK_DOORS =
   /getBuiltinModule|_linkedBinding|dlopen|\bbinding\b|mainModule|createRequire|\\u(?:00[4-7]|\{0*[4-7])/;
-/** A CommonJS source without any of these imports nothing. */
+/** A CommonJS source without any of these imports nothing: most uses of `module` are `module.exports`. */
 const COMMONJS_WORDS =
-  /require|import|getBuiltinModule|_linkedBinding|dlopen|binding|constructor|\\u(?:00[4-7]|\{0*[4-7])/;
+  /require|import|\bmodule\b(?!\.exports\b)|arguments|process|getBuiltinModule|_linkedBinding|\\u(?:00[4-7]|\{0*[4-7])/;
 
 /** Whether a source without a declared format is a module: Node finds out by its syntax. */
 export function hasModuleSyntax(source: string): boolean {

@@ -42,7 +42,8 @@ export class ImportResolver {
   /** `conditions`: those that components have besides Node's own. */
   constructor(packages: PackageFiles, conditions: readonly string[]) {
     this.#packages = packages;
-    const shared = ['node', ...moduleSync(), ...conditions];
+    // Node has native modules by default (`--no-addons`), and no thread that ginit starts says otherwise.
+    const shared = ['node', 'node-addons', ...moduleSync(), ...conditions];
     this.#conditions = {
       import: new Set(['import', ...shared]),
       require: new Set(['require', ...shared]),

@@ -22,6 +22,8 @@ export interface ForbiddenImport extends ImportPlace {
   readonly what: string;
   /** Nobody can say what it imports: it cannot be read, and Node could not load it either. */
   readonly broken: boolean;
+  /** Whose file imports it: the name of its package. */
+  readonly importer: string | undefined;
   /** The allowance that would let its package pass; `undefined` outside of packages. */
   readonly allowance: WantedAllowance | undefined;
 }
@@ -29,15 +31,18 @@ export interface ForbiddenImport extends ImportPlace {
 /** The first thing in the graph that breaks the rule. */
 export function findForbidden(graph: ImportGraph, rule: ImportRule = {}): ForbiddenImport | undefined {
   const [problem] = graph.problems;
-  if (problem) return { ...problem.place, what: problem.reason, broken: true, allowance: undefined };
+  if (problem) return { ...problem.place, what: problem.reason, broken: true, ...NOBODY };
   const wrong = graph.imports.find((found) => isForbidden(found, rule));
   if (wrong) {
     const allowance = allowanceFor(wrong, graph, rule);
-    return { ...wrong.place, what: describeForbidden(wrong), broken: false, allowance };
+    const importer = wrong.importer.name;
+    return { ...wrong.place, what: describeForbidden(wrong), broken: false, importer, allowance };
   }
   const late = rule.noLateImports ? graph.imports.find(isLate) : undefined;
-  return late && { ...late.place, what: `imports ${late.what} late`, broken: false, allowance: undefined };
+  return late && { ...late.place, what: `imports ${late.what} late`, broken: false, ...NOBODY };
 }
+
+const NOBODY = { importer: undefined, allowance: undefined } as const;
 
 /** An allowance as the config has it. */
 export function describeAllowance({ module, uses, anything }: WantedAllowance): string {
@@ -66,6 +71,7 @@ function isForbidden({ target, importer }: GraphImport, { allowances = [] }: Imp
 function describeForbidden({ form, what, target, importer }: GraphImport): string {
   if (form === 'builtin' && target.kind === 'unknown') return `uses ${what}`;
   if (target.kind === 'no-code') return `imports ${what}, which is no code by its name,`;
+  if (target.kind === 'inner') return `imports ${what}, which is an inner module of @ginit/core,`;
   if (target.kind === 'outside' && target.by === 'name')
     return `imports ${what}, which leads out of the package that it names,`;
   if (target.kind === 'outside')
