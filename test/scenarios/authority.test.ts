@@ -51,6 +51,7 @@ export default component(async (env) => {
   for (const label of [...${JSON.stringify(THIEF_NAMES)}, env.config.string('thief')])
     await attempt('code', label, () => env.connect(Rom, { label }));
   await attempt('code', 'a name in the call', () => start('./other/thief.mjs'));
+  await attempt('code', 'no room for a heap', () => start(idle, { heap: 1024 }));
 
   const code = new TextEncoder().encode("import { component } from '${CORE_URL}'; export default component(() => {});");
   await attempt('rom', 'a ROM of my own', () => start(env.capability(Rom, new RomModule(code).open())));
@@ -144,7 +145,11 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
   test('starts no file that the config does not name, by whatever name', () => {
     const names = [...THIEF_NAMES, place.path('other/thief.mjs')];
     const denied = names.map((name) => `${name}: DENIED`);
-    expect(said('code')).toEqual([...denied, 'a name in the call: InvalidArgument']);
+    expect(said('code')).toEqual([
+      ...denied,
+      'a name in the call: InvalidArgument',
+      'no room for a heap: InvalidArgument',
+    ]);
     expect(run.stderr).not.toContain('the thief runs');
   });
 

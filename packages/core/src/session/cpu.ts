@@ -72,7 +72,7 @@ const startOptions = record({
   /** A name as a child may have it, among the children of who starts it: nobody names the domains of others. */
   domain: optional(text(LIMITS.nameBytes)),
   /** V8's heap bound in bytes. */
-  heap: optional(u53),
+  heap: optional(integer(LIMITS.heapBytesMin, Number.MAX_SAFE_INTEGER)),
   /** Operations of a driver on the host that run at a time, if it has a process of its own. */
   hostDepth: optional(integer(1, LIMITS.hostDepth)),
   /** What it gets of the host: grants that the starter holds. */

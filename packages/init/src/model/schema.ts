@@ -65,19 +65,13 @@ const hostSchema = element('host', 'What of the host the component may use; only
   ],
 });
 
-/**
- * With less a component cannot start. Measured on Node 20, 24 and 26: our runtime alone loads with 10 MiB on each of them, not
- * always with 8, and with 2 V8 aborts the whole process.
- */
-const HEAP_BYTES_MIN = 16 * 1024 * 1024;
-
 const startSchema: ElementSchema = element('start', 'A child', {
   attributes: {
     name: attribute.text('Unique among the children', { required: true }),
     version: attribute.text('A change of it restarts the child'),
     ram: attribute.bytes('Quota of memory for dataspaces and sessions'),
     caps: attribute.integer('Quota of capabilities', { min: 0 }),
-    heap: attribute.bytes("Bound of the child's JavaScript heap", { min: HEAP_BYTES_MIN }),
+    heap: attribute.bytes("Bound of the child's JavaScript heap", { min: LIMITS.heapBytesMin }),
     priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0 }),
     managing_system: attribute.boolean('May use privileged operations of PD'),
     ld: attribute.boolean('Whether the binary is loaded by the dynamic linker'),
