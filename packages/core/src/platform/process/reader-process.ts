@@ -1,4 +1,5 @@
 /** The process that reads manifests as the supervisor sees it. This is the only place where one is started. */
+import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { hasRings } from '../jail/rings.ts';
 import type { JailRules } from '../jail/rules.ts';

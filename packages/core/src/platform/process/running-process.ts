@@ -2,6 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+// Not the globals: a process may end while a simulation has replaced those.
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { assert } from '../../errors.ts';
 import { type GuardedIpc, guardIpc } from './guarded-ipc.ts';
 import { describeStartError, ProcessStartError, startProcess } from './process-start.ts';
