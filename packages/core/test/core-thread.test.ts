@@ -8,6 +8,7 @@ import type { ComponentEnd } from '@ginit/core/supervisor/platform';
 import { PdSession } from '@ginit/core/supervisor/pd-service';
 import { ThreadsByAccount } from '@ginit/core/supervisor/threads-by-account';
 import { InProcessPlatform } from './in-process-platform.ts';
+import { testSpecification } from './test-specification.ts';
 
 const place = (): InProcessPlatform =>
   new InProcessPlatform('copying', new Map([['refused', component({}, () => {})]]));
@@ -33,21 +34,7 @@ function begin(
   });
   const pd = components.entrypoint.export(Pd, new PdSession(account, threads));
   const observer = { started: () => {}, ended: (_: unknown, end: ComponentEnd) => ended(end) };
-  const specification = {
-    label: 'started',
-    moduleUrl,
-    files: [],
-    domain: 'domain',
-    ownProcess: false,
-    heapBytes: undefined,
-    ramBytes: 0,
-    hostDepth: undefined,
-    scheduling: { affinity: [], priority: 0 },
-    grants: [],
-    usedGrants: [],
-    jail: 'default' as const,
-    confined: false,
-  };
+  const specification = testSpecification('started', moduleUrl);
   const parts = { components, platform, observer, threads };
   return new CoreThread(parts, specification, account, { parent, pd }, () => {});
 }

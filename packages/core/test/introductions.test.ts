@@ -10,6 +10,7 @@ import { Account } from '../src/supervisor/account.ts';
 import { Components } from '../src/supervisor/components.ts';
 import type { ComponentEnd } from '../src/supervisor/platform.ts';
 import { carrierPair } from './in-process-platform.ts';
+import { testSpecification } from './test-specification.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 const codeOf = (step: Promise<unknown>): Promise<unknown> =>
@@ -72,21 +73,7 @@ beforeEach(() => {
 });
 
 function start(label: string): Peer {
-  const specification = {
-    label,
-    moduleUrl: label,
-    files: [],
-    domain: 'domain',
-    ownProcess: false,
-    heapBytes: undefined,
-    ramBytes: 0,
-    hostDepth: undefined,
-    scheduling: { affinity: [], priority: 0 },
-    grants: [],
-    usedGrants: [],
-    jail: 'default' as const,
-    confined: false,
-  };
+  const specification = testSpecification(label, label);
   const account = new Account(label, { ram: 1000, caps: 100 });
   const { id } = components.start(specification, account, ({ crashed, reason, culprit }) => {
     ends.push(`${label}: ${crashed} ${culprit} ${reason}`);

@@ -18,13 +18,11 @@ const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js'
  * another room is looked at like anybody else.
  */
 const DOORS: ReadonlySet<string> = new Set([
-  'block',
   'capability',
   'component',
   'config',
   'env',
   'errors',
-  'file_system',
   'index',
   'interface',
   'label',
@@ -34,7 +32,6 @@ const DOORS: ReadonlySet<string> = new Set([
   'packet_stream',
   'policy',
   'session',
-  'system',
 ]);
 
 function isDoor(file: string): boolean {
