@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Packet, packetStatus, UNASKED_TAG } from '../src/packet_stream/index.ts';
-import { PACKET_WORDS, SINK_HEAD, SINK_TAIL, SOURCE_HEAD, SOURCE_TAIL } from '../src/packet_stream/layout.ts';
+import { Packet, packetStatus, UNASKED_TAG } from '../src/packet-stream/index.ts';
+import { PACKET_WORDS, SINK_HEAD, SINK_TAIL, SOURCE_HEAD, SOURCE_TAIL } from '../src/packet-stream/layout.ts';
 import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
 
 const parameters = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };

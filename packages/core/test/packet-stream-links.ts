@@ -6,7 +6,7 @@ import {
   type PayloadDirection,
   type StreamLink,
   streamMemoryBytes,
-} from '../src/packet_stream/index.ts';
+} from '../src/packet-stream/index.ts';
 
 /** Operations of the streams in these tests. */
 export const operation = { write: 1, read: 2, none: 3 } as const;

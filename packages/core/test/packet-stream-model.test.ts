@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Packet, packetStatus, UNASKED_TAG } from '../src/packet_stream/index.ts';
+import { Packet, packetStatus, UNASKED_TAG } from '../src/packet-stream/index.ts';
 import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
 
 /** Runs a stream of tiny queues against plain lists: what was submitted, taken, acknowledged. */

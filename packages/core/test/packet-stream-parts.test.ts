@@ -1,6 +1,6 @@
 /** Long batches: over shared memory they are published in parts, each with a signal if the other end waits. */
 import { expect, test } from 'vitest';
-import { Packet } from '../src/packet_stream/index.ts';
+import { Packet } from '../src/packet-stream/index.ts';
 import { operation, type TestStream, testStream } from './packet-stream-links.ts';
 
 const BYTE = 7;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import { Packet } from '../src/packet_stream/index.ts';
+import { Packet } from '../src/packet-stream/index.ts';
 import { operation, testStream } from './packet-stream-links.ts';
 
 /**

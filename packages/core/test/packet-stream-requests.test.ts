@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Packet, PacketRequests, packetStatus, type StreamClosure } from '../src/packet_stream/index.ts';
+import { Packet, PacketRequests, packetStatus, type StreamClosure } from '../src/packet-stream/index.ts';
 import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
 
 class Gone extends Error {

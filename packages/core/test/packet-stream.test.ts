@@ -7,9 +7,9 @@ import {
   streamMemoryBytes,
   streamParametersProblem,
   UNASKED_TAG,
-} from '../src/packet_stream/index.ts';
-import { PACKET_BYTES } from '../src/packet_stream/layout.ts';
-import { RingReader, RingWriter } from '../src/packet_stream/ring.ts';
+} from '../src/packet-stream/index.ts';
+import { PACKET_BYTES } from '../src/packet-stream/layout.ts';
+import { RingReader, RingWriter } from '../src/packet-stream/ring.ts';
 import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
 
 const parameters = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };

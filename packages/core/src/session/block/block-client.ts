@@ -9,8 +9,8 @@
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session, SessionInterface } from '../../interface/interface.ts';
 import { copyInto } from '../../memory/copy-into.ts';
-import { type Packet, PacketRequests, type PacketSource } from '../../packet_stream/index.ts';
-import { Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
+import { type Packet, PacketRequests, type PacketSource } from '../../packet-stream/index.ts';
+import { Block, type BlockInfo, blockOperation, blockStatus } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import { blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';

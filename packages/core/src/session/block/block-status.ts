@@ -1,6 +1,6 @@
 /** The errors of requests: as statuses of packets, and as errors of promises. */
 import { RpcError } from '../../errors.ts';
-import { type BlockErrorCode, blockStatus } from '../block.ts';
+import { type BlockErrorCode, blockStatus } from './declaration.ts';
 
 const STATUS: Readonly<Record<BlockErrorCode, number>> = {
   Invalid: blockStatus.invalid,

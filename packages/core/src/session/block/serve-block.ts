@@ -6,8 +6,8 @@
  *     env.provide(Block, (session) => serveBlock(session, disk, { writeable: blockPolicy(env.config.node, session.label) }));
  */
 import type { Implementation, ServerStreams } from '../../interface/interface.ts';
-import type { PacketSink } from '../../packet_stream/index.ts';
-import { type Block, type BlockInfo, blockOperation, blockStatus } from '../block.ts';
+import type { PacketSink } from '../../packet-stream/index.ts';
+import { type Block, type BlockInfo, blockOperation, blockStatus } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import type { BlockBackend } from './block-backend.ts';
 import { type BlockView, blockView } from './block-view.ts';

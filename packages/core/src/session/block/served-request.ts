@@ -1,6 +1,6 @@
 import { RpcError } from '../../errors.ts';
-import { Packet } from '../../packet_stream/index.ts';
-import { blockStatus } from '../block.ts';
+import { Packet } from '../../packet-stream/index.ts';
+import { blockStatus } from './declaration.ts';
 import { statusOfError } from './block-status.ts';
 
 /** A request in the hands of a backend: made once, used for one request after the other. */

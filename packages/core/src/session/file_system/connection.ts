@@ -7,13 +7,13 @@ import {
   PacketRequests,
   packetStatus,
   type PrepareRequest,
-} from '../../packet_stream/index.ts';
+} from '../../packet-stream/index.ts';
 import {
   DIRECTORY_ENTRY_BYTES,
   type FileSystem,
   fileSystemError,
   fileSystemOperation,
-} from '../file-system.ts';
+} from './declaration.ts';
 
 /** The bulk buffer holds at least this much: a page, and a few directory entries. */
 const BULK_BYTES_MIN = 4096;

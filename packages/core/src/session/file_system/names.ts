@@ -5,7 +5,7 @@
  * goes as bytes.
  */
 import { RpcError } from '../../errors.ts';
-import { type FileSystemErrorCode, NAME_BYTES_MAX, type NameData, PATH_BYTES_MAX } from '../file-system.ts';
+import { type FileSystemErrorCode, NAME_BYTES_MAX, type NameData, PATH_BYTES_MAX } from './declaration.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,6 +1,6 @@
 /** A Block session as its client sees it: takes requests to the device they are for, and acknowledgements back. */
-import type { Packet, SourceWatch } from '../../../packet_stream/index.ts';
-import { blockOperation, blockStatus } from '../../../session/block.ts';
+import type { Packet, SourceWatch } from '../../../packet-stream/index.ts';
+import { blockOperation, blockStatus } from '../../../session/block/declaration.ts';
 import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
 
 /** Blocks of a TRIM that are looked at one by one. */

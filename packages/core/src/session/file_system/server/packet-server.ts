@@ -1,5 +1,5 @@
-import { Packet, packetStatus, type PacketSink } from '../../../packet_stream/index.ts';
-import { fileSystemOperation, fileSystemStatus, SEEK_TAIL } from '../../file-system.ts';
+import { Packet, packetStatus, type PacketSink } from '../../../packet-stream/index.ts';
+import { fileSystemOperation, fileSystemStatus, SEEK_TAIL } from '../declaration.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { Activity } from './activity.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';

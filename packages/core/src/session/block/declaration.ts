@@ -11,12 +11,12 @@
  * is undefined until they are written. Everything but READ needs a session that is writeable. The acknowledgement's
  * `status` is a `blockStatus`; a server must answer every packet it takes.
  *
- * Both sides have libraries in `block/`: `BlockClient`, and `serveBlock` over a `BlockBackend`.
+ * Both sides have libraries beside this file: `BlockClient`, and `serveBlock` over a `BlockBackend`.
  */
-import { rpc, session } from '../interface/interface.ts';
-import { boolean, integer, record, type ShapeType, u53 } from '../interface/shapes.ts';
-import { packetStream } from '../interface/stream.ts';
-import { type Packet, packetStatus } from '../packet_stream/index.ts';
+import { rpc, session } from '../../interface/interface.ts';
+import { boolean, integer, record, type ShapeType, u53 } from '../../interface/shapes.ts';
+import { packetStream } from '../../interface/stream.ts';
+import { type Packet, packetStatus } from '../../packet-stream/index.ts';
 
 /** What a packet asks for. */
 export const blockOperation = { read: 1, write: 2, sync: 3, trim: 4 } as const;

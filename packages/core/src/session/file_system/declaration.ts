@@ -26,7 +26,7 @@
  * an acknowledgement: `packetStatus.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
  * CONTENT_CHANGED and READ_READY are for nodes that no server has yet; READ_READY is `Unsupported`.
  */
-import { rpc, session } from '../interface/interface.ts';
+import { rpc, session } from '../../interface/interface.ts';
 import {
   anyOf,
   boolean,
@@ -39,9 +39,9 @@ import {
   text,
   u32,
   u53,
-} from '../interface/shapes.ts';
-import { packetStream } from '../interface/stream.ts';
-import { type Packet, packetStatus } from '../packet_stream/index.ts';
+} from '../../interface/shapes.ts';
+import { packetStream } from '../../interface/stream.ts';
+import { type Packet, packetStatus } from '../../packet-stream/index.ts';
 
 /** What a packet asks for. */
 export const fileSystemOperation = {
