@@ -7,7 +7,7 @@ export default component({ provides: [Block], requires: [Block], config: blockca
   env.onStop(close);
   env.provide(Block, (session) =>
     serveBlock(session, cache, {
-      writeable: blockPolicy(env.config.node, session.label),
+      writeable: blockPolicy(env.config.read(blockcacheConfig), session.label),
       closed: flush,
     }),
   );

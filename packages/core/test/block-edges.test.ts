@@ -1,7 +1,15 @@
 /** The edges of Block's libraries: what is counted, what is refused, and errors that nobody meant. */
 import { expect, test } from 'vitest';
-import { ConfigNode } from '../src/config/index.ts';
-import { type BlockBackend, BlockClient, blockPolicy, blockStatus, Label, serveBlock } from '../src/index.ts';
+import { ConfigNode, element, readConfig } from '../src/config/index.ts';
+import {
+  type BlockBackend,
+  BlockClient,
+  blockPolicy,
+  blockPolicyElements,
+  blockStatus,
+  Label,
+  serveBlock,
+} from '../src/index.ts';
 import { ServedRequest } from '../src/session/block/served-request.ts';
 import { blockStream } from './block-stream.ts';
 
@@ -89,7 +97,8 @@ test('an error that a device did not mean is an input/output error there, and go
 
 test('who may write: everybody without policies, and with policies whom one lets', () => {
   const policy = (attributes: Record<string, string>): ConfigNode => ConfigNode.make('policy', attributes);
-  const config = (...children: ConfigNode[]): ConfigNode => ConfigNode.make('config', {}, children);
+  const schema = element('config', 'A server', { children: blockPolicyElements });
+  const config = (...children: ConfigNode[]) => readConfig(ConfigNode.make('config', {}, children), schema);
   const label = new Label('fs -> disk');
   expect(blockPolicy(config(), label)).toBe(true);
   expect(blockPolicy(config(policy({ label_prefix: 'fs' })), label)).toBe(false);

@@ -4,6 +4,7 @@ import {
   CONFIG_LIMITS,
   ConfigNode,
   describe,
+  type ElementSchema,
   element,
   enclosing,
   policyElements,
@@ -14,7 +15,8 @@ import {
 import { editDistance } from '../src/config/suggest.ts';
 
 const make = ConfigNode.make;
-const texts = (node: ConfigNode, schema = tool) => validate(node, schema).map((error) => error.text);
+const texts = (node: ConfigNode, schema: ElementSchema = tool) =>
+  validate(node, schema).map((error) => error.text);
 
 const write = element('write', 'Writes a text', {
   attributes: { path: attribute.text('Where', { required: true }) },
@@ -24,7 +26,7 @@ const fill = element('fill', 'Writes bytes', {
   attributes: {
     path: attribute.text('Where', { required: true }),
     size: attribute.bytes('How much', { required: true, min: 1, max: 1024 ** 3 }),
-    seed: attribute.integer('Of the random numbers', { fallback: '1' }),
+    seed: attribute.integer('Of the random numbers', { fallback: 1 }),
   },
 });
 const repeat = element('repeat', 'Runs its children again and again', {
@@ -178,6 +180,14 @@ suite('schemaFromData', () => {
       'schema.attributes.x: unknown kind',
     ],
     [{ type: 'a', doc: '', children: [{ enclosing: 'b' }] }, 'schema.children[0]: no enclosing <b>'],
+    [
+      { type: 'a', doc: '', attributes: { x: { kind: 'boolean', doc: '', fallback: 'yes' } } },
+      'schema.attributes.x.fallback: not a boolean',
+    ],
+    [
+      { type: 'a', doc: '', attributes: { x: { kind: 'integer', doc: '', min: 2, fallback: 1 } } },
+      'schema.attributes.x.fallback: which is less than 2',
+    ],
     [{ type: 'a', doc: '', min: -1 }, 'schema.min: not a count'],
     [{ type: 'a', doc: '', text: 'yes' }, 'schema.text: not none, allowed or required'],
   ])('%j', (data, message) => {

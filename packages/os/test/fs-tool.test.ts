@@ -1,6 +1,14 @@
 /** fs_tool in a system of its own, on a file system in memory behind the File_system server library. */
 import { createHash } from 'node:crypto';
-import { component, FileSystem, FILE_SYSTEM_ERRORS, RpcError, serveFileSystem, validate } from '@ginit/core';
+import {
+  component,
+  FileSystem,
+  FILE_SYSTEM_ERRORS,
+  readConfig,
+  RpcError,
+  serveFileSystem,
+  validate,
+} from '@ginit/core';
 import fsTool from '@ginit/os/fs_tool';
 import { readXml } from '@ginit/init';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +19,7 @@ import {
   startSystem,
 } from '../../../test/harness/in-process-system.ts';
 import { MemoryFileSystem } from '../../core/test/file-system-memory.ts';
+import { SERVER_CONFIG } from '../../core/test/file-system-system.ts';
 import { readSteps } from '../src/fs_tool/operation.ts';
 import { fsToolConfig } from '../src/fs_tool/schema.ts';
 
@@ -33,10 +42,10 @@ async function script(
 ): Promise<Result> {
   const { kind = 'shared', backend = new MemoryFileSystem(), attributes = '' } = options;
   const { policy = '<default-policy root="/" writeable="yes"/>' } = options;
-  const server = component({ provides: [FileSystem] }, (env) => {
+  const server = component({ provides: [FileSystem], config: SERVER_CONFIG }, (env) => {
     env.provide(FileSystem, (session) =>
       serveFileSystem(session, backend, {
-        config: env.config.node,
+        config: env.config.read(SERVER_CONFIG),
         report: (error) => void env.error(`${error}`),
       }),
     );
@@ -293,8 +302,8 @@ test('the schema and the reader know the same operations', () => {
     const values = Object.keys(attributes).filter((name) => name !== 'expect');
     const xml = `<${type} ${values.map((name) => `${name}="${samples[name] ?? '1'}"`).join(' ')}/>`;
     const config = readXml(`<config>${xml}</config>`, 'c.xml');
-    expect(validate(config, fsToolConfig)).toEqual([]);
-    expect(readSteps(config)).toHaveLength(1);
+    expect(readSteps(readConfig(config, fsToolConfig).$content)).toHaveLength(1);
   }
-  expect(() => readSteps(readXml('<config><fly/></config>', 'c.xml'))).toThrow(/unknown operation/);
+  const unknown = readXml('<config><fly/></config>', 'c.xml');
+  expect(() => readConfig(unknown, fsToolConfig)).toThrow('unknown element <fly> in <config>');
 });

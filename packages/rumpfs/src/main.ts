@@ -9,7 +9,7 @@ export default component(manifest, async (env) => {
   env.onStop(() => mounted.unmount());
   env.provide(FileSystem, (session) =>
     serveFileSystem(session, mounted.backend, {
-      config: env.config.node,
+      config: env.config.read(rumpfsConfig),
       report: (error) =>
         void env.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     }),

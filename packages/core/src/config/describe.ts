@@ -1,6 +1,6 @@
 import { visibleText } from '../log-text.ts';
 import type { AttributeSchema, ElementSchema } from './schema.ts';
-import { formatBytes } from './values.ts';
+import { formatBytes, formatValue } from './values.ts';
 
 const columnsMax = 100;
 const wordsMax = 8;
@@ -58,6 +58,57 @@ function valueForm(schema: AttributeSchema): string {
   }
 }
 
+/**
+ * The attributes of an element as a table in Markdown, a row each: for manuals, which a test compares with the
+ * schemas. The tables are made by `npm run tables`.
+ */
+export function attributeTable(schema: ElementSchema): string {
+  const rows = Object.entries(schema.attributes ?? {}).map(([name, attribute]) => {
+    const missing = attribute.required === true ? 'required' : markdownDefault(attribute);
+    return `| \`${name}\` | ${markdownForm(attribute)} | ${missing} | ${cell(attribute.doc)} |`;
+  });
+  return ['| attribute | value | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function markdownDefault(schema: AttributeSchema): string {
+  const holds = defaultOf(schema);
+  if (holds === undefined) return '';
+  return schema.fallback === undefined ? cell(holds) : `\`${cell(holds)}\``;
+}
+
+function markdownForm(schema: AttributeSchema): string {
+  switch (schema.kind) {
+    case 'text':
+    case 'name':
+    case 'label':
+      return schema.kind;
+    case 'boolean':
+      return 'yes, no';
+    case 'one-of':
+      return schema.values.length > wordsMax
+        ? `one of ${schema.values.length} words`
+        : schema.values.map((word) => `\`${cell(word)}\``).join(', ');
+    case 'integer':
+      return `number${spokenRange(schema.min, schema.max, String)}`;
+    case 'bytes':
+      return `bytes${spokenRange(schema.min, schema.max, formatBytes)}`;
+  }
+}
+
+function spokenRange(
+  min: number | undefined,
+  max: number | undefined,
+  format: (value: number) => string,
+): string {
+  if (min === undefined) return max === undefined ? '' : `, at most ${format(max)}`;
+  return max === undefined ? `, at least ${format(min)}` : `, ${format(min)} to ${format(max)}`;
+}
+
+/** A text within a cell of a table. */
+function cell(text: string): string {
+  return visibleText(text).replaceAll('|', '\\|');
+}
+
 /** Long lists would hide what else there is: their first words do, and their number. */
 function oneOfForm(values: readonly string[]): string {
   if (values.length <= wordsMax) return values.join('|');
@@ -70,8 +121,21 @@ function range(min: number | undefined, max: number | undefined, format: (value:
 }
 
 function attributeDoc(schema: AttributeSchema): string {
-  if (schema.required === true) return `${schema.doc} (required)`;
-  return schema.fallback === undefined ? schema.doc : `${schema.doc} (default ${schema.fallback})`;
+  const holds = whenMissing(schema);
+  return holds === undefined ? schema.doc : `${schema.doc} (${holds})`;
+}
+
+/** What is said of an attribute that is missing: required, or its default. */
+function whenMissing(schema: AttributeSchema): string | undefined {
+  if (schema.required === true) return 'required';
+  const holds = defaultOf(schema);
+  return holds === undefined ? undefined : `default ${holds}`;
+}
+
+/** The fallback as it would be written in a config, else what happens instead; `undefined` if that is not said. */
+function defaultOf({ fallback, otherwise, kind }: AttributeSchema): string | undefined {
+  if (fallback === undefined) return otherwise;
+  return fallback === '' ? '""' : formatValue(fallback, kind);
 }
 
 /** `head`, then the words of `doc` from the given column on. */

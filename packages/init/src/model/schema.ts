@@ -1,4 +1,11 @@
-import { attribute, element, type ElementSchema, LIMITS, policyElements } from '@ginit/core';
+import {
+  attribute,
+  element,
+  HOST_DEPTH_DEFAULT,
+  LIMITS,
+  policyElements,
+  type TolerantConfigOf,
+} from '@ginit/core';
 import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
 
 /*
@@ -9,21 +16,27 @@ import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
 
 const serviceName = { name: attribute.name('Name of the service', { required: true }) };
 
+const STEP_BOUND = 'A child that makes others wait so long and gets nothing done is ended';
+const STEP_BOUND_RANGE = { min: 100, max: 3_600_000 } as const;
+const STEP_CEILING = 'A child that makes others wait so long is ended, whatever it does';
+const STEP_CEILING_RANGE = { min: 100, max: 86_400_000 } as const;
+
+/** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
 const stepBounds = {
-  step_bound_ms: attribute.integer('A child that makes others wait so long and gets nothing done is ended', {
-    min: 100,
-    max: 3_600_000,
-  }),
-  step_ceiling_ms: attribute.integer('A child that makes others wait so long is ended, whatever it does', {
-    min: 100,
-    max: 86_400_000,
-  }),
+  step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, fallback: 5000 }),
+  step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, fallback: 300_000 }),
+};
+
+const childStepBounds = {
+  step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, otherwise: 'that of <config>' }),
+  step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, otherwise: 'that of <config>' }),
 };
 
 const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,
   attributes: {
-    depth: attribute.integer('Operations on it that run at a time, in a process of its own; default 16', {
+    depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
+      otherwise: `${HOST_DEPTH_DEFAULT}`,
       min: 1,
       max: LIMITS.hostDepth,
     }),
@@ -65,16 +78,16 @@ const hostSchema = element('host', 'What of the host the component may use; only
   ],
 });
 
-const startSchema: ElementSchema = element('start', 'A child', {
+const startSchema = element('start', 'A child', {
   attributes: {
     name: attribute.text('Unique among the children', { required: true }),
     version: attribute.text('A change of it restarts the child'),
     ram: attribute.bytes('Quota of memory for dataspaces and sessions'),
     caps: attribute.integer('Quota of capabilities', { min: 0 }),
     heap: attribute.bytes("Bound of the child's JavaScript heap", { min: LIMITS.heapBytesMin }),
-    priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0 }),
-    managing_system: attribute.boolean('May use privileged operations of PD'),
-    ld: attribute.boolean('Whether the binary is loaded by the dynamic linker'),
+    priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0, fallback: 0 }),
+    managing_system: attribute.boolean('May use privileged operations of PD', { fallback: false }),
+    ld: attribute.boolean('Whether the binary is loaded by the dynamic linker', { fallback: true }),
     isolation: attribute.oneOf('Where the child runs; "jail" is a process that is surely jailed', [
       'thread',
       'process',
@@ -87,14 +100,12 @@ const startSchema: ElementSchema = element('start', 'A child', {
     domain: attribute.text('The domain process of a child with isolation="thread"'),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
-    ...stepBounds,
+    ...childStepBounds,
   },
   children: [
-    element('binary', 'The component to run', {
+    element('binary', 'The component to run; without it, the one with the name of the child', {
       attributes: {
-        name: attribute.text('Short name, path or package; default is the name of the child', {
-          required: true,
-        }),
+        name: attribute.text('Short name, path or package', { required: true }),
       },
       max: 1,
     }),
@@ -106,10 +117,10 @@ const startSchema: ElementSchema = element('start', 'A child', {
     }),
     element('affinity', 'Which part of the affinity space to use', {
       attributes: {
-        xpos: attribute.integer('Column, default is all', { min: 0 }),
-        ypos: attribute.integer('Row, default is all', { min: 0 }),
-        width: attribute.integer('Columns', { min: 1, fallback: '1' }),
-        height: attribute.integer('Rows', { min: 1, fallback: '1' }),
+        xpos: attribute.integer('Column', { min: 0, otherwise: 'all' }),
+        ypos: attribute.integer('Row', { min: 0, otherwise: 'all' }),
+        width: attribute.integer('Columns', { min: 1, fallback: 1 }),
+        height: attribute.integer('Rows', { min: 1, fallback: 1 }),
       },
       max: 1,
     }),
@@ -121,19 +132,22 @@ const startSchema: ElementSchema = element('start', 'A child', {
     element('configfile', 'route the ROM "config" by a rule with label="config" instead', { max: 0 }),
     routeSchema,
     element('exit', 'What the exit of the child means', {
-      attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: 'no' }) },
+      attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: false }) },
       max: 1,
     }),
     element('restart', 'Restarts the child after a crash', {
       attributes: {
-        max: attribute.integer('At most so many times in the period', { min: 0, max: 1000, fallback: '3' }),
-        period_s: attribute.integer('The period in seconds', { min: 1, max: 86_400, fallback: '60' }),
+        max: attribute.integer('At most so many times in the period', { min: 0, max: 1000, fallback: 3 }),
+        period_s: attribute.integer('The period in seconds', { min: 1, max: 86_400, fallback: 60 }),
       },
       max: 1,
     }),
     element('heartbeat', 'Watches whether the child responds', {
       attributes: {
-        restart_after_skipped: attribute.integer('Restart after so many missed beats', { min: 0 }),
+        restart_after_skipped: attribute.integer('Restart after so many missed beats', {
+          min: 0,
+          fallback: 0,
+        }),
       },
       max: 1,
     }),
@@ -143,7 +157,7 @@ const startSchema: ElementSchema = element('start', 'A child', {
         module: attribute.text('Name of the package', { required: true }),
         uses: attribute.text('Modules of Node that it may import, for example "net tls"'),
         anything: attribute.boolean('It may import what cannot be looked into: computed names, native code', {
-          fallback: 'no',
+          fallback: false,
         }),
       },
     }),
@@ -152,20 +166,20 @@ const startSchema: ElementSchema = element('start', 'A child', {
 
 const reportSchema = element('report', 'What the state report of init holds', {
   attributes: {
-    ids: attribute.boolean('Numbers of the children', { fallback: 'no' }),
-    requested: attribute.boolean('Sessions that each child requested', { fallback: 'no' }),
-    provided: attribute.boolean('Sessions that each child provides', { fallback: 'no' }),
-    session_args: attribute.boolean('Arguments of the sessions', { fallback: 'no' }),
-    child_ram: attribute.boolean('Memory of each child', { fallback: 'no' }),
-    child_caps: attribute.boolean('Capabilities of each child', { fallback: 'no' }),
-    init_ram: attribute.boolean("Init's own memory", { fallback: 'no' }),
-    init_caps: attribute.boolean("Init's own capabilities", { fallback: 'no' }),
+    ids: attribute.boolean('Numbers of the children', { fallback: false }),
+    requested: attribute.boolean('Sessions that each child requested', { fallback: false }),
+    provided: attribute.boolean('Sessions that each child provides', { fallback: false }),
+    session_args: attribute.boolean('Arguments of the sessions', { fallback: false }),
+    child_ram: attribute.boolean('Memory of each child', { fallback: false }),
+    child_caps: attribute.boolean('Capabilities of each child', { fallback: false }),
+    init_ram: attribute.boolean("Init's own memory", { fallback: false }),
+    init_caps: attribute.boolean("Init's own capabilities", { fallback: false }),
     delay_ms: attribute.integer('Least time between two reports', {
       min: 0,
       max: 3_600_000,
-      fallback: '100',
+      fallback: 100,
     }),
-    buffer: attribute.bytes('Size of the report', { min: 4096, max: 4 * 1024 * 1024, fallback: '4K' }),
+    buffer: attribute.bytes('Size of the report', { min: 4096, max: 4 * 1024 * 1024, fallback: 4096 }),
   },
   max: 1,
 });
@@ -179,69 +193,83 @@ const forwardSchema = element('child', 'The child that serves the session', {
   max: 1,
 });
 
-/** The schema of init's `<config>`. */
-export const initSchema: ElementSchema = element(
-  'config',
-  'Init: a tree of components and who may talk to whom',
-  {
-    attributes: {
-      version: attribute.text('Copied into the state report'),
-      verbose: attribute.boolean('Log what init does', { fallback: 'no' }),
-      summary: attribute.boolean('Print a summary of the tree at its end', { fallback: 'no' }),
-      jail: attribute.oneOf('The same for all children with a process of their own and without grants', [
-        'no',
-        'required',
-      ]),
-      prio_levels: attribute.integer('Number of priorities, a power of two', { min: 0, max: 65_536 }),
-      ld_verbose: attribute.boolean('Log what the dynamic linker does'),
-      generate_xml: attribute.boolean('Write reports as XML'),
-      ...stepBounds,
-    },
-    children: [
-      element('parent-provides', 'The services of the parent that children may use', {
-        children: [element('service', 'One service', { attributes: serviceName })],
-        max: 1,
-      }),
-      defaultRouteSchema,
-      element('default', 'Quotas of start nodes without their own', {
-        attributes: {
-          ram: attribute.bytes('Memory for dataspaces and sessions'),
-          caps: attribute.integer('Capabilities', { min: 0 }),
-        },
-        max: 1,
-      }),
-      element('affinity-space', 'The grid that affinities refer to', {
-        attributes: {
-          width: attribute.integer('Columns', { min: 1, max: 4096, fallback: '1' }),
-          height: attribute.integer('Rows', { min: 1, max: 4096, fallback: '1' }),
-        },
-        max: 1,
-      }),
-      element('resource', 'What init keeps for itself', {
-        attributes: {
-          name: attribute.oneOf('Of which quota', ['RAM', 'CAP'], { required: true }),
-          preserve: attribute.bytes('How much', { required: true }),
-        },
-      }),
-      reportSchema,
-      element('heartbeat', 'How often children with a heartbeat are asked', {
-        attributes: { rate_ms: attribute.integer('The period', { min: 1, fallback: '1000' }) },
-        max: 1,
-      }),
-      element('service', 'A service that init offers by one of its children', {
-        attributes: serviceName,
-        children: policyElements({}, [forwardSchema]),
-      }),
-      element('alias', 'Another name for a child, for routes', {
-        attributes: {
-          name: attribute.text('The other name', { required: true }),
-          child: attribute.text('Name of a start node', { required: true }),
-        },
-      }),
-      element('binary', 'A component that may be started here though no start node names it', {
-        attributes: { name: attribute.text('Short name, path or package', { required: true }) },
-      }),
-      startSchema,
-    ],
+export const affinitySpaceSchema = element('affinity-space', 'The grid that affinities refer to', {
+  attributes: {
+    width: attribute.integer('Columns', { min: 1, max: 4096, fallback: 1 }),
+    height: attribute.integer('Rows', { min: 1, max: 4096, fallback: 1 }),
   },
-);
+  max: 1,
+});
+
+export const heartbeatSchema = element('heartbeat', 'How often children with a heartbeat are asked', {
+  attributes: { rate_ms: attribute.integer('The period', { min: 1, fallback: 1000 }) },
+  max: 1,
+});
+
+/** The schema of init's `<config>`. */
+export const initSchema = element('config', 'Init: a tree of components and who may talk to whom', {
+  attributes: {
+    version: attribute.text('Copied into the state report'),
+    verbose: attribute.boolean('Log what init does', { fallback: false }),
+    summary: attribute.boolean('Print a summary of the tree at its end', { fallback: false }),
+    jail: attribute.oneOf('The same for all children with a process of their own and without grants', [
+      'no',
+      'required',
+    ]),
+    prio_levels: attribute.integer('Number of priorities, a power of two', {
+      min: 0,
+      max: 65_536,
+      fallback: 1,
+    }),
+    ld_verbose: attribute.boolean('Log what the dynamic linker does'),
+    generate_xml: attribute.boolean('Write reports as XML'),
+    ...stepBounds,
+  },
+  children: [
+    element('parent-provides', 'The services of the parent that children may use', {
+      children: [element('service', 'One service', { attributes: serviceName })],
+      max: 1,
+    }),
+    defaultRouteSchema,
+    element('default', 'Quotas of start nodes without their own', {
+      attributes: {
+        ram: attribute.bytes('Memory for dataspaces and sessions'),
+        caps: attribute.integer('Capabilities', { min: 0 }),
+      },
+      max: 1,
+    }),
+    affinitySpaceSchema,
+    element('resource', 'What init keeps for itself', {
+      attributes: {
+        name: attribute.oneOf('Of which quota', ['RAM', 'CAP'], { required: true }),
+        preserve: attribute.bytes('How much', { required: true }),
+      },
+    }),
+    reportSchema,
+    heartbeatSchema,
+    element('service', 'A service that init offers by one of its children', {
+      attributes: serviceName,
+      children: policyElements({}, forwardSchema),
+    }),
+    element('alias', 'Another name for a child, for routes', {
+      attributes: {
+        name: attribute.text('The other name', { required: true }),
+        child: attribute.text('Name of a start node', { required: true }),
+      },
+    }),
+    element('binary', 'A component that may be started here though no start node names it', {
+      attributes: { name: attribute.text('Short name, path or package', { required: true }) },
+    }),
+    startSchema,
+  ],
+});
+
+/*
+ * The parts of a configuration as they were read, whatever is wrong with them: the schema has listed that, and
+ * the model goes on so that everything else that is wrong is listed too.
+ */
+
+export type InitReading = TolerantConfigOf<typeof initSchema>;
+export type StartReading = InitReading['$children']['start'][number];
+export type HostReading = NonNullable<StartReading['$children']['host']>;
+export type GrantReading = HostReading['$content'][number];

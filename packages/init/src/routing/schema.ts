@@ -1,4 +1,4 @@
-import { attribute, element, type ElementSchema } from '@ginit/core';
+import { attribute, element, type TolerantConfigOf } from '@ginit/core';
 
 const filters = {
   label: attribute.label('Requests whose label, as the child wrote it, is exactly this'),
@@ -17,7 +17,7 @@ const rewrites = {
   prepend_resource: attribute.label('Is put before the last element of the label, without a separator'),
 };
 
-const targets: readonly ElementSchema[] = [
+const targets = [
   element('parent', 'The parent of this init', { attributes: rewrites }),
   element('child', 'A child of this init', {
     attributes: { name: attribute.text('Name of its start node', { required: true }), ...rewrites },
@@ -26,9 +26,9 @@ const targets: readonly ElementSchema[] = [
   element('if-arg', 'use the attributes label, label_prefix or label_suffix of the rule instead', {
     max: 0,
   }),
-];
+] as const;
 
-const rules: readonly ElementSchema[] = [
+const rules = [
   element('service', 'Requests for one service; denied if no target provides it', {
     attributes: { name: attribute.name('Name of the service', { required: true }), ...filters },
     children: targets,
@@ -37,18 +37,19 @@ const rules: readonly ElementSchema[] = [
     attributes: filters,
     children: targets,
   }),
-];
+] as const;
 
-export const routeSchema: ElementSchema = element('route', 'Where the session requests of the child go', {
+export const routeSchema = element('route', 'Where the session requests of the child go', {
   children: rules,
   max: 1,
 });
 
-export const defaultRouteSchema: ElementSchema = element(
-  'default-route',
-  'The route of children without their own',
-  {
-    children: rules,
-    max: 1,
-  },
-);
+export const defaultRouteSchema = element('default-route', 'The route of children without their own', {
+  children: rules,
+  max: 1,
+});
+
+/** A `<route>` or `<default-route>` as it was read, whatever is wrong with it. */
+export type RouteReading = Pick<TolerantConfigOf<typeof routeSchema>, '$content'>;
+export type RuleReading = RouteReading['$content'][number];
+export type TargetReading = RuleReading['$content'][number];

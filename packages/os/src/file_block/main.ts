@@ -7,7 +7,7 @@ export default component({ provides: [Block], host: ['file'], config: fileBlockC
   env.onStop(() => disk.close());
   env.provide(Block, (session) =>
     serveBlock(session, disk, {
-      writeable: blockPolicy(env.config.node, session.label),
+      writeable: blockPolicy(env.config.read(fileBlockConfig), session.label),
       inFlightMax: REQUESTS_UNDER_WAY_MAX,
     }),
   );

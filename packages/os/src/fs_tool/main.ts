@@ -8,7 +8,8 @@ import { fsToolConfig } from './schema.ts';
 export default component(
   { requires: [FileSystem], mayRequire: [Timer], config: fsToolConfig },
   async (env) => {
-    const steps = readSteps(env.config.node);
+    const config = env.config.read(fsToolConfig);
+    const steps = readSteps(config.$content);
     const finish = async (problem: string | undefined): Promise<void> => {
       await (problem === undefined ? env.log('fs_tool done') : env.error(problem));
       env.exit(problem === undefined ? 0 : 1);
@@ -16,10 +17,10 @@ export default component(
     let client: FileSystemClient;
     try {
       client = await FileSystemClient.connect(env, {
-        label: env.config.string('label', ''),
-        bufferBytes: env.config.bytes('tx_buf_size', 1024 * 1024),
-        root: env.config.string('root', '/'),
-        writeable: env.config.boolean('writeable', true),
+        label: config.label,
+        bufferBytes: config.tx_buf_size,
+        root: config.root,
+        writeable: config.writeable,
       });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;

@@ -8,7 +8,7 @@ import {
   element,
   type Env,
 } from '@ginit/core';
-import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, readBlockSize } from '../lib/block-size.ts';
+import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
 /** The config of `ram_block`. */
 export const ramBlockConfig = element('config', 'A block device in memory, zeroed at the start', {
@@ -26,11 +26,11 @@ export class RamDisk implements BlockBackend {
 
   /** Makes the device that the config describes, of memory charged to the component's RAM quota. */
   static async create(env: Pick<Env, 'config' | 'ram'>): Promise<RamDisk> {
-    const config = env.config.node;
-    const blockSize = readBlockSize(config);
-    const sizeBytes = config.bytes('size', undefined, { min: blockSize });
+    const config = env.config.read(ramBlockConfig);
+    checkBlockSize(config);
+    const { size: sizeBytes, block_size: blockSize } = config;
     if (sizeBytes % blockSize !== 0) {
-      throw config.errorAt(
+      throw config.$node.errorAt(
         `size is ${sizeBytes} bytes, which is no multiple of the block size ${blockSize}`,
         'size',
       );
