@@ -16,8 +16,8 @@ import {
   otherEnd,
   RING_BYTES,
   ringFrom,
-} from '../src/platform/thread/channel-memory.ts';
-import { Bell, DOORBELL_BYTES, resetDoorbell } from '../src/platform/thread/doorbell.ts';
+} from '../src/platform/wire/channel-memory.ts';
+import { Bell, DOORBELL_BYTES, resetDoorbell } from '../src/platform/wire/doorbell.ts';
 
 const PROGRAM = fileURLToPath(new URL('./ring-process.mjs', import.meta.url));
 const LIBRARY = new URL('../dist/platform/thread', import.meta.url).href;

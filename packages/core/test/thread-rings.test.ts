@@ -1,8 +1,8 @@
 /** Rings between real threads: every byte of every frame is checked, in both directions at once. */
 import { MessageChannel } from 'node:worker_threads';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { channelMemory } from '../src/platform/thread/channel-memory.ts';
-import { censusMemory, doorbellMemory } from '../src/platform/thread/doorbell.ts';
+import { channelMemory } from '../src/platform/wire/channel-memory.ts';
+import { censusMemory, doorbellMemory } from '../src/platform/wire/doorbell.ts';
 import { ThreadWorkers } from './thread-workers.ts';
 
 const workers = new ThreadWorkers();
