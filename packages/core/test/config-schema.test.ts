@@ -1,11 +1,13 @@
 import { describe as suite, expect, it } from 'vitest';
 import {
   attribute,
+  attributeTable,
   CONFIG_LIMITS,
   ConfigNode,
   describe,
   type ElementSchema,
   element,
+  elementReference,
   enclosing,
   policyElements,
   schemaFromData,
@@ -297,5 +299,53 @@ suite('suggest', () => {
   ])('editDistance(%j, %j)', (left, right, distance) => {
     expect(editDistance(left, right)).toBe(distance);
     expect(editDistance(right, left)).toBe(distance);
+  });
+});
+
+suite('manuals', () => {
+  const inner = element('inner', 'In two | places', {
+    attributes: {
+      size: attribute.bytes('How *much*', { min: 1, max: 4096, otherwise: 'what <outer> says' }),
+    },
+  });
+  const outer = element('outer', 'The whole', {
+    attributes: {
+      name: attribute.text('Which', { required: true }),
+      title: attribute.text('?', { fallback: '' }),
+      on: attribute.boolean('?', { fallback: true }),
+    },
+    children: [
+      inner,
+      element('other', 'Holds it, too', { children: [inner, enclosing('outer')], max: 1 }),
+      element('old', 'write <inner> instead', { max: 0 }),
+    ],
+  });
+
+  it('have a table of the attributes, with what holds without each', () => {
+    expect(attributeTable(outer)).toBe(
+      [
+        '| attribute | value | default | meaning |',
+        '| --- | --- | --- | --- |',
+        '| `name` | text | required | Which |',
+        '| `title` | text | `""` | ? |',
+        '| `on` | yes or no | `yes` | ? |',
+      ].join('\n'),
+    );
+    expect(attributeTable(inner).split('\n').at(-1)).toBe(
+      '| `size` | bytes, 1 to 4K | what \\<outer\\> says | How \\*much\\* |',
+    );
+  });
+
+  it('have a reference of all elements, each shown once', () => {
+    const titles = elementReference(outer)
+      .split('\n')
+      .filter((line) => line.startsWith('**'));
+    expect(titles).toEqual([
+      '**`<outer>`**: The whole.',
+      '**`<inner>`** in `<outer>` (any number): In two \\| places.',
+      '**`<other>`** in `<outer>` (optional): Holds it, too.',
+      '**`<inner>`** in `<outer>` `<other>` (any number): as in `<outer>`.',
+      '**`<outer>`** in `<outer>` `<other>`: as above.',
+    ]);
   });
 });

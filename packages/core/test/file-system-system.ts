@@ -17,7 +17,7 @@ export type { CarrierKind } from '../../../test/harness/in-process-system.ts';
 /** The config of a File_system server that has nothing but policies. */
 export const SERVER_CONFIG = element('config', 'A server', { children: fileSystemPolicyElements });
 
-export const carrierKinds: readonly CarrierKind[] = ['shared', 'copying'];
+export const CARRIER_KINDS: readonly CarrierKind[] = ['shared', 'copying'];
 
 export interface SystemOptions {
   readonly policies?: string;

@@ -33,7 +33,8 @@ function describeElement(schema: ElementSchema, depth: number, lines: string[]):
   }
 }
 
-function occurrences({ min = 0, max }: ElementSchema): string {
+/** How often an element may stand in its parent, in parentheses with a space before. */
+export function occurrences({ min = 0, max }: Pick<ElementSchema, 'min' | 'max'>): string {
   if (max === 1) return min === 0 ? ' (optional)' : ' (required)';
   if (max === undefined) return min === 0 ? ' (any number)' : ` (${min} or more)`;
   return min === max ? ` (${min})` : ` (${min} to ${max})`;
@@ -56,57 +57,6 @@ function valueForm(schema: AttributeSchema): string {
     case 'bytes':
       return `BYTES${range(schema.min, schema.max, formatBytes)}`;
   }
-}
-
-/**
- * The attributes of an element as a table in Markdown, a row each: for manuals, which a test compares with the
- * schemas. The tables are made by `npm run tables`.
- */
-export function attributeTable(schema: ElementSchema): string {
-  const rows = Object.entries(schema.attributes ?? {}).map(([name, attribute]) => {
-    const missing = attribute.required === true ? 'required' : markdownDefault(attribute);
-    return `| \`${name}\` | ${markdownForm(attribute)} | ${missing} | ${cell(attribute.doc)} |`;
-  });
-  return ['| attribute | value | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
-}
-
-function markdownDefault(schema: AttributeSchema): string {
-  const holds = defaultOf(schema);
-  if (holds === undefined) return '';
-  return schema.fallback === undefined ? cell(holds) : `\`${cell(holds)}\``;
-}
-
-function markdownForm(schema: AttributeSchema): string {
-  switch (schema.kind) {
-    case 'text':
-    case 'name':
-    case 'label':
-      return schema.kind;
-    case 'boolean':
-      return 'yes, no';
-    case 'one-of':
-      return schema.values.length > wordsMax
-        ? `one of ${schema.values.length} words`
-        : schema.values.map((word) => `\`${cell(word)}\``).join(', ');
-    case 'integer':
-      return `number${spokenRange(schema.min, schema.max, String)}`;
-    case 'bytes':
-      return `bytes${spokenRange(schema.min, schema.max, formatBytes)}`;
-  }
-}
-
-function spokenRange(
-  min: number | undefined,
-  max: number | undefined,
-  format: (value: number) => string,
-): string {
-  if (min === undefined) return max === undefined ? '' : `, at most ${format(max)}`;
-  return max === undefined ? `, at least ${format(min)}` : `, ${format(min)} to ${format(max)}`;
-}
-
-/** A text within a cell of a table. */
-function cell(text: string): string {
-  return visibleText(text).replaceAll('|', '\\|');
 }
 
 /** Long lists would hide what else there is: their first words do, and their number. */
@@ -133,7 +83,7 @@ function whenMissing(schema: AttributeSchema): string | undefined {
 }
 
 /** The fallback as it would be written in a config, else what happens instead; `undefined` if that is not said. */
-function defaultOf({ fallback, otherwise, kind }: AttributeSchema): string | undefined {
+export function defaultOf({ fallback, otherwise, kind }: AttributeSchema): string | undefined {
   if (fallback === undefined) return otherwise;
   return fallback === '' ? '""' : formatValue(fallback, kind);
 }

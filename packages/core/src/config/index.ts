@@ -1,8 +1,9 @@
 /** Configuration trees: nodes with places, their plain form, schemas. No syntax, no I/O. */
 export * from './data.ts';
-export { attributeTable, describe } from './describe.ts';
+export { describe } from './describe.ts';
 export * from './error.ts';
 export * from './limits.ts';
+export { attributeTable, elementReference } from './markdown.ts';
 export * from './node.ts';
 export {
   type ConfigOf,

@@ -4,13 +4,13 @@ import type { Findings } from './reading.ts';
 import type { StartReading } from './schema.ts';
 
 /** The name of an npm package. */
-const packagePattern = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
+const PACKAGE_PATTERN = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
 
 /** Reads the `<allow>` elements of a start node: packages that are trusted with modules of Node. */
 export function readAllowances(start: StartReading, findings: Findings): Allowance[] {
   return start.$children.allow.flatMap(({ module, anything, uses: list = '', $node: node }) => {
     if (module === undefined) return [];
-    if (!packagePattern.test(module)) {
+    if (!PACKAGE_PATTERN.test(module)) {
       const text = `attribute "module" of <allow> is ${shown(module)}, which is no package`;
       findings.errors.push(node.errorAt(text, 'module'));
       return [];

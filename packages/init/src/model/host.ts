@@ -47,7 +47,7 @@ function readPath(
 }
 
 // HOST:PORT; a host is a name, an IPv4 address, `*` or an IPv6 address in brackets.
-const addressPattern = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+|\*):([0-9]{1,5})$/;
+const ADDRESS_PATTERN = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+|\*):([0-9]{1,5})$/;
 
 type SocketReading = Extract<GrantReading, { readonly $type: 'tcp' | 'unix' }>;
 
@@ -67,7 +67,7 @@ function readSocket(socket: SocketReading, findings: Findings): HostGrant | unde
     return path === undefined ? undefined : { kind, path, access: 'rw', position };
   }
   const path = listen ?? connect ?? '';
-  const port = addressPattern.exec(path)?.[1];
+  const port = ADDRESS_PATTERN.exec(path)?.[1];
   if (port === undefined || Number(port) > 65_535) {
     const text = `attribute "${direction}" of <tcp> is ${shown(path)}, which is not HOST:PORT`;
     findings.errors.push(node.errorAt(text, direction));

@@ -82,22 +82,21 @@ const startSchema = element('start', 'A child', {
   attributes: {
     name: attribute.text('Unique among the children', { required: true }),
     version: attribute.text('A change of it restarts the child'),
-    ram: attribute.bytes('Quota of memory for dataspaces and sessions'),
-    caps: attribute.integer('Quota of capabilities', { min: 0 }),
+    ram: attribute.bytes('Quota of memory for dataspaces and sessions', { otherwise: 'that of <default>' }),
+    caps: attribute.integer('Quota of capabilities', { min: 0, otherwise: 'that of <default>' }),
     heap: attribute.bytes("Bound of the child's JavaScript heap", { min: LIMITS.heapBytesMin }),
     priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0, fallback: 0 }),
     managing_system: attribute.boolean('May use privileged operations of PD', { fallback: false }),
     ld: attribute.boolean('Whether the binary is loaded by the dynamic linker', { fallback: true }),
-    isolation: attribute.oneOf('Where the child runs; "jail" is a process that is surely jailed', [
-      'thread',
-      'process',
-      'jail',
-    ]),
-    jail: attribute.oneOf('Whether its process is jailed; otherwise it is if the host can do that', [
-      'no',
-      'required',
-    ]),
-    domain: attribute.text('The domain process of a child with isolation="thread"'),
+    isolation: attribute.oneOf(
+      'Where the child runs; "jail" is a process that is surely jailed',
+      ['thread', 'process', 'jail'],
+      { otherwise: 'process for a driver without a domain, else thread' },
+    ),
+    jail: attribute.oneOf('Whether its process is jailed', ['no', 'required'], {
+      otherwise: 'that of <config>, else jailed if the host can do that',
+    }),
+    domain: attribute.text('The domain process of a child with isolation="thread"', { otherwise: 'main' }),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
     ...childStepBounds,

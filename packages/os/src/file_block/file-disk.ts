@@ -25,7 +25,7 @@ const FAILURES_LOGGED_MAX = 16;
 /** The config of `file_block`. */
 export const fileBlockConfig = element('config', 'A file of the host as a block device', {
   attributes: {
-    file: attribute.text('Path of the file, as the <host> grant spells it', { required: true }),
+    file: attribute.text('Path of the file, spelled as in the <host> grant', { required: true }),
     ...blockSizeAttribute,
     writeable: attribute.boolean('Whether the file may be written; needs a grant with access="rw"', {
       fallback: false,

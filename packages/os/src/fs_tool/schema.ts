@@ -73,12 +73,15 @@ const repeat = element('repeat', 'Does what it holds again and again', {
 /** The schema, for the manifest. */
 export const fsToolConfig = element('config', 'Operations on a File_system session, in their order', {
   attributes: {
-    label: attribute.text('Label of the session', { fallback: '' }),
-    tx_buf_size: attribute.bytes('Bulk buffer of the session', {
-      fallback: 1024 * 1024,
-      min: 4096,
-      max: 64 * 1024 * 1024,
-    }),
+    label: attribute.text('Label of the session, by which the server selects a policy', { fallback: '' }),
+    tx_buf_size: attribute.bytes(
+      "Bulk buffer of the session: what is under way at a time, paid out of fs_tool's ram",
+      {
+        fallback: 1024 * 1024,
+        min: 4096,
+        max: 64 * 1024 * 1024,
+      },
+    ),
     root: attribute.text('A directory that is to be / for all operations', { fallback: '/' }),
     writeable: attribute.boolean('Whether the session may change anything', { fallback: true }),
   },

@@ -6,7 +6,7 @@ const LARGEST = 65_536;
 
 /** For the schema of a driver's config. */
 export const blockSizeAttribute = {
-  block_size: attribute.bytes('Bytes of a block, a power of two', {
+  block_size: attribute.bytes('Size of a block, a power of two', {
     min: SMALLEST,
     max: LARGEST,
     fallback: SMALLEST,

@@ -27,7 +27,10 @@ export const partBlockConfig = element('config', 'Who gets which partition', {
       'Number in the table: 1 to 4, logical ones from 5 on; 0: a disk without table',
       { required: true, min: 0, max: 255 },
     ),
-    writeable: attribute.boolean('Whether the session may write', { fallback: false }),
+    writeable: attribute.boolean(
+      'Whether the session may write; the backend and the client have a say, too',
+      { fallback: false },
+    ),
   }),
 });
 

@@ -21,7 +21,7 @@ const MEMORY_BYTES_MIN = 256 * 1024;
 /** The config of `rumpfs`. */
 export const rumpfsConfig = element('config', 'Which file system, and who may see which part of it', {
   attributes: {
-    fs: attribute.oneOf('The format; auto: whichever is found', ['auto', ...fileSystemTypes], {
+    fs: attribute.oneOf('The format; auto: whichever is found on the device', ['auto', ...fileSystemTypes], {
       fallback: 'auto',
     }),
     tx_buf_size: attribute.bytes('Bulk buffer of the Block session', {
