@@ -2,7 +2,7 @@
 import {
   attribute,
   BlockClient,
-  blockPolicyElements,
+  BLOCK_POLICY_ELEMENTS,
   type ConfigOf,
   element,
   type Env,
@@ -26,7 +26,7 @@ const RESERVE_PART = 16;
 const RESERVE_BYTES_MIN = 64 * 1024;
 
 /** The config of `blockcache`. */
-export const blockcacheConfig = element('config', 'A cache over a Block session', {
+export const BLOCKCACHE_CONFIG = element('config', 'A cache over a Block session', {
   attributes: {
     policy: attribute.oneOf('Which chunk has to go when another one needs its place', POLICY_NAMES, {
       fallback: 'auto',
@@ -44,7 +44,7 @@ export const blockcacheConfig = element('config', 'A cache over a Block session'
       max: BUFFER_BYTES_MAX,
     }),
   },
-  children: blockPolicyElements,
+  children: BLOCK_POLICY_ELEMENTS,
 });
 
 type CacheEnv = Pick<Env, 'config' | 'connect' | 'close' | 'quota' | 'ram' | 'error' | 'exit'>;
@@ -60,7 +60,7 @@ export interface OpenCache {
 
 /** Opens the session to the device and makes the cache. Throws `ConfigError` at what of the config cannot be. */
 export async function openCache(env: CacheEnv): Promise<OpenCache> {
-  const config = env.config.read(blockcacheConfig);
+  const config = env.config.read(BLOCKCACHE_CONFIG);
   const { policy: policyName, mode } = config;
   const client = await BlockClient.connect(env, { args: { tx_buf_size: await bufferBytes(env, config) } });
   checkDevice(client);
@@ -92,7 +92,7 @@ export async function openCache(env: CacheEnv): Promise<OpenCache> {
   return { cache, flush, close };
 }
 
-type CacheConfig = ConfigOf<typeof blockcacheConfig>;
+type CacheConfig = ConfigOf<typeof BLOCKCACHE_CONFIG>;
 
 async function bufferBytes(env: CacheEnv, config: CacheConfig): Promise<number> {
   const quarter = Math.floor((await freeBytes(env)) / 4);

@@ -5,7 +5,7 @@ import {
   type BlockBackend,
   BlockClient,
   blockPolicy,
-  blockPolicyElements,
+  BLOCK_POLICY_ELEMENTS,
   BLOCK_STATUS,
   Label,
   serveBlock,
@@ -97,7 +97,7 @@ test('an error that a device did not mean is an input/output error there, and go
 
 test('who may write: everybody without policies, and with policies whom one lets', () => {
   const policy = (attributes: Record<string, string>): ConfigNode => ConfigNode.make('policy', attributes);
-  const schema = element('config', 'A server', { children: blockPolicyElements });
+  const schema = element('config', 'A server', { children: BLOCK_POLICY_ELEMENTS });
   const config = (...children: ConfigNode[]) => readConfig(ConfigNode.make('config', {}, children), schema);
   const label = new Label('fs -> disk');
   expect(blockPolicy(config(), label)).toBe(true);

@@ -5,7 +5,7 @@ import {
   type Env,
   FileSystem,
   FileSystemClient,
-  fileSystemPolicyElements,
+  FILE_SYSTEM_POLICY_ELEMENTS,
   serveFileSystem,
 } from '@ginit/core';
 import { expect } from 'vitest';
@@ -15,7 +15,7 @@ import type { MemoryFileSystem } from './file-system-memory.ts';
 export type { CarrierKind } from '../../../test/harness/in-process-system.ts';
 
 /** The config of a File_system server that has nothing but policies. */
-export const SERVER_CONFIG = element('config', 'A server', { children: fileSystemPolicyElements });
+export const SERVER_CONFIG = element('config', 'A server', { children: FILE_SYSTEM_POLICY_ELEMENTS });
 
 export const CARRIER_KINDS: readonly CarrierKind[] = ['shared', 'copying'];
 

@@ -10,7 +10,7 @@ import {
   resolveRequest,
   resolveRoute,
   rewriteLabel,
-  routeSchema,
+  ROUTE_SCHEMA,
   type ServiceDirectory,
 } from '../src/routing/index.ts';
 import { readXml } from '../src/xml/index.ts';
@@ -26,7 +26,7 @@ function directory(providers: Readonly<Record<string, readonly string[]>>): Serv
 }
 
 const rulesOf = (xml: string, warnings: ConfigWarning[] = []) =>
-  parseRoute(inspectConfig(readXml(`<route>${xml}</route>`, 'r.xml'), routeSchema).config, warnings);
+  parseRoute(inspectConfig(readXml(`<route>${xml}</route>`, 'r.xml'), ROUTE_SCHEMA).config, warnings);
 const OFFERS = { parent: ['ROM', 'LOG'], disk: ['Block'], cache: ['Block', 'Report'], fs: ['File_system'] };
 
 /** `parent:label`, `child:label` or `denied reason`. */

@@ -11,7 +11,7 @@ import type { Alias, ForwardedService, InitConfig, NamedPlace, ReportOptions } f
 import { notYetWarnings } from './not-yet.ts';
 import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
-import { affinitySpaceSchema, heartbeatSchema, type InitReading, initSchema } from './schema.ts';
+import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
 import { readStart, type StartSurroundings } from './start.ts';
 import type { ConfigWarning } from './warning.ts';
 
@@ -28,11 +28,11 @@ export interface InitConfigReading {
 
 /** Reads init's configuration from its tree. Lists all that is wrong, throws nothing. */
 export function readInitConfig(node: ConfigNode): InitConfigReading {
-  const reading = inspectConfig(node, initSchema);
+  const reading = inspectConfig(node, INIT_SCHEMA);
   const { errors } = reading;
-  if (node.type !== initSchema.type) {
-    const nothing = new ConfigNode(initSchema.type, { position: node.position });
-    const { config } = inspectConfig(nothing, initSchema);
+  if (node.type !== INIT_SCHEMA.type) {
+    const nothing = new ConfigNode(INIT_SCHEMA.type, { position: node.position });
+    const { config } = inspectConfig(nothing, INIT_SCHEMA);
     return { config: readTop(config, { errors: [], warnings: [] }), errors, warnings: [] };
   }
   const findings: Findings = { errors, warnings: notYetWarnings(node) };
@@ -48,7 +48,7 @@ export function readInitConfig(node: ConfigNode): InitConfigReading {
 function readTop(top: InitReading, findings: Findings): InitConfig {
   const parts = top.$children;
   const route = parts['default-route'];
-  const space = parts['affinity-space'] ?? missing(affinitySpaceSchema);
+  const space = parts['affinity-space'] ?? missing(AFFINITY_SPACE_SCHEMA);
   const around: StartSurroundings = {
     defaults: { ram: parts.default?.ram, caps: parts.default?.caps },
     // A width of 0 has been refused; nothing behind this shall divide by it.
@@ -71,7 +71,7 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     affinitySpace: around.affinitySpace,
     report: readReport(parts.report),
     stepBounds: around.stepBounds,
-    heartbeatRateMs: (parts.heartbeat ?? missing(heartbeatSchema)).rate_ms,
+    heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
     starts: parts.start.flatMap((start) => readStart(start, around, findings) ?? []),
     binaries: parts.binary.flatMap(readNamedBinary),
     services: parts.service.flatMap(readForwarded),

@@ -6,7 +6,7 @@ import {
   policyElements,
   type TolerantConfigOf,
 } from '@ginit/core';
-import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
+import { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from '../routing/schema.ts';
 
 /*
  * The schema of init's own configuration: Genode's of today, with the old spelling of quotas
@@ -14,7 +14,7 @@ import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
  * here; what this version does not act on is in `not-yet.ts`.
  */
 
-const serviceName = { name: attribute.name('Name of the service', { required: true }) };
+const SERVICE_NAME = { name: attribute.name('Name of the service', { required: true }) };
 
 const STEP_BOUND = 'A child that makes others wait so long and gets nothing done is ended';
 const STEP_BOUND_RANGE = { min: 100, max: 3_600_000 } as const;
@@ -22,17 +22,17 @@ const STEP_CEILING = 'A child that makes others wait so long is ended, whatever 
 const STEP_CEILING_RANGE = { min: 100, max: 86_400_000 } as const;
 
 /** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
-const stepBounds = {
+const STEP_BOUNDS = {
   step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, fallback: 5000 }),
   step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, fallback: 300_000 }),
 };
 
-const childStepBounds = {
+const CHILD_STEP_BOUNDS = {
   step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, otherwise: 'that of <config>' }),
   step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, otherwise: 'that of <config>' }),
 };
 
-const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
+const HOST_SCHEMA = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,
   attributes: {
     depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
@@ -78,7 +78,7 @@ const hostSchema = element('host', 'What of the host the component may use; only
   ],
 });
 
-const startSchema = element('start', 'A child', {
+const START_SCHEMA = element('start', 'A child', {
   attributes: {
     name: attribute.text('Unique among the children', { required: true }),
     version: attribute.text('A change of it restarts the child'),
@@ -99,7 +99,7 @@ const startSchema = element('start', 'A child', {
     domain: attribute.text('The domain process of a child with isolation="thread"', { otherwise: 'main' }),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
-    ...childStepBounds,
+    ...CHILD_STEP_BOUNDS,
   },
   children: [
     element('binary', 'The component to run; without it, the one with the name of the child', {
@@ -124,12 +124,12 @@ const startSchema = element('start', 'A child', {
       max: 1,
     }),
     element('provides', 'The services of the child', {
-      children: [element('service', 'One service', { attributes: serviceName })],
+      children: [element('service', 'One service', { attributes: SERVICE_NAME })],
       max: 1,
     }),
     element('config', 'The child\'s configuration, its ROM "config"', { anyContent: true, max: 1 }),
     element('configfile', 'route the ROM "config" by a rule with label="config" instead', { max: 0 }),
-    routeSchema,
+    ROUTE_SCHEMA,
     element('exit', 'What the exit of the child means', {
       attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: false }) },
       max: 1,
@@ -150,7 +150,7 @@ const startSchema = element('start', 'A child', {
       },
       max: 1,
     }),
-    hostSchema,
+    HOST_SCHEMA,
     element('allow', 'Trusts a package that the component imports with modules of Node', {
       attributes: {
         module: attribute.text('Name of the package', { required: true }),
@@ -163,7 +163,7 @@ const startSchema = element('start', 'A child', {
   ],
 });
 
-const reportSchema = element('report', 'What the state report of init holds', {
+const REPORT_SCHEMA = element('report', 'What the state report of init holds', {
   attributes: {
     ids: attribute.boolean('Numbers of the children', { fallback: false }),
     requested: attribute.boolean('Sessions that each child requested', { fallback: false }),
@@ -183,7 +183,7 @@ const reportSchema = element('report', 'What the state report of init holds', {
   max: 1,
 });
 
-const forwardSchema = element('child', 'The child that serves the session', {
+const FORWARD_SCHEMA = element('child', 'The child that serves the session', {
   attributes: {
     name: attribute.text('Name of its start node', { required: true }),
     label: attribute.label('The label that the child sees'),
@@ -192,7 +192,7 @@ const forwardSchema = element('child', 'The child that serves the session', {
   max: 1,
 });
 
-export const affinitySpaceSchema = element('affinity-space', 'The grid that affinities refer to', {
+export const AFFINITY_SPACE_SCHEMA = element('affinity-space', 'The grid that affinities refer to', {
   attributes: {
     width: attribute.integer('Columns', { min: 1, max: 4096, fallback: 1 }),
     height: attribute.integer('Rows', { min: 1, max: 4096, fallback: 1 }),
@@ -200,13 +200,13 @@ export const affinitySpaceSchema = element('affinity-space', 'The grid that affi
   max: 1,
 });
 
-export const heartbeatSchema = element('heartbeat', 'How often children with a heartbeat are asked', {
+export const HEARTBEAT_SCHEMA = element('heartbeat', 'How often children with a heartbeat are asked', {
   attributes: { rate_ms: attribute.integer('The period', { min: 1, fallback: 1000 }) },
   max: 1,
 });
 
 /** The schema of init's `<config>`. */
-export const initSchema = element('config', 'Init: a tree of components and who may talk to whom', {
+export const INIT_SCHEMA = element('config', 'Init: a tree of components and who may talk to whom', {
   attributes: {
     version: attribute.text('Copied into the state report'),
     verbose: attribute.boolean('Log what init does', { fallback: false }),
@@ -222,14 +222,14 @@ export const initSchema = element('config', 'Init: a tree of components and who 
     }),
     ld_verbose: attribute.boolean('Log what the dynamic linker does'),
     generate_xml: attribute.boolean('Write reports as XML'),
-    ...stepBounds,
+    ...STEP_BOUNDS,
   },
   children: [
     element('parent-provides', 'The services of the parent that children may use', {
-      children: [element('service', 'One service', { attributes: serviceName })],
+      children: [element('service', 'One service', { attributes: SERVICE_NAME })],
       max: 1,
     }),
-    defaultRouteSchema,
+    DEFAULT_ROUTE_SCHEMA,
     element('default', 'Quotas of start nodes without their own', {
       attributes: {
         ram: attribute.bytes('Memory for dataspaces and sessions'),
@@ -237,18 +237,18 @@ export const initSchema = element('config', 'Init: a tree of components and who 
       },
       max: 1,
     }),
-    affinitySpaceSchema,
+    AFFINITY_SPACE_SCHEMA,
     element('resource', 'What init keeps for itself', {
       attributes: {
         name: attribute.oneOf('Of which quota', ['RAM', 'CAP'], { required: true }),
         preserve: attribute.bytes('How much', { required: true }),
       },
     }),
-    reportSchema,
-    heartbeatSchema,
+    REPORT_SCHEMA,
+    HEARTBEAT_SCHEMA,
     element('service', 'A service that init offers by one of its children', {
-      attributes: serviceName,
-      children: policyElements({}, forwardSchema),
+      attributes: SERVICE_NAME,
+      children: policyElements({}, FORWARD_SCHEMA),
     }),
     element('alias', 'Another name for a child, for routes', {
       attributes: {
@@ -259,7 +259,7 @@ export const initSchema = element('config', 'Init: a tree of components and who 
     element('binary', 'A component that may be started here though no start node names it', {
       attributes: { name: attribute.text('Short name, path or package', { required: true }) },
     }),
-    startSchema,
+    START_SCHEMA,
   ],
 });
 
@@ -268,7 +268,7 @@ export const initSchema = element('config', 'Init: a tree of components and who 
  * the model goes on so that everything else that is wrong is listed too.
  */
 
-export type InitReading = TolerantConfigOf<typeof initSchema>;
+export type InitReading = TolerantConfigOf<typeof INIT_SCHEMA>;
 export type StartReading = InitReading['$children']['start'][number];
 export type HostReading = NonNullable<StartReading['$children']['host']>;
 export type GrantReading = HostReading['$content'][number];

@@ -7,7 +7,7 @@ import {
   type BlockBackend,
   blockError,
   type BlockInfo,
-  blockPolicyElements,
+  BLOCK_POLICY_ELEMENTS,
   type ConfigOf,
   element,
   type Env,
@@ -15,7 +15,7 @@ import {
   RpcError,
   SyncGroup,
 } from '@ginit/core';
-import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
+import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
 /** Requests of one session that the host works on at a time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
@@ -23,15 +23,15 @@ export const REQUESTS_UNDER_WAY_MAX = 64;
 const FAILURES_LOGGED_MAX = 16;
 
 /** The config of `file_block`. */
-export const fileBlockConfig = element('config', 'A file of the host as a block device', {
+export const FILE_BLOCK_CONFIG = element('config', 'A file of the host as a block device', {
   attributes: {
     file: attribute.text('Path of the file, spelled as in the <host> grant', { required: true }),
-    ...blockSizeAttribute,
+    ...BLOCK_SIZE_ATTRIBUTE,
     writeable: attribute.boolean('Whether the file may be written; needs a grant with access="rw"', {
       fallback: false,
     }),
   },
-  children: blockPolicyElements,
+  children: BLOCK_POLICY_ELEMENTS,
 });
 
 /** The device. */
@@ -47,7 +47,7 @@ export class FileDisk implements BlockBackend {
 
   /** Opens the file that the config names. Throws `ConfigError` at what of the config cannot be. */
   static async open(env: Pick<Env, 'config' | 'host' | 'warning' | 'error'>): Promise<FileDisk> {
-    const config = env.config.read(fileBlockConfig);
+    const config = env.config.read(FILE_BLOCK_CONFIG);
     checkBlockSize(config);
     const { file: path, block_size: blockSize } = config;
     const file = await openFile(env, config);
@@ -139,7 +139,7 @@ export class FileDisk implements BlockBackend {
 
 async function openFile(
   env: Pick<Env, 'host'>,
-  { file, writeable, $node }: ConfigOf<typeof fileBlockConfig>,
+  { file, writeable, $node }: ConfigOf<typeof FILE_BLOCK_CONFIG>,
 ): Promise<HostFile> {
   try {
     return await env.host.openFile(file, writeable ? 'rw' : 'ro');

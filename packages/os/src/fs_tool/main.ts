@@ -3,12 +3,12 @@ import { component, FileSystem, FileSystemClient, SessionError, Timer } from '@g
 import { readSteps } from './operation.ts';
 import { clockOf } from './progress.ts';
 import { runSteps } from './run.ts';
-import { fsToolConfig } from './schema.ts';
+import { FS_TOOL_CONFIG } from './schema.ts';
 
 export default component(
-  { requires: [FileSystem], mayRequire: [Timer], config: fsToolConfig },
+  { requires: [FileSystem], mayRequire: [Timer], config: FS_TOOL_CONFIG },
   async (env) => {
-    const config = env.config.read(fsToolConfig);
+    const config = env.config.read(FS_TOOL_CONFIG);
     const steps = readSteps(config.$content);
     const finish = async (problem: string | undefined): Promise<void> => {
       await (problem === undefined ? env.log('fs_tool done') : env.error(problem));

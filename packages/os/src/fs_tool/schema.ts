@@ -71,7 +71,7 @@ const repeat = element('repeat', 'Does what it holds again and again', {
 });
 
 /** The schema, for the manifest. */
-export const fsToolConfig = element('config', 'Operations on a File_system session, in their order', {
+export const FS_TOOL_CONFIG = element('config', 'Operations on a File_system session, in their order', {
   attributes: {
     label: attribute.text('Label of the session, by which the server selects a policy', { fallback: '' }),
     tx_buf_size: attribute.bytes(
@@ -89,4 +89,4 @@ export const fsToolConfig = element('config', 'Operations on a File_system sessi
 });
 
 /** One step of the config as it was read: an operation or a `<repeat>`. */
-export type StepConfig = ConfigOf<typeof fsToolConfig>['$content'][number];
+export type StepConfig = ConfigOf<typeof FS_TOOL_CONFIG>['$content'][number];

@@ -5,7 +5,7 @@ const SMALLEST = 512;
 const LARGEST = 65_536;
 
 /** For the schema of a driver's config. */
-export const blockSizeAttribute = {
+export const BLOCK_SIZE_ATTRIBUTE = {
   block_size: attribute.bytes('Size of a block, a power of two', {
     min: SMALLEST,
     max: LARGEST,

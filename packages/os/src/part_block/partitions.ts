@@ -21,7 +21,7 @@ import {
 import { type Partition, type PartitionTable, readPartitionTable } from './partition-table.ts';
 
 /** The config of `part_block`. */
-export const partBlockConfig = element('config', 'Who gets which partition', {
+export const PART_BLOCK_CONFIG = element('config', 'Who gets which partition', {
   children: policyElements({
     partition: attribute.integer(
       'Number in the table: 1 to 4, logical ones from 5 on; 0: a disk without table',
@@ -70,7 +70,7 @@ export class Partitions {
   /** Answers a session request. Throws `SessionError`. */
   async open(request: SessionContext<typeof Block>): Promise<SessionTicket<typeof Block>> {
     const { label, args, donation } = request;
-    const policy = this.#policy(this.#env.config.read(partBlockConfig), label);
+    const policy = this.#policy(this.#env.config.read(PART_BLOCK_CONFIG), label);
     const partition = this.#partition(policy.partition);
     const part: BlockInfo = { ...this.#info, blockCount: partition.count, writeable: true };
     const view = blockView(part, args, policy.writeable);
@@ -98,7 +98,7 @@ export class Partitions {
     }
   }
 
-  #policy(config: ConfigOf<typeof partBlockConfig>, label: Label) {
+  #policy(config: ConfigOf<typeof PART_BLOCK_CONFIG>, label: Label) {
     const policy = selectPolicy(config, label);
     if (policy) return policy;
     throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);

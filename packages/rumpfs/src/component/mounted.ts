@@ -5,7 +5,7 @@ import {
   type ConfigOf,
   element,
   type Env,
-  fileSystemPolicyElements,
+  FILE_SYSTEM_POLICY_ELEMENTS,
 } from '@ginit/core';
 import { FsError, fileSystemTypes, type Hypercalls, type Mount, mountFileSystem } from '../library.ts';
 import { CoarseClock } from './clock.ts';
@@ -19,7 +19,7 @@ const KEPT_BYTES = 256 * 1024;
 const MEMORY_BYTES_MIN = 256 * 1024;
 
 /** The config of `rumpfs`. */
-export const rumpfsConfig = element('config', 'Which file system, and who may see which part of it', {
+export const RUMPFS_CONFIG = element('config', 'Which file system, and who may see which part of it', {
   attributes: {
     fs: attribute.oneOf('The format; auto: whichever is found on the device', ['auto', ...fileSystemTypes], {
       fallback: 'auto',
@@ -33,14 +33,14 @@ export const rumpfsConfig = element('config', 'Which file system, and who may se
       min: 0,
     }),
   },
-  children: fileSystemPolicyElements,
+  children: FILE_SYSTEM_POLICY_ELEMENTS,
 });
 
 type MountingEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'pd' | 'quota' | 'log' | 'error'>;
 
 /** Mounts what the config says. Rejects with an error that names the config's place if that cannot be. */
 export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSystem> {
-  const config = env.config.read(rumpfsConfig);
+  const config = env.config.read(RUMPFS_CONFIG);
   const args = { tx_buf_size: config.tx_buf_size };
   const disk = await BlockClient.connect(env, { args });
   const hypercalls = await hypercallsOver(env, disk);
@@ -54,7 +54,7 @@ export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSyst
 }
 
 /** A file system with no writeable policy is mounted read-only: not even its superblock is touched. */
-function mayWrite(config: ConfigOf<typeof rumpfsConfig>): boolean {
+function mayWrite(config: ConfigOf<typeof RUMPFS_CONFIG>): boolean {
   return config.$content.some(({ writeable }) => writeable);
 }
 

@@ -5,7 +5,7 @@ import type { Label } from '../../label.ts';
 import { type PolicyConfig, type PolicySelection, selectPolicy } from '../../policy.ts';
 
 /** The children `<policy>` and `<default-policy>` of such a server's config. */
-export const blockPolicyElements = policyElements({
+export const BLOCK_POLICY_ELEMENTS = policyElements({
   writeable: attribute.boolean('Whether these sessions may write', { fallback: false }),
 });
 
@@ -17,7 +17,7 @@ interface BlockPolicy {
 /**
  * Whether the session with this label may write. A config without any policy lets everybody read and write; with policies
  * a session needs one, and `writeable="yes"` in it to write. Throws `DENIED` if there is none for it. The schema of `config`
- * has `blockPolicyElements`.
+ * has `BLOCK_POLICY_ELEMENTS`.
  */
 export function blockPolicy(
   config: PolicyConfig<PolicySelection & BlockPolicy, BlockPolicy>,

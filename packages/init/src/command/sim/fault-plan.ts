@@ -69,7 +69,7 @@ const memoryFaults = [
 ] as const;
 
 /** The shape of a fault plan. */
-export const faultPlanSchema = element('faults', 'What goes wrong in a simulated run', {
+export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulated run', {
   children: [
     element('crash', 'A component crashes', {
       attributes: {
@@ -153,9 +153,9 @@ export function readFaultPlan(
   }
   try {
     const node = readXml(source, file);
-    const errors = validate(node, faultPlanSchema);
+    const errors = validate(node, FAULT_PLAN_SCHEMA);
     if (errors.length > 0) return { errors: errors.map(({ message }) => message) };
-    const faults = readConfig(node, faultPlanSchema).$content;
+    const faults = readConfig(node, FAULT_PLAN_SCHEMA).$content;
     const wrong = faults.flatMap((fault) => impossible(fault) ?? []);
     if (wrong.length > 0) return { errors: wrong.map(({ message }) => message) };
     return { plan: faults.map(readFault) };
@@ -165,7 +165,7 @@ export function readFaultPlan(
   }
 }
 
-type FaultReading = ConfigOf<typeof faultPlanSchema>['$content'][number];
+type FaultReading = ConfigOf<typeof FAULT_PLAN_SCHEMA>['$content'][number];
 
 /** There are steps that only a client takes, and others that only a server takes. */
 function impossible(fault: FaultReading): ConfigError | undefined {

@@ -20,7 +20,7 @@ import { walkPath } from './path-walk.ts';
 import { FileSystemServerSession } from './session.ts';
 
 /** The children `<policy>` and `<default-policy>` of a File_system server's config. */
-export const fileSystemPolicyElements = policyElements({
+export const FILE_SYSTEM_POLICY_ELEMENTS = policyElements({
   root: attribute.text('The directory that these sessions see as /', { fallback: '/' }),
   writeable: attribute.boolean('Whether these sessions may change anything', { fallback: false }),
 });
@@ -43,7 +43,7 @@ export interface FileSystemSessionContext {
 
 /** How sessions are served. */
 export interface ServeFileSystemOptions {
-  /** The server's config, for its policies: its schema has `fileSystemPolicyElements`. */
+  /** The server's config, for its policies: its schema has `FILE_SYSTEM_POLICY_ELEMENTS`. */
   readonly config: PolicyConfig<PolicySelection & FileSystemPolicy, FileSystemPolicy>;
   /** Takes errors that the backend did not mean to throw; the client sees `Input_output`. */
   readonly report: (error: unknown) => void;
