@@ -41,12 +41,12 @@ export const PACKAGES = [
         chunks: [
           { name: 'component', reachedFrom: ['platform/thread/component-main'], script: true },
           // Threads that read manifests load no more than this of it.
-          { name: 'manifest', reachedFrom: ['platform/process/manifest-worker'] },
+          { name: 'manifest', reachedFrom: ['platform/manifest/manifest-worker'] },
           { name: 'supervisor', reachedFrom: ['supervisor'] },
         ],
       },
-      { entries: () => ['platform/process/domain-main'] },
-      { entries: () => ['platform/process/manifest-main'] },
+      { entries: () => ['platform/domain/domain-main'] },
+      { entries: () => ['platform/manifest/manifest-main'] },
     ],
   },
   {

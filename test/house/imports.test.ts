@@ -26,7 +26,7 @@ const CORE_ROOMS: readonly (readonly string[])[] = [
   ['memory'],
   ['interface'],
   ['message'],
-  ['packet_stream'],
+  ['packet-stream'],
   ['policy.ts'],
   ['config'],
   ['label.ts'],

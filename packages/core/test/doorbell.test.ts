@@ -2,14 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { support } from 'sharedarraybuffer-polyfill';
 import { type Place, wordsAt } from '../src/memory/place.ts';
-import {
-  Bell,
-  censusMemory,
-  Doorbell,
-  doorbellMemory,
-  Sleep,
-  SLOTS,
-} from '../src/platform/thread/doorbell.ts';
+import { Bell, censusMemory, Doorbell, doorbellMemory, Sleep, SLOTS } from '../src/platform/wire/doorbell.ts';
 
 interface Made {
   readonly memory: Place;

@@ -6,7 +6,7 @@ import type { MemoryFileSystem } from './file-system-memory.ts';
 
 export type { CarrierKind } from '../../../test/harness/in-process-system.ts';
 
-export const carrierKinds: readonly CarrierKind[] = ['shared', 'copying'];
+export const CARRIER_KINDS: readonly CarrierKind[] = ['shared', 'copying'];
 
 export interface SystemOptions {
   readonly policies?: string;

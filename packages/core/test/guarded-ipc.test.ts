@@ -1,6 +1,6 @@
 /** What a process may say on Node's channel to it: that it has taken a handle, and nothing else. */
 import { expect, test } from 'vitest';
-import { IpcListener } from '../src/platform/process/guarded-ipc.ts';
+import { IpcListener } from '../src/platform/ginit/child-process/guarded-ipc.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const TAKEN = '{"cmd":"NODE_HANDLE_ACK"}\n';

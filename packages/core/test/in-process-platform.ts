@@ -14,7 +14,7 @@ import type {
   Platform,
   PlatformComponent,
 } from '@ginit/core/supervisor/platform';
-import { RING_BYTES } from '@ginit/core/platform/thread/channel-memory';
+import { RING_BYTES } from '@ginit/core/platform/wire/channel-memory';
 import { ringCarriers } from './ring-carriers.ts';
 import { SHARES_ALL, SHARES_NONE } from '@ginit/core/memory/shared-memory';
 

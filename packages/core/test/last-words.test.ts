@@ -1,6 +1,6 @@
 /** What a process writes: told, unless it is what an abort says, and believed only if there is one. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { LastWords } from '../src/platform/process/last-words.ts';
+import { LastWords } from '../src/platform/ginit/last-words.ts';
 
 const report = (threadId: number, event: string): string => JSON.stringify({ header: { event, threadId } });
 

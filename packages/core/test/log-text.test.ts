@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
 import { linesOf, messageLines, visibleText } from '../src/log-text.ts';
-import { LineCutter } from '../src/platform/thread/line-cutter.ts';
+import { LineCutter } from '../src/platform/host/line-cutter.ts';
 
 test.each([
   ['a\nb', ['a', 'b']],

@@ -1,6 +1,6 @@
 /** Timeouts of any length, and none: what a timer of Node's cannot do must not come at once. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { longTimeout } from '../src/platform/long-timeout.ts';
+import { longTimeout } from '../src/platform/host/long-timeout.ts';
 import { SignalCapability } from '../src/capability/signal.ts';
 import { LocalReference } from '../src/capability/reference.ts';
 import { SignalContext } from '../src/capability/signal-context.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../dist/platform/process/manifest-main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/platform/manifest/manifest-main.js', import.meta.url));
 
 test('a reader whose ginit is gone before its modules are loaded ends by itself', async () => {
   const reader = spawn(process.execPath, [MAIN, '1', '20000'], {

@@ -19,10 +19,10 @@ import {
   type MemoryState,
   newMemoryState,
 } from '../src/memory/shared-memory.ts';
-import { Arrivals } from '../src/platform/process/arrivals.ts';
-import { MemoryKeeper } from '../src/platform/process/memory-keeper.ts';
-import { type MemoryTag, writeTag } from '../src/platform/process/memory-tag.ts';
-import { MemoryPins } from '../src/platform/thread/memory-pins.ts';
+import { Arrivals } from '../src/platform/domain/keeper/arrivals.ts';
+import { MemoryKeeper } from '../src/platform/domain/keeper/memory-keeper.ts';
+import { type MemoryTag, writeTag } from '../src/platform/domain/keeper/memory-tag.ts';
+import { MemoryPins } from '../src/platform/thread/memory/memory-pins.ts';
 
 const STEP = MEMORY_STEP_BYTES;
 const COMPONENT = 7;

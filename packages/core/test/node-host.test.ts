@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
-import { nodeHost } from '../src/platform/thread/node-host.ts';
+import { nodeHost } from '../src/platform/thread/host-access/node-host.ts';
 
 let directory = '';
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BulkAllocator } from '../src/packet_stream/bulk-allocator.ts';
+import { BulkAllocator } from '../src/packet-stream/bulk-allocator.ts';
 
 /** The plain truth: which unit of the buffer is used. */
 class Model {

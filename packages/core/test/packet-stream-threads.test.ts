@@ -19,7 +19,7 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'packet-stream-'));
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
   const compiler = createRequire(import.meta.url).resolve('typescript/package.json');
-  const sources = fileURLToPath(new URL('../src/packet_stream/index.ts', import.meta.url));
+  const sources = fileURLToPath(new URL('../src/packet-stream/index.ts', import.meta.url));
   const flags =
     '--ignoreConfig --target es2023 --module nodenext --noCheck --rewriteRelativeImportExtensions';
   execFileSync(process.execPath, [

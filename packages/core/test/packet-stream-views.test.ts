@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ViewCache } from '../src/packet_stream/view-cache.ts';
+import { ViewCache } from '../src/packet-stream/view-cache.ts';
 
 test.each([
   [4096, 256],

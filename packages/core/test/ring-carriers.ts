@@ -1,10 +1,10 @@
 /** Two ends of a carrier over real rings, in one thread: an end is drained in a turn of its own after it was rung. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Carrier } from '../src/channel/carrier.ts';
-import { type ChannelEnd, channelMemory } from '../src/platform/thread/channel-memory.ts';
-import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/thread/doorbell.ts';
-import { PortTravel } from '../src/platform/thread/memory-travel.ts';
-import { RingCarrier } from '../src/platform/thread/ring-carrier.ts';
+import { type ChannelEnd, channelMemory } from '../src/platform/wire/channel-memory.ts';
+import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/wire/doorbell.ts';
+import { PortTravel } from '../src/platform/thread/memory/memory-travel.ts';
+import { RingCarrier } from '../src/platform/thread/ring/ring-carrier.ts';
 
 const SLOT = 3;
 

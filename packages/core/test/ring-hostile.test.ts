@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
 import { wordsAt } from '../src/memory/place.ts';
-import { ringFrom, markClosed } from '../src/platform/thread/channel-memory.ts';
-import type { RingMemory } from '../src/platform/thread/byte-ring.ts';
+import { ringFrom, markClosed } from '../src/platform/wire/channel-memory.ts';
+import type { RingMemory } from '../src/platform/wire/byte-ring.ts';
 import { pattern, type RingSide, ringPair, settle } from './ring-pair.ts';
 
 const TAIL = 0;

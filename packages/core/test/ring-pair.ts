@@ -2,10 +2,10 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Place } from '../src/memory/place.ts';
 import type { SharedMemory } from '../src/channel/carrier.ts';
-import { type ChannelEnd, channelMemory } from '../src/platform/thread/channel-memory.ts';
-import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/thread/doorbell.ts';
-import { PortTravel } from '../src/platform/thread/memory-travel.ts';
-import { RingCarrier } from '../src/platform/thread/ring-carrier.ts';
+import { type ChannelEnd, channelMemory } from '../src/platform/wire/channel-memory.ts';
+import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/wire/doorbell.ts';
+import { PortTravel } from '../src/platform/thread/memory/memory-travel.ts';
+import { RingCarrier } from '../src/platform/thread/ring/ring-carrier.ts';
 
 /** What an end has received. */
 export interface Received {

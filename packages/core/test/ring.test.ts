@@ -1,8 +1,8 @@
 /** Carriers over rings: frames arrive whole and in order, whatever their size and however full the rings are. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteRingReader, ByteRingWriter } from '../src/platform/thread/byte-ring.ts';
-import { channelMemory, ringFrom } from '../src/platform/thread/channel-memory.ts';
+import { ByteRingReader, ByteRingWriter } from '../src/platform/wire/byte-ring.ts';
+import { channelMemory, ringFrom } from '../src/platform/wire/channel-memory.ts';
 import { answer, pattern, type RingSide, ringPair, settle } from './ring-pair.ts';
 
 const lengths = (side: RingSide): number[] => side.received.map(({ frame }) => frame.byteLength);

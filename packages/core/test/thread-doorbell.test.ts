@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { wordsAt } from '../src/memory/place.ts';
-import { Bell, censusMemory, doorbellMemory, Sleep } from '../src/platform/thread/doorbell.ts';
+import { Bell, censusMemory, doorbellMemory, Sleep } from '../src/platform/wire/doorbell.ts';
 import { ThreadWorkers } from './thread-workers.ts';
 
 const workers = new ThreadWorkers();

@@ -1,8 +1,8 @@
 /** Rings between real threads: every byte of every frame is checked, in both directions at once. */
 import { MessageChannel } from 'node:worker_threads';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { channelMemory } from '../src/platform/thread/channel-memory.ts';
-import { censusMemory, doorbellMemory } from '../src/platform/thread/doorbell.ts';
+import { channelMemory } from '../src/platform/wire/channel-memory.ts';
+import { censusMemory, doorbellMemory } from '../src/platform/wire/doorbell.ts';
 import { ThreadWorkers } from './thread-workers.ts';
 
 const workers = new ThreadWorkers();
@@ -19,7 +19,7 @@ interface Case {
   readonly live: readonly [boolean, boolean];
 }
 
-const cases: readonly Case[] = [
+const CASES: readonly Case[] = [
   {
     name: 'short and long frames, rings mostly with room',
     channels: 1,
@@ -67,7 +67,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-test.each(cases)('$name', async ({ channels, live, ...parameters }) => {
+test.each(CASES)('$name', async ({ channels, live, ...parameters }) => {
   const census = censusMemory();
   const doorbells = [doorbellMemory(census), doorbellMemory(census)] as const;
   const made = Array.from({ length: channels }, (_, slot) => {

@@ -2,10 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { library, role } = workerData;
-const { Bell, Doorbell } = await import(`${library}/doorbell.js`);
-const { PortTravel } = await import(`${library}/memory-travel.js`);
-const { RingCarrier } = await import(`${library}/ring-carrier.js`);
-const { ThreadLoop } = await import(`${library}/thread-loop.js`);
+const { Bell, Doorbell } = await import(`${library}/wire/doorbell.js`);
+const { PortTravel } = await import(`${library}/thread/memory/memory-travel.js`);
+const { RingCarrier } = await import(`${library}/thread/ring/ring-carrier.js`);
+const { ThreadLoop } = await import(`${library}/thread/thread-loop.js`);
 
 let state = workerData.seed >>> 0;
 function random(limit) {

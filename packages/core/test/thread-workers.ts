@@ -30,13 +30,13 @@ export class ThreadWorkers implements Disposable {
       fileURLToPath(new URL('../src', import.meta.url)),
       '--outDir',
       this.#directory,
-      ...['thread-loop.ts', 'ring-carrier.ts', 'memory-travel.ts'].map(source),
+      ...['thread-loop.ts', 'ring/ring-carrier.ts', 'memory/memory-travel.ts'].map(source),
     ]);
   }
 
   /** Starts a worker in `role`; the result is its first message. */
   async run(role: string, data: object, transferList: Transferable[] = []): Promise<unknown> {
-    const library = pathToFileURL(join(this.#directory, 'platform', 'thread')).href;
+    const library = pathToFileURL(join(this.#directory, 'platform')).href;
     const worker = new Worker(new URL('./thread-worker.mjs', import.meta.url), {
       workerData: { ...data, role, library },
       transferList,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlockClient, ConfigNode, type HostAccess, type HostFile, RpcError, serveBlock } from '@ginit/core';
-import { openNodeFile } from '@ginit/core/platform/thread/node-file';
+import { openNodeFile } from '@ginit/core/platform/thread/host-access/node-file';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';

@@ -6,7 +6,7 @@
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { hasSize, type MemoryPiece, type MemorySharing } from '../memory/shared-memory.ts';
-import { FRAME_BYTES_MAX, type StreamLink, type StreamPlace } from '../packet_stream/index.ts';
+import { FRAME_BYTES_MAX, type StreamLink, type StreamPlace } from '../packet-stream/index.ts';
 
 /** A stream that its offerer is ready to serve, of `memoryBytes`; `attach` gets our end once it is opened. */
 export class StreamOffer {

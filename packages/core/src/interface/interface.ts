@@ -13,7 +13,7 @@ import { type Cost, COSTS } from '../costs.ts';
 import { assert } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { StreamDeclaration, StreamRole } from './stream.ts';
-import type { PacketSink, PacketSource } from '../packet_stream/index.ts';
+import type { PacketSink, PacketSource } from '../packet-stream/index.ts';
 import type { Shape } from './shapes.ts';
 
 /** Any function, for constraints only. */

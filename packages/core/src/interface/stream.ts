@@ -3,7 +3,7 @@
  * declaration carries what both ends must agree on; the bulk buffer's size is the client's choice in the session
  * request (`tx_buf_size`, `rx_buf_size`), paid by its donation.
  */
-import type { PayloadDirection } from '../packet_stream/index.ts';
+import type { PayloadDirection } from '../packet-stream/index.ts';
 
 /** Whose end is the source. */
 export type StreamRole = 'tx' | 'rx';

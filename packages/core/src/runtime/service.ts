@@ -8,7 +8,7 @@ import type { SessionContext, SessionOpener } from '../env.ts';
 import { assert, hasCode, RpcError, SessionError, PeerGone, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Implementation, ServerStreams, SessionInterface } from '../interface/interface.ts';
 import { Label } from '../label.ts';
-import { PacketSink, PacketSource } from '../packet_stream/index.ts';
+import { PacketSink, PacketSource } from '../packet-stream/index.ts';
 import type { RootRequest, SessionCapability } from '../session/parent.ts';
 import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';

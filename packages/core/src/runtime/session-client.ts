@@ -9,7 +9,7 @@ import { StreamTicket } from '../channel/stream-link.ts';
 import { assert, hasCode, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
-import { PacketSink, PacketSource, type SourceWatch, type StreamPlace } from '../packet_stream/index.ts';
+import { PacketSink, PacketSource, type SourceWatch, type StreamPlace } from '../packet-stream/index.ts';
 import { type Parent, refusalError, type SessionCapability, type SessionRequest } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
 import type { ConnectOptions } from './connect-options.ts';

@@ -4,7 +4,7 @@ import { RpcError, SessionError } from '../errors.ts';
 import type { SessionInterface } from '../interface/interface.ts';
 import type { StreamDeclaration, StreamRole } from '../interface/stream.ts';
 import { LIMITS } from '../limits.ts';
-import { type PacketStreamParameters, streamMemoryBytes } from '../packet_stream/index.ts';
+import { type PacketStreamParameters, streamMemoryBytes } from '../packet-stream/index.ts';
 import type { SessionArguments } from '../session/parent.ts';
 
 /** One packet stream of a session to be. */

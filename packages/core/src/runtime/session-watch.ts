@@ -1,5 +1,5 @@
 /** Who may watch the sessions of a component: the simulator, which checks them. Other platforms have none. */
-import type { SinkWatch, SourceWatch, StreamPlace } from '../packet_stream/index.ts';
+import type { SinkWatch, SourceWatch, StreamPlace } from '../packet-stream/index.ts';
 import type { SessionArguments } from '../session/parent.ts';
 
 /** A session as its client asked for it. */

@@ -29,7 +29,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'limits',
   'memory',
   'message',
-  'packet_stream',
+  'packet-stream',
   'policy',
   'session',
 ]);

@@ -3,14 +3,14 @@ import type { Allowance } from './init-config.ts';
 import { booleanOf, type Findings } from './reading.ts';
 
 /** The name of an npm package. */
-const packagePattern = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
+const PACKAGE_PATTERN = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
 
 /** Reads the `<allow>` elements of a start node: packages that are trusted with modules of Node. */
 export function readAllowances(start: ConfigNode, findings: Findings): Allowance[] {
   return start.childrenOf('allow').flatMap((node) => {
     const module = node.value('module');
     if (module === undefined) return [];
-    if (!packagePattern.test(module)) {
+    if (!PACKAGE_PATTERN.test(module)) {
       const text = `attribute "module" of <allow> is ${shown(module)}, which is no package`;
       findings.errors.push(node.errorAt(text, 'module'));
       return [];

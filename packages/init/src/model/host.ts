@@ -58,7 +58,7 @@ function readPath(node: ConfigNode, findings: Findings, attribute = 'path'): str
 }
 
 // HOST:PORT; a host is a name, an IPv4 address, `*` or an IPv6 address in brackets.
-const addressPattern = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+|\*):([0-9]{1,5})$/;
+const ADDRESS_PATTERN = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+|\*):([0-9]{1,5})$/;
 
 function readSocket(node: ConfigNode, family: 'tcp' | 'unix', findings: Findings): HostGrant | undefined {
   const listen = node.value('listen');
@@ -77,7 +77,7 @@ function readSocket(node: ConfigNode, family: 'tcp' | 'unix', findings: Findings
     return path === undefined ? undefined : { kind, path, access: 'rw', position };
   }
   const path = listen ?? connect ?? '';
-  const port = addressPattern.exec(path)?.[1];
+  const port = ADDRESS_PATTERN.exec(path)?.[1];
   if (port === undefined || Number(port) > 65_535) {
     const text = `attribute "${direction}" of <tcp> is ${shown(path)}, which is not HOST:PORT`;
     findings.errors.push(node.errorAt(text, direction));

@@ -22,7 +22,7 @@ export function parseRoute(route: ConfigNode, warnings: ConfigWarning[]): RouteR
   return rules;
 }
 
-const scopedAttributes = ['label', 'label_prefix', 'label_suffix'] as const;
+const SCOPED_ATTRIBUTES = ['label', 'label_prefix', 'label_suffix'] as const;
 
 function parseFilter(node: ConfigNode, warnings: ConfigWarning[]): LabelFilter | undefined {
   warnOfHidden(node, warnings);
@@ -37,7 +37,7 @@ function parseFilter(node: ConfigNode, warnings: ConfigWarning[]): LabelFilter |
 }
 
 function warnOfHidden(node: ConfigNode, warnings: ConfigWarning[]): void {
-  const order = ['label_last', 'unscoped_label', ...scopedAttributes];
+  const order = ['label_last', 'unscoped_label', ...SCOPED_ATTRIBUTES];
   const strongest = order.find((name) => node.has(name));
   if (strongest !== 'label_last' && strongest !== 'unscoped_label') return;
   for (const name of order) {

@@ -37,7 +37,7 @@ import { NOTHING } from './amounts.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
-import { deferred } from './deferred.ts';
+import { type Deferred, deferred } from './deferred.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
 import type { Turnstile } from './turnstile.ts';
@@ -71,6 +71,11 @@ interface EnvironmentSession {
 const CONFIG_LABEL = 'config';
 /** Why a child is gone whose thread has neither crashed nor been killed by us. */
 const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
+/**
+ * The end of a channel can be seen before the end of the thread or process that was behind it. For so long a child that
+ * has closed its channel is left alone: if it has crashed, core will say by then how it did.
+ */
+const LOST_GRACE_MS = 2000;
 
 /** How a child comes to its end: in order, or as one that is gone already. */
 export type HowItEnds = 'stopped' | 'crashed';
@@ -92,8 +97,8 @@ export class Child {
   #state: ThreadState['state'] = 'starting';
   #stopped: Promise<void> | undefined;
   #killed: Promise<void> | undefined;
-  /** It is of no use any more, and what became of its thread is being found out. */
-  #lost = false;
+  /** It is of no use any more, and what became of its thread is being found out. Settled when its thread has changed. */
+  #lost: Deferred<void> | undefined;
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
   #given: Resources = NOTHING;
@@ -273,15 +278,21 @@ export class Child {
   }
 
   /**
-   * Its thread may have ended already, and then it says whose fault that is. If its end is on the way to core only, that is
-   * found out by ending it: a crash that core has seen is told by core, and any other end here.
+   * Its thread may have ended already, and then it says whose fault that is. If its end is only on the way to core, it is
+   * waited for. A thread that runs on is ended here: a crash that core has seen is told by core, and any other end here.
    */
   async #isLost(reason: string): Promise<void> {
     if (this.#lost || this.#ended) return;
-    this.#lost = true;
+    this.#lost = deferred();
     const thread = this.#thread;
     let state = await stateOf(thread);
-    const lives = thread && (state?.state === 'running' || state?.state === 'starting');
+    if (thread && isAlive(state)) {
+      // Without a Timer session nobody can wait, and the child is ended at once.
+      const grace = this.#host.env.timer.sleep(LOST_GRACE_MS).catch(() => {});
+      await Promise.race([this.#lost.promise, grace]);
+      state = await stateOf(thread);
+    }
+    const lives = thread && isAlive(state);
     if (lives) {
       await thread.kill().catch(() => {});
       state = await stateOf(thread);
@@ -294,6 +305,7 @@ export class Child {
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
     // A child in a shared domain may end its own account, and its thread with it: then nobody is left to ask.
     const state = (await stateOf(thread)) ?? { state: 'killed' };
+    if (!isAlive(state)) this.#lost?.resolve();
     if (this.#ended || this.#lost) return;
     this.#state = state.state;
     // Core kills it only when its account has ended: its own doing, or its host would have said so.
@@ -379,6 +391,10 @@ export class Child {
 /** `undefined` if core knows nothing of the thread any more: its account has ended, and it with that. */
 function stateOf(thread: Capability<typeof Thread> | undefined): Promise<ThreadState | undefined> {
   return thread ? thread.state().catch(() => undefined) : Promise.resolve(undefined);
+}
+
+function isAlive(state: ThreadState | undefined): boolean {
+  return state?.state === 'running' || state?.state === 'starting';
 }
 
 /** What init needs for a child comes from the child's quota. */

@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { LIMITS } from '../../limits.ts';
-import { LOOK_FLAGS, standsAt } from '../granted-place.ts';
+import { LOOK_FLAGS, standsAt } from '../host/granted-place.ts';
 import { jailPolicy, NO_THREADS_POLICY } from './call-policy.ts';
 import { ERRNO } from './call-numbers.ts';
 import { onEveryThread, type ThreadCall } from './every-thread.ts';

@@ -7,7 +7,7 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUNDLED } from '../process/form.ts';
+import { BUNDLED } from '../host/form.ts';
 import type { SystemCalls } from './system-calls.ts';
 
 let found: readonly string[] | undefined;

@@ -2,7 +2,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode } from '../../runtime/host-access.ts';
-import { hostError } from '../host-error.ts';
+import { hostError } from '../host/host-error.ts';
 import type { Digest } from './digest.ts';
 import { type DiskWatch, SimulatedDisk } from './simulated-disk.ts';
 

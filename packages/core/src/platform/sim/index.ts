@@ -1,5 +1,5 @@
 /** The simulated place where components run, for whoever runs a system. */
-export { HEAP_FULL } from '../process/crash-reason.ts';
+export { HEAP_FULL } from '../wire/crash-reason.ts';
 export type { Obligation } from '../../runtime/assertions.ts';
 export type { OpenCall } from './call-watch.ts';
 export type { Ailment, DiskOperation } from './disk-ailments.ts';

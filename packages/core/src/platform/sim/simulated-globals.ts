@@ -5,7 +5,7 @@
  */
 import { format } from 'node:util';
 import { RpcError } from '../../errors.ts';
-import { guardZlibStreams } from '../zlib-streams.ts';
+import { guardZlibStreams } from '../host/zlib-streams.ts';
 import { useOf } from './use-place.ts';
 
 /** A timer of a component; the result cancels it. */

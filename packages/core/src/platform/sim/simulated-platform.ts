@@ -13,7 +13,7 @@ import type {
   Platform,
   PlatformComponent,
 } from '../../supervisor/platform.ts';
-import { describeCrash } from '../process/crash-reason.ts';
+import { describeCrash } from '../wire/crash-reason.ts';
 import { loadInstance } from './component-loader.ts';
 import { Hostility } from './hostility.ts';
 import { type CarrierWorld, simulatedCarrier } from './simulated-carrier.ts';

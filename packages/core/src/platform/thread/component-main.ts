@@ -11,16 +11,16 @@ import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import type { HostPlatform } from '../../runtime/host-access.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
-import { guardZlibStreams, zlibIsLoaded } from '../zlib-streams.ts';
-import { Collector, takeCollect } from './collector.ts';
+import { guardZlibStreams, zlibIsLoaded } from '../host/zlib-streams.ts';
+import { Collector, takeCollect } from './memory/collector.ts';
 import { ComponentOutput } from './component-output.ts';
-import { compiledRuntime } from './compiled-runtime.ts';
-import { Doorbell } from './doorbell.ts';
+import { compiledRuntime } from '../wire/compiled-runtime.ts';
+import { Doorbell } from '../wire/doorbell.ts';
 import { watchHost } from './host-watch.ts';
-import { KeeperClient } from './keeper-client.ts';
+import { KeeperClient } from './memory/keeper-client.ts';
 // Before the process may lock itself up: later its files could not be read.
-import { nodeHost as makeNodeHost } from './node-host.ts';
-import { boundProcess } from './memory-bound.ts';
+import { nodeHost as makeNodeHost } from './host-access/node-host.ts';
+import { boundProcess } from './memory/memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
 import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
@@ -30,7 +30,7 @@ import {
   type WorkerBirth,
   type WorkerInput,
   type WorkerNotice,
-} from './worker-protocol.ts';
+} from '../wire/worker-protocol.ts';
 
 async function loadComponent(moduleUrl: string): Promise<Component> {
   const module: unknown = await import(moduleUrl);

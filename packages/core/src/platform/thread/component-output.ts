@@ -5,7 +5,7 @@
 import type { Writable } from 'node:stream';
 import { LIMITS } from '../../limits.ts';
 import { linesOf } from '../../log-text.ts';
-import { LineCutter, type TakeLines } from './line-cutter.ts';
+import { LineCutter, type TakeLines } from '../host/line-cutter.ts';
 
 /** The standard output and error of a component's thread. */
 export class ComponentOutput {

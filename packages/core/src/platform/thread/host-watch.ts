@@ -8,8 +8,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isRecord } from '../../interface/shapes.ts';
-import { O_PATH } from '../granted-place.ts';
-import { grantLine, type HostUse } from './host-use.ts';
+import { O_PATH } from '../host/granted-place.ts';
+import { grantLine, type HostUse } from '../wire/host-use.ts';
 
 /** What is done about a use. */
 export interface HostWatch {

@@ -4,7 +4,7 @@
  * helper thread of their own, which are loaded when a thread first sleeps so; until then it looks around often.
  */
 import type { Place } from '../../memory/place.ts';
-import type { AsyncSleep } from './doorbell.ts';
+import type { AsyncSleep } from '../wire/doorbell.ts';
 
 const LOADING_POLL_MS = 2;
 

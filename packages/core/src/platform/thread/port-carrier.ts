@@ -6,7 +6,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
-import type { WorkSource } from './work-source.ts';
+import type { WorkSource } from './ring/work-source.ts';
 
 const NO_MEMORY: SharedMemory = [];
 

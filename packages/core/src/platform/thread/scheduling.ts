@@ -1,7 +1,7 @@
 /** Puts a thread where its start node wants it: its CPUs, and its urgency as a nice value. Linux has both for threads. */
 import { getPriority, setPriority } from 'node:os';
 import { cpusOf, type CpuAffinity, PRIORITY_LIMIT, type Scheduling } from '../../session/scheduling.ts';
-import { Kernel } from '../kernel.ts';
+import { Kernel } from '../host/kernel.ts';
 
 /** Nice values from the most urgent that anybody may have to the least. */
 const NICE_STEPS = 20;

@@ -3,12 +3,12 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Carrier } from '../../channel/carrier.ts';
 import { assert, unreachable } from '../../errors.ts';
 import type { Place } from '../../memory/place.ts';
-import { Bell } from './doorbell.ts';
-import type { KeeperClient } from './keeper-client.ts';
-import { FileTravel, PortTravel } from './memory-travel.ts';
+import { Bell } from '../wire/doorbell.ts';
+import type { KeeperClient } from './memory/keeper-client.ts';
+import { FileTravel, PortTravel } from './memory/memory-travel.ts';
 import { PeersAbroad } from './peers-abroad.ts';
 import { drainPort, PortCarrier } from './port-carrier.ts';
-import { RingCarrier } from './ring-carrier.ts';
+import { RingCarrier } from './ring/ring-carrier.ts';
 import type { ThreadLoop } from './thread-loop.ts';
 import {
   type ChannelMessage,
@@ -16,7 +16,7 @@ import {
   type ForeignMessage,
   type RingMessage,
   type WorkerMessage,
-} from './worker-protocol.ts';
+} from '../wire/worker-protocol.ts';
 
 /** Makes carriers whose work the loop takes. */
 export class ThreadChannels {

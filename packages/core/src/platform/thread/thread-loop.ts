@@ -10,10 +10,10 @@
  * compilation of a wasm module) gets a turn of the event loop each time the thread looks around, after a second or more.
  */
 import { availableParallelism } from 'node:os';
-import { type Doorbell, wakeScheduled } from './doorbell.ts';
-import { monotonicMs } from './monotonic.ts';
+import { type Doorbell, wakeScheduled } from '../wire/doorbell.ts';
+import { monotonicMs } from '../host/monotonic.ts';
 import type { PeersAbroad } from './peers-abroad.ts';
-import type { WorkSource } from './work-source.ts';
+import type { WorkSource } from './ring/work-source.ts';
 
 /**
  * First, short time in the park. Longer than a tick of the kernel's clock: a timer that is due earlier must be programmed

@@ -1,6 +1,6 @@
 /** What a block server has below its sessions. */
 import { RpcError } from '../../errors.ts';
-import type { BlockErrorCode, BlockInfo } from '../block.ts';
+import type { BlockErrorCode, BlockInfo } from './declaration.ts';
 
 /**
  * A device as `serveBlock` uses it. Requests come checked: inside the device, with a payload of exactly the right size,

@@ -1,6 +1,6 @@
 /** Views: the part of a device that a session shows, as its arguments ask for it. */
 import { SessionError } from '../../errors.ts';
-import type { BlockInfo } from '../block.ts';
+import type { BlockInfo } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 
 /** A range of blocks of a device. */

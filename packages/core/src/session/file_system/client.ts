@@ -1,6 +1,6 @@
 import { hasCode } from '../../errors.ts';
 import type { Session, SessionInterface } from '../../interface/interface.ts';
-import { FileSystem, type FileSystemSpace, type NodeStatus, type OpenMode } from '../file-system.ts';
+import { FileSystem, type FileSystemSpace, type NodeStatus, type OpenMode } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import { closing } from './closing.ts';
 import { Connection } from './connection.ts';

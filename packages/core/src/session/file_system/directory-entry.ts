@@ -1,5 +1,5 @@
 /** Directory entries as they stand in the bulk buffer; the format is that of `DIRECTORY_ENTRY_BYTES`. */
-import { DIRECTORY_ENTRY_BYTES, NAME_BYTES_MAX, NODE_TYPES, type NodeType } from '../file-system.ts';
+import { DIRECTORY_ENTRY_BYTES, NAME_BYTES_MAX, NODE_TYPES, type NodeType } from './declaration.ts';
 import { decodeName, encodeName, fileSystemFailure, validName } from './names.ts';
 
 /** An entry of a directory. */

@@ -1,4 +1,4 @@
-import { DIRECTORY_ENTRY_BYTES, type NodeStatus, type OpenMode } from '../file-system.ts';
+import { DIRECTORY_ENTRY_BYTES, type NodeStatus, type OpenMode } from './declaration.ts';
 import type { Connection } from './connection.ts';
 import { decodeDirectoryEntries, type FileSystemEntry } from './directory-entry.ts';
 import { fromNameData, toNameData } from './names.ts';

@@ -1,5 +1,5 @@
 import { copyInto } from '../../memory/copy-into.ts';
-import { SEEK_TAIL, type NodeStatus } from '../file-system.ts';
+import { SEEK_TAIL, type NodeStatus } from './declaration.ts';
 import type { Connection } from './connection.ts';
 import { fileSystemFailure } from './names.ts';
 import { transfer } from './transfer.ts';

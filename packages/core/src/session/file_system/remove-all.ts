@@ -1,5 +1,5 @@
 import { hasCode } from '../../errors.ts';
-import type { FileSystemErrorCode } from '../file-system.ts';
+import type { FileSystemErrorCode } from './declaration.ts';
 import type { FileSystemEntry } from './directory-entry.ts';
 import { fileSystemFailure } from './names.ts';
 import type { OpenDirectory } from './open-directory.ts';

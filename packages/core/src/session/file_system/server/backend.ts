@@ -7,7 +7,7 @@
  * the form of `names.ts`. Calls overlap; a backend locks where it must. It fails with errors of its own, which
  * `errorCode` translates, or with `RpcError`s of the interface.
  */
-import type { FileSystemErrorCode, FileSystemSpace, NodeStatus, NodeType } from '../../file-system.ts';
+import type { FileSystemErrorCode, FileSystemSpace, NodeStatus, NodeType } from '../declaration.ts';
 
 /** A node as far as the server looks at it: one object per node, whoever holds it. */
 export interface BackendNode {

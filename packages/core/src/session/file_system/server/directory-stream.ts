@@ -1,4 +1,4 @@
-import { DIRECTORY_ENTRY_BYTES } from '../../file-system.ts';
+import { DIRECTORY_ENTRY_BYTES } from '../declaration.ts';
 import { encodeDirectoryEntry } from '../directory-entry.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { BackendListing, BackendNode, FileSystemBackend } from './backend.ts';

@@ -1,5 +1,5 @@
 import { RpcError } from '../../../errors.ts';
-import { FILE_SYSTEM_ERRORS, type FileSystemErrorCode } from '../../file-system.ts';
+import { FILE_SYSTEM_ERRORS, type FileSystemErrorCode } from '../declaration.ts';
 
 /** Turns whatever an operation threw into a code of the interface. */
 export class Failures {

@@ -1,4 +1,4 @@
-import { NAME_BYTES_MAX } from '../../file-system.ts';
+import { NAME_BYTES_MAX } from '../declaration.ts';
 import { encodeName, fileSystemFailure } from '../names.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
 

@@ -18,7 +18,7 @@ import { SessionError } from '../../../errors.ts';
 import type { Implementation, ServerStreams } from '../../../interface/interface.ts';
 import type { Label } from '../../../label.ts';
 import { selectPolicy } from '../../../policy.ts';
-import type { FileSystem } from '../../file-system.ts';
+import type { FileSystem } from '../declaration.ts';
 import type { SessionArguments } from '../../parent.ts';
 import { checkedPath } from '../names.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';

@@ -1,6 +1,6 @@
 import type { Implementation } from '../../../interface/interface.ts';
-import type { PacketSink } from '../../../packet_stream/index.ts';
-import type { FileSystem, FileSystemSpace, NameData, NodeStatus, OpenMode } from '../../file-system.ts';
+import type { PacketSink } from '../../../packet-stream/index.ts';
+import type { FileSystem, FileSystemSpace, NameData, NodeStatus, OpenMode } from '../declaration.ts';
 import {
   checkedName,
   checkedPath,

@@ -1,0 +1,18 @@
+export { FRAME_BYTES_MAX } from './frame.ts';
+export {
+  type PacketStreamParameters,
+  QUEUE_SLOTS_MAX,
+  streamMemoryBytes,
+  streamParametersProblem,
+} from './layout.ts';
+export { Packet, PACKET_STATUS, UNASKED_TAG } from './packet.ts';
+export {
+  type CompleteRequest,
+  PacketRequests,
+  type PacketRequestsOptions,
+  type PrepareRequest,
+} from './packet-requests.ts';
+export { PacketSink } from './packet-sink.ts';
+export { PacketSource } from './packet-source.ts';
+export type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
+export type { SinkWatch, SourceWatch, StreamPlace } from './stream-watch.ts';

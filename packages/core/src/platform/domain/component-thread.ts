@@ -1,0 +1,95 @@
+/**
+ * The worker thread of a component. One may be started ahead: it loads the runtime while there is nothing else to do, and
+ * waits for its component. Each runs one component, and ends with it.
+ */
+import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import { assert } from '../../errors.ts';
+import { useCompiledRuntime } from '../wire/compiled-runtime.ts';
+import type { CompiledNotice, LoadStage, WorkerBirth, WorkerInput } from '../wire/worker-protocol.ts';
+import { FORM_FLAGS } from '../host/form.ts';
+import { memorySwitch } from '../host/memory-switch.ts';
+
+const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
+const MIB = 1024 * 1024;
+/** All that a thread sees of the process's environment. */
+const THREAD_ENVIRONMENT = memorySwitch();
+
+/** How far a thread is: each settles when so much is loaded, or when the thread has ended. */
+export interface Loading {
+  readonly runtime: Promise<void>;
+  readonly component: Promise<void>;
+}
+
+/** What a thread runs, and how it is bounded. */
+export interface ThreadStart {
+  readonly label: string;
+  readonly input: WorkerInput;
+  /** What goes over to the thread. */
+  readonly transfer: readonly TransferListItem[];
+  readonly heapBytes: number | undefined;
+}
+
+/** A thread that runs a component, or will. */
+export class ComponentThread {
+  readonly worker: Worker;
+  readonly loading: Loading;
+  #waitsAt: MessagePort | undefined;
+
+  private constructor(worker: Worker, waitsAt?: MessagePort) {
+    this.worker = worker;
+    this.loading = watchLoading(worker);
+    this.#waitsAt = waitsAt;
+  }
+
+  /** A thread for this component. */
+  static start({ label, input, transfer, heapBytes }: ThreadStart): ComponentThread {
+    return new ComponentThread(makeWorker(label, input, transfer, heapBytes));
+  }
+
+  /** A thread for a component that comes later; a bound of its heap is given at birth. */
+  static ahead(othersFollow: boolean, heapBytes?: number): ComponentThread {
+    const { port1, port2 } = new MessageChannel();
+    const birth = { waitAt: port2, giveCompiled: othersFollow };
+    // The thread closes the port before it imports a component: what comes has this type.
+    port1.once('message', ({ compiled }: CompiledNotice) => useCompiledRuntime(compiled));
+    return new ComponentThread(makeWorker('component', birth, [port2], heapBytes), port1);
+  }
+
+  /** Gives a thread that was started ahead its component. */
+  run({ input, transfer }: ThreadStart): void {
+    assert(this.#waitsAt !== undefined, 'it waits for a component');
+    this.#waitsAt.postMessage(input, [...transfer]);
+    this.#waitsAt = undefined;
+  }
+}
+
+function makeWorker(
+  name: string,
+  birth: WorkerBirth,
+  transfer: readonly TransferListItem[],
+  heapBytes?: number,
+): Worker {
+  return new Worker(COMPONENT_MAIN, {
+    workerData: birth,
+    transferList: [...transfer],
+    name,
+    env: THREAD_ENVIRONMENT,
+    stdout: true,
+    stderr: true,
+    execArgv: [...FORM_FLAGS],
+    ...(heapBytes === undefined
+      ? {}
+      : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / MIB) } }),
+  });
+}
+
+function watchLoading(worker: Worker): Loading {
+  const settled = (stage: LoadStage): Promise<void> =>
+    new Promise((resolve) => {
+      worker.on('message', (loaded: unknown) => {
+        if (loaded === stage) resolve();
+      });
+      worker.once('exit', () => resolve());
+    });
+  return { runtime: settled('runtime'), component: settled('component') };
+}

@@ -1,0 +1,141 @@
+/**
+ * A domain process: runs components, each in a worker thread of its own, and relays what they say to components of
+ * other processes. It takes commands from the supervisor on descriptor 3 and further links over the IPC channel, and
+ * ends at once when the supervisor is gone. Its own thread never runs component code, so it always answers.
+ */
+import { Socket } from 'node:net';
+import { shareWaitHelper } from 'sharedarraybuffer-polyfill/wait-helper';
+import { unreachable } from '../../errors.ts';
+import { Kernel } from '../host/kernel.ts';
+import { LIMITS } from '../../limits.ts';
+import { ComponentThread } from './component-thread.ts';
+import { DomainHost } from './domain-host.ts';
+import {
+  AHEAD,
+  type DomainCommand,
+  domainCommand,
+  type DomainEvent,
+  linkMessage,
+  NO_NUMBER,
+  parseControl,
+  type StartCommand,
+} from '../wire/domain-protocol.ts';
+import type { ForeignChannels } from './foreign-channels.ts';
+import { prepareJail } from '../jail/prepare.ts';
+import { CONTROL_CHANNEL, Link } from '../wire/link.ts';
+
+/** Arguments: its number, if it has one; and whether it is started ahead of its components. */
+const NUMBER_ARGUMENT = 2;
+const AHEAD_ARGUMENT = 3;
+const SUPERVISOR_DESCRIPTOR = 3;
+/** Behind Node's own IPC channel; there if memory can be shared. */
+const SUPPLIES_DESCRIPTOR = 5;
+
+function endNow(): never {
+  // Not process.exit(): that waits for threads, and one may be stuck in a system call.
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its group.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});
+
+const parentAtStart = process.ppid;
+// It must outlive every component: one that ended with its thread could bring the process down while it loads.
+shareWaitHelper();
+const ahead = process.argv[AHEAD_ARGUMENT];
+const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
+const foreign = await openForeign();
+if (ahead === AHEAD.jailed) void prepareJail();
+
+const up: Link = new Link(
+  new Socket({ fd: SUPERVISOR_DESCRIPTOR }),
+  (channel, payload) => {
+    if (channel === CONTROL_CHANNEL) obey(parseControl(domainCommand, 'command', payload));
+    else host.deliver(channel, payload);
+  },
+  endNow,
+);
+
+const host = new DomainHost(up, foreign, threadAhead);
+endWithSupervisor(parentAtStart);
+
+/** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
+async function openForeign(): Promise<ForeignChannels | undefined> {
+  const ownNumber = process.argv[NUMBER_ARGUMENT];
+  if (ownNumber === undefined || ownNumber === NO_NUMBER) return undefined;
+  const { ForeignChannels } = await import('./foreign-channels.ts');
+  const { Supplies } = await import('../wire/supplies.ts');
+  return new ForeignChannels(new Supplies(SUPPLIES_DESCRIPTOR), Number(ownNumber), {
+    revoked: (serial, processes) => {
+      for (let from = 0; from < processes.length; from += LIMITS.revocationTargets) {
+        const some = processes.slice(from, from + LIMITS.revocationTargets);
+        tell({ event: 'revoked', serial, processes: some });
+      }
+    },
+    arrived: ({ process, serial }) => tell({ event: 'memoryArrived', process, serial }),
+    freed: (component, file) => host.freed(component, file),
+  });
+}
+
+/**
+ * The end of the supervisor's socket tells us that it is gone, unless this process is stopped (SIGSTOP) and hears nothing: then
+ * the kernel ends it. Without koffi a stopped process ends when it is continued.
+ */
+function endWithSupervisor(supervisor: number): void {
+  const kernel = Kernel.load();
+  if (typeof kernel === 'string') return;
+  kernel.endWithParent();
+  // It may have ended just before.
+  if (process.ppid !== supervisor) endNow();
+}
+
+function tell(event: DomainEvent): void {
+  up.sendControl(event);
+}
+
+/** A thread that cannot be made is that component's failure, and nobody else's here. */
+function start(command: StartCommand): void {
+  try {
+    host.start(command);
+  } catch (error) {
+    const reason = `its thread could not be started: ${error instanceof Error ? error.message : String(error)}`;
+    tell({ event: 'ended', component: command.component, crashed: true, reason });
+  }
+}
+
+function obey(command: DomainCommand): void {
+  switch (command.command) {
+    case 'start':
+      return start(command);
+    case 'run':
+      return host.run(command.component);
+    case 'kill':
+      return host.kill(command.component);
+    case 'connect':
+      return host.connect(command.component, command.peer);
+    case 'join':
+      return host.join(command);
+    case 'share':
+      return host.share(command);
+    case 'forget':
+      return host.forget(command.process);
+    case 'revoke':
+      return foreign?.revoke(command.process, command.serial);
+    case 'arrived':
+      return foreign?.arrivedAt(command.process, command.serial);
+    case 'exit':
+      return endNow();
+    default:
+      return unreachable(command);
+  }
+}
+
+process.on('message', (message: unknown, socket: unknown) => {
+  const { link, own, expected } = linkMessage(message, 'link message');
+  if (!(socket instanceof Socket)) throw new Error('a link came without its socket');
+  host.addLink(link, socket, { own: Buffer.from(own, 'base64'), expected: Buffer.from(expected, 'base64') });
+});
+process.on('disconnect', endNow);

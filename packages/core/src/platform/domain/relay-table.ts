@@ -1,0 +1,81 @@
+/**
+ * The relays of one link: ports of components of this process, by channel number. Numbers only ever grow, so a frame
+ * for a channel that is not here is either early (its join command is still on the way) or late (it is closed).
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { CLOSED_FRAME, postFrame } from '../thread/port-carrier.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Link } from '../wire/link.ts';
+
+/** The end of a relay in this process. */
+export interface RelayPort {
+  readonly port: MessagePort;
+  /** Wakes who takes from the port. */
+  readonly ring: () => void;
+}
+
+/** Ports by channel. */
+export class RelayTable {
+  readonly #link: Link;
+  readonly #ports = new Map<number, RelayPort>();
+  readonly #early: { channel: number; payload: Uint8Array }[] = [];
+  #highest = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  /** Joins a port to a channel of the link. */
+  add(channel: number, relay: RelayPort): void {
+    const { port } = relay;
+    this.#ports.set(channel, relay);
+    this.#highest = Math.max(this.#highest, channel);
+    port.on('message', (frame: unknown) => {
+      if (frame instanceof Uint8Array) this.#link.send(channel, frame);
+    });
+    port.on('close', () => {
+      if (this.#ports.delete(channel)) this.#link.send(channel, CLOSED_FRAME);
+    });
+    const early = this.#early.filter((frame) => frame.channel === channel);
+    for (const frame of early) {
+      this.#early.splice(this.#early.indexOf(frame), 1);
+      this.deliver(channel, frame.payload);
+    }
+  }
+
+  /** The port is about to be closed: sends on what is in it. */
+  drain(channel: number): void {
+    const port = this.#ports.get(channel)?.port;
+    for (
+      let received = port && receiveMessageOnPort(port);
+      received;
+      received = port && receiveMessageOnPort(port)
+    ) {
+      if (received.message instanceof Uint8Array) this.#link.send(channel, received.message);
+    }
+  }
+
+  /** Hands a frame from the link to its port. */
+  deliver(channel: number, payload: Uint8Array): void {
+    const relay = this.#ports.get(channel);
+    if (relay && payload.byteLength === 0) this.#close(channel, relay);
+    else if (relay) {
+      postFrame(relay.port, payload);
+      relay.ring();
+    } else if (channel > this.#highest && this.#early.length < LIMITS.earlyRelayFrames)
+      this.#early.push({ channel, payload });
+  }
+
+  /** The link is gone. */
+  closeAll(): void {
+    for (const [channel, relay] of this.#ports) this.#close(channel, relay);
+  }
+
+  #close(channel: number, { port, ring }: RelayPort): void {
+    this.#ports.delete(channel);
+    // A parked thread sees messages, but not the end of a port.
+    postFrame(port, CLOSED_FRAME);
+    ring();
+    port.close();
+  }
+}

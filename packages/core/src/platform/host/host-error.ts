@@ -1,0 +1,38 @@
+/** What went wrong with a thing of the host, in words of ours. */
+import { RpcError } from '../../errors.ts';
+import type { HostError, HostErrorCode } from '../../runtime/host-access.ts';
+
+/** Error codes of the system; anything else is an input/output error. */
+const CODES: Readonly<Record<string, HostErrorCode>> = {
+  ENOENT: 'NotFound',
+  ENOTDIR: 'NotFound',
+  EACCES: 'AccessDenied',
+  EPERM: 'AccessDenied',
+  EROFS: 'AccessDenied',
+  EISDIR: 'Unsupported',
+  ENOSPC: 'NoSpace',
+  EDQUOT: 'NoSpace',
+  EFBIG: 'NoSpace',
+  EBADF: 'Closed',
+  EEXIST: 'Exists',
+  ENOTEMPTY: 'NotEmpty',
+  // A link where none is followed.
+  ELOOP: 'Escapes',
+  EADDRINUSE: 'InUse',
+  ECONNREFUSED: 'Unreachable',
+  ETIMEDOUT: 'Unreachable',
+  EHOSTUNREACH: 'Unreachable',
+  ENETUNREACH: 'Unreachable',
+  EADDRNOTAVAIL: 'Unreachable',
+  ENOTFOUND: 'Unreachable',
+  EAI_AGAIN: 'Unreachable',
+  EMFILE: 'LimitExceeded',
+  ENFILE: 'LimitExceeded',
+};
+
+/** The error of a component for an error of Node's; `path` is what it calls the thing. */
+export function hostError(error: unknown, path: string, what = 'file'): HostError {
+  const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';
+  return new RpcError(code, `${what} "${path}": ${code}${typeof system === 'string' ? ` (${system})` : ''}`);
+}

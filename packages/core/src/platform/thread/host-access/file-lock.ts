@@ -1,0 +1,87 @@
+/**
+ * Who writes to a file must be alone: two file systems on one image corrupt it. So a file that is opened for writing is
+ * locked, in the manner of QEMU (block/file-posix.c), so that it and we notice each other: a shared lock on byte 100 + N of the
+ * file says "I use permission N", one on byte 200 + N says "nobody else may". Each locks its own bytes first, and then looks
+ * whether anybody has one that speaks against it. The bytes themselves do not matter, nor whether the file has so many.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { RpcError } from '../../../errors.ts';
+import type { HostErrorCode } from '../../../runtime/host-access.ts';
+import { Kernel } from '../../host/kernel.ts';
+
+const USES = 100;
+const EXCLUDES = 200;
+const PERMISSION = { consistentRead: 0, write: 1, resize: 3 } as const;
+const OURS = [PERMISSION.consistentRead, PERMISSION.write];
+const NOT_FOR_OTHERS = [PERMISSION.write, PERMISSION.resize];
+
+/** An open file. */
+export interface LockableFile {
+  readonly descriptor: number;
+  readonly device: number;
+  readonly inode: number;
+}
+
+/**
+ * Locks a file for as long as it is open. Throws `InUse` if somebody else writes to it; `path` is what the config calls it.
+ * The result is why it cannot be locked here, in words for people.
+ */
+export function lockForWriting(file: LockableFile, path: string): string | undefined {
+  const lack = 'files cannot be locked: that two programs write to one image is not noticed';
+  const kernel = Kernel.load();
+  if (typeof kernel === 'string') return `${lack}: ${kernel}`;
+  let free: boolean;
+  try {
+    free = lockBytes(kernel, file.descriptor);
+  } catch (error) {
+    // A file system of the host without locks.
+    return `${lack}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  if (free) return undefined;
+  const holders = holdersOf(file);
+  const who = holders.length > 0 ? holders.join(' and ') : 'a program that cannot be seen from here';
+  throw new RpcError<HostErrorCode>('InUse', `file "${path}" is in use by ${who}`);
+}
+
+function lockBytes(kernel: Kernel, descriptor: number): boolean {
+  const own = [...OURS.map((bit) => USES + bit), ...NOT_FOR_OTHERS.map((bit) => EXCLUDES + bit)];
+  if (!own.every((at) => kernel.lockShared(descriptor, at))) return false;
+  const against = [...OURS.map((bit) => EXCLUDES + bit), ...NOT_FOR_OTHERS.map((bit) => USES + bit)];
+  return !against.some((at) => kernel.isLockedByOthers(descriptor, at));
+}
+
+/** Those who have the file locked, as far as we may see them; the kernel does not say it, but shows it with each descriptor. */
+function holdersOf(file: LockableFile): string[] {
+  try {
+    const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return [...new Set(processes.filter((pid) => holds(pid, file)).map(describe))];
+  } catch {
+    // A jail shows nothing of other processes, and one may end while it is looked at.
+    return [];
+  }
+}
+
+function holds(pid: string, { descriptor, device, inode }: LockableFile): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fdinfo`).some((name) => {
+      if (pid === String(process.pid) && name === String(descriptor)) return false;
+      if (!/^lock:.*OFDLCK/m.test(readFileSync(`/proc/${pid}/fdinfo/${name}`, 'utf8'))) return false;
+      const { dev, ino } = statSync(`/proc/${pid}/fd/${name}`);
+      return dev === device && ino === inode;
+    });
+  } catch {
+    // It has ended meanwhile, or is somebody else's.
+    return false;
+  }
+}
+
+/** Processes of components are called by the ginit that they belong to. */
+function describe(pid: string): string {
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const owner = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (words.some((word) => basename(word) === 'domain-main.js'))
+    return `ginit, process ${owner ?? pid}${owner === String(process.ppid) ? ' (this system itself)' : ''}`;
+  const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  return `process ${pid} (${name})`;
+}

@@ -1,0 +1,59 @@
+/** The host as drivers reach it, over Node's own API. What is granted has been checked before (`runtime/granted-host.ts`). */
+import type { HostDevice, HostFile, HostPlatform } from '../../../runtime/host-access.ts';
+import type { MemoryPins } from '../memory/memory-pins.ts';
+import { openNodeDevice } from './node-device.ts';
+import { openNodeDirectory } from './node-directory.ts';
+import { openNodeFile } from './node-file.ts';
+import { runProgram } from './node-program.ts';
+import { connectSocket, listenSocket } from './node-sockets.ts';
+import { OpenThings } from './open-things.ts';
+
+/**
+ * For one component; `pins` where the memory that is read and written may be taken back. `lack` takes what
+ * the host cannot do, such as locking a file.
+ */
+export function nodeHost(pins: MemoryPins | undefined, lack: (text: string) => void): HostPlatform {
+  const things = new OpenThings();
+  return {
+    openFile: async ({ target, path }, access) => {
+      const closed = things.add();
+      try {
+        return pinning(await openNodeFile(target, path, access, { lack, closed }), pins);
+      } catch (error) {
+        closed();
+        throw error;
+      }
+    },
+    openDirectory: (place, access) =>
+      openNodeDirectory(place, access, { things, opened: (file) => pinning(file, pins) }),
+    openDevice: async (place, access) =>
+      pinningDevice(await openNodeDevice(place, access, things.add()), pins),
+    listen: (kind, place) => listenSocket(kind, place, things, pins),
+    connect: (kind, place) => connectSocket(kind, place, things, pins),
+    run: (place, args) => runProgram(place, args, things, pins),
+  };
+}
+
+/** A file that pins the memory it reads into and writes from. */
+function pinning(file: HostFile, pins: MemoryPins | undefined): HostFile {
+  if (!pins) return file;
+  return {
+    writeable: file.writeable,
+    sizeBytes: file.sizeBytes,
+    read: (into, position) => pins.during(into, () => file.read(into, position)),
+    write: (from, position) => pins.during(from, () => file.write(from, position)),
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}
+
+/** The same of a device. */
+function pinningDevice(device: HostDevice, pins: MemoryPins | undefined): HostDevice {
+  if (!pins) return device;
+  return {
+    writeable: device.writeable,
+    read: (into, position) => pins.during(into, () => device.read(into, position)),
+    write: (from, position) => pins.during(from, () => device.write(from, position)),
+    close: () => device.close(),
+  };
+}

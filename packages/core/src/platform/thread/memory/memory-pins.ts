@@ -1,0 +1,86 @@
+/**
+ * What the host reads and writes for a thread in memory whose owner may take it back: the thread pins it for as long, so that
+ * an operation that is under way ends in the memory it began with, and the revocation is complete after that.
+ *
+ * The board is shared with the keeper (`platform/domain/keeper/revocations.ts`), a number of a file in each place:
+ *
+ *     word 0   how many of the others have ever been in use        words 1 …   file that is pinned, or 0
+ */
+import { RpcError } from '../../../errors.ts';
+import { isRevoked, type MemoryPiece, type MemoryState } from '../../../memory/shared-memory.ts';
+
+/** Memory that may be revoked. */
+interface Pinnable {
+  readonly file: number;
+  readonly state: MemoryState;
+  /** Called when nothing is under way any more and it is revoked. */
+  readonly unpinned: () => void;
+  place: number;
+  /** Operations that are under way. */
+  pins: number;
+}
+
+/** The pins of one thread. */
+export class MemoryPins {
+  readonly #board: Int32Array;
+  /** Tells the keeper that nothing is under way any more in memory that is revoked. */
+  readonly #unpinned: (file: number) => void;
+  readonly #known = new WeakMap<ArrayBufferLike, Pinnable>();
+  readonly #free: number[] = [];
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(board: Int32Array, unpinned: (file: number) => void) {
+    this.#board = board;
+    this.#unpinned = unpinned;
+  }
+
+  /** Memory that came to this thread. `unpinned` in place of the keeper, for what the thread itself takes back. */
+  know({ buffer, file, state }: MemoryPiece, unpinned?: () => void): void {
+    if (file === undefined || !state || this.#known.has(buffer)) return;
+    const tell = unpinned ?? (() => this.#unpinned(file));
+    this.#known.set(buffer, { file, state, unpinned: tell, place: 0, pins: 0 });
+  }
+
+  /** Whether something is under way there. */
+  busy(buffer: ArrayBufferLike): boolean {
+    return (this.#known.get(buffer)?.pins ?? 0) > 0;
+  }
+
+  /** Runs an operation of the host on memory. Rejects with `Revoked` if that is gone before it begins. */
+  during<Result>(memory: Uint8Array, operation: () => Promise<Result>): Promise<Result> {
+    const pinnable = this.#known.get(memory.buffer);
+    return pinnable ? this.#pinned(pinnable, operation) : operation();
+  }
+
+  async #pinned<Result>(pinnable: Pinnable, operation: () => Promise<Result>): Promise<Result> {
+    while (pinnable.pins === 0 && !this.#take(pinnable)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    pinnable.pins++;
+    try {
+      if (isRevoked(pinnable.state))
+        throw new RpcError('Revoked', 'the dataspace has been freed by its owner');
+      return await operation();
+    } finally {
+      if (--pinnable.pins === 0) this.#giveBack(pinnable);
+    }
+  }
+
+  /** Writes a file on the board; false if all places are taken. */
+  #take(pinnable: Pinnable): boolean {
+    const used = Atomics.load(this.#board, 0);
+    const place = this.#free.pop() ?? used + 1;
+    if (place >= this.#board.length) return false;
+    if (place > used) Atomics.store(this.#board, 0, place);
+    Atomics.store(this.#board, place, pinnable.file);
+    pinnable.place = place;
+    return true;
+  }
+
+  #giveBack({ place, state, unpinned }: Pinnable): void {
+    Atomics.store(this.#board, place, 0);
+    this.#free.push(place);
+    if (isRevoked(state)) unpinned();
+    this.#waiting.shift()?.();
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * File_system: directories, files and symbolic links by handles. Names are resolved by calls, data moves in packets.
+ * (Reference: Genode's File_system session. `subdir`, `stat`, `rmdir`, `link`, `readlink` and `space` are ours, and so
+ * is that a symbolic link is made in one step.)
+ *
+ * Paths are absolute and relative to the root that the server's policy gives the session. Symbolic links on the way
+ * are followed within that root (an absolute one starts there again), and `..` stops there. An operation on a
+ * directory's handle and a name follows nothing: a name is one component, neither empty nor `.` nor `..`.
+ * Text is UTF-8; a name, path or target whose bytes are not valid UTF-8 travels as bytes (`NameData`).
+ *
+ * A handle belongs to a node, not to a name: it outlives a rename, and a file without names lives, as in POSIX, until
+ * its last handle is closed (`links` is 0 then). Handles end with the session. What a server cannot keep alive answers
+ * `Unavailable`.
+ *
+ * Session arguments: `tx_buf_size`, `root` (a directory below the policy's), `writeable` (default yes). A session is
+ * writeable if this, the policy and the file system all say so; otherwise changes end with `Permission_denied`.
+ *
+ * Packets: `handle`, `position` = byte offset, payload. They may be carried out and acknowledged in any order. READ:
+ * `length` bytes wanted, answered with the bytes read, fewer only at the end; at `SEEK_TAIL` it reads the file's last
+ * `length` bytes. WRITE: `length` bytes, answered with the bytes written, fewer only where the space ended; at
+ * `SEEK_TAIL` it appends, atomically. READ of a directory: whole entries of `DIRECTORY_ENTRY_BYTES`, without `.` and
+ * `..`, in the directory's order, as many as are at hand, none at the end; `position` = index * that. Reading on where
+ * the handle's last READ ended meets every entry once that stays in the directory, whatever comes and goes meanwhile;
+ * any other position is counted from the beginning. WRITE_TIMESTAMP: `position` = modification time in ms. SYNC (no
+ * handle): acknowledged when every write of the session that was acknowledged before is on stable storage. `status` of
+ * an acknowledgement: `PACKET_STATUS.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
+ * CONTENT_CHANGED and READ_READY are for nodes that no server has yet; READ_READY is `Unsupported`.
+ */
+import { rpc, session } from '../../interface/interface.ts';
+import {
+  anyOf,
+  boolean,
+  bytes,
+  nothing,
+  oneOf,
+  record,
+  type Shape,
+  type ShapeType,
+  text,
+  u32,
+  u53,
+} from '../../interface/shapes.ts';
+import { packetStream } from '../../interface/stream.ts';
+import { type Packet, PACKET_STATUS } from '../../packet-stream/index.ts';
+
+/** What a packet asks for. */
+export const FILE_SYSTEM_OPERATION = {
+  read: 1,
+  write: 2,
+  writeTimestamp: 3,
+  /** From the server, unasked: what a watch handle watches has changed. */
+  contentChanged: 4,
+  /** Answered when the handle has something to read. */
+  readReady: 5,
+  sync: 6,
+} as const;
+
+/** Every error of the interface. */
+export const FILE_SYSTEM_ERRORS = [
+  /** No such handle, or it was opened for something else. */
+  'Invalid_handle',
+  /** No name of one component, or no absolute path. */
+  'Invalid_name',
+  'Lookup_failed',
+  'Node_already_exists',
+  'Not_empty',
+  'Not_a_directory',
+  'Is_a_directory',
+  'No_space',
+  'Permission_denied',
+  /** The node has vanished. */
+  'Unavailable',
+  /** The file system, or this server, does not have that. */
+  'Unsupported',
+  'Too_many_links',
+  /** A file larger than the format allows. */
+  'Size_limit_reached',
+  'Out_of_node_handles',
+  'Out_of_ram',
+  'Out_of_caps',
+  /** The device failed. */
+  'Input_output',
+  /** What is on the device contradicts its format. */
+  'Corrupt',
+  'Name_too_long',
+  'Invalid_argument',
+  /** A symbolic link where none is followed: the client resolves it. */
+  'Is_a_symlink',
+  /** Symbolic links that lead round in circles. */
+  'Too_many_symlinks',
+  /** In use in a way that forbids it. */
+  'Busy',
+] as const;
+export type FileSystemErrorCode = (typeof FILE_SYSTEM_ERRORS)[number];
+
+/** The status of a packet that failed with `code`. */
+export function fileSystemStatus(code: FileSystemErrorCode): number {
+  return PACKET_STATUS.firstCode + FILE_SYSTEM_ERRORS.indexOf(code);
+}
+
+/** The error behind a packet's status; `undefined` if it succeeded. */
+export function fileSystemError(status: number): FileSystemErrorCode | undefined {
+  if (status === PACKET_STATUS.ok) return undefined;
+  return FILE_SYSTEM_ERRORS[status - PACKET_STATUS.firstCode] ?? 'Input_output';
+}
+
+/** Longest name of a directory entry, in bytes of UTF-8, and longest path. */
+export const NAME_BYTES_MAX = 255;
+export const PATH_BYTES_MAX = 4095;
+
+/** In `position`: relative to the end of the file when the packet's turn comes. */
+export const SEEK_TAIL = Number.MAX_SAFE_INTEGER;
+
+/** Kinds of nodes. Of the last four, status and names only. */
+export const NODE_TYPES = [
+  'directory',
+  'symlink',
+  'file',
+  'character-device',
+  'block-device',
+  'fifo',
+  'socket',
+] as const;
+export type NodeType = (typeof NODE_TYPES)[number];
+
+/** How a file is opened. */
+export const OPEN_MODES = ['stat-only', 'read-only', 'write-only', 'read-write'] as const;
+export type OpenMode = (typeof OPEN_MODES)[number];
+
+/**
+ * A directory entry in the bulk buffer, little endian: u64 inode, u8 type (index in `NODE_TYPES`), u8 bytes of the
+ * name, name, zeros up to `DIRECTORY_ENTRY_BYTES`.
+ */
+export const DIRECTORY_ENTRY_BYTES = 272;
+
+/** What is known of a node. */
+const nodeStatus = record({
+  type: oneOf(NODE_TYPES),
+  sizeBytes: u53,
+  inode: u53,
+  /** Names of the node; 0 once it lives by its handles only. */
+  links: u32,
+  /** Permission bits as in POSIX. */
+  mode: u32,
+  /** Modification time in ms since 1970. */
+  modifiedMs: u53,
+});
+export type NodeStatus = ShapeType<typeof nodeStatus>;
+
+/** Space of the file system, in bytes and nodes. */
+const fileSystemSpace = record({ totalBytes: u53, freeBytes: u53, totalNodes: u53, freeNodes: u53 });
+export type FileSystemSpace = ShapeType<typeof fileSystemSpace>;
+
+/** A name, path or target: text, or bytes where these are not valid UTF-8. */
+export type NameData = string | Uint8Array;
+
+function nameData(bytesMax: number): Shape<NameData> {
+  return anyOf<NameData>(`text or bytes, at most ${bytesMax}`, text(bytesMax), bytes(bytesMax));
+}
+
+const handle = u32;
+const name = nameData(NAME_BYTES_MAX);
+const path = nameData(PATH_BYTES_MAX);
+
+/** The File_system session. */
+export const FileSystem = session(
+  'File_system',
+  {
+    /** Opens a directory; with `create` it must not exist yet, its parent must. */
+    dir: rpc<(path: NameData, create: boolean) => number>({ args: [path, boolean], result: handle }),
+    /** Opens a directory of an open directory, likewise. */
+    subdir: rpc<(directory: number, name: NameData, create: boolean) => number>({
+      args: [handle, name, boolean],
+      result: handle,
+    }),
+    /** Opens a file of a directory; with `create` it must not exist yet. A symbolic link is `Is_a_symlink`. */
+    file: rpc<(directory: number, name: NameData, mode: OpenMode, create: boolean) => number>({
+      args: [handle, name, oneOf(OPEN_MODES), boolean],
+      result: handle,
+    }),
+    /** Opens any node, for `status` and `link` only. `follow`: of a symbolic link at the path's end, its target. */
+    node: rpc<(path: NameData, follow: boolean) => number>({ args: [path, boolean], result: handle }),
+    close: rpc<(handle: number) => void>({ args: [handle], result: nothing }),
+    status: rpc<(handle: number) => NodeStatus>({ args: [handle], result: nodeStatus }),
+    /** The status of an entry of an open directory, without a handle of its own. */
+    stat: rpc<(directory: number, name: NameData) => NodeStatus>({
+      args: [handle, name],
+      result: nodeStatus,
+    }),
+    /** Makes a symbolic link. */
+    symlink: rpc<(directory: number, name: NameData, target: NameData) => void>({
+      args: [handle, name, path],
+      result: nothing,
+    }),
+    /** The target of a symbolic link; of anything else `Invalid_argument`. */
+    readlink: rpc<(directory: number, name: NameData) => NameData>({ args: [handle, name], result: path }),
+    /** Removes anything but a directory. */
+    unlink: rpc<(directory: number, name: NameData) => void>({ args: [handle, name], result: nothing }),
+    /** Removes an empty directory. */
+    rmdir: rpc<(directory: number, name: NameData) => void>({ args: [handle, name], result: nothing }),
+    truncate: rpc<(file: number, sizeBytes: number) => void>({ args: [handle, u53], result: nothing }),
+    /** Renames; an existing target is replaced as in POSIX. */
+    move: rpc<(fromDirectory: number, fromName: NameData, toDirectory: number, toName: NameData) => void>({
+      args: [handle, name, handle, name],
+      result: nothing,
+    }),
+    /** One more name for a node that is no directory. */
+    link: rpc<(node: number, directory: number, name: NameData) => void>({
+      args: [handle, handle, name],
+      result: nothing,
+    }),
+    /** Entries of a directory, without `.` and `..`. */
+    numEntries: rpc<(directory: number) => number>({ args: [handle], result: u53 }),
+    space: rpc<() => FileSystemSpace>({ args: [], result: fileSystemSpace }),
+    tx: packetStream('tx', {
+      queueSlots: 32,
+      defaultBulkBytes: 256 * 1024,
+      alignLog2: 3,
+      payloadDirection: {
+        submitBytes: (packet: Packet) =>
+          packet.operation === FILE_SYSTEM_OPERATION.write ? packet.length : 0,
+        acknowledgeBytes: (packet: Packet) =>
+          packet.operation === FILE_SYSTEM_OPERATION.read ? packet.length : 0,
+      },
+    }),
+  },
+  { errors: FILE_SYSTEM_ERRORS },
+);
