@@ -1,4 +1,7 @@
-/** The names of the fields of a JSON object as they stand in its text: what parses it shows each once, and without its spelling. */
+/**
+ * The names of the fields of a JSON object as they stand in its text: what parses it shows each once, and without its
+ * spelling.
+ */
 
 /** A field of the outermost object. */
 export interface JsonField {

@@ -40,9 +40,9 @@ function parsedFormatOf(source: string): ParsedFormat {
 }
 
 /**
- * The lexer guesses after a closing bracket whether a slash begins a pattern or divides, and so may take an import for a part of a
- * pattern. `doubted`: where there is such a slash, each word that an import must have counts, wherever it stands; if the lexer
- * has not met one, the parser decides.
+ * The lexer guesses after a closing bracket whether a slash begins a pattern or divides, and so may take an import for a
+ * part of a pattern. `doubted`: where there is such a slash, each word that an import must have counts, wherever it
+ * stands; if the lexer has not met one, the parser decides.
  */
 function lexedImports(source: string, doubted = false): readonly SourceImport[] {
   let found: ReturnType<typeof lexModule>[0];
