@@ -42,8 +42,8 @@ entry.writeUInt32LE(DISK_SECTORS - FIRST_SECTOR, 12);
 disk.writeUInt16LE(0xaa55, 510);
 
 const partition = join(directory, 'partition.img');
-const size = `${((DISK_SECTORS - FIRST_SECTOR) * SECTOR) / 1024}k`;
-const options = [
+const SIZE = `${((DISK_SECTORS - FIRST_SECTOR) * SECTOR) / 1024}k`;
+const OPTIONS = [
   '-q',
   '-t',
   'ext2',
@@ -54,7 +54,7 @@ const options = [
   '-U',
   '67696e69-7400-4000-8000-000000000001',
 ];
-const made = spawnSync('/sbin/mke2fs', [...options, '-E', 'root_owner=0:0', '-d', tree, partition, size], {
+const made = spawnSync('/sbin/mke2fs', [...OPTIONS, '-E', 'root_owner=0:0', '-d', tree, partition, SIZE], {
   stdio: 'inherit',
 });
 if (made.status !== 0) throw new Error('mke2fs failed (Debian package: e2fsprogs)');

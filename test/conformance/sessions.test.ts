@@ -1,8 +1,8 @@
 /** Sessions: routing, denial, quota, mediators, third parties and packet streams, on every carrier alike. */
 import {
   Block,
-  blockOperation,
-  blockStatus,
+  BLOCK_OPERATION,
+  BLOCK_STATUS,
   component,
   nothing,
   Packet,
@@ -49,8 +49,8 @@ const patterns = component({ provides: [Block] }, (env) => {
         const taken: Packet[] = [];
         for (let packet = new Packet(); sink.next(packet); packet = new Packet()) taken.push(packet);
         for (const packet of taken.toReversed()) {
-          if (packet.operation === blockOperation.read) sink.payload(packet).fill(packet.position % 251);
-          packet.status = blockStatus.ok;
+          if (packet.operation === BLOCK_OPERATION.read) sink.payload(packet).fill(packet.position % 251);
+          packet.status = BLOCK_STATUS.ok;
           sink.acknowledge(packet);
         }
         sink.wakeup();
@@ -206,7 +206,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
             const offset = source.allocate(info.blockSize);
             if (offset < 0) break;
             packet.clear();
-            packet.operation = blockOperation.read;
+            packet.operation = BLOCK_OPERATION.read;
             packet.offset = offset;
             packet.size = info.blockSize;
             packet.position = sent;

@@ -9,9 +9,9 @@ import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/gin
 
 const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
 
-const INTERFACES = `import { component, dataspace, nothing, packetStream, Packet, PacketRequests, packetStatus, rpc,
+const INTERFACES = `import { component, dataspace, nothing, packetStream, Packet, PacketRequests, PACKET_STATUS, rpc,
   RpcError, session, u32, u53 } from '${CORE_URL}';
-export { component, Packet, PacketRequests, packetStatus, RpcError };
+export { component, Packet, PacketRequests, PACKET_STATUS, RpcError };
 export const Store = session('Store', {
   sum: rpc({ args: [dataspace], result: u53 }),
   fill: rpc({ args: [dataspace, u32], result: nothing }),
@@ -23,12 +23,12 @@ export const Sink = session('Sink', {
 });
 export const sum = (dataspace) => dataspace.attach().reduce((all, byte) => all + byte, 0);`;
 
-const SERVER = `import { component, Packet, packetStatus, Sink, Store, sum } from './interfaces.mjs';
+const SERVER = `import { component, Packet, PACKET_STATUS, Sink, Store, sum } from './interfaces.mjs';
 export default component({ provides: [Store, Sink], mayRequire: [Store] }, async (env) => {
   env.provide(Sink, ({ streams }) => {
     streams.tx.then((sink) => sink.onWake(() => {
       for (let packet = new Packet(); sink.next(packet); packet = new Packet()) {
-        packet.status = sink.payload(packet)[0] === packet.size % 251 ? packetStatus.ok : packetStatus.invalid;
+        packet.status = sink.payload(packet)[0] === packet.size % 251 ? PACKET_STATUS.ok : PACKET_STATUS.invalid;
         sink.acknowledge(packet);
       }
       sink.wakeup();
@@ -36,7 +36,7 @@ export default component({ provides: [Store, Sink], mayRequire: [Store] }, async
     return {};
   });
   env.log('process ' + process.pid);
-  const next = env.config.string('next', '') === '' ? undefined : await env.connect(Store, { label: 'next' });
+  const next = (env.config.node.value('next') ?? '') === '' ? undefined : await env.connect(Store, { label: 'next' });
   env.provide(Store, () => ({
     sum,
     fill: (dataspace, value) => void dataspace.attach().fill(value),
@@ -44,15 +44,15 @@ export default component({ provides: [Store, Sink], mayRequire: [Store] }, async
   }));
 });`;
 
-const CLIENT_LIBRARY = `import { component, PacketRequests, packetStatus, RpcError, Sink, Store, sum } from './interfaces.mjs';
-export { component, PacketRequests, packetStatus, RpcError, Sink, Store, sum };
+const CLIENT_LIBRARY = `import { component, PacketRequests, PACKET_STATUS, RpcError, Sink, Store, sum } from './interfaces.mjs';
+export { component, PacketRequests, PACKET_STATUS, RpcError, Sink, Store, sum };
 export const outcome = (promise) => promise.then((value) => value ?? 'done', (error) => error.code ?? String(error));
 export async function packets(sink, count) {
   const requests = new PacketRequests(sink.tx, { closedError: (closure) => new RpcError('PeerGone', closure) });
   let good = 0;
   await Promise.all(Array.from({ length: count }, (_, number) => requests.perform(64 + number,
     (packet, payload) => void (payload[0] = (64 + number) % 251),
-    (packet) => void (good += packet.status === packetStatus.ok ? 1 : 0))));
+    (packet) => void (good += packet.status === PACKET_STATUS.ok ? 1 : 0))));
   return good;
 }`;
 

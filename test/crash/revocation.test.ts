@@ -44,7 +44,7 @@ export const stateOf = ({ view, one }) => [view[0], view.at(-1), attached(one), 
 /** Keeps what it gets, and says so whenever what it sees of it has changed. */
 const KEEPER = `import { component, Keep, stateOf } from './interfaces.mjs';
 export default component({ provides: [Keep], mayRequire: [Keep] }, async (env) => {
-  const next = env.config.string('next', '') === '' ? undefined : await env.connect(Keep, { label: 'next' });
+  const next = (env.config.node.value('next') ?? '') === '' ? undefined : await env.connect(Keep, { label: 'next' });
   const kept = [];
   const look = () => kept.map(stateOf).join(' ');
   env.provide(Keep, () => ({
@@ -65,7 +65,7 @@ export default component({ provides: [Keep], mayRequire: [Keep] }, async (env) =
   }
 });`;
 
-const made = `const make = async (bytes, byte) => {
+const MADE = `const make = async (bytes, byte) => {
   const one = await env.ram.allocate(bytes);
   one.attach().fill(byte);
   return one;
@@ -75,7 +75,7 @@ const made = `const make = async (bytes, byte) => {
 const BUDGET = `import { component, gate, Keep, stateOf } from './interfaces.mjs';
 export default component({ requires: [Keep], host: ['file'] }, async (env) => {
   const keeper = await env.connect(Keep);
-  ${made}
+  ${MADE}
   const first = await make(64 * ${MIB}, 1);
   await keeper.keep(first);
   const view = first.attach();
@@ -98,7 +98,7 @@ const OWNER = `import { component, gate, Keep } from './interfaces.mjs';
 export default component({ requires: [Keep], host: ['file'] }, async (env) => {
   const keeper = await env.connect(Keep);
   env.log('process ' + process.pid);
-  ${made}
+  ${MADE}
   const all = [await make(100000, 1), await make(100000, 2)];
   all[1].seal();
   for (const one of all) await keeper.pass(one);
@@ -112,17 +112,17 @@ export default component({ requires: [Keep], host: ['file'] }, async (env) => {
 const LEAVER = `import { component, Keep } from './interfaces.mjs';
 export default component({ requires: [Keep] }, async (env) => {
   const keeper = await env.connect(Keep);
-  ${made}
+  ${MADE}
   await keeper.keep(await make(100000, 1));
   await env.timer.sleep(200);
-  if (env.config.string('how', '') === 'throw') throw new Error('on purpose');
+  if (env.config.node.value('how') === 'throw') throw new Error('on purpose');
   env.exit(0);
 });`;
 
 const DISK = `import { component, Disk } from './interfaces.mjs';
 export default component({ provides: [Disk], host: ['file'] }, async (env) => {
   const file = await env.host.openFile('disk', 'rw');
-  ${made}
+  ${MADE}
   // Its own: the host has finished with it before the quota is back.
   for (let round = 0; round < 5; round++) {
     const own = await make(32 * ${MIB}, 0x11);
@@ -162,7 +162,7 @@ export default component({ provides: [Keep], loop: 'live' }, async (env) => {
 const GIVER = `import { component, Keep } from './interfaces.mjs';
 export default component({ requires: [Keep] }, async (env) => {
   const taker = await env.connect(Keep);
-  ${made}
+  ${MADE}
   const one = await make(100000, 3);
   await taker.keep(one);
   while (await taker.look() === '') await env.timer.sleep(20);
@@ -211,7 +211,7 @@ export default component({ requires: [Sink] }, async (env) => {
 const WRITER = `import { component, Disk } from './interfaces.mjs';
 export default component({ requires: [Disk] }, async (env) => {
   const disk = await env.connect(Disk);
-  ${made}
+  ${MADE}
   let early = 0;
   for (let round = 0; round < 4; round++) {
     const one = await make(96 * ${MIB}, 0x55);
@@ -246,11 +246,11 @@ function start(starts: string): GinitRun {
 const node = (name: string, module: string, rest: string, ram = '4M', isolation = 'process'): string =>
   `<start name="${name}" caps="500" ram="${ram}" isolation="${isolation}">
     <binary name="./${module}.mjs"/> ${rest} </start>`;
-const keeps = '<provides> <service name="Keep"/> </provides>';
+const KEEPS = '<provides> <service name="Keep"/> </provides>';
 const route = (service: string, name: string): string =>
   `<route> <service name="${service}"> <child name="${name}"/> </service>
    <any-service> <parent/> </any-service> </route>`;
-const gated = '<host> <file path="free" access="ro"/> </host>';
+const GATED = '<host> <file path="free" access="ro"/> </host>';
 
 async function stop(running: GinitRun): Promise<void> {
   running.child.kill('SIGTERM');
@@ -309,8 +309,8 @@ test.runIf(support().shared)(
     const before = sharedKib();
     const running = start(
       [
-        node('keeper', 'keeper', keeps, '4M'),
-        node('owner', 'budget', `${gated} ${route('Keep', 'keeper')}`, '70M'),
+        node('keeper', 'keeper', KEEPS, '4M'),
+        node('owner', 'budget', `${GATED} ${route('Keep', 'keeper')}`, '70M'),
       ].join('\n'),
     );
     await running.until('shared');
@@ -335,9 +335,9 @@ test.runIf(support().shared)(
 );
 
 const CHAIN = [
-  node('keeper', 'keeper', keeps),
-  node('between', 'keeper', `${keeps} <config next="keeper"/> ${route('Keep', 'keeper')}`),
-  node('owner', 'owner', `${gated} ${route('Keep', 'between')}`),
+  node('keeper', 'keeper', KEEPS),
+  node('between', 'keeper', `${KEEPS} <config next="keeper"/> ${route('Keep', 'keeper')}`),
+  node('owner', 'owner', `${GATED} ${route('Keep', 'between')}`),
 ].join('\n');
 const BOTH_THERE = '1/1/there/1 2/2/there/2';
 
@@ -379,8 +379,8 @@ test.runIf(support().shared).each(['exit', 'throw'])(
   async (how) => {
     const running = start(
       [
-        node('keeper', 'keeper', keeps),
-        node('near', 'keeper', keeps, '4M', 'thread'),
+        node('keeper', 'keeper', KEEPS),
+        node('near', 'keeper', KEEPS, '4M', 'thread'),
         node('owner', 'leaver', `<config how="${how}"/> ${route('Keep', 'keeper')}`, '4M', 'thread'),
         node('neighbour', 'leaver', `<config how="${how}"/> ${route('Keep', 'near')}`, '4M', 'thread'),
       ].join('\n'),
@@ -398,11 +398,11 @@ test('where memory cannot be taken from a buffer the dataspace says that it is g
   process.env[SWITCH] = 'off';
   const running = start(
     [
-      node('keeper', 'keeper', keeps, '4M', 'thread'),
+      node('keeper', 'keeper', KEEPS, '4M', 'thread'),
       node(
         'owner',
         'budget',
-        `${gated} ${route('Keep', 'keeper')}`.replace('<host>', '<host depth="4">'),
+        `${GATED} ${route('Keep', 'keeper')}`.replace('<host>', '<host depth="4">'),
         '70M',
         'thread',
       ),
@@ -465,7 +465,7 @@ test.runIf(support().shared)(
 
 test.runIf(support().shared)('who detaches what somebody else has made lets go of it alone', async () => {
   const running = start(
-    [node('taker', 'taker', keeps), node('giver', 'giver', route('Keep', 'taker'))].join('\n'),
+    [node('taker', 'taker', KEEPS), node('giver', 'giver', route('Keep', 'taker'))].join('\n'),
   );
   await running.until(`taker: 3/3/there/3 ${GONE}, giver: 3`);
   expect(heldByAll(running).length).toBe(1);

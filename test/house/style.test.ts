@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { miscalledConstants } from './constants.ts';
 import { projectFiles, ROOT, read, sourceFiles } from './source-files.ts';
 
 const LINE_WIDTH = 130;
@@ -52,6 +53,44 @@ test('components and libraries use no clock, timer or chance of their own', () =
   const forbidden =
     /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.)\b/;
   expect(places(files, forbidden, isComment)).toEqual([]);
+});
+
+/** Folders that are being moved or rewritten; they join when that is done. */
+const NOT_YET_IN_CAPITALS = /packages\/core\/src\/(config|platform)\//;
+
+test('constants are in capitals', () => {
+  const wrong = projectFiles()
+    .filter(
+      (file) => /^(packages|scripts|test|examples)\/.*\.(ts|mjs)$/.test(file) && !file.endsWith('.d.ts'),
+    )
+    .filter((file) => !NOT_YET_IN_CAPITALS.test(file))
+    .flatMap((file) => miscalledConstants(read(file), file).map((name) => `${file}: ${name}`));
+  expect(wrong).toEqual([]);
+});
+
+test('the check of constants tells data from what is made or filled', () => {
+  const wrong = (text: string): string[] => miscalledConstants(text, 'example.ts');
+  expect(wrong('const sizeMax = 2 * 512;')).toEqual(['sizeMax']);
+  expect(
+    wrong('export const kinds = ["a", "b"] as const; export type Kind = (typeof kinds)[number];'),
+  ).toEqual(['kinds']);
+  expect(
+    wrong('const first = 1; const table: ReadonlyMap<string, number> = new Map([["a", first]]);'),
+  ).toEqual(['first', 'table']);
+  expect(wrong('const pattern = /a/u; const most = Number.MAX_SAFE_INTEGER;')).toEqual(['pattern', 'most']);
+  expect(wrong('const SIZE = 512; const LIST = [SIZE];')).toEqual([]);
+  expect(wrong('export const Kind = { a: 1 } as const; export type Kind = 1;')).toEqual([]);
+  expect(
+    wrong('const waiting = []; const room = new Uint8Array(8); const shape = record({}); let next = 1;'),
+  ).toEqual([]);
+});
+
+test('folders with underscores are named after services and components', () => {
+  const named = new Set(['file_system', 'file_block', 'fs_tool', 'part_block', 'ram_block']);
+  const folders = projectFiles().flatMap((file) =>
+    file.startsWith('packages/') ? file.split('/').slice(0, -1) : [],
+  );
+  expect([...new Set(folders)].filter((folder) => folder.includes('_') && !named.has(folder))).toEqual([]);
 });
 
 test('lines and files are short', () => {

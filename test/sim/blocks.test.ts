@@ -23,21 +23,21 @@ const server = (name: string, binary: string, more: string): string =>
   `<start name="${name}" ram="8M"> <binary name="${binary}"/> <restart max="9" period_s="100"/>
     <provides> <service name="Block"/> </provides> ${more} </start>`;
 
-const granted = '<host> <file path="disk.img" access="rw"/> </host>';
-const fileBlock = server('disk', 'file_block', `${granted} <config file="disk.img" writeable="yes"/>`);
+const GRANTED = '<host> <file path="disk.img" access="rw"/> </host>';
+const fileBlock = server('disk', 'file_block', `${GRANTED} <config file="disk.img" writeable="yes"/>`);
 const lying = (fault: string): string =>
-  server('disk', './lying-block.mjs', `${granted} <config file="disk.img" fault="${fault}"/>`);
+  server('disk', './lying-block.mjs', `${GRANTED} <config file="disk.img" fault="${fault}"/>`);
 
 const worker = (name: string, at: string, attributes: string, exit = ''): string =>
   `<start name="${name}"> <binary name="./block-worker.mjs"/> ${exit} <config ${attributes}/> ${route(at)} </start>`;
-const last = '<exit propagate="yes"/>';
+const LAST = '<exit propagate="yes"/>';
 
 async function simulate(starts: string, ...args: string[]): Promise<FinishedRun> {
   place.write('config.xml', systemConfig(starts));
   return place.run('sim', ...args, 'config.xml');
 }
 
-const only = worker('worker', 'disk', 'rounds="200" depth="2" blocks="4" label="data"', last);
+const only = worker('worker', 'disk', 'rounds="200" depth="2" blocks="4" label="data"', LAST);
 
 test.each([
   ['returns what it read first', 'stale', /which (was there before|nobody has written there); legal/],
@@ -108,20 +108,20 @@ describe('nobody is blamed who is right', () => {
     [
       'two clients of one device in memory',
       server('disk', 'ram_block', '<config size="64K"/>') +
-        worker('one', 'disk', one, last) +
+        worker('one', 'disk', one, LAST) +
         worker('two', 'disk', two),
     ],
     [
       'two clients of a cache',
-      fileBlock + cache + worker('one', 'cache', one, last) + worker('two', 'cache', two),
+      fileBlock + cache + worker('one', 'cache', one, LAST) + worker('two', 'cache', two),
     ],
     [
       'one client of a cache, and one below it',
-      fileBlock + cache + worker('one', 'cache', one, last) + worker('two', 'disk', two),
+      fileBlock + cache + worker('one', 'cache', one, LAST) + worker('two', 'disk', two),
     ],
     [
       'two partitions, each with a client',
-      fileBlock + parts + worker('one', 'parts', one, last) + worker('two', 'parts', two),
+      fileBlock + parts + worker('one', 'parts', one, LAST) + worker('two', 'parts', two),
     ],
   ];
 

@@ -27,7 +27,7 @@ async function simulate(starts: string, plan: string, ...args: string[]): Promis
 }
 
 const BLOCKS = 64;
-const disk = `<start name="disk" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
+const DISK = `<start name="disk" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
   <host> <file path="disk.img" access="rw"/> </host> <config file="disk.img" writeable="yes"/> </start>`;
 
 /** Writes numbered blocks, then reads them until one is not as it was written or the rounds are over. */
@@ -54,7 +54,7 @@ function copyReader(): void {
 
 test.each(['read', 'write', 'sync'])('a %s that fails, once', async (of) => {
   copyReader();
-  const run = await simulate(disk + start('reader'), `<io-error of="${of}" within="600"/>`);
+  const run = await simulate(DISK + start('reader'), `<io-error of="${of}" within="600"/>`);
   expect(run.stderr).toContain(`fault 1: the next ${of} will fail of ${place.path('disk.img')}`);
   expect(run.stdout).toMatch(
     new RegExp(`\\[init -> disk\\] Error: ${of} of \\d+ blocks .*InputOutput \\(EIO\\)`),
@@ -69,7 +69,7 @@ test.each(['read', 'write', 'sync'])('a %s that fails, once', async (of) => {
 test('a bit that flips on its way is right the next time; one that flips where it is stored stays', async () => {
   copyReader();
   const wrong = async (at: string): Promise<string[]> => {
-    const run = await simulate(disk + start('reader'), `<corrupt at="${at}" within="600"/>`);
+    const run = await simulate(DISK + start('reader'), `<corrupt at="${at}" within="600"/>`);
     // Also that the check of Block sessions leaves a disk alone that lies on demand.
     expect(run.code, run.stderr.slice(-500)).toBe(0);
     expect(run.stderr).toMatch(/fault 1: a bit of sector \d+ (has flipped|flips on its way) of /);
@@ -93,7 +93,7 @@ test('a bit that has flipped where it is stored reads so until it is written, an
     }
     await env.log('flipped ' + (flipped > 1)); env.exit(0);`,
   );
-  const run = await simulate(disk + start('reader'), '<corrupt within="600"/>', '--images', 'after');
+  const run = await simulate(DISK + start('reader'), '<corrupt within="600"/>', '--images', 'after');
   expect(run.stdout).toContain('[init -> reader] flipped true');
   const image = readFileSync(place.path('after/disk.img'));
   const bits = image.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
@@ -102,7 +102,7 @@ test('a bit that has flipped where it is stored reads so until it is written, an
 
 test.each(['read', 'write'])('a %s that goes to another sector', async (of) => {
   copyReader();
-  const run = await simulate(disk + start('reader'), `<misdirect of="${of}" within="600"/>`);
+  const run = await simulate(DISK + start('reader'), `<misdirect of="${of}" within="600"/>`);
   const [, from, to] = /fault 1: misdirected from sector (\d+) to (\d+) of /.exec(run.stderr) ?? [];
   expect(from).not.toBe(to);
   const wrong = run.lines.filter((line) => line.startsWith('[init -> reader] block'));

@@ -9,8 +9,8 @@ import { CHUNK_BYTES, type Geometry } from './geometry.ts';
 import { EVICT_TRIES_MAX, type ReplacementPolicy } from './policy/replacement-policy.ts';
 
 /** Why a chunk cannot go, besides being dirty. */
-const pin = { fetch: 1, write: 2 } as const;
-export type Pin = keyof typeof pin;
+const PIN = { fetch: 1, write: 2 } as const;
+export type Pin = keyof typeof PIN;
 
 const NO_CHUNK = -1;
 
@@ -119,15 +119,15 @@ export class ChunkStore {
   }
 
   pin(slot: number, why: Pin): void {
-    this.#pins[slot] = (this.#pins[slot] ?? 0) | pin[why];
+    this.#pins[slot] = (this.#pins[slot] ?? 0) | PIN[why];
   }
 
   unpin(slot: number, why: Pin): void {
-    this.#pins[slot] = (this.#pins[slot] ?? 0) & ~pin[why];
+    this.#pins[slot] = (this.#pins[slot] ?? 0) & ~PIN[why];
   }
 
   pinned(slot: number, why: Pin): boolean {
-    return ((this.#pins[slot] ?? 0) & pin[why]) !== 0;
+    return ((this.#pins[slot] ?? 0) & PIN[why]) !== 0;
   }
 
   #pop(): number {

@@ -103,16 +103,16 @@ export function labelWithin(text: string, child: string): string | undefined {
 
 // A label ends up in log lines and file names: a line feed in it could forge another component's log line.
 // oxlint-disable-next-line no-control-regex
-const controlPattern = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-const loneSurrogatePattern = /\p{Surrogate}/u;
+const CONTROL_PATTERN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const LONE_SURROGATE_PATTERN = /\p{Surrogate}/u;
 
 /** Says why `text` cannot be a label, to be read behind `label "…", `; `undefined` if it can. */
 export function labelProblem(text: string): string | undefined {
   if (text.length > LABEL_SIZE_MAX_BYTES || utf8SizeBytes(text) > LABEL_SIZE_MAX_BYTES) {
     return `which is longer than ${LABEL_SIZE_MAX_BYTES} bytes`;
   }
-  if (controlPattern.test(text)) return 'which holds control characters';
-  if (loneSurrogatePattern.test(text)) return 'which is not well-formed text';
+  if (CONTROL_PATTERN.test(text)) return 'which holds control characters';
+  if (LONE_SURROGATE_PATTERN.test(text)) return 'which is not well-formed text';
   return undefined;
 }
 
@@ -122,8 +122,8 @@ export function childNameProblem(name: string): string | undefined {
   if (name.length > CHILD_NAME_SIZE_MAX_BYTES || utf8SizeBytes(name) > CHILD_NAME_SIZE_MAX_BYTES) {
     return `which is longer than ${CHILD_NAME_SIZE_MAX_BYTES} bytes`;
   }
-  if (controlPattern.test(name)) return 'which holds control characters';
-  if (loneSurrogatePattern.test(name)) return 'which is not well-formed text';
+  if (CONTROL_PATTERN.test(name)) return 'which holds control characters';
+  if (LONE_SURROGATE_PATTERN.test(name)) return 'which is not well-formed text';
   if (name.includes('->')) return 'which holds "->", the separator of labels';
   // Values are trimmed when labels are compared, so such a name could be taken for another one.
   if (name.trim() !== name) return 'which begins or ends with a space';

@@ -12,7 +12,7 @@ import { SynchronousCalls } from '../src/runtime/synchronous.ts';
 import { attack, payloadOf, type Scene, settled, Thing, type ThingCapability } from './channel-raw-peer.ts';
 
 const SIZE = 2 ** 20;
-const data = new Uint8Array(SIZE);
+const DATA = new Uint8Array(SIZE);
 /** As many of that size as find room, with their frames. */
 const ROOM = LIMITS.answerBytesAside / SIZE - 1;
 const block = bytes(LIMITS.messageBytes);
@@ -46,7 +46,7 @@ function bench(): Bench {
   const bulk = capabilityFor(Bulk, scene.channel.import(0));
   const calls = (): number[] => scene.peer.received(FrameKind.call).map(({ first }) => first);
   const answer = (ids: readonly number[], size: number): void => {
-    const payload = payloadOf((writer) => operation('give').writeResult(writer, data.subarray(0, size)));
+    const payload = payloadOf((writer) => operation('give').writeResult(writer, DATA.subarray(0, size)));
     for (const first of ids) scene.peer.frame(FrameKind.result, { first }, payload);
   };
   let during = (): void => {};
@@ -125,7 +125,7 @@ test('an object that came with such an answer is given back', async () => {
   const ids = calls();
   const last = ids.at(-1) ?? 0;
   const payload = payloadOf((writer) => {
-    operation('give').writeResult(writer, data);
+    operation('give').writeResult(writer, DATA);
   });
   wait(1, () => {
     answer(ids.slice(0, -1), SIZE);

@@ -1,12 +1,20 @@
 /** The edges of Block's libraries: what is counted, what is refused, and errors that nobody meant. */
 import { expect, test } from 'vitest';
-import { ConfigNode } from '../src/config/index.ts';
-import { type BlockBackend, BlockClient, blockPolicy, blockStatus, Label, serveBlock } from '../src/index.ts';
+import { ConfigNode, element, readConfig } from '../src/config/index.ts';
+import {
+  type BlockBackend,
+  BlockClient,
+  blockPolicy,
+  BLOCK_POLICY_ELEMENTS,
+  BLOCK_STATUS,
+  Label,
+  serveBlock,
+} from '../src/index.ts';
 import { ServedRequest } from '../src/session/block/served-request.ts';
 import { blockStream } from './block-stream.ts';
 
 const SIZE = 512;
-const info = { blockSize: SIZE, blockCount: 100, alignLog2: 12, writeable: true };
+const INFO = { blockSize: SIZE, blockCount: 100, alignLog2: 12, writeable: true };
 
 /** A device that answers when it is told to. */
 function heldDevice(): { backend: BlockBackend; answer: () => void; asked: () => number } {
@@ -17,7 +25,7 @@ function heldDevice(): { backend: BlockBackend; answer: () => void; asked: () =>
     return new Promise((resolve) => waiting.push(resolve));
   };
   return {
-    backend: { info, read: later, write: later, sync: later, trim: later },
+    backend: { info: INFO, read: later, write: later, sync: later, trim: later },
     answer: () => {
       for (const resolve of waiting.splice(0)) resolve();
     },
@@ -34,7 +42,7 @@ test('a client counts what is under way and what waits, and closes as it was tol
   const { backend, answer, asked } = heldDevice();
   serveBlock({ args: {}, streams: { tx: Promise.resolve(sink) } }, backend);
   let closes = 0;
-  const client = new BlockClient(source, info, async () => {
+  const client = new BlockClient(source, INFO, async () => {
     closes++;
     source.close();
   });
@@ -56,7 +64,7 @@ test('a client counts what is under way and what waits, and closes as it was tol
 
 test('more requests than may wait are refused', async () => {
   const { source } = blockStream(true, 4096);
-  const client = new BlockClient(source, info);
+  const client = new BlockClient(source, INFO);
   const ends = Array.from({ length: 16_384 + 300 }, () => client.sync().catch((error: unknown) => error));
   const codes = Array.from({ length: 10 }, () => client.sync().catch((error: unknown) => error));
   expect(client.waiting).toBe(16_384);
@@ -84,12 +92,13 @@ test('an error that a device did not mean is an input/output error there, and go
       throw new TypeError('a bug');
     }),
   ).toThrow('a bug');
-  expect(ends).toEqual([blockStatus.inputOutput]);
+  expect(ends).toEqual([BLOCK_STATUS.inputOutput]);
 });
 
 test('who may write: everybody without policies, and with policies whom one lets', () => {
   const policy = (attributes: Record<string, string>): ConfigNode => ConfigNode.make('policy', attributes);
-  const config = (...children: ConfigNode[]): ConfigNode => ConfigNode.make('config', {}, children);
+  const schema = element('config', 'A server', { children: BLOCK_POLICY_ELEMENTS });
+  const config = (...children: ConfigNode[]) => readConfig(ConfigNode.make('config', {}, children), schema);
   const label = new Label('fs -> disk');
   expect(blockPolicy(config(), label)).toBe(true);
   expect(blockPolicy(config(policy({ label_prefix: 'fs' })), label)).toBe(false);

@@ -5,8 +5,8 @@ import {
   BlockClient,
   blockError,
   type BlockInfo,
-  blockOperation,
-  blockStatus,
+  BLOCK_OPERATION,
+  BLOCK_STATUS,
   blockView,
   hasCode,
   Packet,
@@ -259,7 +259,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
         const step = (): void => {
           while (source.nextAcknowledged(packet)) {
             answered++;
-            if (packet.status === blockStatus.outOfRange) outcomes.beyond++;
+            if (packet.status === BLOCK_STATUS.outOfRange) outcomes.beyond++;
             expect(packet.status).toBe(expected.get(packet.tag));
           }
           while (next < hostile.length && source.ready()) {
@@ -297,14 +297,14 @@ function statusFor(packet: Packet, info: BlockInfo, writeable: boolean): number 
   const { operation, position, count, size, length } = packet;
   const inRange = position + count <= info.blockCount;
   const sized = count > 0 && size === count * info.blockSize;
-  if (length > size) return blockStatus.invalid;
-  if (operation === blockOperation.read || operation === blockOperation.write) {
-    if (!sized) return blockStatus.invalid;
-    if (!inRange) return blockStatus.outOfRange;
-  } else if (operation === blockOperation.trim) {
-    if (!inRange) return blockStatus.outOfRange;
-  } else if (operation !== blockOperation.sync) return blockStatus.invalid;
-  return operation === blockOperation.read || writeable ? blockStatus.ok : blockStatus.readOnly;
+  if (length > size) return BLOCK_STATUS.invalid;
+  if (operation === BLOCK_OPERATION.read || operation === BLOCK_OPERATION.write) {
+    if (!sized) return BLOCK_STATUS.invalid;
+    if (!inRange) return BLOCK_STATUS.outOfRange;
+  } else if (operation === BLOCK_OPERATION.trim) {
+    if (!inRange) return BLOCK_STATUS.outOfRange;
+  } else if (operation !== BLOCK_OPERATION.sync) return BLOCK_STATUS.invalid;
+  return operation === BLOCK_OPERATION.read || writeable ? BLOCK_STATUS.ok : BLOCK_STATUS.readOnly;
 }
 
 describe('the arguments of a session', () => {

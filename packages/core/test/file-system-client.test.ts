@@ -2,7 +2,7 @@
 import { FileSystemClient, type FileSystemEntry } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from './file-system-memory.ts';
-import { carrierKinds, codeOf, withClient, withServer } from './file-system-system.ts';
+import { CARRIER_KINDS, codeOf, withClient, withServer } from './file-system-system.ts';
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 const words = (content: Uint8Array): string => new TextDecoder().decode(content);
@@ -23,7 +23,7 @@ async function names(entries: AsyncIterable<FileSystemEntry>): Promise<string[]>
   return found.toSorted();
 }
 
-describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
+describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
   test('files are written, read, appended to, truncated', () =>
     withClient(kind, new MemoryFileSystem(), async (client) => {
       await client.writeFile('/a', text('hello'));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FileSystem, FileSystemClient, RpcError } from '../src/index.ts';
 import { HandleTable, OpenNode } from '../src/session/file_system/server/handle-table.ts';
 import { MemoryFileSystem } from './file-system-memory.ts';
-import { carrierKinds, codeOf, withClient, withServer } from './file-system-system.ts';
+import { CARRIER_KINDS, codeOf, withClient, withServer } from './file-system-system.ts';
 
 const NODE = { type: 'file' } as const;
 const open = async (): Promise<OpenNode<typeof NODE>> =>
@@ -33,7 +33,7 @@ describe('the handles of a session', () => {
   });
 });
 
-describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
+describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
   test('a directory that never ends is corrupt', () => {
     const backend = new MemoryFileSystem();
     backend.list = async (_node, cursor) => ({ entries: [], nextCursor: cursor });

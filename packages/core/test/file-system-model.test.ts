@@ -9,7 +9,7 @@ import type { FileSystemClient } from '@ginit/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from './file-system-memory.ts';
-import { carrierKinds, codeOf, withClient } from './file-system-system.ts';
+import { CARRIER_KINDS, codeOf, withClient } from './file-system-system.ts';
 
 interface Step {
   readonly operation: string;
@@ -168,7 +168,7 @@ const someStep: fc.Arbitrary<Step> = fc.record({
   number: fc.nat(10_000),
 });
 
-describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
+describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
   test('sessions do what the host does', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(someStep, { minLength: 1, maxLength: 60 }), async (steps) => {

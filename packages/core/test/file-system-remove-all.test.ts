@@ -2,7 +2,7 @@
 import type { FileSystemClient } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { MemoryError, MemoryFileSystem } from './file-system-memory.ts';
-import { carrierKinds, codeOf, withClient } from './file-system-system.ts';
+import { CARRIER_KINDS, codeOf, withClient } from './file-system-system.ts';
 
 async function chain(client: FileSystemClient, at: string, depth: number): Promise<void> {
   let directory = await client.openDirectory(at);
@@ -15,7 +15,7 @@ async function chain(client: FileSystemClient, at: string, depth: number): Promi
   await directory.close();
 }
 
-describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
+describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
   test('a file, a link, an empty directory', () =>
     withClient(kind, new MemoryFileSystem(), async (client) => {
       await client.mkdir('/keep');

@@ -4,15 +4,15 @@ import {
   FileSystem,
   FileSystemClient,
   fileSystemError,
-  fileSystemOperation,
+  FILE_SYSTEM_OPERATION,
   Packet,
-  packetStatus,
+  PACKET_STATUS,
   SEEK_TAIL,
   type Session,
 } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from './file-system-memory.ts';
-import { carrierKinds, codeOf, withClient, withServer } from './file-system-system.ts';
+import { CARRIER_KINDS, codeOf, withClient, withServer } from './file-system-system.ts';
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 const words = (content: Uint8Array): string => new TextDecoder().decode(content);
@@ -63,7 +63,7 @@ const POLICIES = `
   <policy label_suffix="lost" root="/nowhere"/>
   <policy label_suffix="file" root="/out"/>`;
 
-describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
+describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
   test('nobody leaves the root of the policy and of the session', () =>
     withServer(
       kind,
@@ -217,7 +217,7 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
       const root = await session.dir('/', false);
       const file = await session.file(root, 'f', 'read-write', true);
       const reader = await session.file(root, 'f', 'read-only', false);
-      const { read, write, writeTimestamp, readReady, contentChanged } = fileSystemOperation;
+      const { read, write, writeTimestamp, readReady, contentChanged } = FILE_SYSTEM_OPERATION;
       const offset = session.tx.allocate(4096);
       const payload = { offset, size: 4096, length: 4096 };
       const requests: [Fields, string][] = [
@@ -240,7 +240,7 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
       ];
       for (const [fields, expected] of requests) {
         const [answer] = await raw(session, [fields]);
-        const code = answer?.status === packetStatus.ok ? '' : fileSystemError(answer?.status ?? 0);
+        const code = answer?.status === PACKET_STATUS.ok ? '' : fileSystemError(answer?.status ?? 0);
         expect(code, JSON.stringify(fields)).toBe(expected);
         expect(answer?.length).toBe(0);
       }
@@ -254,14 +254,14 @@ describe.each(carrierKinds)('over a carrier that is %s', (kind) => {
       const file = await session.file(root, 'f', 'read-write', true);
       const offset = session.tx.allocate(8);
       session.tx.payload(offset, 8).set(text('12345678'));
-      const append = { operation: fileSystemOperation.write, handle: file, position: SEEK_TAIL };
+      const append = { operation: FILE_SYSTEM_OPERATION.write, handle: file, position: SEEK_TAIL };
       const answers = await raw(
         session,
         Array.from({ length: 500 }, () => ({ ...append, offset, size: 8, length: 8 })),
       );
-      expect(answers.every(({ status, length }) => status === packetStatus.ok && length === 8)).toBe(true);
+      expect(answers.every(({ status, length }) => status === PACKET_STATUS.ok && length === 8)).toBe(true);
       expect(await session.status(file)).toMatchObject({ sizeBytes: 4000 });
-      const tail = { operation: fileSystemOperation.read, handle: file, position: SEEK_TAIL };
+      const tail = { operation: FILE_SYSTEM_OPERATION.read, handle: file, position: SEEK_TAIL };
       const [last] = await raw(session, [{ ...tail, offset, size: 8, length: 3 }]);
       expect(last?.length).toBe(3);
       expect(words(session.tx.payload(offset, 8).slice(0, 3))).toBe('678');

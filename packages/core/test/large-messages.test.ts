@@ -10,8 +10,8 @@ import type { CarrierKind } from './in-process-platform.ts';
 import { ringCarriers } from './ring-carriers.ts';
 
 const SIZE = 9_000_000;
-const data = new Uint8Array(SIZE + 100);
-afterEach(() => void data.fill(0));
+const DATA = new Uint8Array(SIZE + 100);
+afterEach(() => void DATA.fill(0));
 
 const block = bytes(LIMITS.messageBytes);
 const Bulk = rpcInterface('Bulk', {
@@ -23,10 +23,10 @@ const Bulk = rpcInterface('Bulk', {
 function bulkOver(kind: CarrierKind): { bulk: Capability<typeof Bulk>; pair: ReturnType<typeof pairOf> } {
   const pair = pairOf(kind, Bulk, {
     take: (taken) => taken.length,
-    give: (size) => data.subarray(0, size),
+    give: (size) => DATA.subarray(0, size),
     giveLater: async (size) => {
       await new Promise((resolve) => setImmediate(resolve));
-      return data.subarray(0, size);
+      return DATA.subarray(0, size);
     },
   });
   return { bulk: capabilityFor(Bulk, pair.ends[0].import(0)), pair };
@@ -51,7 +51,7 @@ async function many(count: number, call: (size: number) => Promise<number>): Pro
 describe.each<CarrierKind>(['rings', 'copying'])('over a carrier that is %s', (kind) => {
   test('thirty calls with 9 MB each, at once, all succeed', { timeout: 240_000 }, async () => {
     const { bulk } = bulkOver(kind);
-    expect(await many(30, (size) => bulk.take(data.subarray(0, size)))).toEqual(new Map([['right', 30]]));
+    expect(await many(30, (size) => bulk.take(DATA.subarray(0, size)))).toEqual(new Map([['right', 30]]));
   });
 
   test('thirty answers of 9 MB each, at once, all arrive', { timeout: 240_000 }, async () => {
@@ -64,9 +64,9 @@ describe.each<CarrierKind>(['rings', 'copying'])('over a carrier that is %s', (k
 
   test('small calls get through beside the large ones that wait', { timeout: 240_000 }, async () => {
     const { bulk } = bulkOver(kind);
-    const large = many(20, (size) => bulk.take(data.subarray(0, size)));
+    const large = many(20, (size) => bulk.take(DATA.subarray(0, size)));
     const small = await Promise.all(
-      Array.from({ length: 2000 }, (_, size) => bulk.take(data.subarray(0, size))),
+      Array.from({ length: 2000 }, (_, size) => bulk.take(DATA.subarray(0, size))),
     );
     expect(small.every((found, size) => found === size)).toBe(true);
     expect(await large).toEqual(new Map([['right', 20]]));
@@ -80,7 +80,7 @@ test('more answers than may wait end with LimitExceeded, and the session goes on
   const counts = await many(60, async (size) => (await bulk.giveLater(size)).length);
   expect([...counts.keys()].toSorted()).toEqual(['LimitExceeded', 'right']);
   expect(counts.get('right')).toBeGreaterThanOrEqual(Math.floor(LIMITS.answerBytesWaiting / SIZE) - 1);
-  expect(await bulk.take(data.subarray(0, 5))).toBe(5);
+  expect(await bulk.take(DATA.subarray(0, 5))).toBe(5);
   expect(await many(5, async (size) => (await bulk.give(size)).length)).toEqual(new Map([['right', 5]]));
   expect(pair.ends[0].closed).toBe(false);
   expect(pair.reports).toEqual([]);
@@ -89,11 +89,11 @@ test('more answers than may wait end with LimitExceeded, and the session goes on
 test('who serves somebody does not wait, but is refused beyond a bound, and the session goes on', async () => {
   const { bulk, pair } = bulkOver('rings');
   pair.client.served = 1;
-  const counts = await many(40, (size) => bulk.take(data.subarray(0, size)));
+  const counts = await many(40, (size) => bulk.take(DATA.subarray(0, size)));
   expect([...counts.keys()].toSorted()).toEqual(['LimitExceeded', 'right']);
   expect(counts.get('right')).toBe(Math.ceil(LIMITS.callBytesInFlight / SIZE));
   pair.client.served = 0;
-  expect(await bulk.take(data.subarray(0, 5))).toBe(5);
+  expect(await bulk.take(DATA.subarray(0, 5))).toBe(5);
 });
 
 test('calls of a middling size count by their bytes as well', async () => {
@@ -101,13 +101,13 @@ test('calls of a middling size count by their bytes as well', async () => {
   pair.client.served = 1;
   const size = 60 * 1024;
   const count = Math.ceil(LIMITS.callBytesInFlight / size) + 100;
-  const calls = Array.from({ length: count }, () => bulk.take(data.subarray(0, size)));
+  const calls = Array.from({ length: count }, () => bulk.take(DATA.subarray(0, size)));
   const outcomes = await Promise.allSettled(calls);
   const refused = outcomes.filter(({ status }) => status === 'rejected');
   expect(refused.length).toBeGreaterThan(0);
   expect(refused[0]).toMatchObject({ reason: { code: 'LimitExceeded' } });
   pair.client.served = 0;
-  expect(await bulk.take(data.subarray(0, 5))).toBe(5);
+  expect(await bulk.take(DATA.subarray(0, 5))).toBe(5);
 });
 
 test('a channel that ends says why, at the other end too', async () => {

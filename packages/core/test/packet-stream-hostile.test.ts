@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Packet, packetStatus, UNASKED_TAG } from '../src/packet-stream/index.ts';
+import { Packet, PACKET_STATUS, UNASKED_TAG } from '../src/packet-stream/index.ts';
 import { PACKET_WORDS, SINK_HEAD, SINK_TAIL, SOURCE_HEAD, SOURCE_TAIL } from '../src/packet-stream/layout.ts';
-import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
+import { CARRIERS, OPERATION, type TestStream, testStream } from './packet-stream-links.ts';
 
-const parameters = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };
+const PARAMETERS = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };
 const QUEUE_AT = 64;
-const ACKNOWLEDGE_QUEUE_AT = QUEUE_AT + parameters.queueSlots * PACKET_WORDS;
+const ACKNOWLEDGE_QUEUE_AT = QUEUE_AT + PARAMETERS.queueSlots * PACKET_WORDS;
 
 function words(stream: TestStream): Int32Array {
   return new Int32Array(stream.sourceLink.memory);
@@ -15,7 +15,7 @@ function words(stream: TestStream): Int32Array {
 /** Writes a packet where a source would have: a peer of its own making, not ours. */
 function forge(memory: Int32Array, queueAt: number, headAt: number, fields: Partial<Packet>): void {
   const head = memory[headAt] ?? 0;
-  const at = queueAt + (head % parameters.queueSlots) * PACKET_WORDS;
+  const at = queueAt + (head % PARAMETERS.queueSlots) * PACKET_WORDS;
   const packet = { ...new Packet(), ...fields };
   memory.set(
     [
@@ -55,8 +55,8 @@ describe('a sink and a hostile source', () => {
   ];
 
   test.each(wrong)('%s is refused, the rest is served', (_name, fields) => {
-    const stream = testStream(true, parameters);
-    submitForged(stream, { ...fields, tag: 7, operation: operation.write });
+    const stream = testStream(true, PARAMETERS);
+    submitForged(stream, { ...fields, tag: 7, operation: OPERATION.write });
     submitForged(stream, { offset: 64, size: 64, tag: 8 });
     const packet = new Packet();
     expect(stream.sink.next(packet)).toBe(true);
@@ -67,19 +67,19 @@ describe('a sink and a hostile source', () => {
     const memory = words(stream);
     expect(memory[SINK_HEAD]).toBe(1);
     const refused = memory.slice(ACKNOWLEDGE_QUEUE_AT, ACKNOWLEDGE_QUEUE_AT + PACKET_WORDS);
-    expect([refused[1], refused[2], refused[3], refused[10]]).toEqual([7, 0, 0, packetStatus.invalid]);
+    expect([refused[1], refused[2], refused[3], refused[10]]).toEqual([7, 0, 0, PACKET_STATUS.invalid]);
   });
 
   test('the status of a submitted packet means nothing', () => {
-    const stream = testStream(true, parameters);
-    submitForged(stream, { status: packetStatus.ok });
+    const stream = testStream(true, PARAMETERS);
+    submitForged(stream, { status: PACKET_STATUS.ok });
     const packet = new Packet();
     expect(stream.sink.next(packet)).toBe(true);
-    expect(packet.status).toBe(packetStatus.unanswered);
+    expect(packet.status).toBe(PACKET_STATUS.unanswered);
   });
 
   test.each([5, -1, 2 ** 31 - 1])('a head of %i ends the stream', (head) => {
-    const stream = testStream(true, parameters);
+    const stream = testStream(true, PARAMETERS);
     Atomics.store(words(stream), SOURCE_HEAD, head);
     expect(stream.sink.next(new Packet())).toBe(false);
     expect(stream.sink.closure).toBe('invalid stream state');
@@ -87,7 +87,7 @@ describe('a sink and a hostile source', () => {
   });
 
   test.each([1, -1])('a tail of %i in an empty acknowledge queue ends the stream', (tail) => {
-    const stream = testStream(true, { ...parameters, queueSlots: 1 });
+    const stream = testStream(true, { ...PARAMETERS, queueSlots: 1 });
     const packet = new Packet();
     expect(stream.sink.notify(packet)).toBe(true);
     // Not yet published, so nobody can have taken it.
@@ -99,9 +99,9 @@ describe('a sink and a hostile source', () => {
 
 describe('a source and a hostile sink', () => {
   function submitted(): { stream: TestStream; packet: Packet } {
-    const stream = testStream(true, parameters);
+    const stream = testStream(true, PARAMETERS);
     const packet = new Packet();
-    packet.operation = operation.read;
+    packet.operation = OPERATION.read;
     packet.offset = stream.source.allocate(100);
     packet.size = 100;
     stream.source.submit(packet);
@@ -113,8 +113,8 @@ describe('a source and a hostile sink', () => {
     const { stream, packet } = submitted();
     acknowledgeForged(stream, { tag: packet.tag + 1 });
     acknowledgeForged(stream, { tag: 12345 });
-    acknowledgeForged(stream, { tag: packet.tag, status: packetStatus.ok });
-    acknowledgeForged(stream, { tag: packet.tag, status: packetStatus.ok });
+    acknowledgeForged(stream, { tag: packet.tag, status: PACKET_STATUS.ok });
+    acknowledgeForged(stream, { tag: packet.tag, status: PACKET_STATUS.ok });
     const answer = new Packet();
     expect(stream.source.nextAcknowledged(answer)).toBe(true);
     expect(answer.tag).toBe(packet.tag);
@@ -130,7 +130,7 @@ describe('a source and a hostile sink', () => {
       offset: 2048,
       size: 64,
       length: 60,
-      status: packetStatus.ok,
+      status: PACKET_STATUS.ok,
     });
     acknowledgeForged(stream, { tag: UNASKED_TAG, offset: 64, size: 64, length: 64 });
     const answer = new Packet();
@@ -142,14 +142,14 @@ describe('a source and a hostile sink', () => {
 
   test.each([{ length: 101 }, { position: 2 ** 53 }])('an answer with %o counts as invalid', (fields) => {
     const { stream, packet } = submitted();
-    acknowledgeForged(stream, { tag: packet.tag, status: packetStatus.ok, ...fields });
+    acknowledgeForged(stream, { tag: packet.tag, status: PACKET_STATUS.ok, ...fields });
     const answer = new Packet();
     expect(stream.source.nextAcknowledged(answer)).toBe(true);
-    expect([answer.status, answer.length, answer.position]).toEqual([packetStatus.invalid, 0, 0]);
+    expect([answer.status, answer.length, answer.position]).toEqual([PACKET_STATUS.invalid, 0, 0]);
   });
 
   test('a sink that takes everything and answers nothing cannot exhaust the tags', () => {
-    const stream = testStream(true, parameters);
+    const stream = testStream(true, PARAMETERS);
     const packet = new Packet();
     let accepted = 0;
     for (let round = 0; round < 20; round++) {
@@ -177,7 +177,7 @@ function call(stream: TestStream, held: Packet[], which: number, size: number): 
   const { source, sink } = stream;
   const packet = new Packet();
   if (which === 0) {
-    packet.operation = operation.write;
+    packet.operation = OPERATION.write;
     packet.size = size;
     packet.offset = size > 0 ? source.allocate(size) : 0;
     if (packet.offset >= 0) source.submit(packet);
@@ -190,7 +190,7 @@ function call(stream: TestStream, held: Packet[], which: number, size: number): 
     expect(packet.length).toBeLessThanOrEqual(packet.size);
     expect(Number.isSafeInteger(packet.position) && Number.isSafeInteger(packet.count)).toBe(true);
     held.push(packet);
-    expect(held.length).toBeLessThanOrEqual(parameters.queueSlots);
+    expect(held.length).toBeLessThanOrEqual(PARAMETERS.queueSlots);
   } else if (which === 4) {
     const done = held.pop();
     if (done !== undefined) sink.acknowledge(done);
@@ -211,7 +211,7 @@ describe('garbage', () => {
   test('written into the memory never gets out of it', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const stream = testStream(true, parameters);
+        const stream = testStream(true, PARAMETERS);
         const memory = words(stream);
         const held: Packet[] = [];
         for (const one of steps) {
@@ -233,7 +233,7 @@ describe('garbage', () => {
         fc.array(step, { maxLength: 200 }),
         fc.array(damage, { maxLength: 5 }),
         (steps, damages) => {
-          const stream = testStream(false, parameters);
+          const stream = testStream(false, PARAMETERS);
           const held: Packet[] = [];
           for (const one of steps) {
             if ('call' in one) {
@@ -258,7 +258,7 @@ describe('garbage', () => {
     const number = fc.oneof(fc.integer(), fc.integer({ min: -3, max: 70 }));
     fc.assert(
       fc.property(fc.array(number, { maxLength: 40 }), fc.nat(3), fc.boolean(), (numbers, cut, toSink) => {
-        const stream = testStream(false, parameters);
+        const stream = testStream(false, PARAMETERS);
         const frame = new Uint8Array(Int32Array.from(numbers).buffer);
         const link = toSink ? stream.sinkLink : stream.sourceLink;
         link.receive?.(frame.subarray(0, Math.max(0, frame.length - cut)));
@@ -270,34 +270,34 @@ describe('garbage', () => {
   });
 });
 
-const payloadRecord = 2;
+const PAYLOAD_RECORD = 2;
 test.each([
   ['shorter than a header', [0]],
   ['with a tail nobody can have reached', [1, 0]],
   ['with an unknown record', [0, 0, 3]],
   ['with half a packet', [0, 0, 1, 1, 2, 3]],
-  ['with half a payload header', [0, 0, payloadRecord, 0]],
-  ['with a payload longer than the frame', [0, 0, payloadRecord, 0, 8, 1]],
-  ['with a payload behind the bulk buffer', [0, 0, payloadRecord, 4096, 4, 1]],
-  ['with a payload that leaves the bulk buffer', [0, 0, payloadRecord, 4092, 8, 1, 2]],
-  ['with a payload at a huge offset', [0, 0, payloadRecord, -4, 8, 1, 2]],
-  ['with a payload of huge length', [0, 0, payloadRecord, 0, -4, 1, 2]],
+  ['with half a payload header', [0, 0, PAYLOAD_RECORD, 0]],
+  ['with a payload longer than the frame', [0, 0, PAYLOAD_RECORD, 0, 8, 1]],
+  ['with a payload behind the bulk buffer', [0, 0, PAYLOAD_RECORD, 4096, 4, 1]],
+  ['with a payload that leaves the bulk buffer', [0, 0, PAYLOAD_RECORD, 4092, 8, 1, 2]],
+  ['with a payload at a huge offset', [0, 0, PAYLOAD_RECORD, -4, 8, 1, 2]],
+  ['with a payload of huge length', [0, 0, PAYLOAD_RECORD, 0, -4, 1, 2]],
 ])('a frame %s ends the stream', (_name, numbers) => {
-  const stream = testStream(false, parameters);
+  const stream = testStream(false, PARAMETERS);
   stream.sinkLink.receive?.(new Uint8Array(Int32Array.from(numbers).buffer));
   expect(stream.sink.closure).toBe('invalid stream state');
   expect(new Uint8Array(stream.sinkLink.memory).every((byte, index) => byte === 0 || index < 256)).toBe(true);
 });
 
 test('payload at the very end of the bulk buffer is in it', () => {
-  const stream = testStream(false, parameters);
-  stream.sinkLink.receive?.(new Uint8Array(Int32Array.of(0, 0, payloadRecord, 4092, 4, 0x01020304).buffer));
+  const stream = testStream(false, PARAMETERS);
+  stream.sinkLink.receive?.(new Uint8Array(Int32Array.of(0, 0, PAYLOAD_RECORD, 4092, 4, 0x01020304).buffer));
   expect(stream.sink.closure).toBeUndefined();
   expect(stream.sink.bulk.slice(4090)).toEqual(Uint8Array.of(0, 0, 4, 3, 2, 1));
 });
 
-test.each(carriers)('more packets than a queue holds, %s', (_name, shared) => {
-  const stream = testStream(shared, parameters);
+test.each(CARRIERS)('more packets than a queue holds, %s', (_name, shared) => {
+  const stream = testStream(shared, PARAMETERS);
   if (shared) {
     for (let index = 0; index < 5; index++) submitForged(stream, {});
   } else {

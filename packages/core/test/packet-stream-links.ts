@@ -9,11 +9,11 @@ import {
 } from '../src/packet-stream/index.ts';
 
 /** Operations of the streams in these tests. */
-export const operation = { write: 1, read: 2, none: 3 } as const;
+export const OPERATION = { write: 1, read: 2, none: 3 } as const;
 
 export const direction: PayloadDirection = {
-  submitBytes: (packet: Packet) => (packet.operation === operation.write ? packet.size : 0),
-  acknowledgeBytes: (packet: Packet) => (packet.operation === operation.read ? packet.length : 0),
+  submitBytes: (packet: Packet) => (packet.operation === OPERATION.write ? packet.size : 0),
+  acknowledgeBytes: (packet: Packet) => (packet.operation === OPERATION.read ? packet.length : 0),
 };
 
 /** One end of a link within this thread: what it sends waits until the test delivers it. */
@@ -91,7 +91,7 @@ export function testStream(shared: boolean, parameters: PacketStreamParameters):
   };
 }
 
-export const carriers: [string, boolean][] = [
+export const CARRIERS: [string, boolean][] = [
   ['shared memory', true],
   ['copying', false],
 ];

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Packet, packetStatus, UNASKED_TAG } from '../src/packet-stream/index.ts';
-import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
+import { Packet, PACKET_STATUS, UNASKED_TAG } from '../src/packet-stream/index.ts';
+import { CARRIERS, OPERATION, type TestStream, testStream } from './packet-stream-links.ts';
 
 /** Runs a stream of tiny queues against plain lists: what was submitted, taken, acknowledged. */
 class Harness {
@@ -30,7 +30,7 @@ class Harness {
   submit(size: number, write: boolean): boolean {
     const { source } = this.stream;
     const packet = this.#packet.clear();
-    packet.operation = write ? operation.write : operation.read;
+    packet.operation = write ? OPERATION.write : OPERATION.read;
     packet.argument = ++this.#serial;
     packet.offset = size > 0 ? source.allocate(size) : 0;
     packet.size = size;
@@ -51,7 +51,7 @@ class Harness {
     const expected = this.#submitted.shift();
     expect(this.#packet).toEqual(expected);
     const payload = this.stream.sink.payload(this.#packet);
-    if (this.#packet.operation === operation.write) {
+    if (this.#packet.operation === OPERATION.write) {
       expect(payload.every((byte) => byte === (this.#packet.argument & 255))).toBe(true);
     }
     this.held.push(new Packet().copyFrom(this.#packet));
@@ -63,9 +63,9 @@ class Harness {
     if (this.held.length === 0) return;
     const [packet] = this.held.splice(which % this.held.length, 1);
     if (packet === undefined) return;
-    packet.status = packetStatus.ok;
+    packet.status = PACKET_STATUS.ok;
     packet.length = packet.size;
-    if (packet.operation === operation.read) this.stream.sink.payload(packet).fill(packet.argument + 1);
+    if (packet.operation === OPERATION.read) this.stream.sink.payload(packet).fill(packet.argument + 1);
     this.stream.sink.acknowledge(packet);
     this.#acknowledged.push(packet);
   }
@@ -84,7 +84,7 @@ class Harness {
     expect(this.#packet).toEqual(this.#acknowledged.shift());
     const { tag, offset, size, argument } = this.#packet;
     if (tag === UNASKED_TAG) return true;
-    if (this.#packet.operation === operation.read) {
+    if (this.#packet.operation === OPERATION.read) {
       expect(source.payload(offset, size).every((byte) => byte === ((argument + 1) & 255))).toBe(true);
     }
     if (size > 0) expect(source.free(offset)).toBe(true);
@@ -134,7 +134,7 @@ async function run(
   else await Promise.resolve();
 }
 
-describe.each(carriers)('packet stream against a model, %s', (_name, shared) => {
+describe.each(CARRIERS)('packet stream against a model, %s', (_name, shared) => {
   test('loses, doubles and changes nothing in any interleaving', async () => {
     await fc.assert(
       fc.asyncProperty(slots, fc.array(step, { maxLength: 200 }), async (queueSlots, steps) => {

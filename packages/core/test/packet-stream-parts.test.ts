@@ -1,14 +1,14 @@
 /** Long batches: over shared memory they are published in parts, each with a signal if the other end waits. */
 import { expect, test } from 'vitest';
 import { Packet } from '../src/packet-stream/index.ts';
-import { operation, type TestStream, testStream } from './packet-stream-links.ts';
+import { OPERATION, type TestStream, testStream } from './packet-stream-links.ts';
 
 const BYTE = 7;
 
 /** Submits a packet whose payload is `size` times BYTE. */
 function submit(stream: TestStream, size: number): void {
   const packet = new Packet();
-  packet.operation = size > 0 ? operation.write : operation.none;
+  packet.operation = size > 0 ? OPERATION.write : OPERATION.none;
   packet.offset = size > 0 ? stream.source.allocate(size) : 0;
   packet.size = size;
   stream.source.payload(packet.offset, size).fill(BYTE);

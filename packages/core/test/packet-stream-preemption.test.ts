@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { Packet } from '../src/packet-stream/index.ts';
-import { operation, testStream } from './packet-stream-links.ts';
+import { OPERATION, testStream } from './packet-stream-links.ts';
 
 /**
  * Two ends over shared memory run at the same time on two processors. What either sees of the other changes
@@ -46,7 +46,7 @@ test('no wake-up is missed, whatever the other end does between two atomic opera
       const { source, sink } = stream;
       const choose = (): number => chosen.next().value ?? 0;
       const outgoing = new Packet();
-      outgoing.operation = operation.none;
+      outgoing.operation = OPERATION.none;
       const answer = new Packet();
       let [submitted, answered, served] = [0, 0, 0];
       let running: 'source' | 'sink' | 'nobody' = 'nobody';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Packet, PacketRequests, packetStatus, type StreamClosure } from '../src/packet-stream/index.ts';
-import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
+import { Packet, PacketRequests, PACKET_STATUS, type StreamClosure } from '../src/packet-stream/index.ts';
+import { CARRIERS, OPERATION, type TestStream, testStream } from './packet-stream-links.ts';
 
 class Gone extends Error {
   constructor(closure: StreamClosure) {
@@ -9,7 +9,7 @@ class Gone extends Error {
   }
 }
 
-const parameters = { bulkBytes: 1024, queueSlots: 4, alignLog2: 6 };
+const PARAMETERS = { bulkBytes: 1024, queueSlots: 4, alignLog2: 6 };
 const closedError = (closure: StreamClosure): Error => new Gone(closure);
 
 /** Holds what is asked for until `answerAll`, which fills READs with their `argument`. */
@@ -24,9 +24,9 @@ function serve(stream: TestStream, answerLastFirst: boolean): { answerAll(): voi
   });
   const answerAll = (): void => {
     for (const packet of answerLastFirst ? held.toReversed() : held) {
-      if (packet.operation === operation.read) stream.sink.payload(packet).fill(packet.argument);
+      if (packet.operation === OPERATION.read) stream.sink.payload(packet).fill(packet.argument);
       packet.length = packet.size;
-      packet.status = packetStatus.ok;
+      packet.status = PACKET_STATUS.ok;
       stream.sink.acknowledge(packet);
     }
     held.length = 0;
@@ -39,18 +39,18 @@ function read(requests: PacketRequests, argument: number, size: number): Promise
   return requests.perform(
     size,
     (packet) => {
-      packet.operation = operation.read;
+      packet.operation = OPERATION.read;
       packet.argument = argument;
     },
     (packet, payload) => {
-      expect(packet.status).toBe(packetStatus.ok);
+      expect(packet.status).toBe(PACKET_STATUS.ok);
       expect(payload.every((byte) => byte === argument)).toBe(true);
       return packet.argument;
     },
   );
 }
 
-describe.each(carriers)('requests over %s', (_name, shared) => {
+describe.each(CARRIERS)('requests over %s', (_name, shared) => {
   test('each gets its own answer, starts in order and shares what room there is', async () => {
     const work = fc.array(fc.oneof(fc.nat(200), fc.constant(1024), fc.constant(0)), {
       minLength: 1,
@@ -62,7 +62,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
         fc.boolean(),
         fc.integer({ min: 1, max: 10 }),
         async (sizes, lastFirst, inFlightMax) => {
-          const stream = testStream(shared, parameters);
+          const stream = testStream(shared, PARAMETERS);
           const server = serve(stream, lastFirst);
           const requests = new PacketRequests(stream.source, { closedError, inFlightMax });
           let most = 0;
@@ -85,7 +85,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
 
   test('all settle when the stream ends, whoever ends it', async () => {
     for (const end of ['source', 'peer', 'lie'] as const) {
-      const stream = testStream(shared, parameters);
+      const stream = testStream(shared, PARAMETERS);
       serve(stream, false);
       const requests = new PacketRequests(stream.source, { closedError });
       const results = Array.from({ length: 20 }, (_, index) => read(requests, index, 512));
@@ -108,14 +108,14 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
   });
 
   test('a request made while another one completes, prepares or fails', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const server = serve(stream, false);
     const requests = new PacketRequests(stream.source, { closedError });
     const results: Promise<number>[] = [];
     const outer = requests.perform(
       512,
       (packet) => {
-        packet.operation = operation.read;
+        packet.operation = OPERATION.read;
         packet.argument = 9;
         results.push(read(requests, 11, 64));
       },
@@ -134,7 +134,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
     const unhappy = requests.perform(
       64,
       (packet) => {
-        packet.operation = operation.read;
+        packet.operation = OPERATION.read;
       },
       () => {
         throw new Error('not completed');
@@ -155,7 +155,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
 
   test('closing from within prepare or complete leaves nothing open', async () => {
     for (const where of ['prepare', 'complete'] as const) {
-      const stream = testStream(shared, parameters);
+      const stream = testStream(shared, PARAMETERS);
       const server = serve(stream, false);
       const requests = new PacketRequests(stream.source, { closedError });
       const closing = requests.perform(
@@ -178,7 +178,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
   });
 
   test('what can never fit, or is too much, is rejected at once', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const requests = new PacketRequests(stream.source, { closedError, inFlightMax: 1, waitingMax: 1 });
     for (const size of [1025, -1, Number.NaN])
       await expect(read(requests, 0, size)).rejects.toThrow(RangeError);
@@ -189,7 +189,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
   });
 
   test('unasked acknowledgements go to their handler', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const handles: number[] = [];
     const requests = new PacketRequests(stream.source, {
       closedError,
@@ -205,7 +205,7 @@ describe.each(carriers)('requests over %s', (_name, shared) => {
   });
 
   test('requests of one turn are sent in one batch', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     serve(stream, false);
     const requests = new PacketRequests(stream.source, { closedError });
     await stream.settle();

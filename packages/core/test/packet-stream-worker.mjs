@@ -6,7 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { library, role, port, memory, packets, parameters } = workerData;
-const { Packet, PacketSink, PacketSource, packetStatus, streamMemoryBytes } = await import(library);
+const { Packet, PacketSink, PacketSource, PACKET_STATUS, streamMemoryBytes } = await import(library);
 
 const WRITE = 1;
 const READ = 2;
@@ -56,7 +56,7 @@ function runSource() {
     while (source.nextAcknowledged(packet)) {
       const serial = packet.argument;
       if (answered[serial]++ !== 0) throw new Error(`packet ${serial} answered twice`);
-      if (packet.status !== packetStatus.ok) throw new Error(`status ${packet.status}`);
+      if (packet.status !== PACKET_STATUS.ok) throw new Error(`status ${packet.status}`);
       if (packet.operation === READ) check(source.payload(packet.offset, packet.size), serial * 3);
       if (packet.size > 0 && !source.free(packet.offset)) throw new Error('not allocated');
       done++;
@@ -90,7 +90,7 @@ function runSink() {
   const answer = (request) => {
     if (request.operation === READ) fill(sink.payload(request), request.argument * 3);
     request.length = request.size;
-    request.status = packetStatus.ok;
+    request.status = PACKET_STATUS.ok;
     sink.acknowledge(request);
     done++;
   };

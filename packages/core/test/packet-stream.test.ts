@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   FRAME_BYTES_MAX,
   Packet,
-  packetStatus,
+  PACKET_STATUS,
   type StreamClosure,
   streamMemoryBytes,
   streamParametersProblem,
@@ -10,14 +10,14 @@ import {
 } from '../src/packet-stream/index.ts';
 import { PACKET_BYTES } from '../src/packet-stream/layout.ts';
 import { RingReader, RingWriter } from '../src/packet-stream/ring.ts';
-import { carriers, operation, type TestStream, testStream } from './packet-stream-links.ts';
+import { CARRIERS, OPERATION, type TestStream, testStream } from './packet-stream-links.ts';
 
-const parameters = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };
+const PARAMETERS = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };
 
 /** Submits a WRITE whose payload is `size` times `byte`; returns its tag, or -1 if there was no room. */
 function submitWrite(stream: TestStream, size: number, byte: number): number {
   const packet = new Packet();
-  packet.operation = operation.write;
+  packet.operation = OPERATION.write;
   packet.offset = stream.source.allocate(size);
   packet.size = size;
   stream.source.payload(packet.offset, size).fill(byte);
@@ -26,14 +26,14 @@ function submitWrite(stream: TestStream, size: number, byte: number): number {
 
 function submitEmpty(stream: TestStream, argument = 0): boolean {
   const packet = new Packet();
-  packet.operation = operation.none;
+  packet.operation = OPERATION.none;
   packet.argument = argument;
   return stream.source.submit(packet);
 }
 
-describe.each(carriers)('packet stream, %s', (_name, shared) => {
+describe.each(CARRIERS)('packet stream, %s', (_name, shared) => {
   test('lets go of its memory after its end, but at a sink not while a request is in flight', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const { source, sink, sourceLink, sinkLink } = stream;
     submitWrite(stream, 64, 1);
     source.wakeup();
@@ -48,15 +48,15 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
     expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);
     source.release();
     expect([sourceLink.closes, sourceLink.releases]).toEqual([1, 1]);
-    const idle = testStream(shared, parameters);
+    const idle = testStream(shared, PARAMETERS);
     idle.sink.release();
     expect([idle.sinkLink.closes, idle.sinkLink.releases]).toEqual([1, 1]);
   });
 
   test('carries every field of a packet and its payload both ways', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const sent = new Packet();
-    sent.operation = operation.write;
+    sent.operation = OPERATION.write;
     sent.offset = stream.source.allocate(100);
     sent.size = 100;
     sent.position = Number.MAX_SAFE_INTEGER;
@@ -72,8 +72,8 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
     expect(stream.sink.next(got)).toBe(true);
     expect(got).toEqual(sent);
     expect(stream.sink.payload(got)).toEqual(new Uint8Array(100).fill(0x5a));
-    got.operation = operation.read;
-    got.status = packetStatus.ok;
+    got.operation = OPERATION.read;
+    got.status = PACKET_STATUS.ok;
     got.length = 100;
     stream.sink.payload(got).fill(0xa5);
     stream.sink.acknowledge(got);
@@ -89,7 +89,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('acknowledges out of order, by tag', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const tags = [1, 2, 3, 4].map((byte) => submitWrite(stream, 64, byte));
     stream.source.wakeup();
     await stream.settle();
@@ -107,7 +107,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('a queue of N slots holds N packets and pushes back', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     for (let index = 0; index < 4; index++) expect(submitEmpty(stream)).toBe(true);
     expect(submitEmpty(stream)).toBe(false);
     let wakes = 0;
@@ -124,7 +124,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('room that the sink had kept for itself is given when the source wants it', async () => {
-    const stream = testStream(shared, { ...parameters, queueSlots: 8 });
+    const stream = testStream(shared, { ...PARAMETERS, queueSlots: 8 });
     for (let index = 0; index < 8; index++) submitEmpty(stream);
     stream.source.wakeup();
     await stream.settle();
@@ -142,7 +142,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('what arrived is handled before the end', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const packet = new Packet();
     const seen: number[] = [];
     stream.sink.notify(packet);
@@ -157,7 +157,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('never takes a request that it might not be able to acknowledge', async () => {
-    const stream = testStream(shared, { ...parameters, queueSlots: 2 });
+    const stream = testStream(shared, { ...PARAMETERS, queueSlots: 2 });
     const packet = new Packet();
     let taken = 0;
     const serve = (): void => {
@@ -182,7 +182,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('signals once a batch, and only when the other end waits', async () => {
-    const stream = testStream(shared, { ...parameters, queueSlots: 64 });
+    const stream = testStream(shared, { ...PARAMETERS, queueSlots: 64 });
     let wakes = 0;
     const packet = new Packet();
     stream.sink.onWake(() => {
@@ -207,7 +207,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('a handler registered on a queue that holds something runs soon, not at once', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     submitEmpty(stream);
     stream.source.wakeup();
     await stream.settle();
@@ -219,7 +219,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('a source that wanted room before it had a handler is called when it registers one', async () => {
-    const stream = testStream(shared, { ...parameters, queueSlots: 1 });
+    const stream = testStream(shared, { ...PARAMETERS, queueSlots: 1 });
     expect(submitEmpty(stream)).toBe(true);
     expect(submitEmpty(stream)).toBe(false);
     await stream.settle();
@@ -233,7 +233,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('a handler that takes one packet and does not look again is called for the next batch', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const packet = new Packet();
     const seen: number[] = [];
     stream.sink.onWake(() => {
@@ -248,7 +248,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('unasked acknowledgements are delivered, and wait for room', async () => {
-    const stream = testStream(shared, { ...parameters, queueSlots: 2 });
+    const stream = testStream(shared, { ...PARAMETERS, queueSlots: 2 });
     const packet = new Packet();
     packet.handle = 5;
     expect(stream.sink.notify(packet)).toBe(true);
@@ -268,7 +268,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('the other end learns of the end, after what was sent before', async () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const ends: [string, StreamClosure][] = [];
     const packet = new Packet();
     let taken = 0;
@@ -301,7 +301,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
   });
 
   test('refuses wrong use by its own component', () => {
-    const stream = testStream(shared, parameters);
+    const stream = testStream(shared, PARAMETERS);
     const packet = new Packet();
     expect(() => stream.sink.acknowledge(packet)).toThrow('without a request');
     packet.size = 4097;
@@ -317,7 +317,7 @@ describe.each(carriers)('packet stream, %s', (_name, shared) => {
 test('copies of a payload larger than a frame go in several frames', async () => {
   const stream = testStream(false, { bulkBytes: 1 << 20, queueSlots: 4, alignLog2: 12 });
   const packet = new Packet();
-  packet.operation = operation.write;
+  packet.operation = OPERATION.write;
   packet.size = 1_000_001;
   packet.offset = stream.source.allocate(packet.size);
   const sent = stream.source.payload(packet.offset, packet.size);
@@ -335,7 +335,7 @@ test('copies of a payload larger than a frame go in several frames', async () =>
 test('copies travel only in the direction of the operation', async () => {
   const stream = testStream(false, { bulkBytes: 65536, queueSlots: 4, alignLog2: 12 });
   const packet = new Packet();
-  packet.operation = operation.read;
+  packet.operation = OPERATION.read;
   packet.size = 32768;
   packet.offset = stream.source.allocate(packet.size);
   stream.source.submit(packet);
@@ -351,8 +351,8 @@ test('copies travel only in the direction of the operation', async () => {
 });
 
 test('parameters from a session are checked', () => {
-  expect(streamParametersProblem(parameters)).toBeUndefined();
-  expect(streamMemoryBytes(parameters)).toBe(8192);
+  expect(streamParametersProblem(PARAMETERS)).toBeUndefined();
+  expect(streamMemoryBytes(PARAMETERS)).toBe(8192);
   for (const wrong of [
     { queueSlots: 0 },
     { queueSlots: 3 },
@@ -365,7 +365,7 @@ test('parameters from a session are checked', () => {
     { alignLog2: 17 },
     { alignLog2: -1 },
   ]) {
-    const all = { ...parameters, ...wrong };
+    const all = { ...PARAMETERS, ...wrong };
     expect(streamParametersProblem(all)).toBeTypeOf('string');
     expect(() => streamMemoryBytes(all)).toThrow(RangeError);
   }
@@ -408,7 +408,7 @@ test('nothing is allocated per packet over shared memory', async () => {
   sink.onWake(() => {
     while (sink.next(served)) {
       sink.payload(served)[0] = 1;
-      served.status = packetStatus.ok;
+      served.status = PACKET_STATUS.ok;
       sink.acknowledge(served);
     }
   });
@@ -418,7 +418,7 @@ test('nothing is allocated per packet over shared memory', async () => {
     for (let sent = 0; sent < packets; sent += batch) {
       for (let index = 0; index < batch; index++) {
         outgoing.clear();
-        outgoing.operation = operation.write;
+        outgoing.operation = OPERATION.write;
         outgoing.size = 4096;
         outgoing.offset = source.allocate(4096);
         outgoing.position = 2 ** 40 + sent;

@@ -32,8 +32,8 @@ const KILLED_WITHIN_BYTES = 64 * 1024;
 const LOOKS_MAX = 30;
 
 /** Small rings: they are full and go round all the time, and most frames go in parts. */
-const channelBytes = CHANNEL_BYTES - 2 * RING_BYTES + 2 * 512;
-const layout = {
+const SMALL_CHANNEL_BYTES = CHANNEL_BYTES - 2 * RING_BYTES + 2 * 512;
+const LAYOUT = {
   slot: SLOT,
   sizeBytes: 8192,
   doorbells: [
@@ -44,7 +44,7 @@ const layout = {
     { at: 1024, bytes: 4 },
     { at: 1088, bytes: 4 },
   ],
-  channel: { at: 2048, bytes: channelBytes },
+  channel: { at: 2048, bytes: SMALL_CHANNEL_BYTES },
 } as const;
 
 /** What an end says at the end of a life of the ring. */
@@ -71,7 +71,7 @@ const ENDS: readonly [ChannelEnd, ChannelEnd] = [0, 1];
 /** A ring, and the processes at its ends. */
 class Ring {
   received = 0;
-  readonly #memory = SharedMemory.create(layout.sizeBytes);
+  readonly #memory = SharedMemory.create(LAYOUT.sizeBytes);
   readonly #processes: [ChildProcess, ChildProcess];
 
   constructor() {
@@ -92,7 +92,11 @@ class Ring {
     const { received, error } = await over;
     expect(error).toBe(undefined);
     this.received += received;
-    new Uint8Array(this.#memory.buffer, this.#memory.byteOffset + layout.channel.at, channelBytes).fill(0);
+    new Uint8Array(
+      this.#memory.buffer,
+      this.#memory.byteOffset + LAYOUT.channel.at,
+      SMALL_CHANNEL_BYTES,
+    ).fill(0);
     this.#resetDoorbell(victim);
     this.#processes[victim] = this.#start(victim);
     // Some are killed before they have come so far.
@@ -101,7 +105,7 @@ class Ring {
 
   /** So much has gone through the ring, or some time has passed: not all processes are up. */
   async #sent(bytes: number): Promise<void> {
-    const { control } = ringFrom(this.#place(layout.channel), 0);
+    const { control } = ringFrom(this.#place(LAYOUT.channel), 0);
     for (let looks = 0; looks < LOOKS_MAX && Atomics.load(control, 0) < bytes; looks++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -122,15 +126,15 @@ class Ring {
 
   /** What core does when a process has ended. */
   #announceDeath(victim: ChannelEnd): void {
-    markClosed(this.#place(layout.channel), victim);
+    markClosed(this.#place(LAYOUT.channel), victim);
     const bell = (end: ChannelEnd): Bell =>
-      new Bell(this.#place(layout.doorbells[end]), this.#place(layout.censuses[end]), true);
+      new Bell(this.#place(LAYOUT.doorbells[end]), this.#place(LAYOUT.censuses[end]), true);
     bell(victim).ownerGone();
     bell(otherEnd(victim)).ringSurely(SLOT);
   }
 
   #resetDoorbell(end: ChannelEnd): void {
-    resetDoorbell(this.#place(layout.doorbells[end]), this.#place(layout.censuses[end]));
+    resetDoorbell(this.#place(LAYOUT.doorbells[end]), this.#place(LAYOUT.censuses[end]));
   }
 
   #place({ at, bytes }: { readonly at: number; readonly bytes: number }): Place {
@@ -139,7 +143,7 @@ class Ring {
   }
 
   #start(end: ChannelEnd): ChildProcess {
-    return spawn(process.execPath, [PROGRAM, LIBRARY, String(end), JSON.stringify(layout)], {
+    return spawn(process.execPath, [PROGRAM, LIBRARY, String(end), JSON.stringify(LAYOUT)], {
       stdio: ['ignore', 'inherit', 'inherit', this.#memory.descriptor, 'ipc'],
     });
   }
@@ -147,7 +151,7 @@ class Ring {
 
 describe.skipIf(skipReason)(`two processes on one ring (${skipReason ?? 'shared memory works here'})`, () => {
   test(`${KILLS} times kill -9 of either`, async () => {
-    const keep = SharedMemory.create(layout.sizeBytes);
+    const keep = SharedMemory.create(LAYOUT.sizeBytes);
     const before = holdings();
     let received = 0;
     const lane = async (): Promise<void> => {

@@ -19,7 +19,7 @@ interface Case {
   readonly live: readonly [boolean, boolean];
 }
 
-const cases: readonly Case[] = [
+const CASES: readonly Case[] = [
   {
     name: 'short and long frames, rings mostly with room',
     channels: 1,
@@ -67,7 +67,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-test.each(cases)('$name', async ({ channels, live, ...parameters }) => {
+test.each(CASES)('$name', async ({ channels, live, ...parameters }) => {
   const census = censusMemory();
   const doorbells = [doorbellMemory(census), doorbellMemory(census)] as const;
   const made = Array.from({ length: channels }, (_, slot) => {

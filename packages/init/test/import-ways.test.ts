@@ -21,7 +21,7 @@ function wrongIn(file: 'a.cjs' | 'a.mjs', source: string): string | undefined {
 }
 
 /** Ways around the rule by `module` and `require`, each with what is said of it. */
-const ways: readonly (readonly [source: string, said: string])[] = [
+const WAYS: readonly (readonly [source: string, said: string])[] = [
   [`arguments[1]('fs');`, "uses the module's own arguments 1:1"],
   [`const a = () => arguments[1]; a()('fs');`, "uses the module's own arguments 1:17"],
   [`const [, r] = arguments; r('fs');`, "uses the module's own arguments 1:15"],
@@ -79,12 +79,12 @@ const ways: readonly (readonly [source: string, said: string])[] = [
   [`module.load('x');`, 'uses module.load 1:1'],
   [`with (module) { f(require); } function f() {}`, 'uses module under another name 1:7'],
 ];
-test.each(ways)('around the rule: %s', (source, said) => {
+test.each(WAYS)('around the rule: %s', (source, said) => {
   expect(wrongIn('a.cjs', source)).toBe(said);
 });
 
 /** The same in both formats. */
-const waysByProcess: readonly (readonly [source: string, said: string])[] = [
+const WAYS_BY_PROCESS: readonly (readonly [source: string, said: string])[] = [
   [`const { binding } = process; binding('fs');`, 'uses process.binding 1:9'],
   [`const p = process; const { binding: b } = p;`, 'uses process.binding 1:28'],
   [`const p = process; p.dlopen({}, 'x');`, 'uses process.dlopen 1:20'],
@@ -96,7 +96,7 @@ const waysByProcess: readonly (readonly [source: string, said: string])[] = [
     'uses process as an argument of Reflect or Object 1:13',
   ],
 ];
-test.each(waysByProcess)('around the rule: %s', (source, said) => {
+test.each(WAYS_BY_PROCESS)('around the rule: %s', (source, said) => {
   expect(wrongIn('a.cjs', source)).toBe(said);
   expect(wrongIn('a.mjs', source)).toBe(said);
 });

@@ -1,3 +1,4 @@
+import { inspectConfig } from '@ginit/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigWarning } from '../src/model/warning.ts';
@@ -9,6 +10,7 @@ import {
   resolveRequest,
   resolveRoute,
   rewriteLabel,
+  ROUTE_SCHEMA,
   type ServiceDirectory,
 } from '../src/routing/index.ts';
 import { readXml } from '../src/xml/index.ts';
@@ -24,15 +26,15 @@ function directory(providers: Readonly<Record<string, readonly string[]>>): Serv
 }
 
 const rulesOf = (xml: string, warnings: ConfigWarning[] = []) =>
-  parseRoute(readXml(`<route>${xml}</route>`, 'r.xml'), warnings);
-const offers = { parent: ['ROM', 'LOG'], disk: ['Block'], cache: ['Block', 'Report'], fs: ['File_system'] };
+  parseRoute(inspectConfig(readXml(`<route>${xml}</route>`, 'r.xml'), ROUTE_SCHEMA).config, warnings);
+const OFFERS = { parent: ['ROM', 'LOG'], disk: ['Block'], cache: ['Block', 'Report'], fs: ['File_system'] };
 
 /** `parent:label`, `child:label` or `denied reason`. */
 function routed(
   xml: string,
   service: string,
   label = 'tool -> x',
-  providers: Record<string, string[]> = offers,
+  providers: Record<string, string[]> = OFFERS,
 ): string {
   const route = resolveRoute(rulesOf(xml), { service, label, childName: 'tool' }, directory(providers));
   switch (route.kind) {
@@ -127,7 +129,7 @@ describe('rules', () => {
     const route = resolveRoute(
       undefined,
       { service: 'LOG', label: 'tool', childName: 'tool' },
-      directory(offers),
+      directory(OFFERS),
     );
     expect(route).toMatchObject({ kind: 'denied', reason: 'no-routes', position: undefined });
   });
@@ -140,7 +142,7 @@ describe('rules', () => {
       const route = resolveRoute(
         rules,
         { service, label: 'tool -> x', childName: 'tool' },
-        directory(offers),
+        directory(OFFERS),
       );
       return route.kind === 'denied' ? [route.text, route.position?.line, route.position?.column] : route;
     };
@@ -295,7 +297,7 @@ describe('resolveRequest', () => {
     ),
   };
   const resolved = (child: RequestingChild, service: string, label: string) => {
-    const route = resolveRequest(child, { service, label }, directory(offers));
+    const route = resolveRequest(child, { service, label }, directory(OFFERS));
     if (route.kind === 'local') return `local ${route.rom}`;
     return route.kind === 'denied' ? route.reason : `${route.kind}:${route.label}`;
   };
@@ -321,7 +323,7 @@ describe('resolveRequest', () => {
 
 describe('possibleRoutes', () => {
   const possible = (xml: string, service: string) =>
-    possibleRoutes(rulesOf(xml), service, directory(offers)).map(
+    possibleRoutes(rulesOf(xml), service, directory(OFFERS)).map(
       ({ outcome, isConditional }) =>
         `${'name' in outcome ? outcome.name : outcome.kind}${isConditional ? '?' : ''}`,
     );
@@ -377,7 +379,7 @@ describe('possibleRoutes', () => {
         const route = resolveRoute(
           rulesOf(rules.join('')),
           { service: asked, label: requested, childName: 'tool' },
-          directory(offers),
+          directory(OFFERS),
         );
         const found = route.kind === 'child' ? route.child : route.kind;
         expect(possible(rules.join(''), asked).map((one) => one.replace('?', ''))).toContain(found);

@@ -4,15 +4,15 @@ import { BufferCache } from '../src/buffer/buffer-cache.ts';
 import { readRange, writeRange } from '../src/buffer/range-io.ts';
 import { MemoryHypercalls, type MemoryOptions, randomFrom } from './memory-hypercalls.ts';
 
-const blockSize = 1024;
-const blocks = 4096;
+const BLOCK_SIZE = 1024;
+const BLOCKS = 4096;
 
-function setUp(options: MemoryOptions = {}, memoryBytes = 80 * blockSize): [BufferCache, MemoryHypercalls] {
-  const bytes = new Uint8Array(blocks * blockSize);
+function setUp(options: MemoryOptions = {}, memoryBytes = 80 * BLOCK_SIZE): [BufferCache, MemoryHypercalls] {
+  const bytes = new Uint8Array(BLOCKS * BLOCK_SIZE);
   const view = new DataView(bytes.buffer);
-  for (let block = 0; block < blocks; block += 1) view.setUint32(block * blockSize, block);
+  for (let block = 0; block < BLOCKS; block += 1) view.setUint32(block * BLOCK_SIZE, block);
   const hypercalls = new MemoryHypercalls(bytes, options);
-  return [new BufferCache(hypercalls, blockSize, memoryBytes), hypercalls];
+  return [new BufferCache(hypercalls, BLOCK_SIZE, memoryBytes), hypercalls];
 }
 
 function dirty(cache: BufferCache, block: number, value: number): void {
@@ -63,14 +63,14 @@ describe('the buffer cache', () => {
   });
 
   test('adjacent dirty blocks go out in one request', async () => {
-    const [cache, { requests, bytes }] = setUp({}, 512 * blockSize);
+    const [cache, { requests, bytes }] = setUp({}, 512 * BLOCK_SIZE);
     const order = [5, 3, 9, 4, 20, 8, 2];
     for (const block of order) dirty(cache, block, block);
     expect(cache.dirtyCount).toBe(order.length);
     await cache.flush();
     expect(requests.write).toBe(3);
     expect(cache.dirtyCount).toBe(0);
-    for (const block of order) expect(bytes[block * blockSize]).toBe(block);
+    for (const block of order) expect(bytes[block * BLOCK_SIZE]).toBe(block);
     await cache.flush();
     expect(requests.write).toBe(3);
   });
@@ -83,10 +83,10 @@ describe('the buffer cache', () => {
     await Promise.resolve();
     dirty(cache, 5, 2);
     await flushing;
-    expect([1, 2]).toContain(bytes[5 * blockSize]);
-    expect(new Set(bytes.subarray(5 * blockSize, 6 * blockSize)).size).toBe(1);
+    expect([1, 2]).toContain(bytes[5 * BLOCK_SIZE]);
+    expect(new Set(bytes.subarray(5 * BLOCK_SIZE, 6 * BLOCK_SIZE)).size).toBe(1);
     await cache.flush();
-    expect(bytes[5 * blockSize]).toBe(2);
+    expect(bytes[5 * BLOCK_SIZE]).toBe(2);
   });
 
   test('a failed write stays dirty and is reported until it succeeds', async () => {
@@ -100,7 +100,7 @@ describe('the buffer cache', () => {
     await expect(cache.flush()).rejects.toMatchObject(failure);
     broken = false;
     await cache.flush();
-    expect(bytes[5 * blockSize]).toBe(1);
+    expect(bytes[5 * BLOCK_SIZE]).toBe(1);
   });
 
   test('a failed read fails all who share it, and the next one tries again', async () => {
@@ -117,12 +117,12 @@ describe('the buffer cache', () => {
   });
 
   /** What a device is asked for, by what the first byte of each block says. */
-  function setUpLogged(memoryBytes = 512 * blockSize): {
+  function setUpLogged(memoryBytes = 512 * BLOCK_SIZE): {
     cache: BufferCache;
     log: string[];
     failing: Set<string>;
   } {
-    const hypercalls = new MemoryHypercalls(new Uint8Array(blocks * blockSize));
+    const hypercalls = new MemoryHypercalls(new Uint8Array(BLOCKS * BLOCK_SIZE));
     const log: string[] = [];
     const failing = new Set<string>();
     const { bio } = hypercalls;
@@ -141,7 +141,7 @@ describe('the buffer cache', () => {
       },
     };
     return {
-      cache: new BufferCache(Object.assign(hypercalls, { bio: logged }), blockSize, memoryBytes),
+      cache: new BufferCache(Object.assign(hypercalls, { bio: logged }), BLOCK_SIZE, memoryBytes),
       log,
       failing,
     };
@@ -261,7 +261,7 @@ describe('the buffer cache', () => {
   test('the first contents of a block are on the device before it is dirty', async () => {
     const { cache, log } = setUpLogged();
     soil(cache, 9, 'structure');
-    await cache.direct.writeFirst(5, new Uint8Array(blockSize).fill(0x66));
+    await cache.direct.writeFirst(5, new Uint8Array(BLOCK_SIZE).fill(0x66));
     expect(log).toEqual(['f5']);
     expect(cache.peek(5)?.bytes[9]).toBe(0x66);
     expect(cache.dirtyCount).toBe(1);
@@ -270,7 +270,7 @@ describe('the buffer cache', () => {
   });
 
   test('who adds structures waits while many wait to be written', async () => {
-    const { cache } = setUpLogged(64 * blockSize);
+    const { cache } = setUpLogged(64 * BLOCK_SIZE);
     let added = 0;
     while (cache.throttle() === undefined && added < 100) soil(cache, 10 * (added += 1), 'structure');
     expect(added).toBeLessThan(16);
@@ -286,11 +286,11 @@ describe('the buffer cache', () => {
     await cache.flush();
     expect(requests.write).toBe(0);
     expect(cache.peek(5)).toBeUndefined();
-    expect(bytes[5 * blockSize]).toBe(0);
+    expect(bytes[5 * BLOCK_SIZE]).toBe(0);
   });
 
   test('blocks read ahead come in one request, and their readers wait for it', async () => {
-    const [cache, { requests }] = setUp({ shuffleSeed: 5 }, 512 * blockSize);
+    const [cache, { requests }] = setUp({ shuffleSeed: 5 }, 512 * BLOCK_SIZE);
     cache.prefetch(10, 12);
     expect(cache.involves(21)).toBe(true);
     const buffers = await Promise.all(Array.from({ length: 12 }, (_unused, index) => cache.read(10 + index)));
@@ -299,7 +299,7 @@ describe('the buffer cache', () => {
   });
 
   test('too small a budget is refused', () => {
-    expect(() => setUp({}, 8 * blockSize)).toThrow('buffers of 1024 bytes need at least 40960 bytes');
+    expect(() => setUp({}, 8 * BLOCK_SIZE)).toThrow('buffers of 1024 bytes need at least 40960 bytes');
   });
 });
 
@@ -307,16 +307,16 @@ describe('ranges of blocks', () => {
   test('a long read goes straight to the device, around what is in memory', async () => {
     const [cache, { requests }] = setUp();
     dirty(cache, 150, 0xaa);
-    const into = new Uint8Array(100 * blockSize);
+    const into = new Uint8Array(100 * BLOCK_SIZE);
     await readRange(cache, 100, 0, into);
     expect(requests.read).toBe(2);
-    expect(new DataView(into.buffer).getUint32(49 * blockSize)).toBe(149);
-    expect(into[50 * blockSize]).toBe(0xaa);
+    expect(new DataView(into.buffer).getUint32(49 * BLOCK_SIZE)).toBe(149);
+    expect(into[50 * BLOCK_SIZE]).toBe(0xaa);
     expect(cache.involves(101)).toBe(false);
   });
 
   test('a short read goes through the cache; the second one needs no promise', async () => {
-    const [cache, { requests }] = setUp({}, 512 * blockSize);
+    const [cache, { requests }] = setUp({}, 512 * BLOCK_SIZE);
     const into = new Uint8Array(5000);
     await readRange(cache, 100, 500, into);
     expect(requests.read).toBe(1);
@@ -328,10 +328,10 @@ describe('ranges of blocks', () => {
     const [cache, { bytes }] = setUp({ shuffleSeed: 6 });
     for (let block = 100; block < 120; block += 1) dirty(cache, block, 1);
     const flushing = cache.flush();
-    await writeRange(cache, 90, new Uint8Array(40 * blockSize).fill(2));
+    await writeRange(cache, 90, new Uint8Array(40 * BLOCK_SIZE).fill(2));
     await flushing;
     await cache.flush();
-    expect(new Set(bytes.subarray(90 * blockSize, 130 * blockSize))).toEqual(new Set([2]));
+    expect(new Set(bytes.subarray(90 * BLOCK_SIZE, 130 * BLOCK_SIZE))).toEqual(new Set([2]));
     expect((await cache.read(110)).bytes[7]).toBe(2);
   });
 
@@ -343,14 +343,14 @@ describe('ranges of blocks', () => {
       const first = Math.floor(random() * 300);
       const count = 1 + Math.floor(random() * (random() < 0.3 ? 80 : 5));
       if (random() < 0.5) {
-        const from = new Uint8Array(count * blockSize).fill(round);
-        model.set(from, first * blockSize);
+        const from = new Uint8Array(count * BLOCK_SIZE).fill(round);
+        model.set(from, first * BLOCK_SIZE);
         await writeRange(cache, first, from);
       } else {
-        const skip = Math.floor(random() * blockSize);
-        const into = new Uint8Array(count * blockSize - skip);
+        const skip = Math.floor(random() * BLOCK_SIZE);
+        const into = new Uint8Array(count * BLOCK_SIZE - skip);
         await readRange(cache, first, skip, into);
-        const expected = model.subarray(first * blockSize + skip, (first + count) * blockSize);
+        const expected = model.subarray(first * BLOCK_SIZE + skip, (first + count) * BLOCK_SIZE);
         expect(Buffer.compare(into, expected)).toBe(0);
       }
     }

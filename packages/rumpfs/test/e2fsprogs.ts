@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const folders = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/bin', '/opt/homebrew/sbin'];
+const FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/bin', '/opt/homebrew/sbin'];
 
 /** The path of a tool of e2fsprogs; undefined where it is not installed. */
 function toolPath(name: string): string | undefined {
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** Why tests with images are skipped; undefined where they can run. */

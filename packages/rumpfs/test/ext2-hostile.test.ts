@@ -9,8 +9,8 @@ import { Mounted, pattern } from './mounting.ts';
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
 
-const superblock = 1024;
-const device = { code: 'Corrupt' };
+const SUPERBLOCK = 1024;
+const DEVICE = { code: 'Corrupt' };
 
 function poke(image: Uint8Array, offset: number, value: number, bytes: 1 | 2 | 4 = 4): Uint8Array {
   const changed = image.slice();
@@ -44,8 +44,8 @@ describe('devices without an ext2', () => {
     const random = randomFrom(5);
     for (let round = 0; round < 200; round += 1) {
       const noise = Uint8Array.from({ length: 16 * 1024 }, () => Math.floor(random() * 256));
-      noise.set([0x53, 0xef], superblock + 56);
-      if (round % 2 === 0) noise.fill(0, superblock + 92, superblock + 104);
+      noise.set([0x53, 0xef], SUPERBLOCK + 56);
+      if (round % 2 === 0) noise.fill(0, SUPERBLOCK + 92, SUPERBLOCK + 104);
       await expect(mountOf(noise)).rejects.toBeInstanceOf(FsError);
     }
   });
@@ -101,19 +101,19 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
       [88, 0xffff, /inode size 65535/],
     ];
     for (const [offset, value, message] of cases) {
-      const changed = poke(image, superblock + offset, value, offset === 88 ? 2 : 4);
+      const changed = poke(image, SUPERBLOCK + offset, value, offset === 88 ? 2 : 4);
       await expect(mountOf(changed), String(message)).rejects.toThrow(message);
     }
-    await expect(mountOf(poke(image, superblock + 4, 0xffff_ffff))).rejects.toBeInstanceOf(FsError);
+    await expect(mountOf(poke(image, SUPERBLOCK + 4, 0xffff_ffff))).rejects.toBeInstanceOf(FsError);
   });
 
   test('features by their names', async () => {
-    const incompatible = poke(image, superblock + 96, 0x2 | 0x40 | 0x80 | 0x8000_0000);
+    const incompatible = poke(image, SUPERBLOCK + 96, 0x2 | 0x40 | 0x80 | 0x8000_0000);
     await expect(mountOf(incompatible)).rejects.toMatchObject({
       code: 'NotSupported',
       message: 'ext2: incompatible feature extent, 64bit, FEATURE_I31',
     });
-    const fs = await Mounted.start(poke(image, superblock + 100, 0x7 | 0x400));
+    const fs = await Mounted.start(poke(image, SUPERBLOCK + 100, 0x7 | 0x400));
     expect(fs.mount.writeable).toBe(false);
     expect(fs.hypercalls.lines).toEqual(['ext2: mounted read-only because of the feature metadata_csum']);
     expect(await fs.list('/directory')).toEqual(['inner', 'other']);
@@ -125,7 +125,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await expect(mountOf(poke(image, 2048 + 32 + 8, 5))).rejects.toMatchObject({
       message: 'ext2: group 1: inode table at block 5 lies outside the group',
     });
-    await expect(mountOf(poke(image, 2048, 0xffff_ffff))).rejects.toMatchObject(device);
+    await expect(mountOf(poke(image, 2048, 0xffff_ffff))).rejects.toMatchObject(DEVICE);
   });
 
   test('block pointers beyond the device and into structures', async () => {
@@ -142,7 +142,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     const done = await table.end();
     // It was freed when its name was gone from the device, as far as that went.
     expect(table.hypercalls.lines.at(-1)).toMatch(/block pointer 2 into the structures of group 0/);
-    expect(done[superblock + 58]).toBe(3);
+    expect(done[SUPERBLOCK + 58]).toBe(3);
     for (const offset of [0, 4, 8]) {
       const block = new DataView(image.buffer).getUint32(2048 + offset, true);
       const pointed = await Mounted.start(poke(image, inodeTable(inode) + 40, block));
@@ -168,7 +168,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
       const fs = await Mounted.start(changed);
       await expect(fs.list('/directory')).rejects.toThrow(message);
       await expect(fs.list('/directory')).rejects.toThrow(`ext2: inode ${inode}: directory block 0: `);
-      await expect(fs.write('/directory/new', pattern(1))).rejects.toMatchObject(device);
+      await expect(fs.write('/directory/new', pattern(1))).rejects.toMatchObject(DEVICE);
       expect(await fs.list('/many')).toHaveLength(80);
       await fs.mount.unmount();
     }
@@ -200,7 +200,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     // A directory whose ".." points to itself never leads up to the root.
     const endless = poke(image, inner + 12, inodeOf('directory/inner'));
     const other = await Mounted.start(endless);
-    await expect(other.rename('/directory', '/directory/inner/x')).rejects.toMatchObject(device);
+    await expect(other.rename('/directory', '/directory/inner/x')).rejects.toMatchObject(DEVICE);
   });
 
   test('sizes that cannot be', async () => {

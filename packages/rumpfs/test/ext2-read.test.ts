@@ -25,7 +25,7 @@ function image(blockSize: number, args: readonly string[] = []): Uint8Array {
   });
   const sparse = openSync(join(folder, 'sparse'), 'w');
   // One piece at each depth of the tree of pointers, for each size of blocks.
-  for (const offset of sparseOffsets) writeSync(sparse, pattern(5000, offset), 0, 5000, offset);
+  for (const offset of SPARSE_OFFSETS) writeSync(sparse, pattern(5000, offset), 0, 5000, offset);
   closeSync(sparse);
   symlinkSync('directory/inner/file.txt', join(folder, 'short-link'));
   symlinkSync(longTarget, join(folder, 'long-link'));
@@ -33,7 +33,7 @@ function image(blockSize: number, args: readonly string[] = []): Uint8Array {
   return workshop.edit(made, ['mknod pipe p', 'mknod zero c 1 5', 'ea_set hello.txt user.key value']);
 }
 
-const sparseOffsets = [10_000, 200_000, 5_000_000, 80_000_000, 900_000_000, 6_000_000_000];
+const SPARSE_OFFSETS = [10_000, 200_000, 5_000_000, 80_000_000, 900_000_000, 6_000_000_000];
 
 describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missingTools ?? ''}`, () => {
   const cases = [
@@ -75,7 +75,7 @@ describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missin
       const fs = await Mounted.start(made.slice());
       await fs.with('/sparse', async (vnode) => {
         expect(fs.mount.attributes(vnode).sizeBytes).toBe(6_000_005_000);
-        for (const offset of sparseOffsets) {
+        for (const offset of SPARSE_OFFSETS) {
           const bytes = new Uint8Array(25_000).fill(0xee);
           const length = await fs.mount.read(vnode, offset - 10_000, bytes);
           const expected = new Uint8Array(25_000);

@@ -3,7 +3,7 @@ import { Condition } from '../src/hypercall/condition.ts';
 import { Mutex } from '../src/hypercall/mutex.ts';
 import { readBytes } from '../src/hypercall/read-bytes.ts';
 import { ReaderWriterLock } from '../src/hypercall/reader-writer-lock.ts';
-import { waitersMax } from '../src/hypercall/wait-queue.ts';
+import { WAITERS_MAX } from '../src/hypercall/wait-queue.ts';
 import { MemoryHypercalls } from './memory-hypercalls.ts';
 
 /** Lets everything go on that can. */
@@ -69,7 +69,7 @@ test('a condition wakes one or all of those who wait by then', async () => {
 test('a queue is bounded', async () => {
   const lock = new ReaderWriterLock();
   await lock.exclusive();
-  const waiting = Array.from({ length: waitersMax }, () => lock.shared());
+  const waiting = Array.from({ length: WAITERS_MAX }, () => lock.shared());
   await expect(lock.shared()).rejects.toMatchObject({ code: 'Busy' });
   lock.releaseExclusive();
   await Promise.all(waiting);

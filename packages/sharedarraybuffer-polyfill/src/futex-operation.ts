@@ -1,5 +1,5 @@
 /** Operations of futex(2), in the variant that works between processes. */
-export const FutexOperation = { wait: 0, wake: 1 } as const;
+export const FUTEX_OPERATION = { wait: 0, wake: 1 } as const;
 
 /** Most waiters that one wake can name. */
 export const WAKE_ALL = 2 ** 31 - 1;

@@ -6,7 +6,7 @@
  * microsecond in twenty thousand) and then wakes nobody; a change is always noticed.
  */
 import { callFailure } from './errors.ts';
-import { FutexOperation, setTimespec, timespec, WAKE_ALL } from './futex-operation.ts';
+import { FUTEX_OPERATION, setTimespec, timespec, WAKE_ALL } from './futex-operation.ts';
 import { ERRNO } from './kernel.ts';
 import { monotonicMs } from './monotonic.ts';
 import { sharedAddressOrThrow } from './shared-words.ts';
@@ -79,16 +79,16 @@ export function waitAt(address: number, expected: number, timeoutMs: number): Wa
 /** Waits once, for at most a slice; returns what the kernel said. */
 function waitSlice(address: number, expected: number, leftMs: number): number {
   const kernel = kernelOrThrow();
-  if (leftMs >= SLICE_MS) return kernel.futex(address, FutexOperation.wait, expected >>> 0, sliceTime);
+  if (leftMs >= SLICE_MS) return kernel.futex(address, FUTEX_OPERATION.wait, expected >>> 0, sliceTime);
   setTimespec(restTime, BigInt(Math.ceil(leftMs * NANOSECONDS_PER_MS)));
-  return kernel.futex(address, FutexOperation.wait, expected >>> 0, restTime);
+  return kernel.futex(address, FUTEX_OPERATION.wait, expected >>> 0, restTime);
 }
 
 /** As `futexWake`, by address. */
 export function wakeAt(address: number, count: number): number {
   const wanted = Math.min(Math.max(0, Math.trunc(count) || 0), WAKE_ALL);
   if (wanted === 0) return 0;
-  const result = kernelOrThrow().futex(address, FutexOperation.wake, wanted, null);
+  const result = kernelOrThrow().futex(address, FUTEX_OPERATION.wake, wanted, null);
   if (result < 0) throw callFailure('futex', result);
   return result;
 }

@@ -6,7 +6,8 @@
 import { createRequire } from 'node:module';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { callFailure, type SharedMemoryError } from './errors.ts';
-import { FutexOperation } from './futex-operation.ts';
+import { findKoffi } from './find-koffi.ts';
+import { FUTEX_OPERATION } from './futex-operation.ts';
 
 type Argument = number | bigint | string | Uint8Array | null;
 type NativeFunction = (...values: readonly Argument[]) => number;
@@ -66,7 +67,7 @@ function loadKoffi(): Koffi | undefined {
       const native: Koffi = require(known);
       return native;
     }
-    const koffi: Koffi = require('koffi');
+    const koffi: Koffi = require(findKoffi());
     const file = Object.keys(require.cache).find((name) => name.endsWith('koffi.node'));
     if (file !== undefined) setEnvironmentData(KOFFI_FILE_KEY, file);
     return koffi;
@@ -246,7 +247,7 @@ export class Kernel {
 
   /** futex(2), waiting; `timeoutAddress` is that of a timespec. */
   futexWait(address: number, expected: number, timeoutAddress: number): ResultOrErrno {
-    const { wait } = FutexOperation;
+    const { wait } = FUTEX_OPERATION;
     return this.#result(
       this.#calls.futexWaitOrWake(this.#futexCall, address, wait, expected, timeoutAddress, 0, 0),
     );
@@ -255,7 +256,7 @@ export class Kernel {
   /** futex(2), waking. */
   futexWake(address: number, count: number): ResultOrErrno {
     return this.#result(
-      this.#calls.futexWaitOrWake(this.#futexCall, address, FutexOperation.wake, count, 0, 0, 0),
+      this.#calls.futexWaitOrWake(this.#futexCall, address, FUTEX_OPERATION.wake, count, 0, 0, 0),
     );
   }
 

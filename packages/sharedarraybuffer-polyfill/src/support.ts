@@ -4,7 +4,7 @@
  */
 import { Arena } from './arena.ts';
 import { SharedMemoryError } from './errors.ts';
-import { FutexOperation } from './futex-operation.ts';
+import { FUTEX_OPERATION } from './futex-operation.ts';
 import type { Kernel } from './kernel.ts';
 import { loadKernel } from './kernel-access.ts';
 import { createMemory } from './memory-file.ts';
@@ -64,7 +64,7 @@ function selfTest(kernel: Kernel): void {
     written[0] = TEST_WORD;
     check(read[0] === TEST_WORD, 'what is written through one mapping is not seen through the other');
     const address = kernel.addressOf(read);
-    check(kernel.futex(address, FutexOperation.wake, 1, null) === 0, 'a futex wake without waiters fails');
+    check(kernel.futex(address, FUTEX_OPERATION.wake, 1, null) === 0, 'a futex wake without waiters fails');
     arena.unmapAll();
     check(written[0] === 0 && read[0] === 0, 'memory is still there after it was unmapped');
   } finally {

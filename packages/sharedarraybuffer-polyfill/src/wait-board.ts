@@ -17,15 +17,15 @@
  *     free -> claimed (being written) -> waiting -> done -> free        waiting -> free: timed out
  */
 import { assert } from './errors.ts';
-import { FutexOperation } from './futex-operation.ts';
+import { FUTEX_OPERATION } from './futex-operation.ts';
 import type { Kernel } from './kernel.ts';
 
-export const Control = { change: 0, sleep: 1, stop: 2, ended: 3, wanted: 4 } as const;
-export const HelperSleep = { none: 0, native: 1, kernel: 2 } as const;
-export const Phase = { free: 0, claimed: 1, waiting: 2, done: 3 } as const;
-export const Result = { woken: 1, renew: 2 } as const;
+export const CONTROL = { change: 0, sleep: 1, stop: 2, ended: 3, wanted: 4 } as const;
+export const HELPER_SLEEP = { none: 0, native: 1, kernel: 2 } as const;
+export const PHASE = { free: 0, claimed: 1, waiting: 2, done: 3 } as const;
+export const RESULT = { woken: 1, renew: 2 } as const;
 /** Words of a slot. */
-export const Slot = { state: 0, addressLow: 1, addressHigh: 2, expected: 3, result: 4, kind: 5 } as const;
+export const SLOT = { state: 0, addressLow: 1, addressHigh: 2, expected: 3, result: 4, kind: 5 } as const;
 /**
  * What ends a waiting: a change of the word, or any wake. The kernel tells about one of several words woken at a time; who
  * waits for any wake is then told as well, perhaps for nothing, and who waits for a change is not.
@@ -59,23 +59,23 @@ export function boardMemory(): SharedArrayBuffer {
 
 /** Settles when somebody waits at the board. */
 export async function whenWanted(memory: SharedArrayBuffer): Promise<void> {
-  await Atomics.waitAsync(new Int32Array(memory), Control.wanted, 0).value;
+  await Atomics.waitAsync(new Int32Array(memory), CONTROL.wanted, 0).value;
 }
 
 /** Address that a slot names. */
 export function slotAddress(words: Int32Array, start: number): number {
-  const low = Atomics.load(words, start + Slot.addressLow) >>> 0;
-  return (Atomics.load(words, start + Slot.addressHigh) >>> 0) * HIGH + low;
+  const low = Atomics.load(words, start + SLOT.addressLow) >>> 0;
+  return (Atomics.load(words, start + SLOT.addressHigh) >>> 0) * HIGH + low;
 }
 
 /** Tells the owner of a waiting slot how it ended; false if it no longer waits. */
 export function finishSlot(words: Int32Array, start: number, state: number, result: number): boolean {
-  assert(phaseOf(state) === Phase.waiting, 'only who waits is told');
+  assert(phaseOf(state) === PHASE.waiting, 'only who waits is told');
   // The owner reads the result only once it sees the phase `done`; if it is gone the word means nothing.
-  Atomics.store(words, start + Slot.result, result);
-  const done = withPhase(state, Phase.done);
-  if (Atomics.compareExchange(words, start + Slot.state, state, done) !== state) return false;
-  Atomics.notify(words, start + Slot.state);
+  Atomics.store(words, start + SLOT.result, result);
+  const done = withPhase(state, PHASE.done);
+  if (Atomics.compareExchange(words, start + SLOT.state, state, done) !== state) return false;
+  Atomics.notify(words, start + SLOT.state);
   return true;
 }
 
@@ -93,7 +93,7 @@ export class WaitBoard {
 
   /** Whether the helper is there, or about to be. */
   get alive(): boolean {
-    return Atomics.load(this.#words, Control.ended) === 0;
+    return Atomics.load(this.#words, CONTROL.ended) === 0;
   }
 
   /** Waits for a word that is `expected` now; undefined if all slots are taken. */
@@ -101,11 +101,11 @@ export class WaitBoard {
     const start = this.#claim();
     if (start === undefined) return undefined;
     const words = this.#words;
-    Atomics.store(words, start + Slot.addressLow, (address % HIGH) | 0);
-    Atomics.store(words, start + Slot.addressHigh, Math.floor(address / HIGH));
-    Atomics.store(words, start + Slot.expected, expected);
-    Atomics.store(words, start + Slot.kind, kind);
-    const state = withPhase(Atomics.load(words, start), Phase.waiting);
+    Atomics.store(words, start + SLOT.addressLow, (address % HIGH) | 0);
+    Atomics.store(words, start + SLOT.addressHigh, Math.floor(address / HIGH));
+    Atomics.store(words, start + SLOT.expected, expected);
+    Atomics.store(words, start + SLOT.kind, kind);
+    const state = withPhase(Atomics.load(words, start), PHASE.waiting);
     Atomics.store(words, start, state);
     this.#want();
     this.ring();
@@ -116,29 +116,30 @@ export class WaitBoard {
 
   /** The helper shall look at the board again. */
   ring(): void {
-    Atomics.add(this.#words, Control.change, 1);
-    const sleep = Atomics.load(this.#words, Control.sleep);
-    if (sleep === HelperSleep.native) Atomics.notify(this.#words, Control.change);
-    if (sleep === HelperSleep.kernel) this.#kernel.futex(this.#controlAddress, FutexOperation.wake, 1, null);
+    Atomics.add(this.#words, CONTROL.change, 1);
+    const sleep = Atomics.load(this.#words, CONTROL.sleep);
+    if (sleep === HELPER_SLEEP.native) Atomics.notify(this.#words, CONTROL.change);
+    if (sleep === HELPER_SLEEP.kernel)
+      this.#kernel.futex(this.#controlAddress, FUTEX_OPERATION.wake, 1, null);
   }
 
   #want(): void {
-    const first = Atomics.compareExchange(this.#words, Control.wanted, 0, 1) === 0;
-    if (first) Atomics.notify(this.#words, Control.wanted);
+    const first = Atomics.compareExchange(this.#words, CONTROL.wanted, 0, 1) === 0;
+    if (first) Atomics.notify(this.#words, CONTROL.wanted);
   }
 
   /** The helper shall end. */
   stop(): void {
-    Atomics.store(this.#words, Control.stop, 1);
+    Atomics.store(this.#words, CONTROL.stop, 1);
     this.ring();
   }
 
   /** The helper has ended: whoever waits looks again by itself. */
   ended(): void {
-    Atomics.store(this.#words, Control.ended, 1);
+    Atomics.store(this.#words, CONTROL.ended, 1);
     for (let slot = 0; slot < SLOTS; slot++) {
       const state = Atomics.load(this.#words, slotStart(slot));
-      if (phaseOf(state) === Phase.waiting) finishSlot(this.#words, slotStart(slot), state, Result.renew);
+      if (phaseOf(state) === PHASE.waiting) finishSlot(this.#words, slotStart(slot), state, RESULT.renew);
     }
   }
 
@@ -146,24 +147,24 @@ export class WaitBoard {
     for (let slot = 0; slot < SLOTS; slot++) {
       const start = slotStart(slot);
       const state = Atomics.load(this.#words, start);
-      if (phaseOf(state) !== Phase.free) continue;
-      const claimed = withPhase((state + 4) | 0, Phase.claimed);
+      if (phaseOf(state) !== PHASE.free) continue;
+      const claimed = withPhase((state + 4) | 0, PHASE.claimed);
       if (Atomics.compareExchange(this.#words, start, state, claimed) === state) return start;
     }
     return undefined;
   }
 
   #outcome(start: number, state: number): SlotOutcome {
-    const free = withPhase(state, Phase.free);
+    const free = withPhase(state, PHASE.free);
     const found = Atomics.compareExchange(this.#words, start, state, free);
     if (found === state) {
       this.ring();
       return 'timed-out';
     }
     // Somebody else's by now: we were so late that the helper took it back.
-    if (found !== withPhase(state, Phase.done)) return 'ok';
-    const result = Atomics.load(this.#words, start + Slot.result);
+    if (found !== withPhase(state, PHASE.done)) return 'ok';
+    const result = Atomics.load(this.#words, start + SLOT.result);
     Atomics.compareExchange(this.#words, start, found, free);
-    return result === Result.renew ? 'renew' : 'ok';
+    return result === RESULT.renew ? 'renew' : 'ok';
   }
 }

@@ -1,17 +1,17 @@
 /** The helper thread of a board (`wait-board.ts`): sleeps on all words that are waited for, and says who was woken. */
 import { workerData } from 'node:worker_threads';
-import { FutexOperation, setTimespec, timespec } from './futex-operation.ts';
+import { FUTEX_OPERATION, setTimespec, timespec } from './futex-operation.ts';
 import { ERRNO, Kernel } from './kernel.ts';
 import { endLoad } from './load-guard.ts';
 import { monotonicMs } from './monotonic.ts';
 import {
-  Control,
+  CONTROL,
   finishSlot,
-  HelperSleep,
-  Phase,
+  HELPER_SLEEP,
+  PHASE,
   phaseOf,
-  Result,
-  Slot,
+  RESULT,
+  SLOT,
   SLOTS,
   slotAddress,
   slotStart,
@@ -67,8 +67,8 @@ class WaitHelper {
   }
 
   run(): void {
-    while (Atomics.load(this.#words, Control.stop) === 0) {
-      const change = Atomics.load(this.#words, Control.change);
+    while (Atomics.load(this.#words, CONTROL.stop) === 0) {
+      const change = Atomics.load(this.#words, CONTROL.change);
       const { waiters, taken } = this.#collect();
       if (waiters.length === 0) this.#sleepNatively(change, taken > 0 ? LEASE_MS : Number.POSITIVE_INFINITY);
       else this.#sleepInKernel(change, waiters);
@@ -77,19 +77,19 @@ class WaitHelper {
 
   /** Nobody waits: sleeps where nothing has to be noticed but the board, and where a thread can be terminated. */
   #sleepNatively(change: number, timeoutMs: number): void {
-    Atomics.store(this.#words, Control.sleep, HelperSleep.native);
-    Atomics.wait(this.#words, Control.change, change, timeoutMs);
-    Atomics.store(this.#words, Control.sleep, HelperSleep.none);
+    Atomics.store(this.#words, CONTROL.sleep, HELPER_SLEEP.native);
+    Atomics.wait(this.#words, CONTROL.change, change, timeoutMs);
+    Atomics.store(this.#words, CONTROL.sleep, HELPER_SLEEP.none);
   }
 
   #sleepInKernel(change: number, waiters: readonly Waiter[]): void {
-    Atomics.store(this.#words, Control.sleep, HelperSleep.kernel);
+    Atomics.store(this.#words, CONTROL.sleep, HELPER_SLEEP.kernel);
     const result = this.#poll ? this.#pollOnce(change) : this.#waitForAny(change, waiters);
-    Atomics.store(this.#words, Control.sleep, HelperSleep.none);
+    Atomics.store(this.#words, CONTROL.sleep, HELPER_SLEEP.none);
     const woken = waiters[result];
     if (woken !== undefined) this.#wakeAll(waiters, result);
     else if (result === -ERRNO.ENOSYS || result === -ERRNO.EPERM) this.#poll = true;
-    else if (result < 0 && Atomics.load(this.#words, Control.change) === change) this.#wakeChanged(waiters);
+    else if (result < 0 && Atomics.load(this.#words, CONTROL.change) === change) this.#wakeChanged(waiters);
   }
 
   /** Index of the waiter that was woken, that behind the last for the board itself, or an error. */
@@ -108,7 +108,7 @@ class WaitHelper {
   }
 
   #pollOnce(change: number): number {
-    const { wait } = FutexOperation;
+    const { wait } = FUTEX_OPERATION;
     this.#kernel.futex(this.#controlAddress, wait, change >>> 0, this.#pollTime);
     return -ERRNO.ETIMEDOUT;
   }
@@ -129,9 +129,9 @@ class WaitHelper {
   }
 
   #wake({ start, state, address }: Waiter): void {
-    if (finishSlot(this.#words, start, state, Result.woken)) return;
+    if (finishSlot(this.#words, start, state, RESULT.woken)) return;
     // It had given up already: the wake-up is for somebody else.
-    this.#kernel.futex(address, FutexOperation.wake, 1, null);
+    this.#kernel.futex(address, FUTEX_OPERATION.wake, 1, null);
   }
 
   /** Who waits, and how many slots are taken at all. Ends leases. */
@@ -143,14 +143,14 @@ class WaitHelper {
       const start = slotStart(slot);
       const state = Atomics.load(this.#words, start);
       if (state !== seen.state) Object.assign(seen, { state, sinceMs: nowMs });
-      if (phaseOf(state) === Phase.free) return;
+      if (phaseOf(state) === PHASE.free) return;
       taken++;
       if (nowMs - seen.sinceMs > LEASE_MS) this.#endLease(start, state);
-      else if (phaseOf(state) === Phase.waiting) {
-        const expected = Atomics.load(this.#words, start + Slot.expected);
-        const kind = Atomics.load(this.#words, start + Slot.kind);
+      else if (phaseOf(state) === PHASE.waiting) {
+        const expected = Atomics.load(this.#words, start + SLOT.expected);
+        const kind = Atomics.load(this.#words, start + SLOT.kind);
         const stale = this.#poll && kind === WaitKind.anyWake && nowMs - seen.sinceMs > POLL_LEASE_MS;
-        if (stale && finishSlot(this.#words, start, state, Result.woken)) return;
+        if (stale && finishSlot(this.#words, start, state, RESULT.woken)) return;
         waiters.push({ start, state, address: slotAddress(this.#words, start), expected, kind });
       }
     });
@@ -159,8 +159,8 @@ class WaitHelper {
   }
 
   #endLease(start: number, state: number): void {
-    if (phaseOf(state) === Phase.waiting) finishSlot(this.#words, start, state, Result.renew);
-    else Atomics.compareExchange(this.#words, start, state, withPhase(state, Phase.free));
+    if (phaseOf(state) === PHASE.waiting) finishSlot(this.#words, start, state, RESULT.renew);
+    else Atomics.compareExchange(this.#words, start, state, withPhase(state, PHASE.free));
   }
 }
 

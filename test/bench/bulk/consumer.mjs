@@ -1,5 +1,5 @@
 /** Takes packets, reads each (in place, or after copying it out), and acknowledges it. */
-import { component, copyInto, Packet, packetStatus } from '@ginit/core';
+import { component, copyInto, Packet, PACKET_STATUS } from '@ginit/core';
 import { Consumer } from './session.mjs';
 import { readPayload, SIZES } from './traffic.mjs';
 
@@ -27,7 +27,7 @@ class ConsumerSession {
       const packet = this.#packet;
       while (sink.next(packet)) {
         this.#read(sink.payload(packet));
-        packet.status = packetStatus.ok;
+        packet.status = PACKET_STATUS.ok;
         sink.acknowledge(packet);
       }
       sink.wakeup();

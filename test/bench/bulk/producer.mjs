@@ -1,5 +1,5 @@
 /** Sends packets as fast as they are acknowledged, and measures. */
-import { copyInto, Packet, packetStatus } from '@ginit/core';
+import { copyInto, Packet, PACKET_STATUS } from '@ginit/core';
 import { measuringComponent } from '../harness/client.mjs';
 import { microsecondsEach } from '../harness/measure.mjs';
 import { fromConfig } from '../harness/settings.mjs';
@@ -35,7 +35,7 @@ class Sending {
     const source = this.#source;
     const packet = this.#acknowledged;
     while (source.nextAcknowledged(packet)) {
-      if (packet.status !== packetStatus.ok) this.#settle.reject(new Error(`status ${packet.status}`));
+      if (packet.status !== PACKET_STATUS.ok) this.#settle.reject(new Error(`status ${packet.status}`));
       source.free(packet.offset);
       this.#under--;
     }

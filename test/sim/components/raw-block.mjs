@@ -1,5 +1,5 @@
 /** A block device in memory that takes its packets by itself and tells nobody what it serves; with `stale`, reads are. */
-import { Block, blockOperation, blockStatus, component, Packet } from '@ginit/core';
+import { Block, BLOCK_OPERATION, BLOCK_STATUS, component, Packet } from '@ginit/core';
 
 const BLOCK = 512;
 const COUNT = 64;
@@ -7,20 +7,20 @@ const COUNT = 64;
 export default component({ provides: [Block] }, (env) => {
   const memory = new Uint8Array(BLOCK * COUNT);
   const first = memory.slice();
-  const stale = env.config.boolean('stale', false);
+  const stale = env.config.node.value('stale') === 'yes';
   env.provide(Block, ({ streams }) => {
     const packet = new Packet();
     void streams.tx.then((sink) =>
       sink.onWake(() => {
         while (sink.next(packet)) {
           const from = packet.position * BLOCK;
-          const range = (stale && packet.operation === blockOperation.read ? first : memory).subarray(
+          const range = (stale && packet.operation === BLOCK_OPERATION.read ? first : memory).subarray(
             from,
             from + packet.size,
           );
-          if (packet.operation === blockOperation.read) sink.payload(packet).set(range);
-          if (packet.operation === blockOperation.write) range.set(sink.payload(packet));
-          packet.status = blockStatus.ok;
+          if (packet.operation === BLOCK_OPERATION.read) sink.payload(packet).set(range);
+          if (packet.operation === BLOCK_OPERATION.write) range.set(sink.payload(packet));
+          packet.status = BLOCK_STATUS.ok;
           sink.acknowledge(packet);
         }
       }),

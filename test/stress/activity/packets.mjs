@@ -1,5 +1,5 @@
 /** Packet streams: packets of all sizes, acknowledged in any order, or never asked after. */
-import { Packet, PacketRequests, packetStatus, RpcError } from '@ginit/core';
+import { Packet, PacketRequests, PACKET_STATUS, RpcError } from '@ginit/core';
 import { Sink } from '../sessions.mjs';
 
 /** What the sink compares with what it reads: a number of the payload's first and last bytes and its size. */
@@ -34,7 +34,7 @@ export async function packets(actor, step) {
       packet.argument = checksum(payload);
     };
     const complete = ({ status }) => {
-      if (status !== packetStatus.ok) throw new Error(`status ${status}`);
+      if (status !== PACKET_STATUS.ok) throw new Error(`status ${status}`);
       tally.count('packets');
     };
     return tally.attempt('packet', step.peer, () => requests.perform(size, prepare, complete));
@@ -70,7 +70,7 @@ export function serveStream(sink) {
     const batch = [];
     for (let packet = new Packet(); sink.next(packet); packet = new Packet()) {
       const sound = packet.argument === checksum(sink.payload(packet));
-      packet.status = sound ? packetStatus.ok : packetStatus.firstCode;
+      packet.status = sound ? PACKET_STATUS.ok : PACKET_STATUS.firstCode;
       batch.push(packet);
     }
     for (const packet of batch.toReversed()) sink.acknowledge(packet);

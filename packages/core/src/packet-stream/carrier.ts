@@ -4,7 +4,7 @@ import type { StreamLink } from './stream-link.ts';
  * What one end of a stream may wait for, as bits: something new in the queue it reads (`packets`), a free
  * slot in the queue it writes (`room`). Seen from the other end the same bits are what a batch brought.
  */
-export const waitFor = { nothing: 0, packets: 1, room: 2 } as const;
+export const WAIT_FOR = { nothing: 0, packets: 1, room: 2 } as const;
 
 /** How one end makes its progress known to the other. */
 export interface Carrier {
@@ -12,11 +12,11 @@ export interface Carrier {
   arm(bit: number): void;
   /** Ends a batch: `news` are the bits of what was published since the last one. */
   wakeup(news: number): void;
-  /** Takes a frame. Returns the bits, out of those armed, that came true; `protocolBroken` on nonsense. */
+  /** Takes a frame. Returns the bits, out of those armed, that came true; `PROTOCOL_BROKEN` on nonsense. */
   receive(frame: Uint8Array): number;
 }
 
-export const protocolBroken = -1;
+export const PROTOCOL_BROKEN = -1;
 
 const doorbell = new Uint8Array(0);
 
@@ -32,7 +32,7 @@ export class SharedCarrier implements Carrier {
   readonly #ownWaitsAt: number;
   readonly #peerWaitsAt: number;
   /** The bits set in memory; the peer may have taken some, then its doorbell is under way. */
-  #armed: number = waitFor.nothing;
+  #armed: number = WAIT_FOR.nothing;
 
   constructor(link: StreamLink, control: Int32Array, ownWaitsAt: number, peerWaitsAt: number) {
     this.#link = link;
@@ -48,7 +48,7 @@ export class SharedCarrier implements Carrier {
   }
 
   wakeup(news: number): void {
-    if (news === waitFor.nothing) return;
+    if (news === WAIT_FOR.nothing) return;
     if ((Atomics.load(this.#control, this.#peerWaitsAt) & news) === 0) return;
     Atomics.and(this.#control, this.#peerWaitsAt, ~news);
     this.#link.send(doorbell);

@@ -1,5 +1,5 @@
-import { type Carrier, protocolBroken, waitFor } from './carrier.ts';
-import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameWriter, recordKind } from './frame.ts';
+import { type Carrier, PROTOCOL_BROKEN, WAIT_FOR } from './carrier.ts';
+import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameWriter, RECORD_KIND } from './frame.ts';
 import { PACKET_BYTES, PACKET_WORDS } from './layout.ts';
 import { loadPacket, Packet } from './packet.ts';
 import type { RingReader, RingWriter } from './ring.ts';
@@ -30,7 +30,7 @@ export class CopyingCarrier implements Carrier {
   readonly #payloadBytes: (packet: Packet) => number;
   readonly #packet = new Packet();
   readonly #frames: FrameWriter;
-  #armed: number = waitFor.nothing;
+  #armed: number = WAIT_FOR.nothing;
   /** Packets up to here were sent. */
   #sentHead = 0;
   /** Packets up to here arrived. */
@@ -66,7 +66,7 @@ export class CopyingCarrier implements Carrier {
   wakeup(): void {
     const owed = (this.#input.tail - this.#reportedTail) | 0;
     const creditDue = owed > 0 && (this.#peerWaits || owed * 2 >= this.#input.slots);
-    const waits = this.#armed & waitFor.room;
+    const waits = this.#armed & WAIT_FOR.room;
     const mustTell = waits !== 0 && !this.#toldWaits;
     if (this.#sentHead === this.#output.head && !creditDue && !mustTell) return;
     this.#reportedTail = this.#input.tail;
@@ -88,22 +88,22 @@ export class CopyingCarrier implements Carrier {
   }
 
   receive(frame: Uint8Array): number {
-    if (frame.length < FRAME_HEADER_BYTES) return protocolBroken;
+    if (frame.length < FRAME_HEADER_BYTES) return PROTOCOL_BROKEN;
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
     const roomBefore = this.#output.used;
     Atomics.store(this.#memory.control, this.#memory.peerTailAt, view.getInt32(0, true));
-    if (!this.#output.refresh()) return protocolBroken;
-    if ((view.getInt32(4, true) & waitFor.room) !== 0) this.#peerWaits = true;
+    if (!this.#output.refresh()) return PROTOCOL_BROKEN;
+    if ((view.getInt32(4, true) & WAIT_FOR.room) !== 0) this.#peerWaits = true;
     const headBefore = this.#receivedHead;
-    if (!this.#receiveRecords(frame, view)) return protocolBroken;
-    let news: number = waitFor.nothing;
+    if (!this.#receiveRecords(frame, view)) return PROTOCOL_BROKEN;
+    let news: number = WAIT_FOR.nothing;
     if (this.#output.used < roomBefore) {
-      news |= waitFor.room;
+      news |= WAIT_FOR.room;
       this.#toldWaits = false;
     }
     if (this.#receivedHead !== headBefore) {
       Atomics.store(this.#memory.control, this.#memory.peerHeadAt, this.#receivedHead);
-      news |= waitFor.packets;
+      news |= WAIT_FOR.packets;
     }
     news &= this.#armed;
     this.#armed &= ~news;
@@ -115,8 +115,8 @@ export class CopyingCarrier implements Carrier {
     while (at < frame.length) {
       if (frame.length - at < 4) return false;
       const kind = view.getUint32(at, true);
-      if (kind === recordKind.packet) at = this.#receivePacket(view, at + 4);
-      else if (kind === recordKind.payload) at = this.#receivePayload(frame, view, at + 4);
+      if (kind === RECORD_KIND.packet) at = this.#receivePacket(view, at + 4);
+      else if (kind === RECORD_KIND.payload) at = this.#receivePayload(frame, view, at + 4);
       else return false;
       if (at < 0) return false;
     }

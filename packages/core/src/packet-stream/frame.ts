@@ -13,7 +13,7 @@ import { PACKET_BYTES, PACKET_WORDS } from './layout.ts';
  */
 export const FRAME_BYTES_MAX = 128 * 1024;
 
-export const recordKind = { packet: 1, payload: 2 } as const;
+export const RECORD_KIND = { packet: 1, payload: 2 } as const;
 
 export const FRAME_HEADER_BYTES = 8;
 const PACKET_RECORD_BYTES = 4 + PACKET_BYTES;
@@ -43,7 +43,7 @@ export class FrameWriter {
   packet(queue: Int32Array, slot: number): void {
     if (this.#at + PACKET_RECORD_BYTES > this.#bytes.length) this.#next();
     const view = this.#view;
-    view.setInt32(this.#at, recordKind.packet, true);
+    view.setInt32(this.#at, RECORD_KIND.packet, true);
     for (let word = 0; word < PACKET_WORDS; word++) {
       view.setInt32(this.#at + 4 + word * 4, queue[slot * PACKET_WORDS + word] ?? 0, true);
     }
@@ -59,7 +59,7 @@ export class FrameWriter {
         room = (this.#bytes.length - this.#at - PAYLOAD_HEADER_BYTES) & ~3;
       }
       const part = Math.min(room, length - done);
-      this.#view.setInt32(this.#at, recordKind.payload, true);
+      this.#view.setInt32(this.#at, RECORD_KIND.payload, true);
       this.#view.setInt32(this.#at + 4, offset + done, true);
       this.#view.setInt32(this.#at + 8, part, true);
       const start = this.#at + PAYLOAD_HEADER_BYTES;

@@ -5,7 +5,7 @@ export {
   streamMemoryBytes,
   streamParametersProblem,
 } from './layout.ts';
-export { Packet, packetStatus, UNASKED_TAG } from './packet.ts';
+export { Packet, PACKET_STATUS, UNASKED_TAG } from './packet.ts';
 export {
   type CompleteRequest,
   PacketRequests,

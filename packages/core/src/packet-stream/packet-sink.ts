@@ -1,5 +1,5 @@
 import type { PacketStreamParameters } from './layout.ts';
-import { type Packet, packetStatus, UNASKED_TAG } from './packet.ts';
+import { type Packet, PACKET_STATUS, UNASKED_TAG } from './packet.ts';
 import type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
 import { StreamSide } from './stream-side.ts';
 import type { SinkWatch } from './stream-watch.ts';
@@ -66,7 +66,7 @@ export class PacketSink {
     for (let skipped = 0; skipped <= 2 * this.parameters.queueSlots; skipped++) {
       if (!this.#side.readable() || !this.#side.writable(this.#inFlight)) return false;
       const sound = this.#side.take(into);
-      into.status = packetStatus.unanswered;
+      into.status = PACKET_STATUS.unanswered;
       if (sound && this.#rangeSound(into)) {
         if (into.size === 0) into.offset = 0;
         this.#inFlight++;
@@ -157,7 +157,7 @@ export class PacketSink {
     packet.offset = 0;
     packet.size = 0;
     packet.length = 0;
-    packet.status = packetStatus.invalid;
+    packet.status = PACKET_STATUS.invalid;
     this.#side.append(packet);
   }
 }

@@ -1,6 +1,6 @@
 import { BulkAllocator } from './bulk-allocator.ts';
 import type { PacketStreamParameters } from './layout.ts';
-import { type Packet, packetStatus, UNASKED_TAG } from './packet.ts';
+import { type Packet, PACKET_STATUS, UNASKED_TAG } from './packet.ts';
 import type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
 import { StreamSide } from './stream-side.ts';
 import type { SourceWatch } from './stream-watch.ts';
@@ -119,7 +119,7 @@ export class PacketSource {
     this.#offsets[tag] = packet.offset;
     this.#sizes[tag] = packet.size;
     packet.tag = tag;
-    packet.status = packetStatus.unanswered;
+    packet.status = PACKET_STATUS.unanswered;
     this.#watch?.submitted(packet, this.payload(packet.offset, packet.size));
     this.#side.append(packet);
     return true;
@@ -194,7 +194,7 @@ export class PacketSource {
     packet.offset = this.#offsets[tag] ?? 0;
     packet.size = size;
     if (!sound || packet.length > size) {
-      packet.status = packetStatus.invalid;
+      packet.status = PACKET_STATUS.invalid;
       packet.length = 0;
     }
     this.#sizes[tag] = -1;

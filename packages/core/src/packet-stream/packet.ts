@@ -4,7 +4,7 @@ import { PACKET_WORDS } from './layout.ts';
  * States of a packet's `status`. 0 is what every submitted packet has: a server that forgets to answer has
  * not succeeded. Codes from `firstCode` on belong to the session interface.
  */
-export const packetStatus = { unanswered: 0, ok: 1, invalid: 2, firstCode: 16 } as const;
+export const PACKET_STATUS = { unanswered: 0, ok: 1, invalid: 2, firstCode: 16 } as const;
 
 /** Tag of an acknowledgement that answers no request (File_system CONTENT_CHANGED). */
 export const UNASKED_TAG = 0xffff_ffff;
@@ -26,7 +26,7 @@ const HIGH_WORD_LIMIT = 2 ** 21;
  * | count     | 53   | blocks                 | -                                    | source   |
  * | handle    | 32   | -                      | node handle                          | source   |
  * | length    | 32   | -                      | bytes wanted, then bytes done; at most `size` | both |
- * | status    | 32   | `packetStatus` or a code of the interface                     | sink     |
+ * | status    | 32   | `PACKET_STATUS` or a code of the interface                     | sink     |
  * | argument  | 32   | free for the interface                                        | both     |
  */
 export class Packet {

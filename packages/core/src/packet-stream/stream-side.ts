@@ -1,4 +1,4 @@
-import { type Carrier, protocolBroken, SharedCarrier, waitFor } from './carrier.ts';
+import { type Carrier, PROTOCOL_BROKEN, SharedCarrier, WAIT_FOR } from './carrier.ts';
 import { CopyingCarrier } from './copying-carrier.ts';
 import {
   type PacketStreamParameters,
@@ -108,7 +108,7 @@ export class StreamSide {
     if (this.#closure !== undefined) return false;
     if (this.input.used > 0 || this.#moreInput()) return true;
     this.#foundEmpty = true;
-    this.#carrier.arm(waitFor.packets);
+    this.#carrier.arm(WAIT_FOR.packets);
     return this.#moreInput();
   }
 
@@ -117,7 +117,7 @@ export class StreamSide {
     if (this.#closure !== undefined) return false;
     const limit = this.output.slots - reserved;
     if (this.output.used < limit || this.#moreRoom(limit)) return true;
-    this.#carrier.arm(waitFor.room);
+    this.#carrier.arm(WAIT_FOR.room);
     return this.#moreRoom(limit);
   }
 
@@ -149,9 +149,9 @@ export class StreamSide {
   #publish(): void {
     this.#unpublishedPackets = 0;
     this.#unpublishedBytes = 0;
-    let news: number = waitFor.nothing;
-    if (this.output.publish()) news |= waitFor.packets;
-    if (this.input.publish()) news |= waitFor.room;
+    let news: number = WAIT_FOR.nothing;
+    if (this.output.publish()) news |= WAIT_FOR.packets;
+    if (this.input.publish()) news |= WAIT_FOR.room;
     this.#carrier.wakeup(news);
   }
 
@@ -208,8 +208,8 @@ export class StreamSide {
   #receive(frame: Uint8Array): void {
     if (this.#closure !== undefined) return;
     const news = this.#carrier.receive(frame);
-    if (news === protocolBroken) this.close('invalid stream state');
-    else if (news !== waitFor.nothing) this.#fire();
+    if (news === PROTOCOL_BROKEN) this.close('invalid stream state');
+    else if (news !== WAIT_FOR.nothing) this.#fire();
     // Credit that a peer waits for goes out even if there was nothing to do.
     this.wakeup();
   }

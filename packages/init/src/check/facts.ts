@@ -23,7 +23,7 @@ export interface ManifestFacts {
 /** The facts of children by their path from the outermost init, for example `disk` or `sub -> disk`. */
 export type ManifestsByPath = ReadonlyMap<string, ManifestFacts>;
 
-const listLengthMax = 100;
+const LIST_LENGTH_MAX = 100;
 
 /**
  * Makes facts of the plain form of a manifest, which somebody else's code may have written. Throws an
@@ -62,7 +62,7 @@ function kindsOf(fields: Readonly<Record<string, unknown>>, key: string): HostGr
 
 function listOf(fields: Readonly<Record<string, unknown>>, key: string): readonly unknown[] {
   const list = fields[key] ?? [];
-  if (!Array.isArray(list) || list.length > listLengthMax)
+  if (!Array.isArray(list) || list.length > LIST_LENGTH_MAX)
     throw new Error(`manifest.${key}: not a short list`);
   return list;
 }

@@ -12,12 +12,12 @@ interface Inert {
   readonly elements: readonly string[];
 }
 
-const inertInConfig: Inert = {
+const INERT_IN_CONFIG: Inert = {
   attributes: ['version', 'ld_verbose', 'generate_xml'],
   elements: ['report', 'heartbeat', 'service', 'alias'],
 };
 
-const inertInStart: Inert = {
+const INERT_IN_START: Inert = {
   attributes: ['version', 'managing_system', 'ld', 'node', 'ram_limit'],
   elements: ['heartbeat'],
 };
@@ -25,7 +25,7 @@ const inertInStart: Inert = {
 /** Warnings for everything in an init configuration that has no effect yet. */
 export function notYetWarnings(config: ConfigNode): ConfigWarning[] {
   const starts = config.childrenOf('start');
-  return [...inertIn(config, inertInConfig), ...starts.flatMap((start) => inertIn(start, inertInStart))];
+  return [...inertIn(config, INERT_IN_CONFIG), ...starts.flatMap((start) => inertIn(start, INERT_IN_START))];
 }
 
 function inertIn(node: ConfigNode, inert: Inert): ConfigWarning[] {

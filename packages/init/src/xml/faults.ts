@@ -22,10 +22,10 @@ export interface ScanState {
   readonly open: { readonly type: string; readonly start: number } | undefined;
 }
 
-const plainAmpersand = 'a plain "&" is written &amp;';
-const knownEntities = 'known are &amp; &lt; &gt; &quot; &apos; and numbers like &#10;';
+const PLAIN_AMPERSAND = 'a plain "&" is written &amp;';
+const KNOWN_ENTITIES = 'known are &amp; &lt; &gt; &quot; &apos; and numbers like &#10;';
 // What can be meant as an entity: anything else behind an ampersand is a plain one.
-const badAmpersandPattern = /&(?!(?:[A-Za-z_][\w.-]*|#[0-9]+|#[xX][0-9A-Fa-f]+);)/g;
+const BAD_AMPERSAND_PATTERN = /&(?!(?:[A-Za-z_][\w.-]*|#[0-9]+|#[xX][0-9A-Fa-f]+);)/g;
 
 /** Words the scanner's complaint `rule`. */
 export function faultOf(rule: string, state: ScanState): Fault {
@@ -59,24 +59,24 @@ export function faultOf(rule: string, state: ScanState): Fault {
       const isEnd =
         /[/>]/.test(state.source.charAt(here.offset)) && /\S/.test(state.source.charAt(here.offset - 1));
       return {
-        text: isEnd ? valueMissing : attributeNameFault,
+        text: isEnd ? VALUE_MISSING : ATTRIBUTE_NAME_FAULT,
         ...here,
       };
     }
     default:
-      return { text: ruleTexts[rule] ?? rule.replace(/\.$/, ''), ...here };
+      return { text: RULE_TEXTS[rule] ?? rule.replace(/\.$/, ''), ...here };
   }
 }
 
-const attributeNameFault =
+const ATTRIBUTE_NAME_FAULT =
   'this character cannot stand in the name of an attribute (is a quote missing before it?)';
-const valueMissing = 'an attribute needs a value, as in name="value"';
+const VALUE_MISSING = 'an attribute needs a value, as in name="value"';
 
-const ruleTexts: Readonly<Record<string, string>> = {
+const RULE_TEXTS: Readonly<Record<string, string>> = {
   'disallowed character in tag name': 'a plain "<" is written &lt;',
   'disallowed character in tag name.': 'this character cannot stand in the name of an element',
   'disallowed character in closing tag.': 'a closing tag holds only the name of its element',
-  'attribute without value.': valueMissing,
+  'attribute without value.': VALUE_MISSING,
   'unquoted attribute value.': 'the value of an attribute stands in quotes, as in name="value"',
   'no whitespace between attributes.': 'a space is missing before this attribute (or is a quote missing?)',
   'forward-slash in opening tag not followed by >.': '"/" in a tag stands only before ">"',
@@ -97,12 +97,12 @@ export function closingTag(source: string, offset: number): string {
 }
 
 function entityFault({ source, offset, markupEnd, tag }: ScanState): Fault {
-  badAmpersandPattern.lastIndex = tag?.partEnd ?? markupEnd;
-  const plain = badAmpersandPattern.exec(source);
-  if (plain !== null && plain.index < offset) return { text: plainAmpersand, offset: plain.index };
+  BAD_AMPERSAND_PATTERN.lastIndex = tag?.partEnd ?? markupEnd;
+  const plain = BAD_AMPERSAND_PATTERN.exec(source);
+  if (plain !== null && plain.index < offset) return { text: PLAIN_AMPERSAND, offset: plain.index };
   const start = source.lastIndexOf('&', offset - 1);
   const entity = source.slice(start, Math.min(offset, start + 40));
-  return { text: `unknown entity ${entity} (${knownEntities})`, offset: start };
+  return { text: `unknown entity ${entity} (${KNOWN_ENTITIES})`, offset: start };
 }
 
 function characterFault({ source, offset, tag }: ScanState): Fault {
@@ -121,10 +121,10 @@ function characterFault({ source, offset, tag }: ScanState): Fault {
 function endFault({ source, markupEnd, tag, open }: ScanState): Fault {
   if (tag !== undefined) return openTagFault(source, tag);
   const markup = source.indexOf('<', markupEnd);
-  badAmpersandPattern.lastIndex = markupEnd;
-  const ampersand = badAmpersandPattern.exec(source);
+  BAD_AMPERSAND_PATTERN.lastIndex = markupEnd;
+  const ampersand = BAD_AMPERSAND_PATTERN.exec(source);
   if (ampersand !== null && (markup < 0 || ampersand.index < markup)) {
-    return { text: plainAmpersand, offset: ampersand.index };
+    return { text: PLAIN_AMPERSAND, offset: ampersand.index };
   }
   if (markup >= 0) return openMarkupFault(source, markup);
   if (open !== undefined) return { text: `<${open.type}> is never closed`, offset: open.start };
@@ -137,11 +137,11 @@ function openTagFault(source: string, tag: NonNullable<ScanState['tag']>): Fault
   if (attribute === null)
     return { text: `the tag of <${tag.type}> is never closed with ">"`, offset: tag.start };
   const [lead, name = '', quote = '"'] = attribute;
-  badAmpersandPattern.lastIndex = start + lead.length;
-  const ampersand = badAmpersandPattern.exec(source);
+  BAD_AMPERSAND_PATTERN.lastIndex = start + lead.length;
+  const ampersand = BAD_AMPERSAND_PATTERN.exec(source);
   // The scanner looks for the end of an entity before it looks for that of the value.
   const isQuoted = source.includes(quote, start + lead.length);
-  if (isQuoted && ampersand !== null) return { text: plainAmpersand, offset: ampersand.index };
+  if (isQuoted && ampersand !== null) return { text: PLAIN_AMPERSAND, offset: ampersand.index };
   return { text: `the value of attribute "${name}" of <${tag.type}> has no closing quote`, offset: start };
 }
 

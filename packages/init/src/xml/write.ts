@@ -37,16 +37,16 @@ function attributes(node: ConfigNode): string {
   return text;
 }
 
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 function escapedText(text: string): string {
   // A reader turns CR into LF, so a CR that is meant goes out as a number.
-  return carried(text).replace(/[&<>\r]/g, (character) => entities[character] ?? numeric(character));
+  return carried(text).replace(/[&<>\r]/g, (character) => ENTITIES[character] ?? numeric(character));
 }
 
 function escapedAttribute(text: string): string {
   // A reader turns line feeds and tabs in attributes into spaces.
-  return carried(text).replace(/[&<>"\r\n\t]/g, (character) => entities[character] ?? numeric(character));
+  return carried(text).replace(/[&<>"\r\n\t]/g, (character) => ENTITIES[character] ?? numeric(character));
 }
 
 function numeric(character: string): string {

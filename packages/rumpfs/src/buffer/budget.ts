@@ -1,16 +1,16 @@
 import { FsError } from '../errors.ts';
 
 /** With fewer buffers a deep file tree could not hold the blocks that one operation needs. */
-const buffersMin = 32;
-const stagingAreas = 6;
+const BUFFERS_MIN = 32;
+const STAGING_AREAS = 6;
 /** The part of the budget for each of them. */
-const stagingAreaPart = 32;
-const stagingAreaBytesMax = 256 * 1024;
+const STAGING_AREA_PART = 32;
+const STAGING_AREA_BYTES_MAX = 256 * 1024;
 /** The part of the budget for the copies that a pass of write-back makes of structures and names. */
-const copiesPart = 16;
-const copiesMin = 2;
+const COPIES_PART = 16;
+const COPIES_MIN = 2;
 /** So many structures and names may be dirty in any case before those who add to them wait for write-back. */
-const orderedMin = 8;
+const ORDERED_MIN = 8;
 
 /** How the memory of a buffer cache is shared out. */
 export interface Shares {
@@ -24,13 +24,13 @@ export interface Shares {
 
 /** Throws `NoMemory` when the budget is too small for blocks of that size. */
 export function shareOut(memoryBytes: number, blockSizeBytes: number): Shares {
-  const areaBytesWanted = Math.min(stagingAreaBytesMax, memoryBytes / stagingAreaPart);
+  const areaBytesWanted = Math.min(STAGING_AREA_BYTES_MAX, memoryBytes / STAGING_AREA_PART);
   const areaBytes = Math.max(1, Math.floor(areaBytesWanted / blockSizeBytes)) * blockSizeBytes;
-  const copies = Math.max(copiesMin, Math.floor(memoryBytes / copiesPart / blockSizeBytes));
-  const buffersMax = Math.floor((memoryBytes - stagingAreas * areaBytes) / blockSizeBytes) - copies;
-  if (buffersMax < buffersMin) {
-    const needed = (buffersMin + stagingAreas + copiesMin) * blockSizeBytes;
+  const copies = Math.max(COPIES_MIN, Math.floor(memoryBytes / COPIES_PART / blockSizeBytes));
+  const buffersMax = Math.floor((memoryBytes - STAGING_AREAS * areaBytes) / blockSizeBytes) - copies;
+  if (buffersMax < BUFFERS_MIN) {
+    const needed = (BUFFERS_MIN + STAGING_AREAS + COPIES_MIN) * blockSizeBytes;
     throw new FsError('NoMemory', `buffers of ${blockSizeBytes} bytes need at least ${needed} bytes`);
   }
-  return { areas: stagingAreas, areaBytes, orderedMax: Math.max(orderedMin, copies), buffersMax };
+  return { areas: STAGING_AREAS, areaBytes, orderedMax: Math.max(ORDERED_MIN, copies), buffersMax };
 }

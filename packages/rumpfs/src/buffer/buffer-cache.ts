@@ -10,13 +10,13 @@ import { SlotLists } from './slot-lists.ts';
 import { StagingPool } from './staging-pool.ts';
 import { WriteBack } from './write-back.ts';
 
-const listFree = 1;
-const listClean = 2;
-const listDirty = { data: 3, structure: 4, name: 5 } as const satisfies Record<DirtyKind, number>;
-const listCount = 5;
+const LIST_FREE = 1;
+const LIST_CLEAN = 2;
+const LIST_DIRTY = { data: 3, structure: 4, name: 5 } as const satisfies Record<DirtyKind, number>;
+const LIST_COUNT = 5;
 
 /** Memory is taken in slabs of this many buffers, so that a small job does not pay for the whole budget. */
-const slabBuffers = 32;
+const SLAB_BUFFERS = 32;
 const settled = Promise.resolve();
 
 /**
@@ -56,7 +56,7 @@ export class BufferCache {
     this.staging = new StagingPool(shares.areaBytes, shares.areas);
     this.#orderedMax = shares.orderedMax;
     this.#buffersMax = shares.buffersMax;
-    this.#lists = new SlotLists(this.#buffersMax, listCount);
+    this.#lists = new SlotLists(this.#buffersMax, LIST_COUNT);
     this.direct = new DirectWrites(this);
     this.#writeBack = new WriteBack(this, hypercalls);
   }
@@ -66,7 +66,7 @@ export class BufferCache {
   }
 
   get dirtyCount(): number {
-    return this.#lists.length(listDirty.data) + this.#orderedCount();
+    return this.#lists.length(LIST_DIRTY.data) + this.#orderedCount();
   }
 
   /** How many passes of write-back have begun: what was dirtied since then was never written. */
@@ -86,8 +86,8 @@ export class BufferCache {
   /** The block if it is in memory, without any waiting. */
   peek(block: number): BlockBuffer | undefined {
     const buffer = this.#resident.get(block);
-    if (buffer !== undefined && this.#lists.listOf(buffer.slot) === listClean) {
-      this.#lists.putFirst(buffer.slot, listClean);
+    if (buffer !== undefined && this.#lists.listOf(buffer.slot) === LIST_CLEAN) {
+      this.#lists.putFirst(buffer.slot, LIST_CLEAN);
     }
     return buffer;
   }
@@ -138,7 +138,7 @@ export class BufferCache {
   markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
     buffer.dirty = kind;
-    this.#lists.putFirst(buffer.slot, listDirty[kind]);
+    this.#lists.putFirst(buffer.slot, LIST_DIRTY[kind]);
     if (this.dirtyCount > this.#buffersMax / 2 || this.#orderedCount() > this.#orderedMax / 2)
       this.#writeBack.startInBackground();
   }
@@ -239,7 +239,7 @@ export class BufferCache {
   /** For write-back: the dirty buffers of a kind, in ascending order of their blocks. */
   takeDirty(kind: DirtyKind): BlockBuffer[] {
     const buffers: BlockBuffer[] = [];
-    const list = listDirty[kind];
+    const list = LIST_DIRTY[kind];
     for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.newer(slot)) {
       const buffer = this.#buffers[slot];
       if (buffer !== undefined && !buffer.writing) buffers.push(buffer);
@@ -267,7 +267,7 @@ export class BufferCache {
         this.#toClean(buffer);
       } else {
         buffer.dirty = kind;
-        this.#lists.putFirst(buffer.slot, listDirty[kind]);
+        this.#lists.putFirst(buffer.slot, LIST_DIRTY[kind]);
       }
     }
   }
@@ -314,8 +314,8 @@ export class BufferCache {
 
   /** Starts one request for `count` blocks that nobody has; false when the buffers for it are not there. */
   #prefetchRun(first: number, count: number): boolean {
-    if (this.#lists.length(listFree) + this.#lists.length(listClean) < count) this.#grow();
-    if (this.#lists.length(listFree) + this.#lists.length(listClean) < count) return false;
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return false;
     const area = this.staging.tryTake();
     if (area === undefined) return false;
     const results: Deferred<BlockBuffer>[] = [];
@@ -374,12 +374,12 @@ export class BufferCache {
    */
   #lend(buffer: BlockBuffer): void {
     buffer.lent += 1;
-    if (this.#lists.listOf(buffer.slot) === listClean) this.#lists.remove(buffer.slot);
+    if (this.#lists.listOf(buffer.slot) === LIST_CLEAN) this.#lists.remove(buffer.slot);
     void settled.then(() => settled).then(() => this.#takeBack(buffer));
   }
 
   #orderedCount(): number {
-    return this.#lists.length(listDirty.structure) + this.#lists.length(listDirty.name);
+    return this.#lists.length(LIST_DIRTY.structure) + this.#lists.length(LIST_DIRTY.name);
   }
 
   #takeBack(buffer: BlockBuffer): void {
@@ -391,7 +391,7 @@ export class BufferCache {
 
   #toClean(buffer: BlockBuffer): void {
     if (buffer.lent > 0) return;
-    this.#lists.putFirst(buffer.slot, listClean);
+    this.#lists.putFirst(buffer.slot, LIST_CLEAN);
     if (this.#slotReady.waiters > 0) this.#slotReady.wakeOne();
   }
 
@@ -400,15 +400,15 @@ export class BufferCache {
     buffer.block = -1;
     buffer.dirty = undefined;
     if (buffer.lent > 0) return;
-    this.#lists.putFirst(buffer.slot, listFree);
+    this.#lists.putFirst(buffer.slot, LIST_FREE);
     if (this.#slotReady.waiters > 0) this.#slotReady.wakeOne();
   }
 
   /** A buffer that holds nothing and is in no list. */
   #takeSlot(): BlockBuffer | undefined {
-    if (this.#lists.length(listFree) === 0) this.#grow();
-    const free = this.#lists.last(listFree);
-    const slot = free < 0 ? this.#lists.last(listClean) : free;
+    if (this.#lists.length(LIST_FREE) === 0) this.#grow();
+    const free = this.#lists.last(LIST_FREE);
+    const slot = free < 0 ? this.#lists.last(LIST_CLEAN) : free;
     const buffer = slot < 0 ? undefined : this.#buffers[slot];
     if (buffer === undefined) return undefined;
     this.#lists.remove(slot);
@@ -431,13 +431,13 @@ export class BufferCache {
 
   #grow(): void {
     const size = this.blockSizeBytes;
-    const count = Math.min(slabBuffers, this.#buffersMax - this.#buffers.length);
+    const count = Math.min(SLAB_BUFFERS, this.#buffersMax - this.#buffers.length);
     if (count === 0) return;
     const slab = new Uint8Array(count * size);
     for (let index = 0; index < count; index += 1) {
       const slot = this.#buffers.length;
       this.#buffers.push(new BlockBuffer(slot, slab.subarray(index * size, (index + 1) * size)));
-      this.#lists.putFirst(slot, listFree);
+      this.#lists.putFirst(slot, LIST_FREE);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Of so many directory blocks each may have to wait for another; every one costs a sync of the device. */
-const levelsMax = 4;
+const LEVELS_MAX = 4;
 
 /** The place of a directory block among those that a pass writes. */
 interface Place {
@@ -26,7 +26,7 @@ export class NameOrder {
     const behindLevel = behind?.level ?? 0;
     const followed = behind?.followed ?? false;
     const level = Math.max(behindLevel, aheadLevel + 1);
-    if (level > behindLevel && (followed || level >= levelsMax)) return false;
+    if (level > behindLevel && (followed || level >= LEVELS_MAX)) return false;
     this.#places.set(then, { level, followed, pass });
     this.#places.set(first, { level: aheadLevel, followed: true, pass });
     return true;

@@ -5,7 +5,7 @@ import type { BufferCache } from './buffer-cache.ts';
  * From this length on, file data goes straight between the caller's memory and the device: one copy less, one
  * request for many blocks, and a stream does not push the structures out of the cache.
  */
-const directBytesMin = 32 * 1024;
+const DIRECT_BYTES_MIN = 32 * 1024;
 
 /**
  * Reads bytes of adjacent device blocks: `into` is filled from byte `skip` of block `first` on. Returns
@@ -29,7 +29,7 @@ export function readRange(
       copy(buffer.bytes, within, into, position, length);
     } else {
       const run = within === 0 ? absentRun(cache, block, Math.floor((into.length - position) / size)) : 0;
-      if (run * size >= directBytesMin) {
+      if (run * size >= DIRECT_BYTES_MIN) {
         requests.push(readDirect(cache, block, into.subarray(position, position + run * size)));
         position += run * size;
         block += run;
@@ -47,7 +47,7 @@ export function readRange(
 
 /** Writes whole adjacent blocks of file data, into the cache or, a long run, straight to the device. */
 export async function writeRange(cache: BufferCache, first: number, from: Uint8Array): Promise<void> {
-  if (from.length >= directBytesMin) {
+  if (from.length >= DIRECT_BYTES_MIN) {
     await writeDirect(cache, first, from);
     return;
   }

@@ -5,7 +5,7 @@ import type { BlockBuffer, DirtyKind } from './block-buffer.ts';
 import type { BufferCache } from './buffer-cache.ts';
 
 /** Requests for structures and names that are under way at a time. */
-const requestsMax = 8;
+const REQUESTS_MAX = 8;
 
 /** What one pass could not write. */
 interface Failure {
@@ -201,7 +201,7 @@ export class WriteBack {
         await this.#write(copies.bytes.subarray(from * size, end * size), run, copies.kind, failure);
       }
     };
-    await Promise.all(Array.from({ length: requestsMax }, writer));
+    await Promise.all(Array.from({ length: REQUESTS_MAX }, writer));
   }
 
   #runsOf(buffers: readonly BlockBuffer[]): CopiedRun[] {

@@ -6,15 +6,15 @@ import { Reservations } from './reservations.ts';
 import type { Volume } from './volume.ts';
 
 /** A shorter run than this is taken in the wanted group only if other groups nearby have no longer one. */
-const goodRun = 32;
+const GOOD_RUN = 32;
 /** How many groups are looked at for a good run before any run will do. */
-const nearbyGroups = 4;
+const NEARBY_GROUPS = 4;
 /** How many free runs of one group are compared before the longest so far is taken. */
-const runsCompared = 64;
-const reservedBlocksMin = 8;
-const reservedBytesMax = 1024 * 1024;
+const RUNS_COMPARED = 64;
+const RESERVED_BLOCKS_MIN = 8;
+const RESERVED_BYTES_MAX = 1024 * 1024;
 /** How often one who finds no block waits for those that were freed: others may be faster each time. */
-const reclaimsMax = 4;
+const RECLAIMS_MAX = 4;
 
 /** What one look for blocks asks of a group. */
 interface Wish {
@@ -45,7 +45,7 @@ export class BlockAllocator {
    */
   async allocate(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<void> {
     for (let reclaims = 0; !(await this.#find(owner, goal, count, grow, run)); reclaims += 1) {
-      if (reclaims === reclaimsMax || !(await this.#volume.reclaim())) {
+      if (reclaims === RECLAIMS_MAX || !(await this.#volume.reclaim())) {
         throw new FsError('NoSpace', `no free block of ${this.#volume.groups.freeBlocksTotal}`);
       }
     }
@@ -56,7 +56,7 @@ export class BlockAllocator {
     const extra = grow && !kept ? this.#nextWindow(owner) : 0;
     const wish = { owner, take: count, count: count + extra, respectReservations: true };
     const found =
-      (await this.#search(goal, nearbyGroups, { ...wish, least: Math.min(wish.count, goodRun) }, run)) ||
+      (await this.#search(goal, NEARBY_GROUPS, { ...wish, least: Math.min(wish.count, GOOD_RUN) }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1 }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1, respectReservations: false }, run));
     if (!found) return false;
@@ -133,7 +133,7 @@ export class BlockAllocator {
     const start = groups.firstBlockOf(group);
     run.count = 0;
     let bit = from;
-    for (let compared = 0; compared < runsCompared || run.count < wish.least; compared += 1) {
+    for (let compared = 0; compared < RUNS_COMPARED || run.count < wish.least; compared += 1) {
       bit = frees.nextUsable(view, group, bit, end);
       if (wish.respectReservations) {
         const free = this.reservations.skip(wish.owner, start + bit) - start;
@@ -159,8 +159,8 @@ export class BlockAllocator {
   }
 
   #nextWindow(owner: Inode): number {
-    const most = Math.max(reservedBlocksMin, Math.floor(reservedBytesMax / this.#volume.blockSizeBytes));
-    owner.reservedWindow = Math.min(most, Math.max(reservedBlocksMin, owner.reservedWindow * 2));
+    const most = Math.max(RESERVED_BLOCKS_MIN, Math.floor(RESERVED_BYTES_MAX / this.#volume.blockSizeBytes));
+    owner.reservedWindow = Math.min(most, Math.max(RESERVED_BLOCKS_MIN, owner.reservedWindow * 2));
     return owner.reservedWindow;
   }
 }

@@ -1,5 +1,5 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import { branchOf, directPointers, mapRun, Run, tryMap } from './block-map.ts';
+import { branchOf, DIRECT_POINTERS, mapRun, Run, tryMap } from './block-map.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
@@ -74,7 +74,7 @@ async function ensurePlace(
   let place: PointerPlace = {
     holder: 0,
     index: branch.pointer,
-    left: branch.levels === 0 ? directPointers - logical : 1,
+    left: branch.levels === 0 ? DIRECT_POINTERS - logical : 1,
   };
   let { index, span } = branch;
   for (let level = branch.levels; level > 0; level -= 1) {

@@ -1,10 +1,10 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import { directPointers } from './block-map.ts';
+import { DIRECT_POINTERS } from './block-map.ts';
 import { type Inode, storeInode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /** The levels of pointer blocks below the last three pointers of an inode. */
-const treeLevels = 3;
+const TREE_LEVELS = 3;
 
 /** What a freeing goes through the tree with. */
 interface Cut {
@@ -35,12 +35,12 @@ export async function freeBlocksFrom(
   const cut: Cut = { volume, blocks, inode };
   inode.lastLogicalBlock = -1;
   inode.lastBlock = 0;
-  const children = keep < directPointers ? takePointers(inode.pointers, keep, directPointers) : [];
+  const children = keep < DIRECT_POINTERS ? takePointers(inode.pointers, keep, DIRECT_POINTERS) : [];
   const trees: CutTree[] = [];
-  let first = directPointers;
+  let first = DIRECT_POINTERS;
   let covered = volume.pointersPerBlock;
-  for (let levels = 1; levels <= treeLevels; levels += 1) {
-    const offset = (directPointers + levels - 1) * 4;
+  for (let levels = 1; levels <= TREE_LEVELS; levels += 1) {
+    const offset = (DIRECT_POINTERS + levels - 1) * 4;
     const pointer = inode.pointers.getUint32(offset, true);
     if (pointer !== 0 && keep < first + covered) {
       trees.push({ pointer, levels, keep: Math.max(0, keep - first) });

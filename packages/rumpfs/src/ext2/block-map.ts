@@ -6,7 +6,7 @@ import type { Volume } from './volume.ts';
  * of pointers, one to a block of pointers to such blocks, and one a level deeper still. A pointer of 0 is a
  * hole: zeros that occupy nothing, at any level.
  */
-export const directPointers = 12;
+export const DIRECT_POINTERS = 12;
 
 /** Adjacent logical blocks that lie side by side on the device, or a hole. Filled in by the callee. */
 export class Run {
@@ -30,9 +30,9 @@ export interface Branch {
 }
 
 export function branchOf(volume: Volume, logical: number): Branch {
-  if (logical < directPointers) return { levels: 0, pointer: logical, index: 0, span: 1 };
+  if (logical < DIRECT_POINTERS) return { levels: 0, pointer: logical, index: 0, span: 1 };
   const perBlock = volume.pointersPerBlock;
-  let index = logical - directPointers;
+  let index = logical - DIRECT_POINTERS;
   let levels = 1;
   let span = 1;
   while (index >= span * perBlock && levels < 3) {
@@ -40,7 +40,7 @@ export function branchOf(volume: Volume, logical: number): Branch {
     span *= perBlock;
     levels += 1;
   }
-  return { levels, pointer: directPointers + levels - 1, index, span };
+  return { levels, pointer: DIRECT_POINTERS + levels - 1, index, span };
 }
 
 /**
@@ -52,7 +52,7 @@ export function tryMap(volume: Volume, inode: Inode, logical: number, countMax: 
   const branch = branchOf(volume, logical);
   run.fresh = false;
   if (branch.levels === 0) {
-    scanPointers(volume, inode, inode.pointers, logical, directPointers, countMax, run);
+    scanPointers(volume, inode, inode.pointers, logical, DIRECT_POINTERS, countMax, run);
     return 0;
   }
   const perBlock = volume.pointersPerBlock;

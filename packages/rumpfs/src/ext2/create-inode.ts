@@ -5,12 +5,12 @@ import { type Inode, requireMutable, storeInode, storeNewInode } from './inode.t
 import { touch } from './link-counts.ts';
 import type { OpenInode } from './open-inode.ts';
 
-const modeOfType = { file: 0x8000, directory: 0x4000, symlink: 0xa000 } as const;
+const MODE_OF_TYPE = { file: 0x8000, directory: 0x4000, symlink: 0xa000 } as const;
 
 /** What is to be made. */
 export interface NewInode {
   readonly name: EntryName;
-  readonly type: keyof typeof modeOfType;
+  readonly type: keyof typeof MODE_OF_TYPE;
   readonly what: NewNode;
 }
 
@@ -29,7 +29,7 @@ export async function createInode(
   await volume.begin();
   const place = await directory.directory.makeRoom(name.bytes);
   const inode = await inodes.allocate(directory.inode, type === 'directory');
-  inode.mode = modeOfType[type] | (what.permissions & 0o7777);
+  inode.mode = MODE_OF_TYPE[type] | (what.permissions & 0o7777);
   inode.uid = what.uid;
   inode.gid = what.gid;
   inode.linkCount = 1;

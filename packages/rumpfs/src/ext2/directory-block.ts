@@ -1,5 +1,5 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
-import { DirectoryRecord, readRecord, recordHeaderBytes } from './directory-record.ts';
+import { DirectoryRecord, readRecord, RECORD_HEADER_BYTES } from './directory-record.ts';
 import type { Volume } from './volume.ts';
 
 /**
@@ -56,7 +56,7 @@ export class DirectoryBlocks {
 
 export function hasName(bytes: Uint8Array, record: DirectoryRecord, name: Uint8Array): boolean {
   if (record.inode === 0 || record.nameLength !== name.length) return false;
-  const start = record.offset + recordHeaderBytes;
+  const start = record.offset + RECORD_HEADER_BYTES;
   for (let index = 0; index < name.length; index += 1) {
     if (bytes[start + index] !== name[index]) return false;
   }

@@ -1,6 +1,6 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { DirectoryBlocks } from './directory-block.ts';
-import { recordHeaderBytes } from './directory-record.ts';
+import { RECORD_HEADER_BYTES } from './directory-record.ts';
 import type { IndexOwner, IndexStore } from './index-store.ts';
 import { hashName, NameTable, type TableCursor } from './name-table.ts';
 
@@ -44,7 +44,7 @@ export class DirectoryIndex implements IndexOwner {
   addBlock(buffer: BlockBuffer, logical: number): boolean {
     const stopped = this.#blocks.walk(buffer, logical, (record) => {
       if (record.inode === 0) return false;
-      const start = record.offset + recordHeaderBytes;
+      const start = record.offset + RECORD_HEADER_BYTES;
       const hash = hashName(buffer.bytes, start, start + record.nameLength, this.#store.seed);
       return !this.#add(hash, { logical, offset: record.offset });
     });

@@ -13,8 +13,8 @@ import type { Volume } from './volume.ts';
  *
  * Source: as `superblock.ts`.
  */
-export const recordHeaderBytes = 8;
-export const nameBytesMax = 255;
+export const RECORD_HEADER_BYTES = 8;
+export const NAME_BYTES_MAX = 255;
 
 const typeCodes: readonly (NodeType | undefined)[] = [
   undefined,
@@ -48,7 +48,7 @@ export class DirectoryRecord {
 
 /** The bytes of a record for a name of that length. */
 export function bytesFor(nameLength: number): number {
-  return (recordHeaderBytes + nameLength + 3) & ~3;
+  return (RECORD_HEADER_BYTES + nameLength + 3) & ~3;
 }
 
 /**
@@ -66,14 +66,14 @@ export function readRecord(
   const blockSize = volume.blockSizeBytes;
   const wrong = (what: string): Error =>
     volume.corrupt(`${owner}: directory block ${logical}: record at ${offset} ${what}`);
-  if (offset + recordHeaderBytes > blockSize) throw wrong('does not fit into its block');
+  if (offset + RECORD_HEADER_BYTES > blockSize) throw wrong('does not fit into its block');
   const rawLength = view.getUint16(offset + 4, true);
   record.offset = offset;
   record.inode = view.getUint32(offset, true);
   record.length = decodeLength(rawLength, blockSize);
   record.nameLength = view.getUint8(offset + 6);
   record.type = volume.entriesHaveTypes ? typeCodes[view.getUint8(offset + 7)] : undefined;
-  if (record.length < recordHeaderBytes + 4 || record.length % 4 !== 0) {
+  if (record.length < RECORD_HEADER_BYTES + 4 || record.length % 4 !== 0) {
     throw wrong(`has length ${record.length}`);
   }
   if (offset + record.length > blockSize) throw wrong(`reaches past the block with length ${record.length}`);
@@ -97,7 +97,7 @@ export function writeRecord(
   setRecordLength(volume, view, offset, length);
   view.setUint8(offset + 6, entry.name.length);
   view.setUint8(offset + 7, typeCode(volume, entry.type));
-  bytes.set(entry.name, offset + recordHeaderBytes);
+  bytes.set(entry.name, offset + RECORD_HEADER_BYTES);
 }
 
 export function setRecordLength(volume: Volume, view: DataView, offset: number, length: number): void {

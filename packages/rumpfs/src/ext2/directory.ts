@@ -9,19 +9,19 @@ import { DirectoryBlocks, hasName } from './directory-block.ts';
 import { DirectoryIndex, type RecordPlace } from './directory-index.ts';
 import {
   bytesFor,
-  recordHeaderBytes,
+  RECORD_HEADER_BYTES,
   setRecordLength,
   setRecordTarget,
   writeRecord,
 } from './directory-record.ts';
-import { type Inode, inodeFlag, storeInode } from './inode.ts';
+import { type Inode, INODE_FLAG, storeInode } from './inode.ts';
 import type { Parts } from './parts.ts';
 import type { Volume } from './volume.ts';
 
 const noName = new Uint8Array(0);
-const dot = new Uint8Array([0x2e]);
-const dotDot = new Uint8Array([0x2e, 0x2e]);
-const directoryBytesMax = 0x7fff_0000;
+const DOT = new Uint8Array([0x2e]);
+const DOT_DOT = new Uint8Array([0x2e, 0x2e]);
+const DIRECTORY_BYTES_MAX = 0x7fff_0000;
 
 /** An entry as the directory has it; the type is missing on file systems whose entries do not tell. */
 export interface RawEntry {
@@ -99,7 +99,7 @@ export class Directory {
     const entries: RawEntry[] = [];
     this.#blocks.walk(buffer, logical, (record) => {
       if (record.inode === 0 || start + record.offset < cursor) return false;
-      const nameStart = record.offset + recordHeaderBytes;
+      const nameStart = record.offset + RECORD_HEADER_BYTES;
       const name = decodeText(buffer.bytes.subarray(nameStart, nameStart + record.nameLength));
       if (name === '.' || name === '..') return false;
       entries.push({ id: record.inode, name, type: record.type });
@@ -144,8 +144,8 @@ export class Directory {
     const first = bytesFor(1);
     const rest = this.#volume.blockSizeBytes - first;
     const type = 'directory';
-    writeRecord(this.#volume, buffer.bytes, 0, first, { inode: this.#inode.id, name: dot, type });
-    writeRecord(this.#volume, buffer.bytes, first, rest, { inode: parentId, name: dotDot, type });
+    writeRecord(this.#volume, buffer.bytes, 0, first, { inode: this.#inode.id, name: DOT, type });
+    writeRecord(this.#volume, buffer.bytes, first, rest, { inode: parentId, name: DOT_DOT, type });
     this.#volume.cache.markDirty(buffer, block, 'name');
   }
 
@@ -181,7 +181,7 @@ export class Directory {
     writeRecord(this.#volume, buffer.bytes, offset, room, { inode: id, name, type });
     this.#volume.cache.markDirty(buffer, block, 'name');
     // What a hash tree keeps in seemingly free records is overwritten by now.
-    this.#inode.flags &= ~inodeFlag.directoryIndex;
+    this.#inode.flags &= ~INODE_FLAG.directoryIndex;
     this.#index?.updateRoom(buffer, logical);
     this.#index?.add(name, { logical, offset });
   }
@@ -221,7 +221,7 @@ export class Directory {
   async #dotDot(): Promise<RecordPlace> {
     const block = await this.#blockAt(0);
     const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
-    const offset = this.#blocks.find(buffer, 0, dotDot);
+    const offset = this.#blocks.find(buffer, 0, DOT_DOT);
     if (offset < 0) throw this.#volume.corrupt(`${this.#inode.name}: directory without ".."`);
     return { logical: 0, offset };
   }
@@ -243,7 +243,7 @@ export class Directory {
     const { cache, blockSizeBytes } = this.#volume;
     const inode = this.#inode;
     const logical = this.#blockCount;
-    if (inode.sizeBytes + blockSizeBytes > directoryBytesMax) {
+    if (inode.sizeBytes + blockSizeBytes > DIRECTORY_BYTES_MAX) {
       throw new FsError('FileTooLarge', `${inode.name}: the directory is full`);
     }
     const run = new Run();

@@ -16,7 +16,7 @@ import { Directory } from './directory.ts';
 import { readFile } from './file-read.ts';
 import { truncateFile, writeFile } from './file-write.ts';
 import { type Inode, loadInode, requireMutable, storeInode } from './inode.ts';
-import { directoryLinksMin, requireLinkLeft } from './link-counts.ts';
+import { DIRECTORY_LINKS_MIN, requireLinkLeft } from './link-counts.ts';
 import type { OpenInode } from './open-inode.ts';
 import type { Parts } from './parts.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -128,7 +128,7 @@ export class Ext2Node implements FileSystemNode {
   async createDirectory(name: EntryName, what: NewNode, nowMs: number): Promise<FileSystemNode> {
     requireLinkLeft(this.open.inode);
     return this.#create({ name, type: 'directory', what }, nowMs, async (inode) => {
-      inode.linkCount = directoryLinksMin;
+      inode.linkCount = DIRECTORY_LINKS_MIN;
       await new Directory(this.open.parts, inode).initialise(this.id);
     });
   }

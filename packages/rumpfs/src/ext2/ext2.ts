@@ -6,25 +6,25 @@ import type { FileSystemStatistics } from '../vnode/attributes.ts';
 import type { FileSystem, FileSystemNode } from '../vnode/file-system.ts';
 import { BlockAllocator } from './block-allocator.ts';
 import { depart, mendOrphans } from './destroy-inode.ts';
-import { nameBytesMax } from './directory-record.ts';
+import { NAME_BYTES_MAX } from './directory-record.ts';
 import { Ext2Node } from './ext2-node.ts';
-import { featuresAgainstWriting, incompatibleFeature, requireKnownFeatures } from './features.ts';
+import { featuresAgainstWriting, INCOMPATIBLE_FEATURE, requireKnownFeatures } from './features.ts';
 import { IndexStore } from './index-store.ts';
 import { loadInode } from './inode.ts';
 import { InodeAllocator } from './inode-allocator.ts';
 import { Orphans } from './orphans.ts';
 import type { Parts } from './parts.ts';
-import { rootInode, stateFlag, Superblock, superblockBytes, superblockOffset } from './superblock.ts';
+import { ROOT_INODE, STATE_FLAG, Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 import { Volume } from './volume.ts';
 
 /** Directory indexes take this part of the memory budget, buffers the rest. */
-const indexPart = 8;
+const INDEX_PART = 8;
 
 /** A mounted ext2. */
 class Ext2 implements FileSystem {
   readonly type = 'ext2';
-  readonly rootId = rootInode;
-  readonly nameBytesMax = nameBytesMax;
+  readonly rootId = ROOT_INODE;
+  readonly nameBytesMax = NAME_BYTES_MAX;
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
@@ -50,7 +50,7 @@ class Ext2 implements FileSystem {
       blocksFree: groups.freeBlocksTotal + leaving.blocks,
       nodes: superblock.inodesCount,
       nodesFree: groups.freeInodesTotal + leaving.nodes,
-      nameBytesMax,
+      nameBytesMax: NAME_BYTES_MAX,
     };
   }
 
@@ -82,11 +82,11 @@ export async function mountExt2(hypercalls: Hypercalls, writeable: boolean): Pro
   requireKnownFeatures(superblock);
   superblock.check();
   requireDevice(superblock, bio);
-  const indexBytes = Math.floor(hypercalls.memoryBytes / indexPart);
+  const indexBytes = Math.floor(hypercalls.memoryBytes / INDEX_PART);
   const cache = new BufferCache(hypercalls, superblock.blockSizeBytes, hypercalls.memoryBytes - indexBytes);
   const volume = new Volume(hypercalls, superblock, cache, {
     writeable: mayWrite(hypercalls, superblock, writeable),
-    entriesHaveTypes: (superblock.incompatible & incompatibleFeature.fileType) !== 0,
+    entriesHaveTypes: (superblock.incompatible & INCOMPATIBLE_FEATURE.fileType) !== 0,
   });
   await volume.load();
   const random = new Uint8Array(4);
@@ -105,8 +105,8 @@ export async function mountExt2(hypercalls: Hypercalls, writeable: boolean): Pro
 
 async function superblockOf(bio: BlockIo): Promise<Uint8Array | undefined> {
   const deviceBytes = bio.sectorCount * bio.sectorSizeBytes;
-  if (deviceBytes < superblockOffset + superblockBytes) return undefined;
-  return readBytes(bio, superblockOffset, superblockBytes);
+  if (deviceBytes < SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES) return undefined;
+  return readBytes(bio, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES);
 }
 
 function requireDevice(superblock: Superblock, bio: BlockIo): void {
@@ -132,9 +132,9 @@ function requireDevice(superblock: Superblock, bio: BlockIo): void {
  * wished.
  */
 function mayWrite(hypercalls: Hypercalls, superblock: Superblock, wanted: boolean): boolean {
-  if ((superblock.state & stateFlag.valid) === 0) {
+  if ((superblock.state & STATE_FLAG.valid) === 0) {
     hypercalls.console('ext2: was not unmounted cleanly, a file system check is recommended');
-  } else if ((superblock.state & stateFlag.errors) !== 0) {
+  } else if ((superblock.state & STATE_FLAG.errors) !== 0) {
     hypercalls.console('ext2: has recorded errors, a file system check is recommended');
   }
   if (!wanted) return false;

@@ -6,8 +6,8 @@ import type { Volume } from './volume.ts';
  * Extended attributes are left alone, except that a file may have a block of them which several files share:
  * it begins with a magic number and the count of those who do.
  */
-const magicExpected = 0xea02_0000;
-const referencesOffset = 4;
+const MAGIC_EXPECTED = 0xea02_0000;
+const REFERENCES_OFFSET = 4;
 
 /** A file that goes leaves its attribute block, the last one frees it. The caller stores the inode. */
 export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, inode: Inode): Promise<void> {
@@ -17,12 +17,12 @@ export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, 
   inode.sectors = Math.max(0, inode.sectors - volume.blockSizeBytes / 512);
   volume.requireFileBlocks(block, 1, inode.name);
   const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
-  if (buffer.view.getUint32(0, true) !== magicExpected) {
+  if (buffer.view.getUint32(0, true) !== MAGIC_EXPECTED) {
     throw volume.corrupt(`${inode.name}: block ${block} holds no extended attributes`);
   }
-  const references = buffer.view.getUint32(referencesOffset, true);
+  const references = buffer.view.getUint32(REFERENCES_OFFSET, true);
   if (references > 1) {
-    buffer.view.setUint32(referencesOffset, references - 1, true);
+    buffer.view.setUint32(REFERENCES_OFFSET, references - 1, true);
     volume.cache.markDirty(buffer, block, 'structure');
   } else {
     await storeInode(volume, inode);

@@ -5,14 +5,14 @@ import type { Superblock } from './superblock.ts';
  * The feature words of the superblock. A compatible feature may be ignored; an unknown read-only compatible
  * one forbids writing, an unknown incompatible one forbids mounting at all. Names as e2fsprogs prints them.
  */
-export const readOnlyFeature = { sparseSuper: 0x1, largeFile: 0x2, btreeDirectory: 0x4 } as const;
-export const incompatibleFeature = { fileType: 0x2 } as const;
+export const READ_ONLY_FEATURE = { sparseSuper: 0x1, largeFile: 0x2, btreeDirectory: 0x4 } as const;
+export const INCOMPATIBLE_FEATURE = { fileType: 0x2 } as const;
 
-const incompatibleKnown = incompatibleFeature.fileType;
-const readOnlyKnown =
-  readOnlyFeature.sparseSuper | readOnlyFeature.largeFile | readOnlyFeature.btreeDirectory;
+const INCOMPATIBLE_KNOWN = INCOMPATIBLE_FEATURE.fileType;
+const READ_ONLY_KNOWN =
+  READ_ONLY_FEATURE.sparseSuper | READ_ONLY_FEATURE.largeFile | READ_ONLY_FEATURE.btreeDirectory;
 
-const incompatibleNames = new Map([
+const INCOMPATIBLE_NAMES = new Map([
   [0, 'compression'],
   [2, 'needs_recovery'],
   [3, 'journal_dev'],
@@ -30,7 +30,7 @@ const incompatibleNames = new Map([
   [17, 'casefold'],
 ]);
 
-const readOnlyNames = new Map([
+const READ_ONLY_NAMES = new Map([
   [3, 'huge_file'],
   [4, 'uninit_bg'],
   [5, 'dir_nlink'],
@@ -48,16 +48,16 @@ const readOnlyNames = new Map([
 
 /** Refuses what this implementation cannot even read: `NotSupported`, with the features' names. */
 export function requireKnownFeatures(superblock: Superblock): void {
-  const unknown = superblock.incompatible & ~incompatibleKnown;
+  const unknown = superblock.incompatible & ~INCOMPATIBLE_KNOWN;
   if (unknown === 0) return;
-  const names = namesOf(unknown, incompatibleNames, 'FEATURE_I');
+  const names = namesOf(unknown, INCOMPATIBLE_NAMES, 'FEATURE_I');
   throw new FsError('NotSupported', `ext2: incompatible feature ${names}`);
 }
 
 /** The names of the features that forbid writing; undefined when there are none. */
 export function featuresAgainstWriting(superblock: Superblock): string | undefined {
-  const unknown = superblock.readOnlyCompatible & ~readOnlyKnown;
-  return unknown === 0 ? undefined : namesOf(unknown, readOnlyNames, 'FEATURE_R');
+  const unknown = superblock.readOnlyCompatible & ~READ_ONLY_KNOWN;
+  return unknown === 0 ? undefined : namesOf(unknown, READ_ONLY_NAMES, 'FEATURE_R');
 }
 
 function namesOf(bits: number, names: ReadonlyMap<number, string>, otherwise: string): string {

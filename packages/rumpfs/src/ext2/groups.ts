@@ -1,12 +1,12 @@
 import { at, FsError } from '../errors.ts';
-import { descriptorBytes, type Superblock } from './superblock.ts';
+import { DESCRIPTOR_BYTES, type Superblock } from './superblock.ts';
 
 /**
  * The group descriptors: 32 bytes each, in the blocks behind the superblock; they say where a group's bitmaps
  * and inode table are and how much of the group is free. Kept in typed arrays, since the search for a group
  * with room looks at many of them; `store` writes one back.
  */
-const field = {
+const FIELD = {
   blockBitmap: 0,
   inodeBitmap: 4,
   inodeTable: 8,
@@ -41,15 +41,15 @@ export class Groups {
 
   /** Takes in a descriptor. Throws `Corrupt` when it points out of its group. */
   load(group: number, view: DataView, offset: number): void {
-    this.blockBitmap[group] = view.getUint32(offset + field.blockBitmap, true);
-    this.inodeBitmap[group] = view.getUint32(offset + field.inodeBitmap, true);
-    this.inodeTable[group] = view.getUint32(offset + field.inodeTable, true);
-    this.freeBlocks[group] = Math.min(view.getUint16(offset + field.freeBlocks, true), this.blocksIn(group));
+    this.blockBitmap[group] = view.getUint32(offset + FIELD.blockBitmap, true);
+    this.inodeBitmap[group] = view.getUint32(offset + FIELD.inodeBitmap, true);
+    this.inodeTable[group] = view.getUint32(offset + FIELD.inodeTable, true);
+    this.freeBlocks[group] = Math.min(view.getUint16(offset + FIELD.freeBlocks, true), this.blocksIn(group));
     this.freeInodes[group] = Math.min(
-      view.getUint16(offset + field.freeInodes, true),
+      view.getUint16(offset + FIELD.freeInodes, true),
       this.#superblock.inodesPerGroup,
     );
-    this.directories[group] = view.getUint16(offset + field.directories, true);
+    this.directories[group] = view.getUint16(offset + FIELD.directories, true);
     this.freeBlocksTotal += at(this.freeBlocks, group);
     this.freeInodesTotal += at(this.freeInodes, group);
     this.#requireInside(group, 'block bitmap', at(this.blockBitmap, group), 1);
@@ -59,9 +59,9 @@ export class Groups {
 
   /** Writes the counts of a group into its descriptor. */
   store(group: number, view: DataView, offset: number): void {
-    view.setUint16(offset + field.freeBlocks, at(this.freeBlocks, group), true);
-    view.setUint16(offset + field.freeInodes, at(this.freeInodes, group), true);
-    view.setUint16(offset + field.directories, at(this.directories, group), true);
+    view.setUint16(offset + FIELD.freeBlocks, at(this.freeBlocks, group), true);
+    view.setUint16(offset + FIELD.freeInodes, at(this.freeInodes, group), true);
+    view.setUint16(offset + FIELD.directories, at(this.directories, group), true);
   }
 
   countBlocks(group: number, change: number): void {
@@ -82,7 +82,7 @@ export class Groups {
   /** Where a group's descriptor is. */
   descriptorOf(group: number): { readonly block: number; readonly offset: number } {
     const { blockSizeBytes, firstDataBlock } = this.#superblock;
-    const position = group * descriptorBytes;
+    const position = group * DESCRIPTOR_BYTES;
     const block = firstDataBlock + 1 + Math.floor(position / blockSizeBytes);
     return { block, offset: position % blockSizeBytes };
   }

@@ -1,10 +1,10 @@
 import { at, FsError } from '../errors.ts';
 import { clearBits, nextClear, setBits } from './bitmap.ts';
 import { Inode, placeOf } from './inode.ts';
-import { rootInode } from './superblock.ts';
+import { ROOT_INODE } from './superblock.ts';
 import type { Volume } from './volume.ts';
 
-const linkCountOffset = 26;
+const LINK_COUNT_OFFSET = 26;
 
 /** Finds, takes and gives back inodes. As with blocks, bitmap and counts change in one turn. */
 export class InodeAllocator {
@@ -49,7 +49,7 @@ export class InodeAllocator {
         await cache.read(place.block);
         continue;
       }
-      if (table.view.getUint16(place.offset + linkCountOffset, true) !== 0) {
+      if (table.view.getUint16(place.offset + LINK_COUNT_OFFSET, true) !== 0) {
         throw this.#volume.corrupt(
           `group ${group}: its inode bitmap has inode ${id} as free, but it has links`,
         );
@@ -86,7 +86,7 @@ export class InodeAllocator {
     const { groups, superblock } = this.#volume;
     const parentGroup = Math.floor((parent.id - 1) / superblock.inodesPerGroup);
     if (groups.freeInodesTotal === 0) return -1;
-    if (directory && parent.id === rootInode) return this.#emptiestGroup();
+    if (directory && parent.id === ROOT_INODE) return this.#emptiestGroup();
     const inodesLeast = directory ? this.#average(groups.freeInodesTotal) / 2 : 1;
     const blocksLeast = directory ? this.#average(groups.freeBlocksTotal) / 2 : 1;
     return this.#groupFrom(parentGroup, Math.max(1, inodesLeast), blocksLeast);

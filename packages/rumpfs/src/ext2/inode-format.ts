@@ -13,15 +13,15 @@ import type { Inode } from './inode.ts';
  * An "extra" time word holds nanoseconds in its upper 30 bits and two more bits of the seconds in its lower
  * two. Source: as `superblock.ts`.
  */
-const pointersOffset = 40;
+const POINTERS_OFFSET = 40;
 /** Fifteen pointers of four bytes. */
-export const pointersBytes = 60;
+export const POINTERS_BYTES = 60;
 /** What a new inode in a large enough table says of its extra size: everything up to the project number. */
-const extraBytesOfNew = 32;
-const basicBytes = 128;
-const modeFile = 0x8000;
+const EXTRA_BYTES_OF_NEW = 32;
+const BASIC_BYTES = 128;
+const MODE_FILE = 0x8000;
 
-const timeOffset = { changed: 132, modified: 136, accessed: 140, created: 144, createdExtra: 148 } as const;
+const TIME_OFFSET = { changed: 132, modified: 136, accessed: 140, created: 144, createdExtra: 148 } as const;
 
 /** Fills the in-memory inode from its `sizeBytes` bytes at `base`. */
 export function decodeInode(inode: Inode, view: DataView, base: number, sizeBytes: number): void {
@@ -35,14 +35,14 @@ export function decodeInode(inode: Inode, view: DataView, base: number, sizeByte
   inode.flags = long(32);
   inode.generation = long(100);
   inode.attributesBlock = long(104);
-  inode.sizeBytes = long(4) + ((inode.mode & 0xf000) === modeFile ? long(108) * 2 ** 32 : 0);
+  inode.sizeBytes = long(4) + ((inode.mode & 0xf000) === MODE_FILE ? long(108) * 2 ** 32 : 0);
   inode.deletedTime = long(20);
-  bytesOf(inode.pointers, 0).set(bytesOf(view, base + pointersOffset));
-  const extra = sizeBytes > basicBytes ? short(128) : 0;
-  inode.extraBytes = extra <= sizeBytes - basicBytes ? extra : 0;
-  inode.changedMs = decodeTime(view, base, 12, timeOffset.changed, inode.extraBytes);
-  inode.modifiedMs = decodeTime(view, base, 16, timeOffset.modified, inode.extraBytes);
-  inode.accessedMs = decodeTime(view, base, 8, timeOffset.accessed, inode.extraBytes);
+  bytesOf(inode.pointers, 0).set(bytesOf(view, base + POINTERS_OFFSET));
+  const extra = sizeBytes > BASIC_BYTES ? short(128) : 0;
+  inode.extraBytes = extra <= sizeBytes - BASIC_BYTES ? extra : 0;
+  inode.changedMs = decodeTime(view, base, 12, TIME_OFFSET.changed, inode.extraBytes);
+  inode.modifiedMs = decodeTime(view, base, 16, TIME_OFFSET.modified, inode.extraBytes);
+  inode.accessedMs = decodeTime(view, base, 8, TIME_OFFSET.accessed, inode.extraBytes);
 }
 
 /** Writes what may have changed; bytes without a field here stay as they are. */
@@ -55,35 +55,35 @@ export function encodeInode(inode: Inode, view: DataView, base: number): void {
   view.setUint16(base + 26, inode.lingering ? Math.max(1, inode.linkCount) : inode.linkCount, true);
   view.setUint32(base + 28, inode.sectors, true);
   view.setUint32(base + 32, inode.flags, true);
-  bytesOf(view, base + pointersOffset).set(bytesOf(inode.pointers, 0));
+  bytesOf(view, base + POINTERS_OFFSET).set(bytesOf(inode.pointers, 0));
   view.setUint32(base + 100, inode.generation, true);
   view.setUint32(base + 104, inode.attributesBlock, true);
-  if ((inode.mode & 0xf000) === modeFile) {
+  if ((inode.mode & 0xf000) === MODE_FILE) {
     view.setUint32(base + 108, Math.floor(inode.sizeBytes / 2 ** 32), true);
   }
   view.setUint16(base + 120, inode.uid >>> 16, true);
   view.setUint16(base + 122, inode.gid >>> 16, true);
-  encodeTime(view, base, 12, timeOffset.changed, inode.extraBytes, inode.changedMs);
-  encodeTime(view, base, 16, timeOffset.modified, inode.extraBytes, inode.modifiedMs);
-  encodeTime(view, base, 8, timeOffset.accessed, inode.extraBytes, inode.accessedMs);
+  encodeTime(view, base, 12, TIME_OFFSET.changed, inode.extraBytes, inode.changedMs);
+  encodeTime(view, base, 16, TIME_OFFSET.modified, inode.extraBytes, inode.modifiedMs);
+  encodeTime(view, base, 8, TIME_OFFSET.accessed, inode.extraBytes, inode.accessedMs);
 }
 
 /** Clears the place of a new inode and gives it what is set once. */
 export function formatInode(inode: Inode, view: DataView, base: number, sizeBytes: number): void {
   new Uint8Array(view.buffer, view.byteOffset + base, sizeBytes).fill(0);
-  if (sizeBytes < basicBytes + extraBytesOfNew) return;
-  inode.extraBytes = extraBytesOfNew;
-  view.setUint16(base + 128, extraBytesOfNew, true);
-  encodeTime(view, base, timeOffset.created, timeOffset.createdExtra, extraBytesOfNew, inode.changedMs);
+  if (sizeBytes < BASIC_BYTES + EXTRA_BYTES_OF_NEW) return;
+  inode.extraBytes = EXTRA_BYTES_OF_NEW;
+  view.setUint16(base + 128, EXTRA_BYTES_OF_NEW, true);
+  encodeTime(view, base, TIME_OFFSET.created, TIME_OFFSET.createdExtra, EXTRA_BYTES_OF_NEW, inode.changedMs);
 }
 
 function bytesOf(view: DataView, offset: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + offset, pointersBytes);
+  return new Uint8Array(view.buffer, view.byteOffset + offset, POINTERS_BYTES);
 }
 
 function decodeTime(view: DataView, base: number, at: number, extraAt: number, extraBytes: number): number {
   let seconds = view.getInt32(base + at, true);
-  if (extraAt + 4 > basicBytes + extraBytes) return seconds * 1000;
+  if (extraAt + 4 > BASIC_BYTES + extraBytes) return seconds * 1000;
   const extra = view.getUint32(base + extraAt, true);
   seconds += (extra & 3) * 2 ** 32;
   return seconds * 1000 + Math.floor((extra >>> 2) / 1e6);
@@ -98,7 +98,7 @@ function encodeTime(
   timeMs: number,
 ): void {
   const seconds = Math.floor(timeMs / 1000);
-  if (extraAt + 4 > basicBytes + extraBytes) {
+  if (extraAt + 4 > BASIC_BYTES + extraBytes) {
     view.setInt32(base + at, Math.max(-0x8000_0000, Math.min(0x7fff_ffff, seconds)), true);
     return;
   }

@@ -1,10 +1,10 @@
 import { FsError } from '../errors.ts';
 import type { NodeType } from '../vnode/attributes.ts';
-import { decodeInode, encodeInode, formatInode, pointersBytes } from './inode-format.ts';
-import { rootInode } from './superblock.ts';
+import { decodeInode, encodeInode, formatInode, POINTERS_BYTES } from './inode-format.ts';
+import { ROOT_INODE } from './superblock.ts';
 import type { Volume } from './volume.ts';
 
-export const inodeFlag = {
+export const INODE_FLAG = {
   immutable: 0x10,
   appendOnly: 0x20,
   /** The directory has a hash tree in what looks like free space to a linear reader. */
@@ -13,7 +13,7 @@ export const inodeFlag = {
   inlineData: 0x1000_0000,
 } as const;
 
-const typeOfMode: Readonly<Record<number, NodeType>> = {
+const TYPE_OF_MODE: Readonly<Record<number, NodeType>> = {
   1: 'fifo',
   2: 'character-device',
   4: 'directory',
@@ -43,7 +43,7 @@ export class Inode {
   deletedTime = 0;
   extraBytes = 0;
   /** Fifteen block pointers, as on the device; the target itself in a short symlink. */
-  readonly pointers = new DataView(new ArrayBuffer(pointersBytes));
+  readonly pointers = new DataView(new ArrayBuffer(POINTERS_BYTES));
 
   /** Where the last run of blocks was found or made: the likely neighbour of the next. */
   lastLogicalBlock = -1;
@@ -67,7 +67,7 @@ export class Inode {
   }
 
   get type(): NodeType {
-    const type = typeOfMode[this.mode >>> 12];
+    const type = TYPE_OF_MODE[this.mode >>> 12];
     if (type === undefined)
       throw new Error('rumpfs: broken invariant: the mode was checked when it was loaded');
     return type;
@@ -92,7 +92,7 @@ export function placeOf(volume: Volume, id: number): { readonly block: number; r
 export async function loadInode(volume: Volume, id: number, orphan = false): Promise<Inode> {
   const { inodesCount, firstInode, inodeSizeBytes } = volume.superblock;
   if (id === 0 || id > inodesCount) throw volume.corrupt(`inode ${id} is none of the ${inodesCount} inodes`);
-  if (id < firstInode && id !== rootInode) throw volume.corrupt(`inode ${id} is reserved but has a name`);
+  if (id < firstInode && id !== ROOT_INODE) throw volume.corrupt(`inode ${id} is reserved but has a name`);
   const { block, offset } = placeOf(volume, id);
   const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
   const inode = new Inode(id);
@@ -122,16 +122,16 @@ export async function storeNewInode(volume: Volume, inode: Inode): Promise<void>
 
 /** Throws `NotPermitted` for a file that is marked as not to be changed. */
 export function requireMutable(inode: Inode, appending = false): void {
-  const forbidden = appending ? inodeFlag.immutable : inodeFlag.immutable | inodeFlag.appendOnly;
+  const forbidden = appending ? INODE_FLAG.immutable : INODE_FLAG.immutable | INODE_FLAG.appendOnly;
   if ((inode.flags & forbidden) === 0) return;
   throw new FsError('NotPermitted', `${inode.name} is marked immutable or append-only`);
 }
 
 function checkInode(volume: Volume, inode: Inode): void {
-  if (typeOfMode[inode.mode >>> 12] === undefined) {
+  if (TYPE_OF_MODE[inode.mode >>> 12] === undefined) {
     throw volume.corrupt(`${inode.name}: unknown type in mode 0x${inode.mode.toString(16)}`);
   }
-  const foreign = inode.flags & (inodeFlag.extents | inodeFlag.inlineData);
+  const foreign = inode.flags & (INODE_FLAG.extents | INODE_FLAG.inlineData);
   if (foreign !== 0)
     throw volume.corrupt(`${inode.name}: flags 0x${foreign.toString(16)} without their feature`);
   const { blockSizeBytes, superblock } = volume;

@@ -2,13 +2,13 @@ import { FsError } from '../errors.ts';
 import { type Inode, storeInode } from './inode.ts';
 import type { OpenInode } from './open-inode.ts';
 
-const linksMax = 32_000;
+const LINKS_MAX = 32_000;
 /** A directory has its name, its `.` and the `..` of each directory in it. */
-export const directoryLinksMin = 2;
+export const DIRECTORY_LINKS_MIN = 2;
 
 /** Throws `TooManyLinks` where one more is not allowed. */
 export function requireLinkLeft(inode: Inode): void {
-  if (inode.linkCount < linksMax) return;
+  if (inode.linkCount < LINKS_MAX) return;
   throw new FsError('TooManyLinks', `${inode.name} has ${inode.linkCount} links`);
 }
 
@@ -41,7 +41,7 @@ export async function dropLinks(
 
 /** A directory lost one of the directories in it. The caller stores the inode. */
 export function dropChildDirectory(inode: Inode): void {
-  inode.linkCount = Math.max(directoryLinksMin, inode.linkCount - 1);
+  inode.linkCount = Math.max(DIRECTORY_LINKS_MIN, inode.linkCount - 1);
 }
 
 /** The directory itself was changed. */

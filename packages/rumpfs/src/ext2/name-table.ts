@@ -1,11 +1,11 @@
 import { assert, at } from '../errors.ts';
 
-const slotsMin = 64;
-const bytesPerSlot = 8;
-const empty = 0;
-const removed = 1;
+const SLOTS_MIN = 64;
+const BYTES_PER_SLOT = 8;
+const EMPTY = 0;
+const REMOVED = 1;
 /** Positions are stored above the two marks. */
-const firstPosition = 2;
+const FIRST_POSITION = 2;
 
 /**
  * Where each name of one directory is: a hash table from the hash of a name to the positions of the records
@@ -13,37 +13,37 @@ const firstPosition = 2;
  * divided by four. Open addressing with linear probing; whoever looks compares the names themselves.
  */
 export class NameTable {
-  #hashes = new Uint32Array(slotsMin);
-  #positions = new Uint32Array(slotsMin);
+  #hashes = new Uint32Array(SLOTS_MIN);
+  #positions = new Uint32Array(SLOTS_MIN);
   /** Slots that are not empty, removed ones included. */
   #used = 0;
   #live = 0;
 
   get bytes(): number {
-    return this.#positions.length * bytesPerSlot;
+    return this.#positions.length * BYTES_PER_SLOT;
   }
 
   /** What one more entry would make of `bytes`. */
   get bytesWithOneMore(): number {
-    return this.#full ? this.#capacityWanted * bytesPerSlot : this.bytes;
+    return this.#full ? this.#capacityWanted * BYTES_PER_SLOT : this.bytes;
   }
 
   add(hash: number, position: number): void {
     if (this.#full) this.#resize(this.#capacityWanted);
     const mask = this.#positions.length - 1;
     let slot = hash & mask;
-    while (at(this.#positions, slot) > removed) slot = (slot + 1) & mask;
-    if (this.#positions[slot] === empty) this.#used += 1;
+    while (at(this.#positions, slot) > REMOVED) slot = (slot + 1) & mask;
+    if (this.#positions[slot] === EMPTY) this.#used += 1;
     this.#hashes[slot] = hash;
-    this.#positions[slot] = position + firstPosition;
+    this.#positions[slot] = position + FIRST_POSITION;
     this.#live += 1;
   }
 
   remove(hash: number, position: number): void {
     const mask = this.#positions.length - 1;
-    for (let slot = hash & mask; this.#positions[slot] !== empty; slot = (slot + 1) & mask) {
-      if (this.#hashes[slot] !== hash || this.#positions[slot] !== position + firstPosition) continue;
-      this.#positions[slot] = removed;
+    for (let slot = hash & mask; this.#positions[slot] !== EMPTY; slot = (slot + 1) & mask) {
+      if (this.#hashes[slot] !== hash || this.#positions[slot] !== position + FIRST_POSITION) continue;
+      this.#positions[slot] = REMOVED;
       this.#live -= 1;
       return;
     }
@@ -56,8 +56,8 @@ export class NameTable {
       const slot = (hash + cursor.probes) & mask;
       cursor.probes += 1;
       const stored = at(this.#positions, slot);
-      if (stored === empty) break;
-      if (stored !== removed && this.#hashes[slot] === hash) return stored - firstPosition;
+      if (stored === EMPTY) break;
+      if (stored !== REMOVED && this.#hashes[slot] === hash) return stored - FIRST_POSITION;
     }
     return -1;
   }
@@ -82,7 +82,7 @@ export class NameTable {
     this.#live = 0;
     for (let slot = 0; slot < positions.length; slot += 1) {
       const stored = at(positions, slot);
-      if (stored > removed) this.add(at(hashes, slot), stored - firstPosition);
+      if (stored > REMOVED) this.add(at(hashes, slot), stored - FIRST_POSITION);
     }
     assert(!this.#full, 'a resized table has room');
   }

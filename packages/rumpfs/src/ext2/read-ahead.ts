@@ -2,10 +2,10 @@ import { Run, tryMap } from './block-map.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
-const windowBytesMin = 16 * 1024;
-const windowBytesMax = 256 * 1024;
+const WINDOW_BYTES_MIN = 16 * 1024;
+const WINDOW_BYTES_MAX = 256 * 1024;
 /** Read-ahead takes at most this part of the cache. */
-const cachePart = 8;
+const CACHE_PART = 8;
 
 /**
  * Notices when a file is read from front to back in small pieces and brings the blocks that come next into
@@ -22,16 +22,16 @@ export class ReadAhead {
   advance(volume: Volume, inode: Inode, offset: number, length: number): void {
     const sequential = offset === this.#expectedOffset;
     this.#expectedOffset = offset + length;
-    if (!sequential || length >= windowBytesMin) {
+    if (!sequential || length >= WINDOW_BYTES_MIN) {
       this.#windowBytes = 0;
       this.#ahead = 0;
       return;
     }
     const { blockSizeBytes, cache } = volume;
-    const most = Math.min(windowBytesMax, (cache.buffersMax * blockSizeBytes) / cachePart);
+    const most = Math.min(WINDOW_BYTES_MAX, (cache.buffersMax * blockSizeBytes) / CACHE_PART);
     const next = Math.ceil(this.#expectedOffset / blockSizeBytes);
     if (this.#windowBytes > 0 && (this.#ahead - next) * blockSizeBytes > this.#windowBytes / 2) return;
-    this.#windowBytes = Math.min(most, Math.max(windowBytesMin, this.#windowBytes * 2));
+    this.#windowBytes = Math.min(most, Math.max(WINDOW_BYTES_MIN, this.#windowBytes * 2));
     const end = Math.min(
       Math.ceil(inode.sizeBytes / blockSizeBytes),
       next + Math.floor(this.#windowBytes / blockSizeBytes),

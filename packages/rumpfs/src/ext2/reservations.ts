@@ -1,6 +1,6 @@
 import type { Inode } from './inode.ts';
 
-const ownersMax = 64;
+const OWNERS_MAX = 64;
 
 /**
  * Blocks behind the end of growing files that others leave alone, so that files which grow side by side in
@@ -21,7 +21,7 @@ export class Reservations {
     if (displaced !== undefined) displaced.reservedEnd = 0;
     this.#owners[this.#turn] = inode;
     inode.reservationSlot = this.#turn;
-    this.#turn = (this.#turn + 1) % ownersMax;
+    this.#turn = (this.#turn + 1) % OWNERS_MAX;
   }
 
   release(inode: Inode): void {

@@ -12,15 +12,15 @@ import { decodeText } from '../vnode/names.ts';
  *
  * Source: "The Second Extended File System", nongnu.org/ext2-doc, and the ext4 wiki's "Disk Layout".
  */
-export const superblockOffset = 1024;
-export const superblockBytes = 1024;
-const magicExpected = 0xef53;
+export const SUPERBLOCK_OFFSET = 1024;
+export const SUPERBLOCK_BYTES = 1024;
+const MAGIC_EXPECTED = 0xef53;
 
-export const stateFlag = { valid: 1, errors: 2 } as const;
-export const descriptorBytes = 32;
-export const rootInode = 2;
+export const STATE_FLAG = { valid: 1, errors: 2 } as const;
+export const DESCRIPTOR_BYTES = 32;
+export const ROOT_INODE = 2;
 
-const field = {
+const FIELD = {
   inodesCount: 0,
   blocksCount: 4,
   freeBlocks: 12,
@@ -48,12 +48,12 @@ const field = {
 } as const;
 
 /** The resize inode's feature bit: `reservedDescriptorBlocks` counts only with it. */
-const compatibleResizeInode = 0x10;
+const COMPATIBLE_RESIZE_INODE = 0x10;
 /** The feature bit for copies of the superblock in two groups at most, which the superblock names. */
-const compatibleSparseSuper2 = 0x200;
+const COMPATIBLE_SPARSE_SUPER2 = 0x200;
 /** Copies of the superblock in groups 0, 1 and the powers of these only. */
-const readOnlySparseSuper = 0x1;
-const sparseBases = [3, 5, 7];
+const READ_ONLY_SPARSE_SUPER = 0x1;
+const SPARSE_BASES = [3, 5, 7];
 
 /**
  * The superblock in memory. The `view` is what will be written back; the sizes never change while mounted.
@@ -77,65 +77,65 @@ export class Superblock {
 
   /** Throws `NoFileSystem` without the magic number. What it says is to be believed only after `check`. */
   constructor(bytes: Uint8Array) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, superblockBytes);
-    const magic = this.#short(field.magic);
-    if (magic !== magicExpected) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, SUPERBLOCK_BYTES);
+    const magic = this.#short(FIELD.magic);
+    if (magic !== MAGIC_EXPECTED) {
       throw new FsError(
         'NoFileSystem',
-        `ext2: no superblock: magic number ${hex(magic)}, not ${hex(magicExpected)}`,
+        `ext2: no superblock: magic number ${hex(magic)}, not ${hex(MAGIC_EXPECTED)}`,
       );
     }
-    const logBlockSize = this.#long(field.logBlockSize);
+    const logBlockSize = this.#long(FIELD.logBlockSize);
     if (logBlockSize > 6) throw absurd('block size 2 to the power of', logBlockSize + 10);
-    this.revision = this.#long(field.revision);
+    this.revision = this.#long(FIELD.revision);
     this.blockSizeBytes = 1024 << logBlockSize;
-    this.blocksCount = this.#long(field.blocksCount);
-    this.inodesCount = this.#long(field.inodesCount);
-    this.firstDataBlock = this.#long(field.firstDataBlock);
-    this.blocksPerGroup = this.#long(field.blocksPerGroup);
-    this.inodesPerGroup = this.#long(field.inodesPerGroup);
-    this.inodeSizeBytes = this.revision === 0 ? 128 : this.#short(field.inodeSize);
-    this.firstInode = this.revision === 0 ? 11 : this.#long(field.firstInode);
-    this.incompatible = this.revision === 0 ? 0 : this.#long(field.incompatible);
+    this.blocksCount = this.#long(FIELD.blocksCount);
+    this.inodesCount = this.#long(FIELD.inodesCount);
+    this.firstDataBlock = this.#long(FIELD.firstDataBlock);
+    this.blocksPerGroup = this.#long(FIELD.blocksPerGroup);
+    this.inodesPerGroup = this.#long(FIELD.inodesPerGroup);
+    this.inodeSizeBytes = this.revision === 0 ? 128 : this.#short(FIELD.inodeSize);
+    this.firstInode = this.revision === 0 ? 11 : this.#long(FIELD.firstInode);
+    this.incompatible = this.revision === 0 ? 0 : this.#long(FIELD.incompatible);
     const inGroups = Math.max(0, this.blocksCount - this.firstDataBlock);
     this.groupCount = Math.ceil(inGroups / Math.max(1, this.blocksPerGroup));
-    this.descriptorBlocks = Math.ceil((this.groupCount * descriptorBytes) / this.blockSizeBytes);
-    const mayResize = (this.#compatible & compatibleResizeInode) !== 0;
-    this.reservedDescriptorBlocks = mayResize ? this.#short(field.reservedDescriptorBlocks) : 0;
+    this.descriptorBlocks = Math.ceil((this.groupCount * DESCRIPTOR_BYTES) / this.blockSizeBytes);
+    const mayResize = (this.#compatible & COMPATIBLE_RESIZE_INODE) !== 0;
+    this.reservedDescriptorBlocks = mayResize ? this.#short(FIELD.reservedDescriptorBlocks) : 0;
     this.inodeTableBlocks = Math.ceil((this.inodesPerGroup * this.inodeSizeBytes) / this.blockSizeBytes);
   }
 
   /** Known only after `requireKnownFeatures`, since it may change when a file grows large. */
   get readOnlyCompatible(): number {
-    return this.revision === 0 ? 0 : this.#long(field.readOnlyCompatible);
+    return this.revision === 0 ? 0 : this.#long(FIELD.readOnlyCompatible);
   }
 
   set readOnlyCompatible(bits: number) {
-    this.view.setUint32(field.readOnlyCompatible, bits, true);
+    this.view.setUint32(FIELD.readOnlyCompatible, bits, true);
   }
 
   get label(): string {
     if (this.revision === 0) return '';
-    const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset + field.label, field.labelBytes);
+    const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset + FIELD.label, FIELD.labelBytes);
     const end = bytes.indexOf(0);
     return decodeText(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   get state(): number {
-    return this.#short(field.state);
+    return this.#short(FIELD.state);
   }
 
   set state(flags: number) {
-    this.view.setUint16(field.state, flags, true);
+    this.view.setUint16(FIELD.state, flags, true);
   }
 
   /** The first inode of the list of those that were still open when their last name went; 0 for none. */
   get lastOrphan(): number {
-    return this.revision === 0 ? 0 : this.#long(field.lastOrphan);
+    return this.revision === 0 ? 0 : this.#long(FIELD.lastOrphan);
   }
 
   set lastOrphan(id: number) {
-    if (this.revision !== 0) this.view.setUint32(field.lastOrphan, id, true);
+    if (this.revision !== 0) this.view.setUint32(FIELD.lastOrphan, id, true);
   }
 
   /**
@@ -173,26 +173,26 @@ export class Superblock {
   /** Whether a group begins with the superblock or a copy of it, and the group descriptors. */
   hasCopy(group: number): boolean {
     if (group === 0) return true;
-    if ((this.#compatible & compatibleSparseSuper2) !== 0) {
-      return this.#long(field.backupGroups) === group || this.#long(field.backupGroups + 4) === group;
+    if ((this.#compatible & COMPATIBLE_SPARSE_SUPER2) !== 0) {
+      return this.#long(FIELD.backupGroups) === group || this.#long(FIELD.backupGroups + 4) === group;
     }
-    if (group === 1 || (this.readOnlyCompatible & readOnlySparseSuper) === 0) return true;
-    return sparseBases.some((base) => isPowerOf(base, group));
+    if (group === 1 || (this.readOnlyCompatible & READ_ONLY_SPARSE_SUPER) === 0) return true;
+    return SPARSE_BASES.some((base) => isPowerOf(base, group));
   }
 
   countMount(nowMs: number): void {
-    this.view.setUint32(field.mountTime, Math.floor(nowMs / 1000), true);
-    this.view.setUint16(field.mountCount, (this.#short(field.mountCount) + 1) & 0xffff, true);
+    this.view.setUint32(FIELD.mountTime, Math.floor(nowMs / 1000), true);
+    this.view.setUint16(FIELD.mountCount, (this.#short(FIELD.mountCount) + 1) & 0xffff, true);
   }
 
   setTotals(freeBlocks: number, freeInodes: number, nowMs: number): void {
-    this.view.setUint32(field.freeBlocks, freeBlocks, true);
-    this.view.setUint32(field.freeInodes, freeInodes, true);
-    this.view.setUint32(field.writeTime, Math.floor(nowMs / 1000), true);
+    this.view.setUint32(FIELD.freeBlocks, freeBlocks, true);
+    this.view.setUint32(FIELD.freeInodes, freeInodes, true);
+    this.view.setUint32(FIELD.writeTime, Math.floor(nowMs / 1000), true);
   }
 
   get #compatible(): number {
-    return this.revision === 0 ? 0 : this.#long(field.compatible);
+    return this.revision === 0 ? 0 : this.#long(FIELD.compatible);
   }
 
   #long(offset: number): number {

@@ -4,7 +4,7 @@ import type { BlockAllocator } from './block-allocator.ts';
 import { readFile } from './file-read.ts';
 import { writeFile } from './file-write.ts';
 import type { Inode } from './inode.ts';
-import { pointersBytes } from './inode-format.ts';
+import { POINTERS_BYTES } from './inode-format.ts';
 import type { Volume } from './volume.ts';
 
 /*
@@ -18,7 +18,7 @@ export async function readSymlink(volume: Volume, inode: Inode): Promise<string>
     await readFile(volume, inode, 0, bytes);
     return decodeText(bytes);
   }
-  if (inode.sizeBytes >= pointersBytes) {
+  if (inode.sizeBytes >= POINTERS_BYTES) {
     throw volume.corrupt(`${inode.name}: a short symlink of ${inode.sizeBytes} bytes`);
   }
   return decodeText(new Uint8Array(inode.pointers.buffer, 0, inode.sizeBytes));
@@ -32,7 +32,7 @@ export async function writeSymlink(
   target: Uint8Array,
   nowMs: number,
 ): Promise<void> {
-  if (target.length < pointersBytes) {
+  if (target.length < POINTERS_BYTES) {
     new Uint8Array(inode.pointers.buffer).set(target);
     inode.sizeBytes = target.length;
   } else {

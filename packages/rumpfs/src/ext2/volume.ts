@@ -3,20 +3,20 @@ import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { Mutex } from '../hypercall/mutex.ts';
 import { type Departure, Departures } from './departures.ts';
-import { readOnlyFeature } from './features.ts';
+import { READ_ONLY_FEATURE } from './features.ts';
 import { Groups } from './groups.ts';
 import { PendingFrees } from './pending-frees.ts';
-import { stateFlag, type Superblock, superblockBytes, superblockOffset } from './superblock.ts';
+import { STATE_FLAG, type Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 
-const corruptionLinesMax = 16;
+const CORRUPTION_LINES_MAX = 16;
 /** Above this a file needs the large_file feature. */
-const smallFileBytesMax = 0x7fff_ffff;
+const SMALL_FILE_BYTES_MAX = 0x7fff_ffff;
 /** One nameless node for so many bytes of the budget may wait for its end before those who make more wait. */
-const bytesPerDeparture = 4096;
-const departuresMin = 64;
+const BYTES_PER_DEPARTURE = 4096;
+const DEPARTURES_MIN = 64;
 /** The part of the budget that the bitmaps of freed blocks may take before a sync is made for them. */
-const pendingPart = 16;
-const pendingBitmapsMin = 8;
+const PENDING_PART = 16;
+const PENDING_BITMAPS_MIN = 8;
 
 /**
  * What every part of a mounted ext2 works with: the sizes, the groups, the buffers, and the state of the
@@ -56,10 +56,10 @@ export class Volume {
     this.cache = cache;
     this.frees = new PendingFrees(superblock.blocksPerGroup);
     const { memoryBytes } = hypercalls;
-    this.#departuresMax = Math.max(departuresMin, Math.floor(memoryBytes / bytesPerDeparture));
+    this.#departuresMax = Math.max(DEPARTURES_MIN, Math.floor(memoryBytes / BYTES_PER_DEPARTURE));
     this.#pendingBitmapsMax = Math.max(
-      pendingBitmapsMin,
-      Math.floor((memoryBytes / pendingPart / superblock.blocksPerGroup) * 8),
+      PENDING_BITMAPS_MIN,
+      Math.floor((memoryBytes / PENDING_PART / superblock.blocksPerGroup) * 8),
     );
     this.writeable = features.writeable;
     this.entriesHaveTypes = features.entriesHaveTypes;
@@ -82,7 +82,7 @@ export class Volume {
   corrupt(what: string): FsError {
     this.#corruptions += 1;
     const message = `ext2: ${what}`;
-    if (this.#corruptions <= corruptionLinesMax) this.hypercalls.console(message);
+    if (this.#corruptions <= CORRUPTION_LINES_MAX) this.hypercalls.console(message);
     return new FsError('Corrupt', message);
   }
 
@@ -115,8 +115,8 @@ export class Volume {
     if (sizeBytes > this.fileBytesMax) {
       throw new FsError('FileTooLarge', `a file here has at most ${this.fileBytesMax} bytes`);
     }
-    if (sizeBytes <= smallFileBytesMax) return;
-    this.superblock.readOnlyCompatible |= readOnlyFeature.largeFile;
+    if (sizeBytes <= SMALL_FILE_BYTES_MAX) return;
+    this.superblock.readOnlyCompatible |= READ_ONLY_FEATURE.largeFile;
   }
 
   /** Says what is to become of a node once its names are durably gone. */
@@ -153,7 +153,7 @@ export class Volume {
   async unmount(): Promise<void> {
     if (!this.#modified) return;
     await this.sync();
-    this.superblock.state = this.#stateAtMount | (this.#corruptions > 0 ? stateFlag.errors : 0);
+    this.superblock.state = this.#stateAtMount | (this.#corruptions > 0 ? STATE_FLAG.errors : 0);
     await this.#storeSuperblock();
     await this.cache.flushDurably();
   }
@@ -171,7 +171,7 @@ export class Volume {
 
   async #markModified(): Promise<void> {
     try {
-      this.superblock.state = this.#stateAtMount & ~stateFlag.valid;
+      this.superblock.state = this.#stateAtMount & ~STATE_FLAG.valid;
       this.superblock.countMount(await this.hypercalls.now());
       await this.#storeSuperblock();
       await this.cache.flushDurably();
@@ -192,16 +192,16 @@ export class Volume {
     const { freeBlocksTotal, freeInodesTotal } = this.groups;
     const nowMs = await this.hypercalls.now();
     this.superblock.setTotals(freeBlocksTotal, freeInodesTotal, nowMs);
-    if (this.#corruptions > 0) this.superblock.state |= stateFlag.errors;
+    if (this.#corruptions > 0) this.superblock.state |= STATE_FLAG.errors;
     await this.#storeSuperblock();
   }
 
   async #storeSuperblock(): Promise<void> {
-    const block = Math.floor(superblockOffset / this.blockSizeBytes);
+    const block = Math.floor(SUPERBLOCK_OFFSET / this.blockSizeBytes);
     const buffer = this.cache.peek(block) ?? (await this.cache.read(block));
     const { view } = this.superblock;
-    const bytes = new Uint8Array(view.buffer, view.byteOffset, superblockBytes);
-    buffer.bytes.set(bytes, superblockOffset % this.blockSizeBytes);
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, SUPERBLOCK_BYTES);
+    buffer.bytes.set(bytes, SUPERBLOCK_OFFSET % this.blockSizeBytes);
     this.cache.markDirty(buffer, block, 'structure');
   }
 }
@@ -211,7 +211,7 @@ export class Volume {
  * size_high.
  */
 function fileBytesMax(superblock: Superblock): number {
-  if (superblock.revision === 0) return smallFileBytesMax;
+  if (superblock.revision === 0) return SMALL_FILE_BYTES_MAX;
   const pointers = superblock.blockSizeBytes / 4;
   const blocks = 12 + pointers + pointers ** 2 + pointers ** 3;
   // A fully allocated file also has about one indirect block in `pointers`.

@@ -10,7 +10,7 @@ interface Waiter {
 /**
  * More waiters than this on one lock mean a client that does not bound its requests: the next one is refused.
  */
-export const waitersMax = 16_384;
+export const WAITERS_MAX = 16_384;
 
 /** The first-come, first-served and bounded queue under every synchronisation primitive. */
 export class WaitQueue {
@@ -29,8 +29,8 @@ export class WaitQueue {
 
   /** Resolves when `wakeFirst` reached this waiter. Rejects with `Busy` when the queue is full. */
   wait(exclusive: boolean): Promise<void> {
-    if (this.#length >= waitersMax) {
-      return Promise.reject(new FsError('Busy', `more than ${waitersMax} requests wait for one lock`));
+    if (this.#length >= WAITERS_MAX) {
+      return Promise.reject(new FsError('Busy', `more than ${WAITERS_MAX} requests wait for one lock`));
     }
     return new Promise((resolve) => {
       const waiter: Waiter = { exclusive, wake: resolve, next: undefined };

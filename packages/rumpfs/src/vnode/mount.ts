@@ -9,19 +9,19 @@ import type {
   NewNode,
 } from './attributes.ts';
 import type { FileSystem, FileSystemNode } from './file-system.ts';
-import { type EntryName, encodeText, entryName, pathBytesMax } from './names.ts';
+import { type EntryName, encodeText, entryName, PATH_BYTES_MAX } from './names.ts';
 import type { Vnode } from './vnode.ts';
 import { VnodeTable } from './vnode-table.ts';
 
-const bytesPerIdleVnode = 4096;
-const idleVnodesMin = 32;
-const entriesPerListMax = 1024;
+const BYTES_PER_IDLE_VNODE = 4096;
+const IDLE_VNODES_MIN = 32;
+const ENTRIES_PER_LIST_MAX = 1024;
 /** Longer chains of `..` than any honest path can build. */
-const depthMax = 65_536;
+const DEPTH_MAX = 65_536;
 
-const defaultFile: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
-const defaultDirectory: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
-const symlinkNode: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
+const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
+const DEFAULT_DIRECTORY: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
+const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
 
 /**
  * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold for every
@@ -55,7 +55,7 @@ export class Mount {
   }
 
   static async create(fileSystem: FileSystem, hypercalls: Hypercalls): Promise<Mount> {
-    const idleMax = Math.max(idleVnodesMin, Math.floor(hypercalls.memoryBytes / bytesPerIdleVnode));
+    const idleMax = Math.max(IDLE_VNODES_MIN, Math.floor(hypercalls.memoryBytes / BYTES_PER_IDLE_VNODE));
     const table = new VnodeTable(fileSystem, idleMax);
     const root = await table.get(fileSystem.rootId);
     if (root.type !== 'directory') throw new FsError('Corrupt', 'the root is no directory');
@@ -159,16 +159,16 @@ export class Mount {
   async list(directory: Vnode, cursor: number, entriesMax: number): Promise<DirectoryListing> {
     requireDirectory(directory);
     requireOffset(cursor);
-    const most = Math.max(1, Math.min(entriesMax, entriesPerListMax));
+    const most = Math.max(1, Math.min(entriesMax, ENTRIES_PER_LIST_MAX));
     return this.#looking(directory, () => directory.node.list(cursor, most));
   }
 
-  async createFile(directory: Vnode, name: string, what: NewNode = defaultFile): Promise<Vnode> {
+  async createFile(directory: Vnode, name: string, what: NewNode = DEFAULT_FILE): Promise<Vnode> {
     const entry = this.#entry(directory, name);
     return this.#creating(directory, entry, (nowMs) => directory.node.createFile(entry, what, nowMs));
   }
 
-  async createDirectory(directory: Vnode, name: string, what: NewNode = defaultDirectory): Promise<Vnode> {
+  async createDirectory(directory: Vnode, name: string, what: NewNode = DEFAULT_DIRECTORY): Promise<Vnode> {
     const entry = this.#entry(directory, name);
     return this.#creating(directory, entry, (nowMs) => directory.node.createDirectory(entry, what, nowMs));
   }
@@ -178,10 +178,10 @@ export class Mount {
     const bytes = encodeText(target);
     if (bytes.length === 0 || bytes.includes(0))
       throw new FsError('InvalidArgument', 'a target without a path');
-    if (bytes.length >= pathBytesMax)
-      throw new FsError('PathTooLong', `a target below ${pathBytesMax} bytes`);
+    if (bytes.length >= PATH_BYTES_MAX)
+      throw new FsError('PathTooLong', `a target below ${PATH_BYTES_MAX} bytes`);
     return this.#creating(directory, entry, (nowMs) =>
-      directory.node.createSymlink(entry, bytes, symlinkNode, nowMs),
+      directory.node.createSymlink(entry, bytes, SYMLINK_NODE, nowMs),
     );
   }
 
@@ -347,7 +347,7 @@ export class Mount {
     let id = directory.id;
     for (let depth = 0; id !== this.root.id; depth += 1) {
       if (id === ancestor.id) throw new FsError('InvalidArgument', 'a directory cannot move below itself');
-      if (depth > depthMax)
+      if (depth > DEPTH_MAX)
         throw new FsError('Corrupt', `directory ${directory.id} does not lead up to the root`);
       const vnode = await this.#table.get(id);
       try {

@@ -13,7 +13,7 @@ export interface EntryName {
   readonly bytes: Uint8Array;
 }
 
-export const pathBytesMax = 4096;
+export const PATH_BYTES_MAX = 4096;
 
 /** Checks the name of an entry. Throws `InvalidName` or `NameTooLong`. */
 export function entryName(text: string, bytesMax: number): EntryName {

@@ -1,10 +1,10 @@
 import { FsError } from '../errors.ts';
 import type { Mount } from './mount.ts';
-import { pathBytesMax } from './names.ts';
+import { PATH_BYTES_MAX } from './names.ts';
 import type { Vnode } from './vnode.ts';
 
 /** More symbolic links than this in one path are a loop. */
-const symlinksMax = 40;
+const SYMLINKS_MAX = 40;
 
 /**
  * Walks a path from `base`, which is the root of what the caller may see: an absolute symbolic link starts
@@ -62,8 +62,8 @@ class Walk {
       await this.#mount.release(symlink);
     }
     this.#symlinks += 1;
-    if (this.#symlinks > symlinksMax)
-      throw new FsError('SymlinkLoop', `more than ${symlinksMax} symbolic links`);
+    if (this.#symlinks > SYMLINKS_MAX)
+      throw new FsError('SymlinkLoop', `more than ${SYMLINKS_MAX} symbolic links`);
     if (target === '') throw new FsError('NotFound', 'an empty symbolic link');
     if (target.startsWith('/')) await this.#up(this.#way.length);
     this.#left.push(...components(target).toReversed());
@@ -103,6 +103,6 @@ export async function resolveParent(
 }
 
 function components(path: string): string[] {
-  if (path.length > pathBytesMax) throw new FsError('PathTooLong', `a path below ${pathBytesMax} bytes`);
+  if (path.length > PATH_BYTES_MAX) throw new FsError('PathTooLong', `a path below ${PATH_BYTES_MAX} bytes`);
   return path.split('/');
 }

@@ -1,6 +1,5 @@
 /** A Block session as its client sees it: takes requests to the device they are for, and acknowledgements back. */
-import type { Packet, SourceWatch } from '@ginit/core';
-import { blockOperation, blockStatus } from '@ginit/core';
+import { BLOCK_OPERATION, BLOCK_STATUS, type Packet, type SourceWatch } from '@ginit/core';
 import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
 
 /** Blocks of a TRIM that are looked at one by one. */
@@ -81,19 +80,19 @@ export class ClientSession implements SourceWatch {
     this.#underWay.delete(packet.tag);
     const { operation, request } = found;
     const { device } = this.target;
-    const done = packet.status === blockStatus.ok;
+    const done = packet.status === BLOCK_STATUS.ok;
     const now = this.#host.event();
-    if (packet.status === blockStatus.inputOutput || packet.status === blockStatus.noSpace) {
+    if (packet.status === BLOCK_STATUS.inputOutput || packet.status === BLOCK_STATUS.noSpace) {
       device.failures.add(this.clientLabel);
     }
     switch (operation) {
-      case blockOperation.read: {
+      case BLOCK_OPERATION.read: {
         if (!done) return device.dropRead(request);
         const illegal = device.endRead(request, payload, now);
         if (illegal) this.#host.illegal(this, illegal);
         return;
       }
-      case blockOperation.sync:
+      case BLOCK_OPERATION.sync:
         if (done) device.synced(request.begun);
         return;
       default:
@@ -104,7 +103,7 @@ export class ClientSession implements SourceWatch {
   /** No acknowledgement comes any more; what was under way may still be carried out. */
   closed(): void {
     for (const [tag, { operation, request }] of this.#underWay) {
-      if (operation === blockOperation.write || operation === blockOperation.trim) continue;
+      if (operation === BLOCK_OPERATION.write || operation === BLOCK_OPERATION.trim) continue;
       this.#underWay.delete(tag);
       this.target.device.dropRead(request);
     }
@@ -123,12 +122,12 @@ export class ClientSession implements SourceWatch {
     const { operation, position, count, size } = packet;
     const { device, view } = this.target;
     const now = this.#host.event();
-    if (operation === blockOperation.sync) return { begun: now, first: 0, count: 0, versions: [] };
+    if (operation === BLOCK_OPERATION.sync) return { begun: now, first: 0, count: 0, versions: [] };
     // What no server accepts changes nothing.
     if (count < 1 || count > Number.MAX_SAFE_INTEGER - position) return undefined;
     const first = view.first + position;
     const range = { first, count, payload: undefined };
-    if (operation === blockOperation.trim) {
+    if (operation === BLOCK_OPERATION.trim) {
       device.writesThrough(view, this.clientLabel);
       if (count > TRIM_MAX) {
         device.undefine(first, count);
@@ -137,8 +136,8 @@ export class ClientSession implements SourceWatch {
       return device.beginWrite(range, this.clientLabel, now, this.#host.nowUs());
     }
     if (size % count !== 0 || size === 0 || !device.fits(size / count)) return undefined;
-    if (operation === blockOperation.read) return device.beginRead(first, count, now);
-    if (operation !== blockOperation.write) return undefined;
+    if (operation === BLOCK_OPERATION.read) return device.beginRead(first, count, now);
+    if (operation !== BLOCK_OPERATION.write) return undefined;
     device.writesThrough(view, this.clientLabel);
     return device.beginWrite({ ...range, payload }, this.clientLabel, now, this.#host.nowUs());
   }

@@ -10,7 +10,7 @@ import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session, SessionInterface } from '../../interface/interface.ts';
 import { copyInto } from '../../memory/copy-into.ts';
 import { type Packet, PacketRequests, type PacketSource } from '../../packet-stream/index.ts';
-import { Block, type BlockInfo, blockOperation, blockStatus } from './declaration.ts';
+import { Block, type BlockInfo, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import { blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
@@ -120,12 +120,12 @@ export class BlockClient {
    * server and are valid only during the call.
    */
   readWith<Result>(first: number, count: number, use: (payload: Uint8Array) => Result): Promise<Result> {
-    return this.#request(blockOperation.read, first, count, noPayload, use);
+    return this.#request(BLOCK_OPERATION.read, first, count, noPayload, use);
   }
 
   /** Writes at most `requestBlocksMax` blocks that `fill` puts together, once there is room, in memory of the stream. */
   writeWith(first: number, count: number, fill: (payload: Uint8Array) => void): Promise<void> {
-    return this.#request(blockOperation.write, first, count, fill, noPayload);
+    return this.#request(BLOCK_OPERATION.write, first, count, fill, noPayload);
   }
 
   /**
@@ -134,14 +134,14 @@ export class BlockClient {
    */
   sync(): Promise<void> {
     if (!this.info.writeable) return Promise.resolve();
-    return this.#control(blockOperation.sync, 0, this.info.blockCount);
+    return this.#control(BLOCK_OPERATION.sync, 0, this.info.blockCount);
   }
 
   /** Tells that the blocks are not needed any more; what they hold then is undefined until they are written. */
   trim(first: number, count: number): Promise<void> {
     const problem = this.#rangeProblem(first, count);
     if (problem !== undefined) return Promise.reject(problem);
-    return this.#control(blockOperation.trim, first, count);
+    return this.#control(BLOCK_OPERATION.trim, first, count);
   }
 
   /** Closes the session; what is under way ends with `PeerGone`. */
@@ -245,7 +245,7 @@ export class BlockClient {
 }
 
 function throwFailure(packet: Packet): void {
-  if (packet.status === blockStatus.ok) return;
+  if (packet.status === BLOCK_STATUS.ok) return;
   const code = codeOfStatus(packet.status);
   throw blockError(code, `block request failed: ${code}`);
 }

@@ -1,13 +1,13 @@
 /** The errors of requests: as statuses of packets, and as errors of promises. */
 import { RpcError } from '../../errors.ts';
-import { type BlockErrorCode, blockStatus } from './declaration.ts';
+import { type BlockErrorCode, BLOCK_STATUS } from './declaration.ts';
 
 const STATUS: Readonly<Record<BlockErrorCode, number>> = {
-  Invalid: blockStatus.invalid,
-  InputOutput: blockStatus.inputOutput,
-  OutOfRange: blockStatus.outOfRange,
-  ReadOnly: blockStatus.readOnly,
-  NoSpace: blockStatus.noSpace,
+  Invalid: BLOCK_STATUS.invalid,
+  InputOutput: BLOCK_STATUS.inputOutput,
+  OutOfRange: BLOCK_STATUS.outOfRange,
+  ReadOnly: BLOCK_STATUS.readOnly,
+  NoSpace: BLOCK_STATUS.noSpace,
 };
 
 function isBlockErrorCode(code: string): code is BlockErrorCode {
@@ -16,19 +16,19 @@ function isBlockErrorCode(code: string): code is BlockErrorCode {
 
 /** The status that tells a client of `error`. A code that Block does not declare is an input/output error. */
 export function statusOfError(error: RpcError): number {
-  return isBlockErrorCode(error.code) ? STATUS[error.code] : blockStatus.inputOutput;
+  return isBlockErrorCode(error.code) ? STATUS[error.code] : BLOCK_STATUS.inputOutput;
 }
 
 /** The code behind the status of a request that failed. What no server should send is an input/output error. */
 export function codeOfStatus(status: number): BlockErrorCode {
   switch (status) {
-    case blockStatus.invalid:
+    case BLOCK_STATUS.invalid:
       return 'Invalid';
-    case blockStatus.outOfRange:
+    case BLOCK_STATUS.outOfRange:
       return 'OutOfRange';
-    case blockStatus.readOnly:
+    case BLOCK_STATUS.readOnly:
       return 'ReadOnly';
-    case blockStatus.noSpace:
+    case BLOCK_STATUS.noSpace:
       return 'NoSpace';
     default:
       return 'InputOutput';

@@ -9,29 +9,29 @@
  * Packets: `operation`, `position` = first block, `count` = blocks, payload of `count` blocks for READ and WRITE. SYNC
  * covers the whole device whatever its range. TRIM is a hint, which a server may ignore; what the blocks hold afterwards
  * is undefined until they are written. Everything but READ needs a session that is writeable. The acknowledgement's
- * `status` is a `blockStatus`; a server must answer every packet it takes.
+ * `status` is a `BLOCK_STATUS`; a server must answer every packet it takes.
  *
  * Both sides have libraries beside this file: `BlockClient`, and `serveBlock` over a `BlockBackend`.
  */
 import { rpc, session } from '../../interface/interface.ts';
 import { boolean, integer, record, type ShapeType, u53 } from '../../interface/shapes.ts';
 import { packetStream } from '../../interface/stream.ts';
-import { type Packet, packetStatus } from '../../packet-stream/index.ts';
+import { type Packet, PACKET_STATUS } from '../../packet-stream/index.ts';
 
 /** What a packet asks for. */
-export const blockOperation = { read: 1, write: 2, sync: 3, trim: 4 } as const;
-export type BlockOperation = keyof typeof blockOperation;
+export const BLOCK_OPERATION = { read: 1, write: 2, sync: 3, trim: 4 } as const;
+export type BlockOperation = keyof typeof BLOCK_OPERATION;
 
 /** Why a request failed. */
-export const blockStatus = {
-  ok: packetStatus.ok,
+export const BLOCK_STATUS = {
+  ok: PACKET_STATUS.ok,
   /** Malformed: payload missing or of the wrong size, unknown operation. */
-  invalid: packetStatus.invalid,
-  inputOutput: packetStatus.firstCode,
+  invalid: PACKET_STATUS.invalid,
+  inputOutput: PACKET_STATUS.firstCode,
   /** The range goes beyond the device or view. */
-  outOfRange: packetStatus.firstCode + 1,
-  readOnly: packetStatus.firstCode + 2,
-  noSpace: packetStatus.firstCode + 3,
+  outOfRange: PACKET_STATUS.firstCode + 1,
+  readOnly: PACKET_STATUS.firstCode + 2,
+  noSpace: PACKET_STATUS.firstCode + 3,
 } as const;
 
 /** Codes of failed requests, as errors of the client library. */
@@ -59,9 +59,9 @@ export const Block = session('Block', {
     defaultBulkBytes: 1024 * 1024,
     alignLog2: ALIGN_LOG2,
     payloadDirection: {
-      submitBytes: (packet: Packet) => (packet.operation === blockOperation.write ? packet.size : 0),
+      submitBytes: (packet: Packet) => (packet.operation === BLOCK_OPERATION.write ? packet.size : 0),
       acknowledgeBytes: (packet: Packet) =>
-        packet.operation === blockOperation.read && packet.status === blockStatus.ok ? packet.size : 0,
+        packet.operation === BLOCK_OPERATION.read && packet.status === BLOCK_STATUS.ok ? packet.size : 0,
     },
   }),
 });

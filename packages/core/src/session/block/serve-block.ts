@@ -3,11 +3,13 @@
  * and hands sound ones to a `BlockBackend` under the device's own block numbers. Whatever the client puts into the
  * stream, the backend sees none but valid requests, and every request that was taken is acknowledged.
  *
- *     env.provide(Block, (session) => serveBlock(session, disk, { writeable: blockPolicy(env.config.node, session.label) }));
+ *     env.provide(Block, (session) =>
+ *       serveBlock(session, disk, { writeable: blockPolicy(env.config.read(CONFIG), session.label) }),
+ *     );
  */
 import type { Implementation, ServerStreams } from '../../interface/interface.ts';
 import type { PacketSink } from '../../packet-stream/index.ts';
-import { type Block, type BlockInfo, blockOperation, blockStatus } from './declaration.ts';
+import { type Block, type BlockInfo, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import type { BlockBackend } from './block-backend.ts';
 import { type BlockView, blockView } from './block-view.ts';
@@ -122,30 +124,30 @@ export class BlockServer {
     const { blockSize, blockCount, writeable } = this.info;
     const inRange = position <= blockCount && count <= blockCount - position;
     switch (operation) {
-      case blockOperation.read:
-      case blockOperation.write:
-        if (count === 0 || size !== count * blockSize) return blockStatus.invalid;
-        if (!inRange) return blockStatus.outOfRange;
+      case BLOCK_OPERATION.read:
+      case BLOCK_OPERATION.write:
+        if (count === 0 || size !== count * blockSize) return BLOCK_STATUS.invalid;
+        if (!inRange) return BLOCK_STATUS.outOfRange;
         break;
-      case blockOperation.trim:
-        if (!inRange) return blockStatus.outOfRange;
+      case BLOCK_OPERATION.trim:
+        if (!inRange) return BLOCK_STATUS.outOfRange;
         break;
-      case blockOperation.sync:
+      case BLOCK_OPERATION.sync:
         break;
       default:
-        return blockStatus.invalid;
+        return BLOCK_STATUS.invalid;
     }
-    return operation === blockOperation.read || writeable ? undefined : blockStatus.readOnly;
+    return operation === BLOCK_OPERATION.read || writeable ? undefined : BLOCK_STATUS.readOnly;
   }
 
   #perform(sink: PacketSink, { packet }: ServedRequest): void | Promise<void> {
     const block = this.#view.first + packet.position;
     switch (packet.operation) {
-      case blockOperation.read:
+      case BLOCK_OPERATION.read:
         return this.#backend.read(block, packet.count, sink.payload(packet));
-      case blockOperation.write:
+      case BLOCK_OPERATION.write:
         return this.#backend.write(block, packet.count, sink.payload(packet));
-      case blockOperation.trim:
+      case BLOCK_OPERATION.trim:
         return packet.count > 0 ? this.#backend.trim(block, packet.count) : undefined;
       default:
         return this.#backend.sync();

@@ -1,17 +1,17 @@
 import { RpcError } from '../../errors.ts';
 import { Packet } from '../../packet-stream/index.ts';
-import { blockStatus } from './declaration.ts';
+import { BLOCK_STATUS } from './declaration.ts';
 import { statusOfError } from './block-status.ts';
 
 /** A request in the hands of a backend: made once, used for one request after the other. */
 export class ServedRequest {
   readonly packet = new Packet();
   readonly #end: (request: ServedRequest, status: number) => void;
-  readonly #succeed = (): void => this.#end(this, blockStatus.ok);
+  readonly #succeed = (): void => this.#end(this, BLOCK_STATUS.ok);
   readonly #fail = (error: unknown): void => {
     if (error instanceof RpcError) this.#end(this, statusOfError(error));
     else {
-      this.#end(this, blockStatus.inputOutput);
+      this.#end(this, BLOCK_STATUS.inputOutput);
       // Not a failure of the device but of the server itself: that ends it.
       throw error;
     }

@@ -5,14 +5,14 @@ import {
   type CompleteRequest,
   type Packet,
   PacketRequests,
-  packetStatus,
+  PACKET_STATUS,
   type PrepareRequest,
 } from '../../packet-stream/index.ts';
 import {
   DIRECTORY_ENTRY_BYTES,
   type FileSystem,
   fileSystemError,
-  fileSystemOperation,
+  FILE_SYSTEM_OPERATION,
 } from './declaration.ts';
 
 /** The bulk buffer holds at least this much: a page, and a few directory entries. */
@@ -58,7 +58,7 @@ export class Connection {
   ): Promise<Result> {
     return this.#perform(
       length,
-      (packet) => fill(packet, fileSystemOperation.read, handle, position, length),
+      (packet) => fill(packet, FILE_SYSTEM_OPERATION.read, handle, position, length),
       (packet, payload) => take(payload.subarray(0, requireDone(packet, 'read'))),
     );
   }
@@ -68,7 +68,7 @@ export class Connection {
     return this.#perform(
       from.length,
       (packet, payload) => {
-        fill(packet, fileSystemOperation.write, handle, position, from.length);
+        fill(packet, FILE_SYSTEM_OPERATION.write, handle, position, from.length);
         copyInto(payload, from);
       },
       (packet) => requireDone(packet, 'write'),
@@ -78,7 +78,7 @@ export class Connection {
   async writeTimestamp(handle: number, modifiedMs: number): Promise<void> {
     await this.#perform(
       0,
-      (packet) => fill(packet, fileSystemOperation.writeTimestamp, handle, modifiedMs, 0),
+      (packet) => fill(packet, FILE_SYSTEM_OPERATION.writeTimestamp, handle, modifiedMs, 0),
       (packet) => requireDone(packet, 'write timestamp'),
     );
   }
@@ -86,7 +86,7 @@ export class Connection {
   async sync(): Promise<void> {
     await this.#perform(
       0,
-      (packet) => fill(packet, fileSystemOperation.sync, 0, 0, 0),
+      (packet) => fill(packet, FILE_SYSTEM_OPERATION.sync, 0, 0, 0),
       (packet) => requireDone(packet, 'sync'),
     );
   }
@@ -111,6 +111,6 @@ function fill(packet: Packet, operation: number, handle: number, position: numbe
 function requireDone(packet: Packet, what: string): number {
   const code = fileSystemError(packet.status);
   if (code !== undefined) throw new RpcError(code, `${what}: ${code}`);
-  if (packet.status !== packetStatus.ok) throw new RpcError('Input_output', what);
+  if (packet.status !== PACKET_STATUS.ok) throw new RpcError('Input_output', what);
   return packet.length;
 }

@@ -23,7 +23,7 @@
  * the handle's last READ ended meets every entry once that stays in the directory, whatever comes and goes meanwhile;
  * any other position is counted from the beginning. WRITE_TIMESTAMP: `position` = modification time in ms. SYNC (no
  * handle): acknowledged when every write of the session that was acknowledged before is on stable storage. `status` of
- * an acknowledgement: `packetStatus.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
+ * an acknowledgement: `PACKET_STATUS.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
  * CONTENT_CHANGED and READ_READY are for nodes that no server has yet; READ_READY is `Unsupported`.
  */
 import { rpc, session } from '../../interface/interface.ts';
@@ -41,10 +41,10 @@ import {
   u53,
 } from '../../interface/shapes.ts';
 import { packetStream } from '../../interface/stream.ts';
-import { type Packet, packetStatus } from '../../packet-stream/index.ts';
+import { type Packet, PACKET_STATUS } from '../../packet-stream/index.ts';
 
 /** What a packet asks for. */
-export const fileSystemOperation = {
+export const FILE_SYSTEM_OPERATION = {
   read: 1,
   write: 2,
   writeTimestamp: 3,
@@ -95,13 +95,13 @@ export type FileSystemErrorCode = (typeof FILE_SYSTEM_ERRORS)[number];
 
 /** The status of a packet that failed with `code`. */
 export function fileSystemStatus(code: FileSystemErrorCode): number {
-  return packetStatus.firstCode + FILE_SYSTEM_ERRORS.indexOf(code);
+  return PACKET_STATUS.firstCode + FILE_SYSTEM_ERRORS.indexOf(code);
 }
 
 /** The error behind a packet's status; `undefined` if it succeeded. */
 export function fileSystemError(status: number): FileSystemErrorCode | undefined {
-  if (status === packetStatus.ok) return undefined;
-  return FILE_SYSTEM_ERRORS[status - packetStatus.firstCode] ?? 'Input_output';
+  if (status === PACKET_STATUS.ok) return undefined;
+  return FILE_SYSTEM_ERRORS[status - PACKET_STATUS.firstCode] ?? 'Input_output';
 }
 
 /** Longest name of a directory entry, in bytes of UTF-8, and longest path. */
@@ -217,9 +217,10 @@ export const FileSystem = session(
       defaultBulkBytes: 256 * 1024,
       alignLog2: 3,
       payloadDirection: {
-        submitBytes: (packet: Packet) => (packet.operation === fileSystemOperation.write ? packet.length : 0),
+        submitBytes: (packet: Packet) =>
+          packet.operation === FILE_SYSTEM_OPERATION.write ? packet.length : 0,
         acknowledgeBytes: (packet: Packet) =>
-          packet.operation === fileSystemOperation.read ? packet.length : 0,
+          packet.operation === FILE_SYSTEM_OPERATION.read ? packet.length : 0,
       },
     }),
   },

@@ -7,7 +7,7 @@ export { OpenFile } from './open-file.ts';
 export type { BackendListing, BackendNode, FileSystemBackend } from './server/backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './server/session.ts';
 export {
-  fileSystemPolicyElements,
+  FILE_SYSTEM_POLICY_ELEMENTS,
   type FileSystemSessionContext,
   serveFileSystem,
   type ServeFileSystemOptions,

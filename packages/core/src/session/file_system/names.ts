@@ -10,7 +10,7 @@ import { type FileSystemErrorCode, NAME_BYTES_MAX, type NameData, PATH_BYTES_MAX
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** With the flag `u`, halves of a pair are no match. */
-const loneSurrogate = /[\ud800-\udfff]/u;
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
 const SLASH = 0x2f;
 
 /** An error of the interface. */
@@ -23,7 +23,7 @@ export function fileSystemFailure(
 
 /** The bytes of a name, path or target. `Invalid_name` at a surrogate that stands for no byte. */
 export function encodeName(text: string): Uint8Array {
-  if (!loneSurrogate.test(text)) return encoder.encode(text);
+  if (!LONE_SURROGATE.test(text)) return encoder.encode(text);
   const bytes = new Uint8Array(text.length * 3);
   let length = 0;
   for (const character of text) {
@@ -79,7 +79,7 @@ function sequenceLength(bytes: Uint8Array, index: number): number {
 
 /** How a name, path or target goes into a message. */
 export function toNameData(text: string): NameData {
-  return loneSurrogate.test(text) ? encodeName(text) : text;
+  return LONE_SURROGATE.test(text) ? encodeName(text) : text;
 }
 
 /** What came in a message, as a string. */

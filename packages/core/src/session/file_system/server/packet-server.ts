@@ -1,5 +1,5 @@
-import { Packet, packetStatus, type PacketSink } from '../../../packet-stream/index.ts';
-import { fileSystemOperation, fileSystemStatus, SEEK_TAIL } from '../declaration.ts';
+import { Packet, PACKET_STATUS, type PacketSink } from '../../../packet-stream/index.ts';
+import { FILE_SYSTEM_OPERATION, fileSystemStatus, SEEK_TAIL } from '../declaration.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { Activity } from './activity.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
@@ -51,7 +51,7 @@ export class PacketServer<Node extends BackendNode> {
     const { activity, failures } = this.#parts;
     try {
       packet.length = await activity.run(() => this.#perform(packet));
-      packet.status = packetStatus.ok;
+      packet.status = PACKET_STATUS.ok;
     } catch (error) {
       packet.length = 0;
       packet.status = fileSystemStatus(failures.codeOf(error));
@@ -72,13 +72,13 @@ export class PacketServer<Node extends BackendNode> {
   #perform(packet: Packet): Promise<number> {
     const { handles } = this.#parts;
     switch (packet.operation) {
-      case fileSystemOperation.read:
+      case FILE_SYSTEM_OPERATION.read:
         return handles.using(packet.handle, (open) => this.#read(open, packet));
-      case fileSystemOperation.write:
+      case FILE_SYSTEM_OPERATION.write:
         return handles.using(packet.handle, (open) => this.#write(open, packet));
-      case fileSystemOperation.writeTimestamp:
+      case FILE_SYSTEM_OPERATION.writeTimestamp:
         return handles.using(packet.handle, (open) => this.#writeTimestamp(open, packet));
-      case fileSystemOperation.sync:
+      case FILE_SYSTEM_OPERATION.sync:
         return this.#sync();
       default:
         return Promise.reject(fileSystemFailure('Unsupported'));
