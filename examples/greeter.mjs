@@ -1,5 +1,6 @@
 // A whole server: greets whoever opens a session.
-import { attribute, component, element, rpc, session, text } from '@ginit/core';
+import { component, rpc, session, text } from '@ginit/core';
+import { attribute, element } from '@ginit/core/config';
 
 export const Greeter = session('Greeter', {
   greet: rpc({ args: [text(64)], result: text() }),

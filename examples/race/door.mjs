@@ -1,5 +1,6 @@
 // A door that opens after a while, and tells whoever has asked to be told.
-import { attribute, component, element, oneOf, rpc, session, signal } from '@ginit/core';
+import { component, oneOf, rpc, session, signal } from '@ginit/core';
+import { attribute, element } from '@ginit/core/config';
 
 export const Door = session('Door', {
   state: rpc({ args: [], result: oneOf(['closed', 'open']) }),

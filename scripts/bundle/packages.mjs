@@ -5,17 +5,6 @@
 //
 // `inlined` packages (by the file that Node finds) become part of the bundle, with their licences beside it; all others are
 // imported as they are. Modules that match `outside` stay in `dist/`.
-import { existsSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
-
-/** Every module below `directory`, by its path without `.js`; not those that tsc has left there when their sources went. */
-function modulesBelow(directory, except) {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).slice(0, -'.js'.length))
-    .filter((module) => !except.test(module) && existsSync(join(directory, '..', 'src', `${module}.ts`)))
-    .toSorted();
-}
 
 export const PACKAGES = [
   {
@@ -35,9 +24,21 @@ export const PACKAGES = [
     inlined: { 'msgpackr/pack': 'msgpackr/index.js' },
     bundles: [
       {
-        // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
-        // graph of its own, and runs from the modules.
-        entries: (dist) => modulesBelow(dist, /^platform\/(domain\/domain|manifest\/manifest)-main$/),
+        // The doors of the package, which must lead to the modules that the runtime has, and what threads and processes start with.
+        entries: () => [
+          'index',
+          'config',
+          'block',
+          'file_system',
+          'host',
+          'system',
+          'supervisor',
+          'platform',
+          'platform/thread/component-main',
+          'platform/thread/host-access/program-warden',
+          'platform/manifest/manifest-worker',
+          'platform/ginit/child-process/filtered-start-main',
+        ],
         chunks: [
           { name: 'component', reachedFrom: ['platform/thread/component-main'], script: true },
           // Threads that read manifests load no more than this of it.

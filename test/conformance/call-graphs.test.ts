@@ -9,13 +9,13 @@ import {
   component,
   type Env,
   integer,
-  LIMITS,
   nothing,
   rpc,
   rpcInterface,
   RpcError,
   session,
 } from '@ginit/core';
+import { LIMITS } from '@ginit/core/system';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type CarrierKind, finish, type InProcessSystem, startSystem } from '../harness/in-process-system.ts';

@@ -1,21 +1,16 @@
 /** What core does for a component is paid from its quota: sessions, accounts, components; and it comes back. */
 import {
-  type AccountState,
   component,
-  COSTS,
-  Cpu,
   type Env,
   hasCode,
   type Implementation,
   Log,
-  Pd,
-  Parent,
   Rom,
   RpcError,
   type SessionInterface,
-  sumOf,
   Timer,
 } from '@ginit/core';
+import { type AccountState, COSTS, Cpu, Pd, Parent, sumOf } from '@ginit/core/system';
 import { describe, expect, test } from 'vitest';
 import { INIT_COST } from '../../packages/init/src/model/index.ts';
 import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';

@@ -3,17 +3,15 @@ import {
   component,
   type Env,
   hasCode,
-  LIMITS,
   nothing,
-  type Resources,
   Rom,
   rpc,
   RpcError,
   session,
   SessionError,
-  someSession,
   text,
 } from '@ginit/core';
+import { LIMITS, type Resources, someSession } from '@ginit/core/system';
 import { describe, expect, test } from 'vitest';
 import { parentOf, provideByRoot, watchParents } from '../harness/hostile-parts.ts';
 import { type CarrierKind, finish, runSystem, startSystem } from '../harness/in-process-system.ts';

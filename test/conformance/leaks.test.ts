@@ -9,7 +9,7 @@ import {
   rpcInterface,
   session,
 } from '@ginit/core';
-import type { Census } from '@ginit/core/runtime/entrypoint';
+import type { Census } from '../../packages/core/src/runtime/entrypoint.ts';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, type InProcessSystem, startSystem } from '../harness/in-process-system.ts';
 

@@ -1,16 +1,6 @@
 /** Sessions: routing, denial, quota, mediators, third parties and packet streams, on every carrier alike. */
-import {
-  Block,
-  BLOCK_OPERATION,
-  BLOCK_STATUS,
-  component,
-  nothing,
-  Packet,
-  rpc,
-  session,
-  SessionError,
-  text,
-} from '@ginit/core';
+import { component, nothing, Packet, rpc, session, SessionError, text } from '@ginit/core';
+import { Block, BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';
 

@@ -1,5 +1,6 @@
 /** Children that cannot be started, crash too often, or have gone: who hears of it, and that nobody else is touched. */
-import { component, COSTS, hasCode, session, sumOf } from '@ginit/core';
+import { component, hasCode, session } from '@ginit/core';
+import { COSTS, sumOf } from '@ginit/core/system';
 import { readInitConfig, Sandbox } from '@ginit/init';
 import { expect, test } from 'vitest';
 import { INIT_COST } from '../../packages/init/src/model/index.ts';

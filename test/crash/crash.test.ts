@@ -1,5 +1,5 @@
 /** Components that die in every way there is: ginit and init live on, everybody is told, nothing stays. */
-import { LIMITS } from '@ginit/core/limits';
+import { LIMITS } from '../../packages/core/src/limits.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 

@@ -2,16 +2,10 @@
  * Components that speak to their parent as no honest runtime does. For in-process systems only: it takes the place of parts of
  * the runtime, which is the test's own there.
  */
-import {
-  type Capability,
-  type Env,
-  type Implementation,
-  Parent,
-  Root,
-  type SessionInterface,
-} from '@ginit/core';
-import { ExportedObject } from '@ginit/core/capability/exported-object';
-import { Entrypoint } from '@ginit/core/runtime/entrypoint';
+import { type Capability, type Env, type Implementation, type SessionInterface } from '@ginit/core';
+import { Parent, Root } from '@ginit/core/system';
+import { ExportedObject } from '../../packages/core/src/capability/exported-object.ts';
+import { Entrypoint } from '../../packages/core/src/runtime/entrypoint.ts';
 
 type ParentCapability = Capability<typeof Parent>;
 

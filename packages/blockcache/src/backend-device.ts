@@ -1,4 +1,4 @@
-import type { BlockInfo } from '@ginit/core';
+import type { BlockInfo } from '@ginit/core/block';
 
 /** What the cache uses of the device below it: a `BlockClient` is one. */
 export interface BackendDevice {

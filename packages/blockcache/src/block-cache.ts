@@ -4,7 +4,8 @@
  * once it is on the device. SYNC is the same for both: all that was answered goes to the device, then the device is told to
  * make it last.
  */
-import { assert, type BlockBackend, type BlockInfo, copyInto, SyncGroup } from '@ginit/core';
+import { assert, copyInto } from '@ginit/core';
+import { type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core/block';
 import type { BackendDevice } from './backend-device.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Fetcher } from './fetcher.ts';

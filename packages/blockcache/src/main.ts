@@ -1,5 +1,6 @@
 /** A cache of blocks between its clients and the Block session it is routed to. */
-import { Block, blockPolicy, component, serveBlock } from '@ginit/core';
+import { component } from '@ginit/core';
+import { Block, blockPolicy, serveBlock } from '@ginit/core/block';
 import { BLOCKCACHE_CONFIG, openCache } from './open-cache.ts';
 
 export default component({ provides: [Block], requires: [Block], config: BLOCKCACHE_CONFIG }, async (env) => {

@@ -1,14 +1,7 @@
 /** Makes the cache that a config describes, over the component's Block session. */
-import {
-  attribute,
-  BlockClient,
-  BLOCK_POLICY_ELEMENTS,
-  type ConfigOf,
-  element,
-  type Env,
-  formatBytes,
-  RpcError,
-} from '@ginit/core';
+import { type Env, RpcError } from '@ginit/core';
+import { attribute, type ConfigOf, element, formatBytes } from '@ginit/core/config';
+import { BlockClient, BLOCK_POLICY_ELEMENTS } from '@ginit/core/block';
 import type { BackendDevice } from './backend-device.ts';
 import { BlockCache, WRITE_MODES } from './block-cache.ts';
 import { CHUNK_BYTES } from './geometry.ts';

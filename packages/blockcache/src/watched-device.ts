@@ -1,4 +1,5 @@
-import { type BlockInfo, hasCode } from '@ginit/core';
+import { hasCode } from '@ginit/core';
+import { type BlockInfo } from '@ginit/core/block';
 import type { BackendDevice } from './backend-device.ts';
 
 /** A device that tells, once, when its server is gone. */

@@ -1,4 +1,5 @@
-import { blockError, RpcError } from '@ginit/core';
+import { RpcError } from '@ginit/core';
+import { blockError } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { BlockCache, type WriteMode } from '../src/block-cache.ts';
 import { CHUNK_BYTES } from '../src/geometry.ts';

@@ -1,14 +1,7 @@
 /** The component in whole systems. */
-import {
-  Block,
-  type BlockBackend,
-  BlockClient,
-  type Component,
-  component,
-  type Main,
-  RpcError,
-  serveBlock,
-} from '@ginit/core';
+import type { Component } from '@ginit/core';
+import { component, type Main, RpcError } from '@ginit/core';
+import { Block, type BlockBackend, BlockClient, serveBlock } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
 import blockcache from '../src/main.ts';

@@ -1,4 +1,4 @@
-import { blockError, type BlockInfo } from '@ginit/core';
+import { blockError, type BlockInfo } from '@ginit/core/block';
 import type { BackendDevice } from '../src/backend-device.ts';
 
 export const BLOCK_BYTES = 512;

@@ -26,13 +26,17 @@ export {
 } from './platform/bus.ts';
 
 // A component on a platform.
+export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
 export { ComponentRuntime } from './runtime/component-runtime.ts';
 export type { Dealings } from './runtime/dealings.ts';
 export { type Census, CORE_ID } from './runtime/entrypoint.ts';
 export type { SessionWatch, WatchedSession } from './runtime/session-watch.ts';
 
+// Packet streams, watched.
+export type { SinkWatch, SourceWatch, StreamLink, StreamPlace } from './packet-stream/index.ts';
+
 // The host as a platform gives it to drivers.
-export type { HostErrorCode, HostFile, HostPlace, HostPlatform } from './runtime/host-access.ts';
+export type { HostPlace, HostPlatform } from './runtime/host-access.ts';
 export { hostError } from './platform/host/host-error.ts';
 export { guardZlibStreams } from './platform/host/zlib-streams.ts';
 export { describeCrash, HEAP_FULL } from './platform/wire/crash-reason.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RpcError } from '@ginit/core';
-import { Account } from '@ginit/core/supervisor/account';
+import { Account } from '../src/supervisor/account.ts';
 
 const WHOLE = { ram: 1000, caps: 100 };
 type Amount = typeof WHOLE;

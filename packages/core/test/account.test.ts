@@ -1,7 +1,7 @@
 /** Accounts one by one: what moves where, and what is refused. The model test has their trees. */
 import { describe, expect, test } from 'vitest';
 import { RpcError } from '@ginit/core';
-import { Account } from '@ginit/core/supervisor/account';
+import { Account } from '../src/supervisor/account.ts';
 
 const MIB = 2 ** 20;
 const NOTHING = { ram: 0, caps: 0 };

@@ -1,6 +1,7 @@
 /** Assertions of components: what they keep, and how much of it. */
 import { expect, test } from 'vitest';
-import { AssertionFailed, LIMITS } from '../src/index.ts';
+import { LIMITS } from '../src/system.ts';
+import { AssertionFailed } from '../src/platform.ts';
 import { Assertions, nameObligations } from '../src/runtime/assertions.ts';
 
 test('one that does not hold is told of, and thrown at its caller', () => {

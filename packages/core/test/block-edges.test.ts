@@ -1,15 +1,15 @@
 /** The edges of Block's libraries: what is counted, what is refused, and errors that nobody meant. */
 import { expect, test } from 'vitest';
 import { ConfigNode, element, readConfig } from '../src/config/index.ts';
+import { Label } from '../src/index.ts';
 import {
   type BlockBackend,
   BlockClient,
   blockPolicy,
   BLOCK_POLICY_ELEMENTS,
   BLOCK_STATUS,
-  Label,
   serveBlock,
-} from '../src/index.ts';
+} from '../src/block.ts';
 import { ServedRequest } from '../src/session/block/served-request.ts';
 import { blockStream } from './block-stream.ts';
 

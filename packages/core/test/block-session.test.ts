@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { hasCode, Packet } from '../src/index.ts';
 import {
   type BlockBackend,
   BlockClient,
@@ -8,13 +9,11 @@ import {
   BLOCK_OPERATION,
   BLOCK_STATUS,
   blockView,
-  hasCode,
-  Packet,
   serveBlock,
   type ServeBlockOptions,
-  type SessionArguments,
   SyncGroup,
-} from '../src/index.ts';
+} from '../src/block.ts';
+import { type SessionArguments } from '../src/system.ts';
 import { blockStream } from './block-stream.ts';
 
 const SIZE = 512;

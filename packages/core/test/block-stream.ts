@@ -1,4 +1,6 @@
-import { Block, PacketSink, PacketSource, type StreamLink, streamMemoryBytes } from '../src/index.ts';
+import { PacketSink, PacketSource, streamMemoryBytes } from '../src/index.ts';
+import { Block } from '../src/block.ts';
+import { type StreamLink } from '../src/platform.ts';
 
 /** One end of a link within this thread: frames arrive in a later turn. */
 class TurnLink implements StreamLink {

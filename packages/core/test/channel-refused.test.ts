@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import * as core from '../src/index.ts';
+import { LIMITS } from '../src/limits.ts';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { CONTENT_INLINE, type Entry, EntryKind, FrameKind } from '../src/channel/frame.ts';
 import {
@@ -183,8 +184,8 @@ describe.each<CarrierKind>(['shared', 'copying'])('an honest caller on a carrier
         'InvalidArgument',
         'Keeper.keep: argument 2: expected a string of at most 10',
       ],
-      [keeper.big(one, new Uint8Array(core.LIMITS.messageBytes)), 'LimitExceeded', 'too long'],
-      [keeper.big(one, new Uint8Array(2 * core.LIMITS.messageBytes)), 'LimitExceeded', 'too long'],
+      [keeper.big(one, new Uint8Array(LIMITS.messageBytes)), 'LimitExceeded', 'too long'],
+      [keeper.big(one, new Uint8Array(2 * LIMITS.messageBytes)), 'LimitExceeded', 'too long'],
       [keeper.keepAll(Array.from({ length: 65 }, () => one)), 'LimitExceeded', 'at most 64 capabilities'],
       [
         Reflect.apply(keeper.keep, keeper, [one, 'x', 'y']),

@@ -1,12 +1,13 @@
 /** What a component that cannot be started leaves behind, and what is said of it. */
 import { expect, test } from 'vitest';
-import { component, COSTS, Parent, Pd, SessionError } from '@ginit/core';
-import { Account } from '@ginit/core/supervisor/account';
-import { Components } from '@ginit/core/supervisor/components';
-import { CoreThread } from '@ginit/core/supervisor/core-thread';
-import type { ComponentEnd } from '@ginit/core/supervisor/platform';
-import { PdSession } from '@ginit/core/supervisor/pd-service';
-import { ThreadsByAccount } from '@ginit/core/supervisor/threads-by-account';
+import { component, SessionError } from '@ginit/core';
+import { COSTS, Parent, Pd } from '@ginit/core/system';
+import { Account } from '../src/supervisor/account.ts';
+import { Components } from '../src/supervisor/components.ts';
+import { CoreThread } from '../src/supervisor/core-thread.ts';
+import type { ComponentEnd } from '../src/supervisor/platform.ts';
+import { PdSession } from '../src/supervisor/pd-service.ts';
+import { ThreadsByAccount } from '../src/supervisor/threads-by-account.ts';
 import { InProcessPlatform } from './in-process-platform.ts';
 import { testSpecification } from './test-specification.ts';
 

@@ -1,6 +1,7 @@
 /** The edges of the File_system server: handles that come again, backends that do not keep to their interface. */
 import { describe, expect, test } from 'vitest';
-import { FileSystem, FileSystemClient, RpcError } from '../src/index.ts';
+import { RpcError } from '../src/index.ts';
+import { FileSystem, FileSystemClient } from '../src/file_system.ts';
 import { HandleTable, OpenNode } from '../src/session/file_system/server/handle-table.ts';
 import { MemoryFileSystem } from './file-system-memory.ts';
 import { CARRIER_KINDS, codeOf, withClient, withServer } from './file-system-system.ts';

@@ -2,6 +2,7 @@
  * A file system in memory, behind the interface of File_system backends: what the library is tested on. Its operations
  * take turns at random, so that packets are acknowledged out of order; it counts who holds its nodes.
  */
+import { RpcError } from '@ginit/core';
 import {
   type BackendListing,
   type FileSystemBackend,
@@ -9,8 +10,7 @@ import {
   type FileSystemSpace,
   type NodeStatus,
   type NodeType,
-  RpcError,
-} from '@ginit/core';
+} from '@ginit/core/file_system';
 
 /** The backend's own kind of error, which it has to translate. */
 export class MemoryError extends Error {

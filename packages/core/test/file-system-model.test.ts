@@ -5,7 +5,7 @@
 import * as host from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FileSystemClient } from '@ginit/core';
+import type { FileSystemClient } from '@ginit/core/file_system';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from './file-system-memory.ts';

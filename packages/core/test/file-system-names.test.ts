@@ -1,10 +1,7 @@
 /** Names as strings and bytes, directory entries in the bulk buffer. */
-import { decodeName, encodeName } from '@ginit/core';
-import {
-  decodeDirectoryEntries,
-  encodeDirectoryEntry,
-} from '@ginit/core/session/file_system/directory-entry';
-import { checkedName, fromNameData, splitPath, toNameData } from '@ginit/core/session/file_system/names';
+import { decodeName, encodeName } from '@ginit/core/file_system';
+import { decodeDirectoryEntries, encodeDirectoryEntry } from '../src/session/file_system/directory-entry.ts';
+import { checkedName, fromNameData, splitPath, toNameData } from '../src/session/file_system/names.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 

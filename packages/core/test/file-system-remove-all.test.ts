@@ -1,5 +1,5 @@
 /** Removing whole trees: wide, deep, changing under our feet. */
-import type { FileSystemClient } from '@ginit/core';
+import type { FileSystemClient } from '@ginit/core/file_system';
 import { describe, expect, test } from 'vitest';
 import { MemoryError, MemoryFileSystem } from './file-system-memory.ts';
 import { CARRIER_KINDS, codeOf, withClient } from './file-system-system.ts';

@@ -1,15 +1,12 @@
 /** The File_system server library: confinement, rights, handles, and clients that keep to no rule. */
+import { type Env, Packet, PACKET_STATUS, type Session } from '@ginit/core';
 import {
-  type Env,
   FileSystem,
   FileSystemClient,
   fileSystemError,
   FILE_SYSTEM_OPERATION,
-  Packet,
-  PACKET_STATUS,
   SEEK_TAIL,
-  type Session,
-} from '@ginit/core';
+} from '@ginit/core/file_system';
 import { describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from './file-system-memory.ts';
 import { CARRIER_KINDS, codeOf, withClient, withServer } from './file-system-system.ts';

@@ -1,13 +1,12 @@
 /** Runs a test's body as the client of a File_system server, in a system of its own. */
+import { component, type Env } from '@ginit/core';
+import { element } from '@ginit/core/config';
 import {
-  component,
-  element,
-  type Env,
   FileSystem,
   FileSystemClient,
   FILE_SYSTEM_POLICY_ELEMENTS,
   serveFileSystem,
-} from '@ginit/core';
+} from '@ginit/core/file_system';
 import { expect } from 'vitest';
 import { type CarrierKind, runSystem } from '../../../test/harness/in-process-system.ts';
 import type { MemoryFileSystem } from './file-system-memory.ts';

@@ -2,21 +2,21 @@
  * A platform for tests: every component in the test's own thread, joined by queues. Its carriers either share memory
  * or copy everything, as if over a wire; what passes on both keeps to the interface.
  */
-import { visibleLines } from '@ginit/core/log-text';
 import type { Component } from '@ginit/core';
-import type { Carrier, SharedMemory } from '@ginit/core/channel/carrier';
-import type { Census } from '@ginit/core/runtime/entrypoint';
-import { ComponentRuntime } from '@ginit/core/runtime/component-runtime';
-import type { HostPlatform } from '@ginit/core/runtime/host-access';
+import { visibleLines } from '../src/log-text.ts';
+import type { Carrier, SharedMemory } from '../src/channel/carrier.ts';
+import type { Census } from '../src/runtime/entrypoint.ts';
+import { ComponentRuntime } from '../src/runtime/component-runtime.ts';
+import type { HostPlatform } from '../src/runtime/host-access.ts';
 import type {
   ComponentEnd,
   ComponentSpecification,
   Platform,
   PlatformComponent,
-} from '@ginit/core/supervisor/platform';
-import { RING_BYTES } from '@ginit/core/platform/wire/channel-memory';
+} from '../src/supervisor/platform.ts';
+import { RING_BYTES } from '../src/platform/wire/channel-memory.ts';
 import { ringCarriers } from './ring-carriers.ts';
-import { SHARES_ALL, SHARES_NONE } from '@ginit/core/memory/shared-memory';
+import { SHARES_ALL, SHARES_NONE } from '../src/memory/shared-memory.ts';
 
 /** How two components are joined. */
 export type CarrierKind = 'shared' | 'copying' | 'tiny rings' | 'rings';

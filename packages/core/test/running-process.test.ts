@@ -1,7 +1,7 @@
 /** The end of a process as the supervisor hears of it. */
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import { startPlainly } from '@ginit/core/platform/ginit/child-process/running-process';
+import { startPlainly } from '../src/platform/ginit/child-process/running-process.ts';
 
 const heirs: number[] = [];
 afterEach(() => heirs.splice(0).forEach((pid) => process.kill(pid, 'SIGKILL')));

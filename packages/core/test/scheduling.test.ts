@@ -6,7 +6,7 @@ import {
   PRIORITY_LIMIT,
   schedulingOf,
   withScheduling,
-} from '@ginit/core';
+} from '@ginit/core/system';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 

@@ -1,7 +1,8 @@
 /** Closing sessions when the parent has no room for one more call: later, and never not at all. */
 import { expect, test } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
-import { LIMITS, nothing, Parent, RpcError, rpc, session, someSession } from '../src/index.ts';
+import { nothing, RpcError, rpc, session } from '../src/index.ts';
+import { LIMITS, Parent, someSession } from '../src/system.ts';
 import type { Implementation } from '../src/interface/interface.ts';
 import { SessionClient } from '../src/runtime/session-client.ts';
 import { type Pair, pairOf } from './channel-pair.ts';

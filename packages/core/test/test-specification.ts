@@ -1,5 +1,5 @@
 /** What starts a component of the tests: an ordinary thread without grants. */
-import type { ComponentSpecification } from '@ginit/core/supervisor/platform';
+import type { ComponentSpecification } from '../src/supervisor/platform.ts';
 
 /** For the module at `moduleUrl`, which an in-process platform knows. */
 export function testSpecification(label: string, moduleUrl: string): Omit<ComponentSpecification, 'id'> {

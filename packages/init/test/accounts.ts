@@ -1,6 +1,7 @@
 /** Accounts of core as init sees them, in one thread: the operations of `Pd` over real accounts. */
-import type { Capability, Pd } from '@ginit/core';
-import { Account } from '@ginit/core/supervisor/account';
+import type { Capability } from '@ginit/core';
+import type { Pd } from '@ginit/core/system';
+import { Account } from '../../core/src/supervisor/account.ts';
 
 type PdCapability = Capability<typeof Pd>;
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '@ginit/core';
+import { ConfigError } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,5 +1,6 @@
 /** A child as a server, beside real accounts: what its clients are told, and what of their quota comes back. */
-import { type Capability, PeerGone, type Resources, type Root, SessionError } from '@ginit/core';
+import { type Capability, PeerGone, SessionError } from '@ginit/core';
+import { type Resources, type Root } from '@ginit/core/system';
 import { expect, test } from 'vitest';
 import { ChildServer } from '../src/sandbox/child-server.ts';
 import { deferred } from '../src/sandbox/deferred.ts';

@@ -1,5 +1,6 @@
 /** The sessions of one client, beside real accounts: what it is told, what it has back, in which order they end. */
-import { COSTS, type Resources, SessionError } from '@ginit/core';
+import { SessionError } from '@ginit/core';
+import { COSTS, type Resources } from '@ginit/core/system';
 import { expect, test } from 'vitest';
 import { TestClock } from '../../core/test/test-clock.ts';
 import { ClientSessions } from '../src/sandbox/client-sessions.ts';

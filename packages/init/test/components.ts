@@ -1,4 +1,4 @@
-import { attribute, element, type ElementSchema, enclosing, policyElements } from '@ginit/core';
+import { attribute, element, type ElementSchema, enclosing, policyElements } from '@ginit/core/config';
 import type { InitConfig } from '../src/model/index.ts';
 import { type ManifestFacts, startsOf } from '../src/check/index.ts';
 

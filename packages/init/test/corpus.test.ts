@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { ConfigError } from '@ginit/core';
+import { ConfigError } from '@ginit/core/config';
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../src/check/index.ts';
 import { formatWarning, readInitConfig } from '../src/model/index.ts';

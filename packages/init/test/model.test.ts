@@ -1,4 +1,4 @@
-import { schemaFromData } from '@ginit/core';
+import { schemaFromData } from '@ginit/core/config';
 import { describe, expect, it } from 'vitest';
 import { formatWarning, type InitConfig, INIT_SCHEMA, readInitConfig } from '../src/model/index.ts';
 import { readXml } from '../src/xml/index.ts';

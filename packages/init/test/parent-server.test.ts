@@ -1,6 +1,7 @@
 /** Sessions with the parent's services while there is too much under way: what must be done is done later. */
 import { expect, test } from 'vitest';
-import { type Env, LIMITS, RpcError } from '@ginit/core';
+import { type Env, RpcError } from '@ginit/core';
+import { LIMITS } from '@ginit/core/system';
 import { ParentServer } from '../src/sandbox/parent-server.ts';
 import type { ServedSession } from '../src/sandbox/session-server.ts';
 

@@ -1,4 +1,4 @@
-import { inspectConfig } from '@ginit/core';
+import { inspectConfig } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigWarning } from '../src/model/warning.ts';

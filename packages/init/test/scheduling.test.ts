@@ -1,5 +1,5 @@
 /** What the start node of a child makes of the arguments of its CPU sessions. */
-import { PRIORITY_LIMIT, schedulingOf } from '@ginit/core';
+import { PRIORITY_LIMIT, schedulingOf } from '@ginit/core/system';
 import { expect, test } from 'vitest';
 import { schedulingArguments } from '../src/sandbox/scheduling.ts';
 

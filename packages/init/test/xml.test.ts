@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_LIMITS, ConfigError, ConfigNode, fromData, toData } from '@ginit/core';
+import { CONFIG_LIMITS, ConfigError, ConfigNode, fromData, toData } from '@ginit/core/config';
 import { readXml, writeXml } from '../src/xml/index.ts';
 
 /** A tree without places, for comparison. */

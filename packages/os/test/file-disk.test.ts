@@ -1,17 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  BlockClient,
-  ConfigNode,
-  type ElementSchema,
-  type HostAccess,
-  type HostFile,
-  readConfig,
-  RpcError,
-  serveBlock,
-} from '@ginit/core';
-import { openNodeFile } from '@ginit/core/platform/thread/host-access/node-file';
+import { RpcError } from '@ginit/core';
+import { ConfigNode, type ElementSchema, readConfig } from '@ginit/core/config';
+import { BlockClient, serveBlock } from '@ginit/core/block';
+import { type HostAccess, type HostFile } from '@ginit/core/host';
+import { openNodeFile } from '../../core/src/platform/thread/host-access/node-file.ts';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';

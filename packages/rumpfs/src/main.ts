@@ -1,5 +1,7 @@
 /** A file system server: a file system of NetBSD's kind over one Block session. */
-import { Block, component, FileSystem, serveFileSystem, Timer } from '@ginit/core';
+import { component, Timer } from '@ginit/core';
+import { Block } from '@ginit/core/block';
+import { FileSystem, serveFileSystem } from '@ginit/core/file_system';
 import { mountFromConfig, RUMPFS_CONFIG } from './component/mounted.ts';
 
 const manifest = { provides: [FileSystem], requires: [Block, Timer], config: RUMPFS_CONFIG };

@@ -1,6 +1,6 @@
 /** The books of inits against the accounts of core: each way in which they may differ is found, and honest books are not blamed. */
 import { describe, expect, test } from 'vitest';
-import type { LedgerChild, LedgerSession, Resources } from '@ginit/core';
+import type { LedgerChild, LedgerSession, Resources } from '@ginit/core/system';
 import type { AccountTree } from '@ginit/core/supervisor';
 import { Books } from '../src/checks/books.ts';
 

@@ -3,7 +3,8 @@
  * covered on the disk itself, past the cache, after whatever has crashed. Every block that is written bears a number of its
  * own; a block may hold any from the last that must be there to the last that was tried. Exit code 9: it does not.
  */
-import { Block, BlockClient, component, hasCode } from '@ginit/core';
+import { component, hasCode } from '@ginit/core';
+import { Block, BlockClient } from '@ginit/core/block';
 
 const BLOCKS = 128;
 const ROUNDS = 30;

@@ -2,7 +2,9 @@
  * Reads, writes and syncs blocks of a session without looking at what it reads: `rounds` requests, `depth` at a time, on
  * the first `blocks` blocks. A server that is gone is waited for, for a while.
  */
-import { attribute, Block, BlockClient, component, element } from '@ginit/core';
+import { component } from '@ginit/core';
+import { attribute, element } from '@ginit/core/config';
+import { Block, BlockClient } from '@ginit/core/block';
 
 const number = (what, fallback) => attribute.integer(what, { min: 1, max: 1_000_000, fallback });
 const config = element('config', 'A client that does not look', {

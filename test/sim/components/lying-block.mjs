@@ -5,7 +5,9 @@
  * cover them),
  * `garbage` (a block that was read ten times reads as something else). Without any it is right.
  */
-import { attribute, Block, component, element, serveBlock } from '@ginit/core';
+import { component } from '@ginit/core';
+import { attribute, element } from '@ginit/core/config';
+import { Block, serveBlock } from '@ginit/core/block';
 
 const FAULTS = ['none', 'stale', 'swapped', 'unsynced', 'torn', 'garbage'];
 const BLOCK = 512;

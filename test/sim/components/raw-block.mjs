@@ -1,5 +1,6 @@
 /** A block device in memory that takes its packets by itself and tells nobody what it serves; with `stale`, reads are. */
-import { Block, BLOCK_OPERATION, BLOCK_STATUS, component, Packet } from '@ginit/core';
+import { component, Packet } from '@ginit/core';
+import { Block, BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 
 const BLOCK = 512;
 const COUNT = 64;

@@ -2,7 +2,8 @@
  * A component that another one has started, and ends: what init does for its children, as small as it can be. Sessions
  * that it asks for are requested of its parent's own parent and paid by its account; all it had is back when it has ended.
  */
-import { Cpu, Parent, Pd, prependLabel, refusalOf, Rom, RomModule, session, SessionError } from '@ginit/core';
+import { Rom, RomModule, session, SessionError } from '@ginit/core';
+import { Cpu, Parent, Pd, prependLabel, refusalOf } from '@ginit/core/system';
 
 const NOTHING = { ram: 0, caps: 0 };
 

@@ -1,5 +1,6 @@
 /** The vices of hostile components: everything here goes through what `env` offers to anybody. */
-import { Pd, SessionError, Timer } from '@ginit/core';
+import { SessionError, Timer } from '@ginit/core';
+import { Pd } from '@ginit/core/system';
 import { Peer, Trap } from '../sessions.mjs';
 import { die } from './dying.mjs';
 

@@ -1,5 +1,6 @@
 /** A hostile component: misbehaves in every way that `env` allows, dies, and is started again with other vices. */
-import { component, Pd, Timer } from '@ginit/core';
+import { component, Timer } from '@ginit/core';
+import { Pd } from '@ginit/core/system';
 import { die } from '../activity/dying.mjs';
 import { actWithVice, serveWithVice } from '../activity/vices.mjs';
 import { randomFor } from '../plan/random.mjs';

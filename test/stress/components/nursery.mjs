@@ -1,5 +1,6 @@
 /** A nursery: starts components, lets them act for a while, and ends them: killed at work, in a tight loop, or dead already. */
-import { component, Cpu, Pd } from '@ginit/core';
+import { component } from '@ginit/core';
+import { Cpu, Pd } from '@ginit/core/system';
 import { Member } from '../activity/member.mjs';
 import { Offspring } from '../activity/offspring.mjs';
 import { node } from '../plan/nodes.mjs';

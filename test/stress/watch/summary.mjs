@@ -2,7 +2,7 @@
  * The table that ginit prints at its end, and whether all quota is still there. Quota is only ever moved: what all accounts
  * of the tree hold is what the system was given, but for what their sessions at core have cost.
  */
-import { COSTS, sumOf } from '@ginit/core';
+import { COSTS, sumOf } from '@ginit/core/system';
 
 const ROW =
   /^ginit: (init(?: -> \S+)*) +(process|thread of) .*?(, ended)? +(\S+) \(\S+\) of (\S+) +(\d+) of (\d+) /;

@@ -1,4 +1,4 @@
-import { didYouMean } from '@ginit/core';
+import { didYouMean } from '@ginit/core/config';
 import type { InitConfig, Quota, StartNode } from '../model/index.ts';
 import { checkChildConfig, checkHandedOn, checkHost, checkPolicies, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';

@@ -1,13 +1,5 @@
-import {
-  ConfigNode,
-  didYouMean,
-  grantCovers,
-  grantText,
-  type HostGrantKind,
-  quotedList,
-  shown,
-  validate,
-} from '@ginit/core';
+import { ConfigNode, didYouMean, quotedList, shown, validate } from '@ginit/core/config';
+import { grantCovers, grantText, type HostGrantKind } from '@ginit/core/host';
 import type { InitConfig, StartNode } from '../model/index.ts';
 import type { ManifestFacts } from './facts.ts';
 import type { CheckFindings } from './findings.ts';

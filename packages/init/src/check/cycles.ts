@@ -1,4 +1,4 @@
-import type { Position } from '@ginit/core';
+import type { Position } from '@ginit/core/config';
 import { rulesOf, type StartNode } from '../model/index.ts';
 import { possibleRoutes } from '../routing/index.ts';
 import type { ManifestFacts } from './facts.ts';

@@ -1,10 +1,5 @@
-import {
-  type ElementSchema,
-  HOST_GRANT_KINDS,
-  type HostGrantKind,
-  schemaFromData,
-  validName,
-} from '@ginit/core';
+import { type ElementSchema, schemaFromData, validName } from '@ginit/core/config';
+import { HOST_GRANT_KINDS, type HostGrantKind } from '@ginit/core/host';
 
 /** What the checker needs to know of a component: its manifest with services by name. */
 export interface ManifestFacts {

@@ -1,4 +1,4 @@
-import { CONFIG_LIMITS, comparePositions, ConfigError, type Position } from '@ginit/core';
+import { CONFIG_LIMITS, comparePositions, ConfigError, type Position } from '@ginit/core/config';
 import type { ConfigWarning } from '../model/index.ts';
 
 /** What a check found, each in the order of the document. */

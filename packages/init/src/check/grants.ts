@@ -1,4 +1,4 @@
-import { formatPosition } from '@ginit/core';
+import { formatPosition } from '@ginit/core/config';
 import type { HostGrant, InitConfig } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 import { isInit, startsOf } from './scope.ts';

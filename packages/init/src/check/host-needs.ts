@@ -1,4 +1,4 @@
-import { prependLabel } from '@ginit/core';
+import { prependLabel } from '@ginit/core/system';
 import { hasOwnProcess, type InitConfig } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 import { isInit, nestedReading } from './scope.ts';

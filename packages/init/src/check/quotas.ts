@@ -1,4 +1,4 @@
-import { formatBytes, type Position } from '@ginit/core';
+import { formatBytes, type Position } from '@ginit/core/config';
 import { type InitConfig, type Quota, type StartNode, startCost } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 

@@ -1,4 +1,5 @@
-import { labelProblem, type Position, prependLabel, quotedList, shown } from '@ginit/core';
+import { type Position, quotedList, shown } from '@ginit/core/config';
+import { labelProblem, prependLabel } from '@ginit/core/system';
 import { rulesOf, type StartNode } from '../model/index.ts';
 import {
   matchesService,

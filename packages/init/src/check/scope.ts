@@ -1,4 +1,4 @@
-import { prependLabel } from '@ginit/core';
+import { prependLabel } from '@ginit/core/system';
 import {
   type InitConfig,
   type InitConfigReading,

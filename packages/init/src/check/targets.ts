@@ -1,4 +1,4 @@
-import { didYouMean, quotedList, shown } from '@ginit/core';
+import { didYouMean, quotedList, shown } from '@ginit/core/config';
 import { chooseTarget, type RouteRule, type RouteTarget, type ServiceDirectory } from '../routing/index.ts';
 import type { CheckFindings } from './findings.ts';
 import type { Scope } from './scope.ts';

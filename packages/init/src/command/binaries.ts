@@ -5,7 +5,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { assert, didYouMean, prependLabel } from '@ginit/core';
+import { assert } from '@ginit/core';
+import { didYouMean } from '@ginit/core/config';
+import { prependLabel } from '@ginit/core/system';
 import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
 import { type ComponentImports, CONDITIONS } from './component-imports.ts';
 import { ImportResolver, PackageFiles } from './imports/index.ts';

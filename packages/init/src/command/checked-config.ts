@@ -1,7 +1,7 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError, type ConfigNode, type Position } from '@ginit/core';
+import { ConfigError, type ConfigNode, type Position } from '@ginit/core/config';
 import { CoreServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';

@@ -1,5 +1,6 @@
 /** `ginit help COMPONENT`: what a component provides, needs, and understands in its `<config>`. */
-import { describe, visibleText } from '@ginit/core';
+import { describe } from '@ginit/core/config';
+import { visibleText } from '@ginit/core/system';
 import { type ManifestAnswer, ManifestReader } from '@ginit/core/supervisor';
 import { type ManifestFacts, manifestFactsFromData } from '../check/index.ts';
 import { Binaries } from './binaries.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { parseBytes } from '@ginit/core';
+import { parseBytes } from '@ginit/core/config';
 import { NodePlatform, withoutJails } from '@ginit/core/supervisor';
 import type { Quota } from '../model/index.ts';
 import { processesAhead } from './ahead.ts';

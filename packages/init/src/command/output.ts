@@ -6,7 +6,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { linesOf, messageLines, visibleLines, visibleText } from '@ginit/core';
+import { linesOf, messageLines, visibleLines, visibleText } from '@ginit/core/system';
 import type { OutputSink } from '@ginit/core/supervisor';
 
 /** Why standard output can be written no more. */

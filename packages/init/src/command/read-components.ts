@@ -2,7 +2,7 @@
  * Finds the components of a config, looks at what they import, and then reads their manifests. Reading one runs its code:
  * only those are read that keep the one rule, or that the config grants something of the host.
  */
-import { ConfigError, didYouMean, type Position } from '@ginit/core';
+import { ConfigError, didYouMean, type Position } from '@ginit/core/config';
 import { type ManifestAnswer, ManifestReader, type ResolvedBinary } from '@ginit/core/supervisor';
 import { binariesOf, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
 import {

@@ -1,5 +1,5 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
-import { toData, type ConfigNode } from '@ginit/core';
+import { toData, type ConfigNode } from '@ginit/core/config';
 import {
   NodePlatform,
   ROOT_LABEL,

@@ -1,5 +1,5 @@
 /** The tree as a table for people: who ran where, how much of its quota and of V8's heap it used, how many requests it served. */
-import { formatBytes } from '@ginit/core';
+import { formatBytes } from '@ginit/core/config';
 import type { ComponentSummary } from '@ginit/core/supervisor';
 
 const MIB = 1024 * 1024;

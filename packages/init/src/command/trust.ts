@@ -3,7 +3,7 @@
  * trust belongs to a start node, and not to the binary, which others may start as well: it goes to the
  * init that runs the start node, and to the component itself, should it start itself again.
  */
-import { prependLabel, splitLabel } from '@ginit/core';
+import { prependLabel, splitLabel } from '@ginit/core/system';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
 
 /** By `<allow>` a component may have them anyway; by `<host>` with a grant. */

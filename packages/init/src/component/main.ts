@@ -1,5 +1,6 @@
 /** The init component: a sandbox over its config. */
-import { component, Cpu, Pd, Timer } from '@ginit/core';
+import { component, Timer } from '@ginit/core';
+import { Cpu, Pd } from '@ginit/core/system';
 import { formatWarning, INIT_SCHEMA, readInitConfig } from '../model/index.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
 

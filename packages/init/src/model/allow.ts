@@ -1,4 +1,4 @@
-import { shown } from '@ginit/core';
+import { shown } from '@ginit/core/config';
 import type { Allowance } from './init-config.ts';
 import type { Findings } from './reading.ts';
 import type { StartReading } from './schema.ts';

@@ -1,4 +1,5 @@
-import { ConfigError, type ConfigNode, LIMITS, shown } from '@ginit/core';
+import { ConfigError, type ConfigNode, shown } from '@ginit/core/config';
+import { LIMITS } from '@ginit/core/system';
 import type { HostGrant } from './init-config.ts';
 import type { Findings } from './reading.ts';
 import type { GrantReading, HostReading } from './schema.ts';

@@ -1,4 +1,6 @@
-import type { ConfigNode, HostGrantFact, JailDemand, Position } from '@ginit/core';
+import type { ConfigNode, Position } from '@ginit/core/config';
+import type { HostGrantFact } from '@ginit/core/host';
+import type { JailDemand } from '@ginit/core/system';
 import type { RouteRule } from '../routing/rule.ts';
 
 /*

@@ -1,4 +1,4 @@
-import type { ConfigNode } from '@ginit/core';
+import type { ConfigNode } from '@ginit/core/config';
 import type { ConfigWarning } from './warning.ts';
 
 /*

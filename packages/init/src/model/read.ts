@@ -5,7 +5,7 @@ import {
   formatPosition,
   inspectConfig,
   type Position,
-} from '@ginit/core';
+} from '@ginit/core/config';
 import { parseRoute } from '../routing/parse.ts';
 import type { Alias, ForwardedService, InitConfig, NamedPlace, ReportOptions } from './init-config.ts';
 import { notYetWarnings } from './not-yet.ts';

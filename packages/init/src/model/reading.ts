@@ -4,7 +4,7 @@ import {
   type ElementSchema,
   inspectConfig,
   type TolerantConfigOf,
-} from '@ginit/core';
+} from '@ginit/core/config';
 import type { NamedPlace } from './init-config.ts';
 import type { InitReading } from './schema.ts';
 import type { ConfigWarning } from './warning.ts';

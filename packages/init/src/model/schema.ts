@@ -1,11 +1,5 @@
-import {
-  attribute,
-  element,
-  HOST_DEPTH_DEFAULT,
-  LIMITS,
-  policyElements,
-  type TolerantConfigOf,
-} from '@ginit/core';
+import { attribute, element, policyElements, type TolerantConfigOf } from '@ginit/core/config';
+import { HOST_DEPTH_DEFAULT, LIMITS } from '@ginit/core/system';
 import { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from '../routing/schema.ts';
 
 /*

@@ -1,5 +1,6 @@
 /** What a child costs before it has done anything, and whether it has a process of its own. */
-import { type Cost, COSTS, Cpu, Log, Pd, Rom, sumOf } from '@ginit/core';
+import { Log, Rom } from '@ginit/core';
+import { type Cost, COSTS, Cpu, Pd, sumOf } from '@ginit/core/system';
 import type { StartNode } from './init-config.ts';
 
 /** What of a start node says where its component runs. */

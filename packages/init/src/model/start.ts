@@ -1,5 +1,6 @@
-import { type JailDemand, shown } from '@ginit/core';
-import { childNameProblem } from '@ginit/core';
+import { shown } from '@ginit/core/config';
+import { type JailDemand } from '@ginit/core/system';
+import { childNameProblem } from '@ginit/core/system';
 import { parseRoute } from '../routing/parse.ts';
 import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';

@@ -1,4 +1,4 @@
-import { formatPosition, type Position } from '@ginit/core';
+import { formatPosition, type Position } from '@ginit/core/config';
 
 /** Something in a configuration that works, but hardly as meant. */
 export interface ConfigWarning {

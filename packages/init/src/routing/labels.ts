@@ -1,4 +1,4 @@
-import { LABEL_SEPARATOR, labelWithin, splitLabel } from '@ginit/core';
+import { LABEL_SEPARATOR, labelWithin, splitLabel } from '@ginit/core/system';
 import type { LabelFilter, LabelRewrite } from './rule.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { type Position, quotedList, shown } from '@ginit/core';
-import { labelProblem } from '@ginit/core';
+import { type Position, quotedList, shown } from '@ginit/core/config';
+import { labelProblem } from '@ginit/core/system';
 import { matchesLabel, rewriteLabel } from './labels.ts';
 import type { RouteRule, RouteTarget } from './rule.ts';
 

@@ -1,4 +1,4 @@
-import type { Position } from '@ginit/core';
+import type { Position } from '@ginit/core/config';
 
 /*
  * The route model of init, as plain data. A `<route>` (or the `<default-route>`) is a list of rules; a rule

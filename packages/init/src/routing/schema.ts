@@ -1,4 +1,4 @@
-import { attribute, element, type TolerantConfigOf } from '@ginit/core';
+import { attribute, element, type TolerantConfigOf } from '@ginit/core/config';
 
 const FILTERS = {
   label: attribute.label('Requests whose label, as the child wrote it, is exactly this'),

@@ -1,15 +1,6 @@
 /** The services that one child has declared in its `<provides>`, and the sessions it serves. */
-import {
-  type Capability,
-  type Env,
-  hasCode,
-  PeerGone,
-  type Pd,
-  type Resources,
-  type Root,
-  RpcError,
-  SessionError,
-} from '@ginit/core';
+import { type Capability, type Env, hasCode, PeerGone, RpcError, SessionError } from '@ginit/core';
+import { type Pd, type Resources, type Root } from '@ginit/core/system';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';

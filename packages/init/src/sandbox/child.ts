@@ -2,29 +2,24 @@
  * A child of the sandbox: its account, its thread, the sessions it has opened and the services it provides. It is
  * built up in this order and taken down in the reverse one.
  */
+import { type Capability, capabilityOf, type Env, type Implementation, Rom, SessionError } from '@ginit/core';
+import { type HostGrant } from '@ginit/core/host';
 import {
-  type Capability,
-  capabilityOf,
   Cpu,
-  type Env,
-  type HostGrant,
-  type Implementation,
   Parent,
   Pd,
   prependLabel,
   refusalOf,
   type LedgerChild,
   type Resources,
-  Rom,
   type SessionAnswer,
   type SessionArguments,
-  SessionError,
   type SessionRequest,
   type SessionCapability,
   type Thread,
   type ThreadState,
   withConfinement,
-} from '@ginit/core';
+} from '@ginit/core/system';
 import {
   ENVIRONMENT_COST,
   hasOwnProcess,

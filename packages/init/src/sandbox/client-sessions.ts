@@ -3,18 +3,16 @@
  * the way, what comes back of the quota that went with a request is the client's again when it is refused, when the session
  * is closed, and when the server dies; it stays with init when the client is gone.
  */
+import { type Capability, type Env, SessionError } from '@ginit/core';
 import {
-  type Capability,
   COSTS,
-  type Env,
   type LedgerSession,
   LIMITS,
   type Pd,
   type Resources,
-  SessionError,
   type SessionArguments,
   type SessionCapability,
-} from '@ginit/core';
+} from '@ginit/core/system';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import { type Deferred, deferred } from './deferred.ts';

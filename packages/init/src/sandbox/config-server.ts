@@ -1,14 +1,7 @@
 /** Serves a child its configuration: the ROM `config`, as many sessions of it as the child pays for. */
-import {
-  type Env,
-  type Implementation,
-  refuseTooLittle,
-  type Resources,
-  Rom,
-  RomModule,
-  someSession,
-  toData,
-} from '@ginit/core';
+import { type Env, type Implementation, Rom, RomModule } from '@ginit/core';
+import { toData } from '@ginit/core/config';
+import { refuseTooLittle, type Resources, someSession } from '@ginit/core/system';
 import type { StartNode } from '../model/index.ts';
 import { plus } from './amounts.ts';
 import {

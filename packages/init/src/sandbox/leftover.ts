@@ -3,7 +3,7 @@
  * they had donated to it. Most of it comes with the child's account; the rest with the sessions that the child had open
  * itself, if a mediator had passed donations on.
  */
-import type { Resources } from '@ginit/core';
+import type { Resources } from '@ginit/core/system';
 import { atMost, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { deferred } from './deferred.ts';
 

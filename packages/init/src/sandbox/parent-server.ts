@@ -1,5 +1,6 @@
 /** The services of init's own parent. */
-import { type Env, LIMITS, type Resources, SessionError, session, type SessionTicket } from '@ginit/core';
+import { type Env, SessionError, session, type SessionTicket } from '@ginit/core';
+import { LIMITS, type Resources } from '@ginit/core/system';
 import { untilTaken } from './again.ts';
 import { minus, NOTHING, plus } from './amounts.ts';
 import {

@@ -2,7 +2,8 @@
  * Who of the children can be paid for: children are made side by side, yet when there is too little for all of them it is
  * the later ones of the config that go without.
  */
-import { type AccountState, RpcError } from '@ginit/core';
+import { RpcError } from '@ginit/core';
+import { type AccountState } from '@ginit/core/system';
 import type { Quota } from '../model/index.ts';
 
 /** What init had when it began to start its children, less what those so far need. Core has the last word. */

@@ -2,7 +2,8 @@
  * The sandbox: runs the children of an init config, routes their sessions, and takes them down in order. The init
  * component is this library and little else; other components may use it to run children of their own.
  */
-import { type Env, hasCode, keepLedger, type Resources, SessionError, type ThreadState } from '@ginit/core';
+import { type Env, hasCode, SessionError } from '@ginit/core';
+import { keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
 import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type ChildHost, type HowItEnds } from './child.ts';

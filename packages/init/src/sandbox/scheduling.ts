@@ -7,7 +7,7 @@ import {
   schedulingOf,
   type SessionArguments,
   withScheduling,
-} from '@ginit/core';
+} from '@ginit/core/system';
 import type { InitConfig, StartNode } from '../model/index.ts';
 
 type Surroundings = Pick<InitConfig, 'affinitySpace' | 'prioLevels'>;

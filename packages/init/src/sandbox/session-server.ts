@@ -4,15 +4,13 @@
  * and the same way back. Nothing here rejects: whatever a server answers becomes a value, which says how much of the
  * donation is in init's account again.
  */
+import { hasCode, RpcError, SessionError } from '@ginit/core';
 import {
-  hasCode,
   type Resources,
-  RpcError,
   SESSION_ERRORS,
-  SessionError,
   type SessionArguments,
   type SessionCapability,
-} from '@ginit/core';
+} from '@ginit/core/system';
 
 /** A session request on its way to a server; the label is the one that the server sees. */
 export interface RoutedRequest {

@@ -6,7 +6,7 @@ import {
   ConfigNode,
   type Position,
   validName,
-} from '@ginit/core';
+} from '@ginit/core/config';
 import { closingTag, faultOf, firstInk } from './faults.ts';
 import { Places } from './places.ts';
 

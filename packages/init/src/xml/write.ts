@@ -1,4 +1,4 @@
-import type { ConfigNode } from '@ginit/core';
+import type { ConfigNode } from '@ginit/core/config';
 
 /*
  * Configuration tree to XML text, for reports and for people. What is written reads back as the same tree:

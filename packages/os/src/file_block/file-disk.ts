@@ -2,19 +2,16 @@
  * A block device that is a file of the host. Requests go to the host as they come, many at a time, directly from and into
  * the memory of the client's packet stream; the host ends them in any order.
  */
+import { type Env, RpcError } from '@ginit/core';
+import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
-  attribute,
   type BlockBackend,
   blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  type ConfigOf,
-  element,
-  type Env,
-  type HostFile,
-  RpcError,
   SyncGroup,
-} from '@ginit/core';
+} from '@ginit/core/block';
+import { type HostFile } from '@ginit/core/host';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
 /** Requests of one session that the host works on at a time. */

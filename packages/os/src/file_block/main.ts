@@ -1,5 +1,6 @@
 /** A file of the host as a block device. */
-import { Block, blockPolicy, component, serveBlock } from '@ginit/core';
+import { component } from '@ginit/core';
+import { Block, blockPolicy, serveBlock } from '@ginit/core/block';
 import { FileDisk, FILE_BLOCK_CONFIG, REQUESTS_UNDER_WAY_MAX } from './file-disk.ts';
 
 export default component({ provides: [Block], host: ['file'], config: FILE_BLOCK_CONFIG }, async (env) => {

@@ -1,13 +1,12 @@
+import { hasCode, RpcError } from '@ginit/core';
 import {
   encodeName,
   type FileSystemClient,
   type FileSystemEntry,
-  hasCode,
   type NodeStatus,
   type NodeType,
   type OpenDirectory,
-  RpcError,
-} from '@ginit/core';
+} from '@ginit/core/file_system';
 import { printable } from './printable.ts';
 
 /** Entries that one `ls` sorts in memory. */

@@ -1,5 +1,6 @@
 /** Scripts a file system: the children of its config are operations, done in their order. */
-import { component, FileSystem, FileSystemClient, SessionError, Timer } from '@ginit/core';
+import { component, SessionError, Timer } from '@ginit/core';
+import { FileSystem, FileSystemClient } from '@ginit/core/file_system';
 import { readSteps } from './operation.ts';
 import { clockOf } from './progress.ts';
 import { runSteps } from './run.ts';

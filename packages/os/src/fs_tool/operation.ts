@@ -1,5 +1,5 @@
 /** Operations as the config has them: all are read before the first one runs. */
-import type { FileSystemErrorCode } from '@ginit/core';
+import type { FileSystemErrorCode } from '@ginit/core/file_system';
 import type { StepConfig } from './schema.ts';
 
 interface OnPath {

@@ -1,5 +1,6 @@
 /** What each operation does and prints. */
-import { type FileSystemClient, type OpenFile, RpcError, unreachable } from '@ginit/core';
+import { RpcError, unreachable } from '@ginit/core';
+import { type FileSystemClient, type OpenFile } from '@ginit/core/file_system';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { list, TYPE_WORDS } from './listing.ts';
 import type { Action } from './operation.ts';

@@ -1,4 +1,5 @@
-import { type Env, formatBytes } from '@ginit/core';
+import { type Env } from '@ginit/core';
+import { formatBytes } from '@ginit/core/config';
 
 /** Below that nobody looks at the clock. */
 const QUIET_BYTES = 64 * 1024 * 1024;

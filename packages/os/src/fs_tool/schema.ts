@@ -1,12 +1,6 @@
 /** The config of `fs_tool`. What each operation does and prints is in README.md. */
-import {
-  attribute,
-  type AttributeSchema,
-  type ConfigOf,
-  element,
-  enclosing,
-  FILE_SYSTEM_ERRORS,
-} from '@ginit/core';
+import { attribute, type AttributeSchema, type ConfigOf, element, enclosing } from '@ginit/core/config';
+import { FILE_SYSTEM_ERRORS } from '@ginit/core/file_system';
 
 const FILE_BYTES_MAX = 2 ** 53 - 1;
 /** One `<read>` is held in memory. */

@@ -1,5 +1,5 @@
 /** Large files in pieces: the next one is on its way while the last one is worked on. */
-import type { OpenFile } from '@ginit/core';
+import type { OpenFile } from '@ginit/core/file_system';
 import type { Progress } from './progress.ts';
 
 /** Of this there are two at a time. */

@@ -1,5 +1,5 @@
 /** The attribute `block_size`, which the drivers of block devices have in common. */
-import { attribute, type ConfigNode } from '@ginit/core';
+import { attribute, type ConfigNode } from '@ginit/core/config';
 
 const SMALLEST = 512;
 const LARGEST = 65_536;

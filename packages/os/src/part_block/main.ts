@@ -1,5 +1,6 @@
 /** The partitions of a disk, one session each. */
-import { Block, component } from '@ginit/core';
+import { component } from '@ginit/core';
+import { Block } from '@ginit/core/block';
 import { PART_BLOCK_CONFIG, Partitions } from './partitions.ts';
 
 export default component({ provides: [Block], requires: [Block], config: PART_BLOCK_CONFIG }, async (env) => {

@@ -3,21 +3,15 @@
  * never comes through here.
  */
 import {
-  attribute,
-  Block,
-  BlockClient,
-  type BlockInfo,
-  blockView,
-  type ConfigOf,
-  element,
   type Env,
   type Label,
-  policyElements,
   selectPolicy,
   type SessionContext,
   SessionError,
   type SessionTicket,
 } from '@ginit/core';
+import { attribute, type ConfigOf, element, policyElements } from '@ginit/core/config';
+import { Block, BlockClient, type BlockInfo, blockView } from '@ginit/core/block';
 import { type Partition, type PartitionTable, readPartitionTable } from './partition-table.ts';
 
 /** The config of `part_block`. */

@@ -1,5 +1,6 @@
 /** A block device in memory. */
-import { Block, blockPolicy, component, serveBlock } from '@ginit/core';
+import { component } from '@ginit/core';
+import { Block, blockPolicy, serveBlock } from '@ginit/core/block';
 import { RAM_BLOCK_CONFIG, RamDisk } from './ram-disk.ts';
 
 export default component({ provides: [Block], config: RAM_BLOCK_CONFIG }, async (env) => {

@@ -1,13 +1,7 @@
 /** A block device that is one dataspace: every request is a copy, done at once. */
-import {
-  attribute,
-  type BlockBackend,
-  type BlockInfo,
-  BLOCK_POLICY_ELEMENTS,
-  copyInto,
-  element,
-  type Env,
-} from '@ginit/core';
+import { copyInto, type Env } from '@ginit/core';
+import { attribute, element } from '@ginit/core/config';
+import { type BlockBackend, type BlockInfo, BLOCK_POLICY_ELEMENTS } from '@ginit/core/block';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
 /** The config of `ram_block`. */

@@ -5,7 +5,7 @@ import type {
   FileSystemErrorCode,
   FileSystemSpace,
   NodeStatus,
-} from '@ginit/core';
+} from '@ginit/core/file_system';
 import { FsError, type FsErrorCode, type Mount, type Vnode } from '../library.ts';
 
 /** What the interface calls an error of the file systems. */

@@ -1,12 +1,8 @@
 /** The component's file system: mounted on a Block session, with memory of its account, a clock and a periodic sync. */
-import {
-  attribute,
-  BlockClient,
-  type ConfigOf,
-  element,
-  type Env,
-  FILE_SYSTEM_POLICY_ELEMENTS,
-} from '@ginit/core';
+import { type Env } from '@ginit/core';
+import { attribute, type ConfigOf, element } from '@ginit/core/config';
+import { BlockClient } from '@ginit/core/block';
+import { FILE_SYSTEM_POLICY_ELEMENTS } from '@ginit/core/file_system';
 import { FsError, fileSystemTypes, type Hypercalls, type Mount, mountFileSystem } from '../library.ts';
 import { CoarseClock } from './clock.ts';
 import { MountBackend } from './mount-backend.ts';

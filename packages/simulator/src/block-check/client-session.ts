@@ -1,5 +1,7 @@
 /** A Block session as its client sees it: takes requests to the device they are for, and acknowledgements back. */
-import { BLOCK_OPERATION, BLOCK_STATUS, type Packet, type SourceWatch } from '@ginit/core';
+import { type Packet } from '@ginit/core';
+import { BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
+import { type SourceWatch } from '@ginit/core/platform';
 import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
 
 /** Blocks of a TRIM that are looked at one by one. */

@@ -3,7 +3,7 @@
  * it has lost; afterwards that is missing in what it has left to its init. It is followed step by step, so that an init may miss
  * so much and no more: what it pays from its own account, for instance to a client whose server has kept a donation, is found.
  */
-import type { LedgerChild, Resources } from '@ginit/core';
+import type { LedgerChild, Resources } from '@ginit/core/system';
 import { isZero, NOTHING, sum } from './resources.ts';
 
 /** A child that has an account: as it was after the last step, or when it began to end. */

@@ -16,7 +16,7 @@
  *
  * A child that waits for its init, or its init for it, is not looked at in that moment; nor are its servers.
  */
-import type { LedgerChild, Resources } from '@ginit/core';
+import type { LedgerChild, Resources } from '@ginit/core/system';
 import type { Simulation } from '../world/simulation.ts';
 import { type AccountTree, ROOT_LABEL } from '@ginit/core/supervisor';
 import { Bequests, type Suspicions } from './bequests.ts';

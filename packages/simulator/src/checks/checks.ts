@@ -3,7 +3,7 @@ import type { OpenCall } from '../world/call-watch.ts';
 import type { Simulation } from '../world/simulation.ts';
 import { type ComponentSummary, ROOT_LABEL } from '@ginit/core/supervisor';
 import type { Census } from '@ginit/core/platform';
-import type { Resources } from '@ginit/core';
+import type { Resources } from '@ginit/core/system';
 
 /** Calls that are listed one by one. */
 const CALLS_LISTED_MAX = 8;

@@ -1,5 +1,5 @@
 /** Obligations of components (`env.assertEventually`) that wait for being met: for how long is seen by looking now and then. */
-import type { Obligation } from '@ginit/core';
+import type { Obligation } from '@ginit/core/platform';
 import type { Simulation } from '../world/simulation.ts';
 
 /** Obligations that are named one by one. */

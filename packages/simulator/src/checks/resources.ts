@@ -1,5 +1,5 @@
 /** Arithmetic of quota that may be less than nothing: differences between what is and what should be. */
-import type { Resources } from '@ginit/core';
+import type { Resources } from '@ginit/core/system';
 
 export const NOTHING: Resources = { ram: 0, caps: 0 };
 

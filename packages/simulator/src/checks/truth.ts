@@ -4,7 +4,7 @@
  */
 import type { Simulation } from '../world/simulation.ts';
 import type { ComponentStanding } from '@ginit/core/supervisor';
-import type { Resources } from '@ginit/core';
+import type { Resources } from '@ginit/core/system';
 
 /** What core believes. */
 export interface Standing {

@@ -3,7 +3,7 @@
  * another place than it should. An ailment waits for the next request that it can befall.
  */
 import { RpcError } from '@ginit/core';
-import type { HostErrorCode } from '@ginit/core/platform';
+import type { HostErrorCode } from '@ginit/core/host';
 import type { Random } from '../order/random.ts';
 import { SECTOR_BYTES, type SimulatedDisk } from './simulated-disk.ts';
 

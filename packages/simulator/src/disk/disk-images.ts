@@ -1,7 +1,7 @@
 /** The disks of a simulated system, each filled from a file of the host when it is first opened. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { RpcError } from '@ginit/core';
-import type { HostErrorCode } from '@ginit/core/platform';
+import type { HostErrorCode } from '@ginit/core/host';
 import { hostError } from '@ginit/core/platform';
 import type { Digest } from '../order/digest.ts';
 import { type DiskWatch, SimulatedDisk } from './simulated-disk.ts';

@@ -1,5 +1,5 @@
 /** One simulated run, from its seed to its verdict. */
-import type { Obligation } from '@ginit/core';
+import type { Obligation } from '@ginit/core/platform';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import { Books } from '../checks/books.ts';
 import { afterTheEnd, whereTheyDiffer, whoWaits } from '../checks/checks.ts';

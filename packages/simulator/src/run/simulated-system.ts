@@ -1,5 +1,5 @@
 /** The system that a run simulates, and how it is simulated, as whoever reads configs and command lines describes them. */
-import type { Resources } from '@ginit/core';
+import type { Resources } from '@ginit/core/system';
 import type { ComponentSummary, FindBinary, ResolvedBinary, ResolvedGrant } from '@ginit/core/supervisor';
 import type { FaultPlan } from '../faults/fault-plan.ts';
 import type { CarrierChoice } from '../world/simulation.ts';

@@ -9,8 +9,8 @@ import { capabilityOf } from '@ginit/core';
 import { SessionError } from '@ginit/core';
 import type { Capability, Implementation } from '@ginit/core';
 import type { Dealings } from '@ginit/core/platform';
-import { type Parent, Root, type SessionRequest, SomeSession } from '@ginit/core';
-import type { Pd } from '@ginit/core';
+import { type Parent, Root, type SessionRequest, SomeSession } from '@ginit/core/system';
+import type { Pd } from '@ginit/core/system';
 import type { Random } from '../order/random.ts';
 
 /** Who asks, or who is asked. */

@@ -4,7 +4,8 @@
  * any order, and never end for a driver that is dead; what it was writing then may still reach the disk.
  */
 import { RpcError } from '@ginit/core';
-import type { HostErrorCode, HostFile, HostPlace, HostPlatform } from '@ginit/core/platform';
+import type { HostErrorCode, HostFile } from '@ginit/core/host';
+import type { HostPlace, HostPlatform } from '@ginit/core/platform';
 import type { Random } from '../order/random.ts';
 import type { Scheduler } from '../order/scheduler.ts';
 import type { SimulatedDisk } from '../disk/simulated-disk.ts';

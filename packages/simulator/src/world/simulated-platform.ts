@@ -2,7 +2,7 @@
  * The simulated place where components run: all in this thread, under one scheduler. It does what threads and processes
  * do, as seen by core: a component starts after a while, runs its turns, and its end is told of after it.
  */
-import { visibleLines } from '@ginit/core';
+import { visibleLines } from '@ginit/core/system';
 import type { Carrier } from '@ginit/core/platform';
 import { RpcError } from '@ginit/core';
 import { ComponentRuntime } from '@ginit/core/platform';

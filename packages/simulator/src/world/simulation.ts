@@ -3,7 +3,7 @@
  * next one. What goes wrong while a component has its turn is that component's crash.
  */
 import { recordTitles } from '@ginit/core/platform';
-import type { Obligation } from '@ginit/core';
+import type { Obligation } from '@ginit/core/platform';
 import { BlockCheck } from '../block-check/block-check.ts';
 import { CallWatch } from './call-watch.ts';
 import { Digest } from '../order/digest.ts';

@@ -1,5 +1,5 @@
 /** What the parts of one simulated system share. */
-import type { Obligation } from '@ginit/core';
+import type { Obligation } from '@ginit/core/platform';
 import type { BlockCheck } from '../block-check/block-check.ts';
 import type { CallWatch } from './call-watch.ts';
 import type { Digest } from '../order/digest.ts';

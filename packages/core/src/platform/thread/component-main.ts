@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
+// From here, so that what components import is loaded with the runtime.
 import { Component } from '../../index.ts';
 import { hostKindsOf } from '../../component.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';

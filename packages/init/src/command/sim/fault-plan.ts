@@ -9,7 +9,7 @@
  *     </faults>
  */
 import { readFileSync } from 'node:fs';
-import { attribute, ConfigError, type ConfigOf, element, readConfig, validate } from '@ginit/core';
+import { attribute, ConfigError, type ConfigOf, element, readConfig, validate } from '@ginit/core/config';
 import {
   type FaultPlan,
   HOSTILE_PLACES,

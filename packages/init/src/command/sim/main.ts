@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type ConfigNode, toData } from '@ginit/core';
+import { ConfigError, type ConfigNode, toData } from '@ginit/core/config';
 import { withoutJails } from '@ginit/core/supervisor';
 import {
   BROKEN_EXIT_CODE,

@@ -1,7 +1,7 @@
 /** The command line of `ginit sim`. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { parseBytes } from '@ginit/core';
+import { parseBytes } from '@ginit/core/config';
 import type { CarrierChoice } from '@ginit/simulator';
 import type { Quota } from '../../model/index.ts';
 import { ROOT_CAPS } from '../root-quota.ts';

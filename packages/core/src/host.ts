@@ -1,0 +1,27 @@
+/** The host as a driver reaches it: what `env.host` gives for each kind of grant. */
+export type {
+  HostAccess,
+  HostConnection,
+  HostDevice,
+  HostDirectory,
+  HostEntry,
+  HostEntryStatus,
+  HostError,
+  HostErrorCode,
+  HostFile,
+  HostListener,
+  HostOpenOptions,
+  HostProcess,
+  HostProcessEnd,
+  HostSink,
+  HostSource,
+} from './runtime/host-access.ts';
+export {
+  grantCovers,
+  grantText,
+  HOST_GRANT_KINDS,
+  HostGrant,
+  hostGrant,
+  type HostGrantFact,
+  type HostGrantKind,
+} from './session/host-grant.ts';
