@@ -134,9 +134,8 @@ export class Sandbox implements ChildHost {
     };
     const route = resolveRequest(asking, { service, label }, this.#directory);
     switch (route.kind) {
-      case 'local':
-        if (route.rom === 'config') return 'config';
-        throw new SessionError('DENIED', 'session requests come through the root object here');
+      case 'config':
+        return 'config';
       case 'parent':
         return { server: this.#parent, serverName: undefined, label: route.label };
       case 'child':

@@ -4,11 +4,11 @@ import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { shareOut } from './budget.ts';
 import { type Deferred, deferred } from './deferred.ts';
-import { DirectWrites } from './direct-writes.ts';
+import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import { NameOrder } from './name-order.ts';
 import { SlotLists } from './slot-lists.ts';
 import { StagingPool } from './staging-pool.ts';
-import { WriteBack } from './write-back.ts';
+import { type DirtyBuffers, WriteBack } from './write-back.ts';
 
 const LIST_FREE = 1;
 const LIST_CLEAN = 2;
@@ -28,7 +28,7 @@ const settled = Promise.resolve();
  * buffer from being replaced until the callers that await their promise *directly* have run; do not pass
  * these promises through another async function.
  */
-export class BufferCache {
+export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly blockSizeBytes: number;
   readonly bio: BlockIo;
   readonly staging: StagingPool;
@@ -172,6 +172,11 @@ export class BufferCache {
     const dataFirst = this.#dataFirst;
     this.#dataFirst = false;
     return dataFirst;
+  }
+
+  /** For write-back: resolves when the writes past the cache that are under way now have ended. */
+  settleDirectWrites(): Promise<void> {
+    return this.direct.settle();
   }
 
   /** Gives up the content of a block that was freed; nothing of it is written any more. */

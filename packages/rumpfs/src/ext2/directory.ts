@@ -14,7 +14,8 @@ import {
   setRecordTarget,
   writeRecord,
 } from './directory-record.ts';
-import { type Inode, INODE_FLAG, storeInode } from './inode.ts';
+import { type Inode, INODE_FLAG } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
 import type { Volume } from './volume.ts';
 

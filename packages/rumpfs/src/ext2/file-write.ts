@@ -4,7 +4,8 @@ import type { BlockAllocator } from './block-allocator.ts';
 import { mapRun, Run } from './block-map.ts';
 import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
-import { type Inode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /**

@@ -3,8 +3,7 @@ import { decodeText } from '../vnode/names.ts';
 import type { BlockAllocator } from './block-allocator.ts';
 import { readFile } from './file-read.ts';
 import { writeFile } from './file-write.ts';
-import type { Inode } from './inode.ts';
-import { POINTERS_BYTES } from './inode-format.ts';
+import { type Inode, POINTERS_BYTES } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /*
