@@ -173,3 +173,26 @@ export default component({ config }, () => {});`,
   expect(stdout).toContain('clears \\x1b[2J the screen');
   expect(stdout).toContain('b\\x07ell');
 });
+
+test.each(['thread', 'process'])(
+  'what NODE_PATH leads to, where nobody has looked, no component gets: %s',
+  async (isolation) => {
+    place.write('elsewhere/hidden/index.js', `exports.found = 'found';`);
+    place.write('a.cjs', `try { exports.it = require('hidden').found; } catch { exports.it = 'none'; }`);
+    place.write(
+      'a.mjs',
+      `import { component } from '${CORE_URL}';\nimport a from './a.cjs';
+export default component(async (env) => {\n  await env.log(a.it);\n  await env.exit(0);\n});`,
+    );
+    const attributes = `isolation="${isolation}" jail="no"`;
+    place.write(
+      'config.xml',
+      systemConfig(
+        `<start name="a" ${isolation === 'process' ? attributes : ''}> <binary name="./a.mjs"/> <exit propagate="yes"/> </start>`,
+      ),
+    );
+    const path = `export NODE_PATH="$PWD/elsewhere"`;
+    const { code, lines } = await place.startLimited(path, 'config.xml').finished;
+    expect({ code, lines }).toEqual({ code: 0, lines: expect.arrayContaining(['[init -> a] none']) });
+  },
+);

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { callFailure, type SharedMemoryError } from './errors.ts';
+import { findKoffi } from './find-koffi.ts';
 import { FUTEX_OPERATION } from './futex-operation.ts';
 
 type Argument = number | bigint | string | Uint8Array | null;
@@ -66,7 +67,7 @@ function loadKoffi(): Koffi | undefined {
       const native: Koffi = require(known);
       return native;
     }
-    const koffi: Koffi = require('koffi');
+    const koffi: Koffi = require(findKoffi());
     const file = Object.keys(require.cache).find((name) => name.endsWith('koffi.node'));
     if (file !== undefined) setEnvironmentData(KOFFI_FILE_KEY, file);
     return koffi;

@@ -4,6 +4,7 @@
  * whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
  */
 import { createRequire } from 'node:module';
+import { findKoffi } from 'sharedarraybuffer-polyfill';
 
 type NativeFunction = (...values: readonly (number | Uint8Array)[]) => number;
 
@@ -54,7 +55,7 @@ export class Kernel {
   static load(): Kernel | string {
     if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
     try {
-      return new Kernel(createRequire(import.meta.url)('koffi'));
+      return new Kernel(createRequire(import.meta.url)(findKoffi()));
     } catch {
       return 'koffi is not installed or cannot be loaded (npm install koffi)';
     }

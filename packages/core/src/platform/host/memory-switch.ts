@@ -1,17 +1,11 @@
 /**
  * What decides whether memory can be shared, of the environment: all of it that our processes and threads pass on. They must all
- * come to the same answer.
+ * come to the same answer. NODE_PATH is not passed on: what it leads to has been looked at by nobody.
  */
+const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
 
-/** The switch itself, and where koffi may be found besides. */
-const NAMES = ['SHAREDARRAYBUFFER_POLYFILL', 'NODE_PATH'];
-
-/** Those environment variables that are set here. */
+/** The switch, if it is set here. */
 export function memorySwitch(): Readonly<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const name of NAMES) {
-    const value = process.env[name];
-    if (value !== undefined) found[name] = value;
-  }
-  return found;
+  const value = process.env[SWITCH];
+  return value === undefined ? {} : { [SWITCH]: value };
 }

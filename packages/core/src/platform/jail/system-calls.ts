@@ -3,6 +3,7 @@
  * the rest. On processors other than x64 there are none: the jail was tried on no other, and its numbers are those of x64.
  */
 import { createRequire } from 'node:module';
+import { findKoffi } from 'sharedarraybuffer-polyfill';
 import { CALLS, type CallName, errnoName } from './call-numbers.ts';
 
 type Word = number | Uint8Array | BigUint64Array;
@@ -40,8 +41,9 @@ export class SystemCalls {
     if (process.arch !== 'x64') return `it is written for x64, and this is ${process.arch}`;
     try {
       const require = createRequire(import.meta.url);
-      const koffi: Koffi = require('koffi');
-      return new SystemCalls(koffi, filesOf(require.cache[require.resolve('koffi')]));
+      const directory = findKoffi();
+      const koffi: Koffi = require(directory);
+      return new SystemCalls(koffi, filesOf(require.cache[require.resolve(directory)]));
     } catch {
       return 'koffi is not installed or cannot be loaded (npm install koffi)';
     }

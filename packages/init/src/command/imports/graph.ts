@@ -10,7 +10,7 @@ import { builtinName } from './builtins.ts';
 import { PackageFiles } from './package-files.ts';
 import { importsOf, ownImportsOf } from './parse.ts';
 import { ImportResolver } from './resolve.ts';
-import { installedIn, installedPackage, openSource } from './source-file.ts';
+import { installedIn, installedPackage, type OpenedFile, openSource } from './source-file.ts';
 import { type ImportForm, SourceError, type SourceImport } from './source-import.ts';
 
 /** A component that leads to more is refused. */
@@ -36,6 +36,8 @@ export type ImportTarget =
   | { readonly kind: 'inner'; readonly path: string }
   /** A file of the user's that is no code by its name. */
   | { readonly kind: 'no-code'; readonly path: string }
+  /** Versions of Node differ in where they find it, for this reason. */
+  | { readonly kind: 'ambiguous'; readonly reason: string }
   /** Its name is computed, or it is a back door to Node. */
   | { readonly kind: 'unknown' }
   /** There is no such module: an optional one, or whoever imports it will tell. */
@@ -179,7 +181,13 @@ export class ImportGraphs {
   }
 
   #lookInto(file: string, entry: string): LookedAt {
-    const opened = openSource(file, this.#packages);
+    const scope = this.#packages.scopeOf(file);
+    const opened: OpenedFile =
+      scope?.ambiguous === undefined || /\.[cm]js$/.test(file)
+        ? openSource(file, this.#packages)
+        : {
+            problem: `${scope.path}, to which it belongs, is not the same to every Node: ${scope.ambiguous}`,
+          };
     const failed = (reason: string, place = placeIn(file, '', 0)): LookedAt => ({
       imports: [],
       problem: { reason, place },
@@ -189,7 +197,7 @@ export class ImportGraphs {
     if ('data' in opened) return { imports: [], consulted: [] };
     const { source, format } = opened;
     const installed = installedPackage(file);
-    const name = installed ?? this.#packages.scopeOf(file)?.name;
+    const name = installed ?? scope?.name;
     const consulted = new Set<string>();
     try {
       const imports = importsOf(source, format).map((found) => ({
@@ -212,15 +220,14 @@ export class ImportGraphs {
       const name = builtinName(specifier);
       return name === undefined ? { kind: 'missing' } : { kind: 'builtin', name };
     }
-    if (form !== 'require' && /^(?!file:|node:)[a-z][a-z0-9+.-]+:/i.test(specifier))
-      return { kind: 'opaque', path: undefined };
     const found = this.#resolver.find(form === 'require' ? 'require' : 'import', specifier, from.file);
+    if (found.ambiguous !== undefined) return { kind: 'ambiguous', reason: found.ambiguous };
     if (found.builtin !== undefined) return { kind: 'builtin', name: found.builtin };
+    if (found.isUrl) return { kind: 'opaque', path: undefined };
     const { path } = found;
     // What Node would look into on the way is made readable no more than the file.
     if (path !== undefined && found.escapes) return { kind: 'outside', path, by: 'name' };
-    const byPath = /^[./]|^file:/i.test(specifier);
-    if (path !== undefined && byPath && !this.#mayName(path, from))
+    if (path !== undefined && found.byPath && !this.#mayName(path, from))
       return { kind: 'outside', path, by: 'path' };
     for (const one of found.consulted) consulted.add(one);
     if (path === undefined) return { kind: 'missing' };

@@ -12,7 +12,7 @@ import {
   passedOn,
   propertiesOf,
 } from './loader-values.ts';
-import type { SourceFormat } from './parse.ts';
+import type { ParsedFormat } from './requires.ts';
 import type { Scopes } from './scopes.ts';
 import type { SourceImport } from './source-import.ts';
 import {
@@ -53,7 +53,7 @@ export function findMisuse(
   visit: Visit,
   values: LoaderValues,
   scopes: Scopes,
-  format: SourceFormat,
+  format: ParsedFormat,
 ): Misuse | undefined {
   const { node, parent } = visit;
   if (!parent) return undefined;

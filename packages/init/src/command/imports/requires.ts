@@ -8,7 +8,6 @@ import { createRequire } from 'node:module';
 import { builtinName } from './builtins.ts';
 import { LoaderValues } from './loader-values.ts';
 import { findMisuse } from './loader-use.ts';
-import type { SourceFormat } from './parse.ts';
 import { Scopes } from './scopes.ts';
 import { SourceError, type SourceImport } from './source-import.ts';
 import { isNoUse, isTested, isTree, listOf, nameOf, nodesOf, propertyOf, textOf, type Tree } from './tree.ts';
@@ -19,8 +18,24 @@ const LOADER_ROOTS: ReadonlySet<string> = new Set(['module', 'require', 'process
 /** Loaded when the first source needs it: most components have none. */
 let acorn: typeof import('acorn') | undefined;
 
+/** How a source is parsed. */
+export type ParsedFormat = 'module' | 'commonjs';
+
+const TOO_DEEP = 'it is nested too deeply';
+
+/** Whether a source can be CommonJS by its syntax. Throws `SourceError` if nobody can say. */
+export function isCommonJs(source: string): boolean {
+  try {
+    parse(source, 'commonjs');
+    return true;
+  } catch (error) {
+    if (error instanceof SourceError && error.message !== TOO_DEEP) return false;
+    throw error;
+  }
+}
+
 /** What `source` imports. Throws `SourceError` if it cannot be read. */
-export function findRequires(source: string, format: SourceFormat): readonly SourceImport[] {
+export function findRequires(source: string, format: ParsedFormat): readonly SourceImport[] {
   return new Search(source, format).run();
 }
 
@@ -28,9 +43,23 @@ function loadAcorn(): typeof import('acorn') {
   return createRequire(import.meta.url)('acorn');
 }
 
+/** Throws `SourceError`. */
+function parse(source: string, sourceType: ParsedFormat): Tree {
+  acorn ??= loadAcorn();
+  try {
+    const tree: unknown = acorn.parse(source, { ecmaVersion: 'latest', sourceType, allowHashBang: true });
+    if (isTree(tree)) return tree;
+  } catch (error) {
+    const position = error instanceof SyntaxError ? Number(Reflect.get(error, 'pos')) : 0;
+    const reason = error instanceof Error ? error.message.replace(/ \(\d+:\d+\)$/, '') : String(error);
+    throw new SourceError(error instanceof RangeError ? TOO_DEEP : reason, position || 0);
+  }
+  throw new SourceError('it has no syntax tree', 0);
+}
+
 class Search {
   readonly #found: SourceImport[] = [];
-  readonly #format: SourceFormat;
+  readonly #format: ParsedFormat;
   readonly #source: string;
   /** Names that mean `require`. */
   readonly #requires = new Set<string>();
@@ -39,14 +68,14 @@ class Search {
 
   #values: LoaderValues | undefined;
 
-  constructor(source: string, format: SourceFormat) {
+  constructor(source: string, format: ParsedFormat) {
     this.#source = source;
     this.#format = format;
     if (format === 'commonjs') this.#requires.add('require');
   }
 
   run(): readonly SourceImport[] {
-    const tree = this.#parse();
+    const tree = parse(this.#source, this.#format);
     if (this.#format === 'module') {
       for (const { node, parent } of nodesOf(tree)) this.#findMaker(node, parent);
       for (const { node } of nodesOf(tree)) this.#findMade(node);
@@ -64,23 +93,6 @@ class Search {
       if (misuse) this.#add(misuse.form, misuse.node, undefined, misuse.what);
     }
     return this.#found.toSorted((a, b) => a.offset - b.offset);
-  }
-
-  #parse(): Tree {
-    acorn ??= loadAcorn();
-    try {
-      const tree: unknown = acorn.parse(this.#source, {
-        ecmaVersion: 'latest',
-        sourceType: this.#format,
-        allowHashBang: true,
-      });
-      if (isTree(tree)) return tree;
-    } catch (error) {
-      const position = error instanceof SyntaxError ? Number(Reflect.get(error, 'pos')) : 0;
-      const reason = error instanceof Error ? error.message.replace(/ \(\d+:\d+\)$/, '') : String(error);
-      throw new SourceError(error instanceof RangeError ? 'it is nested too deeply' : reason, position || 0);
-    }
-    throw new SourceError('it has no syntax tree', 0);
   }
 
   #add(form: SourceImport['form'], node: Tree, specifier: string | undefined, what?: string): void {

@@ -23,21 +23,32 @@ export interface Resolution {
   readonly builtin: string | undefined;
   /** Whether it was asked for by a package's name, and yet lies outside of that package: `main: "../../x"`. */
   readonly escapes: boolean;
+  /** Whether it was asked for by its path, and not by the name of a package. */
+  readonly byPath: boolean;
+  /** Whether it is a URL of some other kind than a file's or a module's of Node. */
+  readonly isUrl: boolean;
   /** The `package.json` files that were looked into for it, besides that of the importing file. */
   readonly consulted: readonly string[];
+  /** Why nobody can say where Node finds it: a `package.json` on the way that is ambiguous. */
+  readonly ambiguous: string | undefined;
 }
 
 /** An answer within the algorithm. */
-type Found = { readonly path: string } | { readonly builtin: string } | undefined;
+type Found = { readonly path: string } | { readonly builtin: string } | { readonly url: string } | undefined;
 
 const EXTENSIONS = ['.js', '.json', '.node'] as const;
+/** Where `require` looks last. Another such folder is in the home directory, which components have none of. */
+const GLOBAL_FOLDER = resolvePath(process.execPath, '..', '..', 'lib', 'node');
 
 /** Resolves what modules import. */
 export class ImportResolver {
   readonly #packages: PackageFiles;
   readonly #conditions: Readonly<Record<ImportKind, ReadonlySet<string>>>;
   #consulted: string[] = [];
-  #escapes = false;
+  #byPath = false;
+  /** The package that a name leads to. */
+  #home: string | undefined;
+  #ambiguous: string | undefined;
 
   /** `conditions`: those that components have besides Node's own. */
   constructor(packages: PackageFiles, conditions: readonly string[]) {
@@ -53,11 +64,20 @@ export class ImportResolver {
   /** What `specifier` means in `file`, which must be a real path. */
   find(kind: ImportKind, specifier: string, file: string): Resolution {
     this.#consulted = [];
-    this.#escapes = false;
+    this.#byPath = false;
+    this.#home = undefined;
+    this.#ambiguous = undefined;
     const found = this.#search(kind, specifier, file);
     const path = found && 'path' in found ? realPath(found.path) : undefined;
-    const builtin = found && 'builtin' in found ? found.builtin : undefined;
-    return { path, builtin, escapes: this.#escapes, consulted: this.#consulted };
+    return {
+      path,
+      builtin: found && 'builtin' in found ? found.builtin : undefined,
+      escapes: path !== undefined && this.#home !== undefined && !isOfPackage(path, this.#home),
+      byPath: this.#byPath,
+      isUrl: found !== undefined && 'url' in found,
+      consulted: this.#consulted,
+      ambiguous: this.#ambiguous,
+    };
   }
 
   #search(kind: ImportKind, specifier: string, file: string): Found {
@@ -66,64 +86,95 @@ export class ImportResolver {
     if (specifier.startsWith('#')) return this.#ofOwnImports(kind, specifier, file);
     const isPath = isAbsolute(specifier) || /^\.\.?(?:\/|$)/.test(specifier);
     if (kind === 'import') {
-      if (isPath || /^file:/i.test(specifier)) return exact(pathOfUrl(specifier, file));
-    } else if (isPath) {
-      const path = resolvePath(dirname(file), specifier);
-      // "./x/", "." and ".." mean the directory.
-      return /(?:^|\/)\.{0,2}$/.test(specifier) ? this.#directory(path) : this.#fileOrDirectory(path);
+      this.#byPath = isPath;
+      if (isPath) return exact(pathOfUrl(specifier, file));
+      return this.#ofUrl(specifier) ?? this.#ofPackage(specifier, file, packageName(specifier));
     }
-    return this.#ofPackage(kind, specifier, file);
+    // To `require` also "..x" is a path.
+    this.#byPath = isPath || specifier.startsWith('..');
+    if (!this.#byPath) return this.#required(specifier, file);
+    const path = resolvePath(dirname(file), specifier);
+    // "./x/", "." and ".." mean the directory.
+    return /(?:^|\/)\.{0,2}$/.test(specifier) ? this.#directory(path) : this.#fileOrDirectory(path);
+  }
+
+  /** A URL is what a URL parser takes for one: that drops blanks around it, and tabs and ends of lines in it. */
+  #ofUrl(specifier: string): Found {
+    if (!specifier.includes(':') || !URL.canParse(specifier)) return undefined;
+    const { protocol, pathname } = new URL(specifier);
+    if (protocol === 'node:') return { builtin: pathname };
+    if (protocol !== 'file:') return { url: specifier };
+    this.#byPath = true;
+    return exact(pathOfUrl(specifier, specifier)) ?? { url: specifier };
   }
 
   /** `#x`: the package that imports says what it means. */
   #ofOwnImports(kind: ImportKind, specifier: string, file: string): Found {
-    const own = this.#packages.scopeOf(file);
+    const own = this.#scopeOf(file);
     const target = own && importedTarget(own.imports, specifier, this.#conditions[kind]);
     if (!own || target === undefined) return undefined;
-    if (target.startsWith('./')) return exact(pathOfUrl(target, own.path));
+    if (target.startsWith('./')) {
+      this.#home = own.directory;
+      return exact(pathOfUrl(target, own.path));
+    }
     // A name of a module; it is looked up from the package itself, by the same loader.
     return target.startsWith('#') ? undefined : this.#search(kind, target, own.path);
   }
 
-  #ofPackage(kind: ImportKind, specifier: string, file: string): Found {
-    const name = packageName(specifier);
+  /** By name, as `import` does it. */
+  #ofPackage(specifier: string, file: string, name: string | undefined): Found {
     if (name === undefined) return undefined;
     const subpath = `.${specifier.slice(name.length)}`;
-    const own = this.#packages.scopeOf(file);
-    if (own?.exports !== undefined && own.name === name) return this.#exported(own, kind, subpath);
+    const own = this.#scopeOf(file);
+    if (own?.exports !== undefined && own.name === name) return this.#exported(own, 'import', subpath);
     for (const root of lookupDirectories(dirname(file))) {
       const directory = join(root, 'node_modules', name);
+      if (!isDirectory(directory)) continue;
+      this.#home = directory;
       const packageFile = this.#consult(directory);
-      if (packageFile?.exports !== undefined) return this.#exported(packageFile, kind, subpath);
-      if (kind === 'require') {
-        const found = this.#required(join(root, 'node_modules', specifier));
-        if (found) return this.#within(directory, found);
-      } else if (isDirectory(directory)) {
-        const found =
-          subpath === '.'
-            ? legacyMain(directory, packageFile?.main)
-            : exact(pathOfUrl(subpath, join(directory, 'x')));
-        return this.#within(directory, found);
-      }
+      if (packageFile?.exports !== undefined) return this.#exported(packageFile, 'import', subpath);
+      return subpath === '.'
+        ? this.#legacyMain(directory, packageFile)
+        : exact(pathOfUrl(subpath, join(directory, 'x')));
     }
     return undefined;
   }
 
-  /** A package without `exports` may be asked for `name/../x`, and its `main` may name anything. */
-  #within(directory: string, found: Found): Found {
-    if (!found || !('path' in found)) return found;
-    // A file `node_modules/name.js` is what `name` means, too.
-    const rest = found.path.startsWith(directory) ? found.path.slice(directory.length) : undefined;
-    this.#escapes = rest === undefined || !/^(?:\/|\.\w+$|$)/.test(rest);
-    return found;
+  /** By name, as `require` does it: a name may be anything, but only those that packages can have lead to `exports`. */
+  #required(specifier: string, file: string): Found {
+    const own = this.#scopeOf(file);
+    if (own?.exports !== undefined && own.name !== undefined) {
+      if (specifier === own.name || specifier.startsWith(`${own.name}/`))
+        return this.#exported(own, 'require', `.${specifier.slice(own.name.length)}`);
+    }
+    const name = REQUIRED_NAME.exec(specifier)?.[0];
+    for (const root of lookupDirectories(dirname(file))) {
+      const modules = join(root, 'node_modules');
+      if (!isDirectory(modules)) continue;
+      const home = join(modules, name ?? specifier.split('/', 1)[0] ?? '');
+      if (name !== undefined) {
+        const packageFile = this.#consult(home);
+        if (packageFile?.exports !== undefined) {
+          return this.#exported(packageFile, 'require', `.${specifier.slice(name.length)}`);
+        }
+      }
+      const found = this.#requiredAt(join(modules, specifier));
+      if (!found) continue;
+      this.#home = home;
+      return found;
+    }
+    // Nobody has installed it for the component: it counts as outside of every package.
+    this.#home = join(GLOBAL_FOLDER, 'node_modules');
+    return this.#requiredAt(join(GLOBAL_FOLDER, specifier));
   }
 
-  #exported({ exports, path }: PackageFile, kind: ImportKind, subpath: string): Found {
+  #exported({ exports, path, directory }: PackageFile, kind: ImportKind, subpath: string): Found {
+    this.#home = directory;
     const target = exportedTarget(exports, subpath, this.#conditions[kind]);
     return target === undefined ? undefined : exact(pathOfUrl(target, path));
   }
 
-  #required(path: string): Found {
+  #requiredAt(path: string): Found {
     return path.endsWith('/') ? this.#directory(path) : this.#fileOrDirectory(path);
   }
 
@@ -132,17 +183,45 @@ export class ImportResolver {
   }
 
   #directory(path: string): Found {
-    const main = this.#consult(path)?.main;
-    if (main !== undefined && main !== '') {
-      const target = resolvePath(path, main);
+    const packageFile = this.#consult(path);
+    const main = packageFile?.main;
+    if (packageFile && main !== undefined && main !== '') {
+      const target = this.#mainOf(path, main);
       const found = withExtension(target) ?? indexOf(target);
       if (found) return found;
     }
     return indexOf(path);
   }
 
+  /** The entry of a package without `exports`, for `import`. */
+  #legacyMain(directory: string, packageFile: PackageFile | undefined): Found {
+    const main = packageFile?.main;
+    const named = main === undefined ? undefined : this.#mainOf(directory, main);
+    const found = named === undefined ? undefined : (withExtension(named) ?? indexOf(named));
+    return found ?? indexOf(directory);
+  }
+
+  /** What a `main` names. A file that is named as a directory is one to some versions of Node, and not to others. */
+  #mainOf(directory: string, main: string): string {
+    const target = resolvePath(directory, main);
+    if (/(?:^|\/)\.{0,2}$/.test(main) && withExtension(target)) {
+      this.#ambiguous ??= `${join(directory, 'package.json')}: its "main" names a file as if it were a directory`;
+    }
+    return target;
+  }
+
+  #scopeOf(file: string): PackageFile | undefined {
+    return this.#unambiguous(this.#packages.scopeOf(file));
+  }
+
+  #unambiguous(packageFile: PackageFile | undefined): PackageFile | undefined {
+    if (packageFile?.ambiguous !== undefined)
+      this.#ambiguous ??= `${packageFile.path}: ${packageFile.ambiguous}`;
+    return packageFile;
+  }
+
   #consult(directory: string): PackageFile | undefined {
-    const packageFile = this.#packages.in(directory);
+    const packageFile = this.#unambiguous(this.#packages.in(directory));
     const path = packageFile && realPath(packageFile.path);
     if (path !== undefined) this.#consulted.push(path);
     return packageFile;
@@ -180,13 +259,6 @@ function indexOf(directory: string): Found {
   return found === undefined ? undefined : { path: found };
 }
 
-/** The entry of a package without `exports`, for `import`. */
-function legacyMain(directory: string, main: string | undefined): Found {
-  const named = main === undefined ? undefined : join(directory, main);
-  const found = named === undefined ? undefined : (withExtension(named) ?? indexOf(named));
-  return found ?? indexOf(directory);
-}
-
 function isFile(path: string): boolean {
   return statOf(path)?.isFile() ?? false;
 }
@@ -212,9 +284,21 @@ function realPath(path: string): string | undefined {
   }
 }
 
-/** `x` or `@scope/x` at the beginning of a module's name. */
+/** The name of a package at the beginning of a module's name, as `import` finds it. */
 function packageName(specifier: string): string | undefined {
-  return /^(?:@[^/\\%]+\/)?[^./\\%@][^/\\%]*(?=\/|$)/.exec(specifier)?.[0];
+  const name = /^(?:@[^/]*\/)?[^/]*/.exec(specifier)?.[0] ?? '';
+  const isName = name !== '' && !/^\.|[\\%]/.test(name) && !(name.startsWith('@') && !name.includes('/'));
+  return isName ? name : undefined;
+}
+
+/** The same, as `require` finds it. */
+const REQUIRED_NAME = /^(?:@[^/\\%]+\/)?[^./\\%][^/\\%]*(?=\/|$)/;
+
+/** Whether a real path belongs to the package in this directory: it lies there, or it is `node_modules/name.js`. */
+function isOfPackage(path: string, directory: string): boolean {
+  const real = realPath(directory);
+  if (real !== undefined && path.startsWith(`${real}/`)) return true;
+  return EXTENSIONS.some((extension) => realPath(directory + extension) === path) || real === path;
 }
 
 /** The directories whose `node_modules` may hold what a file in `directory` imports, nearest first. */

@@ -70,6 +70,8 @@ function isForbidden({ target, importer }: GraphImport, { allowances = [] }: Imp
 
 function describeForbidden({ form, what, target, importer }: GraphImport): string {
   if (form === 'builtin' && target.kind === 'unknown') return `uses ${what}`;
+  if (target.kind === 'ambiguous')
+    return `imports ${what}, which not every Node finds in the same place (${target.reason}),`;
   if (target.kind === 'no-code') return `imports ${what}, which is no code by its name,`;
   if (target.kind === 'inner') return `imports ${what}, which is an inner module of @ginit/core,`;
   if (target.kind === 'outside' && target.by === 'name')

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { PackageFiles } from './package-files.ts';
-import { hasModuleSyntax, type SourceFormat } from './parse.ts';
+import type { SourceFormat } from './parse.ts';
 import { strippedTypes, stripsTypes } from './types.ts';
 
 /** A larger one is not looked into. */
@@ -27,21 +27,30 @@ export function openSource(file: string, packages: PackageFiles): OpenedFile {
   } catch {
     return { problem: 'it cannot be read' };
   }
-  // In packages Node takes no TypeScript.
-  if (/^\.[cm]?ts$/.test(extension) && stripsTypes() && installedPackage(file) === undefined) {
+  if (isTypeScript(file)) {
     const stripped = strippedTypes(source);
     if (stripped === undefined) return { problem: 'Node cannot strip its types' };
     source = stripped;
   }
-  return { source, format: formatOf(file, source, packages) };
+  return { source, format: formatOf(file, packages) };
 }
 
-/** As Node decides it: by the extension, then by the package, then by the syntax. */
-function formatOf(file: string, source: string, packages: PackageFiles): SourceFormat {
+/**
+ * As Node decides it: by the extension, then by the package, then by the syntax. A package's `type` binds only `import` if the
+ * extension is none that Node knows: what is not called `.js` is CommonJS to `require`, whatever package it lies in.
+ */
+function formatOf(file: string, packages: PackageFiles): SourceFormat {
   const extension = extname(file);
-  if (extension === '.mjs' || extension === '.mts') return 'module';
-  if (extension === '.cjs' || extension === '.cts') return 'commonjs';
-  return packages.scopeOf(file)?.type ?? (hasModuleSyntax(source) ? 'module' : 'commonjs');
+  const isKnown = /^\.[cm]?js$/.test(extension) || isTypeScript(file);
+  if (!isKnown) return 'either';
+  if (extension.startsWith('.m')) return 'module';
+  if (extension.startsWith('.c')) return 'commonjs';
+  return packages.scopeOf(file)?.type ?? 'either';
+}
+
+/** Whether Node takes a file for TypeScript; it does not in packages that are installed. */
+function isTypeScript(file: string): boolean {
+  return /\.[cm]?ts$/.test(file) && stripsTypes() && installedPackage(file) === undefined;
 }
 
 /** The directory, with a slash, of the installed package that a file belongs to; `undefined` outside of `node_modules`. */
