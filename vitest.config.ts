@@ -17,6 +17,7 @@ export default defineConfig({
         replacement: source('sharedarraybuffer-polyfill/src/index.ts'),
       },
       { find: /^@ginit\/core$/, replacement: source('core/src/index.ts') },
+      { find: /^@ginit\/core\/async$/, replacement: source('core/src/async/index.ts') },
       { find: /^@ginit\/core\/(.+)$/, replacement: source('core/src/$1.ts') },
       { find: /^@ginit\/os\/lib\/(.+)$/, replacement: source('os/src/lib/$1.ts') },
       { find: /^@ginit\/os\/(.+)$/, replacement: source('os/src/$1/main.ts') },

@@ -7,6 +7,7 @@
  * write that finds no room otherwise. Nothing is ever dropped.
  */
 import { assert, RpcError } from '@ginit/core';
+import { Condition } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import {
@@ -18,7 +19,6 @@ import {
   neighbours,
 } from './cluster.ts';
 import { eachRun } from './geometry.ts';
-import { Occasion } from './occasion.ts';
 import { SlotLinks, SlotList } from './slot-list.ts';
 
 /** Clusters under way that nobody waits for, and at all. */
@@ -31,7 +31,7 @@ export class WriteBack {
   /** Chunks that may be dirty or on their way to the device at a time. */
   readonly dirtyMax: number;
   /** Happens when a cluster has ended: chunks may be clean now. */
-  readonly ended = new Occasion();
+  readonly ended = new Condition();
   readonly #store: ChunkStore;
   readonly #device: BackendDevice;
   readonly #chunksMax: number;
@@ -113,7 +113,7 @@ export class WriteBack {
   makeRoom(): Promise<void> | undefined {
     if (this.#gate) return this.#gate;
     while (this.#waiting.length > 0 && this.#mayStart(CLUSTERS_MAX)) this.#start(this.#waiting.first);
-    return this.#underWay > 0 ? this.ended.next() : undefined;
+    return this.#underWay > 0 ? this.ended.wait() : undefined;
   }
 
   /** Tries to write what could not be written before. Rejects if that still is so. */
@@ -154,7 +154,7 @@ export class WriteBack {
     let open = (): void => {};
     this.#gate = new Promise((resolve) => (open = resolve));
     try {
-      while (this.#underWay > 0) await this.ended.next();
+      while (this.#underWay > 0) await this.ended.wait();
       return await work();
     } finally {
       this.#gate = undefined;
@@ -176,7 +176,7 @@ export class WriteBack {
         await cluster.done;
       } else if (store.dirty[slot] === 0) return undefined;
       else if (this.#gate) await this.#gate;
-      else if (this.#underWay >= CLUSTERS_MAX) await this.ended.next();
+      else if (this.#underWay >= CLUSTERS_MAX) await this.ended.wait();
       else return this.#start(slot);
     }
   }
@@ -216,7 +216,7 @@ export class WriteBack {
     const failure = failures.find((found) => found !== undefined);
     this.#underWay--;
     for (const slot of slots) this.#settleSlot(slot, failure !== undefined);
-    this.ended.happen();
+    this.ended.wakeAll();
     this.work();
     return failure;
   }

@@ -54,4 +54,5 @@ export * from './session/pd.ts';
 export * from './session/rom.ts';
 export * from './session/confinement.ts';
 export * from './session/scheduling.ts';
+export type { SessionOpening } from './session/session-opening.ts';
 export * from './session/timer.ts';

@@ -1,9 +1,9 @@
+import { Condition, type Deferred, deferred } from '@ginit/core/async';
 import { assert, FsError, messageOf } from '../errors.ts';
-import { Condition } from '../hypercall/condition.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { shareOut } from './budget.ts';
-import { type Deferred, deferred } from './deferred.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import { NameOrder } from './name-order.ts';
 import { SlotLists } from './slot-lists.ts';
@@ -40,7 +40,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly #buffers: BlockBuffer[] = [];
   readonly #resident = new Map<number, BlockBuffer>();
   readonly #loading = new Map<number, Promise<BlockBuffer>>();
-  readonly #slotReady = new Condition();
+  readonly #slotReady = new Condition(WAITERS);
   readonly #writeBack: WriteBack;
   readonly #orderedMax: number;
   #passes = 0;
@@ -172,11 +172,6 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     const dataFirst = this.#dataFirst;
     this.#dataFirst = false;
     return dataFirst;
-  }
-
-  /** For write-back: resolves when the writes past the cache that are under way now have ended. */
-  settleDirectWrites(): Promise<void> {
-    return this.direct.settle();
   }
 
   /** Gives up the content of a block that was freed; nothing of it is written any more. */

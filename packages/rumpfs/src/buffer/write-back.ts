@@ -1,7 +1,9 @@
+import { inLanes, Mutex } from '@ginit/core/async';
 import { FsError, messageOf } from '../errors.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
-import { Mutex } from '../hypercall/mutex.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import type { BlockBuffer, DirtyKind } from './block-buffer.ts';
+import type { DirectWrites } from './direct-writes.ts';
 import type { NameOrder } from './name-order.ts';
 import type { StagingPool } from './staging-pool.ts';
 
@@ -14,13 +16,12 @@ export interface DirtyBuffers {
   readonly blockSizeBytes: number;
   readonly staging: StagingPool;
   readonly nameOrder: NameOrder;
+  readonly direct: DirectWrites;
   sectorOf(block: number): number;
   /** A pass begins. Says whether data must be durable before structures. */
   beginPass(): boolean;
   /** A pass ended; those who wait for a buffer look again. */
   passEnded(): void;
-  /** Resolves when the writes past the cache that are under way now have ended. */
-  settleDirectWrites(): Promise<void>;
   /** Resolves when what the device has acknowledged so far is durable. Rejects with `InputOutput`. */
   barrier(): Promise<void>;
   /** Data is still to be durable before a structure leads to it: the next pass sees to that. */
@@ -65,7 +66,7 @@ interface CopiedRun {
 export class WriteBack {
   readonly #cache: DirtyBuffers;
   readonly #hypercalls: Hypercalls;
-  readonly #onePass = new Mutex();
+  readonly #onePass = new Mutex(WAITERS);
   #background: Promise<void> | undefined = undefined;
   #failing = false;
 
@@ -112,7 +113,7 @@ export class WriteBack {
     const failure: Failure = { blocks: 0, first: '' };
     try {
       const dataFirst = this.#cache.beginPass();
-      const direct = this.#cache.settleDirectWrites();
+      const direct = this.#cache.direct.settle();
       const structures = this.#copy('structure', this.#cache.takeDirty('structure'));
       const names = this.#copyNames();
       await this.#writeData(failure);
@@ -227,7 +228,7 @@ export class WriteBack {
         await this.#write(copies.bytes.subarray(from * size, end * size), run, copies.kind, failure);
       }
     };
-    await Promise.all(Array.from({ length: REQUESTS_MAX }, writer));
+    await inLanes(REQUESTS_MAX, writer);
   }
 
   #runsOf(buffers: readonly BlockBuffer[]): CopiedRun[] {

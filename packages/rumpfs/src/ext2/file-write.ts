@@ -1,4 +1,5 @@
-import { all, writeRange } from '../buffer/range-io.ts';
+import { settleAll } from '@ginit/core/async';
+import { writeRange } from '../buffer/range-io.ts';
 import { FsError } from '../errors.ts';
 import type { BlockAllocator } from './block-allocator.ts';
 import { mapRun, Run } from './block-map.ts';
@@ -35,7 +36,7 @@ export async function writeFile(
     failure = error;
   }
   try {
-    await all(requests);
+    await settleAll(requests);
   } catch (error) {
     failure = error;
     done = 0;

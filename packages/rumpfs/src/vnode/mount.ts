@@ -1,6 +1,7 @@
+import { ReaderWriterLock } from '@ginit/core/async';
 import { assert, FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { ReaderWriterLock } from '../hypercall/reader-writer-lock.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import type {
   AttributeChange,
   Attributes,
@@ -40,7 +41,7 @@ export class Mount {
   readonly #fileSystem: FileSystem;
   readonly #hypercalls: Hypercalls;
   readonly #table: VnodeTable;
-  readonly #names = new ReaderWriterLock();
+  readonly #names = new ReaderWriterLock(WAITERS);
   readonly #endings = new Set<Promise<void>>();
   #syncRunning: Promise<void> | undefined = undefined;
   #syncNext: Promise<void> | undefined = undefined;
