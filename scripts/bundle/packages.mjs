@@ -43,7 +43,6 @@ export const PACKAGES = [
           // Threads that read manifests load no more than this of it.
           { name: 'manifest', reachedFrom: ['platform/manifest/manifest-worker'] },
           { name: 'supervisor', reachedFrom: ['supervisor'] },
-          { name: 'async', reachedFrom: ['async/index'] },
         ],
       },
       { entries: () => ['platform/domain/domain-main'] },

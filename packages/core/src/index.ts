@@ -1,6 +1,7 @@
 /** Everything that components import: `env`, interfaces, sessions, packet streams, configuration. */
 export { capability, capabilityOf, signal } from './capability/capability.ts';
 export type { SignalCapability } from './capability/signal.ts';
+export { bytesOfText, textOfBytes } from './byte-text.ts';
 export { Component, component, type Main, type Manifest } from './component.ts';
 export * from './config/index.ts';
 export type { ConnectOptions, Env, Ram, SessionContext, SessionOpener } from './env.ts';

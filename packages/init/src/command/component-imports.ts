@@ -33,6 +33,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'packet-stream',
   'policy',
   'session',
+  'slot-lists',
 ]);
 
 function isDoor(file: string): boolean {

@@ -1,4 +1,5 @@
 import { Condition, type Deferred, deferred } from '@ginit/core/async';
+import { SlotLists } from '@ginit/core/slot-lists';
 import { assert, FsError, messageOf } from '../errors.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
@@ -6,7 +7,6 @@ import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { shareOut } from './budget.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import { NameOrder } from './name-order.ts';
-import { SlotLists } from './slot-lists.ts';
 import { StagingPool } from './staging-pool.ts';
 import { type DirtyBuffers, WriteBack } from './write-back.ts';
 
@@ -240,7 +240,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   takeDirty(kind: DirtyKind): BlockBuffer[] {
     const buffers: BlockBuffer[] = [];
     const list = LIST_DIRTY[kind];
-    for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.newer(slot)) {
+    for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.before(slot)) {
       const buffer = this.#buffers[slot];
       if (buffer !== undefined && !buffer.writing) buffers.push(buffer);
     }
