@@ -16,7 +16,7 @@ export { linesOf, messageLines, visibleLines, visibleText } from './log-text.ts'
 export { copyInto } from './memory/copy-into.ts';
 export { Dataspace } from './memory/dataspace.ts';
 export * from './packet-stream/index.ts';
-export { selectPolicy } from './policy.ts';
+export { type PolicyConfig, type PolicySelection, selectPolicy } from './policy.ts';
 export type { Config } from './runtime/config.ts';
 export type {
   HostAccess,

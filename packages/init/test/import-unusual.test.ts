@@ -168,3 +168,25 @@ test('a link in a package leads out of it as little as its name does', () => {
   expect(wrongIn('a.cjs')).toBe('imports p/data.json, which leads out of the package that it names,');
   expect(wrongIn('b.cjs')).toBe('imports q, which leads out of the package that it names,');
 });
+
+test.each([
+  String.raw`process['\x67etBuiltinModule']('net');`,
+  String.raw`process['get\BuiltinModule']('net');`,
+  String.raw`process['getBuiltinMo\dule']('net');`,
+  "process['get\\\nBuiltinModule']('net');",
+  "process['get\\\r\nBuiltinModule']('net');",
+  "process['get\\\u2028BuiltinModule']('net');",
+  String.raw`process.\u{000000067}etBuiltinModule('net');`,
+  String.raw`const { '\u0067etBuiltinModule': get } = process;`,
+  String.raw`globalThis['pro\x63ess']['\x67etBuiltinModule']('net');`,
+  String.raw`globalThis['pro\x63ess']['b\x69nding']('net');`,
+])('a name that is written with escapes is that name, in either form: %s', (source) => {
+  write({ 'a.mjs': source, 'a.cjs': source });
+  expect(wrongIn('a.mjs')).toMatch(/^(?:imports net|uses process)/);
+  expect(wrongIn('a.cjs')).toBe(wrongIn('a.mjs'));
+});
+
+test('a `require` that is written with escapes is one', () => {
+  write({ 'a.cjs': String.raw`r\u0065quire('net');` });
+  expect(wrongIn('a.cjs')).toBe('imports net');
+});

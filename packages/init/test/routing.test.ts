@@ -1,3 +1,4 @@
+import { inspectConfig } from '@ginit/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigWarning } from '../src/model/warning.ts';
@@ -9,6 +10,7 @@ import {
   resolveRequest,
   resolveRoute,
   rewriteLabel,
+  ROUTE_SCHEMA,
   type ServiceDirectory,
 } from '../src/routing/index.ts';
 import { readXml } from '../src/xml/index.ts';
@@ -24,7 +26,7 @@ function directory(providers: Readonly<Record<string, readonly string[]>>): Serv
 }
 
 const rulesOf = (xml: string, warnings: ConfigWarning[] = []) =>
-  parseRoute(readXml(`<route>${xml}</route>`, 'r.xml'), warnings);
+  parseRoute(inspectConfig(readXml(`<route>${xml}</route>`, 'r.xml'), ROUTE_SCHEMA).config, warnings);
 const OFFERS = { parent: ['ROM', 'LOG'], disk: ['Block'], cache: ['Block', 'Report'], fs: ['File_system'] };
 
 /** `parent:label`, `child:label` or `denied reason`. */

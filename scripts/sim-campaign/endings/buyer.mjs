@@ -18,7 +18,7 @@ async function isOrphan(env) {
 export default component({ requires: [Shop, Judge] }, async (env) => {
   await env.timer.elapsedUs();
   const before = await env.quota();
-  await trade(env, Shop, env.config.integer('deals', 2), async () => {
+  await trade(env, Shop, Number(env.config.node.value('deals') ?? 2), async () => {
     const { ramQuota, capQuota } = await env.quota();
     const same = ramQuota === before.ramQuota && capQuota === before.capQuota;
     // Who has lost its parent has lost all that is with it, and is about to be ended.
@@ -26,6 +26,6 @@ export default component({ requires: [Shop, Judge] }, async (env) => {
     env.assertAlways(same, 'a client that has closed its sessions has its donations back');
   });
   const judge = await env.connect(Judge);
-  await judge.done(env.config.string('name'));
+  await judge.done(env.config.node.value('name'));
   env.exit(0);
 });

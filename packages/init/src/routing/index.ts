@@ -15,4 +15,4 @@ export {
   type ServiceDirectory,
 } from './resolve.ts';
 export type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
-export { defaultRouteSchema, routeSchema } from './schema.ts';
+export { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from './schema.ts';

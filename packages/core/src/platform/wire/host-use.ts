@@ -13,8 +13,10 @@ export const hostUse = record({
 });
 export type HostUse = ShapeType<typeof hostUse>;
 
+/** Characters that an attribute cannot hold as they are: a parser takes ends of lines and tabs for blanks. */
+const ESCAPED = /[&"<\t\n\r]/g;
 const quoted = (value: string): string =>
-  `"${value.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')}"`;
+  `"${value.replace(ESCAPED, (character) => `&#${character.charCodeAt(0)};`)}"`;
 
 /** The line of `<host>` that grants it. */
 export function grantLine({ kind, access, target }: Pick<HostUse, 'kind' | 'access' | 'target'>): string {

@@ -3,7 +3,9 @@
  * and hands sound ones to a `BlockBackend` under the device's own block numbers. Whatever the client puts into the
  * stream, the backend sees none but valid requests, and every request that was taken is acknowledged.
  *
- *     env.provide(Block, (session) => serveBlock(session, disk, { writeable: blockPolicy(env.config.node, session.label) }));
+ *     env.provide(Block, (session) =>
+ *       serveBlock(session, disk, { writeable: blockPolicy(env.config.read(CONFIG), session.label) }),
+ *     );
  */
 import type { Implementation, ServerStreams } from '../../interface/interface.ts';
 import { PacketService, type PacketSink } from '../../packet-stream/index.ts';

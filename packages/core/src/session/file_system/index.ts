@@ -8,7 +8,7 @@ export { type WalkedTree, type WalkFailure, walkPath } from './walk-path.ts';
 export type { BackendListing, BackendNode, FileSystemBackend } from './server/backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './server/session.ts';
 export {
-  fileSystemPolicyElements,
+  FILE_SYSTEM_POLICY_ELEMENTS,
   type FileSystemSessionContext,
   serveFileSystem,
   type ServeFileSystemOptions,

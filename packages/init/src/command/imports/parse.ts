@@ -6,12 +6,32 @@ import { findRequires, isCommonJs, type ParsedFormat } from './requires.ts';
 /** How Node reads a file: `either` if that depends on its syntax, and on who asks for it. */
 export type SourceFormat = ParsedFormat | 'either';
 
-/** Ways to Node's own modules other than an import; also letters that are written so that such a name does not look like one. */
-const BACK_DOORS =
-  /getBuiltinModule|_linkedBinding|dlopen|\bbinding\b|mainModule|createRequire|\\u(?:00[4-7]|\{0*[4-7])/;
+/** Ways to Node's own modules other than an import. */
+const BACK_DOORS = /getBuiltinModule|_linkedBinding|dlopen|\bbinding\b|mainModule|createRequire/;
 /** A CommonJS source without any of these imports nothing: most uses of `module` are `module.exports`. */
 const COMMONJS_WORDS =
-  /require|import|\bmodule\b(?!\.exports\b)|arguments|process|getBuiltinModule|_linkedBinding|\\u(?:00[4-7]|\{0*[4-7])/;
+  /require|import|\bmodule\b(?!\.exports\b)|arguments|process|getBuiltinModule|_linkedBinding/;
+
+/** A letter that is written as an escape, in a text or in a name, and an end of line that a text goes on after. */
+const ESCAPE = /\\(?:x([\da-f]{2})|u([\da-f]{4})|u\{([\da-f]+)\}|([0-3]?[0-7]{1,2})|\r\n|([^]))/gi;
+const ENDS_OF_LINES = '\n\r\u2028\u2029';
+
+/** Whether one of the words stands in a source, also if it is written with escapes. */
+function hasWord(source: string, words: RegExp): boolean {
+  return words.test(source) || (source.includes('\\') && words.test(unescaped(source)));
+}
+
+/** The source as if all of it were one text. */
+function unescaped(source: string): string {
+  return source.replace(ESCAPE, (_, x?: string, u?: string, point?: string, octal?: string, other = '') => {
+    const hexadecimal = x ?? u ?? point;
+    if (hexadecimal !== undefined) return characterOf(Number.parseInt(hexadecimal, 16));
+    if (octal !== undefined) return characterOf(Number.parseInt(octal, 8));
+    return ENDS_OF_LINES.includes(other) ? '' : other;
+  });
+}
+
+const characterOf = (code: number): string => (code <= 0x10ffff ? String.fromCodePoint(code) : '');
 
 /** Whether a source may be a module: the lexer is fast, and takes the word of the source. */
 function hasModuleSyntax(source: string): boolean {
@@ -30,8 +50,8 @@ export function ownImportsOf(source: string): readonly SourceImport[] {
 /** What `source` imports. Throws `SourceError` if it cannot be read. */
 export function importsOf(source: string, format: SourceFormat): readonly SourceImport[] {
   if (format === 'either') return importsOf(source, parsedFormatOf(source));
-  if (format === 'commonjs') return COMMONJS_WORDS.test(source) ? findRequires(source, format) : [];
-  return BACK_DOORS.test(source) ? findRequires(source, format) : lexedImports(source, true);
+  if (format === 'commonjs') return hasWord(source, COMMONJS_WORDS) ? findRequires(source, format) : [];
+  return hasWord(source, BACK_DOORS) ? findRequires(source, format) : lexedImports(source, true);
 }
 
 /** Without a declared format Node takes what can be CommonJS for that. */

@@ -10,6 +10,7 @@ import { jailMeans } from '../../jail/lacks.ts';
 import { outside, type SystemCalls } from '../../jail/system-calls.ts';
 import type { BirthNotice, BirthRequest } from './filtered-start-main.ts';
 import { FORM_FLAGS } from '../../host/form.ts';
+import { keepInheritedDescriptors } from './inherited-descriptors.ts';
 import { needDescriptors } from './process-start.ts';
 import {
   destroyLate,
@@ -110,6 +111,7 @@ class Starter {
 
   start({ args, env, descriptors, takesSockets }: ProcessStart, observer: ProcessObserver): RunningProcess {
     needDescriptors();
+    keepInheritedDescriptors();
     const number = this.#next++;
     const pairs = [this.#pair(), this.#pair(), this.#pair()];
     const near = pairs.map(([own]) => new Socket({ fd: own }));

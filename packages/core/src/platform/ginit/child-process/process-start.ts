@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
+import { keepInheritedDescriptors } from './inherited-descriptors.ts';
 
 /** Descriptors that ginit takes while it starts a process, and that it keeps for what else it has to do. */
 const START_DESCRIPTORS = 14;
@@ -29,6 +30,7 @@ export function startProcess(
   options: SpawnOptions,
 ): ChildProcess {
   needDescriptors();
+  keepInheritedDescriptors();
   let child: ChildProcess;
   try {
     child = spawn(command, [...parameters], options);
