@@ -1,6 +1,6 @@
 /**
- * Names, paths and targets as File_system sessions have them: strings in the form of `byte-text.ts`. Messages carry no lone
- * surrogates: there a name that is not valid UTF-8 goes as bytes.
+ * Names, paths and targets as File_system sessions have them: strings in the form of `byte-text.ts`. Messages carry no
+ * lone surrogates: there a name that is not valid UTF-8 goes as bytes.
  */
 import { bytesOfText, hasLoneSurrogate, textOfBytes } from '../../byte-text.ts';
 import { RpcError } from '../../errors.ts';

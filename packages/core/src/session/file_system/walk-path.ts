@@ -90,8 +90,8 @@ class Walk<Node extends { readonly type: string }> {
 }
 
 /**
- * The node at a path below `root`, which the caller holds; held for the caller as well. A symbolic link at the very end is followed only with
- * `followLast`; a path that ends with a slash leads to a directory.
+ * The node at a path below `root`, which the caller holds; the caller holds the node as well. A symbolic link at the
+ * very end is followed only with `followLast`; a path that ends with a slash leads to a directory.
  */
 export function walkPath<Node extends { readonly type: string }>(
   tree: WalkedTree<Node>,
