@@ -1,19 +1,23 @@
 // A door that opens after a while, and tells whoever has asked to be told.
-import { component, oneOf, rpc, session, signal } from '@ginit/core';
+import { attribute, component, element, oneOf, rpc, session, signal } from '@ginit/core';
 
 export const Door = session('Door', {
   state: rpc({ args: [], result: oneOf(['closed', 'open']) }),
   onChange: rpc({ args: [signal] }),
 });
 
-export default component({ provides: [Door] }, (env) => {
+const CONFIG = element('config', 'A door that opens after a while', {
+  attributes: { after_ms: attribute.integer('After how long', { min: 0, fallback: 20 }) },
+});
+
+export default component({ provides: [Door], config: CONFIG }, (env) => {
   let state = 'closed';
   const waiting = [];
   env.provide(Door, () => ({
     state: () => state,
     onChange: (handler) => void waiting.push(handler),
   }));
-  env.timer.after(env.config.integer('after_ms', 20), () => {
+  env.timer.after(env.config.read(CONFIG).after_ms, () => {
     state = 'open';
     for (const handler of waiting) handler.submit();
   });

@@ -143,7 +143,7 @@ test('a circle through three components is found too', async () => {
     `${PRELUDE}
     const Ring = session('Ring', { go: rpc({ args: [u32], result: text() }) });
     export default component({ provides: [Ring], requires: [Ring] }, async (env) => {
-      const name = env.config.string('name');
+      const name = env.config.node.value('name');
       let next;
       env.provide(Ring, () => ({
         go: (hops) => {

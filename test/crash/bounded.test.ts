@@ -42,7 +42,7 @@ export default component(async (env) => {
   asking: `import { component, rpc, session } from '${CORE_URL}';
 const Answer = session('Answer', { answer: rpc() });
 export default component({ requires: [Answer], provides: [Answer], loop: 'live' }, async (env) => {
-  if (env.config.boolean('serve', false)) return env.provide(Answer, () => ({ answer: () => 42 }));
+  if (env.config.node.value('serve') === 'yes') return env.provide(Answer, () => ({ answer: () => 42 }));
   const answer = await env.connect(Answer);
   // It sleeps with a live loop in between, where only a helper hears of the other process.
   for (let round = 0; round < 50; round++) {

@@ -36,7 +36,7 @@ export default component({ provides: [Store, Sink], mayRequire: [Store] }, async
     return {};
   });
   env.log('process ' + process.pid);
-  const next = env.config.string('next', '') === '' ? undefined : await env.connect(Store, { label: 'next' });
+  const next = (env.config.node.value('next') ?? '') === '' ? undefined : await env.connect(Store, { label: 'next' });
   env.provide(Store, () => ({
     sum,
     fill: (dataspace, value) => void dataspace.attach().fill(value),

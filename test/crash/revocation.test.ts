@@ -44,7 +44,7 @@ export const stateOf = ({ view, one }) => [view[0], view.at(-1), attached(one), 
 /** Keeps what it gets, and says so whenever what it sees of it has changed. */
 const KEEPER = `import { component, Keep, stateOf } from './interfaces.mjs';
 export default component({ provides: [Keep], mayRequire: [Keep] }, async (env) => {
-  const next = env.config.string('next', '') === '' ? undefined : await env.connect(Keep, { label: 'next' });
+  const next = (env.config.node.value('next') ?? '') === '' ? undefined : await env.connect(Keep, { label: 'next' });
   const kept = [];
   const look = () => kept.map(stateOf).join(' ');
   env.provide(Keep, () => ({
@@ -115,7 +115,7 @@ export default component({ requires: [Keep] }, async (env) => {
   ${MADE}
   await keeper.keep(await make(100000, 1));
   await env.timer.sleep(200);
-  if (env.config.string('how', '') === 'throw') throw new Error('on purpose');
+  if (env.config.node.value('how') === 'throw') throw new Error('on purpose');
   env.exit(0);
 });`;
 

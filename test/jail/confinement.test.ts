@@ -33,7 +33,7 @@ export default component(async (env) => {
       .then(() => 'started', (error) => error.code);
     await env.log('confined="' + confined + '": ' + outcome);
   }
-  const isolation = env.config.string('kid');
+  const isolation = env.config.node.value('kid');
   const options = { name: 'kid', binary: './idle.mjs', config: { type: 'config', at: [1, 1] } };
   const kid = new Offspring(env, { ...options, isolation, ram: 2 ** 20, caps: 100 });
   await kid.start();

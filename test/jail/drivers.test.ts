@@ -14,7 +14,7 @@ import net from 'node:net';
 import { spawn } from 'node:child_process';
 
 export default component({ host: ['file', 'directory', 'tcp-listen'] }, async (env) => {
-  const { open, shut, made, kept, port, other } = JSON.parse(env.config.string('settings', '{}'));
+  const { open, shut, made, kept, port, other } = JSON.parse(env.config.node.value('settings') ?? '{}');
   const happened = (emitter, event) =>
     new Promise((resolve, reject) => emitter.once(event, resolve).once('error', reject));
   const attempts = {
@@ -141,7 +141,7 @@ export default component({ host: ['unix-listen'] }, async (env) => {
   const listener = await env.host.listen('unix:own.sock');
   await env.log('listens');
   try {
-    fs.unlinkSync(env.config.string('other'));
+    fs.unlinkSync(env.config.node.value('other'));
     await env.log('removed');
   } catch (error) {
     await env.log('not removed: ' + error.code);
@@ -180,7 +180,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 
 export default component({ mayHost: ['device', 'unix-listen', 'unix-connect'] }, async (env) => {
-  const { read, written, other, own, elsewhere, served, shut } = JSON.parse(env.config.string('settings', '{}'));
+  const { read, written, other, own, elsewhere, served, shut } = JSON.parse(env.config.node.value('settings') ?? '{}');
   const happened = (emitter, event) =>
     new Promise((resolve, reject) => emitter.once(event, resolve).once('error', reject));
   const open = (path, flags) => fs.closeSync(fs.openSync(path, flags));

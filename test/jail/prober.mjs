@@ -161,7 +161,7 @@ function exhaustion() {
 }
 
 export default component({ loop: 'live' }, async (env) => {
-  const settings = JSON.parse(env.config.string('settings', '{}'));
+  const settings = JSON.parse(env.config.node.value('settings') ?? '{}');
   const attempts = {
     ...fileAttempts(settings),
     ...processAttempts(settings),

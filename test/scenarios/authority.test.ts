@@ -48,7 +48,7 @@ export default component(async (env) => {
   const start = (binary, more) => cpu.start({ pd, parent, binary, isolation: 'thread', grants: [], ...more });
   const idle = await env.connect(Rom, { label: './idle.mjs' });
 
-  for (const label of [...${JSON.stringify(THIEF_NAMES)}, env.config.string('thief')])
+  for (const label of [...${JSON.stringify(THIEF_NAMES)}, env.config.node.value('thief')])
     await attempt('code', label, () => env.connect(Rom, { label }));
   await attempt('code', 'a name in the call', () => start('./other/thief.mjs'));
   await attempt('code', 'no room for a heap', () => start(idle, { heap: 1024 }));

@@ -441,7 +441,7 @@ describe('grants are handed on', () => {
   const TOUCHING = `import { readFileSync } from 'node:fs';
     import { component } from '${CORE_URL}';
     export default component({ host: ['file'] }, async (env) => {
-      await env.log(readFileSync(env.config.string('file'), 'utf8'));
+      await env.log(readFileSync(env.config.node.value('file'), 'utf8'));
       env.exit(0);
     });`;
 

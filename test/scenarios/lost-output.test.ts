@@ -154,7 +154,7 @@ describe.skipIf(missingTools)(
 
 /** A component that logs a line and gives an exit code. */
 const EXITING = `import { component } from '${CORE_URL}';
-export default component({}, async (env) => { env.log('a line'); env.exit(env.config.integer('code')); });`;
+export default component({}, async (env) => { env.log('a line'); env.exit(Number(env.config.node.value('code'))); });`;
 const exiting = (code: number): string =>
   systemConfig(
     `<start name="c"> <binary name="./c.mjs"/> <exit propagate="yes"/> <config code="${code}"/> </start>`,

@@ -17,9 +17,9 @@ const API = `import { component } from '${CORE_URL}';
 import files from 'files';
 import { Offspring } from './offspring.mjs';
 export default component(async (env) => {
-  await env.log('api reads ' + files.read(env.config.string('file')));
-  if (env.config.string('again', 'no') === 'yes') {
-    const config = { type: 'config', at: [1, 1], attributes: [['file', env.config.string('file'), 1, 1]] };
+  await env.log('api reads ' + files.read(env.config.node.value('file')));
+  if (env.config.node.value('again') === 'yes') {
+    const config = { type: 'config', at: [1, 1], attributes: [['file', env.config.node.value('file'), 1, 1]] };
     const options = { name: 'again', binary: './api.mjs', config, isolation: 'thread', ram: 2 ** 20, caps: 100 };
     const kid = new Offspring(env, options);
     await kid.start();
@@ -32,7 +32,7 @@ export default component(async (env) => {
 const DRIVER = `import { readFileSync } from 'node:fs';
 import { component } from '${CORE_URL}';
 export default component({ host: ['file'] }, async (env) => {
-  for (const file of env.config.string('file').split(' ')) {
+  for (const file of env.config.node.value('file').split(' ')) {
     let text;
     try { text = readFileSync(file, 'utf8'); } catch (error) { text = error.code; }
     await env.log('driver reads ' + text);
@@ -43,7 +43,7 @@ export default component({ host: ['file'] }, async (env) => {
 const STARTER = `import { component } from '${CORE_URL}';
 import { Offspring } from './offspring.mjs';
 export default component({ mayHost: ['file'] }, async (env) => {
-  const file = env.config.string('file');
+  const file = env.config.node.value('file');
   const config = { type: 'config', at: [1, 1], attributes: [['file', file, 1, 1]] };
   let count = 0;
   const attempt = async (binary, isolation, granted) => {
@@ -54,7 +54,7 @@ export default component({ mayHost: ['file'] }, async (env) => {
     await env.log([binary, isolation, granted ? 'granted' : 'bare', outcome].join(' '));
     await kid.end();
   };
-  for (const [binary, isolation, granted] of JSON.parse(env.config.string('attempts')))
+  for (const [binary, isolation, granted] of JSON.parse(env.config.node.value('attempts')))
     await attempt(binary, isolation, granted);
   env.exit(0);
 });`;

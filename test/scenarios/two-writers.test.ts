@@ -8,10 +8,10 @@ import { installWithoutKoffi } from '../harness/without-koffi.ts';
 /** A driver that writes to its file, says so, and goes on until it is stopped; or exits, if its config says that. */
 const HOLDER = `import { component } from '${CORE_URL}';
 export default component({ host: ['file'] }, async (env) => {
-  const file = await env.host.openFile(env.config.string('file', 'disk.img'), env.config.string('access', 'rw'));
+  const file = await env.host.openFile(env.config.node.value('file') ?? 'disk.img', env.config.node.value('access') ?? 'rw');
   await env.log('has it');
   env.onStop(() => file.close());
-  if (env.config.boolean('once', false)) env.exit(0);
+  if (env.config.node.value('once') === 'yes') env.exit(0);
 });`;
 
 const driver = (name: string, more: string, path = 'disk.img', access = 'rw'): string =>

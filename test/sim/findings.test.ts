@@ -120,7 +120,7 @@ test('a process that ends takes its components with it; stalls and a clock that 
       const before = await env.timer.currentTimeMs();
       for (let round = 0; round < 20; round++) await env.timer.sleep(50);
       if ((await env.timer.currentTimeMs()) < before) await env.log('the clock went back');
-      if (env.config.boolean('ends', false)) { await env.timer.sleep(1000); env.exit(0); }
+      if (env.config.node.value('ends') === 'yes') { await env.timer.sleep(1000); env.exit(0); }
     });`,
   );
   const start = (name: string, more: string): string =>

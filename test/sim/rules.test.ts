@@ -28,7 +28,7 @@ test('two start nodes with one binary share no state of its modules, nor does a 
   place.write('count.mjs', 'let count = 0; export const next = () => ++count;');
   component(
     'one',
-    `await env.log('count ' + next()); if (env.config.boolean('crash', false)) throw new Error('on purpose');`,
+    `await env.log('count ' + next()); if (env.config.node.value('crash') === 'yes') throw new Error('on purpose');`,
     `import { next } from './count.mjs';`,
   );
   component('last', 'await env.timer.sleep(1000); env.exit(0);');

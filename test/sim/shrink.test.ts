@@ -29,7 +29,7 @@ function writeSystem(): void {
     `import { component } from '${CORE_URL}'; import { Host } from './host.mjs';
     export default component({ requires: [Host] }, async (env) => {
       const host = await env.connect(Host);
-      await host.greet(env.config.string('name'));
+      await host.greet(env.config.node.value('name'));
       for (;;) await env.timer.sleep(100);
     });`,
   );

@@ -14,7 +14,7 @@ beforeEach(() => {
   place.write(
     'quitter.mjs',
     `import { component } from '${CORE_URL}';
-    export default component(async (env) => { await env.timer.sleep(env.config.integer('ms', 1)); env.exit(0); });`,
+    export default component(async (env) => { await env.timer.sleep(Number(env.config.node.value('ms') ?? 1)); env.exit(0); });`,
   );
 });
 afterEach(() => place[Symbol.dispose]());

@@ -2,10 +2,11 @@
 import {
   attribute,
   BlockClient,
-  blockPolicyElements,
-  type ConfigNode,
+  BLOCK_POLICY_ELEMENTS,
+  type ConfigOf,
   element,
   type Env,
+  formatBytes,
   RpcError,
 } from '@ginit/core';
 import type { BackendDevice } from './backend-device.ts';
@@ -25,7 +26,7 @@ const RESERVE_PART = 16;
 const RESERVE_BYTES_MIN = 64 * 1024;
 
 /** The config of `blockcache`. */
-export const blockcacheConfig = element('config', 'A cache over a Block session', {
+export const BLOCKCACHE_CONFIG = element('config', 'A cache over a Block session', {
   attributes: {
     policy: attribute.oneOf('Which chunk has to go when another one needs its place', POLICY_NAMES, {
       fallback: 'auto',
@@ -33,15 +34,17 @@ export const blockcacheConfig = element('config', 'A cache over a Block session'
     mode: attribute.oneOf('When a write is answered: once it is in memory, or on the device', WRITE_MODES, {
       fallback: 'write-back',
     }),
-    size: attribute.bytes('Memory for cached blocks; else what the RAM quota has free', {
+    size: attribute.bytes('Memory for cached blocks', {
+      otherwise: 'what the RAM quota has free',
       min: CACHE_BYTES_MIN,
     }),
     tx_buf_size: attribute.bytes('Buffer for transfers from and to the device', {
+      otherwise: `${formatBytes(BUFFER_BYTES_DEFAULT)}, or a quarter of the free RAM quota if that is less`,
       min: BUFFER_BYTES_MIN,
       max: BUFFER_BYTES_MAX,
     }),
   },
-  children: blockPolicyElements,
+  children: BLOCK_POLICY_ELEMENTS,
 });
 
 type CacheEnv = Pick<Env, 'config' | 'connect' | 'close' | 'quota' | 'ram' | 'error' | 'exit'>;
@@ -57,9 +60,8 @@ export interface OpenCache {
 
 /** Opens the session to the device and makes the cache. Throws `ConfigError` at what of the config cannot be. */
 export async function openCache(env: CacheEnv): Promise<OpenCache> {
-  const config = env.config.node;
-  const policyName = config.oneOf('policy', POLICY_NAMES, 'auto');
-  const mode = config.oneOf('mode', WRITE_MODES, 'write-back');
+  const config = env.config.read(BLOCKCACHE_CONFIG);
+  const { policy: policyName, mode } = config;
   const client = await BlockClient.connect(env, { args: { tx_buf_size: await bufferBytes(env, config) } });
   checkDevice(client);
   const sizeBytes = await cacheBytes(env, config);
@@ -90,11 +92,12 @@ export async function openCache(env: CacheEnv): Promise<OpenCache> {
   return { cache, flush, close };
 }
 
-async function bufferBytes(env: CacheEnv, config: ConfigNode): Promise<number> {
-  const range = { min: BUFFER_BYTES_MIN, max: BUFFER_BYTES_MAX };
+type CacheConfig = ConfigOf<typeof BLOCKCACHE_CONFIG>;
+
+async function bufferBytes(env: CacheEnv, config: CacheConfig): Promise<number> {
   const quarter = Math.floor((await freeBytes(env)) / 4);
   const fallback = Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_DEFAULT, quarter));
-  return wholeChunks(config.bytes('tx_buf_size', fallback, range));
+  return wholeChunks(config.tx_buf_size ?? fallback);
 }
 
 function checkDevice({ info, requestBlocksMax }: BackendDevice): void {
@@ -109,15 +112,17 @@ function checkDevice({ info, requestBlocksMax }: BackendDevice): void {
   }
 }
 
-async function cacheBytes(env: CacheEnv, config: ConfigNode): Promise<number> {
+async function cacheBytes(env: CacheEnv, config: CacheConfig): Promise<number> {
   const free = await freeBytes(env);
   const available = wholeChunks(free - Math.max(RESERVE_BYTES_MIN, Math.floor(free / RESERVE_PART)));
-  const wanted = wholeChunks(config.bytes('size', available, { min: CACHE_BYTES_MIN }));
+  const wanted = wholeChunks(config.size ?? available);
   if (wanted > free) {
-    throw config.errorAt(`size is ${wanted} bytes, but the RAM quota has only ${free} free`, 'size');
+    throw config.$node.errorAt(`size is ${wanted} bytes, but the RAM quota has only ${free} free`, 'size');
   }
   if (wanted < CACHE_BYTES_MIN) {
-    throw config.errorAt(`the RAM quota has ${free} bytes free, too few for a cache of ${CACHE_BYTES_MIN}`);
+    throw config.$node.errorAt(
+      `the RAM quota has ${free} bytes free, too few for a cache of ${CACHE_BYTES_MIN}`,
+    );
   }
   return wanted;
 }

@@ -1,6 +1,7 @@
 /** Everything that components import: `env`, interfaces, sessions, packet streams, configuration. */
 export { capability, capabilityOf, signal } from './capability/capability.ts';
 export type { SignalCapability } from './capability/signal.ts';
+export { bytesOfText, textOfBytes } from './byte-text.ts';
 export { Component, component, type Main, type Manifest } from './component.ts';
 export * from './config/index.ts';
 export type { ConnectOptions, Env, Ram, SessionContext, SessionOpener } from './env.ts';
@@ -15,7 +16,7 @@ export { linesOf, messageLines, visibleLines, visibleText } from './log-text.ts'
 export { copyInto } from './memory/copy-into.ts';
 export { Dataspace } from './memory/dataspace.ts';
 export * from './packet-stream/index.ts';
-export { selectPolicy } from './policy.ts';
+export { type PolicyConfig, type PolicySelection, selectPolicy } from './policy.ts';
 export type { Config } from './runtime/config.ts';
 export type {
   HostAccess,
@@ -54,4 +55,5 @@ export * from './session/pd.ts';
 export * from './session/rom.ts';
 export * from './session/confinement.ts';
 export * from './session/scheduling.ts';
+export type { SessionOpening } from './session/session-opening.ts';
 export * from './session/timer.ts';

@@ -1,4 +1,3 @@
-import type { ConfigNode } from './config/node.ts';
 import type { Label } from './label.ts';
 
 /*
@@ -13,30 +12,48 @@ import type { Label } from './label.ts';
  * otherwise.
  */
 
+/** How a policy selects sessions. */
+export interface PolicySelection {
+  readonly label: string | undefined;
+  readonly label_prefix: string | undefined;
+  readonly label_suffix: string | undefined;
+}
+
+/** The config of a server, as far as it is policies: see `policyElements`. */
+export interface PolicyConfig<Policy extends PolicySelection = PolicySelection, Default = unknown> {
+  readonly $children: {
+    readonly policy: readonly Policy[];
+    readonly 'default-policy': Default | undefined;
+  };
+}
+
 /**
  * The policy for a session, or `undefined`: then the session is denied (`no policy defined for label "…"`).
+ * `config` is what was read by a schema with `policyElements`.
  */
-export function selectPolicy(config: ConfigNode, label: Label | string): ConfigNode | undefined {
+export function selectPolicy<Policy extends PolicySelection, Default>(
+  config: PolicyConfig<Policy, Default>,
+  label: Label | string,
+): Policy | Default | undefined {
   const text = typeof label === 'string' ? label : label.text;
-  let best: ConfigNode | undefined;
+  let best: Policy | undefined;
   let bestScore: Score | undefined;
-  for (const node of config.children) {
-    if (node.type !== 'policy') continue;
-    const score = scoreOf(node, text);
+  for (const policy of config.$children.policy) {
+    const score = scoreOf(policy, text);
     if (score === undefined || (bestScore !== undefined && !beats(score, bestScore))) continue;
-    best = node;
+    best = policy;
     bestScore = score;
   }
-  return best ?? config.child('default-policy');
+  return best ?? config.$children['default-policy'];
 }
 
 /** Strengths in the order of their weight; -1 where the attribute is missing. */
 type Score = readonly [label: number, prefixLength: number, suffixLength: number];
 
-function scoreOf(policy: ConfigNode, label: string): Score | undefined {
-  const exact = policy.value('label')?.trim();
-  const prefix = policy.value('label_prefix')?.trim();
-  const suffix = policy.value('label_suffix')?.trim();
+function scoreOf(policy: PolicySelection, label: string): Score | undefined {
+  const exact = policy.label?.trim();
+  const prefix = policy.label_prefix?.trim();
+  const suffix = policy.label_suffix?.trim();
   if (exact === undefined && prefix === undefined && suffix === undefined) return undefined;
   if (exact !== undefined && exact !== label.trim()) return undefined;
   if (prefix !== undefined && !label.startsWith(prefix)) return undefined;

@@ -1,10 +1,11 @@
 /** The edges of Block's libraries: what is counted, what is refused, and errors that nobody meant. */
 import { expect, test } from 'vitest';
-import { ConfigNode } from '../src/config/index.ts';
+import { ConfigNode, element, readConfig } from '../src/config/index.ts';
 import {
   type BlockBackend,
   BlockClient,
   blockPolicy,
+  BLOCK_POLICY_ELEMENTS,
   BLOCK_STATUS,
   Label,
   serveBlock,
@@ -96,7 +97,8 @@ test('an error that a device did not mean is an input/output error there, and go
 
 test('who may write: everybody without policies, and with policies whom one lets', () => {
   const policy = (attributes: Record<string, string>): ConfigNode => ConfigNode.make('policy', attributes);
-  const config = (...children: ConfigNode[]): ConfigNode => ConfigNode.make('config', {}, children);
+  const schema = element('config', 'A server', { children: BLOCK_POLICY_ELEMENTS });
+  const config = (...children: ConfigNode[]) => readConfig(ConfigNode.make('config', {}, children), schema);
   const label = new Label('fs -> disk');
   expect(blockPolicy(config(), label)).toBe(true);
   expect(blockPolicy(config(policy({ label_prefix: 'fs' })), label)).toBe(false);

@@ -1,10 +1,13 @@
 import { describe as suite, expect, it } from 'vitest';
 import {
   attribute,
+  attributeTable,
   CONFIG_LIMITS,
   ConfigNode,
   describe,
+  type ElementSchema,
   element,
+  elementReference,
   enclosing,
   policyElements,
   schemaFromData,
@@ -14,7 +17,8 @@ import {
 import { editDistance } from '../src/config/suggest.ts';
 
 const make = ConfigNode.make;
-const texts = (node: ConfigNode, schema = tool) => validate(node, schema).map((error) => error.text);
+const texts = (node: ConfigNode, schema: ElementSchema = tool) =>
+  validate(node, schema).map((error) => error.text);
 
 const write = element('write', 'Writes a text', {
   attributes: { path: attribute.text('Where', { required: true }) },
@@ -24,7 +28,7 @@ const fill = element('fill', 'Writes bytes', {
   attributes: {
     path: attribute.text('Where', { required: true }),
     size: attribute.bytes('How much', { required: true, min: 1, max: 1024 ** 3 }),
-    seed: attribute.integer('Of the random numbers', { fallback: '1' }),
+    seed: attribute.integer('Of the random numbers', { fallback: 1 }),
   },
 });
 const repeat = element('repeat', 'Runs its children again and again', {
@@ -178,6 +182,14 @@ suite('schemaFromData', () => {
       'schema.attributes.x: unknown kind',
     ],
     [{ type: 'a', doc: '', children: [{ enclosing: 'b' }] }, 'schema.children[0]: no enclosing <b>'],
+    [
+      { type: 'a', doc: '', attributes: { x: { kind: 'boolean', doc: '', fallback: 'yes' } } },
+      'schema.attributes.x.fallback: not a boolean',
+    ],
+    [
+      { type: 'a', doc: '', attributes: { x: { kind: 'integer', doc: '', min: 2, fallback: 1 } } },
+      'schema.attributes.x.fallback: which is less than 2',
+    ],
     [{ type: 'a', doc: '', min: -1 }, 'schema.min: not a count'],
     [{ type: 'a', doc: '', text: 'yes' }, 'schema.text: not none, allowed or required'],
   ])('%j', (data, message) => {
@@ -287,5 +299,53 @@ suite('suggest', () => {
   ])('editDistance(%j, %j)', (left, right, distance) => {
     expect(editDistance(left, right)).toBe(distance);
     expect(editDistance(right, left)).toBe(distance);
+  });
+});
+
+suite('manuals', () => {
+  const inner = element('inner', 'In two | places', {
+    attributes: {
+      size: attribute.bytes('How *much*', { min: 1, max: 4096, otherwise: 'what <outer> says' }),
+    },
+  });
+  const outer = element('outer', 'The whole', {
+    attributes: {
+      name: attribute.text('Which', { required: true }),
+      title: attribute.text('?', { fallback: '' }),
+      on: attribute.boolean('?', { fallback: true }),
+    },
+    children: [
+      inner,
+      element('other', 'Holds it, too', { children: [inner, enclosing('outer')], max: 1 }),
+      element('old', 'write <inner> instead', { max: 0 }),
+    ],
+  });
+
+  it('have a table of the attributes, with what holds without each', () => {
+    expect(attributeTable(outer)).toBe(
+      [
+        '| attribute | value | default | meaning |',
+        '| --- | --- | --- | --- |',
+        '| `name` | text | required | Which |',
+        '| `title` | text | `""` | ? |',
+        '| `on` | yes or no | `yes` | ? |',
+      ].join('\n'),
+    );
+    expect(attributeTable(inner).split('\n').at(-1)).toBe(
+      '| `size` | bytes, 1 to 4K | what \\<outer\\> says | How \\*much\\* |',
+    );
+  });
+
+  it('have a reference of all elements, each shown once', () => {
+    const titles = elementReference(outer)
+      .split('\n')
+      .filter((line) => line.startsWith('**'));
+    expect(titles).toEqual([
+      '**`<outer>`**: The whole.',
+      '**`<inner>`** in `<outer>` (any number): In two \\| places.',
+      '**`<other>`** in `<outer>` (optional): Holds it, too.',
+      '**`<inner>`** in `<outer>` `<other>` (any number): as in `<outer>`.',
+      '**`<outer>`** in `<outer>` `<other>`: as above.',
+    ]);
   });
 });

@@ -1,10 +1,21 @@
 /** Runs a test's body as the client of a File_system server, in a system of its own. */
-import { component, type Env, FileSystem, FileSystemClient, serveFileSystem } from '@ginit/core';
+import {
+  component,
+  element,
+  type Env,
+  FileSystem,
+  FileSystemClient,
+  FILE_SYSTEM_POLICY_ELEMENTS,
+  serveFileSystem,
+} from '@ginit/core';
 import { expect } from 'vitest';
 import { type CarrierKind, runSystem } from '../../../test/harness/in-process-system.ts';
 import type { MemoryFileSystem } from './file-system-memory.ts';
 
 export type { CarrierKind } from '../../../test/harness/in-process-system.ts';
+
+/** The config of a File_system server that has nothing but policies. */
+export const SERVER_CONFIG = element('config', 'A server', { children: FILE_SYSTEM_POLICY_ELEMENTS });
 
 export const CARRIER_KINDS: readonly CarrierKind[] = ['shared', 'copying'];
 
@@ -31,10 +42,10 @@ export async function withServer(
   } = options;
   const reports: Reports = [];
   let failure: unknown;
-  const server = component({ provides: [FileSystem] }, (env) => {
+  const server = component({ provides: [FileSystem], config: SERVER_CONFIG }, (env) => {
     env.provide(FileSystem, (session) =>
       serveFileSystem(session, backend, {
-        config: env.config.node,
+        config: env.config.read(SERVER_CONFIG),
         report: (error) => reports.push(error),
         ...(handlesMax === undefined ? {} : { handlesMax }),
       }),

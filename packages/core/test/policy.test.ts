@@ -1,10 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigNode } from '../src/config/index.ts';
+import { attribute, ConfigNode, element, policyElements, readConfig } from '../src/config/index.ts';
 import { selectPolicy } from '../src/policy.ts';
 import { Label } from '../src/label.ts';
 
 type Attributes = { label?: string; label_prefix?: string; label_suffix?: string };
+
+const SCHEMA = element('config', 'A server', {
+  children: [
+    ...policyElements({ id: attribute.text('Which', { fallback: '' }) }),
+    element('other', 'No policy', { anyContent: true }),
+  ],
+});
 
 function config(policies: readonly Attributes[], withDefault = false): ConfigNode {
   const nodes = policies.map((attributes, id) => ConfigNode.make('policy', { ...attributes, id }));
@@ -12,7 +19,7 @@ function config(policies: readonly Attributes[], withDefault = false): ConfigNod
   return ConfigNode.make('config', {}, nodes);
 }
 
-const selected = (node: ConfigNode, label: string) => selectPolicy(node, label)?.value('id');
+const selected = (node: ConfigNode, label: string) => selectPolicy(readConfig(node, SCHEMA), label)?.id;
 
 describe('selectPolicy', () => {
   it.each<[string, readonly Attributes[], string, string | undefined]>([
@@ -67,8 +74,8 @@ describe('selectPolicy', () => {
       ConfigNode.make('other', { label: 'fs' }),
       ConfigNode.make('policy', { label: 'fs', id: 1 }),
     ]);
-    expect(selectPolicy(node, new Label('fs'))?.value('id')).toBe('1');
-    expect(selectPolicy(ConfigNode.empty('config'), new Label('fs'))).toBeUndefined();
+    expect(selectPolicy(readConfig(node, SCHEMA), new Label('fs'))?.id).toBe('1');
+    expect(selectPolicy(readConfig(ConfigNode.empty('config'), SCHEMA), new Label('fs'))).toBeUndefined();
   });
 
   it('picks a best match, whatever the order', () => {
@@ -88,19 +95,11 @@ describe('selectPolicy', () => {
           (one.label === undefined ? 0 : 100) +
           (one.label_prefix === undefined ? 0 : 10 * (one.label_prefix.length + 1)) +
           (one.label_suffix === undefined ? 0 : one.label_suffix.length + 1);
-        const found = selectPolicy(
-          ConfigNode.make(
-            'config',
-            {},
-            policies.map((one) => ConfigNode.make('policy', one)),
-          ),
-          text,
-        );
+        const nodes = policies.map((one, id) => ConfigNode.make('policy', { ...one, id }));
+        const found = selectPolicy(readConfig(ConfigNode.make('config', {}, nodes), SCHEMA), text);
         const best = Math.max(-1, ...matches.map(rank));
         const first = policies.find((one) => matches.includes(one) && rank(one) === best);
-        expect(found?.value('label')).toBe(first?.label);
-        expect(found?.value('label_prefix')).toBe(first?.label_prefix);
-        expect(found?.value('label_suffix')).toBe(first?.label_suffix);
+        expect(found?.id).toBe(first && `${policies.indexOf(first)}`);
         expect(found === undefined).toBe(matches.length === 0);
       }),
     );

@@ -1,6 +1,6 @@
 import { schemaFromData } from '@ginit/core';
 import { describe, expect, it } from 'vitest';
-import { formatWarning, type InitConfig, initSchema, readInitConfig } from '../src/model/index.ts';
+import { formatWarning, type InitConfig, INIT_SCHEMA, readInitConfig } from '../src/model/index.ts';
 import { readXml } from '../src/xml/index.ts';
 
 const read = (xml: string) => readInitConfig(readXml(xml, 'm.xml'));
@@ -248,8 +248,8 @@ describe('readInitConfig', () => {
   );
 });
 
-describe('initSchema', () => {
+describe('INIT_SCHEMA', () => {
   it('is plain data that a manifest can carry', () => {
-    expect(schemaFromData(JSON.parse(JSON.stringify(initSchema)))).toEqual(initSchema);
+    expect(schemaFromData(JSON.parse(JSON.stringify(INIT_SCHEMA)))).toEqual(INIT_SCHEMA);
   });
 });

@@ -40,7 +40,7 @@ describe('readXml', () => {
     expect(root.position).toEqual(place(3, 1));
     expect(root.positionOf('a')).toEqual(place(3, 9));
     expect(root.positionOf('b')).toEqual(place(4, 9));
-    expect(root.string('b')).toBe('>/');
+    expect(root.value('b')).toBe('>/');
     const [write, sync, raw] = root.children;
     expect(write?.position).toEqual(place(5, 2));
     expect(write?.positionOf('path')).toEqual(place(5, 10));
@@ -70,7 +70,7 @@ describe('readXml', () => {
       '<a x="&lt;&gt;&amp;&quot;&apos;&#65;&#x42;\r\n\t.">1\r\n2\r3&#13;&#128578;</a>',
       'c.xml',
     );
-    expect(root.string('x')).toBe('<>&"\'AB  .');
+    expect(root.value('x')).toBe('<>&"\'AB  .');
     expect(root.text).toBe('1\n2\n3\r🙂');
   });
 

@@ -1,7 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BlockClient, ConfigNode, type HostAccess, type HostFile, RpcError, serveBlock } from '@ginit/core';
+import {
+  BlockClient,
+  ConfigNode,
+  type ElementSchema,
+  type HostAccess,
+  type HostFile,
+  readConfig,
+  RpcError,
+  serveBlock,
+} from '@ginit/core';
 import { openNodeFile } from '@ginit/core/platform/thread/host-access/node-file';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -36,8 +45,8 @@ async function open(
 ): Promise<{ disk: FileDisk; log: string[] }> {
   const log: string[] = [];
   const write = async (text: string): Promise<void> => void log.push(text);
-  const node = configOf(attributes);
-  const env: unknown = { config: { node }, host, warning: write, error: write };
+  const config = { read: (schema: ElementSchema) => readConfig(configOf(attributes), schema) };
+  const env: unknown = { config, host, warning: write, error: write };
   // The three members of `env` that the driver uses.
   return { disk: await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]), log };
 }

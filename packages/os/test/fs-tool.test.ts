@@ -1,6 +1,14 @@
 /** fs_tool in a system of its own, on a file system in memory behind the File_system server library. */
 import { createHash } from 'node:crypto';
-import { component, FileSystem, FILE_SYSTEM_ERRORS, RpcError, serveFileSystem, validate } from '@ginit/core';
+import {
+  component,
+  FileSystem,
+  FILE_SYSTEM_ERRORS,
+  readConfig,
+  RpcError,
+  serveFileSystem,
+  validate,
+} from '@ginit/core';
 import fsTool from '@ginit/os/fs_tool';
 import { readXml } from '@ginit/init';
 import { describe, expect, test } from 'vitest';
@@ -11,8 +19,9 @@ import {
   startSystem,
 } from '../../../test/harness/in-process-system.ts';
 import { MemoryFileSystem } from '../../core/test/file-system-memory.ts';
+import { SERVER_CONFIG } from '../../core/test/file-system-system.ts';
 import { readSteps } from '../src/fs_tool/operation.ts';
-import { fsToolConfig } from '../src/fs_tool/schema.ts';
+import { FS_TOOL_CONFIG } from '../src/fs_tool/schema.ts';
 
 interface Result {
   readonly code: number | undefined;
@@ -33,10 +42,10 @@ async function script(
 ): Promise<Result> {
   const { kind = 'shared', backend = new MemoryFileSystem(), attributes = '' } = options;
   const { policy = '<default-policy root="/" writeable="yes"/>' } = options;
-  const server = component({ provides: [FileSystem] }, (env) => {
+  const server = component({ provides: [FileSystem], config: SERVER_CONFIG }, (env) => {
     env.provide(FileSystem, (session) =>
       serveFileSystem(session, backend, {
-        config: env.config.node,
+        config: env.config.read(SERVER_CONFIG),
         report: (error) => void env.error(`${error}`),
       }),
     );
@@ -175,7 +184,7 @@ test.each([
 ])('%s ends the script', async (operations, expected) => {
   if (expected === '') {
     const config = readXml(`<config>${operations}</config>`, 'config.xml');
-    expect(validate(config, fsToolConfig)[0]?.message).toMatch(/size.* which is more than 64M/);
+    expect(validate(config, FS_TOOL_CONFIG)[0]?.message).toMatch(/size.* which is more than 64M/);
     return;
   }
   const { code, lines } = await script(`<write path="/e"/> ${operations}`);
@@ -269,7 +278,9 @@ test('a full file system', async () => {
 
 test('the config is checked, with a hint', () => {
   const problems = (operations: string): string[] =>
-    validate(readXml(`<config>${operations}</config>`, 'c.xml'), fsToolConfig).map(({ message }) => message);
+    validate(readXml(`<config>${operations}</config>`, 'c.xml'), FS_TOOL_CONFIG).map(
+      ({ message }) => message,
+    );
   expect(problems('<cat path="/x" expect="Lookup_faild"/>')[0]).toMatch(
     /^c\.xml:1:24: .*none of "Invalid_handle".* \(did you mean "Lookup_failed"\?\)$/,
   );
@@ -287,14 +298,14 @@ test('the config is checked, with a hint', () => {
 
 test('the schema and the reader know the same operations', () => {
   const samples: Readonly<Record<string, string>> = { offset: '1', size: '1K', count: '1' };
-  const known = (fsToolConfig.children ?? []).filter((child) => 'type' in child);
+  const known = (FS_TOOL_CONFIG.children ?? []).filter((child) => 'type' in child);
   expect(known.length).toBe(20);
   for (const { type, attributes = {} } of known) {
     const values = Object.keys(attributes).filter((name) => name !== 'expect');
     const xml = `<${type} ${values.map((name) => `${name}="${samples[name] ?? '1'}"`).join(' ')}/>`;
     const config = readXml(`<config>${xml}</config>`, 'c.xml');
-    expect(validate(config, fsToolConfig)).toEqual([]);
-    expect(readSteps(config)).toHaveLength(1);
+    expect(readSteps(readConfig(config, FS_TOOL_CONFIG).$content)).toHaveLength(1);
   }
-  expect(() => readSteps(readXml('<config><fly/></config>', 'c.xml'))).toThrow(/unknown operation/);
+  const unknown = readXml('<config><fly/></config>', 'c.xml');
+  expect(() => readConfig(unknown, FS_TOOL_CONFIG)).toThrow('unknown element <fly> in <config>');
 });

@@ -4,6 +4,6 @@ import { Den } from './services.mjs';
 import { trade } from './trade.mjs';
 
 export default component({ requires: [Den] }, async (env) => {
-  await trade(env, Den, env.config.integer('deals', 2)).catch(() => {});
+  await trade(env, Den, Number(env.config.node.value('deals') ?? 2)).catch(() => {});
   env.exit(0);
 });

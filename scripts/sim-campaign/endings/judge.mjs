@@ -3,7 +3,7 @@ import { component } from '@ginit/core';
 import { Judge } from './services.mjs';
 
 export default component({ provides: [Judge] }, (env) => {
-  const names = env.config.string('names').split(' ');
+  const names = env.config.node.value('names').split(' ');
   const missing = new Set(names);
   env.provide(Judge, () => ({
     done: (name) => {

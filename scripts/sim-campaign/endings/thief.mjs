@@ -4,6 +4,6 @@ import { Shop } from './services.mjs';
 import { trade } from './trade.mjs';
 
 export default component({ requires: [Shop] }, async (env) => {
-  await trade(env, Shop, env.config.integer('deals', 2)).catch(() => {});
+  await trade(env, Shop, Number(env.config.node.value('deals') ?? 2)).catch(() => {});
   env.exit(0);
 });

@@ -14,5 +14,7 @@ export function toAttributes(settings) {
 
 /** The settings that a component's config holds. */
 export function fromConfig(config) {
-  return Object.fromEntries([...config.node.attributes].map(([name]) => [name, config.integer(name)]));
+  return Object.fromEntries(
+    [...config.node.attributes].map(([name]) => [name, Number(config.node.value(name))]),
+  );
 }

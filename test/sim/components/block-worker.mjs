@@ -28,7 +28,7 @@ function numbers(salt) {
 async function connected(env) {
   for (let attempts = 0; attempts < 40; attempts++) {
     try {
-      return await BlockClient.connect(env, { label: env.config.string('label', '') });
+      return await BlockClient.connect(env, { label: env.config.node.value('label') ?? '' });
     } catch {
       await env.timer.sleep(50);
     }
@@ -37,10 +37,10 @@ async function connected(env) {
 }
 
 export default component({ requires: [Block], config }, async (env) => {
-  const below = numbers(env.config.integer('salt', 1));
-  const blocks = env.config.integer('blocks', 8);
-  let left = env.config.integer('rounds', 100);
-  let stamp = env.config.integer('salt', 1) * 1_000_000;
+  const below = numbers(Number(env.config.node.value('salt') ?? 1));
+  const blocks = Number(env.config.node.value('blocks') ?? 8);
+  let left = Number(env.config.node.value('rounds') ?? 100);
+  let stamp = Number(env.config.node.value('salt') ?? 1) * 1_000_000;
   const lane = async (disk) => {
     while (left-- > 0) {
       const block = below(blocks);
@@ -48,7 +48,7 @@ export default component({ requires: [Block], config }, async (env) => {
       const bytes = new Uint8Array(count * disk.info.blockSize);
       const what = below(20);
       if (what === 0) await disk.sync();
-      else if (what === 1 && env.config.boolean('trims', false)) await disk.trim(block, count);
+      else if (what === 1 && env.config.node.value('trims') === 'yes') await disk.trim(block, count);
       else if (what < 12) await disk.read(block, count, bytes);
       else {
         new DataView(bytes.buffer).setUint32(bytes.length - 4, ++stamp);
@@ -59,7 +59,7 @@ export default component({ requires: [Block], config }, async (env) => {
   };
   for (let disk = await connected(env); disk; disk = left > 0 ? await connected(env) : undefined) {
     const session = disk;
-    const lanes = Array.from({ length: env.config.integer('depth', 4) }, () => lane(session));
+    const lanes = Array.from({ length: Number(env.config.node.value('depth') ?? 4) }, () => lane(session));
     const ends = await Promise.allSettled(lanes);
     await disk.close().catch(() => {});
     if (ends.some(({ status }) => status === 'rejected')) await env.timer.sleep(20);

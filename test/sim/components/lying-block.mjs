@@ -69,7 +69,7 @@ class LyingDisk {
 }
 
 export default component({ provides: [Block], host: ['file'], config }, async (env) => {
-  const file = await env.host.openFile(env.config.string('file'), 'rw');
-  const disk = new LyingDisk(file, env.config.string('fault', 'none'));
+  const file = await env.host.openFile(env.config.node.value('file'), 'rw');
+  const disk = new LyingDisk(file, env.config.node.value('fault') ?? 'none');
   env.provide(Block, (session) => serveBlock(session, disk));
 });

@@ -7,7 +7,7 @@ const COUNT = 64;
 export default component({ provides: [Block] }, (env) => {
   const memory = new Uint8Array(BLOCK * COUNT);
   const first = memory.slice();
-  const stale = env.config.boolean('stale', false);
+  const stale = env.config.node.value('stale') === 'yes';
   env.provide(Block, ({ streams }) => {
     const packet = new Packet();
     void streams.tx.then((sink) =>

@@ -18,8 +18,8 @@ export class Member {
   static async join(env) {
     const member = new Member();
     member.#env = env;
-    member.seed = env.config.integer('seed');
-    const name = env.config.string('name');
+    member.seed = Number(env.config.node.value('seed'));
+    const name = env.config.node.value('name');
     const director = await env.connect(Director);
     const incarnation = await director.join(name, env.capability(Control, member.#control()));
     member.who = `${name}#${incarnation}`;

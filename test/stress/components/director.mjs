@@ -104,9 +104,9 @@ function compare(tally, before, after, hostile) {
 }
 
 export default component({ provides: [Director] }, async (env) => {
-  const names = env.config.node.childrenOf('member').map((member) => member.string('name'));
-  const hostile = env.config.node.childrenOf('hostile').map((member) => member.string('name'));
-  const tally = new Tally(env, 'director', env.config.integer('seed'));
+  const names = env.config.node.childrenOf('member').map((member) => member.value('name'));
+  const hostile = env.config.node.childrenOf('hostile').map((member) => member.value('name'));
+  const tally = new Tally(env, 'director', Number(env.config.node.value('seed')));
   const members = new Members(env, tally);
   env.provide(Director, () => ({ join: (name, control) => members.join(name, control) }));
   const phase = async (name) => {
@@ -120,7 +120,7 @@ export default component({ provides: [Director] }, async (env) => {
   await phase('ready');
   await members.begin([...names, ...hostile]);
   await env.log('stress-phase running');
-  await env.timer.sleep(env.config.integer('seconds') * 1000);
+  await env.timer.sleep(Number(env.config.node.value('seconds')) * 1000);
   await env.log('stress-phase resting');
   await members.calm(hostile);
   await members.rest(names);

@@ -7,9 +7,9 @@ import { vicesOf } from '../plan/vices.mjs';
 import { Control, Director, Peer, Trap } from '../sessions.mjs';
 
 export default component({ provides: [Trap], mayRequire: [Director, Pd, Peer, Timer] }, async (env) => {
-  const name = env.config.string('name');
-  const seed = env.config.integer('seed');
-  const peers = env.config.node.childrenOf('peer').map((peer) => peer.string('name'));
+  const name = env.config.node.value('name');
+  const seed = Number(env.config.node.value('seed'));
+  const peers = env.config.node.childrenOf('peer').map((peer) => peer.value('name'));
   let begin;
   const begun = new Promise((resolve) => (begin = resolve));
   const end = () => env.timer.after(0, () => die('exit'));

@@ -13,8 +13,8 @@ export default component(
   async (env) => {
     const member = await Member.join(env);
     const { tally, who, seed } = member;
-    const peers = env.config.node.childrenOf('peer').map((peer) => peer.string('name'));
-    const traps = env.config.node.childrenOf('trap').map((trap) => trap.string('name'));
+    const peers = env.config.node.childrenOf('peer').map((peer) => peer.value('name'));
+    const traps = env.config.node.childrenOf('trap').map((trap) => trap.value('name'));
     const actor = new Actor(env, tally, { seed, who, peers, traps });
     env.provide(Peer, () => peerObject(actor));
     env.provide(Sink, ({ streams }) => {
@@ -22,7 +22,10 @@ export default component(
       return {};
     });
     await member.follow({ rest: () => actor.rest(), clear: () => actor.clear() });
-    const life = env.config.boolean('mortal') ? lifeOf(seed, who, env.config.boolean('may_kill')) : undefined;
+    const life =
+      env.config.node.value('mortal') === 'yes'
+        ? lifeOf(seed, who, env.config.node.value('may_kill') === 'yes')
+        : undefined;
     await actor.act(life?.steps);
     if (life && !actor.resting) die(life.manner);
   },

@@ -26,11 +26,11 @@ class Nursery {
   constructor(env, member) {
     this.#env = env;
     this.#member = member;
-    this.#name = env.config.string('name');
-    this.#binary = env.config.string('victim');
+    this.#name = env.config.node.value('name');
+    this.#binary = env.config.node.value('victim');
     this.#peers = env.config.node
       .childrenOf('peer')
-      .map((peer) => node('peer', { name: peer.string('name') }));
+      .map((peer) => node('peer', { name: peer.value('name') }));
   }
 
   async run() {

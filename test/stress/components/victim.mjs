@@ -7,14 +7,14 @@ import { Peer, Sink } from '../sessions.mjs';
 
 export default component({ mayRequire: [Peer, Sink] }, async (env) => {
   const { config } = env;
-  const who = config.string('name');
-  const seed = config.integer('seed');
+  const who = config.node.value('name');
+  const seed = Number(config.node.value('seed'));
   const tally = new Tally(env, who, seed);
   tally.watch();
-  const peers = config.node.childrenOf('peer').map((peer) => peer.string('name'));
-  await new Actor(env, tally, { seed, who, peers }).act(config.integer('steps'));
+  const peers = config.node.childrenOf('peer').map((peer) => peer.value('name'));
+  await new Actor(env, tally, { seed, who, peers }).act(Number(config.node.value('steps')));
   await tally.report();
-  const manner = config.string('manner');
+  const manner = config.node.value('manner');
   if (manner === 'done') env.exit(0);
   else if (manner !== 'killed') die(manner);
 });

@@ -1,6 +1,6 @@
 import { visibleText } from '../log-text.ts';
 import type { AttributeSchema, ElementSchema } from './schema.ts';
-import { formatBytes } from './values.ts';
+import { formatBytes, formatValue } from './values.ts';
 
 const columnsMax = 100;
 const wordsMax = 8;
@@ -33,7 +33,8 @@ function describeElement(schema: ElementSchema, depth: number, lines: string[]):
   }
 }
 
-function occurrences({ min = 0, max }: ElementSchema): string {
+/** How often an element may stand in its parent, in parentheses with a space before. */
+export function occurrences({ min = 0, max }: Pick<ElementSchema, 'min' | 'max'>): string {
   if (max === 1) return min === 0 ? ' (optional)' : ' (required)';
   if (max === undefined) return min === 0 ? ' (any number)' : ` (${min} or more)`;
   return min === max ? ` (${min})` : ` (${min} to ${max})`;
@@ -70,8 +71,21 @@ function range(min: number | undefined, max: number | undefined, format: (value:
 }
 
 function attributeDoc(schema: AttributeSchema): string {
-  if (schema.required === true) return `${schema.doc} (required)`;
-  return schema.fallback === undefined ? schema.doc : `${schema.doc} (default ${schema.fallback})`;
+  const holds = whenMissing(schema);
+  return holds === undefined ? schema.doc : `${schema.doc} (${holds})`;
+}
+
+/** What is said of an attribute that is missing: required, or its default. */
+function whenMissing(schema: AttributeSchema): string | undefined {
+  if (schema.required === true) return 'required';
+  const holds = defaultOf(schema);
+  return holds === undefined ? undefined : `default ${holds}`;
+}
+
+/** The fallback as it would be written in a config, else what happens instead; `undefined` if that is not said. */
+export function defaultOf({ fallback, otherwise, kind }: AttributeSchema): string | undefined {
+  if (fallback === undefined) return otherwise;
+  return fallback === '' ? '""' : formatValue(fallback, kind);
 }
 
 /** `head`, then the words of `doc` from the given column on. */

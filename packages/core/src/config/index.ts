@@ -1,10 +1,28 @@
 /** Configuration trees: nodes with places, their plain form, schemas. No syntax, no I/O. */
 export * from './data.ts';
-export * from './describe.ts';
+export { describe } from './describe.ts';
 export * from './error.ts';
 export * from './limits.ts';
+export { attributeTable, elementReference } from './markdown.ts';
 export * from './node.ts';
-export * from './schema.ts';
+export {
+  type ConfigOf,
+  type Inspection,
+  inspectConfig,
+  readConfig,
+  type TolerantConfigOf,
+} from './reading.ts';
+export {
+  type AttributeSchema,
+  attribute,
+  type ChildSchema,
+  type ElementSchema,
+  element,
+  type EnclosingSchema,
+  enclosing,
+  policyElements,
+  type TextSchema,
+} from './schema.ts';
 export * from './schema-data.ts';
 export { didYouMean, suggest } from './suggest.ts';
 export { validate } from './validate.ts';

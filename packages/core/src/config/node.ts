@@ -1,14 +1,4 @@
-import { Label } from '../label.ts';
 import { ConfigError, GENERATED_POSITION, type Position } from './error.ts';
-import {
-  parseBoolean,
-  parseBytes,
-  parseInteger,
-  type Range,
-  shown,
-  valueProblem,
-  type ValueKind,
-} from './values.ts';
 
 /** The text of an attribute and the place of its name. */
 export interface ConfigAttribute {
@@ -29,9 +19,8 @@ export interface ConfigNodeParts {
  * A node of a configuration: a type, attributes, children and text, each with its place. Nothing behind
  * this class knows what syntax it was written in.
  *
- * The readers `string`, `integer` … throw a `ConfigError` that names the place if the attribute is
- * malformed, or if it is missing and no fallback was given. Blank text beside children is layout, not
- * content, and is dropped.
+ * A node gives texts as they were written; `readConfig` gives what they mean by a schema. Blank text beside
+ * children is layout, not content, and is dropped.
  */
 export class ConfigNode {
   readonly type: string;
@@ -86,39 +75,6 @@ export class ConfigNode {
     return this.attributes.get(name)?.value;
   }
 
-  string(name: string, fallback?: string): string {
-    return this.value(name) ?? fallback ?? this.missing(name);
-  }
-
-  /** A whole number, decimal or `0x…`. A fallback need not lie in the range. */
-  integer(name: string, fallback?: number, range: Range = {}): number {
-    const text = this.checked(name, { kind: 'integer', ...range });
-    return (text === undefined ? fallback : parseInteger(text)) ?? this.missing(name);
-  }
-
-  /** A number of bytes, with K, M or G behind it or nothing. A fallback need not lie in the range. */
-  bytes(name: string, fallback?: number, range: Range = {}): number {
-    const text = this.checked(name, { kind: 'bytes', ...range });
-    return (text === undefined ? fallback : parseBytes(text)) ?? this.missing(name);
-  }
-
-  /** yes, true, on or no, false, off. */
-  boolean(name: string, fallback?: boolean): boolean {
-    const text = this.checked(name, { kind: 'boolean' });
-    return (text === undefined ? fallback : parseBoolean(text)) ?? this.missing(name);
-  }
-
-  /** One of `values`. */
-  oneOf<T extends string>(name: string, values: readonly T[], fallback?: T): T {
-    const text = this.checked(name, { kind: 'one-of', values });
-    return (text === undefined ? fallback : values.find((value) => value === text)) ?? this.missing(name);
-  }
-
-  label(name: string, fallback?: Label): Label {
-    const text = this.checked(name, { kind: 'label' });
-    return (text === undefined ? fallback : new Label(text)) ?? this.missing(name);
-  }
-
   /** The first child of that type. */
   child(type: string): ConfigNode | undefined {
     return this.children.find((child) => child.type === type);
@@ -138,17 +94,5 @@ export class ConfigNode {
   positionOf(attribute?: string): Position {
     if (attribute === undefined) return this.position;
     return this.attributes.get(attribute)?.position ?? this.position;
-  }
-
-  private checked(name: string, kind: ValueKind): string | undefined {
-    const text = this.value(name);
-    if (text === undefined) return undefined;
-    const problem = valueProblem(text, kind);
-    if (problem === undefined) return text;
-    throw this.errorAt(`attribute "${name}" of <${this.type}> is ${shown(text)}, ${problem}`, name);
-  }
-
-  private missing(name: string): never {
-    throw this.errorAt(`<${this.type}> needs an attribute "${name}"`);
   }
 }

@@ -1,5 +1,11 @@
 import { CONFIG_LIMITS, validName } from './limits.ts';
-import type { AttributeSchema, ChildSchema, ElementSchema, TextSchema } from './schema.ts';
+import {
+  type AttributeSchema,
+  type ChildSchema,
+  type ElementSchema,
+  fallbackProblem,
+  type TextSchema,
+} from './schema.ts';
 
 /*
  * Reads a schema that came with a component's manifest. A component may be anybody's code, so its schema is
@@ -86,43 +92,51 @@ function attributes(data: unknown, path: string): Record<string, AttributeSchema
 
 function attributeSchema(data: unknown, path: string): AttributeSchema {
   const fields = object(data, path);
+  const part = <K extends string, T>(key: K, read: (value: unknown, path: string) => T): { [P in K]?: T } =>
+    defined(
+      key,
+      optional(fields[key], (value) => read(value, `${path}.${key}`)),
+    );
   const common = {
     doc: text(fields['doc'], `${path}.doc`),
-    ...defined(
-      'required',
-      optional(fields['required'], (value) => flag(value, `${path}.required`)),
-    ),
-    ...defined(
-      'fallback',
-      optional(fields['fallback'], (value) => text(value, `${path}.fallback`)),
-    ),
+    ...part('required', flag),
+    ...part('otherwise', text),
   };
-  const bound = (key: string) => optional(fields[key], (value) => integer(value, `${path}.${key}`));
-  const kind = fields['kind'];
-  switch (kind) {
-    case 'text':
-    case 'boolean':
-    case 'label':
-    case 'name':
-      return { kind, ...common };
-    case 'integer':
-    case 'bytes':
-      return { kind, ...common, ...defined('min', bound('min')), ...defined('max', bound('max')) };
-    case 'one-of': {
-      const values = list(fields['values'], `${path}.values`, SCHEMA_LIMITS.values);
-      return {
-        kind,
-        ...common,
-        values: values.map((value) => text(value, `${path}.values`)),
-        ...defined(
-          'ignoreCase',
-          optional(fields['ignoreCase'], (value) => flag(value, `${path}.ignoreCase`)),
-        ),
-      };
+  const make = (): AttributeSchema => {
+    const { kind } = fields;
+    switch (kind) {
+      case 'text':
+      case 'label':
+      case 'name':
+        return { kind, ...common, ...part('fallback', text) };
+      case 'boolean':
+        return { kind, ...common, ...part('fallback', flag) };
+      case 'integer':
+      case 'bytes':
+        return {
+          kind,
+          ...common,
+          ...part('min', integer),
+          ...part('max', integer),
+          ...part('fallback', integer),
+        };
+      case 'one-of': {
+        const values = list(fields['values'], `${path}.values`, SCHEMA_LIMITS.values);
+        return {
+          kind,
+          ...common,
+          values: values.map((value) => text(value, `${path}.values`)),
+          ...part('ignoreCase', flag),
+          ...part('fallback', text),
+        };
+      }
+      default:
+        return fail(path, 'unknown kind');
     }
-    default:
-      return fail(path, 'unknown kind');
-  }
+  };
+  const schema = make();
+  const problem = fallbackProblem(schema);
+  return problem === undefined ? schema : fail(`${path}.fallback`, problem);
 }
 
 function fail(path: string, problem: string): never {

@@ -1,25 +1,43 @@
-import type { Range, ValueKind } from './values.ts';
+import { formatValue, type Range, valueProblem } from './values.ts';
 
 /*
- * A schema says what a configuration may hold: it checks a tree (`validate`), explains itself (`describe`)
- * and is plain data, so that a component's manifest can carry it to whoever checks configs. Recursion is by
- * name: a child `enclosing('repeat')` stands for the enclosing element of that type, however many levels up
- * it is.
+ * A schema says what a configuration may hold. It checks a tree (`validate`), explains itself (`describe`,
+ * `attributeTable`) and is plain data, so that a component's manifest can carry it to whoever checks configs.
+ * It is also what the configuration is read by (`readConfig`, `env.config.read`): a value that holds when an
+ * attribute is missing stands in the schema and nowhere else. Recursion is by name: a child
+ * `enclosing('repeat')` stands for the enclosing element of that type, however many levels up it is.
  *
- *     const repeat = element('repeat', 'Runs its children again and again', {
- *       attributes: { count: attribute.integer('How often', { required: true, min: 1 }) },
- *       children: [...operations, enclosing('repeat')],
+ *     const REPEAT = element('repeat', 'Runs its children again and again', {
+ *       attributes: { count: attribute.integer('How often', { fallback: 1, min: 1 }) },
+ *       children: [...OPERATIONS, enclosing('repeat')],
  *     });
+ *
+ * The makers keep the literal types of what they are given: TypeScript infers the type of a reading from
+ * them (`ConfigOf`). A schema that is annotated as `ElementSchema` loses that.
  */
 
-/** What one attribute may hold. */
-export type AttributeSchema = ValueKind & {
+/** What the schemas of all attributes have in common. */
+interface AttributeCommon {
   /** One line for people. */
   readonly doc: string;
   readonly required?: boolean;
-  /** What holds when the attribute is missing, for the help text only. */
-  readonly fallback?: string;
-};
+  /** What happens without the attribute, in words, where that is no constant: for people only. */
+  readonly otherwise?: string;
+}
+
+/** What one attribute may hold; `fallback` is its value when it is missing. */
+export type AttributeSchema = AttributeCommon &
+  (
+    | { readonly kind: 'text' | 'label' | 'name'; readonly fallback?: string }
+    | ({ readonly kind: 'integer' | 'bytes'; readonly fallback?: number } & Range)
+    | { readonly kind: 'boolean'; readonly fallback?: boolean }
+    | {
+        readonly kind: 'one-of';
+        readonly values: readonly string[];
+        readonly ignoreCase?: boolean;
+        readonly fallback?: string;
+      }
+  );
 
 /** Whether an element may hold text. Blank text is never counted. */
 export type TextSchema = 'none' | 'allowed' | 'required';
@@ -50,63 +68,127 @@ export interface EnclosingSchema {
 export type ChildSchema = ElementSchema | EnclosingSchema;
 
 type ElementParts = Omit<ElementSchema, 'type' | 'doc'>;
-type AttributeParts = { readonly required?: boolean; readonly fallback?: string };
+
+/** What an attribute may be given besides its kind: required, or a fallback, or neither. */
+interface AttributeParts<Value> {
+  readonly required?: boolean;
+  readonly fallback?: Value;
+  readonly otherwise?: string;
+}
+
+/*
+ * Without parts each maker has a signature of its own: TypeScript would take the type of those that are left
+ * out from the place where the result goes, and that knows nothing of them.
+ */
 
 /** Makes the schema of an element. */
-export function element(type: string, doc: string, parts: ElementParts = {}): ElementSchema {
-  return { type, doc, ...parts };
+export function element<const Type extends string>(
+  type: Type,
+  doc: string,
+): { readonly type: Type; readonly doc: string };
+export function element<const Type extends string, const Parts extends ElementParts>(
+  type: Type,
+  doc: string,
+  parts: Parts,
+): { readonly type: Type; readonly doc: string } & Parts;
+export function element(type: string, doc: string, parts?: ElementParts): ElementSchema {
+  return Object.assign({ type, doc }, parts);
 }
 
 /** A child that is the nearest enclosing element of that type again. */
-export function enclosing(type: string): EnclosingSchema {
+export function enclosing<const Type extends string>(type: Type): { readonly enclosing: Type } {
   return { enclosing: type };
 }
 
-/** Makers of attribute schemas. */
-export const attribute = {
-  text: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'text', doc, ...parts }),
-  integer: (doc: string, parts: AttributeParts & Range = {}): AttributeSchema => ({
-    kind: 'integer',
-    doc,
-    ...parts,
-  }),
-  bytes: (doc: string, parts: AttributeParts & Range = {}): AttributeSchema => ({
-    kind: 'bytes',
-    doc,
-    ...parts,
-  }),
-  boolean: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'boolean', doc, ...parts }),
-  label: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'label', doc, ...parts }),
-  name: (doc: string, parts: AttributeParts = {}): AttributeSchema => ({ kind: 'name', doc, ...parts }),
-  oneOf: (
-    doc: string,
-    values: readonly string[],
-    parts: AttributeParts & { readonly ignoreCase?: boolean } = {},
-  ): AttributeSchema => ({
-    kind: 'one-of',
-    values,
-    doc,
-    ...parts,
-  }),
-} as const;
+/** Throws `TypeError` for a fallback that could not stand in a config. */
+function sound<Schema extends AttributeSchema>(schema: Schema): Schema {
+  const problem = fallbackProblem(schema);
+  if (problem !== undefined) throw new TypeError(`schema: the fallback ${schema.fallback}, ${problem}`);
+  return schema;
+}
 
-/**
- * The attributes by which a `<policy>` selects sessions; to be spread into a policy's own. See `policy.ts`.
- */
-export const policyAttributes: Readonly<Record<string, AttributeSchema>> = {
+/** Why the fallback of an attribute could not stand in a config; `undefined` if it could, or there is none. */
+export function fallbackProblem(schema: AttributeSchema): string | undefined {
+  const { fallback, kind } = schema;
+  return fallback === undefined ? undefined : valueProblem(formatValue(fallback, kind), schema);
+}
+
+type NumberParts = AttributeParts<number> & Range;
+
+type Kind<Name extends AttributeSchema['kind']> = { readonly kind: Name; readonly doc: string };
+
+function text(doc: string): Kind<'text'>;
+function text<const Parts extends AttributeParts<string>>(doc: string, parts: Parts): Kind<'text'> & Parts;
+function text(doc: string, parts?: AttributeParts<string>): AttributeSchema {
+  return sound(Object.assign({ kind: 'text' as const, doc }, parts));
+}
+
+function label(doc: string): Kind<'label'>;
+function label<const Parts extends AttributeParts<string>>(doc: string, parts: Parts): Kind<'label'> & Parts;
+function label(doc: string, parts?: AttributeParts<string>): AttributeSchema {
+  return sound(Object.assign({ kind: 'label' as const, doc }, parts));
+}
+
+function name(doc: string): Kind<'name'>;
+function name<const Parts extends AttributeParts<string>>(doc: string, parts: Parts): Kind<'name'> & Parts;
+function name(doc: string, parts?: AttributeParts<string>): AttributeSchema {
+  return sound(Object.assign({ kind: 'name' as const, doc }, parts));
+}
+
+function integer(doc: string): Kind<'integer'>;
+function integer<const Parts extends NumberParts>(doc: string, parts: Parts): Kind<'integer'> & Parts;
+function integer(doc: string, parts?: NumberParts): AttributeSchema {
+  return sound(Object.assign({ kind: 'integer' as const, doc }, parts));
+}
+
+function bytes(doc: string): Kind<'bytes'>;
+function bytes<const Parts extends NumberParts>(doc: string, parts: Parts): Kind<'bytes'> & Parts;
+function bytes(doc: string, parts?: NumberParts): AttributeSchema {
+  return sound(Object.assign({ kind: 'bytes' as const, doc }, parts));
+}
+
+function boolean(doc: string): Kind<'boolean'>;
+function boolean<const Parts extends AttributeParts<boolean>>(
+  doc: string,
+  parts: Parts,
+): Kind<'boolean'> & Parts;
+function boolean(doc: string, parts?: AttributeParts<boolean>): AttributeSchema {
+  return sound(Object.assign({ kind: 'boolean' as const, doc }, parts));
+}
+
+type WordParts<Word extends string> = AttributeParts<Word> & { readonly ignoreCase?: boolean };
+
+function oneOf<const Word extends string>(
+  doc: string,
+  values: readonly Word[],
+): Kind<'one-of'> & { readonly values: readonly Word[] };
+function oneOf<const Word extends string, const Parts extends WordParts<NoInfer<Word>>>(
+  doc: string,
+  values: readonly Word[],
+  parts: Parts,
+): Kind<'one-of'> & { readonly values: readonly Word[] } & Parts;
+function oneOf(doc: string, values: readonly string[], parts?: WordParts<string>): AttributeSchema {
+  return sound(Object.assign({ kind: 'one-of' as const, values, doc }, parts));
+}
+
+/** Makers of attribute schemas. */
+export const attribute = { text, label, name, integer, bytes, boolean, oneOf } as const;
+
+/** The attributes by which a `<policy>` selects sessions. See `policy.ts`. */
+const POLICY_ATTRIBUTES = {
   label: attribute.label('Sessions with exactly this label'),
   label_prefix: attribute.label('Sessions whose label begins so'),
   label_suffix: attribute.label('Sessions whose label ends so'),
 };
 
 /** The children `<policy>` and `<default-policy>` of a server, with what it adds to them. */
-export function policyElements(
-  attributes: Readonly<Record<string, AttributeSchema>>,
-  children: readonly ChildSchema[] = [],
-): ElementSchema[] {
+export function policyElements<
+  const Attributes extends Readonly<Record<string, AttributeSchema>>,
+  const Children extends readonly ChildSchema[],
+>(attributes: Attributes, ...children: Children) {
   return [
     element('policy', 'What the sessions with a matching label may do', {
-      attributes: { ...policyAttributes, ...attributes },
+      attributes: { ...POLICY_ATTRIBUTES, ...attributes },
       children,
     }),
     element('default-policy', 'What the sessions that no policy matches may do', {
@@ -114,5 +196,5 @@ export function policyElements(
       children,
       max: 1,
     }),
-  ];
+  ] as const;
 }

@@ -74,6 +74,35 @@ export type ValueKind =
   /** A name as `validName` has it, such as that of a service. */
   | { readonly kind: 'name' };
 
+/** A value as programs have it: a number for `integer` and `bytes`, a text for words, names and labels. */
+export type Value = string | number | boolean;
+
+/** The value that `text` means, whatever its range; `undefined` if it means none. */
+export function parseValue(text: string, kind: ValueKind): Value | undefined {
+  switch (kind.kind) {
+    case 'text':
+      return text;
+    case 'integer':
+      return parseInteger(text);
+    case 'bytes':
+      return parseBytes(text);
+    case 'boolean':
+      return parseBoolean(text);
+    case 'one-of':
+      return oneOf(text, kind);
+    case 'label':
+      return labelProblem(text) === undefined ? text : undefined;
+    case 'name':
+      return validName(text) ? text : undefined;
+  }
+}
+
+/** A value as it is written in a config. */
+export function formatValue(value: Value, kind: ValueKind['kind']): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return typeof value === 'number' && kind === 'bytes' ? formatBytes(value) : `${value}`;
+}
+
 /** Says what is wrong with `text` as a value of `kind`, to be read behind `attribute "x" of <y> is "…", `. */
 export function valueProblem(text: string, kind: ValueKind): string | undefined {
   switch (kind.kind) {
@@ -102,7 +131,7 @@ export function valueProblem(text: string, kind: ValueKind): string | undefined 
   }
 }
 
-/** The value that `text` means. */
+/** The declared word that `text` means. */
 function oneOf(
   text: string,
   kind: { readonly values: readonly string[]; readonly ignoreCase?: boolean },

@@ -1,5 +1,5 @@
 /** A component's config: the newest version of the ROM `config`, and word of newer ones. */
-import { ConfigNode, fromData } from '../config/index.ts';
+import { ConfigNode, type ConfigOf, type ElementSchema, fromData, readConfig } from '../config/index.ts';
 
 /** Reads the content of a `config` ROM. An absent or empty one is an empty `<config/>`. */
 export function parseConfig(content: Uint8Array | undefined): ConfigNode {
@@ -8,7 +8,7 @@ export function parseConfig(content: Uint8Array | undefined): ConfigNode {
   return fromData(data);
 }
 
-/** The config as components see it. Accessors read the newest version. */
+/** The config as components see it: always the newest version. */
 export class Config {
   #node: ConfigNode;
   readonly #handlers: ((node: ConfigNode) => void | Promise<void>)[] = [];
@@ -19,26 +19,17 @@ export class Config {
     this.#report = report;
   }
 
-  /** The whole tree. */
+  /** The whole tree, as it was written: for places in messages, and for configs that have no schema. */
   get node(): ConfigNode {
     return this.#node;
   }
 
-  /** An attribute of the top node. See `ConfigNode` for errors. */
-  string(name: string, fallback?: string): string {
-    return this.#node.string(name, fallback);
-  }
-
-  integer(name: string, fallback?: number): number {
-    return this.#node.integer(name, fallback);
-  }
-
-  bytes(name: string, fallback?: number): number {
-    return this.#node.bytes(name, fallback);
-  }
-
-  boolean(name: string, fallback?: boolean): boolean {
-    return this.#node.boolean(name, fallback);
+  /**
+   * What it says, by the schema that the component's manifest has, with the schema's fallbacks for what it does not say:
+   * `ConfigOf` has the shape of the result. Throws a `ConfigError` with its place for the first thing that is wrong.
+   */
+  read<Schema extends ElementSchema>(schema: Schema): ConfigOf<Schema> {
+    return readConfig(this.#node, schema);
   }
 
   /** Calls `handler` with every newer version. A config is state: applying one twice must change nothing. */

@@ -80,6 +80,9 @@ const startOptions = record({
   jail: optional(jailDemand),
 });
 
+/** The `hostDepth` of a driver with a process of its own that is given none. */
+export const HOST_DEPTH_DEFAULT = 16;
+
 /** What to start, on whose account, and where. */
 export interface StartOptions {
   pd: Capability<typeof Pd>;

@@ -1,9 +1,9 @@
 /** The init component: a sandbox over its config. */
 import { component, Cpu, Pd, Timer } from '@ginit/core';
-import { formatWarning, initSchema, readInitConfig } from '../model/index.ts';
+import { formatWarning, INIT_SCHEMA, readInitConfig } from '../model/index.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
 
-export default component({ requires: [Pd, Cpu, Timer], config: initSchema }, async (env) => {
+export default component({ requires: [Pd, Cpu, Timer], config: INIT_SCHEMA }, async (env) => {
   const { config, errors, warnings } = readInitConfig(env.config.node);
   for (const warning of warnings) await env.warning(formatWarning(warning));
   const [first] = errors;

@@ -1,6 +1,6 @@
-import type { ConfigNode } from '@ginit/core';
 import type { Affinity, InitConfig } from './init-config.ts';
-import { type Findings, integerOf } from './reading.ts';
+import type { Findings } from './reading.ts';
+import type { StartReading } from './schema.ts';
 
 interface Surroundings {
   readonly affinitySpace: InitConfig['affinitySpace'];
@@ -12,20 +12,21 @@ interface Surroundings {
  * part that reaches beyond the space means the whole space, with a warning.
  */
 export function readAffinity(
-  start: ConfigNode,
+  start: StartReading,
   { affinitySpace: space, hasAffinitySpace }: Surroundings,
   findings: Findings,
 ): Affinity | undefined {
-  const node = start.child('affinity');
-  if (node === undefined) return undefined;
+  const { affinity } = start.$children;
+  if (affinity === undefined) return undefined;
+  const node = affinity.$node;
   const { position } = node;
   const warn = (text: string, at = position): void => {
     findings.warnings.push({ text, position: at });
   };
   if (!hasAffinitySpace) warn('<affinity> without an <affinity-space> means nothing');
-  const part = (place: string, size: string, all: number): [number, number] => {
-    const first = integerOf(node, place);
-    if (first !== undefined) return [first, integerOf(node, size) ?? 1];
+  const part = (place: 'xpos' | 'ypos', size: 'width' | 'height', all: number): [number, number] => {
+    const first = affinity[place];
+    if (first !== undefined) return [first, affinity[size]];
     if (node.has(size) && !node.has(place)) {
       warn(`attribute "${size}" of <affinity> means nothing without "${place}"`, node.positionOf(size));
     }

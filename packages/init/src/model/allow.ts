@@ -1,22 +1,21 @@
-import { type ConfigNode, shown } from '@ginit/core';
+import { shown } from '@ginit/core';
 import type { Allowance } from './init-config.ts';
-import { booleanOf, type Findings } from './reading.ts';
+import type { Findings } from './reading.ts';
+import type { StartReading } from './schema.ts';
 
 /** The name of an npm package. */
 const PACKAGE_PATTERN = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
 
 /** Reads the `<allow>` elements of a start node: packages that are trusted with modules of Node. */
-export function readAllowances(start: ConfigNode, findings: Findings): Allowance[] {
-  return start.childrenOf('allow').flatMap((node) => {
-    const module = node.value('module');
+export function readAllowances(start: StartReading, findings: Findings): Allowance[] {
+  return start.$children.allow.flatMap(({ module, anything, uses: list = '', $node: node }) => {
     if (module === undefined) return [];
     if (!PACKAGE_PATTERN.test(module)) {
       const text = `attribute "module" of <allow> is ${shown(module)}, which is no package`;
       findings.errors.push(node.errorAt(text, 'module'));
       return [];
     }
-    const uses = (node.value('uses') ?? '').split(/[\s,]+/).filter((word) => word !== '');
-    const anything = booleanOf(node, 'anything', false);
+    const uses = list.split(/[\s,]+/).filter((word) => word !== '');
     if (uses.length === 0 && !anything)
       findings.errors.push(node.errorAt('<allow> needs an attribute "uses" or anything="yes"'));
     const withoutScheme = uses.map((name) => name.replace(/^node:/, ''));

@@ -1,10 +1,11 @@
-import { ConfigError, type ConfigNode, type HostGrantFact, LIMITS, shown } from '@ginit/core';
+import { ConfigError, type ConfigNode, LIMITS, shown } from '@ginit/core';
 import type { HostGrant } from './init-config.ts';
 import type { Findings } from './reading.ts';
+import type { GrantReading, HostReading } from './schema.ts';
 
 /** The grants of a `<host>`. What is no usable path or address is noted as an error and left out. */
-export function readHostGrants(host: ConfigNode | undefined, findings: Findings): HostGrant[] {
-  const grants = (host?.children ?? []).flatMap((node) => readGrant(node, findings) ?? []);
+export function readHostGrants(host: HostReading | undefined, findings: Findings): HostGrant[] {
+  const grants = (host?.$content ?? []).flatMap((grant) => readGrant(grant, findings) ?? []);
   const excess = grants[LIMITS.hostGrants];
   if (excess) {
     const text = `<host> has more than ${LIMITS.hostGrants} grants (grant a directory, or split the driver)`;
@@ -13,41 +14,29 @@ export function readHostGrants(host: ConfigNode | undefined, findings: Findings)
   return grants.slice(0, LIMITS.hostGrants);
 }
 
-function readGrant(node: ConfigNode, findings: Findings): HostGrant | undefined {
-  const { position } = node;
-  switch (node.type) {
+function readGrant(grant: GrantReading, findings: Findings): HostGrant | undefined {
+  switch (grant.$type) {
     case 'file':
-    case 'directory': {
-      const path = readPath(node, findings);
-      return path === undefined
-        ? undefined
-        : { kind: node.type, path, access: accessOf(node, 'ro'), position };
-    }
-    case 'device': {
-      const path = readPath(node, findings);
-      return path === undefined
-        ? undefined
-        : { kind: 'device', path, access: accessOf(node, 'rw'), position };
-    }
+    case 'directory':
+    case 'device':
     case 'program': {
-      const path = readPath(node, findings);
-      return path === undefined ? undefined : { kind: 'program', path, access: 'rw', position };
+      const path = readPath(grant.$node, grant.path, findings);
+      if (path === undefined) return undefined;
+      const access = grant.$type === 'program' ? 'rw' : grant.access;
+      return { kind: grant.$type, path, access, position: grant.$node.position };
     }
     case 'unix':
     case 'tcp':
-      return readSocket(node, node.type, findings);
-    default:
-      return undefined;
+      return readSocket(grant, findings);
   }
 }
 
-function accessOf(node: ConfigNode, fallback: HostGrantFact['access']): HostGrantFact['access'] {
-  const access = node.value('access');
-  return access === 'ro' || access === 'rw' ? access : fallback;
-}
-
-function readPath(node: ConfigNode, findings: Findings, attribute = 'path'): string | undefined {
-  const path = node.value(attribute);
+function readPath(
+  node: ConfigNode,
+  path: string | undefined,
+  findings: Findings,
+  attribute = 'path',
+): string | undefined {
   if (path === undefined) return undefined;
   // No NUL can come out of XML, but other syntaxes may feed the model too.
   if (path !== '' && !path.includes('\0') && path.length <= 4096) return path;
@@ -60,9 +49,10 @@ function readPath(node: ConfigNode, findings: Findings, attribute = 'path'): str
 // HOST:PORT; a host is a name, an IPv4 address, `*` or an IPv6 address in brackets.
 const ADDRESS_PATTERN = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+|\*):([0-9]{1,5})$/;
 
-function readSocket(node: ConfigNode, family: 'tcp' | 'unix', findings: Findings): HostGrant | undefined {
-  const listen = node.value('listen');
-  const connect = node.value('connect');
+type SocketReading = Extract<GrantReading, { readonly $type: 'tcp' | 'unix' }>;
+
+function readSocket(socket: SocketReading, findings: Findings): HostGrant | undefined {
+  const { listen, connect, $type: family, $node: node } = socket;
   if ((listen === undefined) === (connect === undefined)) {
     findings.errors.push(
       node.errorAt(`<${family}> needs either an attribute "listen" or an attribute "connect"`),
@@ -73,7 +63,7 @@ function readSocket(node: ConfigNode, family: 'tcp' | 'unix', findings: Findings
   const kind = `${family}-${direction}` as const;
   const { position } = node;
   if (family === 'unix') {
-    const path = readPath(node, findings, direction);
+    const path = readPath(node, listen ?? connect, findings, direction);
     return path === undefined ? undefined : { kind, path, access: 'rw', position };
   }
   const path = listen ?? connect ?? '';

@@ -3,21 +3,17 @@ import {
   ConfigError,
   ConfigNode,
   formatPosition,
-  type JailDemand,
+  inspectConfig,
   type Position,
-  validate,
 } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
 import type { Alias, ForwardedService, InitConfig, NamedPlace, ReportOptions } from './init-config.ts';
 import { notYetWarnings } from './not-yet.ts';
 import { readPreserve } from './quota.ts';
-import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
-import { initSchema } from './schema.ts';
-import { readStart, readStepBounds, type StartSurroundings } from './start.ts';
+import { type Findings, missing, servicesOf } from './reading.ts';
+import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
+import { readStart, type StartSurroundings } from './start.ts';
 import type { ConfigWarning } from './warning.ts';
-
-/** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
-const STEP_BOUNDS = { boundMs: 5000, ceilingMs: 300_000 };
 
 /**
  * What was read of a configuration. With errors `config` is the part that could be made sense of: check it,
@@ -32,13 +28,15 @@ export interface InitConfigReading {
 
 /** Reads init's configuration from its tree. Lists all that is wrong, throws nothing. */
 export function readInitConfig(node: ConfigNode): InitConfigReading {
-  const errors = validate(node, initSchema);
-  if (node.type !== initSchema.type) {
-    const nothing = new ConfigNode(initSchema.type, { position: node.position });
-    return { config: readTop(nothing, { errors: [], warnings: [] }), errors, warnings: [] };
+  const reading = inspectConfig(node, INIT_SCHEMA);
+  const { errors } = reading;
+  if (node.type !== INIT_SCHEMA.type) {
+    const nothing = new ConfigNode(INIT_SCHEMA.type, { position: node.position });
+    const { config } = inspectConfig(nothing, INIT_SCHEMA);
+    return { config: readTop(config, { errors: [], warnings: [] }), errors, warnings: [] };
   }
   const findings: Findings = { errors, warnings: notYetWarnings(node) };
-  const config = readTop(node, findings);
+  const config = readTop(reading.config, findings);
   checkNames(config, findings);
   return {
     config,
@@ -47,47 +45,42 @@ export function readInitConfig(node: ConfigNode): InitConfigReading {
   };
 }
 
-function readTop(node: ConfigNode, findings: Findings): InitConfig {
-  const route = node.child('default-route');
-  const space = node.child('affinity-space');
-  const defaults = node.child('default');
+function readTop(top: InitReading, findings: Findings): InitConfig {
+  const parts = top.$children;
+  const route = parts['default-route'];
+  const space = parts['affinity-space'] ?? missing(AFFINITY_SPACE_SCHEMA);
   const around: StartSurroundings = {
-    defaults: { ram: bytesOf(defaults, 'ram'), caps: integerOf(defaults, 'caps') },
-    affinitySpace: { width: integerOf(space, 'width') || 1, height: integerOf(space, 'height') || 1 },
-    hasAffinitySpace: space !== undefined,
-    prioLevels: readPrioLevels(node, findings),
-    stepBounds: readStepBounds(node, STEP_BOUNDS),
-    jail: readDefaultJail(node),
+    defaults: { ram: parts.default?.ram, caps: parts.default?.caps },
+    // A width of 0 has been refused; nothing behind this shall divide by it.
+    affinitySpace: { width: Math.max(1, space.width), height: Math.max(1, space.height) },
+    hasAffinitySpace: parts['affinity-space'] !== undefined,
+    prioLevels: readPrioLevels(top, findings),
+    stepBounds: { boundMs: top.step_bound_ms, ceilingMs: top.step_ceiling_ms },
+    jail: top.jail ?? 'default',
   };
   return {
-    node,
-    version: node.value('version'),
-    verbose: booleanOf(node, 'verbose', false),
-    summary: booleanOf(node, 'summary', false),
+    node: top.$node,
+    version: top.version,
+    verbose: top.verbose,
+    summary: top.summary,
     prioLevels: around.prioLevels,
-    parentProvides: servicesOf(node.child('parent-provides'), findings),
+    parentProvides: servicesOf(parts['parent-provides'], findings),
     defaultRoute: route === undefined ? undefined : parseRoute(route, findings.warnings),
     defaults: around.defaults,
-    preserve: readPreserve(node),
+    preserve: readPreserve(top),
     affinitySpace: around.affinitySpace,
-    report: readReport(node.child('report')),
+    report: readReport(parts.report),
     stepBounds: around.stepBounds,
-    heartbeatRateMs: integerOf(node.child('heartbeat'), 'rate_ms') ?? 1000,
-    starts: node.childrenOf('start').flatMap((start) => readStart(start, around, findings) ?? []),
-    binaries: node.childrenOf('binary').flatMap(readNamedBinary),
-    services: node.childrenOf('service').flatMap(readForwarded),
-    aliases: node.childrenOf('alias').flatMap(readAlias),
+    heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
+    starts: parts.start.flatMap((start) => readStart(start, around, findings) ?? []),
+    binaries: parts.binary.flatMap(readNamedBinary),
+    services: parts.service.flatMap(readForwarded),
+    aliases: parts.alias.flatMap(readAlias),
   };
 }
 
-function readDefaultJail(node: ConfigNode): JailDemand {
-  const jail = node.value('jail');
-  return jail === 'no' || jail === 'required' ? jail : 'default';
-}
-
-function readPrioLevels(node: ConfigNode, findings: Findings): number {
-  const levels = integerOf(node, 'prio_levels');
-  if (levels === undefined || levels === 0) return 1;
+function readPrioLevels({ prio_levels: levels, $node: node }: InitReading, findings: Findings): number {
+  if (levels === 0) return 1;
   if (levels > 0 && Number.isInteger(Math.log2(levels))) return levels;
   const problem = 'which is no power of two: priorities are off';
   const text = `attribute "prio_levels" of <config> is ${levels}, ${problem}`;
@@ -95,38 +88,40 @@ function readPrioLevels(node: ConfigNode, findings: Findings): number {
   return 1;
 }
 
-function readReport(node: ConfigNode | undefined): ReportOptions | undefined {
-  if (node === undefined) return undefined;
+function readReport(report: InitReading['$children']['report']): ReportOptions | undefined {
+  if (report === undefined) return undefined;
   return {
-    ids: booleanOf(node, 'ids', false),
-    requested: booleanOf(node, 'requested', false),
-    provided: booleanOf(node, 'provided', false),
-    sessionArgs: booleanOf(node, 'session_args', false),
-    childRam: booleanOf(node, 'child_ram', false),
-    childCaps: booleanOf(node, 'child_caps', false),
-    initRam: booleanOf(node, 'init_ram', false),
-    initCaps: booleanOf(node, 'init_caps', false),
-    delayMs: integerOf(node, 'delay_ms') ?? 100,
-    bufferBytes: bytesOf(node, 'buffer') ?? 4096,
+    ids: report.ids,
+    requested: report.requested,
+    provided: report.provided,
+    sessionArgs: report.session_args,
+    childRam: report.child_ram,
+    childCaps: report.child_caps,
+    initRam: report.init_ram,
+    initCaps: report.init_caps,
+    delayMs: report.delay_ms,
+    bufferBytes: report.buffer,
   };
 }
 
-function readForwarded(node: ConfigNode): ForwardedService[] {
-  const name = node.value('name');
+type Named = { readonly name: string | undefined; readonly $node: ConfigNode };
+
+function readForwarded({ name, $node: node }: Named): ForwardedService[] {
   return name === undefined ? [] : [{ name, position: node.positionOf('name'), node }];
 }
 
-function readNamedBinary(node: ConfigNode): NamedPlace[] {
-  const name = node.value('name');
-  return name === undefined || name === '' ? [] : [{ name, position: node.positionOf('name') }];
+function readNamedBinary({ name, $node }: Named): NamedPlace[] {
+  return name === undefined || name === '' ? [] : [{ name, position: $node.positionOf('name') }];
 }
 
-function readAlias(node: ConfigNode): Alias[] {
-  const name = node.value('name');
-  const child = node.value('child');
+function readAlias({ name, child, $node }: InitReading['$children']['alias'][number]): Alias[] {
   if (name === undefined || child === undefined) return [];
   return [
-    { name, position: node.positionOf('name'), child: { name: child, position: node.positionOf('child') } },
+    {
+      name,
+      position: $node.positionOf('name'),
+      child: { name: child, position: $node.positionOf('child') },
+    },
   ];
 }
 

@@ -1,12 +1,12 @@
 import {
   type ConfigError,
-  type ConfigNode,
-  parseBoolean,
-  parseBytes,
-  parseInteger,
-  validName,
+  ConfigNode,
+  type ElementSchema,
+  inspectConfig,
+  type TolerantConfigOf,
 } from '@ginit/core';
 import type { NamedPlace } from './init-config.ts';
+import type { InitReading } from './schema.ts';
 import type { ConfigWarning } from './warning.ts';
 
 /** Where the readers of the model put what they find. */
@@ -15,36 +15,22 @@ export interface Findings {
   readonly warnings: ConfigWarning[];
 }
 
-/*
- * Readers that take a malformed value for a missing one: the schema has listed it as an error before, and
- * the model goes on so that everything else that is wrong is listed too.
- */
-
-export function integerOf(node: ConfigNode | undefined, name: string): number | undefined {
-  const text = node?.value(name);
-  return text === undefined ? undefined : parseInteger(text);
+/** What an element says that is not there: the fallbacks of its schema. */
+export function missing<Schema extends ElementSchema>(schema: Schema): TolerantConfigOf<Schema> {
+  return inspectConfig(ConfigNode.empty(schema.type), schema).config;
 }
 
-export function bytesOf(node: ConfigNode | undefined, name: string): number | undefined {
-  const text = node?.value(name);
-  return text === undefined ? undefined : parseBytes(text);
-}
-
-export function booleanOf(node: ConfigNode | undefined, name: string, fallback: boolean): boolean {
-  const text = node?.value(name);
-  return (text === undefined ? undefined : parseBoolean(text)) ?? fallback;
-}
+type ServicesReading = Pick<NonNullable<InitReading['$children']['parent-provides']>, '$content'>;
 
 /**
  * The `<service name>` children of a `<parent-provides>` or `<provides>`; one that stands twice is noted as
  * a warning.
  */
-export function servicesOf(node: ConfigNode | undefined, findings: Findings): NamedPlace[] {
+export function servicesOf(provides: ServicesReading | undefined, findings: Findings): NamedPlace[] {
   const services = new Map<string, NamedPlace>();
-  for (const service of node?.childrenOf('service') ?? []) {
-    const name = service.value('name');
-    if (name === undefined || !validName(name)) continue;
-    const position = service.positionOf('name');
+  for (const { name, $node } of provides?.$content ?? []) {
+    if (name === undefined) continue;
+    const position = $node.positionOf('name');
     if (services.has(name)) {
       findings.warnings.push({ text: `service "${name}" is listed twice`, position });
     } else {

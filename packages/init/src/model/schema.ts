@@ -1,5 +1,12 @@
-import { attribute, element, type ElementSchema, LIMITS, policyElements } from '@ginit/core';
-import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
+import {
+  attribute,
+  element,
+  HOST_DEPTH_DEFAULT,
+  LIMITS,
+  policyElements,
+  type TolerantConfigOf,
+} from '@ginit/core';
+import { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from '../routing/schema.ts';
 
 /*
  * The schema of init's own configuration: Genode's of today, with the old spelling of quotas
@@ -7,23 +14,29 @@ import { defaultRouteSchema, routeSchema } from '../routing/schema.ts';
  * here; what this version does not act on is in `not-yet.ts`.
  */
 
-const serviceName = { name: attribute.name('Name of the service', { required: true }) };
+const SERVICE_NAME = { name: attribute.name('Name of the service', { required: true }) };
 
-const stepBounds = {
-  step_bound_ms: attribute.integer('A child that makes others wait so long and gets nothing done is ended', {
-    min: 100,
-    max: 3_600_000,
-  }),
-  step_ceiling_ms: attribute.integer('A child that makes others wait so long is ended, whatever it does', {
-    min: 100,
-    max: 86_400_000,
-  }),
+const STEP_BOUND = 'A child that makes others wait so long and gets nothing done is ended';
+const STEP_BOUND_RANGE = { min: 100, max: 3_600_000 } as const;
+const STEP_CEILING = 'A child that makes others wait so long is ended, whatever it does';
+const STEP_CEILING_RANGE = { min: 100, max: 86_400_000 } as const;
+
+/** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
+const STEP_BOUNDS = {
+  step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, fallback: 5000 }),
+  step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, fallback: 300_000 }),
 };
 
-const hostSchema = element('host', 'What of the host the component may use; only drivers ask for it', {
+const CHILD_STEP_BOUNDS = {
+  step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, otherwise: 'that of <config>' }),
+  step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, otherwise: 'that of <config>' }),
+};
+
+const HOST_SCHEMA = element('host', 'What of the host the component may use; only drivers ask for it', {
   max: 1,
   attributes: {
-    depth: attribute.integer('Operations on it that run at a time, in a process of its own; default 16', {
+    depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
+      otherwise: `${HOST_DEPTH_DEFAULT}`,
       min: 1,
       max: LIMITS.hostDepth,
     }),
@@ -65,36 +78,33 @@ const hostSchema = element('host', 'What of the host the component may use; only
   ],
 });
 
-const startSchema: ElementSchema = element('start', 'A child', {
+const START_SCHEMA = element('start', 'A child', {
   attributes: {
     name: attribute.text('Unique among the children', { required: true }),
     version: attribute.text('A change of it restarts the child'),
-    ram: attribute.bytes('Quota of memory for dataspaces and sessions'),
-    caps: attribute.integer('Quota of capabilities', { min: 0 }),
+    ram: attribute.bytes('Quota of memory for dataspaces and sessions', { otherwise: 'that of <default>' }),
+    caps: attribute.integer('Quota of capabilities', { min: 0, otherwise: 'that of <default>' }),
     heap: attribute.bytes("Bound of the child's JavaScript heap", { min: LIMITS.heapBytesMin }),
-    priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0 }),
-    managing_system: attribute.boolean('May use privileged operations of PD'),
-    ld: attribute.boolean('Whether the binary is loaded by the dynamic linker'),
-    isolation: attribute.oneOf('Where the child runs; "jail" is a process that is surely jailed', [
-      'thread',
-      'process',
-      'jail',
-    ]),
-    jail: attribute.oneOf('Whether its process is jailed; otherwise it is if the host can do that', [
-      'no',
-      'required',
-    ]),
-    domain: attribute.text('The domain process of a child with isolation="thread"'),
+    priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0, fallback: 0 }),
+    managing_system: attribute.boolean('May use privileged operations of PD', { fallback: false }),
+    ld: attribute.boolean('Whether the binary is loaded by the dynamic linker', { fallback: true }),
+    isolation: attribute.oneOf(
+      'Where the child runs; "jail" is a process that is surely jailed',
+      ['thread', 'process', 'jail'],
+      { otherwise: 'process for a driver without a domain, else thread' },
+    ),
+    jail: attribute.oneOf('Whether its process is jailed', ['no', 'required'], {
+      otherwise: 'that of <config>, else jailed if the host can do that',
+    }),
+    domain: attribute.text('The domain process of a child with isolation="thread"', { otherwise: 'main' }),
     node: attribute.text('The machine of the cluster to run on'),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
-    ...stepBounds,
+    ...CHILD_STEP_BOUNDS,
   },
   children: [
-    element('binary', 'The component to run', {
+    element('binary', 'The component to run; without it, the one with the name of the child', {
       attributes: {
-        name: attribute.text('Short name, path or package; default is the name of the child', {
-          required: true,
-        }),
+        name: attribute.text('Short name, path or package', { required: true }),
       },
       max: 1,
     }),
@@ -106,71 +116,74 @@ const startSchema: ElementSchema = element('start', 'A child', {
     }),
     element('affinity', 'Which part of the affinity space to use', {
       attributes: {
-        xpos: attribute.integer('Column, default is all', { min: 0 }),
-        ypos: attribute.integer('Row, default is all', { min: 0 }),
-        width: attribute.integer('Columns', { min: 1, fallback: '1' }),
-        height: attribute.integer('Rows', { min: 1, fallback: '1' }),
+        xpos: attribute.integer('Column', { min: 0, otherwise: 'all' }),
+        ypos: attribute.integer('Row', { min: 0, otherwise: 'all' }),
+        width: attribute.integer('Columns', { min: 1, fallback: 1 }),
+        height: attribute.integer('Rows', { min: 1, fallback: 1 }),
       },
       max: 1,
     }),
     element('provides', 'The services of the child', {
-      children: [element('service', 'One service', { attributes: serviceName })],
+      children: [element('service', 'One service', { attributes: SERVICE_NAME })],
       max: 1,
     }),
     element('config', 'The child\'s configuration, its ROM "config"', { anyContent: true, max: 1 }),
     element('configfile', 'route the ROM "config" by a rule with label="config" instead', { max: 0 }),
-    routeSchema,
+    ROUTE_SCHEMA,
     element('exit', 'What the exit of the child means', {
-      attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: 'no' }) },
+      attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: false }) },
       max: 1,
     }),
     element('restart', 'Restarts the child after a crash', {
       attributes: {
-        max: attribute.integer('At most so many times in the period', { min: 0, max: 1000, fallback: '3' }),
-        period_s: attribute.integer('The period in seconds', { min: 1, max: 86_400, fallback: '60' }),
+        max: attribute.integer('At most so many times in the period', { min: 0, max: 1000, fallback: 3 }),
+        period_s: attribute.integer('The period in seconds', { min: 1, max: 86_400, fallback: 60 }),
       },
       max: 1,
     }),
     element('heartbeat', 'Watches whether the child responds', {
       attributes: {
-        restart_after_skipped: attribute.integer('Restart after so many missed beats', { min: 0 }),
+        restart_after_skipped: attribute.integer('Restart after so many missed beats', {
+          min: 0,
+          fallback: 0,
+        }),
       },
       max: 1,
     }),
-    hostSchema,
+    HOST_SCHEMA,
     element('allow', 'Trusts a package that the component imports with modules of Node', {
       attributes: {
         module: attribute.text('Name of the package', { required: true }),
         uses: attribute.text('Modules of Node that it may import, for example "net tls"'),
         anything: attribute.boolean('It may import what cannot be looked into: computed names, native code', {
-          fallback: 'no',
+          fallback: false,
         }),
       },
     }),
   ],
 });
 
-const reportSchema = element('report', 'What the state report of init holds', {
+const REPORT_SCHEMA = element('report', 'What the state report of init holds', {
   attributes: {
-    ids: attribute.boolean('Numbers of the children', { fallback: 'no' }),
-    requested: attribute.boolean('Sessions that each child requested', { fallback: 'no' }),
-    provided: attribute.boolean('Sessions that each child provides', { fallback: 'no' }),
-    session_args: attribute.boolean('Arguments of the sessions', { fallback: 'no' }),
-    child_ram: attribute.boolean('Memory of each child', { fallback: 'no' }),
-    child_caps: attribute.boolean('Capabilities of each child', { fallback: 'no' }),
-    init_ram: attribute.boolean("Init's own memory", { fallback: 'no' }),
-    init_caps: attribute.boolean("Init's own capabilities", { fallback: 'no' }),
+    ids: attribute.boolean('Numbers of the children', { fallback: false }),
+    requested: attribute.boolean('Sessions that each child requested', { fallback: false }),
+    provided: attribute.boolean('Sessions that each child provides', { fallback: false }),
+    session_args: attribute.boolean('Arguments of the sessions', { fallback: false }),
+    child_ram: attribute.boolean('Memory of each child', { fallback: false }),
+    child_caps: attribute.boolean('Capabilities of each child', { fallback: false }),
+    init_ram: attribute.boolean("Init's own memory", { fallback: false }),
+    init_caps: attribute.boolean("Init's own capabilities", { fallback: false }),
     delay_ms: attribute.integer('Least time between two reports', {
       min: 0,
       max: 3_600_000,
-      fallback: '100',
+      fallback: 100,
     }),
-    buffer: attribute.bytes('Size of the report', { min: 4096, max: 4 * 1024 * 1024, fallback: '4K' }),
+    buffer: attribute.bytes('Size of the report', { min: 4096, max: 4 * 1024 * 1024, fallback: 4096 }),
   },
   max: 1,
 });
 
-const forwardSchema = element('child', 'The child that serves the session', {
+const FORWARD_SCHEMA = element('child', 'The child that serves the session', {
   attributes: {
     name: attribute.text('Name of its start node', { required: true }),
     label: attribute.label('The label that the child sees'),
@@ -179,69 +192,83 @@ const forwardSchema = element('child', 'The child that serves the session', {
   max: 1,
 });
 
-/** The schema of init's `<config>`. */
-export const initSchema: ElementSchema = element(
-  'config',
-  'Init: a tree of components and who may talk to whom',
-  {
-    attributes: {
-      version: attribute.text('Copied into the state report'),
-      verbose: attribute.boolean('Log what init does', { fallback: 'no' }),
-      summary: attribute.boolean('Print a summary of the tree at its end', { fallback: 'no' }),
-      jail: attribute.oneOf('The same for all children with a process of their own and without grants', [
-        'no',
-        'required',
-      ]),
-      prio_levels: attribute.integer('Number of priorities, a power of two', { min: 0, max: 65_536 }),
-      ld_verbose: attribute.boolean('Log what the dynamic linker does'),
-      generate_xml: attribute.boolean('Write reports as XML'),
-      ...stepBounds,
-    },
-    children: [
-      element('parent-provides', 'The services of the parent that children may use', {
-        children: [element('service', 'One service', { attributes: serviceName })],
-        max: 1,
-      }),
-      defaultRouteSchema,
-      element('default', 'Quotas of start nodes without their own', {
-        attributes: {
-          ram: attribute.bytes('Memory for dataspaces and sessions'),
-          caps: attribute.integer('Capabilities', { min: 0 }),
-        },
-        max: 1,
-      }),
-      element('affinity-space', 'The grid that affinities refer to', {
-        attributes: {
-          width: attribute.integer('Columns', { min: 1, max: 4096, fallback: '1' }),
-          height: attribute.integer('Rows', { min: 1, max: 4096, fallback: '1' }),
-        },
-        max: 1,
-      }),
-      element('resource', 'What init keeps for itself', {
-        attributes: {
-          name: attribute.oneOf('Of which quota', ['RAM', 'CAP'], { required: true }),
-          preserve: attribute.bytes('How much', { required: true }),
-        },
-      }),
-      reportSchema,
-      element('heartbeat', 'How often children with a heartbeat are asked', {
-        attributes: { rate_ms: attribute.integer('The period', { min: 1, fallback: '1000' }) },
-        max: 1,
-      }),
-      element('service', 'A service that init offers by one of its children', {
-        attributes: serviceName,
-        children: policyElements({}, [forwardSchema]),
-      }),
-      element('alias', 'Another name for a child, for routes', {
-        attributes: {
-          name: attribute.text('The other name', { required: true }),
-          child: attribute.text('Name of a start node', { required: true }),
-        },
-      }),
-      element('binary', 'A component that may be started here though no start node names it', {
-        attributes: { name: attribute.text('Short name, path or package', { required: true }) },
-      }),
-      startSchema,
-    ],
+export const AFFINITY_SPACE_SCHEMA = element('affinity-space', 'The grid that affinities refer to', {
+  attributes: {
+    width: attribute.integer('Columns', { min: 1, max: 4096, fallback: 1 }),
+    height: attribute.integer('Rows', { min: 1, max: 4096, fallback: 1 }),
   },
-);
+  max: 1,
+});
+
+export const HEARTBEAT_SCHEMA = element('heartbeat', 'How often children with a heartbeat are asked', {
+  attributes: { rate_ms: attribute.integer('The period', { min: 1, fallback: 1000 }) },
+  max: 1,
+});
+
+/** The schema of init's `<config>`. */
+export const INIT_SCHEMA = element('config', 'Init: a tree of components and who may talk to whom', {
+  attributes: {
+    version: attribute.text('Copied into the state report'),
+    verbose: attribute.boolean('Log what init does', { fallback: false }),
+    summary: attribute.boolean('Print a summary of the tree at its end', { fallback: false }),
+    jail: attribute.oneOf('The same for all children with a process of their own and without grants', [
+      'no',
+      'required',
+    ]),
+    prio_levels: attribute.integer('Number of priorities, a power of two', {
+      min: 0,
+      max: 65_536,
+      fallback: 1,
+    }),
+    ld_verbose: attribute.boolean('Log what the dynamic linker does'),
+    generate_xml: attribute.boolean('Write reports as XML'),
+    ...STEP_BOUNDS,
+  },
+  children: [
+    element('parent-provides', 'The services of the parent that children may use', {
+      children: [element('service', 'One service', { attributes: SERVICE_NAME })],
+      max: 1,
+    }),
+    DEFAULT_ROUTE_SCHEMA,
+    element('default', 'Quotas of start nodes without their own', {
+      attributes: {
+        ram: attribute.bytes('Memory for dataspaces and sessions'),
+        caps: attribute.integer('Capabilities', { min: 0 }),
+      },
+      max: 1,
+    }),
+    AFFINITY_SPACE_SCHEMA,
+    element('resource', 'What init keeps for itself', {
+      attributes: {
+        name: attribute.oneOf('Of which quota', ['RAM', 'CAP'], { required: true }),
+        preserve: attribute.bytes('How much', { required: true }),
+      },
+    }),
+    REPORT_SCHEMA,
+    HEARTBEAT_SCHEMA,
+    element('service', 'A service that init offers by one of its children', {
+      attributes: SERVICE_NAME,
+      children: policyElements({}, FORWARD_SCHEMA),
+    }),
+    element('alias', 'Another name for a child, for routes', {
+      attributes: {
+        name: attribute.text('The other name', { required: true }),
+        child: attribute.text('Name of a start node', { required: true }),
+      },
+    }),
+    element('binary', 'A component that may be started here though no start node names it', {
+      attributes: { name: attribute.text('Short name, path or package', { required: true }) },
+    }),
+    START_SCHEMA,
+  ],
+});
+
+/*
+ * The parts of a configuration as they were read, whatever is wrong with them: the schema has listed that, and
+ * the model goes on so that everything else that is wrong is listed too.
+ */
+
+export type InitReading = TolerantConfigOf<typeof INIT_SCHEMA>;
+export type StartReading = InitReading['$children']['start'][number];
+export type HostReading = NonNullable<StartReading['$children']['host']>;
+export type GrantReading = HostReading['$content'][number];

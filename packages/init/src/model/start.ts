@@ -1,20 +1,14 @@
-import { type ConfigNode, type JailDemand, shown } from '@ginit/core';
+import { type JailDemand, shown } from '@ginit/core';
 import { childNameProblem } from '@ginit/core';
 import { parseRoute } from '../routing/parse.ts';
 import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
-import type {
-  InitConfig,
-  Isolation,
-  NamedPlace,
-  RestartBudget,
-  StartNode,
-  StepBounds,
-} from './init-config.ts';
+import type { InitConfig, NamedPlace, RestartBudget, StartNode, StepBounds } from './init-config.ts';
 import { hasOwnProcess, isDriver, type Placed } from './start-cost.ts';
 import { readQuota } from './quota.ts';
-import { booleanOf, bytesOf, type Findings, integerOf, servicesOf } from './reading.ts';
+import { type Findings, servicesOf } from './reading.ts';
+import type { StartReading } from './schema.ts';
 
 /** What of the rest of the configuration a start node depends on. */
 export interface StartSurroundings {
@@ -28,91 +22,83 @@ export interface StartSurroundings {
 }
 
 /** A domain is named as a child is: the name stands in labels of processes, and in what people read. */
-function readDomain(node: ConfigNode, findings: Findings): string | undefined {
-  const domain = node.value('domain');
+function readDomain({ domain, $node }: StartReading, findings: Findings): string | undefined {
   const problem = domain === undefined ? undefined : childNameProblem(domain);
   if (domain === undefined || problem === undefined) return domain;
   findings.errors.push(
-    node.errorAt(`attribute "domain" of <start> is ${shown(domain)}, ${problem}`, 'domain'),
+    $node.errorAt(`attribute "domain" of <start> is ${shown(domain)}, ${problem}`, 'domain'),
   );
   return undefined;
 }
 
 /** Reads a `<start>`; `undefined` if it has no name, or none that can be used. */
 export function readStart(
-  node: ConfigNode,
+  start: StartReading,
   around: StartSurroundings,
   findings: Findings,
 ): StartNode | undefined {
-  const name = node.value('name');
+  const { name, $node: node, $children: parts } = start;
   if (name === undefined) return undefined;
   const problem = childNameProblem(name);
   if (problem !== undefined) {
     findings.errors.push(node.errorAt(`attribute "name" of <start> is ${shown(name)}, ${problem}`, 'name'));
     return undefined;
   }
-  const route = node.child('route');
-  const host = readHostGrants(node.child('host'), findings);
-  const binary = readBinary(node, name, findings);
-  const isolation = readIsolation(node);
-  const domain = readDomain(node, findings);
+  const { route } = parts;
+  const host = readHostGrants(parts.host, findings);
+  const binary = readBinary(start, name, findings);
+  const isolation = start.isolation === 'jail' ? 'process' : start.isolation;
+  const domain = readDomain(start, findings);
   const placed = { isolation, domain, host, binary };
-  const jail = readJail(node, placed, around, findings);
+  const jail = readJail(start, placed, around, findings);
   return {
     name,
-    version: node.value('version'),
-    ...readQuota(node, name, around.defaults, findings),
-    heap: bytesOf(node, 'heap'),
-    priority: readPriority(node, around.prioLevels, findings),
-    managingSystem: booleanOf(node, 'managing_system', false),
-    usesLinker: booleanOf(node, 'ld', true),
+    version: start.version,
+    ...readQuota(start, name, around.defaults, findings),
+    heap: start.heap,
+    priority: readPriority(start, around.prioLevels, findings),
+    managingSystem: start.managing_system,
+    usesLinker: start.ld,
     isolation,
     jail,
     confines:
-      node.value('isolation') === 'jail' ||
-      (binary.name !== 'init' && hasOwnProcess(placed) && jail !== 'no'),
+      start.isolation === 'jail' || (binary.name !== 'init' && hasOwnProcess(placed) && jail !== 'no'),
     domain,
-    node: node.value('node'),
-    ramLimit: bytesOf(node, 'ram_limit'),
+    node: start.node,
+    ramLimit: start.ram_limit,
     binary,
-    provides: servicesOf(node.child('provides'), findings),
+    provides: servicesOf(parts.provides, findings),
     route: route === undefined ? undefined : parseRoute(route, findings.warnings),
-    config: node.child('config'),
-    exitPropagate: booleanOf(node.child('exit'), 'propagate', false),
-    restart: readRestart(node.child('restart')),
+    config: parts.config?.$node,
+    exitPropagate: parts.exit?.propagate === true,
+    restart: readRestart(parts.restart),
     host,
-    hostDepth: integerOf(node.child('host'), 'depth'),
-    allowances: readAllowances(node, findings),
-    affinity: readAffinity(node, around, findings),
-    heartbeat: readHeartbeat(node.child('heartbeat')),
-    stepBounds: readStepBounds(node, around.stepBounds),
+    hostDepth: parts.host?.depth,
+    allowances: readAllowances(start, findings),
+    affinity: readAffinity(start, around, findings),
+    heartbeat: readHeartbeat(parts.heartbeat),
+    stepBounds: {
+      boundMs: start.step_bound_ms ?? around.stepBounds.boundMs,
+      ceilingMs: start.step_ceiling_ms ?? around.stepBounds.ceilingMs,
+    },
     position: node.position,
   };
 }
 
-function readBinary(start: ConfigNode, startName: string, findings: Findings): NamedPlace {
-  const node = start.child('binary');
-  const name = node?.value('name');
-  if (node === undefined || name === undefined)
-    return { name: startName, position: start.positionOf('name') };
-  if (name === '') findings.errors.push(node.errorAt('attribute "name" of <binary> is empty', 'name'));
-  return { name, position: node.positionOf('name') };
-}
-
-function readIsolation(start: ConfigNode): Isolation | undefined {
-  const isolation = start.value('isolation');
-  if (isolation === 'jail') return 'process';
-  return isolation === 'thread' || isolation === 'process' ? isolation : undefined;
+function readBinary(start: StartReading, startName: string, findings: Findings): NamedPlace {
+  const { binary } = start.$children;
+  if (binary?.name === undefined) return { name: startName, position: start.$node.positionOf('name') };
+  const { name, $node } = binary;
+  if (name === '') findings.errors.push($node.errorAt('attribute "name" of <binary> is empty', 'name'));
+  return { name, position: $node.positionOf('name') };
 }
 
 function readJail(
-  start: ConfigNode,
+  { isolation, jail, $node: start }: StartReading,
   placed: Placed,
   around: StartSurroundings,
   findings: Findings,
 ): JailDemand {
-  const isolation = start.value('isolation');
-  const jail = start.value('jail');
   if (isolation === 'jail') {
     if (jail === 'no') findings.errors.push(start.errorAt('jail="no" contradicts isolation="jail"', 'jail'));
     return 'required';
@@ -142,10 +128,10 @@ function unjailable(placed: Placed): { readonly what: string; readonly takes: st
 }
 
 /** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */
-function readPriority(start: ConfigNode, prioLevels: number, findings: Findings): number {
-  const priority = Math.max(0, -(integerOf(start, 'priority') ?? 0));
+function readPriority(start: StartReading, prioLevels: number, findings: Findings): number {
+  const priority = Math.max(0, -start.priority);
   if (priority < prioLevels) return priority;
-  const position = start.positionOf('priority');
+  const position = start.$node.positionOf('priority');
   if (prioLevels === 1) {
     const text = 'attribute "priority" of <start> means nothing: <config> has no prio_levels of 2 or more';
     findings.warnings.push({ text, position });
@@ -157,20 +143,10 @@ function readPriority(start: ConfigNode, prioLevels: number, findings: Findings)
   return prioLevels - 1;
 }
 
-function readRestart(node: ConfigNode | undefined): RestartBudget | undefined {
-  if (node === undefined) return undefined;
-  return { max: integerOf(node, 'max') ?? 3, periodS: integerOf(node, 'period_s') ?? 60 };
+function readRestart(restart: StartReading['$children']['restart']): RestartBudget | undefined {
+  return restart && { max: restart.max, periodS: restart.period_s };
 }
 
-/** Attributes of `<config>` or of a `<start>`. */
-export function readStepBounds(node: ConfigNode, fallback: StepBounds): StepBounds {
-  return {
-    boundMs: integerOf(node, 'step_bound_ms') ?? fallback.boundMs,
-    ceilingMs: integerOf(node, 'step_ceiling_ms') ?? fallback.ceilingMs,
-  };
-}
-
-function readHeartbeat(node: ConfigNode | undefined): StartNode['heartbeat'] {
-  if (node === undefined) return undefined;
-  return { restartAfterSkipped: integerOf(node, 'restart_after_skipped') ?? 0 };
+function readHeartbeat(heartbeat: StartReading['$children']['heartbeat']): StartNode['heartbeat'] {
+  return heartbeat && { restartAfterSkipped: heartbeat.restart_after_skipped };
 }

@@ -2,7 +2,7 @@
 export { matchesLabel, rewriteLabel } from './labels.ts';
 export { parseRoute } from './parse.ts';
 export { possibleRoutes, type PossibleRoute } from './possible.ts';
-export { type LocalRom, type RequestingChild, resolveRequest } from './request.ts';
+export { type ConfigRom, type RequestingChild, resolveRequest } from './request.ts';
 export {
   type ChosenTarget,
   chooseTarget,
@@ -15,4 +15,4 @@ export {
   type ServiceDirectory,
 } from './resolve.ts';
 export type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
-export { defaultRouteSchema, routeSchema } from './schema.ts';
+export { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from './schema.ts';

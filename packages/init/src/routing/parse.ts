@@ -1,22 +1,22 @@
-import { type ConfigNode, validName } from '@ginit/core';
+import type { ConfigNode } from '@ginit/core';
 import type { ConfigWarning } from '../model/warning.ts';
 import type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
+import type { RouteReading, RuleReading, TargetReading } from './schema.ts';
 
 /**
- * The rules of a `<route>` or `<default-route>` that the schema accepted. What is malformed is skipped
- * here, the schema has listed it already. Filters that hide one another are noted in `warnings`.
+ * The rules of a `<route>` or `<default-route>`. Rules that name no service are skipped here, the schema has
+ * listed them already. Filters that hide one another are noted in `warnings`.
  */
-export function parseRoute(route: ConfigNode, warnings: ConfigWarning[]): RouteRule[] {
+export function parseRoute(route: RouteReading, warnings: ConfigWarning[]): RouteRule[] {
   const rules: RouteRule[] = [];
-  for (const node of route.children) {
-    const isAny = node.type === 'any-service';
-    const service = node.value('name');
-    if (!isAny && (node.type !== 'service' || service === undefined || !validName(service))) continue;
+  for (const rule of route.$content) {
+    const service = rule.$type === 'service' ? rule.name : undefined;
+    if (rule.$type === 'service' && service === undefined) continue;
     rules.push({
-      service: isAny ? undefined : service,
-      filter: parseFilter(node, warnings),
-      targets: node.children.flatMap(parseTarget),
-      position: node.position,
+      service,
+      filter: parseFilter(rule, warnings),
+      targets: rule.$content.flatMap(parseTarget),
+      position: rule.$node.position,
     });
   }
   return rules;
@@ -24,14 +24,14 @@ export function parseRoute(route: ConfigNode, warnings: ConfigWarning[]): RouteR
 
 const SCOPED_ATTRIBUTES = ['label', 'label_prefix', 'label_suffix'] as const;
 
-function parseFilter(node: ConfigNode, warnings: ConfigWarning[]): LabelFilter | undefined {
-  warnOfHidden(node, warnings);
+function parseFilter(rule: RuleReading, warnings: ConfigWarning[]): LabelFilter | undefined {
+  warnOfHidden(rule.$node, warnings);
   const filter: LabelFilter = {
-    unscopedLabel: node.value('unscoped_label'),
-    labelLast: node.value('label_last'),
-    label: node.value('label')?.trim(),
-    labelPrefix: node.value('label_prefix')?.trim(),
-    labelSuffix: node.value('label_suffix')?.trim(),
+    unscopedLabel: rule.unscoped_label,
+    labelLast: rule.label_last,
+    label: rule.label?.trim(),
+    labelPrefix: rule.label_prefix?.trim(),
+    labelSuffix: rule.label_suffix?.trim(),
   };
   return Object.values(filter).some((value) => value !== undefined) ? filter : undefined;
 }
@@ -47,29 +47,27 @@ function warnOfHidden(node: ConfigNode, warnings: ConfigWarning[]): void {
   }
 }
 
-function parseTarget(node: ConfigNode): RouteTarget[] {
-  const { position } = node;
-  switch (node.type) {
+function parseTarget(target: TargetReading): RouteTarget[] {
+  const { position } = target.$node;
+  switch (target.$type) {
     case 'parent':
-      return [{ kind: 'parent', rewrite: parseRewrite(node), position }];
+      return [{ kind: 'parent', rewrite: parseRewrite(target), position }];
     case 'any-child':
       return [{ kind: 'any-child', position }];
     case 'child': {
-      const name = node.value('name');
+      const { name } = target;
       if (name === undefined) return [];
-      const namePosition = node.positionOf('name');
-      return [{ kind: 'child', name, namePosition, rewrite: parseRewrite(node), position }];
+      const namePosition = target.$node.positionOf('name');
+      return [{ kind: 'child', name, namePosition, rewrite: parseRewrite(target), position }];
     }
-    default:
-      return [];
   }
 }
 
-function parseRewrite(node: ConfigNode): LabelRewrite {
+function parseRewrite(target: Exclude<TargetReading, { readonly $type: 'any-child' }>): LabelRewrite {
   return {
-    label: node.value('label'),
-    identity: node.value('identity'),
-    resource: node.value('resource'),
-    prependResource: node.value('prepend_resource'),
+    label: target.label,
+    identity: target.identity,
+    resource: target.resource,
+    prependResource: target.prepend_resource,
   };
 }

@@ -1,6 +1,6 @@
-import { attribute, element, type ElementSchema } from '@ginit/core';
+import { attribute, element, type TolerantConfigOf } from '@ginit/core';
 
-const filters = {
+const FILTERS = {
   label: attribute.label('Requests whose label, as the child wrote it, is exactly this'),
   label_prefix: attribute.label('Requests whose label, as the child wrote it, begins so'),
   label_suffix: attribute.label('Requests whose label, as the child wrote it, ends so'),
@@ -10,45 +10,46 @@ const filters = {
   ),
 };
 
-const rewrites = {
+const REWRITES = {
   label: attribute.label('The label that the server sees, as it stands'),
   identity: attribute.label('Replaces all of the label but its last element'),
   resource: attribute.label('Replaces the last element of the label'),
   prepend_resource: attribute.label('Is put before the last element of the label, without a separator'),
 };
 
-const targets: readonly ElementSchema[] = [
-  element('parent', 'The parent of this init', { attributes: rewrites }),
+const TARGETS = [
+  element('parent', 'The parent of this init', { attributes: REWRITES }),
   element('child', 'A child of this init', {
-    attributes: { name: attribute.text('Name of its start node', { required: true }), ...rewrites },
+    attributes: { name: attribute.text('Name of its start node', { required: true }), ...REWRITES },
   }),
   element('any-child', 'The one child that provides the service'),
   element('if-arg', 'use the attributes label, label_prefix or label_suffix of the rule instead', {
     max: 0,
   }),
-];
+] as const;
 
-const rules: readonly ElementSchema[] = [
+const RULES = [
   element('service', 'Requests for one service; denied if no target provides it', {
-    attributes: { name: attribute.name('Name of the service', { required: true }), ...filters },
-    children: targets,
+    attributes: { name: attribute.name('Name of the service', { required: true }), ...FILTERS },
+    children: TARGETS,
   }),
   element('any-service', 'Requests for any service; the next rule is tried if no target provides it', {
-    attributes: filters,
-    children: targets,
+    attributes: FILTERS,
+    children: TARGETS,
   }),
-];
+] as const;
 
-export const routeSchema: ElementSchema = element('route', 'Where the session requests of the child go', {
-  children: rules,
+export const ROUTE_SCHEMA = element('route', 'Where the session requests of the child go', {
+  children: RULES,
   max: 1,
 });
 
-export const defaultRouteSchema: ElementSchema = element(
-  'default-route',
-  'The route of children without their own',
-  {
-    children: rules,
-    max: 1,
-  },
-);
+export const DEFAULT_ROUTE_SCHEMA = element('default-route', 'The route of children without their own', {
+  children: RULES,
+  max: 1,
+});
+
+/** A `<route>` or `<default-route>` as it was read, whatever is wrong with it. */
+export type RouteReading = Pick<TolerantConfigOf<typeof ROUTE_SCHEMA>, '$content'>;
+export type RuleReading = RouteReading['$content'][number];
+export type TargetReading = RuleReading['$content'][number];

@@ -7,15 +7,15 @@ import {
   type BlockBackend,
   blockError,
   type BlockInfo,
-  blockPolicyElements,
-  type ConfigNode,
+  BLOCK_POLICY_ELEMENTS,
+  type ConfigOf,
   element,
   type Env,
   type HostFile,
   RpcError,
   SyncGroup,
 } from '@ginit/core';
-import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, readBlockSize } from '../lib/block-size.ts';
+import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
 /** Requests of one session that the host works on at a time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
@@ -23,15 +23,15 @@ export const REQUESTS_UNDER_WAY_MAX = 64;
 const FAILURES_LOGGED_MAX = 16;
 
 /** The config of `file_block`. */
-export const fileBlockConfig = element('config', 'A file of the host as a block device', {
+export const FILE_BLOCK_CONFIG = element('config', 'A file of the host as a block device', {
   attributes: {
-    file: attribute.text('Path of the file, as the <host> grant spells it', { required: true }),
-    ...blockSizeAttribute,
+    file: attribute.text('Path of the file, spelled as in the <host> grant', { required: true }),
+    ...BLOCK_SIZE_ATTRIBUTE,
     writeable: attribute.boolean('Whether the file may be written; needs a grant with access="rw"', {
-      fallback: 'no',
+      fallback: false,
     }),
   },
-  children: blockPolicyElements,
+  children: BLOCK_POLICY_ELEMENTS,
 });
 
 /** The device. */
@@ -47,14 +47,14 @@ export class FileDisk implements BlockBackend {
 
   /** Opens the file that the config names. Throws `ConfigError` at what of the config cannot be. */
   static async open(env: Pick<Env, 'config' | 'host' | 'warning' | 'error'>): Promise<FileDisk> {
-    const config = env.config.node;
-    const blockSize = readBlockSize(config);
-    const path = config.string('file');
-    const file = await openFile(env, config, path);
+    const config = env.config.read(FILE_BLOCK_CONFIG);
+    checkBlockSize(config);
+    const { file: path, block_size: blockSize } = config;
+    const file = await openFile(env, config);
     const blockCount = Math.floor(file.sizeBytes / blockSize);
     if (blockCount === 0) {
       await file.close();
-      throw config.errorAt(
+      throw config.$node.errorAt(
         `file "${path}" has ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
         'file',
       );
@@ -137,12 +137,14 @@ export class FileDisk implements BlockBackend {
   }
 }
 
-async function openFile(env: Pick<Env, 'host'>, config: ConfigNode, path: string): Promise<HostFile> {
-  const writeable = config.boolean('writeable', false);
+async function openFile(
+  env: Pick<Env, 'host'>,
+  { file, writeable, $node }: ConfigOf<typeof FILE_BLOCK_CONFIG>,
+): Promise<HostFile> {
   try {
-    return await env.host.openFile(path, writeable ? 'rw' : 'ro');
+    return await env.host.openFile(file, writeable ? 'rw' : 'ro');
   } catch (error) {
-    if (error instanceof RpcError) throw config.errorAt(error.message, 'file');
+    if (error instanceof RpcError) throw $node.errorAt(error.message, 'file');
     throw error;
   }
 }

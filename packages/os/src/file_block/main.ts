@@ -1,13 +1,13 @@
 /** A file of the host as a block device. */
 import { Block, blockPolicy, component, serveBlock } from '@ginit/core';
-import { FileDisk, fileBlockConfig, REQUESTS_UNDER_WAY_MAX } from './file-disk.ts';
+import { FileDisk, FILE_BLOCK_CONFIG, REQUESTS_UNDER_WAY_MAX } from './file-disk.ts';
 
-export default component({ provides: [Block], host: ['file'], config: fileBlockConfig }, async (env) => {
+export default component({ provides: [Block], host: ['file'], config: FILE_BLOCK_CONFIG }, async (env) => {
   const disk = await FileDisk.open(env);
   env.onStop(() => disk.close());
   env.provide(Block, (session) =>
     serveBlock(session, disk, {
-      writeable: blockPolicy(env.config.node, session.label),
+      writeable: blockPolicy(env.config.read(FILE_BLOCK_CONFIG), session.label),
       inFlightMax: REQUESTS_UNDER_WAY_MAX,
     }),
   );

@@ -3,12 +3,13 @@ import { component, FileSystem, FileSystemClient, SessionError, Timer } from '@g
 import { readSteps } from './operation.ts';
 import { clockOf } from './progress.ts';
 import { runSteps } from './run.ts';
-import { fsToolConfig } from './schema.ts';
+import { FS_TOOL_CONFIG } from './schema.ts';
 
 export default component(
-  { requires: [FileSystem], mayRequire: [Timer], config: fsToolConfig },
+  { requires: [FileSystem], mayRequire: [Timer], config: FS_TOOL_CONFIG },
   async (env) => {
-    const steps = readSteps(env.config.node);
+    const config = env.config.read(FS_TOOL_CONFIG);
+    const steps = readSteps(config.$content);
     const finish = async (problem: string | undefined): Promise<void> => {
       await (problem === undefined ? env.log('fs_tool done') : env.error(problem));
       env.exit(problem === undefined ? 0 : 1);
@@ -16,10 +17,10 @@ export default component(
     let client: FileSystemClient;
     try {
       client = await FileSystemClient.connect(env, {
-        label: env.config.string('label', ''),
-        bufferBytes: env.config.bytes('tx_buf_size', 1024 * 1024),
-        root: env.config.string('root', '/'),
-        writeable: env.config.boolean('writeable', true),
+        label: config.label,
+        bufferBytes: config.tx_buf_size,
+        root: config.root,
+        writeable: config.writeable,
       });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;

@@ -1,5 +1,6 @@
-/** Operations as the config has them: read and checked before the first one runs. */
-import { type ConfigNode, FILE_SYSTEM_ERRORS, type FileSystemErrorCode } from '@ginit/core';
+/** Operations as the config has them: all are read before the first one runs. */
+import type { FileSystemErrorCode } from '@ginit/core';
+import type { StepConfig } from './schema.ts';
 
 interface OnPath {
   readonly path: string;
@@ -42,22 +43,24 @@ export interface Repeat {
 
 export type Step = Operation | Repeat;
 
-/** Reads the children of a node. Throws ConfigError at the first that is malformed. */
-export function readSteps(node: ConfigNode): Step[] {
-  return node.children.map((child) =>
-    child.type === 'repeat'
-      ? { kind: 'repeat', count: child.integer('count'), steps: readSteps(child) }
-      : readOperation(child),
+type OperationConfig = Exclude<StepConfig, { readonly $type: 'repeat' }>;
+
+/** Makes steps of what the config has. */
+export function readSteps(steps: readonly StepConfig[]): Step[] {
+  return steps.map((step) =>
+    step.$type === 'repeat'
+      ? { kind: 'repeat', count: step.count, steps: readSteps(step.$content) }
+      : readOperation(step),
   );
 }
 
-function readOperation(node: ConfigNode): Operation {
-  const action = readAction(node);
-  return { kind: 'operation', action, title: titleOf(action), expected: readExpected(node) };
+function readOperation(step: OperationConfig): Operation {
+  const action = readAction(step);
+  return { kind: 'operation', action, title: titleOf(action), expected: step.expect };
 }
 
-function readAction(node: ConfigNode): Action {
-  const kind = node.type;
+function readAction(step: OperationConfig): Action {
+  const kind = step.$type;
   switch (kind) {
     case 'ls':
     case 'stat':
@@ -67,45 +70,29 @@ function readAction(node: ConfigNode): Action {
     case 'rmdir':
     case 'unlink':
     case 'remove-all':
-      return { kind, path: node.string('path') };
+      return { kind, path: step.path };
     case 'read':
-      return { kind, path: node.string('path'), offset: node.bytes('offset'), sizeBytes: node.bytes('size') };
+      return { kind, path: step.path, offset: step.offset, sizeBytes: step.size };
     case 'write':
     case 'append':
-      return { kind, path: node.string('path'), text: node.text };
+      return { kind, path: step.path, text: step.$node.text };
     case 'fill':
     case 'verify':
-      return {
-        kind,
-        path: node.string('path'),
-        sizeBytes: node.bytes('size'),
-        seed: node.integer('seed', 0),
-      };
+      return { kind, path: step.path, sizeBytes: step.size, seed: step.seed };
     case 'rename':
     case 'link':
-      return { kind, from: node.string('from'), to: node.string('to') };
+      return { kind, from: step.from, to: step.to };
     case 'symlink':
-      return { kind, path: node.string('path'), target: node.string('target') };
+      return { kind, path: step.path, target: step.target };
     case 'truncate':
-      return { kind, path: node.string('path'), sizeBytes: node.bytes('size') };
+      return { kind, path: step.path, sizeBytes: step.size };
     case 'sync':
-      return { kind };
     case 'df':
       return { kind };
-    default:
-      throw node.errorAt(`unknown operation <${kind}>`);
   }
 }
 
 function titleOf(action: Action): string {
   if ('path' in action) return `${action.kind} ${action.path}`;
   return 'from' in action ? `${action.kind} ${action.from}` : action.kind;
-}
-
-function readExpected(node: ConfigNode): FileSystemErrorCode | undefined {
-  const text = node.value('expect');
-  if (text === undefined) return undefined;
-  const code = FILE_SYSTEM_ERRORS.find((known) => known.toLowerCase() === text.toLowerCase());
-  if (code === undefined) throw node.errorAt(`"${text}" is no error of File_system`, 'expect');
-  return code;
 }

@@ -2,9 +2,8 @@
 import {
   attribute,
   type AttributeSchema,
-  type ChildSchema,
+  type ConfigOf,
   element,
-  type ElementSchema,
   enclosing,
   FILE_SYSTEM_ERRORS,
 } from '@ginit/core';
@@ -15,9 +14,8 @@ export const READ_BYTES_MAX = 64 * 1024 * 1024;
 const REPEATS_MAX = 1_000_000_000;
 
 const path = attribute.text('Absolute path, from the root of the session', { required: true });
-const size = (doc: string, max = FILE_BYTES_MAX): AttributeSchema =>
-  attribute.bytes(doc, { required: true, min: 0, max });
-const seed = attribute.integer('Which bytes', { fallback: '0', min: 0 });
+const size = (doc: string, max = FILE_BYTES_MAX) => attribute.bytes(doc, { required: true, min: 0, max });
+const seed = attribute.integer('Which bytes', { fallback: 0, min: 0 });
 
 const expect = attribute.oneOf('The error that the operation must fail with', FILE_SYSTEM_ERRORS, {
   ignoreCase: true,
@@ -25,14 +23,16 @@ const expect = attribute.oneOf('The error that the operation must fail with', FI
 
 type Attributes = Readonly<Record<string, AttributeSchema>>;
 
-function operation(type: string, doc: string, attributes: Attributes, text?: 'allowed'): ElementSchema {
-  return element(type, doc, {
-    attributes: { ...attributes, expect },
-    ...(text === undefined ? {} : { text }),
-  });
+function operation<const Type extends string, const Own extends Attributes>(
+  type: Type,
+  doc: string,
+  attributes: Own,
+  text: 'none' | 'allowed' = 'none',
+) {
+  return element(type, doc, { attributes: { ...attributes, expect }, text });
 }
 
-const operations: readonly ElementSchema[] = [
+const operations = [
   operation('ls', 'Lists a directory', { path }),
   operation('stat', 'Shows what is known of a node', { path }),
   operation('cat', 'Prints a text file', { path }),
@@ -63,27 +63,30 @@ const operations: readonly ElementSchema[] = [
   operation('truncate', 'Makes a file shorter, or longer with zeros', { path, size: size('The new size') }),
   operation('sync', 'Waits until everything written is on stable storage', {}),
   operation('df', 'Shows the space of the file system', {}),
-];
+] as const;
 
-const children: readonly ChildSchema[] = [
-  ...operations,
-  element('repeat', 'Does what it holds again and again', {
-    attributes: { count: attribute.integer('How often', { required: true, min: 0, max: REPEATS_MAX }) },
-    children: [...operations, enclosing('repeat')],
-  }),
-];
+const repeat = element('repeat', 'Does what it holds again and again', {
+  attributes: { count: attribute.integer('How often', { required: true, min: 0, max: REPEATS_MAX }) },
+  children: [...operations, enclosing('repeat')],
+});
 
 /** The schema, for the manifest. */
-export const fsToolConfig = element('config', 'Operations on a File_system session, in their order', {
+export const FS_TOOL_CONFIG = element('config', 'Operations on a File_system session, in their order', {
   attributes: {
-    label: attribute.text('Label of the session', { fallback: '' }),
-    tx_buf_size: attribute.bytes('Bulk buffer of the session', {
-      fallback: '1M',
-      min: 4096,
-      max: 64 * 1024 * 1024,
-    }),
+    label: attribute.text('Label of the session, by which the server selects a policy', { fallback: '' }),
+    tx_buf_size: attribute.bytes(
+      "Bulk buffer of the session: what is under way at a time, paid out of fs_tool's ram",
+      {
+        fallback: 1024 * 1024,
+        min: 4096,
+        max: 64 * 1024 * 1024,
+      },
+    ),
     root: attribute.text('A directory that is to be / for all operations', { fallback: '/' }),
-    writeable: attribute.boolean('Whether the session may change anything', { fallback: 'yes' }),
+    writeable: attribute.boolean('Whether the session may change anything', { fallback: true }),
   },
-  children,
+  children: [...operations, repeat],
 });
+
+/** One step of the config as it was read: an operation or a `<repeat>`. */
+export type StepConfig = ConfigOf<typeof FS_TOOL_CONFIG>['$content'][number];

@@ -8,7 +8,7 @@ import {
   BlockClient,
   type BlockInfo,
   blockView,
-  type ConfigNode,
+  type ConfigOf,
   element,
   type Env,
   type Label,
@@ -20,21 +20,18 @@ import {
 } from '@ginit/core';
 import { type Partition, type PartitionTable, readPartitionTable } from './partition-table.ts';
 
-const policyAttributes = {
-  partition: attribute.integer(
-    'Number in the table: 1 to 4, logical ones from 5 on; 0: a disk without table',
-    {
-      required: true,
-      min: 0,
-      max: 255,
-    },
-  ),
-  writeable: attribute.boolean('Whether the session may write', { fallback: 'no' }),
-};
-
 /** The config of `part_block`. */
-export const partBlockConfig = element('config', 'Who gets which partition', {
-  children: policyElements(policyAttributes),
+export const PART_BLOCK_CONFIG = element('config', 'Who gets which partition', {
+  children: policyElements({
+    partition: attribute.integer(
+      'Number in the table: 1 to 4, logical ones from 5 on; 0: a disk without table',
+      { required: true, min: 0, max: 255 },
+    ),
+    writeable: attribute.boolean(
+      'Whether the session may write; the backend and the client have a say, too',
+      { fallback: false },
+    ),
+  }),
 });
 
 /** The bulk buffer with which the table is read. */
@@ -73,10 +70,10 @@ export class Partitions {
   /** Answers a session request. Throws `SessionError`. */
   async open(request: SessionContext<typeof Block>): Promise<SessionTicket<typeof Block>> {
     const { label, args, donation } = request;
-    const policy = this.#policy(this.#env.config.node, label);
-    const partition = this.#partition(policy.integer('partition'));
+    const policy = this.#policy(this.#env.config.read(PART_BLOCK_CONFIG), label);
+    const partition = this.#partition(policy.partition);
     const part: BlockInfo = { ...this.#info, blockCount: partition.count, writeable: true };
-    const view = blockView(part, args, policy.boolean('writeable', false));
+    const view = blockView(part, args, policy.writeable);
     if (this.#inUse.has(partition.number)) {
       throw new SessionError('DENIED', `partition ${partition.number} is in use by another session`);
     }
@@ -101,7 +98,7 @@ export class Partitions {
     }
   }
 
-  #policy(config: ConfigNode, label: Label): ConfigNode {
+  #policy(config: ConfigOf<typeof PART_BLOCK_CONFIG>, label: Label) {
     const policy = selectPolicy(config, label);
     if (policy) return policy;
     throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);

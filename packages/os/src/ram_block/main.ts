@@ -1,10 +1,10 @@
 /** A block device in memory. */
 import { Block, blockPolicy, component, serveBlock } from '@ginit/core';
-import { ramBlockConfig, RamDisk } from './ram-disk.ts';
+import { RAM_BLOCK_CONFIG, RamDisk } from './ram-disk.ts';
 
-export default component({ provides: [Block], config: ramBlockConfig }, async (env) => {
+export default component({ provides: [Block], config: RAM_BLOCK_CONFIG }, async (env) => {
   const disk = await RamDisk.create(env);
   env.provide(Block, (session) =>
-    serveBlock(session, disk, { writeable: blockPolicy(env.config.node, session.label) }),
+    serveBlock(session, disk, { writeable: blockPolicy(env.config.read(RAM_BLOCK_CONFIG), session.label) }),
   );
 });

@@ -3,20 +3,20 @@ import {
   attribute,
   type BlockBackend,
   type BlockInfo,
-  blockPolicyElements,
+  BLOCK_POLICY_ELEMENTS,
   copyInto,
   element,
   type Env,
 } from '@ginit/core';
-import { blockSizeAttribute, PAYLOAD_ALIGN_LOG2, readBlockSize } from '../lib/block-size.ts';
+import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
 /** The config of `ram_block`. */
-export const ramBlockConfig = element('config', 'A block device in memory, zeroed at the start', {
+export const RAM_BLOCK_CONFIG = element('config', 'A block device in memory, zeroed at the start', {
   attributes: {
     size: attribute.bytes('Size of the device, a multiple of the block size', { required: true, min: 512 }),
-    ...blockSizeAttribute,
+    ...BLOCK_SIZE_ATTRIBUTE,
   },
-  children: blockPolicyElements,
+  children: BLOCK_POLICY_ELEMENTS,
 });
 
 /** The device. */
@@ -26,11 +26,11 @@ export class RamDisk implements BlockBackend {
 
   /** Makes the device that the config describes, of memory charged to the component's RAM quota. */
   static async create(env: Pick<Env, 'config' | 'ram'>): Promise<RamDisk> {
-    const config = env.config.node;
-    const blockSize = readBlockSize(config);
-    const sizeBytes = config.bytes('size', undefined, { min: blockSize });
+    const config = env.config.read(RAM_BLOCK_CONFIG);
+    checkBlockSize(config);
+    const { size: sizeBytes, block_size: blockSize } = config;
     if (sizeBytes % blockSize !== 0) {
-      throw config.errorAt(
+      throw config.$node.errorAt(
         `size is ${sizeBytes} bytes, which is no multiple of the block size ${blockSize}`,
         'size',
       );

@@ -2,10 +2,10 @@
 import {
   attribute,
   BlockClient,
-  type ConfigNode,
+  type ConfigOf,
   element,
   type Env,
-  fileSystemPolicyElements,
+  FILE_SYSTEM_POLICY_ELEMENTS,
 } from '@ginit/core';
 import { FsError, fileSystemTypes, type Hypercalls, type Mount, mountFileSystem } from '../library.ts';
 import { CoarseClock } from './clock.ts';
@@ -19,40 +19,43 @@ const KEPT_BYTES = 256 * 1024;
 const MEMORY_BYTES_MIN = 256 * 1024;
 
 /** The config of `rumpfs`. */
-export const rumpfsConfig = element('config', 'Which file system, and who may see which part of it', {
+export const RUMPFS_CONFIG = element('config', 'Which file system, and who may see which part of it', {
   attributes: {
-    fs: attribute.oneOf('The format; auto: whichever is found', ['auto', ...fileSystemTypes], {
+    fs: attribute.oneOf('The format; auto: whichever is found on the device', ['auto', ...fileSystemTypes], {
       fallback: 'auto',
     }),
-    tx_buf_size: attribute.bytes('Bulk buffer of the Block session', { fallback: '1M', min: 64 * 1024 }),
+    tx_buf_size: attribute.bytes('Bulk buffer of the Block session', {
+      fallback: 1024 * 1024,
+      min: 64 * 1024,
+    }),
     sync_interval_ms: attribute.integer('Longest time from a change to its sync; 0: only when asked', {
-      fallback: '1000',
+      fallback: 1000,
       min: 0,
     }),
   },
-  children: fileSystemPolicyElements,
+  children: FILE_SYSTEM_POLICY_ELEMENTS,
 });
 
 type MountingEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'pd' | 'quota' | 'log' | 'error'>;
 
 /** Mounts what the config says. Rejects with an error that names the config's place if that cannot be. */
 export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSystem> {
-  const { node } = env.config;
-  const args = { tx_buf_size: node.bytes('tx_buf_size', 1024 * 1024) };
+  const config = env.config.read(RUMPFS_CONFIG);
+  const args = { tx_buf_size: config.tx_buf_size };
   const disk = await BlockClient.connect(env, { args });
   const hypercalls = await hypercallsOver(env, disk);
   try {
-    const mount = await mountFileSystem(hypercalls, node.string('fs', 'auto'), { writeable: mayWrite(node) });
-    return new MountedFileSystem(env, disk, mount);
+    const mount = await mountFileSystem(hypercalls, config.fs, { writeable: mayWrite(config) });
+    return new MountedFileSystem(env, disk, mount, config.sync_interval_ms);
   } catch (error) {
     await disk.close().catch(() => {});
-    throw error instanceof FsError ? node.errorAt(`cannot mount: ${error.message}`) : error;
+    throw error instanceof FsError ? config.$node.errorAt(`cannot mount: ${error.message}`) : error;
   }
 }
 
 /** A file system with no writeable policy is mounted read-only: not even its superblock is touched. */
-function mayWrite(config: ConfigNode): boolean {
-  return config.children.some((policy) => policy.boolean('writeable', false));
+function mayWrite(config: ConfigOf<typeof RUMPFS_CONFIG>): boolean {
+  return config.$content.some(({ writeable }) => writeable);
 }
 
 async function hypercallsOver(env: MountingEnv, disk: BlockClient): Promise<Hypercalls> {
@@ -91,10 +94,9 @@ export class MountedFileSystem {
   readonly #mount: Mount;
   readonly #disk: BlockClient;
 
-  constructor(env: MountingEnv, disk: BlockClient, mount: Mount) {
+  constructor(env: MountingEnv, disk: BlockClient, mount: Mount, intervalMs: number) {
     this.#mount = mount;
     this.#disk = disk;
-    const intervalMs = env.config.integer('sync_interval_ms', 1000);
     const sync = new PeriodicSync(intervalMs, {
       sync: () => mount.sync(),
       after: (ms, handler) => void env.timer.after(ms, handler),

@@ -8,6 +8,7 @@ import { assert } from '../../errors.ts';
 import { linesOf } from '../../log-text.ts';
 import type { Carrier } from '../../channel/carrier.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
+import { HOST_DEPTH_DEFAULT } from '../../session/cpu.ts';
 import type { ComponentEnd, ComponentSpecification } from '../../supervisor/platform.ts';
 import { describeEnd } from '../wire/crash-reason.ts';
 import { filtersHere, missingOutside } from '../jail/verify.ts';
@@ -41,9 +42,7 @@ const DOMAIN_MAIN = new URL('../domain/domain-main.js', import.meta.url).pathnam
 /** Threads that share memory with others collect garbage by themselves (`keeper-client.ts`). */
 const COLLECTOR_FLAG = '--expose-gc';
 const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
-/** Threads of libuv's pool in a process of its own, unless told: file operations of a driver that run at a time. */
-const DRIVER_POOL_SIZE = 16;
-/** The same of a jailed process that is no driver: they are all brought up. */
+/** Threads of libuv's pool in a jailed process that is no driver, unless told: they are all brought up. */
 const JAILED_POOL_SIZE = 4;
 /** A domain that does not end a component within this time is ended itself. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -145,7 +144,7 @@ export class Domain {
       gone = resolve;
     });
     const number = shared ? `${shared.number}` : NO_NUMBER;
-    const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : DRIVER_POOL_SIZE);
+    const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : HOST_DEPTH_DEFAULT);
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
     const withoutRings = jailed && hasRings();
     // Whoever starts it without rings has one more filter than we.

@@ -9,18 +9,16 @@
  *     </faults>
  */
 import { readFileSync } from 'node:fs';
-import { attribute, ConfigError, type ConfigNode, element, validate } from '@ginit/core';
+import { attribute, ConfigError, type ConfigOf, element, readConfig, validate } from '@ginit/core';
 import {
+  type FaultPlan,
   HOSTILE_PLACES,
   HOSTILE_ROLES,
   HOSTILE_STEPS,
   HOSTILE_WAYS,
-  type HostileRole,
-  type HostileStep,
-  type HostileWay,
-} from '@ginit/core/platform/sim/index';
+  type PlannedFault,
+} from '@ginit/simulator';
 import { readXml } from '../../xml/index.ts';
-import type { DiskFault } from './disk-faults.ts';
 
 const timing = {
   within: attribute.integer('It happens before so many tasks have run, at one that the seed picks', {
@@ -28,7 +26,7 @@ const timing = {
     min: 1,
     max: 1_000_000_000,
   }),
-  count: attribute.integer('How often', { min: 1, max: 1000, fallback: '1' }),
+  count: attribute.integer('How often', { min: 1, max: 1000, fallback: 1 }),
 };
 
 const whom = {
@@ -53,7 +51,7 @@ const diskFaults = [
       ...timing,
     },
   }),
-];
+] as const;
 
 const memoryFaults = [
   element('out-of-memory', 'The heap of a component is full, which ends its process', {
@@ -66,15 +64,15 @@ const memoryFaults = [
       ...timing,
     },
   }),
-];
+] as const;
 
 /** The shape of a fault plan. */
-export const faultPlanSchema = element('faults', 'What goes wrong in a simulated run', {
+export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulated run', {
   children: [
     element('crash', 'A component crashes', {
       attributes: {
         ...whom,
-        process: attribute.boolean('With all components of its process', { fallback: 'no' }),
+        process: attribute.boolean('With all components of its process', { fallback: false }),
         ...timing,
       },
     }),
@@ -93,7 +91,7 @@ export const faultPlanSchema = element('faults', 'What goes wrong in a simulated
     }),
     element('power-cut', 'Disks lose what was not synced, and the components that have them open crash', {
       attributes: {
-        torn: attribute.boolean('Sectors may be left half written', { fallback: 'no' }),
+        torn: attribute.boolean('Sectors may be left half written', { fallback: false }),
         ...timing,
       },
     }),
@@ -108,38 +106,13 @@ export const faultPlanSchema = element('faults', 'What goes wrong in a simulated
         ms: attribute.integer('It is late by so much at most', {
           min: 1,
           max: 86_400_000,
-          fallback: '20000',
+          fallback: 20_000,
         }),
         ...timing,
       },
     }),
   ],
 });
-
-/** Which of its dealings with its parent a component does wrongly, and how; the seed picks what is not said. */
-export interface PlannedHostility {
-  readonly kind: 'hostile';
-  readonly component: string | undefined;
-  readonly role: HostileRole | undefined;
-  readonly step: HostileStep | undefined;
-  readonly way: HostileWay | undefined;
-  readonly ms: number;
-}
-
-/** One fault, as often as it happens. */
-export type PlannedFault = { readonly within: number; readonly count: number } & (
-  | { readonly kind: 'crash'; readonly component: string | undefined; readonly process: boolean }
-  | { readonly kind: 'stall'; readonly component: string | undefined; readonly ms: number }
-  | { readonly kind: 'clock-jump'; readonly byS: number }
-  | { readonly kind: 'power-cut'; readonly torn: boolean }
-  | DiskFault
-  | PlannedHostility
-  | { readonly kind: 'out-of-memory'; readonly component: string | undefined }
-  | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
-);
-
-/** All of a plan. */
-export type FaultPlan = readonly PlannedFault[];
 
 /** Reads a plan; strings say what is wrong with it, each with its place. */
 export function readFaultPlan(
@@ -153,60 +126,54 @@ export function readFaultPlan(
   }
   try {
     const node = readXml(source, file);
-    const errors = validate(node, faultPlanSchema);
+    const errors = validate(node, FAULT_PLAN_SCHEMA);
     if (errors.length > 0) return { errors: errors.map(({ message }) => message) };
-    const wrong = node.children.filter(isImpossible);
-    if (wrong.length > 0) return { errors: wrong.map(impossible) };
-    return { plan: node.children.map(readFault) };
+    const faults = readConfig(node, FAULT_PLAN_SCHEMA).$content;
+    const wrong = faults.flatMap((fault) => impossible(fault) ?? []);
+    if (wrong.length > 0) return { errors: wrong.map(({ message }) => message) };
+    return { plan: faults.map(readFault) };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: [error.message] };
     throw error;
   }
 }
 
+type FaultReading = ConfigOf<typeof FAULT_PLAN_SCHEMA>['$content'][number];
+
 /** There are steps that only a client takes, and others that only a server takes. */
-function isImpossible(node: ConfigNode): boolean {
-  const [as, step] = [node.value('as'), node.value('step')];
-  if (node.type !== 'hostile' || as === undefined || step === undefined) return false;
-  return !HOSTILE_PLACES.some((place) => place.role === as && place.step === step);
+function impossible(fault: FaultReading): ConfigError | undefined {
+  if (fault.$type !== 'hostile') return undefined;
+  const { as, step } = fault;
+  if (as === undefined || step === undefined) return undefined;
+  if (HOSTILE_PLACES.some((place) => place.role === as && place.step === step)) return undefined;
+  return fault.$node.errorAt(`a ${as} has no part in the step "${step}"`);
 }
 
-function impossible(node: ConfigNode): string {
-  const text = `a ${node.value('as')} has no part in the step "${node.value('step')}"`;
-  return new ConfigError(text, node.position).message;
-}
-
-function readFault(node: ConfigNode): PlannedFault {
-  const when = { within: node.integer('within'), count: node.integer('count', 1) };
-  const component = node.value('component');
-  switch (node.type) {
+function readFault(fault: FaultReading): PlannedFault {
+  const { within, count } = fault;
+  const when = { within, count };
+  switch (fault.$type) {
     case 'crash':
-      return { kind: 'crash', component, process: node.boolean('process', false), ...when };
+      return { kind: fault.$type, component: fault.component, process: fault.process, ...when };
     case 'stall':
-      return { kind: 'stall', component, ms: node.integer('ms'), ...when };
+      return { kind: fault.$type, component: fault.component, ms: fault.ms, ...when };
     case 'clock-jump':
-      return { kind: 'clock-jump', byS: node.integer('by_s'), ...when };
+      return { kind: fault.$type, byS: fault.by_s, ...when };
+    case 'power-cut':
+      return { kind: fault.$type, torn: fault.torn, ...when };
     case 'io-error':
-      return { kind: 'io-error', of: node.oneOf('of', ['read', 'write', 'sync']), ...when };
+      return { kind: fault.$type, of: fault.of, ...when };
     case 'misdirect':
-      return { kind: 'misdirect', of: node.oneOf('of', ['read', 'write']), ...when };
+      return { kind: fault.$type, of: fault.of, ...when };
     case 'corrupt':
-      return { kind: 'corrupt', at: node.oneOf('at', ['read', 'rest'], 'rest'), ...when };
+      return { kind: fault.$type, at: fault.at, ...when };
     case 'out-of-memory':
-      return { kind: 'out-of-memory', component, ...when };
+      return { kind: fault.$type, component: fault.component, ...when };
     case 'out-of-quota':
-      return { kind: 'out-of-quota', component, of: node.oneOf('of', ['ram', 'caps'], 'ram'), ...when };
-    case 'hostile':
-      return {
-        kind: 'hostile',
-        component,
-        role: node.value('as') === undefined ? undefined : node.oneOf('as', HOSTILE_ROLES),
-        step: node.value('step') === undefined ? undefined : node.oneOf('step', HOSTILE_STEPS),
-        way: node.value('how') === undefined ? undefined : node.oneOf('how', HOSTILE_WAYS),
-        ms: node.integer('ms', 20_000),
-        ...when,
-      };
-    default:
-      return { kind: 'power-cut', torn: node.boolean('torn', false), ...when };
+      return { kind: fault.$type, component: fault.component, of: fault.of, ...when };
+    case 'hostile': {
+      const { component, as: role, step, how: way, ms } = fault;
+      return { kind: fault.$type, component, role, step, way, ms, ...when };
+    }
   }
 }

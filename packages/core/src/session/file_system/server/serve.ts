@@ -3,36 +3,33 @@
  * for its label gives it, narrowed by the session arguments `root` and `writeable`.
  *
  *     env.provide(FileSystem, (session) =>
- *       serveFileSystem(session, backend, { config: env.config.node, report: (error) => env.error(String(error)) }),
+ *       serveFileSystem(session, backend, { config: env.config.read(CONFIG), report: (error) => env.error(String(error)) }),
  *     );
  */
-import {
-  type AttributeSchema,
-  attribute,
-  type ConfigNode,
-  type ElementSchema,
-  parseBoolean,
-  policyElements,
-} from '../../../config/index.ts';
+import { attribute, parseBoolean, policyElements } from '../../../config/index.ts';
 import { SessionError } from '../../../errors.ts';
 import type { Implementation, ServerStreams } from '../../../interface/interface.ts';
 import type { Label } from '../../../label.ts';
-import { selectPolicy } from '../../../policy.ts';
+import { type PolicyConfig, type PolicySelection, selectPolicy } from '../../../policy.ts';
 import type { FileSystem } from '../declaration.ts';
 import type { SessionArguments } from '../../parent.ts';
 import { checkedPath } from '../names.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
 import { Failures } from './failures.ts';
-import { walkPath } from './path-walk.ts';
+import { walkBackend } from './backend-tree.ts';
 import { FileSystemServerSession } from './session.ts';
 
-const policyAttributes: Readonly<Record<string, AttributeSchema>> = {
-  root: attribute.text('The directory that these sessions see as /', { fallback: '/' }),
-  writeable: attribute.boolean('Whether these sessions may change anything', { fallback: 'no' }),
-};
-
 /** The children `<policy>` and `<default-policy>` of a File_system server's config. */
-export const fileSystemPolicyElements: readonly ElementSchema[] = policyElements(policyAttributes);
+export const FILE_SYSTEM_POLICY_ELEMENTS = policyElements({
+  root: attribute.text('The directory that these sessions see as /', { fallback: '/' }),
+  writeable: attribute.boolean('Whether these sessions may change anything', { fallback: false }),
+});
+
+/** What such a policy says. */
+interface FileSystemPolicy {
+  readonly root: string;
+  readonly writeable: boolean;
+}
 
 /** Handles that one session may have open unless told otherwise. */
 const HANDLES_MAX_DEFAULT = 4096;
@@ -46,8 +43,8 @@ export interface FileSystemSessionContext {
 
 /** How sessions are served. */
 export interface ServeFileSystemOptions {
-  /** The server's config, for its policies. */
-  readonly config: ConfigNode;
+  /** The server's config, for its policies: its schema has `FILE_SYSTEM_POLICY_ELEMENTS`. */
+  readonly config: PolicyConfig<PolicySelection & FileSystemPolicy, FileSystemPolicy>;
   /** Takes errors that the backend did not mean to throw; the client sees `Input_output`. */
   readonly report: (error: unknown) => void;
   /** Handles that one session may have open. */
@@ -67,11 +64,11 @@ export async function serveFileSystem<Node extends BackendNode>(
   const { config, report, handlesMax = HANDLES_MAX_DEFAULT } = options;
   const policy = selectPolicy(config, label);
   if (policy === undefined) throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
-  const writeable = writeableArgument(args['writeable']) && policy.boolean('writeable', false);
+  const writeable = writeableArgument(args['writeable']) && policy.writeable;
   const below = rootArgument(args['root']);
   const failures = new Failures((error) => backend.errorCode(error), report);
   backend.hold(backend.root);
-  const policyRoot = await descend(backend, failures, backend.root, policy.string('root', '/'));
+  const policyRoot = await descend(backend, failures, backend.root, policy.root);
   const root = await descend(backend, failures, policyRoot, below);
   const server = new FileSystemServerSession({ backend, root, writeable, handlesMax, report });
   streams.tx.then(
@@ -90,7 +87,7 @@ async function descend<Node extends BackendNode>(
   path: string,
 ): Promise<Node> {
   try {
-    return await walkPath(backend, base, `${checkedPath(path)}/`, true);
+    return await walkBackend(backend, base, `${checkedPath(path)}/`, true);
   } catch (error) {
     throw new SessionError('DENIED', `root "${path}": ${failures.codeOf(error)}`);
   } finally {

@@ -1,0 +1,69 @@
+// Writes what the schemas of configs say into the manuals, between lines such as these (REFERENCE is the schema of the
+// component with all that it may hold, else a table of the attributes of one element):
+//
+//   <!-- attributes of COMPONENT config/policy -->
+//   <!-- reference of COMPONENT -->
+//   <!-- end -->
+//
+// `npm run tables` writes; with `--check` it says which files are not current, and exits with 1. It reads what was built.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { attributeTable, elementReference } from '../packages/core/dist/config/index.js';
+import { stockModule } from '../packages/init/dist/command/stock.js';
+
+const ROOT = new URL('../', import.meta.url);
+
+const FILES = [
+  'docs/configuration.md',
+  'packages/blockcache/README.md',
+  'packages/os/src/file_block/README.md',
+  'packages/os/src/fs_tool/README.md',
+  'packages/os/src/part_block/README.md',
+  'packages/os/src/ram_block/README.md',
+  'packages/rumpfs/README.md',
+];
+
+const REGION = /^<!-- (attributes|reference) of (\S+)(?: (\S+))? -->\n(?:[^]*?\n)??<!-- end -->$/gm;
+
+async function schemaOf(component) {
+  const url = stockModule(component);
+  if (url === undefined) throw new Error(`there is no component "${component}"`);
+  const { default: exported } = await import(url);
+  return exported.manifest.config;
+}
+
+/** The element at `path`, whose first name is that of the schema itself. */
+function elementAt(schema, path) {
+  const [root, ...names] = path.split('/');
+  let found = schema.type === root ? schema : undefined;
+  for (const name of names) found = found?.children?.find(({ type }) => type === name);
+  if (found === undefined) throw new Error(`there is no element ${path}`);
+  return found;
+}
+
+async function current(text) {
+  const regions = [...text.matchAll(REGION)];
+  if (regions.length === 0) throw new Error('there is no place for a table');
+  const made = [];
+  for (const [region, kind, component, path] of regions) {
+    const schema = await schemaOf(component);
+    const content = kind === 'reference' ? elementReference(schema) : attributeTable(elementAt(schema, path));
+    const [head] = region.split('\n');
+    made.push(`${head}\n${content}\n<!-- end -->`);
+  }
+  return text.replaceAll(REGION, () => made.shift());
+}
+
+const check = process.argv.includes('--check');
+for (const name of FILES) {
+  const file = fileURLToPath(new URL(name, ROOT));
+  const text = readFileSync(file, 'utf8');
+  const made = await current(text).catch((error) => {
+    throw new Error(`${name}: ${error.message}`, { cause: error });
+  });
+  if (made === text) continue;
+  if (check) {
+    console.error(`${name} does not say what the schemas do: run "npm run tables"`);
+    process.exitCode = 1;
+  } else writeFileSync(file, made);
+}
