@@ -37,7 +37,7 @@ export const PACKAGES = [
       {
         // Any module of it can be imported, and must be the same that the runtime has. The simulator gives each component a module
         // graph of its own, and runs from the modules.
-        entries: (dist) => modulesBelow(dist, /^platform\/(sim\/|process\/(domain|manifest)-main$)/),
+        entries: (dist) => modulesBelow(dist, /^platform\/(domain\/domain|manifest\/manifest)-main$/),
         chunks: [
           { name: 'component', reachedFrom: ['platform/thread/component-main'], script: true },
           // Threads that read manifests load no more than this of it.

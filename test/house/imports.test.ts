@@ -10,6 +10,7 @@ const PACKAGES = [
   'rumpfs',
   'blockcache',
   'os',
+  'simulator',
   'core',
   'sharedarraybuffer-polyfill',
 ];
@@ -17,6 +18,7 @@ const PACKAGES = [
 /** Rooms of core, highest first; files of one row may import each other. */
 const CORE_ROOMS: readonly (readonly string[])[] = [
   ['supervisor.ts'],
+  ['platform.ts'],
   ['index.ts', 'platform'],
   ['supervisor'],
   ['runtime', 'env.ts', 'component.ts'],
@@ -30,12 +32,13 @@ const CORE_ROOMS: readonly (readonly string[])[] = [
   ['policy.ts'],
   ['config'],
   ['label.ts'],
-  ['limits.ts', 'costs.ts', 'errors.ts', 'log-text.ts'],
+  ['async', 'limits.ts', 'costs.ts', 'errors.ts', 'log-text.ts', 'byte-text.ts', 'slot-lists.ts'],
 ];
 
 /** Only these may import Node's own modules: everything else reaches the world through env. */
 const HOST_ROOMS = [
   /^packages\/core\/src\/platform\//,
+  /^packages\/simulator\/src\//,
   /^packages\/init\/src\/command\//,
   /^packages\/sharedarraybuffer-polyfill\/src\//,
 ];

@@ -1,6 +1,6 @@
 /** Components that do not keep to the protocol with their parent: what the plan says comes about, and is told of. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HOSTILE_PLACES, HOSTILE_WAYS } from '@ginit/core/platform/sim/index';
+import { HOSTILE_PLACES, HOSTILE_WAYS } from '@ginit/simulator';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 let place: Workplace;

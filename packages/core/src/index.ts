@@ -1,6 +1,7 @@
 /** Everything that components import: `env`, interfaces, sessions, packet streams, configuration. */
 export { capability, capabilityOf, signal } from './capability/capability.ts';
 export type { SignalCapability } from './capability/signal.ts';
+export { bytesOfText, textOfBytes } from './byte-text.ts';
 export { Component, component, type Main, type Manifest } from './component.ts';
 export * from './config/index.ts';
 export type { ConnectOptions, Env, Ram, SessionContext, SessionOpener } from './env.ts';
@@ -54,4 +55,5 @@ export * from './session/pd.ts';
 export * from './session/rom.ts';
 export * from './session/confinement.ts';
 export * from './session/scheduling.ts';
+export type { SessionOpening } from './session/session-opening.ts';
 export * from './session/timer.ts';

@@ -6,12 +6,13 @@ import { component, hasCode, Timer } from '@ginit/core';
 import { Judge, Shop } from './services.mjs';
 import { trade } from './trade.mjs';
 
+/** Whether its parent is gone, or has done with it: then its sessions end with it, and nothing comes back to it any more. */
 async function isOrphan(env) {
   try {
     await env.close(await env.connect(Timer));
     return false;
   } catch (error) {
-    return hasCode(error, 'PeerGone');
+    return hasCode(error, 'PeerGone') || hasCode(error, 'DENIED');
   }
 }
 

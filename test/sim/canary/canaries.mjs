@@ -17,7 +17,7 @@ export const CANARIES = {
   },
   // Of two frames that are on their way, the second comes first as often as not.
   'channel-order': {
-    module: '/packages/core/dist/platform/sim/simulated-carrier.js',
+    module: '/packages/simulator/dist/world/simulated-carrier.js',
     from: 'const item = this.#queue.shift();',
     to: 'const item = this.#queue[1]?.frame && this.#world.random.once(2) ? this.#queue.splice(1, 1)[0] : this.#queue.shift();',
   },

@@ -18,6 +18,7 @@ const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js'
  * another room is looked at like anybody else.
  */
 const DOORS: ReadonlySet<string> = new Set([
+  'async',
   'capability',
   'component',
   'config',
@@ -32,6 +33,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'packet-stream',
   'policy',
   'session',
+  'slot-lists',
 ]);
 
 function isDoor(file: string): boolean {

@@ -10,9 +10,9 @@ import {
   RpcError,
   SessionError,
 } from '@ginit/core';
+import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
-import { type Deferred, deferred } from './deferred.ts';
 import { Ending } from './ending.ts';
 import { Leftover } from './leftover.ts';
 import {
@@ -57,7 +57,7 @@ export class ChildServer implements SessionServer {
     this.#host = host;
     this.#child = child;
     this.#account = account;
-    this.#roots = new Map(provides.map((service) => [service, deferred<RootCapability>()]));
+    this.#roots = new Map(provides.map((service) => [service, quietDeferred<RootCapability>()]));
   }
 
   /** Quota of its clients that it has not given back. */
@@ -119,7 +119,7 @@ export class ChildServer implements SessionServer {
   async #root(service: string, givenUp: AbortSignal): Promise<RootCapability> {
     const waiting = this.#roots.get(service);
     if (!waiting) throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
-    const tooLate = deferred<never>();
+    const tooLate = quietDeferred<never>();
     const giveUp = (): void => tooLate.reject(new SessionError('DENIED', 'the client has given up'));
     if (givenUp.aborted) giveUp();
     givenUp.addEventListener('abort', giveUp, { once: true });

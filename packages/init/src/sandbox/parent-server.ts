@@ -1,5 +1,6 @@
 /** The services of init's own parent. */
 import { type Env, LIMITS, type Resources, SessionError, session, type SessionTicket } from '@ginit/core';
+import { Semaphore } from '@ginit/core/async';
 import { untilTaken } from './again.ts';
 import { minus, NOTHING, plus } from './amounts.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type ServedSession,
   type SessionServer,
 } from './session-server.ts';
-import { Turnstile } from './turnstile.ts';
 
 type Ticket = SessionTicket<ReturnType<typeof session>>;
 
@@ -19,7 +19,7 @@ const NAME = 'the parent';
 /** Passes sessions on to the parent. */
 export class ParentServer implements SessionServer {
   readonly #env: Env;
-  readonly #closings = new Turnstile(LIMITS.sessionClosingsAtParent);
+  readonly #closings = new Semaphore(LIMITS.sessionClosingsAtParent);
   #requests = 0;
 
   constructor(env: Env) {
@@ -72,7 +72,7 @@ export class ParentServer implements SessionServer {
   }
 
   #close(ticket: Ticket, donation: Resources): ClosedSession {
-    const closing = this.#closings.pass(() => untilTaken(this.#env, () => this.#env.close(ticket)));
+    const closing = this.#closings.run(() => untilTaken(this.#env, () => this.#env.close(ticket)));
     // A parent that does not answer is gone, and so are we soon.
     const back = closing.then(
       (kept) => minus(donation, kept),

@@ -11,16 +11,14 @@
 import { readFileSync } from 'node:fs';
 import { attribute, ConfigError, type ConfigOf, element, readConfig, validate } from '@ginit/core';
 import {
+  type FaultPlan,
   HOSTILE_PLACES,
   HOSTILE_ROLES,
   HOSTILE_STEPS,
   HOSTILE_WAYS,
-  type HostileRole,
-  type HostileStep,
-  type HostileWay,
-} from '@ginit/core/platform/sim/index';
+  type PlannedFault,
+} from '@ginit/simulator';
 import { readXml } from '../../xml/index.ts';
-import type { DiskFault } from './disk-faults.ts';
 
 const timing = {
   within: attribute.integer('It happens before so many tasks have run, at one that the seed picks', {
@@ -115,31 +113,6 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
     }),
   ],
 });
-
-/** Which of its dealings with its parent a component does wrongly, and how; the seed picks what is not said. */
-export interface PlannedHostility {
-  readonly kind: 'hostile';
-  readonly component: string | undefined;
-  readonly role: HostileRole | undefined;
-  readonly step: HostileStep | undefined;
-  readonly way: HostileWay | undefined;
-  readonly ms: number;
-}
-
-/** One fault, as often as it happens. */
-export type PlannedFault = { readonly within: number; readonly count: number } & (
-  | { readonly kind: 'crash'; readonly component: string | undefined; readonly process: boolean }
-  | { readonly kind: 'stall'; readonly component: string | undefined; readonly ms: number }
-  | { readonly kind: 'clock-jump'; readonly byS: number }
-  | { readonly kind: 'power-cut'; readonly torn: boolean }
-  | DiskFault
-  | PlannedHostility
-  | { readonly kind: 'out-of-memory'; readonly component: string | undefined }
-  | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
-);
-
-/** All of a plan. */
-export type FaultPlan = readonly PlannedFault[];
 
 /** Reads a plan; strings say what is wrong with it, each with its place. */
 export function readFaultPlan(

@@ -1,8 +1,22 @@
 /** `ginit sim`: checks a config, runs it simulated, and says how it went. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ConfigError, type ConfigNode, toData } from '@ginit/core';
 import { withoutJails } from '@ginit/core/supervisor';
+import {
+  BROKEN_EXIT_CODE,
+  countFaults,
+  type FaultPlan,
+  hasFailed,
+  runSeed,
+  runSeeds,
+  SeedPool,
+  type SeedResult,
+  type SeedVerdict,
+  shrinkFaults,
+  verdictOf,
+} from '@ginit/simulator';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
@@ -11,18 +25,16 @@ import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { componentUses } from '../read-components.ts';
 import { grantsOf } from '../run.ts';
-import { countFaults } from './concrete-faults.ts';
-import { type FaultPlan, readFaultPlan } from './fault-plan.ts';
-import { runSeeds } from './many-seeds.ts';
+import { readFaultPlan } from './fault-plan.ts';
 import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
-import { BROKEN_EXIT_CODE, runSeed, type SeedOptions, type SeedResult } from './run-seed.ts';
-import { SeedPool } from './seed-pool.ts';
+import { type SeedOptions, systemOf } from './seed-options.ts';
+import { onlyOption, sayShrunk } from './shrunk.ts';
+import { StatusLine } from './status-line.ts';
 import { Tally } from './tally.ts';
-import { onlyOption, sayShrunk, shrinkFaults } from './shrink.ts';
-import { hasFailed, type SeedVerdict, verdictOf } from './verdict.ts';
 
 const USAGE_EXIT_CODE = 2;
+const SEED_WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
 
 /** Runs the command with the arguments after `sim`; the result is its exit code. */
 export async function simulate(args: readonly string[], output: Output): Promise<number> {
@@ -76,7 +88,6 @@ function seedOptions(
   const mayExit = config.starts.some(({ exitPropagate }) => exitPropagate);
   const summary = options.summary || (config.summary && !options.many);
   return {
-    file: options.file,
     quota: options.quota,
     carriers: options.carriers,
     shareModules: options.shareModules,
@@ -111,7 +122,7 @@ function unfitComponents(file: string, config: InitConfig, imports: ComponentImp
 
 async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {
   const [seed] = options.seeds;
-  const result = await runSeed(seed, prepared, {
+  const result = await runSeed(seed, systemOf(prepared), prepared, {
     line: (text) => output.passingLine(text),
     say: (text) => output.say(text),
     schedule: (text) => output.plain(text),
@@ -131,7 +142,8 @@ async function runOne(options: SimOptions, prepared: SeedOptions, output: Output
 
 function openPool({ jobs, seeds, many }: SimOptions, prepared: SeedOptions, output: Output): SeedPool {
   const threads = many ? Math.min(jobs, seeds[1] - seeds[0] + 1) : jobs;
-  return new SeedPool(prepared, threads, (error) => {
+  const work = { worker: SEED_WORKER, workerData: prepared, sharesModules: prepared.shareModules };
+  return new SeedPool(work, threads, (error) => {
     output.say(`sim: a thread failed after a run of its own: ${error.message}`);
   });
 }
@@ -168,8 +180,13 @@ async function explain(
   let only = '';
   if (options.shrink && failed.struck.length > 0) {
     const { anyExit, shrinkRunsMax: runsMax } = options;
-    const shrunk = await shrinkFaults(failed, pool, { anyExit, runsMax });
-    sayShrunk(shrunk, failed.struck.length, output);
+    const total = failed.struck.length;
+    const line = new StatusLine();
+    const progress = (left: number, runs: number): void =>
+      line.show(() => `${left} of ${total} faults left after ${runs} runs`);
+    const shrunk = await shrinkFaults(failed, pool, { anyExit, runsMax, progress });
+    line.clear();
+    sayShrunk(shrunk, total, output);
     only = ` ${onlyOption(shrunk.verdict.struck)}`;
   }
   output.say(`sim: to see it: the same command with --replay ${failed.seed}${only}`);

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core';
-import type { CarrierChoice } from '@ginit/core/platform/sim/index';
+import type { CarrierChoice } from '@ginit/simulator';
 import type { Quota } from '../../model/index.ts';
 import { ROOT_CAPS } from '../root-quota.ts';
 

@@ -1,7 +1,7 @@
 /** How far a run of many seeds has come: a line that is written anew on a terminal, and a last one anywhere. */
 import type { Output } from '../output.ts';
 import { StatusLine } from './status-line.ts';
-import type { SeedVerdict } from './verdict.ts';
+import type { SeedVerdict } from '@ginit/simulator';
 
 /** Counts seeds. */
 export class Progress {

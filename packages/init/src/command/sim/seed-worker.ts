@@ -1,8 +1,7 @@
 /** What the threads of the pool do: one seed, one verdict. */
 import { workerData } from 'node:worker_threads';
-import type { SeedOptions } from './run-seed.ts';
-import type { SeedTask } from './seed-pool.ts';
-import type { SeedVerdict } from './verdict.ts';
+import type { SeedTask, SeedVerdict } from '@ginit/simulator';
+import type { SeedOptions } from './seed-options.ts';
 
 // The pool is our own code: what it hands over has this type.
 const options = workerData as SeedOptions;
@@ -11,7 +10,8 @@ const silent = { line: () => {}, say: () => {}, schedule: () => {} };
 /** Runs a seed, silently. */
 export default async function runTask({ seed, only = options.only }: SeedTask): Promise<SeedVerdict> {
   // The pool requires this file. Everything else is imported, as components are, and passes the same hooks for modules.
-  const { runSeed } = await import('./run-seed.ts');
-  const { images: _, ...verdict } = await runSeed(seed, { ...options, only }, silent);
+  const { runSeed } = await import('@ginit/simulator/run-seed');
+  const { systemOf } = await import('./seed-options.ts');
+  const { images: _, ...verdict } = await runSeed(seed, systemOf(options), { ...options, only }, silent);
   return verdict;
 }

@@ -1,6 +1,6 @@
 /** What many seeds came to: how often which fault has come about, and how often which property has failed. */
 import type { Output } from '../output.ts';
-import { propertyOf, type SeedVerdict, verdictOf } from './verdict.ts';
+import { propertyOf, type SeedVerdict, verdictOf } from '@ginit/simulator';
 
 /** Failed seeds of one property that are told of one by one. */
 const TOLD_MAX = 3;

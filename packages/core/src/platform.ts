@@ -1,0 +1,38 @@
+/**
+ * For whoever makes a place where components run (a *platform*): the simulator does, and a platform on another machine will.
+ * A platform starts components, joins them by carriers, and gives each a `ComponentRuntime`, which is everything above it.
+ */
+
+// What a platform is asked to do.
+export type {
+  ComponentEnd,
+  ComponentSpecification,
+  Platform,
+  PlatformComponent,
+} from './supervisor/platform.ts';
+
+// How components are joined.
+export type { Carrier, SharedMemory } from './channel/carrier.ts';
+export { FrameKind } from './channel/frame.ts';
+export { recordTitles } from './interface/operation.ts';
+export { type MemorySharing, SHARES_ALL, SHARES_NONE } from './memory/shared-memory.ts';
+export {
+  type Bus,
+  BUS_PAYLOAD_BYTES_MAX,
+  type BusMessage,
+  isSubject,
+  isSubjectPattern,
+  subjectMatches,
+} from './platform/bus.ts';
+
+// A component on a platform.
+export { ComponentRuntime } from './runtime/component-runtime.ts';
+export type { Dealings } from './runtime/dealings.ts';
+export { type Census, CORE_ID } from './runtime/entrypoint.ts';
+export type { SessionWatch, WatchedSession } from './runtime/session-watch.ts';
+
+// The host as a platform gives it to drivers.
+export type { HostErrorCode, HostFile, HostPlace, HostPlatform } from './runtime/host-access.ts';
+export { hostError } from './platform/host/host-error.ts';
+export { guardZlibStreams } from './platform/host/zlib-streams.ts';
+export { describeCrash, HEAP_FULL } from './platform/wire/crash-reason.ts';

@@ -1,0 +1,144 @@
+/** A Block session as its client sees it: takes requests to the device they are for, and acknowledgements back. */
+import { BLOCK_OPERATION, BLOCK_STATUS, type Packet, type SourceWatch } from '@ginit/core';
+import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
+
+/** Blocks of a TRIM that are looked at one by one. */
+const TRIM_MAX = 65_536;
+
+/** What a session needs of the check as a whole. */
+export interface SessionHost {
+  /** The number of the next event. */
+  event(): number;
+  nowUs(): number;
+  /** The check itself has failed: that is nobody's fault whose turn it is. */
+  failed(error: unknown): void;
+  /** Something was read that must not have been. */
+  illegal(session: ClientSession, read: IllegalRead): void;
+}
+
+/** Where a session leads: block 0 of the session is the first of the view. */
+export interface SessionTarget {
+  readonly device: CheckedDevice;
+  readonly view: BlockRange;
+}
+
+interface UnderWay {
+  readonly operation: number;
+  readonly request: CheckedRequest;
+}
+
+/** One session. */
+export class ClientSession implements SourceWatch {
+  /** Component id and label of the client. */
+  readonly client: number;
+  readonly clientLabel: string;
+  /** As the client has labelled it. */
+  readonly label: string;
+  readonly #find: () => SessionTarget;
+  readonly #host: SessionHost;
+  readonly #underWay = new Map<number, UnderWay>();
+  #target: SessionTarget | undefined;
+
+  /** `find` is asked once, at the first request: the server has told of the session by then. */
+  constructor(
+    client: { readonly id: number; readonly label: string; readonly sessionLabel: string },
+    find: () => SessionTarget,
+    host: SessionHost,
+  ) {
+    this.client = client.id;
+    this.clientLabel = client.label;
+    this.label = client.sessionLabel;
+    this.#find = find;
+    this.#host = host;
+  }
+
+  get target(): SessionTarget {
+    this.#target ??= this.#find();
+    return this.#target;
+  }
+
+  submitted(packet: Packet, payload: Uint8Array): void {
+    try {
+      const request = this.#begin(packet, payload);
+      if (request) this.#underWay.set(packet.tag, { operation: packet.operation, request });
+    } catch (error) {
+      this.#host.failed(error);
+    }
+  }
+
+  acknowledged(packet: Packet, payload: Uint8Array): void {
+    try {
+      this.#end(packet, payload);
+    } catch (error) {
+      this.#host.failed(error);
+    }
+  }
+
+  #end(packet: Packet, payload: Uint8Array): void {
+    const found = this.#underWay.get(packet.tag);
+    if (!found) return;
+    this.#underWay.delete(packet.tag);
+    const { operation, request } = found;
+    const { device } = this.target;
+    const done = packet.status === BLOCK_STATUS.ok;
+    const now = this.#host.event();
+    if (packet.status === BLOCK_STATUS.inputOutput || packet.status === BLOCK_STATUS.noSpace) {
+      device.failures.add(this.clientLabel);
+    }
+    switch (operation) {
+      case BLOCK_OPERATION.read: {
+        if (!done) return device.dropRead(request);
+        const illegal = device.endRead(request, payload, now);
+        if (illegal) this.#host.illegal(this, illegal);
+        return;
+      }
+      case BLOCK_OPERATION.sync:
+        if (done) device.synced(request.begun);
+        return;
+      default:
+        device.endWrite(request, done, now);
+    }
+  }
+
+  /** No acknowledgement comes any more; what was under way may still be carried out. */
+  closed(): void {
+    for (const [tag, { operation, request }] of this.#underWay) {
+      if (operation === BLOCK_OPERATION.write || operation === BLOCK_OPERATION.trim) continue;
+      this.#underWay.delete(tag);
+      this.target.device.dropRead(request);
+    }
+  }
+
+  /** The server is done with it: nothing more is carried out. */
+  done(): void {
+    this.closed();
+    for (const { request } of this.#underWay.values()) {
+      this.target.device.endWrite(request, false, this.#host.event());
+    }
+    this.#underWay.clear();
+  }
+
+  #begin(packet: Packet, payload: Uint8Array): CheckedRequest | undefined {
+    const { operation, position, count, size } = packet;
+    const { device, view } = this.target;
+    const now = this.#host.event();
+    if (operation === BLOCK_OPERATION.sync) return { begun: now, first: 0, count: 0, versions: [] };
+    // What no server accepts changes nothing.
+    if (count < 1 || count > Number.MAX_SAFE_INTEGER - position) return undefined;
+    const first = view.first + position;
+    const range = { first, count, payload: undefined };
+    if (operation === BLOCK_OPERATION.trim) {
+      device.writesThrough(view, this.clientLabel);
+      if (count > TRIM_MAX) {
+        device.undefine(first, count);
+        return undefined;
+      }
+      return device.beginWrite(range, this.clientLabel, now, this.#host.nowUs());
+    }
+    if (size % count !== 0 || size === 0 || !device.fits(size / count)) return undefined;
+    if (operation === BLOCK_OPERATION.read) return device.beginRead(first, count, now);
+    if (operation !== BLOCK_OPERATION.write) return undefined;
+    device.writesThrough(view, this.clientLabel);
+    return device.beginWrite({ ...range, payload }, this.clientLabel, now, this.#host.nowUs());
+  }
+}

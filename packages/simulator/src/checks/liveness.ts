@@ -1,0 +1,84 @@
+/** What must go on in a simulated system, looked at now and then: turns, frames, and the calls of those who have died. */
+import type { Simulation } from '../world/simulation.ts';
+import type { Census } from '@ginit/core/platform';
+
+/** Longer than this, in virtual time, nobody waits for a turn, nor for the news that a peer has died. */
+export const BOUND_US = 10_000_000;
+const CORE = 0;
+
+type System = Pick<Simulation, 'platform' | 'scheduler'>;
+
+/** Looks at one system. */
+export class Liveness {
+  readonly #system: System;
+  readonly #core: () => Census;
+  /** Components that had died a while ago, and who may not have heard of it, being held at that time. */
+  #dead: { readonly id: number; readonly atUs: number }[] = [];
+
+  constructor(system: System, core: () => Census) {
+    this.#system = system;
+    this.#core = core;
+  }
+
+  /** The first thing that does not go on. */
+  look(): string | undefined {
+    return this.#starved() ?? this.#unheard() ?? this.#unansweredByTheDead();
+  }
+
+  #starved(): string | undefined {
+    const { platform, scheduler } = this.#system;
+    const longest = scheduler.waitsLongest;
+    if (!longest || scheduler.nowUs - longest.sinceUs <= BOUND_US) return undefined;
+    const { owner, describe } = longest.task;
+    return `[${platform.labelOf(owner)}] gets no turn; for ${this.#since(longest.sinceUs)}, ${describe()}`;
+  }
+
+  #unheard(): string | undefined {
+    const { platform, scheduler } = this.#system;
+    for (const { id, label, ends, ending } of platform.live) {
+      if (ending || this.#wasHeld(id)) continue;
+      for (const { peer, unheardSinceUs } of ends) {
+        if (unheardSinceUs === undefined || scheduler.nowUs - unheardSinceUs <= BOUND_US) continue;
+        const since = this.#since(unheardSinceUs);
+        return `[${label}] does not take what [${platform.labelOf(peer)}] has sent it; for ${since}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Whoever has a channel to a dead component may wait there for ever. */
+  #unansweredByTheDead(): string | undefined {
+    const { platform, scheduler } = this.#system;
+    const beforeUs = scheduler.nowUs - BOUND_US;
+    this.#dead.push(...platform.takeDeathsBefore(beforeUs).map((id) => ({ id, atUs: scheduler.nowUs })));
+    const dead = new Set(this.#dead.map(({ id }) => id));
+    if (dead.size === 0) return undefined;
+    let held = false;
+    for (const [id, census] of this.#censuses()) {
+      held ||= this.#wasHeld(id);
+      const left = this.#wasHeld(id) ? undefined : census.channels.find(({ peer }) => dead.has(peer));
+      if (!left) continue;
+      const names = `[${platform.labelOf(id)}] has not noticed that [${platform.labelOf(left.peer)}] is gone`;
+      return `${names}; ${left.calls} calls wait for its answer`;
+    }
+    if (!held) this.#dead = [];
+    return undefined;
+  }
+
+  *#censuses(): Iterable<[id: number, census: Census]> {
+    yield [CORE, this.#core()];
+    for (const { id, runtime, ending } of this.#system.platform.live) {
+      if (runtime && !ending) yield [id, runtime.census()];
+    }
+  }
+
+  /** Whether it could not go on at some time within the bound, by the fault plan. */
+  #wasHeld(id: number): boolean {
+    const { scheduler } = this.#system;
+    return scheduler.heldUntilUs(id) > scheduler.nowUs - BOUND_US;
+  }
+
+  #since(us: number): string {
+    return `${((this.#system.scheduler.nowUs - us) / 1e6).toFixed(3)} s`;
+  }
+}

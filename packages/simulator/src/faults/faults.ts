@@ -1,0 +1,154 @@
+/** Brings about the faults of a run, each before the task that its chance has picked. */
+import type { Simulation } from '../world/simulation.ts';
+import { ROOT_LABEL } from '@ginit/core/supervisor';
+import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
+import { befallDisk, type DiskFault } from './disk-faults.ts';
+import type { FaultPlan } from './fault-plan.ts';
+import { turnHostile } from './hostile-faults.ts';
+import { exhaustHeap, refuseQuota } from './memory-faults.ts';
+
+/** The faults of one run. */
+export class Faults {
+  readonly #simulation: Simulation;
+  readonly #tell: (text: string) => void;
+  /** The latest first. */
+  readonly #due: ConcreteFault[];
+  /** Those that found somebody to happen to, in their order. */
+  readonly struck: StruckFault[] = [];
+  /** How often each kind of fault has come about. */
+  readonly happened = new Map<string, number>();
+  /** Faults that wait for an occasion. */
+  #waiting = 0;
+
+  /** `only` has the numbers of the faults that may happen; without it all may. */
+  /** Whether anybody is going to be hostile. */
+  readonly hostility: boolean;
+
+  constructor(
+    plan: FaultPlan,
+    only: readonly number[] | undefined,
+    simulation: Simulation,
+    tell: (text: string) => void,
+  ) {
+    this.#simulation = simulation;
+    this.#tell = tell;
+    this.#due = concreteFaults(plan, simulation.random, only).toReversed();
+    this.hostility = this.#due.some(({ fault }) => fault.kind === 'hostile');
+  }
+
+  /** Faults that are still to come. */
+  get left(): number {
+    return this.#due.length + this.#waiting;
+  }
+
+  /** So many tasks have run: what is due happens. True if something has. */
+  strike(tasks: number): boolean {
+    let struck = false;
+    for (let next = this.#due.at(-1); next && next.afterTasks <= tasks; next = this.#due.at(-1)) {
+      this.#due.pop();
+      const text = this.#perform(next);
+      if (text === undefined) continue;
+      struck = true;
+      if (next.fault.kind !== 'hostile') this.#count(next.fault.kind);
+      this.struck.push({ number: next.number, afterTasks: tasks, text });
+      this.#tell(`fault ${next.number}: ${text}`);
+    }
+    return struck;
+  }
+
+  #count(kind: string): void {
+    this.happened.set(kind, (this.happened.get(kind) ?? 0) + 1);
+  }
+
+  /** What has happened; `undefined` if there was nobody for it to happen to. */
+  #perform(concrete: ConcreteFault): string | undefined {
+    const { fault } = concrete;
+    switch (fault.kind) {
+      case 'crash':
+        return this.#crash(concrete, fault.component, fault.process);
+      case 'stall':
+        return this.#stall(concrete, fault.component, fault.ms);
+      case 'clock-jump':
+        this.#simulation.platform.clockOffMs += fault.byS * 1000;
+        return `the wall clock jumps by ${fault.byS} s`;
+      case 'power-cut':
+        return this.#powerCut(concrete, fault.torn);
+      case 'io-error':
+      case 'misdirect':
+      case 'corrupt':
+        return this.#disk(concrete, fault);
+      case 'hostile': {
+        const label = fault.component ?? this.#victim(concrete, undefined)?.label;
+        if (label === undefined) return undefined;
+        const { random, number } = concrete;
+        // Nobody waits for an occasion: what the others are to come to must not depend on it.
+        return turnHostile(fault, label, this.#simulation, random, (text, kind) => {
+          this.#count(kind);
+          this.#tell(`fault ${number}: ${text}`);
+        });
+      }
+      case 'out-of-memory': {
+        const victim = this.#victim(concrete, fault.component);
+        return victim && exhaustHeap(this.#simulation, victim);
+      }
+      case 'out-of-quota': {
+        const victim = this.#victim(concrete, fault.component);
+        const taken = (): void => void this.#waiting--;
+        return this.#waits(victim && refuseQuota(this.#simulation, victim, fault.of, taken));
+      }
+    }
+  }
+
+  #disk({ number, random }: ConcreteFault, fault: DiskFault): string | undefined {
+    return this.#waits(
+      befallDisk(fault, this.#simulation, random, {
+        tell: (text) => this.#tell(`fault ${number}: ${text}`),
+        done: () => void this.#waiting--,
+      }),
+    );
+  }
+
+  /** It is over when there has been an occasion for it. */
+  #waits(text: string | undefined): string | undefined {
+    if (text !== undefined) this.#waiting++;
+    return text;
+  }
+
+  #crash(concrete: ConcreteFault, label: string | undefined, process: boolean): string | undefined {
+    const { platform } = this.#simulation;
+    const victim = this.#victim(concrete, label);
+    if (!victim) return undefined;
+    if (process) platform.crashProcess(victim.id, 'its process was ended by the fault plan');
+    else platform.crash(victim.id, 'crashed by the fault plan');
+    return `[${victim.label}] crashes${process ? ' with its process' : ''}`;
+  }
+
+  #stall(concrete: ConcreteFault, label: string | undefined, ms: number): string | undefined {
+    const victim = this.#victim(concrete, label);
+    if (!victim) return undefined;
+    this.#simulation.scheduler.hold(victim.id, ms * 1000);
+    return `[${victim.label}] stalls for ${ms} ms`;
+  }
+
+  #victim(
+    concrete: ConcreteFault,
+    label: string | undefined,
+  ): { readonly id: number; readonly label: string } | undefined {
+    const candidates = [...this.#simulation.platform.live].filter((component) =>
+      label === undefined ? component.label !== ROOT_LABEL : component.label === label,
+    );
+    return pickByLabel(candidates, concrete);
+  }
+
+  #powerCut({ random }: ConcreteFault, torn: boolean): string | undefined {
+    const { platform, disks } = this.#simulation;
+    const texts = Array.from(disks.all, ([path, disk]) => {
+      const users = [...platform.live].filter(({ host }) => host.opened.has(path));
+      for (const { id } of users) platform.crash(id, 'the power of its disk was cut by the fault plan');
+      const uncertain = disk.unsyncedSectors;
+      const lost = disk.powerCut(random, torn);
+      return `power cut: ${lost} of ${uncertain} unsynced sectors of ${path} lose something`;
+    });
+    return texts.length > 0 ? texts.join('; ') : undefined;
+  }
+}

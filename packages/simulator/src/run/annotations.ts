@@ -1,0 +1,33 @@
+/**
+ * What a replay says between the lines of its schedule, each marked by an exclamation mark: faults, ends of components, what
+ * does not hold and since when; and at the end who is alive, and who waits for whom.
+ */
+import type { Simulation } from '../world/simulation.ts';
+import { describeCall } from '../checks/checks.ts';
+
+/** The annotations of one run. */
+export class Annotations {
+  readonly #simulation: Simulation;
+  readonly #write: (line: string) => void;
+
+  constructor(simulation: Simulation, write: (line: string) => void) {
+    this.#simulation = simulation;
+    this.#write = write;
+  }
+
+  /** Something that has happened now. */
+  now(text: string): void {
+    const seconds = (this.#simulation.scheduler.nowUs / 1e6).toFixed(6);
+    this.#write(`${seconds} ! ${text}`);
+  }
+
+  /** The system is as it was left: nobody has asked it to stop yet. */
+  end(): void {
+    const { platform, calls } = this.#simulation;
+    const labels = Array.from(platform.live, ({ label }) => `[${label}]`);
+    this.now(`alive at the end: ${labels.length > 0 ? labels.join(', ') : 'nobody'}`);
+    const open = calls.before(Number.POSITIVE_INFINITY);
+    if (open.length === 0) this.now('no call is open at the end');
+    for (const call of open) this.now(`at the end ${describeCall(this.#simulation, call)}`);
+  }
+}

@@ -1,0 +1,32 @@
+/** Imports a component as an instance of its own. */
+import { Component } from '@ginit/core';
+import { installInstanceHooks } from './instance-hooks.ts';
+import { instanceUrl } from './instance-url.ts';
+
+/** No two instances of this thread have one name, whatever system they belong to. */
+let instances = 0;
+/** Components whose modules have no state: all their instances in this thread share them. */
+const stateless = new Map<string, Promise<Component>>();
+
+/**
+ * The component, fresh: it shares no module with any other. With `shared` it gets the modules that were loaded for it before,
+ * which saves most of the time of a start; that is for our own components that are known to keep nothing in their modules.
+ */
+export function loadInstance(moduleUrl: string, shared: boolean): Promise<Component> {
+  installInstanceHooks();
+  if (!shared) return load(instanceUrl(moduleUrl, String(++instances)));
+  const known = stateless.get(moduleUrl);
+  if (known) return known;
+  const loading = load(moduleUrl);
+  stateless.set(moduleUrl, loading);
+  return loading;
+}
+
+async function load(url: string): Promise<Component> {
+  const module: unknown = await import(url);
+  const exported: unknown =
+    typeof module === 'object' && module !== null ? Reflect.get(module, 'default') : undefined;
+  const component = Component.from(exported);
+  if (!component) throw new TypeError('the module has no default export made by component()');
+  return component;
+}

@@ -1,0 +1,92 @@
+/** One component of a simulated system, with all that must end with it. */
+import type { Carrier } from '@ginit/core/platform';
+import type { CarrierEnd } from './simulated-carrier.ts';
+import type { ComponentRuntime } from '@ginit/core/platform';
+import type { ComponentEnd, ComponentSpecification } from '@ginit/core/platform';
+import type { Random } from '../order/random.ts';
+import type { Scheduled, Scheduler } from '../order/scheduler.ts';
+import type { SimulatedHost } from './simulated-host.ts';
+
+/** A component that was started. */
+export class SimulatedComponent {
+  readonly specification: ComponentSpecification;
+  /** Components with the same text here share a process where they really run. */
+  readonly domain: string;
+  readonly host: SimulatedHost;
+  /** What it finds as chance. */
+  readonly random: Random;
+  readonly ended: (end: ComponentEnd) => void;
+  /** Its ends of the carriers to core and to its peers. */
+  readonly ends = new Set<CarrierEnd>();
+  readonly #scheduler: Scheduler;
+  readonly #timers = new Set<Scheduled>();
+  /** Channels that came before it was loaded. */
+  readonly early: [peer: number, carrier: Carrier][] = [];
+  runtime: ComponentRuntime | undefined;
+  alive = true;
+  /** An end has been decided, and comes soon. */
+  ending = false;
+  /** Settles when core has been told of the end. */
+  readonly gone: Promise<void>;
+  settleGone: () => void = () => {};
+
+  constructor(
+    specification: ComponentSpecification,
+    domain: string,
+    parts: { scheduler: Scheduler; host: SimulatedHost; random: Random; ended: (end: ComponentEnd) => void },
+  ) {
+    this.specification = specification;
+    this.domain = domain;
+    this.#scheduler = parts.scheduler;
+    this.host = parts.host;
+    this.random = parts.random;
+    this.ended = parts.ended;
+    this.gone = new Promise((resolve) => {
+      this.settleGone = resolve;
+    });
+  }
+
+  get id(): number {
+    return this.specification.id;
+  }
+
+  get label(): string {
+    return this.specification.label;
+  }
+
+  /** Calls `run` in a turn of this component after `us`, unless it is dead by then. */
+  timer(us: number, again: boolean, run: () => void): () => void {
+    let scheduled: Scheduled | undefined;
+    const stop = (): void => {
+      if (!scheduled) return;
+      scheduled.cancelled = true;
+      this.#timers.delete(scheduled);
+    };
+    const start = (): void => {
+      scheduled = this.#scheduler.after(us, {
+        owner: this.id,
+        describe: () => 'timer of its own',
+        run: () => {
+          stop();
+          if (again) start();
+          run();
+        },
+      });
+      this.#timers.add(scheduled);
+    };
+    if (this.alive) start();
+    return stop;
+  }
+
+  /** Cuts it off from everything: what it still waits for never comes. */
+  die(): void {
+    this.alive = false;
+    for (const scheduled of this.#timers) scheduled.cancelled = true;
+    this.#timers.clear();
+    // Its own: that it dies takes no chance away from anybody else.
+    const fate = this.random.stream(`end ${this.id}`);
+    for (const end of this.ends) end.die(fate);
+    this.ends.clear();
+    this.host.die(fate);
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The host of a simulated driver: files, each a simulated disk that starts with the content of the real one, which is never
+ * written to. Nothing stands for directories, devices, sockets and programs. Requests take virtual time by the seed, end in
+ * any order, and never end for a driver that is dead; what it was writing then may still reach the disk.
+ */
+import { RpcError } from '@ginit/core';
+import type { HostErrorCode, HostFile, HostPlace, HostPlatform } from '@ginit/core/platform';
+import type { Random } from '../order/random.ts';
+import type { Scheduler } from '../order/scheduler.ts';
+import type { SimulatedDisk } from '../disk/simulated-disk.ts';
+
+/** What simulated hosts share. */
+export interface HostWorld {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** The disk that stands for a file of the host. Throws `HostError`, which calls it `path`. */
+  readonly disk: (target: string, path: string, access: 'ro' | 'rw') => SimulatedDisk;
+}
+
+/** Usual time of a request in microseconds, the least and the range above it; one in 64 takes longer. */
+const REQUEST_US = { least: 20, range: 180, longRange: 20_000 };
+const SYNC_US = { least: 200, range: 5000, longRange: 100_000 };
+
+interface Request {
+  /** What it does to the disk; throws what the driver is told. */
+  readonly perform: () => void;
+  readonly writes: boolean;
+}
+
+/** The host of one component. */
+export class SimulatedHost implements HostPlatform {
+  readonly #world: HostWorld;
+  readonly #owner: number;
+  readonly #pending = new Set<Request>();
+  /** Targets of the files it has opened. */
+  readonly opened = new Set<string>();
+  #dead = false;
+
+  constructor(world: HostWorld, owner: number) {
+    this.#world = world;
+    this.#owner = owner;
+  }
+
+  async openFile({ target, path }: HostPlace, access: 'ro' | 'rw'): Promise<HostFile> {
+    let disk: SimulatedDisk | undefined;
+    const open = (): void => {
+      disk = this.#world.disk(target, path, access);
+    };
+    await this.request(`open ${path}`, REQUEST_US, { perform: open, writes: false });
+    if (!disk) throw hostError('Closed', `file "${path}" is not open`);
+    this.opened.add(target);
+    return new SimulatedFile(this, disk, path, access === 'rw');
+  }
+
+  openDirectory(place: HostPlace): Promise<never> {
+    return notSimulated('directory', place);
+  }
+
+  openDevice(place: HostPlace): Promise<never> {
+    return notSimulated('device', place);
+  }
+
+  listen(_: 'tcp' | 'unix', place: HostPlace): Promise<never> {
+    return notSimulated('socket', place);
+  }
+
+  connect(_: 'tcp' | 'unix', place: HostPlace): Promise<never> {
+    return notSimulated('socket', place);
+  }
+
+  run(place: HostPlace): Promise<never> {
+    return notSimulated('program', place);
+  }
+
+  /** Nothing that this component has asked for ends any more; what it was writing is written, or not. */
+  die(fate: Random): void {
+    this.#dead = true;
+    for (const { perform, writes } of this.#pending) {
+      if (writes && fate.once(2)) unlessRefused(perform);
+    }
+    this.#pending.clear();
+  }
+
+  /** Performs a request after some time. */
+  request(what: string, time: typeof REQUEST_US, request: Request): Promise<void> {
+    const { scheduler, random } = this.#world;
+    return new Promise((resolve, reject) => {
+      if (this.#dead) return;
+      this.#pending.add(request);
+      const us = time.least + random.below(random.once(64) ? time.longRange : time.range);
+      scheduler.after(us, {
+        owner: this.#owner,
+        describe: () => `host: ${what}`,
+        run: () => {
+          if (!this.#pending.delete(request)) return;
+          try {
+            request.perform();
+            resolve();
+          } catch (error) {
+            reject(error);
+          }
+        },
+      });
+    });
+  }
+}
+
+async function notSimulated(what: string, { path }: HostPlace): Promise<never> {
+  throw hostError('NotSimulated', `the simulator has nothing that stands for the ${what} "${path}"`);
+}
+
+/** Whoever asked for it is dead: that it is refused tells nobody anything. */
+function unlessRefused(perform: () => void): void {
+  try {
+    perform();
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+  }
+}
+
+function hostError(code: HostErrorCode, text: string): RpcError<HostErrorCode> {
+  return new RpcError(code, text);
+}
+
+class SimulatedFile implements HostFile {
+  readonly writeable: boolean;
+  readonly sizeBytes: number;
+  readonly #host: SimulatedHost;
+  readonly #disk: SimulatedDisk;
+  readonly #path: string;
+  #closed = false;
+
+  constructor(host: SimulatedHost, disk: SimulatedDisk, path: string, writeable: boolean) {
+    this.#host = host;
+    this.#disk = disk;
+    this.#path = path;
+    this.writeable = writeable;
+    this.sizeBytes = disk.sizeBytes;
+  }
+
+  read(into: Uint8Array, position: number): Promise<void> {
+    const perform = (): void => {
+      this.#check('InputOutput', position + into.byteLength);
+      this.#disk.ailing.read(into, position);
+    };
+    return this.#host.request(`read ${this.#path} ${position} +${into.byteLength}`, REQUEST_US, {
+      perform,
+      writes: false,
+    });
+  }
+
+  /** A simulated disk has a size of its own: it does not grow. */
+  write(from: Uint8Array, position: number): Promise<void> {
+    const perform = (): void => {
+      this.#check('NoSpace', position + from.byteLength);
+      if (!this.writeable) throw hostError('Closed', `file "${this.#path}" is open for reading`);
+      this.#disk.ailing.write(from, position);
+    };
+    return this.#host.request(`write ${this.#path} ${position} +${from.byteLength}`, REQUEST_US, {
+      perform,
+      writes: !this.#closed && this.writeable && position + from.byteLength <= this.sizeBytes,
+    });
+  }
+
+  sync(): Promise<void> {
+    const { mark } = this.#disk;
+    const perform = (): void => {
+      this.#check('InputOutput', 0);
+      this.#disk.ailing.sync(mark);
+    };
+    return this.#host.request(`sync ${this.#path}`, SYNC_US, { perform, writes: false });
+  }
+
+  async close(): Promise<void> {
+    const perform = (): void => {
+      this.#closed = true;
+    };
+    await this.#host.request(`close ${this.#path}`, REQUEST_US, { perform, writes: false });
+  }
+
+  #check(code: HostErrorCode, end: number): void {
+    if (this.#closed) throw hostError('Closed', `file "${this.#path}": Closed`);
+    if (end > this.sizeBytes) throw hostError(code, `file "${this.#path}" ends at byte ${this.sizeBytes}`);
+  }
+}
