@@ -27,6 +27,7 @@ export const PACKAGES = [
         // The doors of the package, which must lead to the modules that the runtime has, and what threads and processes start with.
         entries: () => [
           'index',
+          'async',
           'config',
           'block',
           'file_system',

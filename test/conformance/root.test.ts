@@ -1,6 +1,5 @@
 /** Sessions of the root of the tree, which core serves itself: what is donated for them comes back, upgrades included. */
-import type { Component } from '@ginit/core';
-import { component, Timer } from '@ginit/core';
+import { type Component, component, Timer } from '@ginit/core';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import { expect, test } from 'vitest';
 import { InProcessPlatform } from '../../packages/core/test/in-process-platform.ts';

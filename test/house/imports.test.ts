@@ -32,7 +32,7 @@ const CORE_ROOMS: readonly (readonly string[])[] = [
   ['policy.ts'],
   ['config'],
   ['label.ts'],
-  ['limits.ts', 'costs.ts', 'errors.ts', 'log-text.ts'],
+  ['async', 'limits.ts', 'costs.ts', 'errors.ts', 'log-text.ts', 'byte-text.ts', 'slot-lists.ts'],
 ];
 
 /** Only these may import Node's own modules: everything else reaches the world through env. */

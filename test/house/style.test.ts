@@ -56,15 +56,11 @@ test('components and libraries use no clock, timer or chance of their own', () =
   expect(places(files, forbidden, isComment)).toEqual([]);
 });
 
-/** Folders that are being moved or rewritten; they join when that is done. */
-const NOT_YET_IN_CAPITALS = /packages\/core\/src\/(config|platform)\//;
-
 test('constants are in capitals', () => {
   const wrong = projectFiles()
     .filter(
       (file) => /^(packages|scripts|test|examples)\/.*\.(ts|mjs)$/.test(file) && !file.endsWith('.d.ts'),
     )
-    .filter((file) => !NOT_YET_IN_CAPITALS.test(file))
     .flatMap((file) => miscalledConstants(read(file), file).map((name) => `${file}: ${name}`));
   expect(wrong).toEqual([]);
 });

@@ -196,3 +196,17 @@ export default component(async (env) => {\n  await env.log(a.it);\n  await env.e
     expect({ code, lines }).toEqual({ code: 0, lines: expect.arrayContaining(['[init -> a] none']) });
   },
 );
+
+test('a package is looked at as the component will find it, whatever options ginit itself was started with', async () => {
+  place.write(
+    'node_modules/p/package.json',
+    '{"exports":{"module-sync":"./host.cjs","default":"./index.cjs"}}',
+  );
+  place.write('node_modules/p/host.cjs', `require('node:net');`);
+  place.write('node_modules/p/index.cjs', '');
+  place.write('a.mjs', `import 'p';`);
+  place.write('config.xml', start('a.mjs'));
+  const options = 'export NODE_OPTIONS=--no-experimental-require-module';
+  const { code, stderr } = await place.startLimited(options, 'check', 'config.xml').finished;
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('imports node:net at') });
+});

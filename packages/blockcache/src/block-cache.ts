@@ -6,11 +6,11 @@
  */
 import { assert, copyInto } from '@ginit/core';
 import { type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core/block';
+import { Mutex, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Fetcher } from './fetcher.ts';
 import { Geometry, mask } from './geometry.ts';
-import { Turns } from './occasion.ts';
 import type { ReplacementPolicy } from './policy/replacement-policy.ts';
 import { ReadAhead, type ReadAheadPlan } from './read-ahead.ts';
 import { WriteBack } from './write-back.ts';
@@ -54,7 +54,7 @@ export class BlockCache implements BlockBackend {
   readonly #readAhead: ReadAhead;
   readonly #mode: WriteMode;
   /** Writes that have to wait for room, in the order of their coming. */
-  readonly #writers = new Turns();
+  readonly #writers = new Mutex();
   readonly #syncs: SyncGroup;
   #hits = 0;
   #misses = 0;
@@ -110,7 +110,7 @@ export class BlockCache implements BlockBackend {
   }
 
   write(block: number, count: number, from: Uint8Array): void | Promise<void> {
-    const done = this.#writers.taken ? 0 : this.#writeNow(block, count, from, 0);
+    const done = this.#writers.held ? 0 : this.#writeNow(block, count, from, 0);
     if (done < count) return this.#writeSlowly(block, count, from, done);
     return this.#written(block, count);
   }
@@ -182,7 +182,7 @@ export class BlockCache implements BlockBackend {
   }
 
   async #writeSlowly(block: number, count: number, from: Uint8Array, done: number): Promise<void> {
-    await this.#writers.enter();
+    await this.#writers.acquire();
     try {
       let at = done;
       while (at < count) {
@@ -191,7 +191,7 @@ export class BlockCache implements BlockBackend {
         if (at === before) await this.#room();
       }
     } finally {
-      this.#writers.leave();
+      this.#writers.release();
     }
     await this.#written(block, count);
   }
@@ -200,7 +200,7 @@ export class BlockCache implements BlockBackend {
   #room(): Promise<void> {
     const cleaner = this.#writeBack.makeRoom();
     if (cleaner) return cleaner;
-    if (this.#writeBack.room && this.#fetcher.underWay > 0) return this.#fetcher.ended.next();
+    if (this.#writeBack.room && this.#fetcher.underWay > 0) return this.#fetcher.ended.wait();
     return this.#writeBack.retryFailed();
   }
 
@@ -238,12 +238,5 @@ export class BlockCache implements BlockBackend {
     this.#writeBack.unmarkDirty(slot, set);
     store.valid[slot] = (store.valid[slot] ?? 0) & ~set;
     if (store.valid[slot] === 0) store.discard(slot);
-  }
-}
-
-/** Settles when all have, for only then is the request's memory free: with the first failure, if there is one. */
-async function settleAll(parts: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(parts)) {
-    if (result.status === 'rejected') throw result.reason;
   }
 }

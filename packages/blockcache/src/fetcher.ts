@@ -3,10 +3,10 @@
  * stays as it was written. A chunk for which the cache has no room goes to those who wait for it and is not kept.
  */
 import { assert, copyInto, RpcError } from '@ginit/core';
+import { Condition, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { eachRun, mask } from './geometry.ts';
-import { Occasion } from './occasion.ts';
 
 /** A part of a request that waits for a fetch: blocks from `block` on go into `into`. */
 interface Waiter {
@@ -27,7 +27,7 @@ interface Fetch {
 
 export class Fetcher {
   /** Happens when a fetch has ended: chunks may be free to go now. */
-  readonly ended = new Occasion();
+  readonly ended = new Condition();
   /** The most chunks of one request. */
   readonly chunksMax: number;
   readonly #store: ChunkStore;
@@ -140,7 +140,7 @@ export class Fetcher {
       this.#fail(fetch, error, end - block);
     }
     this.#underWay--;
-    this.ended.happen();
+    this.ended.wakeAll();
   }
 
   #arrive(fetch: Fetch, payload: Uint8Array): void {
@@ -243,7 +243,6 @@ export class Fetcher {
       return this.#device.readWith(first, count, (payload) => copyInto(part, payload));
     });
     // All have ended before the memory is the client's again.
-    const results = await Promise.allSettled(reads);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await settleAll(reads);
   }
 }

@@ -7,6 +7,8 @@
  * write that finds no room otherwise. Nothing is ever dropped.
  */
 import { assert, RpcError } from '@ginit/core';
+import { Condition } from '@ginit/core/async';
+import { SlotLists } from '@ginit/core/block';
 import type { BackendDevice } from './backend-device.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import {
@@ -18,26 +20,25 @@ import {
   neighbours,
 } from './cluster.ts';
 import { eachRun } from './geometry.ts';
-import { Occasion } from './occasion.ts';
-import { SlotLinks, SlotList } from './slot-list.ts';
 
 /** Clusters under way that nobody waits for, and at all. */
 const BACKGROUND_CLUSTERS_MAX = 2;
 const CLUSTERS_MAX = 4;
 /** A cluster takes at most this part of the largest request, so that reads get through to the device beside clusters. */
 const REQUEST_PART = 2;
+/** Lists of dirty slots that are not under way, the first to become dirty first; and of those that failed. */
+const WAITING = 1;
+const FAILED = 2;
 
 export class WriteBack {
   /** Chunks that may be dirty or on their way to the device at a time. */
   readonly dirtyMax: number;
   /** Happens when a cluster has ended: chunks may be clean now. */
-  readonly ended = new Occasion();
+  readonly ended = new Condition();
   readonly #store: ChunkStore;
   readonly #device: BackendDevice;
   readonly #chunksMax: number;
-  /** Dirty slots, not under way, the first to become dirty first; and those that failed. */
-  readonly #waiting: SlotList;
-  readonly #failed: SlotList;
+  readonly #lists: SlotLists;
   readonly #clusters = new Map<number, Cluster>();
   #dirtyCount = 0;
   #underWay = 0;
@@ -46,14 +47,12 @@ export class WriteBack {
   #requests = 0;
 
   constructor(store: ChunkStore, device: BackendDevice) {
-    const links = new SlotLinks(store.slots);
     this.#store = store;
     this.#device = device;
     this.dirtyMax = Math.max(1, Math.floor(store.slots / 2));
     const requestBytes = device.requestBlocksMax * device.info.blockSize;
     this.#chunksMax = Math.max(1, Math.floor(chunksPerRequest(requestBytes) / REQUEST_PART));
-    this.#waiting = new SlotList(links);
-    this.#failed = new SlotList(links);
+    this.#lists = new SlotLists(store.slots, FAILED);
     store.onDirtyInTheWay = (slot) => {
       if (this.#mayStart(BACKGROUND_CLUSTERS_MAX)) this.#start(slot);
     };
@@ -86,7 +85,7 @@ export class WriteBack {
     const before = store.dirty[slot] ?? 0;
     store.dirty[slot] = before | set;
     if (before !== 0 || store.pinned(slot, 'write')) return;
-    this.#waiting.addLast(slot);
+    this.#lists.putLast(slot, WAITING);
     this.#dirtyCount++;
   }
 
@@ -96,30 +95,31 @@ export class WriteBack {
     const before = store.dirty[slot] ?? 0;
     store.dirty[slot] = before & ~set;
     if (before === 0 || store.dirty[slot] !== 0) return;
-    this.#unlist(slot);
+    this.#lists.remove(slot);
     store.failed[slot] = 0;
     this.#dirtyCount--;
   }
 
   /** Starts to write when much is dirty, so that writers need not wait later. */
   work(): void {
-    while (this.#dirtyCount > this.dirtyMax / 2 && this.#waiting.length > 0) {
+    while (this.#dirtyCount > this.dirtyMax / 2 && this.#lists.length(WAITING) > 0) {
       if (!this.#mayStart(BACKGROUND_CLUSTERS_MAX)) return;
-      this.#start(this.#waiting.first);
+      this.#start(this.#lists.first(WAITING));
     }
   }
 
   /** Starts to write the oldest. Settles when a chunk may have become clean; undefined if nothing is under way. */
   makeRoom(): Promise<void> | undefined {
     if (this.#gate) return this.#gate;
-    while (this.#waiting.length > 0 && this.#mayStart(CLUSTERS_MAX)) this.#start(this.#waiting.first);
-    return this.#underWay > 0 ? this.ended.next() : undefined;
+    while (this.#lists.length(WAITING) > 0 && this.#mayStart(CLUSTERS_MAX))
+      this.#start(this.#lists.first(WAITING));
+    return this.#underWay > 0 ? this.ended.wait() : undefined;
   }
 
   /** Tries to write what could not be written before. Rejects if that still is so. */
   async retryFailed(): Promise<void> {
-    assert(this.#failed.length > 0, 'there is something that failed');
-    const failure = await this.#start(this.#failed.first).done;
+    assert(this.#lists.length(FAILED) > 0, 'there is something that failed');
+    const failure = await this.#start(this.#lists.first(FAILED)).done;
     if (failure) throw failure;
   }
 
@@ -128,8 +128,8 @@ export class WriteBack {
     const store = this.#store;
     const chunks: number[] = [];
     const add = (slot: number): void => void chunks.push(store.chunkIn(slot));
-    for (const list of [this.#waiting, this.#failed]) {
-      for (let slot = list.first; slot >= 0; slot = list.after(slot)) add(slot);
+    for (const list of [WAITING, FAILED]) {
+      for (let slot = this.#lists.first(list); slot >= 0; slot = this.#lists.after(slot)) add(slot);
     }
     for (const slot of this.#clusters.keys()) add(slot);
     return this.settle(Float64Array.from(chunks).toSorted());
@@ -154,7 +154,7 @@ export class WriteBack {
     let open = (): void => {};
     this.#gate = new Promise((resolve) => (open = resolve));
     try {
-      while (this.#underWay > 0) await this.ended.next();
+      while (this.#underWay > 0) await this.ended.wait();
       return await work();
     } finally {
       this.#gate = undefined;
@@ -176,7 +176,7 @@ export class WriteBack {
         await cluster.done;
       } else if (store.dirty[slot] === 0) return undefined;
       else if (this.#gate) await this.#gate;
-      else if (this.#underWay >= CLUSTERS_MAX) await this.ended.next();
+      else if (this.#underWay >= CLUSTERS_MAX) await this.ended.wait();
       else return this.#start(slot);
     }
   }
@@ -191,7 +191,7 @@ export class WriteBack {
     const requests = span ? [neighbours(this.#store, span, this.#chunksMax)] : this.#runs(slot);
     const slots = span ? (requests[0] ?? []).map((part) => part.slot) : [slot];
     for (const member of slots) {
-      this.#unlist(member);
+      this.#lists.remove(member);
       this.#store.pin(member, 'write');
       this.#store.failed[member] = 0;
     }
@@ -216,7 +216,7 @@ export class WriteBack {
     const failure = failures.find((found) => found !== undefined);
     this.#underWay--;
     for (const slot of slots) this.#settleSlot(slot, failure !== undefined);
-    this.ended.happen();
+    this.ended.wakeAll();
     this.work();
     return failure;
   }
@@ -245,11 +245,7 @@ export class WriteBack {
     if (store.dirty[slot] === 0) this.#dirtyCount--;
     else if (failed) {
       store.failed[slot] = 1;
-      this.#failed.addLast(slot);
-    } else this.#waiting.addLast(slot);
-  }
-
-  #unlist(slot: number): void {
-    (this.#store.failed[slot] === 1 ? this.#failed : this.#waiting).remove(slot);
+      this.#lists.putLast(slot, FAILED);
+    } else this.#lists.putLast(slot, WAITING);
   }
 }

@@ -1,6 +1,5 @@
 /** The component in whole systems. */
-import type { Component } from '@ginit/core';
-import { component, type Main, RpcError } from '@ginit/core';
+import { type Component, component, type Main, RpcError } from '@ginit/core';
 import { Block, type BlockBackend, BlockClient, serveBlock } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';

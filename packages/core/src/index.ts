@@ -9,6 +9,7 @@ export { Component, component, type Main, type Manifest } from './component.ts';
 export type { Env, Ram, SessionContext, SessionOpener } from './env.ts';
 export type { Config } from './runtime/config.ts';
 export type { ConnectOptions } from './runtime/connect-options.ts';
+export type { SessionOpening } from './session/session-opening.ts';
 export type { SessionTicket } from './runtime/session-client.ts';
 export type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';
 export type { CancelTimeout, Timeouts } from './runtime/timeouts.ts';
@@ -49,11 +50,14 @@ export {
   PACKET_STATUS,
   PacketRequests,
   type PacketRequestsOptions,
+  PacketService,
+  type PacketServing,
   PacketSink,
   PacketSource,
   type PacketStreamParameters,
   type PayloadDirection,
   type PrepareRequest,
+  type ServedPacket,
   type StreamClosure,
   streamMemoryBytes,
 } from './packet-stream/index.ts';

@@ -213,6 +213,14 @@ suite('fallbacks', () => {
     expect(() => attribute.label('n', { fallback: '\u0007' })).toThrow('control characters');
     expect(() => attribute.bytes('n', { fallback: 0.5 })).toThrow(TypeError);
   });
+
+  it('are values, not texts of values', () => {
+    // As code has it that no compiler has checked.
+    const parts: object = { fallback: '100' };
+    expect(() => attribute.integer('n', parts)).toThrow('100, which is no value of the kind "integer"');
+    const word: object = { fallback: 'no' };
+    expect(() => attribute.boolean('n', word)).toThrow('no, which is no value of the kind "boolean"');
+  });
 });
 
 suite('types', () => {

@@ -1,9 +1,9 @@
 /** A child as a server, beside real accounts: what its clients are told, and what of their quota comes back. */
 import { type Capability, PeerGone, SessionError } from '@ginit/core';
 import { type Resources, type Root } from '@ginit/core/system';
+import { quietDeferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
 import { ChildServer } from '../src/sandbox/child-server.ts';
-import { deferred } from '../src/sandbox/deferred.ts';
 import type { RoutedRequest, ServedSession } from '../src/sandbox/session-server.ts';
 import { Accounts } from './accounts.ts';
 
@@ -169,7 +169,7 @@ test('a refusal is handed on with what has come back, of sessions and of upgrade
 });
 
 test('a server that ends before it answers is gone for its client, and the session that comes late is released', async () => {
-  const answer = deferred<{ [Symbol.dispose](): void }>();
+  const answer = quietDeferred<{ [Symbol.dispose](): void }>();
   const { open, announce, server, account, released, capability } = bench({ session: () => answer.promise });
   announce();
   const waiting = refused(open());

@@ -1,10 +1,10 @@
 /** The sessions of one client, beside real accounts: what it is told, what it has back, in which order they end. */
 import { SessionError } from '@ginit/core';
 import { COSTS, type Resources } from '@ginit/core/system';
+import { quietDeferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
 import { TestClock } from '../../core/test/test-clock.ts';
 import { ClientSessions } from '../src/sandbox/client-sessions.ts';
-import { deferred } from '../src/sandbox/deferred.ts';
 import type { Refused, RoutedRequest, ServedSession, SessionServer } from '../src/sandbox/session-server.ts';
 import { Waits } from '../src/sandbox/waits.ts';
 import { Accounts } from './accounts.ts';
@@ -166,7 +166,7 @@ test('upgrades come back with the rest, refused ones at once; only open sessions
 test('a session is closed when its upgrades are done: they come back, too', async () => {
   const { account, server, sessions, open } = bench();
   await open();
-  const answer = deferred<undefined>();
+  const answer = quietDeferred<undefined>();
   server.upgrade = () => answer.promise;
   const upgrade = sessions.upgrade(1, { ram: 10, caps: 1 });
   const closing = sessions.close(1);
@@ -190,7 +190,7 @@ test('who gives up before it has paid gets all back, and no server hears of it',
 
 test('who gives up while the server thinks has the session closed that comes later, and all back', async () => {
   const { account, server, sessions, open, refusal } = bench();
-  const answer = deferred<ServedSession>();
+  const answer = quietDeferred<ServedSession>();
   server.answer = () => answer.promise;
   const opening = refusal(open());
   await turn();
@@ -217,7 +217,7 @@ test('the end of its server ends the session, and the donation comes back withou
 test('a client that ends opens nothing more; what comes back of its sessions is left for its own clients', async () => {
   const { account, server, sessions, open, refusal, returned, errors } = bench();
   await open();
-  const [done, ending] = [[] as string[], deferred<void>()];
+  const [done, ending] = [[] as string[], quietDeferred<void>()];
   server.closing = ending.promise;
   const { closed, back } = sessions.endAtChildren();
   void closed.then(() => done.push('closed'));

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { Purse } from '../src/sandbox/purse.ts';
 import { RestartRecord } from '../src/sandbox/restart-record.ts';
 import { nextToStop } from '../src/sandbox/stop-order.ts';
-import { Turnstile } from '../src/sandbox/turnstile.ts';
 
 const SECOND_US = 1_000_000;
 
@@ -78,36 +77,4 @@ describe('the order of stops', () => {
     expect(namesOf(one, two)).toEqual(['two']);
     expect(namesOf(one, candidate('two', ['one'], true))).toEqual([]);
   });
-});
-
-test('a turnstile lets so many through at a time, in their order, whether they end well or badly', async () => {
-  const turnstile = new Turnstile(2);
-  const begun: number[] = [];
-  const ends: ((failed: boolean) => void)[] = [];
-  const step = (number: number) => (): Promise<number> => {
-    begun.push(number);
-    return new Promise((resolve, reject) => {
-      ends[number] = (failed) => (failed ? reject(new Error('no')) : resolve(number));
-    });
-  };
-  const passing = [0, 1, 2, 3].map((number) => turnstile.pass(step(number)).catch(() => 'failed'));
-  await new Promise(setImmediate);
-  expect(begun).toEqual([0, 1]);
-  ends[0]?.(true);
-  await new Promise(setImmediate);
-  expect(begun).toEqual([0, 1, 2]);
-  ends[1]?.(false);
-  await new Promise(setImmediate);
-  ends[2]?.(false);
-  ends[3]?.(false);
-  expect(await Promise.all(passing)).toEqual(['failed', 1, 2, 3]);
-  // Nobody waits: there is room for two again, not for more.
-  const later = [4, 5, 6].map((number) => turnstile.pass(step(number)));
-  await new Promise(setImmediate);
-  expect(begun).toEqual([0, 1, 2, 3, 4, 5]);
-  for (const number of [4, 5, 6]) {
-    ends[number]?.(false);
-    await new Promise(setImmediate);
-  }
-  expect(await Promise.all(later)).toEqual([4, 5, 6]);
 });

@@ -298,12 +298,12 @@ describe('resolveRequest', () => {
   };
   const resolved = (child: RequestingChild, service: string, label: string) => {
     const route = resolveRequest(child, { service, label }, directory(OFFERS));
-    if (route.kind === 'local') return `local ${route.rom}`;
+    if (route.kind === 'config') return 'own config';
     return route.kind === 'denied' ? route.reason : `${route.kind}:${route.label}`;
   };
 
   it.each([
-    ['inline config', tool, 'ROM', 'tool -> config', 'local config'],
+    ['inline config', tool, 'ROM', 'tool -> config', 'own config'],
     ['no inline config', { ...tool, hasConfig: false }, 'ROM', 'tool -> config', 'parent:routed'],
     ['another service called config', tool, 'LOG', 'tool -> config', 'parent:tool -> config'],
     ["a grandchild's config is its own", tool, 'ROM', 'tool -> sub -> config', 'no-rule'],
@@ -312,7 +312,7 @@ describe('resolveRequest', () => {
     ['a ROM named as the binary', tool, 'ROM', 'tool -> fs_tool', 'no-rule'],
     ['linker', tool, 'ROM', 'ld.lib.so', 'parent:ld.lib.so'],
     ['ld="no"', { ...tool, usesLinker: false }, 'ROM', 'ld.lib.so', 'parent:found'],
-    ['session requests', tool, 'ROM', 'tool -> session_requests', 'local session_requests'],
+    ['a ROM that is nothing special', tool, 'ROM', 'tool -> session_requests', 'no-rule'],
     ['environment', tool, 'LOG', 'tool', 'parent:tool'],
     ['nothing', tool, 'CPU', 'tool', 'no-rule'],
     ['no rules', { ...tool, rules: undefined }, 'CPU', 'tool', 'no-routes'],

@@ -1,8 +1,8 @@
 /** The parts that ends of sessions are made of: amounts, ends that many wait for, and what a child leaves behind. */
 import { hasCode, PeerGone, RpcError, SessionError } from '@ginit/core';
+import { quietDeferred } from '@ginit/core/async';
 import { describe, expect, test } from 'vitest';
 import { amountText, atMost, isNothing, minus, NOTHING, plus } from '../src/sandbox/amounts.ts';
-import { deferred } from '../src/sandbox/deferred.ts';
 import { Ending } from '../src/sandbox/ending.ts';
 import { Leftover } from '../src/sandbox/leftover.ts';
 import { refusalFor } from '../src/sandbox/session-server.ts';
@@ -47,7 +47,7 @@ describe('an end', () => {
 
   test('a step that is not done has its reason, and what comes late is taken care of', async () => {
     const [ending, late] = [new Ending(), [] as number[]];
-    const step = deferred<number>();
+    const step = quietDeferred<number>();
     const waiting = ending.unless(step.promise, (value) => late.push(value)).catch(String);
     ending.end(new PeerGone('it has ended'));
     expect(await waiting).toContain('it has ended');

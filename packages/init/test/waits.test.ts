@@ -1,7 +1,7 @@
 /** Steps that wait for children, on a clock of the test's: who is named, who is ended, and when. */
+import { quietDeferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
 import { TestClock } from '../../core/test/test-clock.ts';
-import { deferred } from '../src/sandbox/deferred.ts';
 import { type Progress, type Wait, Waits, type WaitState } from '../src/sandbox/waits.ts';
 
 const BOUNDS = { boundMs: 3000, ceilingMs: 20_000 };
@@ -48,7 +48,7 @@ class Bench {
 
   /** Begins a step; the result ends it. */
   begin(wait: Wait): () => Promise<void> {
-    const { promise, resolve } = deferred<void>();
+    const { promise, resolve } = quietDeferred<void>();
     const during = this.waits.during(wait, promise);
     return () => {
       resolve();

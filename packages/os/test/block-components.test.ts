@@ -1,6 +1,5 @@
 /** Block components in whole systems: ram_block, and part_block over a disk in memory. */
-import type { Component } from '@ginit/core';
-import { component, type Main, RpcError } from '@ginit/core';
+import { type Component, component, type Main, RpcError } from '@ginit/core';
 import { Block, BlockClient, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';

@@ -12,6 +12,5 @@ export type {
   NodeType,
 } from './vnode/attributes.ts';
 export type { Mount } from './vnode/mount.ts';
-export { decodeText, encodeText, PATH_BYTES_MAX } from './vnode/names.ts';
 export { resolveParent, resolvePath } from './vnode/path.ts';
 export type { Vnode } from './vnode/vnode.ts';

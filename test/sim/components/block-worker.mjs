@@ -7,14 +7,14 @@ import { attribute, element } from '@ginit/core/config';
 import { Block, BlockClient } from '@ginit/core/block';
 
 const number = (what, fallback) => attribute.integer(what, { min: 1, max: 1_000_000, fallback });
-const config = element('config', 'A client that does not look', {
+const CONFIG = element('config', 'A client that does not look', {
   attributes: {
-    rounds: number('Requests', '100'),
-    depth: number('Requests under way at a time', '4'),
-    blocks: number('Blocks that are used', '8'),
-    salt: number('Makes what it does, and writes, its own', '1'),
-    label: attribute.text('Of its session'),
-    trims: attribute.boolean('Whether it trims as well'),
+    rounds: number('Requests', 100),
+    depth: number('Requests under way at a time', 4),
+    blocks: number('Blocks that are used', 8),
+    salt: number('Makes what it does, and writes, its own', 1),
+    label: attribute.text('Of its session', { fallback: '' }),
+    trims: attribute.boolean('Whether it trims as well', { fallback: false }),
   },
 });
 
@@ -27,10 +27,10 @@ function numbers(salt) {
   };
 }
 
-async function connected(env) {
+async function connected(env, label) {
   for (let attempts = 0; attempts < 40; attempts++) {
     try {
-      return await BlockClient.connect(env, { label: env.config.node.value('label') ?? '' });
+      return await BlockClient.connect(env, { label });
     } catch {
       await env.timer.sleep(50);
     }
@@ -38,11 +38,11 @@ async function connected(env) {
   return undefined;
 }
 
-export default component({ requires: [Block], config }, async (env) => {
-  const below = numbers(Number(env.config.node.value('salt') ?? 1));
-  const blocks = Number(env.config.node.value('blocks') ?? 8);
-  let left = Number(env.config.node.value('rounds') ?? 100);
-  let stamp = Number(env.config.node.value('salt') ?? 1) * 1_000_000;
+export default component({ requires: [Block], config: CONFIG }, async (env) => {
+  const { blocks, depth, label, rounds, salt, trims } = env.config.read(CONFIG);
+  const below = numbers(salt);
+  let left = rounds;
+  let stamp = salt * 1_000_000;
   const lane = async (disk) => {
     while (left-- > 0) {
       const block = below(blocks);
@@ -50,7 +50,7 @@ export default component({ requires: [Block], config }, async (env) => {
       const bytes = new Uint8Array(count * disk.info.blockSize);
       const what = below(20);
       if (what === 0) await disk.sync();
-      else if (what === 1 && env.config.node.value('trims') === 'yes') await disk.trim(block, count);
+      else if (what === 1 && trims) await disk.trim(block, count);
       else if (what < 12) await disk.read(block, count, bytes);
       else {
         new DataView(bytes.buffer).setUint32(bytes.length - 4, ++stamp);
@@ -59,9 +59,13 @@ export default component({ requires: [Block], config }, async (env) => {
       }
     }
   };
-  for (let disk = await connected(env); disk; disk = left > 0 ? await connected(env) : undefined) {
+  for (
+    let disk = await connected(env, label);
+    disk;
+    disk = left > 0 ? await connected(env, label) : undefined
+  ) {
     const session = disk;
-    const lanes = Array.from({ length: Number(env.config.node.value('depth') ?? 4) }, () => lane(session));
+    const lanes = Array.from({ length: depth }, () => lane(session));
     const ends = await Promise.allSettled(lanes);
     await disk.close().catch(() => {});
     if (ends.some(({ status }) => status === 'rejected')) await env.timer.sleep(20);

@@ -12,8 +12,11 @@ import { Block, serveBlock } from '@ginit/core/block';
 const FAULTS = ['none', 'stale', 'swapped', 'unsynced', 'torn', 'garbage'];
 const BLOCK = 512;
 
-const config = element('config', 'A block device that is wrong', {
-  attributes: { file: attribute.text('Its file', { required: true }), fault: attribute.oneOf('How', FAULTS) },
+const CONFIG = element('config', 'A block device that is wrong', {
+  attributes: {
+    file: attribute.text('Its file', { required: true }),
+    fault: attribute.oneOf('How', FAULTS, { fallback: 'none' }),
+  },
 });
 
 class LyingDisk {
@@ -70,8 +73,8 @@ class LyingDisk {
   trim() {}
 }
 
-export default component({ provides: [Block], host: ['file'], config }, async (env) => {
-  const file = await env.host.openFile(env.config.node.value('file'), 'rw');
-  const disk = new LyingDisk(file, env.config.node.value('fault') ?? 'none');
+export default component({ provides: [Block], host: ['file'], config: CONFIG }, async (env) => {
+  const config = env.config.read(CONFIG);
+  const disk = new LyingDisk(await env.host.openFile(config.file, 'rw'), config.fault);
   env.provide(Block, (session) => serveBlock(session, disk));
 });

@@ -1,35 +1,37 @@
-import { SlotLinks, SlotList } from '../slot-list.ts';
+import { SlotLists } from '@ginit/core/block';
 import { EVICT_TRIES_MAX, type ReplacementPolicy } from './replacement-policy.ts';
+
+/** The one list that there is: the most recently used first. */
+const ORDER = 1;
 
 /** Least recently used: the chunk goes whose last use is longest ago. */
 export class Lru implements ReplacementPolicy {
-  /** The most recently used first. */
-  readonly #order: SlotList;
+  readonly #lists: SlotLists;
 
   constructor(slots: number) {
-    this.#order = new SlotList(new SlotLinks(slots));
+    this.#lists = new SlotLists(slots, ORDER);
   }
 
   hit(slot: number): void {
-    this.#order.moveFirst(slot);
+    this.#lists.putFirst(slot, ORDER);
   }
 
   insert(slot: number): void {
-    this.#order.addFirst(slot);
+    this.#lists.putFirst(slot, ORDER);
   }
 
   remove(slot: number): void {
-    this.#order.remove(slot);
+    this.#lists.remove(slot);
   }
 
   evict(_incoming: number, mayGo: (slot: number) => boolean): number {
-    let slot = this.#order.last;
+    let slot = this.#lists.last(ORDER);
     for (let tries = 0; slot >= 0 && tries < EVICT_TRIES_MAX; tries++) {
       if (mayGo(slot)) {
-        this.#order.remove(slot);
+        this.#lists.remove(slot);
         return slot;
       }
-      slot = this.#order.before(slot);
+      slot = this.#lists.before(slot);
     }
     return -1;
   }

@@ -75,9 +75,9 @@ export function fromData(data: unknown, limits: DataLimits = CONFIG_LIMITS): Con
 }
 
 /** Longest name of a file in a position. */
-const fileLengthMax = 4096;
+const FILE_LENGTH_MAX = 4096;
 
-const nodeKeys: ReadonlySet<string> = new Set([
+const NODE_KEYS: ReadonlySet<string> = new Set([
   'type',
   'file',
   'at',
@@ -136,7 +136,8 @@ class DataReader {
 
   /** The outermost node's file is not counted: a text of the full size has a name besides. */
   private file(data: unknown, path: string, depth: number): string {
-    if (typeof data !== 'string' || data.length > fileLengthMax) return fail(path, 'not the name of a file');
+    if (typeof data !== 'string' || data.length > FILE_LENGTH_MAX)
+      return fail(path, 'not the name of a file');
     if (depth > 1) this.size += data.length;
     return data;
   }
@@ -158,11 +159,11 @@ function fail(path: string, text: string): never {
 function record(data: unknown, path: string): Readonly<Record<string, unknown>> {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return fail(path, 'not an object');
   const fields: Record<string, unknown> = {};
-  for (const key of nodeKeys) {
+  for (const key of NODE_KEYS) {
     if (Object.hasOwn(data, key)) fields[key] = Reflect.get(data, key);
   }
   for (const key of Object.keys(data)) {
-    if (!nodeKeys.has(key)) fail(path, `unknown field ${JSON.stringify(key.slice(0, 64))}`);
+    if (!NODE_KEYS.has(key)) fail(path, `unknown field ${JSON.stringify(key.slice(0, 64))}`);
   }
   return fields;
 }

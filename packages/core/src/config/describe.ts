@@ -2,9 +2,9 @@ import { visibleText } from '../log-text.ts';
 import type { AttributeSchema, ElementSchema } from './schema.ts';
 import { formatBytes, formatValue } from './values.ts';
 
-const columnsMax = 100;
-const wordsMax = 8;
-const wordsShown = 3;
+const COLUMNS_MAX = 100;
+const WORDS_MAX = 8;
+const WORDS_SHOWN = 3;
 
 /**
  * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled
@@ -61,8 +61,8 @@ function valueForm(schema: AttributeSchema): string {
 
 /** Long lists would hide what else there is: their first words do, and their number. */
 function oneOfForm(values: readonly string[]): string {
-  if (values.length <= wordsMax) return values.join('|');
-  return `${values.slice(0, wordsShown).join('|')}|… (${values.length} words)`;
+  if (values.length <= WORDS_MAX) return values.join('|');
+  return `${values.slice(0, WORDS_SHOWN).join('|')}|… (${values.length} words)`;
 }
 
 function range(min: number | undefined, max: number | undefined, format: (value: number) => string): string {
@@ -94,7 +94,7 @@ function filled(head: string, doc: string, column: number): string[] {
   let line = visibleText(head).padEnd(column - 1);
   let fresh = true;
   for (const word of doc.split(/\s+/).map(visibleText)) {
-    if (!fresh && line.length + 1 + word.length > columnsMax) {
+    if (!fresh && line.length + 1 + word.length > COLUMNS_MAX) {
       lines.push(line.trimEnd());
       line = ' '.repeat(column - 1);
     }

@@ -20,12 +20,12 @@ export const CONFIG_LIMITS = {
   errors: 1000,
 } as const;
 
-const namePattern = /^[A-Za-z_][A-Za-z0-9_.:-]*$/;
+const NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_.:-]*$/;
 
 /**
  * Tells whether `text` may name an element or an attribute: ASCII letters, digits, `_ . : -`, beginning
  * with a letter or `_`, at most `CONFIG_LIMITS.nameLength` long.
  */
 export function validName(text: string): boolean {
-  return text.length <= CONFIG_LIMITS.nameLength && namePattern.test(text);
+  return text.length <= CONFIG_LIMITS.nameLength && NAME_PATTERN.test(text);
 }

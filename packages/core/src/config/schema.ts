@@ -1,4 +1,4 @@
-import { formatValue, type Range, valueProblem } from './values.ts';
+import { formatValue, parseValue, type Range, valueProblem } from './values.ts';
 
 /*
  * A schema says what a configuration may hold. It checks a tree (`validate`), explains itself (`describe`,
@@ -110,7 +110,11 @@ function sound<Schema extends AttributeSchema>(schema: Schema): Schema {
 /** Why the fallback of an attribute could not stand in a config; `undefined` if it could, or there is none. */
 export function fallbackProblem(schema: AttributeSchema): string | undefined {
   const { fallback, kind } = schema;
-  return fallback === undefined ? undefined : valueProblem(formatValue(fallback, kind), schema);
+  if (fallback === undefined) return undefined;
+  const text = formatValue(fallback, kind);
+  // Code that no compiler has checked may write the text of a number instead of the number.
+  const isOfKind = (): boolean => parseValue(text, schema) === fallback;
+  return valueProblem(text, schema) ?? (isOfKind() ? undefined : `which is no value of the kind "${kind}"`);
 }
 
 type NumberParts = AttributeParts<number> & Range;

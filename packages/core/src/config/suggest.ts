@@ -5,12 +5,12 @@
  * in case are half a slip, so `RAM` finds `ram`.
  */
 export function suggest(name: string, candidates: Iterable<string>): string | undefined {
-  if (name.length > suggestLengthMax) return undefined;
+  if (name.length > SUGGEST_LENGTH_MAX) return undefined;
   const bound = Math.max(1, Math.floor(name.length / 3));
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of candidates) {
-    if (candidate.length > suggestLengthMax || candidate === name) continue;
+    if (candidate.length > SUGGEST_LENGTH_MAX || candidate === name) continue;
     const sameButCase = candidate.toLowerCase() === name.toLowerCase();
     const distance = sameButCase ? 0.5 : editDistance(name, candidate);
     if (distance <= bound && distance < bestDistance && distance < name.length) {
@@ -28,7 +28,7 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
 }
 
 /** Longer names are compared with nothing: the cost grows with the product of the lengths. */
-const suggestLengthMax = 64;
+const SUGGEST_LENGTH_MAX = 64;
 
 /** Restricted Damerau-Levenshtein distance, in UTF-16 units. */
 export function editDistance(left: string, right: string): number {

@@ -6,13 +6,13 @@ import { validName } from './limits.ts';
  * default"; here a malformed value is `undefined`, so that the caller can name the place.
  */
 
-const integerPattern = /^-?(?:0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$/;
-const bytesPattern = /^([0-9]{1,19})([KMG]?)$/;
-const bytesFactors: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+const INTEGER_PATTERN = /^-?(?:0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$/;
+const BYTES_PATTERN = /^([0-9]{1,19})([KMG]?)$/;
+const BYTES_FACTORS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
 /** Reads a whole number, decimal or `0x…`, that a double holds exactly; `undefined` if it is none. */
 export function parseInteger(text: string): number | undefined {
-  if (!integerPattern.test(text)) return undefined;
+  if (!INTEGER_PATTERN.test(text)) return undefined;
   const negative = text.startsWith('-');
   const magnitude = Number(negative ? text.slice(1) : text);
   if (!Number.isSafeInteger(magnitude)) return undefined;
@@ -24,9 +24,9 @@ export function parseInteger(text: string): number | undefined {
  * too large.
  */
 export function parseBytes(text: string): number | undefined {
-  const match = bytesPattern.exec(text);
+  const match = BYTES_PATTERN.exec(text);
   if (match === null) return undefined;
-  const factor = bytesFactors[match[2] ?? ''] ?? 1;
+  const factor = BYTES_FACTORS[match[2] ?? ''] ?? 1;
   const sizeBytes = Number(match[1]) * factor;
   return Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined;
 }
@@ -34,7 +34,7 @@ export function parseBytes(text: string): number | undefined {
 /** Writes a number of bytes with the largest of G, M, K that divides it, as Genode's reports do. */
 export function formatBytes(sizeBytes: number): string {
   for (const suffix of ['G', 'M', 'K']) {
-    const factor = bytesFactors[suffix] ?? 1;
+    const factor = BYTES_FACTORS[suffix] ?? 1;
     if (sizeBytes !== 0 && sizeBytes % factor === 0) return `${sizeBytes / factor}${suffix}`;
   }
   return `${sizeBytes}`;

@@ -12,6 +12,7 @@ export {
   type PacketRequestsOptions,
   type PrepareRequest,
 } from './packet-requests.ts';
+export { PacketService, type PacketServing, type ServedPacket } from './packet-service.ts';
 export { PacketSink } from './packet-sink.ts';
 export { PacketSource } from './packet-source.ts';
 export type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';

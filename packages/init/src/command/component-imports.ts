@@ -18,20 +18,13 @@ const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js'
  * another room is looked at like anybody else.
  */
 const DOORS: ReadonlySet<string> = new Set([
-  'capability',
-  'component',
+  'async',
+  'block',
   'config',
-  'env',
-  'errors',
+  'file_system',
+  'host',
   'index',
-  'interface',
-  'label',
-  'limits',
-  'memory',
-  'message',
-  'packet-stream',
-  'policy',
-  'session',
+  'system',
 ]);
 
 function isDoor(file: string): boolean {

@@ -1,6 +1,5 @@
 import { shown } from '@ginit/core/config';
-import { type JailDemand } from '@ginit/core/system';
-import { childNameProblem } from '@ginit/core/system';
+import { childNameProblem, type JailDemand } from '@ginit/core/system';
 import { parseRoute } from '../routing/parse.ts';
 import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';

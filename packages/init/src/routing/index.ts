@@ -2,7 +2,7 @@
 export { matchesLabel, rewriteLabel } from './labels.ts';
 export { parseRoute } from './parse.ts';
 export { possibleRoutes, type PossibleRoute } from './possible.ts';
-export { type LocalRom, type RequestingChild, resolveRequest } from './request.ts';
+export { type ConfigRom, type RequestingChild, resolveRequest } from './request.ts';
 export {
   type ChosenTarget,
   chooseTarget,

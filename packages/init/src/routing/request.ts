@@ -9,13 +9,12 @@ import {
 import type { RouteRule } from './rule.ts';
 
 /*
- * What comes before the rules: a few ROMs that init answers itself or asks for under another name. The
+ * What comes before the rules: a ROM that init answers itself, and one that it asks for under another name. The
  * sessions of a child's environment carry unscoped labels: PD, CPU, LOG and the binary's ROM the child's
  * name, the linker's ROM `ld.lib.so`.
  *
- * Genode compares only the last element of the label with `config` and `session_requests`, and so answers a
- * grandchild's request for its own `config` with the configuration of the init in between. Here a child is
- * given only what it asked for itself.
+ * Genode compares only the last element of the label with `config`, and so answers a grandchild's request for its
+ * own `config` with the configuration of the init in between. Here a child is given only what it asked for itself.
  */
 
 /** What resolution needs to know of the child that asks. */
@@ -30,10 +29,9 @@ export interface RequestingChild {
   readonly rules: readonly RouteRule[] | undefined;
 }
 
-/** A ROM that init itself provides to this child. */
-export interface LocalRom {
-  readonly kind: 'local';
-  readonly rom: 'config' | 'session_requests';
+/** The ROM that init itself provides to this child: its configuration. */
+export interface ConfigRom {
+  readonly kind: 'config';
 }
 
 /** Resolves a request of a child completely. `label` is the whole label as init sees it. */
@@ -41,14 +39,11 @@ export function resolveRequest(
   child: RequestingChild,
   request: Omit<RouteRequest, 'childName'>,
   directory: ServiceDirectory,
-): Route | RouteDenial | LocalRom {
+): Route | RouteDenial | ConfigRom {
   const { service } = request;
   let { label } = request;
   if (service === 'ROM') {
-    if (label === prependLabel(child.name, 'config') && child.hasConfig)
-      return { kind: 'local', rom: 'config' };
-    if (label === prependLabel(child.name, 'session_requests'))
-      return { kind: 'local', rom: 'session_requests' };
+    if (label === prependLabel(child.name, 'config') && child.hasConfig) return { kind: 'config' };
     const isBinary = label === child.name || (!child.usesLinker && label === 'ld.lib.so');
     if (isBinary) label = child.binaryName;
   }

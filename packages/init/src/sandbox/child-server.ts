@@ -1,9 +1,9 @@
 /** The services that one child has declared in its `<provides>`, and the sessions it serves. */
 import { type Capability, type Env, hasCode, PeerGone, RpcError, SessionError } from '@ginit/core';
 import { type Pd, type Resources, type Root } from '@ginit/core/system';
+import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
-import { type Deferred, deferred } from './deferred.ts';
 import { Ending } from './ending.ts';
 import { Leftover } from './leftover.ts';
 import {
@@ -48,7 +48,7 @@ export class ChildServer implements SessionServer {
     this.#host = host;
     this.#child = child;
     this.#account = account;
-    this.#roots = new Map(provides.map((service) => [service, deferred<RootCapability>()]));
+    this.#roots = new Map(provides.map((service) => [service, quietDeferred<RootCapability>()]));
   }
 
   /** Quota of its clients that it has not given back. */
@@ -110,7 +110,7 @@ export class ChildServer implements SessionServer {
   async #root(service: string, givenUp: AbortSignal): Promise<RootCapability> {
     const waiting = this.#roots.get(service);
     if (!waiting) throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
-    const tooLate = deferred<never>();
+    const tooLate = quietDeferred<never>();
     const giveUp = (): void => tooLate.reject(new SessionError('DENIED', 'the client has given up'));
     if (givenUp.aborted) giveUp();
     givenUp.addEventListener('abort', giveUp, { once: true });

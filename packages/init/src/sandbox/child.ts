@@ -20,6 +20,7 @@ import {
   type ThreadState,
   withConfinement,
 } from '@ginit/core/system';
+import { type Deferred, quietDeferred, type Semaphore } from '@ginit/core/async';
 import {
   ENVIRONMENT_COST,
   hasOwnProcess,
@@ -32,10 +33,8 @@ import { NOTHING } from './amounts.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
-import { type Deferred, deferred } from './deferred.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
-import type { Turnstile } from './turnstile.ts';
 import type { Progress, Waits } from './waits.ts';
 
 /** What the sandbox does for its children. */
@@ -43,7 +42,7 @@ export interface ChildHost {
   readonly env: Env;
   readonly config: InitConfig;
   /** Threads are started in this. */
-  readonly launches: Turnstile;
+  readonly launches: Semaphore;
   readonly waits: Waits;
   /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
@@ -81,13 +80,13 @@ export class Child {
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
   readonly #host: ChildHost;
-  readonly #account = deferred<Capability<typeof Pd>>();
+  readonly #account = quietDeferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
   readonly #environment = new Map<EnvironmentService, EnvironmentSession>();
   readonly #endBegins = new AbortController();
   readonly #parent: Implementation<typeof Parent>;
-  readonly #gone = deferred<void>();
+  readonly #gone = quietDeferred<void>();
   #thread: Capability<typeof Thread> | undefined;
   #state: ThreadState['state'] = 'starting';
   #stopped: Promise<void> | undefined;
@@ -144,7 +143,7 @@ export class Child {
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
     const binary = capabilityOf(Rom, await opening[2]);
     await this.#giveQuota(pd);
-    await this.#host.launches.pass(() => this.#launch(cpu, pd, binary));
+    await this.#host.launches.run(() => this.#launch(cpu, pd, binary));
   }
 
   /** The account gets what is left when everything that init needs for the child is paid. */
@@ -278,7 +277,7 @@ export class Child {
    */
   async #isLost(reason: string): Promise<void> {
     if (this.#lost || this.#ended) return;
-    this.#lost = deferred();
+    this.#lost = quietDeferred();
     const thread = this.#thread;
     let state = await stateOf(thread);
     if (thread && isAlive(state)) {

@@ -13,9 +13,9 @@ import {
   type SessionArguments,
   type SessionCapability,
 } from '@ginit/core/system';
+import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
-import { type Deferred, deferred } from './deferred.ts';
 import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
 import type { Waits } from './waits.ts';
 
@@ -105,7 +105,7 @@ export class ClientSessions {
       service,
       serverName: undefined,
       givenUp: new AbortController(),
-      opened: deferred(),
+      opened: quietDeferred(),
       served: undefined,
       forgetServer: () => {},
       upgraded: Promise.resolve(),
@@ -229,7 +229,7 @@ export class ClientSessions {
 
   #beginEnd(id: number, session: ClientSession): NonNullable<ClientSession['ending']> {
     session.givenUp.abort();
-    const closed = deferred<void>();
+    const closed = quietDeferred<void>();
     return { closed: closed.promise, kept: this.#close(id, session, () => closed.resolve()) };
   }
 

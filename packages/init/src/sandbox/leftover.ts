@@ -4,13 +4,13 @@
  * itself, if a mediator had passed donations on.
  */
 import type { Resources } from '@ginit/core/system';
+import { quietDeferred } from '@ginit/core/async';
 import { atMost, isNothing, minus, NOTHING, plus } from './amounts.ts';
-import { deferred } from './deferred.ts';
 
 /** The quota that one child has left behind. */
 export class Leftover {
-  readonly #accountEnded = deferred<void>();
-  readonly #complete = deferred<void>();
+  readonly #accountEnded = quietDeferred<void>();
+  readonly #complete = quietDeferred<void>();
   #left = NOTHING;
 
   /** The child's account has ended; so much came with it. */

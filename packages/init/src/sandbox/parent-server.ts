@@ -1,6 +1,7 @@
 /** The services of init's own parent. */
 import { type Env, SessionError, session, type SessionTicket } from '@ginit/core';
 import { LIMITS, type Resources } from '@ginit/core/system';
+import { Semaphore } from '@ginit/core/async';
 import { untilTaken } from './again.ts';
 import { minus, NOTHING, plus } from './amounts.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type ServedSession,
   type SessionServer,
 } from './session-server.ts';
-import { Turnstile } from './turnstile.ts';
 
 type Ticket = SessionTicket<ReturnType<typeof session>>;
 
@@ -20,7 +20,7 @@ const NAME = 'the parent';
 /** Passes sessions on to the parent. */
 export class ParentServer implements SessionServer {
   readonly #env: Env;
-  readonly #closings = new Turnstile(LIMITS.sessionClosingsAtParent);
+  readonly #closings = new Semaphore(LIMITS.sessionClosingsAtParent);
   #requests = 0;
 
   constructor(env: Env) {
@@ -73,7 +73,7 @@ export class ParentServer implements SessionServer {
   }
 
   #close(ticket: Ticket, donation: Resources): ClosedSession {
-    const closing = this.#closings.pass(() => untilTaken(this.#env, () => this.#env.close(ticket)));
+    const closing = this.#closings.run(() => untilTaken(this.#env, () => this.#env.close(ticket)));
     // A parent that does not answer is gone, and so are we soon.
     const back = closing.then(
       (kept) => minus(donation, kept),

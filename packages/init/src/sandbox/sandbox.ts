@@ -4,6 +4,7 @@
  */
 import { type Env, hasCode, SessionError } from '@ginit/core';
 import { keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
+import { Semaphore } from '@ginit/core/async';
 import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type ChildHost, type HowItEnds } from './child.ts';
@@ -12,7 +13,6 @@ import { Purse } from './purse.ts';
 import { RestartRecord } from './restart-record.ts';
 import { ParentServer } from './parent-server.ts';
 import { nextToStop, type StopCandidate } from './stop-order.ts';
-import { Turnstile } from './turnstile.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
 
 /**
@@ -37,7 +37,7 @@ export interface ChildStanding {
 export class Sandbox implements ChildHost {
   readonly env: Env;
   readonly config: InitConfig;
-  readonly launches = new Turnstile(LAUNCHES_MAX);
+  readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
   readonly #parent: ParentServer;
@@ -135,9 +135,8 @@ export class Sandbox implements ChildHost {
     };
     const route = resolveRequest(asking, { service, label }, this.#directory);
     switch (route.kind) {
-      case 'local':
-        if (route.rom === 'config') return 'config';
-        throw new SessionError('DENIED', 'session requests come through the root object here');
+      case 'config':
+        return 'config';
       case 'parent':
         return { server: this.#parent, serverName: undefined, label: route.label };
       case 'child':

@@ -7,6 +7,7 @@ import {
   type NodeType,
   type OpenDirectory,
 } from '@ginit/core/file_system';
+import { inLanes } from '@ginit/core/async';
 import { printable } from './printable.ts';
 
 /** Entries that one `ls` sorts in memory. */
@@ -69,7 +70,7 @@ async function readAll(entries: AsyncIterable<FileSystemEntry>): Promise<Listed[
 
 async function addStatus(directory: OpenDirectory, entries: readonly Listed[]): Promise<void> {
   const left = entries.values();
-  const worker = async (): Promise<void> => {
+  const lane = async (): Promise<void> => {
     for (const entry of left) {
       try {
         entry.status = await directory.stat(entry.name);
@@ -80,8 +81,7 @@ async function addStatus(directory: OpenDirectory, entries: readonly Listed[]): 
       }
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: STATUS_CALLS_MAX }, worker));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await inLanes(STATUS_CALLS_MAX, lane);
 }
 
 function compareBytes(left: Uint8Array, right: Uint8Array): number {

@@ -1,14 +1,14 @@
+import { Condition, type Deferred, deferred } from '@ginit/core/async';
+import { SlotLists } from '@ginit/core/block';
 import { assert, FsError, messageOf } from '../errors.ts';
-import { Condition } from '../hypercall/condition.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { shareOut } from './budget.ts';
-import { type Deferred, deferred } from './deferred.ts';
-import { DirectWrites } from './direct-writes.ts';
+import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import { NameOrder } from './name-order.ts';
-import { SlotLists } from './slot-lists.ts';
 import { StagingPool } from './staging-pool.ts';
-import { WriteBack } from './write-back.ts';
+import { type DirtyBuffers, WriteBack } from './write-back.ts';
 
 const LIST_FREE = 1;
 const LIST_CLEAN = 2;
@@ -28,7 +28,7 @@ const settled = Promise.resolve();
  * buffer from being replaced until the callers that await their promise *directly* have run; do not pass
  * these promises through another async function.
  */
-export class BufferCache {
+export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly blockSizeBytes: number;
   readonly bio: BlockIo;
   readonly staging: StagingPool;
@@ -40,7 +40,7 @@ export class BufferCache {
   readonly #buffers: BlockBuffer[] = [];
   readonly #resident = new Map<number, BlockBuffer>();
   readonly #loading = new Map<number, Promise<BlockBuffer>>();
-  readonly #slotReady = new Condition();
+  readonly #slotReady = new Condition(WAITERS);
   readonly #writeBack: WriteBack;
   readonly #orderedMax: number;
   #passes = 0;
@@ -240,7 +240,7 @@ export class BufferCache {
   takeDirty(kind: DirtyKind): BlockBuffer[] {
     const buffers: BlockBuffer[] = [];
     const list = LIST_DIRTY[kind];
-    for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.newer(slot)) {
+    for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.before(slot)) {
       const buffer = this.#buffers[slot];
       if (buffer !== undefined && !buffer.writing) buffers.push(buffer);
     }

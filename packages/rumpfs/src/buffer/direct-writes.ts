@@ -1,12 +1,26 @@
 import { FsError, messageOf } from '../errors.ts';
-import type { BufferCache } from './buffer-cache.ts';
+import type { BlockIo } from '../hypercall/hypercalls.ts';
+import type { BlockBuffer } from './block-buffer.ts';
+
+/** The cache as writes past it see it. */
+export interface BypassedCache {
+  readonly bio: BlockIo;
+  sectorOf(block: number): number;
+  /** Waits until no request of the cache is under way for a block. */
+  settle(block: number): Promise<void>;
+  /** Gives up the content of a block. */
+  forget(block: number): void;
+  dataFirst(): void;
+  tryFresh(block: number): BlockBuffer | undefined;
+  fresh(block: number): Promise<BlockBuffer>;
+}
 
 /** Writes past the cache, which write-back waits for: a structure may lead to what they write already. */
 export class DirectWrites {
-  readonly #cache: BufferCache;
+  readonly #cache: BypassedCache;
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(cache: BufferCache) {
+  constructor(cache: BypassedCache) {
     this.#cache = cache;
   }
 

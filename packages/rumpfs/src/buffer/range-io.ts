@@ -1,3 +1,4 @@
+import { settleAll } from '@ginit/core/async';
 import { FsError, messageOf } from '../errors.ts';
 import type { BufferCache } from './buffer-cache.ts';
 
@@ -42,7 +43,7 @@ export function readRange(
     within = 0;
     block += 1;
   }
-  return requests.length === 0 ? undefined : all(requests);
+  return requests.length === 0 ? undefined : settleAll(requests);
 }
 
 /** Writes whole adjacent blocks of file data, into the cache or, a long run, straight to the device. */
@@ -56,14 +57,6 @@ export async function writeRange(cache: BufferCache, first: number, from: Uint8A
     const buffer = cache.tryFresh(block) ?? (await cache.fresh(block));
     buffer.bytes.set(from.subarray(position, position + size));
     cache.markDirty(buffer, block, 'data');
-  }
-}
-
-/** Resolves when all are settled, since every one has borrowed memory; rejects with the first failure. */
-export async function all(requests: readonly Promise<void>[]): Promise<void> {
-  if (requests.length === 1) return requests[0];
-  for (const outcome of await Promise.allSettled(requests)) {
-    if (outcome.status === 'rejected') throw outcome.reason;
   }
 }
 

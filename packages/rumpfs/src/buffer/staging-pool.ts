@@ -1,4 +1,5 @@
-import { Condition } from '../hypercall/condition.ts';
+import { Condition } from '@ginit/core/async';
+import { WAITERS } from '../hypercall/waiters.ts';
 
 /**
  * The contiguous areas through which several adjacent blocks go to or from the device in one request. A write
@@ -8,7 +9,7 @@ import { Condition } from '../hypercall/condition.ts';
 export class StagingPool {
   readonly areaBytes: number;
   readonly #free: Uint8Array[] = [];
-  readonly #returned = new Condition();
+  readonly #returned = new Condition(WAITERS);
   #unmade: number;
 
   constructor(areaBytes: number, areaCount: number) {

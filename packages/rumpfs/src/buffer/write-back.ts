@@ -1,11 +1,38 @@
+import { inLanes, Mutex } from '@ginit/core/async';
 import { FsError, messageOf } from '../errors.ts';
-import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { Mutex } from '../hypercall/mutex.ts';
+import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import type { BlockBuffer, DirtyKind } from './block-buffer.ts';
-import type { BufferCache } from './buffer-cache.ts';
+import type { DirectWrites } from './direct-writes.ts';
+import type { NameOrder } from './name-order.ts';
+import type { StagingPool } from './staging-pool.ts';
 
 /** Requests for structures and names that are under way at a time. */
 const REQUESTS_MAX = 8;
+
+/** The cache as write-back sees it: its dirty buffers, and the device under them. */
+export interface DirtyBuffers {
+  readonly bio: BlockIo;
+  readonly blockSizeBytes: number;
+  readonly staging: StagingPool;
+  readonly nameOrder: NameOrder;
+  readonly direct: DirectWrites;
+  sectorOf(block: number): number;
+  /** A pass begins. Says whether data must be durable before structures. */
+  beginPass(): boolean;
+  /** A pass ended; those who wait for a buffer look again. */
+  passEnded(): void;
+  /** Resolves when what the device has acknowledged so far is durable. Rejects with `InputOutput`. */
+  barrier(): Promise<void>;
+  /** Data is still to be durable before a structure leads to it: the next pass sees to that. */
+  dataFirst(): void;
+  /** The dirty buffers of a kind, in ascending order of their blocks. */
+  takeDirty(kind: DirtyKind): BlockBuffer[];
+  /** A copy of the buffer is about to be written. */
+  beginWrite(buffer: BlockBuffer): void;
+  /** The write ended; what failed stays dirty, so that a later `flush` tries it again. */
+  endWrite(buffer: BlockBuffer, kind: DirtyKind, done: boolean): void;
+}
 
 /** What one pass could not write. */
 interface Failure {
@@ -37,13 +64,13 @@ interface CopiedRun {
  * is written before them, whatever operations go on meanwhile.
  */
 export class WriteBack {
-  readonly #cache: BufferCache;
+  readonly #cache: DirtyBuffers;
   readonly #hypercalls: Hypercalls;
-  readonly #onePass = new Mutex();
+  readonly #onePass = new Mutex(WAITERS);
   #background: Promise<void> | undefined = undefined;
   #failing = false;
 
-  constructor(cache: BufferCache, hypercalls: Hypercalls) {
+  constructor(cache: DirtyBuffers, hypercalls: Hypercalls) {
     this.#cache = cache;
     this.#hypercalls = hypercalls;
   }
@@ -201,7 +228,7 @@ export class WriteBack {
         await this.#write(copies.bytes.subarray(from * size, end * size), run, copies.kind, failure);
       }
     };
-    await Promise.all(Array.from({ length: REQUESTS_MAX }, writer));
+    await inLanes(REQUESTS_MAX, writer);
   }
 
   #runsOf(buffers: readonly BlockBuffer[]): CopiedRun[] {

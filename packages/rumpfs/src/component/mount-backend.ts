@@ -59,15 +59,7 @@ export class MountBackend implements FileSystemBackend<Vnode> {
 
   status(vnode: Vnode): NodeStatus {
     const { sizeBytes, id, links, permissions, modifiedMs } = this.#mount.attributes(vnode);
-    // Times before 1970 exist on disks, but not in the interface.
-    return {
-      type: vnode.type,
-      sizeBytes,
-      inode: id,
-      links,
-      mode: permissions,
-      modifiedMs: Math.max(0, Math.floor(modifiedMs)),
-    };
+    return { type: vnode.type, sizeBytes, inode: id, links, mode: permissions, modifiedMs };
   }
 
   setModified(vnode: Vnode, modifiedMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { BlockAllocator } from './block-allocator.ts';
 import { DIRECT_POINTERS } from './block-map.ts';
-import { type Inode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /** The levels of pointer blocks below the last three pointers of an inode. */

@@ -1,7 +1,8 @@
 import type { NewNode } from '../vnode/attributes.ts';
 import type { EntryName } from '../vnode/names.ts';
 import { destroyInode } from './destroy-inode.ts';
-import { type Inode, requireMutable, storeInode, storeNewInode } from './inode.ts';
+import { type Inode, requireMutable } from './inode.ts';
+import { storeInode, storeNewInode } from './inode-table.ts';
 import { touch } from './link-counts.ts';
 import type { OpenInode } from './open-inode.ts';
 

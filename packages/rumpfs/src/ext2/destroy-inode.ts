@@ -2,7 +2,8 @@ import { FsError, messageOf } from '../errors.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
 import type { Departure } from './departures.ts';
 import { releaseAttributes } from './extended-attributes.ts';
-import { type Inode, loadInode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { loadInode, storeInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
 import { isShortSymlink } from './symlink.ts';
 

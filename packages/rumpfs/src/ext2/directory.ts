@@ -1,7 +1,7 @@
+import { textOfBytes } from '@ginit/core/file_system';
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { FsError } from '../errors.ts';
 import type { NodeType } from '../vnode/attributes.ts';
-import { decodeText } from '../vnode/names.ts';
 import { mapRun, Run, tryMap } from './block-map.ts';
 import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
@@ -14,7 +14,8 @@ import {
   setRecordTarget,
   writeRecord,
 } from './directory-record.ts';
-import { type Inode, INODE_FLAG, storeInode } from './inode.ts';
+import { type Inode, INODE_FLAG } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
 import type { Volume } from './volume.ts';
 
@@ -100,7 +101,7 @@ export class Directory {
     this.#blocks.walk(buffer, logical, (record) => {
       if (record.inode === 0 || start + record.offset < cursor) return false;
       const nameStart = record.offset + RECORD_HEADER_BYTES;
-      const name = decodeText(buffer.bytes.subarray(nameStart, nameStart + record.nameLength));
+      const name = textOfBytes(buffer.bytes.subarray(nameStart, nameStart + record.nameLength));
       if (name === '.' || name === '..') return false;
       entries.push({ id: record.inode, name, type: record.type });
       if (entries.length < entriesMax) return false;

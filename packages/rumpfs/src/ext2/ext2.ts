@@ -10,7 +10,7 @@ import { NAME_BYTES_MAX } from './directory-record.ts';
 import { Ext2Node } from './ext2-node.ts';
 import { featuresAgainstWriting, INCOMPATIBLE_FEATURE, requireKnownFeatures } from './features.ts';
 import { IndexStore } from './index-store.ts';
-import { loadInode } from './inode.ts';
+import { loadInode } from './inode-table.ts';
 import { InodeAllocator } from './inode-allocator.ts';
 import { Orphans } from './orphans.ts';
 import type { Parts } from './parts.ts';

@@ -1,5 +1,6 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import { type Inode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /*

@@ -1,4 +1,5 @@
-import { all, readRange } from '../buffer/range-io.ts';
+import { settleAll } from '@ginit/core/async';
+import { readRange } from '../buffer/range-io.ts';
 import { mapRun, Run, tryMap } from './block-map.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
@@ -35,6 +36,6 @@ export async function readFile(
     await Promise.allSettled(requests);
     throw error;
   }
-  if (requests.length > 0) await all(requests);
+  if (requests.length > 0) await settleAll(requests);
   return length;
 }

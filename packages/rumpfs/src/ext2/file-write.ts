@@ -1,10 +1,12 @@
-import { all, writeRange } from '../buffer/range-io.ts';
+import { settleAll } from '@ginit/core/async';
+import { writeRange } from '../buffer/range-io.ts';
 import { FsError } from '../errors.ts';
 import type { BlockAllocator } from './block-allocator.ts';
 import { mapRun, Run } from './block-map.ts';
 import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
-import { type Inode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /**
@@ -34,7 +36,7 @@ export async function writeFile(
     failure = error;
   }
   try {
-    await all(requests);
+    await settleAll(requests);
   } catch (error) {
     failure = error;
     done = 0;

@@ -1,6 +1,7 @@
 import { at, FsError } from '../errors.ts';
 import { clearBits, nextClear, setBits } from './bitmap.ts';
-import { Inode, placeOf } from './inode.ts';
+import { Inode } from './inode.ts';
+import { placeOf } from './inode-table.ts';
 import { ROOT_INODE } from './superblock.ts';
 import type { Volume } from './volume.ts';
 

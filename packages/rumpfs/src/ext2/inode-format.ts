@@ -1,4 +1,4 @@
-import type { Inode } from './inode.ts';
+import { type Inode, POINTERS_BYTES } from './inode.ts';
 
 /**
  * An inode on the device: 128 bytes, or a larger power of two whose part behind byte 128 begins with the
@@ -14,8 +14,6 @@ import type { Inode } from './inode.ts';
  * two. Source: as `superblock.ts`.
  */
 const POINTERS_OFFSET = 40;
-/** Fifteen pointers of four bytes. */
-export const POINTERS_BYTES = 60;
 /** What a new inode in a large enough table says of its extra size: everything up to the project number. */
 const EXTRA_BYTES_OF_NEW = 32;
 const BASIC_BYTES = 128;

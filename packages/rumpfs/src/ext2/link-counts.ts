@@ -1,5 +1,6 @@
 import { FsError } from '../errors.ts';
-import { type Inode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { OpenInode } from './open-inode.ts';
 
 const LINKS_MAX = 32_000;

@@ -1,4 +1,5 @@
-import { type Inode, storeInode } from './inode.ts';
+import type { Inode } from './inode.ts';
+import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /**

@@ -1,5 +1,5 @@
+import { textOfBytes } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
-import { decodeText } from '../vnode/names.ts';
 
 /**
  * The superblock: 1024 bytes at byte 1024 of the device, little-endian, with copies at the start of some
@@ -118,7 +118,7 @@ export class Superblock {
     if (this.revision === 0) return '';
     const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset + FIELD.label, FIELD.labelBytes);
     const end = bytes.indexOf(0);
-    return decodeText(end < 0 ? bytes : bytes.subarray(0, end));
+    return textOfBytes(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   get state(): number {

@@ -1,10 +1,9 @@
+import { textOfBytes } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
-import { decodeText } from '../vnode/names.ts';
 import type { BlockAllocator } from './block-allocator.ts';
 import { readFile } from './file-read.ts';
 import { writeFile } from './file-write.ts';
-import type { Inode } from './inode.ts';
-import { POINTERS_BYTES } from './inode-format.ts';
+import { type Inode, POINTERS_BYTES } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /*
@@ -16,12 +15,12 @@ export async function readSymlink(volume: Volume, inode: Inode): Promise<string>
   if (!isShortSymlink(volume, inode)) {
     const bytes = new Uint8Array(inode.sizeBytes);
     await readFile(volume, inode, 0, bytes);
-    return decodeText(bytes);
+    return textOfBytes(bytes);
   }
   if (inode.sizeBytes >= POINTERS_BYTES) {
     throw volume.corrupt(`${inode.name}: a short symlink of ${inode.sizeBytes} bytes`);
   }
-  return decodeText(new Uint8Array(inode.pointers.buffer, 0, inode.sizeBytes));
+  return textOfBytes(new Uint8Array(inode.pointers.buffer, 0, inode.sizeBytes));
 }
 
 /** Gives a new inode its target. The inode is stored. */

@@ -1,7 +1,8 @@
+import { Mutex } from '@ginit/core/async';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { Mutex } from '../hypercall/mutex.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import { type Departure, Departures } from './departures.ts';
 import { READ_ONLY_FEATURE } from './features.ts';
 import { Groups } from './groups.ts';
@@ -39,7 +40,7 @@ export class Volume {
   #modified = false;
   #modifying: Promise<void> | undefined = undefined;
   #corruptions = 0;
-  readonly #oneSync = new Mutex();
+  readonly #oneSync = new Mutex(WAITERS);
   readonly #departuresMax: number;
   readonly #pendingBitmapsMax: number;
   #depart: ((departure: Departure) => Promise<void>) | undefined = undefined;

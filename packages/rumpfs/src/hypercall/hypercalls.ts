@@ -3,7 +3,7 @@
  * NetBSD's rumpuser(3). Whoever starts a file system (the component, a test, a command-line tool) implements
  * it and hands it in; there are no globals. rumpuser's threads, scheduler and mutexes have no counterpart to
  * implement here, because JavaScript's run-to-completion gives them: what must exclude others across an
- * `await` uses the primitives beside this file.
+ * `await` uses the primitives of core's room `async`, with the bound of `waiters.ts`.
  */
 
 /**

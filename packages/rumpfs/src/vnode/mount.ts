@@ -1,6 +1,8 @@
+import { PATH_BYTES_MAX } from '@ginit/core/file_system';
+import { ReaderWriterLock } from '@ginit/core/async';
 import { assert, FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { ReaderWriterLock } from '../hypercall/reader-writer-lock.ts';
+import { WAITERS } from '../hypercall/waiters.ts';
 import type {
   AttributeChange,
   Attributes,
@@ -9,7 +11,7 @@ import type {
   NewNode,
 } from './attributes.ts';
 import type { FileSystem, FileSystemNode } from './file-system.ts';
-import { type EntryName, encodeText, entryName, PATH_BYTES_MAX } from './names.ts';
+import { type EntryName, encodeText, entryName } from './names.ts';
 import type { Vnode } from './vnode.ts';
 import { VnodeTable } from './vnode-table.ts';
 
@@ -40,7 +42,7 @@ export class Mount {
   readonly #fileSystem: FileSystem;
   readonly #hypercalls: Hypercalls;
   readonly #table: VnodeTable;
-  readonly #names = new ReaderWriterLock();
+  readonly #names = new ReaderWriterLock(WAITERS);
   readonly #endings = new Set<Promise<void>>();
   #syncRunning: Promise<void> | undefined = undefined;
   #syncNext: Promise<void> | undefined = undefined;
@@ -178,8 +180,8 @@ export class Mount {
     const bytes = encodeText(target);
     if (bytes.length === 0 || bytes.includes(0))
       throw new FsError('InvalidArgument', 'a target without a path');
-    if (bytes.length >= PATH_BYTES_MAX)
-      throw new FsError('PathTooLong', `a target below ${PATH_BYTES_MAX} bytes`);
+    if (bytes.length > PATH_BYTES_MAX)
+      throw new FsError('PathTooLong', `a target has at most ${PATH_BYTES_MAX} bytes`);
     return this.#creating(directory, entry, (nowMs) =>
       directory.node.createSymlink(entry, bytes, SYMLINK_NODE, nowMs),
     );

@@ -1,4 +1,5 @@
-import { ReaderWriterLock } from '../hypercall/reader-writer-lock.ts';
+import { ReaderWriterLock } from '@ginit/core/async';
+import { WAITERS } from '../hypercall/waiters.ts';
 import type { NodeType } from './attributes.ts';
 import type { FileSystemNode } from './file-system.ts';
 
@@ -8,7 +9,7 @@ import type { FileSystemNode } from './file-system.ts';
  */
 export class Vnode {
   readonly node: FileSystemNode;
-  readonly lock = new ReaderWriterLock();
+  readonly lock = new ReaderWriterLock(WAITERS);
   /** Kept by the vnode table. */
   references = 0;
   /** Being destroyed: nobody may take it up again. */

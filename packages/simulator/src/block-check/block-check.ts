@@ -9,8 +9,7 @@
  * What could be a false alarm is none: who may have been changed behind the back of its clients, or stands on what has
  * failed or lies, is excused (`Standings`).
  */
-import type { SinkWatch, SourceWatch, StreamPlace } from '@ginit/core/platform';
-import type { SessionWatch, WatchedSession } from '@ginit/core/platform';
+import type { SessionWatch, SinkWatch, SourceWatch, StreamPlace, WatchedSession } from '@ginit/core/platform';
 import type { Version } from './block-history.ts';
 import { CheckedDevice, type IllegalRead } from './checked-device.ts';
 import { ClientSession, type SessionHost, type SessionTarget } from './client-session.ts';

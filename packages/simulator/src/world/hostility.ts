@@ -5,12 +5,9 @@
  *
  * Acts belong to a label: a component that is started again goes on with those that have found no occasion yet.
  */
-import { capabilityOf } from '@ginit/core';
-import { SessionError } from '@ginit/core';
-import type { Capability, Implementation } from '@ginit/core';
+import { type Capability, capabilityOf, type Implementation, SessionError } from '@ginit/core';
 import type { Dealings } from '@ginit/core/platform';
-import { type Parent, Root, type SessionRequest, SomeSession } from '@ginit/core/system';
-import type { Pd } from '@ginit/core/system';
+import { type Parent, type Pd, Root, type SessionRequest, SomeSession } from '@ginit/core/system';
 import type { Random } from '../order/random.ts';
 
 /** Who asks, or who is asked. */

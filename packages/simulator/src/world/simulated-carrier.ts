@@ -4,8 +4,13 @@
  * died may still arrive, up to a frame that the seed picks; then the peer is told of the end. To a dead component
  * nothing arrives any more, not even that.
  */
-import type { Carrier, SharedMemory } from '@ginit/core/platform';
-import { type MemorySharing, SHARES_ALL, SHARES_NONE } from '@ginit/core/platform';
+import {
+  type Carrier,
+  type MemorySharing,
+  type SharedMemory,
+  SHARES_ALL,
+  SHARES_NONE,
+} from '@ginit/core/platform';
 import { assert } from '@ginit/core';
 import type { Random } from '../order/random.ts';
 import type { Scheduler } from '../order/scheduler.ts';

@@ -1,8 +1,6 @@
 /** One component of a simulated system, with all that must end with it. */
-import type { Carrier } from '@ginit/core/platform';
+import type { Carrier, ComponentEnd, ComponentRuntime, ComponentSpecification } from '@ginit/core/platform';
 import type { CarrierEnd } from './simulated-carrier.ts';
-import type { ComponentRuntime } from '@ginit/core/platform';
-import type { ComponentEnd, ComponentSpecification } from '@ginit/core/platform';
 import type { Random } from '../order/random.ts';
 import type { Scheduled, Scheduler } from '../order/scheduler.ts';
 import type { SimulatedHost } from './simulated-host.ts';

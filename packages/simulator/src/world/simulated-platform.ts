@@ -3,12 +3,17 @@
  * do, as seen by core: a component starts after a while, runs its turns, and its end is told of after it.
  */
 import { visibleLines } from '@ginit/core/system';
-import type { Carrier } from '@ginit/core/platform';
+import {
+  type Carrier,
+  type ComponentEnd,
+  ComponentRuntime,
+  type ComponentSpecification,
+  CORE_ID,
+  describeCrash,
+  type Platform,
+  type PlatformComponent,
+} from '@ginit/core/platform';
 import { RpcError } from '@ginit/core';
-import { ComponentRuntime } from '@ginit/core/platform';
-import { CORE_ID } from '@ginit/core/platform';
-import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent } from '@ginit/core/platform';
-import { describeCrash } from '@ginit/core/platform';
 import { loadInstance } from './component-loader.ts';
 import { Hostility } from './hostility.ts';
 import { type CarrierWorld, simulatedCarrier } from './simulated-carrier.ts';

@@ -2,8 +2,7 @@
  * A simulated system, driven: task after task, each by itself, with all that the promises of its component do before the
  * next one. What goes wrong while a component has its turn is that component's crash.
  */
-import { recordTitles } from '@ginit/core/platform';
-import type { Obligation } from '@ginit/core/platform';
+import { type Obligation, recordTitles } from '@ginit/core/platform';
 import { BlockCheck } from '../block-check/block-check.ts';
 import { CallWatch } from './call-watch.ts';
 import { Digest } from '../order/digest.ts';

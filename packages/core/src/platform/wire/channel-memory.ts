@@ -56,7 +56,7 @@ export function closedWords({ buffer, byteOffset }: Place): Int32Array<SharedArr
 }
 
 /** What such a word says. */
-export const ClosedWord = {
+export const CLOSED_WORD = {
   open: 0,
   /** Closed, or the component is gone. */
   closed: 1,
@@ -67,6 +67,6 @@ export const ClosedWord = {
 } as const;
 
 /** Says that `end` is closed: what it has written stays to be read. The first reason counts. */
-export function markClosed(memory: Place, end: ChannelEnd, word: number = ClosedWord.closed): void {
-  Atomics.compareExchange(closedWords(memory), end, ClosedWord.open, word);
+export function markClosed(memory: Place, end: ChannelEnd, word: number = CLOSED_WORD.closed): void {
+  Atomics.compareExchange(closedWords(memory), end, CLOSED_WORD.open, word);
 }

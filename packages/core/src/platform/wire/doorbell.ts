@@ -27,7 +27,7 @@ import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
  * One with a live loop is woken by V8 from within its process, and from others by way of word 2, where a helper thread
  * watches for it.
  */
-export const BellKind = { v8: 1, futex: 2, foreign: 3 } as const;
+export const BELL_KIND = { v8: 1, futex: 2, foreign: 3 } as const;
 
 /** What an owner does. */
 export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
@@ -63,7 +63,7 @@ export function doorbellMemory(census: Place): Place {
 export function resetDoorbell(memory: Place, census: Place): void {
   const all = wordsAt(memory);
   for (let index = SUMMARY; index < WORDS; index++) Atomics.store(all, index, 0);
-  Atomics.store(all, KIND, BellKind.v8);
+  Atomics.store(all, KIND, BELL_KIND.v8);
   Atomics.store(all, STATE, Sleep.awake);
   Atomics.add(wordsAt(census), 0, 1);
 }
@@ -153,11 +153,11 @@ export class Bell {
     const state = Atomics.load(this.#words, STATE);
     if (state !== Sleep.parked && state !== Sleep.waiting) return;
     // It has not heard of a peer abroad yet, who could not wake it: when it does, it looks for what has come.
-    if (this.#abroad && Atomics.load(this.#words, KIND) !== BellKind.foreign) return;
+    if (this.#abroad && Atomics.load(this.#words, KIND) !== BELL_KIND.foreign) return;
     if (Atomics.compareExchange(this.#words, STATE, state, Sleep.awake) !== state) return;
     Atomics.add(this.#census, 0, 1);
     if (state === Sleep.waiting) this.#wakeWaiting();
-    else if (Atomics.load(this.#words, KIND) === BellKind.v8) Atomics.notify(this.#words, STATE);
+    else if (Atomics.load(this.#words, KIND) === BELL_KIND.v8) Atomics.notify(this.#words, STATE);
     else this.#wakeParked();
   }
 
@@ -173,7 +173,7 @@ export class Bell {
   /** What `ringSurely` does, when all that has come is marked already. */
   rouse(): void {
     this.wake();
-    if (Atomics.load(this.#words, KIND) !== BellKind.v8) this.#wakeParked();
+    if (Atomics.load(this.#words, KIND) !== BELL_KIND.v8) this.#wakeParked();
     if (!this.#abroad) Atomics.notify(this.#words, STATE);
     else this.#wakeWaiting();
   }
@@ -248,7 +248,7 @@ export class Doorbell {
       'memory is shared between processes only where the kernel can be reached',
     );
     this.#asyncSleep = asyncSleep;
-    Atomics.store(this.#words, KIND, BellKind.foreign);
+    Atomics.store(this.#words, KIND, BELL_KIND.foreign);
     // It may be told of its first peer abroad while it waits.
     if (Atomics.load(this.#words, STATE) === Sleep.waiting) this.#watchAbroad();
   }
@@ -324,7 +324,7 @@ export class Doorbell {
   #useFutex(): void {
     if (this.#futex) return;
     this.#futex = FutexWord.at(this.#words, STATE);
-    if (this.#futex) Atomics.store(this.#words, KIND, BellKind.futex);
+    if (this.#futex) Atomics.store(this.#words, KIND, BELL_KIND.futex);
   }
 
   /** Says that the owner sleeps, unless somebody has rung. */

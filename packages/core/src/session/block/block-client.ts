@@ -6,12 +6,14 @@
  *     const disk = await BlockClient.connect(env, { label: 'disk' });
  *     await disk.read(0, 8, bytes);
  */
+import { inPieces } from '../../async/index.ts';
 import { PeerGone, RpcError } from '../../errors.ts';
-import type { Session, SessionInterface } from '../../interface/interface.ts';
+import type { Session } from '../../interface/interface.ts';
 import { copyInto } from '../../memory/copy-into.ts';
 import { type Packet, PacketRequests, type PacketSource } from '../../packet-stream/index.ts';
 import { Block, type BlockInfo, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
+import type { SessionOpening } from '../session-opening.ts';
 import { blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
 
@@ -25,12 +27,6 @@ export interface ConnectBlockOptions {
   readonly label?: string;
   /** `tx_buf_size`, `offset`, `num_blocks`, `writeable`. */
   readonly args?: SessionArguments;
-}
-
-/** The part of `env` that opens and closes sessions. */
-export interface SessionOpening {
-  connect<I extends SessionInterface>(interface_: I, options?: ConnectBlockOptions): Promise<Session<I>>;
-  close(session: object): Promise<unknown>;
 }
 
 const noPayload = (): void => {};
@@ -194,22 +190,8 @@ export class BlockClient {
 
   /** Settles when no piece is under way any more, also after a failure: the caller's memory is then his own again. */
   async #inPieces(count: number, piece: (at: number, blocks: number) => Promise<void>): Promise<void> {
-    const failures: unknown[] = [];
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      while (next < count && failures.length === 0) {
-        const at = next;
-        const blocks = Math.min(this.requestBlocksMax, count - at);
-        next += blocks;
-        try {
-          await piece(at, blocks);
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: PIECES_UNDER_WAY }, lane));
-    if (failures.length > 0) throw failures[0];
+    const { requestBlocksMax } = this;
+    await inPieces({ total: count, pieceMax: requestBlocksMax, underWayMax: PIECES_UNDER_WAY }, piece);
   }
 
   #problem(first: number, count: number, bytes: number): RpcError | undefined {

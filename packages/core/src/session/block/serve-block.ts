@@ -8,7 +8,7 @@
  *     );
  */
 import type { Implementation, ServerStreams } from '../../interface/interface.ts';
-import type { PacketSink } from '../../packet-stream/index.ts';
+import { PacketService, type PacketSink } from '../../packet-stream/index.ts';
 import { type Block, type BlockInfo, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import type { BlockBackend } from './block-backend.ts';
@@ -61,60 +61,31 @@ export class BlockServer {
   readonly info: BlockInfo;
   readonly #backend: BlockBackend;
   readonly #view: BlockView;
-  readonly #inFlightMax: number;
-  readonly #free: ServedRequest[] = [];
-  readonly #flush = (): void => this.#flushBatch();
-  #sink: PacketSink | undefined;
-  #inFlight = 0;
-  #taking = false;
-  #flushScheduled = false;
-  #idle: (() => void) | undefined;
+  readonly #packets: PacketService<ServedRequest>;
 
-  constructor(backend: BlockBackend, view: BlockView, inFlightMax = Number.POSITIVE_INFINITY) {
+  constructor(backend: BlockBackend, view: BlockView, inFlightMax?: number) {
     this.info = { ...backend.info, blockCount: view.count, writeable: view.writeable };
     this.#backend = backend;
     this.#view = view;
-    this.#inFlightMax = Math.max(1, inFlightMax);
+    const end = (request: ServedRequest, status: number): void => this.#packets.end(request, status, 0);
+    const make = (): ServedRequest => new ServedRequest(end);
+    const begin = (sink: PacketSink, request: ServedRequest): void => this.#begin(sink, request);
+    this.#packets = new PacketService({ make, begin }, inFlightMax);
   }
 
   /** Starts to serve. A server has one stream. */
   serve(sink: PacketSink): void {
-    this.#sink = sink;
-    sink.onWake(() => this.#take());
+    this.#packets.serve(sink);
   }
 
   /** Takes nothing more; settles when the backend is done with what was taken. */
-  async close(): Promise<void> {
-    this.#sink?.close();
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    this.#sink?.watch?.done();
-  }
-
-  /**
-   * Takes what there is. That is no more than the acknowledge queue holds, even if all of it is answered at once and the
-   * client goes on submitting: acknowledgements travel when this turn is over, and none is taken without a slot for its own.
-   */
-  #take(): void {
-    const sink = this.#sink;
-    if (sink === undefined || this.#taking) return;
-    this.#taking = true;
-    let request = this.#free.pop() ?? this.#makeRequest();
-    while (this.#inFlight < this.#inFlightMax && sink.next(request.packet)) {
-      this.#inFlight++;
-      this.#begin(sink, request);
-      request = this.#free.pop() ?? this.#makeRequest();
-    }
-    this.#free.push(request);
-    this.#taking = false;
-  }
-
-  #makeRequest(): ServedRequest {
-    return new ServedRequest((request, status) => this.#end(request, status));
+  close(): Promise<void> {
+    return this.#packets.close();
   }
 
   #begin(sink: PacketSink, request: ServedRequest): void {
     const refusal = this.#check(request);
-    if (refusal !== undefined) this.#end(request, refusal);
+    if (refusal !== undefined) this.#packets.end(request, refusal, 0);
     else request.run(() => this.#perform(sink, request));
   }
 
@@ -152,31 +123,5 @@ export class BlockServer {
       default:
         return this.#backend.sync();
     }
-  }
-
-  #end(request: ServedRequest, status: number): void {
-    const sink = this.#sink;
-    this.#inFlight--;
-    if (sink !== undefined) {
-      request.packet.status = status;
-      request.packet.length = 0;
-      sink.acknowledge(request.packet);
-    }
-    this.#free.push(request);
-    if (this.#inFlight === 0) this.#idle?.();
-    if (!this.#taking) this.#scheduleFlush();
-  }
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    void Promise.resolve().then(this.#flush);
-  }
-
-  /** Sends the answers of one turn together, and takes what they made room for. */
-  #flushBatch(): void {
-    this.#flushScheduled = false;
-    this.#take();
-    this.#sink?.wakeup();
   }
 }

@@ -1,7 +1,7 @@
 import { hasCode } from '../../errors.ts';
-import type { Session, SessionInterface } from '../../interface/interface.ts';
+import type { Session } from '../../interface/interface.ts';
 import { FileSystem, type FileSystemSpace, type NodeStatus, type OpenMode } from './declaration.ts';
-import type { SessionArguments } from '../parent.ts';
+import type { SessionOpening } from '../session-opening.ts';
 import { closing } from './closing.ts';
 import { Connection } from './connection.ts';
 import type { FileSystemEntry } from './directory-entry.ts';
@@ -9,15 +9,6 @@ import { fileSystemFailure, splitPath, toNameData } from './names.ts';
 import { OpenDirectory } from './open-directory.ts';
 import { OpenFile } from './open-file.ts';
 import { removeAll } from './remove-all.ts';
-
-/** The part of `env` that opens and closes sessions. */
-interface Connecting {
-  connect<I extends SessionInterface>(
-    interface_: I,
-    options?: { readonly label?: string; readonly args?: SessionArguments },
-  ): Promise<Session<I>>;
-  close(session: object): Promise<unknown>;
-}
 
 /** How a File_system session is asked for. */
 export interface ConnectFileSystemOptions {
@@ -60,7 +51,10 @@ export class FileSystemClient {
   }
 
   /** Opens a session. Rejects with `SessionError`. */
-  static async connect(env: Connecting, options: ConnectFileSystemOptions = {}): Promise<FileSystemClient> {
+  static async connect(
+    env: SessionOpening,
+    options: ConnectFileSystemOptions = {},
+  ): Promise<FileSystemClient> {
     const { label = '', bufferBytes, root, writeable } = options;
     const args = {
       ...(bufferBytes === undefined ? {} : { tx_buf_size: bufferBytes }),

@@ -4,6 +4,7 @@ export type { FileSystemEntry } from './directory-entry.ts';
 export { decodeName, encodeName } from './names.ts';
 export { OpenDirectory } from './open-directory.ts';
 export { OpenFile } from './open-file.ts';
+export { type WalkedTree, type WalkFailure, walkPath } from './walk-path.ts';
 export type { BackendListing, BackendNode, FileSystemBackend } from './server/backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './server/session.ts';
 export {

@@ -1,8 +1,11 @@
+import { inPieces, type Pieces } from '../../async/index.ts';
 import { copyInto } from '../../memory/copy-into.ts';
 import { SEEK_TAIL, type NodeStatus } from './declaration.ts';
 import type { Connection } from './connection.ts';
 import { fileSystemFailure } from './names.ts';
-import { transfer } from './transfer.ts';
+
+/** Packets of one transfer that are under way at a time. */
+const PACKETS_UNDER_WAY = 16;
 
 /** A file that is open. Errors are those of the File_system interface; whoever opened it closes it. */
 export class OpenFile implements AsyncDisposable {
@@ -17,7 +20,7 @@ export class OpenFile implements AsyncDisposable {
   /** Fills `into` from `position` on. Resolves to the bytes read: fewer than asked for at the file's end only. */
   async read(position: number, into: Uint8Array): Promise<number> {
     if (!withinFiles(position, into.length)) return 0;
-    return transfer(into.length, this.#connection.packetBytes, (offset, length) =>
+    return inPieces(this.#pieces(into), (offset, length) =>
       this.#readPiece(position + offset, into.subarray(offset, offset + length)),
     );
   }
@@ -28,9 +31,13 @@ export class OpenFile implements AsyncDisposable {
    */
   async write(position: number, from: Uint8Array): Promise<void> {
     if (!withinFiles(position, from.length)) throw fileSystemFailure('Size_limit_reached');
-    await transfer(from.length, this.#connection.packetBytes, (offset, length) =>
+    await inPieces(this.#pieces(from), (offset, length) =>
       this.#writePiece(position + offset, from.subarray(offset, offset + length)),
     );
+  }
+
+  #pieces(bytes: Uint8Array): Pieces {
+    return { total: bytes.length, pieceMax: this.#connection.packetBytes, underWayMax: PACKETS_UNDER_WAY };
   }
 
   /** Writes `from` behind the file's end. What fits into one packet is not torn apart by other writers. */

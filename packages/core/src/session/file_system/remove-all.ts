@@ -1,3 +1,4 @@
+import { inLanes } from '../../async/index.ts';
 import { hasCode } from '../../errors.ts';
 import type { FileSystemErrorCode } from './declaration.ts';
 import type { FileSystemEntry } from './directory-entry.ts';
@@ -110,9 +111,7 @@ class Remover {
     if (entries.length === 0) return false;
     level.index += entries.length;
     const files = entries.filter(({ type }) => type !== 'directory').values();
-    const workers = Array.from({ length: UNLINKS_MAX }, () => this.#unlinkAll(level, files));
-    const results = await Promise.allSettled(workers);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await inLanes(UNLINKS_MAX, () => this.#unlinkAll(level, files));
     for (const { name, type } of entries) if (type === 'directory') level.subdirectories.push(name);
     return true;
   }

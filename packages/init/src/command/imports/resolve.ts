@@ -9,6 +9,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { builtinName } from './builtins.ts';
+import { requiresModules } from './node-features.ts';
 import type { PackageFile, PackageFiles } from './package-files.ts';
 import { exportedTarget, importedTarget } from './package-map.ts';
 
@@ -54,7 +55,7 @@ export class ImportResolver {
   constructor(packages: PackageFiles, conditions: readonly string[]) {
     this.#packages = packages;
     // Node has native modules by default (`--no-addons`), and no thread that ginit starts says otherwise.
-    const shared = ['node', 'node-addons', ...moduleSync(), ...conditions];
+    const shared = ['node', 'node-addons', ...(requiresModules() ? ['module-sync'] : []), ...conditions];
     this.#conditions = {
       import: new Set(['import', ...shared]),
       require: new Set(['require', ...shared]),
@@ -226,11 +227,6 @@ export class ImportResolver {
     if (path !== undefined) this.#consulted.push(path);
     return packageFile;
   }
-}
-
-/** Node that can `require` modules has a condition for what it finds either way. */
-function moduleSync(): readonly string[] {
-  return Reflect.get(process.features, 'require_module') === true ? ['module-sync'] : [];
 }
 
 /** A path that stands in a URL: "%20" is a blank there. */

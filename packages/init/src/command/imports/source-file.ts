@@ -3,7 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { PackageFiles } from './package-files.ts';
 import type { SourceFormat } from './parse.ts';
-import { strippedTypes, stripsTypes } from './types.ts';
+import { stripsTypes } from './node-features.ts';
+import { strippedTypes } from './types.ts';
 
 /** A larger one is not looked into. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,11 +1,6 @@
 /** TypeScript as Node itself runs it: types are replaced by blanks, so that every place stays what it was. */
 import * as nodeModule from 'node:module';
 
-/** Whether the Node that runs us, and so its components, loads TypeScript. */
-export function stripsTypes(): boolean {
-  return Boolean(Reflect.get(process.features, 'typescript'));
-}
-
 /** The source without its types; `undefined` if that cannot be done. */
 export function strippedTypes(source: string): string | undefined {
   const strip: unknown = Reflect.get(nodeModule, 'stripTypeScriptTypes');

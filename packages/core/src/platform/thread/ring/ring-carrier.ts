@@ -14,7 +14,7 @@ import type { MemorySharing } from '../../../memory/shared-memory.ts';
 import { BROKEN, ByteRingReader, ByteRingWriter } from '../../wire/byte-ring.ts';
 import {
   type ChannelEnd,
-  ClosedWord,
+  CLOSED_WORD,
   closedWords,
   markClosed,
   otherEnd,
@@ -28,7 +28,7 @@ import type { MemoryTravel } from '../memory/memory-travel.ts';
 import type { WorkSource } from './work-source.ts';
 
 /** Kinds of records: a part of a frame, the last one (or the only one), and a last one with memory beside it. */
-const RecordKind = { part: 1, last: 2, lastWithMemory: 3 } as const;
+const RECORD_KIND = { part: 1, last: 2, lastWithMemory: 3 } as const;
 
 /** Rings given back to the writer at least after so many bytes, even in the middle of a round. */
 const PUBLISH_BYTES = 16 * 1024;
@@ -38,8 +38,8 @@ const NONSENSE = 'the peer broke the rules of the ring';
 const OVERRUN = 'the peer does not read: too much waits for it';
 /** Why the other end has closed, where it is not simply gone. */
 const PEER_SAYS: Readonly<Record<number, string>> = {
-  [ClosedWord.accused]: 'the peer ended the channel, because this end broke its protocol',
-  [ClosedWord.overrun]: 'the peer ended the channel, because this end read too little',
+  [CLOSED_WORD.accused]: 'the peer ended the channel, because this end broke its protocol',
+  [CLOSED_WORD.overrun]: 'the peer ended the channel, because this end read too little',
 };
 
 /** Who drains the carrier, and how it is asked to. */
@@ -104,7 +104,7 @@ export class RingCarrier implements Carrier, WorkSource {
       gone === memory.length &&
       frame.byteLength <= this.#writer.payloadBytesMax
     ) {
-      const kind = memory.length > 0 ? RecordKind.lastWithMemory : RecordKind.last;
+      const kind = memory.length > 0 ? RECORD_KIND.lastWithMemory : RECORD_KIND.last;
       if (this.#writer.write(kind, frame, 0, frame.byteLength)) {
         this.#surroundings.peerBell.ringSoon(this.#peerSlot);
         return false;
@@ -126,8 +126,8 @@ export class RingCarrier implements Carrier, WorkSource {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.clear();
-    const overrun = this.#overrun ? ClosedWord.overrun : ClosedWord.closed;
-    markClosed(this.#memory, this.#end, accused ? ClosedWord.accused : overrun);
+    const overrun = this.#overrun ? CLOSED_WORD.overrun : CLOSED_WORD.closed;
+    markClosed(this.#memory, this.#end, accused ? CLOSED_WORD.accused : overrun);
     this.#surroundings.peerBell.ringSoon(this.#peerSlot);
     this.#travel.close();
     this.#surroundings.finished();
@@ -143,7 +143,7 @@ export class RingCarrier implements Carrier, WorkSource {
     if (this.#closed) return;
     this.#giveRoom();
     if (this.#waiting.length > 0) this.#flush();
-    if (peerClosed !== ClosedWord.open) this.#lost(PEER_SAYS[peerClosed]);
+    if (peerClosed !== CLOSED_WORD.open) this.#lost(PEER_SAYS[peerClosed]);
     else if (this.#givenUp) this.#lost(this.#overrun ? OVERRUN : undefined);
     else if (this.#writer.broken) this.#lost(NONSENSE, true);
   }
@@ -156,15 +156,15 @@ export class RingCarrier implements Carrier, WorkSource {
       const found = reader.next();
       if (found !== true) return found !== BROKEN;
       const { kind, lengthBytes } = reader;
-      if (kind < RecordKind.part || kind > RecordKind.lastWithMemory) return false;
+      if (kind < RECORD_KIND.part || kind > RECORD_KIND.lastWithMemory) return false;
       if (!this.#assembly.append(reader)) return false;
       unpublished += lengthBytes;
       if (unpublished >= PUBLISH_BYTES) {
         unpublished = 0;
         this.#giveRoom();
       }
-      if (kind === RecordKind.part) continue;
-      const memory = kind === RecordKind.lastWithMemory ? this.#travel.receive() : NO_MEMORY;
+      if (kind === RECORD_KIND.part) continue;
+      const memory = kind === RECORD_KIND.lastWithMemory ? this.#travel.receive() : NO_MEMORY;
       if (!memory) return false;
       const frame = this.#assembly.take();
       handler(frame, memory);
@@ -215,8 +215,8 @@ export class RingCarrier implements Carrier, WorkSource {
   #writeNext(first: WaitingFrame): boolean {
     const { frame, memory, written } = first;
     const end = Math.min(frame.byteLength, written + this.#writer.payloadBytesMax);
-    let kind: number = RecordKind.part;
-    if (end === frame.byteLength) kind = memory.length > 0 ? RecordKind.lastWithMemory : RecordKind.last;
+    let kind: number = RECORD_KIND.part;
+    if (end === frame.byteLength) kind = memory.length > 0 ? RECORD_KIND.lastWithMemory : RECORD_KIND.last;
     if (!this.#writer.write(kind, frame, written, end)) return false;
     first.written = end;
     return true;

@@ -1,3 +1,4 @@
+import { settleAll } from '../../../async/index.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { BackendNode } from './backend.ts';
 import { DirectoryStream } from './directory-stream.ts';
@@ -100,8 +101,7 @@ export class HandleTable<Node extends BackendNode> {
   /** Closes all; settles when every node is released. Nothing uses a handle any more. */
   async closeAll(): Promise<void> {
     const handles = [...this.#open.keys()];
-    const results = await Promise.allSettled(handles.map((handle) => this.close(handle)));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await settleAll(handles.map((handle) => this.close(handle)));
   }
 
   async #releaseUnused(open: OpenNode<Node>): Promise<void> {

@@ -1,4 +1,10 @@
-import { Packet, PACKET_STATUS, type PacketSink } from '../../../packet-stream/index.ts';
+import {
+  Packet,
+  PACKET_STATUS,
+  PacketService,
+  type PacketSink,
+  type ServedPacket,
+} from '../../../packet-stream/index.ts';
 import { FILE_SYSTEM_OPERATION, fileSystemStatus, SEEK_TAIL } from '../declaration.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { Activity } from './activity.ts';
@@ -22,50 +28,28 @@ export interface PacketServerParts<Node extends BackendNode> {
 export class PacketServer<Node extends BackendNode> {
   readonly #parts: PacketServerParts<Node>;
   readonly #sink: PacketSink;
-  /** Packets that are not under way. */
-  readonly #idle: Packet[] = [];
-  readonly #flush = (): void => {
-    this.#flushScheduled = false;
-    this.#sink.wakeup();
-  };
-  #flushScheduled = false;
+  readonly #packets: PacketService<ServedPacket>;
 
   constructor(parts: PacketServerParts<Node>, sink: PacketSink) {
     this.#parts = parts;
     this.#sink = sink;
-    sink.onWake(() => this.#takeAll());
+    const make = (): ServedPacket => ({ packet: new Packet() });
+    const begin = (_: PacketSink, served: ServedPacket): void => void this.#serve(served);
+    this.#packets = new PacketService({ make, begin });
+    this.#packets.serve(sink);
   }
 
-  #takeAll(): void {
-    for (;;) {
-      const packet = this.#idle.pop() ?? new Packet();
-      if (!this.#sink.next(packet)) {
-        this.#idle.push(packet);
-        return;
-      }
-      void this.#serve(packet);
-    }
-  }
-
-  async #serve(packet: Packet): Promise<void> {
+  async #serve(served: ServedPacket): Promise<void> {
     const { activity, failures } = this.#parts;
+    const { packet } = served;
+    let length = 0;
+    let status: number = PACKET_STATUS.ok;
     try {
-      packet.length = await activity.run(() => this.#perform(packet));
-      packet.status = PACKET_STATUS.ok;
+      length = await activity.run(() => this.#perform(packet));
     } catch (error) {
-      packet.length = 0;
-      packet.status = fileSystemStatus(failures.codeOf(error));
+      status = fileSystemStatus(failures.codeOf(error));
     }
-    this.#sink.acknowledge(packet);
-    this.#idle.push(packet);
-    this.#scheduleFlush();
-  }
-
-  /** Acknowledgements of one turn travel together. */
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    void Promise.resolve().then(this.#flush);
+    this.#packets.end(served, status, length);
   }
 
   /** Resolves to the bytes done. */

@@ -16,7 +16,7 @@ import type { SessionArguments } from '../../parent.ts';
 import { checkedPath } from '../names.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
 import { Failures } from './failures.ts';
-import { walkPath } from './path-walk.ts';
+import { walkBackend } from './backend-tree.ts';
 import { FileSystemServerSession } from './session.ts';
 
 /** The children `<policy>` and `<default-policy>` of a File_system server's config. */
@@ -87,7 +87,7 @@ async function descend<Node extends BackendNode>(
   path: string,
 ): Promise<Node> {
   try {
-    return await walkPath(backend, base, `${checkedPath(path)}/`, true);
+    return await walkBackend(backend, base, `${checkedPath(path)}/`, true);
   } catch (error) {
     throw new SessionError('DENIED', `root "${path}": ${failures.codeOf(error)}`);
   } finally {

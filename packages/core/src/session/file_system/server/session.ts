@@ -14,7 +14,7 @@ import type { BackendNode, FileSystemBackend } from './backend.ts';
 import { Failures } from './failures.ts';
 import { HandleTable, OpenNode } from './handle-table.ts';
 import { PacketServer } from './packet-server.ts';
-import { walkPath } from './path-walk.ts';
+import { walkBackend } from './backend-tree.ts';
 
 /** What a session is made of. */
 export interface FileSystemSessionOptions<Node extends BackendNode> {
@@ -294,7 +294,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   }
 
   #walk(path: string, followLast: boolean): Promise<Node> {
-    return walkPath(this.#backend, this.#root, path, followLast);
+    return walkBackend(this.#backend, this.#root, path, followLast);
   }
 }
 

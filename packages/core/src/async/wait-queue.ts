@@ -1,22 +1,30 @@
-import { FsError } from '../errors.ts';
-
-/** One who waits. `exclusive` matters to the reader-writer lock only. */
+/** Somebody who waits. `exclusive` matters to the reader-writer lock only. */
 interface Waiter {
   readonly exclusive: boolean;
   readonly wake: () => void;
   next: Waiter | undefined;
 }
 
-/**
- * More waiters than this on one lock mean a client that does not bound its requests: the next one is refused.
- */
-export const WAITERS_MAX = 16_384;
+/** How many may wait in a queue that a peer can fill. */
+export interface WaitBound {
+  readonly waitersMax: number;
+  /** Makes the error for those who come when the queue is full. */
+  readonly refusal: () => Error;
+}
 
-/** The first-come, first-served and bounded queue under every synchronisation primitive. */
+/**
+ * The first-come, first-served queue under every primitive of this room. Without a bound, whoever owns the queue bounds
+ * those who come to it.
+ */
 export class WaitQueue {
+  readonly #bound: WaitBound | undefined;
   #first: Waiter | undefined;
   #last: Waiter | undefined;
   #length = 0;
+
+  constructor(bound?: WaitBound) {
+    this.#bound = bound;
+  }
 
   get length(): number {
     return this.#length;
@@ -27,17 +35,16 @@ export class WaitQueue {
     return this.#first?.exclusive;
   }
 
-  /** Resolves when `wakeFirst` reached this waiter. Rejects with `Busy` when the queue is full. */
-  wait(exclusive: boolean): Promise<void> {
-    if (this.#length >= WAITERS_MAX) {
-      return Promise.reject(new FsError('Busy', `more than ${WAITERS_MAX} requests wait for one lock`));
-    }
+  /** Resolves when `wakeFirst` has reached this waiter. Rejects with the bound's refusal when the queue is full. */
+  wait(exclusive = false): Promise<void> {
+    const bound = this.#bound;
+    if (bound !== undefined && this.#length >= bound.waitersMax) return Promise.reject(bound.refusal());
     return new Promise((resolve) => {
       const waiter: Waiter = { exclusive, wake: resolve, next: undefined };
       if (this.#last === undefined) this.#first = waiter;
       else this.#last.next = waiter;
       this.#last = waiter;
-      this.#length += 1;
+      this.#length++;
     });
   }
 
@@ -46,7 +53,7 @@ export class WaitQueue {
     if (waiter === undefined) return;
     this.#first = waiter.next;
     if (this.#first === undefined) this.#last = undefined;
-    this.#length -= 1;
+    this.#length--;
     waiter.wake();
   }
 }

@@ -1,19 +1,22 @@
 import { assert } from '../errors.ts';
-import { WaitQueue } from './wait-queue.ts';
+import { type WaitBound, WaitQueue } from './wait-queue.ts';
 
 /**
- * Many readers or one writer, first come, first served: a waiting writer holds back the readers behind it, so
- * neither side starves. The `try` forms take the lock without a turn of the microtask queue and never
- * overtake a waiter.
+ * Many readers or one writer, first come, first served: a waiting writer holds back the readers behind it, so neither
+ * side starves. The `try` forms take the lock without a turn of the microtask queue and never overtake a waiter.
  */
 export class ReaderWriterLock {
   #readers = 0;
   #written = false;
-  readonly #queue = new WaitQueue();
+  readonly #queue: WaitQueue;
+
+  constructor(bound?: WaitBound) {
+    this.#queue = new WaitQueue(bound);
+  }
 
   tryShared(): boolean {
     if (this.#written || this.#queue.length > 0) return false;
-    this.#readers += 1;
+    this.#readers++;
     return true;
   }
 
@@ -32,13 +35,13 @@ export class ReaderWriterLock {
   }
 
   releaseShared(): void {
-    assert(this.#readers > 0, 'release of a lock that nobody reads under');
-    this.#readers -= 1;
+    assert(this.#readers > 0, 'a lock that a reader releases has readers');
+    this.#readers--;
     this.#handOn();
   }
 
   releaseExclusive(): void {
-    assert(this.#written, 'release of a lock that nobody writes under');
+    assert(this.#written, 'a lock that a writer releases has a writer');
     this.#written = false;
     this.#handOn();
   }
@@ -50,7 +53,7 @@ export class ReaderWriterLock {
         if (this.#readers > 0) return;
         this.#written = true;
       } else {
-        this.#readers += 1;
+        this.#readers++;
       }
       this.#queue.wakeFirst();
     }

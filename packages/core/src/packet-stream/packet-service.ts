@@ -1,0 +1,93 @@
+/**
+ * The loop of a server over one packet stream: takes packets out of it, a number of them at a time, and acknowledges
+ * each when its own operation has ended. What an operation is belongs to the server above.
+ */
+import type { Packet } from './packet.ts';
+import type { PacketSink } from './packet-sink.ts';
+
+/** What a server works with while a packet is under way: made once, used for one packet after the other. */
+export interface ServedPacket {
+  readonly packet: Packet;
+}
+
+/** What a server does with packets. */
+export interface PacketServing<Served extends ServedPacket> {
+  /** Makes the place for one more packet that is under way. */
+  make(): Served;
+  /** Begins the operation. It ends by `PacketService.end`, called once, perhaps before this returns. */
+  begin(sink: PacketSink, served: Served): void;
+}
+
+export class PacketService<Served extends ServedPacket> {
+  readonly #serving: PacketServing<Served>;
+  readonly #underWayMax: number;
+  readonly #free: Served[] = [];
+  readonly #flush = (): void => this.#flushBatch();
+  #sink: PacketSink | undefined;
+  #underWay = 0;
+  #taking = false;
+  #flushScheduled = false;
+  #idle: (() => void) | undefined;
+
+  /** At most `underWayMax` packets are under way; the slots of the stream's queues are a bound already. */
+  constructor(serving: PacketServing<Served>, underWayMax = Number.POSITIVE_INFINITY) {
+    this.#serving = serving;
+    this.#underWayMax = Math.max(1, underWayMax);
+  }
+
+  /** Starts to serve. A service has one stream. */
+  serve(sink: PacketSink): void {
+    this.#sink = sink;
+    sink.onWake(() => this.#take());
+  }
+
+  /** Takes nothing more; settles when the operations that are under way have ended. */
+  async close(): Promise<void> {
+    this.#sink?.close();
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    this.#sink?.watch?.done();
+  }
+
+  /** The operation on a packet has ended. */
+  end(served: Served, status: number, length: number): void {
+    const { packet } = served;
+    this.#underWay--;
+    packet.status = status;
+    packet.length = length;
+    this.#sink?.acknowledge(packet);
+    this.#free.push(served);
+    if (this.#underWay === 0) this.#idle?.();
+    if (!this.#taking) this.#scheduleFlush();
+  }
+
+  /**
+   * Takes what there is. That is no more than the acknowledge queue holds, even if all of it is answered at once and the
+   * client goes on submitting: acknowledgements travel when this turn is over, and none is taken without a slot for its own.
+   */
+  #take(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#taking) return;
+    this.#taking = true;
+    let served = this.#free.pop() ?? this.#serving.make();
+    while (this.#underWay < this.#underWayMax && sink.next(served.packet)) {
+      this.#underWay++;
+      this.#serving.begin(sink, served);
+      served = this.#free.pop() ?? this.#serving.make();
+    }
+    this.#free.push(served);
+    this.#taking = false;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    void Promise.resolve().then(this.#flush);
+  }
+
+  /** Sends the answers of one turn together, and takes what they made room for. */
+  #flushBatch(): void {
+    this.#flushScheduled = false;
+    this.#take();
+    this.#sink?.wakeup();
+  }
+}
