@@ -9,8 +9,20 @@ import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/gin
 
 const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
 
-const INTERFACES = `import { component, dataspace, nothing, packetStream, Packet, PacketRequests, PACKET_STATUS, rpc,
-  RpcError, session, u32, u53 } from '${CORE_URL}';
+const INTERFACES = `import {
+  component,
+  dataspace,
+  nothing,
+  packetStream,
+  Packet,
+  PacketRequests,
+  PACKET_STATUS,
+  rpc,
+  RpcError,
+  session,
+  u32,
+  u53,
+} from '${CORE_URL}';
 export { component, Packet, PacketRequests, PACKET_STATUS, RpcError };
 export const Store = session('Store', {
   sum: rpc({ args: [dataspace], result: u53 }),

@@ -7,7 +7,7 @@ import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 
 /** Starts children, in each way that it may ask core for. */
-const PROBE = `import { component, Cpu, Parent, Pd, Rom } from '${CORE_URL}';
+const PROBE = `import { component, Rom } from '${CORE_URL}'; import { Cpu, Parent, Pd } from '${CORE_URL}/system';
 import { Offspring } from './offspring.mjs';
 const NO_PARENT = {
   session: () => { throw new Error('nothing'); },

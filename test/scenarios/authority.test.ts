@@ -22,7 +22,7 @@ const THIEF_NAMES = [
 ];
 const CONFIG_NAMES = ['x', '', 'init', 'victim', 'sub', 'config'].map((name) => `${name} -> config`);
 
-const PROBE = `import { component, Cpu, HostGrant, Parent, Pd, Rom, RomModule } from '${CORE_URL}';
+const PROBE = `import { component, Rom, RomModule } from '${CORE_URL}'; import { HostGrant } from '${CORE_URL}/host'; import { Cpu, Parent, Pd } from '${CORE_URL}/system';
 import { Offspring } from './offspring.mjs';
 
 /** A parent that gives nothing. */

@@ -135,7 +135,7 @@ test('a file that cannot be parsed is named with its place, before anything of i
   ]);
 });
 
-test.each(['runtime/entrypoint', 'log-text', 'platform/bus', 'bundle/chunks/component'])(
+test.each(['platform', 'supervisor', 'bundle/chunks/component'])(
   'an inner module of the runtime is refused, also one that needs nothing of Node: %s',
   async (inner) => {
     const source = `import { component } from '${CORE_URL}';\nimport '${CORE_URL}/${inner}';\n`;
@@ -146,6 +146,25 @@ test.each(['runtime/entrypoint', 'log-text', 'platform/bus', 'bundle/chunks/comp
     expect(errors[0]).toContain(
       `imports ${CORE_URL}/${inner}, which is an inner module of @ginit/core, at ${place.path('a.mjs')}:2:9`,
     );
+  },
+);
+
+test.each(['runtime/entrypoint', 'log-text', 'platform/bus'])(
+  'an inner module of the runtime has no name for anybody outside, and cannot be had by its path either: %s',
+  async (inner) => {
+    const source = (name: string): string =>
+      `import { component } from '${CORE_URL}';\nimport '${name}';\nexport default component((env) => env.exit(0));`;
+    place.write('a.mjs', source(`${CORE_URL}/${inner}`));
+    const byName = await outcome(start('a.mjs'));
+    expect(byName.code).toBe(2);
+    expect(byName.errors).toEqual([expect.stringContaining(`'./${inner}' is not defined by "exports"`)]);
+    const path = `./node_modules/@ginit/core/dist/${inner}.js`;
+    place.write('a.mjs', source(path));
+    const byPath = await outcome(start('a.mjs'));
+    expect(byPath.code).toBe(2);
+    expect(byPath.errors).toEqual([
+      expect.stringContaining(`imports ${path}, which is an inner module of @ginit/core`),
+    ]);
   },
 );
 
@@ -164,7 +183,8 @@ test('a second copy of the runtime is told as what it is', async () => {
 test('ginit help shows the control characters of a manifest instead of sending them', async () => {
   place.write(
     'a.mjs',
-    `import { attribute, component, element } from '${CORE_URL}';
+    `import { component } from '${CORE_URL}';
+import { attribute, element } from '${CORE_URL}/config';
 const config = element('config', 'clears \\x1b[2J the screen', { attributes: { a: attribute.text('b\\x07ell') } });
 export default component({ config }, () => {});`,
   );

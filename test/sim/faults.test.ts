@@ -15,7 +15,7 @@ const start = (name: string, more = ''): string =>
 function component(name: string, body: string): void {
   place.write(
     `${name}.mjs`,
-    `import { Block, BlockClient, component } from '${CORE_URL}';
+    `import { component } from '${CORE_URL}'; import { Block, BlockClient } from '${CORE_URL}/block';
     export default component(async (env) => {\n${body}\n});`,
   );
 }

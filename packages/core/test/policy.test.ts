@@ -61,7 +61,7 @@ describe('selectPolicy', () => {
       '1',
     ],
     ['first of equals', [{ label_prefix: 'fs' }, { label_prefix: 'fs' }], 'fs', '0'],
-    ['values are trimmed', [{ label: ' fs ', label_prefix: ' f ', label_suffix: '\ts ' }], 'fs', '0'],
+    ['values are trimmed', [{ label: ' fs ', label_prefix: ' f ', label_suffix: '  s ' }], 'fs', '0'],
     ['an unnamed session', [{ label: 'fs -> ' }], 'fs -> ', '0'],
     ['an unnamed session, by suffix', [{ label_suffix: '-> ' }], 'fs -> ', '0'],
   ])('%s', (_, policies, label, expected) => {
