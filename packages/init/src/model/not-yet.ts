@@ -1,5 +1,5 @@
 import type { ConfigNode } from '@ginit/core/config';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /*
  * What init's configuration may hold and this version does not act on. Nobody shall believe that a

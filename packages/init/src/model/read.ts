@@ -13,7 +13,7 @@ import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
 import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
 import { readStart, type StartSurroundings } from './start.ts';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /**
  * What was read of a configuration. With errors `config` is the part that could be made sense of: check it,

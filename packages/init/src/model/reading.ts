@@ -7,7 +7,7 @@ import {
 } from '@ginit/core/config';
 import type { NamedPlace } from './init-config.ts';
 import type { InitReading } from './schema.ts';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /** Where the readers of the model put what they find. */
 export interface Findings {

@@ -1,7 +1,8 @@
 /** Finds what the source of a module imports: only real imports count, not what comments, texts and patterns look like. */
 import { parse as lexModule } from 'es-module-lexer';
 import type { SourceImport } from './source-import.ts';
-import { findRequires, isCommonJs, type ParsedFormat } from './requires.ts';
+import { findRequires, isCommonJs } from './requires.ts';
+import type { ParsedFormat } from './source-format.ts';
 
 /** How Node reads a file: `either` if that depends on its syntax, and on who asks for it. */
 export type SourceFormat = ParsedFormat | 'either';
