@@ -3,14 +3,14 @@ import { RpcError } from '../errors.ts';
 import { LABEL_SEPARATOR } from '../label.ts';
 import type { ComponentStatistics } from '../runtime/control.ts';
 import type { ThreadProgress } from '../session/cpu.ts';
-import type { CoreComponent } from './components.ts';
+import type { LiveComponent } from './components.ts';
 import type { Platform } from './platform.ts';
 
 const TIMEOUT_US = 500_000;
 
 /** A component, as far as it can be asked. */
-type Counting = Pick<CoreComponent, 'label' | 'statistics'> & {
-  readonly control: Pick<CoreComponent['control'], 'statistics'>;
+type Counting = Pick<LiveComponent, 'label' | 'statistics'> & {
+  readonly control: Pick<LiveComponent['control'], 'statistics'>;
 };
 
 /** The statistics of all components. */
