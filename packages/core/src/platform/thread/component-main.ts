@@ -27,7 +27,7 @@ import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
 import {
   type CompiledNotice,
-  CORE_SLOT,
+  SUPERVISOR_SLOT,
   type WorkerBirth,
   type WorkerInput,
   type WorkerNotice,
@@ -99,7 +99,7 @@ const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.lif
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
 let nodeHost: HostPlatform | undefined;
-const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
+const runtime = new ComponentRuntime(component, channels.port(input.supervisorPort, SUPERVISOR_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   crash: (error) =>
