@@ -34,6 +34,7 @@ export const PACKAGES = [
           'host',
           'system',
           'supervisor',
+          'packet-stream',
           'platform',
           'platform/thread/component-main',
           'platform/thread/host-access/program-warden',

@@ -8,9 +8,6 @@ import {
   component,
   type Env,
   integer,
-  Packet,
-  PacketRequests,
-  packetStream,
   rpc,
   rpcInterface,
   RpcError,
@@ -18,6 +15,7 @@ import {
   type Session,
   text,
 } from '@ginit/core';
+import { Packet, PacketRequests, packetStream } from '@ginit/core/packet-stream';
 import { type CarrierKind, type InProcessSystem, startSystem } from '../harness/in-process-system.ts';
 
 const Thing = rpcInterface('Thing', { poke: rpc<() => number>({ args: [], result: integer() }) });

@@ -1,5 +1,6 @@
 /** Sessions: routing, denial, quota, mediators, third parties and packet streams, on every carrier alike. */
-import { component, nothing, Packet, rpc, session, SessionError, text } from '@ginit/core';
+import { component, nothing, rpc, session, SessionError, text } from '@ginit/core';
+import { Packet } from '@ginit/core/packet-stream';
 import { Block, BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';

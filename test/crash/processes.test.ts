@@ -13,16 +13,18 @@ const INTERFACES = `import {
   component,
   dataspace,
   nothing,
-  packetStream,
-  Packet,
-  PacketRequests,
-  PACKET_STATUS,
   rpc,
   RpcError,
   session,
   u32,
   u53,
 } from '${CORE_URL}';
+import {
+  packetStream,
+  Packet,
+  PacketRequests,
+  PACKET_STATUS,
+} from '${CORE_URL}/packet-stream';
 export { component, Packet, PacketRequests, PACKET_STATUS, RpcError };
 export const Store = session('Store', {
   sum: rpc({ args: [dataspace], result: u53 }),

@@ -10,7 +10,7 @@ import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/gin
 const SWITCH = 'SHAREDARRAYBUFFER_POLYFILL';
 const MIB = 1024 * 1024;
 
-const INTERFACES = `import { component, dataspace, nothing, rpc, session, text, boolean, packetStream, Packet } from '${CORE_URL}';
+const INTERFACES = `import { component, dataspace, nothing, rpc, session, text, boolean } from '${CORE_URL}'; import { packetStream, Packet } from '${CORE_URL}/packet-stream';
 export { component, Packet };
 export const Sink = session('Sink', {
   look: rpc({ args: [], result: text(1000) }),

@@ -5,7 +5,6 @@ import {
   dataspace,
   integer,
   nothing,
-  packetStream,
   record,
   rpc,
   rpcInterface,
@@ -15,6 +14,7 @@ import {
   u32,
   u53,
 } from '@ginit/core';
+import { packetStream } from '@ginit/core/packet-stream';
 
 export const BYTES_MAXIMUM = 64 * 1024;
 const DEPTH_MAXIMUM = 16;

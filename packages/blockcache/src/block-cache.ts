@@ -4,7 +4,8 @@
  * once it is on the device. SYNC is the same for both: all that was answered goes to the device, then the device is told to
  * make it last.
  */
-import { assert, copyInto } from '@ginit/core';
+import { assert } from '@ginit/core';
+import { copyInto } from '@ginit/core/packet-stream';
 import { type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core/block';
 import { Mutex, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';

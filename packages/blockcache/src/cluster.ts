@@ -1,5 +1,6 @@
 /** A piece of write-back: neighbouring chunks on their way to the device together. */
-import { copyInto, type RpcError } from '@ginit/core';
+import { type RpcError } from '@ginit/core';
+import { copyInto } from '@ginit/core/packet-stream';
 import type { ChunkStore } from './chunk-store.ts';
 import { CHUNK_BYTES, highest, lowest, mask } from './geometry.ts';
 

@@ -2,7 +2,8 @@
  * Brings chunks in from the device. Requests that want a chunk which is on its way join; whatever was written meanwhile
  * stays as it was written. A chunk for which the cache has no room goes to those who wait for it and is not kept.
  */
-import { assert, copyInto, RpcError } from '@ginit/core';
+import { assert, RpcError } from '@ginit/core';
+import { copyInto } from '@ginit/core/packet-stream';
 import { Condition, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
 import type { ChunkStore } from './chunk-store.ts';

@@ -1,6 +1,6 @@
 /**
  * What the author of a component needs. Other doors of this package: `/config` for config schemas, `/block` and `/file_system`
- * for the two services and what clients and servers of them stand on, `/host` for drivers, `/system` for whoever runs children,
+ * for the two services and what clients and servers of them stand on, `/packet-stream` for bulk data of your own, `/host` for drivers, `/system` for whoever runs children,
  * `/supervisor` for a program that runs a whole system, `/platform` for a place where components run, `/testing` for tests.
  */
 
@@ -40,27 +40,8 @@ export * from './interface/shapes.ts';
 export { capability, capabilityOf, signal } from './capability/capability.ts';
 export type { SignalCapability } from './capability/signal.ts';
 
-// Memory and packet streams: bulk data.
-export { copyInto } from './memory/copy-into.ts';
+// Memory.
 export { Dataspace } from './memory/dataspace.ts';
-export { packetStream, type StreamDeclaration, type StreamRole } from './interface/stream.ts';
-export {
-  type CompleteRequest,
-  Packet,
-  PACKET_STATUS,
-  PacketRequests,
-  type PacketRequestsOptions,
-  PacketService,
-  type PacketServing,
-  PacketSink,
-  PacketSource,
-  type PacketStreamParameters,
-  type PayloadDirection,
-  type PrepareRequest,
-  type ServedPacket,
-  type StreamClosure,
-  streamMemoryBytes,
-} from './packet-stream/index.ts';
 
 // Services that core provides to everybody.
 export { Log } from './session/log.ts';

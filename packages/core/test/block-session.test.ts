@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hasCode, Packet } from '../src/index.ts';
+import { hasCode } from '../src/index.ts';
+import { Packet } from '../src/packet-stream.ts';
 import {
   type BlockBackend,
   BlockClient,

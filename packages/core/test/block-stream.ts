@@ -1,4 +1,4 @@
-import { PacketSink, PacketSource, streamMemoryBytes } from '../src/index.ts';
+import { PacketSink, PacketSource, streamMemoryBytes } from '../src/packet-stream.ts';
 import { Block } from '../src/block.ts';
 import { type StreamLink } from '../src/platform.ts';
 

@@ -1,5 +1,6 @@
 /** Takes packets, reads each (in place, or after copying it out), and acknowledges it. */
-import { component, copyInto, Packet, PACKET_STATUS } from '@ginit/core';
+import { component } from '@ginit/core';
+import { copyInto, Packet, PACKET_STATUS } from '@ginit/core/packet-stream';
 import { Consumer } from './session.mjs';
 import { readPayload, SIZES } from './traffic.mjs';
 

@@ -1,5 +1,5 @@
 /** Sends packets as fast as they are acknowledged, and measures. */
-import { copyInto, Packet, PACKET_STATUS } from '@ginit/core';
+import { copyInto, Packet, PACKET_STATUS } from '@ginit/core/packet-stream';
 import { measuringComponent } from '../harness/client.mjs';
 import { microsecondsEach } from '../harness/measure.mjs';
 import { fromConfig } from '../harness/settings.mjs';

@@ -1,5 +1,6 @@
 /** The session of ginit's contenders: packets from the client to the server, which reads them. */
-import { boolean, nothing, packetStream, rpc, session, u53 } from '@ginit/core';
+import { boolean, nothing, rpc, session, u53 } from '@ginit/core';
+import { packetStream } from '@ginit/core/packet-stream';
 import { UNDER_WAY_MAXIMUM } from './traffic.mjs';
 
 export const Consumer = session('Consumer', {

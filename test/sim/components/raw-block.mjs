@@ -1,5 +1,6 @@
 /** A block device in memory that takes its packets by itself and tells nobody what it serves; with `stale`, reads are. */
-import { component, Packet } from '@ginit/core';
+import { component } from '@ginit/core';
+import { Packet } from '@ginit/core/packet-stream';
 import { Block, BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 
 const BLOCK = 512;

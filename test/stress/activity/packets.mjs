@@ -1,5 +1,6 @@
 /** Packet streams: packets of all sizes, acknowledged in any order, or never asked after. */
-import { Packet, PacketRequests, PACKET_STATUS, RpcError } from '@ginit/core';
+import { RpcError } from '@ginit/core';
+import { Packet, PacketRequests, PACKET_STATUS } from '@ginit/core/packet-stream';
 import { Sink } from '../sessions.mjs';
 
 /** What the sink compares with what it reads: a number of the payload's first and last bytes and its size. */

@@ -24,6 +24,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'file_system',
   'host',
   'index',
+  'packet-stream',
   'system',
 ]);
 

@@ -1,5 +1,6 @@
 /** A block device that is one dataspace: every request is a copy, done at once. */
-import { copyInto, type Env } from '@ginit/core';
+import { type Env } from '@ginit/core';
+import { copyInto } from '@ginit/core/packet-stream';
 import { attribute, element } from '@ginit/core/config';
 import { type BlockBackend, type BlockInfo, BLOCK_POLICY_ELEMENTS } from '@ginit/core/block';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';

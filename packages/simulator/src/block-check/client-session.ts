@@ -1,5 +1,5 @@
 /** A Block session as its client sees it: takes requests to the device they are for, and acknowledgements back. */
-import { type Packet } from '@ginit/core';
+import { type Packet } from '@ginit/core/packet-stream';
 import { BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 import { type SourceWatch } from '@ginit/core/platform';
 import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
