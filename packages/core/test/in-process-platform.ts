@@ -126,11 +126,11 @@ export class InProcessPlatform implements Platform {
     const { id, label, moduleUrl, grants } = specification;
     const component = this.#components.get(moduleUrl);
     if (!component) throw new Error(`no component ${moduleUrl}`);
-    const [core, far] = carrierPair('copying');
+    const [supervisor, far] = carrierPair('copying');
     const own = this.#counted(id, label, far);
     const end = (how: ComponentEnd): void => {
       if (!this.#running.delete(id)) return;
-      core.close();
+      supervisor.close();
       ended(how);
     };
     const runtime = new ComponentRuntime(component, own, {
@@ -144,7 +144,7 @@ export class InProcessPlatform implements Platform {
     this.#labels.set(label, id);
     return {
       placement: { kind: 'thread', domain: 'test', pid: process.pid },
-      core,
+      supervisor,
       kill: async () => end({ crashed: false, reason: 'killed', culprit: true }),
     };
   }

@@ -1,7 +1,7 @@
 import { inspectConfig } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ConfigWarning } from '../src/model/warning.ts';
+import type { ConfigWarning } from '../src/warning.ts';
 import {
   matchesLabel,
   parseRoute,

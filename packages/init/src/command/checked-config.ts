@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core/config';
-import { CoreServices } from '@ginit/core/supervisor';
+import { SupervisorServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
@@ -71,7 +71,7 @@ export async function readCheckedConfig(
   const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
-  const parentServices = CoreServices.names;
+  const parentServices = SupervisorServices.names;
   const options = {
     quota,
     parentServices,

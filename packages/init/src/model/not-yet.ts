@@ -1,5 +1,5 @@
 import type { ConfigNode } from '@ginit/core/config';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /*
  * Parts of init's configuration that are valid but that this version does not act on. Nobody shall

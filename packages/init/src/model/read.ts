@@ -13,7 +13,7 @@ import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
 import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
 import { readStart, type StartSurroundings } from './start.ts';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /**
  * The result of reading a configuration. If there are errors, `config` is the part that could be

@@ -7,7 +7,7 @@ import {
 } from '@ginit/core/config';
 import type { NamedPlace } from './init-config.ts';
 import type { InitReading } from './schema.ts';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /** The lists into which the readers of the model put their findings. */
 export interface Findings {

@@ -13,7 +13,7 @@ import {
   passedOn,
   propertiesOf,
 } from './loader-values.ts';
-import type { ParsedFormat } from './requires.ts';
+import type { ParsedFormat } from './source-format.ts';
 import type { Scopes } from './scopes.ts';
 import type { SourceImport } from './source-import.ts';
 import {

@@ -4,7 +4,8 @@
  */
 import { parse as lexModule } from 'es-module-lexer';
 import type { SourceImport } from './source-import.ts';
-import { findRequires, isCommonJs, type ParsedFormat } from './requires.ts';
+import { findRequires, isCommonJs } from './requires.ts';
+import type { ParsedFormat } from './source-format.ts';
 
 /**
  * The way in which Node reads a file. `either` means that it depends on the syntax of the file and

@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { builtinName } from './builtins.ts';
 import { LoaderValues } from './loader-values.ts';
 import { findMisuse } from './loader-use.ts';
+import type { ParsedFormat } from './source-format.ts';
 import { Scopes } from './scopes.ts';
 import { SourceError, type SourceImport } from './source-import.ts';
 import { isNoUse, isTested, isTree, listOf, nameOf, nodesOf, propertyOf, textOf, type Tree } from './tree.ts';
@@ -22,9 +23,6 @@ const LOADER_ROOTS: ReadonlySet<string> = new Set(['module', 'require', 'process
  * source.
  */
 let acorn: typeof import('acorn') | undefined;
-
-/** How a source is parsed. */
-export type ParsedFormat = 'module' | 'commonjs';
 
 const TOO_DEEP = 'it is nested too deeply';
 
