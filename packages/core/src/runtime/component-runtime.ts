@@ -6,7 +6,7 @@
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import type { Carrier } from '../channel/carrier.ts';
-import { type Component, hostKindsOf } from '../component.ts';
+import { type Component, hostKindsOf } from './component.ts';
 import { assert, hasCode } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';

@@ -4,7 +4,7 @@
  * that the simulator, which sees the supervisor's accounts as well, can compare the two. Nobody
  * else reads it.
  */
-import type { Env } from '../env.ts';
+import type { Env } from './env.ts';
 import type { Resources } from '../session/pd.ts';
 
 /** A session that a child has opened. */

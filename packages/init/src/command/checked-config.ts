@@ -12,26 +12,30 @@ import { Binaries, type NamedBinaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { readComponents } from './read-components.ts';
 
-/** A config, and all that is wrong with it. */
+/** A config, with every error and warning that was found in it. */
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
-  /** What it names to be started. */
+  /** The binaries that the config names to be started. */
   readonly binaries: NamedBinaries;
-  /** What its components import. */
+  /** The import graphs of its components. */
   readonly imports: ComponentImports;
-  /** What its grants lead to. */
+  /** The files that its grants lead to. */
   readonly targets: GrantTargets;
-  /** In the order of the document; with any, nothing may be started. */
+  /** The errors in the order of the document. If there is any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
-  /** Why manifests were read without a jail, in words for people; undefined if they were not. */
+  /**
+   * Why manifests were read without a jail, in words for people; `undefined` if they were read in
+   * one.
+   */
   readonly lack: string | undefined;
 }
 
 /**
- * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing
- * is wrong as far as that can be seen without its components; then these are looked at.
+ * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
+ * called once the config is free of errors as far as can be seen without its components; the
+ * components are looked at after that.
  */
 export async function readCheckedConfig(
   file: string,

@@ -7,7 +7,7 @@ import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 // From here, so that what components import is loaded with the runtime.
 import { Component } from '../../index.ts';
-import { hostKindsOf } from '../../component.ts';
+import { hostKindsOf } from '../../runtime/component.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import type { HostPlatform } from '../../runtime/host-access.ts';
