@@ -1,7 +1,6 @@
 /**
- * A domain process as the supervisor sees it: the child process, its link, and the components in
- * it. When the process dies, each of them ends; the fatal error report on its standard error tells
- * which of them caused that.
+ * A domain process as the supervisor sees it: the child process, its link, and its components. When
+ * the process dies, all of them end; its fatal error report tells which of them caused that.
  */
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -40,28 +39,22 @@ import {
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('../domain/domain-main.js', import.meta.url).pathname;
-/**
- * Gives the collector to threads, because those that share memory with other processes decide by
- * themselves when to collect garbage (`keeper-client.ts`).
- */
+/** Gives threads V8's collector: they decide when to collect (`keeper-client.ts`). */
 const COLLECTOR_FLAG = '--expose-gc';
 const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
 /**
- * Threads of libuv's pool in a jailed process that is no driver, unless its options say otherwise.
- * All of them are started before the process is locked up.
+ * Threads of libuv's pool in a jailed process that is no driver. All are started before the jail.
  */
 const JAILED_POOL_SIZE = 4;
 /** A domain that does not end a component within this time is ended itself. */
 const KILL_TIMEOUT_MS = 10_000;
 /**
- * Before it is told to end a component, a domain waits for what the component's thread is loading.
- * That takes long where many threads start.
+ * First a domain waits for what the component's thread loads; that is slow if many threads start.
  */
 const LOAD_TIMEOUT_MS = 60_000;
 /**
- * How many different lacks are told for one process. A lack is something that a start node asks for
- * and the host cannot give: a memory bound, a scheduling, a file lock. Each has a few possible
- * reasons, so honest processes stay far below this.
+ * How many different lacks are told for one process: a memory bound, a scheduling or a file lock
+ * that a start node asks for and the host cannot give. Each of the three has few possible reasons.
  */
 const LACKS_MAX = 16;
 /** How much of a malformed message is shown to people. */
@@ -86,8 +79,7 @@ export interface DomainObserver {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
   /**
-   * Something that a component's start node asks for cannot be had here. The component's own code
-   * could have written this message, too.
+   * Something that a start node asks for cannot be had. The component's code may have written this.
    */
   lack(label: string, text: string): void;
   /** A line that the process itself wrote. */
@@ -286,10 +278,7 @@ export class Domain {
     });
   }
 
-  /**
-   * Ends the process with its last resident. Everybody who has asked for the end of that one is
-   * answered.
-   */
+  /** Ends the process with its last resident, and answers everybody who wanted that one ended. */
   async #destroyWith(component: number, resident: Resident): Promise<void> {
     this.#residents.delete(component);
     await this.destroy();
@@ -342,8 +331,7 @@ export class Domain {
     if (this.#broken) return;
     if (channel === CONTROL_CHANNEL) return this.#hear(payload);
     const resident = this.#residents.get(channel);
-    // An empty frame says that the component's port is closed. Its end comes as an event, with the
-    // reason.
+    // An empty frame says that the component's port is closed. Its end comes as an event.
     if (payload.byteLength === 0) return;
     if (resident?.receive) resident.receive(payload);
     else resident?.early.push(payload);
@@ -413,10 +401,7 @@ export class Domain {
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
   }
 
-  /**
-   * Cut into lines with bounds, because code in the process may write without end and never end a
-   * line.
-   */
+  /** Bounded, because code in the process may write without end and never end a line. */
   #listenTo(stream: Readable): void {
     const cutter = new LineCutter((text) => {
       for (const line of linesOf(text)) this.#words.line(line);
@@ -425,10 +410,7 @@ export class Domain {
     stream.on('end', () => cutter.end());
   }
 
-  /**
-   * If there is no process, none of its components has run, and this is the reason that each is
-   * given.
-   */
+  /** If there is no process, this is the reason that each of its components is given. */
   #failed(reason: string): void {
     if (this.pid === undefined) this.#failure = reason;
     else this.#observer.complaint(this.#name, reason);
