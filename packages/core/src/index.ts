@@ -5,7 +5,7 @@
  * that runs a whole system, `/platform` for a place where components run, `/testing` for tests.
  */
 
-// A component, and what it gets.
+// A component, and what it is given.
 export { Component, component, type Main, type Manifest } from './runtime/component.ts';
 export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
@@ -15,7 +15,7 @@ export type { SessionTicket } from './runtime/session-client.ts';
 export type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';
 export type { CancelTimeout, Timeouts } from './runtime/timeouts.ts';
 
-// Interfaces: what components ask of each other.
+// Interfaces: what components can ask of each other.
 export {
   type AnyFunction,
   type Capability,
@@ -44,14 +44,14 @@ export type { SignalCapability } from './capability/signal.ts';
 // Memory.
 export { Dataspace } from './memory/dataspace.ts';
 
-// Services that core provides to everybody.
+// Services that the supervisor provides to root init, which routes them to everybody.
 export { Log } from './session/log.ts';
 export { dataspace, Rom } from './session/rom.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';
 export { Timer } from './session/timer.ts';
 
-// Servers: which client gets what.
+// For servers: which client gets what, by its label and the server's policies.
 export { Label } from './label.ts';
 export { type PolicyConfig, type PolicySelection, selectPolicy } from './policy.ts';
 
