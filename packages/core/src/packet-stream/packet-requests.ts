@@ -8,6 +8,7 @@ export type PrepareRequest = (packet: Packet, payload: Uint8Array) => void;
 /** Makes the result of an acknowledged request; the payload is valid only during the call. May throw. */
 export type CompleteRequest<Result> = (packet: Packet, payload: Uint8Array) => Result;
 
+/** How a queue of requests over a packet stream behaves. */
 export interface PacketRequestsOptions {
   /** Makes the error for every request that the end of the stream leaves unanswered. */
   readonly closedError: (closure: StreamClosure) => Error;

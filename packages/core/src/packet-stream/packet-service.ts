@@ -24,6 +24,10 @@ export interface PacketServing<Served extends ServedPacket> {
   begin(sink: PacketSink, served: Served): void;
 }
 
+/**
+ * The server's loop over a packet stream: takes packets as they arrive, has their operations begun, and acknowledges each with
+ * its status when its operation has ended, in whatever order that is.
+ */
 export class PacketService<Served extends ServedPacket> {
   readonly #serving: PacketServing<Served>;
   readonly #underWayMax: number;
