@@ -18,7 +18,7 @@ import { VnodeTable } from './vnode-table.ts';
 const BYTES_PER_IDLE_VNODE = 4096;
 const IDLE_VNODES_MIN = 32;
 const ENTRIES_PER_LIST_MAX = 1024;
-/** Longer chains of `..` than any honest path can build. */
+/** The longest chain of `..` that is followed; no honest path can build a longer one. */
 const DEPTH_MAX = 65_536;
 
 const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
@@ -84,7 +84,8 @@ export class Mount {
   }
 
   /**
-   * Gives a vnode back. The last release of a file without names frees it; an error of that is reported here.
+   * Gives a vnode back. The last release of a file without names frees it; an error in that is
+   * reported here.
    */
   async release(vnode: Vnode): Promise<void> {
     if (!this.#table.release(vnode)) return;
@@ -127,7 +128,7 @@ export class Mount {
     return this.#exclusively(file, () => file.node.write(offset, from, nowMs));
   }
 
-  /** Writes at the end of the file, wherever that is when the write's turn comes. */
+  /** Writes at the end of the file, wherever the end is when the write's turn comes. */
   async append(file: Vnode, from: Uint8Array): Promise<number> {
     requireFile(file);
     this.#requireWriteable();
@@ -148,15 +149,15 @@ export class Mount {
     return symlink.node.readLink();
   }
 
-  /** The node of a name. `.` and `..` are for paths: see `path.ts`. */
+  /** The node of a name. `.` and `..` are handled by paths: see `path.ts`. */
   async lookup(directory: Vnode, name: string): Promise<Vnode> {
     const entry = this.#entry(directory, name);
     return this.#looking(directory, () => this.#child(directory, entry));
   }
 
   /**
-   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever happened
-   * since.
+   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays valid whatever
+   * happened since.
    */
   async list(directory: Vnode, cursor: number, entriesMax: number): Promise<DirectoryListing> {
     requireDirectory(directory);
@@ -263,9 +264,10 @@ export class Mount {
   }
 
   /**
-   * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput`
-   * when some of it cannot be written. Calls that come while one runs share the next one; those that come while
-   * the file system is unmounted settle with that, and later ones find nothing to do.
+   * Resolves when everything that was acknowledged before the call is durable. Rejects with
+   * `InputOutput` when some of it cannot be written. Calls that come while a sync runs share the
+   * next one. Calls that come while the file system is unmounted settle with the unmounting, and
+   * later ones find nothing to do.
    */
   sync(): Promise<void> {
     if (this.#unmounting) return this.#unmounting;
@@ -283,7 +285,8 @@ export class Mount {
   async unmount(): Promise<void> {
     await Promise.allSettled(this.#endings);
     await this.sync();
-    // Who has asked for another one meanwhile goes first: nothing may be written beside the last writes.
+    // Syncs that others have asked for meanwhile go first, because nothing may be written beside
+    // the last writes.
     for (let under = this.#syncUnderWay; under; under = this.#syncUnderWay)
       await under.catch(() => undefined);
     if (this.#table.held > 1 || this.root.references > 1) {
@@ -332,7 +335,10 @@ export class Mount {
     if (id !== undefined) throw new FsError('Exists', `"${entry.text}" exists`);
   }
 
-  /** A directory cannot move below itself, and replaces only its like. */
+  /**
+   * Checks a move: a directory cannot move below itself, and a node replaces only a node of its own
+   * kind.
+   */
   async #requireMovable(source: Vnode, toDirectory: Vnode, replaced: Vnode | undefined): Promise<void> {
     if (source === this.root || replaced === this.root) throw new FsError('Busy', 'the root stays');
     if (source.type === 'directory') {
