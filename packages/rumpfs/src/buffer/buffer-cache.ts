@@ -69,10 +69,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#lists.length(LIST_DIRTY.data) + this.#orderedCount();
   }
 
-  /**
-   * The number of write-back passes that have begun. A block that was dirtied after the last of
-   * them began was never written.
-   */
+  /** How many passes of write-back have begun: what was dirtied since then was never written. */
   get passes(): number {
     return this.#passes;
   }
@@ -86,7 +83,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#resident.has(block) || this.#loading.has(block);
   }
 
-  /** The block if it is in memory, without waiting. */
+  /** The block if it is in memory, without any waiting. */
   peek(block: number): BlockBuffer | undefined {
     const buffer = this.#resident.get(block);
     if (buffer !== undefined && this.#lists.listOf(buffer.slot) === LIST_CLEAN) {
@@ -113,10 +110,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return result.promise;
   }
 
-  /**
-   * A buffer for a block that is about to be overwritten whole; its bytes are arbitrary. Undefined
-   * where none is free.
-   */
+  /** A buffer for a block that is about to be overwritten whole; its bytes are whatever they are. */
   tryFresh(block: number): BlockBuffer | undefined {
     if (this.#loading.has(block)) return undefined;
     const resident = this.peek(block);
@@ -129,7 +123,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return buffer;
   }
 
-  /** Like `tryFresh`, but waits for a buffer where none is free. */
+  /** `tryFresh`, waiting for a buffer where none is free. */
   fresh(block: number): Promise<BlockBuffer> {
     const result = deferred<BlockBuffer>();
     void this.#claim(block, result);
@@ -137,9 +131,9 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   /**
-   * Says that `buffer`, which must still hold `block`, was changed. It may hold another block only
-   * if an await came in between (a bug), or if two owners have the same block of the device and one
-   * of them freed it: hence `Corrupt`.
+   * Says that `buffer`, which must still hold `block`, was changed. It does not only when an await came
+   * between (a bug) or when the device has one block under two owners, of whom the other freed it: hence
+   * `Corrupt`.
    */
   markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
@@ -155,19 +149,15 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return behind ? this.#writeBack.whenPassEnds() : undefined;
   }
 
-  /**
-   * Says that blocks were taken into use: their contents must be durable before a structure leads
-   * to them.
-   */
+  /** Blocks were taken into use: what they hold is to be durable before a structure leads to them. */
   dataFirst(): void {
     this.#dataFirst = true;
   }
 
   /**
-   * Says that the directory block `first` must be durable before `then`, which is about to be
-   * changed, is written. So a name that moves is always found in one of the two. False where that
-   * order is impossible, because another block already has to wait for `then`; the caller must
-   * flush `first` durably in that case.
+   * The directory block `first` is to be durable before `then`, which is about to be changed, is written: a name that
+   * moves is never nowhere. False where that cannot be, because `then` has to go ahead of something itself; `first` is to be
+   * flushed durably then.
    */
   orderNames(first: number, then: number): boolean {
     const buffer = this.#resident.get(first);
@@ -176,7 +166,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.nameOrder.add(first, then, this.#passes);
   }
 
-  /** For write-back: begins a pass. Says whether data must be durable before structures. */
+  /** For write-back: a pass begins. Says whether data must be durable before structures. */
   beginPass(): boolean {
     this.#passes += 1;
     const dataFirst = this.#dataFirst;
@@ -184,7 +174,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return dataFirst;
   }
 
-  /** Gives up the content of a block that was freed; none of it is written any more. */
+  /** Gives up the content of a block that was freed; nothing of it is written any more. */
   forget(block: number): void {
     const buffer = this.#resident.get(block);
     if (buffer === undefined) return;
@@ -207,10 +197,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /**
-   * Reads blocks ahead, several in a request, as far as free buffers go. An error is reported when
-   * the block is read.
-   */
+  /** Reads blocks ahead, several in a request, as far as free buffers go; errors come back when they are read. */
   prefetch(first: number, count: number): void {
     const perArea = this.staging.areaBytes / this.blockSizeBytes;
     for (let block = first; block < first + count; ) {
@@ -240,10 +227,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     await this.barrier();
   }
 
-  /**
-   * Resolves when everything that the device has acknowledged so far is durable. Rejects with
-   * `InputOutput`.
-   */
+  /** Resolves when what the device has acknowledged so far is durable. Rejects with `InputOutput`. */
   async barrier(): Promise<void> {
     try {
       await this.bio.sync();
@@ -271,10 +255,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     this.#lists.remove(buffer.slot);
   }
 
-  /**
-   * For write-back: the write has ended. A block that failed stays dirty, so that a later `flush`
-   * tries it again.
-   */
+  /** For write-back: the write ended. A failed block stays dirty for a later `flush` to try. */
   endWrite(buffer: BlockBuffer, kind: DirtyKind, done: boolean): void {
     buffer.writing = false;
     if (buffer.forgotten) {
@@ -291,7 +272,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /** For write-back: a pass has ended; callers that wait for a buffer look again. */
+  /** For write-back: a pass ended; those who wait for a buffer look again. */
   passEnded(): void {
     this.#slotReady.wakeAll();
   }
@@ -331,10 +312,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /**
-   * Starts one request for `count` blocks that are not in memory; false when there are not enough
-   * buffers for it.
-   */
+  /** Starts one request for `count` blocks that nobody has; false when the buffers for it are not there. */
   #prefetchRun(first: number, count: number): boolean {
     if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
     if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return false;
@@ -391,9 +369,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   /**
-   * Keeps the buffer from being replaced until the callers that await it have run. Their
-   * continuations are queued when the promise resolves, in this turn; the end of the loan comes a
-   * few turns later.
+   * Keeps the buffer from being replaced until those who await it have run. Their continuations are queued
+   * when the promise resolves, in this turn; ours comes a few turns later.
    */
   #lend(buffer: BlockBuffer): void {
     buffer.lent += 1;

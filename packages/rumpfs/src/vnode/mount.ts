@@ -84,8 +84,7 @@ export class Mount {
   }
 
   /**
-   * Gives a vnode back. The last release of a file without names frees it; an error in that is
-   * reported here.
+   * Gives a vnode back. The last release of a file without names frees it; an error of that is reported here.
    */
   async release(vnode: Vnode): Promise<void> {
     if (!this.#table.release(vnode)) return;
@@ -128,7 +127,7 @@ export class Mount {
     return this.#exclusively(file, () => file.node.write(offset, from, nowMs));
   }
 
-  /** Writes at the end of the file, wherever the end is when the write's turn comes. */
+  /** Writes at the end of the file, wherever that is when the write's turn comes. */
   async append(file: Vnode, from: Uint8Array): Promise<number> {
     requireFile(file);
     this.#requireWriteable();
@@ -156,8 +155,8 @@ export class Mount {
   }
 
   /**
-   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays valid whatever
-   * happened since.
+   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever happened
+   * since.
    */
   async list(directory: Vnode, cursor: number, entriesMax: number): Promise<DirectoryListing> {
     requireDirectory(directory);
@@ -264,10 +263,9 @@ export class Mount {
   }
 
   /**
-   * Resolves when everything that was acknowledged before the call is durable. Rejects with
-   * `InputOutput` when some of it cannot be written. Calls that come while a sync runs share the
-   * next one. Calls that come while the file system is unmounted settle with the unmounting, and
-   * later ones find nothing to do.
+   * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput`
+   * when some of it cannot be written. Calls that come while one runs share the next one; those that come while
+   * the file system is unmounted settle with that, and later ones find nothing to do.
    */
   sync(): Promise<void> {
     if (this.#unmounting) return this.#unmounting;
@@ -285,8 +283,7 @@ export class Mount {
   async unmount(): Promise<void> {
     await Promise.allSettled(this.#endings);
     await this.sync();
-    // Syncs that others have asked for meanwhile go first, because nothing may be written beside
-    // the last writes.
+    // Syncs asked for meanwhile go first: nothing may be written beside the last writes.
     for (let under = this.#syncUnderWay; under; under = this.#syncUnderWay)
       await under.catch(() => undefined);
     if (this.#table.held > 1 || this.root.references > 1) {
@@ -335,10 +332,7 @@ export class Mount {
     if (id !== undefined) throw new FsError('Exists', `"${entry.text}" exists`);
   }
 
-  /**
-   * Checks a move: a directory cannot move below itself, and a node replaces only a node of its own
-   * kind.
-   */
+  /** Checks a move: no directory moves below itself, and a node replaces only its own kind. */
   async #requireMovable(source: Vnode, toDirectory: Vnode, replaced: Vnode | undefined): Promise<void> {
     if (source === this.root || replaced === this.root) throw new FsError('Busy', 'the root stays');
     if (source.type === 'directory') {
