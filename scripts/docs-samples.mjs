@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const FILES = ['docs/configuration.md'];
+const FILES = ['docs/components.md', 'docs/configuration.md'];
 
 const BLOCK =
   /(?:^<!-- (file|starts of|output of) (\S+?)(?:, exit code (\d+))?(?:: (.+?))? -->\n)?^```(\w*)\n([^]*?)^```$/gm;

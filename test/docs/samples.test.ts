@@ -6,7 +6,7 @@ import { ROOT } from '../house/source-files.ts';
 
 const TIMEOUT_MS = 600_000;
 
-test.each(['docs/configuration.md'])(
+test.each(['docs/components.md', 'docs/configuration.md'])(
   'the samples of %s run and print what it says (npm run build && npm run samples)',
   { timeout: TIMEOUT_MS },
   (manual) => {
