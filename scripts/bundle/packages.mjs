@@ -35,6 +35,7 @@ export const PACKAGES = [
           'system',
           'supervisor',
           'platform',
+          'testing',
           'platform/thread/component-main',
           'platform/thread/host-access/program-warden',
           'platform/manifest/manifest-worker',
