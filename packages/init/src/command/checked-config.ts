@@ -31,12 +31,14 @@ export interface CheckedConfig {
 
 /**
  * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing
- * is wrong as far as that can be seen without its components; then these are looked at.
+ * is wrong as far as that can be seen without its components; then these are looked at. `text`: what the file would say, if
+ * there is none.
  */
 export async function readCheckedConfig(
   file: string,
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
+  text?: string,
 ): Promise<CheckedConfig> {
   const imports = new ComponentImports(dirname(file));
   const targets = new GrantTargets(dirname(file));
@@ -52,7 +54,7 @@ export async function readCheckedConfig(
   });
   let source: Uint8Array;
   try {
-    source = readFileSync(file);
+    source = text === undefined ? readFileSync(file) : new TextEncoder().encode(text);
   } catch (error) {
     return failed([`ginit: cannot read ${file}: ${systemReason(error)}`]);
   }
