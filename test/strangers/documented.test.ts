@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { component, rpc, session, text } from '@ginit/core';
 import { runComponent, script } from '@ginit/core/testing';
 import { simulate, simulateSeeds } from '@ginit/init/testing';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+
+vi.setConfig({ testTimeout: 300_000 });
 
 const Greeter = session('Greeter', {
   greet: rpc<(name: string) => string>({ args: [text(64)], result: text() }),

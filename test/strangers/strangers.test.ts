@@ -2,7 +2,9 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+
+vi.setConfig({ testTimeout: 300_000 });
 
 const FILE = fileURLToPath(new URL('visitor.test.mjs', import.meta.url));
 const run = promisify(execFile);

@@ -258,6 +258,21 @@ describe('the end', () => {
     expect(problems).toEqual(['the stop handlers of the component were not done within 50 ms']);
   });
 
+  test('comes although a peer never answers a session request, and the component no client', async () => {
+    const mute = script(Greeter, () => new Promise<never>(() => {}));
+    const relay = component({ provides: [Greeter], requires: [Greeter] }, (env) => {
+      env.provide(Greeter, async () => {
+        const session_ = await env.connect(Greeter);
+        return { greet: (name) => session_.greet(name) };
+      });
+    });
+    const run = await runComponent(relay, { services: [mute], timeoutMs: 50 });
+    await expect(run.connect(Greeter)).rejects.toThrow(
+      'the component has not opened the session "Greeter" within 50 ms',
+    );
+    expect((await run.end()).problems).toEqual(['"client" was not closed within 50 ms']);
+  });
+
   test('comes although the component and its peer never come to rest', async () => {
     const echo = script(Greeter, () => ({ greet: (name) => name }));
     const restless = component(async (env) => {

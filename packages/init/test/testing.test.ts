@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { simulate, simulateSeeds, SimulationRefused } from '@ginit/init/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+
+// Each run reads manifests in a process of its own: several of them take their time on a machine that has other things to do.
+vi.setConfig({ testTimeout: 300_000 });
 
 const RACERS = fileURLToPath(new URL('racers/', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));

@@ -8,6 +8,10 @@ import type { Child } from './child.ts';
 export interface CompanionHost {
   /** Ends the component with this name as a crash would. */
   readonly crash: (name: string) => Promise<void>;
+  /** What `promise` settles with; rejects if that takes too long. */
+  readonly within: <Value>(promise: Promise<Value>, what: string) => Promise<Value>;
+  /** The same, while time passes from one timeout to the next by itself. */
+  readonly whileTimePasses: <Value>(promise: Promise<Value>, what: string) => Promise<Value>;
 }
 
 /** A scripted peer of the component under test, as the test sees it. */
@@ -15,23 +19,27 @@ export class ScriptedPeer implements AsyncDisposable {
   readonly name: string;
   /** Its environment: a whole component is behind it. */
   readonly env: Env;
+  protected readonly host: CompanionHost;
   readonly #child: Child;
-  readonly #host: CompanionHost;
 
   constructor(child: Child, env: Env, host: CompanionHost) {
     this.name = child.name;
     this.env = env;
     this.#child = child;
-    this.#host = host;
+    this.host = host;
   }
 
   /** Ends it as a crash would: whoever has called it gets `PeerGone`. Settles when everybody has heard of it. */
   crash(): Promise<void> {
-    return this.#host.crash(this.name);
+    return this.host.crash(this.name);
   }
 
   /** Ends it in order: its stop handlers run, its sessions are closed, its quota goes back. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.host.whileTimePasses(this.#close(), `"${this.name}" was not closed`);
+  }
+
+  async #close(): Promise<void> {
     await this.#child.stop();
     await this.#child.end();
   }
@@ -53,6 +61,7 @@ export class TestClient extends ScriptedPeer {
   /** Opens a session of a service that the component under test announces; waits until it has. */
   async connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>> {
     await this.#announced(interface_.service);
-    return this.env.connect(interface_, options);
+    const opening = this.env.connect(interface_, options);
+    return this.host.within(opening, `the component has not opened the session "${interface_.service}"`);
   }
 }

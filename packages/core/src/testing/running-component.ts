@@ -11,9 +11,9 @@ import type { SessionRequest } from '../session/parent.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import { Timer } from '../session/timer.ts';
 import type { Child, ChildEnd, Route } from './child.ts';
-import { ScriptedPeer, TestClient } from './companion.ts';
+import { type CompanionHost, ScriptedPeer, TestClient } from './companion.ts';
 import { type ConfigObject, configNode } from './config-object.ts';
-import { withinMs } from './real-time.ts';
+import { delayMs, withinMs } from './real-time.ts';
 import type { ComponentReport, Crash, UnreleasedCapabilities } from './report.ts';
 import type { RunComponentOptions } from './test-options.ts';
 import { PATIENCE_MS, REST_MS, TestSystem } from './test-system.ts';
@@ -87,13 +87,22 @@ export class RunningComponent implements AsyncDisposable {
     });
   }
 
+  get #companionHost(): CompanionHost {
+    const system = this.#system;
+    return {
+      crash: (name) => system.crash(name),
+      within: (promise, what) => system.within(promise, what),
+      whileTimePasses: (promise, what) => system.whileTimePasses(promise, what),
+    };
+  }
+
   /** For `runComponent`: starts the peers, then the component. */
   async begin(): Promise<void> {
     const { services = [], config = {}, quota, host } = this.#options;
     await this.#system.begin();
     for (const { service, peer } of services) {
       const { child, env } = await this.#system.companion(service, peer);
-      this.#peers.set(service, { child, peer: new ScriptedPeer(child, env, this.#system) });
+      this.#peers.set(service, { child, peer: new ScriptedPeer(child, env, this.#companionHost) });
     }
     // The announcements of the peers are under way.
     await this.#system.settle();
@@ -156,7 +165,7 @@ export class RunningComponent implements AsyncDisposable {
     const taken = [this.#name, ...this.#peers.keys(), ...this.#clients.map(({ client }) => client.name)];
     if (taken.includes(name)) throw new TypeError(`another component of the test is named "${name}"`);
     const { child, env } = await this.#system.companion(name, (ready) => new Component({}, ready));
-    const client = new TestClient(child, env, this.#system, (service) => this.#announcedYet(service));
+    const client = new TestClient(child, env, this.#companionHost, (service) => this.#announcedYet(service));
     this.#clients.push({ client, child });
     return client;
   }
@@ -241,9 +250,12 @@ export class RunningComponent implements AsyncDisposable {
     await this.#tried(this.stop());
     await this.#system.settle(REST_MS).catch(() => {});
     const report = await this.#report();
-    await this.#tried(this.#endChild(this.#child));
-    for (const { child } of this.#clients) await this.#tried(this.#endChild(child));
-    for (const { child } of this.#peers.values()) await this.#tried(this.#endChild(child));
+    const ends = [this.#child, ...this.#clients.map(({ child }) => child)].map((child) =>
+      this.#endChild(child),
+    );
+    // Peers close the sessions of the component in order, unless it is they who keep it waiting.
+    await Promise.race([Promise.all(ends), delayMs(REST_MS)]);
+    await Promise.all([...ends, ...Array.from(this.#peers.values(), ({ child }) => this.#endChild(child))]);
     this.#problems.push(...(await this.#system.end()));
     return { ...report, log: this.log, problems: [...this.#problems, ...this.#peerErrors()] };
   }
@@ -273,7 +285,7 @@ export class RunningComponent implements AsyncDisposable {
     if (!child) return;
     const tooLate = (): Error =>
       new Error(`"${child.name}" could not be taken down within ${PATIENCE_MS} ms`);
-    await withinMs(child.end(), PATIENCE_MS, tooLate);
+    await this.#tried(withinMs(child.end(), PATIENCE_MS, tooLate));
   }
 
   async #tried(step: Promise<void>): Promise<void> {

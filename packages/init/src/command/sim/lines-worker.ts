@@ -31,4 +31,4 @@ const { images, ...verdict } = await runSeed(seed, systemOf(options), options, {
   schedule: (text) => schedule.push(text),
 });
 const answer: LinesAnswer = { verdict, log, said, schedule, images };
-parentPort?.postMessage(answer);
+parentPort?.postMessage(answer, []);
