@@ -1,41 +1,7 @@
-/** Imports go downward only: between the packages, and between the rooms of core. */
+/** Imports go downward only: between the packages, and between the rooms of each package. */
 import { expect, test } from 'vitest';
+import { PACKAGES, placeOf, roomOf } from './rooms.ts';
 import { importsOf, sourceFiles } from './source-files.ts';
-
-/** Highest first (docs: the room plan). */
-const PACKAGES = [
-  'init',
-  'dashboard',
-  'vmm',
-  'rumpfs',
-  'blockcache',
-  'os',
-  'simulator',
-  'core',
-  'sharedarraybuffer-polyfill',
-];
-
-/** Rooms of core, highest first; files of one row may import each other. */
-const CORE_ROOMS: readonly (readonly string[])[] = [
-  ['supervisor.ts', 'testing.ts'],
-  ['testing'],
-  ['platform.ts'],
-  ['platform'],
-  ['index.ts', 'async.ts', 'block.ts', 'config.ts', 'file_system.ts', 'host.ts', 'system.ts'],
-  ['supervisor'],
-  ['runtime', 'env.ts', 'component.ts'],
-  ['session'],
-  ['channel'],
-  ['capability'],
-  ['memory'],
-  ['interface'],
-  ['message'],
-  ['packet-stream'],
-  ['policy.ts'],
-  ['config'],
-  ['label.ts'],
-  ['async', 'limits.ts', 'costs.ts', 'errors.ts', 'log-text.ts', 'slot-lists.ts', 'byte-text.ts'],
-];
 
 /** Only these may import Node's own modules: everything else reaches the world through env. */
 const HOST_ROOMS = [
@@ -45,11 +11,7 @@ const HOST_ROOMS = [
   /^packages\/sharedarraybuffer-polyfill\/src\//,
 ];
 
-const packageOf = (file: string): string => /^packages\/([^/]+)\//.exec(file)?.[1] ?? '';
-const coreRoom = (file: string): number => {
-  const room = /^packages\/core\/src\/([^/]+)/.exec(file)?.[1] ?? '';
-  return CORE_ROOMS.findIndex((rooms) => rooms.includes(room));
-};
+const packageOf = (file: string): string => placeOf(file)?.packageName ?? '';
 
 test('packages import only packages below them', () => {
   const wrong = sourceFiles().flatMap((file) =>
@@ -62,17 +24,71 @@ test('packages import only packages below them', () => {
   expect(wrong).toEqual([]);
 });
 
-test('the rooms of core import only rooms below them', () => {
-  const wrong = sourceFiles()
-    .filter((file) => packageOf(file) === 'core')
-    .flatMap((file) => {
-      expect(coreRoom(file), `${file} is in no room of the plan`).toBeGreaterThanOrEqual(0);
-      return importsOf(file)
-        .filter(({ target }) => target !== undefined && coreRoom(target) < coreRoom(file))
-        .map(({ specifier }) => `${file} imports ${specifier}`);
-    });
+test('every file lies in a room of the plan', () => {
+  expect(sourceFiles().filter((file) => roomOf(file) === undefined)).toEqual([]);
+});
+
+test('rooms import only rooms of their own row and below, and two rooms of a row in one direction', () => {
+  const across = new Map<string, string>();
+  const wrong: string[] = [];
+  for (const file of sourceFiles()) {
+    const room = roomOf(file);
+    for (const { specifier, target } of importsOf(file)) {
+      const other = target === undefined ? undefined : roomOf(target);
+      if (!room || !other || packageOf(target ?? '') !== packageOf(file)) continue;
+      const text = `${file} imports ${specifier}`;
+      if (other.row < room.row) wrong.push(text);
+      if (other.row !== room.row || other.name === room.name) continue;
+      across.set(`${packageOf(file)} ${room.name} ${other.name}`, text);
+      const back = across.get(`${packageOf(file)} ${other.name} ${room.name}`);
+      if (back !== undefined) wrong.push(`${text}, and ${back}`);
+    }
+  }
   expect(wrong).toEqual([]);
 });
+
+test('no files import each other in a circle', () => {
+  expect(circles(new Map(sourceFiles().map((file) => [file, targetsOf(file)])))).toEqual([]);
+});
+
+test('a circle is found, however long it is', () => {
+  const graph = new Map([
+    ['a', ['b']],
+    ['b', ['c', 'd']],
+    ['c', ['a']],
+    ['d', ['d2']],
+    ['d2', []],
+  ]);
+  expect(circles(graph)).toEqual([['a', 'b', 'c']]);
+});
+
+const targetsOf = (file: string): string[] =>
+  importsOf(file).flatMap(({ target }) => (target === undefined ? [] : [target]));
+
+/** The groups of files each of which leads to all others of its group; Tarjan's algorithm. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    const own = index.size;
+    index.set(file, own);
+    low.set(file, own);
+    stack.push(file);
+    for (const next of graph.get(file) ?? []) {
+      const reached = index.has(next) ? (stack.includes(next) ? (index.get(next) ?? own) : own) : visit(next);
+      low.set(file, Math.min(low.get(file) ?? own, reached));
+    }
+    if (low.get(file) === own) {
+      const group = stack.splice(stack.indexOf(file));
+      if (group.length > 1) found.push(group.toSorted());
+    }
+    return low.get(file) ?? own;
+  };
+  for (const file of graph.keys()) if (!index.has(file)) visit(file);
+  return found;
+}
 
 test('only platforms, the command and shared memory import modules of Node', () => {
   const wrong = sourceFiles()

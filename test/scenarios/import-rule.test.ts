@@ -163,7 +163,7 @@ test.each(['runtime/entrypoint', 'log-text', 'platform/bus'])(
     const byPath = await outcome(start('a.mjs'));
     expect(byPath.code).toBe(2);
     expect(byPath.errors).toEqual([
-      expect.stringContaining(`imports ${path}, which is an inner module of @ginit/core`),
+      expect.stringContaining(`imports ${path}, which is outside of the config's directory`),
     ]);
   },
 );

@@ -5,8 +5,8 @@
  */
 
 // A component, and what it gets.
-export { Component, component, type Main, type Manifest } from './component.ts';
-export type { Env, Ram, SessionContext, SessionOpener } from './env.ts';
+export { Component, component, type Main, type Manifest } from './runtime/component.ts';
+export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
 export type { ConnectOptions } from './runtime/connect-options.ts';
 export type { SessionOpening } from './session/session-opening.ts';

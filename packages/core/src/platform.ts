@@ -29,7 +29,7 @@ export {
 export { AssertionFailed, type Obligation } from './runtime/assertions.ts';
 export { ComponentRuntime } from './runtime/component-runtime.ts';
 export type { Dealings } from './runtime/dealings.ts';
-export { type Census, CORE_ID } from './runtime/entrypoint.ts';
+export { type Census, SUPERVISOR_ID } from './runtime/entrypoint.ts';
 export type { SessionWatch, WatchedSession } from './runtime/session-watch.ts';
 
 // Packet streams, watched.

@@ -11,7 +11,7 @@ export type { FindBinary, ResolvedBinary } from './supervisor/binary-service.ts'
 export type { ResolvedGrant } from './runtime/host-access.ts';
 export type { ComponentEnd, Placement } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/host/form.ts';
-export { CoreServices } from './supervisor/core-services.ts';
+export { SupervisorServices } from './supervisor/supervisor-services.ts';
 export type { AccountTree } from './supervisor/account-tree.ts';
 export {
   type ComponentStanding,

@@ -7,7 +7,7 @@ import { type Capability, rpc, rpcInterface } from '../src/interface/interface.t
 import { plansOf } from '../src/interface/operation.ts';
 import { bytes, record, u32 } from '../src/interface/shapes.ts';
 import { LIMITS } from '../src/limits.ts';
-import type { CoreService } from '../src/runtime/control.ts';
+import type { SupervisorCalls } from '../src/runtime/control.ts';
 import { SynchronousCalls } from '../src/runtime/synchronous.ts';
 import { attack, payloadOf, type Scene, settled, Thing, type ThingCapability } from './channel-raw-peer.ts';
 
@@ -50,7 +50,7 @@ function bench(): Bench {
     for (const first of ids) scene.peer.frame(FrameKind.result, { first }, payload);
   };
   let during = (): void => {};
-  const core = {} as Capability<typeof CoreService>;
+  const core = {} as Capability<typeof SupervisorCalls>;
   const synchronous = new SynchronousCalls(scene.victim, core, (done) => {
     during();
     return done();

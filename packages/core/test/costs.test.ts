@@ -7,7 +7,7 @@ import { hasCode, type RpcError } from '../src/errors.ts';
 import { rpc, rpcInterface } from '../src/interface/interface.ts';
 import { nothing } from '../src/interface/shapes.ts';
 import { LIMITS } from '../src/limits.ts';
-import { CoreService } from '../src/runtime/control.ts';
+import { SupervisorCalls } from '../src/runtime/control.ts';
 import { Completed } from '../src/runtime/completed.ts';
 import { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { Environment } from '../src/runtime/environment.ts';
@@ -98,7 +98,7 @@ test('memory that cannot be had after all is not paid for', async () => {
   const never = (): Promise<never> => new Promise(() => {});
   const entrypoint = new Entrypoint({ schedule: queueMicrotask, report: fail, introduce: never });
   const account = new Account('test', { ram: 2 ** 40, caps: 10 });
-  const core = entrypoint.export(CoreService, {
+  const core = entrypoint.export(SupervisorCalls, {
     introduce: never,
     grant: never,
     waiting: never,

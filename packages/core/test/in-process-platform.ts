@@ -47,7 +47,7 @@ export class InProcessPlatform extends PlainPlatform {
     super({
       components,
       carriers: () => carrierPair(kind),
-      coreCarriers: () => carrierPair('copying'),
+      supervisorCarriers: () => carrierPair('copying'),
       host,
     });
   }

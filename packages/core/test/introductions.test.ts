@@ -4,8 +4,8 @@ import { capabilityFor } from '../src/capability/capability.ts';
 import { ExportedObject } from '../src/capability/exported-object.ts';
 import { hasCode, RpcError } from '../src/errors.ts';
 import type { Capability, Implementation } from '../src/interface/interface.ts';
-import { ComponentControl, CoreService } from '../src/runtime/control.ts';
-import { CORE_ID, Entrypoint } from '../src/runtime/entrypoint.ts';
+import { ComponentControl, SupervisorCalls } from '../src/runtime/control.ts';
+import { SUPERVISOR_ID, Entrypoint } from '../src/runtime/entrypoint.ts';
 import { Account } from '../src/supervisor/account.ts';
 import { Components } from '../src/supervisor/components.ts';
 import type { ComponentEnd } from '../src/supervisor/platform.ts';
@@ -22,7 +22,7 @@ const codeOf = (step: Promise<unknown>): Promise<unknown> =>
 /** A component that does nothing by itself, and notes what core says to it. */
 interface Peer {
   readonly id: number;
-  readonly core: Capability<typeof CoreService>;
+  readonly core: Capability<typeof SupervisorCalls>;
   readonly heard: string[];
   /** What it does when core asks it for an introduction. */
   offer: () => void;
@@ -56,7 +56,7 @@ beforeEach(() => {
         };
         latest = { carrier, end };
         const placement = { kind: 'thread', domain: 'test', pid: undefined } as const;
-        return { placement, core, kill: async () => end() };
+        return { placement, supervisor: core, kill: async () => end() };
       },
       connect: (first, second, failed) => {
         connected.push(`${first}-${second}`);
@@ -96,8 +96,8 @@ function start(label: string): Peer {
     peerGone: (gone) => void heard.push(`gone ${gone}`),
   };
   const control = new ExportedObject(ComponentControl, implementation, () => {});
-  const channel = entrypoint.addChannel(CORE_ID, carrier, control);
-  const core = capabilityFor(CoreService, channel.import(0));
+  const channel = entrypoint.addChannel(SUPERVISOR_ID, carrier, control);
+  const core = capabilityFor(SupervisorCalls, channel.import(0));
   const babble = (): void => void carrier.send(new Uint8Array([255, 255, 255]), []);
   const peer: Peer = { id, core, heard, offer: () => {}, stillWaiting: true, end, babble };
   return peer;
@@ -176,7 +176,7 @@ describe('introductions', () => {
   test('to core that fail are told to core', async () => {
     const [giver, stranger] = [start('giver'), start('stranger')];
     const told = vi.spyOn(components.entrypoint, 'introductionFailed');
-    const request = { number: 7, via: stranger.id, index: 5, to: CORE_ID };
+    const request = { number: 7, via: stranger.id, index: 5, to: SUPERVISOR_ID };
     expect(await codeOf(giver.core.introduce(request))).toBe('Revoked');
     expect(told).toHaveBeenCalledExactlyOnceWith(giver.id, 7, stranger.id, expect.any(String));
   });
@@ -184,16 +184,16 @@ describe('introductions', () => {
   test('of objects of core to others, and to core, need no channel with core', async () => {
     const [giver, receiver] = [start('giver'), start('receiver')];
     await acquaint(receiver, giver);
-    const [ofCore, toCore] = [
-      { number: 7, via: CORE_ID, index: 4711, to: receiver.id },
-      { number: 8, via: receiver.id, index: 5, to: CORE_ID },
+    const [ofSupervisor, toSupervisor] = [
+      { number: 7, via: SUPERVISOR_ID, index: 4711, to: receiver.id },
+      { number: 8, via: receiver.id, index: 5, to: SUPERVISOR_ID },
     ];
     // Core has no such object in its table of the giver.
-    expect(await codeOf(giver.core.introduce(ofCore))).toBe('Revoked');
+    expect(await codeOf(giver.core.introduce(ofSupervisor))).toBe('Revoked');
     await settle();
-    expect(receiver.heard).toContain(`failed: 7 of ${giver.id}, by ${CORE_ID}`);
-    expect(await codeOf(giver.core.introduce(toCore))).toBe('done');
-    expect(receiver.heard).toContain(`offer 5 of ${giver.id}, as 8 to ${CORE_ID}`);
+    expect(receiver.heard).toContain(`failed: 7 of ${giver.id}, by ${SUPERVISOR_ID}`);
+    expect(await codeOf(giver.core.introduce(toSupervisor))).toBe('done');
+    expect(receiver.heard).toContain(`offer 5 of ${giver.id}, as 8 to ${SUPERVISOR_ID}`);
   });
 });
 

@@ -1,11 +1,14 @@
-/** Accounts of core as init sees them, in one thread: the operations of `Pd` over real accounts. */
+/**
+ * Accounts of the supervisor as init sees them, in one thread: the operations of `Pd` over real
+ * accounts.
+ */
 import type { Capability } from '@ginit/core';
 import type { Pd } from '@ginit/core/system';
 import { Account } from '../../core/src/supervisor/account.ts';
 
 type PdCapability = Capability<typeof Pd>;
 
-/** Accounts that hang on one of init's, which has the given quota. */
+/** Accounts below one of init's, which has the given quota. */
 export class Accounts {
   readonly init: Account;
   readonly pd: PdCapability;
@@ -16,7 +19,7 @@ export class Accounts {
     this.pd = this.#capabilityOf(this.init);
   }
 
-  /** A child's account with so much of init's quota. */
+  /** A child's account with the given part of init's quota. */
   child(label: string, ram: number, caps: number): { readonly account: Account; readonly pd: PdCapability } {
     const account = new Account(label);
     account.setReference(this.init);

@@ -30,7 +30,7 @@ describe('startsOf', () => {
 });
 
 describe('checkConfig', () => {
-  it('checks what it can of children without a manifest', () => {
+  it('checks everything about a child without a manifest that needs no manifest', () => {
     const config = read(
       '<config><default ram="1M" caps="100"/><start name="a"><provides><service name="X"/></provides><config y="z"/>' +
         '<route><service name="Y"><child name="b"/></service></route></start></config>',
@@ -55,7 +55,8 @@ describe('checkConfig', () => {
       });
       return found.warnings.flatMap(({ text }) => /^(\d+) processes need/.exec(text)?.[1] ?? [])[0];
     };
-    // Init, and the domains "main" and "x" of each init: two more for either that is nested, which is itself in one of them.
+    // Three processes: init, and the domains "main" and "x". Each of the two nested inits adds two
+    // more for its own "main" and "x"; it is itself in one of the domains above.
     expect([processes(tools), processes(`${tools} ${nested}`)]).toEqual(['3', '7']);
   });
 
@@ -84,7 +85,7 @@ describe('checkConfig', () => {
     ]);
   });
 
-  it('without errors every session of every environment has a route', () => {
+  it('finds an error unless every session of every environment has a route', () => {
     const target = fc.constantFrom('<parent/>', '<any-child/>', '<child name="a"/>', '<child name="b"/>');
     const filter = fc.constantFrom(
       '',
@@ -133,7 +134,7 @@ describe('checkConfig', () => {
     expect(clean).toBeGreaterThan(20);
   });
 
-  it('ends whatever was done to a good configuration, with places within the text', () => {
+  it('ends for every damage to a good configuration, with places within the text', () => {
     const good = stored('right/storage.xml');
     const lines = good.split('\n').length;
     const edit = fc.record({
@@ -173,7 +174,7 @@ describe('checkConfig', () => {
     );
   });
 
-  it('takes no long time for a large configuration', () => {
+  it('checks a large configuration in a reasonable time', () => {
     const starts = Array.from(
       { length: 5000 },
       (_, index) =>

@@ -1,4 +1,7 @@
-/** A child as a server, beside real accounts: what its clients are told, and what of their quota comes back. */
+/**
+ * Tests a child as a server, with real accounts: the answers that its clients get, and the quota
+ * that comes back to them.
+ */
 import { type Capability, PeerGone, SessionError } from '@ginit/core';
 import { type Resources, type Root } from '@ginit/core/system';
 import { quietDeferred } from '@ginit/core/async';
@@ -13,7 +16,7 @@ const DONATION = { ram: 50, caps: 5 };
 
 type RootCapability = Capability<typeof Root>;
 
-/** A server "shop" that provides "Store", with a root object that does what the test says. */
+/** Makes a server "shop" that provides "Store", with a root object that the test defines. */
 function bench(root: Partial<RootCapability> = {}) {
   const accounts = new Accounts(RAM, CAPS);
   const { account, pd } = accounts.child('shop', 100, 10);
@@ -49,7 +52,10 @@ function bench(root: Partial<RootCapability> = {}) {
     givenUp: giveUp.signal,
   };
   const open = (): ReturnType<ChildServer['open']> => server.open(request);
-  /** What init has: all but the 100 bytes and 10 capabilities of the server, if nothing is with anybody. */
+  /**
+   * The quota that init has free: all but the 100 bytes and 10 capabilities of the server, if
+   * nothing is donated.
+   */
   const free = (): Resources => accounts.init.free;
   return {
     server,
@@ -75,7 +81,7 @@ async function opened(answer: ReturnType<ChildServer['open']>): Promise<ServedSe
   return served;
 }
 
-/** Why there is no session, and what is back. */
+/** The reason why there is no session, and the quota that is back. */
 async function refused(answer: ReturnType<ChildServer['open']>): Promise<[string, Resources]> {
   const served = await answer;
   if (!('refused' in served)) throw new Error('there is a session');
@@ -84,7 +90,7 @@ async function refused(answer: ReturnType<ChildServer['open']>): Promise<[string
 
 const back = (session: ServedSession): Promise<Resources> => session.close(() => true).back;
 
-test('the donation goes to the server and all of it comes back, with what was added', async () => {
+test('a donation goes to the server, and all of it comes back with the upgrades', async () => {
   const { open, announce, asked, free, account, server, capability, warnings } = bench();
   announce();
   const session = await opened(open());
@@ -100,7 +106,7 @@ test('the donation goes to the server and all of it comes back, with what was ad
   expect(warnings).toEqual([]);
 });
 
-test('each session has a number of its own', async () => {
+test('each session at a server has a number of its own', async () => {
   const { open, announce, asked } = bench();
   announce();
   await opened(open());
@@ -125,7 +131,7 @@ test('a service is announced once, and only if it was declared; requests wait fo
   expect(announce).toThrow('provides "Store" already');
 });
 
-test('who gives up while the service is not there yet is refused at once, and nothing has moved', async () => {
+test('a client that gives up before the service is announced is refused at once, and no quota has moved', async () => {
   for (const before of [true, false]) {
     const { open, giveUp, free, announce, asked } = bench();
     if (before) giveUp.abort();
@@ -138,7 +144,7 @@ test('who gives up while the service is not there yet is refused at once, and no
   }
 });
 
-test('what a server keeps is missing at the client, counted, and said once', async () => {
+test('quota that a server keeps is missing at the client, is counted, and is reported once', async () => {
   const { open, announce, account, server, warnings, free } = bench();
   announce();
   const [one, two] = [await opened(open()), await opened(open())];
@@ -150,7 +156,7 @@ test('what a server keeps is missing at the client, counted, and said once', asy
   expect(free()).toEqual({ ram: WHOLE.ram - 95, caps: WHOLE.caps - 10 });
 });
 
-test('a refusal is handed on with what has come back, of sessions and of upgrades', async () => {
+test('a refusal of a session or an upgrade is handed on with the quota that has come back', async () => {
   const deny = async (): Promise<never> => {
     throw new SessionError('INSUFFICIENT_RAM', 'more');
   };
@@ -168,7 +174,7 @@ test('a refusal is handed on with what has come back, of sessions and of upgrade
   expect(free()).toEqual(WHOLE);
 });
 
-test('a server that ends before it answers is gone for its client, and the session that comes late is released', async () => {
+test('a server that ends before it answers counts as gone, and a session that comes late is released', async () => {
   const answer = quietDeferred<{ [Symbol.dispose](): void }>();
   const { open, announce, server, account, released, capability } = bench({ session: () => answer.promise });
   announce();
@@ -182,7 +188,7 @@ test('a server that ends before it answers is gone for its client, and the sessi
   expect(released).toEqual([1]);
 });
 
-test('so is one that ends before it has announced its service', async () => {
+test('a server that ends before it has announced its service counts as gone for its clients', async () => {
   const { open, server, free } = bench();
   const waiting = refused(open());
   server.end('it has crashed');
@@ -190,7 +196,7 @@ test('so is one that ends before it has announced its service', async () => {
   expect(free()).toEqual(WHOLE);
 });
 
-test('the end of a server is told to its sessions, and their donations come from what it leaves', async () => {
+test('the end of a server is told to its sessions, and their donations come from the quota it leaves behind', async () => {
   const closes: number[] = [];
   const { open, announce, server, account } = bench({ close: async (id) => void closes.push(id) });
   announce();
@@ -207,7 +213,7 @@ test('the end of a server is told to its sessions, and their donations come from
   expect(await returning).toEqual(DONATION);
 });
 
-test('one that fails to close a session is named once, and gives back what is free', async () => {
+test('a server that fails to close a session is named once, and gives back the quota that is free', async () => {
   const fail = async (): Promise<never> => {
     throw new SessionError('DENIED', 'no');
   };
@@ -219,7 +225,7 @@ test('one that fails to close a session is named once, and gives back what is fr
   expect(lost).toEqual([]);
 });
 
-test('one whose channel or account is gone is lost: it is ended, and its clients have theirs from what it leaves', async () => {
+test('a server whose channel or account is gone is ended, and its clients get their donations from the quota it leaves behind', async () => {
   const gone = async (): Promise<never> => {
     throw new PeerGone();
   };

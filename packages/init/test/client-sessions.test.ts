@@ -1,4 +1,7 @@
-/** The sessions of one client, beside real accounts: what it is told, what it has back, in which order they end. */
+/**
+ * Tests the sessions of one client, with real accounts: the answers that it gets, the quota that it
+ * has back, and the order in which sessions end.
+ */
 import { SessionError } from '@ginit/core';
 import { COSTS, type Resources } from '@ginit/core/system';
 import { quietDeferred } from '@ginit/core/async';
@@ -15,7 +18,9 @@ const NOTHING = { ram: 0, caps: 0 };
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 const DENIED: Refused = { refused: new SessionError('DENIED', 'by policy'), back: DONATION };
 
-/** A server whose answers the test gives; all that it was given comes back, unless the test says otherwise. */
+/**
+ * A server whose answers the test gives. Every donation comes back, unless the test says otherwise.
+ */
 class Server implements SessionServer {
   readonly requests: RoutedRequest[] = [];
   readonly closes: boolean[] = [];
@@ -85,7 +90,7 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
   const sessions = new ClientSessions(host, 'client', Promise.resolve(pd));
   const open = (id = 1, donation: Resources = DONATION, service = 'Store') =>
     sessions.open({ id, service, args: {}, donation }, () => ({ server, serverName, label: 'client -> x' }));
-  /** What a request is refused with, and what has not come back. */
+  /** The code of a refusal, and the quota that has not come back. */
   const refusal = async (step: Promise<unknown>): Promise<[string, Resources]> => {
     const error = await step.then(
       () => undefined,
@@ -97,7 +102,7 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
   return { account, server, sessions, open, refusal, returned, errors };
 }
 
-test('what it donates comes back when the session is closed, and the number is free again', async () => {
+test('a donation comes back when the session is closed, and the number of the session is free again', async () => {
   const { account, server, sessions, open, refusal } = bench();
   await open();
   expect(account.free).toEqual({ ram: OWN.ram - DONATION.ram, caps: OWN.caps - DONATION.caps });
@@ -120,7 +125,7 @@ test('what it donates comes back when the session is closed, and the number is f
   await open();
 });
 
-test('a refusal gives back what has come back, and says what has not; the number is free again', async () => {
+test('a refusal gives the client the quota that came back, says how much did not, and frees the number', async () => {
   const { account, server, open, refusal } = bench();
   server.answer = async () => ({ ...DENIED, back: { ram: DONATION.ram - 7, caps: DONATION.caps - 1 } });
   expect(await refusal(open())).toEqual(['DENIED by policy', { ram: 7, caps: 1 }]);
@@ -129,7 +134,7 @@ test('a refusal gives back what has come back, and says what has not; the number
   expect(await refusal(open())).toEqual(['DENIED by policy', DONATION]);
 });
 
-test('what is too little for a session, or more than it has, never gets to a server', async () => {
+test('a request that donates too little, or more than the client has, never gets to a server', async () => {
   const { account, server, open, refusal } = bench();
   const { ram, caps } = COSTS.session;
   expect(await refusal(open(1, { ram: ram - 1, caps }))).toEqual([
@@ -147,7 +152,7 @@ test('what is too little for a session, or more than it has, never gets to a ser
   await open(1, { ram, caps });
 });
 
-test('upgrades come back with the rest, refused ones at once; only open sessions have them', async () => {
+test('upgrades come back with the donation, refused ones at once; only open sessions can be upgraded', async () => {
   const { account, server, sessions, open, refusal } = bench();
   const more = { ram: 10, caps: 1 };
   expect((await refusal(sessions.upgrade(1, more)))[0]).toBe('DENIED no open session 1');
@@ -163,7 +168,7 @@ test('upgrades come back with the rest, refused ones at once; only open sessions
   expect(account.free).toEqual({ ram: OWN.ram - 4, caps: OWN.caps });
 });
 
-test('a session is closed when its upgrades are done: they come back, too', async () => {
+test('a session is closed only when its upgrades are done, so that they come back, too', async () => {
   const { account, server, sessions, open } = bench();
   await open();
   const answer = quietDeferred<undefined>();
@@ -178,7 +183,7 @@ test('a session is closed when its upgrades are done: they come back, too', asyn
   expect(account.free).toEqual(OWN);
 });
 
-test('who gives up before it has paid gets all back, and no server hears of it', async () => {
+test('a client that gives up before it has paid gets everything back, and no server hears of it', async () => {
   const { account, server, sessions, open, refusal } = bench();
   const opening = refusal(open());
   const closing = sessions.close(1);
@@ -188,7 +193,7 @@ test('who gives up before it has paid gets all back, and no server hears of it',
   expect(account.free).toEqual(OWN);
 });
 
-test('who gives up while the server thinks has the session closed that comes later, and all back', async () => {
+test('a client that gives up while the server is still opening gets everything back, and the late session is closed', async () => {
   const { account, server, sessions, open, refusal } = bench();
   const answer = quietDeferred<ServedSession>();
   server.answer = () => answer.promise;
@@ -204,7 +209,7 @@ test('who gives up while the server thinks has the session closed that comes lat
   expect(account.free).toEqual(OWN);
 });
 
-test('the end of its server ends the session, and the donation comes back without a close', async () => {
+test('the end of a server ends its sessions, and their donations come back without a close', async () => {
   const { account, server, open, sessions } = bench();
   await open();
   server.kept = { ram: 3, caps: 0 };
@@ -214,7 +219,7 @@ test('the end of its server ends the session, and the donation comes back withou
   expect(account.free).toEqual({ ram: OWN.ram - 3, caps: OWN.caps });
 });
 
-test('a client that ends opens nothing more; what comes back of its sessions is left for its own clients', async () => {
+test('a client that ends opens nothing more; quota that comes back from its sessions is left for its own clients', async () => {
   const { account, server, sessions, open, refusal, returned, errors } = bench();
   await open();
   const [done, ending] = [[] as string[], quietDeferred<void>()];
@@ -234,7 +239,7 @@ test('a client that ends opens nothing more; what comes back of its sessions is 
   expect(errors).toEqual([]);
 });
 
-test('sessions that are being opened are given up at its end, and not waited for', async () => {
+test('sessions that are still being opened are given up when the client ends, and are not waited for', async () => {
   const { server, sessions, open, refusal } = bench();
   server.answer = () => new Promise(() => {});
   void refusal(open());
@@ -265,7 +270,7 @@ test('sessions with the parent end after those with children: CPU first, PD last
   expect(order).toEqual(['CPU', 'CPU', 'LOG', 'Timer', 'PD', 'PD']);
 });
 
-test('a refund that cannot be made is said, and not lost for init', async () => {
+test('a refund that cannot be made is reported, and stays with init', async () => {
   const { account, sessions, open, returned, errors } = bench();
   await open();
   account.end();

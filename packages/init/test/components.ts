@@ -3,8 +3,8 @@ import type { InitConfig } from '../src/model/index.ts';
 import { type ManifestFacts, startsOf } from '../src/check/index.ts';
 
 /*
- * Made-up components for the checker's tests, some named and shaped like stock ones. They say what a manifest could say, not
- * what the real ones do.
+ * Made-up components for the checker's tests, some named and shaped like stock ones. Their
+ * manifests show what a manifest can say; they are not those of the real components.
  */
 
 const configOf = (parts: Omit<ElementSchema, 'type' | 'doc'>) => element('config', 'A configuration', parts);

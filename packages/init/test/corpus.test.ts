@@ -7,8 +7,9 @@ import { readXml } from '../src/xml/index.ts';
 import { manifestsOf } from './components.ts';
 
 /*
- * Each file of `wrong/` has all its messages, word by word, in the file `.expected` beside it: these are what people see, and
- * a change of a message shall be a deliberate one. `vitest -u` writes them anew. The files of `right/` have none.
+ * Each file of `wrong/` has all its messages, word by word, in the file `.expected` beside it.
+ * People see these messages, so a change of one must be deliberate. `vitest -u` writes them anew.
+ * The files of `right/` have no messages.
  */
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
@@ -17,7 +18,7 @@ const names = (directory: string) =>
     .filter((name) => name.endsWith('.xml'))
     .toSorted();
 
-/** What `ginit check` says of a file: errors, then warnings. */
+/** The messages of `ginit check` about a file: errors, then warnings. */
 function messages(path: string, file: string): string {
   const options = {
     quota: { ram: 128 * 1024 * 1024, caps: 1000 },

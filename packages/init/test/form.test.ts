@@ -1,4 +1,7 @@
-/** What the ginit command runs: the bundle only while it is what was compiled last. */
+/**
+ * Tests what the ginit command runs: the bundle, as long as the bundle was made of what was
+ * compiled last.
+ */
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test('a bundle of what is compiled runs', () => {
+test('a bundle that was made of what is compiled now runs', () => {
   expect(form(url('init/'))).toBe('bundle');
 });
 

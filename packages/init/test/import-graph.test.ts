@@ -1,4 +1,7 @@
-/** The import graph of a component: which imports count, where they lead, and which files are Node's to read. */
+/**
+ * Tests the import graph of a component: which imports count, where they lead, and which files Node
+ * reads.
+ */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -26,7 +29,7 @@ const filesOf = (file: string): string[] =>
     .files.map((one) => one.replace(`${directory}/`, ''))
     .toSorted();
 
-/** What breaks the rule in a file, as `what file:line:column`. */
+/** The first import in a file that breaks the rule, as `what file:line:column`. */
 function wrongIn(file: string, allowances: readonly WantedAllowance[] = []): string | undefined {
   const found = findForbidden(graphOf(file), { allowances });
   if (!found) return undefined;
@@ -168,7 +171,7 @@ describe('what counts as an import', () => {
     expect(wrongIn('more.mjs')).toBe('imports module more.mjs:1:42');
   });
 
-  test('what cannot be read is refused with its place', () => {
+  test('a source that cannot be read is refused with its place', () => {
     write({
       'a.mjs': `import './broken.cjs';`,
       'broken.cjs': `exports.a = 1;\nrequire('util'); (;`,
@@ -232,7 +235,7 @@ describe('where imports lead', () => {
     ]);
   });
 
-  test('a name that a package itself gives to a module of Node', () => {
+  test('a name that a package itself gives to a module of Node counts as that module', () => {
     write({
       'package.json': {
         name: 'own',
@@ -278,7 +281,7 @@ describe('where imports lead', () => {
     expect(filesOf('main.mjs')).not.toContain('secret.json');
   });
 
-  test('a package reaches outside of itself by no detour', () => {
+  test('an installed package cannot reach outside of itself by a detour', () => {
     write({
       'main.mjs': `import 'sly';`,
       'other.mjs': `import 'nosy';`,
@@ -294,7 +297,7 @@ describe('where imports lead', () => {
     for (const file of ['main.mjs', 'other.mjs']) expect(filesOf(file)).not.toContain('secret.json');
   });
 
-  describe('what is not installed names files by a path', () => {
+  describe('a file that is not installed names others by a path', () => {
     const OUTSIDE = `, which is outside of the config's directory and of the component's package,`;
     /** The config lies in `config/`; names of files are below the test's directory. */
     const graphFrom = (file: string): ImportGraph =>
@@ -315,7 +318,7 @@ describe('where imports lead', () => {
       expect(readableFrom(file)).toEqual([file]);
     });
 
-    test('not elsewhere by a link either', () => {
+    test('but not elsewhere, not even by a link', () => {
       write({ 'secret.json': '{}', 'config/a.cjs': `require('./link.json')` });
       symlinkSync(path('secret.json'), path('config/link.json'));
       expect(wrongFrom('config/a.cjs')).toBe(`imports ./link.json${OUTSIDE}`);
@@ -351,7 +354,7 @@ describe('where imports lead', () => {
       expect(wrongFrom('config/a.mjs')).toBe(`imports ../secret.json${OUTSIDE}`);
     });
 
-    test('what is no code by its name is not made readable', () => {
+    test('but a file that is no code by its name is not made readable', () => {
       write({
         'config/a.cjs': `require('./key.pem'); require('./plain')`,
         'config/key.pem': '',
@@ -362,12 +365,12 @@ describe('where imports lead', () => {
     });
   });
 
-  test('native code is nothing that can be looked into', () => {
+  test('native code counts as code that cannot be inspected', () => {
     write({ 'main.cjs': `require('./build/x.node')`, 'build/x.node': 'ELF' });
     expect(wrongIn('main.cjs')).toBe('imports ./build/x.node, which cannot be looked into, main.cjs:1:1');
   });
 
-  test("what is not there is nobody's fault yet", () => {
+  test('a module that does not exist breaks no rule', () => {
     write({ 'main.cjs': `try { require('optional') } catch {}` });
     expect(wrongIn('main.cjs')).toBeUndefined();
   });
@@ -384,7 +387,7 @@ describe('an allowance', () => {
     anything,
   });
 
-  test('lets a package use what it names, and nothing else', () => {
+  test('lets a package use the modules that it names, and no others', () => {
     write(files);
     const file = 'node_modules/client/index.js';
     expect(wrongIn('main.mjs')).toBe(`imports net ${file}:1:1`);
@@ -396,7 +399,7 @@ describe('an allowance', () => {
     expect(wrongIn('main.mjs', [allow(['net', 'tls'], true, 'other')])).toBe(`imports net ${file}:1:1`);
   });
 
-  test('that would do is part of what is said', () => {
+  test('that would be enough is part of the message', () => {
     write(files);
     expect(findForbidden(graphOf('main.mjs'))?.allowance).toEqual(allow(['net', 'tls'], true));
     write({ 'own.mjs': `import 'net';` });

@@ -1,6 +1,7 @@
 /**
- * Where imports lead, compared with Node itself: `import.meta.resolve` and `require.resolve` of a process as components have
- * it, over packages with maps, patterns, links and gaps, which chance puts together.
+ * Compares where imports lead with Node itself: with `import.meta.resolve` and `require.resolve` in
+ * a process started as those of components are, over random packages with maps, patterns, links and
+ * gaps.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -60,8 +61,9 @@ function askOurs(questions: readonly Question[], conditions: readonly string[]):
 }
 
 /**
- * Every condition that Node's documentation names (https://nodejs.org/api/packages.html#conditional-exports and, below it,
- * those of the community), one that components have, and one that nobody has.
+ * The conditions of the test: every condition that Node's documentation names
+ * (https://nodejs.org/api/packages.html#conditional-exports and, below it, those of the community),
+ * one that components have, and one that nobody has.
  */
 const CONDITIONS = [
   'node-addons',
@@ -168,7 +170,7 @@ const SPECIFIERS = [
   './x.js?a',
 ];
 
-/** Makes a layout in a directory of its own; the result is what is asked there. */
+/** Writes a layout into a directory of its own. The result lists the questions to ask there. */
 function questionsOf({ exports, imports, main: entry, linked }: Layout, root: string): Question[] {
   const write = (file: string, content: unknown = ''): void => {
     const path = join(root, file);
@@ -219,7 +221,8 @@ test('imports lead where Node finds them', () => {
   const ours = askOurs(questions, ['ours']);
   const differences = questions.flatMap(([kind, specifier, file], index) => {
     if (node[index] === ours[index]) return [];
-    // Node 20 throws at a `require` of a name that a package gives to a module of Node: to us it is one.
+    // Node 20 throws for a `require` of a name that a package maps to a module of Node. We resolve
+    // it to that module.
     if (kind === 'require' && specifier.startsWith('#') && ours[index] === 'fs') return [];
     const number = Number(/layout(\d+)/.exec(file)?.[1]);
     return [
@@ -234,6 +237,6 @@ test('imports lead where Node finds them', () => {
     ];
   });
   expect(differences.slice(0, 5)).toEqual([]);
-  // The question was worth asking.
+  // Enough questions had an answer, so the comparison means something.
   expect(node.filter((answer) => answer !== null).length).toBeGreaterThan(1000);
 });

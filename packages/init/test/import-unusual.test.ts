@@ -1,4 +1,7 @@
-/** What only some readers of a module's name, of a `package.json` or of a source see: the rule sees what any Node would. */
+/**
+ * Tests names of modules, `package.json` files and sources that different readers understand
+ * differently. The rule must see whatever any version of Node would see.
+ */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,13 +22,13 @@ function write(files: Readonly<Record<string, string | Uint8Array>>): void {
   }
 }
 
-/** What breaks the rule first in the graph of this file. */
+/** The first import in the graph of this file that breaks the rule. */
 function wrongIn(file: string): string | undefined {
   const url = pathToFileURL(join(directory, file)).href;
   return findForbidden(new ImportGraphs({ directory }).read(url))?.what;
 }
 
-/** Files of the graph, from the directory on. */
+/** The files of the graph, relative to the test's directory. */
 function filesOf(file: string): string[] {
   const { files } = new ImportGraphs({ directory }).read(pathToFileURL(join(directory, file)).href);
   return files.map((one) => one.replace(`${directory}/`, ''));
@@ -44,7 +47,7 @@ test.each([
   '@solo.js',
   '..up',
   'x/y/../z',
-])('a name that only `require` takes is looked into: %s', (name) => {
+])('a name that only `require` accepts is followed: %s', (name) => {
   write({ 'a.cjs': `require(${JSON.stringify(name)});` });
   for (const one of ['@solo', '.hidden', 'a%b', 'a\\b'])
     write({ [`node_modules/${one}/index.js`]: HOST, [`node_modules/${one}/sub.js`]: HOST });
@@ -52,7 +55,7 @@ test.each([
   expect(wrongIn('a.cjs')).toBe('imports node:net');
 });
 
-test('a package that names itself as no other package can be named', () => {
+test('a package that requires itself is found, also under a name that no other package can have', () => {
   write({
     'package.json': '{"name":"@me","exports":{"./x":"./x.js"}}',
     'a.cjs': `require('@me/x');`,
@@ -67,7 +70,7 @@ test.each([
   ['no\nde:net', 'imports no\nde:net'],
   [' file:///usr', 'imports  file:///usr, which cannot be looked into,'],
   ['x:y', 'imports x:y, which cannot be looked into,'],
-])('what the parser of URLs takes for a URL is one: %j', (name, said) => {
+])('a name that a URL parser takes for a URL counts as a URL: %j', (name, said) => {
   write({ 'a.mjs': `import ${JSON.stringify(name)};` });
   expect(wrongIn('a.mjs')).toBe(said);
 });
@@ -83,7 +86,7 @@ test('a file named by a URL with blanks around it must be one that may be named'
 describe('a package.json that not every Node reads alike', () => {
   const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
-  test('a byte order mark hides nothing', () => {
+  test('with a byte order mark is read like one without', () => {
     const main = Buffer.concat([BOM, Buffer.from('{"main":"./host.js"}')]);
     write({ 'a.mjs': `import 'p';`, 'node_modules/p/package.json': main });
     write({ 'node_modules/p/host.js': HOST, 'node_modules/p/index.js': '' });
@@ -180,13 +183,13 @@ test.each([
   String.raw`const { '\u0067etBuiltinModule': get } = process;`,
   String.raw`globalThis['pro\x63ess']['\x67etBuiltinModule']('net');`,
   String.raw`globalThis['pro\x63ess']['b\x69nding']('net');`,
-])('a name that is written with escapes is that name, in either form: %s', (source) => {
+])('a name that is written with escapes counts like the plain name, in either form: %s', (source) => {
   write({ 'a.mjs': source, 'a.cjs': source });
   expect(wrongIn('a.mjs')).toMatch(/^(?:imports net|uses process)/);
   expect(wrongIn('a.cjs')).toBe(wrongIn('a.mjs'));
 });
 
-test('a `require` that is written with escapes is one', () => {
+test('a `require` that is written with escapes counts as a `require`', () => {
   write({ 'a.cjs': String.raw`r\u0065quire('net');` });
   expect(wrongIn('a.cjs')).toBe('imports net');
 });

@@ -1,4 +1,7 @@
-/** Ways around the import rule by `module`, `require` and `process`, and what libraries do with these and may do. */
+/**
+ * Tests ways around the import rule by `module`, `require` and `process`, which are refused, and
+ * the uses of these that libraries have and that are allowed.
+ */
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What breaks the rule in a source, as `what line:column`. */
+/** The first import in a source that breaks the rule, as `what line:column`. */
 function wrongIn(file: 'a.cjs' | 'a.mjs', source: string): string | undefined {
   const path = join(directory, file);
   writeFileSync(path, source);
@@ -20,7 +23,7 @@ function wrongIn(file: 'a.cjs' | 'a.mjs', source: string): string | undefined {
   return found && `${found.what} ${found.line}:${found.column}`;
 }
 
-/** Ways around the rule by `module` and `require`, each with what is said of it. */
+/** Ways around the rule by `module` and `require`, each with the message for it. */
 const WAYS: readonly (readonly [source: string, said: string])[] = [
   [`arguments[1]('fs');`, "uses the module's own arguments 1:1"],
   [`const a = () => arguments[1]; a()('fs');`, "uses the module's own arguments 1:17"],
@@ -79,11 +82,11 @@ const WAYS: readonly (readonly [source: string, said: string])[] = [
   [`module.load('x');`, 'uses module.load 1:1'],
   [`with (module) { f(require); } function f() {}`, 'uses module under another name 1:7'],
 ];
-test.each(WAYS)('around the rule: %s', (source, said) => {
+test.each(WAYS)('a way around the rule by module or require is refused: %s', (source, said) => {
   expect(wrongIn('a.cjs', source)).toBe(said);
 });
 
-/** The same in both formats. */
+/** Ways around the rule by `process`, the same in both formats. */
 const WAYS_BY_PROCESS: readonly (readonly [source: string, said: string])[] = [
   [`const { binding } = process; binding('fs');`, 'uses process.binding 1:9'],
   [`const p = process; const { binding: b } = p;`, 'uses process.binding 1:28'],
@@ -96,7 +99,7 @@ const WAYS_BY_PROCESS: readonly (readonly [source: string, said: string])[] = [
     'uses process as an argument of Reflect or Object 1:13',
   ],
 ];
-test.each(WAYS_BY_PROCESS)('around the rule: %s', (source, said) => {
+test.each(WAYS_BY_PROCESS)('a way around the rule by process is refused: %s', (source, said) => {
   expect(wrongIn('a.cjs', source)).toBe(said);
   expect(wrongIn('a.mjs', source)).toBe(said);
 });
@@ -124,6 +127,6 @@ test.each([
   `const cache = require.cache; if (cache) for (const key of Object.keys(cache)) exports.a = cache[key].exports;`,
   `if (module.hot) module.hot.accept(); if (require.extensions) exports.a = 1;`,
   `exports.f = String(process); exports.k = Object.keys(process); const { env, argv } = process;`,
-])('what libraries do with module, require and process: %s', (source) => {
+])('a common use of module, require or process by libraries is allowed: %s', (source) => {
   expect(wrongIn('a.cjs', source)).toBeUndefined();
 });

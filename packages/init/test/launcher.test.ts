@@ -1,10 +1,10 @@
-/** Who has started us, as the arguments of our ancestors tell. */
+/** Tests how the program that has started us is found by the arguments of our ancestors. */
 import { expect, test } from 'vitest';
 import { isThere, launcherOf, type ProcessTable } from '../src/command/launcher.ts';
 
 const UNDER_NPM = { npm_execpath: '/usr/lib/node_modules/npm/bin/npm-cli.js' };
 
-/** Processes: the first is 100, its parent 101 and so on. */
+/** A table of processes: the first is 100, its parent 101 and so on. */
 function tableOf(
   ancestors: readonly (readonly string[])[],
   parents = new Map<number, number>(),
@@ -44,11 +44,11 @@ test.each<[string, string[][], number | undefined]>([
   expect(launcherOf(100, UNDER_NPM, tableOf(ancestors))?.length).toBe(length);
 });
 
-test('outside of package managers nobody is looked at', () => {
+test('without a package manager in the environment no launcher is looked for', () => {
   expect(launcherOf(100, {}, tableOf([['npm', 'exec']]))).toBeUndefined();
 });
 
-test('who has become a child of somebody else has lost its launcher, and so has one whose shell has', () => {
+test('a process whose parent has changed, or whose shell has lost its parent, has lost its launcher', () => {
   const ancestors = [
     ['sh', '-c', 'ginit'],
     ['npm', 'exec', 'ginit'],

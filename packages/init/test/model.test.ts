@@ -18,7 +18,7 @@ const texts = (xml: string) => {
 };
 
 describe('readInitConfig', () => {
-  it('knows what holds where nothing is written', () => {
+  it('fills in the defaults where nothing is written', () => {
     const config = modelOf('<config><start name="a" ram="1M" caps="10"/></config>');
     expect(config).toMatchObject({
       version: undefined,
@@ -67,7 +67,7 @@ describe('readInitConfig', () => {
     ]);
   });
 
-  it('reads all that may be written', () => {
+  it('reads everything that may be written', () => {
     const config = modelOf(`<config version="7" verbose="on" summary="yes" prio_levels="4">
       <parent-provides><service name="ROM"/><service name="LOG"/></parent-provides>
       <default-route><any-service><parent/></any-service></default-route>
@@ -144,7 +144,7 @@ describe('readInitConfig', () => {
     });
   });
 
-  it('takes the old spelling of quotas, which wins', () => {
+  it('takes the old spelling of quotas, which wins over the new one', () => {
     const [a, b] = modelOf(`<config><default caps="9"/>
       <start name="a" ram="8M"><resource name="RAM" quantum="2M"/></start>
       <start name="b"><resource name="RAM" quantum="4K"/><resource name="CAP" quantum="30"/></start>
@@ -153,7 +153,7 @@ describe('readInitConfig', () => {
     expect([b?.ram, b?.caps]).toEqual([4096, 30]);
   });
 
-  it('takes a quota of nothing as one', () => {
+  it('accepts a quota of 0', () => {
     expect(
       modelOf('<config><default ram="1M" caps="5"/><start name="a" ram="0" caps="0"/></config>').starts[0],
     ).toMatchObject({ ram: 0, caps: 0 });

@@ -1,9 +1,9 @@
-/** What ginit writes, where nobody reads as fast as it writes. */
+/** Tests ginit's output when its reader is slower than ginit. */
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { Output } from '../src/command/output.ts';
 
-/** Takes a chunk when it is told to. */
+/** A stream that takes a chunk when the test tells it to. */
 function slowStream(): { stream: Writable; takeOne: () => void } {
   const taken: (() => void)[] = [];
   const stream = new Writable({
@@ -15,7 +15,7 @@ function slowStream(): { stream: Writable; takeOne: () => void } {
 
 const BLOCK = 'x'.repeat(16 * 1024 * 1024);
 
-test('all who wait for room wait together, and go on when there is some', async () => {
+test('all writers that wait for room go on when there is some', async () => {
   const { stream, takeOne } = slowStream();
   const output = new Output(stream, slowStream().stream);
   let written = 0;
@@ -28,7 +28,7 @@ test('all who wait for room wait together, and go on when there is some', async 
   expect([stream.listenerCount('drain'), written]).toEqual([0, 50]);
 });
 
-test('lines are made of a text when there is room, and stay together', async () => {
+test('the lines of a text are made only when there is room, and stay together', async () => {
   const slow = slowStream();
   const written: string[] = [];
   const write = slow.stream.write.bind(slow.stream);
@@ -51,7 +51,7 @@ test('lines are made of a text when there is room, and stay together', async () 
   ]);
 });
 
-test('who waits for room when the reader goes away waits no longer', async () => {
+test('a writer that waits for room goes on when the reader goes away', async () => {
   const { stream } = slowStream();
   const output = new Output(stream, slowStream().stream);
   const waiting = [output.line('more than there is room for'), output.line('and more')];
@@ -60,7 +60,7 @@ test('who waits for room when the reader goes away waits no longer', async () =>
   await output.line('nobody hears this');
 });
 
-/** Reads all that is written to a slow stream, until nobody has anything left to write. */
+/** Reads everything that is written to a slow stream, until nobody has anything left to write. */
 async function readAll({ stream, takeOne }: ReturnType<typeof slowStream>): Promise<void> {
   while (stream.writableLength > 0) {
     takeOne();
@@ -68,7 +68,7 @@ async function readAll({ stream, takeOne }: ReturnType<typeof slowStream>): Prom
   }
 }
 
-test('lines that nobody waits for are dropped where too much waits; those that are waited for come through', async () => {
+test('lines that nobody waits for are dropped when the backlog is full; lines that somebody waits for come through', async () => {
   const slow = slowStream();
   const written: string[] = [];
   const write = slow.stream.write.bind(slow.stream);
@@ -80,14 +80,14 @@ test('lines that nobody waits for are dropped where too much waits; those that a
   for (let line = 0; line < 8; line++) output.passingLine(BLOCK);
   const waiting = [output.line('first'), output.line('second')];
   await new Promise((resolve) => setImmediate(resolve));
-  // A reader who reads again.
+  // The reader begins to read again.
   await readAll(slow);
   await Promise.all(waiting);
   const warning = 'ginit: warning: 4 lines lost: nobody has read standard output';
   expect(written).toEqual([...Array.from({ length: 4 }, () => 'block'), warning, 'first', 'second']);
 });
 
-test('when ginit stops nobody waits for room: what is too much is dropped', async () => {
+test('when ginit stops, writers no longer wait for room, and lines beyond the backlog are dropped', async () => {
   const { stream } = slowStream();
   const output = new Output(stream, slowStream().stream);
   for (let line = 0; line < 4; line++) output.passingLine(BLOCK);
@@ -98,7 +98,7 @@ test('when ginit stops nobody waits for room: what is too much is dropped', asyn
   expect(stream.writableLength).toBe(lengthBefore);
 });
 
-test('standard error is bounded too, and says how many lines are lost', async () => {
+test('the backlog of standard error is bounded, too, and it is said how many lines are lost', async () => {
   const slow = slowStream();
   const output = new Output(slowStream().stream, slow.stream);
   for (let line = 0; line < 8; line++) output.complaint(BLOCK);

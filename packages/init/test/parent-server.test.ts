@@ -1,4 +1,7 @@
-/** Sessions with the parent's services while there is too much under way: what must be done is done later. */
+/**
+ * Tests sessions with the parent's services while too many calls are under way: the calls that must
+ * be made are made later.
+ */
 import { expect, test } from 'vitest';
 import { type Env, RpcError } from '@ginit/core';
 import { LIMITS } from '@ginit/core/system';
@@ -8,7 +11,10 @@ import type { ServedSession } from '../src/sandbox/session-server.ts';
 const DONATION = { ram: 8192, caps: 2 };
 const NOTHING = { ram: 0, caps: 0 };
 
-/** What the parent does next; and how often somebody has waited before he asked again. */
+/**
+ * A parent whose next answer the test sets. It counts how often init has waited before it asked
+ * again.
+ */
 class Parent {
   waits = 0;
   closings = 0;
@@ -44,7 +50,7 @@ async function open(server: ParentServer): Promise<ServedSession> {
   return answer;
 }
 
-test('a session that cannot be closed for too many calls is closed later, and its donation comes back', async () => {
+test('a session that cannot be closed because of too many calls is closed later, and its donation comes back', async () => {
   const parent = new Parent();
   const served = await open(new ParentServer(parent.env));
   parent.refusals = 3;
@@ -54,7 +60,7 @@ test('a session that cannot be closed for too many calls is closed later, and it
   expect(parent.waits).toBe(3);
 });
 
-test('children together leave room for what must be done at the parent', async () => {
+test('requests of children leave room for the calls that must be made at the parent', async () => {
   const parent = new Parent();
   const server = new ParentServer(parent.env);
   const served = await open(server);
@@ -70,7 +76,7 @@ test('children together leave room for what must be done at the parent', async (
   await open(server);
 });
 
-test('as many sessions as there are may be closed at once, some at a time', async () => {
+test('any number of sessions may be closed at once, and only some are being closed at a time', async () => {
   const parent = new Parent();
   const server = new ParentServer(parent.env);
   const more = LIMITS.sessionClosingsAtParent + 100;

@@ -1,4 +1,7 @@
-/** What decides about children that are started, started again, and stopped: their quota, their crashes, who uses whom. */
+/**
+ * Tests the decisions about starting, restarting and stopping children: their quota, their crashes,
+ * and which children use which.
+ */
 import { describe, expect, test } from 'vitest';
 import { Purse } from '../src/sandbox/purse.ts';
 import { RestartRecord } from '../src/sandbox/restart-record.ts';
@@ -7,7 +10,7 @@ import { nextToStop } from '../src/sandbox/stop-order.ts';
 const SECOND_US = 1_000_000;
 
 describe('the restart budget', () => {
-  test('without one nobody is started again', () => {
+  test('of a start node without one restarts no child', () => {
     expect(new RestartRecord(undefined).grant(false, 0)).toBe(false);
     expect(new RestartRecord(undefined).grant(true, 0)).toBe(false);
   });
@@ -24,7 +27,7 @@ describe('the restart budget', () => {
     expect(record.grant(true, 14 * SECOND_US - 1)).toBe(false);
   });
 
-  test('is not spent by who merely lived in the process of the one that crashed, and is no bound for it', () => {
+  test('is not spent by a child that merely lived in the process of the one that crashed, and does not bound its restarts', () => {
     const record = new RestartRecord({ max: 1, periodS: 10 });
     expect(record.grant(false, 0)).toBe(true);
     expect(record.count).toBe(0);
@@ -34,16 +37,16 @@ describe('the restart budget', () => {
   });
 });
 
-describe('what init can pay', () => {
+describe('the quota that init can pay', () => {
   const purse = (): Purse => new Purse({ ramQuota: 100, ramUsed: 40, capQuota: 20, capUsed: 5 });
 
-  test('is what it has and does not use, all of it', () => {
+  test('is all that init has and does not use', () => {
     expect(() => purse().take({ ram: 60, caps: 15 })).not.toThrow();
     expect(() => purse().take({ ram: 61, caps: 15 })).toThrow('61 bytes wanted, 60 left');
     expect(() => purse().take({ ram: 60, caps: 16 })).toThrow('16 caps wanted, 15 left');
   });
 
-  test('is less by what was taken, and by nothing that was refused', () => {
+  test('is lowered by each amount taken, and not by a refused one', () => {
     const left = purse();
     left.take({ ram: 20, caps: 10 });
     expect(() => left.take({ ram: 41, caps: 1 })).toThrow('41 bytes wanted, 40 left');
@@ -61,18 +64,18 @@ describe('the order of stops', () => {
   const namesOf = (...remaining: readonly ReturnType<typeof candidate>[]): string[] =>
     nextToStop(remaining).map(({ name }) => name);
 
-  test('all go that nobody else uses, and who uses itself is used by nobody else', () => {
+  test('begins with all children that no other child uses; a child that uses itself is used by no other', () => {
     const [disk, fs] = [candidate('disk', []), candidate('fs', ['disk', 'fs'])];
     expect(namesOf(disk, fs, candidate('tool', ['fs']), candidate('clock', []))).toEqual(['tool', 'clock']);
     expect(namesOf(disk, fs)).toEqual(['fs']);
     expect(namesOf(disk)).toEqual(['disk']);
   });
 
-  test('who is being stopped keeps its servers until it is gone', () => {
+  test('keeps the servers of a child that is being stopped until it is gone', () => {
     expect(namesOf(candidate('disk', []), candidate('fs', ['disk'], true))).toEqual(['fs']);
   });
 
-  test('of a circle the last goes, and the others wait for it', () => {
+  test('takes the last child of a circle first, and the others wait for it', () => {
     const [one, two] = [candidate('one', ['two']), candidate('two', ['one'])];
     expect(namesOf(one, two)).toEqual(['two']);
     expect(namesOf(one, candidate('two', ['one'], true))).toEqual([]);

@@ -1,7 +1,7 @@
 import { inspectConfig } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ConfigWarning } from '../src/model/warning.ts';
+import type { ConfigWarning } from '../src/warning.ts';
 import {
   matchesLabel,
   parseRoute,
@@ -134,7 +134,7 @@ describe('rules', () => {
     expect(route).toMatchObject({ kind: 'denied', reason: 'no-routes', position: undefined });
   });
 
-  it('says what denied, and where', () => {
+  it('says what denied a request, and where', () => {
     const rules = rulesOf(
       '\n<service name="Nic"><parent/></service>\n<any-service><any-child/></any-service>',
     );
@@ -203,7 +203,7 @@ describe('filters', () => {
     expect(routed(any, 'ROM', label)).toBe(expected ? `parent:${label}` : 'denied no-rule');
   });
 
-  it('warns of filters that are not looked at', () => {
+  it('warns of filters that have no effect', () => {
     const warnings: ConfigWarning[] = [];
     rulesOf(
       '<service name="ROM" label="x" unscoped_label="y"/><any-service label_last="z" label_prefix="q"/>',
@@ -260,7 +260,7 @@ describe('label rewriting', () => {
     expect(routed(child, 'Block', label)).toBe(`disk:${expected}`);
   });
 
-  it('denies what would be no label', () => {
+  it('denies a request whose rewritten label would be no label', () => {
     const long = 'x'.repeat(150);
     expect(
       routed(`<service name="ROM"><parent identity="${long}"/></service>`, 'ROM', 'tool -> 1234567'),
@@ -270,12 +270,12 @@ describe('label rewriting', () => {
     ).toBe(`parent:${long} -> 123456`);
   });
 
-  it('without attributes changes nothing', () => {
+  it('changes nothing without attributes', () => {
     const none = { label: undefined, identity: undefined, resource: undefined, prependResource: undefined };
     fc.assert(fc.property(fc.string(), (label) => rewriteLabel(none, label) === label));
     fc.assert(
       fc.property(fc.string(), fc.string(), (label, resource) => {
-        // A resource that holds no separator is what the server then finds as the last element.
+        // With a separator in the resource, the server would find another last element.
         fc.pre(!resource.includes('>'));
         expect(rewriteLabel({ ...none, resource }, label).endsWith(resource)).toBe(true);
       }),
@@ -351,7 +351,7 @@ describe('possibleRoutes', () => {
     expect(possible(xml, service)).toEqual(expected);
   });
 
-  it('names what resolveRoute finds, for any label', () => {
+  it('lists every route that resolveRoute finds, for any label', () => {
     const name = fc.constantFrom('disk', 'cache', 'fs', 'none');
     const target = fc.oneof(
       fc.constant('<parent/>'),

@@ -1,4 +1,4 @@
-/** What the start node of a child makes of the arguments of its CPU sessions. */
+/** Tests how the start node of a child changes the arguments of its CPU sessions. */
 import { PRIORITY_LIMIT, schedulingOf } from '@ginit/core/system';
 import { expect, test } from 'vitest';
 import { schedulingArguments } from '../src/sandbox/scheduling.ts';
@@ -6,7 +6,7 @@ import { schedulingArguments } from '../src/sandbox/scheduling.ts';
 const AROUND = { affinitySpace: { width: 4, height: 2 }, prioLevels: 4 };
 const part = (xpos: number, ypos: number, width: number, height: number) => ({ xpos, ypos, width, height });
 
-test('a part of the grid is passed on, all of it says nothing', () => {
+test('a part of the affinity grid is passed on, and the whole grid is left out', () => {
   const affinityOf = (...of: Parameters<typeof part>) =>
     schedulingOf(schedulingArguments({}, { affinity: part(...of), priority: 0 }, AROUND)).affinity;
   expect(affinityOf(1, 0, 2, 1)).toEqual([{ ...part(1, 0, 2, 1), spaceWidth: 4, spaceHeight: 2 }]);
@@ -18,7 +18,7 @@ test('a part of the grid is passed on, all of it says nothing', () => {
   ).toEqual([]);
 });
 
-test('each level of priority is its part of all that there is; other arguments stay', () => {
+test('each level of priority becomes its share of the whole range; other arguments stay', () => {
   const args = schedulingArguments({ colour: 'red' }, { affinity: undefined, priority: 1 }, AROUND);
   expect(schedulingOf(args).priority).toBe(PRIORITY_LIMIT / 4);
   expect(args['colour']).toBe('red');

@@ -1,4 +1,7 @@
-/** The parts that ends of sessions are made of: amounts, ends that many wait for, and what a child leaves behind. */
+/**
+ * Tests the parts that ends of sessions are made of: amounts, ends that many wait for, and the
+ * quota that a child leaves behind.
+ */
 import { hasCode, PeerGone, RpcError, SessionError } from '@ginit/core';
 import { quietDeferred } from '@ginit/core/async';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +12,7 @@ import { refusalFor } from '../src/sandbox/session-server.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-test('amounts: RAM and capabilities each by itself, never less than nothing', () => {
+test('amounts of RAM and capabilities are computed apart and are never negative', () => {
   const [one, two] = [
     { ram: 10, caps: 1 },
     { ram: 4, caps: 3 },
@@ -23,7 +26,7 @@ test('amounts: RAM and capabilities each by itself, never less than nothing', ()
 });
 
 describe('an end', () => {
-  test('comes once, to everybody who waits for it, and at once to who comes later', () => {
+  test('happens once, for everybody who waits for it, and at once for those who come later', () => {
     const [ending, told] = [new Ending(), [] as string[]];
     ending.on(() => void told.push('first'));
     const cancel = ending.on(() => void told.push('cancelled'));
@@ -37,7 +40,7 @@ describe('an end', () => {
     expect(told).toEqual(['first', 'late']);
   });
 
-  test('a step that is done before it has its own result, and nothing is late', async () => {
+  test('leaves a step that is done before it its own result, and nothing is late', async () => {
     const [ending, late] = [new Ending(), [] as number[]];
     expect(await ending.unless(Promise.resolve(7), (value) => late.push(value))).toBe(7);
     await expect(ending.unless(Promise.reject(new Error('own')))).rejects.toThrow('own');
@@ -45,7 +48,7 @@ describe('an end', () => {
     expect(late).toEqual([]);
   });
 
-  test('a step that is not done has its reason, and what comes late is taken care of', async () => {
+  test('rejects a step that is not done with its reason, and hands on a value that comes late', async () => {
     const [ending, late] = [new Ending(), [] as number[]];
     const step = quietDeferred<number>();
     const waiting = ending.unless(step.promise, (value) => late.push(value)).catch(String);
@@ -58,8 +61,8 @@ describe('an end', () => {
   });
 });
 
-describe('what a child leaves', () => {
-  /** What `take` has given, once it has. */
+describe('the quota that a child leaves behind', () => {
+  /** Starts a `take`; the result shows what it has given, once it has. */
   function taking(leftover: Leftover, ram: number, patient: boolean) {
     const seen: { ram?: number } = {};
     void leftover.take({ ram, caps: 0 }, patient).then((taken) => {
@@ -68,7 +71,7 @@ describe('what a child leaves', () => {
     return seen;
   }
 
-  test('is given out when its account has ended, to each what is left of it', async () => {
+  test('is given out when the account has ended, to each client from what is left', async () => {
     const leftover = new Leftover();
     leftover.add({ ram: 5, caps: 0 });
     const [first, second] = [taking(leftover, 10, false), taking(leftover, 10, false)];
@@ -79,7 +82,7 @@ describe('what a child leaves', () => {
     expect([first, second]).toEqual([{ ram: 10 }, { ram: 5 }]);
   });
 
-  test('the patient wait for the rest, and no longer than there is more to come', async () => {
+  test('keeps patient clients waiting for the rest, but only as long as more is to come', async () => {
     const leftover = new Leftover();
     leftover.accountEnded({ ram: 10, caps: 0 });
     const [enough, short] = [taking(leftover, 8, true), taking(leftover, 8, true)];
@@ -92,7 +95,7 @@ describe('what a child leaves', () => {
   });
 });
 
-test('what a client is told of a refusal: session errors, and of everything else that it failed or is gone', () => {
+test('a client is told session errors as they are, and of any other error only that the server failed or is gone', () => {
   const own = new SessionError('INSUFFICIENT_RAM', 'more');
   expect(refusalFor(own, 'server "x"')).toBe(own);
   const told = (error: unknown): string => {

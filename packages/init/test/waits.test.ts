@@ -1,4 +1,7 @@
-/** Steps that wait for children, on a clock of the test's: who is named, who is ended, and when. */
+/**
+ * Tests steps that wait for children, on a clock of the test: which child is named, which is ended,
+ * and when.
+ */
 import { quietDeferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
 import { TestClock } from '../../core/test/test-clock.ts';
@@ -6,12 +9,12 @@ import { type Progress, type Wait, Waits, type WaitState } from '../src/sandbox/
 
 const BOUNDS = { boundMs: 3000, ceilingMs: 20_000 };
 
-/** A sandbox as the waits see it; what a child answers can be changed by the test. */
+/** A sandbox as the waits see it. The test can change what a child answers. */
 class Bench {
   readonly warnings: string[] = [];
   readonly overdue: string[] = [];
   readonly asked: string[] = [];
-  /** Nobody says what has got done. */
+  /** Whether no child tells its progress. */
   silent = false;
   readonly progress = new Map<string, Progress>();
   readonly about = new Map<string, WaitState>();
@@ -41,7 +44,7 @@ class Bench {
     return this.#clock.pending > 0;
   }
 
-  /** Lets so much time pass; `each` is called before every timeout. */
+  /** Lets the given time pass; `each` is called before every timeout. */
   async pass(ms: number, each = (): void => {}): Promise<void> {
     await this.#clock.passMs(ms, each);
   }
@@ -63,7 +66,7 @@ const stop = (child: string): Wait => ({ by: '', for: child, step: 'stop' });
 const STALLED =
   'shop: "shop" has yet to close a "Store" session of "client", and gets nothing done: it is ended';
 
-test('a step settles as what it waits for does; nothing ticks without steps', async () => {
+test('a step settles as the promise that it waits for; no timer runs without steps', async () => {
   const bench = new Bench();
   expect(await bench.waits.during(close('client', 'shop'), Promise.resolve(7))).toBe(7);
   const failed = bench.waits.during(open('client', 'shop'), Promise.reject(new Error('no')));
@@ -73,7 +76,7 @@ test('a step settles as what it waits for does; nothing ticks without steps', as
   expect(bench.asked).toEqual([]);
 });
 
-test('the services of the parent are waited for, and nobody is named or ended for it', async () => {
+test('a wait for a service of the parent names nobody and ends nobody', async () => {
   const bench = new Bench();
   expect(await bench.waits.during({ by: 'client', for: undefined, step: 'open' }, Promise.resolve(7))).toBe(
     7,
@@ -81,7 +84,7 @@ test('the services of the parent are waited for, and nobody is named or ended fo
   expect(bench.ticks).toBe(false);
 });
 
-test('who is waited for is named once, after two seconds; who waits says so as long as it does', async () => {
+test('a child that is waited for is named once, after two seconds; the waiting child shows the reason as long as it waits', async () => {
   const bench = new Bench();
   const end = bench.begin(open('client', 'shop'));
   await bench.pass(1999);
@@ -100,7 +103,7 @@ test('who is waited for is named once, after two seconds; who waits says so as l
   expect(bench.ticks).toBe(false);
 });
 
-test('to open a session has no bound, and nobody is asked for it', async () => {
+test('opening a session has no bound, and no child is asked for its progress', async () => {
   const bench = new Bench();
   void bench.begin(open('client', 'shop'));
   await bench.pass(60_000);
@@ -108,7 +111,7 @@ test('to open a session has no bound, and nobody is asked for it', async () => {
   expect(bench.asked).toEqual([]);
 });
 
-test('a service that was not offered is said to be missing; who is still being started is not named', async () => {
+test('a service that was not offered is said to be missing, and a child that is still being started is not named', async () => {
   const bench = new Bench();
   bench.about.set('shop', 'starting');
   void bench.begin(open('client', 'shop'));
@@ -121,7 +124,7 @@ test('a service that was not offered is said to be missing; who is still being s
   ]);
 });
 
-test('who waits for somebody else itself is not named, but who that is', async () => {
+test('a child that waits for another one itself is not named; that other one is', async () => {
   const bench = new Bench();
   void bench.begin(open('client', 'mediator'));
   void bench.begin(open('mediator', 'shop'));
@@ -129,7 +132,7 @@ test('who waits for somebody else itself is not named, but who that is', async (
   expect(bench.warnings).toEqual(['"mediator" waits for "shop" to answer its request for a "Store" session']);
 });
 
-test('in a circle everybody is named, but not who only waits for one of it', async () => {
+test('in a circle every child is named, but not a child that only waits for one of the circle', async () => {
   const bench = new Bench();
   void bench.begin(open('one', 'two'));
   void bench.begin(open('two', 'one'));
@@ -139,7 +142,7 @@ test('in a circle everybody is named, but not who only waits for one of it', asy
   expect(names).toEqual(['"one"', '"two"']);
 });
 
-test('who gets nothing done is ended at its bound, once', async () => {
+test('a child that makes no progress is ended at its bound, once', async () => {
   const bench = new Bench();
   void bench.begin(close('client', 'shop'));
   await bench.pass(BOUNDS.boundMs - 1);
@@ -150,7 +153,7 @@ test('who gets nothing done is ended at its bound, once', async () => {
   expect(bench.overdue).toEqual([STALLED]);
 });
 
-test('a step that begins later has the whole bound; the oldest is what the child is ended for', async () => {
+test('a step that begins later has the whole bound; the oldest step is the reason for which a child is ended', async () => {
   const bench = new Bench();
   const end = bench.begin(close('client', 'shop'));
   await bench.pass(2500);
@@ -163,7 +166,7 @@ test('a step that begins later has the whole bound; the oldest is what the child
   expect(bench.overdue[0]).toContain('"shop" has yet to put its things in order');
 });
 
-test('who gets something done is waited for up to the ceiling', async () => {
+test('a child that makes progress is waited for up to the ceiling', async () => {
   const bench = new Bench();
   void bench.begin(close('client', 'shop'));
   let completed = 0;
@@ -174,7 +177,7 @@ test('who gets something done is waited for up to the ceiling', async () => {
   expect(bench.overdue).toEqual([STALLED.replace('gets nothing done', 'takes too long')]);
 });
 
-test('each level of children below it makes bound and ceiling longer by one', async () => {
+test('each level of children below a child adds one more bound and one more ceiling to its own', async () => {
   for (const [busy, limitMs] of [
     [false, 3 * BOUNDS.boundMs],
     [true, 3 * BOUNDS.ceilingMs],
@@ -186,7 +189,7 @@ test('each level of children below it makes bound and ceiling longer by one', as
       bench.progress.set('shop', { completed, levelsBelow: 2 });
     };
     void bench.begin(close('client', 'shop'));
-    // The first answer is progress, whatever it is.
+    // The first answer always counts as progress.
     const early = busy ? 0 : 500;
     await bench.pass(limitMs + early - 1, work);
     expect(bench.overdue).toEqual([]);
@@ -195,7 +198,7 @@ test('each level of children below it makes bound and ceiling longer by one', as
   }
 });
 
-test('who waits for another to close is not ended for it, nor is that time its own; the other is', async () => {
+test('a child that waits for another one to close is not ended, and that time is not counted against it; the other one is ended', async () => {
   const bench = new Bench();
   void bench.begin(close('client', 'shop'));
   const end = bench.begin(close('shop', 'backend'));
@@ -214,7 +217,7 @@ test('who waits for another to close is not ended for it, nor is that time its o
   expect(bench.overdue[1]).toBe(STALLED);
 });
 
-test('children that wait for each other to close are both ended, however long the circle', async () => {
+test('children that wait in a circle for each other to close are all ended, however long the circle is', async () => {
   const bench = new Bench();
   void bench.begin(close('one', 'two'));
   void bench.begin(close('two', 'three'));
@@ -224,7 +227,7 @@ test('children that wait for each other to close are both ended, however long th
   expect(bench.overdue.map((text) => text.split(':')[0]).toSorted()).toEqual(['one', 'three', 'two']);
 });
 
-test('a child that has been waited for before begins anew', async () => {
+test('a child that was waited for earlier begins with a whole bound again', async () => {
   const bench = new Bench();
   const end = bench.begin(close('client', 'shop'));
   await bench.pass(2500);
@@ -237,7 +240,7 @@ test('a child that has been waited for before begins anew', async () => {
   expect(bench.overdue).toEqual([STALLED]);
 });
 
-test('a child that does not say what it has got done is asked once, and ended at its bound', async () => {
+test('a child that does not tell its progress is asked once, and ended at its bound', async () => {
   const bench = new Bench();
   bench.silent = true;
   void bench.begin(close('client', 'shop'));

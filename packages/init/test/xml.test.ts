@@ -162,7 +162,7 @@ describe('readXml', () => {
     expect(errorOf(`<a ${attributes}/>`)).toContain('more than 256 attributes');
   });
 
-  it('reads a text of the full size in no long time, and its plain form fits', () => {
+  it('reads a text of the largest size in a reasonable time, and its plain form fits', () => {
     const filler = 'x'.repeat(CONFIG_LIMITS.sizeBytes - 7);
     const root = readXml(`<a>${filler}</a>`, 'c.xml');
     expect(root.text.length).toBe(filler.length);
@@ -204,7 +204,7 @@ describe('readXml', () => {
 
 describe('writeXml', () => {
   const name = fc.stringMatching(/^[a-z_][a-z0-9_.:-]{0,6}$/);
-  // What XML can carry: no control characters but tab, LF, CR.
+  // Text that XML can carry: no control characters but tab, LF and CR.
   const text = fc
     .string({
       unit: fc.oneof(
@@ -227,7 +227,7 @@ describe('writeXml', () => {
       }),
   })).node;
 
-  it('reads back the same', () => {
+  it('writes text that reads back as the same tree', () => {
     fc.assert(
       fc.property(tree, (node) => {
         expect(bare(readXml(writeXml(node), 'c.xml'))).toEqual(bare(node));
@@ -236,7 +236,7 @@ describe('writeXml', () => {
     );
   });
 
-  it('indents what holds no text', () => {
+  it('indents elements that hold no text', () => {
     const node = ConfigNode.make('state', { version: 1 }, [
       ConfigNode.make('child', { name: 'a<b' }, [ConfigNode.make('ram', { quota: '4M' })]),
       ConfigNode.make('log', {}, 'x & y'),
@@ -246,7 +246,7 @@ describe('writeXml', () => {
     );
   });
 
-  it('replaces what XML cannot carry', () => {
+  it('replaces characters that XML cannot carry', () => {
     const node = ConfigNode.make('a', { x: '\u0000\ud800' }, 'b\u001b[31m\uffff');
     expect(writeXml(node)).toBe('<a x="\ufffd\ufffd">b\ufffd[31m\ufffd</a>\n');
   });

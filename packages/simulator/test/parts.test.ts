@@ -6,7 +6,8 @@ import { Random } from '../src/order/random.ts';
 import { Scheduler, type Task } from '../src/order/scheduler.ts';
 import { simulatedCarrier } from '../src/world/simulated-carrier.ts';
 import { SimulatedHost } from '../src/world/simulated-host.ts';
-import { SECTOR_BYTES, SimulatedDisk } from '../src/disk/simulated-disk.ts';
+import { SECTOR_BYTES } from '../src/disk/sector.ts';
+import { SimulatedDisk } from '../src/disk/simulated-disk.ts';
 
 const LIMIT_US = Number.POSITIVE_INFINITY;
 

@@ -31,7 +31,7 @@ import { SentSignals } from './sent-signals.ts';
 import { type CallsOwner, ServedCalls } from './served-calls.ts';
 
 /** The component id of core. */
-export const CORE_ID = 0;
+export const SUPERVISOR_ID = 0;
 
 /** What a channel needs of the component it belongs to. */
 export interface ChannelOwner extends CallsOwner {
@@ -75,7 +75,7 @@ export class Channel implements ImportingChannel, TableChannel {
     this.exports = new ExportTable(owner.objects);
     this.#sender = new MessageSender(carrier, this);
     this.#placed = new PlacedCalls(this, this.#sender, owner);
-    this.#served = new ServedCalls(this, this.#sender, owner, peer !== CORE_ID);
+    this.#served = new ServedCalls(this, this.#sender, owner, peer !== SUPERVISOR_ID);
     this.#signals = new SentSignals((index) => this.#sender.send(FrameKind.signal, index));
     this.streams = new ChannelStreams(peer, (kind, id, side, payload) =>
       this.#sender.send(kind, id, side, 0, payload),
@@ -202,7 +202,7 @@ export class Channel implements ImportingChannel, TableChannel {
   #receive(bytes: Uint8Array, memory: SharedMemory): void {
     if (this.closed) return;
     if (this.#deferred.size === 0 && !this.#owner.waitsSynchronously) this.#take(bytes, memory);
-    else if (this.peer === CORE_ID || isAwaited(bytes)) this.#take(bytes, memory);
+    else if (this.peer === SUPERVISOR_ID || isAwaited(bytes)) this.#take(bytes, memory);
     else if (!this.#deferred.push(bytes, memory))
       this.#violated('sends more than it may while nobody listens');
   }
@@ -220,11 +220,11 @@ export class Channel implements ImportingChannel, TableChannel {
         if (!this.#served.receive(frame, memory)) this.#violated('too many calls in flight');
         return;
       case FrameKind.result:
-        if (this.peer !== CORE_ID) this.#owner.completed++;
+        if (this.peer !== SUPERVISOR_ID) this.#owner.completed++;
         if (!this.#placed.receiveResult(frame, memory)) this.#violated(NOT_PENDING);
         return;
       case FrameKind.failure:
-        if (this.peer !== CORE_ID) this.#owner.completed++;
+        if (this.peer !== SUPERVISOR_ID) this.#owner.completed++;
         if (!this.#placed.receiveFailure(frame)) this.#violated(NOT_PENDING);
         return;
       case FrameKind.release:

@@ -5,15 +5,15 @@
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
 import type { Carrier } from '../channel/carrier.ts';
-import { type Component, hostKindsOf } from '../component.ts';
+import { type Component, hostKindsOf } from './component.ts';
 import { assert, hasCode } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { LOCAL_MEMORY, type MemorySource } from '../memory/shared-memory.ts';
 import { Completed } from './completed.ts';
-import { ComponentControl, CoreService, type StartRequest } from './control.ts';
+import { ComponentControl, SupervisorCalls, type StartRequest } from './control.ts';
 import type { Dealings } from './dealings.ts';
 import { AssertionFailed, type Obligation } from './assertions.ts';
-import { type Census, CORE_ID, Entrypoint } from './entrypoint.ts';
+import { type Census, SUPERVISOR_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
@@ -59,7 +59,7 @@ export class ComponentRuntime {
   readonly #component: Component;
   readonly #platform: ComponentPlatform;
   readonly #entrypoint: Entrypoint;
-  readonly #core: Capability<typeof CoreService>;
+  readonly #supervisor: Capability<typeof SupervisorCalls>;
   readonly #served = new ServedCounter();
   readonly #progress: Completed;
   readonly #synchronous: SynchronousCalls;
@@ -67,20 +67,20 @@ export class ComponentRuntime {
   #failedAssertion: AssertionFailed | undefined;
 
   /** `core` is the carrier to core: the only thing a component starts with. */
-  constructor(component: Component, core: Carrier, platform: ComponentPlatform) {
+  constructor(component: Component, supervisor: Carrier, platform: ComponentPlatform) {
     this.#component = component;
     this.#platform = platform;
     this.#entrypoint = new Entrypoint({
       schedule: platform.schedule,
       report: (error) => this.#report(error),
-      introduce: (request) => this.#core.introduce(request),
+      introduce: (request) => this.#supervisor.introduce(request),
       violation: (peer, what) => this.#violation(peer, what),
     });
     this.#progress = new Completed(this.#entrypoint);
     const control = new ExportedObject(ComponentControl, this.#control(), (error) => this.#report(error));
-    const channel = this.#entrypoint.addChannel(CORE_ID, core, control);
-    this.#core = capabilityFor(CoreService, channel.import(0));
-    this.#synchronous = new SynchronousCalls(this.#entrypoint, this.#core, platform.sleep);
+    const channel = this.#entrypoint.addChannel(SUPERVISOR_ID, supervisor, control);
+    this.#supervisor = capabilityFor(SupervisorCalls, channel.import(0));
+    this.#synchronous = new SynchronousCalls(this.#entrypoint, this.#supervisor, platform.sleep);
   }
 
   /** Core has made a channel to another component. */
@@ -147,7 +147,7 @@ export class ComponentRuntime {
       host: new GrantedHost({
         ...this.#platform.host,
         asked: hostKindsOf(this.#component.manifest),
-        capability: (index, access) => this.#core.grant(index, access),
+        capability: (index, access) => this.#supervisor.grant(index, access),
       }),
       memory: this.#platform.memory ?? LOCAL_MEMORY,
       report: (error) => this.#report(error),
@@ -180,7 +180,7 @@ export class ComponentRuntime {
 
   /** Then its servers and its parent are done with it: what it can do no more because of that is no failure of its own. */
   #isStopping(): Promise<boolean> {
-    return this.#core.stopping().catch(() => false);
+    return this.#supervisor.stopping().catch(() => false);
   }
 
   async #crash(environment: Environment, error: unknown): Promise<void> {

@@ -30,7 +30,7 @@ const offer = record({ giver: u32, number: u32, index: u32, to: u32 });
 export type IntroductionOffer = ShapeType<typeof offer>;
 
 /** Object 0 of core, one for each component. */
-export const CoreService = rpcInterface('CoreService', {
+export const SupervisorCalls = rpcInterface('SupervisorCalls', {
   /** Settles when the owner has made the introduction, or cannot. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
   /** The host grant of this number, of those that the caller was started with, to be handed on. */

@@ -18,7 +18,7 @@ import { IntroductionRequests } from './introduction-requests.ts';
 import { Introductions } from './introductions.ts';
 import { ObjectQuota } from './object-quota.ts';
 
-export { CORE_ID } from '../channel/channel.ts';
+export { SUPERVISOR_ID } from '../channel/channel.ts';
 
 /** What an entrypoint takes from its surroundings. */
 export interface EntrypointHost {

@@ -1,6 +1,6 @@
 /** `env` as the runtime makes it: the parts are in files of their own, this one joins them. */
 import type { SignalCapability } from '../capability/signal.ts';
-import type { Env, Ram, SessionOpener } from '../env.ts';
+import type { Env, Ram, SessionOpener } from './env.ts';
 import { COSTS } from '../costs.ts';
 import { assert, hasCode, RpcError } from '../errors.ts';
 import type {

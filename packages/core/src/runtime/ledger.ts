@@ -3,7 +3,7 @@
  * donation. A component that has children keeps a ledger, so that whoever can see core's accounts as well (the simulator) can
  * compare the two. Nobody else reads it.
  */
-import type { Env } from '../env.ts';
+import type { Env } from './env.ts';
 import type { Resources } from '../session/pd.ts';
 
 /** A session that a child has opened. */

@@ -4,7 +4,7 @@
  */
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamOffer } from '../channel/stream-link.ts';
-import type { SessionContext, SessionOpener } from '../env.ts';
+import type { SessionContext, SessionOpener } from './env.ts';
 import { assert, hasCode, RpcError, SessionError, PeerGone, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Implementation, ServerStreams, SessionInterface } from '../interface/interface.ts';
 import { Label } from '../label.ts';

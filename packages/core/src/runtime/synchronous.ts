@@ -13,7 +13,7 @@ import type { CallOutcome } from '../channel/call-table.ts';
 import { assert, PeerGone, RpcError } from '../errors.ts';
 import type { Capability, Interface } from '../interface/interface.ts';
 import { type OperationPlan, plansOf } from '../interface/operation.ts';
-import { CoreService } from './control.ts';
+import { SupervisorCalls } from './control.ts';
 import type { Entrypoint } from './entrypoint.ts';
 
 /** The operations of an interface as functions that return when the answer is there. */
@@ -43,16 +43,20 @@ type Outcome = { readonly value: unknown } | { readonly error: Error };
 /** The synchronous calls of one component. */
 export class SynchronousCalls {
   readonly #entrypoint: Entrypoint;
-  readonly #core: Capability<typeof CoreService>;
+  readonly #supervisor: Capability<typeof SupervisorCalls>;
   readonly #sleep: Sleeper | undefined;
   /** Numbers the waits that core was told of; 0: none is under way. */
   #wait = 0;
   #lastWait = 0;
 
   /** Without `sleep` the platform has no threads of its own for components, and every call is refused. */
-  constructor(entrypoint: Entrypoint, core: Capability<typeof CoreService>, sleep: Sleeper | undefined) {
+  constructor(
+    entrypoint: Entrypoint,
+    supervisor: Capability<typeof SupervisorCalls>,
+    sleep: Sleeper | undefined,
+  ) {
     this.#entrypoint = entrypoint;
-    this.#core = core;
+    this.#supervisor = supervisor;
     this.#sleep = sleep;
   }
 
@@ -137,10 +141,13 @@ export class SynchronousCalls {
   }
 
   #tellCore(name: 'waiting' | 'waited', args: readonly unknown[], outcome: CallOutcome): void {
-    const operation = plansOf(CoreService).byName.get(name);
-    const core = referenceOf(this.#core);
-    assert(operation !== undefined && core instanceof HeldReference, 'core is another component');
-    core.remote.channel.place(core.remote, operation, args, outcome);
+    const operation = plansOf(SupervisorCalls).byName.get(name);
+    const supervisor = referenceOf(this.#supervisor);
+    assert(
+      operation !== undefined && supervisor instanceof HeldReference,
+      'the supervisor is another component',
+    );
+    supervisor.remote.channel.place(supervisor.remote, operation, args, outcome);
   }
 
   #nextWait(): number {

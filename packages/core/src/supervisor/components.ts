@@ -9,10 +9,10 @@ import type { Capability } from '../interface/interface.ts';
 import {
   ComponentControl,
   type ComponentStatistics,
-  CoreService,
+  SupervisorCalls,
   type IntroductionRequest,
 } from '../runtime/control.ts';
-import { CORE_ID, Entrypoint } from '../runtime/entrypoint.ts';
+import { SUPERVISOR_ID, Entrypoint } from '../runtime/entrypoint.ts';
 import type { ThreadProgress } from '../session/cpu.ts';
 import type { Account } from './account.ts';
 import { GrantTable } from './host-grants.ts';
@@ -21,7 +21,7 @@ import { Statistics } from './statistics.ts';
 import { WaitGraph } from './wait-graph.ts';
 
 /** A component as core sees it. */
-export interface CoreComponent {
+export interface LiveComponent {
   readonly id: number;
   readonly label: string;
   readonly account: Account;
@@ -42,11 +42,11 @@ export interface CoreComponent {
 export class Components {
   readonly entrypoint: Entrypoint;
   readonly #platform: Platform;
-  readonly #live = new Map<number, CoreComponent>();
+  readonly #live = new Map<number, LiveComponent>();
   readonly #warn: (text: string) => void;
   readonly #waits: WaitGraph;
   readonly #statistics: Statistics;
-  #nextId = CORE_ID + 1;
+  #nextId = SUPERVISOR_ID + 1;
 
   /** `warn` takes what goes wrong without a caller to tell. */
   constructor(platform: Platform, warn: (text: string) => void) {
@@ -57,17 +57,17 @@ export class Components {
     this.entrypoint = new Entrypoint({
       schedule: (turn) => platform.schedule(turn),
       report: (error) => warn(error instanceof Error ? (error.stack ?? error.message) : String(error)),
-      introduce: (request) => this.#introduce(CORE_ID, request),
+      introduce: (request) => this.#introduce(SUPERVISOR_ID, request),
       violation: (peer, what) => this.#violation(peer, what),
     });
   }
 
-  get live(): Iterable<CoreComponent> {
+  get live(): Iterable<LiveComponent> {
     return this.#live.values();
   }
 
   /** What a component has counted up to now; `undefined` if it has never said so in time. */
-  statisticsOf(component: CoreComponent): Promise<ComponentStatistics | undefined> {
+  statisticsOf(component: LiveComponent): Promise<ComponentStatistics | undefined> {
     return this.#statistics.ask(component);
   }
 
@@ -81,7 +81,7 @@ export class Components {
     specification: Omit<ComponentSpecification, 'id'>,
     account: Account,
     ended: (end: ComponentEnd) => void,
-  ): CoreComponent {
+  ): LiveComponent {
     const id = this.#nextId++;
     const running = this.#platform.start({ ...specification, id }, (end) => {
       const violation = this.#live.get(id)?.violation;
@@ -89,9 +89,9 @@ export class Components {
       ended(violation === undefined ? end : { crashed: true, reason: violation, culprit: true });
     });
     const service = this.#serviceFor(id, new GrantTable(this.entrypoint, specification.grants));
-    const channel = this.entrypoint.addChannel(id, running.core, service);
+    const channel = this.entrypoint.addChannel(id, running.supervisor, service);
     const control = capabilityFor(ComponentControl, channel.import(0));
-    const component: CoreComponent = {
+    const component: LiveComponent = {
       id,
       label: specification.label,
       account,
@@ -108,7 +108,7 @@ export class Components {
   }
 
   #serviceFor(id: number, grants: GrantTable): ExportedObject {
-    return this.entrypoint.exportObject(CoreService, {
+    return this.entrypoint.exportObject(SupervisorCalls, {
       introduce: (request) => this.#introduce(id, request),
       grant: (index, access) => grants.capability(index, access),
       waiting: (peer, wait) => this.#waits.begin(id, { peer, wait }),
@@ -125,7 +125,7 @@ export class Components {
       if (!this.#acquainted(giver, via) || !this.#acquainted(giver, to)) throw new PeerGone();
       this.#connect(via, to);
       const offer = { giver, number, index, to };
-      if (via === CORE_ID) await this.entrypoint.offer(offer);
+      if (via === SUPERVISOR_ID) await this.entrypoint.offer(offer);
       else await this.#get(via).control.offer(offer);
     } catch (error) {
       const reason = error instanceof RpcError ? error.message : 'the introduction failed';
@@ -143,7 +143,7 @@ export class Components {
     via: number,
     reason: string,
   ): Promise<void> {
-    if (to === CORE_ID) return this.entrypoint.introductionFailed(giver, number, via, reason);
+    if (to === SUPERVISOR_ID) return this.entrypoint.introductionFailed(giver, number, via, reason);
     // A receiver that is gone as well waits for nothing.
     await this.#live
       .get(to)
@@ -151,7 +151,7 @@ export class Components {
       .catch(() => {});
   }
 
-  #get(id: number): CoreComponent {
+  #get(id: number): LiveComponent {
     const component = this.#live.get(id);
     if (!component) throw new PeerGone();
     return component;
@@ -159,7 +159,7 @@ export class Components {
 
   #acquainted(first: number, second: number): boolean {
     if (first === second) return false;
-    if (first === CORE_ID || second === CORE_ID) return true;
+    if (first === SUPERVISOR_ID || second === SUPERVISOR_ID) return true;
     return this.#get(first).peers.has(second);
   }
 

@@ -5,7 +5,7 @@ import { childNameProblem, labelWithin, prependLabel, splitLabel } from '../labe
 import type { StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import { binaryOf, type BinaryTakes } from './binary-service.ts';
-import { CoreThread, type ThreadParts } from './core-thread.ts';
+import { StartedThread, type ThreadParts } from './started-thread.ts';
 import { grantOf } from './host-grants.ts';
 import { accountOf } from './pd-service.ts';
 
@@ -29,7 +29,7 @@ export class CpuSession {
   readonly #parts: CpuParts;
   readonly #label: string;
   readonly #means: CpuMeans;
-  readonly #threads = new Set<CoreThread>();
+  readonly #threads = new Set<StartedThread>();
   #closed = false;
 
   constructor(parts: CpuParts, label: string, means: CpuMeans) {
@@ -77,7 +77,7 @@ export class CpuSession {
       confined,
     };
     const forgotten = (): void => void this.#threads.delete(thread);
-    const thread: CoreThread = new CoreThread(this.#parts, specification, account, options, forgotten);
+    const thread: StartedThread = new StartedThread(this.#parts, specification, account, options, forgotten);
     this.#threads.add(thread);
     return thread.capability();
   }

@@ -56,7 +56,7 @@ export type JailStanding = { readonly jailed: true } | { readonly jailed: false;
 export interface PlatformComponent {
   readonly placement: Placement;
   /** The carrier between core and the component. */
-  readonly core: Carrier;
+  readonly supervisor: Carrier;
   /** Ends it at once; settles when it is gone. */
   kill(): Promise<void>;
 }

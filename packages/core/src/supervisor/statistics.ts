@@ -3,15 +3,17 @@ import { RpcError } from '../errors.ts';
 import { LABEL_SEPARATOR } from '../label.ts';
 import type { ComponentStatistics } from '../runtime/control.ts';
 import type { ThreadProgress } from '../session/cpu.ts';
-import type { CoreComponent } from './components.ts';
 import type { Platform } from './platform.ts';
 
 const TIMEOUT_US = 500_000;
 
 /** A component, as far as it can be asked. */
-type Counting = Pick<CoreComponent, 'label' | 'statistics'> & {
-  readonly control: Pick<CoreComponent['control'], 'statistics'>;
-};
+interface Counting {
+  readonly label: string;
+  /** Its latest answer. */
+  statistics: ComponentStatistics | undefined;
+  readonly control: { statistics(): Promise<ComponentStatistics> };
+}
 
 /** The statistics of all components. */
 export class Statistics {

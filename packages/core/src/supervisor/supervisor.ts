@@ -14,9 +14,9 @@ import { Rom } from '../session/rom.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import { Account } from './account.ts';
 import { accountTree, type AccountTree } from './account-tree.ts';
-import { Components, type CoreComponent } from './components.ts';
+import { Components, type LiveComponent } from './components.ts';
 import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-service.ts';
-import { type CoreSession, CoreServices } from './core-services.ts';
+import { type SupervisorSession, SupervisorServices } from './supervisor-services.ts';
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
 import { stopped } from './patient-stop.ts';
@@ -71,18 +71,18 @@ export interface ComponentSummary extends ComponentStanding {
 }
 
 /** What the summary needs of a component. */
-type Remembered = Pick<CoreComponent, 'label' | 'account' | 'heapBytes' | 'statistics'> & {
+type Remembered = Pick<LiveComponent, 'label' | 'account' | 'heapBytes' | 'statistics'> & {
   readonly placement: Placement;
 };
 
 /** Of one that has ended no more is kept: the rest holds on to its process, its sockets and its channel. */
 interface KnownComponent {
   /** Nothing once it has ended. */
-  live: CoreComponent | undefined;
+  live: LiveComponent | undefined;
   remembered: Remembered;
 }
 
-function remember({ label, account, heapBytes, statistics, running }: CoreComponent): Remembered {
+function remember({ label, account, heapBytes, statistics, running }: LiveComponent): Remembered {
   return { label, account, heapBytes, statistics, placement: running.placement };
 }
 
@@ -96,9 +96,9 @@ export class Supervisor {
   readonly #platform: Platform;
   readonly #options: RootOptions;
   readonly #components: Components;
-  readonly #services: CoreServices;
+  readonly #services: SupervisorServices;
   readonly #cpu: CpuSession;
-  readonly #sessions = new Map<number, { session: CoreSession; donation: Resources }>();
+  readonly #sessions = new Map<number, { session: SupervisorSession; donation: Resources }>();
   readonly #own = new Account('core');
   readonly #rootAccount: Account;
   readonly #threads = new ThreadsByAccount();
@@ -116,11 +116,11 @@ export class Supervisor {
     });
     this.#components = new Components(platform, (text) => options.observer.warning(text));
     const observer = {
-      started: (component: CoreComponent): void => this.#started(component),
-      ended: (component: CoreComponent, end: ComponentEnd): void => this.#ended(component, end),
+      started: (component: LiveComponent): void => this.#started(component),
+      ended: (component: LiveComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
     const parts = { components: this.#components, platform, observer, threads: this.#threads };
-    this.#services = new CoreServices(parts, new RomModule(options.config), options.findBinary);
+    this.#services = new SupervisorServices(parts, new RomModule(options.config), options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, {
       scheduling: { affinity: [], priority: 0 },
       confined: false,
@@ -243,7 +243,7 @@ export class Supervisor {
     };
   }
 
-  #openSession(request: SessionRequest): CoreSession['capability'] {
+  #openSession(request: SessionRequest): SupervisorSession['capability'] {
     const { id, service, args, ram, caps } = request;
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     const label = request.label === '' ? ROOT_LABEL : prependLabel(ROOT_LABEL, request.label);
@@ -275,13 +275,13 @@ export class Supervisor {
     if (!this.#rootAccount.ended) this.#own.transfer(this.#rootAccount, open.donation);
   }
 
-  #started(component: CoreComponent): void {
+  #started(component: LiveComponent): void {
     this.#known.push({ live: component, remembered: remember(component) });
     const excess = this.#known.findIndex(({ live }) => live === undefined);
     if (this.#known.length > ENDED_KEPT && excess !== -1) this.#known.splice(excess, 1);
   }
 
-  #ended(component: CoreComponent, end: ComponentEnd): void {
+  #ended(component: LiveComponent, end: ComponentEnd): void {
     const known = this.#known.find(({ live }) => live === component);
     assert(known !== undefined || this.#known.length >= ENDED_KEPT, 'a component that ends was started');
     if (known) {

@@ -2,9 +2,9 @@
  * A component as its parent in a test has it: on an account of its own, with its config, and with each of its session
  * requests answered by a sibling or by core. It is what init does for its children, without routes, restarts and waits.
  */
-import type { Component } from '../component.ts';
+import type { Component } from '../runtime/component.ts';
 import { type ConfigNode, toData } from '../config/index.ts';
-import type { Env } from '../env.ts';
+import type { Env } from '../runtime/env.ts';
 import {
   type Capability,
   type Implementation,

@@ -1,5 +1,5 @@
 /** Another component of a test: a scripted peer, or a client of the component under test. */
-import type { Env } from '../env.ts';
+import type { Env } from '../runtime/env.ts';
 import type { Session, SessionInterface } from '../interface/interface.ts';
 import type { ConnectOptions } from '../runtime/connect-options.ts';
 import type { Child } from './child.ts';

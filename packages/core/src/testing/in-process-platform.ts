@@ -2,7 +2,7 @@
  * A platform within one thread: every component that it starts is an object of this process, and they are joined by queues.
  * Everything above the platform (core, channels, sessions, quota) is what runs in a real system.
  */
-import type { Component } from '../component.ts';
+import type { Component } from '../runtime/component.ts';
 import type { Carrier } from '../channel/carrier.ts';
 import { visibleLines } from '../log-text.ts';
 import { ComponentRuntime } from '../runtime/component-runtime.ts';
@@ -23,8 +23,8 @@ export interface InProcessParts {
   readonly components: ReadonlyMap<string, Component>;
   /** Makes the carrier between two components. */
   readonly carriers: () => [Carrier, Carrier];
-  /** Makes the carrier between core and a component, which shares no memory. */
-  readonly coreCarriers: () => [Carrier, Carrier];
+  /** Makes the carrier between the supervisor and a component, which shares no memory. */
+  readonly supervisorCarriers: () => [Carrier, Carrier];
   /** What drivers find of the host; nothing unless told. */
   readonly host?: (() => HostPlatform) | undefined;
   /** Real time unless told. */
@@ -65,11 +65,11 @@ export class InProcessPlatform implements Platform {
     const { id, label, moduleUrl, grants } = specification;
     const component = this.#parts.components.get(moduleUrl);
     if (!component) throw new Error(`no component ${moduleUrl}`);
-    const [core, far] = this.#parts.coreCarriers();
+    const [supervisor, far] = this.#parts.supervisorCarriers();
     const own = this.endOf(id, label, far);
     const end = (how: ComponentEnd): void => {
       if (!this.#running.delete(id)) return;
-      core.close();
+      supervisor.close();
       ended(how);
     };
     const crash = (error: unknown): void => {
@@ -88,7 +88,7 @@ export class InProcessPlatform implements Platform {
     this.#ids.set(label, id);
     return {
       placement: { kind: 'thread', domain: 'test', pid: process.pid },
-      core,
+      supervisor,
       kill: async () => end({ crashed: false, reason: 'killed', culprit: true }),
     };
   }

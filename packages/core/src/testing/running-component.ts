@@ -1,5 +1,5 @@
 /** One component under test, and all that the test can do with it. */
-import { Component } from '../component.ts';
+import { Component } from '../runtime/component.ts';
 import { ConfigNode } from '../config/index.ts';
 import { deferred } from '../async/deferred.ts';
 import { SessionError } from '../errors.ts';

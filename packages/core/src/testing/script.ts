@@ -1,6 +1,6 @@
 /** The peers of a component under test: services that it finds, each served by functions of the test. */
-import { type Component, component } from '../component.ts';
-import type { Env, SessionContext } from '../env.ts';
+import { type Component, component } from '../runtime/component.ts';
+import type { Env, SessionContext } from '../runtime/env.ts';
 import type { Implementation, SessionInterface } from '../interface/interface.ts';
 import type { SessionTicket } from '../runtime/session-client.ts';
 

@@ -1,7 +1,7 @@
 /** The system around a component under test: core, a parent that starts what the test asks for, and the clock. */
-import { type Component, component } from '../component.ts';
+import { type Component, component } from '../runtime/component.ts';
 import { ConfigNode } from '../config/index.ts';
-import type { Env } from '../env.ts';
+import type { Env } from '../runtime/env.ts';
 import type { HostPlatform } from '../runtime/host-access.ts';
 import type { Census } from '../runtime/entrypoint.ts';
 import { labelWithin, prependLabel } from '../label.ts';
@@ -59,7 +59,7 @@ export class TestSystem {
     this.#platform = new InProcessPlatform({
       components: this.#components,
       carriers: () => inProcessCarriers('shared', this.#underWay),
-      coreCarriers: () => inProcessCarriers('copying', this.#underWay),
+      supervisorCarriers: () => inProcessCarriers('copying', this.#underWay),
       clock: this.#clock ?? REAL_CLOCK,
       threw: (label, error) => this.#thrown.set(label, error),
       host: host && (() => host),

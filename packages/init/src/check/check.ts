@@ -11,23 +11,27 @@ import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
 import { checkTargets } from './targets.ts';
 
-/** What is known of the world that the outermost init runs in; what is not given is not checked. */
+/**
+ * The facts about the world that the outermost init runs in. A fact that is not given is not
+ * checked.
+ */
 export interface CheckOptions {
-  /** What the outermost init has to give. */
+  /** The quota that the outermost init has to give. */
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
-  /** Tells files of the host apart. */
+  /** Tells files of the host apart. Without it nobody checks whether two grants share a file. */
   readonly fileIdentity?: FileIdentity | undefined;
   /** How much of the host may be used. */
   readonly host?: HostLimits | undefined;
 }
 
 /**
- * Finds what cannot work in a configuration whose form is right: routes to nowhere, services that nobody
- * provides or that their component does not have, missing host grants, wrong configurations of components,
- * quotas beyond what there is; also in the configurations of nested inits. Of children without a manifest
- * only that is checked which needs none. Errors and warnings are in the order of the document.
+ * Finds mistakes in a configuration whose form is right: routes to nowhere, services that nobody
+ * provides or that their component does not have, missing host grants, wrong configurations of
+ * components, quotas beyond the quota that there is. It checks the configurations of nested inits
+ * as well. A child without a manifest gets only the checks that need no manifest. Errors and
+ * warnings are in the order of the document.
  */
 export function checkConfig(
   config: InitConfig,
@@ -67,7 +71,10 @@ function checkScope(
   checkCycles(scope, factsOf, findings);
 }
 
-/** A nested init provides what its configuration forwards, and gives away what its start node was given. */
+/**
+ * Checks a nested init: it provides the services that its configuration forwards, and it can give
+ * away only the grants of its own start node.
+ */
 function checkNested(
   scope: Scope,
   start: StartNode,

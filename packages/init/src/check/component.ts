@@ -7,8 +7,8 @@ import { configRoute } from './requests.ts';
 import type { Scope } from './scope.ts';
 
 /*
- * Whether a start node and the manifest of its component fit: the services that it declares, what it grants
- * of the host, and the configuration that it hands over.
+ * Checks that a start node fits the manifest of its component: the services that it declares, the
+ * grants that it gives of the host, and the configuration that it hands over.
  */
 
 /** `<provides>` may name less than the component can, never more. */
@@ -23,8 +23,8 @@ export function checkProvides(start: StartNode, provides: readonly string[], fin
 }
 
 /**
- * What the manifest asks for must be granted; what it does not ask for is a warning, for it was granted for
- * nothing.
+ * Every grant that the manifest asks for must be in the start node. A grant that the manifest does
+ * not ask for is a warning, because it would never be used.
  */
 export function checkHost(
   start: StartNode,
@@ -43,7 +43,10 @@ export function checkHost(
   }
 }
 
-/** The end of a label is the client's own choice: a policy that looks at nothing else lets in whoever gets here. */
+/**
+ * Warns of policies that look at nothing but the end of a label. The client chooses that end
+ * itself, so such a policy lets in every client whose request gets here.
+ */
 export function checkPolicies(start: StartNode, findings: CheckFindings): void {
   if (start.provides.length === 0) return;
   for (const policy of start.config?.childrenOf('policy') ?? []) {
@@ -53,7 +56,7 @@ export function checkPolicies(start: StartNode, findings: CheckFindings): void {
   }
 }
 
-/** What a nested init gives its children is of what it has itself. */
+/** A nested init can give its children only what its own start node grants. */
 export function checkHandedOn(above: StartNode, config: InitConfig, findings: CheckFindings): void {
   for (const start of config.starts) {
     for (const grant of start.host) {

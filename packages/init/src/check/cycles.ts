@@ -6,9 +6,9 @@ import type { CheckFindings } from './findings.ts';
 import type { Scope } from './scope.ts';
 
 /*
- * Children that need one another. A component that opens its sessions before it announces its own service
- * waits for a server that waits for it; one that announces first does not. Which it is cannot be seen from
- * outside, so a cycle is a warning.
+ * Finds children that need one another. A component that opens its sessions before it announces its
+ * own service waits for a server that waits for it; a component that announces first does not wait.
+ * The order cannot be seen from outside, so a cycle is a warning and no error.
  */
 
 interface Need {
@@ -52,7 +52,10 @@ function needOf(scope: Scope, start: StartNode, service: string): Need | undefin
   return need;
 }
 
-/** Takes away, again and again, who needs nobody: what is left is in a cycle or needs one who is. */
+/**
+ * Takes away, again and again, every child that needs nobody. The children that are left are in a
+ * cycle or need a child that is in one.
+ */
 function prune(needs: Map<string, Need[]>): void {
   const clients = new Map<string, string[]>();
   for (const [client, list] of needs) {

@@ -1,7 +1,7 @@
 import { type ElementSchema, schemaFromData, validName } from '@ginit/core/config';
 import { HOST_GRANT_KINDS, type HostGrantKind } from '@ginit/core/host';
 
-/** What the checker needs to know of a component: its manifest with services by name. */
+/** The facts that the checker needs to know of a component: its manifest, with services by name. */
 export interface ManifestFacts {
   readonly provides: readonly string[];
   /** Services that it cannot do without, beyond those that every component has. */

@@ -1,7 +1,7 @@
 import { CONFIG_LIMITS, comparePositions, ConfigError, type Position } from '@ginit/core/config';
 import type { ConfigWarning } from '../model/index.ts';
 
-/** What a check found, each in the order of the document. */
+/** The findings of a check, each list in the order of the document. */
 export interface CheckResult {
   readonly errors: readonly ConfigError[];
   readonly warnings: readonly ConfigWarning[];

@@ -3,7 +3,10 @@ import type { HostGrant, InitConfig } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 import { isInit, startsOf } from './scope.ts';
 
-/** Which file a path of a grant leads to: two paths that lead to one file have the same identity. */
+/**
+ * Tells which file the path of a grant leads to. Two paths that lead to one file have the same
+ * identity.
+ */
 export type FileIdentity = (path: string) => string;
 
 /** A grant of a file, and the path of the start node that has it. */
@@ -12,7 +15,10 @@ interface FileGrant {
   readonly owner: string;
 }
 
-/** Two who write to one file destroy it, whoever they are; one who reads it meanwhile does not see what was meant. */
+/**
+ * Reports files that several components are granted. Two components that write to one file destroy
+ * it; a component that reads it meanwhile sees half-written content.
+ */
 export function checkSharedFiles(config: InitConfig, identity: FileIdentity, findings: CheckFindings): void {
   const byFile = new Map<string, FileGrant[]>();
   for (const { path: owner, start } of startsOf(config)) {

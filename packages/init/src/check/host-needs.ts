@@ -3,7 +3,7 @@ import { hasOwnProcess, type InitConfig } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 import { isInit, nestedReading } from './scope.ts';
 
-/** How much of the host ginit may use; what is not known is not checked. */
+/** How much of the host ginit may use. A bound that is not known is not checked. */
 export interface HostLimits {
   /** Open file descriptors of one process (`ulimit -n`). */
   readonly descriptors?: number | undefined;
@@ -11,15 +11,16 @@ export interface HostLimits {
   readonly threads?: number | undefined;
 }
 
-/** What a configuration needs of the host, about. */
+/** An estimate of the host's resources that a configuration needs. */
 interface HostNeeds {
   readonly processes: number;
   readonly components: number;
 }
 
 /*
- * Measured with Node 20 to 26 on Linux: what ginit's own process has open, what it has for each process that it starts, what
- * it keeps free (`process-start.ts` of core), and the threads of a process and of a component.
+ * Figures measured with Node 20 to 26 on Linux: the descriptors that ginit's own process has open,
+ * the descriptors that it holds for each process that it starts, the reserve that it keeps free
+ * (`process-start.ts` of core), and the threads of a process and of a component.
  */
 const OWN_DESCRIPTORS = 24;
 const DESCRIPTORS_PER_PROCESS = 6;
@@ -30,7 +31,10 @@ const THREADS_PER_COMPONENT = 1;
 /** Domain of components that name none. */
 const DEFAULT_DOMAIN = 'main';
 
-/** Says if the host will not let all of it start. Not an error: what can be started is. */
+/**
+ * Warns if the host will not let all of it start. This is no error, because everything that can be
+ * started is started.
+ */
 export function checkHostNeeds(config: InitConfig, limits: HostLimits, findings: CheckFindings): void {
   const { processes, components } = needsOf(config);
   const descriptors = OWN_DESCRIPTORS + DESCRIPTORS_PER_PROCESS * processes + FREE_DESCRIPTORS;
@@ -46,12 +50,18 @@ export function checkHostNeeds(config: InitConfig, limits: HostLimits, findings:
   }
 }
 
-/** With the process of the outermost init, and what nested inits start. */
+/**
+ * Adds up the needs of the whole tree: the process of the outermost init, and everything that
+ * nested inits start.
+ */
 function needsOf(outermost: InitConfig): HostNeeds {
   const domains = new Set<string>();
   let own = 1;
   let components = 1;
-  /** `path` of the init, in front of its children's domains: they are names within its own subtree. */
+  /**
+   * `path` is the path of the init. It stands in front of its children's domains, because these
+   * names count only within the init's own subtree.
+   */
   const count = ({ starts }: InitConfig, path: string | undefined): void => {
     const below = (name: string): string => (path === undefined ? name : prependLabel(path, name));
     for (const start of starts) {

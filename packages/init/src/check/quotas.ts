@@ -13,7 +13,7 @@ export function checkQuotas(config: InitConfig, available: Quota, findings: Chec
 export function checkStartCost(start: StartNode, findings: CheckFindings): void {
   const { ram, caps } = startCost(start);
   const costs = `of start node "${start.name}" is less than it costs to start it:`;
-  // A quota that is missing has been told already.
+  // A missing quota has been reported already.
   if (start.ram > 0 && start.ram < ram) {
     findings.error(`the ram ${costs} ${formatBytes(ram)}`, start.position);
   }

@@ -13,9 +13,10 @@ import type { CheckFindings } from './findings.ts';
 import { problemAbove, requestingChild, type Scope } from './scope.ts';
 
 /*
- * Whether a child gets the sessions that it cannot do without. Those of its environment (PD, CPU, LOG and
- * the ROM with its binary) have known labels and are resolved exactly. Of those that its manifest requires
- * only the service is known, so one label that would find a server is enough.
+ * Checks that a child gets the sessions that it cannot do without. The sessions of its environment
+ * (PD, CPU, LOG and the ROM with its binary) have known labels and are resolved exactly. Of the
+ * sessions that its manifest requires only the service is known, so one label that finds a server
+ * is enough.
  */
 
 interface Missing {
@@ -36,7 +37,7 @@ export function checkRequests(
     findings.error(text, start.position);
     return;
   }
-  // What a broken rule leads to was listed with the rule.
+  // The consequences of a broken rule were listed with the rule.
   const isExcused = (service: string) =>
     rules.some((rule) => broken.has(rule) && matchesService(rule, service));
   checkEnvironment(scope, start, isExcused, findings);
@@ -73,7 +74,10 @@ function checkEnvironment(
   }
 }
 
-/** Core knows a binary by its name, and a component holds it as a ROM session of core's. */
+/**
+ * The supervisor knows a binary by its name, and a component holds it as a ROM session with the
+ * supervisor.
+ */
 function checkBinary(scope: Scope, start: StartNode, findings: CheckFindings): void {
   const { name, position } = start.binary;
   if (name === 'config') {
@@ -95,7 +99,9 @@ function checkBinary(scope: Scope, start: StartNode, findings: CheckFindings): v
   findings.warn(`${text} ${way}`, route.position);
 }
 
-/** The label of a session as core sees it, if nobody on the way rewrites it. */
+/**
+ * The label of a session as the supervisor sees it, provided that no init on the way rewrites it.
+ */
 function rootLabel({ above }: Scope, label: string): string {
   return above === undefined
     ? prependLabel('init', label)
@@ -139,7 +145,10 @@ function reportAbove(
   findings.error(`${text}: ${problem}`, start.position);
 }
 
-/** In a route of its own the place is the rule; the default route is shared, so the start node says more. */
+/**
+ * The place that an error names. With a route of its own that is the rule that denied. The default
+ * route is shared by many children, so there the start node says more.
+ */
 function placeOf(start: StartNode, denial: RouteDenial): Position {
   return start.route === undefined ? start.position : (denial.position ?? start.position);
 }
@@ -154,7 +163,7 @@ function providerHint(scope: Scope, service: string): string {
   return scope.directory.parentProvides(service) ? ' (it is in <parent-provides>)' : ' (nothing provides it)';
 }
 
-/** Where the request for the ROM `config` of a child without inline `<config>` goes. */
+/** Tells where the request for the ROM `config` goes, for a child without an inline `<config>`. */
 export function configRoute(scope: Scope, start: StartNode): ReturnType<typeof resolveRequest> {
   const request = { service: 'ROM', label: prependLabel(start.name, 'config') };
   return resolveRequest(requestingChild(scope.config, start), request, scope.directory);

@@ -33,7 +33,7 @@ export function pathOf(scope: Scope, start: StartNode): string {
   return above === undefined ? start.name : prependLabel(pathOf(above.scope, above.start), start.name);
 }
 
-/** What a configuration declares, as the routes see it. */
+/** The services that a configuration declares, in the form that route resolution asks for. */
 export function directoryOf(config: InitConfig): ServiceDirectory {
   const parent = new Set(config.parentProvides.map(({ name }) => name));
   const services = new Map<string, Set<string>>();
@@ -65,8 +65,8 @@ export function requestingChild(config: InitConfig, start: StartNode): Requestin
 }
 
 /**
- * Why a session that an init routes to its parent comes to nothing further up; `undefined` if it arrives.
- * Without a label any label that would arrive is enough.
+ * Says why a session that an init routes to its parent comes to nothing further up; `undefined` if
+ * it arrives. If no label is given, any label that would arrive is enough.
  */
 export function problemAbove(scope: Scope, service: string, label: string | undefined): string | undefined {
   const { above } = scope;
@@ -101,8 +101,9 @@ export interface StartPlace {
 }
 
 /**
- * All start nodes of a configuration and of the inits nested in it, those above before those below: what
- * components a tree is made of, and under which path the checker looks for their manifests.
+ * Lists all start nodes of a configuration and of the inits nested in it, those above before those
+ * below. They say which components a tree is made of, and under which path the checker looks for
+ * their manifests.
  */
 export function startsOf(config: InitConfig): StartPlace[] {
   return startsIn(scopeOf(config));

@@ -4,9 +4,9 @@ import type { CheckFindings } from './findings.ts';
 import type { Scope } from './scope.ts';
 
 /**
- * Looks at the rules themselves, whoever uses them: targets that do not exist, targets that do not provide
- * the service of their rule, rules of which no target works. Returns the rules that are broken, so that
- * what follows from them is not listed again.
+ * Checks the rules themselves, whichever child uses them: targets that do not exist, targets that
+ * do not provide the service of their rule, rules of which no target works. Returns the broken
+ * rules, so that their consequences are not listed again.
  */
 export function checkTargets(scope: Scope, findings: CheckFindings): ReadonlySet<RouteRule> {
   const { config, directory } = scope;

@@ -17,15 +17,16 @@ import type { TrustedBinaries } from './trust.ts';
 /** A binary that was found, or why it was not. */
 export type FoundBinary = { readonly moduleUrl: string } | { readonly problem: string };
 
-/** What a config names to be started. */
+/** The modules that a config names to be started. */
 export interface NamedBinaries {
   readonly byName: ReadonlyMap<string, ResolvedBinary>;
   readonly trusted: TrustedBinaries;
 }
 
 /**
- * What may be started in a system, and what that takes of whoever starts it: the binaries that its config names, and every
- * stock component; `imports` knows what the latter are made of.
+ * Tells which binaries may be started in a system, and what that takes of the component that starts
+ * one: the binaries that its config names, and every stock component. `imports` knows the import
+ * graphs of the latter.
  */
 export function startable({ byName, trusted }: NamedBinaries, imports?: ComponentImports): FindBinary {
   const find = (name: string): ResolvedBinary | undefined => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, type ConfigNode, type Position } from '@ginit/core/config';
-import { CoreServices } from '@ginit/core/supervisor';
+import { SupervisorServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { readXml } from '../xml/index.ts';
@@ -12,27 +12,30 @@ import { Binaries, type NamedBinaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { readComponents } from './read-components.ts';
 
-/** A config, and all that is wrong with it. */
+/** A config, with every error and warning that was found in it. */
 export interface CheckedConfig {
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
-  /** What it names to be started. */
+  /** The binaries that the config names to be started. */
   readonly binaries: NamedBinaries;
-  /** What its components import. */
+  /** The import graphs of its components. */
   readonly imports: ComponentImports;
-  /** What its grants lead to. */
+  /** The files that its grants lead to. */
   readonly targets: GrantTargets;
-  /** In the order of the document; with any, nothing may be started. */
+  /** The errors in the order of the document. If there is any, nothing may be started. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
-  /** Why manifests were read without a jail, in words for people; undefined if they were not. */
+  /**
+   * Why manifests were read without a jail, in words for people; `undefined` if they were read in
+   * one.
+   */
   readonly lack: string | undefined;
 }
 
 /**
- * Reads and checks `file`; `quota` is what the root of the tree will have. `readable` is told of a config in which nothing
- * is wrong as far as that can be seen without its components; then these are looked at. `text`: what the file would say, if
- * there is none.
+ * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
+ * called once the config is free of errors as far as can be seen without its components; the
+ * components are looked at after that. `text` stands in the place of the file's content if it is given.
  */
 export async function readCheckedConfig(
   file: string,
@@ -69,7 +72,7 @@ export async function readCheckedConfig(
   const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
-  const parentServices = CoreServices.names;
+  const parentServices = SupervisorServices.names;
   const options = {
     quota,
     parentServices,

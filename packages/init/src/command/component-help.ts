@@ -1,4 +1,7 @@
-/** `ginit help COMPONENT`: what a component provides, needs, and understands in its `<config>`. */
+/**
+ * `ginit help COMPONENT`: shows which services a component provides and needs, and which attributes
+ * its `<config>` understands.
+ */
 import { describe } from '@ginit/core/config';
 import { visibleText } from '@ginit/core/system';
 import { type ManifestAnswer, ManifestReader } from '@ginit/core/supervisor';
@@ -7,7 +10,10 @@ import { Binaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { stockManifest } from './stock.ts';
 
-/** The text, or why there is none; and why its manifest was read without a jail, if it was. */
+/**
+ * The text, or the reason why there is none; and why the manifest was read without a jail, if it
+ * was.
+ */
 export type ComponentHelp = ({ readonly text: string } | { readonly problem: string }) & {
   readonly lack?: string | undefined;
 };

@@ -1,4 +1,4 @@
-/** What the components of a config import, looked at once each. */
+/** The import graphs of the components of a config; each is read once. */
 import { realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -6,16 +6,17 @@ import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
 import { stockModule } from './stock.ts';
 import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
 
-/** As the threads of components are started. */
+/** The conditions (`--conditions` of Node) that the threads of components are started with. */
 export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
 
-/** Our runtime's package, with the modules and the bundle in it. */
+/** The package of our runtime, with its modules and its bundle. */
 export const CORE = realpathSync(fileURLToPath(new URL('../', import.meta.resolve('@ginit/core'))));
-/** Our runtime, in the form that we have. */
+/** The entry file of our runtime: in the bundle if that runs, else among the modules. */
 const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js')).href;
 /**
- * The rooms of our runtime that components may enter. What these need of Node is what confines the component; who enters
- * another room is looked at like anybody else.
+ * The rooms of our runtime that components may enter. The modules of Node that these rooms import
+ * are ours to answer for, because they are what confines the component. A component that enters any
+ * other room is checked like any other code.
  */
 const DOORS: ReadonlySet<string> = new Set([
   'async',
@@ -31,13 +32,16 @@ function isDoor(file: string): boolean {
   return DOORS.has(roomOf(file) ?? '');
 }
 
-/** Any other file of our runtime: whoever enters there gets around what confines components. */
+/**
+ * Whether a file is of our runtime but not one of its doors. A component that imports such a file
+ * would get around its confinement.
+ */
 function isInner(file: string): boolean {
   const room = roomOf(file);
   return room !== undefined && !DOORS.has(room);
 }
 
-/** Which room of our runtime a file lies in. */
+/** The room of our runtime that a file lies in. */
 function roomOf(file: string): string | undefined {
   return /^(?:dist|bundle)\/([^/.]+)/.exec(relative(CORE, file).replaceAll(sep, '/'))?.[1];
 }
@@ -62,12 +66,18 @@ export class ComponentImports {
     return graph;
   }
 
-  /** The files that are read to load the module, and our runtime, where it shows its manifest. */
+  /**
+   * The files that are read to load the module, and those of our runtime, which is loaded to read
+   * its manifest.
+   */
   readable(moduleUrl: string): readonly string[] {
     return [...new Set([...this.of(moduleUrl).files, ...this.of(RUNTIME).files])];
   }
 
-  /** The module at this URL as core takes it from those whom no start node trusts with it. */
+  /**
+   * The module at this URL as a binary for the supervisor, with what it takes to start it where no
+   * start node trusts it.
+   */
   binary(moduleUrl: string): ResolvedBinary {
     const graph = this.of(moduleUrl);
     const takes = findForbidden(graph) === undefined ? 'nothing' : 'grant and jail';

@@ -1,29 +1,35 @@
 /**
- * What ends a system from outside: signals, and the loss of standard output or of the program that has started us. The first
- * of them stops the tree in order. Only a second SIGINT or SIGTERM, which somebody has sent on purpose, ends it at once.
+ * Ends a system for reasons from outside: signals, and the loss of standard output or of the
+ * program that has started us. The first reason stops the tree in order. Only a second SIGINT or
+ * SIGTERM, which somebody has sent on purpose, ends it at once.
  */
 import type { SystemEnd } from '@ginit/core/supervisor';
 import { isUnderPackageManager, type Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 
-/** As a shell reports a program ended by SIGINT. */
+/** The exit code that shells report for a program that was ended by SIGINT. */
 const INTERRUPTED_EXIT_CODE = 130;
 const OUTPUT_LOST_EXIT_CODE = 1;
-/** A terminal's Ctrl-C reaches us and a package manager, which passes it on: that is one, not two. */
+/**
+ * A terminal's Ctrl-C reaches us and also the package manager above us, which passes it on. Two
+ * signals within this time count as one.
+ */
 const PASSED_ON_MS = 1000;
 
-/** What is ended. */
+/** A system that can be ended. */
 export interface Endable {
   end(end: SystemEnd): void;
 }
 
-/** Ends the system when something from outside says so; the result takes that back. */
+/**
+ * Ends the system when something from outside says so. The result of this function takes that back.
+ */
 export function endFromOutside(system: Endable, output: Output, launcher: Launcher): () => void {
   let asked = 0;
   let askedMs = 0;
   const passedOnMs = isUnderPackageManager(process.env) ? PASSED_ON_MS : 0;
   const stop = (code: number): void => {
-    // Nobody can be kept waiting for a reader any more: what is to be flushed comes first.
+    // From now on nobody may be kept waiting for a reader: flushing comes first.
     output.waitNoMore();
     system.end({ kind: 'exit', code });
   };
@@ -50,6 +56,6 @@ export function endFromOutside(system: Endable, output: Output, launcher: Launch
     unwatch();
     output.onLoss(() => {});
     process.off('SIGINT', onAsked).off('SIGTERM', onAsked);
-    // A terminal that closes says so to the end.
+    // The handler of SIGHUP stays: a terminal that closes may send that signal up to the end.
   };
 }

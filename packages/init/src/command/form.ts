@@ -4,10 +4,13 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 
-/** In the bundle of this package: says what it was made of. It means something in a workspace only. */
+/**
+ * A file in the bundle of this package that says from which files the bundle was made. It matters
+ * in a workspace only.
+ */
 export const STAMP = 'stamp.json';
 
-/** States of files, by their paths from the packages' directory. */
+/** The states of files, by their paths from the packages' directory. */
 export type Fingerprint = Readonly<Record<string, string>>;
 
 /** The state of files that say what a bundle would be made of; `packages` is the URL of the packages' directory. */
@@ -22,7 +25,7 @@ export function fingerprint(packages: URL, files: readonly string[]): Fingerprin
 /** The directory to run: `bundle` or `dist`, of the package at the URL `own`. */
 export function form(own: URL): 'bundle' | 'dist' {
   if (!existsSync(new URL('bundle/command/main.js', own))) return 'dist';
-  // A published package has no sources: what it has was made together.
+  // A published package has no sources: its bundle and its modules were made together.
   if (!existsSync(new URL('tsconfig.json', own))) return 'bundle';
   const stamp = readStamp(new URL(`bundle/${STAMP}`, own));
   if (stamp === undefined) return 'dist';

@@ -1,16 +1,16 @@
 /**
- * What the paths of grants lead to on the host. Each is looked up once: what the check has seen is what
- * drivers get, whoever changes links meanwhile.
+ * Resolves the paths of grants on the host. Each path is looked up once: drivers get exactly the
+ * file that the check has seen, even if somebody changes links meanwhile.
  */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ResolvedGrant } from '@ginit/core/supervisor';
 import type { HostGrant } from '../model/index.ts';
 
-/** What a path leads to. */
+/** The file or directory that a path leads to. */
 interface Target {
   readonly real: string;
-  /** The same for two paths that lead to one file. */
+  /** Equal for two paths that lead to one file. */
   readonly identity: string;
 }
 
@@ -28,7 +28,7 @@ export class GrantTargets {
     return this.#at(path).identity;
   }
 
-  /** The grant as core takes it. */
+  /** The grant in the form that the supervisor takes. */
   resolve({ kind, path, access }: Pick<HostGrant, 'kind' | 'path' | 'access'>): ResolvedGrant {
     return { kind, path, access, target: this.#targetOf(kind, path) };
   }
@@ -39,10 +39,11 @@ export class GrantTargets {
       case 'tcp-connect':
         return path;
       case 'program':
-        // Many programs do what the name says by which they are started, links too.
+        // Many programs behave by the name that they are started under, and that name may be a
+        // link. So the link is kept.
         return resolve(this.#directory, path);
       case 'unix-listen':
-        // The name is made, and never followed.
+        // The socket is created under this name, so a link of that name is never followed.
         return join(this.#at(dirname(path)).real, basename(path));
       case 'file':
       case 'directory':
@@ -63,7 +64,7 @@ export class GrantTargets {
   }
 }
 
-/** What is not there yet is where it would be. */
+/** A path that does not exist yet is resolved to the place where it would be. */
 function lookUp(path: string): Target {
   try {
     const real = realpathSync.native(path);

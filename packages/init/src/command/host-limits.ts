@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { HostLimits } from '../check/index.ts';
 
-/** What the kernel says. Elsewhere than on Linux nothing is known. Node has raised the soft limit of descriptors already. */
+/**
+ * Reads the kernel's limits. On other systems than Linux nothing is known. Node has raised the soft
+ * limit of descriptors already.
+ */
 export function hostLimits(): HostLimits {
   let text: string;
   try {
@@ -10,14 +13,14 @@ export function hostLimits(): HostLimits {
   } catch {
     return {};
   }
-  // The bound of processes does not hold for root.
+  // The limit of processes does not apply to root.
   return {
     descriptors: softLimit(text, 'Max open files'),
     threads: process.getuid?.() === 0 ? undefined : softLimit(text, 'Max processes'),
   };
 }
 
-/** None if it is unlimited. */
+/** `undefined` if the limit is unlimited. */
 function softLimit(text: string, name: string): number | undefined {
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   const value = line?.slice(name.length).trim().split(/\s+/)[0];

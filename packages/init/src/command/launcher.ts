@@ -1,7 +1,7 @@
 /**
- * The program that has started us on somebody's behalf: npx, npm, pnpm or yarn, mostly by way of a shell. Who wants us to
- * end tells that program; it passes SIGTERM on to its shell, which dies of it, and SIGKILL to nobody. So we look
- * whether it is still there.
+ * The program that has started us on somebody's behalf: npx, npm, pnpm or yarn, mostly by way of a
+ * shell. Somebody who wants us to end tells that program. It passes SIGTERM on to its shell, which
+ * dies of it, and it passes SIGKILL on to nobody. So we watch whether the program is still there.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -9,20 +9,20 @@ import { basename } from 'node:path';
 const LOOK_MS = 500;
 const RUNNERS = /^(npm|npx|pnpm|pnpx|yarn|yarnpkg|bun|bunx)(\.c?js|-cli\.js)?$/;
 const SHELLS = /^(sh|bash|dash|ash|busybox|zsh|ksh|fish)$/;
-/** Shells between us and it, at most: a script may start a script. */
+/** The largest number of shells between us and the launcher: a script may start a script. */
 const SHELLS_MAX = 4;
 
-/** A process and its parent, as they were. */
+/** A process and its parent at the time of looking. */
 interface Kinship {
   readonly child: number;
   readonly parent: number;
 }
 
-/** What is known of processes; the host's own, or a test's. */
+/** The facts about processes; from the host, or made up by a test. */
 export interface ProcessTable {
-  /** None once it is gone. */
+  /** `undefined` once the process is gone. */
   parentOf(pid: number): number | undefined;
-  /** Its arguments, the program first; none where they cannot be seen. */
+  /** The arguments of the process, the program first; `undefined` where they cannot be seen. */
   argumentsOf(pid: number): readonly string[] | undefined;
 }
 
@@ -39,7 +39,7 @@ export const HOST_PROCESSES: ProcessTable = {
   },
   argumentsOf: (pid) => {
     try {
-      // Programs that write a title of their own there put spaces between the words.
+      // A program that writes a title of its own there separates the words by spaces.
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]+/);
     } catch {
       return undefined;
@@ -47,12 +47,15 @@ export const HOST_PROCESSES: ProcessTable = {
   },
 };
 
-/** Whether we, or who has started us, run under a package manager. */
+/** Whether we, or the process that has started us, run under a package manager. */
 export function isUnderPackageManager(env: NodeJS.ProcessEnv): boolean {
   return env['npm_execpath'] !== undefined || env['npm_config_user_agent'] !== undefined;
 }
 
-/** The way from us up to the program that has started us; undefined if no package manager has. */
+/**
+ * The processes from us up to the program that has started us; `undefined` if that is no package
+ * manager.
+ */
 export function launcherOf(
   pid: number,
   env: NodeJS.ProcessEnv,
@@ -65,7 +68,7 @@ export function launcherOf(
     if (parent === undefined || parent <= 1) return undefined;
     way.push({ child, parent });
     const words = table.argumentsOf(parent);
-    // Where nobody says what the parent is, it is taken for the launcher.
+    // Where the parent's arguments cannot be seen, the parent is taken for the launcher.
     if (words === undefined || words.some((word) => RUNNERS.test(basename(word)))) return way;
     if (!SHELLS.test(basename((words[0] ?? '').replace(/^-/, '')))) return undefined;
     child = parent;
@@ -73,16 +76,19 @@ export function launcherOf(
   return undefined;
 }
 
-/** Whether everybody on the way is still there. */
+/** Whether every process on the way is still there. */
 export function isThere(way: readonly Kinship[], table: ProcessTable): boolean {
   return way.every(({ child, parent }) => table.parentOf(child) === parent);
 }
 
-/** The package manager that has started us, if one has. To be found first of all: it may be gone before the system runs. */
+/**
+ * The package manager that has started us, if one has. It must be looked for before anything else,
+ * because it may be gone before the system runs.
+ */
 export class Launcher {
   readonly #way: readonly Kinship[] | undefined = launcherOf(process.pid, process.env, HOST_PROCESSES);
 
-  /** Calls `gone` once when it has gone. The result ends that. */
+  /** Calls `gone` once when the launcher has gone. The result stops the watch. */
   watch(gone: () => void): () => void {
     const way = this.#way;
     if (!way) return () => {};

@@ -39,7 +39,7 @@ Stock components: ${STOCK_NAMES.join(', ')}`;
 
 interface CommandLine {
   readonly command: 'run' | 'check' | 'help' | 'version';
-  /** The config file; of `help`, the component. */
+  /** The config file; for `help`, the component. */
   readonly file: string;
   readonly quota: Quota;
   readonly summary: boolean;
@@ -47,7 +47,7 @@ interface CommandLine {
   readonly audit: boolean;
 }
 
-/** Reads the command line; a string says what is wrong with it. */
+/** Reads the command line. A string as the result says what is wrong with it. */
 function parseCommandLine(args: readonly string[]): CommandLine | string {
   const options = {
     help: { type: 'boolean', short: 'h' },
@@ -125,14 +125,15 @@ export async function main(args: readonly string[]): Promise<number> {
   const code = await perform(args, output, launcher);
   const allWritten = await output.end();
   output.closeLostTerminal();
-  // A process ends by itself when all is written; whoever has been told to end does not wait for a reader.
+  // The process ends by itself when everything is written. If it has been told to end, it does not
+  // wait for a reader.
   if (!allWritten) process.exit(code);
   return code === 0 && output.loss?.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : code;
 }
 
 async function perform(args: readonly string[], output: Output, launcher: Launcher): Promise<number> {
   if (args[0] === 'sim') {
-    // Its modules are loaded for nobody else.
+    // The simulator's modules are loaded for this command only.
     const { simulate } = await import('./sim/main.ts');
     return simulate(args.slice(1), output);
   }

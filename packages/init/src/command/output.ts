@@ -1,6 +1,7 @@
 /**
- * What ginit writes: components' lines to standard output, its own words to standard error. Where standard output can be
- * written no more, that is found out once; the rest is dropped, and whoever runs the system decides what comes of it.
+ * Everything that ginit writes: lines of components go to standard output, its own words to
+ * standard error. When standard output can be written no more, that is found out once; the rest is
+ * dropped, and the running system decides whether to stop.
  */
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -9,23 +10,28 @@ import { isatty } from 'node:tty';
 import { linesOf, messageLines, visibleLines, visibleText } from '@ginit/core/system';
 import type { OutputSink } from '@ginit/core/supervisor';
 
-/** Why standard output can be written no more. */
+/** The reason why standard output can be written no more. */
 export type OutputLoss =
-  /** Its reader, or its terminal, has gone: somebody has seen enough. */
+  /** The reader, or the terminal, has gone: somebody has seen enough. */
   | { readonly kind: 'reader-gone' }
-  /** The host cannot write it. */
+  /** The host failed to write, for example because a disk is full. */
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** How a stream ends whose reader closes it; a terminal that is closed is EIO. */
+/**
+ * The error codes of a stream whose reader has closed it; a terminal that was closed reports EIO.
+ */
 const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ERR_STREAM_DESTROYED']);
 const STDOUT = 1;
 const STANDARD_DESCRIPTORS = [0, STDOUT, 2];
 /**
- * What one of our streams keeps while nobody reads it. Who waits for room waits then; a line that nobody waits for is
- * dropped, and counted.
+ * The bytes that one of our streams keeps while nobody reads it. Above that a writer who can wait
+ * has to wait; a line that nobody waits for is dropped, and counted.
  */
 const BACKLOG_BYTES = 64 * 1024 * 1024;
-/** After a signal a reader that has stopped reading keeps nobody. */
+/**
+ * The time that a reader has after a signal to read the rest. A reader that has stopped reading
+ * must not keep ginit from ending.
+ */
 const LAST_WORDS_MS = 2000;
 
 /** Standard output and error of the command. */
@@ -35,7 +41,7 @@ export class Output implements OutputSink {
   readonly #terminals: readonly number[];
   #loss: OutputLoss | undefined;
   #onLoss: (loss: OutputLoss) => void = () => {};
-  /** Settles when there is room for more lines; all who wait share it. */
+  /** Settles when there is room for more lines. All waiting writers share it. */
   #room: Promise<void> | undefined;
   #settleRoom: () => void = () => {};
   #waits = true;
@@ -44,7 +50,7 @@ export class Output implements OutputSink {
   #lost = 0;
   #complaintsLost = 0;
 
-  /** `terminals`: those of the standard descriptors that are terminals. */
+  /** `terminals` lists those of the standard descriptors that are terminals. */
   constructor(out: Writable, err: Writable, terminals: readonly number[] = []) {
     this.#out = out;
     this.#err = err;
@@ -58,23 +64,32 @@ export class Output implements OutputSink {
     return new Output(process.stdout, process.stderr, STANDARD_DESCRIPTORS.filter(isatty));
   }
 
-  /** Why nothing can be written any more, if that is so. */
+  /** The reason why nothing can be written any more; `undefined` while it can. */
   get loss(): OutputLoss | undefined {
     return this.#loss;
   }
 
-  /** Called once, at the first write that fails, or now if one has failed. */
+  /**
+   * Sets the handler that is called once: at the first write that fails, or now if one has failed
+   * already.
+   */
   onLoss(handler: (loss: OutputLoss) => void): void {
     this.#onLoss = handler;
     if (this.#loss) handler(this.#loss);
   }
 
-  /** A line of a component's; settles when there is room for more. It is kept by who writes it until it has room. */
+  /**
+   * Writes a line of a component. Settles when there is room for more; until then the component
+   * keeps its further lines.
+   */
   line(text: string): Promise<void> {
     return this.lines(text, '');
   }
 
-  /** The same for several, each behind the prefix. Only when there is room they are made of the text, and written together. */
+  /**
+   * Writes several lines, each behind the prefix. The lines are made of the text only when there is
+   * room, and are written together.
+   */
   async lines(text: string, prefix: string): Promise<void> {
     while (this.#mustWait) await this.#forRoom();
     let hasRoom = true;
@@ -82,18 +97,18 @@ export class Output implements OutputSink {
     if (!hasRoom && this.#waits) await this.#forRoom();
   }
 
-  /** A line of a component's that nobody waits for. */
+  /** Writes a line of a component without anybody waiting for it. */
   passingLine(text: string): void {
     this.#write(visibleText(text));
   }
 
-  /** Text of our own on standard output; settles when there is room for more. */
+  /** Writes text of our own to standard output. Settles when there is room for more. */
   async text(text: string): Promise<void> {
     while (this.#mustWait) await this.#forRoom();
     if (!this.#write(text) && this.#waits) await this.#forRoom();
   }
 
-  /** Whether whoever can wait has to. */
+  /** Whether writers that can wait must wait now. */
   get #mustWait(): boolean {
     return this.#waits && this.#isFull && !this.#isLost;
   }
@@ -106,7 +121,10 @@ export class Output implements OutputSink {
     return this.#out.writableLength > BACKLOG_BYTES;
   }
 
-  /** Whether there is room for more. What somebody has waited for is not dropped. */
+  /**
+   * Writes a line and returns whether there is room for more. A line that somebody has waited for
+   * is not dropped.
+   */
   #write(text: string, mayDrop = true): boolean {
     if (this.#isLost) return true;
     this.#wrote = true;
@@ -126,28 +144,31 @@ export class Output implements OutputSink {
     return this.#room;
   }
 
-  /** The terminal is gone. */
+  /** Notes that the terminal is gone. */
   hangUp(): void {
     this.#hungUp = true;
   }
 
   /**
-   * The process is about to end. Node puts the modes of terminals back that it found at its start, and aborts if one of them
-   * is gone; what is closed it leaves alone.
+   * Call this when the process is about to end. Node restores the modes that it found terminals in
+   * at its start, and aborts if one of them is gone; descriptors that are closed it leaves alone.
    */
   closeLostTerminal(): void {
     if (this.#hungUp) for (const descriptor of this.#terminals) closeSync(descriptor);
   }
 
-  /** Nobody waits for room any more: what cannot be written now is kept, within bounds. */
+  /**
+   * From now on nobody waits for room: lines that cannot be written at once are kept, within
+   * bounds.
+   */
   waitNoMore(): void {
     this.#waits = false;
     this.#settleRoom();
   }
 
   /**
-   * Settles when everything written so far has gone out, or is lost. If nobody waits any more that takes a moment at most;
-   * false if it was too short.
+   * Settles when everything written so far has gone out or is lost, with true. After `waitNoMore`
+   * it waits for `LAST_WORDS_MS` at most, and settles with false if that was too short.
    */
   async end(): Promise<boolean> {
     if (!this.#wrote || this.#loss || this.#out.destroyed) return true;
@@ -191,17 +212,20 @@ export class Output implements OutputSink {
     this.say(text);
   }
 
-  /** A message of ginit's own, marked so; its further lines are set in, and look like no other message. */
+  /**
+   * Writes a message of ginit's own behind `ginit:`. Further lines of it are indented, so that none
+   * looks like another message.
+   */
   say(text: string): void {
     for (const line of messageLines(text, 'ginit: ')) this.#complain(line);
   }
 
-  /** A message as it is: errors of a config begin with their place. */
+  /** Writes a message without a prefix: errors of a config begin with their place. */
   plain(text: string): void {
     for (const line of messageLines(text, '')) this.#complain(line);
   }
 
-  /** Nobody waits for these. */
+  /** Writes to standard error; nobody waits for these lines. */
   #complain(line: string): void {
     if (this.#err.destroyed) return;
     if (this.#err.writableLength > BACKLOG_BYTES) {
@@ -217,7 +241,7 @@ export class Output implements OutputSink {
   }
 }
 
-/** What the host says, in its own words. */
+/** The reason in the host's own words. */
 function reasonOf(error: Error): string {
   const number: unknown = Reflect.get(error, 'errno');
   switch (typeof number === 'number' ? -number : undefined) {

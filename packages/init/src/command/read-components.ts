@@ -1,6 +1,7 @@
 /**
- * Finds the components of a config, looks at what they import, and then reads their manifests. Reading one runs its code:
- * only those are read that keep the one rule, or that the config grants something of the host.
+ * Finds the components of a config, checks their imports, and then reads their manifests. Reading a
+ * manifest runs the component's code, so it is done only for components that keep the one rule or
+ * that the config grants something of the host.
  */
 import { ConfigError, didYouMean, type Position } from '@ginit/core/config';
 import { type ManifestAnswer, ManifestReader, type ResolvedBinary } from '@ginit/core/supervisor';
@@ -24,32 +25,37 @@ import {
 import { stockManifest } from './stock.ts';
 import { addTrust, type Trust } from './trust.ts';
 
-/** What is known of the components of a config. */
+/** The facts about the components of a config. */
 export interface ReadComponents {
-  /** By the path of the start node. */
+  /** The manifests by the path of the start node. */
   readonly manifests: Map<string, ManifestFacts>;
   readonly byName: Map<string, ResolvedBinary>;
   readonly trusted: Map<string, Trust>;
   readonly errors: ConfigError[];
   readonly warnings: ConfigWarning[];
-  /** Why manifests were not read in a jail, in words for people; undefined if they were. */
+  /**
+   * The reason why manifests were not read in a jail, in words for people; `undefined` if they
+   * were.
+   */
   lack: string | undefined;
 }
 
 /** A place of the config that names a component. */
 export interface ComponentUse {
-  /** The start node's; `undefined` of a component that may only be started further down. */
+  /**
+   * The path of the start node; `undefined` for a component that may only be started further down.
+   */
   readonly path: string | undefined;
   readonly name: string;
   readonly position: Position;
-  /** Whether the config trusts it with something of the host. */
+  /** Whether the config trusts the component with something of the host. */
   readonly granted: boolean;
-  /** Whether what it is trusted with of the host is bounded by no jail. */
+  /** Whether the component has this trust without a jail around it. */
   readonly trustedFreely: boolean;
   readonly allowances: readonly Allowance[];
 }
 
-/** Every place of the config, and of those nested in it, that names a component. */
+/** Lists every place in the config, and in the configs of nested inits, that names a component. */
 export function componentUses(config: InitConfig): readonly ComponentUse[] {
   const starts = startsOf(config);
   const uses = starts.map(({ path, start }) => ({
@@ -59,7 +65,7 @@ export function componentUses(config: InitConfig): readonly ComponentUse[] {
     trustedFreely: isTrustedFreely(start),
     allowances: start.allowances,
   }));
-  // Whoever has a grant may hand it on to what he starts.
+  // A component that has a grant may hand it on to the components that it starts.
   const handedOn = starts.some(({ start }) => start.host.length > 0);
   const others = binariesOf(config).map(({ name, position }) => ({
     path: undefined,
@@ -77,7 +83,7 @@ function isTrustedFreely(start: StartNode): boolean {
   return isTrusted && (!hasOwnProcess(start) || start.jail === 'no');
 }
 
-/** Finds, looks at and reads them. */
+/** Finds the components, checks their imports and reads their manifests. */
 export async function readComponents(
   config: InitConfig,
   binaries: Binaries,
@@ -101,9 +107,9 @@ export async function readComponents(
   const toRead = new Set(
     [...modules].filter(([name]) => !stockManifest(name)).map(([, moduleUrl]) => moduleUrl),
   );
-  // It starts while the imports are looked at.
+  // The process that reads manifests starts while the imports are checked.
   const reader = toRead.size === 0 ? undefined : new ManifestReader(toRead.size);
-  // Whoever called us may start other processes first, too.
+  // The caller may first want to start other processes.
   await Promise.resolve();
   const looked = uses.flatMap((use) => {
     const moduleUrl = modules.get(use.name);
@@ -119,7 +125,8 @@ export async function readComponents(
   }
   const trusted = looked.filter(({ use, forbidden }) => use.granted || !forbidden);
   const readable = new Set(trusted.map(({ moduleUrl }) => moduleUrl).filter((url) => toRead.has(url)));
-  // Reading gives nobody what its start would not: free is who uses the host, and is started without a jail.
+  // Reading a manifest must give a component nothing that its start would not give. It is read
+  // without a jail only if the component uses the host and is started without a jail, too.
   const free = new Set(trusted.filter(({ use }) => use.trustedFreely).map(({ moduleUrl }) => moduleUrl));
   const requests = Array.from(readable, (moduleUrl) => {
     const isFree = free.has(moduleUrl) && findForbidden(imports.of(moduleUrl)) !== undefined;
@@ -146,14 +153,15 @@ function asksForHost({ host, mayHost = [] }: ManifestFacts): boolean {
   return host.length > 0 || mayHost.length > 0;
 }
 
-/** Allowances are trust: one that means nothing is told. */
+/** Allowances are trust, so an allowance that has no effect is reported. */
 function checkAllowances(
   { name, allowances }: ComponentUse,
   graph: ImportGraph,
   found: ReadComponents,
 ): void {
   const importers = graph.imports.flatMap(({ importer }) => importer.name ?? []);
-  // A Node of another version may have more.
+  // Another version of Node may have further modules, so an unknown name is checked against the
+  // imports.
   const wanted = graph.imports.flatMap(({ target }) => (target.kind === 'builtin' ? target.name : []));
   for (const { module, uses, position } of allowances) {
     for (const used of uses.filter((one) => !isHostModule(one) && !wanted.includes(one))) {

@@ -18,22 +18,22 @@ import { formatSummary } from './summary.ts';
 
 const CRASH_EXIT_CODE = 1;
 
-/** What to run. */
+/** The system to run. */
 export interface RunOptions {
   readonly platform: NodePlatform;
   readonly node: ConfigNode;
   readonly config: InitConfig;
-  /** What the config names to be started. */
+  /** The binaries that the config names to be started. */
   readonly binaries: NamedBinaries;
   readonly imports: ComponentImports;
-  /** What its grants lead to. */
+  /** The files that its grants lead to. */
   readonly targets: GrantTargets;
   readonly quota: Quota;
   readonly summary: boolean;
   readonly launcher: Launcher;
 }
 
-/** What the config grants of the host. */
+/** The grants that the config gives of the host. */
 export function grantsOf(config: InitConfig, targets: GrantTargets): ResolvedGrant[] {
   return config.starts.flatMap(({ host }) => host).map((grant) => targets.resolve(grant));
 }
@@ -64,17 +64,17 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   return exitCode(end, supervisor.exitCode, output);
 }
 
-/** Init itself is waited for as long as it may wait for any of its children. */
+/** The bound for init itself: the longest time that it may wait for any of its children. */
 function longestBoundMs({ stepBounds, starts }: InitConfig): number {
   return Math.max(stepBounds.boundMs, ...starts.map((start) => start.stepBounds.boundMs));
 }
 
-/** `told` is the code that the system itself has given, at whatever time. */
+/** The exit code. `told` is the code that the system itself has given, at whatever time. */
 function exitCode(end: SystemEnd, told: number | undefined, output: Output): number {
   if (end.kind === 'crash') {
     output.say(`[${ROOT_LABEL}] is gone, and with it the system`);
     return CRASH_EXIT_CODE;
   }
-  // That its output was lost is no reason to hide how it failed.
+  // Lost output is no reason to hide how the system failed.
   return output.loss?.kind === 'failed' && told ? told : end.code;
 }

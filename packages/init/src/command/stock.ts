@@ -36,14 +36,15 @@ function resolveStock(name: string): string | undefined {
   return BUNDLED ? url.replace(/.*\/dist\//, (before) => before.replace(/dist\/$/, 'bundle/')) : url;
 }
 
-/** Where the build puts the manifests of stock components, in the bundle. */
+/** The file of the bundle into which the build writes the manifests of stock components. */
 export const STOCK_MANIFESTS = 'stock-manifests.json';
 let manifests: Readonly<Record<string, unknown>> | undefined;
 
 /**
- * The manifest of a stock component, as the build has read it: none of its code runs when a config is checked. The
- * simulator, which runs modules, takes it too. `undefined` if there is none, also where the bundle is older than
- * the modules: then it is read like any other.
+ * The manifest of a stock component as the build has read it, so that none of its code runs when a
+ * config is checked. The simulator, which runs modules instead of the bundle, uses it too.
+ * `undefined` if there is none, also where the bundle is older than the modules; then the manifest
+ * is read like that of any other component.
  */
 export function stockManifest(name: string): { readonly manifest: unknown } | undefined {
   manifests ??= form(PACKAGE) === 'bundle' ? readManifests() : {};

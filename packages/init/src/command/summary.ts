@@ -1,4 +1,7 @@
-/** The tree as a table for people: who ran where, how much of its quota and of V8's heap it used, how many requests it served. */
+/**
+ * The tree of components as a table for people: where each ran, how much of its quota and of V8's
+ * heap it used, and how many requests it served.
+ */
 import { formatBytes } from '@ginit/core/config';
 import type { ComponentSummary } from '@ginit/core/supervisor';
 
@@ -12,7 +15,7 @@ const HEADINGS = [
   'requests served',
 ];
 
-/** V8's heap is apart from the RAM quota, which counts dataspaces and sessions. */
+/** The use of V8's heap. It is apart from the RAM quota, which counts dataspaces and sessions. */
 function heapOf({ heapUsed, heapBytes }: ComponentSummary): string {
   const used = heapUsed === undefined ? '-' : `${(heapUsed / MIB).toFixed(1)}M`;
   return heapBytes === undefined ? used : `${used} of ${formatBytes(heapBytes)}`;

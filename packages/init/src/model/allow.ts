@@ -6,7 +6,9 @@ import type { StartReading } from './schema.ts';
 /** The name of an npm package. */
 const PACKAGE_PATTERN = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
 
-/** Reads the `<allow>` elements of a start node: packages that are trusted with modules of Node. */
+/**
+ * Reads the `<allow>` elements of a start node: the packages that are trusted with modules of Node.
+ */
 export function readAllowances(start: StartReading, findings: Findings): Allowance[] {
   return start.$children.allow.flatMap(({ module, anything, uses: list = '', $node: node }) => {
     if (module === undefined) return [];

@@ -4,7 +4,10 @@ import type { HostGrant } from './init-config.ts';
 import type { Findings } from './reading.ts';
 import type { GrantReading, HostReading } from './schema.ts';
 
-/** The grants of a `<host>`. What is no usable path or address is noted as an error and left out. */
+/**
+ * Reads the grants of a `<host>`. A path or an address that cannot be used is noted as an error and
+ * left out.
+ */
 export function readHostGrants(host: HostReading | undefined, findings: Findings): HostGrant[] {
   const grants = (host?.$content ?? []).flatMap((grant) => readGrant(grant, findings) ?? []);
   const excess = grants[LIMITS.hostGrants];

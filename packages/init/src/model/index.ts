@@ -5,4 +5,4 @@ export { PRESERVE_DEFAULT } from './quota.ts';
 export { ENVIRONMENT_COST, hasOwnProcess, INIT_COST, isDriver, startCost } from './start-cost.ts';
 export { type InitConfigReading, readInitConfig } from './read.ts';
 export { INIT_SCHEMA } from './schema.ts';
-export { type ConfigWarning, formatWarning } from './warning.ts';
+export { type ConfigWarning, formatWarning } from '../warning.ts';

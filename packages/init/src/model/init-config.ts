@@ -4,9 +4,9 @@ import type { JailDemand } from '@ginit/core/system';
 import type { RouteRule } from '../routing/rule.ts';
 
 /*
- * The configuration of init as plain, validated data: what the sandbox runs, what the checker looks at.
- * Sizes are bytes. Every part keeps its place in the text, so that whatever is said about it later can name
- * that.
+ * The configuration of init as plain, validated data, which the sandbox runs and the checker
+ * checks. Sizes are bytes. Every part keeps its place in the text, so that a later message about it
+ * can name that place.
  */
 
 /** A name and the place where it was written. */
@@ -20,7 +20,7 @@ export interface HostGrant extends HostGrantFact {
   readonly position: Position;
 }
 
-/** Where a child runs; whether a process is jailed is apart from that. */
+/** The place where a child runs. Whether its process is jailed is a separate setting. */
 export type Isolation = 'thread' | 'process';
 
 /** A crashed child is started again at most `max` times within `periodS` seconds. */
@@ -31,9 +31,9 @@ export interface RestartBudget {
 
 /** How long a step of a child's may take before the child is ended: see `Waits` of the sandbox. */
 export interface StepBounds {
-  /** Without getting anything done. */
+  /** The time without progress. */
   readonly boundMs: number;
-  /** In all. */
+  /** The whole time. */
   readonly ceilingMs: number;
 }
 
@@ -51,7 +51,10 @@ export interface Allowance {
   readonly module: string;
   /** Modules of Node that its files may import, by their names without `node:`. */
   readonly uses: readonly string[];
-  /** Whether it may import what cannot be looked into: modules whose names are computed, native code. */
+  /**
+   * Whether the package may import things that cannot be inspected: modules whose names are
+   * computed, native code.
+   */
   readonly anything: boolean;
   readonly position: Position;
 }
@@ -65,17 +68,21 @@ export interface StartNode {
   readonly caps: number;
   /** Bound of V8's heap in bytes. */
   readonly heap: number | undefined;
-  /** 0 is the most urgent; below `prioLevels`. */
+  /** The priority, from 0 (the most urgent) to below `prioLevels`. */
   readonly priority: number;
   readonly managingSystem: boolean;
   readonly usesLinker: boolean;
-  /** `undefined` leaves it to the runtime: drivers get a process of their own. */
+  /** `undefined` leaves the choice to the runtime: drivers get a process of their own. */
   readonly isolation: Isolation | undefined;
-  /** Whether its process is to be jailed: drivers are if their start node says so, all others unless it says no. */
+  /**
+   * Whether its process is to be jailed. A driver is jailed if its start node says so; every other
+   * child is jailed unless its start node says no.
+   */
   readonly jail: JailDemand;
   /**
-   * Whether what it starts by a CPU session of its own must be jailed: so it is for who is jailed. A nested init starts what its
-   * config says, unless it is surely jailed by its start node itself: then everything below it is.
+   * Whether the components that it starts by a CPU session of its own must be jailed: they must if
+   * it is jailed itself. A nested init starts its children as its config says, unless its own start
+   * node surely jails it: then everything below it is jailed, too.
    */
   readonly confines: boolean;
   readonly domain: string | undefined;
@@ -89,7 +96,7 @@ export interface StartNode {
   readonly exitPropagate: boolean;
   readonly restart: RestartBudget | undefined;
   readonly host: readonly HostGrant[];
-  /** Operations of a driver on the host that run at a time. */
+  /** The largest number of a driver's host operations that run at the same time. */
   readonly hostDepth: number | undefined;
   readonly allowances: readonly Allowance[];
   readonly affinity: Affinity | undefined;
@@ -125,7 +132,7 @@ export interface Alias extends NamedPlace {
 }
 
 export interface Quota {
-  /** Bytes. */
+  /** The RAM quota in bytes. */
   readonly ram: number;
   readonly caps: number;
 }
@@ -135,17 +142,17 @@ export interface InitConfig {
   readonly version: string | undefined;
   readonly verbose: boolean;
   readonly summary: boolean;
-  /** A power of two, 1 without priorities. */
+  /** The number of priority levels: a power of two, and 1 without priorities. */
   readonly prioLevels: number;
   readonly parentProvides: readonly NamedPlace[];
   readonly defaultRoute: readonly RouteRule[] | undefined;
   readonly defaults: { readonly ram: number | undefined; readonly caps: number | undefined };
-  /** What init keeps for itself. */
+  /** The quota that init keeps for itself. */
   readonly preserve: Quota;
   readonly affinitySpace: { readonly width: number; readonly height: number };
   readonly report: ReportOptions | undefined;
   readonly heartbeatRateMs: number;
-  /** For children that have none of their own. */
+  /** The bounds for children that have none of their own. */
   readonly stepBounds: StepBounds;
   readonly starts: readonly StartNode[];
   /** Binaries that may be started beneath this init though no start node names them. */
@@ -154,7 +161,7 @@ export interface InitConfig {
   readonly aliases: readonly Alias[];
 }
 
-/** The rules that decide about a child's requests. */
+/** The rules that decide about a child's requests: its own, or the default route. */
 export function rulesOf(config: InitConfig, start: StartNode): readonly RouteRule[] | undefined {
   return start.route ?? config.defaultRoute;
 }

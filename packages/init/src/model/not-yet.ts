@@ -1,10 +1,10 @@
 import type { ConfigNode } from '@ginit/core/config';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /*
- * What init's configuration may hold and this version does not act on. Nobody shall believe that a
- * heartbeat watches over their component when none does, so each of these is answered with a warning.
- * Whoever makes one work deletes it here.
+ * Parts of init's configuration that are valid but that this version does not act on. Nobody shall
+ * believe that a heartbeat watches over their component when none does, so each of these parts gets
+ * a warning. When one of them is made to work, delete it here.
  */
 
 interface Inert {
@@ -22,7 +22,7 @@ const INERT_IN_START: Inert = {
   elements: ['heartbeat'],
 };
 
-/** Warnings for everything in an init configuration that has no effect yet. */
+/** The warnings for all parts of an init configuration that have no effect yet. */
 export function notYetWarnings(config: ConfigNode): ConfigWarning[] {
   const starts = config.childrenOf('start');
   return [...inertIn(config, INERT_IN_CONFIG), ...starts.flatMap((start) => inertIn(start, INERT_IN_START))];

@@ -3,12 +3,16 @@ import type { Findings } from './reading.ts';
 import type { InitReading, StartReading } from './schema.ts';
 
 /*
- * Quotas of a start node. Of old they were `<resource name="RAM" quantum="8M"/>`, today they are the
- * attributes `ram` and `caps`. As in Genode the old form wins if both are there, with a warning. Without
- * either the `<default>` counts; without that the start node cannot work.
+ * The quotas of a start node. The old spelling was `<resource name="RAM" quantum="8M"/>`; the
+ * current one is the attributes `ram` and `caps`. As in Genode the old spelling wins if both are
+ * there, with a warning. Without either the `<default>` counts; without that the start node cannot
+ * work.
  */
 
-/** Reads both quotas of a start node; what is missing everywhere is noted as an error and counts as 0. */
+/**
+ * Reads both quotas of a start node. A quota that is missing everywhere is noted as an error and
+ * counts as 0.
+ */
 export function readQuota(
   start: StartReading,
   name: string,
@@ -44,15 +48,21 @@ function resourceOf(
   return node?.quantum;
 }
 
-/** Whether a quota was written, be it malformed: then that error is enough. */
+/**
+ * Whether a quota was written at all, even if malformed. A malformed quota is an error already, so
+ * no second one is added.
+ */
 function mentions(start: StartReading, resource: string, attribute: string): boolean {
   return start.$node.has(attribute) || start.$children.resource.some(({ name }) => name === resource);
 }
 
-/** What init keeps for itself unless told otherwise: Genode's figures for 64-bit machines. */
+/**
+ * The quota that init keeps for itself unless told otherwise. The figures are Genode's for 64-bit
+ * machines.
+ */
 export const PRESERVE_DEFAULT = { ram: 320 * 1024, caps: 20 } as const;
 
-/** Reads what init keeps for itself from the top-level `<resource>` nodes. */
+/** Reads the quota that init keeps for itself from the top-level `<resource>` nodes. */
 export function readPreserve(config: InitReading): { ram: number; caps: number } {
   const preserved = (resource: string) =>
     config.$children.resource.find(({ name }) => name === resource)?.preserve;

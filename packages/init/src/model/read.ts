@@ -13,11 +13,11 @@ import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
 import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
 import { readStart, type StartSurroundings } from './start.ts';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
 /**
- * What was read of a configuration. With errors `config` is the part that could be made sense of: check it,
- * never run it.
+ * The result of reading a configuration. If there are errors, `config` is the part that could be
+ * understood: check it, never run it.
  */
 export interface InitConfigReading {
   readonly config: InitConfig;
@@ -51,7 +51,8 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
   const space = parts['affinity-space'] ?? missing(AFFINITY_SPACE_SCHEMA);
   const around: StartSurroundings = {
     defaults: { ram: parts.default?.ram, caps: parts.default?.caps },
-    // A width of 0 has been refused; nothing behind this shall divide by it.
+    // A width of 0 has been reported as an error already. The code behind this must never divide by
+    // it.
     affinitySpace: { width: Math.max(1, space.width), height: Math.max(1, space.height) },
     hasAffinitySpace: parts['affinity-space'] !== undefined,
     prioLevels: readPrioLevels(top, findings),
@@ -126,9 +127,9 @@ function readAlias({ name, child, $node }: InitReading['$children']['alias'][num
 }
 
 /**
- * In Genode a second start node of the same name and version updates the first, without a word. That is
- * nearly always a copied node whose name was forgotten, so it is an error here, also when the versions
- * differ: routes could not tell the two apart.
+ * In Genode a second start node of the same name and version silently updates the first. That is
+ * nearly always a copied node whose name was forgotten, so it is an error here. It is an error also
+ * when the versions differ, because routes could not tell the two apart.
  */
 function checkNames(config: InitConfig, findings: Findings): void {
   const taken = new Map<string, Position>();

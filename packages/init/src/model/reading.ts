@@ -7,15 +7,15 @@ import {
 } from '@ginit/core/config';
 import type { NamedPlace } from './init-config.ts';
 import type { InitReading } from './schema.ts';
-import type { ConfigWarning } from './warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 
-/** Where the readers of the model put what they find. */
+/** The lists into which the readers of the model put their findings. */
 export interface Findings {
   readonly errors: ConfigError[];
   readonly warnings: ConfigWarning[];
 }
 
-/** What an element says that is not there: the fallbacks of its schema. */
+/** The values of an element that is missing: the fallbacks of its schema. */
 export function missing<Schema extends ElementSchema>(schema: Schema): TolerantConfigOf<Schema> {
   return inspectConfig(ConfigNode.empty(schema.type), schema).config;
 }
@@ -23,8 +23,8 @@ export function missing<Schema extends ElementSchema>(schema: Schema): TolerantC
 type ServicesReading = Pick<NonNullable<InitReading['$children']['parent-provides']>, '$content'>;
 
 /**
- * The `<service name>` children of a `<parent-provides>` or `<provides>`; one that stands twice is noted as
- * a warning.
+ * Reads the `<service name>` children of a `<parent-provides>` or `<provides>`. A service that
+ * stands there twice is noted as a warning.
  */
 export function servicesOf(provides: ServicesReading | undefined, findings: Findings): NamedPlace[] {
   const services = new Map<string, NamedPlace>();

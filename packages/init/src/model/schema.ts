@@ -3,9 +3,9 @@ import { HOST_DEPTH_DEFAULT, LIMITS } from '@ginit/core/system';
 import { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from '../routing/schema.ts';
 
 /*
- * The schema of init's own configuration: Genode's of today, with the old spelling of quotas
- * (`<resource>`), and with what ginit adds to `<start>`. Everything that Genode's init knows is accepted
- * here; what this version does not act on is in `not-yet.ts`.
+ * The schema of init's own configuration: that of today's Genode, with the old spelling of quotas
+ * (`<resource>`), and with the additions of ginit to `<start>`. Everything that Genode's init knows
+ * is accepted here; `not-yet.ts` lists the parts that this version does not act on.
  */
 
 const SERVICE_NAME = { name: attribute.name('Name of the service', { required: true }) };
@@ -15,7 +15,10 @@ const STEP_BOUND_RANGE = { min: 100, max: 3_600_000 } as const;
 const STEP_CEILING = 'A child that makes others wait so long is ended, whatever it does';
 const STEP_CEILING_RANGE = { min: 100, max: 86_400_000 } as const;
 
-/** A child that others wait for may get nothing done for a few seconds, and may take some minutes in all. */
+/**
+ * The default bounds. A child that others wait for may make no progress for a few seconds, and may
+ * take some minutes in all.
+ */
 const STEP_BOUNDS = {
   step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, fallback: 5000 }),
   step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, fallback: 300_000 }),
@@ -258,8 +261,8 @@ export const INIT_SCHEMA = element('config', 'Init: a tree of components and who
 });
 
 /*
- * The parts of a configuration as they were read, whatever is wrong with them: the schema has listed that, and
- * the model goes on so that everything else that is wrong is listed too.
+ * The parts of a configuration as they were read, mistakes included. The schema has listed those
+ * mistakes; the model reads on, so that all other mistakes are listed, too.
  */
 
 export type InitReading = TolerantConfigOf<typeof INIT_SCHEMA>;

@@ -10,18 +10,21 @@ import { readQuota } from './quota.ts';
 import { type Findings, servicesOf } from './reading.ts';
 import type { StartReading } from './schema.ts';
 
-/** What of the rest of the configuration a start node depends on. */
+/** The settings around a start node that its reading depends on. */
 export interface StartSurroundings {
   readonly defaults: InitConfig['defaults'];
   readonly affinitySpace: InitConfig['affinitySpace'];
   readonly hasAffinitySpace: boolean;
   readonly prioLevels: number;
   readonly stepBounds: StepBounds;
-  /** Of processes of children that say nothing themselves. */
+  /** The default for processes of children whose start nodes do not say whether they are jailed. */
   readonly jail: JailDemand;
 }
 
-/** A domain is named as a child is: the name stands in labels of processes, and in what people read. */
+/**
+ * Reads a domain's name. It follows the rules for names of children, because it appears in labels
+ * of processes and in texts for people.
+ */
 function readDomain({ domain, $node }: StartReading, findings: Findings): string | undefined {
   const problem = domain === undefined ? undefined : childNameProblem(domain);
   if (domain === undefined || problem === undefined) return domain;
@@ -118,7 +121,7 @@ function readJail(
   return isDriver(placed) ? 'no' : around.jail;
 }
 
-/** Why it cannot be jailed on any host, and what that would take. */
+/** Says why the child cannot be jailed on any host, and what would change that. */
 function unjailable(placed: Placed): { readonly what: string; readonly takes: string } | undefined {
   if (!hasOwnProcess(placed)) return { what: 'a thread cannot be jailed', takes: 'isolation="process"' };
   if (isDriver(placed) && placed.host.some(({ kind }) => kind === 'program')) {
@@ -127,7 +130,10 @@ function unjailable(placed: Placed): { readonly what: string; readonly takes: st
   return undefined;
 }
 
-/** Written as 0 or less, kept as 0 or more; clamped to the levels that there are. */
+/**
+ * Reads a priority. It is written as 0 or less and kept as 0 or more, and it is clamped to the
+ * levels that there are.
+ */
 function readPriority(start: StartReading, prioLevels: number, findings: Findings): number {
   const priority = Math.max(0, -start.priority);
   if (priority < prioLevels) return priority;

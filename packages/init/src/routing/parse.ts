@@ -1,5 +1,5 @@
 import type { ConfigNode } from '@ginit/core/config';
-import type { ConfigWarning } from '../model/warning.ts';
+import type { ConfigWarning } from '../warning.ts';
 import type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.ts';
 import type { RouteReading, RuleReading, TargetReading } from './schema.ts';
 

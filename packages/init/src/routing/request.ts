@@ -9,18 +9,20 @@ import {
 import type { RouteRule } from './rule.ts';
 
 /*
- * What comes before the rules: a ROM that init answers itself, and one that it asks for under another name. The
- * sessions of a child's environment carry unscoped labels: PD, CPU, LOG and the binary's ROM the child's
- * name, the linker's ROM `ld.lib.so`.
+ * Resolves the requests of a child. Two cases come before the rules: a ROM that init answers
+ * itself, and a ROM that it asks for under another name. The sessions of a child's environment
+ * carry unscoped labels: those of PD, CPU, LOG and the binary's ROM are the child's name, that of
+ * the linker's ROM is `ld.lib.so`.
  *
- * Genode compares only the last element of the label with `config`, and so answers a grandchild's request for its
- * own `config` with the configuration of the init in between. Here a child is given only what it asked for itself.
+ * Genode compares only the last element of the label with `config`, and so answers a grandchild's
+ * request for its own `config` with the configuration of the init in between. Here a child is given
+ * the ROM only if it asked for it itself.
  */
 
-/** What resolution needs to know of the child that asks. */
+/** The facts that resolution needs about the child that asks. */
 export interface RequestingChild {
   readonly name: string;
-  /** The label of its executable's ROM. */
+  /** The label of the ROM that holds its executable. */
   readonly binaryName: string;
   readonly hasConfig: boolean;
   /** False for `ld="no"`: the binary stands in for the linker. */

@@ -4,10 +4,11 @@ import { matchesLabel, rewriteLabel } from './labels.ts';
 import type { RouteRule, RouteTarget } from './rule.ts';
 
 /*
- * Route resolution of init (Genode's, of today): the rules are tried in their order, and within a rule its
- * targets in theirs; a target fails if it does not provide the service. A `<service>` rule that matches
- * decides: if none of its targets works, the request is denied. An `<any-service>` rule leaves it to the
- * next one. "Denied" is not "wait": who waits for a server that is declared and not up yet has a route.
+ * Route resolution of init, by the rules of today's Genode. The rules are tried in their order, and
+ * within a rule its targets in theirs; a target fails if it does not provide the service. A
+ * `<service>` rule that matches decides: if none of its targets works, the request is denied. An
+ * `<any-service>` rule leaves it to the next rule. A request whose server is declared but not up
+ * yet is not denied: it has a route, and waits.
  */
 
 /** A session request as init sees it; `label` as in `matchesLabel`. */
@@ -17,7 +18,10 @@ export interface RouteRequest {
   readonly childName: string;
 }
 
-/** What is declared: the parent's services that may be used, and those in the children's `<provides>`. */
+/**
+ * The services that are declared: those of the parent that may be used, and those in the children's
+ * `<provides>`.
+ */
 export interface ServiceDirectory {
   parentProvides(service: string): boolean;
   /** False also if there is no such child. */
@@ -45,7 +49,10 @@ export interface RouteDenial {
   readonly position: Position | undefined;
 }
 
-/** Where a request goes; `label` is what the server sees, `position` the target that decided. */
+/**
+ * The place that a request goes to; `label` is the label that the server sees, `position` the place
+ * of the target that decided.
+ */
 export type Route =
   | { readonly kind: 'parent'; readonly label: string; readonly position: Position }
   | { readonly kind: 'child'; readonly child: string; readonly label: string; readonly position: Position };
@@ -74,7 +81,7 @@ export function matchesService(rule: RouteRule, service: string): boolean {
   return rule.service === undefined || rule.service === service;
 }
 
-/** A target that works; `any-child` is settled to the child it found. */
+/** A target that works. An `any-child` has become the child that was found. */
 export type ChosenTarget =
   | (RouteTarget & { readonly kind: 'parent' | 'child' })
   | { readonly kind: 'found-child'; readonly name: string; readonly position: Position };

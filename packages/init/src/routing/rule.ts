@@ -22,7 +22,7 @@ export interface LabelRewrite {
   readonly prependResource: string | undefined;
 }
 
-/** Who may serve a request. */
+/** The targets that a rule can name. */
 export type RouteTarget =
   | { readonly kind: 'parent'; readonly rewrite: LabelRewrite; readonly position: Position }
   | {

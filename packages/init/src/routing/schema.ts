@@ -49,7 +49,7 @@ export const DEFAULT_ROUTE_SCHEMA = element('default-route', 'The route of child
   max: 1,
 });
 
-/** A `<route>` or `<default-route>` as it was read, whatever is wrong with it. */
+/** A `<route>` or `<default-route>` as it was read, mistakes included. */
 export type RouteReading = Pick<TolerantConfigOf<typeof ROUTE_SCHEMA>, '$content'>;
 export type RuleReading = RouteReading['$content'][number];
 export type TargetReading = RuleReading['$content'][number];

@@ -1,17 +1,17 @@
-/** Steps that may wait and must not fail: ends of sessions, and quota on its way back. */
+/** Retries steps that may wait but must not fail: ends of sessions, and quota on its way back. */
 import { type Env, hasCode } from '@ginit/core';
 
-/** What waiting needs of the environment. */
+/** The part of the environment that waiting needs. */
 export interface WaitingEnv {
   readonly timer: Pick<Env['timer'], 'sleep'>;
 }
 
-/** How long somebody who has too much to do is left alone. */
+/** The pause before somebody who has too much to do is asked again. */
 const AGAIN_AFTER_MS = 50;
 
 /**
- * Does `step` until whoever is asked has room for it; any other error than `LimitExceeded` is its own. Somebody who cannot be
- * trusted is asked `triesMax` times.
+ * Does `step` again until the peer has room for it. Every other error than `LimitExceeded` is
+ * thrown on. A peer that cannot be trusted is asked `triesMax` times at most.
  */
 export async function untilTaken<T>(
   env: WaitingEnv,

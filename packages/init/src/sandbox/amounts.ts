@@ -7,7 +7,7 @@ export function plus(one: Resources, two: Resources): Resources {
   return { ram: one.ram + two.ram, caps: one.caps + two.caps };
 }
 
-/** What is left of `whole`; never less than nothing. */
+/** The rest of `whole` without `part`; no amount is less than 0. */
 export function minus(whole: Resources, part: Resources): Resources {
   return { ram: Math.max(0, whole.ram - part.ram), caps: Math.max(0, whole.caps - part.caps) };
 }
@@ -20,7 +20,7 @@ export function isNothing({ ram, caps }: Resources): boolean {
   return ram === 0 && caps === 0;
 }
 
-/** For people. */
+/** The amounts in words, for people. */
 export function amountText({ ram, caps }: Resources): string {
   return `${ram} bytes and ${caps} caps`;
 }

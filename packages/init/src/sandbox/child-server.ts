@@ -18,19 +18,22 @@ import {
 type RootCapability = Capability<typeof Root>;
 type Account = Capability<typeof Pd>;
 
-/** How often a server is asked to close a session that says that it has too much to do. */
+/** The number of attempts to close a session at a server that says that it has too much to do. */
 const CLOSING_TRIES_MAX = 100;
 
-/** What a server needs of init. */
+/** The services of init that a server needs. */
 export interface ChildServerHost {
   readonly env: Pick<Env, 'pd' | 'warning'> & WaitingEnv;
-  /** The child cannot be reached any more, though nobody has heard of its end: it is to be ended. */
+  /**
+   * Called when the child cannot be reached any more though its end was not reported. It is to be
+   * ended.
+   */
   lost(reason: string): void;
 }
 
 /** A child in its role as a server. */
 export class ChildServer implements SessionServer {
-  /** What it leaves behind; its clients' donations come back from there. */
+  /** The quota that the child leaves behind. Its clients get their donations back from there. */
   readonly leftover = new Leftover();
   readonly #host: ChildServerHost;
   readonly #child: string;
@@ -39,11 +42,14 @@ export class ChildServer implements SessionServer {
   readonly #account: Promise<Account>;
   readonly #ending = new Ending();
   #nextId = 1;
-  /** What it is known to have kept; what it does wrong is said once. */
+  /**
+   * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
+   * once.
+   */
   #kept = NOTHING;
   readonly #said = new Set<string>();
 
-  /** `account` settles with the child's account once it has one. */
+  /** `account` settles with the child's account as soon as it has one. */
   constructor(host: ChildServerHost, child: string, provides: readonly string[], account: Promise<Account>) {
     this.#host = host;
     this.#child = child;
@@ -51,7 +57,7 @@ export class ChildServer implements SessionServer {
     this.#roots = new Map(provides.map((service) => [service, quietDeferred<RootCapability>()]));
   }
 
-  /** Quota of its clients that it has not given back. */
+  /** The quota of its clients that it has not given back. */
   get kept(): Resources {
     return this.#kept;
   }
@@ -60,7 +66,7 @@ export class ChildServer implements SessionServer {
     return this.#announced.has(service);
   }
 
-  /** The child is ready to serve sessions. */
+  /** The child says that it is ready to serve sessions. */
   announce(service: string, root: RootCapability): void {
     const waiting = this.#roots.get(service);
     if (!waiting) {
@@ -73,7 +79,10 @@ export class ChildServer implements SessionServer {
     waiting.resolve(root);
   }
 
-  /** The child is gone, or going: whoever waits for it waits no more, and its sessions need no closing. */
+  /**
+   * The child is gone, or going. Requests that wait for it are refused, and its sessions need no
+   * closing.
+   */
   end(reason: string): void {
     const gone = new PeerGone(reason);
     for (const waiting of this.#roots.values()) waiting.reject(gone);
@@ -189,15 +198,19 @@ export class ChildServer implements SessionServer {
   }
 
   /**
-   * A call of ours has failed. If the channel is closed, the child is gone, though its end may still be on its way to us:
-   * what it had in use is free only then, and would look like something that it keeps.
+   * Looks at a failed call to the child. If the channel is closed, the child is gone, though the
+   * report of its end may still be on its way to us. The quota that it had in use becomes free only
+   * then; until then it would look as if the child kept it.
    */
   #notice(error: unknown): void {
     if (!this.#ending.reason && hasCode(error, 'PeerGone'))
       this.#lose('it has ended its channel to its parent');
   }
 
-  /** A donation that the server has no use for any more: what is free of it, or what the server's end has left of it. */
+  /**
+   * Takes back a donation that the server no longer needs: the free part of it from the server's
+   * account or, if the server has ended, from the quota that it has left behind.
+   */
   async #takeBack(
     account: Account,
     donation: Resources,
@@ -212,14 +225,18 @@ export class ChildServer implements SessionServer {
         this.#hasKept(minus(donation, back), what);
         return back;
       } catch (error) {
-        // It has ended its own account, or its end is on the way to us.
+        // The child has ended its own account, or the report of its end is on the way to us.
         if (!this.#ending.reason) this.#lose(`its account cannot be used (${codeOf(error)})`);
       }
     }
     return this.leftover.take(donation, clientLives());
   }
 
-  /** Also one that is being stopped in order, and is not told to end again: what its clients gave comes from what it leaves. */
+  /**
+   * Treats the child as gone. This is needed also for a child that is being stopped in order and
+   * will not be ended a second time: its clients then get their donations from the quota that it
+   * leaves behind.
+   */
   #lose(reason: string): void {
     this.#host.lost(reason);
     this.end(`server "${this.#child}" is lost: ${reason}`);

@@ -37,22 +37,25 @@ import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
 import type { Progress, Waits } from './waits.ts';
 
-/** What the sandbox does for its children. */
+/** The services of the sandbox that a child needs. */
 export interface ChildHost {
   readonly env: Env;
   readonly config: InitConfig;
-  /** Threads are started in this. */
+  /** Limits how many threads are started at the same time. */
   readonly launches: Semaphore;
   readonly waits: Waits;
-  /** Finds the server of a request; `label` as the routes see it. Throws `SessionError` if there is none. */
+  /**
+   * Finds the server of a request; `label` is the label that the routes see. Throws `SessionError`
+   * if there is none.
+   */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
-  /** Says why a child has come to an end of which core has said nothing. */
+  /** Reports why a child has come to an end that the supervisor has not reported. */
   tell(child: Child, why: string): void;
 }
 
-/** What init opens for a child: its account, what runs it, and its binary. */
+/** The sessions that init opens for a child: its account, its means to run, and its binary. */
 type EnvironmentService = 'PD' | 'CPU' | 'ROM';
 
 /** A session of the child's environment, and the child that serves it, if one does. */
@@ -61,20 +64,21 @@ interface EnvironmentSession {
   readonly serverName: string | undefined;
 }
 
-/** What init serves itself, to each child its own. */
+/** The label of the configuration's ROM, which init serves itself, to each child its own. */
 const CONFIG_LABEL = 'config';
-/** Why a child is gone whose thread has neither crashed nor been killed by us. */
+/** The reason of a child's end whose thread has neither crashed nor been killed by us. */
 const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
 /**
- * The end of a channel can be seen before the end of the thread or process that was behind it. For so long a child that
- * has closed its channel is left alone: if it has crashed, core will say by then how it did.
+ * The end of a channel can be seen before the end of the thread or process behind it. A child that
+ * has closed its channel is left alone for this time: if it has crashed, the supervisor reports
+ * within it how it did.
  */
 const LOST_GRACE_MS = 2000;
 
-/** How a child comes to its end: in order, or as one that is gone already. */
+/** The two ways in which a child ends: stopped in order, or gone already. */
 export type HowItEnds = 'stopped' | 'crashed';
 
-/** One instance of a start node: a restarted child is another one. */
+/** One instance of a start node. When a child is started again, that is another instance. */
 export class Child {
   readonly start: StartNode;
   readonly server: ChildServer;
@@ -91,7 +95,10 @@ export class Child {
   #state: ThreadState['state'] = 'starting';
   #stopped: Promise<void> | undefined;
   #killed: Promise<void> | undefined;
-  /** It is of no use any more, and what became of its thread is being found out. Settled when its thread has changed. */
+  /**
+   * Set when the child has become useless and the state of its thread is being found out. It
+   * settles when the state of the thread has changed.
+   */
   #lost: Deferred<void> | undefined;
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
@@ -114,23 +121,26 @@ export class Child {
     return this.start.name;
   }
 
-  /** The code of its exit, if it has told us. */
+  /** The code of the child's exit, if the child has told us. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
-  /** Names of the children that serve it, those that serve the sessions of its environment included. */
+  /**
+   * The names of the children that serve this one, including those that serve sessions of its
+   * environment.
+   */
   get servers(): ReadonlySet<string> {
     const names = Array.from(this.#environment.values(), ({ serverName }) => serverName);
     return new Set([...this.sessions.servers, ...names.filter((name) => name !== undefined)]);
   }
 
-  /** What we believe of its quota and of its sessions. */
+  /** The quota and the sessions of the child as init has booked them. */
   get ledger(): LedgerChild {
     return { name: this.name, ending: this.ended, given: this.#given, sessions: this.sessions.ledger };
   }
 
-  /** Makes its account and starts its thread. */
+  /** Makes the child's account and starts its thread. */
   async begin(): Promise<void> {
     refuseTooPoor(this.start);
     const opening = [
@@ -138,7 +148,8 @@ export class Child {
       this.#openEnvironment('CPU'),
       this.#openEnvironment('ROM'),
     ] as const;
-    // All are waited for, whichever fails: what has been opened is closed with the child.
+    // All of them are waited for, even if one fails: every session that has been opened is then
+    // known, and is closed with the child.
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
     const binary = capabilityOf(Rom, await opening[2]);
@@ -146,7 +157,9 @@ export class Child {
     await this.#host.launches.run(() => this.#launch(cpu, pd, binary));
   }
 
-  /** The account gets what is left when everything that init needs for the child is paid. */
+  /**
+   * Gives the account the quota that is left when everything that init needs for the child is paid.
+   */
   async #giveQuota(account: Capability<typeof Pd>): Promise<void> {
     const { env } = this.#host;
     await account.setReferenceAccount(env.pd);
@@ -182,28 +195,33 @@ export class Child {
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
   }
 
-  /** What its start node grants it, of what we were granted ourselves. */
+  /** Takes the grants of its start node from the grants that init itself has. */
   #takeGrants(): Promise<Capability<typeof HostGrant>[]> {
     const { host } = this.#host.env;
     return Promise.all(this.start.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
   }
 
-  /** Whether its main function can have been called by now. */
+  /** Whether the child's main function can have been called by now. */
   get running(): boolean {
     return this.#state !== 'starting';
   }
 
-  /** Settles when the child itself is gone and its quota is back; sessions of its with other children may still be ending. */
+  /**
+   * Settles when the child itself is gone and its quota is back. Its sessions with other children
+   * may still be ending then.
+   */
   get gone(): Promise<void> {
     return this.#gone.promise;
   }
 
-  /** What it has got done; `undefined` while there is nobody to ask. */
+  /**
+   * The progress that the child has made; `undefined` while it has no thread that could be asked.
+   */
   async progress(): Promise<Progress | undefined> {
     return this.#thread?.progress();
   }
 
-  /** Lets the child put its things in order; settles when it has, or is dead. */
+  /** Lets the child finish its work in order. Settles when it has done so, or is dead. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -215,7 +233,10 @@ export class Child {
     await this.#host.waits.during({ by: '', for: this.name, step: 'stop' }, done);
   }
 
-  /** Ends its thread at once, whatever it is about. Its donations and accounts are another matter: see `end`. */
+  /**
+   * Ends the child's thread at once, whatever it is doing. Its donations and accounts are not
+   * settled here; see `end`.
+   */
   kill(): Promise<void> {
     this.#killed ??= this.#kill();
     return this.#killed;
@@ -226,7 +247,10 @@ export class Child {
     await this.#closeEnvironment('CPU');
   }
 
-  /** Ends the child and everything of it. Its donations are back with its clients when this settles. Never rejects. */
+  /**
+   * Ends the child and everything that belongs to it. When this settles, its clients have their
+   * donations back. Never rejects.
+   */
   end(reason: string, how: HowItEnds): Promise<void> {
     this.#ended ??= this.#end(reason, how);
     return this.#ended;
@@ -242,7 +266,8 @@ export class Child {
     this.#account.reject(new SessionError('DENIED', reason));
     if (how === 'crashed') this.server.end(reason);
     const elsewhere = this.sessions.endAtChildren();
-    // Who is stopped in order is there for its servers until they are done.
+    // A child that is stopped in order stays there for its servers until they are done with its
+    // sessions.
     if (how === 'stopped') await elsewhere.closed;
     this.server.end(reason);
     await this.sessions.endAtParent();
@@ -254,7 +279,10 @@ export class Child {
     this.server.leftover.complete();
   }
 
-  /** All that its account had; it is in init's account when this settles. */
+  /**
+   * Ends the child's account. When this settles, everything that the account had is in init's
+   * account.
+   */
   async #endAccount(): Promise<Resources> {
     const session = this.#environment.get('PD')?.served;
     const account = session && capabilityOf(Pd, session.capability);
@@ -272,8 +300,10 @@ export class Child {
   }
 
   /**
-   * Its thread may have ended already, and then it says whose fault that is. If its end is only on the way to core, it is
-   * waited for. A thread that runs on is ended here: a crash that core has seen is told by core, and any other end here.
+   * Finds out what became of the thread of a child whose channel is lost. The thread may have ended
+   * already; then its state says whose fault that is. If the report of its end is still on the way,
+   * it is waited for. A thread that runs on is ended here. The supervisor reports the crashes that
+   * it has seen; every other end is reported here.
    */
   async #isLost(reason: string): Promise<void> {
     if (this.#lost || this.#ended) return;
@@ -281,7 +311,7 @@ export class Child {
     const thread = this.#thread;
     let state = await stateOf(thread);
     if (thread && isAlive(state)) {
-      // Without a Timer session nobody can wait, and the child is ended at once.
+      // Without a Timer session there is no way to wait, and the child is ended at once.
       const grace = this.#host.env.timer.sleep(LOST_GRACE_MS).catch(() => {});
       await Promise.race([this.#lost.promise, grace]);
       state = await stateOf(thread);
@@ -297,18 +327,20 @@ export class Child {
   }
 
   async #threadChanged(thread: Capability<typeof Thread>): Promise<void> {
-    // A child in a shared domain may end its own account, and its thread with it: then nobody is left to ask.
+    // A child in a shared domain may end its own account, and its thread with it. Then there is
+    // nobody left to ask for the state.
     const state = (await stateOf(thread)) ?? { state: 'killed' };
     if (!isAlive(state)) this.#lost?.resolve();
     if (this.#ended || this.#lost) return;
     this.#state = state.state;
-    // Core kills it only when its account has ended: its own doing, or its host would have said so.
+    // The supervisor kills the thread without our asking only when its account has ended. The child
+    // has done that itself; had its host done it, that would have been reported.
     const killed = state.state === 'killed' && this.#killed === undefined;
     if (killed) this.#tell(ACCOUNT_ENDED);
     if (state.state === 'crashed' || killed) this.#host.crashed(this, state);
   }
 
-  /** Who is being stopped has not crashed, however it ends. */
+  /** Reports why the child ended, unless it is being stopped: then no end counts as a crash. */
   #tell(why: string): void {
     if (this.#stopped === undefined && !this.#ended) this.#host.tell(this, why);
   }
@@ -375,14 +407,17 @@ export class Child {
     return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
   }
 
-  /** Those of a session that the child asks for itself. */
+  /** The arguments of a session that the child itself asks for. */
   #requested(service: string, args: SessionArguments): SessionArguments {
     const given = this.#arguments(service, args);
     return service === Cpu.service && this.start.confines ? withConfinement(given) : given;
   }
 }
 
-/** `undefined` if core knows nothing of the thread any more: its account has ended, and it with that. */
+/**
+ * The state of a thread; `undefined` if the supervisor knows nothing of the thread any more,
+ * because its account has ended, and the thread with it.
+ */
 function stateOf(thread: Capability<typeof Thread> | undefined): Promise<ThreadState | undefined> {
   return thread ? thread.state().catch(() => undefined) : Promise.resolve(undefined);
 }
@@ -391,7 +426,10 @@ function isAlive(state: ThreadState | undefined): boolean {
   return state?.state === 'running' || state?.state === 'starting';
 }
 
-/** What init needs for a child comes from the child's quota. */
+/**
+ * The quota that init needs for a child is taken from the child's quota, so a smaller quota is
+ * refused.
+ */
 function refuseTooPoor({ ram, caps }: StartNode): void {
   const costs = 'and what is made for it costs';
   if (ram < INIT_COST.ram) {

@@ -1,7 +1,8 @@
 /**
- * The sessions that one child has opened, by the numbers it chose: what its parent does for it. Whatever happens on
- * the way, what comes back of the quota that went with a request is the client's again when it is refused, when the session
- * is closed, and when the server dies; it stays with init when the client is gone.
+ * The sessions that one child has opened, by the numbers that the child chose, and the work that
+ * its parent does for them. The quota that went with a request returns to the client when the
+ * request is refused, when the session is closed, and when the server dies, as far as it comes back
+ * at all. It stays with init when the client is gone.
  */
 import { type Capability, type Env, SessionError } from '@ginit/core';
 import {
@@ -19,7 +20,7 @@ import { isNothing, minus, NOTHING } from './amounts.ts';
 import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
 import type { Waits } from './waits.ts';
 
-/** Where a request was routed to, and the label that the server sees. */
+/** The server that a request was routed to, and the label that the server sees. */
 export interface RoutedTo {
   readonly server: SessionServer;
   /** The child that serves it; `undefined` for a service of the parent's or of init itself. */
@@ -39,21 +40,24 @@ interface ClientSession {
   readonly service: string;
   serverName: string | undefined;
   readonly givenUp: AbortController;
-  /** The session at its server, or nothing if there will be none. */
+  /** The session at its server, or `undefined` if there will be none. */
   readonly opened: Deferred<ServedSession | undefined>;
   served: ServedSession | undefined;
   forgetServer: () => void;
-  /** Settles when upgrades under way are done: only then it is known what the server was given. */
+  /**
+   * Settles when the upgrades under way are done. Only then it is known how much quota the server
+   * was given.
+   */
   upgraded: Promise<void>;
-  /** Its end, once that has begun. */
+  /** The end of the session, once that has begun. */
   ending: { readonly closed: Promise<void>; readonly kept: Promise<Resources> } | undefined;
 }
 
-/** What the sessions need of the sandbox. */
+/** The services of the sandbox that the sessions need. */
 export interface ClientSessionsHost {
   readonly env: Pick<Env, 'pd' | 'error'> & WaitingEnv;
   readonly waits: Waits;
-  /** Takes what comes back when the client is gone. */
+  /** Takes the quota that comes back when the client is gone. */
   returned(back: Resources): void;
 }
 
@@ -64,7 +68,7 @@ export class ClientSessions {
   readonly #account: Promise<Capability<typeof Pd>>;
   readonly #sessions = new Map<number, ClientSession>();
   #ended = false;
-  /** Requests that are being worked on. */
+  /** The number of requests that are being worked on. */
   #requests = 0;
 
   constructor(host: ClientSessionsHost, client: string, account: Promise<Capability<typeof Pd>>) {
@@ -73,13 +77,13 @@ export class ClientSessions {
     this.#account = account;
   }
 
-  /** Names of the children that serve this one. */
+  /** The names of the children that serve this one. */
   get servers(): ReadonlySet<string> {
     const names = [...this.#sessions.values()].map(({ serverName }) => serverName);
     return new Set(names.filter((name) => name !== undefined));
   }
 
-  /** All of them; those that are not open yet without their donations. */
+  /** All sessions; those that are not open yet are listed without their donations. */
   get ledger(): LedgerSession[] {
     return Array.from(this.#sessions, ([id, { service, serverName, served, ending }]) => ({
       id,
@@ -90,7 +94,10 @@ export class ClientSessions {
     }));
   }
 
-  /** Opens a session where `route` says. Throws `SessionError`. A number that is in use is refused before anything else. */
+  /**
+   * Opens a session at the server that `route` finds. Throws `SessionError`. A number that is in
+   * use is refused before anything else happens.
+   */
   async open(request: ClientRequest, route: () => RoutedTo): Promise<SessionCapability> {
     const { id } = request;
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
@@ -169,7 +176,10 @@ export class ClientSessions {
     throw new SessionError(answer.refused.code, answer.refused.message, kept);
   }
 
-  /** One client must not use up the calls that we may have under way to a server, or to our parent. */
+  /**
+   * Waits for room. One client must not use up the calls that init may have under way to a server
+   * or to its parent.
+   */
   async #whileThereIsRoom<T>(step: () => Promise<T>): Promise<T> {
     if (this.#requests >= LIMITS.sessionRequestsPerClient) {
       throw new SessionError('DENIED', `${this.#requests} session requests of this client are under way`);
@@ -182,13 +192,16 @@ export class ClientSessions {
     }
   }
 
-  /** Closes a session; settles when its server is done with it, with what has not come back of its donation. */
+  /**
+   * Closes a session. Settles when its server is done with it, with the part of its donation that
+   * has not come back.
+   */
   async close(id: number): Promise<Resources> {
     const session = this.#sessions.get(id);
     return session ? this.#end(id, session).kept : NOTHING;
   }
 
-  /** The client is gone, or goes: sessions with other children end. */
+  /** Ends the sessions with other children, because the client is gone or going. */
   endAtChildren(): { readonly closed: Promise<void>; readonly back: Promise<void> } {
     this.#ended = true;
     const endings = this.#endAll((session) => session.serverName !== undefined);
@@ -199,8 +212,9 @@ export class ClientSessions {
   }
 
   /**
-   * The client is gone: sessions with the parent's services end. A client that was an init itself had its children by these;
-   * they end before anything of theirs is taken away, their accounts last.
+   * Ends the sessions with the parent's services, because the client is gone. If the client was an
+   * init itself, it ran its children by these sessions: they end before anything that belongs to
+   * the children is taken away, their accounts last.
    */
   async endAtParent(): Promise<void> {
     this.#ended = true;
@@ -215,7 +229,10 @@ export class ClientSessions {
     }
   }
 
-  /** Ends the sessions of a kind. Those that are still being opened are given up; whoever gives them is not waited for. */
+  /**
+   * Ends the sessions of a kind. Requests for sessions that are still being opened are given up,
+   * and their servers are not waited for.
+   */
   #endAll(kind: (session: ClientSession) => boolean): NonNullable<ClientSession['ending']>[] {
     const those = [...this.#sessions].filter(([, session]) => kind(session));
     const endings = those.map(([id, session]) => ({ session, ending: this.#end(id, session) }));
@@ -261,7 +278,9 @@ export class ClientSessions {
     }
   }
 
-  /** Gives the client what came back of a donation; the result is what did not. */
+  /**
+   * Gives the client the part of a donation that came back. The result is the part that did not.
+   */
   async #refund(donation: Resources, back: Resources): Promise<Resources> {
     if (isNothing(back)) return donation;
     try {
@@ -279,8 +298,9 @@ export class ClientSessions {
 }
 
 /**
- * Each session takes room in our own table, whoever serves it. A server and a client that work together could
- * fill that with sessions of no donation; what any session costs keeps the client's quota the bound of it.
+ * Refuses requests that pay less than any session costs. Each session takes room in init's own
+ * table, whoever serves it; a server and a client that work together could fill that table with
+ * sessions without donations. With this rule the client's quota is the bound.
  */
 function refuseUnpaid({ ram, caps }: Resources): void {
   const { session } = COSTS;

@@ -1,4 +1,6 @@
-/** Serves a child its configuration: the ROM `config`, as many sessions of it as the child pays for. */
+/**
+ * Serves a child its configuration: the ROM `config`, in as many sessions as the child pays for.
+ */
 import { type Env, type Implementation, Rom, RomModule } from '@ginit/core';
 import { toData } from '@ginit/core/config';
 import { refuseTooLittle, type Resources, someSession } from '@ginit/core/system';

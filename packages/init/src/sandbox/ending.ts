@@ -1,11 +1,14 @@
-/** The end of something that many wait for, each as long as it likes: unlike a promise, it forgets who waits no more. */
+/**
+ * The end of something that many wait for, each for as long as it likes. Unlike a promise, it
+ * forgets those who stop waiting.
+ */
 
-/** Happens once. */
+/** An event that happens once. */
 export class Ending {
   #reason: Error | undefined;
   readonly #handlers = new Set<() => void>();
 
-  /** Why it has ended, if it has. */
+  /** The reason of the end; `undefined` before it. */
   get reason(): Error | undefined {
     return this.#reason;
   }
@@ -17,7 +20,7 @@ export class Ending {
     this.#handlers.clear();
   }
 
-  /** Calls `handler` at the end, which may be at once; the result cancels that. */
+  /** Calls `handler` at the end, which may be at once. The result of this function cancels that. */
   on(handler: () => void): () => void {
     if (this.#reason) {
       handler();
@@ -27,7 +30,10 @@ export class Ending {
     return () => void this.#handlers.delete(handler);
   }
 
-  /** What `step` settles with, or the reason of the end if that comes first; a value that comes later goes to `late`. */
+  /**
+   * Settles as `step` does, or rejects with the reason of the end if that comes first. A value of
+   * `step` that comes later goes to `late`.
+   */
   unless<T>(step: Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
     return new Promise((resolve, reject) => {
       const cancel = this.on(() => reject(this.#reason));

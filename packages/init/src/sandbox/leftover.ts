@@ -1,7 +1,8 @@
 /**
- * What came back of a child that has ended, and is in init's account now: from here the clients of the child get back what
- * they had donated to it. Most of it comes with the child's account; the rest with the sessions that the child had open
- * itself, if a mediator had passed donations on.
+ * The quota that came back of a child that has ended, and that is in init's account now. From it
+ * the child's clients get back what they had donated to the child. Most of it comes with the
+ * child's account. The rest comes with the sessions that the child had open itself, if it was a
+ * mediator that passed donations on.
  */
 import type { Resources } from '@ginit/core/system';
 import { quietDeferred } from '@ginit/core/async';
@@ -13,25 +14,26 @@ export class Leftover {
   readonly #complete = quietDeferred<void>();
   #left = NOTHING;
 
-  /** The child's account has ended; so much came with it. */
+  /** The child's account has ended, and `amount` came with it. */
   accountEnded(amount: Resources): void {
     this.add(amount);
     this.#accountEnded.resolve();
   }
 
-  /** So much came with a session of the child's. */
+  /** `amount` came with a session of the child's. */
   add(amount: Resources): void {
     this.#left = plus(this.#left, amount);
   }
 
-  /** Nothing more is to come. */
+  /** Nothing more will come. */
   complete(): void {
     this.#complete.resolve();
   }
 
   /**
-   * Takes up to `wanted`, when the account has ended. With `patient` it waits for what comes later, if there is not enough;
-   * who has ended itself must not, or two that have served each other would wait for ever.
+   * Takes up to `wanted`, as soon as the account has ended. If there is not enough and `patient` is
+   * set, it waits for the amounts that come later. A client that has ended itself must not be
+   * patient: two children that have served each other would wait for each other for ever.
    */
   async take(wanted: Resources, patient: boolean): Promise<Resources> {
     await this.#accountEnded.promise;

@@ -38,7 +38,10 @@ export class ParentServer implements SessionServer {
     }
   }
 
-  /** What children ask for leaves room for what must be done. */
+  /**
+   * Limits the requests of children at the parent, so that there is room left for the calls that
+   * must be made.
+   */
   async #request<T>(step: () => Promise<T>): Promise<T> {
     if (this.#requests >= LIMITS.sessionRequestsAtParent) {
       throw new SessionError('DENIED', `${this.#requests} session requests to ${NAME} are under way`);
@@ -74,7 +77,7 @@ export class ParentServer implements SessionServer {
 
   #close(ticket: Ticket, donation: Resources): ClosedSession {
     const closing = this.#closings.run(() => untilTaken(this.#env, () => this.#env.close(ticket)));
-    // A parent that does not answer is gone, and so are we soon.
+    // A parent that does not answer is gone, and init will soon be gone, too.
     const back = closing.then(
       (kept) => minus(donation, kept),
       () => NOTHING,

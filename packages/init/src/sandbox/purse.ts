@@ -1,12 +1,15 @@
 /**
- * Who of the children can be paid for: children are made side by side, yet when there is too little for all of them it is
- * the later ones of the config that go without.
+ * Decides which of the children can be paid for. Children are made side by side; when there is too
+ * little quota for all of them, the later ones of the config go without.
  */
 import { RpcError } from '@ginit/core';
 import { type AccountState } from '@ginit/core/system';
 import type { Quota } from '../model/index.ts';
 
-/** What init had when it began to start its children, less what those so far need. Core has the last word. */
+/**
+ * The quota that init had when it began to start its children, less the needs of those started so
+ * far. The supervisor has the last word.
+ */
 export class Purse {
   readonly #left: { ram: number; caps: number };
 
@@ -14,7 +17,10 @@ export class Purse {
     this.#left = { ram: ramQuota - ramUsed, caps: capQuota - capUsed };
   }
 
-  /** Takes what a child needs. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`, and takes nothing then. */
+  /**
+   * Takes the quota that a child needs. If there is not enough, it throws `OUT_OF_RAM` or
+   * `OUT_OF_CAPS` and takes nothing.
+   */
   take({ ram, caps }: Quota): void {
     const left = this.#left;
     if (ram > left.ram) throw new RpcError('OUT_OF_RAM', `${ram} bytes wanted, ${left.ram} left`);

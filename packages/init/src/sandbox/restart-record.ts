@@ -1,7 +1,7 @@
-/** How often a child may still be started again after crashes of its own doing. */
+/** Counts how often a child may still be started again after crashes of its own doing. */
 import type { RestartBudget } from '../model/index.ts';
 
-/** Crashes of one child that count against its budget. */
+/** The crashes of one child that count against its budget. */
 export class RestartRecord {
   readonly #budget: RestartBudget | undefined;
   #crashesUs: number[] = [];
@@ -10,14 +10,14 @@ export class RestartRecord {
     this.#budget = budget;
   }
 
-  /** Restarts within the period so far, the one just granted included. */
+  /** The number of restarts within the period so far, including the one just granted. */
   get count(): number {
     return this.#crashesUs.length;
   }
 
   /**
-   * Whether the child may be started again. Only who brought its process down spends budget; who merely lived in it
-   * is started again at no cost.
+   * Whether the child may be started again. Only a child that brought its process down spends
+   * budget. A child that merely lived in that process is started again at no cost.
    */
   grant(culprit: boolean, nowUs: number): boolean {
     if (!this.#budget) return false;

@@ -16,20 +16,20 @@ import { nextToStop, type StopCandidate } from './stop-order.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
 
 /**
- * Threads that are being started at a time: each takes objects of ours, which core is told of a moment later, and CPUs that
- * have too much to do bring nobody up sooner.
+ * The number of threads that are started at the same time. Each start takes objects of init, which
+ * the supervisor is told of a moment later; and CPUs with too much to do start nobody sooner.
  */
 const LAUNCHES_MAX = 16;
-/** Exit code of a system whose child crashed though its exit was to be propagated. */
+/** The exit code of a system if a child crashed whose exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
 
 /** A child as the sandbox sees it. */
 export interface ChildStanding {
   readonly name: string;
   readonly state: 'starting' | 'running' | 'ending';
-  /** What it waits for, in words, if it has waited for a while. */
+  /** A text that names what the child waits for, if it has waited for a while. */
   readonly why: string | undefined;
-  /** What it has kept of its clients' quota. */
+  /** The quota of its clients that the child has kept. */
   readonly kept: Resources;
 }
 
@@ -41,16 +41,19 @@ export class Sandbox implements ChildHost {
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
   readonly #parent: ParentServer;
-  /** In the order of the config. */
+  /** The children in the order of the config. */
   readonly #children = new Map<string, Child>();
   readonly #restarts: ReadonlyMap<string, RestartRecord>;
   readonly #directory: ServiceDirectory;
-  /** Children that are being ended, those included whose successor runs already. */
+  /** The children that are being ended, including those whose successor runs already. */
   readonly #endings = new Set<Promise<void>>();
   #stopping = false;
-  /** Our own parent has been told that we exit. */
+  /** Whether our own parent has been told that we exit. */
   #exiting = false;
-  /** Children about which something is being decided: whether they are started again, for instance. */
+  /**
+   * The number of children about which something is being decided, for instance whether they are
+   * started again.
+   */
   #undecided = 0;
   #saidAlone = false;
 
@@ -75,7 +78,7 @@ export class Sandbox implements ChildHost {
     });
   }
 
-  /** The children as they are, and what each of them waits for. */
+  /** The children, each with its state and with what it waits for. */
   get state(): ChildStanding[] {
     return Array.from(this.#children.values(), (child) => ({
       name: child.name,
@@ -86,8 +89,8 @@ export class Sandbox implements ChildHost {
   }
 
   /**
-   * Starts every child, side by side: each waits several times for an answer of core's. A child that cannot be started is
-   * left out, with a warning.
+   * Starts all children side by side, because each start waits several times for an answer of the
+   * supervisor. A child that cannot be started is left out, with a warning.
    */
   async start(): Promise<void> {
     const children = this.config.starts.map((start) => new Child(start, this));
@@ -100,8 +103,8 @@ export class Sandbox implements ChildHost {
   }
 
   /**
-   * Stops every child, clients before their servers; those that have nothing to do with each other side by side. Settles
-   * when nothing is left of them.
+   * Stops every child, clients before their servers; children that do not use one another are
+   * stopped side by side. Settles when nothing is left of them.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -180,7 +183,9 @@ export class Sandbox implements ChildHost {
     return child.server.hasAnnounced(service) ? 'running' : 'not provided';
   }
 
-  /** A child that keeps others waiting too long crashes, as far as the others are concerned. */
+  /**
+   * Ends a child that keeps others waiting too long. For the others this is a crash of the child.
+   */
   #overdue(name: string, reason: string): void {
     const child = this.#children.get(name);
     if (!child) return;
@@ -189,7 +194,7 @@ export class Sandbox implements ChildHost {
     void child.kill();
   }
 
-  /** `pay` throws if there is too little for the child. */
+  /** Starts a child. `pay` throws if there is too little quota for it. */
   async #startChild(child: Child, pay = (): void => {}): Promise<void> {
     try {
       pay();
@@ -201,7 +206,10 @@ export class Sandbox implements ChildHost {
     }
   }
 
-  /** It is started again as soon as it is gone: sessions that its servers have yet to close do not keep it. */
+  /**
+   * Starts a crashed child again as soon as it is gone. Sessions that its servers have yet to close
+   * do not delay that.
+   */
   async #recover(child: Child, state: ThreadState): Promise<void> {
     const { start } = child;
     const ended = this.#endChild(child, `"${child.name}" crashed`, 'crashed');
@@ -217,7 +225,10 @@ export class Sandbox implements ChildHost {
     await ended;
   }
 
-  /** Otherwise its quota is still on the way back, from servers of its predecessor's. */
+  /**
+   * Whether there is quota for the child. If not, quota of its predecessor is still on the way back
+   * from that one's servers.
+   */
   async #canPay({ ram, caps }: StartNode): Promise<boolean> {
     const { ramQuota, ramUsed, capQuota, capUsed } = await this.env.pd.state();
     return ramQuota - ramUsed >= ram && capQuota - capUsed >= caps;
@@ -229,7 +240,8 @@ export class Sandbox implements ChildHost {
     await this.env.warning(
       `child "${start.name}" is started again (${record.count} of ${max} in ${periodS} s)`,
     );
-    // We may have been stopped while the warning was on its way: `stop` knows nothing of a child that begins after it.
+    // The sandbox may have been stopped while the warning was on its way. `stop` does not know a
+    // child that begins after it.
     if (this.#stopping) return;
     const child = new Child(start, this);
     this.#children.set(start.name, child);
@@ -249,7 +261,10 @@ export class Sandbox implements ChildHost {
     if (this.#children.get(child.name) === child) this.#children.delete(child.name);
   }
 
-  /** Does something that may leave us without children. Whether it has is known only when nothing else is undecided. */
+  /**
+   * Does something that may leave the sandbox without children. Whether it has is known only when
+   * nothing else is undecided.
+   */
   async #deciding(what: () => Promise<void>): Promise<void> {
     this.#undecided++;
     try {

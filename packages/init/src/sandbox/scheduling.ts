@@ -1,4 +1,7 @@
-/** What a child's CPU sessions may have of the CPUs and of urgency: its start node's part of what init has. */
+/**
+ * Limits the CPU sessions of a child to its start node's part of the CPUs and of the priorities
+ * that init has.
+ */
 import {
   type CpuAffinity,
   narrowScheduling,
@@ -13,7 +16,7 @@ import type { InitConfig, StartNode } from '../model/index.ts';
 type Surroundings = Pick<InitConfig, 'affinitySpace' | 'prioLevels'>;
 type Placed = Pick<StartNode, 'affinity' | 'priority'>;
 
-/** The part of the grid; none for a child that may use all of it. */
+/** The part of the affinity grid; empty for a child that may use all of it. */
 function affinityOf({ affinity }: Placed, { affinitySpace }: Surroundings): CpuAffinity[] {
   if (!affinity) return [];
   const { width, height } = affinitySpace;
@@ -21,7 +24,10 @@ function affinityOf({ affinity }: Placed, { affinitySpace }: Surroundings): CpuA
   return [{ ...affinity, spaceWidth: width, spaceHeight: height }];
 }
 
-/** The arguments of a CPU session, asked for with `args` by a child or for it, as they go on to core. */
+/**
+ * The arguments of a CPU session as they go on to the supervisor; `args` are those that the child,
+ * or init for it, asked with.
+ */
 export function schedulingArguments(
   args: SessionArguments,
   start: Placed,

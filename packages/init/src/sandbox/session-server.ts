@@ -1,8 +1,9 @@
 /**
- * Who serves a session: a service of the parent's, one that a child has announced, or init itself. All look alike to the
- * session that is routed there. The quota of a session goes with it: from the client's account over init's to the server's,
- * and the same way back. Nothing here rejects: whatever a server answers becomes a value, which says how much of the
- * donation is in init's account again.
+ * The server of a session: a service of the parent, a service that a child has announced, or init
+ * itself. All look alike to the session that is routed there. The quota of a session goes with it,
+ * from the client's account over init's to the server's, and the same way back. Nothing here
+ * rejects: every answer of a server becomes a value, which says how much of the donation is in
+ * init's account again.
  */
 import { hasCode, RpcError, SessionError } from '@ginit/core';
 import {
@@ -18,11 +19,15 @@ export interface RoutedRequest {
   readonly label: string;
   readonly args: SessionArguments;
   readonly donation: Resources;
-  /** Aborted when nobody wants the session any more. A server that has begun with it may finish. */
+  /**
+   * Aborted when nobody wants the session any more. A server that has begun to open it may finish.
+   */
   readonly givenUp: AbortSignal;
 }
 
-/** Why there is no session, or no upgrade, and what is back in init's account. */
+/**
+ * The reason why there is no session, or no upgrade, and the quota that is back in init's account.
+ */
 export interface Refused {
   readonly refused: SessionError;
   readonly back: Resources;
@@ -30,25 +35,28 @@ export interface Refused {
 
 /** The end of a session at its server. */
 export interface ClosedSession {
-  /** The server is done with it, or gone. */
+  /** Settles when the server is done with the session, or is gone. */
   readonly closed: Promise<void>;
-  /** What of the donation is back in init's account. */
+  /** The part of the donation that is back in init's account. */
   readonly back: Promise<Resources>;
 }
 
 /** An open session at its server. */
 export interface ServedSession {
   readonly capability: SessionCapability;
-  /** All that its client has donated so far. */
+  /** The sum of all that its client has donated so far. */
   readonly donation: Resources;
   /**
-   * Calls `handler` when the server has ended, and the session with it: it is to be closed nevertheless. The result cancels
-   * that.
+   * Calls `handler` when the server has ended, and the session with it. The session must be closed
+   * nevertheless. The result of this function cancels that.
    */
   onServerEnd(handler: () => void): () => void;
-  /** More quota; it is in init's account when this is called. */
+  /** Donates more quota, which is in init's account when this is called. */
   upgrade(more: Resources): Promise<Refused | undefined>;
-  /** Called once, when no upgrade is under way. `clientLives`: somebody waits for the quota. */
+  /**
+   * Closes the session. Called once, when no upgrade is under way. `clientLives` tells whether
+   * somebody waits for the quota.
+   */
   close(clientLives: () => boolean): ClosedSession;
 }
 
@@ -57,7 +65,10 @@ export interface SessionServer {
   open(request: RoutedRequest): Promise<ServedSession | Refused>;
 }
 
-/** What the client is told: session errors as they are, anything else as a denial. `server` is its name, for people. */
+/**
+ * The error that the client is told: session errors as they are, any other error as a denial.
+ * `server` is the server's name, for people.
+ */
 export function refusalFor(error: unknown, server: string): SessionError {
   if (error instanceof SessionError) return error;
   if (error instanceof RpcError) {

@@ -1,18 +1,21 @@
 /**
- * The order in which children are stopped: clients before the servers they use, so that what a client still has to
- * say reaches a server that is still there. Children that use each other in a circle have no such order; then the
- * one that the config names last goes first.
+ * Finds the order in which children are stopped: clients before the servers that they use, so that
+ * the last requests of a client reach a server that is still there. Children that use each other in
+ * a circle have no such order; then the one that the config names last goes first.
  */
 
 /** A child and the children it has sessions with. */
 export interface StopCandidate {
   readonly name: string;
   readonly servers: ReadonlySet<string>;
-  /** It has been told to stop. */
+  /** Whether the child has been told to stop. */
   readonly stopping: boolean;
 }
 
-/** The children of `remaining` that may be stopped now: those that nobody else in it uses, or one of a circle. */
+/**
+ * The children of `remaining` that may be stopped now: those that no other child of the list uses,
+ * or one of a circle.
+ */
 export function nextToStop(remaining: readonly StopCandidate[]): StopCandidate[] {
   const used = new Set(
     remaining.flatMap(({ name, servers }) => [...servers].filter((server) => server !== name)),

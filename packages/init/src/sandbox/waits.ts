@@ -1,46 +1,53 @@
 /**
- * Steps of init's that wait for a child: for its answer to a session request, for the end of a session, for its stop handlers.
- * Whoever makes init wait is named after a while. Steps that must come to an end have a bound, which runs only
- * while the child gets nothing done, and a ceiling, which always runs; a child that goes over either is ended.
+ * Steps of init that wait for a child: for its answer to a session request, for the end of a
+ * session, for its stop handlers. A child that makes init wait is named after a while. Steps that
+ * must come to an end have two limits: a bound, which runs only while the child makes no progress,
+ * and a ceiling, which always runs. A child that exceeds either is ended.
  *
- * Nothing is counted, and nobody is asked, unless a step takes longer than a tick.
+ * Nothing is counted, and no child is asked, unless a step takes longer than a tick.
  */
 import type { Env } from '@ginit/core';
 import type { StepBounds } from '../model/index.ts';
 
-/** How often waiting steps are looked at. */
+/** The interval at which waiting steps are looked at. */
 const TICK_MS = 500;
-/** Whoever is waited for so long is named. */
+/** A child that is waited for is named after this time. */
 const NAMED_AFTER_MS = 2000;
 
-/** One step: who waits for whom, and why. */
+/** One step: the child that waits, the child that it waits for, and the reason. */
 export interface Wait {
   /** The child that waits; init itself if it is the one that is waited for. */
   readonly by: string;
-  /** The child that is waited for; nobody is named for the parent's services. */
+  /** The child that is waited for; `undefined` for the parent's services, which are not named. */
   readonly for: string | undefined;
   readonly service?: string;
   readonly step: 'open' | 'close' | 'stop';
 }
 
-/** What a child has got done so far: calls, packets and host requests; and how many levels of children are below it. */
+/**
+ * The progress of a child so far: the number of calls, packets and host requests that it has
+ * completed, and the number of levels of children below it.
+ */
 export interface Progress {
   readonly completed: number;
   readonly levelsBelow: number;
 }
 
-/** What the waits need of the sandbox. */
+/** The services of the sandbox that the waits need. */
 export interface WaitsHost {
   readonly env: Pick<Env, 'warning'> & { readonly timer: Pick<Env['timer'], 'after'> };
   boundsOf(child: string): StepBounds;
   progressOf(child: string): Promise<Progress | undefined>;
-  /** Whether the child could answer by now: it runs, and has said what it provides if that is what is waited for. */
+  /**
+   * Tells whether the child could answer by now: it runs, and has announced the service if that is
+   * what is waited for.
+   */
   about(wait: Wait): WaitState;
-  /** The child is to be ended, for the reason given. */
+  /** Called when the child is to be ended, with the reason. */
   overdue(child: string, reason: string): void;
 }
 
-/** How a step stands: a child that is still being started is not to blame. */
+/** The state of a step. A child that is still being started is not to blame. */
 export type WaitState = 'starting' | 'not provided' | 'running';
 
 interface Step {
@@ -53,7 +60,7 @@ interface Step {
 interface Blocker {
   completed: number | undefined;
   stalledMs: number;
-  /** How long it has itself waited for others: that time is not its own. */
+  /** The time that it has itself waited for others. That time is not counted against it. */
   heldUpMs: number;
   levelsBelow: number;
   asking: boolean;
@@ -85,7 +92,7 @@ export class Waits {
     }
   }
 
-  /** What the child waits for at this moment, in words, if it has waited for a while. */
+  /** A text that names what the child waits for at this moment, if it has waited for a while. */
   why(child: string): string | undefined {
     for (const step of this.#steps) {
       if (step.wait.by !== child || step.wait.step === 'stop' || step.ageMs < NAMED_AFTER_MS) continue;
@@ -121,7 +128,10 @@ export class Waits {
     void this.#host.env.warning(this.#text(step));
   }
 
-  /** Not who is still being started, nor who waits for somebody else himself: that one is named. */
+  /**
+   * Whether the child that is waited for is to be named. A child that is still being started is
+   * not. A child that waits for another one itself is not either; that other one is named.
+   */
   #toBlame({ wait }: Step): boolean {
     if (wait.step !== 'open') return !this.#heldUp(wait.for);
     if (this.#host.about(wait) === 'starting') return false;
@@ -132,7 +142,7 @@ export class Waits {
       next = this.#waitsFor(next);
       if (next === undefined) return seen.size === 2;
     }
-    // A circle: each of it is named.
+    // In a circle every child is named.
     return next === wait.by;
   }
 
@@ -142,8 +152,9 @@ export class Waits {
   }
 
   /**
-   * Whether the child waits for another one to close a session, as a mediator does whose backend does not: then the other
-   * one is to blame, and has a bound of its own. In a circle of such waits everybody is to blame.
+   * Whether the child waits for another one to close a session, as a mediator does when its backend
+   * does not close. Then the other child is to blame, and has a bound of its own. In a circle of
+   * such waits every child is to blame.
    */
   #heldUp(child: string): boolean {
     const seen = new Set<string>();
@@ -176,7 +187,7 @@ export class Waits {
     }
   }
 
-  /** Whether the child that is waited for gets anything done. */
+  /** Finds out whether the child that is waited for makes progress. */
   async #look(name: string): Promise<void> {
     const blocker = this.#blockers.get(name) ?? newBlocker();
     this.#blockers.set(name, blocker);
@@ -199,7 +210,10 @@ export class Waits {
     this.#judge(name, blocker);
   }
 
-  /** Levels of children below it have bounds of their own, which must run out first. */
+  /**
+   * Ends a child that is over one of its limits. Each level of children below it has limits of its
+   * own, which must run out first; so every level makes the child's own limits longer.
+   */
   #judge(name: string, blocker: Blocker): void {
     if (blocker.over || this.#blockers.get(name) !== blocker) return;
     const { boundMs, ceilingMs } = this.#host.boundsOf(name);

@@ -1,20 +1,21 @@
 /*
- * Words for what can be wrong with the form of an XML text. The scanner (saxes) says what rule was broken;
- * people want to know what to change. Each fault is a text and the offset of the place to look at.
+ * Finds words for mistakes in the form of an XML text. The scanner (saxes) says which rule was
+ * broken; people want to know what to change. Each fault is a text and the offset of the place to
+ * look at.
  */
 
-/** What is wrong, and where, as an offset into the text. */
+/** A mistake in words, and its place as an offset into the text. */
 export interface Fault {
   readonly text: string;
   readonly offset: number;
 }
 
-/** Where the scanner stands when it finds a fault. */
+/** The state of the scanner when it finds a fault. */
 export interface ScanState {
   readonly source: string;
-  /** Offset behind the character that is wrong. */
+  /** The offset behind the wrong character. */
   readonly offset: number;
-  /** Offset behind the last tag, comment or the like that was complete. */
+  /** The offset behind the last tag, comment or other markup that was complete. */
   readonly markupEnd: number;
   /** The tag that is being read, with the offset behind the last complete part of it. */
   readonly tag: { readonly type: string; readonly start: number; readonly partEnd: number } | undefined;
@@ -24,10 +25,10 @@ export interface ScanState {
 
 const PLAIN_AMPERSAND = 'a plain "&" is written &amp;';
 const KNOWN_ENTITIES = 'known are &amp; &lt; &gt; &quot; &apos; and numbers like &#10;';
-// What can be meant as an entity: anything else behind an ampersand is a plain one.
+// Matches an ampersand that cannot begin an entity.
 const BAD_AMPERSAND_PATTERN = /&(?!(?:[A-Za-z_][\w.-]*|#[0-9]+|#[xX][0-9A-Fa-f]+);)/g;
 
-/** Words the scanner's complaint `rule`. */
+/** Puts the scanner's complaint `rule` into words. */
 export function faultOf(rule: string, state: ScanState): Fault {
   const here = { offset: Math.max(0, state.offset - 1) };
   if (rule.startsWith('unclosed tag') || rule === 'unexpected end.') return endFault(state);
@@ -91,7 +92,7 @@ const RULE_TEXTS: Readonly<Record<string, string>> = {
     '<?xml … ?> stands only at the very start of the file',
 };
 
-/** `</name>` as it stands in the text, shortened. */
+/** The closing tag `</name>` as it stands in the text, shortened. */
 export function closingTag(source: string, offset: number): string {
   return source.slice(offset, offset + 80).split('>', 1)[0] + '>';
 }
@@ -117,7 +118,9 @@ function characterFault({ source, offset, tag }: ScanState): Fault {
   return { text: `the character U+${code} is not allowed`, offset: at };
 }
 
-/** The text ended too early: names what was still open, the innermost first. */
+/**
+ * Describes a text that ended too early: names everything that was still open, the innermost first.
+ */
 function endFault({ source, markupEnd, tag, open }: ScanState): Fault {
   if (tag !== undefined) return openTagFault(source, tag);
   const markup = source.indexOf('<', markupEnd);
@@ -157,7 +160,7 @@ function openMarkupFault(source: string, offset: number): Fault {
   return { text: kind?.[1] ?? 'the file ends within a tag', offset };
 }
 
-/** The first offset from `from` on that is no white space. */
+/** The first offset from `from` on that holds no white space. */
 export function firstInk(source: string, from: number): number {
   let offset = from;
   while (offset < source.length && /\s/.test(source.charAt(offset))) offset++;

@@ -1,3 +1,3 @@
-/** XML text to configuration trees and back. */
+/** Reads XML text into configuration trees and writes it from them. */
 export { readXml } from './read.ts';
 export { writeXml } from './write.ts';

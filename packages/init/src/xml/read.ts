@@ -11,11 +11,12 @@ import { closingTag, faultOf, firstInk } from './faults.ts';
 import { Places } from './places.ts';
 
 /*
- * XML text to configuration tree. The scanner is saxes; it is given the whole text at once, so that its
- * position is an offset into that text and the place of every element, attribute and text can be found from
- * there. A DOCTYPE is refused, so there are no entities but the five of XML and numbers, and nothing that
- * could expand or reach outside. Comments and processing instructions are skipped. The first fault ends the
- * reading: what follows one could not be trusted.
+ * Reads XML text into a configuration tree. The scanner is saxes. It is given the whole text at
+ * once, so that its position is an offset into that text and the place of every element, attribute
+ * and text can be found from there. A DOCTYPE is refused, so there are no entities but the five of
+ * XML and numbers, and nothing that could expand or reach outside. Comments and processing
+ * instructions are skipped. The first fault ends the reading, because the rest of the text could
+ * not be trusted.
  */
 
 /**
@@ -37,7 +38,8 @@ function decoded(bytes: Uint8Array, file: string): string {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     const lenient = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-    // Where decoding failed stands the replacement character; one that was meant is rare enough.
+    // The replacement character stands where decoding failed. A text that contains one on purpose
+    // is too rare to matter.
     throw new ConfigError('the text is not UTF-8', new Places(lenient, file).at(lenient.indexOf('\ufffd')));
   }
 }

@@ -1,9 +1,9 @@
 import type { ConfigNode } from '@ginit/core/config';
 
 /*
- * Configuration tree to XML text, for reports and for people. What is written reads back as the same tree:
- * texts go out unchanged, so an element that holds text is written in one piece, and everything else is
- * indented by two spaces.
+ * Writes a configuration tree as XML text, for reports and for people. The text reads back as the
+ * same tree: texts go out unchanged, so an element that holds text is written in one piece, and
+ * everything else is indented by two spaces.
  */
 
 /**
@@ -53,7 +53,7 @@ function numeric(character: string): string {
   return `&#${character.charCodeAt(0)};`;
 }
 
-/** Replaces what XML 1.0 has no way to write. */
+/** Replaces the characters that XML 1.0 has no way to write. */
 function carried(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd');

@@ -27,7 +27,7 @@ type Component = Simulation['platform']['live'] extends Iterable<infer C> ? C : 
 type Watched = Pick<Simulation, 'platform' | 'calls'>;
 
 /** What core says. */
-export interface CoreAccounts {
+export interface SupervisorAccounts {
   readonly root: AccountTree;
   /** What the root has donated to core. */
   readonly donated: Resources;
@@ -55,7 +55,7 @@ interface Household {
 /** Compares the books of one run; it remembers who has had to do with somebody hostile. */
 export class Books {
   readonly #system: Watched;
-  readonly #core: () => CoreAccounts;
+  readonly #core: () => SupervisorAccounts;
   readonly #whole: Resources;
   readonly #hostility: boolean;
   /** Labels of components that may have lost quota to hostile servers. */
@@ -67,7 +67,7 @@ export class Books {
   /** How often a child, and an init itself, was compared. */
   compared = { children: 0, inits: 0 };
 
-  constructor(system: Watched, core: () => CoreAccounts, { whole, hostility }: Premises) {
+  constructor(system: Watched, core: () => SupervisorAccounts, { whole, hostility }: Premises) {
     this.#system = system;
     this.#core = core;
     this.#whole = whole;

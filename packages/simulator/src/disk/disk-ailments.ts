@@ -5,7 +5,7 @@
 import { RpcError } from '@ginit/core';
 import type { HostErrorCode } from '@ginit/core/host';
 import type { Random } from '../order/random.ts';
-import { SECTOR_BYTES, type SimulatedDisk } from './simulated-disk.ts';
+import { SECTOR_BYTES } from './sector.ts';
 
 /** Requests to a disk. */
 export type DiskOperation = 'read' | 'write' | 'sync';
@@ -23,15 +23,28 @@ export type Ailment = {
   | { readonly kind: 'corrupt'; readonly at: 'read' | 'rest' }
 );
 
+/** A disk that works. */
+export interface SoundDisk {
+  readonly sizeBytes: number;
+  read(into: Uint8Array, position: number): void;
+  write(from: Uint8Array, position: number): void;
+  /** Makes the writes up to this mark durable. */
+  sync(mark: number): void;
+  /** It is about to answer something that is not true. */
+  lies(): void;
+  /** Flips the bits of a mask in a byte on stable storage. */
+  spoil(position: number, mask: number): void;
+}
+
 /** Ailments of one disk that wait; more are refused. */
 const WAITING_MAX = 1000;
 
 /** The requests to one disk, as its ailments have them. */
 export class AilingDisk {
-  readonly #disk: SimulatedDisk;
+  readonly #disk: SoundDisk;
   readonly #waiting: Ailment[] = [];
 
-  constructor(disk: SimulatedDisk) {
+  constructor(disk: SoundDisk) {
     this.#disk = disk;
   }
 

@@ -9,10 +9,8 @@
 import { assert } from '@ginit/core';
 import type { Digest } from '../order/digest.ts';
 import { AilingDisk } from './disk-ailments.ts';
+import { SECTOR_BYTES } from './sector.ts';
 import type { Random } from '../order/random.ts';
-
-/** The unit that is written as a whole, in bytes. */
-export const SECTOR_BYTES = 512;
 
 /** Content that one write gave to a sector. */
 interface Version {

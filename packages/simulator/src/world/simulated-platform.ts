@@ -8,7 +8,7 @@ import {
   type ComponentEnd,
   ComponentRuntime,
   type ComponentSpecification,
-  CORE_ID,
+  SUPERVISOR_ID,
   describeCrash,
   type Platform,
   type PlatformComponent,
@@ -31,7 +31,7 @@ export class SimulatedPlatform implements Platform {
   readonly #world: SimulatedWorld;
   readonly #carriers: CarrierWorld;
   readonly #components = new Map<number, SimulatedComponent>();
-  readonly #labels = new Map<number, string>([[CORE_ID, 'core']]);
+  readonly #labels = new Map<number, string>([[SUPERVISOR_ID, 'core']]);
   readonly #domains: string[] = [];
   /** By label. */
   readonly #hostile = new Map<string, Hostility>();
@@ -141,7 +141,7 @@ export class SimulatedPlatform implements Platform {
     });
     this.#components.set(id, component);
     this.#labels.set(id, label);
-    const [core, own] = simulatedCarrier(this.#carriers, CORE_ID, id, false);
+    const [supervisor, own] = simulatedCarrier(this.#carriers, SUPERVISOR_ID, id, false);
     component.ends.add(own);
     const run = (): void => {
       if (component.alive) this.loading = Promise.resolve().then(() => this.#load(component, own));
@@ -154,7 +154,7 @@ export class SimulatedPlatform implements Platform {
     const pid = this.processOf(domain);
     return {
       placement: { kind: ownProcess ? 'process' : 'thread', domain: name, pid },
-      core,
+      supervisor,
       kill: () => this.#kill(component),
     };
   }
@@ -202,12 +202,12 @@ export class SimulatedPlatform implements Platform {
     }
   }
 
-  async #load(component: SimulatedComponent, core: Carrier): Promise<void> {
+  async #load(component: SimulatedComponent, supervisor: Carrier): Promise<void> {
     const { label, specification } = component;
     try {
       const { moduleUrl } = specification;
       const loaded = await loadInstance(moduleUrl, this.#world.sharesModules(moduleUrl));
-      component.runtime = new ComponentRuntime(loaded, core, {
+      component.runtime = new ComponentRuntime(loaded, supervisor, {
         schedule: (turn) => queueMicrotask(() => component.alive && turn()),
         delay: (ms) => new Promise((resolve) => component.timer(ms * 1000, false, resolve)),
         crash: (error) => this.crashSoon(component, error),
@@ -258,7 +258,7 @@ export class SimulatedPlatform implements Platform {
     this.#world.calls.gone(component.id);
     this.#world.blocks.ended(component.id);
     this.#world.scheduler.soon({
-      owner: CORE_ID,
+      owner: SUPERVISOR_ID,
       describe: () => `learns of the end of ${component.label}: ${end.reason}`,
       run: () => {
         component.ended(end);
@@ -287,7 +287,7 @@ export class SimulatedPlatform implements Platform {
 
   after(us: number, handler: () => void): () => void {
     const describe = (): string => 'timer';
-    const scheduled = this.#world.scheduler.after(us, { owner: CORE_ID, describe, run: handler });
+    const scheduled = this.#world.scheduler.after(us, { owner: SUPERVISOR_ID, describe, run: handler });
     return () => {
       scheduled.cancelled = true;
     };

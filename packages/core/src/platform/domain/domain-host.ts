@@ -19,7 +19,7 @@ import { boundProcess } from '../thread/memory/memory-bound.ts';
 import type { KeeperLine } from '../wire/memory-protocol.ts';
 import {
   CONTROL_SLOT,
-  CORE_SLOT,
+  SUPERVISOR_SLOT,
   FIRST_CHANNEL_SLOT,
   type WorkerInput,
   type WorkerMessage,
@@ -50,7 +50,7 @@ interface LocalChannel {
 
 interface RunningComponent {
   readonly worker: Worker;
-  readonly corePort: MessagePort;
+  readonly supervisorPort: MessagePort;
   readonly keeperPort: MessagePort;
   readonly doorbell: Place;
   readonly bell: Bell;
@@ -78,7 +78,7 @@ export class DomainHost {
   readonly #doorbells: OwnDoorbells;
   readonly #foreign: ForeignChannels | undefined;
   readonly #components = new Map<number, RunningComponent>();
-  readonly #coreRelays: RelayTable;
+  readonly #supervisorRelays: RelayTable;
   readonly #links = new Map<number, { link: Link; relays: RelayTable }>();
   readonly #joinsWaiting: JoinRequest[] = [];
   /** Whether the kernel bounds the memory of the process. */
@@ -97,7 +97,7 @@ export class DomainHost {
     ahead?.worker.once('exit', gone).once('error', gone);
     this.#foreign = foreign;
     this.#doorbells = new OwnDoorbells(foreign?.doorbells);
-    this.#coreRelays = new RelayTable(up);
+    this.#supervisorRelays = new RelayTable(up);
   }
 
   /** Starts a component in a thread of its own; if it is to be jailed, so far that only `run` is missing. */
@@ -111,7 +111,7 @@ export class DomainHost {
     const keeper = new MessageChannel();
     const input: WorkerInput = {
       moduleUrl,
-      corePort: port2,
+      supervisorPort: port2,
       grants,
       scheduling,
       watch: command.audit ? 'everything' : jail ? 'refusals' : 'nothing',
@@ -129,7 +129,7 @@ export class DomainHost {
     const bell = new Bell(doorbell, census);
     const running: RunningComponent = {
       worker,
-      corePort: port1,
+      supervisorPort: port1,
       keeperPort: keeper.port1,
       doorbell,
       bell,
@@ -141,7 +141,7 @@ export class DomainHost {
       killed: false,
     };
     this.#components.set(component, running);
-    this.#coreRelays.add(component, { port: port1, ring: () => bell.ringPort(CORE_SLOT) });
+    this.#supervisorRelays.add(component, { port: port1, ring: () => bell.ringPort(SUPERVISOR_SLOT) });
     this.#watch(component, running, command.audit);
     this.#tell({ event: 'started', component, threadId: worker.threadId });
     if (jail) void this.#lockUp(component, jail, processBytes, () => thread.run(start));
@@ -260,7 +260,7 @@ export class DomainHost {
 
   /** A frame from core for one of our components. */
   deliver(component: number, payload: Uint8Array): void {
-    this.#coreRelays.deliver(component, payload);
+    this.#supervisorRelays.deliver(component, payload);
   }
 
   #thread(start: ThreadStart): ComponentThread {
@@ -344,7 +344,7 @@ export class DomainHost {
       if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
       const lastLines = lastLinesIn(notice);
       // Those that went out before are on their way to core.
-      if (lastLines.length > 0) this.#coreRelays.drain(component);
+      if (lastLines.length > 0) this.#supervisorRelays.drain(component);
       for (const line of lastLines) this.#tell({ event: 'output', component, line });
       const use = audited ? useIn(notice) : undefined;
       if (use && !this.#up.congested) this.#tell({ event: 'used', component, use });
@@ -355,11 +355,11 @@ export class DomainHost {
     worker.on('exit', (code) => {
       this.#components.delete(component);
       // What it has sent to core before it ended is heard before its end: its last log lines, for instance.
-      this.#coreRelays.drain(component);
+      this.#supervisorRelays.drain(component);
       this.#closeChannels(running);
       this.#foreign?.ended(component);
       running.keeperPort.close();
-      running.corePort.close();
+      running.supervisorPort.close();
       const crashed = !running.killed;
       const reason = running.crash ?? (crashed ? `ended its thread with process.exit(${code})` : 'killed');
       this.#tell({ event: 'ended', component, crashed, reason });

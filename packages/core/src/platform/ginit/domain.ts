@@ -232,7 +232,7 @@ export class Domain {
       jail: confinement.jail,
       audit: confinement.audit !== undefined,
     });
-    return this.#coreCarrier(id, resident);
+    return this.#supervisorCarrier(id, resident);
   }
 
   /** Only a component that has the process to itself can be bounded by the kernel. */
@@ -295,7 +295,7 @@ export class Domain {
     this.#process.send({ link, own, expected }, socket);
   }
 
-  #coreCarrier(id: number, resident: Resident): Carrier {
+  #supervisorCarrier(id: number, resident: Resident): Carrier {
     return {
       sharing: SHARES_NONE,
       send: (frame) => {

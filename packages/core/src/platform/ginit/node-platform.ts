@@ -83,7 +83,7 @@ export class NodePlatform implements Platform {
       return neverStarted(specification, error.reason, ended);
     }
     this.#domainOf.set(id, domain);
-    const core = domain.start(
+    const supervisor = domain.start(
       specification,
       (end) => {
         this.#domainOf.delete(id);
@@ -101,7 +101,7 @@ export class NodePlatform implements Platform {
       },
       jail: audit ? { jailed: false, reason: 'audited' } : standingOf(specification, jail),
     };
-    return { placement, core, kill: () => domain.kill(id) };
+    return { placement, supervisor, kill: () => domain.kill(id) };
   }
 
   connect(first: number, second: number, failed: () => void): void {
@@ -283,7 +283,13 @@ function neverStarted(
       domain: ownProcess ? label : domain,
       pid: undefined,
     },
-    core: { sharing: SHARES_NONE, send: () => false, receive: () => {}, closed: () => {}, close: () => {} },
+    supervisor: {
+      sharing: SHARES_NONE,
+      send: () => false,
+      receive: () => {},
+      closed: () => {},
+      close: () => {},
+    },
     kill: () => over,
   };
 }

@@ -3,7 +3,7 @@
  * prototypes, globals or its own thread meets nobody else. The thread is started before it is known for whom.
  */
 import { parentPort } from 'node:worker_threads';
-import { Component, type Manifest } from '../../component.ts';
+import { Component, type Manifest } from '../../runtime/component.ts';
 import type { SessionInterface } from '../../interface/interface.ts';
 import { describeCrash } from '../wire/crash-reason.ts';
 import { MANIFEST_LENGTH_MAX, type ManifestText } from '../wire/manifest-protocol.ts';

@@ -7,7 +7,7 @@ import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
 // From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
 // From here, so that what components import is loaded with the runtime.
 import { Component } from '../../index.ts';
-import { hostKindsOf } from '../../component.ts';
+import { hostKindsOf } from '../../runtime/component.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import type { HostPlatform } from '../../runtime/host-access.ts';
@@ -27,7 +27,7 @@ import { ThreadChannels } from './thread-channels.ts';
 import { ThreadLoop } from './thread-loop.ts';
 import {
   type CompiledNotice,
-  CORE_SLOT,
+  SUPERVISOR_SLOT,
   type WorkerBirth,
   type WorkerInput,
   type WorkerNotice,
@@ -99,7 +99,7 @@ const loop = new ThreadLoop(new Doorbell(input.doorbell, input.census, input.lif
 const keeper = input.keeper && new KeeperClient(input.keeper, collector);
 const channels = new ThreadChannels(loop, input.census, keeper);
 let nodeHost: HostPlatform | undefined;
-const runtime = new ComponentRuntime(component, channels.port(input.corePort, CORE_SLOT), {
+const runtime = new ComponentRuntime(component, channels.port(input.supervisorPort, SUPERVISOR_SLOT), {
   schedule: queueMicrotask,
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   crash: (error) =>

@@ -10,14 +10,14 @@ import type { RingEnd } from './channel-memory.ts';
 
 /** Slots of the sources that every thread has: messages of the domain process, and core's port. */
 export const CONTROL_SLOT = 0;
-export const CORE_SLOT = 1;
+export const SUPERVISOR_SLOT = 1;
 /** Those of channels follow; they come around again when there are more than a doorbell has slots. */
 export const FIRST_CHANNEL_SLOT = 2;
 
 /** What a thread starts with. */
 export interface WorkerInput {
   readonly moduleUrl: string;
-  readonly corePort: MessagePort;
+  readonly supervisorPort: MessagePort;
   readonly grants: readonly ResolvedGrant[];
   readonly scheduling: Scheduling;
   /** What the process may have of memory of its own beyond what it has when the thread is up. */

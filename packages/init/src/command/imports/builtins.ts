@@ -1,7 +1,13 @@
-/** Which of Node's own modules give no authority: whoever has them can do nothing that plain JavaScript could not. */
+/**
+ * Lists those of Node's own modules that give no authority: code that has them can do nothing that
+ * plain JavaScript could not.
+ */
 import { isBuiltin } from 'node:module';
 
-/** By their names without `node:`. Clocks, timers and randomness are not among them: they come from sessions. */
+/**
+ * The names of the modules, without `node:`. Clocks, timers and randomness are not among them: they
+ * come from sessions.
+ */
 const HARMLESS: ReadonlySet<string> = new Set([
   'assert',
   'assert/strict',

@@ -13,7 +13,7 @@ import { ImportResolver } from './resolve.ts';
 import { installedIn, installedPackage, type OpenedFile, openSource } from './source-file.ts';
 import { type ImportForm, SourceError, type SourceImport } from './source-import.ts';
 
-/** A component that leads to more is refused. */
+/** The largest number of files in a graph. A component that leads to more is refused. */
 const FILES_MAX = 10_000;
 
 /** A place in a file. */
@@ -23,30 +23,33 @@ export interface ImportPlace {
   readonly column: number;
 }
 
-/** What an import leads to. */
+/** The kinds of target that an import can lead to. */
 export type ImportTarget =
   | { readonly kind: 'file'; readonly path: string }
   /** One of Node's own modules, by its name without `node:`. */
   | { readonly kind: 'builtin'; readonly name: string }
-  /** Nothing that can be looked into: native code, WebAssembly, a `data:` URL. */
+  /** Something that cannot be inspected: native code, WebAssembly, a `data:` URL. */
   | { readonly kind: 'opaque'; readonly path: string | undefined }
-  /** A file that its importer has no business with. */
+  /**
+   * A file that the importing file must not name, because it lies outside of its own package or
+   * directory.
+   */
   | { readonly kind: 'outside'; readonly path: string; readonly by: 'path' | 'name' }
   /** A file of our own runtime that is not for components. */
   | { readonly kind: 'inner'; readonly path: string }
-  /** A file of the user's that is no code by its name. */
+  /** A file of the user's whose extension is not one of code. */
   | { readonly kind: 'no-code'; readonly path: string }
-  /** Versions of Node differ in where they find it, for this reason. */
+  /** Versions of Node differ in where they find the module; `reason` says why. */
   | { readonly kind: 'ambiguous'; readonly reason: string }
-  /** Its name is computed, or it is a back door to Node. */
+  /** The name of the module is computed, or the import is a way around imports. */
   | { readonly kind: 'unknown' }
-  /** There is no such module: an optional one, or whoever imports it will tell. */
+  /** There is no such module. It may be optional; if not, the importing code fails when it runs. */
   | { readonly kind: 'missing' };
 
 /** An import somewhere in the graph. */
 export interface GraphImport {
   readonly form: ImportForm;
-  /** The name that was imported, or what it is instead. */
+  /** The name that was imported, or a description if there is no name. */
   readonly what: string;
   readonly place: ImportPlace;
   /** The package of the file that imports: that of its `node_modules` directory, else that of its `package.json`. */
@@ -54,13 +57,13 @@ export interface GraphImport {
   readonly target: ImportTarget;
 }
 
-/** A file that cannot be looked into. */
+/** A file that could not be read or parsed. */
 export interface GraphProblem {
   readonly reason: string;
   readonly place: ImportPlace;
 }
 
-/** All that a component is made of. */
+/** All files and imports that a component is made of. */
 export interface ImportGraph {
   /**
    * Real, absolute paths of every file that Node reads to load the component: modules, what they need of our runtime
@@ -72,22 +75,25 @@ export interface ImportGraph {
   readonly problems: readonly GraphProblem[];
 }
 
-/** How graphs are read. */
+/** The options for reading graphs. */
 export interface GraphOptions {
-  /** The directory of the config: what lies below it may be imported by a path. */
+  /** The directory of the config. Files below it may be imported by a path. */
   readonly directory: string;
-  /** Conditions that components have besides Node's own. */
+  /** Conditions of package maps that hold for components besides Node's own. */
   readonly conditions?: readonly string[];
-  /** Whether a file is of our own runtime: what that imports is what confines the component, and nobody's fault. */
+  /**
+   * Whether a file is of our own runtime. The imports of such a file are what confines the
+   * component, so they break no rule.
+   */
   readonly isTrusted?: (file: string) => boolean;
   /** Whether a file is of our own runtime, but none that others may import. */
   readonly isInner?: (file: string) => boolean;
 }
 
-/** Extensions of what Node loads as code, or as data of code. */
+/** Extensions of the files that Node loads as code or as data. */
 const CODE = /\.(?:[cm]?[jt]s|json|node|wasm)$/;
 
-/** What one file holds of a graph. */
+/** The part of a graph that one file contributes. */
 interface LookedAt {
   readonly imports: readonly GraphImport[];
   readonly problem?: GraphProblem;
@@ -130,7 +136,7 @@ export class ImportGraphs {
       problems.push({ reason: `it leads to more than ${FILES_MAX} files`, place: placeIn(file, '', 0) });
       break;
     }
-    // What our own runtime imports is not told.
+    // The imports of our own runtime are left out of the result; only its files count.
     for (const file of ours) for (const path of this.#oursFrom(file)) ours.add(path);
     // The compiled part of a bundle lies beside the module that loads it.
     const scripts = [...ours]
@@ -141,7 +147,7 @@ export class ImportGraphs {
     return { files: [...files], imports, problems };
   }
 
-  /** What Node reads besides a module to load it. */
+  /** Adds the `package.json` files that Node reads beside a module to load it. */
   #addConsulted(file: string, files: Set<string>, entry: string): void {
     const scope = this.#packages.scopeOf(file);
     if (scope) files.add(scope.path);
@@ -161,7 +167,10 @@ export class ImportGraphs {
     return looked;
   }
 
-  /** What a file that is not installed may import depends on the binary that leads to it. */
+  /**
+   * The key under which a file is remembered. Which files a file may import depends on the binary
+   * that leads to it, unless the file is installed; so the binary is part of the key.
+   */
   #keyOf(file: string, entry: string): string {
     return installedIn(file) === undefined
       ? `${this.#packages.scopeOf(entry)?.directory ?? ''}\n${file}`
@@ -225,7 +234,8 @@ export class ImportGraphs {
     if (found.builtin !== undefined) return { kind: 'builtin', name: found.builtin };
     if (found.isUrl) return { kind: 'opaque', path: undefined };
     const { path } = found;
-    // What Node would look into on the way is made readable no more than the file.
+    // A file outside of its package is not read, and neither are the `package.json` files on the
+    // way to it.
     if (path !== undefined && found.escapes) return { kind: 'outside', path, by: 'name' };
     if (path !== undefined && found.byPath && !this.#mayName(path, from))
       return { kind: 'outside', path, by: 'path' };
@@ -238,9 +248,10 @@ export class ImportGraphs {
   }
 
   /**
-   * Whether a file may name another one by its path: one of its own installed package; or, if it is not installed, one below
-   * the config's directory or in the binary's package. The same goes for a package that is linked: it has its own files.
-   * Whatever is named otherwise would be made readable for the component.
+   * Whether a file may name another one by its path. An installed file may name files of its own
+   * package. A file that is not installed may name files below the config's directory or in the
+   * binary's package. The same goes for a package that is linked: it has its own files. Any other
+   * file that is named would become readable for the component.
    */
   #mayName(path: string, { file, entry }: Importer): boolean {
     const installed = installedIn(file);
@@ -254,7 +265,7 @@ export class ImportGraphs {
   }
 }
 
-/** A file, and the binary that leads to it. */
+/** A file that imports, and the binary that leads to it. */
 interface Importer {
   readonly file: string;
   readonly entry: string;

@@ -1,4 +1,4 @@
-/** What components import: found without running them. */
+/** Finds the imports of components without running the components. */
 export { isHostModule } from './builtins.ts';
 export { type GraphImport, type ImportGraph, ImportGraphs, type ImportPlace } from './graph.ts';
 export {

@@ -1,16 +1,16 @@
 /**
- * The names of the fields of a JSON object as they stand in its text: what parses it shows each once, and without its
- * spelling.
+ * Finds the names of the fields of a JSON object as they stand in its text. `JSON.parse` shows each
+ * name once only, and without its spelling.
  */
 
 /** A field of the outermost object. */
 export interface JsonField {
   readonly name: string;
-  /** Whether its name is written with escapes. */
+  /** Whether the name is written with escapes. */
   readonly escaped: boolean;
 }
 
-/** A text, a bracket, or what separates: all that matters outside of texts. */
+/** A text, a bracket or a separator: the only parts that matter outside of texts. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
 
 /** The fields of the object that `text` is, in their order. It must be valid JSON. */

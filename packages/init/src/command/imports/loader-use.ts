@@ -1,8 +1,9 @@
 /**
- * How `module`, `require` and `process` may be used. The first two lead to every module of Node, so they stand only in the
- * forms below, and whatever else is done with them is refused: then it need not be known where they go from there. Much
- * harmless code hands on `process`, so of that only the properties that lead to Node's internals are refused. What a
- * source computes is not seen here.
+ * The rules for uses of `module`, `require` and `process`. The first two lead to every module of
+ * Node, so only the forms below are allowed and every other use is refused; then nobody has to
+ * follow where the values go. Much harmless code hands on `process`, so of that only the properties
+ * that lead to Node's internals are refused. Property names that a source computes are not seen
+ * here.
  */
 import {
   assigned,
@@ -12,7 +13,7 @@ import {
   passedOn,
   propertiesOf,
 } from './loader-values.ts';
-import type { ParsedFormat } from './requires.ts';
+import type { ParsedFormat } from './source-format.ts';
 import type { Scopes } from './scopes.ts';
 import type { SourceImport } from './source-import.ts';
 import {
@@ -27,28 +28,33 @@ import {
   type Visit,
 } from './tree.ts';
 
-/** What is done that must not be done. */
+/** A forbidden use. */
 export interface Misuse {
   readonly form: SourceImport['form'];
   readonly node: Tree;
   readonly what: string;
 }
 
-/** Properties that lead nowhere; some are those of bundlers. Every other one of `module` and `require` is refused. */
+/**
+ * Properties that lead to no module; some are those of bundlers. Every other property of `module`
+ * and `require` is refused.
+ */
 const HARMLESS: Readonly<Record<'module' | 'modules' | 'require', ReadonlySet<string>>> = {
   module: new Set(['exports', 'id', 'filename', 'path', 'paths', 'loaded', 'isPreloading', 'hot']),
   modules: new Set(['length']),
   require: new Set(['resolve', 'name', 'length']),
 };
 const OF_PROCESS: ReadonlySet<string> = new Set(['binding', '_linkedBinding', 'dlopen']);
-/** Harmless halves of Node's internals that old libraries ask for: which type a value has. */
+/**
+ * Harmless parts of Node's internals that old libraries ask for: they tell which type a value has.
+ */
 const HARMLESS_BINDINGS: ReadonlySet<string> = new Set(['util']);
 /** Objects of JavaScript whose functions read the properties of an argument. */
 const READERS: ReadonlySet<string> = new Set(['Reflect', 'Object']);
-/** Those of their functions that give no value of a property. */
+/** The functions of these objects that give away no value of a property. */
 const HARMLESS_READERS: ReadonlySet<string> = new Set(['keys', 'is', 'has', 'hasOwn', 'ownKeys']);
 
-/** What is wrong with a node, if anything. */
+/** Says what is wrong with a node of the syntax tree, if anything. */
 export function findMisuse(
   visit: Visit,
   values: LoaderValues,
@@ -88,7 +94,7 @@ function isHarmlessUse(
   scopes: Scopes,
 ): boolean {
   if (isTested(node, parent) || isOverwritten(node, parent)) return true;
-  // What becomes of it there is looked at instead.
+  // The value passes on to the node above; its use there is checked instead.
   if (parent.type !== 'AssignmentExpression' && passedOn(parent).includes(node)) return true;
   switch (parent.type) {
     case 'ExpressionStatement':
@@ -101,10 +107,11 @@ function isHarmlessUse(
       return isExportsDefinition(node, parent, scopes.parentOf(parent));
     case 'VariableDeclarator':
       if (nameOf(parent['id']) === undefined) return false;
-      // `const require = createRequire(import.meta.url)`, unless others get it.
+      // `const require = createRequire(import.meta.url)` is allowed unless the variable is
+      // exported.
       return value !== 'require' || (node.type === 'CallExpression' && !isExported(parent, scopes));
     case 'AssignmentExpression':
-      // A variable is known from there on.
+      // From here on the variable is known as such a value, and its uses are checked.
       return value !== 'require' && nameOf(parent['left']) !== undefined;
     default:
       return false;
@@ -116,7 +123,10 @@ function isExported(declarator: Tree, scopes: Scopes): boolean {
   return declaration !== undefined && scopes.parentOf(declaration)?.type === 'ExportNamedDeclaration';
 }
 
-/** `Object.defineProperty(module, 'exports', …)`, whose result nobody takes. */
+/**
+ * `Object.defineProperty(module, 'exports', …)` as a statement of its own: nobody takes its result,
+ * which is `module`.
+ */
 function isExportsDefinition(node: Tree, call: Tree, above: Tree | undefined): boolean {
   const [first, second] = listOf(call['arguments']);
   const { callee } = call;
@@ -138,14 +148,14 @@ function misuseOfProperty(member: Tree, scopes: Scopes, value: LoaderValue): Mis
     if (property === undefined || !OF_PROCESS.has(property)) return undefined;
     return isHarmlessBinding(property, member, scopes) ? undefined : ofProcess(member, property);
   }
-  // It is such a value itself, and looked at as one.
+  // The property is such a value itself, and checked as one.
   if (leadsTo(value, property)) return undefined;
   if (property !== undefined && HARMLESS[value].has(property)) return undefined;
   if (above && (isLookedAt(member, scopes) || isOverwritten(member, above))) return undefined;
   return ofLoader(member, value, property);
 }
 
-/** `process.binding('util')`, or a look whether it is there. */
+/** Allows `process.binding('util')`, and tests whether `process.binding` exists. */
 function isHarmlessBinding(property: string, member: Tree, scopes: Scopes): boolean {
   const above = scopes.parentOf(member);
   if (property !== 'binding' || !above) return false;
@@ -153,7 +163,7 @@ function isHarmlessBinding(property: string, member: Tree, scopes: Scopes): bool
   return HARMLESS_BINDINGS.has(textOf(listOf(above['arguments'])[0]) ?? '');
 }
 
-/** Whether it is only looked whether there is such a thing, also in a row: `a && a.b && a.b.c`. */
+/** Whether the code only tests that such a thing exists, also in a chain: `a && a.b && a.b.c`. */
 function isLookedAt(node: Tree, scopes: Scopes): boolean {
   let at = node;
   let above = scopes.parentOf(at);
@@ -179,7 +189,7 @@ function misuseByPattern(pattern: Tree, value: LoaderValue): Misuse | undefined 
   return undefined;
 }
 
-/** `Reflect.get(process, …)` and what else reads properties that are not written as such. */
+/** Finds `Reflect.get(process, …)` and other calls that read properties by name. */
 function misuseOfProcess(node: Tree, parent: Tree, scopes: Scopes): Misuse | undefined {
   if (parent.type === 'SpreadElement' && scopes.parentOf(parent)?.type === 'ObjectExpression')
     return ofProcess(node, 'binding');
@@ -188,7 +198,7 @@ function misuseOfProcess(node: Tree, parent: Tree, scopes: Scopes): Misuse | und
   return { form: 'builtin', node, what: 'process as an argument of Reflect or Object' };
 }
 
-/** Which function of `Reflect` or `Object` is called. */
+/** The function of `Reflect` or `Object` that is called. */
 function readerOf(call: Tree): string | undefined {
   const { callee } = call;
   if (call.type !== 'CallExpression' || !isTree(callee) || callee.type !== 'MemberExpression')
@@ -211,7 +221,7 @@ function isObject(node: Tree, parent: Tree): boolean {
   return parent.type === 'MemberExpression' && parent['object'] === node;
 }
 
-/** Whether something else takes its place, or nothing. */
+/** Whether the value is overwritten or deleted here. */
 function isOverwritten(node: Tree, parent: Tree): boolean {
   if (parent.type === 'AssignmentExpression') return parent['left'] === node && parent['operator'] === '=';
   return parent.type === 'UnaryExpression' && /^(?:delete|void)$/.test(String(parent['operator']));

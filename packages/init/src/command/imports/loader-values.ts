@@ -1,14 +1,18 @@
 /**
- * Which expressions of a source are `module`, `require` or `process`: by their own names, by a variable that was given one of
- * them (`const freeModule = typeof module === 'object' && module`), and by the properties that lead from one to another.
+ * Finds the expressions of a source that are `module`, `require` or `process`: by their own names,
+ * by a variable that was given one of them (`const freeModule = typeof module === 'object' &&
+ * module`), and by the properties that lead from one to another.
  */
 import type { Scopes } from './scopes.ts';
 import { isNoUse, isTree, listOf, nameOf, propertyOf, type Tree, type Visit } from './tree.ts';
 
-/** `modules` holds several: `module.children`, `require.cache`. */
+/**
+ * The kinds of loader value. `modules` is a collection of several modules: `module.children`,
+ * `require.cache`.
+ */
 export type LoaderValue = 'module' | 'modules' | 'require' | 'process';
 
-/** Where a property leads from one of these to another. */
+/** The properties that lead from one of these values to another. */
 const LEADS: Readonly<Record<LoaderValue, Readonly<Record<string, LoaderValue>>>> = {
   module: { parent: 'module', children: 'modules', require: 'require' },
   modules: {},
@@ -16,14 +20,14 @@ const LEADS: Readonly<Record<LoaderValue, Readonly<Record<string, LoaderValue>>>
   process: { mainModule: 'module' },
 };
 
-/** What a property of such a value is; `undefined` if it is nothing of this kind. */
+/** The kind of value that a property of such a value is; `undefined` if it is none of them. */
 export function leadsTo(value: LoaderValue, property: string | undefined): LoaderValue | undefined {
   if (value === 'modules') return property === 'length' ? undefined : 'module';
   if (property === undefined || !Object.hasOwn(LEADS[value], property)) return undefined;
   return LEADS[value][property];
 }
 
-/** What else the words of a source mean. */
+/** Further names of a source that matter here. */
 export interface LoaderNames {
   /** Whether `module` is a variable of every source of this format. */
   readonly commonjs: boolean;
@@ -33,7 +37,7 @@ export interface LoaderNames {
   readonly isMade: (node: Tree) => boolean;
 }
 
-/** Knows of every expression of a source whether it is such a value. */
+/** Knows of every expression of a source whether it is a loader value. */
 export class LoaderValues {
   readonly #scopes: Scopes;
   readonly #names: LoaderNames;
@@ -44,7 +48,7 @@ export class LoaderValues {
   constructor(visits: readonly Visit[], scopes: Scopes, names: LoaderNames) {
     this.#scopes = scopes;
     this.#names = names;
-    // What is below comes first, so that nothing here is recursive.
+    // Inner nodes come first, so that nothing here is recursive.
     const upwards = visits.toReversed();
     let known: number;
     do {
@@ -83,7 +87,10 @@ export class LoaderValues {
     }
   }
 
-  /** Whether an identifier is no expression. The object of a property is one, and so is what is exported. */
+  /**
+   * Whether an identifier is only a name and no expression. The object of a property is an
+   * expression, and so is a name that is exported.
+   */
   #isName(node: Tree, parent: Tree): boolean {
     if (parent.type === 'MemberExpression' && parent['object'] === node) return false;
     if (parent.type === 'ExportSpecifier') return parent['local'] !== node;
@@ -108,7 +115,7 @@ export class LoaderValues {
     const [target, source] = assigned(node);
     const value = this.of(source);
     if (value) this.#alias(target, value);
-    // `{ process: p } = globalThis`, wherever it stands.
+    // `{ process: p } = globalThis`, wherever that pattern stands.
     if (node.type === 'Property' && nameOf(node['key']) === 'process')
       if (this.#scopes.parentOf(node)?.type === 'ObjectPattern') this.#alias(node['value'], 'process');
   }
@@ -117,7 +124,7 @@ export class LoaderValues {
     if (!isTree(target)) return;
     const name = nameOf(target);
     if (name !== undefined) {
-      // Whoever gives `require` another name is refused for that.
+      // A source that gives `require` another name is refused for that alone.
       if (value === 'require') return;
       const found = this.#aliases.get(name) ?? new Map<Tree | undefined, LoaderValue>();
       const scope = this.#scopes.declaring(target);
@@ -133,7 +140,7 @@ export class LoaderValues {
   }
 }
 
-/** The left and the right side of what gives a variable a value. */
+/** The left and the right side of a node that gives a variable a value. */
 export function assigned(node: Tree): readonly [target: unknown, source: unknown] {
   if (node.type === 'VariableDeclarator') return [node['id'], node['init']];
   if (node.type === 'AssignmentExpression' || node.type === 'AssignmentPattern')
@@ -141,7 +148,7 @@ export function assigned(node: Tree): readonly [target: unknown, source: unknown
   return [undefined, undefined];
 }
 
-/** What a pattern takes from an object: each property with the pattern that gets it. */
+/** The properties that a pattern takes from an object, each with the pattern that gets it. */
 export function propertiesOf(
   pattern: Tree,
 ): readonly { readonly node: Tree; readonly property: string | undefined; readonly pattern: unknown }[] {
@@ -150,7 +157,7 @@ export function propertiesOf(
     .map((node) => ({ node, property: keyOf(node), pattern: node['value'] }));
 }
 
-/** The key of a property, if it stands there; a rest has none. */
+/** The key of a property, if it is written out; a rest element has none. */
 function keyOf(node: Tree): string | undefined {
   const { key } = node;
   if (!isTree(key)) return undefined;
@@ -158,7 +165,7 @@ function keyOf(node: Tree): string | undefined {
   return key.type === 'Literal' && typeof key['value'] === 'string' ? key['value'] : undefined;
 }
 
-/** The parts of an expression one of which is its value. */
+/** The parts of an expression of which one becomes the value of the whole. */
 export function passedOn(node: Tree): readonly unknown[] {
   switch (node.type) {
     case 'ChainExpression':

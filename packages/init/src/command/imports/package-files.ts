@@ -1,34 +1,38 @@
 /**
- * The `package.json` files that Node reads while it resolves imports, read once each and remembered. Each version of Node has a
- * parser of its own for them: of texts that are no plain JSON one takes what the next refuses, and they differ in which of two
- * fields of one name counts. We say what none of them can see otherwise; the rest is ambiguous.
+ * The `package.json` files that Node reads while it resolves imports, read once each and
+ * remembered. Versions of Node have different parsers for them: one accepts a text that is no plain
+ * JSON and another refuses it, and they differ in which of two fields of the same name counts. We
+ * decide only where all of them must agree; the rest is ambiguous.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { fieldNamesOf } from './json-fields.ts';
 
-/** A larger one is not looked into. */
+/** A larger file is not read. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** A `main` that means the same as a path and as a URL. */
 const PLAIN_MAIN = /^(?!\/)[^%?#\\\p{Cc}]*(?<!\s)$/u;
 const FIELDS: ReadonlySet<string> = new Set(['name', 'type', 'main', 'exports', 'imports']);
 
-/** What counts of a `package.json`. */
+/** The fields of a `package.json` that matter for imports. */
 export interface PackageFile {
   readonly path: string;
   readonly directory: string;
   readonly name: string | undefined;
   readonly type: 'module' | 'commonjs' | undefined;
   readonly main: string | undefined;
-  /** As they stand there; `undefined` also for null, which means the same. */
+  /** The fields as they are written; `undefined` also for null, which means the same. */
   readonly exports: unknown;
   readonly imports: unknown;
-  /** Why nobody can say for sure what Node takes it for. */
+  /** The reason why versions of Node may read this file differently. */
   readonly ambiguous: string | undefined;
 }
 
-/** Reads `package.json` files as Node does: one that cannot be read is as good as none; importing it will tell. */
+/**
+ * Reads `package.json` files as Node does. A file that cannot be read counts as missing: importing
+ * it fails with a message anyway.
+ */
 export class PackageFiles {
   readonly #known = new Map<string, PackageFile | undefined>();
 
@@ -57,7 +61,7 @@ function readPackageFile(directory: string): PackageFile | undefined {
     const state = statSync(path);
     if (!state.isFile()) return ambiguous('it is no regular file');
     if (state.size > FILE_BYTES_MAX) return ambiguous(`it has more than ${FILE_BYTES_MAX} bytes`);
-    // Takes a byte order mark away, as Node does.
+    // The decoder takes a byte order mark away, as Node does.
     text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     return error instanceof TypeError ? ambiguous('it is not in UTF-8') : undefined;

@@ -1,14 +1,19 @@
 /**
- * The maps `exports` and `imports` of a package: which of its entries a name means under some conditions. The algorithm is
- * that of https://nodejs.org/api/esm.html#resolution-algorithm-specification (PACKAGE_IMPORTS_EXPORTS_RESOLVE,
- * PACKAGE_TARGET_RESOLVE). What it refuses Node refuses as well.
+ * The maps `exports` and `imports` of a package: they say which of its entries a name means under
+ * some conditions. The algorithm is that of
+ * https://nodejs.org/api/esm.html#resolution-algorithm-specification
+ * (PACKAGE_IMPORTS_EXPORTS_RESOLVE, PACKAGE_TARGET_RESOLVE). Whatever this code refuses, Node
+ * refuses as well.
  */
 import { isRecord } from '@ginit/core';
 
-/** A part of a path that must not come from a map, in any spelling. */
+/** A path segment that must not come from a map, in any spelling. */
 const BAD_SEGMENT = /(?:^|[/\\])(?:\.|%2e|\.\.|\.%2e|%2e\.|%2e%2e|node_modules)(?:[/\\]|$)/i;
 
-/** What `subpath` (`.` or `./x`) of a package with these `exports` leads to, relative to it; `undefined` if to nothing. */
+/**
+ * The target of `subpath` (`.` or `./x`) in a package with these `exports`, relative to the
+ * package; `undefined` if there is none.
+ */
 export function exportedTarget(
   exports: unknown,
   subpath: string,
@@ -19,7 +24,10 @@ export function exportedTarget(
   return subpath === '.' ? choose(exports, undefined, conditions, false) : undefined;
 }
 
-/** What a name like `#x` means in a package with these `imports`: a path within it, or the name of another module. */
+/**
+ * The meaning of a name like `#x` in a package with these `imports`: a path within the package, or
+ * the name of another module.
+ */
 export function importedTarget(
   imports: unknown,
   name: string,
@@ -71,7 +79,10 @@ function choose(
   return chosen(target, match, conditions, ofImports) ?? undefined;
 }
 
-/** `null` is an entry that is shut, or a target that Node does not take; `undefined` that no condition holds. */
+/**
+ * The target that the conditions choose. `null` means that the entry is closed, or that Node does
+ * not accept the target; `undefined` means that no condition holds.
+ */
 function chosen(
   target: unknown,
   match: string | undefined,
@@ -82,7 +93,7 @@ function chosen(
   if (target === null) return null;
   if (Array.isArray(target)) {
     const found = target.map((one: unknown) => chosen(one, match, conditions, ofImports));
-    // Of several the first that can be taken.
+    // In a list the first usable target wins.
     return (
       found.find((one) => typeof one === 'string') ??
       (found.length === 0 ? null : found.find((one) => one === null))

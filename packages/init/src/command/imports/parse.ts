@@ -1,18 +1,31 @@
-/** Finds what the source of a module imports: only real imports count, not what comments, texts and patterns look like. */
+/**
+ * Finds the imports of a module's source. Only real imports count, not comments, texts and patterns
+ * that look like one.
+ */
 import { parse as lexModule } from 'es-module-lexer';
 import type { SourceImport } from './source-import.ts';
-import { findRequires, isCommonJs, type ParsedFormat } from './requires.ts';
+import { findRequires, isCommonJs } from './requires.ts';
+import type { ParsedFormat } from './source-format.ts';
 
-/** How Node reads a file: `either` if that depends on its syntax, and on who asks for it. */
+/**
+ * The way in which Node reads a file. `either` means that it depends on the syntax of the file and
+ * on whether it is imported or required.
+ */
 export type SourceFormat = ParsedFormat | 'either';
 
-/** Ways to Node's own modules other than an import. */
+/** Words that name ways to Node's own modules other than an import. */
 const BACK_DOORS = /getBuiltinModule|_linkedBinding|dlopen|\bbinding\b|mainModule|createRequire/;
-/** A CommonJS source without any of these imports nothing: most uses of `module` are `module.exports`. */
+/**
+ * The words without which a CommonJS source imports nothing: most uses of `module` are
+ * `module.exports`.
+ */
 const COMMONJS_WORDS =
   /require|import|\bmodule\b(?!\.exports\b)|arguments|process|getBuiltinModule|_linkedBinding/;
 
-/** A letter that is written as an escape, in a text or in a name, and an end of line that a text goes on after. */
+/**
+ * A letter that is written as an escape, in a text or in a name; also an escaped end of line within
+ * a text.
+ */
 const ESCAPE = /\\(?:x([\da-f]{2})|u([\da-f]{4})|u\{([\da-f]+)\}|([0-3]?[0-7]{1,2})|\r\n|([^]))/gi;
 const ENDS_OF_LINES = '\n\r\u2028\u2029';
 
@@ -21,7 +34,7 @@ function hasWord(source: string, words: RegExp): boolean {
   return words.test(source) || (source.includes('\\') && words.test(unescaped(source)));
 }
 
-/** The source as if all of it were one text. */
+/** The source with all escapes resolved, as if the whole of it were one text. */
 function unescaped(source: string): string {
   return source.replace(ESCAPE, (_, x?: string, u?: string, point?: string, octal?: string, other = '') => {
     const hexadecimal = x ?? u ?? point;
@@ -33,7 +46,7 @@ function unescaped(source: string): string {
 
 const characterOf = (code: number): string => (code <= 0x10ffff ? String.fromCodePoint(code) : '');
 
-/** Whether a source may be a module: the lexer is fast, and takes the word of the source. */
+/** Whether a source may be a module. The lexer decides this fast, by the syntax that it meets. */
 function hasModuleSyntax(source: string): boolean {
   try {
     return lexModule(source)[3];
@@ -42,27 +55,34 @@ function hasModuleSyntax(source: string): boolean {
   }
 }
 
-/** What a module of our own imports: fast, and without a search for ways around imports. */
+/**
+ * The imports of a module of our own runtime. This is fast, because it does not look for ways
+ * around imports.
+ */
 export function ownImportsOf(source: string): readonly SourceImport[] {
   return lexedImports(source);
 }
 
-/** What `source` imports. Throws `SourceError` if it cannot be read. */
+/** The imports of `source`. Throws `SourceError` if it cannot be read. */
 export function importsOf(source: string, format: SourceFormat): readonly SourceImport[] {
   if (format === 'either') return importsOf(source, parsedFormatOf(source));
   if (format === 'commonjs') return hasWord(source, COMMONJS_WORDS) ? findRequires(source, format) : [];
   return hasWord(source, BACK_DOORS) ? findRequires(source, format) : lexedImports(source, true);
 }
 
-/** Without a declared format Node takes what can be CommonJS for that. */
+/**
+ * The format of a source that declares none: Node takes every source that can be CommonJS for
+ * CommonJS.
+ */
 function parsedFormatOf(source: string): ParsedFormat {
   return hasModuleSyntax(source) && !isCommonJs(source) ? 'module' : 'commonjs';
 }
 
 /**
- * The lexer guesses after a closing bracket whether a slash begins a pattern or divides, and so may take an import for a
- * part of a pattern. `doubted`: where there is such a slash, each word that an import must have counts, wherever it
- * stands; if the lexer has not met one, the parser decides.
+ * After a closing bracket the lexer guesses whether a slash begins a pattern or divides, and so it
+ * may take an import for a part of a pattern. `doubted` says that there is such a slash. Then every
+ * word that an import must have is counted, wherever it stands; if the lexer has not accounted for
+ * one of them, the parser decides.
  */
 function lexedImports(source: string, doubted = false): readonly SourceImport[] {
   let found: ReturnType<typeof lexModule>[0];

@@ -1,25 +1,28 @@
 /**
- * Imports of a source by its syntax tree: `require` of CommonJS and of `createRequire(import.meta.url)`, imports of both
- * kinds, and the ways around them that a reader can see: `process.getBuiltinModule`, and what `loader-use.ts` knows of
- * `module`, `require` and `process`. A parameter called `require` counts as the real one. What is computed (`eval`, a
- * property whose name is put together) is not seen here; only a jail stops that.
+ * Finds the imports of a source by its syntax tree: `require` of CommonJS and of
+ * `createRequire(import.meta.url)`, static and dynamic imports, and the ways around them that a
+ * reader can see: `process.getBuiltinModule`, and the uses of `module`, `require` and `process`
+ * that `loader-use.ts` forbids. A parameter called `require` counts as the real one. Computed code
+ * and names (`eval`, a property whose name is put together) are not seen here; only a jail stops
+ * those.
  */
 import { createRequire } from 'node:module';
 import { builtinName } from './builtins.ts';
 import { LoaderValues } from './loader-values.ts';
 import { findMisuse } from './loader-use.ts';
+import type { ParsedFormat } from './source-format.ts';
 import { Scopes } from './scopes.ts';
 import { SourceError, type SourceImport } from './source-import.ts';
 import { isNoUse, isTested, isTree, listOf, nameOf, nodesOf, propertyOf, textOf, type Tree } from './tree.ts';
 
-/** Where properties lead to the loader of CommonJS or to Node's internals. */
+/** The names whose properties lead to the loader of CommonJS or to Node's internals. */
 const LOADER_ROOTS: ReadonlySet<string> = new Set(['module', 'require', 'process', 'globalThis', 'global']);
 
-/** Loaded when the first source needs it: most components have none. */
+/**
+ * The parser. It is loaded when the first source needs it, because most components have no such
+ * source.
+ */
 let acorn: typeof import('acorn') | undefined;
-
-/** How a source is parsed. */
-export type ParsedFormat = 'module' | 'commonjs';
 
 const TOO_DEEP = 'it is nested too deeply';
 
@@ -34,7 +37,7 @@ export function isCommonJs(source: string): boolean {
   }
 }
 
-/** What `source` imports. Throws `SourceError` if it cannot be read. */
+/** The imports of `source`. Throws `SourceError` if it cannot be read. */
 export function findRequires(source: string, format: ParsedFormat): readonly SourceImport[] {
   return new Search(source, format).run();
 }
@@ -157,7 +160,7 @@ class Search {
       isModuleOfModules(textOf(source)) &&
       listOf(node['specifiers']).length > 0 &&
       listOf(node['specifiers']).every((one) => isTree(one) && nameOf(one['imported']) === 'createRequire');
-    // How createRequire is used is looked at instead.
+    // If only `createRequire` is imported, the uses of that are checked instead.
     if (!onlyMaker) this.#found.push({ form: 'import', specifier: textOf(source), offset: source.start + 1 });
   }
 
@@ -215,7 +218,7 @@ function isGetBuiltin(callee: Tree): boolean {
   return nameOf(callee) === 'getBuiltinModule' || propertyOf(callee) === 'getBuiltinModule';
 }
 
-/** Node's module about modules. */
+/** Whether this is `node:module`, Node's module about modules. */
 function isModuleOfModules(specifier: string | undefined): boolean {
   return specifier !== undefined && builtinName(specifier) === 'module';
 }

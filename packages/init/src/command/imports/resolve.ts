@@ -13,35 +13,50 @@ import { requiresModules } from './node-features.ts';
 import type { PackageFile, PackageFiles } from './package-files.ts';
 import { exportedTarget, importedTarget } from './package-map.ts';
 
-/** By which of Node's two loaders a module is asked for. */
+/** The loader of Node that is asked for a module. */
 export type ImportKind = 'import' | 'require';
 
-/** What an import leads to. */
+/** The result of a resolution. */
 export interface Resolution {
-  /** The real path of the file; `undefined` if there is none, which Node will tell. */
+  /**
+   * The real path of the file; `undefined` if there is none, for which Node fails with a message of
+   * its own.
+   */
   readonly path: string | undefined;
-  /** One of Node's own modules, by its name without `node:`: a package may call it something else. */
+  /**
+   * The name, without `node:`, if the import leads to one of Node's own modules: a package may give
+   * it another name.
+   */
   readonly builtin: string | undefined;
-  /** Whether it was asked for by a package's name, and yet lies outside of that package: `main: "../../x"`. */
+  /**
+   * Whether the module was asked for by a package's name, and yet lies outside of that package:
+   * `main: "../../x"`.
+   */
   readonly escapes: boolean;
-  /** Whether it was asked for by its path, and not by the name of a package. */
+  /** Whether the module was asked for by its path and not by the name of a package. */
   readonly byPath: boolean;
-  /** Whether it is a URL of some other kind than a file's or a module's of Node. */
+  /** Whether it is a URL that means neither a file nor a module of Node. */
   readonly isUrl: boolean;
   /** The `package.json` files that were looked into for it, besides that of the importing file. */
   readonly consulted: readonly string[];
-  /** Why nobody can say where Node finds it: a `package.json` on the way that is ambiguous. */
+  /**
+   * The reason why versions of Node may find different files: an ambiguous `package.json` on the
+   * way.
+   */
   readonly ambiguous: string | undefined;
 }
 
-/** An answer within the algorithm. */
+/** A result of a step of the algorithm. */
 type Found = { readonly path: string } | { readonly builtin: string } | { readonly url: string } | undefined;
 
 const EXTENSIONS = ['.js', '.json', '.node'] as const;
-/** Where `require` looks last. Another such folder is in the home directory, which components have none of. */
+/**
+ * The folder that `require` searches last. Node knows another such folder in the home directory,
+ * but components have no home directory.
+ */
 const GLOBAL_FOLDER = resolvePath(process.execPath, '..', '..', 'lib', 'node');
 
-/** Resolves what modules import. */
+/** Resolves the imports of modules. */
 export class ImportResolver {
   readonly #packages: PackageFiles;
   readonly #conditions: Readonly<Record<ImportKind, ReadonlySet<string>>>;
@@ -54,7 +69,8 @@ export class ImportResolver {
   /** `conditions`: those that components have besides Node's own. */
   constructor(packages: PackageFiles, conditions: readonly string[]) {
     this.#packages = packages;
-    // Node has native modules by default (`--no-addons`), and no thread that ginit starts says otherwise.
+    // Node loads native addons by default (`--no-addons` would forbid it), and ginit starts all
+    // threads with that default.
     const shared = ['node', 'node-addons', ...(requiresModules() ? ['module-sync'] : []), ...conditions];
     this.#conditions = {
       import: new Set(['import', ...shared]),
@@ -62,7 +78,7 @@ export class ImportResolver {
     };
   }
 
-  /** What `specifier` means in `file`, which must be a real path. */
+  /** Resolves `specifier` as `file` would, which must be a real path. */
   find(kind: ImportKind, specifier: string, file: string): Resolution {
     this.#consulted = [];
     this.#byPath = false;
@@ -99,7 +115,10 @@ export class ImportResolver {
     return /(?:^|\/)\.{0,2}$/.test(specifier) ? this.#directory(path) : this.#fileOrDirectory(path);
   }
 
-  /** A URL is what a URL parser takes for one: that drops blanks around it, and tabs and ends of lines in it. */
+  /**
+   * A URL is whatever a URL parser accepts: the parser drops blanks around it, and tabs and ends of
+   * lines in it.
+   */
   #ofUrl(specifier: string): Found {
     if (!specifier.includes(':') || !URL.canParse(specifier)) return undefined;
     const { protocol, pathname } = new URL(specifier);
@@ -109,7 +128,7 @@ export class ImportResolver {
     return exact(pathOfUrl(specifier, specifier)) ?? { url: specifier };
   }
 
-  /** `#x`: the package that imports says what it means. */
+  /** Resolves `#x`: the `imports` map of the importing package says what it means. */
   #ofOwnImports(kind: ImportKind, specifier: string, file: string): Found {
     const own = this.#scopeOf(file);
     const target = own && importedTarget(own.imports, specifier, this.#conditions[kind]);
@@ -118,11 +137,12 @@ export class ImportResolver {
       this.#home = own.directory;
       return exact(pathOfUrl(target, own.path));
     }
-    // A name of a module; it is looked up from the package itself, by the same loader.
+    // The target is the name of a module. It is looked up from the package itself, by the same
+    // loader.
     return target.startsWith('#') ? undefined : this.#search(kind, target, own.path);
   }
 
-  /** By name, as `import` does it. */
+  /** Finds a package by name, as `import` does. */
   #ofPackage(specifier: string, file: string, name: string | undefined): Found {
     if (name === undefined) return undefined;
     const subpath = `.${specifier.slice(name.length)}`;
@@ -141,7 +161,10 @@ export class ImportResolver {
     return undefined;
   }
 
-  /** By name, as `require` does it: a name may be anything, but only those that packages can have lead to `exports`. */
+  /**
+   * Finds a package by name, as `require` does: the name may be anything, but only valid package
+   * names lead to `exports`.
+   */
   #required(specifier: string, file: string): Found {
     const own = this.#scopeOf(file);
     if (own?.exports !== undefined && own.name !== undefined) {
@@ -164,7 +187,8 @@ export class ImportResolver {
       this.#home = home;
       return found;
     }
-    // Nobody has installed it for the component: it counts as outside of every package.
+    // This folder was not installed for the component, so its files count as outside of every
+    // package.
     this.#home = join(GLOBAL_FOLDER, 'node_modules');
     return this.#requiredAt(join(GLOBAL_FOLDER, specifier));
   }
@@ -202,7 +226,10 @@ export class ImportResolver {
     return found ?? indexOf(directory);
   }
 
-  /** What a `main` names. A file that is named as a directory is one to some versions of Node, and not to others. */
+  /**
+   * The file that a `main` names. If it names a directory in the manner of a file, some versions of
+   * Node take it and others do not.
+   */
   #mainOf(directory: string, main: string): string {
     const target = resolvePath(directory, main);
     if (/(?:^|\/)\.{0,2}$/.test(main) && withExtension(target)) {
@@ -229,9 +256,9 @@ export class ImportResolver {
   }
 }
 
-/** A path that stands in a URL: "%20" is a blank there. */
+/** The path that a specifier means as a URL: "%20" is a blank there. */
 function pathOfUrl(specifier: string, base: string): string | undefined {
-  // Most are such: nothing in them has a meaning of its own in a URL.
+  // Most specifiers are like this: none of their characters has a meaning of its own in a URL.
   if (/^[\w./-]+$/.test(specifier)) return resolvePath(dirname(base), specifier);
   try {
     const url = new URL(specifier, pathToFileURL(base));
@@ -267,7 +294,7 @@ function statOf(path: string): ReturnType<typeof statSync> {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
-    // A name that no path can have, or a file where a directory should be.
+    // No path can have this name, or a file stands where a directory should be.
     return undefined;
   }
 }
@@ -287,7 +314,7 @@ function packageName(specifier: string): string | undefined {
   return isName ? name : undefined;
 }
 
-/** The same, as `require` finds it. */
+/** The name of a package at the beginning of a module's name, as `require` finds it. */
 const REQUIRED_NAME = /^(?:@[^/\\%]+\/)?[^./\\%][^/\\%]*(?=\/|$)/;
 
 /** Whether a real path belongs to the package in this directory: it lies there, or it is `node_modules/name.js`. */
@@ -297,7 +324,10 @@ function isOfPackage(path: string, directory: string): boolean {
   return EXTENSIONS.some((extension) => realPath(directory + extension) === path) || real === path;
 }
 
-/** The directories whose `node_modules` may hold what a file in `directory` imports, nearest first. */
+/**
+ * The directories whose `node_modules` are searched for the imports of a file in `directory`,
+ * nearest first.
+ */
 function lookupDirectories(directory: string): readonly string[] {
   const found: string[] = [];
   for (let at = directory; ; at = dirname(at)) {

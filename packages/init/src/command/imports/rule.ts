@@ -6,23 +6,26 @@ import type { Allowance } from '../../model/index.ts';
 import { isHarmless } from './builtins.ts';
 import type { GraphImport, ImportGraph, ImportPlace } from './graph.ts';
 
-/** What is said of an allowance that the config does not have. */
+/** The allowance that the config lacks, for the error message. */
 export type WantedAllowance = Omit<Allowance, 'position'>;
 
-/** What is looked for. */
+/** The rule that a graph is checked against. */
 export interface ImportRule {
-  /** Imports that happen while the component runs are forbidden, too. */
+  /** Whether imports that happen while the component runs are forbidden, too. */
   readonly noLateImports?: boolean;
   readonly allowances?: readonly WantedAllowance[];
 }
 
-/** What breaks the rule first. */
+/** The first import that breaks the rule. */
 export interface ForbiddenImport extends ImportPlace {
   /** For example "imports node:fs". */
   readonly what: string;
-  /** Nobody can say what it imports: it cannot be read, and Node could not load it either. */
+  /**
+   * Whether the file cannot be read at all. Then nobody can say what it imports, and Node could not
+   * load it either.
+   */
   readonly broken: boolean;
-  /** Whose file imports it: the name of its package. */
+  /** The package of the file that contains the import. */
   readonly importer: string | undefined;
   /** The allowance that would let its package pass; `undefined` outside of packages. */
   readonly allowance: WantedAllowance | undefined;
@@ -44,7 +47,7 @@ export function findForbidden(graph: ImportGraph, rule: ImportRule = {}): Forbid
 
 const NOBODY = { importer: undefined, allowance: undefined } as const;
 
-/** An allowance as the config has it. */
+/** An allowance in the words of the config. */
 export function describeAllowance({ module, uses, anything }: WantedAllowance): string {
   const attributes = [
     `module="${module}"`,
@@ -83,7 +86,10 @@ function describeForbidden({ form, what, target, importer }: GraphImport): strin
   return target.kind === 'opaque' ? `imports ${what}, which cannot be looked into,` : `imports ${what}`;
 }
 
-/** All that the package of a forbidden import wants, with what it has been allowed already. */
+/**
+ * The allowance for everything that the package of a forbidden import wants, including what it has
+ * been allowed already.
+ */
 function allowanceFor(wrong: GraphImport, graph: ImportGraph, rule: ImportRule): WantedAllowance | undefined {
   const { name: module, installed } = wrong.importer;
   if (module === undefined || !installed) return undefined;

@@ -1,6 +1,7 @@
 /**
- * Whose a name is: the scopes of a source, and what each declares. Of a CommonJS module, `module`, `require` and `arguments`
- * are parameters of the function that Node makes of it: a `var` at its top level is the same variable.
+ * The scopes of a source, and the names that each declares. In a CommonJS module, `module`,
+ * `require` and `arguments` are parameters of the function that Node makes of it: a `var` of that
+ * name at its top level is the same variable.
  */
 import { isTree, listOf, nameOf, type Tree, type Visit } from './tree.ts';
 
@@ -38,7 +39,7 @@ export class Scopes {
     return this.#parents.get(node);
   }
 
-  /** The scope whose variable an identifier is; `undefined` of a global. */
+  /** The scope that declares the variable of an identifier; `undefined` for a global variable. */
   declaring(identifier: Tree): Tree | undefined {
     const name = nameOf(identifier) ?? '';
     return this.#above(identifier, (scope) => this.#names.get(scope)?.has(name) ?? false);
@@ -57,7 +58,7 @@ export class Scopes {
     const name = nameOf(identifier) ?? '';
     let at = identifier;
     for (let above = this.parentOf(at); above; above = this.parentOf(at)) {
-      // A function may be called earlier than its place says.
+      // A function may be called earlier than its place in the source suggests.
       if (FUNCTIONS.has(above.type) || above.type.startsWith('Class')) return false;
       if (above.type === 'BlockStatement' || above.type === 'Program') {
         const statements = listOf(above['body']);

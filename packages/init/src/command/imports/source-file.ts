@@ -6,7 +6,7 @@ import type { SourceFormat } from './parse.ts';
 import { stripsTypes } from './node-features.ts';
 import { strippedTypes } from './types.ts';
 
-/** A larger one is not looked into. */
+/** A larger file is not read. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A file: its source, if it has one that imports can be in, or why it cannot be looked into. */
@@ -37,8 +37,9 @@ export function openSource(file: string, packages: PackageFiles): OpenedFile {
 }
 
 /**
- * As Node decides it: by the extension, then by the package, then by the syntax. A package's `type` binds only `import` if the
- * extension is none that Node knows: what is not called `.js` is CommonJS to `require`, whatever package it lies in.
+ * Decides the format as Node does: by the extension, then by the package, then by the syntax. If
+ * Node does not know the extension, the package's `type` counts for `import` only: `require` takes
+ * every file that is not called `.js` for CommonJS, whichever package it lies in.
  */
 function formatOf(file: string, packages: PackageFiles): SourceFormat {
   const extension = extname(file);
@@ -59,7 +60,9 @@ export function installedIn(file: string): string | undefined {
   return /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//.exec(file)?.[0];
 }
 
-/** The name of that package. */
+/**
+ * The name of the installed package that a file belongs to; `undefined` outside of `node_modules`.
+ */
 export function installedPackage(file: string): string | undefined {
   return installedIn(file)
     ?.replace(/^.*\/node_modules\//, '')

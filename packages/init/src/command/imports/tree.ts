@@ -11,7 +11,10 @@ export interface Visit {
   readonly parent: Tree | undefined;
 }
 
-/** Every node with the one above it, without recursion: sources are as deep as somebody likes. */
+/**
+ * Every node with the one above it. There is no recursion, because sources may be nested
+ * arbitrarily deep.
+ */
 export function* nodesOf(tree: Tree): Generator<Visit> {
   const waiting: Visit[] = [{ node: tree, parent: undefined }];
   for (let visit = waiting.pop(); visit; visit = waiting.pop()) {
@@ -34,13 +37,13 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The name that an identifier is. */
+/** The name of an identifier; `undefined` for any other node. */
 export function nameOf(node: unknown): string | undefined {
   if (!isTree(node) || node.type !== 'Identifier') return undefined;
   return typeof node['name'] === 'string' ? node['name'] : undefined;
 }
 
-/** The text that an expression is, if that stands there as it is. */
+/** The text of an expression that is written out as one; `undefined` for any other node. */
 export function textOf(node: unknown): string | undefined {
   if (!isTree(node)) return undefined;
   if (node.type === 'Literal') return typeof node['value'] === 'string' ? node['value'] : undefined;
@@ -56,7 +59,7 @@ export function propertyOf(node: Tree): string | undefined {
   return node['computed'] === true ? textOf(node['property']) : nameOf(node['property']);
 }
 
-/** Whether it is only looked whether there is such a thing. */
+/** Whether the code only tests that such a thing exists. */
 export function isTested(node: Tree, parent: Tree | undefined): boolean {
   if (parent?.type === 'UnaryExpression')
     return parent['operator'] === 'typeof' || parent['operator'] === '!';
@@ -66,7 +69,10 @@ export function isTested(node: Tree, parent: Tree | undefined): boolean {
   return parent?.type === 'BinaryExpression' && /^[!=]==?$|^in$/.test(String(parent['operator']));
 }
 
-/** Whether an identifier is not the value of that name: a property's name, a declaration, the object of a property. */
+/**
+ * Whether an identifier does not stand for the value of its name: it is a property's name, a
+ * declaration or the object of a property.
+ */
 export function isNoUse(node: Tree, parent: Tree): boolean {
   switch (parent.type) {
     case 'MemberExpression':

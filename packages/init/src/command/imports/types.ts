@@ -1,4 +1,7 @@
-/** TypeScript as Node itself runs it: types are replaced by blanks, so that every place stays what it was. */
+/**
+ * Takes the types out of TypeScript as Node itself does: they are replaced by blanks, so that every
+ * place stays the same.
+ */
 import * as nodeModule from 'node:module';
 
 /** The source without its types; `undefined` if that cannot be done. */
@@ -13,7 +16,10 @@ export function strippedTypes(source: string): string | undefined {
   }
 }
 
-/** Node says that this is experimental; the component's own thread is where that belongs. */
+/**
+ * Runs `act` without Node's warning that this is experimental. The component's own thread is the
+ * place for that warning.
+ */
 function quietly<T>(act: () => T): T {
   const { emitWarning } = process;
   process.emitWarning = () => {};

@@ -114,7 +114,9 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
   ],
 });
 
-/** Reads a plan; strings say what is wrong with it, each with its place. */
+/**
+ * Reads a plan. A list of strings as the result says what is wrong with it, each with its place.
+ */
 export function readFaultPlan(
   file: string,
   text?: string,
@@ -141,7 +143,10 @@ export function readFaultPlan(
 
 type FaultReading = ConfigOf<typeof FAULT_PLAN_SCHEMA>['$content'][number];
 
-/** There are steps that only a client takes, and others that only a server takes. */
+/**
+ * Some steps are taken by clients only, and others by servers only. This finds faults that can
+ * never happen for that reason.
+ */
 function impossible(fault: FaultReading): ConfigError | undefined {
   if (fault.$type !== 'hostile') return undefined;
   const { as, step } = fault;

@@ -53,13 +53,16 @@ export async function simulate(args: readonly string[], output: Output): Promise
   return options.many ? runMany(options, prepared, output) : runOne(options, prepared, output);
 }
 
-/** What stands in the place of files: a config or a fault plan that was written where it is used. */
+/** Texts that stand in the place of files: a config or a fault plan that was written where it is used. */
 export interface SimTexts {
   readonly config?: string | undefined;
   readonly faults?: string | undefined;
 }
 
-/** What can be checked before anything runs; `undefined` if something is wrong, which the output then says. */
+/**
+ * Checks everything that can be checked before a run. The result is `undefined` if something is
+ * wrong; then the output has said what.
+ */
 export async function prepare(
   options: SimOptions,
   output: Pick<Output, 'plain' | 'complaint'>,
@@ -79,7 +82,7 @@ export async function prepare(
   return seedOptions(options, { node, config, binaries, grants }, 'plan' in faults ? faults.plan : undefined);
 }
 
-/** Faults are left out by their numbers: each number must be one. */
+/** Finds numbers that name no fault of the plan. */
 function missingFaults(plan: FaultPlan | undefined, only: readonly number[] | undefined): string[] {
   const count = countFaults(plan ?? []);
   const wrong = only?.filter((number) => number > count) ?? [];
@@ -117,7 +120,10 @@ function seedOptions(
   };
 }
 
-/** Here drivers keep the rule, too, and nobody imports anything while it runs: there is no order in that. */
+/**
+ * Finds components that cannot be simulated. In the simulator drivers must keep the rule too, and
+ * nobody may import anything while it runs, because such imports come in no defined order.
+ */
 function unfitComponents(file: string, config: InitConfig, imports: ComponentImports): string[] {
   const binaries = new Binaries(dirname(file));
   return componentUses(config).flatMap(({ name, position, allowances }) => {
@@ -140,7 +146,8 @@ async function runOne(options: SimOptions, prepared: SeedOptions, output: Output
   });
   if (options.images !== undefined) writeImages(options.images, result);
   output.say(`sim: ${verdictOf(result)}`);
-  // Whoever looks at a run closely, or has chosen its faults, has done with shrinking.
+  // Somebody who reads the schedule of a run, or has chosen its faults, does not need the faults
+  // shrunk any more.
   const closely = options.log || options.onlyFaults !== undefined;
   if (!closely && hasFailed(result, options.anyExit)) {
     const { images: _, ...verdict } = result;
@@ -181,7 +188,7 @@ async function runMany(options: SimOptions, prepared: SeedOptions, output: Outpu
   return failed.code === 0 ? BROKEN_EXIT_CODE : failed.code;
 }
 
-/** Says how a failed run can be seen, with as few faults as it needs. */
+/** Says how to watch a failed run, with as few faults as it needs. */
 async function explain(
   failed: SeedVerdict,
   pool: SeedPool,

@@ -6,7 +6,7 @@ import type { CarrierChoice } from '@ginit/simulator';
 import type { Quota } from '../../model/index.ts';
 import { ROOT_CAPS } from '../root-quota.ts';
 
-/** What `ginit sim` says about itself. */
+/** The help text of `ginit sim`. */
 export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual clock; a seed decides the order of everything
 
   ginit sim [OPTIONS] CONFIG.xml
@@ -35,7 +35,7 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
 Files that the config grants are read when they are first opened, and never written. Exit codes are those of ginit; 3 if a
 check of the simulator's fails: see docs/simulator.md.`;
 
-/** What to simulate. */
+/** The options of a simulation. */
 export interface SimOptions {
   readonly file: string;
   readonly quota: Quota;
@@ -44,24 +44,24 @@ export interface SimOptions {
   readonly tasksMax: number;
   readonly patienceUs: number;
   readonly faults: string | undefined;
-  /** Numbers of the faults that may happen; without it all may. */
+  /** Numbers of the faults that may happen; `undefined` if all may. */
   readonly onlyFaults: readonly number[] | undefined;
   readonly shrink: boolean;
   readonly shrinkRunsMax: number;
-  /** Instances share their modules. */
+  /** Whether instances of components share their modules. */
   readonly shareModules: boolean;
   readonly images: string | undefined;
-  /** The schedule is written. */
+  /** Whether the schedule is written. */
   readonly log: boolean;
-  /** And annotated. */
+  /** Whether the schedule is written with annotations. */
   readonly replay: boolean;
   readonly summary: boolean;
   /** First and last seed. */
   readonly seeds: readonly [number, number];
-  /** Many seeds, silently. */
+  /** Whether many seeds are run, silently. */
   readonly many: boolean;
   readonly anyExit: boolean;
-  /** A seed that fails does not end it. */
+  /** Whether the run goes on after a seed that fails. */
   readonly all: boolean;
   readonly jobs: number;
 }
@@ -148,7 +148,7 @@ function numbersOf(text: string | undefined, plan: string | undefined): readonly
   return text.split(',').map((part) => whole('only-faults', part, 1, FAULTS_MAX));
 }
 
-/** Reads the arguments after `sim`; a string says what is wrong with them. */
+/** Reads the arguments after `sim`. A string as the result says what is wrong with them. */
 export function parseSimArguments(args: readonly string[]): SimOptions | string {
   try {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });

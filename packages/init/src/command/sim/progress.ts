@@ -1,4 +1,7 @@
-/** How far a run of many seeds has come: a line that is written anew on a terminal, and a last one anywhere. */
+/**
+ * Shows how far a run of many seeds has come: a line that is rewritten on a terminal, and a last
+ * line anywhere.
+ */
 import type { Output } from '../output.ts';
 import { StatusLine } from './status-line.ts';
 import type { SeedVerdict } from '@ginit/simulator';
@@ -18,7 +21,7 @@ export class Progress {
     this.#output = output;
   }
 
-  /** One more seed has run. */
+  /** Counts one more seed. */
   add({ virtualUs, tasks }: SeedVerdict): void {
     this.#done++;
     this.#tasks += tasks;
@@ -26,7 +29,7 @@ export class Progress {
     this.#line.show(() => this.#text());
   }
 
-  /** Leaves the last line. */
+  /** Writes the last line, which stays. */
   end(): void {
     this.#line.clear();
     this.#output.say(`sim: ${this.#text()}`);

@@ -1,4 +1,7 @@
-/** What a thread of `ginit sim` is told, and the system that it makes of that: functions do not travel between threads. */
+/**
+ * The options that a thread of `ginit sim` gets, and the system that it makes of them. Functions
+ * cannot be sent to a thread, so the options are plain data.
+ */
 import type { RunOptions, SimulatedSystem } from '@ginit/simulator';
 import { initBinary, type NamedBinaries, startable } from '../binaries.ts';
 import { stockModule } from '../stock.ts';
@@ -8,9 +11,11 @@ import { formatSummary } from '../summary.ts';
 export interface SeedOptions
   extends RunOptions,
     Pick<SimulatedSystem, 'config' | 'grants' | 'quota' | 'mayExit'> {
-  /** What the config names to be started. */
+  /** The binaries that the config names to be started. */
   readonly binaries: NamedBinaries;
-  /** Instances share their modules: none of them keeps anything there. */
+  /**
+   * Whether instances share their modules; that is safe if no component keeps state in its modules.
+   */
   readonly shareModules: boolean;
 }
 
@@ -24,7 +29,7 @@ export function systemOf({ binaries, shareModules, ...options }: SeedOptions): S
     mayExit,
     binary: initBinary(),
     findBinary: startable(binaries),
-    // Init is known to keep nothing in its modules.
+    // Init keeps no state in its modules.
     sharesModules: (moduleUrl) => shareModules || moduleUrl === stockModule('init'),
     summaryLines: formatSummary,
   };

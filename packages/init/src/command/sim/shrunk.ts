@@ -7,7 +7,7 @@ export function onlyOption(faults: readonly StruckFault[]): string {
   return `--only-faults ${faults.length === 0 ? 'none' : faults.map(({ number }) => number).join()}`;
 }
 
-/** Says what came of it. */
+/** Reports the result of shrinking. */
 export function sayShrunk({ verdict, runs, minimal }: Shrunk, total: number, output: Output): void {
   const { struck } = verdict;
   const many = runs === 1 ? '1 run' : `${runs} runs`;

@@ -1,10 +1,13 @@
-/** A line of standard error that is written anew again and again, where that is a terminal; elsewhere nothing is. */
+/**
+ * A line of standard error that is rewritten again and again on a terminal; elsewhere nothing is
+ * written.
+ */
 
-/** It is written anew after so many milliseconds at the earliest. */
+/** The shortest time between two rewrites. */
 const PERIOD_MS = 200;
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** The line under which long work goes on. */
+/** A status line for work that takes long. */
 export class StatusLine {
   readonly #terminal = process.stderr.isTTY;
   #shownMs = 0;

@@ -1,19 +1,22 @@
-/** What many seeds came to: how often which fault has come about, and how often which property has failed. */
+/**
+ * Adds up the results of many seeds: how often each fault happened, and how often each property
+ * failed.
+ */
 import type { Output } from '../output.ts';
 import { propertyOf, type SeedVerdict, verdictOf } from '@ginit/simulator';
 
-/** Failed seeds of one property that are told of one by one. */
+/** The largest number of failed seeds of one property that are listed one by one. */
 const TOLD_MAX = 3;
-/** Properties that are told of. */
+/** The largest number of properties that are listed. */
 const PROPERTIES_MAX = 100;
 
-/** Counts. */
+/** Counts the results. */
 export class Tally {
   readonly #faults = new Map<string, number>();
   readonly #failures = new Map<string, { readonly count: number; readonly first: readonly SeedVerdict[] }>();
   #failed = 0;
 
-  /** One more seed has run. */
+  /** Counts one more seed. */
   add(verdict: SeedVerdict, failed: boolean): void {
     for (const [kind, count] of verdict.happened) {
       this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + count);
@@ -28,7 +31,7 @@ export class Tally {
     this.#failures.set(property, { count: count + 1, first: lowest });
   }
 
-  /** The faults, if there were any. */
+  /** Lists the faults, if there were any. */
   sayFaults(output: Output): void {
     if (this.#faults.size === 0) return;
     const names = [...this.#faults].toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -36,7 +39,7 @@ export class Tally {
     output.say(`sim: ${total} faults: ${names.map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
   }
 
-  /** The failures: the property that failed most often first. */
+  /** Lists the failures, the property that failed most often first. */
   sayFailures(output: Output): void {
     output.say(`sim: ${this.#failed} seeds failed`);
     const most = [...this.#failures].toSorted(([, a], [, b]) => b.count - a.count);

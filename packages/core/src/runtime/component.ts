@@ -3,10 +3,10 @@
  * touches, so that a config can be checked before anything starts; its main function gets `env`, and that is all
  * of the world it ever sees.
  */
-import type { ElementSchema } from './config/index.ts';
+import type { ElementSchema } from '../config/index.ts';
 import type { Env } from './env.ts';
-import type { SessionInterface } from './interface/interface.ts';
-import type { HostGrantKind } from './session/host-grant.ts';
+import type { SessionInterface } from '../interface/interface.ts';
+import type { HostGrantKind } from '../session/host-grant.ts';
 
 /** What a component says of itself. */
 export interface Manifest {

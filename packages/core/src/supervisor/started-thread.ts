@@ -5,14 +5,14 @@ import { hasCode, RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import { type StartOptions, Thread, type ThreadProgress, type ThreadState } from '../session/cpu.ts';
 import type { Account } from './account.ts';
-import type { Components, CoreComponent } from './components.ts';
+import type { Components, LiveComponent } from './components.ts';
 import type { ComponentEnd, ComponentSpecification, Platform } from './platform.ts';
 import type { PaidThread, ThreadsByAccount } from './threads-by-account.ts';
 
 /** Told of what starts and ends, for the summary and for people. */
 export interface ThreadObserver {
-  started(component: CoreComponent): void;
-  ended(component: CoreComponent, end: ComponentEnd): void;
+  started(component: LiveComponent): void;
+  ended(component: LiveComponent, end: ComponentEnd): void;
 }
 
 /** What a thread needs of core. */
@@ -46,13 +46,13 @@ function charge(account: Account, ownProcess: boolean): ThreadCharges {
 }
 
 /** One started component. */
-export class CoreThread implements PaidThread {
+export class StartedThread implements PaidThread {
   readonly #parts: ThreadParts;
   readonly #account: Account;
   readonly #charges: ThreadCharges;
   readonly #forgotten: () => void;
   /** Missing once it has ended, whoever still holds this. */
-  #component: CoreComponent | undefined;
+  #component: LiveComponent | undefined;
   #state: ThreadState = { state: 'starting' };
   #handler: Handler | undefined;
   #killed = false;
@@ -190,7 +190,7 @@ export class CoreThread implements PaidThread {
 }
 
 /** Also asks one last time what it has counted. */
-async function putInOrder(component: CoreComponent): Promise<void> {
+async function putInOrder(component: LiveComponent): Promise<void> {
   try {
     await component.control.stop();
     component.statistics = await component.control.statistics();

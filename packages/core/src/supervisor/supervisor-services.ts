@@ -20,7 +20,7 @@ import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
 
 /** An open session of core's. */
-export interface CoreSession {
+export interface SupervisorSession {
   readonly capability: Capability<typeof SomeSession>;
   readonly close: () => Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface CoreSession {
 const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
 
 /** Opens sessions of core's own services. */
-export class CoreServices {
+export class SupervisorServices {
   readonly #parts: CpuParts;
   readonly #config: RomModule;
   readonly #findBinary: FindBinary;
@@ -48,7 +48,7 @@ export class CoreServices {
    * Opens a session; the label is complete, from the root of the tree. Throws `SessionError` if there is no such session, or
    * if its donation is less than what it costs.
    */
-  open(service: string, request: RootRequest): CoreSession {
+  open(service: string, request: RootRequest): SupervisorSession {
     const { label, args } = request;
     const { platform, threads } = this.#parts;
     switch (service) {
@@ -82,7 +82,7 @@ export class CoreServices {
    * depends on what stands before that, which parents have written. The config of the system is the root's alone: it goes by
    * the whole label.
    */
-  #openRom(request: RootRequest): CoreSession {
+  #openRom(request: RootRequest): SupervisorSession {
     const { label } = request;
     if (label === CONFIG_LABEL) return this.#serve(Rom, request, () => this.#config.open());
     const { prefix, last: name } = splitLabel(label);
@@ -97,7 +97,7 @@ export class CoreServices {
     request: RootRequest,
     make: () => Implementation<I>,
     ended: () => Promise<void> = async () => {},
-  ): CoreSession {
+  ): SupervisorSession {
     refuseTooLittle(request, interface_.cost);
     const { entrypoint } = this.#parts.components;
     const implementation = make();

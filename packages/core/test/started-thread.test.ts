@@ -4,7 +4,7 @@ import { component, SessionError } from '@ginit/core';
 import { COSTS, Parent, Pd } from '@ginit/core/system';
 import { Account } from '../src/supervisor/account.ts';
 import { Components } from '../src/supervisor/components.ts';
-import { CoreThread } from '../src/supervisor/core-thread.ts';
+import { StartedThread } from '../src/supervisor/started-thread.ts';
 import type { ComponentEnd } from '../src/supervisor/platform.ts';
 import { PdSession } from '../src/supervisor/pd-service.ts';
 import { ThreadsByAccount } from '../src/supervisor/threads-by-account.ts';
@@ -23,7 +23,7 @@ function begin(
   moduleUrl: string,
   ended: (end: ComponentEnd) => void,
   platform = place(),
-): CoreThread {
+): StartedThread {
   const components = new Components(platform, () => {});
   const threads = new ThreadsByAccount();
   const parent = components.entrypoint.export(Parent, {
@@ -37,7 +37,7 @@ function begin(
   const observer = { started: () => {}, ended: (_: unknown, end: ComponentEnd) => ended(end) };
   const specification = testSpecification('started', moduleUrl);
   const parts = { components, platform, observer, threads };
-  return new CoreThread(parts, specification, account, { parent, pd }, () => {});
+  return new StartedThread(parts, specification, account, { parent, pd }, () => {});
 }
 
 const rich = (): Account => new Account('account', { ram: 2 ** 20, caps: 100 });
@@ -59,7 +59,7 @@ test('one whose environment cannot be opened is said to have crashed, and why', 
 });
 
 test('who asks late what became of it is told at once, and has nothing to wait for', async () => {
-  let thread: CoreThread | undefined;
+  let thread: StartedThread | undefined;
   await new Promise<void>((resolve) => {
     thread = begin(rich(), 'refused', () => resolve());
   });
@@ -74,7 +74,7 @@ test('who asks late what became of it is told at once, and has nothing to wait f
 
 test('one that has ended is paid for as long as somebody holds what stands for it', async () => {
   const account = rich();
-  let thread: CoreThread | undefined;
+  let thread: StartedThread | undefined;
   await new Promise<void>((resolve) => {
     thread = begin(account, 'refused', () => resolve());
   });
@@ -85,7 +85,7 @@ test('one that has ended is paid for as long as somebody holds what stands for i
 
 test('one that dies while it is started has died of that, and not of its start', async () => {
   const platform = place();
-  let thread: CoreThread | undefined;
+  let thread: StartedThread | undefined;
   await new Promise<void>((resolve) => {
     thread = begin(rich(), 'refused', () => resolve(), platform);
     platform.crash('started');

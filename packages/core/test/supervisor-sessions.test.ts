@@ -9,7 +9,7 @@ import type { StartOptions } from '../src/session/cpu.ts';
 import { Account } from '../src/supervisor/account.ts';
 import { BinaryRom, binaryOf, type ResolvedBinary } from '../src/supervisor/binary-service.ts';
 import { Components } from '../src/supervisor/components.ts';
-import { type CoreSession, CoreServices } from '../src/supervisor/core-services.ts';
+import { type SupervisorSession, SupervisorServices } from '../src/supervisor/supervisor-services.ts';
 import { type CpuMeans, CpuSession } from '../src/supervisor/cpu-session.ts';
 import { GrantTable, grantOf } from '../src/supervisor/host-grants.ts';
 import { LogSession } from '../src/supervisor/log-session.ts';
@@ -154,8 +154,8 @@ function core() {
     new CpuSession(parts, label, { scheduling: { affinity: [], priority: 0 }, confined: false, ...means });
   const config = new RomModule(new TextEncoder().encode('the config'));
   const find = (name: string): ResolvedBinary | undefined => (name === 'idle' ? IDLE : undefined);
-  const services = new CoreServices(parts, config, find);
-  const open = (service: string, label: string): CoreSession =>
+  const services = new SupervisorServices(parts, config, find);
+  const open = (service: string, label: string): SupervisorSession =>
     services.open(service, { id: 1, label, args: {}, ram: 2 ** 20, caps: 100 });
   return { entrypoint, account, started, threads, options, cpu, open };
 }
@@ -250,7 +250,7 @@ describe('CPU', () => {
 describe('the services', () => {
   test('are those that core provides, and no others', () => {
     const { open } = core();
-    for (const service of CoreServices.names.filter((name) => name !== 'ROM')) {
+    for (const service of SupervisorServices.names.filter((name) => name !== 'ROM')) {
       expect(() => open(service, 'init -> a')).not.toThrow();
     }
     expect(() => open('Nothing', 'init -> a')).toThrow('core provides no service "Nothing"');

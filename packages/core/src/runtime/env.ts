@@ -1,8 +1,8 @@
 /** What a component sees of the world. */
-import type { SignalCapability } from './capability/signal.ts';
-import type { Config } from './runtime/config.ts';
-import type { Obligation } from './runtime/assertions.ts';
-import type { Timeouts } from './runtime/timeouts.ts';
+import type { SignalCapability } from '../capability/signal.ts';
+import type { Config } from './config.ts';
+import type { Obligation } from './assertions.ts';
+import type { Timeouts } from './timeouts.ts';
 import type {
   Capability,
   Implementation,
@@ -10,17 +10,17 @@ import type {
   ServerStreams,
   Session,
   SessionInterface,
-} from './interface/interface.ts';
-import type { Label } from './label.ts';
-import type { Dataspace } from './memory/dataspace.ts';
-import type { HostAccess } from './runtime/host-access.ts';
-import type { ConnectOptions } from './runtime/connect-options.ts';
-import type { SessionTicket } from './runtime/session-client.ts';
-import type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';
-import type { SessionArguments } from './session/parent.ts';
-import type { AccountState, Pd, Resources } from './session/pd.ts';
+} from '../interface/interface.ts';
+import type { Label } from '../label.ts';
+import type { Dataspace } from '../memory/dataspace.ts';
+import type { HostAccess } from './host-access.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import type { SessionTicket } from './session-client.ts';
+import type { Synchronous, SynchronousOptions } from './synchronous.ts';
+import type { SessionArguments } from '../session/parent.ts';
+import type { AccountState, Pd, Resources } from '../session/pd.ts';
 
-export type { ConnectOptions } from './runtime/connect-options.ts';
+export type { ConnectOptions } from './connect-options.ts';
 
 /** A session request at its server. */
 export interface SessionContext<I extends SessionInterface> {

@@ -1,6 +1,6 @@
 import { formatPosition, type Position } from '@ginit/core/config';
 
-/** Something in a configuration that works, but hardly as meant. */
+/** A part of a configuration that works, but hardly as it was meant. */
 export interface ConfigWarning {
   readonly text: string;
   readonly position: Position;

@@ -1,0 +1,2 @@
+/** How the source of a module is parsed. */
+export type ParsedFormat = 'module' | 'commonjs';
