@@ -1,4 +1,7 @@
-/** Tests of components as strangers write them, with the test runner of Node, against the built packages. */
+/**
+ * Tests of components as strangers write them, with the test runner of Node, against the built
+ * packages.
+ */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

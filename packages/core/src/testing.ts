@@ -1,6 +1,7 @@
 /**
- * For tests of components, under any test runner: runs one component in the thread of the test, with peers that are functions of
- * the test, on a clock that the test moves. Components cannot import this.
+ * For tests of components, under any test runner: runs one component in the thread of the test,
+ * with peers that are functions of the test, on a clock that the test moves. Components cannot
+ * import this.
  */
 
 // The component under test.

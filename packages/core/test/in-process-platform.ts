@@ -1,6 +1,7 @@
 /**
- * The in-process platform for our own tests: its carriers either share memory or copy everything, as if over a wire, or are real
- * rings; what passes on all of them keeps to the interface. And components can be killed at any of their frames.
+ * The in-process platform for our own tests: its carriers either share memory or copy everything,
+ * as if over a wire, or are real rings; what passes on all of them keeps to the interface. And
+ * components can be killed at any of their frames.
  */
 import type { Component } from '@ginit/core';
 import type { Carrier } from '../src/channel/carrier.ts';
@@ -24,8 +25,9 @@ export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
 }
 
 /**
- * A death to be died: the component with this label is killed when it has sent and received so many frames, in the
- * middle of whatever that frame brought about. What it had sent may still arrive, or be lost with it.
+ * A death to be died: the component with this label is killed when it has sent and received so many
+ * frames, in the middle of whatever that frame brought about. What it had sent may still arrive, or
+ * be lost with it.
  */
 export interface Death {
   readonly label: string;

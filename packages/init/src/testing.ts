@@ -1,6 +1,7 @@
 /**
- * For tests of whole systems, under any test runner: runs a config under the simulator, as `ginit sim` does, and gives what came of
- * it. Components cannot import this. Tests of one component are easier with `@ginit/core/testing`.
+ * For tests of whole systems, under any test runner: runs a config under the simulator, as `ginit
+ * sim` does, and gives what came of it. Components cannot import this. Tests of one component are
+ * easier with `@ginit/core/testing`.
  */
 export {
   simulate,

@@ -1,4 +1,7 @@
-/** `@ginit/init/testing`: whole systems under the simulator, from a plain test. It runs compiled, in threads of its own. */
+/**
+ * `@ginit/init/testing`: whole systems under the simulator, from a plain test. It runs compiled, in
+ * threads of its own.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * A component as its parent in a test has it: on an account of its own, with its config, and with each of its session
- * requests answered by a sibling or by core. It is what init does for its children, without routes, restarts and waits.
+ * A component as its parent in a test has it: on an account of its own, with its config, and with
+ * each of its session requests answered by a sibling or by core. It is what init does for its
+ * children, without routes, restarts and waits.
  */
 import type { Component } from '../runtime/component.ts';
 import { type ConfigNode, toData } from '../config/index.ts';

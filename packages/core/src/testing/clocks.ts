@@ -1,4 +1,7 @@
-/** Clocks for components that run in one thread: the real one, and one that stands still until somebody moves it. */
+/**
+ * Clocks for components that run in one thread: the real one, and one that stands still until
+ * somebody moves it.
+ */
 import type { Platform } from '../supervisor/platform.ts';
 import { afterMs } from './real-time.ts';
 

@@ -29,7 +29,10 @@ export class ScriptedPeer implements AsyncDisposable {
     this.host = host;
   }
 
-  /** Ends it as a crash would: whoever has called it gets `PeerGone`. Settles when everybody has heard of it. */
+  /**
+   * Ends it as a crash would: whoever has called it gets `PeerGone`. Settles when everybody has
+   * heard of it.
+   */
   crash(): Promise<void> {
     return this.host.crash(this.name);
   }

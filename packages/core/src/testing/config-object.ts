@@ -1,14 +1,18 @@
 /** A component's config as a plain object, for tests: what the XML of a start node would say. */
 import { type ConfigAttribute, ConfigNode, GENERATED_POSITION } from '../config/index.ts';
 
-/** The value of an attribute: numbers are written in decimal, booleans as `yes` and `no`; `undefined` leaves it out. */
+/**
+ * The value of an attribute: numbers are written in decimal, booleans as `yes` and `no`;
+ * `undefined` leaves it out.
+ */
 export type ConfigScalar = string | number | boolean | undefined;
 
 /**
- * An element: an attribute for each property with a plain value, child elements for each with an object or a list of
- * objects, text for `$text`. `{ greeting: 'Hi', policy: [{ label_prefix: 'a' }, { label_prefix: 'b' }] }` is
- * `<config greeting="Hi"> <policy label_prefix="a"/> <policy label_prefix="b"/> </config>`. A config in which the order of
- * elements of different types counts is made of `ConfigNode`s.
+ * An element: an attribute for each property with a plain value, child elements for each with an
+ * object or a list of objects, text for `$text`. `{ greeting: 'Hi', policy: [{ label_prefix: 'a' },
+ * { label_prefix: 'b' }] }` is `<config greeting="Hi"> <policy label_prefix="a"/> <policy
+ * label_prefix="b"/> </config>`. A config in which the order of elements of different types counts
+ * is made of `ConfigNode`s.
  */
 export interface ConfigObject {
   readonly [name: string]: ConfigScalar | ConfigObject | readonly ConfigObject[];

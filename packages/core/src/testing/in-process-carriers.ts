@@ -1,4 +1,7 @@
-/** Carriers within one thread: a frame arrives in a later turn, as a copy, as it would from another thread or over a wire. */
+/**
+ * Carriers within one thread: a frame arrives in a later turn, as a copy, as it would from another
+ * thread or over a wire.
+ */
 import type { Carrier, SharedMemory } from '../channel/carrier.ts';
 import { SHARES_ALL, SHARES_NONE } from '../memory/shared-memory.ts';
 import { laterTurn } from './real-time.ts';

@@ -1,6 +1,7 @@
 /**
- * A platform within one thread: every component that it starts is an object of this process, and they are joined by queues.
- * Everything above the platform (core, channels, sessions, quota) is what runs in a real system.
+ * A platform within one thread: every component that it starts is an object of this process, and
+ * they are joined by queues. Everything above the platform (core, channels, sessions, quota) is
+ * what runs in a real system.
  */
 import type { Component } from '../runtime/component.ts';
 import type { Carrier } from '../channel/carrier.ts';

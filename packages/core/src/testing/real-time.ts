@@ -1,6 +1,6 @@
 /**
- * Real time and turns of the event loop, as they were when this module was loaded: a test that replaces the timers of its
- * thread by false ones does not stop what goes on under it.
+ * Real time and turns of the event loop, as they were when this module was loaded: a test that
+ * replaces the timers of its thread by false ones does not stop what goes on under it.
  */
 
 const { clearTimeout, setImmediate, setTimeout } = globalThis;
@@ -24,7 +24,10 @@ export function delayMs(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }
 
-/** What `promise` settles with; rejects with the error that `tooLate` makes if that takes longer than `ms` of real time. */
+/**
+ * What `promise` settles with; rejects with the error that `tooLate` makes if that takes longer
+ * than `ms` of real time.
+ */
 export async function withinMs<Value>(
   promise: Promise<Value>,
   ms: number,

@@ -17,7 +17,10 @@ export interface UnreleasedCapabilities {
   readonly count: number;
 }
 
-/** How a component stood when it was ended: after its stop handlers, before anything of it was taken down. */
+/**
+ * How a component stood when it was ended: after its stop handlers, before anything of it was taken
+ * down.
+ */
 export interface ComponentReport {
   /** What it said with `env.exit`, if it has. */
   readonly exitCode: number | undefined;
@@ -31,6 +34,9 @@ export interface ComponentReport {
   readonly account: AccountState | undefined;
   /** Session requests that the test scripts no answer for, each in words. */
   readonly refused: readonly string[];
-  /** What went wrong besides: errors in the functions of the test, a stop that did not come to its end. */
+  /**
+   * What went wrong besides: errors in the functions of the test, a stop that did not come to its
+   * end.
+   */
   readonly problems: readonly string[];
 }

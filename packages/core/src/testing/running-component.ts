@@ -27,10 +27,10 @@ const START_TIME_MS = Date.UTC(2000, 0, 1);
 const CORE_SERVICES: ReadonlySet<string> = new Set([Log.service, Timer.service]);
 
 /**
- * Starts a component in this thread, with what `options` says: its config, its quota, and the services that it finds, each served
- * by functions of the test (`script`). Everything between them is real: sessions, quota, capabilities, packet streams. It settles
- * when the component has begun; everything of it is gone when `end` has settled, or at the end of the block with
- * `await using`.
+ * Starts a component in this thread, with what `options` says: its config, its quota, and the
+ * services that it finds, each served by functions of the test (`script`). Everything between them
+ * is real: sessions, quota, capabilities, packet streams. It settles when the component has begun;
+ * everything of it is gone when `end` has settled, or at the end of the block with `await using`.
  */
 export async function runComponent(
   component: Component,
@@ -121,7 +121,10 @@ export class RunningComponent implements AsyncDisposable {
     await this.#system.settle(REST_MS).catch(() => {});
   }
 
-  /** The lines of its log so far, without its label; warnings and errors begin with `Warning: ` and `Error: `. */
+  /**
+   * The lines of its log so far, without its label; warnings and errors begin with `Warning: ` and
+   * `Error: `.
+   */
   get log(): readonly string[] {
     return this.#system.logOf(this.#name);
   }
@@ -151,7 +154,10 @@ export class RunningComponent implements AsyncDisposable {
     return found.peer;
   }
 
-  /** Opens a session of a service that the component announces, as a client named `client`. Waits until it has announced it. */
+  /**
+   * Opens a session of a service that the component announces, as a client named `client`. Waits
+   * until it has announced it.
+   */
   async connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>> {
     this.#commonClient ??= this.client(CLIENT_NAME);
     const client = await this.#commonClient;
@@ -176,14 +182,18 @@ export class RunningComponent implements AsyncDisposable {
     await this.settle();
   }
 
-  /** Lets `ms` milliseconds pass on the controlled clock. Everything that falls due meanwhile is done, in its order. */
+  /**
+   * Lets `ms` milliseconds pass on the controlled clock. Everything that falls due meanwhile is
+   * done, in its order.
+   */
   advance(ms: number): Promise<void> {
     return this.#system.advance(ms);
   }
 
   /**
-   * Waits until no message is under way any more: until then the component may not have heard of what the test has done. What
-   * it does by asynchronous functions of Node itself is not waited for.
+   * Waits until no message is under way any more: until then the component may not have heard of
+   * what the test has done. What it does by asynchronous functions of Node itself is not waited
+   * for.
    */
   settle(): Promise<void> {
     return this.#system.settle();
@@ -211,8 +221,8 @@ export class RunningComponent implements AsyncDisposable {
   }
 
   /**
-   * Stops it in order, as its parent would: its clients go, then its stop handlers run. Timeouts that it waits for there pass by
-   * themselves. Rejects if it does not get done.
+   * Stops it in order, as its parent would: its clients go, then its stop handlers run. Timeouts
+   * that it waits for there pass by themselves. Rejects if it does not get done.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -226,13 +236,19 @@ export class RunningComponent implements AsyncDisposable {
     await this.#system.settle(REST_MS).catch(() => {});
   }
 
-  /** Stops it, and takes down everything of the test; says how the component stood at its end. Never rejects. */
+  /**
+   * Stops it, and takes down everything of the test; says how the component stood at its end. Never
+   * rejects.
+   */
   end(): Promise<ComponentReport> {
     this.#crashSeen = true;
     return this.#endOnce();
   }
 
-  /** Ends it; throws if it has crashed and nobody has looked, or if something of the test itself went wrong. */
+  /**
+   * Ends it; throws if it has crashed and nobody has looked, or if something of the test itself
+   * went wrong.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const unseen = !this.#crashSeen;
     const { crash, problems } = await this.#endOnce();
@@ -296,7 +312,10 @@ export class RunningComponent implements AsyncDisposable {
     }
   }
 
-  /** What functions of the test have thrown that is no declared error stands in the logs of the peers. */
+  /**
+   * What functions of the test have thrown that is no declared error stands in the logs of the
+   * peers.
+   */
   #peerErrors(): string[] {
     const names = [...this.#peers.keys(), ...this.#clients.map(({ client }) => client.name)];
     const said = names.flatMap((name) =>

@@ -16,13 +16,20 @@ export interface RunComponentOptions {
   /** Its quota; 64 MiB and 1000 capabilities unless told. */
   readonly quota?: Partial<Resources>;
   /**
-   * `controlled`, unless told: time stands still until `advance` is called. With `real` timers take as long as they say.
+   * `controlled`, unless told: time stands still until `advance` is called. With `real` timers take
+   * as long as they say.
    */
   readonly clock?: 'controlled' | 'real';
-  /** What a controlled clock shows at first, in milliseconds since the start of 1970; the start of 2000 unless told. */
+  /**
+   * What a controlled clock shows at first, in milliseconds since the start of 1970; the start of
+   * 2000 unless told.
+   */
   readonly startTimeMs?: number;
   /** What a driver is granted of the host, and the functions that stand for the host. */
   readonly host?: { readonly grants: readonly HostGrantFact[]; readonly platform: HostPlatform };
-  /** How long anything is waited for, in milliseconds of real time, before it is an error; 5000 unless told. */
+  /**
+   * How long anything is waited for, in milliseconds of real time, before it is an error; 5000
+   * unless told.
+   */
   readonly timeoutMs?: number;
 }

@@ -1,4 +1,7 @@
-/** The system around a component under test: core, a parent that starts what the test asks for, and the clock. */
+/**
+ * The system around a component under test: core, a parent that starts what the test asks for, and
+ * the clock.
+ */
 import { type Component, component } from '../runtime/component.ts';
 import { ConfigNode } from '../config/index.ts';
 import type { Env } from '../runtime/env.ts';
@@ -93,7 +96,10 @@ export class TestSystem {
     return new Child({ env: this.#env, register, route }, options);
   }
 
-  /** Starts a component that stands beside the one under test; `make` gets what takes its environment. */
+  /**
+   * Starts a component that stands beside the one under test; `make` gets what takes its
+   * environment.
+   */
   async companion(
     name: string,
     make: (ready: (env: Env) => void) => Component,
@@ -154,7 +160,10 @@ export class TestSystem {
     }
   }
 
-  /** Lets `ms` milliseconds pass on the controlled clock; everything that falls due is done, in order. */
+  /**
+   * Lets `ms` milliseconds pass on the controlled clock; everything that falls due is done, in
+   * order.
+   */
   async advance(ms: number): Promise<void> {
     const clock = this.#clock;
     if (!clock) throw new Error('the clock is real: it cannot be advanced (clock: "controlled")');

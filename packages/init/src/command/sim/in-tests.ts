@@ -19,7 +19,9 @@ const FAULTS_NAME = 'faults.xml';
 export interface SimulationOptions {
   /** The config: the path of its file, or its text, which begins with `<`. */
   readonly config: string;
-  /** Paths in a config that is a text are relative to this directory; the current one unless told. */
+  /**
+   * Paths in a config that is a text are relative to this directory; the current one unless told.
+   */
   readonly directory?: string;
   /** A fault plan: the path of its file, or its text, which begins with `<`. */
   readonly faults?: string;
@@ -35,7 +37,10 @@ export interface SimulationOptions {
   readonly carriers?: 'placement' | 'shared' | 'copying';
   /** RAM quota of the whole system, for example `512M`; `1G` unless told. */
   readonly ram?: string;
-  /** Instances of a component share its modules: saves most of the time of short runs, if no module has state. */
+  /**
+   * Instances of a component share its modules: saves most of the time of short runs, if no module
+   * has state.
+   */
   readonly shareModules?: boolean;
 }
 
@@ -93,18 +98,24 @@ export interface SimulatedRunWithLines extends SimulatedRun {
 export interface SimulatedSeeds {
   /** How many have run. */
   readonly runs: number;
-  /** The first that failed, in the order of the seeds, with as few faults as it needs; none if all went well. */
+  /**
+   * The first that failed, in the order of the seeds, with as few faults as it needs; none if all
+   * went well.
+   */
   readonly failure: SimulatedRun | undefined;
 }
 
-/** A config, a plan or an option that cannot be simulated; nothing has run. The message is what `ginit sim` says. */
+/**
+ * A config, a plan or an option that cannot be simulated; nothing has run. The message is what
+ * `ginit sim` says.
+ */
 export class SimulationRefused extends Error {
   override readonly name = 'SimulationRefused';
 }
 
 /**
- * Runs a whole system simulated, in a thread of its own. Rejects with `SimulationRefused` if the config is wrong; a run that
- * fails does not reject: look at `problem` and `exitCode`.
+ * Runs a whole system simulated, in a thread of its own. Rejects with `SimulationRefused` if the
+ * config is wrong; a run that fails does not reject: look at `problem` and `exitCode`.
  */
 export async function simulate(options: SimulateOptions): Promise<SimulatedRunWithLines> {
   const { seed = 1, schedule = false } = options;

@@ -1,4 +1,7 @@
-/** A thread that runs one seed, and gives its lines with the verdict: a run replaces globals, and whoever asks keeps his own. */
+/**
+ * A thread that runs one seed, and gives its lines with the verdict: a run replaces globals, and
+ * whoever asks keeps his own.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { runSeed, type SeedVerdict } from '@ginit/simulator';
 import { type SeedOptions, systemOf } from './seed-options.ts';
