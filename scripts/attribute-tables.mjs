@@ -1,8 +1,10 @@
 // Writes what the schemas of configs say into the manuals, between lines such as these (REFERENCE is the schema of the
-// component with all that it may hold, else a table of the attributes of one element):
+// component with all that it may hold, else a table of the attributes of one element), and how many names the doors of a
+// package export:
 //
 //   <!-- attributes of COMPONENT config/policy -->
 //   <!-- reference of COMPONENT -->
+//   <!-- doors of PACKAGE -->
 //   <!-- end -->
 //
 // `npm run tables` writes; with `--check` it says which files are not current, and exits with 1. It reads what was built.
@@ -10,20 +12,24 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { attributeTable, elementReference } from '../packages/core/dist/config/index.js';
 import { stockModule } from '../packages/init/dist/command/stock.js';
+import { doorTable } from './doors.mjs';
 
 const ROOT = new URL('../', import.meta.url);
 
 const FILES = [
   'docs/configuration.md',
   'packages/blockcache/README.md',
+  'packages/core/README.md',
+  'packages/init/README.md',
   'packages/os/src/file_block/README.md',
   'packages/os/src/fs_tool/README.md',
   'packages/os/src/part_block/README.md',
   'packages/os/src/ram_block/README.md',
   'packages/rumpfs/README.md',
+  'packages/simulator/README.md',
 ];
 
-const REGION = /^<!-- (attributes|reference) of (\S+)(?: (\S+))? -->\n(?:[^]*?\n)??<!-- end -->$/gm;
+const REGION = /^<!-- (attributes|reference|doors) of (\S+)(?: (\S+))? -->\n(?:[^]*?\n)??<!-- end -->$/gm;
 
 async function schemaOf(component) {
   const url = stockModule(component);
@@ -41,13 +47,18 @@ function elementAt(schema, path) {
   return found;
 }
 
+async function contentOf(kind, name, path) {
+  if (kind === 'doors') return doorTable(name);
+  const schema = await schemaOf(name);
+  return kind === 'reference' ? elementReference(schema) : attributeTable(elementAt(schema, path));
+}
+
 async function current(text) {
   const regions = [...text.matchAll(REGION)];
   if (regions.length === 0) throw new Error('there is no place for a table');
   const made = [];
-  for (const [region, kind, component, path] of regions) {
-    const schema = await schemaOf(component);
-    const content = kind === 'reference' ? elementReference(schema) : attributeTable(elementAt(schema, path));
+  for (const [region, kind, name, path] of regions) {
+    const content = await contentOf(kind, name, path);
     const [head] = region.split('\n');
     made.push(`${head}\n${content}\n<!-- end -->`);
   }

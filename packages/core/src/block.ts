@@ -1,6 +1,9 @@
-/** Block sessions: the interface, and what a client and a server of blocks stand on. */
+/**
+ * Block sessions: the interface, a client with promises (`BlockClient`) and a server over a device
+ * (`serveBlock`).
+ */
 export * from './session/block/declaration.ts';
 export * from './session/block/index.ts';
 
-// For caches: lists over slots, in typed arrays.
+// Lists of slots in typed arrays, for caches.
 export { SlotLists } from './slot-lists.ts';

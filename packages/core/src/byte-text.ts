@@ -1,19 +1,23 @@
 /**
- * Names in file systems are bytes; ours are strings. Bytes that are valid UTF-8 become their characters; every other
- * byte becomes a lone surrogate from U+DC80 to U+DCFF, which no valid UTF-8 yields, so that each sequence of bytes has
- * a string of its own and can be reached by it (PEP 383, "surrogateescape").
+ * Names in file systems are bytes; ours are strings. Bytes that are valid UTF-8 become their
+ * characters. Every other byte becomes a lone surrogate from U+DC80 to U+DCFF, which no valid UTF-8
+ * yields. So each sequence of bytes has a string of its own, and can be reached by it (PEP 383,
+ * "surrogateescape").
  */
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** With the flag `u`, halves of a pair are no match. */
+/** With the flag `u` the halves of a surrogate pair do not match. */
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
-/** Whether a text holds surrogates that are no pairs: bytes, or nothing at all. */
+/**
+ * Whether a text holds a lone surrogate: one that stands for a byte, or one that stands for
+ * nothing.
+ */
 export function hasLoneSurrogate(text: string): boolean {
   return LONE_SURROGATE.test(text);
 }
 
-/** The bytes of a text; undefined if it holds a surrogate that stands for no byte. */
+/** The bytes of a text, or `undefined` if it holds a surrogate that stands for no byte. */
 export function bytesOfText(text: string): Uint8Array | undefined {
   if (!LONE_SURROGATE.test(text)) return encoder.encode(text);
   const bytes = new Uint8Array(text.length * 3);
@@ -27,7 +31,7 @@ export function bytesOfText(text: string): Uint8Array | undefined {
   return bytes.slice(0, length);
 }
 
-/** The text of bytes, which must not change meanwhile: copy what a peer shares. */
+/** The text of bytes. They must not change during the call, so copy bytes that a peer shares. */
 export function textOfBytes(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);

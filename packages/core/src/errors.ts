@@ -27,7 +27,11 @@ export type RuntimeErrorCode =
   /** A synchronous call waits for a component that waits, in synchronous calls, for the caller. */
   | 'WouldDeadlock';
 
-/** Why a session was not created or upgraded (Genode's Parent interface). */
+/**
+ * Why a session was not created or upgraded (Genode's Parent interface): `DENIED` by a route, a
+ * policy or a server; `OUT_OF_RAM` or `OUT_OF_CAPS` because the client cannot pay what it donates;
+ * `INSUFFICIENT_RAM` or `INSUFFICIENT_CAPS` because the donation is too small.
+ */
 export const SESSION_ERRORS = [
   'DENIED',
   'OUT_OF_RAM',
@@ -35,6 +39,7 @@ export const SESSION_ERRORS = [
   'INSUFFICIENT_RAM',
   'INSUFFICIENT_CAPS',
 ] as const;
+/** One of `SESSION_ERRORS`. */
 export type SessionErrorCode = (typeof SESSION_ERRORS)[number];
 
 const RUNTIME_ERRORS: readonly string[] = [
@@ -74,9 +79,12 @@ export class PeerGone extends RpcError<'PeerGone'> {
   }
 }
 
-/** A session request that was refused. */
+/** A session request that was refused. `code` says why, by one of `SESSION_ERRORS`. */
 export class SessionError extends RpcError<SessionErrorCode> {
-  /** What of the donation has not come back, because somebody on the way has kept it. */
+  /**
+   * The part of the donation that has not come back, because somebody on the way has kept it: bytes
+   * of RAM, and capabilities.
+   */
   readonly kept: { readonly ram: number; readonly caps: number };
 
   constructor(code: SessionErrorCode, message?: string, kept = { ram: 0, caps: 0 }) {
@@ -91,7 +99,10 @@ export function hasCode<Code extends string>(error: unknown, code: Code): error 
   return error instanceof RpcError && error.code === code;
 }
 
-/** Narrows a code that came from outside to the session errors; anything else counts as a denial. */
+/**
+ * The session error with the given code, which came from outside. Any unknown code counts as
+ * `DENIED`.
+ */
 export function toSessionErrorCode(code: string): SessionErrorCode {
   return SESSION_ERRORS.find((known) => known === code) ?? 'DENIED';
 }

@@ -1,4 +1,7 @@
-/** The host as a driver reaches it: what `env.host` gives for each kind of grant. */
+/**
+ * The host as a driver reaches it: the types of what `env.host` opens, and the grants that allow
+ * it.
+ */
 export type {
   HostAccess,
   HostConnection,

@@ -1,10 +1,12 @@
 /**
- * What the author of a component needs. Other doors of this package: `/config` for config schemas, `/block` and `/file_system`
- * for the two services and what clients and servers of them stand on, `/host` for drivers, `/system` for whoever runs children,
- * `/supervisor` for a program that runs a whole system, `/platform` for a place where components run, `/testing` for tests.
+ * The door for the author of a component: how to make one, declare interfaces, call others and move
+ * bulk data. This package has more doors: `/config` for config schemas, `/block` and `/file_system`
+ * for clients and servers of these two services, `/host` for drivers, `/system` for components that
+ * run children, `/async` for locks and lanes of work, `/supervisor` for a program that runs a whole
+ * system, `/platform` for another place where components run.
  */
 
-// A component, and what it gets.
+// A component, and what it is given.
 export { Component, component, type Main, type Manifest } from './runtime/component.ts';
 export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
@@ -14,7 +16,7 @@ export type { SessionTicket } from './runtime/session-client.ts';
 export type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';
 export type { CancelTimeout, Timeouts } from './runtime/timeouts.ts';
 
-// Interfaces: what components ask of each other.
+// Interfaces: what components can ask of each other.
 export {
   type AnyFunction,
   type Capability,
@@ -40,7 +42,7 @@ export * from './interface/shapes.ts';
 export { capability, capabilityOf, signal } from './capability/capability.ts';
 export type { SignalCapability } from './capability/signal.ts';
 
-// Memory and packet streams: bulk data.
+// Memory and packet streams, for bulk data.
 export { copyInto } from './memory/copy-into.ts';
 export { Dataspace } from './memory/dataspace.ts';
 export { packetStream, type StreamDeclaration, type StreamRole } from './interface/stream.ts';
@@ -62,14 +64,14 @@ export {
   streamMemoryBytes,
 } from './packet-stream/index.ts';
 
-// Services that core provides to everybody.
+// Services that the supervisor provides to root init, which routes them to everybody.
 export { Log } from './session/log.ts';
 export { dataspace, Rom } from './session/rom.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';
 export { Timer } from './session/timer.ts';
 
-// Servers: which client gets what.
+// For servers: which client gets what, by its label and the server's policies.
 export { Label } from './label.ts';
 export { type PolicyConfig, type PolicySelection, selectPolicy } from './policy.ts';
 

@@ -8,16 +8,16 @@
  * UTF-8; a longer one is refused, never cut, because a cut label could match another's policy.
  */
 
-/** What stands between two elements of a label. */
+/** The text between two elements of a label. */
 export const LABEL_SEPARATOR = ' -> ';
 
-/** The most that a label may take, in bytes of UTF-8. */
+/** The longest label, in bytes of UTF-8. */
 export const LABEL_SIZE_MAX_BYTES = 160;
 
-/** The most that the name of a child may take, in bytes of UTF-8. */
+/** The longest name of a child, in bytes of UTF-8. */
 export const CHILD_NAME_SIZE_MAX_BYTES = 64;
 
-/** A text that cannot be a label. */
+/** Thrown for a text that cannot be a label; `message` says why. */
 export class LabelError extends Error {
   override readonly name = 'LabelError';
 }
@@ -44,7 +44,7 @@ export class Label {
     return splitLabel(this.text).prefix;
   }
 
-  /** Another name of `prefix`, used where a route rewrites a label. */
+  /** The same as `prefix`, under the name that it has where a route rewrites a label. */
   get identity(): string {
     return this.prefix;
   }

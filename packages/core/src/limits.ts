@@ -8,58 +8,75 @@ export const LIMITS = {
   /** One frame of a carrier: a message, its header and its table. */
   frameBytes: 16 * 1024 * 1024 + 64 * 1024,
   /**
-   * Frames that wait in front of a full ring, and their bytes. Who keeps to the bounds of calls and answers below stays under
-   * them, however slowly the peer reads: 208 MiB of calls, 320 MiB of answers, and 32 MiB of short ones of either kind.
+   * Frames that wait in front of a full ring, and their bytes. A component that keeps to the bounds
+   * of calls and answers below stays under these, however slowly the peer reads: 208 MiB of calls,
+   * 320 MiB of answers, and 32 MiB of short ones of either kind.
    */
   ringWaitingFrames: 256 * 1024,
   ringWaitingBytes: 640 * 1024 * 1024,
   /**
-   * From this length on calls and answers are counted by their bytes too: shorter ones are bounded by their number, and are
-   * 32 MiB at most (`callsInFlight` of each kind).
+   * Calls and answers of at least this length are counted by their bytes too. Shorter ones are
+   * bounded by their number, which makes 32 MiB at most (`callsInFlight` of each kind).
    */
   countedMessageBytes: 2 * 1024,
   /** Bytes of calls to one peer that are not answered yet. Beyond the first, further calls wait, unless the caller is serving
    * somebody itself; beyond the second they are refused. */
   callBytesPipelined: 64 * 1024 * 1024,
   callBytesInFlight: 192 * 1024 * 1024,
-  /** Bytes of answers that wait for one peer to take them; instead of a further one it gets `LimitExceeded`. */
+  /**
+   * Bytes of answers that wait for one peer to take them. In the place of a further answer the peer
+   * gets `LimitExceeded`.
+   */
   answerBytesWaiting: 320 * 1024 * 1024,
-  /** Descriptors of memory that peers in other processes have sent, which a component may have to pass the memory on. */
+  /**
+   * Descriptors of memory from peers in other processes that are kept for a component, so that it
+   * may pass the memory on.
+   */
   receivedDescriptors: 256,
-  /** Pieces of memory from other processes that a component has passed on within its process, and which are kept track of. */
+  /**
+   * Pieces of memory from other processes that a component has passed on within its process and
+   * that the keeper remembers.
+   */
   memoryLent: 1024,
-  /** Memory files that one peer has sent and nobody has taken yet. Sockets of the kernel hold fewer. */
+  /**
+   * Memory files that one peer has sent and nobody has taken yet. The kernel's sockets hold fewer.
+   */
   memoryWaiting: 1024,
   /** Pieces of memory that the host reads or writes for one component at a time. */
   memoryPinned: 1023,
-  /** Processes that are told of a revocation by one message. */
+  /** Processes that one message tells of a revocation. */
   revocationTargets: 1024,
-  /** Frames that reach a process before it has been told of their channel. */
+  /** Frames that reach a process before it knows their channel. */
   earlyRelayFrames: 4096,
   /**
-   * Least bound of a component's heap. Measured on Node 20, 24 and 26: our runtime alone loads with 10 MiB on each of them, not
-   * always with 8, and with 2 V8 aborts the whole process.
+   * The least bound of a component's heap. Measured on Node 20, 24 and 26: our runtime alone loads
+   * with 10 MiB on each of them, not always with 8 MiB, and with 2 MiB V8 aborts the whole process.
    */
   heapBytesMin: 16 * 1024 * 1024,
-  /** Host grants of one start node: they travel in one message. */
+  /** Host grants of one start node. They travel in one message. */
   hostGrants: 48,
-  /** Those of all start nodes of the root config. */
+  /** Host grants of all start nodes of the root config. */
   hostGrantsOfRoot: 16_384,
   /** Open files, directories, devices, sockets and programs of one driver. */
   hostObjects: 1024,
-  /** Connections that nobody has accepted yet, of one listening socket. */
+  /** Connections of one listening socket that nobody has accepted yet. */
   hostConnectionsWaiting: 128,
-  /** Bytes of a connection or program that one read gives, and that one write takes. */
+  /** Bytes that one read of a connection or program gives, and bytes that one write takes. */
   hostReadBytes: 64 * 1024,
   hostWriteBytes: 16 * 1024 * 1024,
-  /** Entries of a directory of the host that are listed. */
+  /** Entries of a directory of the host that one call lists. */
   hostDirectoryEntries: 65_536,
-  /** Arguments and variables of a program, and bytes of all of them. */
+  /** Arguments and variables of a program, and the bytes of all of them. */
   hostProgramArguments: 1024,
   hostProgramArgumentBytes: 128 * 1024,
-  /** Operations on the host of one process that run at a time: as many threads as libuv has at most. */
+  /**
+   * Operations on the host that run at a time in one process. libuv has at most this many threads.
+   */
   hostDepth: 1024,
-  /** Files of code, and grants, that a jailed process may read or use one by one; and descriptors that it may have. */
+  /**
+   * For a jailed process: files of code that it may read one by one, grants that it may use, and
+   * descriptors that it may have.
+   */
   jailFiles: 20_000,
   jailGrants: 256,
   jailDescriptors: 16_384,
@@ -74,39 +91,57 @@ export const LIMITS = {
    * somebody itself: what it serves may be what the answers wait for.
    */
   callsPipelined: 1024,
-  /** Calls to one peer that wait so. */
+  /** Calls to one peer that wait for their turn because of `callsPipelined`. */
   callsWaiting: 65_536,
-  /** Calls of one peer that we are working on, at most; a recursion through two components ends here. */
+  /**
+   * Calls of one peer that a component is working on. A recursion through two components ends here.
+   */
   callsInFlight: 16_384,
   /**
-   * Frames of one peer, and their bytes, that are put aside while the thread waits in a synchronous call: 192 MiB of calls and
-   * the one that goes over that, which is 16 MiB at most, 32 MiB of short calls and 32 MiB of short answers make 272 MiB.
+   * Frames of one peer, and their bytes, that are put aside while the thread waits in a synchronous
+   * call: 192 MiB of calls, the one call that exceeds that (16 MiB at most), 32 MiB of short calls
+   * and 32 MiB of short answers make 272 MiB.
    */
   deferredFrames: 65_536,
   deferredBytes: 288 * 1024 * 1024,
   /**
-   * Bytes of one peer's long answers to other calls that are taken while the thread waits in a synchronous call: nobody can use
-   * them up meanwhile. Instead of a further one there is `LimitExceeded`.
+   * Bytes of one peer's long answers to other calls that are taken while the thread waits in a
+   * synchronous call, because nobody can use them meanwhile. In the place of a further answer there
+   * is `LimitExceeded`.
    */
   answerBytesAside: 128 * 1024 * 1024,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
-  /** Objects that a component may pass beyond what its quota could pay for when core was last told. */
+  /**
+   * Objects that a component may pass beyond those that its quota could pay for when the supervisor
+   * was last told.
+   */
   objectsOverdrawn: 64,
-  /** Objects that one peer may hold of us. */
+  /** Objects of a component that one peer may hold. */
   exportsPerChannel: 65_536,
-  /** Of those, objects that exist no more: a peer gives back what it was told is gone. */
+  /**
+   * Of those, objects that are gone. A peer gives back an object when it is told that it is gone.
+   */
   dissolvedPerChannel: 4096,
-  /** Objects of one peer that we may hold, and signals under way to it. */
+  /** Objects of one peer that a component may hold, and signals under way to that peer. */
   importsPerChannel: 65_536,
-  /** Introductions of one owner's objects that we have asked core for, or are about to. */
+  /**
+   * Introductions of one owner's objects that a component has asked the supervisor for, or is about
+   * to.
+   */
   introductionsAsked: 2048,
-  /** Those of them that core works on at a time: an owner that does not answer must not use up our calls to core. */
+  /**
+   * Of those, introductions that the supervisor works on at a time: an owner that does not answer
+   * must not use up a component's calls to the supervisor.
+   */
   introductionsAtCore: 16,
-  /** Introductions under way to us of one owner's objects by one giver, and of one giver in all. */
+  /**
+   * Introductions under way to a component: of one owner's objects by one giver, and by one giver
+   * in all.
+   */
   introductionsPerPair: 4096,
   introductionsPerGiver: 65_536,
-  /** Introductions by us that wait for the channel to their receiver. */
+  /** Introductions by a component that wait for the channel to their receiver. */
   introductionsPerChannel: 4096,
   /** Peers whose channel has ended that a component remembers. */
   endedPeers: 4096,
@@ -115,15 +150,20 @@ export const LIMITS = {
   streamsPerChannel: 1024,
   /** Frames of one stream that wait for its end to be taken into use. */
   earlyStreamFrames: 16,
-  /** Pieces of RAM and capabilities that one account has in use, each by a number of its own. */
+  /**
+   * Allocations of RAM and capabilities that one account has in use. Each has a number of its own.
+   */
   allocationsPerAccount: 262_144,
   /** Characters of log text that wait for the log server before further lines are dropped (and counted). */
   logBacklogCharacters: 4 * 1024 * 1024,
-  /** Obligations of one component that it has not met yet. */
+  /** Obligations of one component that are not met yet. */
   obligations: 1024,
-  /** Text of one LOG session that waits for the host's output; an honest client has a few lines under way. */
+  /**
+   * Characters of one LOG session that wait for the host's output. An honest client has a few lines
+   * under way.
+   */
   logSessionCharacters: 8 * 1024 * 1024,
-  /** What a call counts there that waits, beside its text. */
+  /** Characters that each waiting call of a LOG session counts for, beside those of its text. */
   logCallCharacters: 256,
   /** One line of log text. */
   logLineCharacters: 64 * 1024,
@@ -135,14 +175,15 @@ export const LIMITS = {
   /** Requests of one child, to open or to upgrade sessions, that its init works on at a time. */
   sessionRequestsPerClient: 2048,
   /**
-   * Those of all children, to services of init's own parent: half of the calls that it may have under way there. The other
-   * half is for closing sessions and moving quota, which must not fail.
+   * Such requests of all children to services of init's own parent: half of the calls that it may
+   * have under way there. The other half is for closing sessions and moving quota, which must not
+   * fail.
    */
   sessionRequestsAtParent: 8192,
-  /** Sessions that an init closes at its parent at a time; further ones wait for their turn. */
+  /** Sessions that an init closes at its parent at a time. Further ones wait for their turn. */
   sessionClosingsAtParent: 2048,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
-  /** Reason texts that cross a border. */
+  /** A text that gives a reason to another component. */
   reasonBytes: 1024,
 } as const;

@@ -1,8 +1,9 @@
 /**
- * Text of components on its way to people. A line that somebody else has written must not look like one of another
- * component, or of ginit, and must not steer the terminal: so text is cut into lines at LF, CR and CR LF, each of which gets
- * its label, and every other control character is shown instead of sent, as is what some readers of logs take for
- * the end of a line, and what reorders it. What goes to a file or a pipe is the same: it may reach a terminal later.
+ * Text of components on its way to people. A line that a component has written must not look like a
+ * line of another component or of ginit, and must not steer the terminal. So text is cut into lines
+ * at LF, CR and CR LF, and each line gets its label. Every other control character is written as an
+ * escape; so are the characters that some readers of logs take for the end of a line, and those
+ * that reorder text. Files and pipes get the same text, because it may reach a terminal later.
  */
 
 /**
@@ -19,7 +20,10 @@ export function linesOf(text: string): string[] {
   return text.split(LINE_END);
 }
 
-/** A text as one line that a terminal only shows: `\n`, `\x1b` and `\u2028` for what it would obey. */
+/**
+ * A text as one line that is safe to show: a character that a terminal would obey is written as an
+ * escape, `\n`, `\x1b` or `\u2028` for instance.
+ */
 export function visibleText(text: string): string {
   return text.replace(CONTROLS, (character) => {
     const code = character.charCodeAt(0);
@@ -38,10 +42,14 @@ export function visibleLines(text: string, prefix: string): string[] {
   return linesOf(text).map((line) => visibleText(prefix + line));
 }
 
-/** Lines after the first of one message are set in, so that none of them looks like a message of its own. */
+/**
+ * Lines of one message after the first are indented, so that none looks like a message of its own.
+ */
 const CONTINUATION = '  ';
 
-/** The lines of one message, each with `prefix`. */
+/**
+ * The lines of one message: `prefix` stands before the first, and before the others with an indent.
+ */
 export function messageLines(text: string, prefix: string): string[] {
   return linesOf(text).map((line, index) => (index === 0 ? prefix + line : prefix + CONTINUATION + line));
 }

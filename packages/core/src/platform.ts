@@ -1,9 +1,10 @@
 /**
- * For whoever makes a place where components run (a *platform*): the simulator does, and a platform on another machine will.
- * A platform starts components, joins them by carriers, and gives each a `ComponentRuntime`, which is everything above it.
+ * For a *platform*, a place where components run: the simulator is one, and another machine can be.
+ * A platform starts components, joins them by carriers, and gives each a `ComponentRuntime`, which
+ * does everything above the carriers.
  */
 
-// What a platform is asked to do.
+// What the supervisor asks of a platform.
 export type {
   ComponentEnd,
   ComponentSpecification,
@@ -32,10 +33,10 @@ export type { Dealings } from './runtime/dealings.ts';
 export { type Census, SUPERVISOR_ID } from './runtime/entrypoint.ts';
 export type { SessionWatch, WatchedSession } from './runtime/session-watch.ts';
 
-// Packet streams, watched.
+// For a platform that watches packet streams, as the simulator does.
 export type { SinkWatch, SourceWatch, StreamLink, StreamPlace } from './packet-stream/index.ts';
 
-// The host as a platform gives it to drivers.
+// The host, as a platform gives it to drivers.
 export type { HostPlace, HostPlatform } from './runtime/host-access.ts';
 export { hostError } from './platform/host/host-error.ts';
 export { guardZlibStreams } from './platform/host/zlib-streams.ts';

@@ -19,7 +19,10 @@ export interface PolicySelection {
   readonly label_suffix: string | undefined;
 }
 
-/** The config of a server, as far as it is policies: see `policyElements`. */
+/**
+ * The part of a server's config that holds its policies, as a schema with `policyElements` reads
+ * it.
+ */
 export interface PolicyConfig<Policy extends PolicySelection = PolicySelection, Default = unknown> {
   readonly $children: {
     readonly policy: readonly Policy[];
@@ -28,8 +31,9 @@ export interface PolicyConfig<Policy extends PolicySelection = PolicySelection, 
 }
 
 /**
- * The policy for a session, or `undefined`: then the session is denied (`no policy defined for label "…"`).
- * `config` is what was read by a schema with `policyElements`.
+ * The policy for the session with this label, or `undefined` if there is none: then the server has
+ * to deny the session (`no policy defined for label "…"`). `config` was read by a schema with
+ * `policyElements`.
  */
 export function selectPolicy<Policy extends PolicySelection, Default>(
   config: PolicyConfig<Policy, Default>,
@@ -47,7 +51,7 @@ export function selectPolicy<Policy extends PolicySelection, Default>(
   return best ?? config.$children['default-policy'];
 }
 
-/** Strengths in the order of their weight; -1 where the attribute is missing. */
+/** How well a policy matches: its attributes in the order of their weight, -1 for a missing one. */
 type Score = readonly [label: number, prefixLength: number, suffixLength: number];
 
 function scoreOf(policy: PolicySelection, label: string): Score | undefined {

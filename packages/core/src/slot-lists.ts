@@ -94,7 +94,7 @@ export class SlotLists {
   }
 }
 
-/** Reads an element that must exist. */
+/** Reads an element that must exist; a slot or list outside the table is a fault of the caller. */
 function at(array: Int32Array | Uint8Array, index: number): number {
   const value = array[index];
   assert(value !== undefined, 'a slot that exists');

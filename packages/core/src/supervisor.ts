@@ -1,4 +1,7 @@
-/** For whoever runs a system: core, and Node as the place where components run. */
+/**
+ * For a program that runs a whole system, as `ginit` does: the supervisor, and Node as the
+ * platform.
+ */
 export { NodePlatform, type OutputSink } from './platform/ginit/node-platform.ts';
 export { withoutJails } from './platform/ginit/jail-choice.ts';
 export type { SpareKind } from './platform/ginit/spare-domains.ts';

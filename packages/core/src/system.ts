@@ -1,9 +1,9 @@
 /**
- * For whoever runs children, as init does: accounts, threads, what a parent and its children ask of each other, what things
- * cost, and the words in which all of it is told.
+ * For components that run children, as init does: accounts, threads, what a parent and its children
+ * ask of each other, what things cost, and how lines are made fit for people.
  */
 
-// Accounts and threads: core's services for whoever starts something.
+// Accounts and threads: the supervisor's services for a component that starts others.
 export * from './session/pd.ts';
 export * from './session/cpu.ts';
 export * from './session/scheduling.ts';
@@ -15,7 +15,7 @@ export { SESSION_ERRORS, toSessionErrorCode } from './errors.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 
-// Labels: who asks.
+// Labels: the name of the component that asks, as its parents have written it.
 export {
   CHILD_NAME_SIZE_MAX_BYTES,
   childNameProblem,

@@ -71,7 +71,7 @@ describe('transfer', () => {
     expect(child.free).toEqual({ ram: 60, caps: 4 });
   });
 
-  test('neither to an account that has ended, nor from one', () => {
+  test('is refused to an account that has ended, and from one', () => {
     const accounts = chain('root', 'child');
     const [root, child] = [at(accounts, 0), at(accounts, 1)];
     root.transfer(child, { ram: 10, caps: 1 });
@@ -84,7 +84,7 @@ describe('transfer', () => {
     expect(quotaOf(root)).toEqual({ ram: 100 * MIB, caps: 1000 });
   });
 
-  test('amounts that are no amounts are refused before anything moves', () => {
+  test('amounts that are negative, not whole or too large are refused before anything moves', () => {
     const accounts = chain('root', 'child');
     const [root, child] = [at(accounts, 0), at(accounts, 1)];
     for (const ram of [-1, 0.5, Number.NaN, 2 ** 53]) {
@@ -121,7 +121,7 @@ describe('reference accounts', () => {
     expect(root.total).toEqual({ ram: 100 * MIB, caps: 1000 });
   });
 
-  test('must live, and whoever gets one too', () => {
+  test('must be live, and so must the account that gets one', () => {
     const [ended, fresh] = [new Account('ended'), new Account('fresh')];
     ended.end();
     expect(codeOf(() => fresh.setReference(ended))).toBe('DENIED');
@@ -156,7 +156,7 @@ describe('the end of an account', () => {
     expect(init.free).toEqual({ ram: 100 * MIB, caps: 1000 });
   });
 
-  test('leaves those that hung on it with its reference account: they may give back and get more', () => {
+  test('leaves the accounts that hung on it to its reference account: quota still moves between them', () => {
     const accounts = chain('init', 'mid', 'leaf');
     const [init, mid, leaf] = [at(accounts, 0), at(accounts, 1), at(accounts, 2)];
     init.transfer(mid, { ram: 50, caps: 50 });
@@ -168,7 +168,7 @@ describe('the end of an account', () => {
     expect(init.total).toEqual({ ram: 100 * MIB, caps: 1000 });
   });
 
-  test('without a reference account keeps what it has, and frees those that hung on it', () => {
+  test('without a reference account keeps its quota, and frees the accounts that hung on it', () => {
     const accounts = chain('root', 'child');
     const [root, child] = [at(accounts, 0), at(accounts, 1)];
     root.transfer(child, { ram: 7, caps: 7 });
@@ -180,7 +180,7 @@ describe('the end of an account', () => {
   });
 });
 
-test('what is denied once by the fault plan is denied once, and told when it cannot happen any more', () => {
+test('an allocation that a fault plan denies is denied once, and the plan is told when it cannot happen any more', () => {
   const account = new Account('one', { ram: 10, caps: 10 });
   let taken = 0;
   account.denyNext('ram', () => taken++);

@@ -76,7 +76,7 @@ const codeOf = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof RpcError ? error.code : error),
   );
 
-test('what goes over the bound ends with LimitExceeded, and nothing else does', async () => {
+test('an answer beyond the bound ends with LimitExceeded, and no other answer does', async () => {
   const { scene, bulk, calls, answer, wait } = bench();
   const outcomes = Array.from({ length: ROOM + 5 }, () => codeOf(bulk.give(SIZE)));
   const short = Array.from({ length: 10 }, () => codeOf(bulk.give(1)));
@@ -93,7 +93,7 @@ test('what goes over the bound ends with LimitExceeded, and nothing else does', 
   expect(scene.peer.closed).toBe(false);
 });
 
-test('the bound is that of one turn: callers go on between two waits', async () => {
+test('the bound is for one turn: callers go on between two waits', async () => {
   const { bulk, calls, answer, wait } = bench();
   for (let round = 0; round < 2; round++) {
     const before = calls().length;
@@ -118,7 +118,7 @@ test('the bound is that of one turn: callers go on between two waits', async () 
   expect(new Set(await Promise.all(later))).toEqual(new Set(['right']));
 });
 
-test('an object that came with such an answer is given back', async () => {
+test('an object that came with an answer beyond the bound is given back', async () => {
   const { scene, bulk, calls, answer, wait } = bench();
   const outcomes = Array.from({ length: ROOM }, () => codeOf(bulk.give(SIZE)));
   const both = codeOf(bulk.both());

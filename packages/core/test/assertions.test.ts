@@ -4,7 +4,7 @@ import { LIMITS } from '../src/system.ts';
 import { AssertionFailed } from '../src/platform.ts';
 import { Assertions, nameObligations } from '../src/runtime/assertions.ts';
 
-test('one that does not hold is told of, and thrown at its caller', () => {
+test('an assertion that does not hold is reported, and thrown at its caller', () => {
   const failed: AssertionFailed[] = [];
   const assertions = new Assertions({ failed: (error) => failed.push(error) });
   const check = (holds: boolean, what: string): void => assertions.always(holds, what, check);
@@ -14,7 +14,7 @@ test('one that does not hold is told of, and thrown at its caller', () => {
   expect(failed[0]?.stack).not.toContain('assertions.ts');
 });
 
-test('unmet obligations are bounded; those that are met make room', async () => {
+test('unmet obligations are bounded, and one that is met makes room', async () => {
   const assertions = new Assertions({ failed: () => {} });
   const all = Array.from({ length: LIMITS.obligations }, (_, index) =>
     assertions.eventually(`number ${index}`),

@@ -141,7 +141,7 @@ test('a deferred settles from outside, once', async () => {
   await expect(bad.promise).rejects.toThrow('nobody heard it');
 });
 
-test('settleAll waits for all before it tells of a failure, the first in their order', async () => {
+test('settleAll waits for all, then rejects with the first failure in their order', async () => {
   const parts = [deferred<void>(), deferred<void>(), deferred<void>()];
   let outcome = 'pending';
   void settleAll(parts.map(({ promise }) => promise)).catch((error: Error) => (outcome = error.message));
@@ -179,7 +179,7 @@ describe('a transfer in pieces', () => {
     { weight: 1, arbitrary: fc.constant<'error'>('error') },
   );
 
-  test('does what was done without a gap from the beginning, or fails as the piece nearest to it', async () => {
+  test('says how much was done without a gap from the beginning, or fails as the piece nearest to the beginning did', async () => {
     const whole = fc.record({
       total: fc.nat(60),
       pieceMax: fc.integer({ min: 1, max: 9 }),

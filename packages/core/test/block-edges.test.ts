@@ -84,7 +84,7 @@ test('a session without requests is closed at once', async () => {
   expect(closed).toBe(1);
 });
 
-test('an error that a device did not mean is an input/output error there, and goes on here', async () => {
+test('an undeclared error of a device is an input/output error for the client, and is thrown on at the server', async () => {
   const ends: number[] = [];
   const request = new ServedRequest((_request, status) => ends.push(status));
   expect(() =>
@@ -95,7 +95,7 @@ test('an error that a device did not mean is an input/output error there, and go
   expect(ends).toEqual([BLOCK_STATUS.inputOutput]);
 });
 
-test('who may write: everybody without policies, and with policies whom one lets', () => {
+test('without policies every session may write, with policies only one that a policy allows to', () => {
   const policy = (attributes: Record<string, string>): ConfigNode => ConfigNode.make('policy', attributes);
   const schema = element('config', 'A server', { children: BLOCK_POLICY_ELEMENTS });
   const config = (...children: ConfigNode[]) => readConfig(ConfigNode.make('config', {}, children), schema);

@@ -333,7 +333,7 @@ describe('the arguments of a session', () => {
   });
 });
 
-test('a client refuses what cannot be', async () => {
+test('a client refuses a description of a device that is impossible', async () => {
   const { source } = blockStream(true, 4096);
   const info = { blockSize: SIZE, blockCount: 10, alignLog2: 12, writeable: true };
   expect(() => new BlockClient(source, { ...info, blockSize: 65_536 })).toThrow('holds no block');
@@ -345,7 +345,7 @@ test('a client refuses what cannot be', async () => {
   expect(await codeOf(client.write(9, 2, new Uint8Array(2 * SIZE)))).toBe('OutOfRange');
 });
 
-test('requests to synchronise share runs, but never one that has begun before them', async () => {
+test('requests to synchronise share runs, but never a run that began before them', async () => {
   const ends: (() => void)[] = [];
   const group = new SyncGroup(() => new Promise((resolve) => ends.push(resolve)));
   const settled: string[] = [];
@@ -372,7 +372,7 @@ test('requests to synchronise share runs, but never one that has begun before th
   await again;
 });
 
-test('an error of a request is one of the declared codes', async () => {
+test('every error of a request has one of the declared codes', async () => {
   const disk = new SlowDisk(10);
   disk.bad.add(3);
   const { client } = await serve(disk, true);

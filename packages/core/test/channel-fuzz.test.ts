@@ -232,12 +232,12 @@ test('mutated transcripts end at worst their own channel', { timeout: 120_000 },
   await fc.assert(property, { numRuns: 1500 });
 });
 
-test('frames made up from what means something', { timeout: 120_000 }, async () => {
+test('frames made up of meaningful parts end at worst their own channel', { timeout: 120_000 }, async () => {
   const property = fc.asyncProperty(fc.boolean(), fc.array(madeFrame, { maxLength: 30 }), survives);
   await fc.assert(property, { numRuns: 3000 });
 });
 
-test('random bytes', async () => {
+test('random bytes end at worst their own channel', async () => {
   const random = fc.array(fc.uint8Array({ maxLength: 80 }), { maxLength: 20 });
   await fc.assert(fc.asyncProperty(fc.boolean(), random, survives), { numRuns: 500 });
 });

@@ -77,7 +77,7 @@ describe('answers and acknowledgements out of nowhere end the channel', () => {
     await holds(scene, 'violated');
   });
 
-  test('a call answered twice', async () => {
+  test('a second answer to one call ends the channel', async () => {
     const scene = attack();
     const first = scene.remote.poke();
     const id = latestCall(scene);
@@ -119,7 +119,7 @@ describe('tables', () => {
     await holds(scene, 'open');
   });
 
-  test('capabilities without end are more than a peer may pass', async () => {
+  test('a peer that passes capabilities without end loses the channel', async () => {
     const scene = attack();
     for (let message = 0; message < 2000 && !scene.peer.closed; message++) {
       const entries = Array.from({ length: 64 }, (_, index) => mine(message * 64 + index));
@@ -199,7 +199,7 @@ describe('floods', () => {
     await holds(scene, 'open');
   });
 
-  test('answers that are withheld: calls wait, bounded, and end with the peer', async () => {
+  test('calls to a peer that withholds answers wait, bounded, and end with the peer', async () => {
     const scene = attack();
     const calls = Array.from({ length: LIMITS.callsPipelined + LIMITS.callsWaiting + 1 }, () =>
       scene.remote.poke(),
@@ -216,7 +216,7 @@ describe('floods', () => {
     );
   });
 
-  test('answers that are withheld from one that serves: its calls do not wait, but are bounded too', async () => {
+  test('calls of a component that serves somebody do not wait for withheld answers, but are bounded too', async () => {
     const scene = attack();
     call(scene, 1, 'never');
     const calls = Array.from({ length: LIMITS.callsInFlight + 10 }, () => scene.remote.poke());
@@ -253,7 +253,7 @@ describe('introductions', () => {
     expect(scene.victim.census().introductions).toBe(0);
   });
 
-  test('nobody takes the place of another owner', async () => {
+  test('nobody can introduce an object in the place of its owner', async () => {
     const scene = attack();
     introduction(scene, HONEST, 1);
     const theirs = scene.victim.expectIntroduction(HONEST, 1, 3);
@@ -312,7 +312,7 @@ describe('introductions', () => {
     expect(await code(scene.victim.offer(offer))).toBe('Revoked');
   });
 
-  test('an owner that core cannot reach leaves us calls to core', async () => {
+  test('an owner that the supervisor cannot reach does not use up the calls to the supervisor', async () => {
     let asked = 0;
     const never = (): Promise<void> => {
       asked++;
@@ -383,7 +383,7 @@ describe('streams', () => {
   });
 });
 
-test('a failure with anything in it is an error with a code and a bounded text', async () => {
+test('a failure frame with any content becomes an error with a code and a bounded text', async () => {
   const contents = [
     failure('x'.repeat(1e6), 'y'.repeat(1e6)),
     failure('PeerGone', 'z'.repeat(1e6)),

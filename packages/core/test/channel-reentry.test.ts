@@ -33,7 +33,7 @@ describe.each<CarrierKind>(['shared', 'copying'])(
       plain: (value) => value,
     };
 
-    test('on the same channel and on another', async () => {
+    test('a getter may call on the same channel and on another', async () => {
       const pair = pairOf(kind, Sums, implementation);
       const other = pairOf(kind, Sums, implementation);
       const here = capabilityFor(Sums, pair.ends[0].import(0));
@@ -61,7 +61,7 @@ describe.each<CarrierKind>(['shared', 'copying'])(
       expect([...pair.reports, ...other.reports]).toEqual([]);
     });
 
-    test('in plain values too', async () => {
+    test('a getter inside a plain value may call too', async () => {
       const pair = pairOf(kind, Sums, implementation);
       const here = capabilityFor(Sums, pair.ends[0].import(0));
       const inner: Promise<unknown>[] = [];
@@ -83,7 +83,7 @@ describe.each<CarrierKind>(['shared', 'copying'])(
       expect(answers).toContainEqual({ before: 'x'.repeat(10_000), middle: 1, after: ['y', 1] });
     });
 
-    test('and one that throws, or ends the channel, leaves the others alone', async () => {
+    test('a getter that throws, or ends the channel, does not harm other messages', async () => {
       const pair = pairOf(kind, Sums, implementation);
       const other = pairOf(kind, Sums, implementation);
       const here = capabilityFor(Sums, pair.ends[0].import(0));

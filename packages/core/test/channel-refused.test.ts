@@ -99,7 +99,7 @@ describe('a peer gets back what came with a call', () => {
     expect(await scene.remote.poke().catch(() => 'gone')).toBe('gone');
   });
 
-  test('beyond what it mentions, though the call succeeds', async () => {
+  test('beyond the entries that the payload mentions, even if the call succeeds', async () => {
     const scene = attack();
     callRaw(scene, 1, 'later', bytes(), [...three, stream]);
     callRaw(scene, 2, 'keep', bytes(), [mine(20), mine(20)]);
@@ -126,7 +126,7 @@ describe('a peer gets back what came with a call', () => {
     await holds(scene, 'open');
   });
 
-  test('and the next call is served', async () => {
+  test('after which its next call is served', async () => {
     const scene = attack();
     callRaw(scene, 1, 'pair', bytes(), three);
     call(scene, 2, 'echo', 'x');

@@ -142,7 +142,7 @@ suite('readConfig', () => {
     );
   });
 
-  it('leaves what an opaque element holds to the node', () => {
+  it('leaves the content of an opaque element to the node', () => {
     const node = make('config', { title: 'x' }, [clock, make('inline', { any: 1 }, [make('thing')])]);
     const { inline } = readConfig(node, CONFIG).$children;
     expect(inline?.$content).toEqual([]);
@@ -159,7 +159,7 @@ suite('readConfig', () => {
     expect(Reflect.get(config, 'toString')).toBeUndefined();
   });
 
-  it('reads every sound tree, and none that validate refuses', () => {
+  it('reads every sound tree, and no tree that validate refuses', () => {
     const word = fc.constantFrom('x', '', '7', '0', '4K', 'yes', 'write-through');
     const part = fc.option(word, { nil: undefined });
     const attributes = fc.record({ title: part, mode: part, verbose: part, limit: part, size: part });
@@ -175,7 +175,7 @@ suite('readConfig', () => {
 });
 
 suite('inspectConfig', () => {
-  it('lists what is wrong and reads the rest: a malformed value counts as a missing one', () => {
+  it('lists all errors and reads the rest: a malformed value counts as a missing one', () => {
     const node = make('config', { mode: 'back', verbose: 'maybe', limit: '1.5', other: 1 }, [
       make('nonsense'),
       make('old'),

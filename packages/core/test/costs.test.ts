@@ -41,7 +41,7 @@ describe('objects that are gone', () => {
     expect(exports.size).toBe(0);
   });
 
-  test('one that keeps them gets no more, until it gives some back', () => {
+  test('a peer that keeps dissolved objects gets no more, until it gives some back', () => {
     const { exports } = table();
     const kept: number[] = [];
     let refusal: unknown;
@@ -60,13 +60,13 @@ describe('objects that are gone', () => {
     expect(() => exports.add(thing())).not.toThrow();
   });
 
-  test('live ones do not count: those are paid for', () => {
+  test('live objects do not count against that bound, because they are paid for', () => {
     const { exports } = table();
     for (let number = 0; number < 2 * LIMITS.dissolvedPerChannel; number++) exports.add(thing());
     expect(exports.size).toBe(2 * LIMITS.dissolvedPerChannel);
   });
 
-  test('nothing of what was behind a revoked object is kept', () => {
+  test('nothing that was behind a revoked object is kept', () => {
     const implementation = { poke: () => {} };
     const object = new ExportedObject(Thing, implementation, () => {});
     expect(object.implementation).toBe(implementation);
@@ -74,7 +74,7 @@ describe('objects that are gone', () => {
     expect(object.implementation).not.toBe(implementation);
   });
 
-  test('who must know hears when the last holder has given an object back', () => {
+  test('the owner of an object hears when its last holder has given it back', () => {
     const { exports } = table();
     const other = table().exports;
     const object = thing();
@@ -91,7 +91,7 @@ describe('objects that are gone', () => {
   });
 });
 
-test('memory that cannot be had after all is not paid for', async () => {
+test('memory that the host does not have is not charged', async () => {
   const fail = (error: unknown): never => {
     throw error;
   };

@@ -44,14 +44,14 @@ describe('bits', () => {
     expect(doorbell.rung).toBe(false);
   });
 
-  test('for every slot there is', () => {
+  test('work for every slot there is', () => {
     const { doorbell, bell } = make();
     const all = Array.from({ length: SLOTS }, (_, slot) => slot);
     for (const slot of all) bell.ringPort(slot);
     expect(taken(doorbell)).toEqual(all);
   });
 
-  test('set while others are being visited are found by the next look', () => {
+  test('that are set during a visit are found by the next look', () => {
     const { doorbell, bell } = make();
     bell.ring(3);
     doorbell.take(() => bell.ring(3));
@@ -68,7 +68,7 @@ describe('sleeping', () => {
     expect(census()).toBe(1);
   });
 
-  test('in the park ends after its time', () => {
+  test('in the park ends when its time is over', () => {
     const { doorbell, census } = make();
     expect(doorbell.park(1)).toBe(false);
     expect(census()).toBe(1);
@@ -99,7 +99,7 @@ describe('sleeping', () => {
     expect(taken(doorbell)).toEqual([4, 5]);
   });
 
-  test('whose waker was killed before it had woken anybody ends by who tells of that', async () => {
+  test('ends by whoever reports the death of a waker that was killed before it had woken the owner', async () => {
     const { doorbell, bell, words } = make();
     const rung = doorbell.wait();
     words[0] = Sleep.awake;
@@ -115,7 +115,7 @@ describe('sleeping', () => {
     expect(taken(doorbell)).toEqual([6]);
   });
 
-  test('under a doorbell that others have scribbled on ends by the owner itself', async () => {
+  test('ends by the owner itself if others have scribbled on its doorbell', async () => {
     const { doorbell, bell, words } = make();
     const rung = doorbell.wait();
     words.fill(-1);
@@ -128,7 +128,7 @@ describe('sleeping', () => {
 });
 
 describe('the census', () => {
-  test('counts who is awake, and nobody who is gone', () => {
+  test('counts threads that are awake, and none that are gone', () => {
     const { doorbell, bell, census } = make();
     expect(census()).toBe(1);
     void doorbell.wait();
@@ -145,7 +145,7 @@ describe('the census', () => {
 });
 
 describe('a ringer in another process', () => {
-  test('leaves an owner asleep that has not heard of peers abroad, but what it rang for is found', async () => {
+  test('does not wake an owner that knows of no peers in other processes yet, but its work is found later', async () => {
     const { words, doorbell, census, memory, censusPlace } = make();
     const abroad = new Bell(memory, censusPlace, true);
     const woken = doorbell.wait();
@@ -159,7 +159,7 @@ describe('a ringer in another process', () => {
     expect(census()).toBe(1);
   });
 
-  test.runIf(support().shared)('wakes one that has, and counts it as awake', async () => {
+  test.runIf(support().shared)('wakes an owner that knows of it, and counts that as awake', async () => {
     const { words, doorbell, census, memory, censusPlace } = make();
     const watched: { index: number; expected: number; fire: () => void }[] = [];
     doorbell.openAbroad(
@@ -191,7 +191,7 @@ describe('a ringer in another process', () => {
     doorbell.wakeUp();
   });
 
-  test.runIf(support().shared)('is heard by one that hears of it only while it waits', async () => {
+  test.runIf(support().shared)('wakes an owner that learns of it only while it waits', async () => {
     const { doorbell, memory, censusPlace } = make();
     const fire: (() => void)[] = [];
     const woken = doorbell.wait();
@@ -203,7 +203,7 @@ describe('a ringer in another process', () => {
     expect(taken(doorbell)).toEqual([4]);
   });
 
-  test('counts for spinning: the threads of its process that are awake', () => {
+  test('counts for spinning, by the awake threads of its process', () => {
     const { doorbell } = make();
     const other = censusMemory();
     doorbellMemory(other);

@@ -18,7 +18,7 @@ describe('the handles of a session', () => {
     expect(await table.add(open)).not.toBe(first);
   });
 
-  test('closing all closes each one, and fails if one cannot be given back', async () => {
+  test('closing all of them closes each, and fails if one cannot be given back', async () => {
     let released = 0;
     const table = new HandleTable<typeof NODE>(10, async () => {
       released++;
@@ -45,7 +45,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     });
   });
 
-  test('entries of such a directory likewise', () => {
+  test('the entries of a directory that never ends are corrupt', () => {
     const backend = new MemoryFileSystem();
     backend.list = async (_node, cursor) => ({ entries: [], nextCursor: cursor });
     return withClient(kind, backend, async (client) => {
@@ -68,7 +68,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     });
   });
 
-  test('an error with a code that the interface does not have keeps its words to itself', () => {
+  test('the text of an error with an undeclared code does not reach the client', () => {
     const before = (operation: string): void => {
       if (operation === 'createFile') throw new RpcError('Nonsense', 'secret');
     };
@@ -81,7 +81,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     });
   });
 
-  test('a symbolic link is no directory, and says what it is', () =>
+  test('opening a symbolic link as a directory fails with an error that says so', () =>
     withServer(kind, new MemoryFileSystem(), async (env) => {
       const session = await env.connect(FileSystem);
       const root = await session.dir('/', false);
@@ -89,7 +89,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       expect(await codeOf(session.subdir(root, 'link', false))).toBe('Is_a_symlink');
     }));
 
-  test('whether a session writes may be said in words', () =>
+  test('the argument writeable may be a word', () =>
     withServer(kind, new MemoryFileSystem(), async (env) => {
       const outcomes = { yes: 'succeeded', no: 'Permission_denied' };
       for (const [writeable, outcome] of Object.entries(outcomes)) {

@@ -169,7 +169,7 @@ const someStep: fc.Arbitrary<Step> = fc.record({
 });
 
 describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
-  test('sessions do what the host does', async () => {
+  test('sessions do what the file system of the host does', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(someStep, { minLength: 1, maxLength: 60 }), async (steps) => {
         const root = host.mkdtempSync(join(tmpdir(), 'ginit-model-'));

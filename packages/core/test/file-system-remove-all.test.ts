@@ -16,7 +16,7 @@ async function chain(client: FileSystemClient, at: string, depth: number): Promi
 }
 
 describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
-  test('a file, a link, an empty directory', () =>
+  test('removes a file, a link and an empty directory', () =>
     withClient(kind, new MemoryFileSystem(), async (client) => {
       await client.mkdir('/keep');
       await client.writeFile('/keep/f', new Uint8Array(1));
@@ -29,7 +29,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       expect((await client.stat('/keep')).type).toBe('directory');
     }));
 
-  test('a tree far deeper than any path, with handles for a few levels only', async () => {
+  test('removes a tree far deeper than any path, with handles for a few levels only', async () => {
     const backend = new MemoryFileSystem();
     await withClient(
       kind,
@@ -46,7 +46,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     );
   });
 
-  test('a wide directory', async () => {
+  test('removes a wide directory', async () => {
     const backend = new MemoryFileSystem();
     await withClient(kind, backend, async (client) => {
       await client.mkdir('/top');
@@ -61,7 +61,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     });
   });
 
-  test('a tree that others work on', async () => {
+  test('removes a tree that others are changing', async () => {
     const backend = new MemoryFileSystem();
     await withClient(kind, backend, async (client) => {
       await client.mkdir('/top');
@@ -81,7 +81,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     });
   });
 
-  test('two who remove the same tree', async () => {
+  test('two clients may remove the same tree at the same time', async () => {
     const backend = new MemoryFileSystem();
     await withClient(kind, backend, async (client) => {
       await client.mkdir('/top');

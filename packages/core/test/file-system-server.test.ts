@@ -173,7 +173,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       { handlesMax: 10 },
     ));
 
-  test('handles that are none, or are for something else', () =>
+  test('refuses unknown handles, and handles for something else', () =>
     withServer(kind, new MemoryFileSystem(), async (env) => {
       const session = await env.connect(FileSystem);
       const root = await session.dir('/', false);
@@ -208,7 +208,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       expect(await session.status(node)).toMatchObject({ type: 'file' });
     }));
 
-  test('packets that are wrong are answered, each with its error', () =>
+  test('malformed packets are answered, each with its error', () =>
     withServer(kind, new MemoryFileSystem(), async (env) => {
       const session = await env.connect(FileSystem);
       const root = await session.dir('/', false);
@@ -293,7 +293,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
     });
   });
 
-  test('an error that the file system did not mean to throw is reported here and hides there', () => {
+  test('an undeclared error of the file system is reported at the server and hidden from the client', () => {
     const before = (operation: string): void => {
       if (operation === 'createFile' || operation === 'read') throw new TypeError('secret');
     };

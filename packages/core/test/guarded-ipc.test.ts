@@ -13,7 +13,7 @@ function heard(handles: number, ...pieces: readonly string[]): boolean[] {
   return pieces.map((piece) => listener.mayPass(bytes(piece)));
 }
 
-test('each handle is acknowledged once, in whatever pieces that comes', () => {
+test('each handle is acknowledged once, in whatever pieces the acknowledgement comes', () => {
   expect(heard(2, TAKEN + TAKEN)).toEqual([true]);
   expect(heard(1, TAKEN.slice(0, 9), TAKEN.slice(9))).toEqual([true, true]);
   expect(heard(1, TAKEN, TAKEN)).toEqual([true, false]);
@@ -32,4 +32,4 @@ test.each([
   `${TAKEN.trimEnd()} \n`,
   '\n',
   '{"cmd":"NODE_HANDLE_ACK"}x',
-])('anything else may not pass: %j', (text) => expect(heard(9, text)).toEqual([false]));
+])('no other bytes may pass: %j', (text) => expect(heard(9, text)).toEqual([false]));

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { grantLine } from '../src/platform/wire/host-use.ts';
 
-test('a grant is one line, which means what was used, whatever is in its path', () => {
+test('the line of a grant is one line and means exactly what was used, whatever characters its path has', () => {
   const target = '/a\n"/>\t<device path="/b&c"/>\r';
   const line = grantLine({ kind: 'file', access: 'ro', target });
   expect(line).not.toMatch(/[\n\r\t]/);

@@ -128,7 +128,7 @@ describe('introductions', () => {
     );
   });
 
-  test('of or to somebody whom the giver has no channel with are refused: nobody hears of it but the receiver', async () => {
+  test('of or to a component with which the giver has no channel are refused, and only the receiver hears of it', async () => {
     const [giver, friend, stranger] = [start('giver'), start('friend'), start('stranger')];
     await acquaint(friend, giver);
     connected.length = 0;
@@ -147,7 +147,7 @@ describe('introductions', () => {
     expect(connected).toEqual([]);
   });
 
-  test('with numbers of nobody, or of the receiver itself, are refused', async () => {
+  test('with unknown component numbers, or of an object of the receiver itself, are refused', async () => {
     const [giver, friend] = [start('giver'), start('friend')];
     await acquaint(friend, giver);
     connected.length = 0;
@@ -173,7 +173,7 @@ describe('introductions', () => {
     expect(receiver.heard).toContain(`failed: 7 of ${giver.id}, by ${owner.id}`);
   });
 
-  test('to core that fail are told to core', async () => {
+  test('to the supervisor that fail are told to the supervisor', async () => {
     const [giver, stranger] = [start('giver'), start('stranger')];
     const told = vi.spyOn(components.entrypoint, 'introductionFailed');
     const request = { number: 7, via: stranger.id, index: 5, to: SUPERVISOR_ID };
@@ -181,7 +181,7 @@ describe('introductions', () => {
     expect(told).toHaveBeenCalledExactlyOnceWith(giver.id, 7, stranger.id, expect.any(String));
   });
 
-  test('of objects of core to others, and to core, need no channel with core', async () => {
+  test('of objects of the supervisor, and to the supervisor, need no channel with it', async () => {
     const [giver, receiver] = [start('giver'), start('receiver')];
     await acquaint(receiver, giver);
     const [ofSupervisor, toSupervisor] = [
@@ -211,7 +211,7 @@ describe('the end of a component', () => {
     expect(await codeOf(stranger.core.introduce(request))).toBe('Revoked');
   });
 
-  test('comes to who breaks the protocol with core, for that reason; its peers hear of it', async () => {
+  test('comes to a component that breaks the protocol with the supervisor, and its peers hear of it', async () => {
     const [hostile, peer] = [start('hostile'), start('peer')];
     await acquaint(hostile, peer);
     hostile.babble();
@@ -223,7 +223,7 @@ describe('the end of a component', () => {
     expect(peer.heard).toEqual([`gone ${hostile.id}`]);
   });
 
-  test('is what either of two has of the other whose channel cannot be made', async () => {
+  test('is told to both components between which a channel cannot be made', async () => {
     const [one, two] = [start('one'), start('two')];
     connectable = false;
     await acquaint(one, two).catch(() => {});
@@ -234,7 +234,7 @@ describe('the end of a component', () => {
 });
 
 describe('waits in synchronous calls', () => {
-  test('a circle is refused for who closes it, as long as the others still wait', async () => {
+  test('a wait that closes a circle is refused, as long as the others still wait', async () => {
     const [one, two] = [start('one'), start('two')];
     await one.core.waiting(two.id, 5);
     expect(hasCode(await two.core.waiting(one.id, 6).catch((error: unknown) => error), 'WouldDeadlock')).toBe(
@@ -245,7 +245,7 @@ describe('waits in synchronous calls', () => {
     expect(await codeOf(two.core.waiting(one.id, 7))).toBe('done');
   });
 
-  test('one that is over, or whose component has ended, closes no circle', async () => {
+  test('a wait that is over, or whose component has ended, is no part of a circle', async () => {
     const [one, two, three] = [start('one'), start('two'), start('three')];
     await one.core.waiting(two.id, 5);
     await one.core.waited(5);

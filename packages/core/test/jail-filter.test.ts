@@ -192,7 +192,7 @@ describe('the filter of system calls', () => {
     expect(socket({ ...PLAIN, listensUnix: true }, unix, stream, tcp)).toBe(FAIL | ERRNO.EPERM);
   });
 
-  test('sends only over what is connected, and makes no links, whatever is granted', () => {
+  test('sends only over connected sockets, and makes no links, whatever is granted', () => {
     const everything: CallNeeds = {
       pid: PID,
       writesFiles: true,

@@ -43,7 +43,7 @@ describe('Label', () => {
     );
   });
 
-  it('is never cut: too long is refused', () => {
+  it('is never cut: a text that is too long is refused', () => {
     expect(new Label('x'.repeat(160)).text.length).toBe(160);
     expect(() => new Label('x'.repeat(161))).toThrow(LabelError);
     expect(() => new Label('é'.repeat(81))).toThrow('longer than 160 bytes');

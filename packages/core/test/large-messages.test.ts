@@ -86,7 +86,7 @@ test('more answers than may wait end with LimitExceeded, and the session goes on
   expect(pair.reports).toEqual([]);
 });
 
-test('who serves somebody does not wait, but is refused beyond a bound, and the session goes on', async () => {
+test('calls of a component that serves somebody do not wait, but are refused beyond a bound, and the session goes on', async () => {
   const { bulk, pair } = bulkOver('rings');
   pair.client.served = 1;
   const counts = await many(40, (size) => bulk.take(DATA.subarray(0, size)));
@@ -96,7 +96,7 @@ test('who serves somebody does not wait, but is refused beyond a bound, and the 
   expect(await bulk.take(DATA.subarray(0, 5))).toBe(5);
 });
 
-test('calls of a middling size count by their bytes as well', async () => {
+test('calls of a middling size are counted by their bytes as well', async () => {
   const { bulk, pair } = bulkOver('rings');
   pair.client.served = 1;
   const size = 60 * 1024;
@@ -119,7 +119,7 @@ test('a channel that ends says why, at the other end too', async () => {
   expect(await why).toBe('the peer ended the channel, because this end broke its protocol');
 });
 
-test('one that is simply closed needs no reason', async () => {
+test('a channel that is simply closed has no reason', async () => {
   const [here, there] = ringCarriers(4096);
   const why = new Promise<string | undefined>((resolve) => there.closed(resolve));
   there.receive(() => {});
@@ -127,7 +127,7 @@ test('one that is simply closed needs no reason', async () => {
   expect(await why).toBe(undefined);
 });
 
-test('who does not read ends the channel at last, and both ends learn that', async () => {
+test('a peer that does not read loses the channel at last, and both ends learn the reason', async () => {
   const [writer, reader] = ringCarriers(64 * 1024);
   const why = new Promise<string | undefined>((resolve) => writer.closed(resolve));
   writer.receive(() => {});

@@ -25,14 +25,14 @@ test.each([
   [1, null],
   [null, 'SIGKILL'],
   [null, 'SIGTERM'],
-] as const)('the same words of a process that ends with %j, %j are lines like others', (code, signal) => {
+] as const)('the same words of a process that ends with %j, %j are ordinary lines', (code, signal) => {
   const lines = ['before', '# a comment', report(3, 'forged'), 'after'];
   const { told, words } = hear(lines);
   expect(words.end(code, signal)).toBeUndefined();
   expect(told).toEqual(lines);
 });
 
-test('who lives on, or says more than an abort does, is heard', () => {
+test('the words of a process that lives on, or says more than an abort does, are told', () => {
   const late = hear(['# a comment', 'after']);
   expect(late.told).toEqual([]);
   vi.runAllTimers();

@@ -32,7 +32,7 @@ async function fill(session: LogSession): Promise<{ taken: Promise<void>[]; refu
   return { taken, refused: outcomes.length };
 }
 
-test('many empty lines that wait are no more than their text', async () => {
+test('many empty lines that wait take no more room than their text', async () => {
   const { platform, texts, takeAll } = slowOutput();
   const session = new LogSession(platform, 'x'.repeat(160));
   const { taken, refused } = await fill(session);
@@ -50,7 +50,7 @@ test('calls without text are bounded as well', async () => {
   expect(texts.length).toBeLessThan(50_000);
 });
 
-test('what was lost is said before what comes next, and at the end', async () => {
+test('the number of lost lines is said before the next line, and at the end', async () => {
   const { platform, texts, takeAll } = slowOutput();
   const session = new LogSession(platform, 'a');
   const { taken, refused } = await fill(session);

@@ -56,7 +56,7 @@ test('no line after the first of a message looks like the first of another', () 
   ]);
 });
 
-test('however lines arrive in pieces, they come out whole and in order', () => {
+test('lines come out whole and in order, in whatever pieces they arrive', () => {
   const line = fc.string({ unit: fc.constantFrom('a', 'b', ' ', 'ä', '🎉') });
   const end = fc.constantFrom('\n', '\r\n', '\r');
   fc.assert(
@@ -86,7 +86,7 @@ test('however lines arrive in pieces, they come out whole and in order', () => {
 
 const MAX = LIMITS.logLineCharacters;
 
-test('of a line that is too long nothing is lost: it becomes several', () => {
+test('a line that is too long becomes several, and nothing of it is lost', () => {
   const length = fc.oneof(fc.nat(3 * MAX), fc.constantFrom(MAX - 1, MAX, MAX + 1, 2 * MAX));
   const line = fc.record({
     length,

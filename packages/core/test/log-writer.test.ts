@@ -36,7 +36,7 @@ test('a burst arrives whole and in order', async () => {
   expect(log.lines).toEqual(lines);
 });
 
-test('what goes beyond the backlog is counted, and the count is said even if nothing follows', async () => {
+test('lines beyond the backlog are counted, and the count is said even if no line follows', async () => {
   const log = new SlowLog();
   const writer = new LogWriter();
   writer.attach(log.sink);

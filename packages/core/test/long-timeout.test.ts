@@ -13,19 +13,22 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test.each([0, 1, 24 * DAY_MS, 25 * DAY_MS, 100 * DAY_MS])('a timeout of %i ms comes then, once', (ms) => {
-  const fired = vi.fn();
-  longTimeout(ms, fired);
-  if (ms > 0) {
-    vi.advanceTimersByTime(ms - 1);
-    expect(fired).not.toHaveBeenCalled();
-  }
-  vi.advanceTimersByTime(1);
-  expect(fired).toHaveBeenCalledTimes(1);
-  vi.advanceTimersByTime(200 * DAY_MS);
-  expect(fired).toHaveBeenCalledTimes(1);
-  expect(vi.getTimerCount()).toBe(0);
-});
+test.each([0, 1, 24 * DAY_MS, 25 * DAY_MS, 100 * DAY_MS])(
+  'a timeout of %i ms fires at that time, once',
+  (ms) => {
+    const fired = vi.fn();
+    longTimeout(ms, fired);
+    if (ms > 0) {
+      vi.advanceTimersByTime(ms - 1);
+      expect(fired).not.toHaveBeenCalled();
+    }
+    vi.advanceTimersByTime(1);
+    expect(fired).toHaveBeenCalledTimes(1);
+    vi.advanceTimersByTime(200 * DAY_MS);
+    expect(fired).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);
 
 test('it can be cancelled in any of its parts', () => {
   const fired = vi.fn();
@@ -78,7 +81,7 @@ test.each([
   expect(asked).toEqual([us]);
 });
 
-test('what was cancelled is kept no longer, and nothing else is lost by it', async () => {
+test('a cancelled timeout is forgotten, and no other timeout is lost by that', async () => {
   const asked: number[] = [];
   const { timeouts, wake, clock } = timerWith(asked);
   const fired: string[] = [];
@@ -92,7 +95,7 @@ test('what was cancelled is kept no longer, and nothing else is lost by it', asy
   expect(fired).toEqual(['3']);
 });
 
-test('a period of no time is one of as little as can be', async () => {
+test('a period of no time is the shortest period there is', async () => {
   const asked: number[] = [];
   const { timeouts, wake, clock } = timerWith(asked);
   const fired = vi.fn();

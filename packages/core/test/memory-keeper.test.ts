@@ -165,7 +165,7 @@ describe.runIf(support().shared)('between honest peers', () => {
     close(sides);
   });
 
-  test('what is sealed cannot be changed by who gets it', () => {
+  test('sealed memory cannot be changed by a receiver', () => {
     const { sides } = open();
     const sent = piece(sides[0], 1, 42);
     sides[0].carrier.send(new Uint8Array(1), [{ ...sent, sealed: true }]);
@@ -200,7 +200,7 @@ describe.runIf(support().shared)('between honest peers', () => {
     close(sides);
   });
 
-  test('a receiver keeps so many descriptors, and not more', () => {
+  test('a receiver keeps a bounded number of descriptors', () => {
     const { sides } = open();
     const [a, b] = sides;
     let kept = 0;
@@ -273,7 +273,7 @@ describe.runIf(support().shared)('a hostile peer', () => {
     close(sides);
   });
 
-  test('descriptors without a frame are never taken, and gone with the channel', () => {
+  test('descriptors without a frame are never taken, and are closed with the channel', () => {
     const { sides, sockets } = open();
     for (let index = 0; index < 20; index++) sends(sound, writeTag(tag))(sockets[0]);
     sides[1].carrier.drain();
@@ -282,7 +282,7 @@ describe.runIf(support().shared)('a hostile peer', () => {
     close(sides);
   });
 
-  test('what it writes into memory after sending is seen there, and nowhere else', () => {
+  test('writes into memory after sending it, and only that memory changes', () => {
     const { sides } = open();
     const sent = piece(sides[0], 1, 1);
     sides[0].carrier.send(Uint8Array.of(1, 2, 3), [sent]);
@@ -292,7 +292,7 @@ describe.runIf(support().shared)('a hostile peer', () => {
     close(sides);
   });
 
-  test('that never takes what is sent to it holds up itself only', () => {
+  test('that takes nothing of what is sent to it holds up only itself', () => {
     const { sides } = open();
     const sent = piece(sides[0], 1, 1);
     for (let index = 0; index < 2000; index++) sides[0].carrier.send(new Uint8Array(1), [sent]);

@@ -221,13 +221,13 @@ describe.runIf(support().shared)('memory that its owner frees', () => {
     expect([a.keeper.size, b.keeper.size]).toEqual([0, 0]);
   });
 
-  test('that nobody else has is nobody else told of', () => {
+  test('is told to nobody if nobody else has it', () => {
     const [a] = three();
     a.keeper.free(COMPONENT, a.make().file);
     expect(a.told).toEqual([]);
   });
 
-  test('is gone for those who got it from somebody else, dead or alive', () => {
+  test('is gone for processes that got it from a third one, dead or alive', () => {
     const [a, b, c] = three();
     const [one, two] = [a.make(1, 1), a.make(1, 2)];
     const there = [one, two].map((mine) => b.pass(c, a.pass(b, mine)));
@@ -240,7 +240,7 @@ describe.runIf(support().shared)('memory that its owner frees', () => {
     expect(mappings()).toBe(0);
   });
 
-  test('before it has come to the third is gone there when it comes', () => {
+  test('is gone when it comes to a third process later', () => {
     const [a, b, c] = three();
     const mine = a.make();
     b.send(c, a.pass(b, mine));
@@ -250,7 +250,7 @@ describe.runIf(support().shared)('memory that its owner frees', () => {
     expect(mappings()).toBe(0);
   });
 
-  test('while it is on its way leaves the socket', () => {
+  test('is taken out of the socket if it is on its way', () => {
     const [a, b] = three();
     const [one, two] = [a.make(1, 1), a.make(1, 2)];
     a.send(b, one);
@@ -262,18 +262,21 @@ describe.runIf(support().shared)('memory that its owner frees', () => {
     expect([late, good].map(({ view }) => view[0])).toEqual([0, 2]);
   });
 
-  test.each([false, true])('while its frame waits arrives as memory that is gone (sealed: %s)', (sealed) => {
-    const [a, b, c] = three();
-    const mine = a.make(3);
-    a.keeper.free(COMPONENT, mine.file);
-    const late = a.pass(b, mine, { sealed });
-    const later = b.pass(c, late, { sealed });
-    for (const got of [late, later]) {
-      expect([revoked(got), isZero(got), got.view.byteLength]).toEqual([true, true, 3 * STEP]);
-    }
-  });
+  test.each([false, true])(
+    'arrives as memory that is gone if its frame was waiting (sealed: %s)',
+    (sealed) => {
+      const [a, b, c] = three();
+      const mine = a.make(3);
+      a.keeper.free(COMPONENT, mine.file);
+      const late = a.pass(b, mine, { sealed });
+      const later = b.pass(c, late, { sealed });
+      for (const got of [late, later]) {
+        expect([revoked(got), isZero(got), got.view.byteLength]).toEqual([true, true, 3 * STEP]);
+      }
+    },
+  );
 
-  test('is gone where it has come back to, too', () => {
+  test('is gone in the own process too, where it has come back to', () => {
     const [a, b] = three();
     const mine = a.make();
     const yours = a.pass(b, mine);
@@ -286,7 +289,7 @@ describe.runIf(support().shared)('memory that its owner frees', () => {
     expect(mappings()).toBe(0);
   });
 
-  test('before its thread has mapped it keeps its descriptor until then', () => {
+  test('keeps its descriptor until its thread has mapped it', () => {
     const [a, b] = three();
     const mine = a.make();
     a.send(b, mine);
@@ -326,7 +329,7 @@ function fileOf({ file }: Held): number {
 }
 
 describe.runIf(support().shared)('when somebody ends', () => {
-  test('what a component has made is gone everywhere; what it has got stays', () => {
+  test('a component, the memory that it has made is gone everywhere, and memory that it has got stays', () => {
     const [a, b, c] = three();
     const ofA = a.make(1, 1);
     const atB = a.pass(b, ofA);
@@ -339,7 +342,7 @@ describe.runIf(support().shared)('when somebody ends', () => {
     expect(isZero(atC)).toBe(true);
   });
 
-  test('a process, all it has made is gone, also what comes from others later', () => {
+  test('a process, all memory that it has made is gone, also where it comes from others later', () => {
     const [a, b, c] = three();
     const [one, two] = [a.make(1, 1), a.make(1, 2)];
     const atB = [a.pass(b, one), a.pass(b, two)];
@@ -354,7 +357,7 @@ describe.runIf(support().shared)('when somebody ends', () => {
     expect(mappings()).toBe(0);
   });
 
-  test('a packet stream keeps its memory for who still uses it', () => {
+  test('a packet stream keeps its memory for the end that still uses it', () => {
     const [a, b] = three();
     const held = a.keeper.create(COMPONENT, STEP, true);
     if (!held) throw new Error('no memory');
@@ -368,7 +371,7 @@ describe.runIf(support().shared)('when somebody ends', () => {
 });
 
 describe.runIf(support().shared)('a hostile process', () => {
-  test('cannot take back what it has only passed on, or what it never had', () => {
+  test('cannot take back memory that it has only passed on, or never had', () => {
     const [a, b, c] = three();
     const mine = a.make();
     const atB = a.pass(b, mine);
@@ -390,14 +393,14 @@ describe.runIf(support().shared)('a hostile process', () => {
     expect([revoked(atC), isZero(atC)]).toEqual([true, true]);
   });
 
-  test('that says it has everything is told what is gone, and nothing is kept of that', () => {
+  test('that claims to have all memory is told what is gone, and nothing is remembered of its claim', () => {
     const [a, b] = three();
     for (let serial = 1; serial < 1000; serial++) a.keeper.arrivedAt(b.number, serial);
     expect(a.told.length).toBe(999);
     expect(a.keeper.size).toBe(0);
   });
 
-  test('that sends more than may wait loses its channel, and descriptors stay bounded', () => {
+  test('that sends more files than may wait loses its channel, and descriptors stay bounded', () => {
     const [a, b] = three();
     const way = a.channels.get(b.number)?.socket;
     const tag: MemoryTag = { index: 0, count: 1, sizeBytes: STEP, sealed: false, once: false };
@@ -454,7 +457,7 @@ describe.runIf(support().shared)('memory that the host works on', () => {
     expect(mappings()).toBe(0);
   });
 
-  test('as a real read from a slow pipe does: what comes late is in the old memory, and only there', async () => {
+  test('gets the late bytes of a real read from a slow pipe in the old pages only', async () => {
     const [a, b] = three();
     const directory = mkdtempSync(join(tmpdir(), 'ginit-pins-'));
     const path = join(directory, 'pipe');
@@ -484,7 +487,7 @@ describe.runIf(support().shared)('memory that the host works on', () => {
     }
   });
 
-  test('of the owner itself is freed after that', async () => {
+  test('of the owner itself is freed when its last operation has ended', async () => {
     const [a] = three();
     const mine = a.make(1, 1);
     const { pins } = thread(a, mine);
@@ -498,7 +501,7 @@ describe.runIf(support().shared)('memory that the host works on', () => {
     expect(isZero(mine)).toBe(true);
   });
 
-  test('is given up when the thread has ended, however many operations it has not ended', () => {
+  test('is given up when the thread has ended, however many operations it had under way', () => {
     const [a, b] = three();
     const mine = a.make(1, 1);
     const yours = a.pass(b, mine);
@@ -511,7 +514,7 @@ describe.runIf(support().shared)('memory that the host works on', () => {
     expect([isZero(yours), b.keeper.revoking]).toEqual([true, 0]);
   });
 
-  test('and that the thread itself takes back, as a packet stream is, goes after that without the keeper', async () => {
+  test('of a packet stream, which the thread itself takes back, goes after the last operation without the keeper', async () => {
     const [a] = three();
     const { pins, unpinned } = thread(a, a.make());
     const stream = { buffer: new SharedArrayBuffer(64), file: 1_000_000, state: newMemoryState() };
@@ -527,7 +530,7 @@ describe.runIf(support().shared)('memory that the host works on', () => {
     expect([gone, unpinned.length, pins.busy(stream.buffer)]).toEqual([1, 0, false]);
   });
 
-  test('more of it than the board has places waits for one', async () => {
+  test('waits for a place on the board if all are taken', async () => {
     const [a] = three();
     const board = new Int32Array(new SharedArrayBuffer(3 * 4));
     const pins = new MemoryPins(board, () => {});
@@ -564,7 +567,7 @@ describe.runIf(support().shared)('memory that is detached', () => {
     expect(mappings()).toBe(1);
   });
 
-  test('stays where another component has it too, and with its owner', () => {
+  test('stays if another component has it too, and at its owner', () => {
     const [a, b] = three();
     const mine = a.make();
     const yours = a.pass(b, mine);

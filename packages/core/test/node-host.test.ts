@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test('open files count, until they are closed; those that could not be opened do not', async () => {
+test('open files are counted until they are closed, and files that could not be opened are not counted', async () => {
   const host = nodeHost(undefined, () => {});
   const placeOf = (path: string): { target: string; path: string } => ({
     target: join(directory, path),

@@ -65,7 +65,7 @@ describe.each(CARRIERS)('a packet service over %s', (_name, shared) => {
     expect(made.length).toBeLessThanOrEqual(3);
   });
 
-  test('answers what ends at once, with one place for all', async () => {
+  test('answers operations that end at once, with one working object for all', async () => {
     const stream = testStream(shared, PARAMETERS);
     let made = 0;
     const service: PacketService<ServedPacket> = new PacketService<ServedPacket>({

@@ -123,7 +123,7 @@ describe('a source and a hostile sink', () => {
     expect(stream.source.closure).toBeUndefined();
   });
 
-  test('offset and size of an acknowledgement are the own ones', () => {
+  test('offset and size of an acknowledgement are those that the source has submitted', () => {
     const { stream, packet } = submitted();
     acknowledgeForged(stream, {
       tag: packet.tag,
@@ -208,7 +208,7 @@ function expectSoundEnd(stream: TestStream): void {
 }
 
 describe('garbage', () => {
-  test('written into the memory never gets out of it', () => {
+  test('written into the memory has no effect outside of it', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const stream = testStream(true, PARAMETERS);
@@ -227,7 +227,7 @@ describe('garbage', () => {
 
   const damage = fc.record({ at: fc.nat(300), value: fc.nat(255), cut: fc.option(fc.nat(300)) });
 
-  test('in frames never gets out of the stream', () => {
+  test('in frames has no effect outside of the stream', () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 200 }),
@@ -254,7 +254,7 @@ describe('garbage', () => {
     );
   });
 
-  test('of any kind as a frame ends the stream or is without effect', () => {
+  test('of any kind as a frame ends the stream or has no effect', () => {
     const number = fc.oneof(fc.integer(), fc.integer({ min: -3, max: 70 }));
     fc.assert(
       fc.property(fc.array(number, { maxLength: 40 }), fc.nat(3), fc.boolean(), (numbers, cut, toSink) => {

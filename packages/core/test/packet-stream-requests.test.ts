@@ -51,7 +51,7 @@ function read(requests: PacketRequests, argument: number, size: number): Promise
 }
 
 describe.each(CARRIERS)('requests over %s', (_name, shared) => {
-  test('each gets its own answer, starts in order and shares what room there is', async () => {
+  test('each gets its own answer, starts in order and shares the room', async () => {
     const work = fc.array(fc.oneof(fc.nat(200), fc.constant(1024), fc.constant(0)), {
       minLength: 1,
       maxLength: 50,
@@ -107,7 +107,7 @@ describe.each(CARRIERS)('requests over %s', (_name, shared) => {
     }
   });
 
-  test('a request made while another one completes, prepares or fails', async () => {
+  test('a request may be made while another one completes, prepares or fails', async () => {
     const stream = testStream(shared, PARAMETERS);
     const server = serve(stream, false);
     const requests = new PacketRequests(stream.source, { closedError });
@@ -177,7 +177,7 @@ describe.each(CARRIERS)('requests over %s', (_name, shared) => {
     }
   });
 
-  test('what can never fit, or is too much, is rejected at once', async () => {
+  test('a request that can never fit, or is one too many, is rejected at once', async () => {
     const stream = testStream(shared, PARAMETERS);
     const requests = new PacketRequests(stream.source, { closedError, inFlightMax: 1, waitingMax: 1 });
     for (const size of [1025, -1, Number.NaN])

@@ -141,7 +141,7 @@ describe.each(CARRIERS)('packet stream, %s', (_name, shared) => {
     }
   });
 
-  test('what arrived is handled before the end', async () => {
+  test('packets that have arrived are handled before the end', async () => {
     const stream = testStream(shared, PARAMETERS);
     const packet = new Packet();
     const seen: number[] = [];
@@ -267,7 +267,7 @@ describe.each(CARRIERS)('packet stream, %s', (_name, shared) => {
     expect(stream.sink.notify(packet)).toBe(true);
   });
 
-  test('the other end learns of the end, after what was sent before', async () => {
+  test('the other end learns of the end after the packets that were sent before', async () => {
     const stream = testStream(shared, PARAMETERS);
     const ends: [string, StreamClosure][] = [];
     const packet = new Packet();

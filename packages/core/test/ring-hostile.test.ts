@@ -66,7 +66,7 @@ describe('what a reader finds in its ring', () => {
     expectEnded(made);
   });
 
-  test('records that wrap around the end', () => {
+  test('a record that claims to go on past the end of the ring closes the channel', () => {
     const made = scene();
     made.hostile.carrier.send(pattern(240, 1), []);
     settle([made.hostile, made.victim]);
@@ -78,7 +78,7 @@ describe('what a reader finds in its ring', () => {
     expect(made.victim.received).toHaveLength(1);
   });
 
-  test('nothing but fillers, again and again', () => {
+  test('a ring of nothing but fillers, again and again, has no effect', () => {
     const made = scene();
     for (let round = 0; round < 1000; round++) {
       made.writes.words.fill(0);
@@ -89,7 +89,7 @@ describe('what a reader finds in its ring', () => {
     expect(made.victim.received).toEqual([]);
   });
 
-  test('a frame without end', () => {
+  test('a frame that never ends closes the channel', () => {
     const made = scene();
     const part = RING - 8;
     let taken = 0;
@@ -127,7 +127,7 @@ describe('what a writer finds in its ring', () => {
     expectEnded(made);
   });
 
-  test('a reader that never reads: what waits is bounded, and then the channel ends', () => {
+  test('a reader that never reads: waiting frames are bounded, and then the channel ends', () => {
     const made = scene();
     const large = new Uint8Array(8 * 1024 * 1024);
     const enough = LIMITS.ringWaitingBytes / large.byteLength + 1;
@@ -135,7 +135,7 @@ describe('what a writer finds in its ring', () => {
     expectEnded(made);
   });
 
-  test('a reader that reads everything and never says so', () => {
+  test('a reader that reads everything and never says so harms only itself', () => {
     const made = scene();
     for (let index = 0; index < 100; index++) made.victim.carrier.send(pattern(100, index), []);
     Atomics.store(made.reads.control, 1, 0);
@@ -171,7 +171,7 @@ test('random garbage all over the memory neither throws nor hangs, nor reaches a
   );
 });
 
-test('a peer that says it is closed, and goes on', () => {
+test('a peer that says it is closed is not heard any more', () => {
   const { memory, sides } = ringPair(RING);
   markClosed(memory, 0);
   sides[0].carrier.send(pattern(10, 1), []);

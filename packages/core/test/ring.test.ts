@@ -8,7 +8,7 @@ import { answer, pattern, type RingSide, ringPair, settle } from './ring-pair.ts
 const lengths = (side: RingSide): number[] => side.received.map(({ frame }) => frame.byteLength);
 
 describe('frames', () => {
-  test('of every small size arrive, in a ring they wrap around in', () => {
+  test('of every small size arrive, in a ring in which they wrap around', () => {
     const { sides } = ringPair(1024);
     const [a, b] = sides;
     for (let length = 0; length <= 600; length++) {
@@ -19,7 +19,7 @@ describe('frames', () => {
     for (const [length, { frame }] of b.received.entries()) expect(frame).toEqual(pattern(length, length));
   });
 
-  test('far longer than the ring arrive in parts, with others behind them', () => {
+  test('that are far longer than the ring arrive in parts, and others after them', () => {
     const { sides } = ringPair(4096);
     const [a, b] = sides;
     const sizes = [1_000_000, 3, 4096, 1016, 1017, 1_048_576 * 3 + 1, 0, 17];
@@ -33,7 +33,7 @@ describe('frames', () => {
     }
   });
 
-  test('that the handler keeps are its own only until it returns', () => {
+  test('belong to the handler only until it returns', () => {
     const { sides } = ringPair(1024);
     const kept: Uint8Array[] = [];
     sides[1].carrier.receive((frame) => kept.push(frame));
@@ -45,7 +45,7 @@ describe('frames', () => {
     expect(kept[0]?.buffer).toBeInstanceOf(ArrayBuffer);
   });
 
-  test('taken in the middle of handling another leave that one alone', () => {
+  test('that are taken during the handling of another do not change that one', () => {
     const { sides } = ringPair(1024);
     const [a, b] = sides;
     const seen: string[] = [];
@@ -63,7 +63,7 @@ describe('frames', () => {
     expect(seen).toEqual(['outer', 'inner']);
   });
 
-  test('sent before anybody receives wait', () => {
+  test('that are sent before anybody receives wait', () => {
     const { sides } = ringPair(512);
     const [a, b] = sides;
     for (let index = 0; index < 100; index++) a.carrier.send(pattern(50, index), []);
@@ -123,7 +123,7 @@ describe('memory beside frames', () => {
 });
 
 describe('the end of a channel', () => {
-  test('comes behind everything that was sent before it', () => {
+  test('is noticed after everything that was sent before it', () => {
     const { sides } = ringPair(1024);
     const [a, b] = sides;
     for (let index = 0; index < 10; index++) a.carrier.send(pattern(20, index), []);
@@ -134,7 +134,7 @@ describe('the end of a channel', () => {
     expect([a.finished, b.finished]).toEqual([true, true]);
   });
 
-  test('in the middle of the handler stops what comes after', () => {
+  test('in the middle of a handler stops the frames behind', () => {
     const { sides } = ringPair(1024);
     const [a, b] = sides;
     let handled = 0;

@@ -6,7 +6,7 @@ import { startPlainly } from '../src/platform/ginit/child-process/running-proces
 const heirs: number[] = [];
 afterEach(() => heirs.splice(0).forEach((pid) => process.kill(pid, 'SIGKILL')));
 
-test('a process that is gone is gone, though a program that it has started holds its outputs', async () => {
+test('the end of a process is told even if a program that it has started holds its outputs', async () => {
   const script = `
     const { spawn } = require('node:child_process');
     const heir = spawn('sleep', ['600'], { stdio: ['ignore', 'inherit', 'inherit'], detached: true });

@@ -61,7 +61,7 @@ describe('arguments of a session', () => {
     );
   });
 
-  test('mean anywhere and most urgent if they are not there', () => {
+  test('mean any CPU and the most urgent priority if they are missing', () => {
     expect(schedulingOf({})).toEqual({ affinity: [], priority: 0 });
   });
 
@@ -110,7 +110,7 @@ describe('what a child asks for', () => {
     );
   });
 
-  test('divides the level of urgency that it was given', () => {
+  test('gets a part of the priority level that its parent was given', () => {
     const levels = 4;
     const [second, third] = [1, 2].map((level) => (level * PRIORITY_LIMIT) / levels);
     const least = { affinity: [], priority: PRIORITY_LIMIT - 1 };

@@ -85,7 +85,7 @@ test('a session is closed as soon as there is room for the call, whoever closes 
   expect(family.client.ids).toEqual([]);
 });
 
-test('a parent that has too much to do has not closed the session: it can be closed again', async () => {
+test('a session that the parent is too busy to close can be closed again', async () => {
   const family = new Family();
   const den = await family.client.connect(Den, {});
   family.refusals.push('LimitExceeded');
@@ -96,7 +96,7 @@ test('a parent that has too much to do has not closed the session: it can be clo
   expect(family.client.ids).toEqual([]);
 });
 
-test('any other error of the parent leaves nothing to be closed', async () => {
+test('after any other error of the parent there is no session left to close', async () => {
   const family = new Family();
   const den = await family.client.connect(Den, {});
   family.refusals.push('DENIED');

@@ -88,7 +88,7 @@ const honest = shapes
   .chain((one) => one.fits.map((value) => sample(one, value)))
   .filter(({ one, value }) => written(one, value).bytes.byteLength < 400);
 
-test('random bytes', { timeout: 120_000 }, () => {
+test('random bytes are refused or read as a value that fits', { timeout: 120_000 }, () => {
   let accepted = 0;
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
@@ -103,7 +103,7 @@ test('random bytes', { timeout: 120_000 }, () => {
   expect(accepted).toBeGreaterThan(10);
 });
 
-test('honest messages that were changed', { timeout: 120_000 }, () => {
+test('changed messages are refused or read as a value that fits', { timeout: 120_000 }, () => {
   let accepted = 0;
   let refused = 0;
   const property = fc.property(honest, fc.array(change, { minLength: 1, maxLength: 3 }), (given, changes) => {
@@ -177,7 +177,7 @@ describe('refused', () => {
     expect(holds(anonymous(shape), Uint8Array.from(message))).toBe(false);
   });
 
-  test('by a check of a component that throws what it likes: that goes to its owner', () => {
+  test("by a check of a component that throws any error: the error goes to the check's owner", () => {
     const fault = new TypeError('a mistake of the component');
     const shape = (): never => {
       throw fault;

@@ -34,7 +34,7 @@ const anything = shapes.chain((one) =>
     .map((value) => sample(one, value)),
 );
 
-test('what fits comes back as the check lets it through', { timeout: 120_000 }, () => {
+test('a value that fits arrives as the check returns it', { timeout: 120_000 }, () => {
   const property = fc.property(fitting, ({ one, value }) => {
     const { bytes, carried } = written(one, value);
     expect(comparable(readBack(one, bytes, carried))).toEqual(comparable(one.shape(value, 'it')));
@@ -42,7 +42,9 @@ test('what fits comes back as the check lets it through', { timeout: 120_000 }, 
   fc.assert(property, { numRuns: 5000 });
 });
 
-test('exactly what the check refuses is not written, with the same words', { timeout: 120_000 }, () => {
+test('a value is refused by the writer exactly if the check refuses it, with the same words', {
+  timeout: 120_000,
+}, () => {
   let refused = 0;
   let passed = 0;
   const property = fc.property(anything, ({ one, value }) => {
@@ -82,7 +84,7 @@ describe('texts', () => {
     for (let time = 0; time < 3; time++) expect(again(core.text(100_000), value)).toBe(value);
   });
 
-  test('half a pair is no text: it arrives as the mark for what cannot be read', () => {
+  test('half a surrogate pair arrives as the replacement character', () => {
     expect(again(core.text(), 'a\ud800b')).toBe('a\ufffdb');
     expect(again(core.text(), '\udc00'.repeat(70))).toBe('\ufffd'.repeat(70));
   });
@@ -107,14 +109,14 @@ describe('texts', () => {
 describe('declarations', () => {
   const words = Array.from({ length: 256 }, (_, index) => `word ${index}`);
 
-  test('up to 255 words or shapes', () => {
+  test('take up to 255 words or shapes', () => {
     const most = words.slice(0, 255);
     for (const word of most) expect(again(core.oneOf(most), word)).toBe(word);
     expect(() => core.oneOf(words)).toThrow('255');
     expect(() => core.anyOf<unknown>('any', ...words.map((word) => core.oneOf([word])))).toThrow('255');
   });
 
-  test('no list of what takes no room', () => {
+  test('refuse lists of values that take no bytes', () => {
     const { list, nothing, record, table, optional } = core;
     for (const item of [nothing, record({}), record({ a: nothing, b: record({}) })]) {
       expect(() => list<unknown>(item, 1000)).toThrow('no list of what takes no bytes');

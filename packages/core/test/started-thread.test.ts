@@ -49,7 +49,7 @@ test('a component that the platform cannot start costs nothing', () => {
   expect(account.state).toEqual(before);
 });
 
-test('one whose environment cannot be opened is said to have crashed, and why', async () => {
+test('a component whose environment cannot be opened has crashed, with the reason', async () => {
   const end = await new Promise<ComponentEnd>((resolve) => void begin(rich(), 'refused', resolve));
   expect(end).toEqual({
     crashed: true,
@@ -58,7 +58,7 @@ test('one whose environment cannot be opened is said to have crashed, and why', 
   });
 });
 
-test('who asks late what became of it is told at once, and has nothing to wait for', async () => {
+test('a handler that is set after the end is woken at once, and then given back', async () => {
   let thread: StartedThread | undefined;
   await new Promise<void>((resolve) => {
     thread = begin(rich(), 'refused', () => resolve());
@@ -72,7 +72,7 @@ test('who asks late what became of it is told at once, and has nothing to wait f
   await thread.stop();
 });
 
-test('one that has ended is paid for as long as somebody holds what stands for it', async () => {
+test('an ended component is paid for as long as somebody holds its Thread object', async () => {
   const account = rich();
   let thread: StartedThread | undefined;
   await new Promise<void>((resolve) => {
@@ -83,7 +83,7 @@ test('one that has ended is paid for as long as somebody holds what stands for i
   expect(account.state).toMatchObject({ ramUsed: 0, capUsed: 0 });
 });
 
-test('one that dies while it is started has died of that, and not of its start', async () => {
+test('a component that dies while it starts has the reason of its death, not of its start', async () => {
   const platform = place();
   let thread: StartedThread | undefined;
   await new Promise<void>((resolve) => {

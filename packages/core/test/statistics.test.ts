@@ -35,7 +35,7 @@ test('an answer is there at once, and leaves no timeout', async () => {
   expect(clock.pending).toBe(0);
 });
 
-test('who does not answer within half a second is known by its last answer, and not asked twice at a time', async () => {
+test('a component that does not answer within half a second is known by its last answer, and not asked twice at a time', async () => {
   const { statistics, clock } = bench();
   let silent = false;
   const answers: ((value: ComponentStatistics) => void)[] = [];
@@ -62,7 +62,7 @@ test('who does not answer within half a second is known by its last answer, and 
   expect(component.asked).toBe(3);
 });
 
-test('a component that is gone is no fault of core, anything else is said', async () => {
+test('that a component is gone is not reported, any other error is', async () => {
   const { statistics, warnings } = bench();
   const gone = componentOf('init', () => Promise.reject(new PeerGone()));
   expect(await statistics.ask(gone)).toBeUndefined();

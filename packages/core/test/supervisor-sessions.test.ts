@@ -35,7 +35,7 @@ describe('LOG', () => {
     expect(lines).toEqual(['[init -> a] one', '[init -> a] [init] two', '[init -> a] three \\x1b[2J']);
   });
 
-  test('so much may wait for the output, and again as much once that is written, or has failed', async () => {
+  test('text that waits for the output is bounded, and makes room once it is written or has failed', async () => {
     const waiting: { resolve(): void; reject(error: Error): void }[] = [];
     const writeLog = (): Promise<void> =>
       new Promise((resolve, reject) => void waiting.push({ resolve, reject }));
@@ -165,7 +165,7 @@ const DISK: ResolvedGrant = { kind: 'file', path: 'disk.img', access: 'rw', targ
 const TEXT: ResolvedGrant = { kind: 'file', path: 'text', access: 'ro', target: '/there/text' };
 
 describe('CPU', () => {
-  test('what it starts is what it was handed, where and how it was said', () => {
+  test('starts the binary that it was handed, where and how the options say', () => {
     const { cpu, options, started } = core();
     cpu().start(options(IDLE, { domain: 'mine', heap: 7, hostDepth: 3 }));
     cpu('init -> mid -> child').start(options(IDLE, { isolation: 'thread', jail: 'required' }));
@@ -196,7 +196,7 @@ describe('CPU', () => {
     },
   );
 
-  test('one that is closed starts nothing, and what it has started is ended', async () => {
+  test('a closed session starts nothing, and ends the components that it has started', async () => {
     const { cpu, options, started, account } = core();
     const session = cpu();
     session.start(options(IDLE));
@@ -206,7 +206,7 @@ describe('CPU', () => {
     expect(started.length).toBe(1);
   });
 
-  test('who is jailed starts nothing that is not', () => {
+  test('a jailed component starts only jailed components', () => {
     const { cpu, options, started } = core();
     const confined = cpu('init -> mid -> child', { confined: true });
     expect(() => confined.start(options(IDLE, { isolation: 'thread' }))).toThrow(
@@ -218,7 +218,7 @@ describe('CPU', () => {
     expect(started).toEqual([expect.objectContaining({ confined: true })]);
   });
 
-  test('a driver is started with a grant only, and who hands grants on uses none of them', () => {
+  test('a driver is started only with a grant, and a component that hands grants on uses none of them', () => {
     const { cpu, options, started, entrypoint } = core();
     const grants = [new GrantTable(entrypoint, [DISK]).capability(0, 'rw')];
     const driver = { ...IDLE, takes: 'grant' as const };
@@ -231,7 +231,7 @@ describe('CPU', () => {
     ]);
   });
 
-  test('a driver that nobody is trusted with is a process with a jail, or not started', () => {
+  test('a driver with which the starter is not trusted is started in a jail, or not at all', () => {
     const { cpu, options, started, entrypoint } = core();
     const grants = [new GrantTable(entrypoint, [DISK]).capability(0, 'rw')];
     const driver = { ...IDLE, takes: 'grant and jail' as const };
@@ -248,7 +248,7 @@ describe('CPU', () => {
 });
 
 describe('the services', () => {
-  test('are those that core provides, and no others', () => {
+  test('are those that the supervisor provides, and no others', () => {
     const { open } = core();
     for (const service of SupervisorServices.names.filter((name) => name !== 'ROM')) {
       expect(() => open(service, 'init -> a')).not.toThrow();
@@ -266,7 +266,7 @@ describe('the services', () => {
       expect(() => open('ROM', label)).toThrow('core has no ROM');
   });
 
-  test('a CPU session that is closed has ended what it has started', async () => {
+  test('a closed CPU session has ended the components that it has started', async () => {
     const { open, options, account } = core();
     const { capability, close } = open('CPU', 'init -> a');
     const session = implementationOf(Cpu, capability);
@@ -278,7 +278,7 @@ describe('the services', () => {
     expect(implementationOf(Cpu, capability)).not.toBe(session);
   });
 
-  test('a PD session is closed when what runs on its account has ended, and the account with it', async () => {
+  test('a PD session is closed when the components on its account have ended, and the account with them', async () => {
     const { open, threads } = core();
     const { capability, close } = open('PD', 'init -> a');
     const account = accountOf(capability);
@@ -304,7 +304,7 @@ describe('the services', () => {
   });
 });
 
-describe('capabilities that core knows again', () => {
+describe('capabilities that the supervisor recognises', () => {
   test('a grant gives what the component has of it, or less, and nothing else', () => {
     const { entrypoint } = core();
     const table = new GrantTable(entrypoint, [DISK, TEXT]);
@@ -334,7 +334,7 @@ describe('capabilities that core knows again', () => {
     expect([binary.dataspace(), binary.update(), freed]).toEqual([null, false, 1]);
   });
 
-  test('objects of others are no grants, binaries or accounts of core, whatever their interface', () => {
+  test('objects of other components are no grants, binaries or accounts, whatever their interface', () => {
     const { entrypoint, account } = core();
     const rom = entrypoint.export(Rom, new RomModule(new Uint8Array()).open());
     expect(() => binaryOf(rom)).toThrow('the ROM session is no binary of core');

@@ -52,7 +52,7 @@ describe('in a component that parks', () => {
     run.killGroup();
   });
 
-  test('what it awaits of Node itself is late, but comes', async () => {
+  test('an answer of Node itself that it awaits is late, but comes', async () => {
     const run = start({
       one: `export default component(async (env) => {
         await new Promise((resolve) => setTimeout(resolve, 50));

@@ -24,7 +24,7 @@ function named(name: string): NonNullable<(typeof interfaces)[string]> {
   return found;
 }
 
-test('only what was dropped, once for each interface', async () => {
+test('warns only of capabilities that were dropped, once for each interface', async () => {
   const warnings: string[] = [];
   warnOfUnreleased((text) => warnings.push(text));
   const scene = attack();

@@ -15,7 +15,7 @@ function graphOf(still: (component: number) => Promise<boolean> = async () => tr
   return { graph, asked, begin };
 }
 
-test('who waits for somebody that runs may wait, whoever else waits for the same', async () => {
+test('a component may wait for one that runs, whoever else waits for the same', async () => {
   const { begin, asked } = graphOf();
   expect(await begin(1, 2)).toBeUndefined();
   expect(await begin(3, 2)).toBeUndefined();
@@ -23,7 +23,7 @@ test('who waits for somebody that runs may wait, whoever else waits for the same
   expect(asked).toEqual([]);
 });
 
-test('who closes a circle is refused once all of its members have said that they still wait', async () => {
+test('a wait that closes a circle is refused once all of its members have said that they still wait', async () => {
   const { begin, asked } = graphOf();
   await begin(1, 2, 11);
   await begin(2, 3, 22);
@@ -44,7 +44,7 @@ test('a member that goes on, or does not answer, is no deadlock', async () => {
   expect(await gone.begin(2, 1)).toBeUndefined();
 });
 
-test('who waits for members of a circle that is not its own is not refused', async () => {
+test('a wait for members of a circle without the caller is not refused', async () => {
   const { begin, asked } = graphOf(async () => false);
   await begin(1, 2);
   await begin(2, 1);
@@ -53,7 +53,7 @@ test('who waits for members of a circle that is not its own is not refused', asy
   expect(asked).toEqual([]);
 });
 
-test('waits that are over make no circle; one that is over late does not end the next', async () => {
+test('waits that are over make no circle, and a late report that one is over does not end the next', async () => {
   const { graph, begin } = graphOf();
   await begin(1, 2, 1);
   graph.end(1, 1);

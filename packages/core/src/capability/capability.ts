@@ -12,7 +12,7 @@ import { SignalCapability } from './signal.ts';
 import { Reference } from './reference.ts';
 import { watchCapability } from './unreleased.ts';
 
-/** What stands behind every capability of every interface. */
+/** The base class of every capability. */
 export class CapabilityObject implements Disposable {
   readonly #reference: Reference;
 
@@ -25,7 +25,7 @@ export class CapabilityObject implements Disposable {
     this.#reference.release();
   }
 
-  /** For the runtime: where calls go. */
+  /** For the runtime: the reference behind a capability. */
   static reference(object: CapabilityObject): Reference {
     return object.#reference;
   }
@@ -52,20 +52,24 @@ function classFor(interface_: Interface): CapabilityClass {
 
 /** A capability of the given interface in front of `reference`. */
 export function capabilityFor<I extends Interface>(interface_: I, reference: Reference): Capability<I> {
-  // The class was built from the interface's own members, which is what `Capability<I>` says in types.
+  // The class was built from the members of this interface, and `Capability<I>` says the same in
+  // types.
   const made = new (classFor(interface_))(reference) as unknown as Capability<I>;
   watchCapability(made, reference, interface_.name);
   return made;
 }
 
-/** The reference behind a capability or signal, or `undefined` if `value` is neither. */
+/** The reference behind a capability or signal; `undefined` if `value` is neither. */
 export function referenceOf(value: unknown): Reference | undefined {
   if (value instanceof CapabilityObject) return CapabilityObject.reference(value);
   if (value instanceof SignalCapability) return value.reference;
   return undefined;
 }
 
-/** Accepts a capability and gives it the operations of `interface_`. */
+/**
+ * A shape for capabilities: an argument or result declared with it arrives with the operations of
+ * `interface_`.
+ */
 export function capability<I extends Interface>(interface_: I): Shape<Capability<I>> {
   const expected = `a capability of ${interface_.name}`;
   const check = (value: unknown, where: string): Reference => {
@@ -85,12 +89,16 @@ export function capability<I extends Interface>(interface_: I): Shape<Capability
   });
 }
 
-/** The same object with the operations of `interface_`: for sessions that were routed without a look at them. */
+/**
+ * The same capability with the operations of `interface_`, for a session that was routed without
+ * regard to its interface. A call of an operation that the object does not have rejects with
+ * `UnknownOperation`.
+ */
 export function capabilityOf<I extends Interface>(interface_: I, some: object): Capability<I> {
   return capability(interface_)(some, 'capability');
 }
 
-/** Accepts a signal. */
+/** A shape for signals. */
 export const signal: Shape<SignalCapability> = ((): Shape<SignalCapability> => {
   const check = (value: unknown, where: string): SignalCapability => {
     if (value instanceof SignalCapability) return value;
@@ -112,7 +120,10 @@ export const signal: Shape<SignalCapability> = ((): Shape<SignalCapability> => {
 refuseInValues(CapabilityObject, 'a capability');
 refuseInValues(SignalCapability, 'a signal');
 
-/** The object behind a capability of one's own, if it was exported with `interface_`. */
+/**
+ * The object behind a capability of this component; `undefined` if it is another component's, or
+ * was exported with another interface.
+ */
 export function implementationOf(interface_: Interface, capability_: object): object | undefined {
   const object = referenceOf(capability_)?.localObject();
   return object?.interface_ === interface_ ? object.implementation : undefined;

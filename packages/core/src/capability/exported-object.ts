@@ -1,6 +1,7 @@
 /**
- * An object that this component lets others call: its interface, the implementation behind it, and whether it has
- * been revoked. What its implementation throws is turned into a declared code before it leaves.
+ * An object that this component lets others call: its interface, the implementation behind it, and
+ * whether it was revoked. An error that its implementation throws becomes a declared code before it
+ * leaves.
  */
 import { isRuntimeErrorCode, RpcError } from '../errors.ts';
 import type { Interface } from '../interface/interface.ts';
@@ -9,7 +10,7 @@ import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 import { OPEN_OPERATION, type StreamEnds } from './open-operation.ts';
 
-/** In place of the implementation of a revoked object. */
+/** Stands in the place of the implementation of a revoked object. */
 const NOTHING = {};
 
 /** An object with the operations of an interface, as the runtime sees it. */
@@ -20,18 +21,21 @@ export class ExportedObject {
   readonly #plans: OperationPlans;
   readonly #report: (error: unknown) => void;
   #revoked = false;
-  /** Tables of channels that it is in. */
+  /** How many tables of channels it is in. */
   tables = 0;
-  /** Called when it is in none any more. */
+  /** Called when it is in no table any more. */
   unheld: (() => void) | undefined;
-  /** Whether somebody else has paid for it: a session's client. */
+  /** Whether another component has paid for it, as a client does for its session's object. */
   readonly paid: boolean;
-  /** Calls answered or under way since the object was made. */
+  /** The number of calls that were answered or are under way. */
   served = 0;
-  /** Of a session object: hands out its streams, as the answer to `OPEN_OPERATION`. */
+  /** Set for the object of a session: hands out its streams, in answer to `OPEN_OPERATION`. */
   open: (() => StreamEnds) | undefined;
 
-  /** `report` takes undeclared errors of the implementation: they are logged here and hidden from the caller. */
+  /**
+   * `report` takes errors that the interface does not declare. They are logged here and hidden from
+   * the caller.
+   */
   constructor(interface_: Interface, implementation: object, report: (error: unknown) => void, paid = false) {
     this.paid = paid;
     this.interface_ = interface_;
@@ -40,7 +44,7 @@ export class ExportedObject {
     this.#report = report;
   }
 
-  /** What serves the calls; nothing of it is left once the object is revoked. */
+  /** The object that serves the calls. It is forgotten when this object is revoked. */
   get implementation(): object {
     return this.#implementation;
   }
@@ -49,15 +53,18 @@ export class ExportedObject {
     return this.#revoked;
   }
 
-  /** Later calls end with `Revoked`; those under way still answer. Who still holds the object keeps nothing behind it alive. */
+  /**
+   * Later calls end with `Revoked`; calls under way are still answered. A peer that still holds the
+   * object keeps nothing behind it alive.
+   */
   revoke(): void {
     this.#revoked = true;
     this.#implementation = NOTHING;
   }
 
   /**
-   * The operation with the given key; `caller` is how the caller declares it, if that is known here. Throws `Revoked` or
-   * `UnknownOperation`.
+   * The operation with this key. `caller` is the operation as the caller declares it, if that is in
+   * this component. Throws `Revoked` or `UnknownOperation`.
    */
   operation(key: number, caller?: OperationPlan): OperationPlan {
     if (this.#revoked) throw new RpcError('Revoked', `${this.interface_.name}: the object was revoked`);
@@ -88,20 +95,20 @@ export class ExportedObject {
     return this.#checkedResult(plan, result);
   }
 
-  /** What a caller is told of an error: it is reported here unless it is declared. */
+  /** The error that the caller gets. An error that is not declared is reported here. */
   declaredError(error: unknown, operation: OperationPlan): RpcError {
     if (error instanceof ShapeError) {
       return new RpcError('InvalidArgument', `${operation.title}: ${error.message}`);
     }
     if (error instanceof RpcError && this.interface_.errors.includes(error.code)) return shortened(error);
-    // PeerGone of a server behind this one would read as if this one were gone.
+    // `PeerGone` of a server behind this component would read as if this component were gone.
     if (error instanceof RpcError && isRuntimeErrorCode(error.code) && error.code !== 'PeerGone') {
       return shortened(error);
     }
     return this.internalError(error, operation);
   }
 
-  /** The object's own fault: the caller learns no more than that. */
+  /** The error for a fault of the object itself: the caller learns no more than that. */
   internalError(error: unknown, operation: OperationPlan): RpcError {
     this.#report(error);
     return new RpcError('InternalError', `${operation.title} failed`);

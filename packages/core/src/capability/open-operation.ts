@@ -1,11 +1,17 @@
-/** What the runtime of a client asks a session for its packet streams with; no interface can declare it. */
+/**
+ * The operation by which the client's runtime asks a session for its packet streams. No interface
+ * can declare it.
+ */
 import { rpc } from '../interface/interface.ts';
 import { OperationPlan } from '../interface/operation.ts';
 import { isRecord, ShapeError, type Shape, table } from '../interface/shapes.ts';
 import { shapeWith } from '../interface/shape.ts';
 import { LIMITS } from '../limits.ts';
 
-/** The end of a stream that is offered, or what its receiver gets for it; channels know what it is. */
+/**
+ * The end of a stream: an offer at the server, a ticket at the client. Channels translate between
+ * them.
+ */
 const streamEnd: Shape<object> = ((): Shape<object> => {
   const check = (value: unknown, where: string): object => {
     if (isRecord(value)) return value;

@@ -1,7 +1,8 @@
 /**
- * References: where a capability leads. A local one leads to an object or signal context of this component, a
- * remote one to an index in the table that the peer keeps for our channel, and a pending one to an object that a
- * third component has announced and that its owner has yet to introduce; calls on it wait, bounded.
+ * References: where a capability leads. A *local* reference leads to an object or signal context of
+ * this component. A *remote* one leads to an index in the table that a peer keeps for our channel.
+ * A *pending* one leads to an object that a third component has announced and that its owner has
+ * not introduced yet; calls on it wait, bounded.
  */
 import { PeerGone, RpcError } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
@@ -11,19 +12,22 @@ import type { SignalContext } from './signal-context.ts';
 
 /** Where a capability leads. */
 export abstract class Reference {
-  /** Calls an operation; settles whoever dies. */
+  /** Calls an operation. The promise settles even if the owner dies. */
   abstract call(operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
-  /** Wakes the signal context behind it; merges with signals that were not taken yet. */
+  /** Wakes the signal context that it leads to. Signals that were not taken yet merge into one. */
   abstract submit(): void;
-  /** Settles when calls need not wait for an introduction any more; rejects if there never was one. */
+  /**
+   * Settles when calls need not wait for an introduction any more. Rejects if the introduction has
+   * failed.
+   */
   abstract introduced(): Promise<void>;
-  /** Gives our hold back. */
+  /** Gives this component's hold on the object back. */
   abstract release(): void;
-  /** Settles when the peer has answered one of our calls to it; nothing if none is under way. */
+  /** Settles when the peer has answered one of our calls to it; `undefined` if there is none. */
   nextAnswer(): Promise<void> | undefined {
     return undefined;
   }
-  /** The object of our own behind it, if it is one. */
+  /** The object of this component that it leads to, if it does. */
   localObject(): ExportedObject | undefined {
     return undefined;
   }
@@ -42,7 +46,9 @@ export class LocalReference extends Reference {
     return this.callAtOnce(operation, args);
   }
 
-  /** The result itself, or a promise of it. */
+  /**
+   * Calls an operation. The result is what the implementation returns: a value, or a promise of it.
+   */
   callAtOnce(operation: OperationPlan, args: readonly unknown[]): unknown {
     if (this.target.kind === 'signal') throw new RpcError('UnknownOperation', 'a signal has no operations');
     return this.target.callLocally(operation, args);
@@ -61,15 +67,15 @@ export class LocalReference extends Reference {
   }
 }
 
-/** What a remote reference needs of its channel. */
+/** The parts of a channel that a remote reference works with. */
 export interface ImportingChannel {
   readonly peer: number;
   readonly closed: boolean;
-  /** Calls when it is this call's turn. */
+  /** Calls an operation when it is this call's turn. */
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
-  /** Settles when one of our calls is answered, or will never be; nothing if none is under way. */
+  /** Settles when one of our calls is answered or never will be; `undefined` if there is none. */
   nextAnswer(): Promise<void> | undefined;
-  /** Calls at once; the outcome is told while frames are being received. */
+  /** Calls an operation at once. The outcome is told while frames are being received. */
   place(
     reference: RemoteReference,
     operation: OperationPlan,
@@ -84,11 +90,14 @@ export interface ImportingChannel {
 export class RemoteReference extends Reference {
   readonly channel: ImportingChannel;
   readonly index: number;
-  /** How often the peer has given us this entry; given back all at once. */
+  /** How often the peer has passed us this entry. All of that is given back at once. */
   received = 0;
-  /** Introductions under way that still need the entry; it is given back when the last one is done. */
+  /**
+   * How many introductions under way still need the entry. It is given back when the last one is
+   * done.
+   */
   pins = 0;
-  /** Capabilities of this component that lead here. */
+  /** How many capabilities of this component lead here. */
   holders = 0;
 
   constructor(channel: ImportingChannel, index: number) {
@@ -159,7 +168,7 @@ export class HeldReference extends Reference {
   }
 }
 
-/** Leads to an object that its owner has yet to introduce to us. */
+/** Leads to an object that its owner has not introduced to us yet. */
 export class PendingReference extends Reference {
   readonly #settled: Promise<Reference>;
   #resolve: (reference: Reference) => void = () => {};
@@ -177,7 +186,8 @@ export class PendingReference extends Reference {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Nobody may be waiting when an introduction fails; calls made later still see the failure.
+    // An introduction may fail while nobody waits for it. Calls that are made later see the
+    // failure.
     this.#settled.catch(() => {});
   }
 
@@ -185,14 +195,14 @@ export class PendingReference extends Reference {
     return this.#released;
   }
 
-  /** Leads nowhere. */
+  /** A reference whose introduction has failed. */
   static failed(reason: string): PendingReference {
     const pending = new PendingReference();
     pending.fail(new PeerGone(reason));
     return pending;
   }
 
-  /** Whether the owner keeps an entry for it, or will. */
+  /** Whether the owner keeps an entry for it, or will keep one. */
   get holds(): boolean {
     if (this.#released || this.#failure) return false;
     return this.#target instanceof HeldReference ? this.#target.holds : this.#target === undefined;
@@ -207,7 +217,7 @@ export class PendingReference extends Reference {
     return this.#target;
   }
 
-  /** Settles when the introduction is done, one way or the other. */
+  /** Settles when the introduction is done or has failed. */
   get settled(): Promise<Reference> {
     return this.#settled;
   }
@@ -219,7 +229,7 @@ export class PendingReference extends Reference {
     this.#resolve(reference);
   }
 
-  /** The introduction failed: the owner, or the component that announced it, is gone. */
+  /** The introduction has failed, because the owner or the component that announced it is gone. */
   fail(error: Error): void {
     if (this.#target || this.#failure) return;
     this.#failure = error;
@@ -257,14 +267,17 @@ export class PendingReference extends Reference {
     await this.#settled;
   }
 
-  /** What was called and passed before still goes out. */
+  /** Calls and messages that were made before still go out. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
     this.#releaseTarget();
   }
 
-  /** For a message that waits: what this becomes is kept until `letGo`, released or not. */
+  /**
+   * For a message that waits: the object that this becomes is held until `letGo`, even if it was
+   * released.
+   */
   hold(): void {
     this.#holds++;
   }

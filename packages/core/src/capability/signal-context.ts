@@ -1,12 +1,13 @@
 /**
- * Signal contexts. However often one is submitted before its handler has run, the handler runs once and must look at the
- * state itself. A handler never runs beside itself: what arrives while it is at work makes it run once more afterwards.
+ * Signal contexts. However often one is submitted before its handler has run, the handler runs
+ * once, and must look at the state itself. A handler never runs twice at the same time: a signal
+ * that arrives while it runs makes it run once more afterwards.
  */
 
 /** A signal context of this component: the handler, and whether it has to run. */
 export class SignalContext {
   readonly kind = 'signal';
-  /** Tables of channels that it is in. */
+  /** How many tables of channels it is in. */
   tables = 0;
   readonly paid = false;
   readonly #handler: () => void | Promise<void>;
@@ -16,7 +17,7 @@ export class SignalContext {
   #running = false;
   #dissolved = false;
 
-  /** `schedule` runs a turn soon; `report` takes what a handler throws. */
+  /** `schedule` runs a turn soon; `report` takes errors that a handler throws. */
   constructor(
     handler: () => void | Promise<void>,
     schedule: (turn: () => void) => void,
@@ -34,7 +35,7 @@ export class SignalContext {
     if (!this.#running) this.#schedule(() => void this.#run());
   }
 
-  /** The handler does not run any more. */
+  /** From now on the handler does not run any more. */
   dissolve(): void {
     this.#dissolved = true;
   }

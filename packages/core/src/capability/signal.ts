@@ -1,4 +1,7 @@
-/** Signals: wake-ups without data. What a component holds to wake somebody else's context (`signal-context.ts`). */
+/**
+ * The right to send a signal, which is a wake-up without data: a component holds it to wake another
+ * one's context (`signal-context.ts`).
+ */
 import type { Reference } from './reference.ts';
 
 /** The right to wake somebody's signal context. */

@@ -1,24 +1,27 @@
 /**
- * The calls of one channel that wait for their answer, in slots: an answer names its slot, and the slot's generation, so
- * that an answer given twice does not meet a later call.
+ * The calls of one channel that wait for their answer, in slots. An answer names the slot and its
+ * generation, so that a second answer to one call does not meet a later call in the same slot.
  */
 import { assert } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
 
-/** Who is told what becomes of a call: at once, in the middle of receiving. */
+/** Is told how a call has ended: at once, in the middle of receiving. */
 export interface CallOutcome {
-  /** `false` if nobody wants the answer any more: what came with it is given back. */
+  /**
+   * The result is `false` if nobody wants the answer any more: then capabilities that came with it
+   * are given back.
+   */
   readonly resolve: (value: unknown) => unknown;
   readonly reject: (error: Error) => void;
-  /** The thread sleeps until it is told. */
+  /** Whether the thread sleeps until it is told. */
   readonly synchronous?: true | undefined;
 }
 
-/** A call that waits; the operation reads its result. */
+/** A call that waits for its answer. The operation reads its result. */
 export interface PendingCall extends CallOutcome {
   readonly operation: OperationPlan;
-  /** Its length, if that counts. */
+  /** The length of the call in bytes, if it is long enough to be counted. */
   bytes: number;
 }
 
@@ -28,13 +31,13 @@ const GENERATIONS = 2 ** (32 - SLOT_BITS);
 
 assert(2 ** SLOT_BITS >= LIMITS.callsInFlight, 'every call in flight has a slot');
 
-/** Calls under way; at most `LIMITS.callsInFlight`. */
+/** The calls under way: at most `LIMITS.callsInFlight`. */
 export class CallTable {
   readonly #calls: (PendingCall | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
 
-  /** Calls under way. */
+  /** The number of calls under way. */
   get size(): number {
     return this.#calls.length - this.#free.length;
   }
@@ -43,7 +46,7 @@ export class CallTable {
     return this.#free.length === 0 && this.#calls.length === LIMITS.callsInFlight;
   }
 
-  /** Adds a call to a table that is not full; the result names it. */
+  /** Adds a call to a table that is not full. The result is the id that its answer has to name. */
   add(call: PendingCall): number {
     const slot = this.#free.pop() ?? this.#calls.length;
     this.#calls[slot] = call;
@@ -52,7 +55,7 @@ export class CallTable {
     return ((generation << SLOT_BITS) | slot) >>> 0;
   }
 
-  /** Takes a call out; `undefined` if there is none of that name. */
+  /** Takes a call out; `undefined` if there is none with that id. */
   take(id: number): PendingCall | undefined {
     const slot = id & SLOT_MASK;
     const call = this.#calls[slot];

@@ -1,29 +1,34 @@
 /**
- * A carrier moves frames between two components, in order and whole. It is all that differs between two threads,
- * two processes and two machines; everything above it is the same code.
+ * A carrier moves frames between two components, in order and whole. Two threads, two processes and
+ * two machines differ in their carrier only; everything above it is the same code.
  */
 
 import type { MemoryPiece, MemorySharing } from '../memory/shared-memory.ts';
 
-/** Memory that travels beside a frame, by reference. Empty on a carrier that shares none. */
+/** Memory that travels beside a frame, by reference. Always empty on a carrier that shares none. */
 export type SharedMemory = readonly MemoryPiece[];
 
 /** One end of a two-way carrier. */
 export interface Carrier {
-  /** Which memory may travel beside a frame by reference. */
+  /** The memory that may travel beside a frame by reference. */
   readonly sharing: MemorySharing;
   /**
-   * Takes a frame for delivery, as a copy: the caller uses its memory again. Ignored once closed. True if the frame has to
-   * wait for room; then `left` is called when it is on its way, unless the carrier is closed before.
+   * Sends a copy of a frame, so the caller may use its buffer again. Ignored once closed. True if
+   * the frame has to wait for room: then `left` is called when it is on its way, unless the carrier
+   * is closed before.
    */
   send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean;
   /**
-   * Where arriving frames go; set once, by the channel. Frames that arrive earlier wait. A frame is valid until the handler
-   * returns: the carrier uses its memory again, so what is to be kept is copied.
+   * Sets the handler of arriving frames; the channel does that once. Frames that arrive earlier
+   * wait. A frame is valid until the handler returns, because the carrier uses its buffer again:
+   * copy what is to be kept.
    */
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void;
-  /** Told once when the other end is closed or gone, with the reason if it is a special one; set once, by the channel. */
+  /**
+   * Sets the handler for the end; the channel does that once. It is called once, when the other end
+   * is closed or gone, with the reason if that is a special one.
+   */
   closed(handler: (reason?: string) => void): void;
-  /** Ends the carrier at both ends; `accused` if the other end has broken the protocol. */
+  /** Closes the carrier at both ends. `accused` says that the other end has broken the protocol. */
   close(accused?: boolean): void;
 }

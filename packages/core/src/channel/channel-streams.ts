@@ -5,7 +5,9 @@ import type { MemoryPiece, MemorySharing } from '../memory/shared-memory.ts';
 import { FrameKind } from './frame.ts';
 import { ChannelStream, type StreamOffer, StreamTicket } from './stream-link.ts';
 
-/** Sends a frame of a stream: its id, which end sends it, and what the stream's other end is to get. */
+/**
+ * Sends a frame of a stream: its id, which end sends it, and the bytes for the stream's other end.
+ */
 type SendStreamFrame = (
   kind: typeof FrameKind.stream | typeof FrameKind.streamClosed,
   id: number,
@@ -15,7 +17,7 @@ type SendStreamFrame = (
 
 /** The streams of one end of a channel. */
 export class ChannelStreams {
-  /** Streams that this end opened, and those that the peer opened; each end numbers its own. */
+  /** The streams that this end opened, and those that the peer opened. Each end numbers its own. */
   readonly #ours = new Map<number, ChannelStream>();
   readonly #theirs = new Map<number, ChannelStream>();
   readonly #peer: number;
@@ -38,7 +40,7 @@ export class ChannelStreams {
     return { id, memory };
   }
 
-  /** A stream that the peer has opened; frames for it may come before it is taken into use. */
+  /** Takes note of a stream that the peer has opened. Frames for it may come before it is used. */
   ticket(id: number, memory: MemoryPiece | undefined, sharing: MemorySharing): StreamTicket {
     if (this.#theirs.has(id) || this.#theirs.size >= LIMITS.streamsPerChannel) {
       throw new RpcError('InvalidArgument', 'malformed message: stream');
@@ -46,7 +48,10 @@ export class ChannelStreams {
     return new StreamTicket(memory, sharing, this.#add(this.#theirs, id, 1));
   }
 
-  /** A frame for a stream; `opener` if it comes from the end that opened it. Frames of closed streams are late. */
+  /**
+   * Hands a frame to its stream. `opener` says that it comes from the end that opened the stream. A
+   * frame for an unknown stream is late: the stream is closed.
+   */
   deliver(id: number, opener: boolean, payload: Uint8Array): void {
     (opener ? this.#theirs : this.#ours).get(id)?.deliver(payload);
   }

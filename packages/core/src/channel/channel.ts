@@ -1,12 +1,13 @@
 /**
- * A channel: everything that two components say to each other. Calls and their answers, signals, capabilities that
- * are passed and released, and the frames of packet streams, over one carrier. Either end may die at any time;
- * then every pending call of the other end rejects with `PeerGone`.
+ * A channel: everything that two components say to each other. Calls and their answers, signals,
+ * capabilities that are passed and released, and the frames of packet streams go over one carrier.
+ * Either end may die at any time; then every pending call of the other end rejects with `PeerGone`.
  *
- * A capability is passed as an index: into the sender's table (mine), into the receiver's (yours), or, when its
- * object lives in a third component (theirs), as an introduction. For the last the sender asks core, which asks the
- * owner, and the owner puts the object into the table of its own channel with the receiver and says so there. The
- * sender keeps its own reference until core has answered, so the object cannot vanish on the way.
+ * A capability is passed as an index: into the sender's table (mine), into the receiver's (yours),
+ * or, when its object lives in a third component (theirs), as an introduction. For an introduction
+ * the sender asks the supervisor, and the supervisor asks the owner. The owner puts the object into
+ * the table of its own channel with the receiver, and says so there. The sender keeps its own
+ * reference until the supervisor has answered, so that the object cannot vanish on the way.
  */
 import {
   HeldReference,
@@ -30,28 +31,34 @@ import { PlacedCalls } from './placed-calls.ts';
 import { SentSignals } from './sent-signals.ts';
 import { type CallsOwner, ServedCalls } from './served-calls.ts';
 
-/** The component id of core. */
+/** The number of the supervisor as a component. */
 export const SUPERVISOR_ID = 0;
 
-/** What a channel needs of the component it belongs to. */
+/** The parts of its component that a channel works with. */
 export interface ChannelOwner extends CallsOwner {
-  /** A number for an object of `owner`'s that is being passed on. Throws `LimitExceeded`. */
+  /**
+   * A number for the introduction of an object of `owner`'s. `more` others are in the same message.
+   * Throws `LimitExceeded`.
+   */
   announce(owner: number, more: number): number;
-  /** Asks core to introduce it, entry `index` of `via`'s table, to the component `to`; settles when it has answered. */
+  /**
+   * Asks the supervisor to introduce entry `index` of `via`'s table to the component `to`, as
+   * `number`. Settles when it has answered.
+   */
   introduce(number: number, via: number, index: number, to: number): Promise<void>;
-  /** The component `giver` has announced a capability; `owner` will introduce it to us. */
+  /** The component `giver` has announced a capability that `owner` will introduce to us. */
   expectIntroduction(giver: number, number: number, owner: number): Reference;
-  /** `owner` has introduced it. */
+  /** `owner` has introduced the object that `giver` has announced as `number`. */
   introduced(giver: number, number: number, reference: Reference, owner: number): void;
-  /** Pays for our objects that peers hold. */
+  /** The account that pays for objects of ours that peers hold. */
   readonly objects: ObjectAccount;
-  /** The channel is at its end; `violation` if the peer broke the protocol. */
+  /** The channel has ended. `violation` says how the peer broke the protocol, if it did. */
   channelClosed(channel: Channel, violation: string | undefined): void;
 }
 
 const NOT_PENDING = 'answered a call that is not pending';
 
-/** Frames are taken apart one at a time, and done with before anybody else's code runs. */
+/** One is enough, because a frame is taken apart and finished before any other code runs. */
 const incoming = new IncomingFrame();
 
 /** One end of the channel to `peer`. */
@@ -82,7 +89,7 @@ export class Channel implements ImportingChannel, TableChannel {
     );
   }
 
-  /** Starts to take frames; the tables must be ready by now. */
+  /** Begins to take frames. The tables must be ready by now. */
   start(): void {
     this.#carrier.closed((reason) => this.close(reason));
     this.#carrier.receive((bytes, memory) => this.#receive(bytes, memory));
@@ -92,17 +99,17 @@ export class Channel implements ImportingChannel, TableChannel {
     return this.#sender.closed !== undefined;
   }
 
-  /** Calls that wait for the peer's answer. */
+  /** The number of our calls that wait for the peer's answer. */
   get pendingCalls(): number {
     return this.#placed.size;
   }
 
-  /** Objects of the peer that we hold. */
+  /** The number of the peer's objects that we hold. */
   get importedObjects(): number {
     return this.#imports.size;
   }
 
-  /** A reference to an entry of the peer's table, received once more. */
+  /** A reference to an entry of the peer's table, which the peer has passed once more. */
   import(index: number): Reference {
     let remote = this.#imports.get(index);
     if (!remote) {
@@ -143,7 +150,10 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#sender.send(FrameKind.release, reference.index, reference.received);
   }
 
-  /** As the owner of `target`: gives the peer what `giver` announced to it as `number`. */
+  /**
+   * The owner's part of an introduction: puts `target` into the table for the peer, and says that
+   * it is what `giver` has announced as `number`.
+   */
   introduceTo(giver: number, number: number, target: Exported): void {
     if (this.#sender.closed) throw this.#sender.closed;
     this.#sender.send(FrameKind.introduction, giver, number, this.exports.add(target));
@@ -165,14 +175,14 @@ export class Channel implements ImportingChannel, TableChannel {
     return this.#owner.expectIntroduction(this.peer, number, owner);
   }
 
-  /** Ends the channel at both ends. Every pending call rejects. */
+  /** Closes the channel at both ends. Every pending call rejects. */
   close(reason = 'the peer is gone', violation?: string): void {
     if (this.closed) return;
     const gone = new PeerGone(reason);
     this.#sender.end(gone);
     this.#carrier.close(violation !== undefined);
     this.#placed.end(gone);
-    // Capabilities that lead here may live on; what was behind the channel does not.
+    // Capabilities that lead to the peer may live on, but there is nothing behind them any more.
     this.exports.clear();
     this.#imports.clear();
     this.#signals.clear();
@@ -186,12 +196,12 @@ export class Channel implements ImportingChannel, TableChannel {
     this.close('the peer broke the channel protocol', what);
   }
 
-  /** Whoever had waited for answers that came while the thread waited in a synchronous call has been told. */
+  /** Callers have been told of answers that came while the thread waited in a synchronous call. */
   answersTaken(): void {
     this.#placed.answersTaken();
   }
 
-  /** Takes what was put aside while the thread waited in a synchronous call. */
+  /** Takes the frames that were put aside while the thread waited in a synchronous call. */
   resume(): void {
     for (let next = this.#deferred.shift(); next; next = this.#deferred.shift()) {
       this.#take(next.frame, next.memory);
@@ -253,7 +263,7 @@ export class Channel implements ImportingChannel, TableChannel {
   }
 }
 
-/** Whether a frame is what somebody waits for in a synchronous call. */
+/** Whether somebody who waits in a synchronous call may be waiting for this frame. */
 function isAwaited(frame: Uint8Array): boolean {
   const kind = frame[0];
   return kind === FrameKind.result || kind === FrameKind.failure || kind === FrameKind.introduction;

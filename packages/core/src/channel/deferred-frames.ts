@@ -1,6 +1,6 @@
 /**
- * Frames of one peer that are put aside, in their order, while the thread waits in a synchronous call. Their number is
- * bounded: a peer that keeps to the protocol has only so much under way.
+ * Frames of one peer that are put aside, in their order, while the thread waits in a synchronous
+ * call. Their number is bounded: a peer that keeps to the protocol has no more under way.
  */
 import { LIMITS } from '../limits.ts';
 import type { SharedMemory } from './carrier.ts';
@@ -21,7 +21,7 @@ export class DeferredFrames {
     return this.#frames.length - this.#taken;
   }
 
-  /** Puts a copy of the frame behind the others; false if there are too many. */
+  /** Puts a copy of the frame behind the others. False if there are too many. */
   push(frame: Uint8Array, memory: SharedMemory): boolean {
     if (this.size >= LIMITS.deferredFrames) return false;
     if (this.#bytes + frame.byteLength > LIMITS.deferredBytes) return false;

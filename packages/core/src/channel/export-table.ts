@@ -1,7 +1,8 @@
 /**
- * What one component lets one peer reach: objects and signal contexts by index. An entry lives as long as the peer
- * holds references to it, which the peer gives back by number; a revoked object keeps its entry, so that its index
- * is not taken for another object. Index 0 is the object both ends start with.
+ * The objects and signal contexts of one component that one peer can reach, by index. An entry
+ * lives as long as the peer holds references to it, which the peer gives back by number. A revoked
+ * object keeps its entry, so that its index is not taken for another object. Index 0 is the object
+ * that both ends start with.
  */
 import type { ExportedObject } from '../capability/exported-object.ts';
 import type { SignalContext } from '../capability/signal-context.ts';
@@ -13,9 +14,9 @@ export type Exported = ExportedObject | SignalContext;
 
 const INDEX_MAX = 0xffff_ffff;
 
-/** Who pays for objects that others hold. */
+/** Pays for objects that others hold. */
 export interface ObjectAccount {
-  /** One more object is held. Throws `OUT_OF_CAPS`. */
+  /** Pays for one more object. Throws `OUT_OF_CAPS`. */
   take(): void;
   giveBack(): void;
 }
@@ -31,7 +32,7 @@ export class ExportTable {
   readonly #indexes = new Map<Exported, number>();
   readonly #account: ObjectAccount;
   #nextIndex = 0;
-  /** At this size it is time to look how many of the entries lead to what is gone. */
+  /** When the table has this many entries, those are counted whose objects are gone. */
   #lookAt: number = LIMITS.dissolvedPerChannel;
 
   constructor(account: ObjectAccount) {
@@ -42,13 +43,16 @@ export class ExportTable {
     return this.#entries.size;
   }
 
-  /** Puts the object of index 0 in. */
+  /** Puts in the object of index 0. */
   setFirst(target: Exported): void {
     this.#entries.set(0, { target, references: Number.POSITIVE_INFINITY });
     this.#indexes.set(target, 0);
   }
 
-  /** One more reference for the peer; the same object always has the same index. Throws `RpcError`. */
+  /**
+   * Adds one more reference of the peer's. The same object always has the same index. Throws
+   * `RpcError`.
+   */
   add(target: Exported): number {
     const known = this.#indexes.get(target);
     const entry = known === undefined ? undefined : this.#entries.get(known);
@@ -68,7 +72,7 @@ export class ExportTable {
     return index;
   }
 
-  /** The channel has ended. */
+  /** The channel has ended, and the peer holds nothing any more. */
   clear(): void {
     for (const { target, references } of this.#entries.values()) {
       if (Number.isFinite(references)) this.#gone(target);
@@ -77,7 +81,10 @@ export class ExportTable {
     this.#indexes.clear();
   }
 
-  /** Objects that exist no more cost their owner nothing, but their entries do: a peer has to give them back some time. */
+  /**
+   * An object that is gone costs its owner nothing, but its entry takes memory. So nothing more is
+   * passed to a peer that holds too many such entries. Throws `LimitExceeded` then.
+   */
   #lookForDissolved(): void {
     let dissolved = 0;
     for (const { target } of this.#entries.values()) {
@@ -89,7 +96,10 @@ export class ExportTable {
     this.#lookAt = this.#entries.size + LIMITS.dissolvedPerChannel - dissolved;
   }
 
-  /** Upwards, so that an index is not soon taken for another object; round when the 32 bits of a frame are. */
+  /**
+   * Indexes grow, so that none is soon used for another object, and wrap within the 32 bits of a
+   * frame.
+   */
   #freeIndex(): number {
     do {
       this.#nextIndex = this.#nextIndex === INDEX_MAX ? 1 : this.#nextIndex + 1;
@@ -101,7 +111,7 @@ export class ExportTable {
     return this.#entries.get(index)?.target;
   }
 
-  /** The peer gives `count` references back. False if it never had as many. */
+  /** The peer gives back `count` references. False if it does not have as many. */
   release(index: number, count: number): boolean {
     const entry = this.#entries.get(index);
     if (!entry || count > entry.references) return false;

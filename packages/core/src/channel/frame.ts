@@ -1,6 +1,7 @@
 /**
- * Frames: what channels exchange. A frame is a fixed header, a payload, and a table of what it carries (capabilities,
- * dataspaces, streams) in the order in which the payload mentions them. All numbers are little endian.
+ * Frames: what channels exchange. A frame is a fixed header, a payload, and a table of what it
+ * carries (capabilities, dataspaces, streams) in the order in which the payload mentions them. All
+ * numbers are little endian.
  *
  *     offset 0  u8   kind                 offset 4   u32  first word
  *            1  u8   version (2)                 8   u32  second word
@@ -8,13 +9,14 @@
  *     16             payload
  *     end - 12 n     n entries: u32 kind, u32 first, u32 second
  *
- * What the words mean depends on the kind; see `FrameKind` and `EntryKind`. What the payload of a call and of its result
- * looks like is the business of the operation (`interface/operation.ts`); it can be told apart from the table without.
+ * The meaning of the words depends on the kind; see `FrameKind` and `EntryKind`. The operation
+ * decides how the payload of a call and of its result looks (`interface/operation.ts`); it can be
+ * told apart from the table without.
  */
 import { LIMITS } from '../limits.ts';
 import { HEADER_BYTES, type MessageWriter } from '../message/writer.ts';
 
-/** What a frame asks for. Words not named are zero. */
+/** The kinds of frames, and the meaning of their words. Words that are not named are zero. */
 export const FrameKind = {
   /** call id, export index of the object, key of the operation; payload: arguments */
   call: 1,
@@ -37,13 +39,16 @@ export const FrameKind = {
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
-/** What an entry of a frame's table stands for. */
+/** The kinds of entries in a frame's table. */
 export const EntryKind = {
   /** An object or signal context of the sender: export index. */
   mine: 1,
   /** An object of the receiver: export index. */
   yours: 2,
-  /** An object of a third component: introduction number, the owner's component id; it will introduce it to us. */
+  /**
+   * An object of a third component: the number of its introduction, and the component id of its
+   * owner, who will introduce it to the receiver.
+   */
   theirs: 3,
   /** A writeable dataspace: bytes, index in the memory that travels along. */
   ram: 4,
@@ -51,12 +56,15 @@ export const EntryKind = {
   rom: 5,
   /** A new packet stream: stream id, index in the memory that travels along, or `CONTENT_INLINE`. */
   stream: 6,
-  /** A capability whose owner is gone; words zero. */
+  /** A capability whose owner is gone; both words are zero. */
   gone: 7,
 } as const;
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind];
 
-/** In a dataspace or stream entry: no memory travels along; each end uses its own. */
+/**
+ * In an entry for a dataspace or a stream: no memory travels along, and each end uses memory of its
+ * own.
+ */
 export const CONTENT_INLINE = 0xffff_ffff;
 
 const VERSION = 2;
@@ -105,7 +113,10 @@ export function finishFrame(
   return writer.frame();
 }
 
-/** A frame from a peer, taken apart: the payload is bytes `HEADER_BYTES` to `payloadEnd`. Used again for the next one. */
+/**
+ * A frame from a peer, taken apart. The payload is bytes `HEADER_BYTES` to `payloadEnd`. The object
+ * is used again for the next frame.
+ */
 export class IncomingFrame {
   kind: FrameKind = FrameKind.call;
   first = 0;
@@ -116,7 +127,7 @@ export class IncomingFrame {
   bytes: Uint8Array = new Uint8Array(0);
   #view = new DataView(this.bytes.buffer);
 
-  /** Takes a frame apart; the result says what is wrong with it, if anything is. */
+  /** Takes a frame apart. The result says what is wrong with it; `undefined` if nothing is. */
   open(bytes: Uint8Array): string | undefined {
     const length = bytes.byteLength;
     if (length < HEADER_BYTES) return `frame of ${length} bytes has no header`;

@@ -1,6 +1,7 @@
 /**
- * How a channel sends: frames that carry nothing at once, messages as soon as everything they carry can be named. One that
- * carries a capability which is still being introduced to us waits for that, and is overtaken by others.
+ * How a channel sends. Frames without capabilities go at once. A message goes as soon as everything
+ * that it carries can be named: if it carries a capability that is still being introduced to us, it
+ * waits for that, and later messages overtake it.
  */
 import { PeerGone, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -10,13 +11,13 @@ import { finishFrame, FrameKind } from './frame.ts';
 import type { TableChannel } from './message-tables.ts';
 import { OutgoingEntries } from './outgoing-entries.ts';
 
-/** A message as it is sent: the words of its frame, and what becomes of it. */
+/** A message to be sent: the words of its frame, and who is told what becomes of it. */
 export interface Outgoing {
   readonly kind: FrameKind;
   readonly first: number;
   readonly second: number;
   readonly third: number;
-  /** Told when it has left. */
+  /** Called when it has left. */
   readonly left: (() => void) | undefined;
   readonly failed: (error: Error) => void;
 }
@@ -36,17 +37,17 @@ export class MessageSender {
     this.#makeTable = () => new OutgoingEntries(channel);
   }
 
-  /** Why nothing can be sent any more, once that is so. */
+  /** The error for everything that is sent from now on; `undefined` while the channel is open. */
   get closed(): PeerGone | undefined {
     return this.#closed;
   }
 
-  /** The channel has ended: what is still to be sent fails with `reason`. */
+  /** The channel has ended. Everything that is still to be sent fails with `reason`. */
   end(reason: PeerGone): void {
     this.#closed ??= reason;
   }
 
-  /** Sends a frame that carries nothing. */
+  /** Sends a frame without capabilities. */
   send(kind: FrameKind, first: number, second = 0, third = 0, payload?: Uint8Array): void {
     const writer = takeWriter();
     if (payload) writer.raw(payload);
@@ -55,8 +56,8 @@ export class MessageSender {
   }
 
   /**
-   * Sends a message, at once unless it carries a capability that is still being introduced to us. The result is its length; 0
-   * if it has failed.
+   * Sends a message: at once, unless it carries a capability that is still being introduced to us.
+   * The result is its length in bytes, 0 if it has failed.
    */
   post(message: Outgoing, write: (writer: MessageWriter) => void): number {
     if (this.#closed) {
@@ -66,7 +67,7 @@ export class MessageSender {
     const writer = takeWriter(this.#makeTable);
     try {
       write(writer);
-      // What was written may have ended the channel: a getter is code like any other.
+      // Writing may have ended the channel, because a getter of a value is code like any other.
       if (this.#closed) throw this.#closed;
       const table = this.#tableOf(writer);
       if (table?.unresolved) void this.#postLater(message, writer.payload().slice(), table);
@@ -98,7 +99,10 @@ export class MessageSender {
     table?.sent();
   }
 
-  /** A long answer waits until it has left. Throws `LimitExceeded` if the peer has taken too few of those before. */
+  /**
+   * Counts a long answer until it has left. Throws `LimitExceeded` if the peer has taken too few of
+   * the answers before.
+   */
   #countAnswer(bytes: number, left: (() => void) | undefined): () => void {
     if (this.#answerBytes + bytes > LIMITS.answerBytesWaiting) {
       throw new RpcError(

@@ -19,19 +19,27 @@ import type { ExportTable } from './export-table.ts';
 import { CONTENT_INLINE, type Entry, EntryKind, type IncomingFrame } from './frame.ts';
 import { StreamTicket } from './stream-link.ts';
 
-/** What the tables need of their channel. */
+/** The parts of a channel that the tables of messages work with. */
 export interface TableChannel {
   readonly peer: number;
   readonly sharing: MemorySharing;
   readonly exports: ExportTable;
   readonly streams: ChannelStreams;
-  /** A reference to an entry of the peer's table, received once more. */
+  /** A reference to an entry of the peer's table, which the peer has passed once more. */
   import(index: number): Reference;
-  /** The number under which our peer will learn of an object of `owner`'s; `more` are in the same message. */
+  /**
+   * The number under which the peer will learn of an object of `owner`'s. `more` others are in the
+   * same message.
+   */
   announce(owner: number, more: number): number;
-  /** The message is sent: asks core to introduce the object to our peer. Settles when core has answered. */
+  /**
+   * The message is sent: asks the supervisor to introduce the object to the peer. Settles when it
+   * has answered.
+   */
   introduce(number: number, remote: RemoteReference): Promise<void>;
-  /** Our peer has announced a capability that its owner, another component, will introduce to us. */
+  /**
+   * The peer has announced a capability that its owner, a third component, will introduce to us.
+   */
   expectIntroduction(number: number, owner: number): Reference;
 }
 
@@ -63,13 +71,16 @@ export class IncomingEntries implements IncomingTable {
     }
   }
 
-  /** The message was read: what it mentions is somebody's now, what it does not is given back. */
+  /**
+   * The message was read. Capabilities that were used belong to somebody now; the others are given
+   * back.
+   */
   seen(): void {
     this.#taken.length = 0;
     this.#giveBackRest();
   }
 
-  /** The message is of no use: gives back what nobody has seen. */
+  /** The message is of no use: capabilities that nobody has used are given back. */
   giveBackUnseen(): void {
     for (const taken of this.#taken.splice(0)) giveBack(taken);
     this.#giveBackRest();
@@ -87,7 +98,8 @@ export class IncomingEntries implements IncomingTable {
     try {
       this.#channel.streams.ticket(entry.first, undefined, this.#channel.sharing).refuse();
     } catch (error) {
-      // A number that is taken, or one stream too many: then there is nothing to refuse.
+      // The number of the stream is taken, or there is one stream too many: then there is nothing
+      // to refuse.
       if (!(error instanceof RpcError)) throw error;
     }
   }
@@ -145,7 +157,7 @@ export function entriesOf(
   return entries.length === 0 ? undefined : new IncomingEntries(channel, entries, memory);
 }
 
-/** Reads the payload of a frame; to be given back. */
+/** A reader of the payload of a frame, to be given back. */
 export function readerOf(frame: IncomingFrame, table?: IncomingEntries): MessageReader {
   const reader = takeReader();
   reader.begin(frame.bytes, HEADER_BYTES, frame.payloadEnd, table);

@@ -1,10 +1,12 @@
 /**
- * The table of a message that is being sent: turns the capabilities, dataspaces and streams inside it into entries of
- * the frame. See `channel.ts` for what the kinds of entries mean. There is one for each message that carries anything.
+ * The table of a message that is being sent: turns the capabilities, dataspaces and streams inside
+ * it into entries of the frame. See `channel.ts` for what the kinds of entries mean. There is one
+ * for each message that carries anything.
  *
- * A capability that is still being introduced to us has no entry yet. Then the message is put aside, written as it is,
- * and its table is completed when the introductions are done; what it leads to is held until then, even if the
- * component has long released it. An object that is gone by then arrives as one that is gone.
+ * A capability that is still being introduced to us has no entry yet. Then the message is put aside
+ * as it was written, and its table is completed when the introductions are done. The objects that
+ * it leads to are held until then, even if the component has released them. An object that is gone
+ * by then arrives as gone.
  */
 import {
   HeldReference,
@@ -23,7 +25,7 @@ import { CONTENT_INLINE, type Entry, EntryKind } from './frame.ts';
 import type { TableChannel } from './message-tables.ts';
 import { StreamOffer } from './stream-link.ts';
 
-/** In place of an entry that cannot be known yet; never sent. */
+/** Stands for an entry that cannot be known yet. It is never sent. */
 const UNKNOWN: Entry = { kind: EntryKind.mine, first: 0, second: 0 };
 
 const GONE: Entry = { kind: EntryKind.gone, first: 0, second: 0 };
@@ -33,10 +35,16 @@ export class OutgoingEntries implements OutgoingTable {
   readonly entries: Entry[] = [];
   readonly memory: MemoryPiece[] = [];
   readonly #channel: TableChannel;
-  /** Entries that the peer has been promised, and streams opened, in case the message is not sent after all. */
+  /**
+   * Entries that were added for the peer, and streams that were opened, to be taken back if the
+   * message is not sent after all.
+   */
   readonly #given: number[] = [];
   readonly #streams: number[] = [];
-  /** Objects of the peer and of third components; core is to introduce the latter once the message is sent. */
+  /**
+   * References to objects of the peer and of third components. When the message is sent, the
+   * supervisor is asked to introduce the latter.
+   */
   readonly #remotes: { readonly at: number; readonly remote: RemoteReference }[] = [];
   #announced: { readonly number: number; readonly remote: RemoteReference }[] = [];
   /** Capabilities that are still being introduced to us. */
@@ -62,12 +70,12 @@ export class OutgoingEntries implements OutgoingTable {
     return this.#pending.length > 0;
   }
 
-  /** Settles when what it waits for has been introduced, or never will be. */
+  /** Settles when each capability that it waits for has been introduced, or never will be. */
   async resolved(): Promise<void> {
     await Promise.allSettled(this.#pending.map(({ reference }) => reference.settled));
   }
 
-  /** The message is sent: what it announces is introduced, and held until that is done. */
+  /** The message is sent: objects that it announces are introduced, and held until that is done. */
   sent(): void {
     for (const { number, remote } of this.#announced.splice(0)) {
       remote.pins++;
@@ -75,13 +83,13 @@ export class OutgoingEntries implements OutgoingTable {
     }
   }
 
-  /** The message is not sent: the peer will never give these back. */
+  /** The message is not sent, so the peer will never give these entries back. */
   takeBack(): void {
     for (const index of this.#given.splice(0)) this.#channel.exports.release(index, 1);
     for (const id of this.#streams.splice(0)) this.#channel.streams.closedByPeer(id, false);
   }
 
-  /** The message is put aside: everything it leads to is held, until the result is called. */
+  /** The message is put aside: everything that it leads to is held until the result is called. */
   hold(): () => void {
     const remotes = this.#remotes.map(({ remote }) => remote);
     const pending = this.#pending.map(({ reference }) => reference);
@@ -93,9 +101,9 @@ export class OutgoingEntries implements OutgoingTable {
     };
   }
 
-  /** Fills in what was not known when the message was put aside. */
+  /** Fills in the entries that were not known when the message was put aside. */
   complete(): void {
-    // Announced anew: numbers go out in their order, and others have gone out in the meantime.
+    // Announced again, because numbers must go out in order, and others have gone out meanwhile.
     this.#announced = [];
     for (const { at, remote } of this.#remotes.splice(0)) this.#placeRemote(at, remote);
     for (const { at, reference } of this.#pending.splice(0)) {

@@ -1,6 +1,7 @@
 /**
- * Our calls to the peer. They pipeline: any number is under way, up to a bound; beyond it calls wait for their turn, unless
- * we are serving somebody ourselves, because then the answers may be waiting for us.
+ * Our calls to the peer. Any number of them is under way, up to a bound. Beyond it, calls wait for
+ * their turn, except while we are serving somebody ourselves, because the answers may be waiting
+ * for that.
  */
 import type { RemoteReference } from '../capability/reference.ts';
 import { type PeerGone, RpcError } from '../errors.ts';
@@ -22,11 +23,14 @@ export class PlacedCalls {
   readonly #owner: Readonly<CallsOwner>;
   readonly #calls = new CallTable();
   readonly #waiting: (() => void)[] = [];
-  /** Who wants to know when one of them is answered. */
+  /** Functions to call when one of the calls is answered. */
   #onAnswer: (() => void)[] = [];
-  /** Of calls that are not answered, as far as their length counts. */
+  /** Bytes of long calls that are not answered yet. */
   #bytes = 0;
-  /** Of long answers whose callers cannot go on, because the thread waits. */
+  /**
+   * Bytes of long answers whose callers cannot go on, because the thread waits in a synchronous
+   * call.
+   */
   #bytesAside = 0;
 
   constructor(channel: TableChannel, sender: MessageSender, owner: Readonly<CallsOwner>) {
@@ -35,23 +39,25 @@ export class PlacedCalls {
     this.#owner = owner;
   }
 
-  /** Calls that are not answered. */
+  /** The number of calls that are not answered yet. */
   get size(): number {
     return this.#calls.size + this.#waiting.length;
   }
 
-  /** Whether so much is under way that further calls wait. */
+  /** Whether so much is under way that further calls must wait. */
   get #crowded(): boolean {
     return this.#calls.size >= LIMITS.callsPipelined || this.#bytes >= LIMITS.callBytesPipelined;
   }
 
-  /** Settles when one of them is answered, or will never be; nothing if there is none. */
+  /**
+   * Settles when one of the calls is answered or will never be; `undefined` if there is no call.
+   */
   nextAnswer(): Promise<void> | undefined {
     if (this.#calls.size === 0) return undefined;
     return new Promise((resolve) => this.#onAnswer.push(resolve));
   }
 
-  /** Calls when it is this call's turn. */
+  /** Calls an operation when it is this call's turn. */
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
     if (this.#crowded && this.#owner.served === 0) {
       return this.#invokeLater(reference, operation, args);
@@ -59,7 +65,7 @@ export class PlacedCalls {
     return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
   }
 
-  /** Calls at once; the outcome is told while frames are being received. */
+  /** Calls an operation at once. The outcome is told while frames are being received. */
   place(
     reference: RemoteReference,
     operation: OperationPlan,
@@ -108,7 +114,7 @@ export class PlacedCalls {
     return new Promise((resolve, reject) => this.place(reference, operation, args, { resolve, reject }));
   }
 
-  /** Takes an answer; false if nobody waits for it. */
+  /** Takes an answer. False if no call waits for it. */
   receiveResult(frame: IncomingFrame, memory: SharedMemory): boolean {
     const call = this.#settle(frame.first);
     if (!call) return false;
@@ -133,7 +139,10 @@ export class PlacedCalls {
     return true;
   }
 
-  /** Whether there is room for an answer: while the thread waits in a call, those of its other calls only pile up. */
+  /**
+   * Whether there is room for an answer. While the thread waits in a synchronous call, long answers
+   * to its other calls only pile up, so their bytes are bounded.
+   */
   #takesAside({ synchronous }: PendingCall, bytes: number): boolean {
     if (synchronous || bytes < LIMITS.countedMessageBytes) return true;
     if (this.#bytesAside + bytes > LIMITS.answerBytesAside) return false;
@@ -146,7 +155,7 @@ export class PlacedCalls {
     this.#bytesAside = 0;
   }
 
-  /** Takes an error; false if nobody waits for it. */
+  /** Takes an error. False if no call waits for it. */
   receiveFailure(frame: IncomingFrame): boolean {
     const call = this.#settle(frame.first);
     if (!call) return false;
@@ -163,7 +172,7 @@ export class PlacedCalls {
     return true;
   }
 
-  /** The channel has ended: nothing will be answered any more. */
+  /** The channel has ended, and nothing will be answered any more. */
   end(reason: PeerGone): void {
     for (const call of this.#calls.takeAll()) call.reject(reason);
     for (const wake of this.#waiting.splice(0)) wake();
@@ -184,7 +193,7 @@ export class PlacedCalls {
     if (call && call.bytes > 0) {
       const stood = this.#bytes >= LIMITS.callBytesPipelined;
       this.#bytes -= call.bytes;
-      // It may have stood in the way of many.
+      // This call may have been the one for which many others had to wait.
       if (stood && !this.#crowded) for (const wake of this.#waiting.splice(0)) wake();
     }
     return call;

@@ -1,12 +1,12 @@
 /**
- * Signals on their way to the peer. One is under way for each context at a time; those submitted meanwhile merge into one
- * more, sent when the peer has taken the first.
+ * Signals on their way to the peer. For each context one is under way at a time. Signals that are
+ * submitted meanwhile become one more, which is sent when the peer has taken the first.
  */
 import { LIMITS } from '../limits.ts';
 
 /** The signals of one end of a channel. */
 export class SentSignals {
-  /** Contexts with a signal under way, and whether another one is to follow. */
+  /** The contexts with a signal under way, and whether another one is to follow. */
   readonly #again = new Map<number, boolean>();
   readonly #send: (index: number) => void;
 
@@ -14,7 +14,7 @@ export class SentSignals {
     this.#send = send;
   }
 
-  /** Signals context `index` of the peer; false if the peer takes none. */
+  /** Signals context `index` of the peer. False if too many signals are under way. */
   submit(index: number): boolean {
     if (this.#again.has(index)) {
       this.#again.set(index, true);
@@ -26,7 +26,7 @@ export class SentSignals {
     return true;
   }
 
-  /** The peer has taken a signal; false if it was sent none. */
+  /** The peer has taken a signal. False if it was sent none. */
   taken(index: number): boolean {
     const again = this.#again.get(index);
     if (again === undefined) return false;

@@ -13,16 +13,22 @@ import { FrameKind, type IncomingFrame } from './frame.ts';
 import type { MessageSender } from './message-sender.ts';
 import { entriesOf, type IncomingEntries, readerOf, type TableChannel } from './message-tables.ts';
 
-/** Counts the calls of anybody that a component is working on, and those that it has completed or had completed for it. */
+/**
+ * Counts the calls that a component is working on, and those that it has completed or that were
+ * completed for it.
+ */
 export interface ServedCallsOwner {
   served: number;
-  /** Without the calls between the component and core. */
+  /** Without calls between the component and the supervisor. */
   completed: number;
 }
 
 /** A component that may wait in a synchronous call. */
 export interface CallsOwner extends ServedCallsOwner {
-  /** Whether its thread does: only answers and introductions are taken, the rest later. */
+  /**
+   * Whether its thread waits at the moment. Then only answers and introductions are taken, the rest
+   * later.
+   */
   readonly waitsSynchronously: boolean;
 }
 
@@ -40,7 +46,7 @@ export class ServedCalls {
     if (this.#counted) this.#owner.completed++;
   };
 
-  /** `counted`: they count among those completed. */
+  /** `counted` says that the calls count among those completed. */
   constructor(channel: TableChannel, sender: MessageSender, owner: ServedCallsOwner, counted: boolean) {
     this.#counted = counted;
     this.#channel = channel;
@@ -48,7 +54,7 @@ export class ServedCalls {
     this.#owner = owner;
   }
 
-  /** Carries out a call; false if the peer has too many under way. */
+  /** Carries out a call. False if the peer has too many under way. */
   receive(frame: IncomingFrame, memory: SharedMemory): boolean {
     if (this.#count >= LIMITS.callsInFlight) return false;
     this.#count++;
@@ -70,7 +76,7 @@ export class ServedCalls {
     return true;
   }
 
-  /** The channel has ended. */
+  /** The channel has ended, and no answer is sent any more. */
   end(): void {
     this.#owner.served -= this.#count;
     this.#count = 0;

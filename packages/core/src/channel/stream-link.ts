@@ -1,14 +1,18 @@
 /**
- * Packet streams on a channel. The server answers a session's `$open` with `StreamOffer`s; encoding one opens a
- * stream on that channel, and the other side finds a `StreamTicket` in its place. Each end then has a `StreamLink`
- * over the channel's frames, with memory that both see, or of its own where the carrier shares none.
+ * Packet streams on a channel. A server answers a session's `$open` with a `StreamOffer` for each
+ * stream. Encoding an offer opens a stream on the channel, and the other side finds a
+ * `StreamTicket` in its place. Then each end has a `StreamLink` over the channel's frames. Its
+ * memory is shared by both ends, or each end has its own where the carrier shares none.
  */
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { hasSize, type MemoryPiece, type MemorySharing } from '../memory/shared-memory.ts';
 import { FRAME_BYTES_MAX, type StreamLink, type StreamPlace } from '../packet-stream/index.ts';
 
-/** A stream that its offerer is ready to serve, of `memoryBytes`; `attach` gets our end once it is opened. */
+/**
+ * A stream of `memoryBytes` that the server is ready to serve. `attach` gets the server's end when
+ * the client has opened it.
+ */
 export class StreamOffer {
   readonly memoryBytes: number;
   readonly attach: (link: StreamLink) => void;
@@ -31,7 +35,7 @@ export class StreamTicket {
     this.#stream = stream;
   }
 
-  /** Our end, once, if the peer offers exactly the memory that was asked for. */
+  /** Our end, once. Throws unless the peer offers exactly the memory that was asked for. */
   take(memoryBytes: number): StreamLink {
     const memory = this.#memory;
     if (memory && !hasSize(memory, memoryBytes)) {
@@ -42,7 +46,7 @@ export class StreamTicket {
     return this.#stream;
   }
 
-  /** Nobody wants it. */
+  /** Nobody uses the stream, and it is closed. */
   refuse(): void {
     this.#stream.close();
   }
@@ -54,7 +58,10 @@ export class ChannelStream implements StreamLink {
   readonly place: StreamPlace;
   readonly #send: (frame: Uint8Array) => void;
   readonly #close: () => void;
-  /** Frames that came before this end had a receiver: bounded, as nothing but first credits may come so early. */
+  /**
+   * Frames that came before this end was used. Bounded, because only the first credits may come so
+   * early.
+   */
   readonly #early: Uint8Array[] = [];
   #receive: ((frame: Uint8Array) => void) | undefined;
   #closed: (() => void) | undefined;
@@ -102,7 +109,7 @@ export class ChannelStream implements StreamLink {
     return this.#closed;
   }
 
-  /** Called at once if the link has ended before anybody looked. */
+  /** Sets the handler of the link's end; called at once if that was before. */
   set closed(handler: (() => void) | undefined) {
     this.#closed = handler;
     if (this.#ended) handler?.();
@@ -131,7 +138,7 @@ export class ChannelStream implements StreamLink {
     this.#closed?.();
   }
 
-  /** This end needs the stream no more; the other end is told. */
+  /** This end does not need the stream any more, and the other end is told. */
   close(): void {
     if (this.#ended) return;
     this.#ended = true;

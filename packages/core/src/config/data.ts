@@ -23,7 +23,7 @@ export interface NodeData {
   readonly textAt?: PositionData;
 }
 
-/** Bounds of `fromData`; `CONFIG_LIMITS` unless told otherwise. */
+/** The bounds of `fromData`. By default they are `CONFIG_LIMITS`. */
 export interface DataLimits {
   readonly sizeBytes: number;
   readonly depth: number;
@@ -134,7 +134,10 @@ class DataReader {
     return validName(text) ? text : fail(path, 'not a name');
   }
 
-  /** The outermost node's file is not counted: a text of the full size has a name besides. */
+  /**
+   * The file name of the outermost node is not counted, so that a text of the largest size can have
+   * a name too.
+   */
   private file(data: unknown, path: string, depth: number): string {
     if (typeof data !== 'string' || data.length > FILE_LENGTH_MAX)
       return fail(path, 'not the name of a file');

@@ -75,14 +75,17 @@ function attributeDoc(schema: AttributeSchema): string {
   return holds === undefined ? schema.doc : `${schema.doc} (${holds})`;
 }
 
-/** What is said of an attribute that is missing: required, or its default. */
+/** How an attribute that may be missing is described: as required, or by its default. */
 function whenMissing(schema: AttributeSchema): string | undefined {
   if (schema.required === true) return 'required';
   const holds = defaultOf(schema);
   return holds === undefined ? undefined : `default ${holds}`;
 }
 
-/** The fallback as it would be written in a config, else what happens instead; `undefined` if that is not said. */
+/**
+ * The fallback as it would be written in a config, or else the words for what happens; `undefined`
+ * if there are none.
+ */
 export function defaultOf({ fallback, otherwise, kind }: AttributeSchema): string | undefined {
   if (fallback === undefined) return otherwise;
   return fallback === '' ? '""' : formatValue(fallback, kind);

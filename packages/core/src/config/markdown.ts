@@ -4,8 +4,8 @@ import type { AttributeSchema, ElementSchema } from './schema.ts';
 import { formatBytes } from './values.ts';
 
 /*
- * What a schema says, as Markdown for manuals. Those of this project are made by `npm run tables`, and a test
- * compares them with the schemas.
+ * A schema as Markdown for manuals. The tables of this project are made by `npm run tables`, and a
+ * test compares them with the schemas.
  */
 
 const WORDS_MAX = 8;

@@ -6,7 +6,7 @@ export interface ConfigAttribute {
   readonly position: Position;
 }
 
-/** What a node is made of; everything but the type may be left out. */
+/** The parts of a node. All but the type may be left out. */
 export interface ConfigNodeParts {
   readonly position?: Position;
   readonly attributes?: Iterable<readonly [string, ConfigAttribute]>;

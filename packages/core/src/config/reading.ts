@@ -22,10 +22,10 @@ import { parseValue, type Value } from './values.ts';
 /** Strict readings are of sound configs; in tolerant ones whatever is required may be missing. */
 type Mode = 'strict' | 'tolerant';
 
-/** What `readConfig` makes of a config with that schema. */
+/** The result of `readConfig` for a config with this schema. */
 export type ConfigOf<Schema extends ElementSchema> = Reading<Schema, Schema, 'strict'>;
 
-/** What `inspectConfig` makes of a config with that schema, of which anything may be wrong. */
+/** The result of `inspectConfig` for a config with this schema that may have errors. */
 export type TolerantConfigOf<Schema extends ElementSchema> = Reading<Schema, Schema, 'tolerant'>;
 
 /** `Path` is the union of the schemas of the enclosing elements, this one included. */
@@ -99,7 +99,7 @@ type Occurring<Child extends ElementSchema, Read, M extends Mode> = Child extend
       ? AnyOccurring<Read>
       : readonly Read[];
 
-/** A bound that is no literal may be 1 as well as more. */
+/** A bound whose value the compiler does not know may be 1 or more. */
 type ManyOrAny<Max, Read> = number extends Max ? AnyOccurring<Read> : readonly Read[];
 type AnyOccurring<Read> = Read | readonly Read[] | undefined;
 
@@ -110,7 +110,7 @@ type ContentOf<Schema extends ElementSchema, Path, M extends Mode> =
       : never
     : never;
 
-/** The same without what the schema says: what is made at run time. */
+/** The same without types from a schema: the object that is made at run time. */
 interface AnyReading {
   readonly $type: string;
   readonly $node: ConfigNode;

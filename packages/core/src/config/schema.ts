@@ -16,16 +16,16 @@ import { formatValue, parseValue, type Range, valueProblem } from './values.ts';
  * them (`ConfigOf`). A schema that is annotated as `ElementSchema` loses that.
  */
 
-/** What the schemas of all attributes have in common. */
+/** The common part of all attribute schemas. */
 interface AttributeCommon {
   /** One line for people. */
   readonly doc: string;
   readonly required?: boolean;
-  /** What happens without the attribute, in words, where that is no constant: for people only. */
+  /** Says in words what happens without the attribute, if that is no constant. For people only. */
   readonly otherwise?: string;
 }
 
-/** What one attribute may hold; `fallback` is its value when it is missing. */
+/** The values that an attribute may have. `fallback` is its value when it is missing. */
 export type AttributeSchema = AttributeCommon &
   (
     | { readonly kind: 'text' | 'label' | 'name'; readonly fallback?: string }
@@ -42,7 +42,7 @@ export type AttributeSchema = AttributeCommon &
 /** Whether an element may hold text. Blank text is never counted. */
 export type TextSchema = 'none' | 'allowed' | 'required';
 
-/** What one element may hold, and how often it may stand in its parent. */
+/** The content that an element may have, and how often it may stand in its parent. */
 export interface ElementSchema {
   readonly type: string;
   readonly doc: string;
@@ -65,11 +65,12 @@ export interface EnclosingSchema {
   readonly enclosing: string;
 }
 
+/** A child of an element: its schema, or a reference to an enclosing element. */
 export type ChildSchema = ElementSchema | EnclosingSchema;
 
 type ElementParts = Omit<ElementSchema, 'type' | 'doc'>;
 
-/** What an attribute may be given besides its kind: required, or a fallback, or neither. */
+/** The options of an attribute besides its kind: it is required, or has a fallback, or neither. */
 interface AttributeParts<Value> {
   readonly required?: boolean;
   readonly fallback?: Value;

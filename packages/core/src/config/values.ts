@@ -62,7 +62,7 @@ export interface Range {
   readonly max?: number | undefined;
 }
 
-/** What an attribute may hold, as plain data. */
+/** The kind of values that an attribute may have, as plain data. */
 export type ValueKind =
   | { readonly kind: 'text' }
   | ({ readonly kind: 'integer' } & Range)

@@ -100,7 +100,7 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
   const names = Object.keys(fields);
   const shapes = Object.values(fields);
   const wires = shapes.map(wireOf);
-  // What every object inherits is no field of it.
+  // Names that every object inherits do not count as fields of a value.
   const inherited = names.map((name) => name in Object.prototype);
   const own = (value: Record<string, unknown>, index: number): unknown => {
     const name = names[index] ?? '';
@@ -122,7 +122,8 @@ export function record<Fields extends Record<string, Shape<unknown>>>(
     }
     return complete(result);
   };
-  // Its callers have just established every field's type; the compiler cannot follow them through their loops.
+  // The callers have just checked the type of every field, but the compiler cannot follow them
+  // through their loops.
   const complete = (result: Record<string, unknown>): RecordType<Fields> => result as RecordType<Fields>;
   return shapeWith(check, {
     signature: `{${names.map((name, index) => `${JSON.stringify(name)}:${wires[index]?.signature ?? ''}`).join(',')}}`,
@@ -195,7 +196,9 @@ export function table<T>(shape: Shape<T>, maximum: number): Shape<Record<string,
   });
 }
 
-/** The first of several shapes that fits, of up to 255; which one it is travels in front of the value. */
+/**
+ * The first of up to 255 shapes that fits. The number of that shape travels in front of the value.
+ */
 export function anyOf<T>(expected: string, ...shapes: Shape<T>[]): Shape<T> {
   assert(shapes.length <= CHOICES_MAX, `anyOf takes at most ${CHOICES_MAX} shapes`);
   const fitting = (value: unknown, where: string): { index: number; fitted: T } => {

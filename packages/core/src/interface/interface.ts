@@ -1,13 +1,15 @@
 /**
- * Interfaces: what can be asked of an object of another component, declared once and typed on both sides.
+ * Interfaces: the operations of an object that other components can call. An interface is declared
+ * once, and typed on both sides.
  *
  *     export const Greeter = session('Greeter', {
  *       greet: rpc<(name: string) => string>({ args: [text(64)], result: text() }),
  *     });
  *
- * The function type gives both sides their types; the shapes check at run time what the peer really sent. Without
- * shapes an operation takes any plain data (bounded by the message size), and its server must look before it
- * trusts. Capabilities, signals and dataspaces travel only through shapes (`capability`, `signal`, `dataspace`).
+ * The function type gives both sides their types; the shapes check at run time what the peer really
+ * sent. Without shapes an operation takes any plain data (bounded by the message size), and its
+ * server must look before it trusts. Capabilities, signals and dataspaces travel only through
+ * shapes (`capability`, `signal`, `dataspace`).
  */
 import { type Cost, COSTS } from '../costs.ts';
 import { assert } from '../errors.ts';
@@ -28,11 +30,14 @@ export interface Operation<F extends AnyFunction> {
   readonly kind: 'rpc';
   readonly args: readonly Shape<unknown>[] | undefined;
   readonly result: Shape<unknown> | undefined;
-  /** Exists for the compiler only: keeps `F` in the type. */
+  /** Exists only for the compiler: it keeps `F` in the type. */
   readonly signature?: F;
 }
 
-/** Declares an operation with the type `F`, and the shapes of its arguments and its result. */
+/**
+ * Declares an operation of the type `F`, with the shapes of its arguments and its result. Without
+ * shapes it takes any plain data.
+ */
 export function rpc<F extends AnyFunction>(shapes?: {
   readonly args: ShapesOf<Required<Parameters<F>>>;
   readonly result: Shape<Awaited<ReturnType<F>>>;
@@ -43,7 +48,10 @@ export function rpc<F extends AnyFunction>(shapes?: {
 /** The members of an interface by name. */
 export type Members = Readonly<Record<string, Operation<AnyFunction> | StreamDeclaration<StreamRole>>>;
 
-/** An interface of RPC objects: its name for messages, its members, the error codes its operations may end with. */
+/**
+ * An interface of objects: its name for messages, its members, and the error codes that its
+ * operations may end with.
+ */
 export interface Interface<M extends Members = Members> {
   readonly name: string;
   readonly members: M;
@@ -56,17 +64,17 @@ export type SessionArgument = string | number | boolean;
 /** An interface that is a service: sessions of it are routed by name. */
 export interface SessionInterface<M extends Members = Members> extends Interface<M> {
   readonly service: string;
-  /** What a client donates for the object of a session; packet streams come on top. */
+  /** The quota that a client donates for the object of a session. Packet streams come on top. */
   readonly cost: Cost;
 }
 
-/** What `interface_` and `session` take besides the members. */
+/** Options of `rpcInterface` and `session`. */
 export interface InterfaceOptions {
   /** The closed set of codes that the operations may fail with. */
   readonly errors?: readonly string[];
 }
 
-/** Declares the interface of an RPC object that is handed out as a capability. */
+/** Declares an interface of objects that are handed out as capabilities. */
 export function rpcInterface<const M extends Members>(
   name: string,
   members: M,
@@ -80,9 +88,9 @@ export function rpcInterface<const M extends Members>(
   return { name, members, errors: options.errors ?? [] };
 }
 
-/** What `session` takes besides. */
+/** Options of `session`. */
 export interface SessionOptions extends InterfaceOptions {
-  /** What the object of a session costs, if it is not the usual; see `costs.ts`. */
+  /** The cost of a session's object, if it is not the usual one; see `costs.ts`. */
   readonly cost?: Cost;
 }
 
@@ -99,10 +107,10 @@ function checkName(name: string): void {
   assert(name.length > 0 && name.length <= LIMITS.nameBytes, `name "${name}" has 1 to 64 characters`);
 }
 
-/** The caller's view of a function: it always answers later. */
+/** A function as its caller sees it: the answer always comes later. */
 export type Remote<F extends AnyFunction> = (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
 
-/** The server's view of a function: it may answer now or later. */
+/** A function as its server writes it: it may answer at once or later. */
 type Local<F extends AnyFunction> = (
   ...args: Parameters<F>
 ) => Awaited<ReturnType<F>> | Promise<Awaited<ReturnType<F>>>;
@@ -128,7 +136,10 @@ export type ClientStreams<I extends Interface> = {
     : PacketSource;
 };
 
-/** The ends that its server holds, once the client has opened them. They reject if it never does. */
+/**
+ * The ends of the session's packet streams that its server holds: promises, which resolve when the
+ * client has opened the stream and reject if it never does.
+ */
 export type ServerStreams<I extends Interface> = {
   readonly [Name in StreamNames<I['members']>]: Promise<
     I['members'][Name] extends StreamDeclaration<'rx'> ? PacketSource : PacketSink
@@ -136,15 +147,20 @@ export type ServerStreams<I extends Interface> = {
 };
 
 /**
- * A reference to an object, wherever it lives: its operations as asynchronous functions. Disposing it releases
- * this component's hold on it; the object itself lives as long as its owner wants.
+ * A reference to an object in whichever component: its operations as asynchronous functions. A call
+ * rejects with `PeerGone` if the owner is gone, and with `Revoked` if the object is. Disposing the
+ * capability releases this component's hold on the object; the object lives as long as its owner
+ * wants.
  */
 export type Capability<I extends Interface> = OperationsOf<I> & Disposable;
 
 /** An open session: the operations of its interface, and the client's ends of its packet streams. */
 export type Session<I extends SessionInterface> = OperationsOf<I> & ClientStreams<I> & Disposable;
 
-/** The object behind an interface. It may have `[Symbol.asyncDispose]` or `[Symbol.dispose]`, called at its end. */
+/**
+ * The object behind an interface: a method for each operation. It may have `[Symbol.asyncDispose]`
+ * or `[Symbol.dispose]`, which is called at its end.
+ */
 export type Implementation<I extends Interface> = {
   readonly [Name in OperationNames<I['members']>]: I['members'][Name] extends Operation<infer F>
     ? Local<F>

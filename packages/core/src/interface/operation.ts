@@ -16,13 +16,13 @@ function argumentName(index: number): string {
   return ARGUMENT_NAMES[index] ?? `argument ${index + 1}`;
 }
 
-/** Arguments of an operation without shapes, at most. */
+/** The most arguments of an operation without shapes. */
 const UNSHAPED_ARGUMENTS_MAX = 32;
 
-/** One operation of an interface: how it is named, written and read. */
+/** One operation of an interface: its name, and how its calls are written and read. */
 export class OperationPlan {
   readonly name: string;
-  /** Interface and operation, for messages. */
+  /** The names of the interface and the operation, for messages. */
   readonly title: string;
   readonly key: number;
   readonly #shapes: readonly Shape<unknown>[] | undefined;
@@ -53,7 +53,7 @@ export class OperationPlan {
     }
   }
 
-  /** What the caller is told if its own arguments could not be written. */
+  /** The error that the caller gets if its own arguments could not be written. */
   refusal(error: Error): Error {
     if (!(error instanceof ShapeError)) return error;
     return new RpcError('InvalidArgument', `${this.title}: ${error.message}`);
@@ -71,7 +71,10 @@ export class OperationPlan {
     return args;
   }
 
-  /** Checks the arguments of a call within a component; the result is what the implementation gets. */
+  /**
+   * Checks the arguments of a call within one component. The result is what the implementation
+   * gets.
+   */
   checkArguments(args: readonly unknown[]): readonly unknown[] {
     const shapes = this.#shapes;
     if (!shapes) return args;
@@ -79,7 +82,7 @@ export class OperationPlan {
     return shapes.map((shape, index) => shape(args[index], argumentName(index)));
   }
 
-  /** Writes what an implementation has answered. Throws `ShapeError` if it does not fit. */
+  /** Writes the result of an implementation. Throws `ShapeError` if it does not fit. */
   writeResult(writer: MessageWriter, value: unknown): void {
     this.#result.write(writer, value, this.#resultTitle);
   }
@@ -132,12 +135,15 @@ export interface OperationPlans {
 const known = new WeakMap<Interface, OperationPlans>();
 let titles: Map<number, string> | undefined;
 
-/** From now on notes the names of operations by their key, for who reads frames (a key may have several: one is kept). */
+/**
+ * From now on the titles of operations are noted in `into` by their key, for people who read
+ * frames. Several operations may have the same key; one of them is kept.
+ */
 export function recordTitles(into: Map<number, string>): void {
   titles = into;
 }
 
-/** The operations of an interface; made when it is first used. */
+/** The operations of an interface. They are made when the interface is first used. */
 export function plansOf(interface_: Interface): OperationPlans {
   const made = known.get(interface_);
   if (made) return made;

@@ -2,7 +2,7 @@
 import { assert } from '../errors.ts';
 import { CHOICES_MAX, fail, flag, type Shape, shapeWith } from './shape.ts';
 
-/** How a range of whole numbers travels. */
+/** The number format in which a range of whole numbers travels. */
 type IntegerWidth = 'u8' | 'u16' | 'u32' | 'f64';
 
 function widthFor(minimum: number, maximum: number): IntegerWidth {

@@ -1,10 +1,11 @@
 /**
- * Dataspaces: pieces of memory that components share. A RAM dataspace is allocated by `env.ram` against the
- * component's quota and may be written by whoever it is given to; sealing it ends that, and makes it a ROM: from
- * then on it may also travel to peers that share no memory with us, as a copy.
+ * Dataspaces: pieces of memory that components share. A RAM dataspace is allocated by `env.ram` and
+ * charged to the component's quota. Every component that gets it may write to it, until it is
+ * sealed. A sealed dataspace is a ROM; it may also travel to peers that share no memory with us, as
+ * a copy.
  *
- * Its owner may take it back at any time, by freeing it or by ending. Then nobody can attach it any more, and views that
- * are there read zeros, where the host can take pages from a buffer.
+ * The owner may take a dataspace back at any time, by freeing it or by ending. Then nobody can
+ * attach it any more, and existing views read zeros where the host can take pages from a buffer.
  */
 import { assert, RpcError } from '../errors.ts';
 import { copyInto } from './copy-into.ts';
@@ -25,12 +26,12 @@ export class Dataspace {
     this.#sealed = sealed;
   }
 
-  /** Usable bytes. */
+  /** The size in bytes. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** Whether the content is final. */
+  /** Whether the content will not change any more. */
   get sealed(): boolean {
     return this.#sealed;
   }
@@ -40,15 +41,15 @@ export class Dataspace {
     this.#sealed = true;
   }
 
-  /** Whether its owner has taken it back, or we have let go of it. */
+  /** Whether the owner has taken it back, or this component has detached it. */
   get revoked(): boolean {
     return this.#detached || isRevoked(this.#memory.state);
   }
 
   /**
-   * The memory, as bytes. Writing to a sealed dataspace breaks the promise its readers rely on. Throws `Revoked` when it has
-   * been taken back; a view from before then reads zeros from that moment on, so look at `revoked` after reading
-   * what must not be mistaken.
+   * The memory as bytes. Writing to a sealed dataspace breaks the promise that its readers rely on.
+   * Throws `Revoked` if it was taken back. A view from before reads zeros from that moment on:
+   * where zeros must not be mistaken for content, look at `revoked` after reading.
    */
   attach(): Uint8Array {
     this.#checkThere();
@@ -63,7 +64,7 @@ export class Dataspace {
     return copy;
   }
 
-  /** For `env.ram`: this component has let go of it. */
+  /** For `env.ram`: this component has detached it. */
   detached(): void {
     this.#detached = true;
   }

@@ -5,7 +5,7 @@ export interface Place {
   readonly byteLength: number;
 }
 
-/** All of a new buffer. */
+/** A new buffer, as one place. */
 export function newPlace(sizeBytes: number): Place {
   return { buffer: new SharedArrayBuffer(sizeBytes), byteOffset: 0, byteLength: sizeBytes };
 }

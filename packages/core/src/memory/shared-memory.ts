@@ -1,23 +1,30 @@
 /**
- * Pieces of shared memory, as they travel beside frames and as dataspaces and packet streams are made of them. Threads of
- * one process share any of them. Those that have a memory file can be shared with other processes too, by whoever keeps
- * the process's descriptors; its buffer may then be longer than what was asked for, by less than a step.
+ * Pieces of shared memory: they travel beside frames, and dataspaces and packet streams are made of
+ * them. Threads of one process can share any piece. A piece with a memory file can be shared with
+ * other processes too, by the keeper of the process; its buffer may be longer than what was asked
+ * for, by less than a step.
  */
 
-/** Buffers of memory files are longer than what is used of them by less than this. */
+/** The buffer of a memory file is longer than the part in use by less than this. */
 export const MEMORY_STEP_BYTES = 65_536;
 
-/** One word: whether memory has been taken back. Whoever in this process has the memory sees the same word. */
+/**
+ * One word that says whether memory was taken back. Everybody in this process who has the memory
+ * sees the same word.
+ */
 export type MemoryState = Int32Array<SharedArrayBuffer>;
 
 const REVOKED = 1;
 
-/** Of memory that is there. */
+/** The word for memory that was not taken back. */
 export function newMemoryState(): MemoryState {
   return new Int32Array(new SharedArrayBuffer(4));
 }
 
-/** Says that memory is taken back: before its pages are, so that who has read zeros from them can tell. */
+/**
+ * Says that memory is taken back. This comes before its pages are replaced, so that a reader who
+ * has read zeros can tell.
+ */
 export function markRevoked(state: MemoryState): void {
   Atomics.store(state, 0, REVOKED);
 }
@@ -30,54 +37,63 @@ export function isRevoked(state: MemoryState | undefined): boolean {
 /** A piece of memory. Plain data: it may be posted to another thread. */
 export interface MemoryPiece {
   readonly buffer: SharedArrayBuffer;
-  /** Number of its memory file in this process, if it has one. */
+  /** The number of its memory file in this process, if it has one. */
   readonly file?: number | undefined;
   /** Whether other processes may only read it. */
   readonly sealed?: boolean;
-  /** Whether it is sent to one peer and nobody else: its file is not needed after that. */
+  /** Whether it is sent to one peer only, so that its file is not needed after that. */
   readonly once?: boolean;
-  /** Tells when its owner takes it back, if that can happen. */
+  /** Says whether its owner has taken it back; missing if the owner cannot. */
   readonly state?: MemoryState | undefined;
 }
 
-/** Where memory comes from. */
+/** Makes memory, and takes it back. */
 export interface MemorySource {
-  /** Zeroed memory of at least `sizeBytes`; with a file, where other processes may share memory. */
+  /**
+   * Zeroed memory of at least `sizeBytes`. It has a file where other processes may share memory.
+   */
   allocate(sizeBytes: number): MemoryPiece;
   /**
-   * Takes memory that it has allocated back from everybody. Settles when this process has given it up and the others have
-   * been told. Where there is no way to take pages from a buffer, only `state` says so.
+   * Takes memory that it has made back from everybody. Settles when this process has given it up
+   * and the others were told. Where pages cannot be taken from a buffer, only `state` says that it
+   * was taken back.
    */
   revoke(piece: MemoryPiece): Promise<void>;
-  /** Lets go of memory of somebody else's before the garbage collector does, if nobody else here can have it. */
+  /**
+   * Gives up memory of another component before the garbage collector does, if no other component
+   * of this process can have it.
+   */
   detach(piece: MemoryPiece): void;
 }
 
-/** Which memory may travel beside the frames of a carrier. */
+/** Says which memory may travel beside the frames of a carrier. */
 export interface MemorySharing {
-  /** Whether this piece may. */
+  /** Whether this piece may travel. */
   accepts(piece: MemoryPiece): boolean;
-  /** Memory for a packet stream; undefined if each end needs some of its own. */
+  /** Memory for a packet stream; `undefined` if each end needs memory of its own. */
   allocate(sizeBytes: number): MemoryPiece | undefined;
-  /** This end is finished with a packet stream's memory: it goes now, if it can before its views do. */
+  /**
+   * This end does not need a packet stream's memory any more. It goes now, if it can go before its
+   * views do.
+   */
   release(piece: MemoryPiece): void;
 }
 
-/** Within a process. */
+/** For a carrier within one process: any memory may travel. */
 export const SHARES_ALL: MemorySharing = {
   accepts: () => true,
   allocate: (sizeBytes) => ({ buffer: new SharedArrayBuffer(sizeBytes) }),
   release: () => {},
 };
 
-/** Where frames are all that there is. */
+/** For a carrier that only moves frames: no memory may travel. */
 export const SHARES_NONE: MemorySharing = {
   accepts: () => false,
   allocate: () => undefined,
   release: () => {},
 };
 
-/** Memory that only threads of this process share. */
+/** Makes memory that only threads of this process share. */
 export const LOCAL_MEMORY: MemorySource = {
   allocate: (sizeBytes) => ({ buffer: new SharedArrayBuffer(sizeBytes), state: newMemoryState() }),
   revoke: ({ state }) => {
@@ -87,7 +103,7 @@ export const LOCAL_MEMORY: MemorySource = {
   detach: () => {},
 };
 
-/** Whether a piece that a peer sent is of the size that it says. */
+/** Whether a piece that a peer has sent has the size that the peer says. */
 export function hasSize({ buffer }: MemoryPiece, sizeBytes: number): boolean {
   return buffer.byteLength >= sizeBytes && buffer.byteLength - sizeBytes < MEMORY_STEP_BYTES;
 }

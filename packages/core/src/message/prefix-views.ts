@@ -1,12 +1,13 @@
 /**
- * Views of the first bytes of a buffer that is used again and again: each length's view is made once, because making one
- * costs as much as copying a short message, and what reads them knows a buffer that it has seen before.
+ * Views of the first bytes of a buffer that is used again and again. The view of each length is
+ * made once, because making one costs as much as copying a short message, and readers recognise a
+ * buffer that they have seen before.
  */
 
-/** Longer views are made each time. */
+/** Views longer than this are made each time. */
 const KEPT_LENGTH_MAX = 1024;
 
-/** Views of one buffer at a time. */
+/** Keeps the views of one buffer at a time. */
 export class PrefixViews {
   #buffer: Uint8Array | undefined;
   #views: (Uint8Array | undefined)[] = [];

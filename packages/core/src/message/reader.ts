@@ -5,21 +5,27 @@
 import { RpcError } from '../errors.ts';
 import { COUNT_16, COUNT_32 } from './writer.ts';
 
-/** What travels beside the payload, in the order of the table's entries. */
+/** The things that travel beside the payload, in the order of the table's entries. */
 export interface IncomingTable {
-  /** What the next entry stands for; `reader` holds the content, should it follow. Throws `RpcError`. */
+  /**
+   * The capability, dataspace or stream of the next entry. `reader` holds its content, if that
+   * follows in the payload. Throws `RpcError`.
+   */
   next(reader: MessageReader): object;
 }
 
 const CACHED_TEXT = 32;
 const CACHE_SLOTS = 512;
-/** Short texts that were read lately, by a hash of their bytes: names and words come again and again. */
+/**
+ * Short texts that were read lately, by a hash of their bytes, because names and words come again
+ * and again.
+ */
 const cache: string[] = Array.from({ length: CACHE_SLOTS }, () => '');
 
-/** A mark of byte order is a character like any other: texts arrive as they were. */
+/** A byte order mark is a character like any other, so that texts arrive unchanged. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** The message is not what its shape says. */
+/** Throws the error for a message that does not have the shape that it should have. */
 export function malformed(what = 'malformed message'): never {
   throw new RpcError('InvalidArgument', what);
 }
@@ -35,7 +41,7 @@ export class MessageReader {
   /** Begins with bytes `start` to `end` of `bytes`. */
   begin(bytes: Uint8Array, start: number, end: number, table?: IncomingTable): void {
     if (bytes === this.bytes) {
-      // Seen before: its view is still the right one.
+      // The buffer is the same as before, so its view is still right.
     } else if (bytes.buffer !== this.view.buffer || bytes.byteOffset !== this.view.byteOffset) {
       this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.buffer.byteLength - bytes.byteOffset);
     }
@@ -45,12 +51,15 @@ export class MessageReader {
     this.#table = table;
   }
 
-  /** Lets go of what came with the message. */
+  /** Forgets the table of the message. */
   letGo(): void {
     this.#table = undefined;
   }
 
-  /** Moves on by `count` bytes; the result is where they are. Throws `InvalidArgument` if there are not as many. */
+  /**
+   * Moves on by `count` bytes. The result is the position of these bytes. Throws `InvalidArgument`
+   * if there are not as many.
+   */
   take(count: number): number {
     const at = this.at;
     if (count > this.end - at) malformed();
@@ -78,7 +87,7 @@ export class MessageReader {
     return this.view.getFloat64(this.take(8), true);
   }
 
-  /** A length or count. */
+  /** Reads a length or count. */
   count(): number {
     const first = this.u8();
     if (first < COUNT_16) return first;
@@ -94,19 +103,19 @@ export class MessageReader {
       : decoder.decode(this.bytes.subarray(at, at + length));
   }
 
-  /** Bytes of the message, as a copy. */
+  /** Reads bytes, as a copy. */
   blob(): Uint8Array {
     const length = this.count();
     const at = this.take(length);
     return this.bytes.slice(at, at + length);
   }
 
-  /** What the next entry of the table stands for. */
+  /** The capability, dataspace or stream of the next entry of the table. */
   carried(): object {
     return this.#table ? this.#table.next(this) : malformed('malformed message: carries nothing');
   }
 
-  /** Nothing may be left. */
+  /** Throws unless the message was read to its end. */
   finish(): void {
     if (this.at !== this.end) malformed();
   }
@@ -119,7 +128,7 @@ export class MessageReader {
     const known = cache[slot] ?? '';
     if (known.length === length) {
       let index = 0;
-      // What is no ASCII never compares equal: a byte has no more than 8 bits, and the cache holds ASCII only.
+      // A byte that is no ASCII never compares equal, because the cache holds only ASCII.
       while (index < length && known.charCodeAt(index) === bytes[at + index]) index++;
       if (index === length) return known;
     }

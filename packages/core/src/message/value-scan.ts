@@ -1,15 +1,16 @@
 /**
- * A look at a plain value in msgpack before it is decoded (https://github.com/msgpack/msgpack/blob/master/spec.md): one whole
- * value, no deeper than the limit, no count that the bytes do not cover, and none of the decoder's own extensions
- * (records, references, errors, regular expressions). What passes can be decoded without a surprise: the decoder
- * recurses, allocates by the counts it reads, and would compile functions for records.
+ * A look at a plain value in msgpack before it is decoded
+ * (https://github.com/msgpack/msgpack/blob/master/spec.md): one whole value, no deeper than the
+ * limit, no count that the bytes do not cover, and none of the decoder's own extensions (records,
+ * references, errors, regular expressions). A value that passes can be decoded without a surprise:
+ * the decoder recurses, allocates by the counts it reads, and would compile functions for records.
  */
 import { LIMITS } from '../limits.ts';
 
 const UNDEFINED_TYPE = 0;
 const TIMESTAMP_TYPE = 0xff;
 
-/** Values still missing at each depth. Scans do not nest, so one stack is enough. */
+/** How many values are still missing at each depth. Scans do not nest, so one stack is enough. */
 const missing = new Uint32Array(LIMITS.messageDepth + 1);
 
 /** Extra bytes behind the first one for 0xc0 to 0xd3: fixed, or the width of a length (negative). */

@@ -3,7 +3,8 @@
  * (https://github.com/msgpack/msgpack/blob/master/spec.md) with its length in front. Capabilities and the like travel
  * through shapes only.
  */
-// Not from its index, which looks for a native part and pulls in streams: a third of a thread's start.
+// Imported from this file and not from the index, which looks for a native part and loads streams:
+// that takes a third of a thread's start.
 import { addExtension, Packr } from 'msgpackr/pack';
 import { RpcError } from '../errors.ts';
 import { malformed, type MessageReader } from './reader.ts';
@@ -12,10 +13,13 @@ import type { MessageWriter } from './writer.ts';
 
 const packr = new Packr({ useRecords: false, copyBuffers: true, moreTypes: false });
 
-/** A type from 1 on that is never read: see `value-scan.ts`. */
+/** A type of extension that the reader always refuses; see `value-scan.ts`. */
 const REFUSED_TYPE = 0x20;
 
-/** Values of this class travel through shapes only: found inside a plain value, they are an error of the caller's. */
+/**
+ * Makes instances of this class an error of the caller if they are found inside a plain value,
+ * because they travel only through shapes.
+ */
 export function refuseInValues(Class: abstract new (...args: never[]) => object, what: string): void {
   const write = (): never => {
     throw new RpcError('InvalidArgument', `${what} cannot be passed where no shape declares it`);
@@ -25,7 +29,10 @@ export function refuseInValues(Class: abstract new (...args: never[]) => object,
   addExtension(extension as unknown as Parameters<typeof addExtension>[0]);
 }
 
-/** Writes any plain value. Throws `InvalidArgument` for what is none (a function, a class instance of the runtime's). */
+/**
+ * Writes any plain value. Throws `InvalidArgument` for a value that is not plain: a function, or an
+ * instance of a class of the runtime.
+ */
 export function writeValue(writer: MessageWriter, value: unknown): void {
   writer.blob(pack(value));
 }
@@ -39,7 +46,7 @@ function pack(value: unknown): Uint8Array {
   }
 }
 
-/** Reads such a value of a peer. Throws `InvalidArgument` if it is none. */
+/** Reads a plain value of a peer. Throws `InvalidArgument` if it is malformed. */
 export function readValue(reader: MessageReader): unknown {
   const length = reader.count();
   const at = reader.take(length);

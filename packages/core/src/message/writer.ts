@@ -1,16 +1,19 @@
 /**
- * Writes the payload of a message: plain fields, one after the other, little endian, without names or types, because both
- * ends know the shapes they declare (`interface/shapes.ts`). Lengths and counts take one byte below 253, else a mark (253
- * or 254) and two or four bytes.
+ * Writes the payload of a message: plain fields, one after the other, little endian, without names
+ * or types, because both ends know the shapes they declare (`interface/shapes.ts`). Lengths and
+ * counts take one byte below 253, else a mark (253 or 254) and two or four bytes.
  *
- * There is one buffer a thread, used again for every message. A message that begins while another one is being written
- * (a getter that calls somebody) gets a buffer of its own.
+ * Each thread has one buffer, which is used again for every message. A message that begins while
+ * another one is being written (a getter that calls somebody) gets a buffer of its own.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { PrefixViews } from './prefix-views.ts';
 
-/** What travels beside the payload: capabilities, dataspaces, streams, as entries of the frame's table. */
+/**
+ * Collects the things that travel beside the payload, as entries of the frame's table:
+ * capabilities, dataspaces, streams.
+ */
 export interface OutgoingTable {
   /** Adds an entry for `value`; true if its content has to follow in the payload. Throws `RpcError`. */
   add(value: object): boolean;
@@ -26,7 +29,7 @@ export const HEADER_BYTES = 16;
 const FIRST_BYTES = 4096;
 /** A buffer that has grown beyond this is not kept. */
 const KEPT_BYTES_MAX = 1024 * 1024;
-/** Texts up to here are written character by character, as long as they are ASCII. */
+/** Texts up to this length are written character by character, as long as they are ASCII. */
 const SHORT_TEXT = 64;
 
 const encoder = new TextEncoder();
@@ -39,21 +42,24 @@ function tooLong(): never {
 export class MessageWriter {
   bytes = new Uint8Array(FIRST_BYTES);
   view = new DataView(this.bytes.buffer);
-  /** Where the next byte goes. */
+  /** The position of the next byte. */
   at = HEADER_BYTES;
-  /** What the message carries, once it carries something. */
+  /** The table of the message; missing until it carries something. */
   table: OutgoingTable | undefined;
   #makeTable: (() => OutgoingTable) | undefined;
   readonly #views = new PrefixViews();
 
-  /** Begins a message; `makeTable` is called if it carries something. */
+  /** Begins a message. `makeTable` is called when the message first carries something. */
   begin(makeTable?: () => OutgoingTable): void {
     this.at = HEADER_BYTES;
     this.table = undefined;
     this.#makeTable = makeTable;
   }
 
-  /** Makes room for `count` bytes and moves on; the result is where they go. Throws `LimitExceeded`. */
+  /**
+   * Makes room for `count` bytes and moves on. The result is the position of the room. Throws
+   * `LimitExceeded`.
+   */
   take(count: number): number {
     const at = this.at;
     const end = at + count;
@@ -82,7 +88,7 @@ export class MessageWriter {
     this.view.setFloat64(at, value, true);
   }
 
-  /** A length or count. */
+  /** Writes a length or count. */
   count(value: number): void {
     if (value < COUNT_16) return this.u8(value);
     if (value <= 0xffff) {
@@ -93,25 +99,28 @@ export class MessageWriter {
     this.u32(value);
   }
 
-  /** A text, as UTF-8 with its length in front. */
+  /** Writes a text, as UTF-8 with its length in front. */
   text(value: string): void {
     const { length } = value;
     if (length > SHORT_TEXT || !this.#ascii(value)) this.#utf8(value);
   }
 
-  /** Bytes with their length in front. */
+  /** Writes bytes with their length in front. */
   blob(value: Uint8Array): void {
     this.count(value.byteLength);
     this.raw(value);
   }
 
-  /** Bytes as they are. */
+  /** Writes bytes as they are. */
   raw(value: Uint8Array): void {
     const at = this.take(value.byteLength);
     this.bytes.set(value, at);
   }
 
-  /** A capability, dataspace or stream: the next entry of the table. True if its content has to follow. */
+  /**
+   * Adds a capability, dataspace or stream as the next entry of the table. True if its content has
+   * to follow in the payload.
+   */
   carry(value: object): boolean {
     this.table ??= this.#makeTable?.();
     if (!this.table) throw new RpcError('NotShareable', 'nothing can be carried here');
@@ -146,7 +155,8 @@ export class MessageWriter {
 
   #utf8(value: string): void {
     const start = this.at;
-    // Room for the worst case, but not beyond a frame: what does not fit then is really too long.
+    // Room for the worst case, but no more than a frame has: a text that does not fit then is
+    // really too long.
     this.take(Math.max(5, Math.min(5 + value.length * 3, LIMITS.frameBytes - start)));
     this.bytes[start] = COUNT_32;
     const { read, written } = encoder.encodeInto(value, this.bytes.subarray(start + 5, this.at));

@@ -1,16 +1,17 @@
 import type { StreamLink } from './stream-link.ts';
 
 /**
- * What one end of a stream may wait for, as bits: something new in the queue it reads (`packets`), a free
- * slot in the queue it writes (`room`). Seen from the other end the same bits are what a batch brought.
+ * What one end of a stream can wait for, as bits: a new entry in the queue that it reads
+ * (`packets`), and a free slot in the queue that it writes (`room`). For the other end the same
+ * bits say what a batch has brought.
  */
 export const WAIT_FOR = { nothing: 0, packets: 1, room: 2 } as const;
 
 /** How one end makes its progress known to the other. */
 export interface Carrier {
-  /** Called when this end starts to wait for what `bit` says, before it looks a last time. */
+  /** Called when this end begins to wait for `bit`, before it looks a last time. */
   arm(bit: number): void;
-  /** Ends a batch: `news` are the bits of what was published since the last one. */
+  /** Ends a batch. `news` has the bits of everything that was published since the last one. */
   wakeup(news: number): void;
   /** Takes a frame. Returns the bits, out of those armed, that came true; `PROTOCOL_BROKEN` on nonsense. */
   receive(frame: Uint8Array): number;

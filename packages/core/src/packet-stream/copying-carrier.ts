@@ -5,7 +5,10 @@ import { loadPacket, Packet } from './packet.ts';
 import type { RingReader, RingWriter } from './ring.ts';
 import type { StreamLink } from './stream-link.ts';
 
-/** An end's own stream memory: which queue it writes, which it reads, where the peer's indexes are. */
+/**
+ * The stream memory of one end: the queue that it writes, the queue that it reads, and the peer's
+ * indexes.
+ */
 export interface SideMemory {
   readonly control: Int32Array;
   readonly peerHeadAt: number;
@@ -31,15 +34,15 @@ export class CopyingCarrier implements Carrier {
   readonly #packet = new Packet();
   readonly #frames: FrameWriter;
   #armed: number = WAIT_FOR.nothing;
-  /** Packets up to here were sent. */
+  /** Packets before this index were sent. */
   #sentHead = 0;
-  /** Packets up to here arrived. */
+  /** Packets before this index have arrived. */
   #receivedHead = 0;
-  /** The tail that the peer knows. */
+  /** The tail that the peer was told last. */
   #reportedTail = 0;
-  /** The peer waits for room, as far as it told. */
+  /** Whether the peer waits for room, as far as it has said. */
   #peerWaits = false;
-  /** The peer was told that we wait for room. */
+  /** Whether the peer was told that this end waits for room. */
   #toldWaits = false;
 
   constructor(

@@ -41,13 +41,18 @@ export class PacketRequests {
   readonly #source: PacketSource;
   readonly #options: PacketRequestsOptions;
   readonly #inFlightMax: number;
-  /** One for each way: `complete` may ask for the next request while it looks at its packet. */
+  /**
+   * One packet for each direction, because `complete` may submit the next request while it reads
+   * its packet.
+   */
   readonly #submitted = new Packet();
   readonly #acknowledged = new Packet();
   readonly #underWay: (Request | undefined)[];
   readonly #flush = (): void => this.#flushBatch();
   #inFlight = 0;
-  /** A `prepare` runs; what it asks for has to wait until it is done with the packet. */
+  /**
+   * Whether a `prepare` runs. A request that it makes has to wait until it is done with the packet.
+   */
   #preparing = false;
   #firstWaiting: Request | undefined;
   #lastWaiting: Request | undefined;
@@ -114,7 +119,7 @@ export class PacketRequests {
   #enqueue(request: Request): void {
     const { closure } = this.#source;
     if (closure !== undefined) {
-      // The stream turned out to be broken when we looked for room.
+      // The stream was found to be broken while room was looked for.
       request.reject(this.#options.closedError(closure));
     } else if (this.#waiting >= (this.#options.waitingMax ?? WAITING_MAX_DEFAULT)) {
       request.reject(new RangeError('too many requests wait for the packet stream'));
@@ -156,7 +161,7 @@ export class PacketRequests {
       this.#inFlight++;
       return;
     }
-    // It was ready a moment ago: only an end of the stream, made by `prepare`, can have come between.
+    // There was room a moment ago, so only `prepare` can have ended the stream meanwhile.
     const closure = this.#source.closure;
     if (closure === undefined) throw new Error('a ready packet source refused a packet');
     request.reject(this.#options.closedError(closure));
@@ -165,7 +170,7 @@ export class PacketRequests {
   #startWaiting(): void {
     let request = this.#firstWaiting;
     while (request !== undefined && this.#start(request)) {
-      // Unless the end of the stream has emptied the queue meanwhile.
+      // The end of the stream may have emptied the queue meanwhile.
       if (this.#firstWaiting === request) {
         this.#firstWaiting = request.next;
         if (this.#firstWaiting === undefined) this.#lastWaiting = undefined;

@@ -5,16 +5,22 @@
 import type { Packet } from './packet.ts';
 import type { PacketSink } from './packet-sink.ts';
 
-/** What a server works with while a packet is under way: made once, used for one packet after the other. */
+/**
+ * The working data of a server for one packet that is under way. It is used for one packet after
+ * the other.
+ */
 export interface ServedPacket {
   readonly packet: Packet;
 }
 
-/** What a server does with packets. */
+/** How a server carries out packets. */
 export interface PacketServing<Served extends ServedPacket> {
-  /** Makes the place for one more packet that is under way. */
+  /** Makes the working data for one more packet. */
   make(): Served;
-  /** Begins the operation. It ends by `PacketService.end`, called once, perhaps before this returns. */
+  /**
+   * Begins the operation. It ends by `PacketService.end`, which is called once, perhaps before this
+   * returns.
+   */
   begin(sink: PacketSink, served: Served): void;
 }
 
@@ -61,8 +67,9 @@ export class PacketService<Served extends ServedPacket> {
   }
 
   /**
-   * Takes what there is. That is no more than the acknowledge queue holds, even if all of it is answered at once and the
-   * client goes on submitting: acknowledgements travel when this turn is over, and none is taken without a slot for its own.
+   * Takes the packets that are there. They are no more than the acknowledge queue holds, even if
+   * all of them are answered at once and the client goes on submitting: acknowledgements travel
+   * when this turn is over, and no packet is taken without a slot for its acknowledgement.
    */
   #take(): void {
     const sink = this.#sink;

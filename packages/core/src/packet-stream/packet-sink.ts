@@ -21,7 +21,7 @@ export class PacketSink {
   readonly #side: StreamSide;
   readonly #views: ViewCache;
   readonly #alignMask: number;
-  /** Whom a server tells what it serves here, if anybody wants to know. */
+  /** Is told what the server serves here, if somebody watches. */
   watch: SinkWatch | undefined;
   /** Requests taken and not acknowledged: each has a slot of the acknowledge queue kept for it. */
   #inFlight = 0;
@@ -62,7 +62,8 @@ export class PacketSink {
    * take its acknowledgements; the handler is called when that has changed.
    */
   next(into: Packet): boolean {
-    // A queue of nonsense is skipped; a peer who refills it meanwhile loses the stream, not we our time.
+    // A queue full of malformed packets is skipped once. If the peer refills it meanwhile, the peer
+    // loses the stream, and this end loses no more time.
     for (let skipped = 0; skipped <= 2 * this.parameters.queueSlots; skipped++) {
       if (!this.#side.readable() || !this.#side.writable(this.#inFlight)) return false;
       const sound = this.#side.take(into);
@@ -84,9 +85,10 @@ export class PacketSink {
   }
 
   /**
-   * Answers a request that was taken: `packet` carries its tag, range and operation as it came, and what the
-   * server sets (status, length). Travels at the next `wakeup` at the latest. Throws if no request is in flight: a server
-   * that acknowledges twice is broken. Does nothing after the end of the stream.
+   * Answers a request that was taken: `packet` has the tag, range and operation with which it came,
+   * and the status and length that the server sets. Travels at the next `wakeup` at the latest.
+   * Throws if no request is in flight: a server that acknowledges twice is broken. Does nothing
+   * after the end of the stream.
    */
   acknowledge(packet: Packet): void {
     if (this.#side.closure !== undefined) return;

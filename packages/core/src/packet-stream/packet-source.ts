@@ -40,7 +40,8 @@ export class PacketSource {
     this.bulk = this.#side.memory.bulk;
     this.#allocator = new BulkAllocator(parameters.bulkBytes, parameters.alignLog2);
     this.#views = new ViewCache(this.bulk, Math.max(parameters.alignLog2, 6));
-    // As many as can be under way: a full submit queue, and what a sink may take before it acknowledges.
+    // As many tags as requests can be under way: a full submit queue, and the requests that a sink
+    // may have taken and not acknowledged.
     const tags = 2 * parameters.queueSlots;
     this.#tags = Int32Array.from({ length: tags }, (_, index) => tags - 1 - index);
     this.#freeTags = tags;
@@ -131,7 +132,8 @@ export class PacketSource {
    * is called when there is one. Bulk ranges stay allocated until they are freed.
    */
   nextAcknowledged(into: Packet): boolean {
-    // A queue of nonsense is skipped; a peer who refills it meanwhile loses the stream, not we our time.
+    // A queue full of malformed acknowledgements is skipped once. If the peer refills it meanwhile,
+    // the peer loses the stream, and this end loses no more time.
     for (let skipped = 0; skipped <= 2 * this.parameters.queueSlots; skipped++) {
       if (!this.#side.readable()) return false;
       const sound = this.#side.take(into);
@@ -165,7 +167,7 @@ export class PacketSource {
     this.#side.onClosed(handler);
   }
 
-  /** Sets who sees every packet of this end, from its first on. */
+  /** Sets a watcher that sees every packet of this end, from the first on. */
   watchBy(watch: SourceWatch): void {
     this.#watch = watch;
     this.#side.onEnded(() => watch.closed());
@@ -180,7 +182,7 @@ export class PacketSource {
     this.#side.release();
   }
 
-  /** False if the acknowledgement belongs to nothing. */
+  /** Completes a request. False if the acknowledgement belongs to no request. */
   #complete(packet: Packet, sound: boolean): boolean {
     const { tag } = packet;
     if (tag === UNASKED_TAG) {

@@ -45,7 +45,10 @@ export class RingWriter {
     return (this.#head - this.#tail) | 0;
   }
 
-  /** Looks at the reader's index. False if that is a lie: ahead of the packets or behind where it was. */
+  /**
+   * Looks at the reader's index. False if it is impossible: ahead of the packets, or behind where
+   * it was.
+   */
   refresh(): boolean {
     const tail = Atomics.load(this.#control, this.#tailAt);
     const used = (this.#head - tail) | 0;
@@ -54,7 +57,7 @@ export class RingWriter {
     return true;
   }
 
-  /** The caller has made sure that there is room. */
+  /** Appends a packet. The caller has made sure that there is room. */
   append(packet: Packet): void {
     storePacket(packet, this.#queue, this.#head & (this.slots - 1));
     this.#head = (this.#head + 1) | 0;
@@ -108,7 +111,10 @@ export class RingReader {
     return (this.#head - this.#tail) | 0;
   }
 
-  /** Looks at the writer's index. False if that is a lie: above what the queue holds, or behind itself. */
+  /**
+   * Looks at the writer's index. False if it is impossible: more than the queue holds, or behind
+   * where it was.
+   */
   refresh(): boolean {
     const head = Atomics.load(this.#control, this.#headAt);
     const used = (head - this.#tail) | 0;
@@ -117,7 +123,10 @@ export class RingReader {
     return true;
   }
 
-  /** The caller has made sure that there is a packet. False: its fields are impossible (see loadPacket). */
+  /**
+   * Takes a packet. The caller has made sure that there is one. False if its fields are impossible
+   * (`loadPacket`).
+   */
   take(into: Packet): boolean {
     const sound = loadPacket(into, this.#queue, this.#tail & (this.slots - 1));
     this.#tail = (this.#tail + 1) | 0;

@@ -1,32 +1,43 @@
 /**
- * A bus between nodes, as NATS has it without JetStream: messages go to subjects, and whoever subscribes to a subject when
- * one arrives gets it, at most once or not at all. Subjects are words joined by dots; where one subscribes, `*` stands for one
- * word and a last `>` for one or more. The messages of one publisher keep their order while nothing goes wrong.
- * (Source: the documentation of NATS, "Core NATS" and "Subject-Based Messaging".)
+ * A bus between nodes, as NATS has it without JetStream: messages go to subjects, and whoever
+ * subscribes to a subject when one arrives gets it, at most once or not at all. Subjects are words
+ * joined by dots; where one subscribes, `*` stands for one word and a last `>` for one or more. The
+ * messages of one publisher keep their order while nothing goes wrong. (Source: the documentation
+ * of NATS, "Core NATS" and "Subject-Based Messaging".)
  *
- * Nothing is promised: what must arrive, once and in order, is the business of who uses a bus.
+ * Nothing is promised: a user of the bus whose messages must arrive, once and in order, has to see
+ * to that itself.
  */
 
-/** A message has no more bytes than this: NATS's own default. */
+/** The longest payload of a message: NATS's own default. */
 export const BUS_PAYLOAD_BYTES_MAX = 1024 * 1024;
 
-/** What a subscriber gets. Its payload is its own. */
+/** A message as a subscriber gets it. The payload is the subscriber's own copy. */
 export interface BusMessage {
   readonly subject: string;
-  /** Where the sender expects an answer; empty if nowhere. */
+  /** The subject where the sender expects an answer; empty if it expects none. */
   readonly reply: string;
   readonly payload: Uint8Array;
 }
 
 /** A node's connection to a bus. */
 export interface Bus {
-  /** Throws RangeError if the payload is too long or the subject is none. The payload is copied. */
+  /**
+   * Sends a message. Throws RangeError if the payload is too long or the subject is malformed. The
+   * payload is copied.
+   */
   publish(subject: string, payload: Uint8Array, reply?: string): void;
-  /** The result ends the subscription. Throws RangeError if `pattern` is none. */
+  /**
+   * Subscribes to a pattern; the result ends the subscription. Throws RangeError if `pattern` is
+   * malformed.
+   */
   subscribe(pattern: string, handler: (message: BusMessage) => void): () => void;
-  /** Tells whether the node reaches the bus, when that has changed; it learns of it after a while only. */
+  /**
+   * Calls `handler` when it has changed whether the node reaches the bus. A node learns of a change
+   * only after a while.
+   */
   onConnection(handler: (connected: boolean) => void): void;
-  /** Ends everything of this connection. */
+  /** Ends every subscription of this connection, and the connection. */
   close(): void;
 }
 

@@ -1,34 +1,38 @@
 /**
- * What a component says of itself that must hold: always, or by its end. In the simulator an assertion that does not
- * hold is the run's failure; elsewhere the component says so in its log, and one that must always hold crashes it.
+ * What a component asserts of itself: that something always holds, or will have come about by its
+ * end. An assertion that fails makes a simulated run fail. Elsewhere the component says so in its
+ * log, and one that must always hold crashes it.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** Thrown where `env.assertAlways` was called with what does not hold. The component ends whether it is caught or not. */
+/**
+ * Thrown by `env.assertAlways` for an assertion that does not hold. The component ends even if the
+ * error is caught.
+ */
 export class AssertionFailed extends Error {
   constructor(what: string, above: (...args: never[]) => unknown) {
     super(what);
     this.name = 'AssertionFailed';
-    // The place that people want to see is the caller's.
+    // The stack shows the caller's place first, because that is what people want to see.
     Error.captureStackTrace(this, above);
   }
 }
 
-/** Something that a component must bring about before it ends. */
+/** Something that a component must bring about before it ends; see `env.assertEventually`. */
 export interface Obligation {
   readonly what: string;
-  /** It has come about. */
+  /** Says that it has come about. */
   met(): void;
 }
 
-/** What becomes of assertions that do not hold. */
+/** What the platform does with assertions that fail. */
 export interface AssertionHost {
-  /** One that must always hold; the component is to end. */
+  /** Takes a failure of one that must always hold, and ends the component. */
   readonly failed: (error: AssertionFailed) => void;
 }
 
-/** Unmet obligations that are named one by one in a line of the log. */
+/** How many unmet obligations one line of the log names. */
 const NAMED_MAX = 8;
 const WHAT_CHARACTERS_MAX = 200;
 
@@ -49,7 +53,9 @@ export class Assertions {
     return this.#unmet;
   }
 
-  /** Fails unless `holds`. `above` is the function whose caller is named. */
+  /**
+   * Throws `AssertionFailed` unless `holds`. `above` is the function whose caller the error names.
+   */
   always(holds: boolean, what: string, above: (...args: never[]) => unknown): void {
     if (holds) return;
     const error = new AssertionFailed(shortened(what), above);
@@ -67,13 +73,14 @@ export class Assertions {
       met: () => void this.#unmet.delete(obligation),
     };
     this.#unmet.add(obligation);
-    // A promise that rejects meets nothing; whose it is will hear of it.
+    // If the promise rejects, the obligation is not met. Whoever made the promise hears of the
+    // error.
     by?.then(obligation.met, () => {});
     return obligation;
   }
 }
 
-/** Names of obligations, for a line of the log. */
+/** The names of obligations, for one line of the log. */
 export function nameObligations(obligations: readonly Obligation[]): string {
   const names = obligations.slice(0, NAMED_MAX).map(({ what }) => what);
   const more = obligations.length - names.length;

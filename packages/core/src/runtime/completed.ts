@@ -1,11 +1,13 @@
 /**
- * What a component has got done, as a number: calls that it has answered or had answered, packets acknowledged at either end,
- * requests to the host that are done. Whoever waits for it to come to an end sees by this whether it gets on. What passes
- * between a component and core is not counted: one that only waits for its timer, over and over, gets nothing done.
+ * What a component has got done, as a number: calls that it has answered or that were answered to
+ * it, packets that were acknowledged at either end, and requests to the host that are done. Whoever
+ * waits for the component to end sees by this number whether it gets on. What passes between a
+ * component and the supervisor is not counted: a component that only waits for its timer, over and
+ * over, gets nothing done.
  */
 import { ServedCounter } from './served-counter.ts';
 
-/** Counts for one component. */
+/** The count of one component. */
 export class Completed {
   readonly packets = new ServedCounter();
   readonly #calls: { readonly completed: number };

@@ -1,6 +1,7 @@
 /**
- * The runtime of one component: what core talks to, and what makes `env`. It is the same on every platform; the
- * platform hands it carriers, the component, and access to the host.
+ * The runtime of one component: the object that the supervisor talks to, and the maker of `env`. It
+ * is the same on every platform. The platform hands it carriers, the component, and access to the
+ * host.
  */
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
@@ -21,33 +22,46 @@ import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { type Sleeper, SynchronousCalls } from './synchronous.ts';
 
-/** How long a component that fails may take to get its log lines out. */
+/** How long a component that fails may take to get its last log lines out. */
 const LAST_WORDS_MS = 1000;
 
-/** What a platform gives to the component it runs. */
+/** What a platform gives to the runtime of a component. */
 export interface ComponentPlatform {
   readonly schedule: (turn: () => void) => void;
-  /** Settles after so many milliseconds of real time; only for bounds on our own way out. */
+  /**
+   * Settles after so many milliseconds of real time. Only for bounds on the runtime's own way out.
+   */
   readonly delay: (ms: number) => Promise<void>;
   /** Ends the component as crashed, with a reason for people. */
   readonly crash: (error: unknown) => void;
-  /** Takes what a component complains about before, or without, a log of its own. */
+  /** Takes texts for the log while the component has no LOG session. */
   readonly complain: (text: string) => void;
-  /** Where there are streams for that: gives what the component writes to its standard output, in lines, to its log. */
+  /**
+   * Where the platform catches what the component writes to its standard output: calls `take` with
+   * each line of it, for the component's log.
+   */
   readonly output?: (take: (text: string) => void) => void;
-  /** What is granted of the host, and who does it. */
+  /** The host grants of the component, and the part of the platform that carries them out. */
   readonly host: Pick<GrantedHostParts, 'grants' | 'platform'>;
-  /** Bytes of V8's heap that the component uses; none where others use it too. */
+  /**
+   * The bytes of V8's heap that the component uses. Missing where several components share a heap.
+   */
   readonly heapUsed?: () => number;
-  /** Where its dataspaces come from; memory of this process only, unless it says. */
+  /** Makes dataspaces. Without it their memory can be shared within this process only. */
   readonly memory?: MemorySource;
-  /** Lets the thread sleep in a synchronous call; none where components have no threads of their own. */
+  /**
+   * Lets the thread sleep in a synchronous call. Missing where components have no threads of their
+   * own.
+   */
   readonly sleep?: Sleeper;
-  /** Sees what passes the component's sessions. */
+  /** Watches the packet streams of the component's sessions. */
   readonly watch?: SessionWatch;
   /** Stands between the component and its parent. */
   readonly dealings?: Dealings;
-  /** Takes what `env.assertAlways` has found not to hold, and obligations that were not met by the component's end. */
+  /**
+   * Takes assertions that failed: those that must always hold, and obligations that were not met by
+   * the component's end.
+   */
   readonly assertions?: {
     readonly failed: (what: string) => void;
     readonly unmet: (obligations: readonly Obligation[]) => void;
@@ -66,7 +80,10 @@ export class ComponentRuntime {
   #environment: Environment | undefined;
   #failedAssertion: AssertionFailed | undefined;
 
-  /** `core` is the carrier to core: the only thing a component starts with. */
+  /**
+   * `supervisor` is the carrier to the supervisor, the only connection that a component starts
+   * with.
+   */
   constructor(component: Component, supervisor: Carrier, platform: ComponentPlatform) {
     this.#component = component;
     this.#platform = platform;
@@ -83,29 +100,34 @@ export class ComponentRuntime {
     this.#synchronous = new SynchronousCalls(this.#entrypoint, this.#supervisor, platform.sleep);
   }
 
-  /** Core has made a channel to another component. */
+  /** Takes a channel to another component into use, which the supervisor has made. */
   addChannel(peer: number, carrier: Carrier): void {
     this.#entrypoint.addChannel(peer, carrier);
   }
 
-  /** The component ends at once: the lines that its log has not got. `ended` ends its output. */
+  /**
+   * Called when the component ends at once. The result is the lines that its log has not taken;
+   * `ended` ends its output.
+   */
   endLog(ended: () => void): string[] {
     if (this.#environment) return this.#environment.endLog(ended);
     ended();
     return [];
   }
 
-  /** What it holds of others and they of it. */
+  /** How many objects it and its peers hold of each other. */
   census(): Census {
     return this.#entrypoint.census();
   }
 
-  /** What it has yet to bring about, as it says itself. */
+  /** The obligations of the component that are not met yet. */
   get obligations(): readonly Obligation[] {
     return this.#environment?.obligations ?? [];
   }
 
-  /** The sessions that it has open, by their numbers, and how many it serves of each service. */
+  /**
+   * The numbers of the sessions that it has open, and how many sessions of each service it serves.
+   */
   get sessions(): { readonly opened: readonly number[]; readonly served: ReadonlyMap<string, number> } {
     return this.#environment?.openSessions ?? { opened: [], served: new Map() };
   }
@@ -119,7 +141,8 @@ export class ComponentRuntime {
     return {
       start: (request) => this.#start(request),
       stop: async () => {
-        // In a turn of its own: core is heard even while the component waits in a synchronous call.
+        // In a turn of its own, because the supervisor is heard even while the component waits in a
+        // synchronous call.
         await Promise.resolve();
         const stop = async (): Promise<void> => this.#environment?.runStopHandlers();
         await (this.#platform.dealings?.stop(stop) ?? stop());
@@ -164,7 +187,8 @@ export class ComponentRuntime {
     this.#platform.output?.((text) => void environment.log(text));
     this.#entrypoint.objects.open((held) => request.pd.objects(held));
     await environment.open();
-    // The main function may go on for long (it may await its servers): core does not wait for it.
+    // The main function may run for long, because it may wait for its servers. The supervisor does
+    // not wait for it.
     this.#platform.schedule(() => void this.#main(environment));
   }
 
@@ -178,7 +202,10 @@ export class ComponentRuntime {
     }
   }
 
-  /** Then its servers and its parent are done with it: what it can do no more because of that is no failure of its own. */
+  /**
+   * Whether the component is being stopped. Then its servers and its parent are done with it, and
+   * errors that follow from that are no failure of the component.
+   */
   #isStopping(): Promise<boolean> {
     return this.#supervisor.stopping().catch(() => false);
   }
@@ -188,7 +215,7 @@ export class ComponentRuntime {
     this.#platform.crash(error);
   }
 
-  /** The first one counts: others may follow from it before the component is gone. */
+  /** Only the first failure is told: others may follow from it before the component is gone. */
   #assertionFailed(error: AssertionFailed): void {
     if (this.#failedAssertion) return;
     this.#failedAssertion = error;
@@ -199,7 +226,10 @@ export class ComponentRuntime {
     void this.#crash(environment, error);
   }
 
-  /** Its own channel ends, nothing else; sessions are closed by their parents. */
+  /**
+   * A peer that breaks the protocol loses its channel and nothing else; its parent closes the
+   * sessions.
+   */
   #violation(peer: number, what: string): void {
     const text = `component ${peer} broke the channel protocol: ${what}`;
     if (this.#environment) void this.#environment.warning(text);
@@ -207,7 +237,7 @@ export class ComponentRuntime {
   }
 
   #report(error: unknown): void {
-    // It was told of when it failed.
+    // This failure was told when it happened.
     if (error instanceof AssertionFailed) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     if (this.#environment) void this.#environment.error(text);
@@ -215,7 +245,7 @@ export class ComponentRuntime {
   }
 }
 
-/** Whether an error says that somebody else is gone, or is there for the component no more. */
+/** Whether an error says that a peer is gone or has no business with this component any more. */
 function endsWithPeer(error: unknown): boolean {
   return hasCode(error, 'PeerGone') || hasCode(error, 'Revoked') || hasCode(error, 'DENIED');
 }

@@ -8,42 +8,55 @@ import type { Env } from './env.ts';
 import type { SessionInterface } from '../interface/interface.ts';
 import type { HostGrantKind } from '../session/host-grant.ts';
 
-/** What a component says of itself. */
+/**
+ * What a component says of itself, before it is started: which services it provides and uses,
+ * whether it touches the host, and which config it takes. `ginit check` compares it with the
+ * config.
+ */
 export interface Manifest {
-  /** Services it may announce. */
+  /** Services that it may announce by `env.provide`. */
   readonly provides?: readonly SessionInterface[];
-  /** Services it cannot do without. */
+  /** Services that it cannot do without: a config that routes one of them nowhere is refused. */
   readonly requires?: readonly SessionInterface[];
-  /** Services it uses if its config asks for what needs them. */
+  /** Services that it uses only if its config asks for something that needs them. */
   readonly mayRequire?: readonly SessionInterface[];
   /**
-   * Kinds of host grants it uses; a component with any is a driver. One that only hands grants on to its children asks for none.
+   * Kinds of host grants that it uses. A component with any is a driver. A component that only
+   * hands grants on to its children, as init does, lists none.
    */
   readonly host?: readonly HostGrantKind[];
-  /** Kinds that it uses if its config asks for what needs them, or if they are granted. */
+  /**
+   * Kinds of host grants that it uses only if its config asks for something that needs them, or if
+   * they are granted.
+   */
   readonly mayHost?: readonly HostGrantKind[];
   /**
-   * How its thread waits. By default it stops altogether while there is nothing to do, which is the fastest; a component
-   * that uses asynchronous APIs of Node itself (timers, `import()` after its start, compilation of wasm) says `live`:
-   * then its event loop goes on. Drivers are live anyway.
+   * How its thread waits. By default the thread stops altogether while there is nothing to do,
+   * which is the fastest. A component that uses asynchronous APIs of Node itself (timers,
+   * `import()` after its start, compilation of wasm) says `live`: then the event loop goes on.
+   * Drivers are live without saying so.
    */
   readonly loop?: 'live';
-  /** Shape of its `<config>`; without one, any config is accepted. */
+  /** The shape of its `<config>`. Without one, any config is accepted. */
   readonly config?: ElementSchema;
 }
 
-/** What a component does: takes `env`, sets up its parts, and returns; from then on it reacts. */
+/**
+ * The main function of a component: it takes `env`, sets up the component's parts and returns (or
+ * resolves). From then on the component reacts to calls and signals. If it throws, the component
+ * crashes with that error.
+ */
 export type Main = (env: Env) => void | Promise<void>;
 
-/** Kinds of host grants that a component may use. */
+/** The kinds of host grants that a component may use. */
 export function hostKindsOf({ host = [], mayHost = [] }: Manifest): readonly HostGrantKind[] {
   return [...host, ...mayHost];
 }
 
-/** Marks components, also across two copies of this package. */
+/** Marks components, so that one made by another copy of this package is recognised. */
 const MARK = Symbol.for('ginit.component');
 
-/** A component, ready to be started. */
+/** A component that is ready to be started: its manifest and its main function. */
 export class Component {
   readonly manifest: Manifest;
   readonly main: Main;
@@ -54,7 +67,7 @@ export class Component {
     this.main = main;
   }
 
-  /** The component that a module exports, if it is one. */
+  /** The component that a module exports, or `undefined` if `exported` is none. */
   static from(exported: unknown): Component | undefined {
     return isComponent(exported) ? exported : undefined;
   }
@@ -64,7 +77,10 @@ function isComponent(value: unknown): value is Component {
   return typeof value === 'object' && value !== null && MARK in value;
 }
 
-/** Makes a component; the default export of its module. */
+/**
+ * Makes a component. Its result is the default export of the component's module. Throws `TypeError`
+ * if there is no main function.
+ */
 export function component(manifest: Manifest, main: Main): Component;
 export function component(main: Main): Component;
 export function component(first: Manifest | Main, second?: Main): Component {

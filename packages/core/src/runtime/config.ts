@@ -1,4 +1,6 @@
-/** A component's config: the newest version of the ROM `config`, and word of newer ones. */
+/**
+ * A component's config: the newest version of the ROM `config`, and handlers for newer versions.
+ */
 import { ConfigNode, type ConfigOf, type ElementSchema, fromData, readConfig } from '../config/index.ts';
 
 /** Reads the content of a `config` ROM. An absent or empty one is an empty `<config/>`. */
@@ -19,14 +21,15 @@ export class Config {
     this.#report = report;
   }
 
-  /** The whole tree, as it was written: for places in messages, and for configs that have no schema. */
+  /** The whole tree as it was written: for places in messages, and for configs without a schema. */
   get node(): ConfigNode {
     return this.#node;
   }
 
   /**
-   * What it says, by the schema that the component's manifest has, with the schema's fallbacks for what it does not say:
-   * `ConfigOf` has the shape of the result. Throws a `ConfigError` with its place for the first thing that is wrong.
+   * Reads the config by its schema, normally the one in the component's manifest. The type of the
+   * result is inferred from the schema (`ConfigOf`), and the schema's fallbacks stand for what is
+   * missing. Throws a `ConfigError` with the place of the first thing that is wrong.
    */
   read<Schema extends ElementSchema>(schema: Schema): ConfigOf<Schema> {
     return readConfig(this.#node, schema);
@@ -37,7 +40,7 @@ export class Config {
     this.#handlers.push(handler);
   }
 
-  /** For the runtime: a newer version has arrived. */
+  /** For the runtime: puts a newer version in place and calls the handlers. */
   async replace(node: ConfigNode): Promise<void> {
     this.#node = node;
     for (const handler of this.#handlers) {

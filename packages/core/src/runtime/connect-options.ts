@@ -2,7 +2,7 @@
 import type { SessionArguments } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
 
-/** Everything about a session request but its interface. */
+/** The options of a session request. Everything has a default. */
 export interface ConnectOptions {
   /** Tells the server, and the parents on the way, which session this is. Empty by default. */
   readonly label?: string;
@@ -12,18 +12,21 @@ export interface ConnectOptions {
   readonly ram?: number;
   /** Capabilities donated beyond the one for the session object. */
   readonly caps?: number;
-  /** Donates exactly this; for who passes on what a client has donated. A server that wants more is not asked again. */
+  /**
+   * Donates exactly this, instead of what the runtime computes: for components that pass on a
+   * client's donation. A server that wants more is not asked again.
+   */
   readonly donation?: Resources;
   /**
-   * Gives up after so long, with `TimedOut`; the time is that of the component's Timer session. A session that comes later is
-   * closed, and its donation comes back then.
+   * Gives up after so many milliseconds, with `TimedOut`. The time is measured by the component's
+   * Timer session. A session that comes later is closed, and its donation comes back then.
    */
   readonly timeoutMs?: number;
   /** Gives up when this is aborted, with its reason. */
   readonly signal?: AbortSignal;
   /**
-   * Having given up by `signal`, waits for the parent's answer nevertheless: for who must know what of the donation has come
-   * back.
+   * After giving up by `signal`, waits for the parent's answer nevertheless: for a component that
+   * must know how much of the donation has come back.
    */
   readonly awaitAnswer?: boolean;
 }

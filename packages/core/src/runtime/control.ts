@@ -1,6 +1,6 @@
 /**
- * What a component and core say to each other over their own channel. Each end finds the other's object at index 0.
- * Components do not see these: they are the runtime's.
+ * The protocol between a component and the supervisor on their own channel. Each end finds the
+ * other's object at index 0. The runtime uses it; component code does not see it.
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
@@ -21,24 +21,38 @@ import { HostGrant } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 
-/** "Introduce entry `index` of `via`'s table to `to`": a capability handed to a third component. */
+/**
+ * A request to hand a capability to a third component: "introduce entry `index` of `via`'s table to
+ * `to`, as number `number`".
+ */
 const introduction = record({ number: u32, via: u32, index: u32, to: u32 });
 export type IntroductionRequest = ShapeType<typeof introduction>;
 
-/** What core asks of the owner of the capability. */
+/**
+ * The supervisor's request to the owner of the capability: "put entry `index` of `giver`'s table
+ * into your channel to `to`, as `giver`'s number `number`".
+ */
 const offer = record({ giver: u32, number: u32, index: u32, to: u32 });
 export type IntroductionOffer = ShapeType<typeof offer>;
 
-/** Object 0 of core, one for each component. */
+/**
+ * What a component may ask of the supervisor: object 0 of the supervisor, one for each component.
+ */
 export const SupervisorCalls = rpcInterface('SupervisorCalls', {
-  /** Settles when the owner has made the introduction, or cannot. */
+  /** Settles when the owner has made the introduction, or cannot make it. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
-  /** The host grant of this number, of those that the caller was started with, to be handed on. */
+  /**
+   * The host grant with this number, as a capability to be handed on. The number counts the grants
+   * that the caller was started with.
+   */
   grant: rpc<(index: number, access: 'ro' | 'rw') => Capability<typeof HostGrant>>({
     args: [u32, oneOf(['ro', 'rw'])],
     result: capability(HostGrant),
   }),
-  /** The caller's thread waits for `peer` in a synchronous call, its wait number `wait`. `WouldDeadlock` if in vain. */
+  /**
+   * The caller's thread waits for `peer` in a synchronous call; `wait` numbers the wait. Rejects
+   * with `WouldDeadlock` if that closes a circle of waits.
+   */
   waiting: rpc<(peer: number, wait: number) => void>({ args: [u32, u32], result: nothing }),
   /** That wait is over. */
   waited: rpc<(wait: number) => void>({ args: [u32], result: nothing }),
@@ -47,40 +61,46 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
 });
 
 /**
- * What a component counts: requests are calls of its session objects and packets it took; `completed` is what it has got done,
- * see `Completed`; `heapUsed` is bytes of V8's heap, where components have heaps of their own.
+ * What a component counts. `requests` are calls of its session objects and packets that it took,
+ * `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's heap
+ * in use, where components have heaps of their own.
  */
 const statistics = record({ requests: u53, completed: u53, heapUsed: optional(u53) });
 export type ComponentStatistics = ShapeType<typeof statistics>;
 
 const startRequest = record({ parent: capability(Parent), pd: capability(Pd) });
 
-/** What a component lives on: its parent, and its account. */
+/** What a component needs to begin: its parent and its account. */
 export interface StartRequest {
   parent: Capability<typeof Parent>;
   pd: Capability<typeof Pd>;
 }
 
-/** Object 0 of a component. */
+/** What the supervisor may ask of a component: object 0 of the component. */
 export const ComponentControl = rpcInterface(
   'ComponentControl',
   {
     /**
-     * Hands over what the component lives on, and runs its main function. Settles when that was called;
-     * rejects with why a session of its environment was refused.
+     * Hands over the parent and the account, and runs the main function. Settles when that was
+     * called; rejects if a session that every component has was refused, with the reason.
      */
     start: rpc<(request: StartRequest) => void>({ args: [startRequest], result: nothing }),
     /** Runs the component's stop handlers; settles when they are done. */
     stop: rpc<() => void>({ args: [], result: nothing }),
     statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
-    /** Whether the component's thread still waits in its wait number `wait`; answered while it does. */
+    /**
+     * Whether the component's thread is still in the wait with this number. Answered even while it
+     * waits.
+     */
     stillWaiting: rpc<(wait: number) => boolean>({ args: [u32], result: boolean }),
     offer: rpc<(offer: IntroductionOffer) => void>({ args: [offer], result: nothing }),
     introductionFailed: rpc<(giver: number, number: number, owner: number, reason: string) => void>({
       args: [u32, u32, u32, text(LIMITS.reasonBytes)],
       result: nothing,
     }),
-    /** A component is gone: channels to it end now, and nobody waits for introductions from it. */
+    /**
+     * A component is gone: the channel to it ends now, and nobody waits for introductions from it.
+     */
     peerGone: rpc<(peer: number) => void>({ args: [u32], result: nothing }),
   },
   { errors: SESSION_ERRORS },

@@ -1,4 +1,7 @@
-/** Access to the host, the same, but requests are counted when they are done, well or not (`completed.ts`). */
+/**
+ * Access to the host that counts each request when it is done, whether it succeeds or fails
+ * (`completed.ts`).
+ */
 import type { Completed } from './completed.ts';
 import type {
   HostAccess,

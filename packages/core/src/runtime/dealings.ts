@@ -1,6 +1,6 @@
 /**
- * What a component and its parent ask of each other, for a platform that wants to stand between them. Only the simulator does:
- * it lets components be late, wrong or silent there.
+ * For a platform that wants to stand between a component and its parent. Only the simulator does:
+ * there it lets components be late, wrong or silent.
  */
 import type { Capability, Implementation } from '../interface/interface.ts';
 import type { Parent, Root } from '../session/parent.ts';
@@ -8,10 +8,16 @@ import type { Pd } from '../session/pd.ts';
 
 /** Stands between one component and its parent. */
 export interface Dealings {
-  /** What the component asks of its parent; `pd` is its account. */
+  /**
+   * Takes the component's capability of its parent, and gives the one that the component uses
+   * instead. `pd` is the component's account.
+   */
   parent(parent: Capability<typeof Parent>, pd: Capability<typeof Pd>): Capability<typeof Parent>;
-  /** What is asked of one of its services. */
+  /**
+   * Takes the root object of one of the component's services, and gives the one that its parent
+   * calls.
+   */
   root(root: Implementation<typeof Root>): Implementation<typeof Root>;
-  /** That it is to put its things in order. */
+  /** Called instead of the component's stop handlers; `stop` runs them. */
   stop(stop: () => Promise<void>): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /**
- * The entrypoint of a component: the objects it serves and the channels it has, one to each peer. Core itself is one
- * (component id 0). What differs between the two is how a capability is introduced to a third component: a component
- * asks core, core asks the owner.
+ * The entrypoint of a component: the objects it serves, and its channels, one to each peer. The
+ * supervisor has one too (component 0). The two differ in how a capability is introduced to a third
+ * component: a component asks the supervisor, and the supervisor asks the owner.
  */
 import { capabilityFor } from '../capability/capability.ts';
 import { ExportedObject } from '../capability/exported-object.ts';
@@ -20,19 +20,22 @@ import { ObjectQuota } from './object-quota.ts';
 
 export { SUPERVISOR_ID } from '../channel/channel.ts';
 
-/** What an entrypoint takes from its surroundings. */
+/** What an entrypoint needs from its surroundings. */
 export interface EntrypointHost {
   /** Runs a turn soon, after what is running now. */
   readonly schedule: (turn: () => void) => void;
-  /** Takes errors that have no caller to go to. */
+  /** Takes errors that no caller can be told of. */
   readonly report: (error: unknown) => void;
-  /** Brings an introduction to the capability's owner; settles when the owner has answered. */
+  /** Has a capability introduced by its owner. Settles when the owner has answered. */
   readonly introduce: (request: IntroductionRequest) => Promise<void>;
   /** A peer broke the channel protocol. */
   readonly violation?: (peer: number, what: string) => void;
 }
 
-/** What a component holds of others and they of it, in numbers: what must come back to where it was. */
+/**
+ * What a component and its peers hold of each other, in numbers. After work that leaves nothing
+ * behind the numbers are what they were before.
+ */
 export interface Census {
   /** For each open channel: objects that the peer holds, objects of the peer, calls that wait for its answer. */
   readonly channels: readonly {
@@ -41,7 +44,7 @@ export interface Census {
     readonly imports: number;
     readonly calls: number;
   }[];
-  /** Introductions to us of which one half is missing. */
+  /** Introductions to this component of which one half is missing (`introductions.ts`). */
   readonly introductions: number;
 }
 
@@ -57,13 +60,16 @@ export class Entrypoint implements ChannelOwner {
   readonly #channelWaiters = new Map<number, ChannelWaiter[]>();
   readonly #introductions = new Introductions();
   readonly #requests = new IntroductionRequests();
-  /** Peers that no channel leads to any more, the oldest first: what comes from them will not. */
+  /** Peers whose channel has ended, the oldest first: nothing will come from them any more. */
   readonly #ended = new Set<number>();
   readonly objects: ObjectQuota;
   served = 0;
   completed = 0;
   #waitsSynchronously = false;
-  /** Objects by their implementation, so that passing one twice passes the same capability. */
+  /**
+   * Objects by their implementation, so that passing an implementation twice passes the same
+   * capability.
+   */
   readonly #objects = new WeakMap<object, ExportedObject>();
   #nextIntroduction = 1;
 
@@ -72,7 +78,7 @@ export class Entrypoint implements ChannelOwner {
     this.objects = new ObjectQuota(host.schedule);
   }
 
-  /** Takes a new channel into use. `first` is our object that the peer finds at index 0. */
+  /** Takes a new channel into use. `first` is the object of ours that the peer finds at index 0. */
   addChannel(peer: number, carrier: Carrier, first?: ExportedObject): Channel {
     const channel = new Channel(peer, carrier, this);
     if (first) channel.exports.setFirst(first);
@@ -84,7 +90,7 @@ export class Entrypoint implements ChannelOwner {
     return channel;
   }
 
-  /** The channel to `peer`, once core has made it. */
+  /** The channel to `peer`, once the supervisor has made it. */
   async channelTo(peer: number): Promise<Channel> {
     const channel = this.#channels.get(peer);
     if (channel) return channel;
@@ -104,7 +110,10 @@ export class Entrypoint implements ChannelOwner {
     return this.#waitsSynchronously;
   }
 
-  /** Runs `wait`, which waits in a synchronous call; what peers ask for meanwhile is put aside until it is over. */
+  /**
+   * Runs `wait`, which waits in a synchronous call. What peers ask for meanwhile is put aside until
+   * it is over.
+   */
   whileWaiting<T>(wait: () => T): T {
     assert(!this.#waitsSynchronously, 'a thread waits in one synchronous call at a time');
     this.#waitsSynchronously = true;
@@ -112,7 +121,8 @@ export class Entrypoint implements ChannelOwner {
       return wait();
     } finally {
       this.#waitsSynchronously = false;
-      // Callers that were answered meanwhile are told before this.
+      // Callers that were answered meanwhile are told before the frames that were put aside are
+      // taken.
       queueMicrotask(() => {
         for (const channel of this.#channels.values()) channel.answersTaken();
       });
@@ -145,7 +155,7 @@ export class Entrypoint implements ChannelOwner {
     return capabilityFor(interface_, new LocalReference(this.exportObject(interface_, implementation)));
   }
 
-  /** The object itself, for who must count or revoke it. */
+  /** The object itself, for a caller that must count or revoke it. */
   exportObject<I extends Interface>(interface_: I, implementation: Implementation<I>): ExportedObject {
     const known = this.#objects.get(implementation);
     if (known) return known;
@@ -154,7 +164,10 @@ export class Entrypoint implements ChannelOwner {
     return object;
   }
 
-  /** A capability of a new session object, whatever else its implementation serves as; its client has paid for it. */
+  /**
+   * A capability of a new session object, whatever else its implementation is used for. The
+   * session's client has paid for it.
+   */
   serve<I extends Interface>(
     interface_: I,
     implementation: Implementation<I>,
@@ -194,7 +207,8 @@ export class Entrypoint implements ChannelOwner {
       const channel = await this.channelTo(to);
       channel.introduceTo(giver, number, target);
     } catch (error) {
-      // For core, which asked, we are not gone; and it is nothing that this component would have to report.
+      // The supervisor has asked for this, and would take `PeerGone` for our end. The component
+      // itself has nothing to report.
       if (error instanceof PeerGone) throw new RpcError('Revoked', 'the receiver is gone');
       throw error;
     }
@@ -207,12 +221,12 @@ export class Entrypoint implements ChannelOwner {
   }
 
   introduced(giver: number, number: number, reference: Reference, owner: number): void {
-    // If its giver died before the message came nobody will ever ask for it.
+    // If the giver died before its message came, nobody will ever ask for the object.
     if (this.#channels.has(giver)) this.#introductions.introduced(giver, number, owner, reference);
     else reference.release();
   }
 
-  /** Core could not bring about what `giver` has announced of `owner`'s. */
+  /** The supervisor could not bring about what `giver` has announced of an object of `owner`'s. */
   introductionFailed(giver: number, number: number, owner: number, reason: string): void {
     if (!this.#channels.has(giver)) return;
     this.#introductions.failed(giver, number, owner, reason, this.#ended.has(owner));

@@ -1,4 +1,4 @@
-/** `env` as the runtime makes it: the parts are in files of their own, this one joins them. */
+/** `env` as the runtime makes it. Its parts are in files of their own; this one joins them. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Env, Ram, SessionOpener } from './env.ts';
 import { COSTS } from '../costs.ts';
@@ -34,7 +34,7 @@ import type { SessionWatch } from './session-watch.ts';
 import type { Synchronous, SynchronousCalls, SynchronousOptions } from './synchronous.ts';
 import { Timeouts } from './timeouts.ts';
 
-/** What the environment is made of. */
+/** The parts that an environment is made of. */
 export interface EnvironmentParts {
   readonly entrypoint: Entrypoint;
   readonly parent: Capability<typeof Parent>;
@@ -47,7 +47,7 @@ export interface EnvironmentParts {
   readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
-  /** Takes obligations that the component has ended without; the log does where there is nobody. */
+  /** Takes obligations that the component has not met by its end. Without it the log does. */
   readonly unmet: ((obligations: readonly Obligation[]) => void) | undefined;
   readonly watch: SessionWatch | undefined;
   readonly dealings: Dealings | undefined;
@@ -64,7 +64,7 @@ export class Environment implements Env {
   readonly #assertions: Assertions;
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
-  /** How many sessions each service has. */
+  /** The number of open sessions of each service. */
   readonly #services = new Map<string, () => number>();
   #config: Config | undefined;
   #exiting: Promise<void> | undefined;
@@ -189,12 +189,15 @@ export class Environment implements Env {
     return this.#assertions.eventually(what, by);
   }
 
-  /** For the runtime: what the component has yet to bring about. */
+  /** For the runtime: the obligations of the component that are not met yet. */
   get obligations(): readonly Obligation[] {
     return [...this.#assertions.unmet];
   }
 
-  /** For the runtime: the sessions that the component has open, and how many it serves. */
+  /**
+   * For the runtime: the numbers of the sessions that the component has open, and how many sessions
+   * of each service it serves.
+   */
   get openSessions(): { readonly opened: readonly number[]; readonly served: ReadonlyMap<string, number> } {
     const served = new Map(Array.from(this.#services, ([service, count]) => [service, count()]));
     return { opened: this.#sessions.ids, served };
@@ -205,7 +208,10 @@ export class Environment implements Env {
     return this.#log.flush();
   }
 
-  /** The component ends at once: lines before `ended` that the log has not got are the result. */
+  /**
+   * Called when the component ends at once. The result is the lines written before `ended` that the
+   * log has not taken.
+   */
   endLog(ended: () => void): string[] {
     this.#log.detach();
     ended();
@@ -216,7 +222,9 @@ export class Environment implements Env {
     this.#stopHandlers.push(handler);
   }
 
-  /** For the runtime: the component is to end. One handler's failure does not spare it the others. */
+  /**
+   * For the runtime: the component is to end. If one handler fails, the others run nevertheless.
+   */
   async runStopHandlers(): Promise<void> {
     for (const handler of this.#stopHandlers.splice(0).toReversed()) {
       try {
@@ -227,7 +235,7 @@ export class Environment implements Env {
     }
     this.#tellUnmet();
     await this.flushLog();
-    // One that had just said how it ends is heard.
+    // If the component has just given its exit code, the parent hears it before the component ends.
     await this.#exiting;
   }
 
@@ -265,7 +273,7 @@ export class Environment implements Env {
       this.#allocations.set(dataspace, allocation);
       return dataspace;
     } catch (error) {
-      // Memory that could not be had is not paid for.
+      // Memory that the host does not have is not charged.
       await pd.free(allocation);
       if (!(error instanceof RangeError)) throw error;
       throw new RpcError('OUT_OF_RAM', `the host has no memory for a dataspace of ${sizeBytes} bytes`);
@@ -288,10 +296,10 @@ export class Environment implements Env {
   }
 }
 
-/** Its parent would refuse it, too, but nobody waits for that answer. */
+/** Checks an exit code here, because nobody waits for the parent's answer to it. */
 function refuseExitCode(code: number): void {
   if (Number.isInteger(code) && code >= 0 && code <= EXIT_CODE_MAX) return;
-  // Code that no compiler has checked may hand us anything.
+  // Code that no compiler has checked may pass a value of any type.
   const given = typeof code === 'number' ? String(code) : `a ${typeof code}`;
   throw new RpcError(
     'InvalidArgument',

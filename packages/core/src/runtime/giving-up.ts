@@ -1,11 +1,14 @@
-/** A client that does not want to wait for a session for ever: what it says, and what becomes of a session that comes late. */
+/**
+ * A client that does not want to wait for a session for ever: the error it gets, and what becomes
+ * of a session that comes late.
+ */
 import { RpcError, SessionError } from '../errors.ts';
 import type { ConnectOptions } from './connect-options.ts';
 
-/** Calls `handler` after so many milliseconds; the result cancels that. */
+/** Calls `handler` after so many milliseconds. The result cancels that. */
 export type StartTimeout = (ms: number, handler: () => void) => () => void;
 
-/** The client does not want the session any more. */
+/** The error of a session that its client does not want any more. */
 export class GivenUp extends SessionError {
   constructor() {
     super('DENIED', 'the client has given up');
@@ -13,8 +16,9 @@ export class GivenUp extends SessionError {
 }
 
 /**
- * Settles with what `open` opens, or rejects as soon as the options say that it takes too long. `open` is told by its
- * signal, and takes back what it has by then; `close` takes what it has opened in that very moment.
+ * Resolves to what `open` opens, or rejects as soon as the options say that it takes too long.
+ * `open` is told of that by its signal, and takes back what it has got so far. `close` is called
+ * with a session that was opened at the very moment of giving up.
  */
 export function unlessGivenUp<T>(
   title: string,

@@ -1,4 +1,4 @@
-/** `env.host`: every use of the host is compared with what was granted, then the platform does it. */
+/** `env.host`: compares every use of the host with the grants, then has the platform do it. */
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import {
@@ -21,20 +21,20 @@ import type {
   ResolvedGrant,
 } from './host-access.ts';
 
-/** What there is of the host for one component. */
+/** The parts that the host access of one component is made of. */
 export interface GrantedHostParts {
   readonly grants: readonly ResolvedGrant[];
-  /** Kinds that the component's manifest asks for. */
+  /** The kinds of grants that the component's manifest asks for. */
   readonly asked: readonly HostGrantKind[];
-  /** Loaded when it is first used. */
+  /** The platform's part, loaded when it is first used. */
   readonly platform: () => HostPlatform | Promise<HostPlatform>;
-  /** Asks core for the grant of this number as a capability. */
+  /** Asks the supervisor for the grant with this number as a capability. */
   readonly capability: (index: number, access: 'ro' | 'rw') => Promise<Capability<typeof HostGrant>>;
 }
 
 const UNIX = 'unix:';
 
-/** The granted part of the host, for one component. */
+/** The host as one component may use it. */
 export class GrantedHost implements HostAccess {
   readonly grants: readonly HostGrantFact[];
   readonly #parts: GrantedHostParts;

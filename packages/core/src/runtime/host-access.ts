@@ -1,13 +1,14 @@
 /**
- * What a driver sees of the host: the things its start node grants, each by the name the config gives it. A driver that keeps
- * to this imports nothing of Node, so the simulator only swaps the platform, and what is not granted cannot be named. One that
- * imports Node's own modules instead is held by its jail only, if it has one.
+ * The host as a driver sees it: the things that its start node grants, each by the name that the
+ * config gives it. A driver that uses only this imports nothing of Node, so in the simulator only
+ * the platform differs, and a thing that is not granted has no name. A driver that imports Node's
+ * own modules instead is held by nothing but its jail, if it has one.
  */
 import type { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import type { HostGrant, HostGrantFact } from '../session/host-grant.ts';
 
-/** Why the host refused. */
+/** Why the host, or the check of grants, refused an operation. */
 export type HostErrorCode =
   /** The start node does not grant it, or the component's manifest does not ask for it. */
   | 'NotGranted'
@@ -19,130 +20,152 @@ export type HostErrorCode =
   | 'NotEmpty'
   | 'NoSpace'
   | 'InputOutput'
-  /** Somebody else has the address, or writes to the file. */
+  /** Another program has the address, or is writing to the file. */
   | 'InUse'
   /** Nobody listens at the address, or it cannot be reached. */
   | 'Unreachable'
   | 'LimitExceeded'
   | 'Unsupported'
-  /** The simulator has nothing that stands for it. */
+  /** The simulator has no substitute for this thing. */
   | 'NotSimulated'
   | 'Closed';
 
-/** An error of the host, worded without its paths beyond what the config itself says. */
+/** An error of the host. Its text names no path of the host beyond what the config itself says. */
 export type HostError = RpcError<HostErrorCode>;
 
 /**
- * An open file. Many operations may be under way; they complete in any order. Those on memory of a dataspace that its owner
- * takes back meanwhile are completed in the old memory; on one that is gone they reject with `Revoked`.
+ * An open file. Many operations may be under way, and they complete in any order. If the owner of a
+ * dataspace takes it back while an operation uses its memory, the operation completes in the old
+ * memory; an operation that starts later rejects with `Revoked`.
  */
 export interface HostFile {
   readonly writeable: boolean;
-  /** Size when it was opened, in bytes; for block devices the capacity. */
+  /** The size in bytes when the file was opened; of a block device, its capacity. */
   readonly sizeBytes: number;
   /** Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of the file. */
   read(into: Uint8Array, position: number): Promise<void>;
   /** Writes all of `from` at `position`. */
   write(from: Uint8Array, position: number): Promise<void>;
-  /** Everything written before is on stable storage when this settles. */
+  /** Settles when everything that was written before is on stable storage. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What stands in a directory. Links are listed, and never followed. */
+/** An entry of a directory. Links are listed, and never followed. */
 export interface HostEntry {
   readonly name: string;
   readonly kind: 'file' | 'directory' | 'link' | 'other';
 }
 
-/** What is known of an entry without opening it. */
+/** The status of an entry, which can be had without opening it. */
 export interface HostEntryStatus {
   readonly kind: HostEntry['kind'];
   readonly sizeBytes: number;
-  /** Of the last change of its content, in milliseconds since the start of 1970. */
+  /** When its content last changed, in milliseconds since the start of 1970. */
   readonly modifiedMs: number;
 }
 
-/** How a file in a directory is opened. */
+/** How a file in a directory is opened. By default it must exist. */
 export interface HostOpenOptions {
-  /** Makes it if it is not there. Takes access "rw". */
+  /** Makes the file if it is not there. Needs access `rw`. */
   readonly create?: boolean;
-  /** Empties it. Takes access "rw". */
+  /** Empties the file. Needs access `rw`. */
   readonly truncate?: boolean;
 }
 
 /**
- * A granted directory with all that is in it. Names are relative to it, with `/` between their elements; one with `..`, an
- * absolute one, and one that leads through a link rejects with `Escapes`. Operations that change anything reject with
- * `NotGranted` if it is granted for reading only.
+ * A granted directory with everything in it. Names are relative to it, with `/` between their
+ * elements. An absolute name, a name with `..`, and a name that leads through a link reject with
+ * `Escapes`. Operations that change anything reject with `NotGranted` if the grant is for reading
+ * only.
  */
 export interface HostDirectory {
   readonly writeable: boolean;
-  /** What is in it, or in the directory `name` below it, in no order; at most `LIMITS.hostDirectoryEntries`. */
+  /**
+   * The entries of the directory, or of the directory `name` below it, in no particular order: at
+   * most `LIMITS.hostDirectoryEntries`.
+   */
   list(name?: string): Promise<HostEntry[]>;
   status(name: string): Promise<HostEntryStatus>;
   openFile(name: string, access: 'ro' | 'rw', options?: HostOpenOptions): Promise<HostFile>;
   makeDirectory(name: string): Promise<void>;
   /** Removes a file, a link, or an empty directory. */
   remove(name: string): Promise<void>;
-  /** Replaces `to` if that is a file. */
+  /** Renames an entry. If there is a file with the name `to`, it is replaced. */
   rename(from: string, to: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** An open device. Operations take and give as many bytes as the device does. */
+/**
+ * An open device. Operations transfer as many bytes as the device does, perhaps fewer than asked.
+ */
 export interface HostDevice {
   readonly writeable: boolean;
-  /** Number of bytes read; 0 at the end. Without `position` it is read as a stream. */
+  /**
+   * Resolves to the number of bytes read, 0 at the end. Without `position` the device is read as a
+   * stream.
+   */
   read(into: Uint8Array, position?: number): Promise<number>;
-  /** Number of bytes written. */
+  /** Resolves to the number of bytes written. */
   write(from: Uint8Array, position?: number): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Bytes that come. */
+/** A stream of bytes that the other end sends. */
 export interface HostSource {
   /**
-   * The next bytes, at most `LIMITS.hostReadBytes`; `undefined` at the end. One read at a time. Nothing more is taken from the
-   * other end while nobody reads.
+   * The next bytes, at most `LIMITS.hostReadBytes`; `undefined` at the end. One read at a time.
+   * While nobody reads, nothing more is taken from the other end.
    */
   read(): Promise<Uint8Array | undefined>;
 }
 
-/** Bytes that go. */
+/** A stream of bytes that this end sends. */
 export interface HostSink {
-  /** Settles when there is room for more; `bytes` is free to be changed then. At most `LIMITS.hostWriteBytes` at a time. */
+  /**
+   * Settles when there is room for more; until then `bytes` must not be changed. One write takes at
+   * most `LIMITS.hostWriteBytes`.
+   */
   write(bytes: Uint8Array): Promise<void>;
-  /** No more will be written; settles when everything is on its way. */
+  /** Says that no more will be written. Settles when everything is on its way. */
   end(): Promise<void>;
 }
 
 /** A connection over TCP, or over a socket of the file system. */
 export interface HostConnection extends HostSource, HostSink {
-  /** Address of the other end, for people; empty for a socket of the file system. */
+  /** The address of the other end, for people; empty for a socket of the file system. */
   readonly peer: string;
-  /** Ends it at once, both ways. */
+  /** Ends the connection at once, in both directions. */
   close(): Promise<void>;
 }
 
 /** A listening socket. */
 export interface HostListener {
-  /** Where it listens, HOST:PORT; with the port that was chosen where 0 is granted. Of a socket in the file system its name. */
+  /**
+   * The address where it listens, as HOST:PORT; the port is the one that was chosen if 0 is
+   * granted. For a socket in the file system it is the socket's name.
+   */
   readonly address: string;
-  /** The next connection. Rejects with `Closed` once it is closed. Those that nobody accepts wait, bounded. */
+  /**
+   * The next connection. Rejects with `Closed` once the listener is closed. Connections that are
+   * not accepted wait, at most `LIMITS.hostConnectionsWaiting` of them.
+   */
   accept(): Promise<HostConnection>;
-  /** Connections that were accepted go on. */
+  /** Stops listening. Connections that were accepted go on. */
   close(): Promise<void>;
 }
 
 /** How a program ended. */
 export interface HostProcessEnd {
-  /** Missing if a signal has ended it. */
+  /** The exit code; missing if a signal has ended the program. */
   readonly code: number | undefined;
   readonly signal: string | undefined;
 }
 
-/** A running program. It, and what it has started in its process group, ends with the component, whichever way that ends. */
+/**
+ * A running program. However the component ends, the program ends with it, and so does everything
+ * that it has started in its process group.
+ */
 export interface HostProcess {
   readonly input: HostSink;
   readonly output: HostSource;
@@ -152,13 +175,16 @@ export interface HostProcess {
   kill(signal?: 'TERM' | 'KILL' | 'INT' | 'HUP'): void;
 }
 
-/** The granted part of the host. Everything rejects with `HostError`. */
+/** The host as the config grants it. Everything rejects with `HostError`. */
 export interface HostAccess {
-  /** What the start node grants, as the config spells it. */
+  /** The grants of the start node, as the config spells them. */
   readonly grants: readonly HostGrantFact[];
-  /** A grant to be handed on: one of `grants`, or the same for reading only. Whoever only hands on needs no manifest for it. */
+  /**
+   * A grant as a capability, to be handed on: one of `grants`, or the same for reading only. A
+   * component that only hands grants on does not list them in its manifest.
+   */
   grant(wanted: HostGrantFact): Promise<Capability<typeof HostGrant>>;
-  /** Opens a granted file by the path that the config spells. */
+  /** Opens a granted file by the path in the config. */
   openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile>;
   openDirectory(path: string): Promise<HostDirectory>;
   openDevice(path: string, access: 'ro' | 'rw'): Promise<HostDevice>;
@@ -167,21 +193,24 @@ export interface HostAccess {
   /** Connects to a granted address: HOST:PORT, or `unix:PATH`. */
   connect(address: string): Promise<HostConnection>;
   /**
-   * Runs a granted program, with any arguments, in the directory `/`; it finds PATH and LANG in its environment, and nothing
-   * else.
+   * Runs a granted program with any arguments, in the directory `/`. Its environment has PATH and
+   * LANG, and nothing else.
    */
   run(path: string, args?: readonly string[]): Promise<HostProcess>;
 }
 
-/** A grant with what it leads to; the latter never reaches a component's own code. */
+/**
+ * A grant with the thing on the host that it leads to. A component's own code never sees the
+ * latter.
+ */
 export interface ResolvedGrant extends HostGrantFact {
   readonly target: string;
 }
 
-/** A granted thing: where it is, and what the config calls it, for messages. */
+/** A granted thing: where it is on the host, and the name in the config, for messages. */
 export type HostPlace = Pick<ResolvedGrant, 'target' | 'path'>;
 
-/** What a platform has to do for drivers; that it is granted has been checked. */
+/** What a platform does for drivers. Whether the use is granted has been checked before. */
 export interface HostPlatform {
   openFile(place: HostPlace, access: 'ro' | 'rw'): Promise<HostFile>;
   openDirectory(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDirectory>;

@@ -1,7 +1,8 @@
 /**
- * What a component asks core when it hands on the capabilities of others. Core answers when the owner has; an owner
- * that does not answer must not use up the calls that we may have under way to core, so each owner has a few of them,
- * and what goes beyond waits, bounded.
+ * A component's requests to the supervisor to introduce capabilities of others. The supervisor
+ * answers a request when the owner has. An owner that does not answer must not use up the calls
+ * that may be under way to the supervisor, so each owner has a few of them. Further requests wait,
+ * bounded.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -11,11 +12,14 @@ interface Owner {
   readonly waiting: (() => void)[];
 }
 
-/** The introductions that we have asked for, by owner. */
+/** The introductions that this component has asked for, by owner. */
 export class IntroductionRequests {
   readonly #owners = new Map<number, Owner>();
 
-  /** Throws `LimitExceeded` if no more of this owner's objects can be handed on for now. */
+  /**
+   * Makes sure that `more` requests for this owner's objects can be taken. Throws `LimitExceeded`
+   * otherwise.
+   */
   admit(owner: number, more: number): void {
     const known = this.#owners.get(owner);
     if (known && known.atCore + known.waiting.length + more > LIMITS.introductionsAsked) {
@@ -23,7 +27,7 @@ export class IntroductionRequests {
     }
   }
 
-  /** Asks as soon as it is this request's turn. Settles when it was answered, one way or the other. */
+  /** Sends the request when it is its turn. Settles when it was answered, in either way. */
   async ask(ownerId: number, request: () => Promise<void>): Promise<void> {
     const owner = this.#owners.get(ownerId) ?? { atCore: 0, waiting: [] };
     this.#owners.set(ownerId, owner);
@@ -35,7 +39,7 @@ export class IntroductionRequests {
     try {
       await request();
     } catch {
-      // The receiver learns of a failure from core.
+      // On failure nobody here is told: the supervisor tells the receiver.
     } finally {
       const next = owner.waiting.shift();
       if (next) next();

@@ -1,8 +1,10 @@
 /**
- * Capabilities that one component (the giver) hands to us and that another one (the owner) introduces: the giver's
- * message and the owner's frame come on two channels, in any order, and either may never come. Each is a half; the
- * second one makes the capability. A giver numbers what it announces upwards, so a half that comes after its pair was
- * made, or failed, is known to be late. Nobody can take somebody else's number: a half counts only for its owner.
+ * Capabilities that one component (the giver) passes to us and that another one (the owner)
+ * introduces. The giver's message and the owner's frame come on two channels, in any order, and
+ * either may never come. Each is one half; when the second half comes, the capability is ready. A
+ * giver numbers its announcements upwards, so a half that comes after its pair was made, or has
+ * failed, is known to be late. Nobody can use the number of somebody else's object: a half counts
+ * only for its own owner.
  */
 import { PendingReference, type Reference } from '../capability/reference.ts';
 import { PeerGone } from '../errors.ts';
@@ -10,31 +12,34 @@ import { LIMITS } from '../limits.ts';
 
 interface Half {
   readonly pending: PendingReference;
-  /** The giver's message has come, somebody may be waiting. Otherwise the owner's frame has, or core's refusal. */
+  /**
+   * True if the giver's message has come, so that somebody may be waiting. False if the owner's
+   * frame has come, or the supervisor's word that there will be none.
+   */
   readonly announced: boolean;
 }
 
 type Halves = Map<number, Half>;
 
 interface Giver {
-  /** The number it announced last. */
+  /** The number that it announced last. */
   last: number | undefined;
   readonly owners: Map<number, Halves>;
   size: number;
 }
 
-/** The introductions under way to one component. */
+/** The introductions that are under way to one component. */
 export class Introductions {
   readonly #givers = new Map<number, Giver>();
 
-  /** Halves that wait for the other one. */
+  /** The number of halves that wait for the other half. */
   get size(): number {
     let size = 0;
     for (const giver of this.#givers.values()) size += giver.size;
     return size;
   }
 
-  /** `giver` has passed us number `number`, an object of `owner`'s. */
+  /** `giver` has passed us an object of `owner`'s as number `number`. */
   announced(giverId: number, number: number, owner: number): Reference {
     const giver = this.#giver(giverId);
     if (isLate(giver, number)) return PendingReference.failed('announced twice');
@@ -45,7 +50,7 @@ export class Introductions {
     return half.pending;
   }
 
-  /** `owner` has put into our hands what `giver` announces as `number`. */
+  /** `owner` has put the object into our channel that `giver` announces as `number`. */
   introduced(giverId: number, number: number, owner: number, reference: Reference): void {
     const giver = this.#giver(giverId);
     const half = giver.owners.get(owner)?.get(number);
@@ -62,8 +67,8 @@ export class Introductions {
   }
 
   /**
-   * Core could not bring about what `giver` announces as `number`. `final` if that would fail without this, too, when
-   * it is announced later.
+   * The supervisor says that the object which `giver` announces as `number` will not come. `final`
+   * means that an announcement which comes later fails even if this is not remembered.
    */
   failed(giverId: number, number: number, owner: number, reason: string, final: boolean): void {
     const giver = this.#giver(giverId);
@@ -76,14 +81,14 @@ export class Introductions {
     }
   }
 
-  /** The channel to `peer` has ended: it announces nothing more, and what it was to introduce never comes. */
+  /** The channel to `peer` has ended: it announces and introduces nothing any more. */
   ended(peer: number): void {
     const giver = this.#givers.get(peer);
     this.#givers.delete(peer);
     for (const halves of giver?.owners.values() ?? []) {
       for (const { pending, announced } of halves.values()) {
         pending.fail(new PeerGone());
-        // Nobody will ever ask for it.
+        // The giver is gone, so nobody will ever ask for this object.
         if (!announced) pending.release();
       }
     }
@@ -126,7 +131,10 @@ export class Introductions {
   }
 }
 
-/** Numbers are 32 bits and go round. */
+/**
+ * Whether the giver has announced this number, or a later one, already. Numbers have 32 bits and
+ * wrap.
+ */
 function isLate(giver: Giver, number: number): boolean {
   return giver.last !== undefined && ((number - giver.last) | 0) <= 0;
 }

@@ -1,41 +1,44 @@
 /**
- * What a parent believes of its children: which quota it has given to whom, and which sessions they have with whom for which
- * donation. A component that has children keeps a ledger, so that whoever can see core's accounts as well (the simulator) can
- * compare the two. Nobody else reads it.
+ * What a parent believes of its children: the quota that it has given to each, and which sessions
+ * they have with which servers for which donation. A component with children keeps such a ledger so
+ * that the simulator, which sees the supervisor's accounts as well, can compare the two. Nobody
+ * else reads it.
  */
 import type { Env } from './env.ts';
 import type { Resources } from '../session/pd.ts';
 
 /** A session that a child has opened. */
 export interface LedgerSession {
-  /** Chosen by the child. */
+  /** The number of the session, chosen by the child. */
   readonly id: number;
   readonly service: string;
-  /** Name of the child that serves it; nothing if it is served by somebody above. */
+  /** The name of the child that serves it; `undefined` if its server is above the parent. */
   readonly server: string | undefined;
-  /** What the child has paid for it, all upgrades included. */
+  /** Everything that the child has donated for it, upgrades included. */
   readonly donation: Resources;
-  /** It is being closed: what comes back of its donation may be the child's again already. */
+  /** Whether it is being closed: then a part of its donation may be the child's again already. */
   readonly closing: boolean;
 }
 
 /** A child. */
 export interface LedgerChild {
   readonly name: string;
-  /** Whether it is being taken down: what is its own goes to its parent bit by bit. */
+  /** Whether the child is being taken down: then its quota returns to its parent bit by bit. */
   readonly ending: boolean;
-  /** What its account was given when it was started. */
+  /** The quota that its account was given when it was started. */
   readonly given: Resources;
   /** In the order in which they were opened. */
   readonly sessions: readonly LedgerSession[];
 }
 
-/** All children that a parent has at this moment. */
+/** Gives all children that a parent has at this moment. */
 export type Ledger = () => readonly LedgerChild[];
 
 const ledgers = new WeakMap<Env, Ledger>();
 
-/** From now on `ledger` says what the component with this environment believes of its children. */
+/**
+ * Makes `ledger` the source of what the component with this environment believes of its children.
+ */
 export function keepLedger(env: Env, ledger: Ledger): void {
   ledgers.set(env, ledger);
 }

@@ -1,6 +1,7 @@
 /**
- * The component's end of its LOG session: lines go out in order, and what waits is bounded. A
- * component that logs faster than anybody can read, and does not wait for it, loses lines; the log says how many.
+ * The component's end of its LOG session. Lines go out in order, and the lines that wait are
+ * bounded: a component that logs faster than anybody can read, and does not wait, loses lines, and
+ * the log says how many.
  */
 import { LIMITS } from '../limits.ts';
 import { linesOf, messageLines } from '../log-text.ts';
@@ -8,15 +9,18 @@ import { linesOf, messageLines } from '../log-text.ts';
 /** Writes one or several lines; settles when there is room for more. */
 export type LineSink = (line: string) => Promise<void>;
 
-/** Calls under way at once, and how much text goes in one of them if much is waiting. */
+/** How many calls are under way at once, and how much text one call takes if much is waiting. */
 const WRITES_IN_FLIGHT = 32;
 const WRITE_CHARACTERS = 8192;
-/** Who writes more than this, and waits, is kept waiting. */
+/** When more text than this waits, whoever writes has to wait too. */
 const BUSY_CHARACTERS = 256 * 1024;
-/** Lines that have gone out are forgotten when there are so many, and as many as wait. */
+/**
+ * Lines that have gone out are dropped from the front of the queue when there are this many, and at
+ * least as many as wait.
+ */
 const GONE_MAX = 4096;
 
-/** An empty line is one, too. */
+/** Every line has an end, so an empty line counts as well. */
 const sizeOf = (line: string): number => line.length + 1;
 
 /** A bounded queue of lines in front of a LOG session. */
@@ -30,18 +34,18 @@ export class LogWriter {
   #writing = 0;
   #lost = 0;
 
-  /** The LOG session is there: what was written so far goes out. */
+  /** The LOG session is open: the lines that were written before go out. */
   attach(sink: LineSink): void {
     this.#sink = sink;
     this.#pump();
   }
 
-  /** Queues `text`, a line for each of its lines. Settles when the queue is short again. */
+  /** Queues a text, cut into lines. Settles when the queue is short again. */
   write(text: string): Promise<void> {
     return this.#write(linesOf(text));
   }
 
-  /** The same for one message, whose lines belong together. */
+  /** Queues one message, whose lines belong together and get `prefix`. */
   message(text: string, prefix: string): Promise<void> {
     return this.#write(messageLines(text, prefix));
   }
@@ -53,12 +57,14 @@ export class LogWriter {
     }
   }
 
-  /** Nothing goes out any more. */
+  /** From now on nothing goes out. */
   detach(): void {
     this.#sink = undefined;
   }
 
-  /** Takes the lines that have not gone out: the component ends, and somebody else must say them. */
+  /**
+   * Takes the lines that have not gone out. The component ends, and somebody else must print them.
+   */
   takeRest(): string[] {
     this.#sayLost();
     const rest = this.#lines.slice(this.#next);
@@ -107,7 +113,7 @@ export class LogWriter {
       for (const wake of this.#idle.splice(0)) wake();
   }
 
-  /** Several, if that many have had to wait. */
+  /** The next lines to send: several at once, if many wait. */
   #takeLines(): string[] {
     if (this.#next === this.#lines.length) this.#sayLost();
     const taken: string[] = [];
@@ -126,7 +132,7 @@ export class LogWriter {
   }
 
   async #send(sink: LineSink, lines: readonly string[]): Promise<void> {
-    // A log that is gone swallows what comes: there is nobody left to tell.
+    // If the log is gone, its lines are lost: there is nobody left to tell.
     await sink(lines.join('\n')).catch(() => {});
     this.#writing--;
     for (const line of lines) this.#backlog -= sizeOf(line);

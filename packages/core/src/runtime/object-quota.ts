@@ -1,22 +1,28 @@
 /**
- * Objects of a component that others hold are paid for by its capability quota: one each, however many hold it, from the
- * first time it is passed until the last holder has given it back. Passing a capability does not wait for anybody, the
- * account is core's; so core is told the number once a turn, and says how many the account can pay for. A component that has
- * spent that on something else in the meantime may be a few objects ahead. Session objects are not counted: their clients
- * have donated for them.
+ * Objects of a component that others hold are paid from its capability quota: one capability for
+ * each, however many hold it, from the first time it is passed until the last holder has given it
+ * back. Passing a capability must not wait, but the account is with the supervisor. So the
+ * supervisor is told the number once a turn, and answers how many the account can pay for. A
+ * component that has spent its quota on something else meanwhile may be a few objects ahead.
+ * Session objects are not counted, because their clients have donated for them.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** Tells core how many objects others hold; the result is how many the account can pay for in all. */
+/**
+ * Tells the supervisor how many objects others hold. Resolves to how many the account can pay for.
+ */
 export type ReportObjects = (held: number) => Promise<number>;
 
-/** The held objects of one component. */
+/** Counts the objects of one component that others hold. */
 export class ObjectQuota {
   readonly #schedule: (turn: () => void) => void;
   #report: ReportObjects | undefined;
   #held = 0;
-  /** How many core could pay for when it was last told, and whether that was less than others held. */
+  /**
+   * How many the account could pay for when the supervisor was last told, and whether that was too
+   * few.
+   */
   #payable = 0;
   #short = false;
   #reporting = false;
@@ -25,23 +31,26 @@ export class ObjectQuota {
     this.#schedule = schedule;
   }
 
-  /** Objects that others hold. */
+  /** The number of objects that others hold. */
   get held(): number {
     return this.#held;
   }
 
-  /** The component's account is there: from now on objects are paid for. */
+  /** The component has its account: from now on objects are paid for. */
   open(report: ReportObjects): void {
     this.#report = report;
     this.#changed();
   }
 
-  /** One more object is to be passed. Throws `OUT_OF_CAPS` if the account cannot pay for it. */
+  /**
+   * Counts one more object that is about to be passed. Throws `OUT_OF_CAPS` if the account cannot
+   * pay.
+   */
   take(): void {
     const ahead = this.#report ? this.#held - this.#payable : 0;
     const short = this.#short;
     if (short || ahead >= LIMITS.objectsOverdrawn) {
-      // The account may have been upgraded in the meantime: the next one may be in luck.
+      // The account may have been upgraded meanwhile, so the next attempt may succeed.
       this.#changed();
       const what = short
         ? 'the capability quota is used up (raise caps= in the start node)'
@@ -52,7 +61,7 @@ export class ObjectQuota {
     this.#changed();
   }
 
-  /** Nobody holds one of them any more. */
+  /** Counts one object less: its last holder has given it back. */
   giveBack(): void {
     this.#held--;
     this.#changed();
@@ -73,7 +82,7 @@ export class ObjectQuota {
         this.#short = this.#payable < told;
       } while (told !== this.#held);
     } catch {
-      // Core is gone: so will be everything else.
+      // The supervisor is gone, and the component will be soon.
     } finally {
       this.#reporting = false;
     }

@@ -1,6 +1,6 @@
 /**
- * The server's side of ROM: a module with versions, and a session of it for each client. A client's view changes
- * only when it asks; each change wakes the clients whose view is outdated.
+ * The server's side of ROM: a module with versions, and one session of it for each client. A client
+ * sees a new version only when it asks. A change wakes the clients whose version is outdated.
  */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Implementation } from '../interface/interface.ts';

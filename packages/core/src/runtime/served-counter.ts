@@ -1,9 +1,13 @@
-/** Counts the requests that a component has served: those of its live sessions, and of those that have ended. */
+/**
+ * Counts the requests that a component has served, in live sessions and in those that have ended.
+ */
 export class ServedCounter {
   readonly #live = new Set<() => number>();
   #ended = 0;
 
-  /** Adds a source of counts; the returned function keeps its last value and lets go of it. */
+  /**
+   * Adds a source of counts. The returned function lets go of the source and keeps its last count.
+   */
   watch(count: () => number): () => void {
     this.#live.add(count);
     return () => {

@@ -1,6 +1,7 @@
 /**
- * The server's side of sessions: the root object of one service. It charges each session to the donation that came
- * with it, asks the component for the session's object, and takes everything down when the session is closed.
+ * The server's side of sessions: the root object of one service. It charges each session to the
+ * donation that came with it, asks the component for the session's object, and takes everything
+ * down when the session is closed.
  */
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamOffer } from '../channel/stream-link.ts';
@@ -17,7 +18,7 @@ import type { SessionWatch } from './session-watch.ts';
 import { refuseTooLittle, sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 import { SessionTicket } from './session-client.ts';
 
-/** What a service needs of its component. */
+/** The parts of its component that a service works with. */
 export interface ServiceHost {
   readonly entrypoint: Entrypoint;
   readonly pd: Capability<typeof Pd>;
@@ -29,12 +30,12 @@ export interface ServiceHost {
 }
 
 interface ServedSession {
-  /** Nothing for a session that somebody else serves. */
+  /** The number of its allocation; `undefined` for a session that another server serves. */
   readonly allocation: number | undefined;
   readonly end: () => Promise<void>;
 }
 
-/** One stream of a session: the promise its server waits on, and what fulfils it. */
+/** One packet stream of a session: the promise on which its server waits, and what settles it. */
 interface StreamSlot {
   readonly plan: StreamPlan;
   readonly end: Promise<PacketSink | PacketSource>;
@@ -57,12 +58,12 @@ export class Service<I extends SessionInterface> {
     this.#host = host;
   }
 
-  /** Sessions that are open. */
+  /** The number of open sessions. */
   get count(): number {
     return this.#sessions.size;
   }
 
-  /** Opens a session. */
+  /** Opens a session, as the parent has asked. */
   async session(request: RootRequest): Promise<SessionCapability> {
     const { id } = request;
     if (this.#sessions.has(id) || this.#opening.has(id)) {
@@ -91,12 +92,15 @@ export class Service<I extends SessionInterface> {
     }
   }
 
-  /** More quota for a session: it has reached our account already. */
+  /**
+   * The client has donated more. The quota is in our account already, so only the number is
+   * checked.
+   */
   upgrade(id: number): void {
     if (!this.#sessions.has(id)) throw new SessionError('DENIED', `no session ${id}`);
   }
 
-  /** Ends a session; settles when all it used is free. */
+  /** Ends a session. Settles when everything that it used is free. */
   async close(id: number): Promise<void> {
     const session = this.#sessions.get(id);
     if (!session) return;
@@ -125,12 +129,13 @@ export class Service<I extends SessionInterface> {
       ram: request.ram - cost.ram,
       caps: request.caps - cost.caps,
       donation: { ram: request.ram, caps: request.caps },
-      // One promise for each stream that the interface declares, of the end that its role says.
+      // Each stream that the interface declares has one promise, of the end that belongs to the
+      // server.
       streams: streams as ServerStreams<I>,
     };
   }
 
-  /** Somebody else serves the session and is paid by the donation, so nothing is charged here. */
+  /** Another server serves the session and gets the donation, so nothing is charged here. */
   #mediate(id: number, ticket: SessionTicket<I>, slots: readonly StreamSlot[]): SessionCapability {
     for (const slot of slots) slot.reject(new PeerGone('the session was handed on'));
     const end = async (): Promise<void> => {
@@ -153,12 +158,13 @@ export class Service<I extends SessionInterface> {
     const dispose = async (): Promise<void> => {
       await (answer[Symbol.asyncDispose] ?? answer[Symbol.dispose])?.call(answer);
     };
-    // Only now, as a mediator needs the donation for whom it asks; it is in our account since before.
+    // Charged only now: a mediator needs the donation before, to pass it on, and it is in our
+    // account since the request came.
     const allocation = await this.#host.pd.allocate(cost).catch(async (error: unknown) => {
       await dispose();
       throw error;
     });
-    // An object of its own for each session: one implementation may serve many.
+    // Every session has an object of its own, because one implementation may serve many sessions.
     const { object, capability } = this.#host.entrypoint.serve(this.#interface, answer);
     const uncount = [this.#host.served.watch(() => object.served)];
     if (slots.length > 0) object.open = () => this.#offers(slots, uncount);
@@ -179,7 +185,7 @@ export class Service<I extends SessionInterface> {
     return capability;
   }
 
-  /** The answer to the client's `$open`: it may be given once. */
+  /** Answers the client's request for its packet streams, which it may make once. */
   #offers(slots: readonly StreamSlot[], uncount: (() => void)[]): Record<string, StreamOffer> {
     if (slots.some((slot) => slot.opened)) {
       throw new RpcError('InvalidArgument', `${OPEN_OPERATION.title}: the session's streams are open`);
@@ -225,7 +231,7 @@ function streamSlot(plan: StreamPlan): StreamSlot {
     resolve = fulfil;
     reject = refuse;
   });
-  // A server that does not look at the stream must not be bothered with its end.
+  // A server that ignores the stream must not hear of the stream's end as an unhandled rejection.
   end.catch(() => {});
   return { plan, end, resolve, reject, opened: undefined };
 }

@@ -1,7 +1,7 @@
 /**
- * The client's side of sessions: asks the parent, donates what the session needs, opens its packet streams, and
- * closes it again. A server that finds the donation too small says so; then it is asked once more with more, a
- * bounded number of times (Genode's client library does it for ever).
+ * The client's side of sessions: asks the parent, donates what the session needs, opens its packet
+ * streams, and closes it again. If a server says that the donation is too small, the client asks
+ * again with more, a bounded number of times (Genode's client library does so without end).
  */
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
@@ -23,11 +23,14 @@ const ATTEMPTS = 32;
 const MORE_RAM = 4096;
 const MORE_CAPS = 4;
 
-/** An open session that is to be handed on: nobody here uses it. */
+/** An open session that is to be handed on: this component does not use it. */
 export class SessionTicket<I extends SessionInterface> {
   readonly interface_: I;
   readonly capability: SessionCapability;
-  /** For a mediator that has answered with it: called when its client's session was closed. */
+  /**
+   * For a mediator that has answered with this session: called when its client's session was
+   * closed.
+   */
   onClosed: (() => void) | undefined;
 
   constructor(interface_: I, capability: SessionCapability) {
@@ -40,21 +43,21 @@ interface OpenSession {
   readonly id: number;
   readonly capability: SessionCapability;
   readonly streams: { close(): void; release(): void }[];
-  /** Ends the counting of its packets. */
+  /** Functions that end the counting of its packets. */
   readonly uncount: (() => void)[];
-  /** Nobody uses it any more. */
+  /** Whether its streams are closed and its capability is released. */
   ended: boolean;
-  /** Its closing, while that is under way. */
+  /** The answer to its closing, while that is under way. */
   closing: Promise<Resources> | undefined;
 }
 
-/** What the sessions need of the component. */
+/** The parts of its component that the session client works with. */
 export interface SessionClientHost {
   readonly parent: Capability<typeof Parent>;
-  /** Takes errors of closing that nobody waits for. */
+  /** Takes errors of a closing that nobody waits for. */
   readonly report: (error: unknown) => void;
   readonly startTimeout: StartTimeout;
-  /** Counts packets. */
+  /** Counts the packets of the component's streams. */
   readonly packets: ServedCounter;
   readonly watch: SessionWatch | undefined;
 }
@@ -69,12 +72,12 @@ export class SessionClient {
     this.#host = host;
   }
 
-  /** Numbers of the sessions that are open. */
+  /** The numbers of the open sessions. */
   get ids(): number[] {
     return Array.from(this.#open.values(), ({ id }) => id);
   }
 
-  /** Opens a session for use. */
+  /** Opens a session for use; see `Env.connect`. */
   connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
     return this.#unlessGivenUp(interface_, options, (givenUp) => this.#connect(interface_, options, givenUp));
   }
@@ -93,7 +96,8 @@ export class SessionClient {
     const streams: { close(): void; release(): void }[] = [];
     const uncount: (() => void)[] = [];
     this.#open.set(session, { id, capability, streams, uncount, ended: false, closing: undefined });
-    // `using session = await env.connect(…)` closes it, not only this component's hold on it.
+    // Disposing the session, as `using session = await env.connect(…)` does, closes it. It does not
+    // only release the capability.
     const dispose = (): void => void this.close(session).catch(this.#host.report);
     Object.defineProperty(session, Symbol.dispose, { value: dispose });
     givenUp?.addEventListener('abort', dispose, { once: true });
@@ -119,11 +123,11 @@ export class SessionClient {
     } finally {
       givenUp?.removeEventListener('abort', dispose);
     }
-    // The streams were just defined, one for each that the interface declares.
+    // Every stream that the interface declares was defined above.
     return session as Session<I>;
   }
 
-  /** Opens a session to hand it on. */
+  /** Opens a session to be handed on; see `Env.request`. */
   request<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<SessionTicket<I>> {
     if (options.awaitAnswer) return this.#requestTicket(interface_, options, options.signal);
     return this.#unlessGivenUp(interface_, options, (givenUp) =>
@@ -150,8 +154,9 @@ export class SessionClient {
   }
 
   /**
-   * Closes a session that `connect` or `request` has opened; the result is what of its donation has not come back. It is
-   * forgotten when the parent has taken that, not before: whoever is told `LimitExceeded` may close it again.
+   * Closes a session that `connect` or `request` has opened. The result is the part of its donation
+   * that has not come back. The session is forgotten when the parent has accepted that, not before:
+   * a caller that is told `LimitExceeded` may close it again.
    */
   async close(session: object): Promise<Resources> {
     const open = this.#open.get(session);
@@ -183,8 +188,8 @@ export class SessionClient {
   }
 
   /**
-   * While so much is under way to the parent that it takes no more, closing waits: for the next answer, as long as there is
-   * one to come.
+   * The parent may have so many calls under way that it takes no more. Then closing waits for the
+   * next answer and tries again, as long as there is an answer to come.
    */
   async #closeAtParent(id: number): Promise<Resources> {
     const { parent } = this.#host;
@@ -243,7 +248,10 @@ export class SessionClient {
     }
   }
 
-  /** Asks the parent once. Whoever gives up meanwhile tells it so: the parent takes back what comes too late. */
+  /**
+   * Asks the parent once. If the client gives up meanwhile, the parent is told, and takes back a
+   * session that comes too late.
+   */
   async #ask(request: SessionRequest, givenUp: AbortSignal | undefined): Promise<SessionCapability> {
     const { parent } = this.#host;
     let closed: Promise<Resources> | undefined;
@@ -256,9 +264,10 @@ export class SessionClient {
       if (refused) throw refusalError(refused);
       throw new SessionError('DENIED', 'given up', await close());
     } catch (error) {
-      // Unless the parent has refused it the session may exist, and only the answer was lost.
+      // Unless the parent has refused it, the session may exist and only the answer was lost.
       const closing = error instanceof SessionError ? undefined : close();
-      // Where there is no room for a request there is none for closing it, who knows for how long.
+      // After `LimitExceeded` there was no room for the request, so there is none for closing it
+      // either.
       if (!hasCode(error, 'LimitExceeded')) await closing;
       throw error;
     } finally {
@@ -267,7 +276,7 @@ export class SessionClient {
   }
 }
 
-/** Once; what was open stays open at the parent. */
+/** Ends this component's use of a session, once. The session stays open at the parent. */
 function endUse(open: OpenSession): void {
   if (open.ended) return;
   open.ended = true;

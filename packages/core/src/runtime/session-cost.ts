@@ -1,4 +1,6 @@
-/** What a session costs: computed alike by the client, who donates it, and by the server, who uses it. */
+/**
+ * What a session costs. The client, who donates it, and the server, who uses it, compute it alike.
+ */
 import type { Cost } from '../costs.ts';
 import { RpcError, SessionError } from '../errors.ts';
 import type { SessionInterface } from '../interface/interface.ts';
@@ -7,7 +9,7 @@ import { LIMITS } from '../limits.ts';
 import { type PacketStreamParameters, streamMemoryBytes } from '../packet-stream/index.ts';
 import type { SessionArguments } from '../session/parent.ts';
 
-/** One packet stream of a session to be. */
+/** One packet stream of a session that is to be opened. */
 export interface StreamPlan {
   readonly name: string;
   readonly declaration: StreamDeclaration<StreamRole>;
@@ -15,19 +17,25 @@ export interface StreamPlan {
   readonly memoryBytes: number;
 }
 
-/** What a session with these streams costs. */
+/** The cost of a session with these streams. */
 export function sessionCost({ cost }: SessionInterface, plans: readonly StreamPlan[]): Cost {
   const { ram, caps } = cost;
   return { ram: plans.reduce((sum, plan) => sum + plan.memoryBytes, ram), caps };
 }
 
-/** Throws what makes a client ask again with more, if a donation is less than what a session costs. */
+/**
+ * Throws a `SessionError` that makes the client ask again with more, if `donation` is less than
+ * what a session costs.
+ */
 export function refuseTooLittle(donation: Cost, { ram, caps }: Cost): void {
   if (donation.ram < ram) throw new SessionError('INSUFFICIENT_RAM', `needs ${ram} bytes of RAM quota`);
   if (donation.caps < caps) throw new SessionError('INSUFFICIENT_CAPS', `needs ${caps} capabilities`);
 }
 
-/** The packet streams of a session with the given arguments. Throws `InvalidArgument` for impossible sizes. */
+/**
+ * The packet streams of a session with these arguments. Throws `InvalidArgument` for impossible
+ * sizes.
+ */
 export function streamPlans(interface_: SessionInterface, args: SessionArguments): StreamPlan[] {
   const plans: StreamPlan[] = [];
   for (const [name, declaration] of Object.entries(interface_.members)) {

@@ -1,4 +1,7 @@
-/** Who may watch the sessions of a component: the simulator, which checks them. Other platforms have none. */
+/**
+ * Watching the sessions of a component: the simulator does it to check them. Other platforms do
+ * not.
+ */
 import type { SinkWatch, SourceWatch, StreamPlace } from '../packet-stream/index.ts';
 import type { SessionArguments } from '../session/parent.ts';
 
@@ -9,9 +12,9 @@ export interface WatchedSession {
   readonly args: SessionArguments;
 }
 
-/** Told of the packet streams of one component. */
+/** Is told of the packet streams of one component. */
 export interface SessionWatch {
-  /** The component, as a client, has opened a stream whose source it is. */
+  /** The component, as a client, has opened a stream of which it is the source. */
   opened(session: WatchedSession, place: StreamPlace): SourceWatch | undefined;
   /** The component, as a server, has the sink of a stream. */
   served(service: string, place: StreamPlace): SinkWatch | undefined;

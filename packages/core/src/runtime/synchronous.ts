@@ -1,11 +1,10 @@
 /**
- * Synchronous calls, for code that must block: a wasm module, the thread of a virtual CPU. The thread sleeps until the
- * answer is there or its deadline has passed; meanwhile it takes answers and introductions only, and what its peers ask
- * of it waits until it is done.
- *
- * Two threads that wait for each other so would wait for ever. Whoever has waited for a moment tells core for whom; core
- * knows everybody's waits, and refuses the one that closes a circle. Calls that are answered soon, nearly all, cost
- * nothing of this.
+ * Synchronous calls, for code that must block: a wasm module, or the thread of a virtual CPU. The
+ * thread sleeps until the answer is there or the deadline has passed. Meanwhile it takes answers
+ * and introductions only; what its peers ask of it waits. Two threads that wait for each other in
+ * this way would wait for ever. So a component that has waited for a moment tells the supervisor
+ * for whom. The supervisor knows the waits of all components, and refuses the one that closes a
+ * circle. Nearly all calls are answered sooner, and cost nothing of this.
  */
 import { referenceOf } from '../capability/capability.ts';
 import { HeldReference, LocalReference, PendingReference, type Reference } from '../capability/reference.ts';
@@ -25,17 +24,19 @@ export type Synchronous<I extends Interface> = {
     : never;
 };
 
-/** How long synchronous calls may take. */
+/** Bounds of synchronous calls. */
 export interface SynchronousOptions {
-  /** Milliseconds until a call ends with `TimedOut`: more than 0, at most a day. */
+  /** Milliseconds until a call ends with `TimedOut`: more than 0, and at most a day. */
   readonly timeoutMs: number;
 }
 
-/** Sleeps until `done` says so, taking in what comes; false if `timeoutMs` has passed. */
+/**
+ * Sleeps until `done` returns true, and takes frames meanwhile. False if `timeoutMs` has passed.
+ */
 export type Sleeper = (done: () => boolean, timeoutMs: number) => boolean;
 
 const TIMEOUT_MS_MAX = 24 * 60 * 60 * 1000;
-/** Who waits for longer tells core. */
+/** A wait that lasts longer than this is told to the supervisor. */
 const UNREPORTED_MS = 10;
 
 type Outcome = { readonly value: unknown } | { readonly error: Error };
@@ -45,11 +46,14 @@ export class SynchronousCalls {
   readonly #entrypoint: Entrypoint;
   readonly #supervisor: Capability<typeof SupervisorCalls>;
   readonly #sleep: Sleeper | undefined;
-  /** Numbers the waits that core was told of; 0: none is under way. */
+  /** The number of the last wait that the supervisor was told of; 0 while there is none. */
   #wait = 0;
   #lastWait = 0;
 
-  /** Without `sleep` the platform has no threads of its own for components, and every call is refused. */
+  /**
+   * Without `sleep` the platform has no threads of its own for components: then every call is
+   * refused.
+   */
   constructor(
     entrypoint: Entrypoint,
     supervisor: Capability<typeof SupervisorCalls>,
@@ -60,7 +64,7 @@ export class SynchronousCalls {
     this.#sleep = sleep;
   }
 
-  /** For core: whether the thread still waits as it said. */
+  /** For the supervisor: whether the thread is still in the wait with this number. */
   stillWaiting(wait: number): boolean {
     return this.#wait === wait;
   }
@@ -81,7 +85,7 @@ export class SynchronousCalls {
     for (const [name, operation] of plansOf(interface_).byName) {
       view[name] = (...args) => this.#call(reference, operation, args, timeoutMs);
     }
-    // One function for each operation of the interface, which is what the type says.
+    // The view has one function for each operation of the interface, as the type says.
     return view as Synchronous<I>;
   }
 
@@ -114,7 +118,10 @@ export class SynchronousCalls {
     return outcome.value;
   }
 
-  /** Waits for the introduction of a capability that is on its way to us. */
+  /**
+   * The reference to call. Waits for the introduction of a capability that is still on its way to
+   * us.
+   */
   #held(reference: Reference, timeoutMs: number): HeldReference {
     if (reference instanceof PendingReference) {
       const done = (): boolean => reference.target !== undefined || reference.hasFailed;
@@ -133,14 +140,14 @@ export class SynchronousCalls {
     if (this.#sleepUntil(done, first) || first === timeoutMs) return;
     const wait = this.#nextWait();
     this.#wait = wait;
-    // Told at once, as nothing that was promised goes on in a thread that sleeps.
-    this.#tellCore('waiting', [peer, wait], { resolve: () => {}, reject: refuse });
+    // Sent at once and without a promise, because no promise goes on in a thread that sleeps.
+    this.#tellSupervisor('waiting', [peer, wait], { resolve: () => {}, reject: refuse });
     this.#sleepUntil(done, timeoutMs - first);
     this.#wait = 0;
-    this.#tellCore('waited', [wait], { resolve: () => {}, reject: () => {} });
+    this.#tellSupervisor('waited', [wait], { resolve: () => {}, reject: () => {} });
   }
 
-  #tellCore(name: 'waiting' | 'waited', args: readonly unknown[], outcome: CallOutcome): void {
+  #tellSupervisor(name: 'waiting' | 'waited', args: readonly unknown[], outcome: CallOutcome): void {
     const operation = plansOf(SupervisorCalls).byName.get(name);
     const supervisor = referenceOf(this.#supervisor);
     assert(
@@ -162,7 +169,10 @@ export class SynchronousCalls {
   }
 }
 
-/** The thread cannot wait for itself. */
+/**
+ * Calls an object of this component. The thread cannot wait for itself, so the result must be there
+ * at once.
+ */
 function callOwn(reference: LocalReference, operation: OperationPlan, args: readonly unknown[]): unknown {
   const result = reference.callAtOnce(operation, args);
   if (!(result instanceof Promise)) return result;

@@ -7,7 +7,7 @@ import type { Timer } from '../session/timer.ts';
 
 type TimerSession = Session<typeof Timer>;
 
-/** Ends a timeout; does nothing once it has fired. */
+/** Cancels a timeout. Does nothing once it has fired. */
 export type CancelTimeout = () => void;
 
 interface Timeout {
@@ -17,10 +17,10 @@ interface Timeout {
   cancelled: boolean;
 }
 
-/** No clock gets there; sums of times stay exact up to it. */
+/** The latest deadline. No clock gets there, and sums of times are exact up to it. */
 const LATEST_US = Number.MAX_SAFE_INTEGER;
 
-/** What is no time at all is none to wait for. */
+/** A duration as a whole number of microseconds; 0 for one that is negative or no number. */
 function wholeUs(us: number): number {
   return Number.isNaN(us) ? 0 : Math.max(0, Math.ceil(us));
 }
@@ -30,7 +30,7 @@ export class Timeouts {
   readonly #connect: () => Promise<TimerSession>;
   readonly #signal: (handler: () => Promise<void>) => SignalCapability;
   readonly #report: (error: unknown) => void;
-  /** Sorted by deadline. */
+  /** All timeouts, the earliest deadline first. */
   readonly #queue: Timeout[] = [];
   #session: Promise<TimerSession> | undefined;
   #armedUs = Number.POSITIVE_INFINITY;
@@ -55,7 +55,7 @@ export class Timeouts {
     return (await this.#timer()).currentTimeMs();
   }
 
-  /** Settles after `ms` milliseconds. Rejects if there is no Timer session to be had. */
+  /** Resolves after `ms` milliseconds. Rejects if no Timer session can be had. */
   async sleep(ms: number): Promise<void> {
     await this.#timer();
     return new Promise((resolve) => this.#add(ms * 1000, 0, resolve));

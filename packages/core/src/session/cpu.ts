@@ -26,7 +26,10 @@ import { Parent } from './parent.ts';
 import { Pd } from './pd.ts';
 import { Rom } from './rom.ts';
 
-/** What became of a component. */
+/**
+ * How a component stands. `starting` and `running` are live. `crashed` has failed, or its process
+ * has; `killed` was ended by somebody, or came to its end in order.
+ */
 export const threadState = record({
   state: oneOf(['starting', 'running', 'crashed', 'killed']),
   /** Why it crashed, for people. */
@@ -34,14 +37,17 @@ export const threadState = record({
   /** Whether it crashed by its own doing; false when it only shared a process with the one that did. */
   culprit: optional(boolean),
 });
+/** The state of a component, and why and by whose doing it crashed. */
 export type ThreadState = ShapeType<typeof threadState>;
 
 /**
- * What a component and those below it have got done, as a number that changes when they complete a call, a packet or a request
- * to the host, or end; what passes between them and core is not counted, timers and log lines for instance. `levelsBelow`: 1
- * if it has children, 2 if those have some, and so on.
+ * What a component and the components below it have got done. `completed` is a number that changes
+ * when one of them completes a call, a packet or a request to the host, or ends. What passes
+ * between them and the supervisor (timers and log lines, for instance) is not counted.
+ * `levelsBelow` is 1 if the component has children, 2 if those have some, and so on.
  */
 export const threadProgress = record({ completed: u53, levelsBelow: u32 });
+/** The progress of a component and all below it, for somebody who waits for its end. */
 export type ThreadProgress = ShapeType<typeof threadProgress>;
 
 /** One started component. */
@@ -49,7 +55,10 @@ export const Thread = rpcInterface('Thread', {
   state: rpc<() => ThreadState>({ args: [], result: threadState }),
   /** Woken whenever the state has changed. */
   setHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
-  /** Lets it put its things in order; settles when it has, or is dead. Whoever waits for it looks at its progress. */
+  /**
+   * Asks the component to run its stop handlers. Settles when they are done, or the component is
+   * dead. Whoever waits for this looks at `progress` meanwhile.
+   */
   stop: rpc<() => void>({ args: [], result: nothing }),
   progress: rpc<() => ThreadProgress>({ args: [], result: threadProgress }),
   /** Ends it. Settles when nothing of it is left. */
@@ -57,33 +66,44 @@ export const Thread = rpcInterface('Thread', {
 });
 
 /**
- * Whether a process of its own is to be jailed: not at all, if the host can do it, or by all means. Threads are never jailed.
+ * Whether a process of its own is to be jailed: `no`, `default` (if the host can do it), or
+ * `required` (else it is not started). Threads are never jailed.
  */
 const jailDemand = oneOf(['no', 'default', 'required']);
 
+/**
+ * Whether a component with a process of its own is jailed: `no`, `default` where the host can do
+ * it, `required` or not started at all.
+ */
 export type JailDemand = ShapeType<typeof jailDemand>;
 
 const startOptions = record({
   pd: capability(Pd),
   parent: capability(Parent),
-  /** A ROM session of core's, which stands for code: see `binary-service.ts`. */
+  /**
+   * The code to start: a ROM session of the supervisor that stands for a binary
+   * (`binary-service.ts`).
+   */
   binary: capability(Rom),
   isolation: oneOf(['thread', 'process']),
-  /** A name as a child may have it, among the children of who starts it: nobody names the domains of others. */
+  /**
+   * The domain: a name such as a child may have. It is one among the children of the starter, so
+   * nobody can name the domains of others.
+   */
   domain: optional(text(LIMITS.nameBytes)),
   /** V8's heap bound in bytes. */
   heap: optional(integer(LIMITS.heapBytesMin, Number.MAX_SAFE_INTEGER)),
   /** Operations of a driver on the host that run at a time, if it has a process of its own. */
   hostDepth: optional(integer(1, LIMITS.hostDepth)),
-  /** What it gets of the host: grants that the starter holds. */
+  /** The host grants for the component; the starter must hold them itself. */
   grants: list(capability(HostGrant), LIMITS.hostGrants),
   jail: optional(jailDemand),
 });
 
-/** The `hostDepth` of a driver with a process of its own that is given none. */
+/** The `hostDepth` of a driver with a process of its own whose start says none. */
 export const HOST_DEPTH_DEFAULT = 16;
 
-/** What to start, on whose account, and where. */
+/** What to start, on which account, and where. Sizes are in bytes. */
 export interface StartOptions {
   pd: Capability<typeof Pd>;
   parent: Capability<typeof Parent>;
@@ -93,7 +113,7 @@ export interface StartOptions {
   heap?: number | undefined;
   hostDepth?: number | undefined;
   grants: Capability<typeof HostGrant>[];
-  /** By default as if it were `default`. */
+  /** `default` if it is missing. */
   jail?: JailDemand | undefined;
 }
 
@@ -102,8 +122,8 @@ export const Cpu = session(
   'CPU',
   {
     /**
-     * Starts a component; its account pays for it until it has ended, and for this object until nobody holds it any more.
-     * It ends with the session, and with its account.
+     * Starts a component. Its account pays for it until it has ended, and for the resulting object
+     * until nobody holds that any more. The component ends with the session, and with its account.
      */
     start: rpc<(options: StartOptions) => Capability<typeof Thread>>({
       args: [startOptions],

@@ -1,12 +1,13 @@
 /**
- * Host grants: what of the host a config lets a driver touch. A grant is a capability that core has made of an entry of the
- * checked root config; who holds it may hand it to a child, whole or for reading only. What it leads to on the host stays with
- * core and the platform: no path in a call means anything by itself.
+ * Host grants: the things of the host that a config lets a driver touch. A grant is a capability
+ * that the supervisor has made of an entry of the checked root config. Whoever holds it may hand it
+ * to a child, whole or for reading only. The path or socket that it leads to stays with the
+ * supervisor and the platform: no path in a call means anything by itself.
  */
 import { rpc, rpcInterface } from '../interface/interface.ts';
 import { oneOf, record, type ShapeType, text } from '../interface/shapes.ts';
 
-/** What can be granted. A driver says in its manifest which of these it asks for. */
+/** The kinds of things that can be granted. A driver's manifest says which of these it asks for. */
 export const HOST_GRANT_KINDS = [
   'file',
   'directory',
@@ -25,16 +26,18 @@ export const hostGrant = record({
   path: text(4096),
   access: oneOf(['ro', 'rw']),
 });
+/** A grant in the spelling of the config: `kind`, `path` (or HOST:PORT) and `access`. */
 export type HostGrantFact = ShapeType<typeof hostGrant>;
+/** One of `HOST_GRANT_KINDS`. */
 export type HostGrantKind = HostGrantFact['kind'];
 
 /** A grant as a capability. */
 export const HostGrant = rpcInterface('Host_grant', {
-  /** What it grants. */
+  /** The grant in the spelling of the config. */
   fact: rpc<() => HostGrantFact>({ args: [], result: hostGrant }),
 });
 
-/** The grant as a config spells it, for people. */
+/** The grant as an element of a config, for messages. */
 export function grantText({ kind, path, access }: HostGrantFact): string {
   switch (kind) {
     case 'file':
@@ -53,7 +56,7 @@ export function grantText({ kind, path, access }: HostGrantFact): string {
   }
 }
 
-/** Whether who holds `held` holds `wanted` as well. */
+/** Whether a holder of `held` may use or hand on `wanted`: the same thing, with no more access. */
 export function grantCovers(held: HostGrantFact, wanted: HostGrantFact): boolean {
   if (held.kind !== wanted.kind || held.path !== wanted.path) return false;
   return held.access === 'rw' || wanted.access === 'ro';

@@ -1,6 +1,7 @@
 /**
- * Parent and Root: how a component asks for sessions, and how it is asked for them (reference: Genode's Parent and
- * Root interfaces). Nobody ever waits for somebody who may wait for him: requests are answered asynchronously.
+ * Parent and Root: how a component asks for sessions, and how it is asked for them (reference:
+ * Genode's Parent and Root interfaces). Requests are answered asynchronously, so nobody blocks on
+ * somebody who may be waiting for him.
  */
 import { capability } from '../capability/capability.ts';
 import { RpcError, SESSION_ERRORS, SessionError } from '../errors.ts';
@@ -24,8 +25,9 @@ import {
 import { LIMITS } from '../limits.ts';
 import { type Resources, resources } from './pd.ts';
 
-/** A capability of a session, of whatever interface: routed, not used, by who sees it so. */
+/** A session of any interface, for components that route it and do not use it. */
 export const SomeSession = rpcInterface('Session', {});
+/** A capability of a session whose interface its holder does not know. */
 export type SessionCapability = Capability<typeof SomeSession>;
 
 const sessionArgument: Shape<SessionArgument> = anyOf<SessionArgument>(
@@ -37,6 +39,7 @@ const sessionArgument: Shape<SessionArgument> = anyOf<SessionArgument>(
 
 /** Service-specific arguments of a session request. */
 export const sessionArguments = table(sessionArgument, LIMITS.sessionArguments);
+/** Arguments of a session request by name, such as `tx_buf_size` or `writeable`. */
 export type SessionArguments = Record<string, SessionArgument>;
 
 /** A session request of a child. */
@@ -62,7 +65,7 @@ const sessionRequest = record({
   caps: u53,
 });
 
-/** A session request as a server sees it; `id` is the parent's. */
+/** A session request as a server sees it. The parent has chosen `id`. */
 export const rootRequest = record({
   id: u32,
   label: text(160),
@@ -70,6 +73,10 @@ export const rootRequest = record({
   ram: u53,
   caps: u53,
 });
+/**
+ * A session request at a server: `id` names the session in `upgrade` and `close`; `ram` (bytes) and
+ * `caps` were donated.
+ */
 export type RootRequest = {
   id: number;
   label: string;
@@ -78,7 +85,7 @@ export type RootRequest = {
   caps: number;
 };
 
-/** Lets a capability of any interface through. */
+/** A shape for the capability of a session of any interface. */
 export const someSession: Shape<SessionCapability> = capability(SomeSession);
 
 /** The root object of a service: creates and closes sessions. */
@@ -93,15 +100,19 @@ export const Root = rpcInterface(
   { errors: SESSION_ERRORS },
 );
 
-/** Why a request was refused, and what has not come back of the donation that went with it. */
+/** Why a request was refused, and the part of its donation that has not come back. */
 const refusal = record({ code: oneOf(SESSION_ERRORS), message: text(LIMITS.reasonBytes), kept: resources });
+/**
+ * A refusal as it travels: its code, a text for people, and the part of the donation that was kept.
+ */
 export type Refusal = ShapeType<typeof refusal>;
 
-/** Either of the two is there. */
+/** The answer to a session request: exactly one of the two fields is there. */
 const sessionAnswer = record({ session: optional(someSession), refused: optional(refusal) });
+/** The answer to a session request: the session, or why it was refused. */
 export type SessionAnswer = ShapeType<typeof sessionAnswer>;
 
-/** A refusal as a value, as it travels; any error that is none is thrown again. */
+/** A refusal as it travels. An error that is no refusal is thrown again. */
 export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof RpcError)) throw error;
   const code = SESSION_ERRORS.find((known) => known === error.code);
@@ -110,12 +121,12 @@ export function refusalOf(error: unknown): Refusal {
   return { code, message: error.message.slice(0, LIMITS.reasonBytes), kept };
 }
 
-/** A refusal as an error, as components see it. */
+/** The error that a component sees for a refusal. */
 export function refusalError({ code, message, kept }: Refusal): SessionError {
   return new SessionError(code, message, kept);
 }
 
-/** Exit codes go from 0, for success, to this: what a process can end with. */
+/** The largest exit code. Exit codes go from 0, for success, to what a process can end with. */
 export const EXIT_CODE_MAX = 255;
 
 /** What every component can ask of its parent. */
@@ -126,21 +137,22 @@ export const Parent = rpcInterface(
       args: [sessionRequest],
       result: sessionAnswer,
     }),
-    /** The result is why it was refused, if it was. */
+    /** The result is `undefined` on success, else why the parent or the server refused. */
     upgrade: rpc<(id: number, ram: number, caps: number) => Refusal | undefined>({
       args: [u32, u53, u53],
       result: optional(refusal),
     }),
     /**
-     * Settles when the session is closed at its server and its donation is back; the result is what has not come back. A
-     * request that has not been answered is given up: it is refused, and a session that comes later is closed.
+     * Settles when the session is closed at its server and its donation is back. The result is the
+     * part that has not come back. A request that is not answered yet is given up by this: it is
+     * refused, and a session that comes later is closed.
      */
     close: rpc<(id: number) => Resources>({ args: [u32], result: resources }),
     announce: rpc<(service: string, root: Capability<typeof Root>) => void>({
       args: [text(LIMITS.nameBytes), capability(Root)],
       result: nothing,
     }),
-    /** A hint: the parent decides what becomes of the component. */
+    /** Tells the parent that the component is done. The parent decides what becomes of it. */
     exit: rpc<(code: number) => void>({ args: [integer(0, EXIT_CODE_MAX)], result: nothing }),
   },
   { errors: SESSION_ERRORS },

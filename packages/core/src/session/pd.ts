@@ -9,41 +9,59 @@ import { nothing, record, type ShapeType, u32, u53 } from '../interface/shapes.t
 
 /** An amount of both resources: bytes of RAM, and capabilities. */
 export const resources = record({ ram: u53, caps: u53 });
+/** An amount of quota: `ram` in bytes, and `caps`. */
 export type Resources = ShapeType<typeof resources>;
 
 /** What an account holds: its quota, and how much of it is used. */
 export const accountState = record({ ramQuota: u53, ramUsed: u53, capQuota: u53, capUsed: u53 });
+/** An account's quota and use: RAM in bytes, and capabilities. */
 export type AccountState = ShapeType<typeof accountState>;
 
-/** Codes of the operations that move or use quota. */
+/**
+ * Error codes of the operations that move or use quota: too little of it is free, or the accounts
+ * do not hang on each other (`DENIED`).
+ */
 export const PD_ERRORS = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'DENIED'] as const;
 
-/** Names a PD in an argument, without the right to do anything with it. */
+/** The type of a PD as an argument: it names the account and gives no right to use it. */
 const PdName = rpcInterface('PD name', {});
 
 /** The PD session. */
 export const Pd = session(
   'PD',
   {
-    /** Takes resources out of what is free, at least one capability; the number names them in `free`. */
+    /**
+     * Takes resources into use, at least one capability. The result is a number to give them back
+     * by (`free`).
+     */
     allocate: rpc<(amount: Resources) => number>({ args: [resources], result: u32 }),
     free: rpc<(allocation: number) => void>({ args: [u32], result: nothing }),
-    /** Says how many objects of the component others hold; the result is how many the account can pay for in all. */
+    /**
+     * Says how many objects of the component others hold. The result is how many the account can
+     * pay for.
+     */
     objects: rpc<(held: number) => number>({ args: [u32], result: u32 }),
     state: rpc<() => AccountState>({ args: [], result: accountState }),
-    /** Gives what is free in this account to another one: its reference account, or one it is the reference of. */
+    /**
+     * Moves free quota to another account: the reference account of this one, or an account whose
+     * reference account this one is.
+     */
     transfer: rpc<(to: Capability<typeof PdName>, amount: Resources) => void>({
       args: [capability(PdName), resources],
       result: nothing,
     }),
-    /** As `transfer`, but moves only what is free of the amount, in one step; the result is how much that was. */
+    /**
+     * Moves as much of `amount` as is free, in one step. The result is how much that was. Otherwise
+     * as `transfer`.
+     */
     transferUpTo: rpc<(to: Capability<typeof PdName>, amount: Resources) => Resources>({
       args: [capability(PdName), resources],
       result: resources,
     }),
     /**
-     * Ends the account, used or not: the result is what its reference account has got of it. Once it has ended, the same
-     * answer again. Accounts that had this one as their reference have its reference as theirs from then on.
+     * Ends the account, whether its quota is in use or not. The result is the quota that went to
+     * the reference account; a second call gives the same answer. Accounts that had this one as
+     * their reference account hang on its reference account from then on.
      */
     end: rpc<() => Resources>({ args: [], result: resources }),
     /** Sets the reference account, once. */

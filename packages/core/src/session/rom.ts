@@ -17,14 +17,17 @@ function checkDataspace(value: unknown, where: string): Dataspace {
   throw new ShapeError(where, 'a dataspace');
 }
 
-/** Accepts a dataspace. Its content follows where the carrier shares no memory. */
+/**
+ * A shape for a dataspace. Its content travels with the message where the carrier shares no memory.
+ */
 export const dataspace: Shape<Dataspace> = shapeWith(checkDataspace, {
   signature: 'dataspace',
   write(writer, value, where) {
     const sent = checkDataspace(value, where);
     if (!writer.carry(sent)) return;
     writer.blob(sent.attach());
-    // What its owner has taken back while it was copied is not sent.
+    // A dataspace that its owner has taken back while it was copied is not sent: this throws
+    // `Revoked`.
     sent.attach();
   },
   read: (reader, where) => checkDataspace(reader.carried(), where),

@@ -30,19 +30,25 @@ export const affinityShape = record({
   spaceWidth: extent,
   spaceHeight: extent,
 });
+/**
+ * A part of a grid of CPUs: column, row, width and height, and the width and height of the grid.
+ */
 export type CpuAffinity = ShapeType<typeof affinityShape>;
 
 /** Where and how urgently a thread runs. */
 export const schedulingShape = record({
-  /** Each a part of what the one before it left; none: anywhere. */
+  /** Each is a part of what the one before it has left; an empty list means any CPU. */
   affinity: list(affinityShape, PARTS_MAX),
   priority: integer(0, PRIORITY_LIMIT - 1),
 });
+/** The CPUs that a thread may use, and its priority: 0 is the most urgent. */
 export type Scheduling = ShapeType<typeof schedulingShape>;
 
 const AFFINITY = /^(\d{1,4}) (\d{1,4}) (\d{1,4}) (\d{1,4}) of (\d{1,4}) (\d{1,4})$/;
 
-/** What the arguments of a session ask for. Throws `DENIED` if they make no sense. */
+/**
+ * The scheduling that the arguments of a session ask for. Throws `DENIED` if they are malformed.
+ */
 export function schedulingOf(args: SessionArguments): Scheduling {
   const { affinity, priority = 0 } = args;
   try {
@@ -53,7 +59,7 @@ export function schedulingOf(args: SessionArguments): Scheduling {
   }
 }
 
-/** The same as arguments of a session, beside others. */
+/** The arguments of a session with this scheduling in the place of theirs. */
 export function withScheduling(args: SessionArguments, scheduling: Scheduling): SessionArguments {
   const { affinity: _affinity, priority: _priority, ...others } = args;
   const { affinity, priority } = scheduling;
@@ -65,8 +71,8 @@ export function withScheduling(args: SessionArguments, scheduling: Scheduling): 
 }
 
 /**
- * What a child gets that asks for `inner` and was given `outer`, one of `levels` levels (a power of two) of priority. Throws
- * `DENIED` if parents are nested too deep.
+ * The scheduling of a child that asks for `inner` when its parent was given `outer` and cuts the
+ * priorities into `levels` (a power of two). Throws `DENIED` if parents are nested too deep.
  */
 export function narrowScheduling(outer: Scheduling, levels: number, inner: Scheduling): Scheduling {
   const affinity = [...outer.affinity, ...inner.affinity];
@@ -90,12 +96,15 @@ function parseAffinity(text: string): CpuAffinity {
   return affinity;
 }
 
-/** The CPUs, out of `available`, that are left. */
+/** The numbers of the CPUs, out of `available`, that an affinity allows. */
 export function cpusOf(affinity: readonly CpuAffinity[], available: readonly number[]): readonly number[] {
   return affinity.reduce((cpus: readonly number[], part) => cpusOfPart(part, cpus), available);
 }
 
-/** Each CPU that the part touches when the cells of its grid, row by row, are laid over all of them side by side. */
+/**
+ * The CPUs that a part touches when the cells of its grid, row by row, are laid side by side over
+ * all of `available`.
+ */
 function cpusOfPart(part: CpuAffinity, available: readonly number[]): readonly number[] {
   const { xpos, ypos, width, height, spaceWidth, spaceHeight } = part;
   const cells = spaceWidth * spaceHeight;

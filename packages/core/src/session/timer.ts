@@ -1,7 +1,8 @@
 /**
- * Timer: one programmable wake-up a session, and the time since the session was opened (reference: Genode's Timer
- * session). Several timeouts over one session are the client's business; `env.timer` does that. The wall clock, in
- * Genode a service of its own (Rtc), is an operation here: who needs it needs a timer too.
+ * Timer: one programmable wake-up for each session, and the time since the session was opened
+ * (reference: Genode's Timer session). A client that needs several timeouts puts them over one
+ * session; `env.timer` does that. The wall clock is an operation here, although Genode has a
+ * service for it (Rtc): a component that needs the date needs a timer too.
  */
 import { signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';

@@ -1,17 +1,17 @@
-/** Accounts as they hang on each other, at one moment. */
+/** Accounts as they hang on each other, copied at one moment. */
 import type { AccountState, Resources } from '../session/pd.ts';
 import type { Account } from './account.ts';
 
-/** An account with all that hang on it. */
+/** An account, with all accounts that hang on it. */
 export interface AccountTree {
   readonly label: string;
   readonly state: AccountState;
-  /** The quota of all of them together. */
+  /** The quota of this account and of all that hang on it. */
   readonly total: Resources;
   readonly dependents: readonly AccountTree[];
 }
 
-/** The accounts from this one on. */
+/** A copy of the tree of accounts below `account`, itself included. */
 export function accountTree(account: Account): AccountTree {
   const { label, state } = account;
   const dependents = Array.from(account.dependents, accountTree);

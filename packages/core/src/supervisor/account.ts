@@ -17,7 +17,7 @@ function checkAmount(amount: Resources): void {
   );
 }
 
-/** One account. */
+/** The quota of one component: how much it has, and how much of that is in use. */
 export class Account {
   readonly label: string;
   #ramQuota: number;
@@ -25,13 +25,13 @@ export class Account {
   #ramUsed = 0;
   #capUsed = 0;
   #ramPeak = 0;
-  /** Objects that others hold of the component, as far as they are paid for. */
+  /** The number of the component's objects that others hold and that this account pays for. */
   #objects = 0;
   #reference: Account | undefined;
-  /** Live accounts whose reference this one is. */
+  /** Live accounts that have this one as their reference account. */
   readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
-  /** What it handed over when it ended. */
+  /** The quota that went to the reference account when this account ended. */
   #handedOver: Resources | undefined;
   #denied: { readonly of: 'ram' | 'caps'; readonly taken: () => void } | undefined;
   readonly #allocations = new Map<number, Resources>();
@@ -57,7 +57,7 @@ export class Account {
     return this.#ramPeak;
   }
 
-  /** What is neither used nor given away. */
+  /** The part of the quota that is not in use. */
   get free(): Resources {
     return { ram: this.#ramQuota - this.#ramUsed, caps: this.#capQuota - this.#capUsed };
   }
@@ -98,8 +98,8 @@ export class Account {
   }
 
   /**
-   * For tests of what becomes of that: the next allocation is refused as if nothing were left. `taken` is called then, or
-   * when it cannot happen any more.
+   * For tests of what becomes of a refusal: the next allocation of this resource is refused as if
+   * nothing were left. `taken` is called when that has happened, or cannot happen any more.
    */
   denyNext(of: 'ram' | 'caps', taken: () => void): void {
     this.#denied?.taken();
@@ -123,7 +123,9 @@ export class Account {
     denied?.taken();
   }
 
-  /** Ends an allocation. Unknown ones are ignored: their account may have ended in between. */
+  /**
+   * Ends an allocation. An unknown number is ignored, because the account may have ended meanwhile.
+   */
   release(allocation: number): void {
     const amount = this.#allocations.get(allocation);
     if (!amount) return;
@@ -133,7 +135,10 @@ export class Account {
     assert(this.#ramUsed >= 0 && this.#capUsed >= 0, 'no more is freed than was used');
   }
 
-  /** Pays for so many objects in all that others hold, or for as many as it can; the result is how many that would be. */
+  /**
+   * Pays for `held` objects that others hold, or for as many of them as it can. The result is how
+   * many that would be.
+   */
   holdObjects(held: number): number {
     const payable = this.#objects + Math.max(0, this.free.caps);
     const paid = Math.min(held, payable);
@@ -142,7 +147,7 @@ export class Account {
     return payable;
   }
 
-  /** Sets the reference account; only once, and never in a circle. */
+  /** Sets the reference account. That is possible only once, and never in a circle. */
   setReference(reference: Account): void {
     if (this.#reference) throw new RpcError('DENIED', 'the account has a reference account');
     this.#mustLive();
@@ -160,7 +165,10 @@ export class Account {
     this.#move(to, amount);
   }
 
-  /** Moves what is free, up to `amount`, in one step; the result is how much that was. Otherwise as `transfer`. */
+  /**
+   * Moves what is free, up to `amount`, in one step. The result is how much that was. Otherwise as
+   * `transfer`.
+   */
   transferUpTo(to: Account, amount: Resources): Resources {
     checkAmount(amount);
     this.#mustReach(to);
@@ -171,8 +179,9 @@ export class Account {
   }
 
   /**
-   * Ends the account: all its quota, used or not, goes to its reference account, and so do the accounts that hang on it.
-   * The result is how much quota went there. An account that has ended says the same again.
+   * Ends the account: all its quota, in use or not, goes to its reference account, and the accounts
+   * that hang on it hang on that one from then on. The result is how much quota went there. Ending
+   * it again gives the same answer.
    */
   end(): Resources {
     if (this.#handedOver) return this.#handedOver;

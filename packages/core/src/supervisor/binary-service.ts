@@ -1,40 +1,49 @@
 /**
- * Binaries: what may be started. A binary is a ROM session of core's that came along a route, like any other. CPU starts the
- * one that it is handed, so a component can start only what it was given; no name in a call means anything by itself. What
- * stands behind the session is the list of files that were checked; loading them stays Node's.
+ * Binaries: the code that may be started. A binary is a ROM session of the supervisor that came
+ * along a route like any other session. CPU starts the binary that it is handed, so a component can
+ * start only code that it was given; no name in a call means anything by itself. Behind the session
+ * stands the list of files that were checked; Node loads them.
  */
 import { implementationOf } from '../capability/capability.ts';
 import { RpcError } from '../errors.ts';
 import { Rom } from '../session/rom.ts';
 
 /**
- * What a start of it takes, because of what it imports. A binary with modules of Node that reach the host is a driver: who
- * starts it must have something of the host to grant. If no start node trusts this starter with it, the kernel must hold it
- * to what it is granted: else a component could have the host used by starting a driver with a config of its own.
+ * What a start of this binary demands, because of what the binary imports. A binary that imports
+ * modules of Node which reach the host is a driver, so its starter must have some grant of the host
+ * to give. If no start node trusts the starter with this driver, the kernel must hold the driver to
+ * its grants by a jail: otherwise a component could have the host used by starting a driver with a
+ * config of its own.
  */
 export type BinaryTakes = 'nothing' | 'grant' | 'grant and jail';
 
-/** What core must know of a binary to start it. */
+/** Everything that the supervisor must know of a binary to start it. */
 export interface ResolvedBinary {
   readonly moduleUrl: string;
   /**
-   * Real, absolute paths of every file that Node reads to load the component: its whole import graph as it was checked,
-   * `package.json` files included. Of our runtime only what components import themselves is among them. Where nothing is
-   * confined by it (the simulator) there may be none.
+   * Real, absolute paths of every file that Node reads to load the component: its whole import
+   * graph as it was checked, `package.json` files included. Of our runtime it has only the files
+   * that components import themselves. It may be empty where no jail uses it (in the simulator).
    */
   readonly files: readonly string[];
   readonly takes: BinaryTakes;
-  /** It only hands its host grants on to what it starts, as init does, and uses none of them. */
+  /**
+   * Whether the component only hands its host grants on to what it starts, as init does, and uses
+   * none of them itself.
+   */
   readonly handsOn?: boolean;
 }
 
 /**
- * Finds a binary by the name that the config gives it, for whoever asks, by its label: what a start takes may depend on that.
- * The command that runs core supplies it.
+ * Finds a binary by the name that the config gives it. `starter` is the label of the component that
+ * asks, because what a start demands may depend on it. The `ginit` command supplies this function.
  */
 export type FindBinary = (name: string, starter: string) => ResolvedBinary | undefined;
 
-/** A session of a binary: it has no content to read, but core knows it again. */
+/**
+ * A session of a binary. It has no content to read; the supervisor recognises it when it comes back
+ * in a start.
+ */
 export class BinaryRom {
   readonly binary: ResolvedBinary;
 
@@ -50,13 +59,16 @@ export class BinaryRom {
     return false;
   }
 
-  /** It never changes. */
+  /** Does nothing, because a binary never changes. */
   setHandler(handler: Disposable): void {
     handler[Symbol.dispose]();
   }
 }
 
-/** The binary behind a ROM session that a component has passed. Throws `NO_BINARY` if it is somebody else's content. */
+/**
+ * The binary behind a ROM session that a component has passed. Throws `NO_BINARY` if the session is
+ * one of another ROM server.
+ */
 export function binaryOf(rom: object): ResolvedBinary {
   const implementation = implementationOf(Rom, rom);
   if (implementation instanceof BinaryRom) return implementation.binary;

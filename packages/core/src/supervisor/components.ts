@@ -1,6 +1,6 @@
 /**
- * The components that core has started: how they are reached, who has a channel to whom, and how capabilities are
- * introduced from one to another.
+ * The live components: how the supervisor reaches them, which of them have a channel to each other,
+ * and how a capability is introduced from one to another.
  */
 import { capabilityFor } from '../capability/capability.ts';
 import type { ExportedObject } from '../capability/exported-object.ts';
@@ -20,7 +20,7 @@ import type { ComponentEnd, ComponentSpecification, Platform, PlatformComponent 
 import { Statistics } from './statistics.ts';
 import { WaitGraph } from './wait-graph.ts';
 
-/** A component as core sees it. */
+/** A live component, as the supervisor sees it. */
 export interface LiveComponent {
   readonly id: number;
   readonly label: string;
@@ -28,17 +28,17 @@ export interface LiveComponent {
   readonly running: PlatformComponent;
   readonly control: Capability<typeof ComponentControl>;
   readonly peers: Set<number>;
-  /** Bound of its heap in bytes. */
+  /** The bound of its heap in bytes, if it has one. */
   readonly heapBytes: number | undefined;
-  /** What it has counted, as far as core knows. */
+  /** Its last statistics that the supervisor has heard of. */
   statistics: ComponentStatistics | undefined;
-  /** How it broke the protocol with core, if it did. */
+  /** How it broke the protocol with the supervisor, if it did. */
   violation: string | undefined;
-  /** It is being stopped in order. */
+  /** Whether it is being stopped in order. */
   stopping: boolean;
 }
 
-/** Every live component, and core's own entrypoint. */
+/** Every live component, and the supervisor's own entrypoint. */
 export class Components {
   readonly entrypoint: Entrypoint;
   readonly #platform: Platform;
@@ -48,7 +48,7 @@ export class Components {
   readonly #statistics: Statistics;
   #nextId = SUPERVISOR_ID + 1;
 
-  /** `warn` takes what goes wrong without a caller to tell. */
+  /** `warn` takes texts about faults that there is no caller to tell of. */
   constructor(platform: Platform, warn: (text: string) => void) {
     this.#platform = platform;
     this.#warn = warn;
@@ -66,17 +66,20 @@ export class Components {
     return this.#live.values();
   }
 
-  /** What a component has counted up to now; `undefined` if it has never said so in time. */
+  /** What a component has counted up to now; `undefined` if it has never answered that in time. */
   statisticsOf(component: LiveComponent): Promise<ComponentStatistics | undefined> {
     return this.#statistics.ask(component);
   }
 
-  /** What the component of that label and all below it have got done; see `Thread`. */
+  /** What the component with this label and all below it have got done; see `threadProgress`. */
   async progressOf(label: string): Promise<ThreadProgress> {
     return this.#statistics.progress(label, [...this.#live.values()]);
   }
 
-  /** Starts a component on the given account. `ended` is called when it is gone and everybody knows. */
+  /**
+   * Starts a component on the given account. `ended` is called when it is gone and its peers have
+   * been told.
+   */
   start(
     specification: Omit<ComponentSpecification, 'id'>,
     account: Account,
@@ -120,7 +123,8 @@ export class Components {
   async #introduce(giver: number, request: IntroductionRequest): Promise<void> {
     const { number, via, index, to } = request;
     try {
-      // An object of the receiver's own is not introduced to it, and it has no channel to itself.
+      // An object of the receiver's own is not introduced to it, because it has no channel to
+      // itself.
       if (via === to) throw new RpcError('InvalidArgument', 'the receiver owns the capability');
       if (!this.#acquainted(giver, via) || !this.#acquainted(giver, to)) throw new PeerGone();
       this.#connect(via, to);
@@ -130,7 +134,8 @@ export class Components {
     } catch (error) {
       const reason = error instanceof RpcError ? error.message : 'the introduction failed';
       await this.#introductionFailed(to, giver, number, via, reason);
-      // That somebody has died meanwhile is nothing to complain about, but the giver must not read it as our end.
+      // It is no fault of the giver that somebody has died meanwhile. The giver is told `Revoked`,
+      // because it would take `PeerGone` for the end of the supervisor.
       if (error instanceof PeerGone) throw new RpcError('Revoked', reason);
       throw error;
     }
@@ -144,7 +149,7 @@ export class Components {
     reason: string,
   ): Promise<void> {
     if (to === SUPERVISOR_ID) return this.entrypoint.introductionFailed(giver, number, via, reason);
-    // A receiver that is gone as well waits for nothing.
+    // A receiver that is gone as well does not wait for the introduction.
     await this.#live
       .get(to)
       ?.control.introductionFailed(giver, number, via, reason)
@@ -171,7 +176,9 @@ export class Components {
     this.#platform.connect(first, second, () => this.#notConnected(first, second));
   }
 
-  /** Both wait for a channel that will not come: for either the other is as good as gone. */
+  /**
+   * The channel cannot be made, and both wait for it. For each of them the other counts as gone.
+   */
   #notConnected(first: number, second: number): void {
     this.#lose(first, second);
     this.#lose(second, first);
@@ -187,7 +194,7 @@ export class Components {
     const component = this.#live.get(id);
     if (!component) return;
     this.#live.delete(id);
-    // Nobody holds objects of a component that is gone.
+    // A component that is gone has no objects that others could hold.
     component.account.holdObjects(0);
     this.#waits.ended(id);
     this.entrypoint.peerGone(id);

@@ -1,4 +1,4 @@
-/** A CPU session of core: starts components, and ends them when it is closed. */
+/** A CPU session of the supervisor: starts components, and ends them when it is closed. */
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import { childNameProblem, labelWithin, prependLabel, splitLabel } from '../label.ts';
@@ -9,18 +9,18 @@ import { StartedThread, type ThreadParts } from './started-thread.ts';
 import { grantOf } from './host-grants.ts';
 import { accountOf } from './pd-service.ts';
 
-/** Label of the root of the tree. */
+/** The label of root init. */
 export const ROOT_LABEL = 'init';
-/** Domain of components that ask for no other. */
+/** The domain of components whose start names no other. */
 const DEFAULT_DOMAIN = 'main';
 
-/** What a CPU session is made of. */
+/** The parts of the supervisor that a CPU session works with. */
 export type CpuParts = ThreadParts;
 
-/** What its arguments say of whatever it starts. */
+/** What the arguments of the session say of everything it starts. */
 export interface CpuMeans {
   readonly scheduling: Scheduling;
-  /** Whether that must be jailed, as its user is. */
+  /** Whether it must be jailed, because the component that uses the session is. */
   readonly confined: boolean;
 }
 
@@ -83,7 +83,10 @@ export class CpuSession {
   }
 }
 
-/** Modules of the host are for who is trusted with them, and brings grants; or for who is held to his grants by a jail. */
+/**
+ * A binary that imports modules of the host is started only with a host grant. Besides, either a
+ * start node trusts the starter with it, or a jail holds it to its grants.
+ */
 function refuseUntrusted(takes: BinaryTakes, { grants, isolation, jail }: StartOptions): void {
   if (takes === 'nothing') return;
   const what = 'the binary imports modules of the host';
@@ -93,7 +96,7 @@ function refuseUntrusted(takes: BinaryTakes, { grants, isolation, jail }: StartO
   throw new RpcError('DENIED', `${what}: ${how}`);
 }
 
-/** What a jailed component starts is no freer than itself. */
+/** A jailed component may start only jailed components. */
 function refuseUnconfined({ isolation, jail }: StartOptions): void {
   const who = 'who starts it is jailed, and so is what it starts';
   if (isolation === 'thread') {
@@ -102,15 +105,19 @@ function refuseUnconfined({ isolation, jail }: StartOptions): void {
   if (jail === 'no') throw new RpcError('DENIED', `${who}: jail "no" is refused`);
 }
 
-/** The name of a domain is shown to people and joined by ` -> ` to others, as those of children are. */
+/**
+ * The name of a domain is shown to people and joined to other names by ` -> `, so it must be one
+ * that a child could have.
+ */
 function refuseUnnameable({ domain }: StartOptions): void {
   const problem = domain === undefined ? undefined : childNameProblem(domain);
   if (problem !== undefined) throw new RpcError('DENIED', `domain ${JSON.stringify(domain)}, ${problem}`);
 }
 
 /**
- * The name of a domain in the whole system. Whoever starts a component names a domain within its own subtree: the children of
- * the root's by the plain name, those of others with the path of who starts them in front, which their parents have written.
+ * The name of a domain in the whole system. A component names domains of its own subtree only: root
+ * init names them by the plain name; for any other starter its path, which its parents have
+ * written, stands in front.
  */
 function domainName(label: string, name: string): string {
   const starter = labelWithin(splitLabel(label).prefix, ROOT_LABEL);

@@ -1,4 +1,4 @@
-/** Host grants of core: capabilities that stand for entries of the checked root config. */
+/** Host grants as capabilities: each stands for an entry of the checked root config. */
 import { implementationOf } from '../capability/capability.ts';
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
@@ -24,7 +24,10 @@ class HeldGrant {
 export class GrantTable {
   readonly #entrypoint: Entrypoint;
   readonly #grants: readonly ResolvedGrant[];
-  /** Made when they are first asked for, once each: by number, and those for reading only. */
+  /**
+   * The objects of grants that were asked for, each made once: by number, and separately for
+   * reading only.
+   */
   readonly #held = new Map<string, HeldGrant>();
 
   constructor(entrypoint: Entrypoint, grants: readonly ResolvedGrant[]) {
@@ -32,7 +35,9 @@ export class GrantTable {
     this.#grants = grants;
   }
 
-  /** The grant of this number as a capability; it never gives more than the component has. */
+  /**
+   * The grant with this number as a capability. It never gives more access than the component has.
+   */
   capability(index: number, access: 'ro' | 'rw'): Capability<typeof HostGrant> {
     const grant = this.#grants[index];
     if (!grant) throw new RpcError('InvalidArgument', `the component has no grant ${index}`);

@@ -1,6 +1,7 @@
 /**
- * A LOG session of core: lines for people, with the label of who wrote them. What waits for the output is
- * kept as it came, and bounded: a few characters can be as many lines, each of which gets a label.
+ * A LOG session of the supervisor: lines for people, each with the label of the component that
+ * wrote it. Text that waits for the output is kept as it came and bounded in that form: cut into
+ * lines, a few characters can become many lines with a label each.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -19,7 +20,10 @@ export class LogSession {
     this.#prefix = `[${label}] `;
   }
 
-  /** Every line gets the label: no component can write one that looks like another's. They stay together. */
+  /**
+   * Writes lines of the component together, each behind its label, so that no component can write a
+   * line that looks like another's.
+   */
   async write(text: string): Promise<void> {
     const characters = text.length + LIMITS.logCallCharacters;
     if (this.#waitingCharacters + characters > LIMITS.logSessionCharacters) {
@@ -35,7 +39,7 @@ export class LogSession {
     }
   }
 
-  /** Lines may have been lost, and none has come since. */
+  /** Says how many lines were lost, if no line has come since that could have said so. */
   [Symbol.dispose](): void {
     void this.#sayLost().catch(() => {});
   }

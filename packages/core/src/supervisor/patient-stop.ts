@@ -1,12 +1,17 @@
-/** Stops a component, and waits for it as long as it and all below it get anything done. */
+/**
+ * Stops a component, and waits for it as long as it, or a component below it, gets something done.
+ */
 import type { Capability } from '../interface/interface.ts';
 import type { Thread, ThreadProgress } from '../session/cpu.ts';
 import type { Platform } from './platform.ts';
 
-/** How often it is asked for its progress. */
+/** The time between two questions about its progress. */
 const TICK_MS = 500;
 
-/** Whether it has stopped, or is dead; false if it got nothing done for `boundMs` times the levels of the tree below it. */
+/**
+ * Resolves to true when the component has stopped or is dead, and to false when it has got nothing
+ * done for `boundMs` times the number of levels, its own and those of the tree below it.
+ */
 export async function stopped(
   thread: Pick<Capability<typeof Thread>, 'stop' | 'progress'>,
   platform: Pick<Platform, 'after' | 'monotonicUs'>,

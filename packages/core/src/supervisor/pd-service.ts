@@ -1,4 +1,4 @@
-/** The PD service of core: accounts, and who may use them. */
+/** The PD service of the supervisor: accounts, and who may use them. */
 import { implementationOf } from '../capability/capability.ts';
 import { RpcError } from '../errors.ts';
 import { type AccountState, Pd, type Resources } from '../session/pd.ts';
@@ -16,7 +16,8 @@ export class PdSession {
   }
 
   allocate(amount: Resources): number {
-    // Each has a number of its own, which core keeps.
+    // Every allocation has a number that the supervisor must keep, so it costs a capability at
+    // least.
     if (amount.caps < 1) throw new RpcError('InvalidArgument', 'an allocation takes at least one capability');
     return this.account.allocate(amount);
   }
@@ -41,7 +42,10 @@ export class PdSession {
     return this.account.transferUpTo(accountOf(to), amount);
   }
 
-  /** What runs on it ends first; what was started on it meanwhile ends after it. */
+  /**
+   * First ends the components that run on the account. Components that they have started meanwhile
+   * end after it.
+   */
   async end(): Promise<Resources> {
     await this.#threads.endOn(this.account);
     const handedOver = this.account.end();

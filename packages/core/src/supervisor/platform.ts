@@ -1,4 +1,4 @@
-/** What core needs of the place where components run: Node's threads and processes, or the simulator. */
+/** What the supervisor asks of a platform: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
 import type { JailDemand } from '../session/cpu.ts';
@@ -8,66 +8,69 @@ import type { Scheduling } from '../session/scheduling.ts';
 export interface ComponentSpecification {
   readonly id: number;
   readonly label: string;
-  /** Module to import. */
+  /** The module to import, whose default export is the component. */
   readonly moduleUrl: string;
-  /** Every file that Node reads to load it; none where nobody has looked. */
+  /** Every file that Node reads to load it; empty where nobody has determined them. */
   readonly files: readonly string[];
-  /** Process to run in, unless it gets its own. */
+  /** The domain to run in, unless it gets a process of its own. */
   readonly domain: string;
   /** Whether it gets a process of its own. */
   readonly ownProcess: boolean;
   readonly heapBytes: number | undefined;
-  /** Quota of memory it starts with. */
+  /** The RAM quota in bytes that it starts with. */
   readonly ramBytes: number;
-  /** Operations of a driver on the host that run at a time; the platform's own idea of it if it is missing. */
+  /**
+   * How many operations of a driver on the host run at a time; the platform decides if it is
+   * missing.
+   */
   readonly hostDepth: number | undefined;
   readonly scheduling: Scheduling;
-  /** What it has of the host. */
+  /** The host grants that it holds. */
   readonly grants: readonly ResolvedGrant[];
-  /** What it may use of that itself: nothing if it only hands it on. */
+  /** The grants that it may use itself: none if it only hands them on. */
   readonly usedGrants: readonly ResolvedGrant[];
   readonly jail: JailDemand;
-  /** Whether it is started by who is jailed: then it is jailed wherever that can be had, or not started. */
+  /** Whether its starter is jailed: then it is jailed by all means, or not started. */
   readonly confined: boolean;
 }
 
-/** How a component came to its end. */
+/** How a component ended. */
 export interface ComponentEnd {
   readonly crashed: boolean;
   readonly reason: string;
-  /** Whether it was the one that brought its process down. */
+  /** Whether it was the one that brought its process down, not one that only shared the process. */
   readonly culprit: boolean;
 }
 
-/** Where a component runs, for people. */
+/** Where a component runs, in words for people. */
 export interface Placement {
   readonly kind: 'thread' | 'process';
-  /** Name of the domain, or of the component whose process it is. */
+  /** The name of the domain, or of the component whose own process it is. */
   readonly domain: string;
   readonly pid: number | undefined;
-  /** Of a process of its own. */
+  /** Whether a process of its own is jailed. */
   readonly jail?: JailStanding | undefined;
 }
 
-/** How a process is confined: by a jail, or not, and why. */
+/** Whether a process is jailed, and if it is not, why. */
 export type JailStanding = { readonly jailed: true } | { readonly jailed: false; readonly reason: string };
 
 /** A started component. */
 export interface PlatformComponent {
   readonly placement: Placement;
-  /** The carrier between core and the component. */
+  /** The carrier between the supervisor and the component. */
   readonly supervisor: Carrier;
   /** Ends it at once; settles when it is gone. */
   kill(): Promise<void>;
 }
 
-/** Where components run. */
+/** A place where components run. The supervisor does everything through this interface. */
 export interface Platform {
   /** Starts a component; `ended` is called once when it is gone, whatever the reason. */
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent;
   /** Makes a channel between two started components. `failed` is called if that cannot be done while both are alive. */
   connect(first: number, second: number, failed: () => void): void;
-  /** Runs a turn soon. */
+  /** Runs a turn soon, after the present one. */
   schedule(turn: () => void): void;
   /** Microseconds on a clock that never goes back. */
   monotonicUs(): number;
@@ -76,8 +79,8 @@ export interface Platform {
   /** Calls `handler` after `us` microseconds; the result cancels it. */
   after(us: number, handler: () => void): () => void;
   /**
-   * Writes lines of a component to the log, each behind the prefix, and none of others between them; settles when there is
-   * room for more. Nothing is made of the text before it is written.
+   * Writes lines of a component to the log, each behind the prefix. No lines of others come between
+   * them. Settles when there is room for more. The text is not cut into lines before it is written.
    */
   writeLog(text: string, prefix: string): Promise<void>;
 }

@@ -9,13 +9,13 @@ import type { Components, LiveComponent } from './components.ts';
 import type { ComponentEnd, ComponentSpecification, Platform } from './platform.ts';
 import type { PaidThread, ThreadsByAccount } from './threads-by-account.ts';
 
-/** Told of what starts and ends, for the summary and for people. */
+/** Is told of every component that starts or ends, for the summary and for messages to people. */
 export interface ThreadObserver {
   started(component: LiveComponent): void;
   ended(component: LiveComponent, end: ComponentEnd): void;
 }
 
-/** What a thread needs of core. */
+/** The parts of the supervisor that a thread works with. */
 export interface ThreadParts {
   readonly components: Components;
   readonly platform: Platform;
@@ -23,14 +23,14 @@ export interface ThreadParts {
   readonly threads: ThreadsByAccount;
 }
 
-/** Who is woken when its state has changed. */
+/** The signal that is submitted when the state has changed. */
 type Handler = Pick<SignalCapability, 'submit'> & Disposable;
 
-/** What a component takes from its account. */
+/** The allocations of a component in its account, by their numbers. */
 interface ThreadCharges {
-  /** Until it has ended. */
+  /** Pays for the running component, until it has ended. */
   readonly running: number;
-  /** Until nobody holds the object that stands for it. */
+  /** Pays for the `Thread` object, until nobody holds it. */
   readonly object: number;
 }
 
@@ -45,20 +45,20 @@ function charge(account: Account, ownProcess: boolean): ThreadCharges {
   }
 }
 
-/** One started component. */
+/** One started component, as the object behind a `Thread` capability. */
 export class StartedThread implements PaidThread {
   readonly #parts: ThreadParts;
   readonly #account: Account;
   readonly #charges: ThreadCharges;
   readonly #forgotten: () => void;
-  /** Missing once it has ended, whoever still holds this. */
+  /** The live component; missing once it has ended, even if somebody still holds this object. */
   #component: LiveComponent | undefined;
   #state: ThreadState = { state: 'starting' };
   #handler: Handler | undefined;
   #killed = false;
-  /** It has done what it has to do before it ends: it cannot crash any more. */
+  /** Whether its stop handlers have run: then it cannot crash any more. */
   #inOrder = false;
-  /** Why it could not begin, for people. */
+  /** Why it could not begin, in words for people. */
   #failure: string | undefined;
   #held = true;
 
@@ -95,7 +95,7 @@ export class StartedThread implements PaidThread {
     );
   }
 
-  /** The capability that stands for it. */
+  /** The capability of this object, to be handed to the starter. */
   capability(): Capability<typeof Thread> {
     const { entrypoint } = this.#parts.components;
     entrypoint.exportObject(Thread, this).unheld = () => {
@@ -123,7 +123,7 @@ export class StartedThread implements PaidThread {
     this.#inOrder = this.#component !== undefined;
   }
 
-  /** One that has ended gets nothing done. */
+  /** A component that has ended gets nothing done any more. */
   async progress(): Promise<ThreadProgress> {
     const label = this.#component?.label;
     return label === undefined ? { completed: 0, levelsBelow: 0 } : this.#parts.components.progressOf(label);
@@ -144,7 +144,8 @@ export class StartedThread implements PaidThread {
   #failedToStart(error: unknown): void {
     if (this.#state.state === 'crashed' || this.#state.state === 'killed') return;
     const reason = error instanceof RpcError ? error.message : 'the component could not be started';
-    // Whoever lost its parent on the way is being ended from above, or is being stopped: that is nothing to complain about.
+    // A component that has lost its parent while it began is being ended by somebody above, or is
+    // being stopped. That is no failure to tell people of.
     const stopping = this.#component?.stopping ?? false;
     if (!stopping && !hasCode(error, 'Revoked') && !hasCode(error, 'PeerGone')) this.#failure = reason;
     this.#change({ state: 'crashed', reason, culprit: true });
@@ -163,7 +164,7 @@ export class StartedThread implements PaidThread {
     this.#forgetIfOver();
   }
 
-  /** One that could not begin is killed by us, but that is not why it ended. */
+  /** A component that could not begin is killed here, but the reason of its end is that failure. */
   #howItEnded(end: ComponentEnd): ComponentEnd {
     if (this.#failure !== undefined) return { crashed: true, reason: this.#failure, culprit: true };
     return this.#killed || this.#inOrder ? { ...end, crashed: false } : end;
@@ -175,7 +176,7 @@ export class StartedThread implements PaidThread {
     if (!this.#component) this.#forgetHandler();
   }
 
-  /** Nothing more will happen. */
+  /** The state does not change any more, so nobody has to be woken. */
   #forgetHandler(): void {
     this.#handler?.[Symbol.dispose]();
     this.#handler = undefined;
@@ -189,13 +190,13 @@ export class StartedThread implements PaidThread {
   }
 }
 
-/** Also asks one last time what it has counted. */
+/** Runs the component's stop handlers, and asks for its statistics one last time. */
 async function putInOrder(component: LiveComponent): Promise<void> {
   try {
     await component.control.stop();
     component.statistics = await component.control.statistics();
   } catch (error) {
-    // Nothing of a component that is dead has to be put in order.
+    // A dead component has nothing to put in order.
     if (!hasCode(error, 'PeerGone')) throw error;
   }
 }

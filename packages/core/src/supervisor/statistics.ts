@@ -1,4 +1,7 @@
-/** Asks components what they have counted. A component that does not answer in time is known by what it said before. */
+/**
+ * Asks components for their statistics. A component that does not answer in time is known by its
+ * last answer.
+ */
 import { RpcError } from '../errors.ts';
 import { LABEL_SEPARATOR } from '../label.ts';
 import type { ComponentStatistics } from '../runtime/control.ts';
@@ -7,7 +10,7 @@ import type { Platform } from './platform.ts';
 
 const TIMEOUT_US = 500_000;
 
-/** A component, as far as it can be asked. */
+/** A component, as far as it can be asked for its statistics. */
 interface Counting {
   readonly label: string;
   /** Its latest answer. */
@@ -19,7 +22,7 @@ interface Counting {
 export class Statistics {
   readonly #platform: Pick<Platform, 'after'>;
   readonly #warn: (text: string) => void;
-  /** Questions that are not answered yet: one that hangs is not asked again. */
+  /** Questions that are not answered yet, so that a component which hangs is not asked again. */
   readonly #asked = new Map<Counting, Promise<void>>();
 
   constructor(platform: Pick<Platform, 'after'>, warn: (text: string) => void) {
@@ -39,7 +42,7 @@ export class Statistics {
     return component.statistics;
   }
 
-  /** The ends of components change the number, too: it counts those that live. */
+  /** The number also changes when a component ends, because it includes how many live. */
   async progress(label: string, live: readonly Counting[]): Promise<ThreadProgress> {
     const below = `${label}${LABEL_SEPARATOR}`;
     const tree = live.filter((component) => component.label === label || component.label.startsWith(below));

@@ -1,4 +1,6 @@
-/** The services that core provides to the root of the tree, and what closing a session of each means. */
+/**
+ * The services that the supervisor provides to root init, and what closing a session of each means.
+ */
 import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
 import { prependLabel, splitLabel } from '../label.ts';
@@ -19,22 +21,22 @@ import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
 
-/** An open session of core's. */
+/** An open session of one of the supervisor's services. */
 export interface SupervisorSession {
   readonly capability: Capability<typeof SomeSession>;
   readonly close: () => Promise<void>;
 }
 
-/** Label of the ROM session with the config of the system, which only the root can ask for. */
+/** The label of the ROM session with the config of the system. Only root init can ask for it. */
 const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
 
-/** Opens sessions of core's own services. */
+/** Opens sessions of the supervisor's own services. */
 export class SupervisorServices {
   readonly #parts: CpuParts;
   readonly #config: RomModule;
   readonly #findBinary: FindBinary;
 
-  /** `config` is the root's. */
+  /** `config` is the module behind root init's config. */
   constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
     this.#parts = parts;
     this.#config = config;
@@ -45,8 +47,8 @@ export class SupervisorServices {
   static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer].map(({ service }) => service);
 
   /**
-   * Opens a session; the label is complete, from the root of the tree. Throws `SessionError` if there is no such session, or
-   * if its donation is less than what it costs.
+   * Opens a session. The label is complete, from the root of the tree on. Throws `SessionError` if
+   * there is no such session, or if its donation is less than what it costs.
    */
   open(service: string, request: RootRequest): SupervisorSession {
     const { label, args } = request;
@@ -78,9 +80,10 @@ export class SupervisorServices {
   }
 
   /**
-   * Binaries are found by the last element of the label, whoever asks: they are public by nature. What their start takes
-   * depends on what stands before that, which parents have written. The config of the system is the root's alone: it goes by
-   * the whole label.
+   * A binary is found by the last element of the label, whichever component asks, because binaries
+   * are no secret. What its start demands depends on the elements before the last, which parents
+   * have written. The config of the system is found by its whole label, which only root init can
+   * have.
    */
   #openRom(request: RootRequest): SupervisorSession {
     const { label } = request;
@@ -113,7 +116,9 @@ export class SupervisorServices {
   }
 }
 
-/** A capability of any interface is one of the empty interface too. */
+/**
+ * The same capability as one of the empty interface: it has all the operations of that interface.
+ */
 function someSession(capability: Capability<Interface>): Capability<typeof SomeSession> {
   return capability;
 }

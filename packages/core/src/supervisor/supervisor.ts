@@ -1,6 +1,7 @@
 /**
- * Core: starts the root component and is its parent. It provides PD, CPU, LOG, ROM and Timer, keeps the
- * accounts, and introduces components to each other; it runs no component code and is on the path of no call.
+ * The supervisor: starts root init and is its parent. It provides PD, CPU, LOG, ROM and Timer,
+ * keeps the accounts, and introduces components to each other. It runs no component code, and no
+ * call between components passes through it.
  */
 import { assert, SessionError } from '../errors.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
@@ -27,33 +28,33 @@ import type { Thread } from '../session/cpu.ts';
 
 export { ROOT_LABEL } from './cpu-session.ts';
 
-/** How the system came to its end. */
+/** How the system ended. */
 export type SystemEnd =
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'crash'; readonly reason: string };
 
-/** What core tells whoever runs it. */
+/** What the supervisor tells the program that runs it. */
 export interface SupervisorObserver {
-  /** A component crashed; it was its own doing if `culprit`. */
+  /** A component has crashed: by its own doing if `end.culprit` is true. */
   crashed(label: string, end: ComponentEnd): void;
   /** Something is wrong that no component can be told of. */
   warning(text: string): void;
 }
 
-/** What is started first, and with what. */
+/** Which component is started first, and what it is given. */
 export interface RootOptions {
-  /** What is started. */
+  /** The code of root init. */
   readonly binary: ResolvedBinary;
-  /** What may be started beneath it. */
+  /** Finds the code that may be started below root init. */
   readonly findBinary: FindBinary;
-  /** What its config grants of the host, to whomever: the root hands it on, and uses none of it. */
+  /** All host grants of the config, for any component: root init hands them on and uses none. */
   readonly grants: readonly ResolvedGrant[];
   readonly config: Uint8Array;
   readonly quota: Resources;
   readonly observer: SupervisorObserver;
 }
 
-/** A component as core sees it. */
+/** A component, as the supervisor sees it. */
 export interface ComponentStanding {
   readonly label: string;
   readonly placement: Placement;
@@ -61,23 +62,26 @@ export interface ComponentStanding {
   readonly ended: boolean;
 }
 
-/** One line of the summary. */
+/** A component in the summary that people see. */
 export interface ComponentSummary extends ComponentStanding {
   readonly ramPeak: number;
   readonly requests: number | undefined;
-  /** Bytes of V8's heap in use, and their bound if the start node has one. */
+  /** Bytes of V8's heap that it uses, and their bound if the start node has one. */
   readonly heapUsed: number | undefined;
   readonly heapBytes: number | undefined;
 }
 
-/** What the summary needs of a component. */
+/** The facts of a component that the summary needs. */
 type Remembered = Pick<LiveComponent, 'label' | 'account' | 'heapBytes' | 'statistics'> & {
   readonly placement: Placement;
 };
 
-/** Of one that has ended no more is kept: the rest holds on to its process, its sockets and its channel. */
+/**
+ * A component that the summary knows. Of one that has ended only this is kept, because the rest
+ * would hold on to its process, its sockets and its channel.
+ */
 interface KnownComponent {
-  /** Nothing once it has ended. */
+  /** Missing once it has ended. */
   live: LiveComponent | undefined;
   remembered: Remembered;
 }
@@ -86,12 +90,12 @@ function remember({ label, account, heapBytes, statistics, running }: LiveCompon
   return { label, account, heapBytes, statistics, placement: running.placement };
 }
 
-/** Core keeps nothing of what was donated for its sessions. */
+/** The part of a donation that the supervisor keeps when it closes a session. */
 const NOTHING = { ram: 0, caps: 0 };
-/** Ended components that the summary still knows. */
+/** How many ended components the summary still knows. */
 const ENDED_KEPT = 1000;
 
-/** Core, with one tree of components. */
+/** The supervisor of one tree of components. */
 export class Supervisor {
   readonly #platform: Platform;
   readonly #options: RootOptions;
@@ -129,7 +133,7 @@ export class Supervisor {
     this.#rootAccount.setReference(this.#own);
   }
 
-  /** Starts the root; settles with the end of the system. Call `stop` then. */
+  /** Starts root init, and settles with the end of the system. Call `stop` then. */
   async run(): Promise<SystemEnd> {
     const { entrypoint } = this.#components;
     const grants = new GrantTable(entrypoint, this.#options.grants);
@@ -149,14 +153,15 @@ export class Supervisor {
     this.#settle(end);
   }
 
-  /** What the system itself has said of its end, also while it was being stopped. */
+  /** The exit code that root init has given, also while it was being stopped. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
   /**
-   * Stops the tree in order, then takes down what is left. The root is not waited for any longer when the whole tree has got
-   * nothing done for `boundMs` times its levels: each level has such a bound itself, and the one below runs out first.
+   * Stops the tree in order, then takes down what is left. Root init is not waited for any longer
+   * when the whole tree has got nothing done for `boundMs` times its number of levels. Each level
+   * has such a bound itself, and the bounds of lower levels run out first.
    */
   async stop(boundMs: number): Promise<void> {
     if (this.#root && !(await stopped(this.#root, this.#platform, boundMs))) {
@@ -166,12 +171,15 @@ export class Supervisor {
     await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#closeSession(id)));
   }
 
-  /** The tree as it is now. */
+  /** Every component, as it is now. Asks the components for what only they know. */
   async summary(): Promise<ComponentSummary[]> {
     return Promise.all(this.#known.map((known) => this.#summaryOf(known)));
   }
 
-  /** The same but for what only the components know: what core believes at this moment. */
+  /**
+   * Every component as the supervisor sees it at this moment; asks nobody. `total` is all quota of
+   * the system.
+   */
   standing(): { readonly components: readonly ComponentStanding[]; readonly total: Resources } {
     const components = this.#known.map(({ live, remembered: { label, placement, account } }) => ({
       label,
@@ -182,12 +190,15 @@ export class Supervisor {
     return { components, total: this.#own.total };
   }
 
-  /** All quota that there is, wherever it is. */
+  /** All quota of the system, in whichever account it is. */
   get total(): Resources {
     return this.#own.total;
   }
 
-  /** The account of the root with all that hang on it, and what the root has donated to core. */
+  /**
+   * The account of root init with all that hang on it, and what root init has donated to the
+   * supervisor for sessions.
+   */
   accounts(): { readonly root: AccountTree; readonly donated: Resources } {
     const donated = { ram: 0, caps: 0 };
     for (const { donation } of this.#sessions.values()) {
@@ -197,7 +208,10 @@ export class Supervisor {
     return { root: accountTree(this.#rootAccount), donated };
   }
 
-  /** Refuses the next allocation of a live component; see `Account`. False if there is no such component. */
+  /**
+   * For tests: refuses the next allocation of a live component, see `Account.denyNext`. False if
+   * there is no such component.
+   */
   denyNext(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
     for (const { id, account } of this.#components.live) {
       if (id !== component) continue;
@@ -207,7 +221,10 @@ export class Supervisor {
     return false;
   }
 
-  /** What core holds of components and they of it, and who is alive. */
+  /**
+   * How many objects the supervisor and components hold of each other, and the labels of the live
+   * components.
+   */
   census(): Census & { readonly live: readonly string[] } {
     const live = Array.from(this.#components.live, ({ label }) => label);
     return { ...this.#components.entrypoint.census(), live };

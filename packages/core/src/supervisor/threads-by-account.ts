@@ -1,9 +1,9 @@
-/** Which components run on which account: they end with it, as nobody would pay for them any more. */
+/** Which components run on which account. They end with it, because nobody would pay for them. */
 import type { Account } from './account.ts';
 
 /** Something that an account pays for. */
 export interface PaidThread {
-  /** Ends it, and the object that stands for it; settles when nothing of it is left. */
+  /** Ends the component and dissolves its `Thread` object. Settles when nothing of it is left. */
   dissolve(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export class ThreadsByAccount {
     if (known?.delete(thread) && known.size === 0) this.#threads.delete(account);
   }
 
-  /** The account is about to end. */
+  /** Ends the components that run on an account which is about to end. */
   async endOn(account: Account): Promise<void> {
     const threads = [...(this.#threads.get(account) ?? [])];
     await Promise.all(threads.map((thread) => thread.dissolve()));

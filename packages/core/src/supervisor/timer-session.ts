@@ -1,10 +1,10 @@
-/** A Timer session of core. */
+/** A Timer session of the supervisor. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Platform } from './platform.ts';
 
-/** What it needs of the place where components run. */
+/** The parts of the platform that a timer needs. */
 type Clock = Pick<Platform, 'monotonicUs' | 'wallClockMs' | 'after'>;
-/** Whom it wakes. */
+/** The signal that a timer submits. */
 type Handler = Pick<SignalCapability, 'submit'> & Disposable;
 
 /** The operations of the `Timer` interface over the platform's clock. */

@@ -1,6 +1,7 @@
 /**
- * The worker thread of a component. One may be started ahead: it loads the runtime while there is nothing else to do, and
- * waits for its component. Each runs one component, and ends with it.
+ * The worker thread of a component. It may be started ahead: then it loads the runtime while there
+ * is nothing else to do, and waits for its component. Each thread runs one component and ends with
+ * it.
  */
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
 import { assert } from '../../errors.ts';
@@ -11,25 +12,28 @@ import { memorySwitch } from '../host/memory-switch.ts';
 
 const COMPONENT_MAIN = new URL('../thread/component-main.js', import.meta.url);
 const MIB = 1024 * 1024;
-/** All that a thread sees of the process's environment. */
+/** The part of the process's environment that a thread sees. */
 const THREAD_ENVIRONMENT = memorySwitch();
 
-/** How far a thread is: each settles when so much is loaded, or when the thread has ended. */
+/**
+ * How far a thread has loaded: each promise settles when that part is loaded, or when the thread
+ * has ended.
+ */
 export interface Loading {
   readonly runtime: Promise<void>;
   readonly component: Promise<void>;
 }
 
-/** What a thread runs, and how it is bounded. */
+/** The component that a thread runs, and its bound. */
 export interface ThreadStart {
   readonly label: string;
   readonly input: WorkerInput;
-  /** What goes over to the thread. */
+  /** The objects that move to the thread with its input. */
   readonly transfer: readonly TransferListItem[];
   readonly heapBytes: number | undefined;
 }
 
-/** A thread that runs a component, or will. */
+/** A thread that runs a component, or is waiting for one. */
 export class ComponentThread {
   readonly worker: Worker;
   readonly loading: Loading;
@@ -41,21 +45,23 @@ export class ComponentThread {
     this.#waitsAt = waitsAt;
   }
 
-  /** A thread for this component. */
+  /** Starts a thread for this component. */
   static start({ label, input, transfer, heapBytes }: ThreadStart): ComponentThread {
     return new ComponentThread(makeWorker(label, input, transfer, heapBytes));
   }
 
-  /** A thread for a component that comes later; a bound of its heap is given at birth. */
+  /**
+   * Starts a thread for a component that comes later. A bound of its heap can be given only here.
+   */
   static ahead(othersFollow: boolean, heapBytes?: number): ComponentThread {
     const { port1, port2 } = new MessageChannel();
     const birth = { waitAt: port2, giveCompiled: othersFollow };
-    // The thread closes the port before it imports a component: what comes has this type.
+    // The thread closes the port before it imports a component, so only our own code has sent this.
     port1.once('message', ({ compiled }: CompiledNotice) => useCompiledRuntime(compiled));
     return new ComponentThread(makeWorker('component', birth, [port2], heapBytes), port1);
   }
 
-  /** Gives a thread that was started ahead its component. */
+  /** Gives its component to a thread that was started ahead. */
   run({ input, transfer }: ThreadStart): void {
     assert(this.#waitsAt !== undefined, 'it waits for a component');
     this.#waitsAt.postMessage(input, [...transfer]);

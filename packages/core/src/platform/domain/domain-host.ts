@@ -32,16 +32,16 @@ import type { ForeignChannels } from './foreign-channels.ts';
 import { Link, type LinkProof } from '../wire/link.ts';
 import { RelayTable } from './relay-table.ts';
 
-/** So much of what a thread says it cannot have. */
+/** How many characters are taken of a thread's message about something it cannot have. */
 const LACK_CHARACTERS = 200;
 /**
- * How long a thread that is to end may go on loading its component's modules. Node never closes the files that a thread
- * has under way in its loader when it is terminated.
+ * How long a thread that is to end may go on loading its component's modules. If a thread is
+ * terminated while its loader has files open, Node never closes these.
  */
 const LOAD_TIMEOUT_MS = 2000;
 const LOAD_LOOK_MS = 2;
 
-/** A channel between two components of this process, as one of them has it. */
+/** A channel between two components of this process, as one of the two has it. */
 interface LocalChannel {
   readonly end: ChannelEnd;
   readonly peer: RunningComponent;
@@ -55,16 +55,16 @@ interface RunningComponent {
   readonly doorbell: Place;
   readonly bell: Bell;
   readonly life: Place;
-  /** By the memory of the channel. */
+  /** The channels to other components of this process, by their memory. */
   readonly channels: Map<Place, LocalChannel>;
   nextSlot: number;
   readonly loading: Loading;
-  /** Why it ends, once that is known. */
+  /** Why it has crashed, once that is known. */
   crash: string | undefined;
   killed: boolean;
 }
 
-/** A join command, as the host needs it. */
+/** The parts of a join command that the host needs. */
 interface JoinRequest {
   readonly component: number;
   readonly peer: number;
@@ -72,7 +72,7 @@ interface JoinRequest {
   readonly channel: number;
 }
 
-/** What a domain process runs. */
+/** The components of a domain process. */
 export class DomainHost {
   readonly #up: Link;
   readonly #doorbells: OwnDoorbells;
@@ -84,10 +84,13 @@ export class DomainHost {
   /** Whether the kernel bounds the memory of the process. */
   #bounded = false;
   #ahead: ComponentThread | undefined;
-  /** Runs the component for which the process has locked itself up. */
+  /** Runs the component for which the process has locked itself up; missing while there is none. */
   #runJailed: (() => void) | undefined;
 
-  /** `foreign` where memory can be shared with other processes; `ahead` is for the first component, if it can have it. */
+  /**
+   * `foreign` is there where memory can be shared with other processes. `ahead` is a thread for the
+   * first component, if that one can use it.
+   */
   constructor(up: Link, foreign: ForeignChannels | undefined, ahead: ComponentThread | undefined) {
     this.#up = up;
     this.#ahead = ahead;
@@ -100,7 +103,10 @@ export class DomainHost {
     this.#supervisorRelays = new RelayTable(up);
   }
 
-  /** Starts a component in a thread of its own; if it is to be jailed, so far that only `run` is missing. */
+  /**
+   * Starts a component in a thread of its own. If the process is to be jailed, the thread waits for
+   * `run`.
+   */
   start(command: StartCommand): void {
     const { component, label, moduleUrl, heapBytes, processBytes, grants, scheduling, jail } = command;
     this.#bounded = processBytes !== undefined;
@@ -115,7 +121,8 @@ export class DomainHost {
       grants,
       scheduling,
       watch: command.audit ? 'everything' : jail ? 'refusals' : 'nothing',
-      // In a jail this thread sees to it, which can still read what that takes.
+      // In a jail this main thread sets the bound, because it can still read the files that this
+      // takes.
       processBytes: jail ? undefined : processBytes,
       doorbell,
       census,
@@ -147,7 +154,7 @@ export class DomainHost {
     if (jail) void this.#lockUp(component, jail, processBytes, () => thread.run(start));
   }
 
-  /** Runs a component that waits for it. */
+  /** Runs the component that waits for it. */
   run(component: number): void {
     if (this.#components.has(component)) this.#runJailed?.();
     this.#runJailed = undefined;
@@ -166,7 +173,8 @@ export class DomainHost {
         return worker.terminate();
       });
     };
-    // The runtime's own modules are sure to be loaded some time; the component's may loop.
+    // The runtime's own modules are loaded sooner or later. The component's modules may loop, so
+    // these are waited for with a bound.
     void loading.runtime.then(() => {
       const late = setTimeout(terminate, LOAD_TIMEOUT_MS);
       void loading.component.then(() => {
@@ -180,7 +188,7 @@ export class DomainHost {
   connect(first: number, second: number): void {
     const a = this.#components.get(first);
     const b = this.#components.get(second);
-    // One that ended a moment ago: core will tell the other.
+    // One of them ended a moment ago, and the supervisor will tell the other.
     if (!a || !b) return;
     const memory = channelMemory();
     const { port1, port2 } = new MessageChannel();
@@ -203,7 +211,10 @@ export class DomainHost {
     );
   }
 
-  /** Joins a component of this process to one of another process by memory that both share. */
+  /**
+   * Joins a component of this process to one of another process by memory that both processes
+   * share.
+   */
   share(command: ShareCommand): void {
     assert(this.#foreign !== undefined, 'memory is shared only where that can be done');
     const running = this.#components.get(command.component);
@@ -211,7 +222,7 @@ export class DomainHost {
     else this.#foreign.refuse(command);
   }
 
-  /** The process has given up memory that a component has freed, after the host had finished with it. */
+  /** This process has given up memory that a component has freed; the host had been using it. */
   freed(component: number, file: number): void {
     const running = this.#components.get(component);
     if (running) this.#handOver(running, { kind: 'freed', file });
@@ -223,7 +234,7 @@ export class DomainHost {
     for (const { bell } of this.#components.values()) bell.rouse();
   }
 
-  /** Joins a component of this process to one of another process. */
+  /** Joins a component of this process to one of another process by a socket. */
   join(request: JoinRequest): void {
     const target = this.#links.get(request.link);
     if (!target) {
@@ -258,7 +269,7 @@ export class DomainHost {
     }
   }
 
-  /** A frame from core for one of our components. */
+  /** Takes a frame from the supervisor for a component of this process. */
   deliver(component: number, payload: Uint8Array): void {
     this.#supervisorRelays.deliver(component, payload);
   }
@@ -274,7 +285,10 @@ export class DomainHost {
     return ComponentThread.start(start);
   }
 
-  /** Its thread is up before the process is locked up, and runs nothing but our runtime until then. */
+  /**
+   * A thread that is up before the process is locked up. It runs nothing but our runtime until
+   * then.
+   */
   #waitingThread(heapBytes: number | undefined): ComponentThread {
     const ahead = this.#ahead;
     this.#ahead = undefined;
@@ -290,7 +304,7 @@ export class DomainHost {
     run: () => void,
   ): Promise<void> {
     const running = this.#components.get(component);
-    // In the jail nobody could remove them.
+    // Names of old sockets are removed before, because nobody could do that in the jail.
     const listens = rules.grants.filter(({ kind }) => kind === 'unix-listen');
     const cleared = listens.map(({ target }) => removeLeftOver(target));
     await Promise.all([running?.loading.runtime, prepareJail(), ...cleared]);
@@ -300,7 +314,7 @@ export class DomainHost {
       if (unbounded !== undefined) this.#tell({ event: 'lack', component, text: unbounded });
       enterJail({ rules, moreThreads: false });
     } catch (error) {
-      // Some of it may be in force: this process is of no use to anybody.
+      // A part of the rules may be in force, so the process cannot be used for anything else.
       running.crash = `cannot be jailed: ${error instanceof Error ? error.message : String(error)}`;
       void running.worker.terminate();
       return;
@@ -343,7 +357,7 @@ export class DomainHost {
       const lack = lackIn(notice);
       if (lack !== undefined) this.#tell({ event: 'lack', component, text: lack });
       const lastLines = lastLinesIn(notice);
-      // Those that went out before are on their way to core.
+      // Lines that went out before are on their way to the supervisor, and come first.
       if (lastLines.length > 0) this.#supervisorRelays.drain(component);
       for (const line of lastLines) this.#tell({ event: 'output', component, line });
       const use = audited ? useIn(notice) : undefined;
@@ -354,7 +368,8 @@ export class DomainHost {
     });
     worker.on('exit', (code) => {
       this.#components.delete(component);
-      // What it has sent to core before it ended is heard before its end: its last log lines, for instance.
+      // Everything that it has sent to the supervisor is heard before its end: its last log lines,
+      // for instance.
       this.#supervisorRelays.drain(component);
       this.#closeChannels(running);
       this.#foreign?.ended(component);
@@ -366,7 +381,9 @@ export class DomainHost {
     });
   }
 
-  /** What is written past the streams that the thread puts in the place of Node's. */
+  /**
+   * Forwards text that was written past the streams which the thread puts in the place of Node's.
+   */
   #forwardOutput(component: number, stream: NodeJS.ReadableStream): void {
     let lost = 0;
     const cutter = new LineCutter((text) => {
@@ -392,7 +409,10 @@ export class DomainHost {
   }
 }
 
-/** What a thread loads natively cannot be interrupted; it begins nothing of that kind any more. */
+/**
+ * Settles when the thread loads no native module. Such loading cannot be interrupted; after this
+ * the thread begins no more of it.
+ */
 async function whenNothingLoads(life: Place): Promise<void> {
   const words = wordsAt(life);
   const endMs = performance.now() + LOAD_TIMEOUT_MS;
@@ -401,7 +421,7 @@ async function whenNothingLoads(life: Place): Promise<void> {
   }
 }
 
-/** Lines that a thread leaves behind when it ends. */
+/** The lines that a thread leaves behind when it ends. */
 function lastLinesIn(notice: unknown): string[] {
   const lines = isRecord(notice) ? notice['lastLines'] : undefined;
   if (!Array.isArray(lines)) return [];
@@ -412,7 +432,7 @@ function lastLinesIn(notice: unknown): string[] {
     .map((line) => line.slice(0, LIMITS.logLineCharacters));
 }
 
-/** What it has used of the host, in an audit. */
+/** The use of the host that a notice tells, in an audit. */
 function useIn(notice: unknown): HostUse | undefined {
   const used = isRecord(notice) ? notice['used'] : undefined;
   try {
@@ -422,7 +442,7 @@ function useIn(notice: unknown): HostUse | undefined {
   }
 }
 
-/** What a thread cannot have, if it says so. A component's code could write to the same port. */
+/** The thing that a thread says it cannot have. A component's code could write to the same port. */
 function lackIn(notice: unknown): string | undefined {
   const lack = isRecord(notice) ? notice['lack'] : undefined;
   return typeof lack === 'string' ? lack.slice(0, LACK_CHARACTERS) : undefined;

@@ -1,7 +1,8 @@
 /**
- * A domain process: runs components, each in a worker thread of its own, and relays what they say to components of
- * other processes. It takes commands from the supervisor on descriptor 3 and further links over the IPC channel, and
- * ends at once when the supervisor is gone. Its own thread never runs component code, so it always answers.
+ * The main module of a domain process: it runs components, each in a worker thread of its own, and
+ * relays frames to components of other processes. It takes commands from the supervisor on
+ * descriptor 3 and further links over the IPC channel, and ends at once when the supervisor is
+ * gone. The main thread never runs component code, so it always answers.
  */
 import { Socket } from 'node:net';
 import { shareWaitHelper } from 'sharedarraybuffer-polyfill/wait-helper';
@@ -24,11 +25,14 @@ import type { ForeignChannels } from './foreign-channels.ts';
 import { prepareJail } from '../jail/prepare.ts';
 import { CONTROL_CHANNEL, Link } from '../wire/link.ts';
 
-/** Arguments: its number, if it has one; and whether it is started ahead of its components. */
+/**
+ * Positions of the arguments: the number of the process, if it has one, and whether it is started
+ * ahead of its components.
+ */
 const NUMBER_ARGUMENT = 2;
 const AHEAD_ARGUMENT = 3;
 const SUPERVISOR_DESCRIPTOR = 3;
-/** Behind Node's own IPC channel; there if memory can be shared. */
+/** The descriptor behind Node's own IPC channel; it is there if memory can be shared. */
 const SUPPLIES_DESCRIPTOR = 5;
 
 function endNow(): never {
@@ -43,7 +47,8 @@ process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
 const parentAtStart = process.ppid;
-// It must outlive every component: one that ended with its thread could bring the process down while it loads.
+// The helper thread must outlive every component: one that ended with a component's thread could
+// bring the process down if it was loading at that moment.
 shareWaitHelper();
 const ahead = process.argv[AHEAD_ARGUMENT];
 const threadAhead = ahead === undefined ? undefined : ComponentThread.ahead(ahead === AHEAD.shared);
@@ -62,7 +67,10 @@ const up: Link = new Link(
 const host = new DomainHost(up, foreign, threadAhead);
 endWithSupervisor(parentAtStart);
 
-/** Where memory can be shared, the process has a number; loading what that takes is worth while only then. */
+/**
+ * Where memory can be shared, the process has a number. Only then are the modules loaded that this
+ * takes.
+ */
 async function openForeign(): Promise<ForeignChannels | undefined> {
   const ownNumber = process.argv[NUMBER_ARGUMENT];
   if (ownNumber === undefined || ownNumber === NO_NUMBER) return undefined;
@@ -81,14 +89,15 @@ async function openForeign(): Promise<ForeignChannels | undefined> {
 }
 
 /**
- * The end of the supervisor's socket tells us that it is gone, unless this process is stopped (SIGSTOP) and hears nothing: then
- * the kernel ends it. Without koffi a stopped process ends when it is continued.
+ * Makes sure that this process ends with the supervisor. Normally the end of the supervisor's
+ * socket tells us. A process that is stopped (SIGSTOP) does not notice that, so the kernel ends it.
+ * Without koffi, a stopped process ends only when it is continued.
  */
 function endWithSupervisor(supervisor: number): void {
   const kernel = Kernel.load();
   if (typeof kernel === 'string') return;
   kernel.endWithParent();
-  // It may have ended just before.
+  // The supervisor may have ended just before the kernel was told.
   if (process.ppid !== supervisor) endNow();
 }
 
@@ -96,7 +105,7 @@ function tell(event: DomainEvent): void {
   up.sendControl(event);
 }
 
-/** A thread that cannot be made is that component's failure, and nobody else's here. */
+/** If a thread cannot be made, that component fails, and no other component of the process. */
 function start(command: StartCommand): void {
   try {
     host.start(command);

@@ -1,7 +1,8 @@
 /**
- * What a domain process shares with others: the memory of the channels between its components and theirs, the sockets by
- * which more memory goes beside their frames, and the doorbells on both sides. All of it is kept here, not by the threads
- * that use it, and given back when a channel, a component or a process has ended.
+ * Everything that a domain process shares with other processes: the memory of channels, the sockets
+ * by which further memory travels beside their frames, and the doorbells of both sides. It is kept
+ * here and not by the threads that use it, and given back when a channel, a component or a process
+ * has ended.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { closeDescriptor, DescriptorSocket, mapMemory, type Region } from 'sharedarraybuffer-polyfill';
@@ -36,7 +37,7 @@ interface ForeignProcess {
   gone: boolean;
 }
 
-/** What is said, rather than asked. */
+/** Whether a message needs no answer. */
 function isNotice(message: KeeperRequest | KeeperNotice): message is KeeperNotice {
   switch (message.kind) {
     case 'create':
@@ -54,7 +55,7 @@ function placeOf({ buffer, byteOffset, byteLength }: Region): Place {
   return { buffer, byteOffset, byteLength };
 }
 
-/** Maps a supply; its descriptor is not needed after that. */
+/** Maps memory that the supervisor has supplied, and closes its descriptor. */
 function mapSupply(descriptor: number, sizeBytes: number): Region {
   try {
     return mapMemory(descriptor, sizeBytes);
@@ -69,7 +70,7 @@ export class ForeignChannels {
   readonly doorbells: Place;
   readonly #supplies: Supplies;
   readonly #keeper: MemoryKeeper;
-  /** What components ask of the keeper comes by these. */
+  /** The ports on which components ask the keeper. */
   readonly #ports = new Map<number, MessagePort>();
   readonly #channels = new Map<number, ForeignChannel>();
   readonly #processes = new Map<number, ForeignProcess>();
@@ -82,7 +83,7 @@ export class ForeignChannels {
     this.doorbells = placeOf(mapSupply(descriptor, DOORBELLS_BYTES));
   }
 
-  /** Takes a new channel; the result is for the component's thread. */
+  /** Takes a new channel into use. The result goes to the component's thread. */
   open(command: ShareCommand): ForeignMessage {
     const { component, peer, channel, slot, peerSlot, peerProcess, peerDoorbell } = command;
     const end = command.end === 0 ? 0 : 1;
@@ -109,7 +110,10 @@ export class ForeignChannels {
     return { kind: 'foreign', peer, slot, channel, ring, peerProcess, ...places };
   }
 
-  /** The component that a channel is for has ended already: core tells its peer. */
+  /**
+   * The component that a channel is for has ended already; the supervisor tells its peer. The
+   * descriptors of the channel are closed.
+   */
   refuse({ channel, peerProcess }: ShareCommand): void {
     this.#process(peerProcess);
     this.#supplies.discard({ kind: 'memory', number: channel });
@@ -122,12 +126,12 @@ export class ForeignChannels {
     this.#keeper.revoke({ process, serial });
   }
 
-  /** Memory of this process has come to another one by way of a third. */
+  /** Memory that this process has made was passed on to `process` by a third one. */
   arrivedAt(process: number, serial: number): void {
     this.#keeper.arrivedAt(process, serial);
   }
 
-  /** A process has ended, and all memory that it has made goes. */
+  /** A process has ended, and all memory that it has made is taken back. */
   forget(number: number): void {
     this.#revokeArrivals(number, (label) => label.process === number);
     this.#keeper.processEnded(number);
@@ -153,7 +157,10 @@ export class ForeignChannels {
     this.#keeper.ended(component);
   }
 
-  /** Answers what the thread of a component asks; `pinning` if the host reads and writes for it. */
+  /**
+   * Answers the requests of a component's thread. `pinning` says that the host reads and writes
+   * memory for the component.
+   */
   serve(component: number, port: MessagePort, pinning: boolean): Omit<KeeperLine, 'port'> {
     const answers = newPlace(4);
     const words = wordsAt(answers);
@@ -167,12 +174,14 @@ export class ForeignChannels {
     return { answers, pins: pinning ? this.#keeper.addPins(component) : undefined };
   }
 
-  /** What a thread that has ended has still said about memory that others have of it. */
+  /**
+   * Takes the notices that a thread has sent before it ended, about memory that others have of it.
+   */
   #hearLast(component: number): void {
     const port = this.#ports.get(component);
     this.#ports.delete(component);
     for (let last = port && receiveMessageOnPort(port); last; last = port && receiveMessageOnPort(port)) {
-      // The thread's end is our own code: what it says has this type.
+      // The end of the port in the thread belongs to our own code, so the message has this type.
       const message = last.message as KeeperRequest | KeeperNotice;
       if (isNotice(message)) this.#hear(component, message);
     }
@@ -209,7 +218,7 @@ export class ForeignChannels {
     return this.#keeper.send(component, channel, request.files, request.from);
   }
 
-  /** What is on its way from a process, and is taken back before anybody has met its frame. */
+  /** Takes back memory that is still on its way from a process, whose frame nobody has met yet. */
   #revokeArrivals(process: number, matches: (label: MemoryLabel) => boolean): void {
     for (const { peerProcess, arrivals } of this.#channels.values()) {
       if (peerProcess === process) arrivals.revoke(matches);

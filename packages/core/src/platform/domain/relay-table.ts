@@ -1,6 +1,7 @@
 /**
- * The relays of one link: ports of components of this process, by channel number. Numbers only ever grow, so a frame
- * for a channel that is not here is either early (its join command is still on the way) or late (it is closed).
+ * The relays of one link: ports of components of this process, by channel number. Numbers only
+ * grow, so a frame for an unknown channel is either early (its join command is still on the way) or
+ * late (the channel is closed).
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { CLOSED_FRAME, postFrame } from '../thread/port-carrier.ts';
@@ -10,11 +11,11 @@ import type { Link } from '../wire/link.ts';
 /** The end of a relay in this process. */
 export interface RelayPort {
   readonly port: MessagePort;
-  /** Wakes who takes from the port. */
+  /** Wakes the thread that takes frames from the port. */
   readonly ring: () => void;
 }
 
-/** Ports by channel. */
+/** The ports of one link, by channel. */
 export class RelayTable {
   readonly #link: Link;
   readonly #ports = new Map<number, RelayPort>();
@@ -43,7 +44,7 @@ export class RelayTable {
     }
   }
 
-  /** The port is about to be closed: sends on what is in it. */
+  /** The port is about to be closed: frames that are in it are sent first. */
   drain(channel: number): void {
     const port = this.#ports.get(channel)?.port;
     for (
@@ -66,14 +67,14 @@ export class RelayTable {
       this.#early.push({ channel, payload });
   }
 
-  /** The link is gone. */
+  /** The link is gone, and every port of it is closed. */
   closeAll(): void {
     for (const [channel, relay] of this.#ports) this.#close(channel, relay);
   }
 
   #close(channel: number, { port, ring }: RelayPort): void {
     this.#ports.delete(channel);
-    // A parked thread sees messages, but not the end of a port.
+    // A parked thread sees messages, but not the end of a port, so it gets a last, empty frame.
     postFrame(port, CLOSED_FRAME);
     ring();
     port.close();

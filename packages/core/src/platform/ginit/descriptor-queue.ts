@@ -1,6 +1,7 @@
 /**
- * Descriptors on their way to a domain process, and the commands that need them, in order. The socket takes so many at a
- * time; while the process does not take them the rest waits here.
+ * Descriptors on their way to a domain process, and the commands that need them, in order. The
+ * socket holds a bounded number of descriptors. While the process does not take them, the rest
+ * waits here.
  */
 import { closeDescriptor, DescriptorSocket, SharedMemoryError } from 'sharedarraybuffer-polyfill';
 import { assert } from '../../errors.ts';
@@ -17,7 +18,7 @@ export class CountedDescriptor {
     this.fd = fd;
   }
 
-  /** Once more. */
+  /** Counts one more use of the descriptor. */
   use(): this {
     assert(this.#uses > 0, 'a closed descriptor is not used');
     this.#uses++;
@@ -33,7 +34,7 @@ type Entry =
   | { readonly descriptor: CountedDescriptor; readonly tag: SupplyTag }
   | { readonly command: () => void };
 
-/** What a process is to get. */
+/** The descriptors and commands for one process, in order. */
 export class DescriptorQueue {
   readonly #socket: DescriptorSocket;
   #entries: Entry[] = [];
@@ -44,17 +45,17 @@ export class DescriptorQueue {
     this.#socket = socket;
   }
 
-  /** Sends a descriptor; one use of it is ours. */
+  /** Sends a descriptor. The caller hands over one use of it. */
   send(descriptor: CountedDescriptor, tag: SupplyTag): void {
     this.#push({ descriptor, tag });
   }
 
-  /** Calls `command` when everything before is on its way. */
+  /** Calls `command` when every descriptor before it is on its way. */
   tell(command: () => void): void {
     this.#push({ command });
   }
 
-  /** The process is gone. */
+  /** The process is gone, and nothing more is sent. */
   end(): void {
     this.#ended = true;
     clearTimeout(this.#retry);
@@ -88,7 +89,8 @@ export class DescriptorQueue {
       return this.#socket.send(fd, supplyLabel(tag));
     } catch (error) {
       if (!(error instanceof SharedMemoryError)) throw error;
-      // The process is about to be known as gone, or the kernel has too many descriptors under way: until that changes.
+      // Either the process is about to be known as gone, or the kernel has too many descriptors
+      // under way. In the second case a later attempt succeeds.
       return error.code === 'PeerGone';
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A domain process as the supervisor sees it: the child process, its link, and the components in it. When the
- * process dies, each of them ends; the fatal error report on its standard error tells whose doing it was.
+ * A domain process as the supervisor sees it: the child process, its link, and its components. When
+ * the process dies, all of them end; its fatal error report tells which of them caused that.
  */
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -39,18 +39,25 @@ import {
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('../domain/domain-main.js', import.meta.url).pathname;
-/** Threads that share memory with others collect garbage by themselves (`keeper-client.ts`). */
+/** Gives threads V8's collector: they decide when to collect (`keeper-client.ts`). */
 const COLLECTOR_FLAG = '--expose-gc';
 const NODE_FLAGS = [COLLECTOR_FLAG, '--report-on-fatalerror', '--report-compact', '--report-filename=stderr'];
-/** Threads of libuv's pool in a jailed process that is no driver, unless told: they are all brought up. */
+/**
+ * Threads of libuv's pool in a jailed process that is no driver. All are started before the jail.
+ */
 const JAILED_POOL_SIZE = 4;
 /** A domain that does not end a component within this time is ended itself. */
 const KILL_TIMEOUT_MS = 10_000;
-/** Before that it waits for what the component's thread is loading, which takes long where many threads start. */
+/**
+ * First a domain waits for what the component's thread loads; that is slow if many threads start.
+ */
 const LOAD_TIMEOUT_MS = 60_000;
-/** There are three kinds of what components of one process cannot have, each for few reasons. */
+/**
+ * How many different lacks are told for one process: a memory bound, a scheduling or a file lock
+ * that a start node asks for and the host cannot give. Each of the three has few possible reasons.
+ */
 const LACKS_MAX = 16;
-/** So much of nonsense is shown. */
+/** How much of a malformed message is shown to people. */
 const NONSENSE_CHARACTERS = 200;
 
 interface Resident {
@@ -60,16 +67,20 @@ interface Resident {
   threadId: number | undefined;
   receive: ((frame: Uint8Array) => void) | undefined;
   readonly early: Uint8Array[];
-  /** Called when it is terminated, and when it has ended. */
+  /**
+   * Called when the component's thread is terminated (`ending`), and when it has ended (`gone`).
+   */
   readonly ending: (() => void)[];
   readonly gone: (() => void)[];
 }
 
-/** Where a domain's own words go. */
+/** Takes what a domain process tells people, and the news of its end. */
 export interface DomainObserver {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
-  /** Something that a component's start node asks for cannot be had. Its own code could say so, too. */
+  /**
+   * Something that a start node asks for cannot be had. The component's code may have written this.
+   */
   lack(label: string, text: string): void;
   /** A line that the process itself wrote. */
   complaint(domain: string, line: string): void;
@@ -77,14 +88,14 @@ export interface DomainObserver {
   ended(domain: Domain): void;
 }
 
-/** What a domain process is started for. */
+/** The kind of process to start. */
 export interface DomainOptions {
   readonly name: string;
   /** Whether it is for one component only. */
   readonly ownProcess: boolean;
-  /** Whether its components come later: then it uses the time. */
+  /** Whether it is started before its components are known: then it loads the runtime meanwhile. */
   readonly ahead?: boolean;
-  /** Whether it is going to be jailed: then it is born for that. */
+  /** Whether it is going to be jailed: then it is started without rings of io_uring. */
   readonly jailed?: boolean;
   /** Whether its component works with the host. */
   readonly driver?: boolean;
@@ -109,25 +120,27 @@ function startDomain(
 
 /** One domain process. */
 export class Domain {
-  /** Set where memory can be shared between processes. */
+  /**
+   * The memory that it shares with other processes; missing where processes cannot share memory.
+   */
   readonly shared: SharedProcess | undefined;
   readonly #process: RunningProcess;
   readonly #link: Link;
-  /** Filters of system calls that it had before it was jailed. */
+  /** The number of filters of system calls that it had before it was jailed. */
   readonly #filtersAtBirth: number;
   #name: string;
   #observer: DomainObserver;
   readonly #residents = new Map<number, Resident>();
   readonly #exited: Promise<void>;
   readonly #words = new LastWords((line) => this.#observer.complaint(this.#name, line));
-  /** It has said what it must not say: nothing that it says is heard any more. */
+  /** Whether it has sent a malformed message: then nothing that it says is heard any more. */
   #broken = false;
   /** Whether the kernel bounds the memory of the process. */
   #bounded = false;
   #retired = false;
-  /** What its components cannot have, as far as that has been said. */
+  /** The lacks of its components that were told already. */
   readonly #lacks = new Set<string>();
-  /** Why it was never there. */
+  /** Why there was never a process, in words for people. */
   #failure: string | undefined;
 
   /** Throws `ProcessStartError`. */
@@ -147,7 +160,7 @@ export class Domain {
     const poolSize = hostDepth ?? (jailed && !driver ? JAILED_POOL_SIZE : HOST_DEPTH_DEFAULT);
     const kind = jailed ? AHEAD.jailed : ownProcess ? AHEAD.own : AHEAD.shared;
     const withoutRings = jailed && hasRings();
-    // Whoever starts it without rings has one more filter than we.
+    // The thread that starts it without rings has one filter more than this one.
     this.#filtersAtBirth = jailed ? filtersHere() + (withoutRings ? 1 : 0) : 0;
     this.#process = startDomain(
       {
@@ -179,7 +192,7 @@ export class Domain {
     return this.#name;
   }
 
-  /** It was started ahead; now it is known what for. */
+  /** Gives a process that was started ahead its name and its observer. */
   adopt(name: string, observer: DomainObserver): void {
     assert(this.#residents.size === 0 && !this.#retired, 'a process that was started ahead waits');
     this.#name = name;
@@ -241,7 +254,7 @@ export class Domain {
     return this.#bounded ? (heapBytes ?? 0) + ramBytes : undefined;
   }
 
-  /** Ends a component; with it the process, if there is nobody else in it. */
+  /** Ends a component, and with it the process if it is the only one there. */
   kill(component: number): Promise<void> {
     const resident = this.#residents.get(component);
     if (!resident) return Promise.resolve();
@@ -265,7 +278,7 @@ export class Domain {
     });
   }
 
-  /** The process ends with its last resident; so does whoever has asked for the end of that one before. */
+  /** Ends the process with its last resident, and answers everybody who wanted that one ended. */
   async #destroyWith(component: number, resident: Resident): Promise<void> {
     this.#residents.delete(component);
     await this.destroy();
@@ -279,7 +292,7 @@ export class Domain {
     await this.#exited;
   }
 
-  /** Joins two components of this process. */
+  /** Joins two components of this process by a channel. */
   connect(component: number, peer: number): void {
     this.#tell({ command: 'connect', component, peer });
   }
@@ -306,7 +319,7 @@ export class Domain {
         resident.receive = (frame) => handler(frame, []);
         for (const frame of resident.early.splice(0)) resident.receive(frame);
       },
-      // Core learns of the end of a component by its `ended`, which comes with the reason.
+      // The supervisor learns of the end of a component by `ended`, which comes with the reason.
       closed: () => {},
       close: () => {
         resident.receive = () => {};
@@ -318,7 +331,7 @@ export class Domain {
     if (this.#broken) return;
     if (channel === CONTROL_CHANNEL) return this.#hear(payload);
     const resident = this.#residents.get(channel);
-    // The component's port is closed; that it has ended comes as an event, with the reason.
+    // An empty frame says that the component's port is closed. Its end comes as an event.
     if (payload.byteLength === 0) return;
     if (resident?.receive) resident.receive(payload);
     else resident?.early.push(payload);
@@ -329,7 +342,8 @@ export class Domain {
     try {
       event = parseControl(domainEvent, 'event', payload);
     } catch (error) {
-      // Somebody in it has got at the process itself: it is as good as dead, and must not take us along.
+      // Component code must have got at the process itself. The process is ended, and ginit goes
+      // on.
       this.#broken = true;
       this.#observer.complaint(
         this.#name,
@@ -371,14 +385,14 @@ export class Domain {
     }
   }
 
-  /** Told once, however many components of the process say it. */
+  /** Tells a lack once, however many components of the process have it. */
   #lack(label: string, text: string): void {
     if (this.#lacks.has(text) || this.#lacks.size >= LACKS_MAX) return;
     this.#lacks.add(text);
     this.#observer.lack(label, text);
   }
 
-  /** The process says that it has locked itself up: that is looked at, and not believed. */
+  /** The process says that it has locked itself up. It is not believed: the kernel is asked. */
   #runIfJailed(component: number, resident: Resident): void {
     const missing =
       this.pid === undefined ? 'it has no process' : missingOutside(this.pid, this.#filtersAtBirth);
@@ -387,7 +401,7 @@ export class Domain {
     resident.ended({ crashed: true, reason: `cannot be jailed: ${missing}`, culprit: true });
   }
 
-  /** Whoever runs in the process may write without end and without ever ending a line. */
+  /** Bounded, because code in the process may write without end and never end a line. */
   #listenTo(stream: Readable): void {
     const cutter = new LineCutter((text) => {
       for (const line of linesOf(text)) this.#words.line(line);
@@ -396,13 +410,13 @@ export class Domain {
     stream.on('end', () => cutter.end());
   }
 
-  /** Nobody in it has run, if there is no process. */
+  /** If there is no process, this is the reason that each of its components is given. */
   #failed(reason: string): void {
     if (this.pid === undefined) this.#failure = reason;
     else this.#observer.complaint(this.#name, reason);
   }
 
-  /** The process is gone: so is everybody in it. */
+  /** The process is gone, and all its components with it. */
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     this.#retired = true;
     const residents = [...this.#residents.values()];
@@ -411,7 +425,7 @@ export class Domain {
     this.#observer.ended(this);
     const report = this.#words.end(code, signal);
     const culprit = residents.find(({ threadId }) => threadId !== undefined && threadId === report?.threadId);
-    // Where several live together, a report that names none of them blames nobody.
+    // Where several components live together, a report that names none of them blames nobody.
     const believed = culprit !== undefined || residents.length === 1 ? report : undefined;
     const { saidNoMemory } = this.#words;
     const reason =

@@ -1,14 +1,14 @@
 /**
- * An audit: components that would be jailed run without, and what they use of the host is listed, so that it ends with the
- * smallest grants that would do.
+ * An audit: components that would be jailed run without a jail, and everything that they use of the
+ * host is listed. At the end that gives the smallest grants that would do.
  */
 import { LIMITS } from '../../limits.ts';
 import { grantLine, type HostUse } from '../wire/host-use.ts';
 
-/** One component's uses. */
+/** What one component has used of the host. */
 export class JailAudit {
   readonly #label: string;
-  /** Code that it may read anyway. */
+  /** Files of its code, which it may read without a grant. */
   readonly #code: ReadonlySet<string>;
   readonly #uses = new Map<string, HostUse>();
   #dropped = 0;
@@ -18,7 +18,7 @@ export class JailAudit {
     this.#code = new Set(code);
   }
 
-  /** What writes may read as well. */
+  /** Adds a use. A use for writing allows reading as well. */
   add(use: HostUse): void {
     if (use.kind === 'file' && use.access === 'ro' && this.#code.has(use.target)) return;
     const key = `${use.kind} ${use.target}`;
@@ -28,7 +28,7 @@ export class JailAudit {
     else this.#uses.set(key, use);
   }
 
-  /** Whether another one, of a directory above it, allows it as well. */
+  /** Whether another use, of this place or a directory above it, allows this one as well. */
   #isCovered(use: HostUse): boolean {
     if (use.kind !== 'file' && use.kind !== 'directory') return false;
     return [...this.#uses.values()].some(
@@ -39,7 +39,7 @@ export class JailAudit {
     );
   }
 
-  /** The result, for people. */
+  /** The list of uses, as lines for people. */
   lines(): string[] {
     const needed = [...this.#uses.values()].filter((use) => !this.#isCovered(use));
     const grants = needed.map((use) => `    ${grantLine(use)}  (used by ${use.module})`);

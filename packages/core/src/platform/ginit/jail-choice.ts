@@ -4,10 +4,13 @@ import { jailMeans } from '../jail/lacks.ts';
 import { grantsLack, type JailRules } from '../jail/rules.ts';
 import { runtimeFiles } from '../jail/runtime-files.ts';
 
-/** Rules, or why there can be no jail. */
+/** The rules of a jail, or why there can be none. */
 export type JailChoice = { readonly rules: JailRules } | { readonly lack: string };
 
-/** Undefined for a component that is to have none: a thread among others, or one whose start node says so. */
+/**
+ * The jail for a component, or `undefined` for one that is to have none: a thread, for instance, or
+ * a component whose start node says so.
+ */
 export function jailFor({
   jail,
   ownProcess,
@@ -24,12 +27,12 @@ export function jailFor({
   return { rules: { code, grants: grants.map(({ kind, access, target }) => ({ kind, access, target })) } };
 }
 
-/** How people are told that there are none. */
+/** The words that tell people why there are no jails. */
 export function withoutJails(lack: string): string {
   return `warning: processes are not jailed: ${lack}`;
 }
 
-/** What to remember of that; nothing of threads. */
+/** How the process of a component is confined, for the summary; `undefined` for a thread. */
 export function standingOf(
   { ownProcess }: ComponentSpecification,
   choice: JailChoice | undefined,

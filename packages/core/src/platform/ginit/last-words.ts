@@ -1,17 +1,21 @@
 /**
- * What a domain process writes to its standard output and error. Before it aborts, V8 and Node say why, at length: that is
- * kept back and told to nobody, except for the reason. Whoever runs in the process can write the same words, so they count
- * only if the process really aborts; if it does not, they are lines like any other, and told late.
+ * What a domain process writes to its standard output and error. Before it aborts, V8 and Node say
+ * why at length. That text is kept back and told to nobody, except for the reason. But component
+ * code in the process can write the same words, so they count only if the process really aborts. If
+ * it does not, they are lines like any other, told late.
  */
 import { ABORTS, type FatalReport, parseFatalReport, saysNoMemory } from '../wire/crash-reason.ts';
 
 /** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
 const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
-/** More than an abort prints: who writes more is alive. */
+/** The longest text of an abort. A process that writes more than this is alive. */
 const KEPT_BACK_CHARACTERS = 1024 * 1024;
-/** A process that aborts is gone by then, or so busy that its words are welcome. */
+/**
+ * How long lines are kept back. A process that aborts is gone by then; if it is only slow, its
+ * words are worth showing.
+ */
 const PATIENCE_MS = 10_000;
-/** Of a process that aborts where there are no signals. */
+/** The exit code of a process that aborts on a system without signals. */
 const ABORT_CODE = 134;
 
 /** The lines of one process. */
@@ -28,14 +32,15 @@ export class LastWords {
     this.#tell = tell;
   }
 
-  /** Whether a line said that there is no memory. */
+  /** Whether a line said that the process gets no memory. */
   get saidNoMemory(): boolean {
     return this.#saidNoMemory;
   }
 
   /** Takes a line. */
   line(line: string): void {
-    // The last report counts: Node writes its own when nobody in the process can write any more.
+    // The last report counts, because Node writes its own when no other code of the process can
+    // write any more.
     const report = parseFatalReport(line);
     this.#report = report ?? this.#report;
     this.#saidNoMemory ||= saysNoMemory(line);
@@ -46,7 +51,10 @@ export class LastWords {
     if (this.#characters > KEPT_BACK_CHARACTERS) this.#release();
   }
 
-  /** The process has ended so; the result is its report, if there is one that can be believed. */
+  /**
+   * The process has ended with this code or signal. The result is its report, if it has written one
+   * that can be believed.
+   */
   end(code: number | null, signal: NodeJS.Signals | null): FatalReport | undefined {
     const aborted = code === ABORT_CODE || (signal !== null && ABORTS.has(signal));
     if (aborted) this.#keptBack = undefined;

@@ -1,6 +1,6 @@
 /**
- * Reads the manifests of components in a process of their own, jailed if the host can do that:
- * importing a module runs its code.
+ * Reads the manifests of components in a process of their own, because importing a module runs its
+ * code. The process is jailed if the host can do that.
  */
 import { LIMITS } from '../../limits.ts';
 import { jailMeans } from '../jail/lacks.ts';
@@ -9,42 +9,48 @@ import { readerFiles } from '../jail/runtime-files.ts';
 import { LOAD_TIMEOUT_MS, type ManifestText } from '../wire/manifest-protocol.ts';
 import { type ReaderAnswers, ReaderProcess } from './reader-process.ts';
 
-/** A manifest as plain data, not looked at yet, or why there is none. */
+/** A manifest as plain data that nobody has checked yet, or why there is none. */
 export type ManifestAnswer = { readonly manifest: unknown } | { readonly problem: string };
 
 /** A module whose manifest is wanted. */
 export interface ModuleToRead {
   readonly moduleUrl: string;
   /**
-   * Real, absolute paths of all that it and our runtime are made of. It is read in a jail in which
-   * these are readable, and nothing else can be had; `undefined` of one that is trusted with the
-   * host where it is started, too.
+   * Real, absolute paths of all files of the module and of our runtime. The module is read in a
+   * jail in which these files are readable and nothing else can be had. `undefined` for a module
+   * that is trusted with the host when it is started: that one is read without a jail.
    */
   readonly files: readonly string[] | undefined;
 }
 
 /**
- * Reads manifests in one process, each in a thread of its own; those that are read without a jail in another one. Should a
- * module bring down its process all the same, those that have no answer yet are read again, each in its own process: so
- * it is that module that fails, and no other.
+ * Reads all manifests in one process, each in a thread of its own; modules that are read without a
+ * jail share another process. If a module brings its process down all the same, the modules that
+ * have no answer yet are read again, each in a process of its own. So that module fails, and no
+ * other.
  */
 export class ManifestReader {
   readonly #timeoutMs: number;
   readonly #means = jailMeans();
   #ahead: ReaderProcess | undefined;
 
-  /** Starts a process at once; `count`: how many modules are going to be read, `timeoutMs`: how long each may take to load. */
+  /**
+   * Starts a process at once. `count` modules are going to be read; each may take `timeoutMs` to
+   * load.
+   */
   constructor(count: number, timeoutMs = LOAD_TIMEOUT_MS) {
     this.#timeoutMs = timeoutMs;
     this.#ahead = this.#process(count);
   }
 
-  /** Why nothing is jailed here, in words for people; undefined if it is. */
+  /** Why nothing is jailed here, in words for people; `undefined` if modules are jailed. */
   get lack(): string | undefined {
     return typeof this.#means === 'string' ? this.#means : undefined;
   }
 
-  /** Reads the manifests of these modules, each given once, and ends. The answers are by their URLs. */
+  /**
+   * Reads the manifests of these modules, no module twice, and ends. The answers are by module URL.
+   */
   async read(modules: readonly ModuleToRead[]): Promise<Map<string, ManifestAnswer>> {
     const reading = this.#groups(modules).map((some) => this.#readTogether(some));
     this[Symbol.dispose]();
@@ -57,7 +63,10 @@ export class ManifestReader {
     this.#ahead = undefined;
   }
 
-  /** Those that share a process: without a jail, or in one that has room for the files of all. */
+  /**
+   * The modules that share a process: those that are read without a jail, and as many of the others
+   * as one jail has room for the files of.
+   */
   #groups(modules: readonly ModuleToRead[]): ModuleToRead[][] {
     const free: ModuleToRead[] = [];
     const jailed: ModuleToRead[][] = [];
@@ -121,7 +130,7 @@ function answerOf(answer: ManifestText): ManifestAnswer {
   }
 }
 
-/** Whoever is refused by a jail is told of it. */
+/** Adds to the problem of a module that was read in a jail that the jail may be the cause. */
 function explained(answer: ManifestAnswer): ManifestAnswer {
   if (!('problem' in answer) || !/\b(?:EACCES|EPERM)\b/.test(answer.problem)) return answer;
   const jail = 'its manifest is read in a jail without grants: what needs the host belongs into its function';

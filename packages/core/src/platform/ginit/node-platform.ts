@@ -1,7 +1,8 @@
 /**
- * Node as a place where components run: each in a worker thread of a domain process. Components of one domain share
- * memory, and so do those of different ones where the host can do that; else they are joined by a socket between their
- * processes. Core sets either up and then leaves it alone.
+ * Node as a platform: each component runs in a worker thread of a domain process. Components of one
+ * domain share memory. Components of different domains share it too where the host can do that;
+ * otherwise a socket joins their processes. The supervisor sets either up and does not touch it
+ * again.
  */
 import { assert, RpcError } from '../../errors.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
@@ -24,28 +25,37 @@ import { SharedProcess } from './shared-process.ts';
 import { socketPair } from './socket-pair.ts';
 import { SpareDomains, type SpareKind } from './spare-domains.ts';
 
-/** Of a process that is nobody's yet. */
+/** The name of a process that was started ahead and has no components yet. */
 const SPARE_NAME = 'spare';
-/** A check of a config, and the start of what it says, take less. */
+/**
+ * How long a process that was started ahead waits to be used. Checking a config and starting what
+ * it says takes less.
+ */
 const SPARE_TIMEOUT_MS = 30_000;
 
-/** There is one kind of them, for few reasons. */
+/** How many different reasons for the lack of jails are told to people. A host has one or two. */
 const LACKS_MAX = 16;
 
-/** Where lines for people go. */
+/** Takes lines for people. */
 export interface OutputSink {
-  /** Lines of a component's, each behind the prefix; settles when there is room for more. They stay together. */
+  /**
+   * Writes lines of a component, each behind the prefix, with no lines of others between them.
+   * Settles when there is room for more.
+   */
   lines(text: string, prefix: string): Promise<void>;
-  /** A line of a component's that nobody waits for: where too much waits already it is dropped, and counted. */
+  /**
+   * Writes a line of a component that nobody waits for. If too much waits already, the line is
+   * dropped and counted.
+   */
   passingLine(text: string): void;
-  /** A line of ginit's own. */
+  /** Writes a line of ginit's own. */
   complaint(text: string): void;
 }
 
-/** What joins two processes that share no memory. */
+/** The socket that joins two processes which share no memory. */
 interface DomainLink {
   readonly number: number;
-  /** Settles with whether there is one. */
+  /** Resolves to whether the processes are joined. */
   readonly made: Promise<boolean>;
 }
 
@@ -56,15 +66,18 @@ export class NodePlatform implements Platform {
   readonly #running = new Set<Domain>();
   readonly #spares = new SpareDomains();
   readonly #domainOf = new Map<number, Domain>();
-  /** Links by the pair of processes they join. */
+  /** The links by the pairs of processes that they join. */
   readonly #links = new Map<Domain, Map<Domain, DomainLink>>();
-  /** Why there can be no jails, as far as that has been said: the supervisor's own words. */
+  /** The reasons for the lack of jails that were told already. */
   readonly #lacks = new Set<string>();
   readonly #audits: boolean;
   #nextLink = 1;
   #nextChannel = 1;
 
-  /** With `audit` whoever would be jailed is not, and what it uses of the host is listed when it has ended. */
+  /**
+   * With `audit` no component is jailed. What one that would have been uses of the host is listed
+   * when it has ended.
+   */
   constructor(output: OutputSink, { audit = false }: { readonly audit?: boolean } = {}) {
     this.#output = output;
     this.#audits = audit;
@@ -95,7 +108,7 @@ export class NodePlatform implements Platform {
     const placement: Placement = {
       kind: specification.ownProcess ? 'process' : 'thread',
       domain: specification.ownProcess ? label : domain.name,
-      // It may not be known yet.
+      // The number of the process may be known only later.
       get pid() {
         return domain.pid;
       },
@@ -107,7 +120,7 @@ export class NodePlatform implements Platform {
   connect(first: number, second: number, failed: () => void): void {
     const a = this.#domainOf.get(first);
     const b = this.#domainOf.get(second);
-    // A component that ended a moment ago: core will tell the other one.
+    // One of them ended a moment ago, and the supervisor will tell the other.
     if (!a || !b) return;
     if (a === b) return a.connect(first, second);
     if (a.shared && b.shared) {
@@ -151,20 +164,24 @@ export class NodePlatform implements Platform {
     await Promise.all([...this.#running].map((domain) => domain.destroy()));
   }
 
-  /** Why processes are not jailed: told once, however many were to be. */
+  /** Tells people why processes are not jailed: once, however many should have been. */
   tellLack(lack: string): void {
     if (this.#lacks.has(lack) || this.#lacks.size >= LACKS_MAX) return;
     this.#lacks.add(lack);
     this.#output.complaint(withoutJails(lack));
   }
 
-  /** Starts processes now for components that are going to be started soon; those that are not used end after a while. */
+  /**
+   * Starts processes now for components that are going to be started soon. Those that nobody uses
+   * end after `SPARE_TIMEOUT_MS`.
+   */
   startAhead(kinds: readonly SpareKind[]): void {
     const jails = typeof jailMeans() !== 'string';
     for (const wanted of kinds) {
       const kind = wanted === 'jailed' && !jails ? 'own' : wanted;
       const made = this.#spare(kind);
-      // Whoever needs it will be told why there is none.
+      // Starting fails here silently: the component that needs a process will be told why there is
+      // none.
       if (!made) break;
       this.#running.add(made);
       this.#spares.add(kind, made);
@@ -192,7 +209,7 @@ export class NodePlatform implements Platform {
     const known = this.#domains.get(key);
     if (known && !known.retired) return known;
     const name = ownProcess ? label : domain;
-    // What its size depends on is given to a process at its start.
+    // The options that decide the size of its pool are given to a process when it starts.
     const kind = jailed ? 'jailed' : ownProcess ? 'own' : 'shared';
     const usual = hostDepth === undefined && !(jailed && grants.length > 0);
     const spare = usual ? this.#spares.take(kind) : undefined;
@@ -219,7 +236,10 @@ export class NodePlatform implements Platform {
     };
   }
 
-  /** Throws `RpcError` if there can be no jail for who must have one. */
+  /**
+   * The jail for a component. Throws `RpcError` if the component must have one and there can be
+   * none.
+   */
   #jailFor(specification: ComponentSpecification): JailChoice | undefined {
     const jail = jailFor(specification);
     const { confined, jail: demand } = specification;
@@ -250,7 +270,7 @@ export class NodePlatform implements Platform {
       },
       (error: unknown) => {
         this.#output.complaint(`cannot join two processes: ${String(error)}`);
-        // The next components that want to be joined try again.
+        // Forgotten, so that the next components that want to be joined try again.
         this.#links.get(a)?.delete(b);
         this.#links.get(b)?.delete(a);
         return false;
@@ -270,7 +290,7 @@ export class NodePlatform implements Platform {
   }
 }
 
-/** In place of a component whose process could not be started: it ends as one that has crashed, with that reason. */
+/** A component whose process could not be started: it ends as crashed, with that reason. */
 function neverStarted(
   { ownProcess, label, domain }: ComponentSpecification,
   reason: Promise<string>,

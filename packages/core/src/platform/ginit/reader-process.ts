@@ -1,4 +1,4 @@
-/** The process that reads manifests as the supervisor sees it. This is the only place where one is started. */
+/** The process that reads manifests, as the supervisor sees it. No other code starts one. */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { hasRings } from '../jail/rings.ts';
@@ -19,42 +19,44 @@ import { ProcessStartError } from './child-process/process-start.ts';
 import { type ProcessObserver, type RunningProcess, startPlainly } from './child-process/running-process.ts';
 
 const MANIFEST_MAIN = fileURLToPath(new URL('../manifest/manifest-main.js', import.meta.url));
-/** A process that takes so much longer than it gives a module has been stopped by what runs in it. */
+/**
+ * A process that takes this much longer than it gives a module was stopped by code that runs in it.
+ */
 const GRACE_MS = 10_000;
 
-/** Answers by the modules' URLs; `undefined` for those that the process did not live to answer. */
+/** Answers by module URL; `undefined` for a module that the process did not live to answer. */
 export type ReaderAnswers = Map<string, ManifestText | undefined>;
 
-/** How a process is started and what for. */
+/** How the process is started. */
 export interface ReaderOptions {
   /** How many modules are going to be read. */
   readonly count: number;
   /** How long each may take to load. */
   readonly timeoutMs: number;
-  /** Whether it may come to be jailed: then it is born for that. */
+  /** Whether it may be jailed later: then it is started without rings of io_uring. */
   readonly jailable: boolean;
 }
 
 /** One process that reads manifests. */
 export class ReaderProcess {
-  /** Or why there is none. */
+  /** The process, or a promise of the reason why there is none. */
   readonly #process: RunningProcess | Promise<string>;
   readonly #link: Link | undefined;
   readonly #timeoutMs: number;
-  /** Filters of system calls that it had before it was jailed. */
+  /** The number of filters of system calls that it had before it was jailed. */
   readonly #filtersAtBirth: number;
-  /** Settles when its number is known, if it has one. */
+  /** Settles when its process number is known, or it is clear that it has none. */
   readonly #spawned: Promise<void>;
   #hear: (event: ReaderEvent) => void = () => {};
   #over: () => void = () => {};
   #isOver = false;
-  /** Why it was never there. */
+  /** Why there was never a process, in words for people. */
   #failure: string | undefined;
 
   constructor({ count, timeoutMs, jailable }: ReaderOptions) {
     this.#timeoutMs = timeoutMs;
     const withoutRings = jailable && hasRings();
-    // Whoever starts it without rings has one more filter than we.
+    // The thread that starts it without rings has one filter more than this one.
     this.#filtersAtBirth = jailable ? filtersHere() + (withoutRings ? 1 : 0) : 0;
     let spawned = (): void => {};
     this.#spawned = new Promise((resolve) => {
@@ -72,7 +74,7 @@ export class ReaderProcess {
       closed: ended,
     });
     if (this.#process instanceof Promise) return;
-    // What components print there is nobody's business.
+    // Text that components print while their manifests are read is thrown away.
     for (const output of this.#process.outputs) output.resume();
     this.#link = new Link(this.#process.socket, (_, payload) => this.#receive(payload), ended);
   }
@@ -81,7 +83,7 @@ export class ReaderProcess {
     if (!(this.#process instanceof Promise)) this.#process.kill();
   }
 
-  /** Reads them, in a jail if there are `rules`; the process ends after the last one. */
+  /** Reads the manifests, in a jail if there are `rules`. The process ends after the last one. */
   async read(moduleUrls: readonly string[], rules: JailRules | undefined): Promise<ReaderAnswers> {
     const problem = await this.#prepare(rules);
     if (problem === undefined) return this.#readAll(moduleUrls);
@@ -89,7 +91,7 @@ export class ReaderProcess {
     return new Map(moduleUrls.map((url) => [url, { problem }]));
   }
 
-  /** The result says why nothing can be read. */
+  /** Gets the process ready. The result says why nothing can be read, if that is so. */
   async #prepare(rules: JailRules | undefined): Promise<string | undefined> {
     if (this.#process instanceof Promise) return this.#process;
     if (rules !== undefined) {
@@ -99,7 +101,7 @@ export class ReaderProcess {
     return undefined;
   }
 
-  /** That it has locked itself up is looked at, and not believed. */
+  /** Has the process lock itself up. Its word for that is not believed: the kernel is asked. */
   async #confine(process: RunningProcess, rules: JailRules): Promise<string | undefined> {
     const answer = await new Promise<string | undefined>((resolve) => {
       if (this.#isOver) return resolve('has ended');
@@ -148,7 +150,10 @@ export class ReaderProcess {
     this.#link?.sendControl(command);
   }
 
-  /** Components' code runs in that process, and may have got at what it says: then it is of no use to anybody. */
+  /**
+   * Components' code runs in that process and may have got at its messages. A process that sends a
+   * malformed one is ended.
+   */
   #receive(payload: Uint8Array): void {
     let event: ReaderEvent;
     try {

@@ -1,6 +1,7 @@
 /**
- * What the supervisor does so that a domain process shares memory with others: it makes the memory of its doorbells, knows
- * which are in use, and makes the memory of channels. It maps none of it itself.
+ * The supervisor's part in the memory that a domain process shares with others: it makes the memory
+ * of its doorbells, knows which of them are in use, and makes the memory of channels. It maps none
+ * of it.
  */
 import {
   closeDescriptor,
@@ -17,7 +18,7 @@ import { CountedDescriptor, DescriptorQueue } from './descriptor-queue.ts';
 import type { DomainCommand } from '../wire/domain-protocol.ts';
 import { DOORBELLS_BYTES, PRIVATE_DOORBELL, SHARED_DOORBELLS_MAX } from '../wire/doorbells.ts';
 
-/** Where a component is reached by others. */
+/** Where others reach a component: its doorbell, and the next free slot of that. */
 interface Reach {
   readonly doorbell: number;
   nextSlot: number;
@@ -30,7 +31,7 @@ export interface ShareEnd {
 }
 
 let nextProcess = 1;
-/** Those that have not ended. */
+/** Processes that have not ended, by number. */
 const live = new Map<number, SharedProcess>();
 
 /** A process that shares memory with others. */
@@ -42,7 +43,7 @@ export class SharedProcess {
   readonly #reaches = new Map<number, Reach>();
   readonly #freeDoorbells: number[] = [];
   #nextDoorbell = PRIVATE_DOORBELL + 1;
-  /** Processes whose doorbells it has. */
+  /** Processes whose doorbells this one has. */
   readonly #knows = new Set<SharedProcess>();
   #farDescriptor: number | undefined;
 
@@ -57,26 +58,26 @@ export class SharedProcess {
     live.set(this.number, this);
   }
 
-  /** For a process that takes commands by `tell`; undefined where memory cannot be shared. */
+  /** For a process that takes commands by `tell`; `undefined` where memory cannot be shared. */
   static make(tell: (command: DomainCommand) => void): SharedProcess | undefined {
     if (!support().shared) return undefined;
     const made = memoryAndSockets(DOORBELLS_BYTES, 'ginit doorbells');
     return made && new SharedProcess(made, tell);
   }
 
-  /** For the process to inherit. */
+  /** The descriptor for the process to inherit. */
   get farDescriptor(): number {
     assert(this.#farDescriptor !== undefined, 'the process has not been spawned yet');
     return this.#farDescriptor;
   }
 
-  /** The process has been spawned. */
+  /** The process has been started, and has inherited its descriptor. */
   spawned(): void {
     closeDescriptor(this.farDescriptor);
     this.#farDescriptor = undefined;
   }
 
-  /** A doorbell for a component that is about to start. */
+  /** Gives a component that is about to start a doorbell: its index in the process. */
   addComponent(component: number): number {
     const doorbell = this.#freeDoorbells.pop() ?? this.#nextDoorbell;
     if (doorbell > SHARED_DOORBELLS_MAX) return PRIVATE_DOORBELL;
@@ -85,7 +86,7 @@ export class SharedProcess {
     return doorbell;
   }
 
-  /** It has ended. */
+  /** The component has ended, and its doorbell is free. */
   removeComponent(component: number): void {
     const reach = this.#reaches.get(component);
     if (reach && this.#reaches.delete(component)) this.#freeDoorbells.push(reach.doorbell);
@@ -97,14 +98,19 @@ export class SharedProcess {
     this.#doorbells.release();
     this.#knows.clear();
     live.delete(this.number);
-    // All of them: memory that it has made may have come to any.
+    // All other processes are told, because memory that this one has made may have come to any of
+    // them.
     for (const other of live.values()) {
       other.#knows.delete(this);
       other.#forget(this.number);
     }
   }
 
-  /** It takes back memory that it has made. Whom it names does not matter: they look whether the memory is its own. */
+  /**
+   * The process takes back memory that it has made, and says which processes have it. Naming a
+   * wrong process does no harm, because each looks whether the memory is of the process that
+   * revokes it.
+   */
   revoked(serial: number, processes: readonly number[]): void {
     for (const number of processes) {
       const other = live.get(number);
@@ -114,7 +120,10 @@ export class SharedProcess {
     }
   }
 
-  /** Memory that another process has made is here: that process is to know, or is gone and the memory with it. */
+  /**
+   * Memory that `process` has made has arrived here. That process is told; if it is gone, its
+   * memory is taken back here.
+   */
   arrived(process: number, serial: number): void {
     const owner = live.get(process);
     if (!owner) return this.#forget(process);
@@ -148,7 +157,7 @@ export class SharedProcess {
     return true;
   }
 
-  /** What the process needs for a channel to `other`. */
+  /** Sends the process what it needs for a channel to `other`. */
   #supply(other: SharedProcess, channel: number, memory: CountedDescriptor, socket: CountedDescriptor): void {
     this.#meet(other);
     this.#queue.send(memory, { kind: 'memory', number: channel });
@@ -171,7 +180,10 @@ interface MemoryAndSockets {
   readonly sockets: readonly [number, number];
 }
 
-/** A memory file and a pair of sockets; undefined, and nothing left, if the kernel gives no more. */
+/**
+ * A memory file and a pair of sockets. If the kernel gives no more, the result is `undefined` and
+ * nothing is left over.
+ */
 function memoryAndSockets(sizeBytes: number, name: string): MemoryAndSockets | undefined {
   let memory: number | undefined;
   try {
@@ -184,7 +196,10 @@ function memoryAndSockets(sizeBytes: number, name: string): MemoryAndSockets | u
   }
 }
 
-/** They go down from the last: those that the process itself gives out go up. */
+/**
+ * Takes a slot for a channel. These go down from the last slot, because the slots that the process
+ * gives out itself go up from the first.
+ */
 function takeSlot(reach: Reach): number {
   const slot = reach.nextSlot;
   reach.nextSlot = slot > FIRST_CHANNEL_SLOT ? slot - 1 : SLOTS - 1;

@@ -1,7 +1,8 @@
 /**
- * Two connected stream sockets, to be handed to two child processes. Node has no socketpair(2): a listener on a
- * name that nobody can guess is connected to by ourselves and closed at once. On Linux the name is abstract, so no
- * file can be left behind; as such names can be listed, the processes prove themselves to each other (`Link`).
+ * Two connected stream sockets, to be handed to two child processes. Node has no socketpair(2), so
+ * this listens on a name that nobody can guess, connects to it, and closes the listener at once. On
+ * Linux the name is abstract, so no file can be left behind. Abstract names can be listed, so the
+ * processes prove themselves to each other (`Link`).
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,14 +1,14 @@
 /**
- * Domain processes that are started before it is certain that they are needed, because most of the time of a start is the
- * start of Node: while the config is still being checked there is little else to do. No component runs in one until core
- * starts one there.
+ * Domain processes that are started before it is certain that they are needed. Most of the time of
+ * a start is the start of Node, and while the config is being checked there is little else to do.
+ * No component runs in such a process until the supervisor starts one there.
  */
 import type { Domain } from './domain.ts';
 
-/** What a process that is going to be needed is for. */
+/** The use that a process is started for: one component, several, or one in a jail. */
 export type SpareKind = 'own' | 'shared' | 'jailed';
 
-/** Spares of both kinds, in the order in which they were started. */
+/** Processes that were started ahead, in the order of their start. */
 export class SpareDomains {
   readonly #spares: Record<SpareKind, Domain[]> = { own: [], shared: [], jailed: [] };
 
@@ -16,7 +16,7 @@ export class SpareDomains {
     this.#spares[kind].push(domain);
   }
 
-  /** One that still runs. */
+  /** Takes out a process of this kind that still runs. */
   take(kind: SpareKind): Domain | undefined {
     const spares = this.#spares[kind];
     for (let domain = spares.shift(); domain; domain = spares.shift()) if (!domain.retired) return domain;

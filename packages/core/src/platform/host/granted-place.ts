@@ -1,38 +1,39 @@
 /**
- * What a grant leads to was looked up once, when the config was checked: its target is a real path, without links. Whoever can
- * write to a directory on that path may put a link in its way afterwards, to something that only we may open. So whatever is
- * opened must be where the target says: it is opened in a way that does nothing with it, its place is looked at, and only then
- * it is used, by its descriptor. A file that was replaced by another one of its name is still what is granted.
- *
- * Where there is no `/proc` the path is looked up again instead, just before it is used.
+ * Opening granted things of the host without being led astray. The target of a grant was looked up
+ * once, when the config was checked: it is a real path, without links. A program that can write to
+ * a directory on that path may put a link there afterwards, which leads to something that only
+ * ginit may open. So a thing is first opened in a way that does nothing with it; then its place is
+ * compared with the target; only then it is used, by its descriptor. A file that was replaced by
+ * another one with its name is still granted. Where there is no `/proc`, the path is looked up
+ * again instead, just before it is used.
  */
 import { close, constants, fstatSync, open, readlinkSync, realpathSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { RpcError } from '../../errors.ts';
 import type { HostErrorCode, HostPlace } from '../../runtime/host-access.ts';
 
-/** Node has no name for it. */
+/** The flag O_PATH, for which Node has no name. */
 export const O_PATH = 0x200000;
 const HAS_PROC = process.platform === 'linux';
-/** Opens without doing anything, and without following a link at the end. */
+/** Flags for opening a thing without any effect, and without following a link at the end. */
 export const LOOK_FLAGS = O_PATH | constants.O_NOFOLLOW;
 
 const openDescriptor = promisify(open);
 const closeDescriptor = promisify(close);
 
-/** A way to what is open, which leads nowhere else. */
+/** A path to an open descriptor, which leads nowhere else. */
 export const pathOfDescriptor = (descriptor: number): string => `/proc/self/fd/${descriptor}`;
 
-/** Whether what is open stands at the target, without a link in the way. */
+/** Whether an open thing stands at the target, without a link in the way. */
 export function standsAt(descriptor: number, target: string): boolean {
-  // A link at the end is opened itself.
+  // If the target's end is a link, the link itself was opened.
   if (fstatSync(descriptor).isSymbolicLink()) return false;
   return readlinkSync(pathOfDescriptor(descriptor)) === target;
 }
 
 /**
- * Gives `use` a path that leads to what was granted, and to nothing else. Rejects with `Escapes` if that is not there any more;
- * errors of the host are passed on.
+ * Calls `use` with a path that leads to the granted thing and to nothing else. Rejects with
+ * `Escapes` if the thing is not there any more. Errors of the host are passed on.
  */
 export async function atPlace<Result>(
   { target, path }: HostPlace,

@@ -1,8 +1,8 @@
-/** What went wrong with a thing of the host, in words of ours. */
+/** Errors of the host in our own words. */
 import { RpcError } from '../../errors.ts';
 import type { HostError, HostErrorCode } from '../../runtime/host-access.ts';
 
-/** Error codes of the system; anything else is an input/output error. */
+/** Our codes for error codes of the system. Any other is an input/output error. */
 const CODES: Readonly<Record<string, HostErrorCode>> = {
   ENOENT: 'NotFound',
   ENOTDIR: 'NotFound',
@@ -16,7 +16,7 @@ const CODES: Readonly<Record<string, HostErrorCode>> = {
   EBADF: 'Closed',
   EEXIST: 'Exists',
   ENOTEMPTY: 'NotEmpty',
-  // A link where none is followed.
+  // There is a link where none is followed.
   ELOOP: 'Escapes',
   EADDRINUSE: 'InUse',
   ECONNREFUSED: 'Unreachable',
@@ -30,7 +30,10 @@ const CODES: Readonly<Record<string, HostErrorCode>> = {
   ENFILE: 'LimitExceeded',
 };
 
-/** The error of a component for an error of Node's; `path` is what it calls the thing. */
+/**
+ * The error that a component gets for an error of Node's. `path` is the component's name for the
+ * thing.
+ */
 export function hostError(error: unknown, path: string, what = 'file'): HostError {
   const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';

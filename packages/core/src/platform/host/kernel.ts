@@ -1,14 +1,15 @@
 /**
- * The kernel's calls that Node lacks and platforms need, through koffi: CPUs of a thread, the bound of a
- * process's memory, locks of open file descriptions, and a process that ends with its parent. koffi is optional:
- * whoever calls says what cannot be done without it. Constants of Linux on 64-bit processors.
+ * Calls of the kernel that platforms need and Node lacks, made through koffi: the CPUs of a thread,
+ * the bound of a process's memory, locks of open file descriptions, and a process that ends with
+ * its parent. koffi is optional: the callers say what cannot be done without it. Constants are
+ * those of Linux on 64-bit processors.
  */
 import { createRequire } from 'node:module';
 import { findKoffi } from 'sharedarraybuffer-polyfill';
 
 type NativeFunction = (...values: readonly (number | Uint8Array)[]) => number;
 
-/** What we use of koffi. */
+/** The part of koffi that is used here. */
 interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: readonly string[]): NativeFunction };
   errno(): number;
@@ -19,7 +20,9 @@ const THIS_THREAD = 0;
 const CPU_MASK_BYTES = 1024;
 const RLIMIT_DATA = 2;
 const LIMIT_BYTES = 16;
-/** Locks of an open file description: they end with its last descriptor, however the process ends. */
+/**
+ * Locks of an open file description. They end with its last descriptor, however the process ends.
+ */
 const F_OFD_GETLK = 36;
 const F_OFD_SETLK = 37;
 const LOCK = { read: 0, write: 1, none: 2 } as const;
@@ -31,7 +34,7 @@ const UNLIMITED = 2n ** 64n - 1n;
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 
-/** The calls, or why they cannot be made, in words for people. */
+/** The calls. `load` gives the reason, in words for people, if they cannot be made. */
 export class Kernel {
   readonly #koffi: Koffi;
   readonly #getAffinity: NativeFunction;
@@ -77,7 +80,10 @@ export class Kernel {
     this.#check('sched_setaffinity', this.#setAffinity(THIS_THREAD, CPU_MASK_BYTES, mask));
   }
 
-  /** Bounds what the process may have of private writeable memory; `maxBytes` is what it may raise the bound to. */
+  /**
+   * Bounds the private writeable memory of the process. The process may raise the bound up to
+   * `maxBytes`.
+   */
   setDataLimit(bytes: number, maxBytes: number): void {
     const limit = new BigUint64Array(LIMIT_BYTES / 8);
     this.#check('getrlimit', this.#getLimit(RLIMIT_DATA, new Uint8Array(limit.buffer)));
@@ -104,8 +110,9 @@ export class Kernel {
   }
 
   /**
-   * Has the kernel kill this process when its parent ends, even if it is stopped then. For the kernel the parent is the thread
-   * that has forked it: it must live as long as its process.
+   * Has the kernel kill this process when its parent ends, even if it is stopped then. The kernel
+   * takes the thread that has forked it for its parent, so that thread must live as long as the
+   * process.
    */
   endWithParent(): void {
     this.#check('prctl', this.#prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));

@@ -1,10 +1,13 @@
-/** Names of sockets whose listeners have been killed. */
+/** Removes names of sockets whose listeners have been killed. */
 import { lstat, unlink } from 'node:fs/promises';
 
-/** Every thread has this file, as a jailed one cannot load it later; few of them need the module. */
+/**
+ * Taken when it is used, because few threads need the module. This file is loaded in every thread,
+ * because a jailed one cannot load it later.
+ */
 const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
 
-/** Removes a socket without anybody behind it; whether there was one. */
+/** Removes the name of a socket that nobody listens on. True if there was one. */
 export async function removeLeftOver(path: string): Promise<boolean> {
   if (!(await isLeftOver(path))) return false;
   await unlink(path).catch(() => {});

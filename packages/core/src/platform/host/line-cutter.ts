@@ -1,6 +1,6 @@
 /**
- * Cuts what is written to a stream into lines, which end as `log-text.ts` says. Lines may never end, so one that is longer
- * than what is printed as one is cut into several: none of it is lost.
+ * Cuts what is written to a stream into lines, which end as `log-text.ts` says. A line may never
+ * end, so one that is too long to print is cut into several, and none of it is lost.
  */
 import { StringDecoder } from 'node:string_decoder';
 import { LIMITS } from '../../limits.ts';
@@ -8,10 +8,13 @@ import { linesOf } from '../../log-text.ts';
 
 const MAX = LIMITS.logLineCharacters;
 
-/** Takes one or several lines, without the last line's end. None has more than `LIMITS.logLineCharacters`. */
+/**
+ * Takes one or several lines, without the end of the last one. None is longer than
+ * `LIMITS.logLineCharacters`.
+ */
 export type TakeLines = (text: string) => unknown;
 
-/** Cuts what is written into whole lines. */
+/** Cuts text that is written piece by piece into whole lines. */
 export class LineCutter {
   readonly #take: TakeLines;
   readonly #decoder = new StringDecoder('utf8');
@@ -28,7 +31,7 @@ export class LineCutter {
     const cut = Math.max(end.lastIndexOf('\n'), end.lastIndexOf('\r'));
     this.#rest = text.slice(cut + 1);
     if (cut >= 0) this.#pass(text.slice(0, text.startsWith('\r\n', cut - 1) ? cut - 1 : cut));
-    // What may be half of a line's end makes no line longer.
+    // A carriage return that may be half of a line's end does not count.
     const unended = this.#rest.endsWith('\r') ? this.#rest.slice(0, -1) : this.#rest;
     if (unended.length <= MAX) return;
     const pieces = piecesOf(unended);
@@ -37,7 +40,7 @@ export class LineCutter {
     this.#take(pieces.join('\n'));
   }
 
-  /** What has no line end yet is a line. */
+  /** Takes the text that has no line end yet as a line. */
   end(): void {
     const rest = this.#rest + this.#decoder.end();
     this.#rest = '';
@@ -49,7 +52,7 @@ export class LineCutter {
   }
 }
 
-/** A line in pieces that can be printed. No character is cut in two. */
+/** Cuts a line into pieces that can be printed. No character is cut in two. */
 function piecesOf(line: string): string[] {
   const pieces: string[] = [];
   let start = 0;

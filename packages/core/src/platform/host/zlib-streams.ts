@@ -1,11 +1,12 @@
 /**
- * The asynchronous half of `node:zlib`, which components may import: its streams, and the functions that are made of them. They
- * work in threads of libuv's pool and come back through the event loop, which a parked thread does not turn.
+ * The asynchronous half of `node:zlib`, which components may import: its streams, and the functions
+ * that are made of them. They work in threads of libuv's pool and answer through the event loop,
+ * which does not run in a parked thread.
  */
 
 type Transform = (this: object, chunk: unknown, encoding: unknown, done: (error: Error) => void) => unknown;
 
-/** The prototype that all streams of zlib share, and that has their `_transform`. */
+/** The prototype that all streams of zlib share. It has their `_transform`. */
 function streamPrototype(): object | undefined {
   const { Gzip } = process.getBuiltinModule('node:zlib');
   let prototype: unknown = Reflect.get(Gzip, 'prototype');
@@ -16,15 +17,18 @@ function streamPrototype(): object | undefined {
   return undefined;
 }
 
-/** Whether anybody in this thread has imported zlib: loading it only to look would take longer than everything else here. */
+/**
+ * Whether a module in this thread has imported zlib. Importing it only to ask would take longer
+ * than everything else here.
+ */
 export function zlibIsLoaded(): boolean {
   const loaded: unknown = Reflect.get(process, 'moduleLoadList');
   return Array.isArray(loaded) && loaded.includes('NativeModule zlib');
 }
 
 /**
- * Asks `refuse` before a stream of zlib works: an error that it returns is the stream's, and nothing is begun. The result
- * restores what was there.
+ * Calls `refuse` before a stream of zlib works. If it returns an error, the stream fails with that,
+ * and no work is begun. The result restores the stream's own method.
  */
 export function guardZlibStreams(refuse: () => Error | undefined): () => void {
   const prototype = streamPrototype();

@@ -1,16 +1,16 @@
 /**
- * What a jailed process may ask of the kernel at all. Allowed is what Node, V8, libuv and our own runtime need while a component
- * runs; everything else fails. Landlock rules on which files and ports a call may reach; here it is about calls, and about
- * arguments that Landlock does not look at.
+ * The system calls that a jailed process may make. Those are allowed that Node, V8, libuv and our
+ * own runtime need while a component runs; all others fail. Landlock decides which files and ports
+ * a call may reach; this policy is about calls, and about arguments that Landlock does not look at.
  */
 import { CALLS, type CallName, ERRNO } from './call-numbers.ts';
 import type { ArgumentTest, FilterPolicy, Verdict } from './filter-code.ts';
 
-/** What a component's grants make necessary besides. */
+/** What a component's grants make necessary in addition. */
 export interface CallNeeds {
-  /** Numbers of the process, for calls that name one. */
+  /** The number of the process, for calls that name one. */
   readonly pid: number;
-  /** It writes files of the host: then it may set their times and modes, by descriptors. */
+  /** Whether it writes files of the host: then it may set their times and modes, by descriptors. */
   readonly writesFiles: boolean;
   readonly devices: boolean;
   readonly listensTcp: boolean;
@@ -189,7 +189,7 @@ const CLONE = {
 const PROT_EXEC = 4;
 const MAP_ANONYMOUS = 0x20;
 const FAMILY = { unix: 1, inet: 2, inet6: 10 } as const;
-/** Of streams: the usual one of the family, and TCP by its number. */
+/** Protocols of stream sockets: the usual one of the family, and TCP by its number. */
 const PROTOCOL = { usual: 0, tcp: 6 } as const;
 const MSG_FASTOPEN = 0x20000000;
 /** Types come with flags. */
@@ -203,16 +203,19 @@ const SEQPACKET = 5;
 const FCNTL = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032, 1033, 1034];
 /** TCGETS, FIONBIO, FIONCLEX, FIOCLEX, FIONREAD, TIOCGWINSZ, TIOCOUTQ. */
 const IOCTL = [0x5401, 0x5421, 0x5450, 0x5451, 0x541b, 0x5413, 0x5411];
-/** Those that put input into a terminal. */
+/** The request that puts input into a terminal. */
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 /** GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, CAPBSET_READ, SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS, SET_VMA. */
 const PRCTL = [3, 15, 16, 21, 23, 38, 39, 0x53564d41];
 const PRIO_PROCESS = 0;
 const SECCOMP_FILTER = 1;
-/** None, and TSYNC. */
+/** The flags none and TSYNC. */
 const SECCOMP_FLAGS = [0, 1];
-/** From here on calls are newer than what libraries rely on: they try something else if there is no such call. */
+/**
+ * Calls from this number on are newer than libraries rely on: if such a call is missing, they try
+ * another way.
+ */
 const NEW_CALLS = 424;
 
 const ALLOW: Verdict = { kind: 'allow' };
@@ -257,7 +260,7 @@ const OF_THREADS_AND_CODE: Partial<Record<CallName, Verdict>> = {
     { argument: 0, mask: CLONE.thread, value: CLONE.thread },
     { argument: 0, mask: CLONE.namespaces, value: 0 },
   ]),
-  // Its flags are in memory, where a filter cannot look; the C library falls back to clone.
+  // Its flags are in memory, where a filter cannot look. The C library falls back to clone.
   clone3: MISSING,
   mmap: {
     kind: 'tests',
@@ -311,7 +314,7 @@ function ruledCalls(needs: CallNeeds): Partial<Record<CallName, Verdict>> {
     accept: granted(listens),
     accept4: granted(listens),
     sendto: when([{ argument: 4, value: 0, wide: true }]),
-    // It connects to an address that is in memory, where a filter cannot look.
+    // With this flag it connects to an address in memory, where a filter cannot look.
     sendmsg: when([{ argument: 2, mask: MSG_FASTOPEN, value: 0 }]),
     fcntl: oneOf(1, FCNTL),
     ioctl: devices
@@ -347,7 +350,7 @@ export function jailPolicy(needs: CallNeeds): FilterPolicy {
   };
 }
 
-/** Of threads that run a component, on top of that: no further threads. */
+/** The policy for threads that run a component, in addition: they start no further threads. */
 export const NO_THREADS_POLICY: FilterPolicy = {
   calls: new Map([
     [CALLS.clone, failing(ERRNO.EAGAIN)],
@@ -357,8 +360,9 @@ export const NO_THREADS_POLICY: FilterPolicy = {
 };
 
 /**
- * Of a thread that starts processes which are going to be jailed. Since Node 24 each event loop has a ring of io_uring from its
- * beginning, past which no filter sees, and which cannot be taken away later.
+ * The policy of a thread that starts processes which are going to be jailed. Since Node 24 each
+ * event loop has a ring of io_uring from its beginning. No filter sees what goes through a ring,
+ * and it cannot be taken away later.
  */
 export const NO_RINGS_POLICY: FilterPolicy = {
   calls: new Map([[CALLS.io_uring_setup, MISSING]]),

@@ -1,6 +1,7 @@
 /**
- * Locks this process up, for good: every thread that it has and will have. To be called on the main thread, after everything that
- * must be read or started without rules, and before any code that is not trusted.
+ * Locks this process up for good, with every thread that it has and will have. To be called on the
+ * main thread, after everything that must be read or started without rules, and before any code
+ * that is not trusted.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -16,7 +17,7 @@ import { hasRings } from './rings.ts';
 import { grantsLack, type JailRules, pathRules, portRules } from './rules.ts';
 import { outside, type SystemCalls } from './system-calls.ts';
 
-/** How it is to be. */
+/** How the process is to be locked up. */
 export interface JailOptions {
   readonly rules: JailRules;
   /** Whether threads other than the main one may start further ones. */
@@ -29,7 +30,10 @@ const FILTER_ALL_THREADS = 1;
 const AT_FDCWD = -100;
 const CAPABILITY_VERSION = 0x20080522;
 const RLIMIT = { fileSize: 1, core: 4, descriptors: 7, messageQueues: 12 } as const;
-/** Exists, may be opened by whoever it belongs to, and is in no jail's rules: V8 would rely on it. */
+/**
+ * A file to test the jail with: it exists, its owner may open it, and no jail's rules have it,
+ * because V8 would rely on it.
+ */
 const FORBIDDEN_FILE = '/proc/self/maps';
 
 /** Locks the process up. Throws if any part of that fails: then the process must not go on. */
@@ -75,7 +79,8 @@ function makeRuleset({ calls, landlock }: JailMeans, rules: JailRules): Ruleset 
     const descriptor = openPath(path, needed);
     if (descriptor === undefined) continue;
     try {
-      // Of a grant there must be no other way to what is open than the one that was checked.
+      // The open thing must be the one that was checked for the grant, and no other way may have
+      // led to it.
       if (needed && !standsAt(descriptor, path)) throw new Error(`${path} leads elsewhere now`);
       ruleset.allowPath(descriptor, access, needed && fstatSync(descriptor).isDirectory());
     } finally {
@@ -95,7 +100,7 @@ function openPath(path: string, needed: boolean): number | undefined {
   }
 }
 
-/** Memory is bounded elsewhere (`memory-bound.ts`), as that depends on the start node. */
+/** Memory is bounded elsewhere (`memory-bound.ts`), because that depends on the start node. */
 function boundResources(calls: SystemCalls, { grants }: JailRules): void {
   const bound = (resource: number, most: number): void => {
     const limit = new BigUint64Array(outside(16).buffer);
@@ -107,7 +112,8 @@ function boundResources(calls: SystemCalls, { grants }: JailRules): void {
   bound(RLIMIT.core, 0);
   bound(RLIMIT.messageQueues, 0);
   bound(RLIMIT.descriptors, LIMITS.jailDescriptors);
-  // Files that it may write are as large as their disks; otherwise this is about memory files.
+  // Files that it may write can be as large as their disks. If there are none, this bounds memory
+  // files.
   if (!grants.some(({ access }) => access === 'rw')) bound(RLIMIT.fileSize, totalmem());
 }
 
@@ -124,7 +130,8 @@ function restrictThreads(calls: SystemCalls, ruleset: number, moreThreads: boole
     { name: 'landlock_restrict_self', words: [ruleset, 0], expected: 0 },
     { name: 'capset', words: [header, noCapabilities], expected: 0 },
   ];
-  // Each thread tries what it must not be able to do, by itself: one for the rules, one for the filter.
+  // Each thread tries, by itself, two things that it must not be able to do: one against the rules,
+  // one against the filter.
   const prove: ThreadCall[] = [
     { name: 'openat', words: [AT_FDCWD, file, 0], expected: -ERRNO.EACCES },
     { name: 'setns', words: [-1, 0], expected: -ERRNO.EPERM },

@@ -47,12 +47,15 @@ const ACTION_WORDS = 4;
 /** A siginfo: signal, error, code; then process, user and value of its sender. */
 const INFO_BYTES = 128;
 const SI_QUEUE = -1;
-/** Threads answer within microseconds, unless there is too much to do for the CPUs. */
+/**
+ * How long to wait for threads. They answer within microseconds, unless there is too much to do for
+ * the CPUs.
+ */
 const TIMEOUT_MS = 10_000;
 const LOOK_MS = 0.05;
-/** Looking takes time of the very CPUs that the others wait for. */
+/** The longest pause between two looks. Looking takes time of the CPUs that the others wait for. */
 const LOOK_MS_MAX = 2;
-/** When somebody may have ended without an answer. */
+/** After this time a thread may have ended without an answer, so the threads are listed again. */
 const DOUBT_MS = 5;
 
 /** The bytes of an address. */
@@ -132,7 +135,7 @@ class Pages {
     calls.must('mprotect', this.#address, PAGE_BYTES, PROT_READ_EXEC);
   }
 
-  /** The handler as the kernel takes it. */
+  /** The handler in the form that the kernel takes. */
   action(): BigUint64Array {
     const action = new BigUint64Array(outside(ACTION_WORDS * 8).buffer);
     action.set([BigInt(this.#address), BigInt(ACTION_FLAGS), BigInt(this.#restorer), 0n]);
@@ -168,7 +171,7 @@ class Pages {
     return Atomics.load(this.#answers, slot) !== 0;
   }
 
-  /** Throws if a call had another result than it should. */
+  /** Throws if a call had another result than was expected. */
   check(): void {
     const count = this.#report[REPORT.count];
     if (count === 0n) return;
@@ -216,13 +219,13 @@ export function onEveryThread(
   pages.fill(last);
   if (!pages.signal(process, own, slots.size)) throw new Error('a thread cannot send itself a signal');
   pages.check();
-  // Who gets here without an exception has heard of every thread: nobody is in the handler any more.
+  // Every thread has answered by now, so none is in the handler any more.
   calls.must('rt_sigaction', SIGNAL, old, 0, SIGNAL_SET_BYTES);
   pages.free();
   return slots.size + 1;
 }
 
-/** Those that end meanwhile are not waited for. */
+/** Waits for the answers of threads, but not for those of threads that end meanwhile. */
 function waitFor(threads: readonly number[], answered: (thread: number) => boolean): void {
   const sleep = new Int32Array(new SharedArrayBuffer(4));
   const start = performance.now();

@@ -10,11 +10,14 @@ export interface ArgumentTest {
   readonly argument: number;
   readonly mask?: number;
   readonly value: number;
-  /** Of all 64 bits, without mask: for addresses. */
+  /** Compares all 64 bits, without a mask: for addresses. */
   readonly wide?: boolean;
 }
 
-/** What becomes of a call. `anyOf`: it is allowed if all tests of one of the lists hold, else it fails with `otherwise`. */
+/**
+ * The decision on a call. `anyOf`: it is allowed if all tests of one of the lists hold, else it
+ * fails with `otherwise`.
+ */
 export type Verdict =
   | { readonly kind: 'allow' }
   | { readonly kind: 'fail'; readonly errno: number }
@@ -23,7 +26,7 @@ export type Verdict =
       readonly anyOf: readonly (readonly ArgumentTest[])[];
       readonly otherwise: number;
     }
-  /** Allowed but for these values of an argument. */
+  /** The call is allowed, except for these values of an argument. */
   | {
       readonly kind: 'except';
       readonly argument: number;
@@ -31,7 +34,10 @@ export type Verdict =
       readonly errno: number;
     };
 
-/** Verdicts by the number of the call; `others` for those that are not named, from the number that it begins with. */
+/**
+ * Decisions by the number of the call. `others` is for calls that are not named, from its number
+ * on.
+ */
 export interface FilterPolicy {
   readonly calls: ReadonlyMap<number, Verdict>;
   readonly others: readonly { readonly from: number; readonly verdict: Verdict }[];
@@ -76,7 +82,10 @@ function testCode({ argument, mask, value, wide = false }: ArgumentTest, skip: n
   ];
 }
 
-/** One list of tests, and the permission behind it; what fails goes on behind that. */
+/**
+ * The code of one list of tests, with the permission behind it. If a test fails, the code behind
+ * goes on.
+ */
 function listCode(tests: readonly ArgumentTest[]): Instruction[] {
   const code = [ALLOW];
   for (const test of tests.toReversed()) code.unshift(...testCode(test, code.length));

@@ -1,9 +1,12 @@
-/** What this host has for jails, found out once a process by asking the kernel; and what is missing, in words for people. */
+/**
+ * The means for jails that this host has, found out once in each process by asking the kernel; and
+ * what is missing, in words for people.
+ */
 import { ABI, landlockVersion, type LandlockVersion } from './landlock.ts';
 import { errnoName } from './call-numbers.ts';
 import { outside, SystemCalls } from './system-calls.ts';
 
-/** What jails are made with. */
+/** The means for making jails. */
 export interface JailMeans {
   readonly calls: SystemCalls;
   readonly landlock: LandlockVersion;
@@ -14,7 +17,7 @@ const RETURN_ERRNO = 0x00050000;
 
 let found: JailMeans | string | undefined;
 
-/** Means, or why there are none. */
+/** The means, or why there are none. */
 export function jailMeans(): JailMeans | string {
   found ??= findMeans();
   return found;

@@ -27,7 +27,7 @@ export const FILE_ACCESS = {
   useSocket: 1 << 16,
 } as const;
 
-/** Those that a rule on anything but a directory may name. */
+/** The kinds of access that a rule for anything but a directory may name. */
 const OF_FILES =
   FILE_ACCESS.execute |
   FILE_ACCESS.writeFile |
@@ -39,13 +39,19 @@ const OF_FILES =
 /** Kinds of access to TCP ports, by their bits. */
 export const PORT_ACCESS = { bind: 1 << 0, connect: 1 << 1 } as const;
 
-/** What the process may neither send signals to nor connect to if it is outside. */
+/**
+ * Things outside of the jail that the process can be kept from: connecting to abstract sockets, and
+ * sending signals.
+ */
 const SCOPE = { abstractSockets: 1 << 0, signals: 1 << 1 } as const;
 
-/** ABI from which on there is something that we use. */
+/** The ABI from which on each thing is there that we use. */
 export const ABI = { move: 2, truncate: 3, ports: 4, deviceControl: 5, scopes: 6, namedSockets: 9 } as const;
 
-/** Before this was mended, the scope of signals also stopped those between threads that were restricted one by one. */
+/**
+ * Before this fault of the kernel was mended, the scope of signals also stopped signals between
+ * threads that were restricted one by one.
+ */
 const ERRATUM_THREAD_SIGNALS = 2;
 
 const VERSION_FLAG = 1;
@@ -55,13 +61,13 @@ const RULE_PORT = 2;
 const PATH_RULE_BYTES = 12;
 const PORT_RULE_BYTES = 16;
 
-/** What the kernel has of Landlock. */
+/** The Landlock of this kernel. */
 export interface LandlockVersion {
   readonly abi: number;
   readonly errata: number;
 }
 
-/** Asks the kernel; a text says why there is none. */
+/** Asks the kernel for its Landlock. A text says why there is none. */
 export function landlockVersion(calls: SystemCalls): LandlockVersion | string {
   const abi = calls.call('landlock_create_ruleset', 0, 0, VERSION_FLAG);
   if (abi < 0) return lackOf(-abi);

@@ -1,4 +1,4 @@
-/** What a process does before it locks itself up, and can do before it is known what for. */
+/** The preparations of a process for its jail that it can make before it knows the rules. */
 import { stat } from 'node:fs/promises';
 import { jailMeans } from './lacks.ts';
 

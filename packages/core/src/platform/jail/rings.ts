@@ -1,10 +1,10 @@
-/** Rings of io_uring: whoever has one can ask the kernel for things past every filter of system calls. */
+/** Rings of io_uring: a process that has one can ask the kernel for things that no filter sees. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { NO_RINGS_POLICY } from './call-policy.ts';
 import { filterCode, filterProgram } from './filter-code.ts';
 import { jailMeans } from './lacks.ts';
 
-/** What a ring is called among the descriptors of a process. */
+/** The name of a ring among the descriptors of a process. */
 const RING = 'anon_inode:[io_uring]';
 const PR_SET_NO_NEW_PRIVS = 38;
 const SET_FILTER = 1;
@@ -15,13 +15,13 @@ export function hasRings(): boolean {
     try {
       return readlinkSync(`/proc/self/fd/${descriptor}`) === RING;
     } catch {
-      // That by which the directory was read.
+      // This is the descriptor by which the directory was read.
       return false;
     }
   });
 }
 
-/** This thread makes no rings from now on, nor does anything that it starts. */
+/** From now on this thread makes no rings, and neither does anything that it starts. */
 export function forbidRings(): void {
   const means = jailMeans();
   if (typeof means === 'string') throw new Error(means);

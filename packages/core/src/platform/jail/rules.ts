@@ -1,6 +1,6 @@
 /**
- * What a jailed process may reach: files, ports and sockets, as plain data. It is made in the supervisor and obeyed in the
- * process.
+ * The things that a jailed process may reach, as plain data: files, ports and sockets. The
+ * supervisor makes the rules, and the process locks itself up by them.
  */
 import { list, oneOf, record, type ShapeType, text } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
@@ -27,13 +27,16 @@ export type JailGrant = ShapeType<typeof jailGrant>;
 
 /** The rules of one process. */
 export const jailRules = record({
-  /** Files that its code is in, and what Node looks at to load them: readable, one by one. */
+  /**
+   * The files of its code, and the files at which Node looks to load them: each is readable by
+   * itself.
+   */
   code: list(text(PATH_BYTES), LIMITS.jailFiles),
   grants: list(jailGrant, LIMITS.jailGrants),
 });
 export type JailRules = ShapeType<typeof jailRules>;
 
-/** Access of the kernel's to a path; it need not exist, unless it is `needed`. */
+/** The kernel's access to a path. The path need not exist, unless it is `needed`. */
 export interface PathRule {
   readonly path: string;
   readonly access: number;
@@ -48,7 +51,7 @@ export interface PortRule {
 const READ = FILE_ACCESS.readFile;
 const WRITE = FILE_ACCESS.readFile | FILE_ACCESS.writeFile | FILE_ACCESS.truncate;
 const READ_BELOW = FILE_ACCESS.readFile | FILE_ACCESS.readDirectory;
-/** No links: `env.host` makes none, and they lead whoever follows them out of the directory. */
+/** Links are left out: `env.host` makes none, and they lead others out of the directory. */
 const WRITE_BELOW =
   WRITE |
   FILE_ACCESS.readDirectory |
@@ -58,12 +61,12 @@ const WRITE_BELOW =
   FILE_ACCESS.makeFile |
   FILE_ACCESS.moveBetweenDirectories;
 /**
- * A socket is made in its directory. That an old one of its name may be removed could only be said of all files there and below:
- * whoever locks the process up sees to the old one before.
+ * A socket is made in its directory. Removing an old socket with its name could only be allowed for
+ * all files there and below, so the old one is removed before the process is locked up.
  */
 const LISTEN_IN = FILE_ACCESS.makeSocket;
 
-/** Files and directories; a socket to listen on is a matter of its directory. */
+/** The rules for files and directories. A socket to listen on is a matter of its directory. */
 export function pathRules({ code, grants }: JailRules): PathRule[] {
   const rules = code.map((path) => ({ path, access: READ, needed: false }));
   for (const grant of grants) {
@@ -95,7 +98,7 @@ function pathRule({ kind, access, target }: JailGrant): { path: string; access: 
 
 const parentOf = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));
 
-/** Ports: of an address no more than that is bounded by the kernel. */
+/** The rules for ports. The kernel bounds no more of an address than that. */
 export function portRules({ grants }: JailRules): PortRule[] {
   return grants
     .filter(({ kind }) => kind === 'tcp-listen' || kind === 'tcp-connect')
@@ -105,7 +108,10 @@ export function portRules({ grants }: JailRules): PortRule[] {
     }));
 }
 
-/** Why a jail for these grants cannot be had with this ABI of Landlock, in words for people; undefined if it can. */
+/**
+ * Why there can be no jail for these grants with this ABI of Landlock, in words for people;
+ * `undefined` if there can.
+ */
 export function grantsLack(grants: readonly Pick<JailGrant, 'kind'>[], abi: number): string | undefined {
   const has = (...kinds: readonly JailGrant['kind'][]): boolean =>
     grants.some(({ kind }) => kinds.includes(kind));

@@ -1,8 +1,10 @@
 /**
- * What a jailed process reads besides the files of its component's import graph, one by one: the helper thread of shared memory,
- * which is started when somebody waits for the first time, and koffi, which each thread loads again. All else of our runtime is
- * either in the graph or loaded before the process locks itself up. Of /proc there is nothing, so V8 does not find where it is
- * mapped: with the map it would map itself again for each thread, which the filter forbids.
+ * The files that a jailed process reads besides those of its component's import graph: the helper
+ * thread of shared memory, which is started when a thread first waits for another process, and
+ * koffi, which each thread loads again. Everything else of our runtime is in the graph, or was
+ * loaded before the process locks itself up. Nothing of /proc is readable, so V8 does not find
+ * where it is mapped: with that map it would map itself again for each thread, which the filter
+ * forbids.
  */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,13 +15,13 @@ import type { SystemCalls } from './system-calls.ts';
 let found: readonly string[] | undefined;
 let foundForReader: readonly string[] | undefined;
 
-/** Their real paths. */
+/** The real paths of these files. */
 export function runtimeFiles(calls: SystemCalls): readonly string[] {
   found ??= [...sharedMemoryFiles(), ...calls.koffiFiles.flatMap((file) => [file, ...packageFileOf(file)])];
   return found;
 }
 
-/** What the threads of the process that reads manifests load besides components: modules of this package. */
+/** The modules of this package that the threads of the process which reads manifests load. */
 export function readerFiles(calls: SystemCalls): readonly string[] {
   foundForReader ??= [...runtimeFiles(calls), ...ownFiles()];
   return foundForReader;

@@ -9,7 +9,7 @@ import { CALLS, type CallName, errnoName } from './call-numbers.ts';
 type Word = number | Uint8Array | BigUint64Array;
 type NativeFunction = (...values: readonly (number | bigint)[]) => number;
 
-/** What we use of koffi. */
+/** The part of koffi that is used here. */
 interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: readonly string[]): NativeFunction };
   address(view: ArrayBufferView): bigint;
@@ -35,7 +35,7 @@ export class SystemCalls {
       .func('syscall', 'long', ['long', ...Array<string>(WORDS).fill('intptr_t')]);
   }
 
-  /** Or why none can be made, in words for people. */
+  /** The calls, or why none can be made, in words for people. */
   static load(): SystemCalls | string {
     if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
     if (process.arch !== 'x64') return `it is written for x64, and this is ${process.arch}`;
@@ -49,14 +49,17 @@ export class SystemCalls {
     }
   }
 
-  /** The result, or the error as a negative number. Memory that is passed must not be on V8's heap (`outside`). */
+  /**
+   * Makes a call. The result is the call's, or the error as a negative number. Memory that is
+   * passed must not be on V8's heap (`outside`).
+   */
   call(name: CallName, ...words: readonly Word[]): number {
     const all = Array.from({ length: WORDS }, (_, index) => this.#word(words[index] ?? 0));
     const result = this.#syscall(CALLS[name], ...all);
     return result === -1 ? -this.#koffi.errno() : result;
   }
 
-  /** As `call`; throws if the kernel refuses. */
+  /** As `call`, but throws if the kernel refuses. */
   must(name: CallName, ...words: readonly Word[]): number {
     const result = this.call(name, ...words);
     if (result < 0) throw new Error(`${name} failed with ${errnoName(-result)}`);
@@ -86,6 +89,6 @@ function filesOf(module: NodeModule | undefined, seen: Set<string> = new Set()):
 
 /** Memory that the kernel can be given the address of. */
 export function outside(lengthBytes: number): Buffer {
-  // Buffers of less than half a pool are parts of it otherwise; small ones of a pool of their own are on V8's heap.
+  // A smaller buffer could be a part of Node's pool, and a small one of its own is on V8's heap.
   return Buffer.allocUnsafeSlow(lengthBytes).fill(0);
 }

@@ -1,4 +1,7 @@
-/** Looks from outside whether a process is locked up, in all its threads: what it says of itself is not trusted. */
+/**
+ * Checks from outside whether a process is locked up in all its threads. Its own word is not
+ * trusted.
+ */
 import { readFileSync } from 'node:fs';
 import { threadsOf } from './every-thread.ts';
 
@@ -15,7 +18,10 @@ function filtersOf(status: string): number {
   return Number(FILTERS.exec(status)?.[1] ?? 0);
 }
 
-/** Filters of system calls that this thread has, and hands on to what it starts. */
+/**
+ * The number of filters of system calls that this thread has. Processes that it starts inherit
+ * them.
+ */
 export function filtersHere(): number {
   return filtersOf(readFileSync('/proc/thread-self/status', 'utf8'));
 }
@@ -37,7 +43,7 @@ export function missingOutside(pid: number, filtersAtBirth: number): string | un
     try {
       status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
     } catch {
-      // It has ended meanwhile.
+      // The thread has ended meanwhile.
       continue;
     }
     const missing = missingIn(status, filtersAtBirth);

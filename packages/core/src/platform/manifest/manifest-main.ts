@@ -1,7 +1,8 @@
 /**
- * A process that reads manifests of components, so that a config can be checked before anything starts. Importing a module
- * runs its code: each is imported in a fresh thread. This thread runs none of it, and so can always tell how it went. It takes
- * commands on descriptor 3, one of them to lock the process up first, and ends at once when ginit is gone.
+ * A process that reads manifests of components, so that a config can be checked before anything
+ * starts. Importing a module runs its code, so each is imported in a fresh thread. The main thread
+ * runs none of that code, so it can always tell how it went. It takes commands on descriptor 3, one
+ * of them to lock the process up first, and ends at once when ginit is gone.
  */
 import { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -28,7 +29,10 @@ import {
 
 const GINIT_DESCRIPTOR = 3;
 const MANIFEST_WORKER = new URL('./manifest-worker.js', import.meta.url);
-/** How Node ends a thread that has nothing left to do while its module still waits for something. */
+/**
+ * The exit codes of a thread that has nothing left to do while its module still waits for
+ * something.
+ */
 const NOTHING_LEFT: readonly number[] = [0, 13];
 const UNFINISHED = 'its module does not finish loading';
 
@@ -38,7 +42,7 @@ const ahead: Worker[] = [];
 let running = 0;
 
 function startAhead(): void {
-  // What components print goes where this process prints: nowhere.
+  // Components print to the outputs of this process, which nobody reads.
   ahead.push(
     new Worker(MANIFEST_WORKER, {
       env: {},
@@ -54,9 +58,10 @@ function read(worker: Worker, moduleUrl: string): Promise<ManifestText> {
     const done = (answer: ManifestText): void => {
       clearTimeout(timer);
       worker.removeAllListeners();
-      // What it throws while it ends is of no interest.
+      // An error that a thread throws while it ends does not matter any more.
       worker.on('error', () => {});
-      // Not waited for: a thread in a call of the host's may never end, and then the process will be ended with it.
+      // Nobody waits for this: a thread in a call of the host may never end, and ends with the
+      // process then.
       void worker.terminate();
       resolve(answer);
     };
@@ -104,7 +109,10 @@ function next(): void {
   }
 }
 
-/** Threads may still be started, one for each module; they and what they start are as locked up as the process. */
+/**
+ * Locks the process up. Threads may still be started, one for each module. They and everything that
+ * they start are locked up as well.
+ */
 async function confine(rules: JailRules): Promise<void> {
   await prepareJail();
   let problem: string | undefined;
@@ -128,7 +136,7 @@ function obey(command: ReaderCommand): void {
   }
 }
 
-/** Arguments: how many modules are going to come, and how long each may take. */
+/** Arguments: how many modules are going to come, and how long each may take to load. */
 const [, , count, timeout] = process.argv;
 const expected = Math.min(Number(count) || 1, availableParallelism());
 const timeoutMs = Number(timeout) || LOAD_TIMEOUT_MS;

@@ -1,6 +1,7 @@
 /**
- * A thread that imports one component to read its manifest, and ends: what the component's top-level code does to
- * prototypes, globals or its own thread meets nobody else. The thread is started before it is known for whom.
+ * A thread that imports one component to read its manifest, and ends. So nothing that the
+ * component's top-level code does to prototypes, globals or its thread meets another component. The
+ * thread is started before it is known which module it gets.
  */
 import { parentPort } from 'node:worker_threads';
 import { Component, type Manifest } from '../../runtime/component.ts';

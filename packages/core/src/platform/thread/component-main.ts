@@ -1,11 +1,12 @@
 /**
- * The first module of a component's thread: imports the component, joins it to core, and takes further channels from
- * the domain process. Everything the component sees of the world is made here.
+ * The first module of a component's thread: it imports the component, joins it to the supervisor,
+ * and takes further channels from the domain process. Everything that the component sees of the
+ * world is made here.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { guardLoading } from 'sharedarraybuffer-polyfill/load-guard';
-// From the index, which nearly every component imports: then it is there, and the component's own part of loading is short.
-// From here, so that what components import is loaded with the runtime.
+// Imported from the index, because nearly every component imports that. So it is loaded with the
+// runtime, and loading the component itself is short.
 import { Component } from '../../index.ts';
 import { hostKindsOf } from '../../runtime/component.ts';
 import { warnOfUnreleased } from '../../capability/unreleased.ts';
@@ -19,7 +20,7 @@ import { compiledRuntime } from '../wire/compiled-runtime.ts';
 import { Doorbell } from '../wire/doorbell.ts';
 import { watchHost } from './host-watch.ts';
 import { KeeperClient } from './memory/keeper-client.ts';
-// Before the process may lock itself up: later its files could not be read.
+// Imported now, because the process may lock itself up, and then its files could not be read.
 import { nodeHost as makeNodeHost } from './host-access/node-host.ts';
 import { boundProcess } from './memory/memory-bound.ts';
 import { applyScheduling } from './scheduling.ts';
@@ -42,7 +43,7 @@ async function loadComponent(moduleUrl: string): Promise<Component> {
   return found;
 }
 
-/** Of a thread that was started ahead the input comes later, once: so does the component. */
+/** A thread that was started ahead gets its input later, once. */
 async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
   if (!('waitAt' in birth)) return birth;
   const compiled = birth.giveCompiled ? compiledRuntime() : undefined;
@@ -55,27 +56,32 @@ async function takeInput(birth: WorkerBirth): Promise<WorkerInput> {
 const output = new ComponentOutput();
 output.install();
 
-/** Who works with the host may use all of Node that way; of others only what is loaded anyway is watched. */
+/**
+ * Watches the use of Node's modules by the component. A driver may use all of Node, so all modules
+ * are watched; for other components only the modules that are loaded anyway.
+ */
 function watch({ watch: what, grants }: WorkerInput): void {
   if (what === 'nothing') return;
   const audit = what === 'everything';
   watchHost(audit ? { used: (use) => tell({ used: use }) } : {}, audit || grants.length > 0);
 }
 
-// The thread is not terminated in the middle of loading (see `ComponentThread`).
+// The domain process waits for these notices: it does not terminate a thread that is still loading
+// (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
 let endLog = (ended: () => void): string[] => {
   ended();
   return [];
 };
-// A crash or an exit in the middle of a turn: what is not out yet goes along with the news.
+// If the thread crashes or exits in the middle of a turn, its last log lines go to the domain
+// process.
 process.on('exit', () => {
   let early: readonly string[] = [];
   const late = endLog(() => (early = output.end()));
   if (early.length + late.length > 0) tell({ lastLines: [...early, ...late] });
 });
-// The domain process is our own code: what it hands over has this type.
+// The domain process is our own code, so the data that it hands over has this type.
 const input = await takeInput(workerData as WorkerBirth);
 guardLoading(wordsAt(input.life));
 const unbounded = input.processBytes === undefined ? undefined : boundProcess(input.processBytes);
@@ -86,7 +92,7 @@ const collector = collect && new Collector(collect);
 watch(input);
 const component = await loadComponent(input.moduleUrl);
 tell('component');
-// What a driver asks of the host comes back through the event loop.
+// The host's answers to a driver come through the event loop, so that must go on.
 const driver = input.grants.length > 0 && hostKindsOf(component.manifest).length > 0;
 const live = component.manifest.loop === 'live' || driver;
 if (!live && zlibIsLoaded()) {
@@ -112,7 +118,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.supervisorPo
     grants: input.grants,
     platform: () => (nodeHost ??= makeNodeHost(keeper?.pins, (lack) => tell({ lack }))),
   },
-  // Loaded when somebody asks: most threads end without.
+  // Loaded when it is first asked for, because most threads end without that.
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),

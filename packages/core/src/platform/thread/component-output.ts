@@ -1,6 +1,7 @@
 /**
- * What a component writes to `console`, `process.stdout` and `process.stderr`: lines of its log, in their order among the
- * others. Node would send it to the process's main thread, where it arrives late, or not at all if the thread parks or ends.
+ * What a component writes to `console`, `process.stdout` and `process.stderr` becomes lines of its
+ * log, in the order in which they are written. Node would send it to the process's main thread,
+ * where it arrives late, or not at all if the thread parks or ends.
  */
 import type { Writable } from 'node:stream';
 import { LIMITS } from '../../limits.ts';
@@ -15,7 +16,10 @@ export class ComponentOutput {
   #take: TakeLines | undefined;
   readonly #cutters = [this.#cutter(), this.#cutter()] as const;
 
-  /** Takes what is written to Node's streams of the thread; they stay, since Node itself holds on to them. */
+  /**
+   * Redirects Node's streams of this thread. The stream objects stay, because Node itself holds on
+   * to them.
+   */
   install(): void {
     for (const [index, stream] of [process.stdout, process.stderr].entries()) {
       const cutter = this.#cutters[index];
@@ -28,13 +32,13 @@ export class ComponentOutput {
     }
   }
 
-  /** The log is there: what was written so far goes to it. */
+  /** The log is open: everything that was written so far goes to it. */
   attach(take: TakeLines): void {
     this.#take = take;
     for (const text of this.#takeEarly()) take(text);
   }
 
-  /** Ends unfinished lines; the result is the lines that no log has got. */
+  /** Ends unfinished lines. The result is the lines that no log has got. */
   end(): string[] {
     for (const cutter of this.#cutters) cutter.end();
     return this.#takeEarly().flatMap(linesOf);

@@ -1,7 +1,8 @@
 /**
- * Watches what a component asks of Node's own modules, in its thread: so that a refusal of the jail says what was refused, to
- * whom, and how to allow it; or, in an audit, to list what it uses. Files, TCP, Unix sockets and programs are seen, however they
- * are asked for; native code, threads that the component starts, datagrams and what Node does by itself are not.
+ * Watches, in a component's thread, what it asks of Node's own modules. So a refusal of the jail
+ * says what was refused, to which module, and how to allow it; or, in an audit, every use is
+ * listed. Files, TCP, Unix sockets and programs are seen, in whichever way they are asked for. Not
+ * seen are native code, threads that the component starts, datagrams, and what Node does by itself.
  */
 import { constants, readlinkSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -11,9 +12,9 @@ import { isRecord } from '../../interface/shapes.ts';
 import { O_PATH } from '../host/granted-place.ts';
 import { grantLine, type HostUse } from '../wire/host-use.ts';
 
-/** What is done about a use. */
+/** What to do about a use. */
 export interface HostWatch {
-  /** Told of each use before it happens; only in an audit. */
+  /** Called before each use; only in an audit. */
   readonly used?: (use: HostUse) => void;
 }
 
@@ -21,20 +22,23 @@ type Use = Pick<HostUse, 'kind' | 'access' | 'target'>;
 type UseOf = (words: readonly unknown[]) => Use | undefined;
 type AnyFunction = (this: unknown, ...values: unknown[]) => unknown;
 
-/** In the message of a refusal that has been explained. */
+/** Stands in the message of a refusal that was explained already. */
 const EXPLAINED = 'the jail refuses';
-/** Codes by which the jail refuses. */
+/** Error codes by which the jail refuses. */
 const REFUSED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EAGAIN']);
-/** Functions of `fs`, in all three forms, whose first argument is a path; those that write, and those for a directory. */
+/**
+ * Functions of `fs`, in all their three forms, whose first argument is a path: those that read,
+ * those that write, and those for a directory.
+ */
 const READERS = ['readFile', 'copyFile', 'watch', 'watchFile'];
 const WRITERS = ['writeFile', 'appendFile', 'truncate', 'chmod', 'chown', 'utimes'];
 const LISTERS = ['readdir', 'opendir'];
 const CHANGERS = ['mkdir', 'rmdir', 'rm', 'unlink', 'rename', 'mkdtemp'];
 const forms = (names: readonly string[]): readonly string[] => names.flatMap((name) => [name, `${name}Sync`]);
-/** Frames of ours and of Node's are not who asked. */
+/** Frames of our own code and of Node's are not the module that asked. */
 const OWN_DIRECTORY = new URL('../../', import.meta.url).href;
 
-/** Place of the first module in a stack that is neither Node's nor ours. */
+/** The place of the first module in a stack that is neither Node's nor ours. */
 function askerIn(stack: string | undefined): string {
   for (const line of (stack ?? '').split('\n').slice(1)) {
     const place = /\(?((?:file:\/\/)?\/[^()]+:\d+:\d+)\)?$/.exec(line)?.[1];
@@ -45,10 +49,10 @@ function askerIn(stack: string | undefined): string {
   return 'an unknown module';
 }
 
-/** Of numeric flags, and of the letters that `fs` takes: those that only read. */
+/** Numeric flags that write. Flags as letters are looked at likewise. */
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
 
-/** It only looks whether there is something, which no jail forbids. */
+/** O_PATH only looks whether there is something, and no jail forbids that. */
 const looksOnly = (flags: unknown): boolean => typeof flags === 'number' && (flags & O_PATH) !== 0;
 
 function accessOf(flags: unknown): HostUse['access'] {
@@ -62,7 +66,9 @@ function pathOf(path: unknown): string | undefined {
   return Buffer.isBuffer(path) ? resolve(path.toString()) : undefined;
 }
 
-/** `env.host` gets at things by descriptors: people know them by their names. */
+/**
+ * The name of a path. `env.host` opens things by descriptors, but people know them by their names.
+ */
 function named(path: string): string {
   const [, descriptor, rest = ''] = /^(\/proc\/self\/fd\/\d+)(\/.*)?$/.exec(path) ?? [];
   if (descriptor === undefined) return path;
@@ -73,10 +79,10 @@ function named(path: string): string {
   }
 }
 
-/** Of `connect` and `listen` in all the forms that they take. */
+/** The address in the arguments of `connect` or `listen`, in all the forms that these take. */
 function socketUse(words: readonly unknown[], what: 'connect' | 'listen'): Use | undefined {
   const [first, second] = words;
-  // Node has put them in order already.
+  // Node has brought the arguments into this form already.
   if (Array.isArray(first)) return socketUse(first, what);
   const options = isRecord(first) ? first : {};
   const path = typeof first === 'string' && !/^\d+$/.test(first) ? first : options['path'];
@@ -88,7 +94,7 @@ function socketUse(words: readonly unknown[], what: 'connect' | 'listen'): Use |
   return { kind: `tcp-${what}`, access: 'rw', target: `${address}:${port}` };
 }
 
-/** Says in the message of a refusal what would have allowed it. */
+/** Adds to the message of a refusal what would have allowed it. */
 function explainRefusal(error: unknown, use: Use, by: Error): void {
   if (!(error instanceof Error) || !REFUSED.has(Reflect.get(error, 'code'))) return;
   if (error.message.includes(EXPLAINED)) return;
@@ -99,7 +105,10 @@ function explainRefusal(error: unknown, use: Use, by: Error): void {
   error.message += ` (${EXPLAINED} ${use.target} to ${askerIn(by.stack)}; ${way})`;
 }
 
-/** Watches this thread from now on. `all`: also what is not loaded yet, which takes its time. */
+/**
+ * Watches this thread from now on. With `all`, modules that are not loaded yet are loaded and
+ * watched too, which takes time.
+ */
 export function watchHost({ used }: HostWatch, all: boolean): void {
   const watch = new Watch(used);
   watch.files();
@@ -123,7 +132,7 @@ class Watch {
       ([path]: readonly unknown[]): Use | undefined => {
         const target = pathOf(path);
         if (target === undefined) return undefined;
-        // What is not there yet takes the directory that it will be in.
+        // To make a file takes a grant of the directory that it will be in.
         const makes = kind === 'file' && access === 'rw' && !fs.existsSync(target);
         if (makes) return { kind: 'directory', access, target: resolve(target, '..') };
         return { kind, access, target: parent ? resolve(target, '..') : target };
@@ -179,14 +188,14 @@ class Watch {
     this.#wrap(module, ['spawnSync'], ([file]) => useOf(file));
   }
 
-  /** Notes a use; the error has the stack of who asked. */
+  /** Notes a use. The result is an error whose stack shows which module asked. */
   #note(use: Use): Error {
     const by = new Error('asked');
     if (this.#used) this.#used({ ...use, module: askerIn(by.stack) });
     return by;
   }
 
-  /** Replaces functions, which may throw, reject, or tell a callback what went wrong. */
+  /** Replaces functions. They may fail by throwing, by rejecting, or by an error for a callback. */
   #wrap(object: object, names: readonly string[], useOf: UseOf): void {
     for (const name of names) {
       const original: unknown = Reflect.get(object, name);
@@ -217,16 +226,16 @@ class Watch {
         throw error;
       }
     };
-    // What else is at the function, such as its form with promises, stays.
+    // Properties of the function, such as its form with promises, are kept.
     return Object.assign(wrapper, original);
   }
 
-  /** In an audit nothing is refused by a jail. */
+  /** In an audit there is no jail that could refuse. */
   #explain(error: unknown, use: Use, by: Error): void {
     if (!this.#used) explainRefusal(error, use, by);
   }
 
-  /** Looks at the calls of a method. */
+  /** Calls `look` with the arguments of each call of a method. */
   #around(object: object, name: string, look: (self: object, words: readonly unknown[]) => void): void {
     const original: unknown = Reflect.get(object, name);
     if (typeof original !== 'function') return;

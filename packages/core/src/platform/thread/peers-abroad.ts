@@ -1,37 +1,38 @@
 /**
- * What a thread needs once it has peers in other processes: a count of their processes, whose threads may be working for
- * it, and a way to sleep with a live event loop where V8's own waitAsync would not be woken. That takes modules and a
- * helper thread of their own, which are loaded when a thread first sleeps so; until then it looks around often.
+ * What a thread needs once it has peers in other processes: the counts of awake threads of these
+ * processes, and a way to sleep with a live event loop that other processes can end, which V8's
+ * waitAsync is not. That way takes modules and a helper thread, which are loaded when the thread
+ * first sleeps so; until they are there, it looks around often.
  */
 import type { Place } from '../../memory/place.ts';
 import type { AsyncSleep } from '../wire/doorbell.ts';
 
 const LOADING_POLL_MS = 2;
 
-/** Sleeps until it is woken by whichever process. */
+/** The processes of a thread's peers, and a sleep that any process can end. */
 export class PeersAbroad {
   readonly #censuses = new Map<number, { readonly place: Place; channels: number }>();
   #load: Promise<void> | undefined;
   #futexWaitAsync: AsyncSleep | undefined;
 
-  /** Whether modules are being loaded, which takes a live event loop. */
+  /** Whether the modules are being loaded, which takes a live event loop. */
   get loading(): boolean {
     return this.#load !== undefined && this.#futexWaitAsync === undefined;
   }
 
-  /** Of each process where we have peers. */
+  /** The count of awake threads of each process where this thread has peers. */
   get censuses(): readonly Place[] {
     return [...this.#censuses.values()].map(({ place }) => place);
   }
 
-  /** A channel to a component of this process has come. */
+  /** A channel to a component of this process was made. */
   add(process: number, place: Place): void {
     const known = this.#censuses.get(process) ?? { place, channels: 0 };
     known.channels++;
     this.#censuses.set(process, known);
   }
 
-  /** It has ended. */
+  /** A channel to a component of this process has ended. */
   remove(process: number): void {
     const known = this.#censuses.get(process);
     if (known && --known.channels === 0) this.#censuses.delete(process);

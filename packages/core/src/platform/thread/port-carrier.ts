@@ -1,7 +1,8 @@
 /**
- * A carrier over a MessagePort that leads to a relay: to core, or to a component in another process. It shares no
- * memory. Its frames are taken by the event loop, or, while the thread parks, when its doorbell says that there are some.
- * A frame of no bytes says that the other end is closed: a parked thread does not see the port's own end.
+ * A carrier over a MessagePort that leads to a relay, and on to the supervisor or to a component in
+ * another process. It shares no memory. The event loop takes its frames, or, while the thread
+ * parks, the thread's loop does when the doorbell says that there are some. An empty frame says
+ * that the other end is closed, because a parked thread does not notice the end of the port.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
@@ -10,13 +11,15 @@ import type { WorkSource } from './ring/work-source.ts';
 
 const NO_MEMORY: SharedMemory = [];
 
-/** The other end is closed. No frame of a channel is empty. */
+/** Says that the other end is closed. No frame of a channel is empty. */
 export const CLOSED_FRAME = new Uint8Array(0);
 
-/** Frames taken in one turn, so that promises and other sources get theirs. */
+/**
+ * How many frames are taken in one turn, so that promises and other sources have their turns too.
+ */
 const FRAMES_PER_TURN = 1024;
 
-/** Sends a frame through a port; its memory is moved, not copied. */
+/** Sends a frame through a port. Its memory is moved and not copied. */
 export function postFrame(port: MessagePort, frame: Uint8Array): void {
   const { buffer } = frame;
   const whole =
@@ -24,7 +27,7 @@ export function postFrame(port: MessagePort, frame: Uint8Array): void {
   port.postMessage(frame, whole ? [buffer] : []);
 }
 
-/** Takes messages from a port that a listener takes them from too; `again` asks for another turn. */
+/** Takes messages from a port that also has a listener. `again` asks for another turn. */
 export function drainPort(port: MessagePort, take: (message: unknown) => void, again: () => void): void {
   for (let taken = 0; taken < FRAMES_PER_TURN; taken++) {
     const received = receiveMessageOnPort(port);

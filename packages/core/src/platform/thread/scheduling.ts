@@ -1,15 +1,21 @@
-/** Puts a thread where its start node wants it: its CPUs, and its urgency as a nice value. Linux has both for threads. */
+/**
+ * Puts a thread on the CPUs that its start node asks for, and gives it that priority as a nice
+ * value. Linux has both for threads.
+ */
 import { getPriority, setPriority } from 'node:os';
 import { cpusOf, type CpuAffinity, PRIORITY_LIMIT, type Scheduling } from '../../session/scheduling.ts';
 import { Kernel } from '../host/kernel.ts';
 
-/** Nice values from the most urgent that anybody may have to the least. */
+/** The number of nice values, from the most urgent that any user may have to the least. */
 const NICE_STEPS = 20;
 const NICE_MAX = 19;
-/** To Linux a thread; to other systems the whole process. */
+/** Means the calling thread on Linux, and the whole process on other systems. */
 const THIS_THREAD = 0;
 
-/** Applies to the calling thread; the result is what could not be had, in words for people. */
+/**
+ * Applies a scheduling to the calling thread. The result says what could not be had, in words for
+ * people.
+ */
 export function applyScheduling({ affinity, priority }: Scheduling): string[] {
   const problems = [];
   if (affinity.length > 0) problems.push(attempt('affinities have no effect', () => setCpus(affinity)));
@@ -32,7 +38,9 @@ function setCpus(affinity: readonly CpuAffinity[]): void {
   kernel.setThreadCpus(cpusOf(affinity, kernel.threadCpus()));
 }
 
-/** Counted from where ginit itself is: nobody gets more urgent than who started it. */
+/**
+ * Sets the nice value, counted from ginit's own, so that no component is more urgent than ginit.
+ */
 function setUrgency(priority: number): void {
   if (process.platform !== 'linux') throw new Error(`this is ${process.platform}, not Linux`);
   const nice = getPriority(THIS_THREAD) + Math.floor((priority * NICE_STEPS) / PRIORITY_LIMIT);

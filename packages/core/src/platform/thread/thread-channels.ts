@@ -1,4 +1,7 @@
-/** The carriers of a thread: made from what the domain process sends, and drained by the thread's loop. */
+/**
+ * The carriers of a thread. They are made from messages of the domain process, and drained by the
+ * thread's loop.
+ */
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Carrier } from '../../channel/carrier.ts';
 import { assert, unreachable } from '../../errors.ts';
@@ -18,7 +21,7 @@ import {
   type WorkerMessage,
 } from '../wire/worker-protocol.ts';
 
-/** Makes carriers whose work the loop takes. */
+/** Makes carriers and gives them to the loop as sources of work. */
 export class ThreadChannels {
   readonly #loop: ThreadLoop;
   readonly #census: Place;
@@ -42,7 +45,7 @@ export class ThreadChannels {
   listen(add: (peer: number, carrier: Carrier) => void): void {
     const control = parentPort;
     assert(control !== null, 'runs as a worker thread');
-    // The domain process is our own code: what it sends has this type.
+    // The domain process is our own code, so its messages have this type.
     const take = (message: unknown): void => {
       const made = message as WorkerMessage;
       if (made.kind === 'freed') this.#keeper?.freed(made.file);

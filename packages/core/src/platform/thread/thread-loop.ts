@@ -16,32 +16,44 @@ import type { PeersAbroad } from './peers-abroad.ts';
 import type { WorkSource } from './ring/work-source.ts';
 
 /**
- * First, short time in the park. Longer than a tick of the kernel's clock: a timer that is due earlier must be programmed
- * into the hardware each time, which doubles the cost of parking.
+ * The first stay in the park is short, but longer than a tick of the kernel's clock: a timer that
+ * is due earlier must be programmed into the hardware each time, which doubles the cost of parking.
  */
 const FIRST_PARK_MS = 10;
 /**
- * A sleeper that nobody wakes looks around after this time, and after twice as long the next time: a bound on what a
- * broken doorbell can do, which costs a system of hundreds of sleepers next to nothing.
+ * A sleeper that nobody wakes looks around after this time, and each further time after twice as
+ * long. This bounds what a broken doorbell can do, and costs a system of hundreds of sleepers next
+ * to nothing.
  */
 const LOOK_AROUND_MS = 1000;
 const LOOK_AROUND_MS_MAX = 8000;
-/** Time to look out for work before parking, while the peer may be working for us on another CPU. */
+/**
+ * How long to look out for work before parking, in case a peer is working for this thread on
+ * another CPU.
+ */
 const SPIN_MS = 0.06;
-/** After looking out in vain, so many parkings more each time go without, at most. */
+/**
+ * After looking out in vain, the next parkings are done without it: more of them each time, up to
+ * this number.
+ */
 const SPINS_SKIPPED_MAX = 64;
-/** Looks at the doorbell between two looks at the clock. */
+/** How often the doorbell is looked at between two looks at the clock. */
 const SPIN_LOOKS = 64;
-/** The same for a live loop, in turns of the loop: its other events go on. */
+/** The same for a live loop, counted in turns of the loop, so that its other events go on. */
 const SPIN_TURNS_MAX = 40;
 
-/** CPUs of the process, whichever of them this thread is bound to later: a peer may have another one. */
+/**
+ * The CPUs of the process. Whichever of them this thread is bound to later, a peer may have another
+ * one.
+ */
 const CPUS = availableParallelism();
 
-/** What Node names that does not keep a thread from parking: ports, which ring. */
+/**
+ * Resources that Node names and that do not keep a thread from parking: ports ring the doorbell.
+ */
 const HARMLESS: ReadonlySet<string> = new Set(['MessagePort', 'CloseReq']);
 
-/** Whether something of Node's is under way that only its event loop brings to an end. */
+/** Whether something is under way in Node that only its event loop can complete. */
 function asynchronousWork(): boolean {
   if (process.stdout.writableLength + process.stderr.writableLength > 0) return true;
   return process.getActiveResourcesInfo().some((name) => !HARMLESS.has(name));
@@ -56,7 +68,7 @@ export class ThreadLoop {
   readonly #visit = (slot: number): void => this.#drainSlot(slot);
   readonly #turn = (): void => this.#runTurn();
   readonly #woken = (): void => this.#wakeUp();
-  /** Turns, or parkings, without work so far. */
+  /** How many turns, or stays in the park, have found no work so far. */
   #idle = 0;
   #lookAroundMs = LOOK_AROUND_MS;
   #spinsToSkip = 0;
@@ -64,14 +76,17 @@ export class ThreadLoop {
   #watchful = false;
   #abroad: PeersAbroad | undefined;
 
-  /** `live`: the event loop is never stopped. `rest` is called when there is nothing to do for a moment. */
+  /**
+   * With `live` the event loop is never stopped. `rest` is called when there is nothing to do for a
+   * moment.
+   */
   constructor(doorbell: Doorbell, live: boolean, rest: () => void = () => {}) {
     this.#rest = rest;
     this.#doorbell = doorbell;
     this.#live = live;
   }
 
-  /** Takes a source into use. What has come before is found at once. */
+  /** Takes a source into use. Work that has come to it before is found at once. */
   add(slot: number, source: WorkSource): void {
     this.#sources.set(slot, [...(this.#sources.get(slot) ?? []), source]);
     this.wake(slot);
@@ -88,7 +103,7 @@ export class ThreadLoop {
     this.#doorbell.bell.ringSoon(slot);
   }
 
-  /** There are, or may be, peers in other processes. */
+  /** From now on there may be peers in other processes. */
   openAbroad(peers: PeersAbroad): void {
     this.#abroad = peers;
     this.#doorbell.openAbroad(peers.asyncSleep);
@@ -101,8 +116,8 @@ export class ThreadLoop {
   }
 
   /**
-   * Sleeps until `done` says so, in the middle of whatever runs, and takes what comes meanwhile: for synchronous calls.
-   * False if `timeoutMs` has passed.
+   * Sleeps until `done` returns true, in the middle of whatever runs, and takes work meanwhile: for
+   * synchronous calls. False if `timeoutMs` has passed.
    */
   sleepUntil(done: () => boolean, timeoutMs: number): boolean {
     const end = monotonicMs() + timeoutMs;
@@ -137,7 +152,9 @@ export class ThreadLoop {
     for (const sources of this.#sources.values()) for (const source of sources) source.drain();
   }
 
-  /** Others work for us, perhaps, and each of us has a CPU. */
+  /**
+   * Whether to look out for work: some other thread is awake, and there is a CPU for each that is.
+   */
   #maySpin(): boolean {
     const awake = this.#doorbell.awakeThreads;
     return awake >= 2 && awake <= CPUS;
@@ -161,7 +178,7 @@ export class ThreadLoop {
     return this.#again();
   }
 
-  /** Looks at the doorbell for a while; less often if that was in vain. */
+  /** Looks at the doorbell for a while. If that is in vain, it is done less often. */
   #spin(): boolean {
     if (this.#spinsSkipped++ < this.#spinsToSkip) return false;
     this.#spinsSkipped = 0;
@@ -182,7 +199,7 @@ export class ThreadLoop {
     else this.#wait();
   }
 
-  /** Sleeps with a live event loop. */
+  /** Sleeps while the event loop goes on. */
   #wait(): void {
     this.#watch();
     const rung = this.#doorbell.wait();
@@ -191,14 +208,14 @@ export class ThreadLoop {
   }
 
   #wakeUp(): void {
-    // Nobody else may have: there are sleeps that end by themselves.
+    // Some sleeps end by themselves, and then nobody else has said that this thread is awake.
     this.#doorbell.wakeUp();
     this.#doorbell.take(this.#visit);
     this.#idle = 0;
     this.#again();
   }
 
-  /** While the loop is live, a timer looks around. */
+  /** Starts a timer that looks around while the event loop goes on. */
   #watch(): void {
     if (this.#watchful) return;
     this.#watchful = true;

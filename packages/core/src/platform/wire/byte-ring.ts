@@ -1,6 +1,7 @@
 /**
- * A ring of bytes in shared memory, for one writer and one reader: it carries records, in order. Positions count bytes
- * and run on past the end of the ring (modulo 2^32); the ring's size is a power of two.
+ * A ring of bytes in shared memory, for one writer and one reader: it carries records, in order.
+ * Positions count bytes and run on past the end of the ring (modulo 2^32); the ring's size is a
+ * power of two.
  *
  *     control word  0   tail: position behind the last record (writer's)
  *                   1   1 while the writer waits for room (set by the writer, taken by the reader)
@@ -8,8 +9,9 @@
  *
  *     record        u32 payload bytes · u32 kind · payload, padded to 8 bytes
  *
- * A record never wraps: one that does not fit behind the last one is preceded by a `skip` record that fills the rest. What
- * the other end says is checked before use, and read once: a peer that lies is found out, or lies to itself.
+ * A record never wraps: one that does not fit behind the last one is preceded by a `skip` record
+ * that fills the rest. Words that the other end writes are read once and checked before they are
+ * used, so a peer that lies is found out or harms itself only.
  */
 
 /** Words of the control part of one ring; reader and writer keep to cache lines of their own. */
@@ -20,13 +22,13 @@ const WANTS_ROOM = 1;
 const HEAD = 16;
 
 const HEADER_BYTES = 8;
-/** Kind of records that are not there. */
+/** The kind of a record that only fills the rest of the ring. */
 const SKIP = 0;
 
-/** Payloads up to here are copied word by word: a call of `set` costs more. */
+/** Payloads up to this length are copied word by word, because a call of `set` costs more. */
 const SHORT_BYTES = 128;
 
-/** What the peer has written into the ring makes no sense. */
+/** The peer has written something malformed into the ring. */
 export const BROKEN = -1;
 
 /** The parts of a ring. */
@@ -57,12 +59,12 @@ function recordBytes(payloadBytes: number): number {
 
 /** The writer's end. */
 export class ByteRingWriter {
-  /** The longest payload of one record: four of them fit. */
+  /** The longest payload of one record. Four such records fit into the ring. */
   readonly payloadBytesMax: number;
   readonly #ring: RingMemory;
   readonly #size: number;
   #tail = 0;
-  /** The reader was here, when we looked last. */
+  /** The position of the reader when it was looked at last. */
   #head = 0;
   #broken = false;
 
@@ -72,12 +74,15 @@ export class ByteRingWriter {
     this.payloadBytesMax = this.#size / 4 - HEADER_BYTES;
   }
 
-  /** Whether the reader has given a position that cannot be; nothing more can be written. */
+  /** Whether the reader has written an impossible position. Then nothing more can be written. */
   get broken(): boolean {
     return this.#broken;
   }
 
-  /** Writes bytes `start` to `end` as one record of a kind from 1 on; false if there is no room now. */
+  /**
+   * Writes bytes `start` to `end` as one record, of a kind from 1 on. False if there is no room
+   * now.
+   */
   write(kind: number, bytes: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
     const needed = recordBytes(length);
@@ -99,7 +104,7 @@ export class ByteRingWriter {
     return true;
   }
 
-  /** Asks the reader to tell when it has made room; false if it has in the meantime. */
+  /** Asks the reader to say when it has made room. False if it has made room in the meantime. */
   wantRoom(): boolean {
     const seen = this.#head;
     Atomics.store(this.#ring.control, WANTS_ROOM, 1);
@@ -111,7 +116,7 @@ export class ByteRingWriter {
     if (this.#broken) return false;
     const head = Atomics.load(this.#ring.control, HEAD);
     const used = (this.#tail - head) >>> 0;
-    // It only ever moves on, and not past the tail.
+    // The reader's position only moves on, and never past the tail.
     if (used > (this.#tail - this.#head) >>> 0 || (head & 7) !== 0) {
       this.#broken = true;
       return false;
@@ -121,7 +126,9 @@ export class ByteRingWriter {
   }
 }
 
-/** The reader's end. `next` finds a record; its payload is copied out before anything is made of it. */
+/**
+ * The reader's end. `next` finds a record; its payload is copied out before anything is made of it.
+ */
 export class ByteRingReader {
   /** Kind of the record that `next` found. */
   kind = 0;
@@ -131,7 +138,7 @@ export class ByteRingReader {
   readonly #size: number;
   #head = 0;
   #published = 0;
-  /** Records up to here are taken in this round. */
+  /** The end of the records that are taken in this round. */
   #limit = 0;
   #payloadAt = 0;
 
@@ -140,7 +147,7 @@ export class ByteRingReader {
     this.#size = ring.data.byteLength;
   }
 
-  /** Starts a round: looks how far the writer is. False if that cannot be. */
+  /** Begins a round: looks how far the writer is. False if its position is impossible. */
   refresh(): boolean {
     const tail = Atomics.load(this.#ring.control, TAIL);
     const used = (tail - this.#head) >>> 0;
@@ -149,7 +156,7 @@ export class ByteRingReader {
     return true;
   }
 
-  /** Finds the next record of this round: true, false if there is none, `BROKEN` if it makes no sense. */
+  /** Finds the next record of this round. False if there is none, `BROKEN` if it is malformed. */
   next(): boolean | typeof BROKEN {
     for (;;) {
       const used = (this.#limit - this.#head) >>> 0;
@@ -188,7 +195,10 @@ export class ByteRingReader {
     target.set(this.#ring.data.subarray(this.#payloadAt, this.#payloadAt + this.lengthBytes), offset);
   }
 
-  /** Gives the room of what was taken so far back to the writer; true if it waits for that. */
+  /**
+   * Gives the room of the records taken so far back to the writer. True if the writer waits for
+   * that.
+   */
   publish(): boolean {
     const { control } = this.#ring;
     if (this.#published !== this.#head) {

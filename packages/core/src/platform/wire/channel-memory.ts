@@ -10,18 +10,18 @@ import { assert } from '../../errors.ts';
 import { newPlace, type Place } from '../../memory/place.ts';
 import { RING_CONTROL_WORDS, ringMemory, type RingMemory } from './byte-ring.ts';
 
-/** Which end of a channel. */
+/** The number of an end of a channel. */
 export type ChannelEnd = 0 | 1;
 
 /** One end of a channel, as it is handed to a thread. */
 export interface RingEnd {
   readonly end: ChannelEnd;
   readonly memory: Place;
-  /** Slot of this channel at the peer's doorbell. */
+  /** The slot of this channel at the doorbell of the peer's thread. */
   readonly peerSlot: number;
 }
 
-/** Size of the ring of one direction. Longer frames go through it in parts. */
+/** The size of the ring of one direction in bytes. Longer frames go through it in parts. */
 export const RING_BYTES = 64 * 1024;
 
 const CONTROL_OFFSET = 64;
@@ -37,7 +37,7 @@ export function channelMemory(ringBytes = RING_BYTES): Place {
   return newPlace(DATA_OFFSET + 2 * ringBytes);
 }
 
-/** The ring that `end` writes. */
+/** The ring that this end writes and the other one reads. */
 export function ringFrom(memory: Place, end: ChannelEnd): RingMemory {
   const ringBytes = (memory.byteLength - DATA_OFFSET) / 2;
   const { buffer, byteOffset } = memory;
@@ -55,18 +55,20 @@ export function closedWords({ buffer, byteOffset }: Place): Int32Array<SharedArr
   return new Int32Array(buffer, byteOffset, 2);
 }
 
-/** What such a word says. */
+/** The values of a word that says whether its end is closed, and why. */
 export const CLOSED_WORD = {
   open: 0,
-  /** Closed, or the component is gone. */
+  /** The end is closed, or its component is gone. */
   closed: 1,
-  /** The other end broke the protocol. */
+  /** This end says that the other end has broken the protocol. */
   accused: 2,
-  /** The other end took too little for too long. */
+  /** This end says that the other end has taken too little for too long. */
   overrun: 3,
 } as const;
 
-/** Says that `end` is closed: what it has written stays to be read. The first reason counts. */
+/**
+ * Says that `end` is closed. Frames that it has written can still be read. The first reason counts.
+ */
 export function markClosed(memory: Place, end: ChannelEnd, word: number = CLOSED_WORD.closed): void {
   Atomics.compareExchange(closedWords(memory), end, CLOSED_WORD.open, word);
 }

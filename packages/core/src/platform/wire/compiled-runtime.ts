@@ -1,20 +1,20 @@
 /**
- * What V8 has compiled of the runtime, from one thread of a process to the next ones: they take it instead of compiling
- * again, which spares each a sixth of its start. In the bundles the runtime is scripts (`scripts/bundle/script.mjs`), which
- * take it from where workers find what their process has for all of them; modules have nothing to give.
- *
- * Only a thread that has not imported its component yet may give it: what runs in all threads must be ours.
+ * What V8 has compiled of the runtime, handed from one thread of a process to the next ones. They
+ * take it instead of compiling again, which spares each a sixth of its start. In the bundles the
+ * runtime is scripts (`scripts/bundle/script.mjs`), which look for it in the environment data of
+ * workers; modules have nothing to hand on. Only a thread that has not imported its component yet
+ * may hand it on, because code that runs in all threads must be ours.
  */
 import { setEnvironmentData } from 'node:worker_threads';
 import { isRecord } from '../../interface/shapes.ts';
 
-/** As the bundles have it. */
+/** The key in the environment data of workers. The bundles use the same. */
 const KEY = 'ginit compiled runtime';
 
-/** By the name of the script, in memory that can be handed to others. */
+/** Compiled code by the name of its script, in memory that can be handed to other threads. */
 export type CompiledRuntime = Readonly<Record<string, SharedArrayBuffer>>;
 
-/** What this thread has compiled; none in modules. */
+/** What this thread has compiled; `undefined` if it runs from modules. */
 export function compiledRuntime(): CompiledRuntime | undefined {
   const giving: unknown = Reflect.get(globalThis, Symbol.for(KEY));
   if (!isRecord(giving)) return undefined;
@@ -29,7 +29,7 @@ export function compiledRuntime(): CompiledRuntime | undefined {
   return compiled;
 }
 
-/** Threads that this one starts from now on take it. */
+/** Hands compiled code to the threads that this one starts from now on. */
 export function useCompiledRuntime(compiled: CompiledRuntime): void {
   setEnvironmentData(KEY, compiled);
 }

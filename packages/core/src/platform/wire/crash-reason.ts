@@ -1,11 +1,14 @@
-/** Words for why a component or a domain process came to its end. */
+/** Words for the reason why a component or a domain process has ended. */
 
-/** What is said of a component that has used up its heap. */
+/** Said of a component that has used up its heap. */
 export const HEAP_FULL = 'its heap is full (raise heap= in its start node)';
-/** In a process that is bounded by the kernel. */
+/** Said of a component in a process whose memory the kernel bounds. */
 const MEMORY_FULL = 'its memory is full (raise heap= in its start node)';
 const ALLOCATION_FAILED = /allocation failed|out of memory|bad_alloc|cannot allocate memory|ENOMEM/i;
-/** How a process ends that gives itself up: one that gets no memory, for instance, and may be unable to say so any more. */
+/**
+ * The signals by which a process ends that aborts itself: because it gets no memory, for instance,
+ * and may be unable to say so.
+ */
 export const ABORTS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
 
 function firstFrame(stack: string | undefined): string | undefined {
@@ -13,27 +16,35 @@ function firstFrame(stack: string | undefined): string | undefined {
   return frame?.trim();
 }
 
-/** Why a worker thread died of an error. `bounded`: the kernel bounds the memory of its process. */
+/**
+ * Why a worker thread died of an error. `bounded` says that the kernel bounds its process's memory.
+ */
 export function describeCrash(error: unknown, bounded = false): string {
   if (!(error instanceof Error)) return `threw ${String(error).slice(0, 200)}`;
   if (Reflect.get(error, 'code') === 'ERR_WORKER_OUT_OF_MEMORY') return HEAP_FULL;
   if (bounded && ALLOCATION_FAILED.test(error.message)) return `${MEMORY_FULL}: ${error.message}`;
-  // Errors that tell users what is wrong with their config need no place in our code.
+  // These errors tell users what is wrong with their config, and a place in our code would not help
+  // them.
   if (error.name === 'ConfigError' || error.name === 'SessionError') return error.message;
   const frame = firstFrame(error.stack);
   return `${error.name}: ${error.message}${frame ? ` (${frame})` : ''}`;
 }
 
-/** What a fatal error report of Node (`--report-on-fatalerror`) says about who died and why. */
+/**
+ * The facts of a fatal error report of Node (`--report-on-fatalerror`): which thread died, and why.
+ */
 export interface FatalReport {
   readonly threadId: number | undefined;
   readonly reason: string;
 }
 
-/** So much of the words of a report is told. */
+/** How many characters of a report's own words are told. */
 const EVENT_CHARACTERS = 200;
 
-/** Reads a fatal error report, one line of JSON. Whoever runs in the process may have written it. */
+/**
+ * Reads a fatal error report, which is one line of JSON. It is not trusted, because component code
+ * in the process may have written it.
+ */
 export function parseFatalReport(line: string): FatalReport | undefined {
   if (!line.startsWith('{"header"')) return undefined;
   const event = /"event":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.slice(0, EVENT_CHARACTERS) ?? 'fatal error';
@@ -47,7 +58,10 @@ export function saysNoMemory(line: string): boolean {
   return ALLOCATION_FAILED.test(line);
 }
 
-/** Why a process without such a report ended. `bounded`: the kernel bounds its memory. */
+/**
+ * Why a process has ended that wrote no such report. `bounded` says that the kernel bounds its
+ * memory.
+ */
 export function describeEnd(
   code: number | null,
   signal: NodeJS.Signals | null,

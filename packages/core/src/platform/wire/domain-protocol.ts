@@ -1,4 +1,4 @@
-/** What the supervisor process and a domain process say to each other on channel 0 of their link. */
+/** The messages between the supervisor and a domain process, on channel 0 of their link. */
 import {
   boolean,
   list,
@@ -16,9 +16,12 @@ import { hostUse } from './host-use.ts';
 import { jailRules } from '../jail/rules.ts';
 import { schedulingShape } from '../../session/scheduling.ts';
 
-/** Argument of a domain process that has no number: it shares no memory. */
+/** The argument in the place of its number, for a domain process that shares no memory. */
 export const NO_NUMBER = '-';
-/** Argument of one that is started before its components: whether there will be several, or one in a jail. */
+/**
+ * The argument of a process that is started before its components are known: for one component, for
+ * several, or for one in a jail.
+ */
 export const AHEAD = { own: 'ahead', shared: 'ahead-shared', jailed: 'ahead-jailed' } as const;
 
 const PATH = 8192;
@@ -38,23 +41,26 @@ const startCommand = record({
   /** Index of its doorbell among those of the process. */
   doorbell: u32,
   heapBytes: optional(u53),
-  /** What the whole process may have of memory of its own beyond what it has when the thread is up. */
+  /**
+   * How much private memory, in bytes, the whole process may have beyond what it has when the
+   * thread is up.
+   */
   processBytes: optional(u53),
   scheduling: schedulingShape,
   grants: list(resolvedGrant, LIMITS.hostGrantsOfRoot),
-  /** The process locks itself up before the component runs, and waits then until it is told to go on. */
+  /** The process locks itself up before the component runs, and then waits for `run`. */
   jail: optional(jailRules),
-  /** It tells what it uses of the host instead. */
+  /** Instead of being jailed, the component's use of the host is told. */
   audit: boolean,
 });
 export type StartCommand = ShapeType<typeof startCommand>;
 
-/** The supervisor has seen that the process is locked up. */
+/** The supervisor has seen that the process is locked up, so the component may run. */
 const runCommand = record({ command: oneOf(['run']), component: u32 });
 const killCommand = record({ command: oneOf(['kill']), component: u32 });
-/** Both components are in this process. */
+/** Joins two components of this process. */
 const connectCommand = record({ command: oneOf(['connect']), component: u32, peer: u32 });
-/** The peer is in the process that the link leads to. */
+/** Joins a component to a peer in the process that the link leads to, over that link. */
 const joinCommand = record({
   command: oneOf(['join']),
   component: u32,
@@ -62,7 +68,10 @@ const joinCommand = record({
   link: u32,
   channel: u32,
 });
-/** The peer is in another process; memory of the channel and a socket for more come over the socket for descriptors. */
+/**
+ * Joins a component to a peer in another process by shared memory. The memory of the channel, and a
+ * socket for further memory, come over the socket for descriptors.
+ */
 const shareCommand = record({
   command: oneOf(['share']),
   component: u32,
@@ -75,11 +84,11 @@ const shareCommand = record({
   peerDoorbell: u32,
 });
 export type ShareCommand = ShapeType<typeof shareCommand>;
-/** Another process has ended. */
+/** Another process has ended: memory that it has made is given up. */
 const forgetCommand = record({ command: oneOf(['forget']), process: u32 });
 /** That process takes back memory that it has made. */
 const revokeCommand = record({ command: oneOf(['revoke']), process: u32, serial: u53 });
-/** Memory that this process has made is at that one. */
+/** Memory that this process has made has arrived at that one. */
 const arrivedCommand = record({ command: oneOf(['arrived']), process: u32, serial: u53 });
 const exitCommand = record({ command: oneOf(['exit']) });
 
@@ -97,7 +106,10 @@ export const domainCommand = {
   exit: exitCommand,
 } as const;
 
-/** Comes with the socket of a link to another domain process, over the IPC channel. Proofs are in base64. */
+/**
+ * Comes over the IPC channel with the socket of a link to another domain process. Proofs are in
+ * base64.
+ */
 export const linkMessage = record({ link: u32, own: text(64), expected: text(64) });
 
 /** A command of the supervisor. */
@@ -113,32 +125,38 @@ export type DomainCommand =
   | ShapeType<typeof arrivedCommand>
   | ShapeType<typeof exitCommand>;
 
-/** The component's thread is there. */
+/** The component's thread is up. */
 const startedEvent = record({ event: oneOf(['started']), component: u32, threadId: u32 });
-/** The process has locked itself up. */
+/** The process says that it has locked itself up. */
 const jailedEvent = record({ event: oneOf(['jailed']), component: u32 });
-/** The component's thread is terminated: nothing that it has begun to load is waited for any more. */
+/**
+ * The component's thread is being terminated, and modules that it is loading are not waited for any
+ * more.
+ */
 const endingEvent = record({ event: oneOf(['ending']), component: u32 });
 const endedEvent = record({ event: oneOf(['ended']), component: u32, crashed: boolean, reason: text(4096) });
-/** A component wrote to its standard output or error, which it should not. */
+/** A component wrote past the streams that become its log. */
 const outputEvent = record({
   event: oneOf(['output']),
   component: u32,
   line: text(LIMITS.logLineCharacters),
 });
 
-/** A component that would be jailed has used something of the host; said as often as it happens, within bounds. */
+/**
+ * A component that would be jailed has used something of the host. Sent each time, unless the link
+ * is congested.
+ */
 const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });
-/** Something that the start node asks for cannot be had here; said once a system for each of these. */
+/** The component's start node asks for something that cannot be had here. */
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
 
-/** Those other processes are to give up memory that this one has made. */
+/** Those other processes must give up memory that this one has made. */
 const revokedEvent = record({
   event: oneOf(['revoked']),
   serial: u53,
   processes: list(u32, LIMITS.revocationTargets),
 });
-/** Memory that `process` has made has come here by way of a third. */
+/** Memory that `process` has made has come here from a third one. */
 const memoryArrivedEvent = record({ event: oneOf(['memoryArrived']), process: u32, serial: u53 });
 
 /** Checks an event of a domain. */
@@ -166,7 +184,9 @@ export type DomainEvent =
   | ShapeType<typeof revokedEvent>
   | ShapeType<typeof memoryArrivedEvent>;
 
-/** Reads a JSON message of the other process. Throws if it is malformed: both run our own code. */
+/**
+ * Reads a JSON message of the other process. Throws if it is malformed; both ends run our own code.
+ */
 export function parseControl<Table extends Record<string, (value: unknown, where: string) => unknown>>(
   shapes: Table,
   key: 'command' | 'event',
@@ -176,6 +196,6 @@ export function parseControl<Table extends Record<string, (value: unknown, where
   const name = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
   const shape = typeof name === 'string' && Object.hasOwn(shapes, name) ? shapes[name] : undefined;
   if (!shape) throw new Error(`unknown ${key} ${String(name)}`);
-  // The table's own shape has just checked it.
+  // The table's own shape has just checked the value.
   return shape(value, key) as ReturnType<Table[keyof Table]>;
 }

@@ -1,7 +1,8 @@
 /// <reference lib="es2024.sharedmemory" />
 /**
- * The doorbell of a thread: one piece of shared memory by which others tell it that there is something to do, and
- * wake it if it sleeps. Every source of work of the thread (a channel, a port) has a slot.
+ * The doorbell of a thread: one piece of shared memory by which others tell it that there is
+ * something to do, and wake it if it sleeps. Every source of work of the thread (a channel, a port)
+ * has a slot.
  *
  *     word  0        what the owner does: awake, parked (Atomics.wait), waiting (Atomics.waitAsync)
  *           1        kind of bell: how the owner is woken when it sleeps
@@ -9,12 +10,14 @@
  *          16        summary: bit w is set if word 32 + w may have bits
  *          32 … 63   one bit for each slot
  *
- * Who has something for the owner makes it visible, sets the slot's bit, then the summary's, and looks at word 0: only
- * if the owner sleeps is it woken. The owner first says that it sleeps, then looks at the summary once more; it clears
- * the bits before it looks at what they stand for. So one of the two always sees the other, whatever the order.
+ * A thread that has something for the owner makes it visible, sets the slot's bit, then the
+ * summary's, and looks at word 0: only if the owner sleeps is it woken. The owner first says that
+ * it sleeps, then looks at the summary once more; it clears the bits before it looks at what they
+ * stand for. So one of the two always sees the other, whatever the order.
  *
- * Nothing in here is trusted: a bit that is wrong makes the owner look in vain. A peer that erases the bits of others
- * delays them, for at most as long as an owner sleeps without looking around (`thread-loop.ts`).
+ * Nothing in here is trusted: a bit that is wrong makes the owner look in vain. A peer that erases
+ * the bits of others delays them, for at most as long as an owner sleeps without looking around
+ * (`thread-loop.ts`).
  */
 
 import { FutexWord } from 'sharedarraybuffer-polyfill/futex-word';
@@ -23,13 +26,14 @@ import { assert } from '../../errors.ts';
 import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
 
 /**
- * Ways to wake a parked owner: V8's own wait list; the kernel's futex; or, the same, for an owner with peers in other processes.
- * One with a live loop is woken by V8 from within its process, and from others by way of word 2, where a helper thread
- * watches for it.
+ * Ways to wake a parked owner: by V8's own wait list; by the kernel's futex; or by the futex of an
+ * owner with peers in other processes (`foreign`). An owner with a live loop is woken by V8 from
+ * within its process. For other processes there is word 2, which a helper thread of the owner
+ * watches.
  */
 export const BELL_KIND = { v8: 1, futex: 2, foreign: 3 } as const;
 
-/** What an owner does. */
+/** What the owner is doing. */
 export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
 export type Sleep = (typeof Sleep)[keyof typeof Sleep];
 
@@ -41,8 +45,8 @@ const SLOT_BITS = 32;
 const WORDS = 64;
 
 /**
- * An owner that has parked so often parks in the kernel's futex from then on, where that can be had: loading it takes longer
- * than starting a thread, and saves a few microseconds each time.
+ * An owner that has parked this often parks in the kernel's futex from then on, where there is one.
+ * Loading that takes longer than starting a thread, and saves a few microseconds each time.
  */
 const PARKINGS_BEFORE_FUTEX = 1000;
 
@@ -69,14 +73,15 @@ export function resetDoorbell(memory: Place, census: Place): void {
 }
 
 /**
- * Memory that says whether a thread is to end (word 0), and whether it may: it is the guard of its loads (`load-guard.ts` of
- * sharedarraybuffer-polyfill). Its peers do not have it: they could keep it from sleeping for ever.
+ * Memory that says whether a thread is to end (word 0) and whether it may be ended now: it is the
+ * guard of its loads (`load-guard.ts` of sharedarraybuffer-polyfill). Peers do not have this
+ * memory, because they could use it to keep the thread from sleeping for ever.
  */
 export function lifeMemory(): Place {
   return newPlace(LOAD_GUARD_WORDS * 4);
 }
 
-/** The thread is to be terminated: it must not be asleep then, nor fall asleep again. */
+/** The thread is about to be terminated: it must not be asleep then, nor fall asleep again. */
 export function endLife(life: Place, bell: Bell): void {
   Atomics.store(wordsAt(life), 0, 1);
   bell.wake();
@@ -87,17 +92,20 @@ export function censusMemory(): Place {
   return newPlace(4);
 }
 
-/** Sleeps at a word with a live event loop, where other processes may wake it too; may be early. */
+/**
+ * Sleeps at a word while the event loop goes on. Other processes can end the sleep too; it may end
+ * early.
+ */
 export type AsyncSleep = (
   words: Int32Array<SharedArrayBuffer>,
   index: number,
   expected: number,
 ) => Promise<unknown>;
 
-/** Bells of this thread whose owners are to be woken at the end of the turn. */
+/** Bells whose owners this thread will wake at the end of its turn. */
 let scheduled: Bell[] = [];
 
-/** Wakes them now: the turn is over, or the thread is about to sleep in the middle of it. */
+/** Wakes them now, because the turn is over or the thread is about to sleep in the middle of it. */
 export function wakeScheduled(): void {
   const bells = scheduled;
   if (bells.length === 0) return;
@@ -105,7 +113,7 @@ export function wakeScheduled(): void {
   for (const bell of bells) bell.wakeAsScheduled();
 }
 
-/** A doorbell as those see it who ring it. */
+/** A doorbell as a thread sees it that rings it. */
 export class Bell {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
@@ -115,20 +123,23 @@ export class Bell {
   #futexAbroad: FutexWord | undefined;
   #wakeScheduled = false;
 
-  /** `census` is that of the owner's process. */
+  /** `census` is the count of awake threads of the owner's process. */
   constructor(memory: Place, census: Place, abroad = false) {
     this.#words = wordsAt(memory);
     this.#census = wordsAt(census);
     this.#abroad = abroad;
   }
 
-  /** There is something in `slot`; wakes the owner at once. */
+  /** Says that there is something in `slot`, and wakes the owner at once. */
   ring(slot: number): void {
     this.#mark(slot);
     this.wake();
   }
 
-  /** As `ring`, but a sleeping owner is woken at the end of the running turn, once for all it has by then. */
+  /**
+   * Says the same, but a sleeping owner is woken only at the end of the running turn: once, for
+   * everything that it has got by then.
+   */
   ringSoon(slot: number): void {
     this.#mark(slot);
     if (this.#wakeScheduled || Atomics.load(this.#words, STATE) === Sleep.awake) return;
@@ -136,13 +147,15 @@ export class Bell {
     if (scheduled.push(this) === 1) queueMicrotask(wakeScheduled);
   }
 
-  /** What `ringSoon` has put off. */
+  /** Does the waking that `ringSoon` has put off. */
   wakeAsScheduled(): void {
     this.#wakeScheduled = false;
     this.wake();
   }
 
-  /** There is something in a port, which wakes an owner with a live event loop by itself. */
+  /**
+   * Says that there is something in a port. A port wakes an owner with a live event loop by itself.
+   */
   ringPort(slot: number): void {
     this.#mark(slot);
     if (Atomics.load(this.#words, STATE) === Sleep.parked) this.wake();
@@ -152,7 +165,8 @@ export class Bell {
   wake(): void {
     const state = Atomics.load(this.#words, STATE);
     if (state !== Sleep.parked && state !== Sleep.waiting) return;
-    // It has not heard of a peer abroad yet, who could not wake it: when it does, it looks for what has come.
+    // The owner does not know of any peer in another process yet, so such a peer cannot wake it.
+    // When it does, it looks for frames that have come.
     if (this.#abroad && Atomics.load(this.#words, KIND) !== BELL_KIND.foreign) return;
     if (Atomics.compareExchange(this.#words, STATE, state, Sleep.awake) !== state) return;
     Atomics.add(this.#census, 0, 1);
@@ -162,15 +176,16 @@ export class Bell {
   }
 
   /**
-   * As `ring`, for who knows that somebody has died who may have been about to wake the owner: having said that the owner is
-   * awake, the dead can no longer make it so. Hence it is woken whatever is said, and if nothing has come looks in vain.
+   * As `ring`, for a caller who knows that a thread has died which may have been about to wake the
+   * owner: such a thread may have noted that the owner is awake, and then never woken it. So the
+   * owner is woken whatever is noted. If nothing has come, it looks in vain.
    */
   ringSurely(slot: number): void {
     this.#mark(slot);
     this.rouse();
   }
 
-  /** What `ringSurely` does, when all that has come is marked already. */
+  /** Does the waking of `ringSurely`, when the bits of everything that has come are set already. */
   rouse(): void {
     this.wake();
     if (Atomics.load(this.#words, KIND) !== BELL_KIND.v8) this.#wakeParked();
@@ -192,7 +207,7 @@ export class Bell {
     this.#futex.wake();
   }
 
-  /** The owner is gone, for who has seen its thread end: it no longer counts as awake. */
+  /** The owner's thread has ended, as the caller has seen, and does not count as awake any more. */
   ownerGone(): void {
     if (Atomics.exchange(this.#words, STATE, Sleep.gone) === Sleep.awake) Atomics.sub(this.#census, 0, 1);
   }
@@ -208,12 +223,12 @@ export class Bell {
 
 /** A doorbell as its owner sees it. */
 export class Doorbell {
-  /** For ringing it oneself. */
+  /** The bell by which the owner rings itself. */
   readonly bell: Bell;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #census: Int32Array;
   readonly #life: Int32Array;
-  /** Those of the processes where we have peers. */
+  /** The counts of awake threads of the processes where this thread has peers. */
   #censusesAbroad: readonly Int32Array[] = [];
   #parkings = 0;
   #futex: FutexWord | undefined;
@@ -227,19 +242,25 @@ export class Doorbell {
     this.#census = wordsAt(census);
   }
 
-  /** Threads that are awake, this one included: of this process, and of those where we have peers. */
+  /**
+   * The number of awake threads, this one included: of this process, and of those where it has
+   * peers.
+   */
   get awakeThreads(): number {
     let awake = Atomics.load(this.#census, 0);
     for (const census of this.#censusesAbroad) awake += Math.max(0, Atomics.load(census, 0));
     return awake;
   }
 
-  /** Which other processes' threads count. */
+  /** Says which other processes' threads count. */
   countAbroad(censuses: readonly Place[]): void {
     this.#censusesAbroad = censuses.map((census) => wordsAt(census));
   }
 
-  /** Peers in other processes ring from now on: called before their channels are looked at for the first time. */
+  /**
+   * From now on peers in other processes ring. Called before their channels are looked at for the
+   * first time.
+   */
   openAbroad(asyncSleep: AsyncSleep): void {
     if (this.#asyncSleep) return;
     this.#futex ??= FutexWord.at(this.#words, STATE);
@@ -249,11 +270,11 @@ export class Doorbell {
     );
     this.#asyncSleep = asyncSleep;
     Atomics.store(this.#words, KIND, BELL_KIND.foreign);
-    // It may be told of its first peer abroad while it waits.
+    // The owner may be told of its first such peer while it is asleep.
     if (Atomics.load(this.#words, STATE) === Sleep.waiting) this.#watchAbroad();
   }
 
-  /** Sees to it that `wait` ends when somebody in another process rings; stays in force until then. */
+  /** Makes sure that `wait` ends when another process rings. Stays in force until then. */
   #watchAbroad(): void {
     if (!this.#asyncSleep || this.#watching) return;
     this.#watching = true;
@@ -306,7 +327,7 @@ export class Doorbell {
     return undefined;
   }
 
-  /** The owner is awake, whoever did it; true if it was nobody else. */
+  /** Notes that the owner is awake, whoever has woken it. True if nobody else had noted that. */
   wakeUp(): boolean {
     const state = Atomics.exchange(this.#words, STATE, Sleep.awake);
     if (state === Sleep.awake) return false;
@@ -314,13 +335,13 @@ export class Doorbell {
     return true;
   }
 
-  /** Ends `wait`, whatever others have made of the doorbell. */
+  /** Ends `wait`, whatever others have written into the doorbell. */
   nudge(): void {
     this.wakeUp();
     Atomics.notify(this.#words, STATE);
   }
 
-  /** Whoever sees that the owner is parked from now on sees how it is woken. */
+  /** From now on a thread that sees the owner parked also sees that a futex wakes it. */
   #useFutex(): void {
     if (this.#futex) return;
     this.#futex = FutexWord.at(this.#words, STATE);

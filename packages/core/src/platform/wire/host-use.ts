@@ -1,4 +1,7 @@
-/** A use of the host by a component, as it is told to people: what for, by which module, and the grant that would allow it. */
+/**
+ * A use of the host by a component, as people are told of it: what was used, by which module, and
+ * the grant that would allow it.
+ */
 import { oneOf, record, type ShapeType, text } from '../../interface/shapes.ts';
 
 const WORDS_MAX = 8192;
@@ -8,17 +11,20 @@ export const hostUse = record({
   access: oneOf(['ro', 'rw']),
   /** Path, or ADDRESS:PORT. */
   target: text(WORDS_MAX),
-  /** File, line and column of who asked. */
+  /** File, line and column of the module that asked. */
   module: text(WORDS_MAX),
 });
 export type HostUse = ShapeType<typeof hostUse>;
 
-/** Characters that an attribute cannot hold as they are: a parser takes ends of lines and tabs for blanks. */
+/**
+ * Characters that an attribute cannot hold as they are. A parser reads ends of lines and tabs as
+ * blanks.
+ */
 const ESCAPED = /[&"<\t\n\r]/g;
 const quoted = (value: string): string =>
   `"${value.replace(ESCAPED, (character) => `&#${character.charCodeAt(0)};`)}"`;
 
-/** The line of `<host>` that grants it. */
+/** The line inside `<host>` that grants this use. */
 export function grantLine({ kind, access, target }: Pick<HostUse, 'kind' | 'access' | 'target'>): string {
   switch (kind) {
     case 'file':

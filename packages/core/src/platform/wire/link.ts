@@ -9,13 +9,16 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { LIMITS } from '../../limits.ts';
 
-/** Channel for what the processes themselves say to each other. */
+/** The channel for messages of the two processes themselves. */
 export const CONTROL_CHANNEL = 0;
 
 const HEADER_BYTES = 8;
 const PROOF_BYTES = 32;
 
-/** What both ends of a link send first, if the socket was not inherited: each knows what to expect of the other. */
+/**
+ * The first bytes that both ends of a link send, if the socket was not inherited. Each end knows
+ * which bytes to expect of the other.
+ */
 export interface LinkProof {
   readonly own: Uint8Array;
   readonly expected: Uint8Array;
@@ -30,7 +33,7 @@ export function linkProofs(): [LinkProof, LinkProof] {
   ];
 }
 
-/** Beyond this, output that may be dropped is dropped. */
+/** While more than this waits to be sent, output that may be dropped is dropped. */
 const CONGESTED_BYTES = 1024 * 1024;
 
 /** One end of a link. */
@@ -42,7 +45,7 @@ export class Link {
   #closed = false;
   #expected: Uint8Array | undefined;
 
-  /** Calls `received` for each frame and `closed` once when the link is at its end. */
+  /** `received` is called for each frame, and `closed` once when the link has ended. */
   constructor(
     socket: Socket,
     received: (channel: number, payload: Uint8Array) => void,
@@ -67,7 +70,7 @@ export class Link {
     socket.resume();
   }
 
-  /** Whether more is waiting to be sent than should. */
+  /** Whether so much waits to be sent that droppable output should be dropped. */
   get congested(): boolean {
     return this.#socket.writableLength > CONGESTED_BYTES;
   }
@@ -115,7 +118,7 @@ export class Link {
       if (length > LIMITS.frameBytes) return end(`a frame of ${length} bytes`);
       if (bytes.length - offset - HEADER_BYTES < length) break;
       const start = offset + HEADER_BYTES;
-      // A copy of its own, so that it can be moved to another thread and the chunk freed.
+      // The frame is copied, so that it can be moved to another thread and the chunk can be freed.
       received(bytes.readUInt32LE(offset + 4), new Uint8Array(bytes.subarray(start, start + length)));
       offset = start + length;
     }

@@ -1,4 +1,4 @@
-/** What the domain process hands to the threads of its components. */
+/** The messages of the domain process to the threads of its components, and their answers. */
 import type { CompiledRuntime } from './compiled-runtime.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Scheduling } from '../../session/scheduling.ts';
@@ -8,35 +8,49 @@ import type { HostUse } from './host-use.ts';
 import type { KeeperLine } from './memory-protocol.ts';
 import type { RingEnd } from './channel-memory.ts';
 
-/** Slots of the sources that every thread has: messages of the domain process, and core's port. */
+/**
+ * The slots of the sources that every thread has: messages of the domain process, and the port to
+ * the supervisor.
+ */
 export const CONTROL_SLOT = 0;
 export const SUPERVISOR_SLOT = 1;
-/** Those of channels follow; they come around again when there are more than a doorbell has slots. */
+/** The first slot for channels. If there are more channels than slots, some share one. */
 export const FIRST_CHANNEL_SLOT = 2;
 
-/** What a thread starts with. */
+/** The data that a thread starts with. */
 export interface WorkerInput {
   readonly moduleUrl: string;
   readonly supervisorPort: MessagePort;
   readonly grants: readonly ResolvedGrant[];
   readonly scheduling: Scheduling;
-  /** What the process may have of memory of its own beyond what it has when the thread is up. */
+  /**
+   * How much private memory, in bytes, the process may have beyond what it has when the thread is
+   * up.
+   */
   readonly processBytes: number | undefined;
-  /** Whether uses of the host are watched: to explain what a jail refuses, or to list them all. */
+  /**
+   * Whether uses of the host are watched: to explain what a jail refuses, or to list all of them.
+   */
   readonly watch: 'nothing' | 'refusals' | 'everything';
-  /** The thread's doorbell, and the number of threads of the process that are awake. */
+  /** The thread's doorbell, and the count of threads of the process that are awake. */
   readonly doorbell: Place;
   readonly census: Place;
-  /** Says that the thread is to end. */
+  /** The word that says that the thread is to end. */
   readonly life: Place;
-  /** Where memory can be shared with other processes. */
+  /** The line to the keeper; missing where memory cannot be shared with other processes. */
   readonly keeper: KeeperLine | undefined;
 }
 
-/** What a thread is born with: its input, or, of a thread that is started ahead, the port that will bring it. */
+/**
+ * The data that a thread is born with: its input, or, if it is started ahead, the port that will
+ * bring it.
+ */
 export type WorkerBirth = WorkerInput | ThreadAhead;
 
-/** A thread without component: `giveCompiled` if others will follow it that can use what it has compiled. */
+/**
+ * A thread without a component. `giveCompiled` says that threads will follow which can use the code
+ * that it has compiled.
+ */
 export interface ThreadAhead {
   readonly waitAt: MessagePort;
   readonly giveCompiled: boolean;
@@ -46,14 +60,14 @@ export interface ThreadAhead {
 export interface RingMessage {
   readonly kind: 'ring';
   readonly peer: number;
-  /** Slot at the thread's own doorbell. */
+  /** The slot at the thread's own doorbell. */
   readonly slot: number;
   readonly ring: RingEnd;
   readonly port: MessagePort;
   readonly peerDoorbell: Place;
 }
 
-/** A new channel to a component of another process, by memory that both share. */
+/** A new channel to a component of another process, over memory that both share. */
 export interface ForeignMessage {
   readonly kind: 'foreign';
   readonly peer: number;
@@ -65,7 +79,7 @@ export interface ForeignMessage {
   readonly peerCensus: Place;
 }
 
-/** The same where they share none. */
+/** A new channel to a component of another process that shares no memory with this one. */
 export interface PortMessage {
   readonly kind: 'port';
   readonly peer: number;
@@ -83,12 +97,12 @@ export interface FreedMessage {
 
 export type WorkerMessage = ChannelMessage | FreedMessage;
 
-/** How far a thread is: whose modules are loaded. */
+/** How far a thread is: the modules of the runtime are loaded, or those of the component too. */
 export type LoadStage = 'runtime' | 'component';
 
 /**
- * What a thread tells its domain: how far it is, what it cannot have of what it was to have, what it has used of the host, and
- * when it ends the lines of its output that nobody has got.
+ * The messages of a thread to its domain process: how far it is, something that it should have and
+ * cannot have, a use of the host, and at its end the lines of its output that nobody has got.
  */
 export type WorkerNotice =
   | LoadStage
@@ -96,7 +110,7 @@ export type WorkerNotice =
   | { readonly used: HostUse }
   | { readonly lastLines: readonly string[] };
 
-/** What a thread that was started ahead says at `waitAt`, before it has its component. */
+/** The message of a thread that was started ahead, before it has its component. */
 export interface CompiledNotice {
   readonly compiled: CompiledRuntime;
 }

@@ -1,7 +1,8 @@
 /**
- * The client's side of a Block session: requests with a promise each, any number at a time. Transfers that are larger than
- * one request may be go in pieces, a few of them under way at a time, so that a large transfer does not hold up what others
- * ask for meanwhile. Every promise settles: with the result, an `RpcError` of a `BlockErrorCode`, or `PeerGone`.
+ * The client's side of a Block session: requests with a promise each, any number at a time. A
+ * transfer that is larger than the largest request goes in pieces, a few of them under way at a
+ * time, so that a large transfer does not hold up what others ask for meanwhile. Every promise
+ * settles: with the result, an `RpcError` of a `BlockErrorCode`, or `PeerGone`.
  *
  *     const disk = await BlockClient.connect(env, { label: 'disk' });
  *     await disk.read(0, 8, bytes);
@@ -17,21 +18,24 @@ import type { SessionOpening } from '../session-opening.ts';
 import { blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
 
-/** Pieces of one transfer under way at a time; as many requests of full size fit the bulk buffer. */
+/**
+ * How many pieces of one transfer are under way at a time. The bulk buffer has room for as many
+ * requests of full size.
+ */
 const PIECES_UNDER_WAY = 4;
-/** Requests that may wait for room in the stream; more are refused. */
+/** How many requests may wait for room in the stream. More are refused. */
 const WAITING_MAX = 16_384;
 
 /** How a Block session is asked for. */
 export interface ConnectBlockOptions {
   readonly label?: string;
-  /** `tx_buf_size`, `offset`, `num_blocks`, `writeable`. */
+  /** The session arguments `tx_buf_size`, `offset`, `num_blocks` and `writeable`. */
   readonly args?: SessionArguments;
 }
 
 const noPayload = (): void => {};
 
-/** Blocks of a session, by promises. */
+/** A Block session as an object with promises. */
 export class BlockClient {
   readonly info: BlockInfo;
   /** The most blocks that `readWith` and `writeWith` take; `read` and `write` cut larger transfers into such pieces. */
@@ -51,12 +55,15 @@ export class BlockClient {
     }
   }
 
-  /** Over a session that was opened already; `close` closes it. */
+  /** A client over a session that was opened before. `close` closes the session. */
   static async over(session: Session<typeof Block>, close: () => Promise<void>): Promise<BlockClient> {
     return new BlockClient(session.tx, await session.info(), close);
   }
 
-  /** `source` belongs to the client from now on. Throws if what the server says of the device cannot be. */
+  /**
+   * `source` belongs to the client from now on. Throws if the server's description of the device is
+   * impossible.
+   */
   constructor(
     source: PacketSource,
     info: BlockInfo,
@@ -77,12 +84,12 @@ export class BlockClient {
     });
   }
 
-  /** Requests under way or waiting for room in the stream. */
+  /** The number of requests under way or waiting for room in the stream. */
   get pending(): number {
     return this.#requests.inFlight + this.#requests.waiting;
   }
 
-  /** Requests that wait for room in the stream. */
+  /** The number of requests that wait for room in the stream. */
   get waiting(): number {
     return this.#requests.waiting;
   }
@@ -112,14 +119,18 @@ export class BlockClient {
   }
 
   /**
-   * Reads at most `requestBlocksMax` blocks and settles with what `use` makes of them. They lie in memory shared with the
-   * server and are valid only during the call.
+   * Reads at most `requestBlocksMax` blocks from block `first` on, and calls `use` with them.
+   * Resolves to the result of `use`. The blocks lie in memory shared with the server and are valid
+   * only during that call.
    */
   readWith<Result>(first: number, count: number, use: (payload: Uint8Array) => Result): Promise<Result> {
     return this.#request(BLOCK_OPERATION.read, first, count, noPayload, use);
   }
 
-  /** Writes at most `requestBlocksMax` blocks that `fill` puts together, once there is room, in memory of the stream. */
+  /**
+   * Writes at most `requestBlocksMax` blocks from block `first` on. `fill` is called when there is
+   * room, and puts the blocks together in memory of the stream.
+   */
   writeWith(first: number, count: number, fill: (payload: Uint8Array) => void): Promise<void> {
     return this.#request(BLOCK_OPERATION.write, first, count, fill, noPayload);
   }
@@ -133,7 +144,10 @@ export class BlockClient {
     return this.#control(BLOCK_OPERATION.sync, 0, this.info.blockCount);
   }
 
-  /** Tells that the blocks are not needed any more; what they hold then is undefined until they are written. */
+  /**
+   * Says that the blocks are not needed any more. Their content is undefined until they are written
+   * again.
+   */
   trim(first: number, count: number): Promise<void> {
     const problem = this.#rangeProblem(first, count);
     if (problem !== undefined) return Promise.reject(problem);
@@ -188,7 +202,10 @@ export class BlockClient {
     return bytes.subarray(at * blockSize, (at + blocks) * blockSize);
   }
 
-  /** Settles when no piece is under way any more, also after a failure: the caller's memory is then his own again. */
+  /**
+   * Settles when no piece is under way any more, also after a failure, so that the caller may use
+   * its memory again.
+   */
   async #inPieces(count: number, piece: (at: number, blocks: number) => Promise<void>): Promise<void> {
     const { requestBlocksMax } = this;
     await inPieces({ total: count, pieceMax: requestBlocksMax, underWayMax: PIECES_UNDER_WAY }, piece);

@@ -9,15 +9,16 @@ export const BLOCK_POLICY_ELEMENTS = policyElements({
   writeable: attribute.boolean('Whether these sessions may write', { fallback: false }),
 });
 
-/** What such a policy says. */
+/** The attributes of such a policy. */
 interface BlockPolicy {
   readonly writeable: boolean;
 }
 
 /**
- * Whether the session with this label may write. A config without any policy lets everybody read and write; with policies
- * a session needs one, and `writeable="yes"` in it to write. Throws `DENIED` if there is none for it. The schema of `config`
- * has `BLOCK_POLICY_ELEMENTS`.
+ * Whether the session with this label may write. If the config has no policies, every session may
+ * read and write. If it has some, a session needs a policy for its label, and `writeable="yes"` in
+ * that to write. Throws `DENIED` if no policy is for it. `config` was read by a schema with
+ * `BLOCK_POLICY_ELEMENTS`.
  */
 export function blockPolicy(
   config: PolicyConfig<PolicySelection & BlockPolicy, BlockPolicy>,

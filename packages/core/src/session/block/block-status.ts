@@ -14,12 +14,18 @@ function isBlockErrorCode(code: string): code is BlockErrorCode {
   return Object.hasOwn(STATUS, code);
 }
 
-/** The status that tells a client of `error`. A code that Block does not declare is an input/output error. */
+/**
+ * The status by which a client is told of `error`. A code that Block does not declare becomes an
+ * input/output error.
+ */
 export function statusOfError(error: RpcError): number {
   return isBlockErrorCode(error.code) ? STATUS[error.code] : BLOCK_STATUS.inputOutput;
 }
 
-/** The code behind the status of a request that failed. What no server should send is an input/output error. */
+/**
+ * The error code for the status of a failed request. A status that no server should send becomes an
+ * input/output error.
+ */
 export function codeOfStatus(status: number): BlockErrorCode {
   switch (status) {
     case BLOCK_STATUS.invalid:

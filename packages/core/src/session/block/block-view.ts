@@ -1,4 +1,6 @@
-/** Views: the part of a device that a session shows, as its arguments ask for it. */
+/**
+ * Views: the part of a device that a session shows. The client asks for it by session arguments.
+ */
 import { SessionError } from '../../errors.ts';
 import type { BlockInfo } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
@@ -13,9 +15,10 @@ export interface BlockView {
 }
 
 /**
- * The view that the session arguments `offset`, `num_blocks` and `writeable` ask for on a device (or on a part of one, as
- * `info` tells it). It is writeable if the device, the server's policy and the arguments all agree. Throws `DENIED` if
- * the arguments are malformed or go beyond the device.
+ * The view that the session arguments `offset`, `num_blocks` and `writeable` ask for. `info`
+ * describes the device, or the part of one that the server offers. The view is writeable if the
+ * device, the server's policy and the arguments all agree. Throws `DENIED` if the arguments are
+ * malformed or go beyond the device.
  */
 export function blockView(info: BlockInfo, args: SessionArguments, writeable = true): BlockView {
   const first = blocksArgument(args, 'offset') ?? 0;

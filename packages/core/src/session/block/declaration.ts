@@ -18,11 +18,12 @@ import { boolean, integer, record, type ShapeType, u53 } from '../../interface/s
 import { packetStream } from '../../interface/stream.ts';
 import { type Packet, PACKET_STATUS } from '../../packet-stream/index.ts';
 
-/** What a packet asks for. */
+/** The operations of packets. */
 export const BLOCK_OPERATION = { read: 1, write: 2, sync: 3, trim: 4 } as const;
+/** The name of an operation. */
 export type BlockOperation = keyof typeof BLOCK_OPERATION;
 
-/** Why a request failed. */
+/** The statuses of acknowledgements: why a request failed. */
 export const BLOCK_STATUS = {
   ok: PACKET_STATUS.ok,
   /** Malformed: payload missing or of the wrong size, unknown operation. */
@@ -37,18 +38,22 @@ export const BLOCK_STATUS = {
 /** Codes of failed requests, as errors of the client library. */
 export type BlockErrorCode = 'InputOutput' | 'OutOfRange' | 'ReadOnly' | 'NoSpace' | 'Invalid';
 
-/** What a session gives access to. */
+/** The device that a session gives access to. */
 const blockInfo = record({
   /** Bytes of a block: a power of two. */
   blockSize: integer(512, 65_536),
   blockCount: u53,
-  /** Alignment that the server wants for payloads in the bulk buffer, as a power of two. */
+  /** The alignment that the server wants for payloads in the bulk buffer: 2^alignLog2 bytes. */
   alignLog2: integer(0, 16),
   writeable: boolean,
 });
+/**
+ * A device: its number of blocks, their size in bytes, whether it can be written, and the alignment
+ * of payloads (2^alignLog2 bytes).
+ */
 export type BlockInfo = ShapeType<typeof blockInfo>;
 
-/** Alignment of payloads: a page, so that drivers may hand them to the host as they are. */
+/** Payloads are aligned to a page, so that drivers can hand them to the host as they are. */
 const ALIGN_LOG2 = 12;
 
 /** The Block session. */

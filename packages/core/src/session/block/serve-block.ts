@@ -15,13 +15,19 @@ import type { BlockBackend } from './block-backend.ts';
 import { type BlockView, blockView } from './block-view.ts';
 import { ServedRequest } from './served-request.ts';
 
-/** How a session is served. */
+/** Options of `serveBlock`. */
 export interface ServeBlockOptions {
   /** Whether the server's policy lets this session write; the device and the client have a say too. Default yes. */
   readonly writeable?: boolean;
-  /** Requests that the backend works on at a time, at most; default and limit: the slots of the stream's queues. */
+  /**
+   * How many requests the backend works on at a time. The default is also the limit: the slots of
+   * the stream's queues.
+   */
   readonly inFlightMax?: number;
-  /** Called when the session was closed and its last request has ended; the close waits for it. */
+  /**
+   * Called when the session was closed and its last request has ended. Closing the session waits
+   * for it.
+   */
   readonly closed?: () => void | Promise<void>;
 }
 
@@ -31,7 +37,10 @@ export interface BlockSessionContext {
   readonly streams: ServerStreams<typeof Block>;
 }
 
-/** Serves `backend` to one client. Throws `DENIED` if the session arguments ask for what the device has not. */
+/**
+ * Serves `backend` to one client. Throws `DENIED` if the session arguments ask for more than the
+ * device has.
+ */
 export function serveBlock(
   session: BlockSessionContext,
   backend: BlockBackend,
@@ -44,7 +53,7 @@ export function serveBlock(
       sink.watch?.serves(backend, { ...view, blockBytes: backend.info.blockSize });
       server.serve(sink);
     },
-    // The client never opened its stream.
+    // The client has never opened its stream.
     () => {},
   );
   return {
@@ -78,7 +87,7 @@ export class BlockServer {
     this.#packets.serve(sink);
   }
 
-  /** Takes nothing more; settles when the backend is done with what was taken. */
+  /** Takes no more requests. Settles when the backend has ended those that it has. */
   close(): Promise<void> {
     return this.#packets.close();
   }
@@ -89,7 +98,7 @@ export class BlockServer {
     else request.run(() => this.#perform(sink, request));
   }
 
-  /** The status that a request must be refused with, if it must. */
+  /** The status with which a request must be refused; `undefined` if it is sound. */
   #check({ packet }: ServedRequest): number | undefined {
     const { operation, position, count, size } = packet;
     const { blockSize, blockCount, writeable } = this.info;

@@ -3,7 +3,7 @@ import { Packet } from '../../packet-stream/index.ts';
 import { BLOCK_STATUS } from './declaration.ts';
 import { statusOfError } from './block-status.ts';
 
-/** A request in the hands of a backend: made once, used for one request after the other. */
+/** A request that a backend is working on. The object is used for one request after the other. */
 export class ServedRequest {
   readonly packet = new Packet();
   readonly #end: (request: ServedRequest, status: number) => void;
@@ -12,7 +12,7 @@ export class ServedRequest {
     if (error instanceof RpcError) this.#end(this, statusOfError(error));
     else {
       this.#end(this, BLOCK_STATUS.inputOutput);
-      // Not a failure of the device but of the server itself: that ends it.
+      // The device did not fail; the server has a fault, which ends it.
       throw error;
     }
   };

@@ -1,6 +1,7 @@
 /**
- * Joins requests to synchronise: one runs at a time, and all that come while it runs share the next one. It must
- * not be the one that runs already, because that may have begun before their writes had ended.
+ * Joins requests to synchronise. One run is under way at a time, and all requests that come
+ * meanwhile share the next one. They must not share the run that is under way, because it may have
+ * begun before their writes had ended.
  */
 export class SyncGroup {
   readonly #run: () => Promise<void>;
@@ -12,7 +13,7 @@ export class SyncGroup {
     this.#run = run;
   }
 
-  /** Settles as a run does that began after the call. */
+  /** Settles when a run has ended that began after the call. */
   request(): Promise<void> {
     if (this.#running === undefined) return this.#start();
     this.#next ??= this.#running.then(

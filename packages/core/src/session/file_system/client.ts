@@ -28,7 +28,7 @@ export interface OpenFileOptions {
   readonly create?: 'never' | 'if-missing' | 'new';
 }
 
-/** As many symbolic links at the ends of paths are resolved for one file. */
+/** How many symbolic links at the ends of paths are resolved for one file. */
 const SYMLINKS_MAX = 40;
 /** Attempts to open or create a file that others make and remove meanwhile. */
 const RACES_MAX = 8;
@@ -255,7 +255,7 @@ export class FileSystemClient {
     return this.withDirectory(parent, (opened) => use(opened, name, directory));
   }
 
-  /** The path is one of a directory: the error is what a look at it gives. */
+  /** The error for a path that turns out to be one of a directory, found by looking at it. */
   async #whyNoFile(path: string): Promise<Error> {
     await this.withDirectory(path, async () => undefined);
     return fileSystemFailure('Is_a_directory');

@@ -17,7 +17,10 @@ import {
 
 /** The bulk buffer holds at least this much: a page, and a few directory entries. */
 const BULK_BYTES_MIN = 4096;
-/** Into so many packets the bulk buffer is cut, so that a single large transfer keeps that many under way. */
+/**
+ * The bulk buffer is cut into this many packets, so that one large transfer keeps that many under
+ * way.
+ */
 const PACKETS_PER_BUFFER = 8;
 const PACKET_ALIGN_BYTES = 4096;
 const DIRECTORY_BYTES_MAX = 64 * 1024;

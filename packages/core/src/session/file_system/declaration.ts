@@ -43,12 +43,12 @@ import {
 import { packetStream } from '../../interface/stream.ts';
 import { type Packet, PACKET_STATUS } from '../../packet-stream/index.ts';
 
-/** What a packet asks for. */
+/** The operations of packets. */
 export const FILE_SYSTEM_OPERATION = {
   read: 1,
   write: 2,
   writeTimestamp: 3,
-  /** From the server, unasked: what a watch handle watches has changed. */
+  /** Sent by the server without a request: the content that a watch handle watches has changed. */
   contentChanged: 4,
   /** Answered when the handle has something to read. */
   readReady: 5,
@@ -80,7 +80,7 @@ export const FILE_SYSTEM_ERRORS = [
   'Out_of_caps',
   /** The device failed. */
   'Input_output',
-  /** What is on the device contradicts its format. */
+  /** The content of the device contradicts its format. */
   'Corrupt',
   'Name_too_long',
   'Invalid_argument',
@@ -91,6 +91,7 @@ export const FILE_SYSTEM_ERRORS = [
   /** In use in a way that forbids it. */
   'Busy',
 ] as const;
+/** One of `FILE_SYSTEM_ERRORS`. */
 export type FileSystemErrorCode = (typeof FILE_SYSTEM_ERRORS)[number];
 
 /** The status of a packet that failed with `code`. */
@@ -104,14 +105,15 @@ export function fileSystemError(status: number): FileSystemErrorCode | undefined
   return FILE_SYSTEM_ERRORS[status - PACKET_STATUS.firstCode] ?? 'Input_output';
 }
 
-/** Longest name of a directory entry, in bytes of UTF-8, and longest path. */
+/** The longest name of a directory entry in bytes of UTF-8. */
 export const NAME_BYTES_MAX = 255;
+/** The longest path in bytes of UTF-8. */
 export const PATH_BYTES_MAX = 4095;
 
-/** In `position`: relative to the end of the file when the packet's turn comes. */
+/** As `position`: the end of the file at the moment when the packet is carried out. */
 export const SEEK_TAIL = Number.MAX_SAFE_INTEGER;
 
-/** Kinds of nodes. Of the last four, status and names only. */
+/** Kinds of nodes. Nodes of the last four kinds have a status and names only. */
 export const NODE_TYPES = [
   'directory',
   'symlink',
@@ -121,10 +123,12 @@ export const NODE_TYPES = [
   'fifo',
   'socket',
 ] as const;
+/** One of `NODE_TYPES`. */
 export type NodeType = (typeof NODE_TYPES)[number];
 
 /** How a file is opened. */
 export const OPEN_MODES = ['stat-only', 'read-only', 'write-only', 'read-write'] as const;
+/** One of `OPEN_MODES`. */
 export type OpenMode = (typeof OPEN_MODES)[number];
 
 /**
@@ -133,7 +137,7 @@ export type OpenMode = (typeof OPEN_MODES)[number];
  */
 export const DIRECTORY_ENTRY_BYTES = 272;
 
-/** What is known of a node. */
+/** The status of a node. */
 const nodeStatus = record({
   type: oneOf(NODE_TYPES),
   sizeBytes: u53,
@@ -145,10 +149,15 @@ const nodeStatus = record({
   /** Modification time in ms since 1970. */
   modifiedMs: u53,
 });
+/**
+ * The status of a node: its type, size in bytes, inode number, number of names, permission bits and
+ * modification time in ms since 1970.
+ */
 export type NodeStatus = ShapeType<typeof nodeStatus>;
 
 /** Space of the file system, in bytes and nodes. */
 const fileSystemSpace = record({ totalBytes: u53, freeBytes: u53, totalNodes: u53, freeNodes: u53 });
+/** The space of a file system: bytes and nodes, in all and free. */
 export type FileSystemSpace = ShapeType<typeof fileSystemSpace>;
 
 /** A name, path or target: text, or bytes where these are not valid UTF-8. */

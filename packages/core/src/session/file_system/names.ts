@@ -33,7 +33,7 @@ export function toNameData(text: string): NameData {
   return hasLoneSurrogate(text) ? encodeName(text) : text;
 }
 
-/** What came in a message, as a string. */
+/** The string of a name, path or target that came in a message. */
 export function fromNameData(data: NameData): string {
   return typeof data === 'string' ? data : decodeName(data);
 }

@@ -1,7 +1,8 @@
 /**
- * Memory files that a peer has sent over the descriptor socket of a channel. A component takes those of a frame when it meets
- * the frame; what its owner takes back before that must not stay in the socket, so then everything is taken out of it
- * and waits here. What is not what it should be ends what can be taken: the channel is lost when a frame needs it.
+ * Memory files that a peer has sent over the descriptor socket of a channel. A component takes the
+ * files of a frame when it meets the frame. If an owner takes memory back before that, it must not
+ * stay in the socket: then everything is taken out of the socket and waits here. A malformed
+ * message ends what can be taken, and the channel is lost when a frame needs it.
  */
 import {
   checkMemory,
@@ -17,11 +18,11 @@ import { type MemoryTag, readTag } from './memory-tag.ts';
 export interface Arrival {
   readonly tag: MemoryTag;
   readonly label: MemoryLabel;
-  /** Undefined if its owner has taken it back. */
+  /** Undefined if the owner has taken the memory back. */
   readonly descriptor: number | undefined;
 }
 
-/** What arrives over one socket. */
+/** The memory files that have arrived over one socket. */
 export class Arrivals {
   readonly #socket: DescriptorSocket;
   /** The process at the other end. */
@@ -34,17 +35,23 @@ export class Arrivals {
     this.giver = giver;
   }
 
-  /** The next one; undefined if there is none, or nonsense. The descriptor is the caller's. */
+  /**
+   * The next file, whose descriptor belongs to the caller. `undefined` if there is none, or if the
+   * next message is malformed.
+   */
   next(): Arrival | undefined {
     return this.#waiting.shift() ?? this.#take();
   }
 
-  /** Whether it is a packet stream's memory: nobody takes that from those who use it. What is passed on is none. */
+  /**
+   * Whether it is the memory of a packet stream, which nobody takes back from its users. Memory
+   * that another process than its maker has sent is never that.
+   */
   isStream({ tag, label }: Arrival): boolean {
     return tag.once && label.process === this.giver;
   }
 
-  /** Takes back what is on its way. */
+  /** Takes back the files with these labels that are on their way. */
   revoke(matches: (label: MemoryLabel) => boolean): void {
     while (this.#waiting.length < LIMITS.memoryWaiting) {
       const arrival = this.#take();
@@ -59,7 +66,7 @@ export class Arrivals {
     });
   }
 
-  /** Nobody takes any more. */
+  /** Closes the files that nobody will take any more. */
   close(): void {
     for (const { descriptor } of this.#waiting.splice(0))
       if (descriptor !== undefined) closeDescriptor(descriptor);

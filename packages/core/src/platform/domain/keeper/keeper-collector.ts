@@ -1,14 +1,14 @@
 /**
- * Collects garbage in the thread of a domain process, for the sake of buffers that its keeper has had: as long as their objects
- * are there, so is their address space, though their memory is gone. As rarely as threads do it (`collector.ts`), and
- * a while after the last of them.
+ * Collects garbage in the main thread of a domain process, for the sake of buffers that its keeper
+ * has had. As long as such an object exists, so does its address space, although the memory is
+ * gone. It collects as rarely as threads do (`collector.ts`), and a while after the last of them.
  */
 import { Collector, takeCollect } from '../../thread/memory/collector.ts';
 
-/** Longer than a collector wants it to be quiet before it runs. */
+/** Longer than the quiet time that a collector waits for. */
 const LOOK_MS = 1200;
 
-/** Collects what the keeper has forgotten. */
+/** Collects buffers that the keeper has forgotten. */
 export class KeeperCollector {
   readonly #collector: Collector | undefined;
   #looking = false;

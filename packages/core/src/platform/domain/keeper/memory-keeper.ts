@@ -1,7 +1,9 @@
 /**
- * The keeper of a process's memory files: it owns every descriptor of memory that its components share with other
- * processes, and says who of them still needs it. A component that ends, at whatever point, thereby gives up all of
- * its own, and everybody else loses what it has made. What arrives from a peer is checked here before anybody maps it.
+ * The keeper of a process's memory files. It owns every descriptor of memory that components of the
+ * process share with other processes, and knows which component still needs it. When a component
+ * ends, at whatever point, the keeper gives up everything that it held, and takes the memory that
+ * it has made from everybody else. Memory that arrives from a peer is checked here before anybody
+ * maps it.
  */
 import {
   createOpenMemory,
@@ -21,19 +23,19 @@ import { keyOf, type MemoryLabel, nameOf, STAND_IN } from './memory-label.ts';
 import { type MemoryTag, writeTag } from './memory-tag.ts';
 import { Revocations } from './revocations.ts';
 
-/** Whom the keeper tells what has become of memory. */
+/** Is told what has become of memory. */
 export interface KeeperReports {
-  /** Memory of this process is to be given up by those others. */
+  /** Memory that this process has made must be given up by those others. */
   revoked(serial: number, processes: readonly number[]): void;
-  /** Memory of another process has come here by way of a third. */
+  /** Memory of another process has come here by way of a third one. */
   arrived(label: MemoryLabel): void;
-  /** This process has given up what a component has freed. */
+  /** This process has given up memory that a component has freed. */
   freed(component: number, file: number): void;
-  /** There is one buffer less that the keeper holds. */
+  /** The keeper holds one buffer less. */
   forgotten(): void;
 }
 
-/** Where memory goes. */
+/** The socket and the process that memory is sent to. */
 export interface MemoryWay {
   readonly socket: DescriptorSocket;
   readonly peerProcess: number;
@@ -44,37 +46,40 @@ export class MemoryKeeper {
   readonly #process: number;
   readonly #reports: KeeperReports;
   readonly #files = new Map<number, KeptFile>();
-  /** The same by their labels: one may have come here several times. */
+  /** The files by their labels. One file may have come here several times. */
   readonly #labelled = new Map<string, Set<KeptFile>>();
-  /** Files that each component got from peers and can pass on. */
+  /** The files that each component got from peers and can pass on. */
   readonly #received = new Map<number, Set<number>>();
-  /** Files that each component got from peers and gave to others of this process. */
+  /** The files that each component got from peers and gave to other components of this process. */
   readonly #lent = new Map<number, Set<number>>();
   readonly #revocations = new Revocations((file) => this.#givenUp(file));
   #nextFile = STAND_IN + 1;
 
-  /** `process`: the number of this one among those that share memory. */
+  /** `process` is the number of this process among those that share memory. */
   constructor(process: number, reports: KeeperReports) {
     this.#process = process;
     this.#reports = reports;
   }
 
-  /** Files that somebody may pass on or has mapped. */
+  /** The number of files that a component may pass on or has mapped. */
   get size(): number {
     return this.#files.size;
   }
 
-  /** Revocations that wait for the host. */
+  /** The number of revocations that wait for the host. */
   get revoking(): number {
     return this.#revocations.size;
   }
 
-  /** A board for what the host does with memory of a component. */
+  /** Makes a board on which a component's thread notes the memory that the host is using for it. */
   addPins(component: number): Place {
     return this.#revocations.addBoard(component);
   }
 
-  /** Makes a memory file for a component; undefined if the kernel gives no more. `once`: for a packet stream. */
+  /**
+   * Makes a memory file for a component; `undefined` if the kernel gives no more. `once` is for a
+   * packet stream.
+   */
   create(component: number, sizeBytes: number, once = false): HeldFile | undefined {
     const steppedBytes = Math.ceil(sizeBytes / MEMORY_STEP_BYTES) * MEMORY_STEP_BYTES;
     if (steppedBytes < 1 || steppedBytes > MEMORY_BYTES_MAX) return undefined;
@@ -86,7 +91,10 @@ export class MemoryKeeper {
     return this.#keep({ ...facts, owned: !once, tracked: !once }, false);
   }
 
-  /** A component wants to pass a file on that it got from another one of this process; false if it cannot be. */
+  /**
+   * A component wants to pass on a file that another component of this process has given to it.
+   * False if that is not possible.
+   */
   hold(component: number, number: number): boolean {
     const file = this.#files.get(number);
     if (file?.descriptor === undefined || file.revoked) return false;
@@ -94,7 +102,7 @@ export class MemoryKeeper {
     return true;
   }
 
-  /** A component does not pass a file on any more. */
+  /** A component will not pass the file on any more. */
   drop(component: number, number: number): void {
     const file = this.#files.get(number);
     const held = file?.holders.get(component) ?? 0;
@@ -103,7 +111,7 @@ export class MemoryKeeper {
     else this.#letGo(component, file);
   }
 
-  /** The thread that has got a file shows it in this buffer. */
+  /** The thread that has got a file has mapped it in this buffer. */
   mapped(component: number, number: number, buffer: SharedArrayBuffer): void {
     const file = this.#files.get(number);
     if (file?.facts.component !== component || file.mapping !== 'expected') return;
@@ -111,7 +119,7 @@ export class MemoryKeeper {
     this.#revocations.retry(file);
   }
 
-  /** The thread that has got a file shows it nowhere; whoever else has it keeps it. */
+  /** The thread that has got a file has mapped it nowhere. Everybody else who has it keeps it. */
   unmapped(component: number, number: number): void {
     const file = this.#files.get(number);
     if (file?.facts.component !== component || file.lent) return;
@@ -121,8 +129,9 @@ export class MemoryKeeper {
   }
 
   /**
-   * Other components of this process get the buffer too: it is known until the owner takes it back. Of very many that are
-   * given away so, the last are not: they go by garbage collection.
+   * The buffer also goes to other components of this process, so the keeper remembers it until the
+   * owner takes the memory back. Beyond `LIMITS.memoryLent` it does not; such buffers go with their
+   * last view.
    */
   lent(component: number, number: number): void {
     const file = this.#files.get(number);
@@ -135,7 +144,7 @@ export class MemoryKeeper {
     else file.mapping = undefined;
   }
 
-  /** A component gives up memory of another process before its views are collected. */
+  /** A component gives up memory of another process before the views of it are collected. */
   detach(component: number, number: number): void {
     const file = this.#files.get(number);
     if (file?.facts.component !== component || file.facts.owned || file.lent) return;
@@ -148,19 +157,21 @@ export class MemoryKeeper {
     if (file) this.#revocations.retry(file);
   }
 
-  /** A component takes back what it has made; whether this process has given it up by now. */
+  /**
+   * A component takes back memory that it has made. True if this process has given it up by now.
+   */
   free(component: number, number: number): boolean {
     const file = this.#files.get(number);
     if (file?.facts.component !== component || !file.facts.owned || file.revoked) return true;
     return this.#free(file);
   }
 
-  /** Its owner takes memory back. */
+  /** The owner of memory takes it back. */
   revoke(label: MemoryLabel): void {
     for (const file of this.#labelled.get(keyOf(label)) ?? []) this.#revoke(file);
   }
 
-  /** Memory of ours has come to another process by way of a third. */
+  /** Memory that this process has made has come to `process` by way of a third one. */
   arrivedAt(process: number, serial: number): void {
     const file = this.#ownFile(serial);
     if (file) file.travelled.add(process);
@@ -173,7 +184,7 @@ export class MemoryKeeper {
     for (const file of this.#files.values()) {
       if (file.holders.has(component)) this.#letGo(component, file);
       if (file.facts.component !== component) continue;
-      // It maps nothing any more that it has not mapped by now.
+      // The thread of the component maps nothing more.
       if (file.mapping === 'expected') file.mapping = undefined;
       if (file.facts.owned && !file.revoked) this.#free(file);
       else if (!file.lent) this.#revoke(file);
@@ -191,7 +202,10 @@ export class MemoryKeeper {
     }
   }
 
-  /** Sends files, from index `from` on; how many are under way by now. Undefined if the other end is closed. */
+  /**
+   * Sends files, from index `from` on. The result is how many files of the frame are on their way
+   * by now; `undefined` if the other end is closed.
+   */
   send(
     component: number,
     way: MemoryWay,
@@ -210,7 +224,10 @@ export class MemoryKeeper {
     return files.length;
   }
 
-  /** Takes the files of one frame. Undefined, and nothing kept, if they are not all there or not what they should be. */
+  /**
+   * Takes the files of one frame. `undefined` if they are not all there, or malformed; then none is
+   * kept.
+   */
   receive(component: number, arrivals: Arrivals): readonly ArrivedFile[] | undefined {
     const arrived: ArrivedFile[] = [];
     let count: number | undefined;
@@ -233,7 +250,8 @@ export class MemoryKeeper {
     if (!file.sealed) sealMemory(descriptor, { readOnlyForOthers: tag.sealed });
     file.sealed = true;
     const taken = sendOne(socket, descriptor, { ...tag, sizeBytes: facts.sizeBytes });
-    // What has come back to us from elsewhere is ours all the same.
+    // Memory of ours that has come back from another process is still ours, so its travels are
+    // noted.
     if (taken && facts.label.process === this.#process)
       this.#ownFile(facts.label.serial)?.travelled.add(peerProcess);
     return taken;
@@ -271,7 +289,9 @@ export class MemoryKeeper {
     return { file: number, descriptor, sizeBytes, state: facts.tracked ? file.state : undefined };
   }
 
-  /** What a component of ours has made and not freed. */
+  /**
+   * The file with this serial number, if a component of this process has made it and not freed it.
+   */
   #ownFile(serial: number): KeptFile | undefined {
     const file = this.#files.get(serial);
     return file?.facts.owned && !file.revoked ? file : undefined;
@@ -281,7 +301,7 @@ export class MemoryKeeper {
     const { label } = file.facts;
     if (file.travelled.size > 0) this.#reports.revoked(label.serial, [...file.travelled]);
     const done = this.#revocations.start(file);
-    // It may have come back by way of others.
+    // The memory may also have come back here from other processes.
     this.revoke(label);
     return done;
   }
@@ -290,7 +310,7 @@ export class MemoryKeeper {
     if (file.facts.tracked && !file.revoked) this.#revocations.start(file);
   }
 
-  /** A frame with this file in it was nonsense. */
+  /** Gives up a file of a frame that was malformed. */
   #forget(component: number, number: number): void {
     this.unmapped(component, number);
     this.drop(component, number);
@@ -332,7 +352,10 @@ function makeFile(sizeBytes: number, label: MemoryLabel): number | undefined {
   }
 }
 
-/** In place of memory that was taken back while its frame waited. False if it cannot be sent now. */
+/**
+ * Sends an empty file in the place of memory that was taken back while its frame waited. False if
+ * it cannot be sent now.
+ */
 function sendStandIn({ socket }: MemoryWay, process: number, tag: MemoryTag): boolean | undefined {
   const descriptor = makeFile(tag.sizeBytes, { process, serial: STAND_IN });
   if (descriptor === undefined) return false;
@@ -344,13 +367,13 @@ function sendStandIn({ socket }: MemoryWay, process: number, tag: MemoryTag): bo
   }
 }
 
-/** False if there is no room now, undefined if the other end is closed. */
+/** Sends one file. False if there is no room now, `undefined` if the other end is closed. */
 function sendOne(socket: DescriptorSocket, descriptor: number, tag: MemoryTag): boolean | undefined {
   try {
     return socket.send(descriptor, writeTag(tag));
   } catch (error) {
     if (!(error instanceof SharedMemoryError)) throw error;
-    // Other errors are the kernel's: too many descriptors of this user are under way.
+    // Any other error is the kernel's, which has too many descriptors of this user under way.
     return error.code === 'PeerGone' || error.code === 'Closed' ? undefined : false;
   }
 }

@@ -14,14 +14,14 @@ const ONCE = 2;
 /** Largest memory file: 2 GiB less 1 MiB. */
 const STEPS_MAX = 2 ** 15 - 2 ** 4;
 
-/** What a tag says. */
+/** The content of a tag. */
 export interface MemoryTag {
   readonly index: number;
   readonly count: number;
   readonly sizeBytes: number;
-  /** For reading only: the receiver gets pages of its own once it writes. */
+  /** Whether it is for reading only: a receiver that writes gets pages of its own. */
   readonly sealed: boolean;
-  /** The receiver will not pass it on. */
+  /** Whether the receiver will not pass it on. */
   readonly once: boolean;
 }
 
@@ -31,7 +31,7 @@ export function writeTag({ index, count, sizeBytes, sealed, once }: MemoryTag): 
   return new Uint8Array(Uint32Array.of(index, count, sizeBytes / MEMORY_STEP_BYTES, flags).buffer);
 }
 
-/** Reads a tag; undefined if it makes no sense. */
+/** Reads a tag; `undefined` if it is malformed. */
 export function readTag(bytes: Uint8Array): MemoryTag | undefined {
   if (bytes.byteLength !== WORDS * 4) return undefined;
   const [index = 0, count = 0, steps = 0, flags = 0] = new Uint32Array(new Uint8Array(bytes).buffer);

@@ -1,8 +1,9 @@
 /**
- * Taking memory back in this process: first a word says so, then zero pages take the place of the memory, under whatever
- * views there are, as soon as the host reads and writes nothing there any more. A thread whose host operations use memory
- * writes its number on a board of its own before it looks at the word; so either it sees that the memory is revoked,
- * or we see that it is in use, and the thread tells us when it is not.
+ * Taking memory back in this process. First a word says that the memory is revoked. Then zero pages
+ * take its place under all views, as soon as the host is not using the memory any more. A thread
+ * that uses memory for host operations writes its number on a board of its own before it looks at
+ * the word. So either the thread sees that the memory is revoked, or the keeper sees that it is in
+ * use, and the thread says when it no longer is.
  */
 import { SharedMemoryError } from 'sharedarraybuffer-polyfill';
 import { vacateBuffer } from 'sharedarraybuffer-polyfill/mapped-buffer';
@@ -17,41 +18,48 @@ export class Revocations {
   readonly #waiting = new Map<number, KeptFile>();
   readonly #completed: (file: KeptFile) => void;
 
-  /** `completed` is told of each file that this process has let go of. */
+  /** `completed` is called with each file that this process has given up. */
   constructor(completed: (file: KeptFile) => void) {
     this.#completed = completed;
   }
 
-  /** Revocations that wait for the host. */
+  /** The number of revocations that wait for the host. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** A board for the thread of a component; its first word says how many of the others may be in use. */
+  /**
+   * Makes a board for the thread of a component. Its first word says how many of the other words
+   * may be in use.
+   */
   addBoard(component: number): Place {
     const place = newPlace((1 + LIMITS.memoryPinned) * 4);
     this.#boards.set(component, wordsAt(place));
     return place;
   }
 
-  /** The thread has ended: Node has waited for what the host was doing for it. */
+  /** The thread has ended, and Node has waited for the host's operations in it. */
   removeBoard(component: number): void {
     this.#boards.delete(component);
     for (const file of this.#waiting.values()) this.retry(file);
   }
 
-  /** Takes a file back; whether that is complete. */
+  /** Begins to take a file back. True if that is complete. */
   start(file: KeptFile): boolean {
     markRevoked(file.state);
     this.#waiting.set(file.facts.number, file);
     return this.retry(file);
   }
 
-  /** Something has changed that the revocation of a file, if there is one, may wait for. */
+  /**
+   * Looks again whether the revocation of a file, if there is one, can be completed. True if there
+   * is nothing left to do.
+   */
   retry(file: KeptFile): boolean {
     const { number } = file.facts;
     if (!this.#waiting.has(number)) return true;
-    // Its thread is about to map it by the descriptor: which must not be closed, and become another file's, before that.
+    // The thread is about to map the file by this descriptor. If it were closed before, the number
+    // could become that of another file.
     if (file.mapping === 'expected') return false;
     file.closeDescriptor();
     if (this.#pinned(number)) return false;
@@ -75,7 +83,7 @@ function vacate(buffer: SharedArrayBuffer): void {
   try {
     vacateBuffer(buffer);
   } catch (error) {
-    // The kernel has no memory for the change: then it goes with its last view.
+    // The kernel has no memory for the change, so the memory goes with its last view.
     if (!(error instanceof SharedMemoryError)) throw error;
   }
 }

@@ -1,4 +1,7 @@
-/** The thread of `filtered-start.ts`: forbids itself io_uring, and with that all that it starts, and then starts processes. */
+/**
+ * The thread of `filtered-start.ts`. It forbids io_uring to itself, and so to everything that it
+ * starts, and then starts processes.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { parentPort } from 'node:worker_threads';
@@ -7,14 +10,14 @@ import { type GuardedIpc, guardIpc } from './guarded-ipc.ts';
 import { describeStartError } from './process-start.ts';
 import { IPC_NONSENSE } from './running-process.ts';
 
-/** What is asked of the thread. Descriptors are those of the process that it belongs to. */
+/** A request to the thread. Descriptors are numbers in the process that the thread belongs to. */
 export type BirthRequest =
   | {
       readonly kind: 'start';
       readonly number: number;
       readonly args: readonly string[];
       readonly env: Readonly<Record<string, string>>;
-      /** Standard output, standard error, and the link. */
+      /** The sockets for standard output, standard error and the link. */
       readonly sockets: readonly number[];
       readonly descriptors: readonly number[];
       readonly takesSockets: boolean;
@@ -22,7 +25,7 @@ export type BirthRequest =
   | { readonly kind: 'send'; readonly number: number; readonly message: object; readonly socket: number }
   | { readonly kind: 'kill'; readonly number: number };
 
-/** What it says. */
+/** A message from the thread. */
 export type BirthNotice =
   | { readonly kind: 'spawned'; readonly number: number; readonly pid: number }
   | { readonly kind: 'failed'; readonly number: number; readonly reason: string }
@@ -51,7 +54,8 @@ function start(request: BirthRequest & { kind: 'start' }): void {
       serialization: 'json',
     });
   } catch (error) {
-    // Some errors, such as a lack of memory, are thrown: they concern this process, and not those that run.
+    // Some errors, such as a lack of memory, are thrown. They concern this process only, not those
+    // that run.
     return tell({ kind: 'failed', number, reason: describeStartError(error) });
   }
   const nonsense = (): void => tell({ kind: 'failed', number, reason: IPC_NONSENSE });

@@ -1,7 +1,9 @@
 /**
- * Starts processes that have no ring of io_uring, which Node makes for each event loop before anybody could forbid it, and past
- * which no filter of system calls sees. They are born under a filter that knows no such thing. Processes inherit filters from the
- * thread that starts them, and the supervisor must not have one: so a thread of its own starts them. It runs nothing else.
+ * Starts processes that have no ring of io_uring. Node makes a ring for each event loop before any
+ * code could forbid it, and no filter of system calls sees what goes through a ring. So these
+ * processes are born under a filter that forbids rings. A process inherits filters from the thread
+ * that starts it, and the supervisor must not have this one, so a thread of its own starts them and
+ * does nothing else.
  */
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -66,7 +68,10 @@ class FilteredProcess implements RunningProcess {
     }
   }
 
-  /** A process that nobody would hear of any more, and that runs nevertheless, is ended. */
+  /**
+   * A process that failed to start but runs nevertheless would never be heard of again: it is
+   * ended.
+   */
   #failed(reason: string): void {
     this.#observer.failed(reason);
     if (this.pid === undefined) {
@@ -101,7 +106,7 @@ class Starter {
   constructor(calls: SystemCalls) {
     this.#calls = calls;
     this.#worker = new Worker(FILTERED_START_MAIN, { execArgv: [...FORM_FLAGS], name: 'starts processes' });
-    // The thread runs our own code: what it says has this type.
+    // The thread runs our own code, so its messages have this type.
     this.#worker.on('message', (notice: BirthNotice) => {
       this.#processes.get(notice.number)?.hear(notice);
       if (notice.kind !== 'spawned') this.#forget(notice.number);
@@ -133,7 +138,7 @@ class Starter {
     this.#worker.postMessage(request, []);
   }
 
-  /** Another descriptor of a socket, for the thread; the socket itself is closed. */
+  /** Duplicates the descriptor of a socket for the thread, and closes the socket. */
   take(socket: Socket): number {
     const handle: unknown = Reflect.get(socket, '_handle');
     const descriptor: unknown =
@@ -150,13 +155,13 @@ class Starter {
     return [pair.readInt32LE(0), pair.readInt32LE(4)];
   }
 
-  /** Without processes the thread keeps nobody alive. */
+  /** While there are no processes, the thread does not keep ginit alive. */
   #forget(number: number): void {
     this.#processes.delete(number);
     if (this.#processes.size === 0) this.#worker.unref();
   }
 
-  /** The thread has ended, which it does not by itself. */
+  /** The thread has ended, which it never does by itself. */
   #end(reason: string): void {
     if (starter === this) starter = undefined;
     for (const [number, each] of this.#processes) each.hear({ kind: 'failed', number, reason });

@@ -1,11 +1,11 @@
 /**
- * The supervisor's end of Node's IPC channel to a process. We use that channel to hand over sockets, and the process says
- * nothing on it but that it has them. Node would take anything that is written there: it throws where nobody can catch at what is
- * no JSON, obeys commands of its own, and keeps an endless line. Whoever runs in the process can write there, so every byte is
- * looked at before Node sees it.
- *
- * Node acknowledges a handle by a line of its own (`NODE_HANDLE_ACK` in `lib/internal/child_process.js`), and one that it could
- * not take by another (`NODE_HANDLE_NACK`).
+ * The supervisor's end of Node's IPC channel to a process. The channel is used to hand over
+ * sockets, and the process says nothing on it but that it has them. Node itself would take anything
+ * that is written there: it throws, where nobody can catch, at text that is no JSON, obeys commands
+ * of its own, and keeps an endless line. Component code in the process can write there, so every
+ * byte is checked before Node sees it. Node acknowledges a handle by a line of its own
+ * (`NODE_HANDLE_ACK` in `lib/internal/child_process.js`), and refuses one that it could not take by
+ * another (`NODE_HANDLE_NACK`).
  */
 import type { ChildProcess, SendHandle } from 'node:child_process';
 
@@ -14,18 +14,18 @@ const NOT_TAKEN = '{"cmd":"NODE_HANDLE_NACK"}';
 /** Node tries a handle again three times. */
 const REFUSALS_MAX = 3;
 
-/** Looks at what a process says. */
+/** Checks the bytes that a process writes to the channel. */
 export class IpcListener {
   #line = '';
   #handles = 0;
   #refusals = 0;
 
-  /** A handle is on its way. */
+  /** A handle was sent, so an acknowledgement may come. */
   sent(): void {
     this.#handles++;
   }
 
-  /** Whether these bytes are what the process may say now. */
+  /** Whether the process may write these bytes now. */
   mayPass(bytes: Uint8Array): boolean {
     const text = this.#line + Buffer.from(bytes).toString('latin1');
     const lines = text.split('\n');
@@ -52,8 +52,10 @@ export interface GuardedIpc {
 }
 
 /**
- * Guards the channel of a process that has just been started. `nonsense` is called once, if it says anything else; from then on
- * all that it says is dropped. Throws if this Node's channels are not as we know them: then the process must not run.
+ * Guards the channel of a process that has just been started. `nonsense` is called once, if the
+ * process writes anything that it must not; from then on everything that it writes is dropped.
+ * Throws if the channels of this version of Node are not as we know them: then the process must not
+ * run.
  */
 export function guardIpc(child: ChildProcess, nonsense: () => void): GuardedIpc {
   const pipe = pipeOf(child);
@@ -68,7 +70,7 @@ export function guardIpc(child: ChildProcess, nonsense: () => void): GuardedIpc 
     return !over;
   };
   Reflect.set(pipe, 'onread', (bytes: unknown): void => {
-    // The end of the channel comes without any: Node waits for it.
+    // The channel's end is announced without bytes, and Node waits for that, so it passes.
     if (bytes instanceof ArrayBuffer && !isAllowed(bytes)) return;
     Reflect.apply(read, pipe, [bytes]);
   });
@@ -80,7 +82,7 @@ export function guardIpc(child: ChildProcess, nonsense: () => void): GuardedIpc 
   };
 }
 
-/** Node keeps it under a name of its own. */
+/** Node keeps the pipe of the channel under a name of its own. */
 function pipeOf(child: ChildProcess): object | undefined {
   const key = Object.getOwnPropertySymbols(child).find(({ description }) => description === 'kChannelHandle');
   const pipe: unknown = key && Reflect.get(child, key);

@@ -1,7 +1,8 @@
 /**
- * Descriptors that somebody has left open in ginit: a shell with `exec 9>file`, `flock`, a service manager. Nobody has granted
- * them to components, and what is open is out of reach of every jail. Node keeps only those from its children that it finds
- * before the first gap.
+ * Descriptors that were left open in ginit by the program that started it: a shell with `exec
+ * 9>file`, `flock`, a service manager. They are granted to no component, and no jail reaches what
+ * is open already. Node closes only some of them in its children: those that it finds before the
+ * first gap.
  */
 import { jailMeans } from '../../jail/lacks.ts';
 
@@ -12,8 +13,9 @@ const CLOSE_ON_EXECUTION = 4;
 let kept = false;
 
 /**
- * To be called before a process is started: none gets a descriptor that it was not given. ginit itself keeps them, as there may
- * be locks on them. Where the host has no means for jails nothing is done: there processes may do what ginit may.
+ * Call this before a process is started: then no process gets a descriptor that it was not given.
+ * ginit itself keeps them, because there may be locks on them. Nothing is done on a host without
+ * means for jails, where processes may do everything that ginit may.
  */
 export function keepInheritedDescriptors(): void {
   if (kept) return;

@@ -1,13 +1,17 @@
 /**
- * Starting the process of a domain, and why that failed. The kernel may have no descriptor, no process or no memory left; it
- * says so at once or a moment later. Either way it concerns the component that the process was for, and nobody else.
+ * Starting the process of a domain, and the reason if that fails. The kernel may have no
+ * descriptor, no process or no memory left; it says so at once or a moment later. Either way only
+ * the component fails that the process was for.
  */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { keepInheritedDescriptors } from './inherited-descriptors.ts';
 
-/** Descriptors that ginit takes while it starts a process, and that it keeps for what else it has to do. */
+/**
+ * The number of descriptors that ginit takes while it starts a process, and that it keeps for its
+ * other tasks.
+ */
 const START_DESCRIPTORS = 14;
 export const KEPT_DESCRIPTORS = 16;
 
@@ -43,7 +47,7 @@ export function startProcess(
   );
 }
 
-/** Throws `ProcessStartError` if there are too few for a process. */
+/** Throws `ProcessStartError` if too few descriptors are left for a process. */
 export function needDescriptors(): void {
   if (descriptorsLeft(START_DESCRIPTORS + KEPT_DESCRIPTORS)) return;
   throw new ProcessStartError(`${FAILED}: ginit has too few file descriptors left (raise ulimit -n)`);
@@ -58,14 +62,14 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOMEM: 'the machine has no memory left',
 };
 
-/** Words for the error of a start. */
+/** The error of a start, in words for people. */
 export function describeStartError(error: unknown): string {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   const known = typeof code === 'string' ? (WORDS[code] ?? code) : String(error);
   return `${FAILED}: ${known}`;
 }
 
-/** Whether the kernel would give us so many descriptors. */
+/** Whether the kernel would give this process so many more descriptors. */
 export function descriptorsLeft(count: number): boolean {
   const taken: number[] = [];
   try {

@@ -1,14 +1,17 @@
-/** A child process of the supervisor, whichever way it was started: what a domain needs of it. */
+/**
+ * A child process of the supervisor, in whichever way it was started, with everything that a domain
+ * needs of it.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-// Not the globals: a process may end while a simulation has replaced those.
+// These are imported, because a process may end while a simulation has replaced the globals.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { assert } from '../../../errors.ts';
 import { type GuardedIpc, guardIpc } from './guarded-ipc.ts';
 import { describeStartError, ProcessStartError, startProcess } from './process-start.ts';
 
-/** What to start. Node itself is the program. */
+/** How to start a process. Its program is Node. */
 export interface ProcessStart {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -18,45 +21,48 @@ export interface ProcessStart {
   readonly takesSockets: boolean;
 }
 
-/** Told of what becomes of it. */
+/** Is told of what becomes of a process. */
 export interface ProcessObserver {
-  /** It has its descriptors; or there is no process, and nobody needs them. */
+  /** The process has its descriptors, or there is no process that would need them. */
   spawned(): void;
   failed(reason: string): void;
-  /** It is gone, and all that it has written has been read. */
+  /** The process is gone, and everything that it has written was read. */
   closed(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
 /** A process that was started, or is about to be. */
 export interface RunningProcess {
-  /** Unknown until it is there. */
+  /** Unknown until the process is there. */
   readonly pid: number | undefined;
   /** Standard output and error. */
   readonly outputs: readonly Readable[];
-  /** Its descriptor 3. */
+  /** The socket at its descriptor 3. */
   readonly socket: Socket;
-  /** Over its IPC channel; the socket is closed here. */
+  /** Sends a message with a socket over its IPC channel. The socket is closed here. */
   send(message: object, socket: Socket): void;
   /** Ends it at once. */
   kill(): void;
 }
 
-/** What is said of a process whose code has written to its IPC channel. */
+/** The words for a process whose code has written to its IPC channel. */
 export const IPC_NONSENSE = 'is ended, it said nonsense on its descriptor 4';
 
 /** Descriptor of the link, in the process. */
 const LINK = 3;
 
-/** Whoever inherited the outputs of a process that is gone may write so long; what is in the pipes then is still read. */
+/**
+ * When a process is gone, a program that it has started may hold its outputs and write on. This is
+ * how long that is read; what is in the pipes then is read too.
+ */
 const OUTPUT_PATIENCE_MS = 1000;
 
 /**
- * For the streams of a process that has ended: they end by themselves, unless a program that it has started holds them as well.
- * Nobody waits for that one.
+ * Destroys the streams of a process that has ended, after a while. They end by themselves, unless a
+ * program that the process has started holds them as well, and nobody waits for that program.
  */
 export function destroyLate(streams: readonly (Readable | Writable | null | undefined)[]): void {
   const patience = setTimeout(() => {
-    // What has come meanwhile is read first, also if this thread was busy for all that time.
+    // Everything that has come meanwhile is read first, even if this thread was busy all that time.
     setImmediate(() => streams.forEach((stream) => stream?.destroy()));
   }, OUTPUT_PATIENCE_MS);
   let open = streams.filter((stream) => stream && !stream.closed);

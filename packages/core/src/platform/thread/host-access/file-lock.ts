@@ -1,8 +1,10 @@
 /**
- * Who writes to a file must be alone: two file systems on one image corrupt it. So a file that is opened for writing is
- * locked, in the manner of QEMU (block/file-posix.c), so that it and we notice each other: a shared lock on byte 100 + N of the
- * file says "I use permission N", one on byte 200 + N says "nobody else may". Each locks its own bytes first, and then looks
- * whether anybody has one that speaks against it. The bytes themselves do not matter, nor whether the file has so many.
+ * A writer of a file must be alone, because two file systems on one image corrupt it. So a file
+ * that is opened for writing is locked in the manner of QEMU (block/file-posix.c), and QEMU and
+ * ginit notice each other. A shared lock on byte 100 + N of the file says "I use permission N"; one
+ * on byte 200 + N says "nobody else may". A program locks its own bytes first, and then looks
+ * whether another one has a byte locked that speaks against it. The content of these bytes does not
+ * matter, and the file may be shorter.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -24,8 +26,8 @@ export interface LockableFile {
 }
 
 /**
- * Locks a file for as long as it is open. Throws `InUse` if somebody else writes to it; `path` is what the config calls it.
- * The result is why it cannot be locked here, in words for people.
+ * Locks a file for as long as it is open. Throws `InUse` if another program writes to it; `path` is
+ * its name in the config. The result says why it cannot be locked here, in words for people.
  */
 export function lockForWriting(file: LockableFile, path: string): string | undefined {
   const lack = 'files cannot be locked: that two programs write to one image is not noticed';
@@ -35,7 +37,7 @@ export function lockForWriting(file: LockableFile, path: string): string | undef
   try {
     free = lockBytes(kernel, file.descriptor);
   } catch (error) {
-    // A file system of the host without locks.
+    // The file system of the host has no locks.
     return `${lack}: ${error instanceof Error ? error.message : String(error)}`;
   }
   if (free) return undefined;
@@ -51,13 +53,16 @@ function lockBytes(kernel: Kernel, descriptor: number): boolean {
   return !against.some((at) => kernel.isLockedByOthers(descriptor, at));
 }
 
-/** Those who have the file locked, as far as we may see them; the kernel does not say it, but shows it with each descriptor. */
+/**
+ * The processes that have the file locked, as far as this one may see them. The kernel does not
+ * tell their numbers, but shows the locks of each descriptor.
+ */
 function holdersOf(file: LockableFile): string[] {
   try {
     const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
     return [...new Set(processes.filter((pid) => holds(pid, file)).map(describe))];
   } catch {
-    // A jail shows nothing of other processes, and one may end while it is looked at.
+    // A jail shows nothing of other processes, and a process may end while it is looked at.
     return [];
   }
 }
@@ -71,12 +76,14 @@ function holds(pid: string, { descriptor, device, inode }: LockableFile): boolea
       return dev === device && ino === inode;
     });
   } catch {
-    // It has ended meanwhile, or is somebody else's.
+    // The process has ended meanwhile, or belongs to another user.
     return false;
   }
 }
 
-/** Processes of components are called by the ginit that they belong to. */
+/**
+ * A process, in words for people. A component's process is called by the ginit that it belongs to.
+ */
 function describe(pid: string): string {
   const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   const owner = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

@@ -9,14 +9,14 @@ import { hostError } from '../../host/host-error.ts';
 const openFile = promisify(open);
 const closeFile = promisify(close);
 
-/** Opens a device. */
+/** Opens a granted device. */
 export async function openNodeDevice(
   { target, path }: HostPlace,
   access: 'ro' | 'rw',
   closed: () => void,
 ): Promise<HostDevice> {
   try {
-    // A terminal must not become that of the process.
+    // A terminal must not become the controlling terminal of the process.
     const flags = (access === 'rw' ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NOCTTY;
     const descriptor = await atPlace({ target, path }, 'device', (place) => openFile(place, flags));
     return new NodeDevice(descriptor, path, access === 'rw', closed);
@@ -52,7 +52,7 @@ class NodeDevice implements HostDevice {
 
   async close(): Promise<void> {
     if (!this.#open) return;
-    // Its number may be somebody else's from now on.
+    // From now on the number may belong to another file.
     this.#open = false;
     await closeFile(this.#descriptor).catch(() => {});
     this.#closed();

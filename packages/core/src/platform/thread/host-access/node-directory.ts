@@ -1,8 +1,9 @@
 /**
- * A granted directory of the host. No name leads out of it: each element of a name is opened within the directory before it,
- * by way of `/proc/self/fd` (Node has no `openat`), and no link is followed; so nobody who moves directories or makes links
- * meanwhile changes that. Where there is no `/proc` the elements are looked at one by one before the path is used, which only
- * holds while nobody else changes the directory.
+ * A granted directory of the host. No name leads out of it: each element of a name is opened within
+ * the directory before it, by way of `/proc/self/fd` (Node has no `openat`), and no link is
+ * followed. So moving directories or making links meanwhile does not help anybody to get out. Where
+ * there is no `/proc`, the elements are checked one by one before the path is used, which is safe
+ * only while no other program changes the directory.
  */
 import { close, constants, open as openCallback, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
@@ -27,20 +28,23 @@ const openDescriptor = promisify(openCallback);
 const closeDescriptor = promisify(close);
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
-/** A pipe must not stop a thread of the pool, a terminal not become that of the process. */
+/**
+ * Opening a pipe must not block a thread of the pool, and a terminal must not become the
+ * controlling terminal of the process.
+ */
 const FILE_FLAGS = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 const NEW_FILE_MODE = 0o666;
 const NAME_CHARACTERS_MAX = 4096;
 const HAS_PROC = process.platform === 'linux';
 
-/** What a directory shares with what else its driver has open. */
+/** What a directory shares with the other open things of its driver. */
 export interface DirectoryParts {
   readonly things: OpenThings;
-  /** Makes of an opened file what the driver gets. */
+  /** Makes the object that the driver gets from a file that was opened. */
   readonly opened: (file: HostFile) => HostFile;
 }
 
-/** Opens a directory. */
+/** Opens a granted directory. */
 export async function openNodeDirectory(
   { target, path }: HostPlace,
   access: 'ro' | 'rw',
@@ -48,7 +52,8 @@ export async function openNodeDirectory(
 ): Promise<HostDirectory> {
   const closed = parts.things.add();
   try {
-    // A plain number: a `FileHandle` that a driver forgets is closed by the collector, with a warning.
+    // A plain number, because a `FileHandle` that a driver forgets is closed by the collector, with
+    // a warning.
     const root = await atPlace({ target, path }, 'directory', (place) =>
       openDescriptor(place, DIRECTORY_FLAGS),
     );
@@ -59,7 +64,7 @@ export async function openNodeDirectory(
   }
 }
 
-/** A directory on the way to something, and the name of that in it. */
+/** The directory that a name leads into, and the name of the thing in it. */
 interface Within {
   readonly directory: string;
   readonly name: string;
@@ -72,7 +77,7 @@ class NodeDirectory implements HostDirectory {
   readonly #parts: DirectoryParts;
   readonly #closed: () => void;
   #open = true;
-  /** Operations under way: the descriptor is closed after them. */
+  /** Operations under way. The descriptor is closed after them. */
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(root: number, place: HostPlace, writeable: boolean, parts: DirectoryParts, closed: () => void) {
@@ -84,7 +89,8 @@ class NodeDirectory implements HostDirectory {
   }
 
   list(name = ''): Promise<HostEntry[]> {
-    // The directory that is listed is entered itself: its last element is `.`, which this alone may name.
+    // The directory that is listed is opened itself: the last element is `.`, which only this call
+    // may use.
     return this.#within(name, [...elementsOf(name, this.#place.path), '.'], ({ directory }) =>
       listDirectory(directory, this.#named(name)),
     );
@@ -162,7 +168,7 @@ class NodeDirectory implements HostDirectory {
     throw failure('NotGranted', `<host> grants the directory "${path}" for reading only (access="ro")`);
   }
 
-  /** Does something with what `name` says, which may not be the directory itself. */
+  /** Calls `action` with the place that `name` says. It may not be the directory itself. */
   async #at<Result>(name: string, action: (within: Within) => Promise<Result>): Promise<Result> {
     const elements = elementsOf(name, this.#place.path);
     if (elements.length === 0) throw failure('Unsupported', `"${this.#place.path}" is the directory itself`);
@@ -210,7 +216,10 @@ class NodeDirectory implements HostDirectory {
   }
 }
 
-/** A directory in one that is open; the kernel says the same of a link as of a file. */
+/**
+ * Opens a directory in one that is open. If it is a link, the kernel gives the same error as for a
+ * file.
+ */
 async function openWithin(path: string, root: string, element: string): Promise<FileHandle> {
   try {
     return await open(path, DIRECTORY_FLAGS | constants.O_NOFOLLOW);
@@ -227,7 +236,7 @@ function throughLink(root: string, element: string): RpcError {
   return failure('Escapes', `"${element}" in the directory "${root}" is a link: links are not followed`);
 }
 
-/** The elements of a name; none for the directory itself. */
+/** The elements of a name; none if the name means the directory itself. */
 function elementsOf(name: string, root: string): string[] {
   if (name === '') return [];
   const problem = nameProblem(name);

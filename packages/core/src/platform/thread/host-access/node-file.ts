@@ -12,7 +12,10 @@ const statFile = promisify(fstat);
 const syncFile = promisify(fsync);
 const closeFile = promisify(close);
 
-/** A file in a directory may be anything by now; only what files do is done with it. */
+/**
+ * Opens a file in a directory. It may be anything by now, but only operations of files are done
+ * with it.
+ */
 export async function openNodeFileWithin(
   target: string,
   path: string,
@@ -30,15 +33,18 @@ export async function openNodeFileWithin(
   }
 }
 
-/** Told of what becomes of a file. */
+/** Is told of what becomes of a file. */
 export interface FileObserver {
-  /** Why it could not be locked. */
+  /** The file could not be locked, for this reason. */
   readonly lack?: (text: string) => void;
-  /** It was open, and is closed. */
+  /** The file was open, and is closed now. */
   readonly closed?: () => void;
 }
 
-/** Opens `target`; errors call it `path`, as the config does. One that is opened for writing is locked. */
+/**
+ * Opens `target`. Errors call it `path`, as the config does. A file that is opened for writing is
+ * locked.
+ */
 export async function openNodeFile(
   target: string,
   path: string,
@@ -123,7 +129,7 @@ class NodeFile implements HostFile {
 
   async close(): Promise<void> {
     if (!this.#open) return;
-    // The number may be somebody else's from now on.
+    // From now on the number may belong to another file.
     this.#open = false;
     await closeFile(this.#descriptor).catch(() => {});
     this.#closed();

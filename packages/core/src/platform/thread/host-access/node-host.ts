@@ -1,4 +1,7 @@
-/** The host as drivers reach it, over Node's own API. What is granted has been checked before (`runtime/granted-host.ts`). */
+/**
+ * The host as drivers reach it, over Node's own API. Whether a use is granted was checked before
+ * (`runtime/granted-host.ts`).
+ */
 import type { HostDevice, HostFile, HostPlatform } from '../../../runtime/host-access.ts';
 import type { MemoryPins } from '../memory/memory-pins.ts';
 import { openNodeDevice } from './node-device.ts';
@@ -9,8 +12,8 @@ import { connectSocket, listenSocket } from './node-sockets.ts';
 import { OpenThings } from './open-things.ts';
 
 /**
- * For one component; `pins` where the memory that is read and written may be taken back. `lack` takes what
- * the host cannot do, such as locking a file.
+ * The host for one component. `pins` is there where memory that the host reads and writes may be
+ * taken back. `lack` is told of things that the host cannot do, such as locking a file.
  */
 export function nodeHost(pins: MemoryPins | undefined, lack: (text: string) => void): HostPlatform {
   const things = new OpenThings();
@@ -34,7 +37,7 @@ export function nodeHost(pins: MemoryPins | undefined, lack: (text: string) => v
   };
 }
 
-/** A file that pins the memory it reads into and writes from. */
+/** The same file, which pins the memory that it reads into and writes from. */
 function pinning(file: HostFile, pins: MemoryPins | undefined): HostFile {
   if (!pins) return file;
   return {
@@ -47,7 +50,7 @@ function pinning(file: HostFile, pins: MemoryPins | undefined): HostFile {
   };
 }
 
-/** The same of a device. */
+/** The same device, which pins memory likewise. */
 function pinningDevice(device: HostDevice, pins: MemoryPins | undefined): HostDevice {
   if (!pins) return device;
   return {

@@ -36,14 +36,17 @@ export async function runProgram(
       cwd: '/',
     });
   warden.on('close', closed);
-  // Without a process there is nothing to close.
+  // If there is no process, there is nothing to close.
   warden.on('error', closed);
   const program = new NodeProgram(warden, path, pins);
   await program.started;
   return program;
 }
 
-/** Lengths are what the kernel takes; a NUL would cut a text in the middle. */
+/**
+ * Checks arguments. Their lengths are bounded by what the kernel takes; a NUL would cut a text
+ * short.
+ */
 function checkArguments(path: string, args: readonly string[]): void {
   const bytes = args.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
   if (args.length > LIMITS.hostProgramArguments || bytes > LIMITS.hostProgramArgumentBytes)
@@ -81,7 +84,7 @@ class NodeProgram implements HostProcess {
   }
 }
 
-/** What the warden says: that the program runs or cannot, and how it has ended. */
+/** Takes the messages of the warden: that the program runs or cannot run, and how it has ended. */
 function wardenWords(
   warden: ChildProcess,
   line: Duplex,

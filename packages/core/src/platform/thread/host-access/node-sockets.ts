@@ -11,17 +11,23 @@ import type { MemoryPins } from '../memory/memory-pins.ts';
 import { NodeSink, NodeSource, type StreamName } from './node-streams.ts';
 import type { OpenThings } from './open-things.ts';
 
-/** Every thread has this file, as a jailed one cannot load it later; few of them need the module. */
+/**
+ * Taken when it is used, because few threads need the module. This file is loaded in every thread,
+ * because a jailed one cannot load it later.
+ */
 const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
 
 const WHAT = 'socket';
-/** Of the name of a socket in the file system, of which the kernel has room for so many bytes. */
+/** The longest path of a socket in the file system, in bytes: the kernel has room for no more. */
 const UNIX_PATH_BYTES = 107;
 
-/** Where a socket is: Node's own words for it. */
+/** Where a socket is, in the form that Node takes. */
 type Address = { readonly path: string } | { readonly host: string | undefined; readonly port: number };
 
-/** HOST:PORT as the config has it, or a path. `*` listens on every address. */
+/**
+ * The address of a grant: HOST:PORT in the config's spelling, or a path. `*` listens on every
+ * address.
+ */
 function addressOf(kind: 'tcp' | 'unix', { target, path }: HostPlace): Address {
   if (kind === 'unix') {
     if (Buffer.byteLength(target) > UNIX_PATH_BYTES) {
@@ -35,7 +41,7 @@ function addressOf(kind: 'tcp' | 'unix', { target, path }: HostPlace): Address {
   return { host: host === '*' ? undefined : host, port: Number(target.slice(colon + 1)) };
 }
 
-/** Connects. */
+/** Connects to a granted address. */
 export async function connectSocket(
   kind: 'tcp' | 'unix',
   place: HostPlace,
@@ -109,7 +115,7 @@ function tcpAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Listens. */
+/** Listens at a granted address. */
 export async function listenSocket(
   kind: 'tcp' | 'unix',
   place: HostPlace,
@@ -121,13 +127,14 @@ export async function listenSocket(
     if ('path' in address) await mustBeIn(place);
     return await listenAt(address, place, things, pins);
   } catch (error) {
-    // Of a component that was killed the name stays, and nobody listens there any more.
+    // When a component is killed, the name of its socket stays although nobody listens there any
+    // more.
     if (!('path' in address) || !isInUse(error) || !(await removeLeftOver(address.path))) throw error;
     return listenAt(address, place, things, pins);
   }
 }
 
-/** The directory in which a name is going to be made is where it was. */
+/** Throws unless the directory in which a name is going to be made is still the granted one. */
 async function mustBeIn({ target, path }: HostPlace): Promise<void> {
   try {
     await atPlace({ target: dirname(target), path }, WHAT, async () => {});
@@ -180,7 +187,7 @@ class NodeListener implements HostListener {
     this.#things = things;
     this.#pins = pins;
     server.on('connection', (socket) => this.#came(socket));
-    // Of a connection that could not be taken: the next ones may be.
+    // An error of a connection that could not be accepted: the next connections may work.
     server.on('error', () => {});
   }
 
@@ -206,7 +213,8 @@ class NodeListener implements HostListener {
     this.#closed = true;
     for (const { reject } of this.#acceptors.splice(0)) reject(this.#isClosed());
     for (const socket of this.#waiting.splice(0)) socket.destroy();
-    // It settles when the last accepted connection has ended, which is not waited for: the name is gone at once.
+    // The callback comes when the last accepted connection has ended. That is not waited for,
+    // because the name is gone at once.
     this.#server.close();
   }
 

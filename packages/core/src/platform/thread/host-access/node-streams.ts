@@ -1,4 +1,4 @@
-/** Bytes from and to Node's streams, at the pace of who reads and writes them. */
+/** Bytes from and to Node's streams, at the pace of the component that reads and writes them. */
 import type { Readable, Writable } from 'node:stream';
 import { RpcError } from '../../../errors.ts';
 import { LIMITS } from '../../../limits.ts';
@@ -6,13 +6,13 @@ import type { HostErrorCode, HostSink, HostSource } from '../../../runtime/host-
 import { hostError } from '../../host/host-error.ts';
 import type { MemoryPins } from '../memory/memory-pins.ts';
 
-/** What a stream is called in errors. */
+/** The name of a stream in errors. */
 export interface StreamName {
   readonly what: string;
   readonly path: string;
 }
 
-/** Reads a stream when somebody asks. */
+/** Reads a stream, but only when it is asked to. */
 export class NodeSource implements HostSource {
   readonly #stream: Readable;
   readonly #name: StreamName;
@@ -60,7 +60,7 @@ export class NodeSource implements HostSource {
   }
 }
 
-/** Writes to a stream; the next bytes are taken when there is room. */
+/** Writes to a stream, and takes the next bytes when there is room. */
 export class NodeSink implements HostSink {
   readonly #stream: Writable;
   readonly #name: StreamName;
@@ -70,7 +70,7 @@ export class NodeSink implements HostSink {
     this.#stream = stream;
     this.#name = name;
     this.#pins = pins;
-    // It is told to whoever writes.
+    // An error is told to the caller that writes.
     stream.on('error', () => {});
   }
 
@@ -92,7 +92,7 @@ export class NodeSink implements HostSink {
     return new Promise((resolve, reject) => {
       const gone = (): void => reject(new RpcError<HostErrorCode>('Closed', `${what} "${path}" is closed`));
       if (this.#stream.destroyed) return gone();
-      // A stream that is destroyed meanwhile may forget to say so.
+      // A stream that is destroyed meanwhile may not call back, so its `close` event counts too.
       this.#stream.once('close', gone);
       begin((error) => {
         this.#stream.off('close', gone);

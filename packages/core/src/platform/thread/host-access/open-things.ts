@@ -7,7 +7,10 @@ import type { HostErrorCode } from '../../../runtime/host-access.ts';
 export class OpenThings {
   #count = 0;
 
-  /** One more is to be opened; the result is called, any number of times, when it is closed. Throws `LimitExceeded`. */
+  /**
+   * Counts one more open thing. Call the result, any number of times, when it is closed. Throws
+   * `LimitExceeded`.
+   */
   add(): () => void {
     if (this.full) {
       const code: HostErrorCode = 'LimitExceeded';

@@ -1,14 +1,18 @@
 /**
- * A process between a driver and the program that it runs, whose only work is to outlive the driver by a moment: when its line
- * to the driver's thread is gone, whichever way that thread ended, it kills the program and what that has started in its process
- * group. Its arguments are the program's file and its arguments. Over the line (descriptor 3) it says `started`, `failed CODE`
+ * A process between a driver and the program that it runs. Its only task is to outlive the driver
+ * by a moment: when its line to the driver's thread is gone, however that thread ended, it kills
+ * the program and everything that the program has started in its process group. Its arguments are
+ * the program's file and arguments. Over the line (descriptor 3) it says `started`, `failed CODE`,
  * and `ended CODE` or `ended SIGNAL`, and hears names of signals.
  */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 
 const LINE_DESCRIPTOR = 3;
-/** All of its environment: nothing of ours, and nothing that the driver could have it load. */
+/**
+ * The whole environment of the program: nothing of ginit's, and nothing that a driver could have it
+ * load.
+ */
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP'];
 
@@ -22,17 +26,17 @@ function signal(name: NodeJS.Signals): void {
   try {
     process.kill(-pid, name);
   } catch {
-    // It has just ended.
+    // The program has just ended.
   }
 }
 
-// Its input and output are the program's alone: the other end is to see the end of them when the program is gone.
+// Only the program has its input and output, so that the other end sees them end with the program.
 program.on('spawn', () => line.write('started\n'));
 program.on('error', (error) => {
   line.end(`failed ${String(Reflect.get(error, 'code'))}\n`, () => process.exit(1));
 });
 program.on('exit', (code, killedBy) => {
-  // Whatever it has left behind in its group ends with it.
+  // Processes that the program has left in its group end with it.
   signal('SIGKILL');
   line.end(`ended ${killedBy ?? code}\n`, () => process.exit(0));
 });

@@ -1,31 +1,35 @@
 /**
- * When to collect garbage for the sake of memory that is shared with other processes. V8 does not count it, and would let
- * mappings and descriptors of what nobody uses any more pile up. So a thread that has mapped some collects in a quiet
- * moment a while later, and when many have come together, but spends no more than a small part of its time on that.
+ * When to collect garbage for the sake of memory that is shared with other processes. V8 does not
+ * count such memory, and would let mappings and descriptors pile up that nobody uses any more. So a
+ * thread that has mapped some collects in a quiet moment a while later, and when many pieces have
+ * come together. It spends only a small part of its time on that.
  */
 
 import { monotonicMs } from '../../host/monotonic.ts';
 
-/** So many pieces are let come together in any case. */
+/**
+ * When a further piece is mapped, the thread collects only if at least this many have come
+ * together.
+ */
 const PIECES_MIN = 16;
-/** At least so many times as long as the last collection took passes before the next. */
+/** After a collection, at least this many times its own duration passes before the next one. */
 const TIMES_LAST = 20;
-/** So many are too many, however long it takes. */
+/** When this many pieces have come together, they are collected however long that takes. */
 const PIECES_MAX = 1024;
-/** After the last piece of several it is likely that they are done with. */
+/** This long after the last of several pieces, they are likely to be unused. */
 const DONE_WITH_MS = 1000;
 
 /** Collects garbage, at once. */
 export type Collect = () => void;
 
-/** V8's collector, for the runtime only: components do not see it. */
+/** V8's collector, for the runtime only. Components do not see it. */
 export function takeCollect(): Collect | undefined {
   const collect: unknown = Reflect.get(globalThis, 'gc');
   Reflect.deleteProperty(globalThis, 'gc');
   return typeof collect === 'function' ? () => void Reflect.apply(collect, undefined, []) : undefined;
 }
 
-/** Counts the pieces of memory that a thread has mapped. */
+/** Counts the pieces of memory that a thread has mapped, and decides when to collect. */
 export class Collector {
   readonly #collect: Collect;
   #pieces = 0;
@@ -41,7 +45,7 @@ export class Collector {
     return this.#pieces > 0;
   }
 
-  /** Another piece is about to be mapped. */
+  /** One more piece is about to be mapped. */
   count(): void {
     const nowMs = monotonicMs();
     const due = this.#pieces >= PIECES_MIN && nowMs >= this.#notBeforeMs;
@@ -50,7 +54,7 @@ export class Collector {
     this.#lastPieceMs = nowMs;
   }
 
-  /** The thread has nothing to do just now. */
+  /** The thread has nothing to do at the moment. */
   idle(): void {
     if (this.#pieces === 0) return;
     const nowMs = monotonicMs();

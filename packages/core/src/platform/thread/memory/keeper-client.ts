@@ -1,7 +1,8 @@
 /**
- * Memory files as a thread sees them: made, held and passed by the keeper of its process, mapped by the thread itself,
- * so that the memory goes with the thread. Questions to the keeper are answered while the thread waits: they are part of
- * sending and taking frames. The keeper never waits for a thread.
+ * Memory files as a thread sees them. The keeper of the process makes, holds and passes them on;
+ * the thread maps them itself, so that the mappings go with the thread. The thread waits for the
+ * keeper's answers, because they are part of sending and taking frames. The keeper never waits for
+ * a thread.
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { mapBuffer, vacateBuffer } from 'sharedarraybuffer-polyfill/mapped-buffer';
@@ -25,7 +26,7 @@ import type {
 } from '../../wire/memory-protocol.ts';
 import { MemoryPins } from './memory-pins.ts';
 
-/** Longest wait without a look at the port. */
+/** The longest wait without a look at the port. */
 const LOOK_MS = 1000;
 
 /** The thread's end of the line to the keeper. */
@@ -33,11 +34,13 @@ export class KeeperClient implements MemorySource {
   readonly #line: KeeperLine;
   readonly #collector: Collector | undefined;
   readonly #answers: Int32Array;
-  /** Pieces of this thread for which the keeper holds the file. */
+  /** The pieces of memory whose file the keeper holds for this thread. */
   readonly #held = new WeakSet<MemoryPiece>();
-  /** What the host does with memory for this thread, if it does anything. */
+  /** The pins of memory that the host is using for this thread; missing if it uses none. */
   readonly pins: MemoryPins | undefined;
-  /** What has been freed, but is given up only when the host has finished with it. */
+  /**
+   * Files that were freed, and that the process gives up only when the host has finished with them.
+   */
   readonly #freeing = new Map<number, () => void>();
   readonly #collected = new FinalizationRegistry<number>((file) => this.tell({ kind: 'unmapped', file }));
   readonly #forgotten = new FinalizationRegistry<number>((file) => this.tell({ kind: 'drop', file }));
@@ -50,14 +53,14 @@ export class KeeperClient implements MemorySource {
     this.pins = line.pins && new MemoryPins(wordsAt(line.pins), unpinned);
   }
 
-  /** Asks and waits for the answer. */
+  /** Asks the keeper and waits for the answer. */
   ask<Request extends KeeperRequest>(request: Request): KeeperAnswers[Request['kind']] {
     const { port } = this.#line;
     port.postMessage(request, []);
     for (;;) {
       const seen = Atomics.load(this.#answers, 0);
       const received = receiveMessageOnPort(port);
-      // The keeper is our own code: what it answers has this type.
+      // The keeper is our own code, so its answer has this type.
       if (received) return received.message as KeeperAnswers[Request['kind']];
       Atomics.wait(this.#answers, 0, seen, LOOK_MS);
     }
@@ -79,7 +82,7 @@ export class KeeperClient implements MemorySource {
     await new Promise<void>((resolve) => this.#freeing.set(file, resolve));
   }
 
-  /** For the thread's channels: the process has given up what was freed. */
+  /** For the thread's channels: the process has given up a file that was freed. */
   freed(file: number): void {
     this.#freeing.get(file)?.();
     this.#freeing.delete(file);
@@ -89,7 +92,10 @@ export class KeeperClient implements MemorySource {
     if (piece.file !== undefined) this.tell({ kind: 'detach', file: piece.file });
   }
 
-  /** Memory that has a file; undefined if the process can have no more of it. `once`: for a packet stream. */
+  /**
+   * Makes memory with a file; `undefined` if the process can have no more of it. `once` is for a
+   * packet stream.
+   */
   allocateShared(sizeBytes: number, once = false): MemoryPiece | undefined {
     const held = sizeBytes > 0 ? this.ask({ kind: 'create', sizeBytes, once }) : undefined;
     const buffer = held && this.#map(held, false);
@@ -98,24 +104,27 @@ export class KeeperClient implements MemorySource {
     return once ? this.#ofStream(piece) : piece;
   }
 
-  /** This end of a packet stream needs its memory no more. Nobody else in this process has what was mapped for it. */
+  /**
+   * This end of a packet stream does not need its memory any more. No other thread of the process
+   * has this mapping.
+   */
   release({ buffer, state }: MemoryPiece): void {
     if (!state || isRevoked(state)) return;
     markRevoked(state);
     if (!this.pins?.busy(buffer)) vacate(buffer);
   }
 
-  /** Other threads of the process get the memory. */
+  /** Other threads of the process get the memory too. */
   lend({ file, state }: MemoryPiece): void {
     if (file !== undefined && state) this.tell({ kind: 'lent', file });
   }
 
-  /** Memory that another thread of the process has. */
+  /** Takes memory that another thread of the process has passed. */
   borrow(piece: MemoryPiece): void {
     this.pins?.know(piece);
   }
 
-  /** Whether the keeper has the file of a piece, from now on for us too. */
+  /** Whether the keeper has the file of a piece; from now on it holds it for this thread too. */
   holds(piece: MemoryPiece): boolean {
     if (piece.file === undefined) return false;
     if (isRevoked(piece.state)) return false;
@@ -125,12 +134,14 @@ export class KeeperClient implements MemorySource {
     return true;
   }
 
-  /** The keeper has given the file of a piece up. */
+  /**
+   * The keeper has sent the file of a piece that is not needed here any more, and has given it up.
+   */
   sent(piece: MemoryPiece): void {
     if (this.#held.delete(piece)) this.#forgotten.unregister(piece);
   }
 
-  /** Maps what has arrived; undefined if that cannot be done. */
+  /** Maps a file that has arrived; `undefined` if that is not possible. */
   arrived(arrived: ArrivedFile): MemoryPiece | undefined {
     const { file, sealed, state, kept } = arrived;
     const buffer = this.#map(arrived, sealed);
@@ -156,14 +167,14 @@ export class KeeperClient implements MemorySource {
       }
       return buffer;
     } catch {
-      // No address space, or too many mappings.
+      // There is no address space left, or there are too many mappings.
       this.tell({ kind: 'unmapped', file });
       this.tell({ kind: 'drop', file });
       return undefined;
     }
   }
 
-  /** Its end in this thread lets go of it, not the keeper. */
+  /** Memory of a packet stream: the stream's end in this thread gives it up, not the keeper. */
   #ofStream(piece: MemoryPiece): MemoryPiece {
     const { buffer } = piece;
     this.pins?.know(piece, () => vacate(buffer));
@@ -181,6 +192,6 @@ function vacate(buffer: SharedArrayBuffer): void {
   try {
     vacateBuffer(buffer);
   } catch {
-    // The kernel has no memory for the change: then it goes with its last view.
+    // The kernel has no memory for the change, so the memory goes with its last view.
   }
 }

@@ -17,22 +17,27 @@ import { Kernel } from '../../host/kernel.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 /**
- * What a component needs besides the heap that its start node speaks of: V8's young generation, compiled code, what V8
- * and Node allocate outside of the heap, and the helper thread that waits for other processes on its behalf, if it comes to that
- * (64 MiB of it with Node 26).
+ * The memory that a component needs besides the heap in its start node: V8's young generation,
+ * compiled code, memory that V8 and Node allocate outside of the heap, and perhaps the helper
+ * thread that waits for other processes (64 MiB of it with Node 26).
  */
 const MARGIN_BYTES = 160 * MIB;
-/** Size of an arena, unless it is made for a single dataspace that is larger: of no more than the quota. */
+/**
+ * The size of an arena, unless it is made for a single larger dataspace, which is within the quota.
+ */
 const ARENA_BYTES = 256 * MIB;
 
-/** Private writeable memory of this process in bytes, as the kernel counts it. */
+/** The private writeable memory of this process in bytes, as the kernel counts it. */
 function dataBytes(): number {
   const kib = /^VmData:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   if (kib === undefined) throw new Error('/proc/self/status does not say VmData');
   return Number(kib) * KIB;
 }
 
-/** Bounds this process to `bytes` more than it has; the result is why that cannot be done, in words for people. */
+/**
+ * Bounds this process to `bytes` more than it has now. The result says why that is not possible, in
+ * words for people.
+ */
 export function boundProcess(bytes: number): string | undefined {
   const lack = 'heap= bounds V8 only, not the memory of processes';
   const kernel = Kernel.load();

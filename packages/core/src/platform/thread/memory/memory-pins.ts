@@ -1,8 +1,10 @@
 /**
- * What the host reads and writes for a thread in memory whose owner may take it back: the thread pins it for as long, so that
- * an operation that is under way ends in the memory it began with, and the revocation is complete after that.
+ * Pins on memory that the host is reading or writing for a thread, and whose owner may take it
+ * back. While the thread pins it, an operation ends in the memory in which it began, and the
+ * revocation is complete only after that.
  *
- * The board is shared with the keeper (`platform/domain/keeper/revocations.ts`), a number of a file in each place:
+ * The board is shared with the keeper (`platform/domain/keeper/revocations.ts`), a number of a file
+ * in each place:
  *
  *     word 0   how many of the others have ever been in use        words 1 …   file that is pinned, or 0
  */
@@ -13,7 +15,7 @@ import { isRevoked, type MemoryPiece, type MemoryState } from '../../../memory/s
 interface Pinnable {
   readonly file: number;
   readonly state: MemoryState;
-  /** Called when nothing is under way any more and it is revoked. */
+  /** Called when nothing is under way any more and the memory is revoked. */
   readonly unpinned: () => void;
   place: number;
   /** Operations that are under way. */
@@ -34,19 +36,25 @@ export class MemoryPins {
     this.#unpinned = unpinned;
   }
 
-  /** Memory that came to this thread. `unpinned` in place of the keeper, for what the thread itself takes back. */
+  /**
+   * Takes note of memory that has come to this thread. `unpinned` is called instead of the keeper,
+   * for memory that the thread itself takes back.
+   */
   know({ buffer, file, state }: MemoryPiece, unpinned?: () => void): void {
     if (file === undefined || !state || this.#known.has(buffer)) return;
     const tell = unpinned ?? (() => this.#unpinned(file));
     this.#known.set(buffer, { file, state, unpinned: tell, place: 0, pins: 0 });
   }
 
-  /** Whether something is under way there. */
+  /** Whether the host is using this memory. */
   busy(buffer: ArrayBufferLike): boolean {
     return (this.#known.get(buffer)?.pins ?? 0) > 0;
   }
 
-  /** Runs an operation of the host on memory. Rejects with `Revoked` if that is gone before it begins. */
+  /**
+   * Runs an operation of the host on memory. Rejects with `Revoked` if the memory is gone before it
+   * begins.
+   */
   during<Result>(memory: Uint8Array, operation: () => Promise<Result>): Promise<Result> {
     const pinnable = this.#known.get(memory.buffer);
     return pinnable ? this.#pinned(pinnable, operation) : operation();
@@ -66,7 +74,7 @@ export class MemoryPins {
     }
   }
 
-  /** Writes a file on the board; false if all places are taken. */
+  /** Writes a file on the board. False if all places are taken. */
   #take(pinnable: Pinnable): boolean {
     const used = Atomics.load(this.#board, 0);
     const place = this.#free.pop() ?? used + 1;

@@ -1,7 +1,8 @@
 /**
- * How memory travels beside the frames of a ring. Within a process it goes through a port, by reference. To another
- * process its descriptors go, by way of the keeper (`memory-protocol.ts`). Either keeps its order, as the ring does, and
- * memory is under way before its frame is: so the reader finds it when it meets the frame.
+ * How memory travels beside the frames of a ring. Within a process it goes through a port, by
+ * reference. To another process its descriptors go, by way of the keeper (`memory-protocol.ts`).
+ * Both ways keep the order, as the ring does, and memory is sent before its frame. So the reader
+ * finds the memory when it meets the frame.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { SharedMemory } from '../../../channel/carrier.ts';
@@ -9,26 +10,30 @@ import { LIMITS } from '../../../limits.ts';
 import { type MemoryPiece, type MemorySharing, SHARES_ALL } from '../../../memory/shared-memory.ts';
 import type { KeeperClient } from './keeper-client.ts';
 
-/** The way of one end of a channel. */
+/** The way that memory takes from and to one end of a channel. */
 export interface MemoryTravel {
   readonly sharing: MemorySharing;
   /**
-   * Sends the pieces from `from` on; how many are under way by now. The rest are to be tried again when the reader has taken
-   * something; undefined if nothing can be sent any more.
+   * Sends the pieces from index `from` on. The result is how many pieces of the frame are on their
+   * way by now; the others are to be tried again when the reader has taken something. `undefined`
+   * if nothing can be sent any more.
    */
   send(memory: SharedMemory, from: number): number | undefined;
-  /** What belongs to the frame that was just met; undefined if the peer has not sent it, or nonsense. */
+  /**
+   * The memory of the frame that was just met; `undefined` if the peer has not sent it or has sent
+   * something malformed.
+   */
   receive(): SharedMemory | undefined;
   close(): void;
 }
 
-/** Between threads of one process. */
+/** Memory that travels between threads of one process. */
 export class PortTravel implements MemoryTravel {
   readonly sharing = SHARES_ALL;
   readonly #port: MessagePort;
   readonly #keeper: KeeperClient | undefined;
 
-  /** `keeper` where memory can be shared with other processes too. */
+  /** `keeper` is there where memory can be shared with other processes too. */
   constructor(port: MessagePort, keeper?: KeeperClient) {
     this.#port = port;
     this.#keeper = keeper;
@@ -52,7 +57,7 @@ export class PortTravel implements MemoryTravel {
   }
 }
 
-/** Between threads of two processes. */
+/** Memory that travels between threads of two processes. */
 export class FileTravel implements MemoryTravel {
   readonly sharing: MemorySharing;
   readonly #channel: number;
@@ -84,7 +89,7 @@ export class FileTravel implements MemoryTravel {
   }
 
   close(): void {
-    // After this turn: until then the peer may still be rung.
+    // After this turn, because until then the peer may still be rung.
     queueMicrotask(() => this.#keeper.tell({ kind: 'closed', channel: this.#channel }));
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Puts frames together from the records of a ring. Short frames come through one buffer of the thread, which is used
- * again for the next; those in parts grow a buffer of their own, as their bytes arrive: a peer that only announces much
- * costs nothing.
+ * Puts frames together from the records of a ring. Short frames use one buffer of the thread, over
+ * and over. A frame in parts has a buffer of its own, which grows as its bytes arrive, so that a
+ * peer which only announces a long frame costs nothing.
  */
 import { PrefixViews } from '../../../message/prefix-views.ts';
 import type { ByteRingReader } from '../../wire/byte-ring.ts';
 
-/** Frames up to here go through the thread's buffer. */
+/** Frames up to this length go through the thread's buffer. */
 const SHARED_BUFFER_BYTES = 16 * 1024;
 const FIRST_BUFFER_BYTES = 64 * 1024;
 
@@ -21,7 +21,7 @@ function makeBuffer(): ThreadBuffer {
   return { bytes: new Uint8Array(buffer), words: new Int32Array(buffer), views: new PrefixViews() };
 }
 
-/** Buffers that are free, and those that handlers use: more than one only while handlers are nested. */
+/** The buffers that are free. More than one is in use only while handlers are nested. */
 const freeBuffers: ThreadBuffer[] = [];
 const lentBuffers: ThreadBuffer[] = [];
 
@@ -29,7 +29,7 @@ const lentBuffers: ThreadBuffer[] = [];
 export class FrameAssembly {
   readonly #frameBytesMax: number;
   #buffer: ThreadBuffer | undefined;
-  /** A long frame, as far as it has come. */
+  /** A long frame, with the parts that have come so far. */
   #long: Uint8Array | undefined;
   #lengthBytes = 0;
 
@@ -37,7 +37,7 @@ export class FrameAssembly {
     this.#frameBytesMax = frameBytesMax;
   }
 
-  /** Adds the record that the reader stands at; false if the frame gets too long. */
+  /** Adds the record at which the reader stands. False if the frame becomes too long. */
   append(reader: ByteRingReader): boolean {
     const before = this.#lengthBytes;
     const after = before + reader.lengthBytes;
@@ -53,7 +53,7 @@ export class FrameAssembly {
     return true;
   }
 
-  /** The whole frame, to be given back by `giveBack` once it has been handled. */
+  /** The whole frame. Call `giveBack` with it when it has been handled. */
   take(): Uint8Array {
     const length = this.#lengthBytes;
     const buffer = this.#buffer;
@@ -69,7 +69,7 @@ export class FrameAssembly {
     return long ? long.subarray(0, length) : new Uint8Array(0);
   }
 
-  /** The frame that was taken last is needed no more. */
+  /** The frame that was taken last is not needed any more. */
   giveBack(frame: Uint8Array): void {
     const last = lentBuffers.at(-1);
     if (!last || last.bytes.buffer !== frame.buffer) return;

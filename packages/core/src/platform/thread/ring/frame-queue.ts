@@ -1,21 +1,22 @@
 /**
- * Frames that wait in front of a full ring, in order. The first may have been written in part.
+ * Frames that wait in front of a full ring, in order. A part of the first one may be in the ring
+ * already.
  */
 import type { SharedMemory } from '../../../channel/carrier.ts';
 
 /** A frame that waits. */
 export interface WaitingFrame {
   readonly frame: Uint8Array;
-  /** Memory that travels beside it, and how many pieces of that are under way already. */
+  /** The memory that travels beside it, and how many pieces of that are on their way already. */
   readonly memory: SharedMemory;
   memoryGone: number;
-  /** Told when all of it is in the ring. */
+  /** Called when all of the frame is in the ring. */
   readonly left: (() => void) | undefined;
-  /** Bytes that are in the ring already. */
+  /** How many bytes of it are in the ring already. */
   written: number;
 }
 
-/** Taken frames are kept in the array until so many have come together. */
+/** Frames that were taken stay in the array until there are this many of them. */
 const COMPACT_AT = 256;
 
 /** A queue that knows its size in bytes. */

@@ -1,11 +1,11 @@
 /**
- * A carrier between two threads, of one process or of two: frames go through rings in shared memory, memory that travels
- * beside them in a way of its own (`memory-travel.ts`). The sender never waits: frames that find the ring full queue up
- * in front of it, and go on when the reader has made room and says so. The reader always takes everything there is;
- * hence no pattern of calls can make two ends wait for each other.
- *
- * A frame longer than a record goes in parts. The frame that a handler gets is a copy of what was in the ring (the peer
- * cannot change it any more) and is valid until the handler returns.
+ * A carrier between two threads, of one process or of two. Frames go through rings in shared
+ * memory; memory that travels beside them goes its own way (`memory-travel.ts`). The sender never
+ * waits: frames that find the ring full queue up in front of it, and go on when the reader has made
+ * room and says so. The reader always takes everything there is. So no pattern of calls can make
+ * two ends wait for each other. A frame longer than a record goes in parts. A handler gets a copy
+ * of the bytes in the ring, which the peer cannot change any more; it is valid until the handler
+ * returns.
  */
 import type { Carrier, SharedMemory } from '../../../channel/carrier.ts';
 import { LIMITS } from '../../../limits.ts';
@@ -27,29 +27,35 @@ import { FrameQueue, type WaitingFrame } from './frame-queue.ts';
 import type { MemoryTravel } from '../memory/memory-travel.ts';
 import type { WorkSource } from './work-source.ts';
 
-/** Kinds of records: a part of a frame, the last one (or the only one), and a last one with memory beside it. */
+/**
+ * Kinds of records: a part of a frame, the last part (or the only one), and a last part whose frame
+ * has memory beside it.
+ */
 const RECORD_KIND = { part: 1, last: 2, lastWithMemory: 3 } as const;
 
-/** Rings given back to the writer at least after so many bytes, even in the middle of a round. */
+/**
+ * Room in the ring is given back to the writer after this many bytes, even in the middle of a
+ * round.
+ */
 const PUBLISH_BYTES = 16 * 1024;
 const NO_MEMORY: SharedMemory = [];
 
 const NONSENSE = 'the peer broke the rules of the ring';
 const OVERRUN = 'the peer does not read: too much waits for it';
-/** Why the other end has closed, where it is not simply gone. */
+/** Why the other end has closed, if it is not simply gone. */
 const PEER_SAYS: Readonly<Record<number, string>> = {
   [CLOSED_WORD.accused]: 'the peer ended the channel, because this end broke its protocol',
   [CLOSED_WORD.overrun]: 'the peer ended the channel, because this end read too little',
 };
 
-/** Who drains the carrier, and how it is asked to. */
+/** The thread in which a carrier is drained. */
 export interface RingSurroundings {
   readonly travel: MemoryTravel;
   /** The doorbell of the peer's thread. */
   readonly peerBell: Bell;
   /** Asks for `drain` to be called soon. */
   readonly wake: () => void;
-  /** The carrier is closed: it needs to be drained no more. */
+  /** The carrier is closed and does not need to be drained any more. */
   readonly finished: () => void;
 }
 
@@ -68,9 +74,12 @@ export class RingCarrier implements Carrier, WorkSource {
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
   #closedHandler: ((reason?: string) => void) | undefined;
   #closed = false;
-  /** The frame that `send` is about. */
+  /** The frame that `send` is sending at the moment. */
   #queued: WaitingFrame | undefined;
-  /** Nothing can be sent any more: memory cannot, or more waits than an honest peer would let wait. */
+  /**
+   * Whether nothing can be sent any more: because memory cannot be sent, or because more frames
+   * wait than an honest peer would let wait.
+   */
   #givenUp = false;
   #overrun = false;
 
@@ -89,14 +98,14 @@ export class RingCarrier implements Carrier, WorkSource {
     return this.#travel.sharing;
   }
 
-  /** Frames that have not found room in the ring yet. */
+  /** The number of frames that have found no room in the ring yet. */
   get waitingFrames(): number {
     return this.#waiting.length;
   }
 
   send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean {
     if (this.#closed || this.#givenUp) return false;
-    // All of it is under way before the frame is, and before anything of later frames.
+    // All memory of a frame is on its way before the frame is, and before anything of later frames.
     const gone = memory.length > 0 && this.#waiting.length === 0 ? this.#sendMemory(memory, 0) : 0;
     if (this.#givenUp) return true;
     if (
@@ -133,10 +142,11 @@ export class RingCarrier implements Carrier, WorkSource {
     this.#surroundings.finished();
   }
 
-  /** Takes every frame that has come, and sends what waits. */
+  /** Takes every frame that has come, and sends frames that wait. */
   drain(): void {
     if (this.#closed || !this.#handler) return;
-    // In this order: who has seen the peer closed sees everything it has sent.
+    // Looked at first: a reader that then takes everything has seen all frames that the closed peer
+    // has sent.
     const peerClosed = Atomics.load(this.#closedWords, otherEnd(this.#end));
     if (!this.#reader.refresh()) return this.#lost(NONSENSE, true);
     if (!this.#takeRecords(this.#handler)) return this.#lost(NONSENSE, true);
@@ -148,7 +158,7 @@ export class RingCarrier implements Carrier, WorkSource {
     else if (this.#writer.broken) this.#lost(NONSENSE, true);
   }
 
-  /** Dispatches the frames of this round; false if the peer's ring makes no sense. */
+  /** Hands the frames of this round to the handler. False if the peer's ring is malformed. */
   #takeRecords(handler: (frame: Uint8Array, memory: SharedMemory) => void): boolean {
     const reader = this.#reader;
     let unpublished = 0;
@@ -177,7 +187,7 @@ export class RingCarrier implements Carrier, WorkSource {
     if (this.#reader.publish()) this.#surroundings.peerBell.ringSoon(this.#peerSlot);
   }
 
-  /** Puts a frame behind those that wait; true if it still does. */
+  /** Puts a frame behind those that wait. True if it still waits afterwards. */
   #queue(frame: WaitingFrame): boolean {
     this.#waiting.push(frame);
     if (this.#waiting.length > LIMITS.ringWaitingFrames || this.#waiting.bytes > LIMITS.ringWaitingBytes) {
@@ -187,18 +197,19 @@ export class RingCarrier implements Carrier, WorkSource {
       return true;
     }
     if (this.#waiting.length > 1) return true;
-    // The caller learns it by the result, if all of it goes at once.
+    // If all of it can be written at once, the caller learns that by the result, and `left` is not
+    // called.
     this.#queued = frame;
     this.#flush();
     this.#queued = undefined;
     return this.#waiting.length > 0;
   }
 
-  /** Writes what waits, as far as there is room. */
+  /** Writes frames that wait, as far as there is room. */
   #flush(): void {
     for (let first = this.#waiting.first; first; first = this.#waiting.first) {
       if (!this.#memoryGone(first)) {
-        // What the reader has taken by then makes room for it.
+        // If the reader has made room meanwhile, there is room now.
         this.#writer.wantRoom();
         break;
       }
@@ -222,7 +233,7 @@ export class RingCarrier implements Carrier, WorkSource {
     return true;
   }
 
-  /** Whether all memory of a frame is under way, after another try. */
+  /** Tries again to send the memory of a frame. True if all of it is on its way. */
   #memoryGone(first: WaitingFrame): boolean {
     if (first.memoryGone < first.memory.length) {
       first.memoryGone = this.#sendMemory(first.memory, first.memoryGone);
@@ -236,7 +247,10 @@ export class RingCarrier implements Carrier, WorkSource {
     return gone ?? from;
   }
 
-  /** Nothing can be sent any more. The end comes later: nobody expects to be closed in the middle of a send. */
+  /**
+   * Nothing can be sent any more. The carrier is closed later, because nobody expects that in the
+   * middle of a send.
+   */
   #giveUp(): void {
     this.#waiting.clear();
     this.#givenUp = true;

@@ -6,7 +6,10 @@ export class Failures {
   readonly #backendCode: (error: unknown) => FileSystemErrorCode | undefined;
   readonly #report: (error: unknown) => void;
 
-  /** `report` takes the errors that nobody meant to throw; their callers see `Input_output`. */
+  /**
+   * `report` takes errors that the backend does not declare. The client sees `Input_output`
+   * instead.
+   */
   constructor(
     backendCode: (error: unknown) => FileSystemErrorCode | undefined,
     report: (error: unknown) => void,
@@ -26,7 +29,7 @@ export class Failures {
     return 'Input_output';
   }
 
-  /** What the caller of an RPC is to see: a code, and no words of the backend's. */
+  /** The error that the client gets: a code, without the backend's own words. */
   asRpcError(error: unknown): RpcError<FileSystemErrorCode> {
     const code = this.codeOf(error);
     const own = error instanceof RpcError && error.code === code;

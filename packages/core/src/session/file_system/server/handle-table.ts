@@ -3,7 +3,7 @@ import { fileSystemFailure } from '../names.ts';
 import type { BackendNode } from './backend.ts';
 import { DirectoryStream } from './directory-stream.ts';
 
-/** What a handle was opened for. `node`: status and links only. */
+/** The use that a handle was opened for. `node` allows status and links only. */
 export type HandleKind = 'directory' | 'file' | 'node';
 
 /** An open handle; the table holds its node. */
@@ -72,14 +72,14 @@ export class HandleTable<Node extends BackendNode> {
     }
   }
 
-  /** What is behind a handle. `Invalid_handle`. */
+  /** The open node of a handle. Throws `Invalid_handle` if there is none. */
   get(handle: number): OpenNode<Node> {
     const open = this.#open.get(handle);
     if (open === undefined) throw fileSystemFailure('Invalid_handle');
     return open;
   }
 
-  /** Lends what is behind a handle to `use`: it stays open until that is done. */
+  /** Lends the open node of a handle to `use`. It stays open until `use` has ended. */
   async using<Result>(handle: number, use: (open: OpenNode<Node>) => Promise<Result>): Promise<Result> {
     const open = this.get(handle);
     open.users++;
@@ -98,7 +98,10 @@ export class HandleTable<Node extends BackendNode> {
     await this.#releaseUnused(open);
   }
 
-  /** Closes all; settles when every node is released. Nothing uses a handle any more. */
+  /**
+   * Closes all handles. Settles when every node is released. No operation may use a handle any
+   * more.
+   */
   async closeAll(): Promise<void> {
     const handles = [...this.#open.keys()];
     await settleAll(handles.map((handle) => this.close(handle)));

@@ -12,7 +12,7 @@ import type { BackendNode, FileSystemBackend } from './backend.ts';
 import type { Failures } from './failures.ts';
 import type { HandleTable, OpenNode } from './handle-table.ts';
 
-/** What the packets of a session work on. */
+/** The parts of a session that its packets work on. */
 export interface PacketServerParts<Node extends BackendNode> {
   readonly backend: FileSystemBackend<Node>;
   readonly handles: HandleTable<Node>;

@@ -25,7 +25,7 @@ export const FILE_SYSTEM_POLICY_ELEMENTS = policyElements({
   writeable: attribute.boolean('Whether these sessions may change anything', { fallback: false }),
 });
 
-/** What such a policy says. */
+/** The attributes of such a policy. */
 interface FileSystemPolicy {
   readonly root: string;
   readonly writeable: boolean;
@@ -41,7 +41,7 @@ export interface FileSystemSessionContext {
   readonly streams: ServerStreams<typeof FileSystem>;
 }
 
-/** How sessions are served. */
+/** Options of `serveFileSystem`. */
 export interface ServeFileSystemOptions {
   /** The server's config, for its policies: its schema has `FILE_SYSTEM_POLICY_ELEMENTS`. */
   readonly config: PolicyConfig<PolicySelection & FileSystemPolicy, FileSystemPolicy>;

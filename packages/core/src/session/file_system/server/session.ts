@@ -16,7 +16,7 @@ import { HandleTable, OpenNode } from './handle-table.ts';
 import { PacketServer } from './packet-server.ts';
 import { walkBackend } from './backend-tree.ts';
 
-/** What a session is made of. */
+/** The parts of a session. */
 export interface FileSystemSessionOptions<Node extends BackendNode> {
   readonly backend: FileSystemBackend<Node>;
   /** The directory that is `/` for this session, held for it; the session releases it. */
@@ -273,7 +273,9 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     });
   }
 
-  /** What `make` makes of a held node; if it throws the node is released. */
+  /**
+   * Gives a held node to the open node that `make` makes. If `make` throws, the node is released.
+   */
   async #keeping(node: Node, make: () => OpenNode<Node>): Promise<OpenNode<Node>> {
     try {
       return make();
