@@ -1,4 +1,4 @@
-/** The benchmarks work and print what scripts read. How fast anything is, is no test. */
+/** Tests that the benchmarks work and print the line that scripts read. Speed is not tested. */
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
   },
 };
 
-/** Differences of two figures: a quick run may have them the wrong way round. */
+/** Differences of two figures: in a quick run their order may be reversed. */
 const DIFFERENCE = /^jailStart/;
 
 /** The numbers in one part of a last line. */
@@ -64,7 +64,7 @@ function numbers(part: unknown): Record<string, unknown> {
   return part;
 }
 
-/** Dozens of processes, one after the other. */
+/** A benchmark starts dozens of processes, one after the other. */
 const TIMEOUT_MS = 240_000;
 
 describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
@@ -80,7 +80,7 @@ describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios
   });
 });
 
-test('without a name the benchmarks are listed, and a wrong name is an error', () => {
+test('without a name the list of benchmarks is printed, and a wrong name is an error', () => {
   const list = bench();
   expect(list.status).toBe(0);
   expect(list.stdout.split('\n').map((line) => line.split(' ')[0])).toEqual([...Object.keys(KEYS), '']);

@@ -1,7 +1,8 @@
 /**
- * Random call graphs: components that call each other in circles, hand each other's capabilities on, release and revoke
- * them, all side by side, while core works on one introduction of an owner at a time. Every call settles, and when
- * everything is released nobody holds anything any more.
+ * Tests random call graphs: components that call each other in circles, hand each other's
+ * capabilities on, release and revoke them, all side by side, while the supervisor works on one
+ * introduction for each owner at a time. Every call settles, and when everything is released nobody
+ * holds anything any more.
  */
 import {
   type Capability,
@@ -22,7 +23,7 @@ import { type CarrierKind, finish, type InProcessSystem, startSystem } from '../
 
 const NODES = ['a', 'b', 'c', 'd'] as const;
 const BOUND_MS = 5000;
-/** How a call may end: what is held may have been revoked meanwhile. */
+/** The errors that may end a call, because the capability may have been revoked meanwhile. */
 const ENDINGS = ['Revoked'];
 
 const Thing = rpcInterface('Thing', {
@@ -31,7 +32,9 @@ const Thing = rpcInterface('Thing', {
 type ThingCapability = Capability<typeof Thing>;
 
 const Walker = session('Walker', {
-  /** Does a few random things, `depth` calls deep; the number of calls that were made. */
+  /**
+   * Does a few random things, `depth` calls deep. The result is the number of calls that were made.
+   */
   walk: rpc<(seed: number, depth: number) => number>({
     args: [integer(), integer(0, 10)],
     result: integer(),
@@ -167,7 +170,7 @@ async function graph(kind: CarrierKind): Promise<Graph> {
       take: (thing) => node.take(thing),
       give: () => node.give(),
       reflect: (thing) => {
-        // What is passed on can be released at once.
+        // The caller gets a copy of the capability, so this one can be released at once.
         queueMicrotask(() => thing[Symbol.dispose]());
         return thing;
       },
@@ -185,7 +188,10 @@ async function rest(): Promise<void> {
   for (let turn = 0; turn < 40; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** What each holds of others, and others of it; calls and introductions that are open. */
+/**
+ * The objects that each component holds of others, and others of it; the open calls and
+ * introductions.
+ */
 function held({ supervisor, platform }: InProcessSystem): Record<string, readonly number[]> {
   const core = supervisor.census();
   const all = [['core', core], ...core.live.map((label) => [label, platform.census(label)])] as const;
@@ -199,7 +205,7 @@ function held({ supervisor, platform }: InProcessSystem): Record<string, readonl
 }
 
 test('every call of a random graph settles, and nothing is left', { timeout: 120_000 }, async () => {
-  // One at a time, so that handing over has to queue.
+  // With one introduction at a time, handing over has to queue.
   Object.assign(LIMITS, { introductionsAtCore: 1 });
   const property = fc.asyncProperty(
     fc.constantFrom<CarrierKind>('shared', 'copying', 'tiny rings'),

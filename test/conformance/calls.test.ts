@@ -1,4 +1,4 @@
-/** Calls, errors, capabilities and signals: what every carrier must carry alike. */
+/** Tests calls, errors, capabilities and signals: every carrier must carry them alike. */
 import {
   type Capability,
   capability,
@@ -125,7 +125,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     expect(lines).toContain('[init -> client] Hello, world (from client -> front)');
   });
 
-  test('declared errors keep their code, undeclared ones lose everything', async () => {
+  test('declared errors keep their code, undeclared ones become an InternalError without any detail', async () => {
     await withDesk(kind, async (env) => {
       const session_ = await env.connect(Desk);
       await expect(session_.fail('declared')).rejects.toMatchObject({
@@ -172,7 +172,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     });
   });
 
-  test('signals merge and none is lost', async () => {
+  test('signals merge, and no wake-up is lost', async () => {
     await withDesk(kind, async (env) => {
       const session_ = await env.connect(Desk);
       let runs = 0;

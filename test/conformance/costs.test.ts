@@ -1,4 +1,7 @@
-/** What core does for a component is paid from its quota: sessions, accounts, components; and it comes back. */
+/**
+ * Tests that a component pays from its quota for everything that the supervisor does for it
+ * (sessions, accounts, components), and that the quota comes back.
+ */
 import {
   component,
   type Env,
@@ -17,7 +20,10 @@ import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';
 
 const codeOf = (error: unknown): string => (error instanceof RpcError ? error.code : String(error));
 
-/** Repeats until it is refused; the code, and how often it went well. */
+/**
+ * Repeats a step until it is refused. The result is the error's code, and the number of steps that
+ * succeeded.
+ */
 async function untilRefused(step: () => Promise<unknown>): Promise<{ code: string; count: number }> {
   for (let count = 0; ; count++) {
     if (count > 1000) return { code: 'never', count };
@@ -75,7 +81,7 @@ async function attacked(
   return lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
 }
 
-/** Of components that wait for their LOG session for ever. */
+/** For components that wait for their LOG session for ever. */
 const never = (): Promise<never> => new Promise(() => {});
 const silentParent: Implementation<typeof Parent> = {
   session: never,
@@ -97,7 +103,7 @@ describe.each<[CarrierKind, boolean]>([
     ['PD', Pd, ''],
     ['CPU', Cpu, ''],
   ])(
-    'a %s session for nothing is refused, and what the quota pays for is all there is',
+    'a %s session without a donation is refused, and there are no more sessions than the quota pays for',
     async (_, interface_, label) => {
       const lines = await attacked(
         kind,
@@ -129,7 +135,7 @@ describe.each<[CarrierKind, boolean]>([
     },
   );
 
-  test('components are paid by their account, and the objects of ended ones too, until they are given back', async () => {
+  test('components are paid for by their account, and so are objects of ended components until they are released', async () => {
     const lines = await attacked(
       kind,
       async (env) => {
@@ -160,7 +166,7 @@ describe.each<[CarrierKind, boolean]>([
     expect(lines).toEqual(['all OUT_OF_CAPS true', 'kept true', 'back']);
   });
 
-  test('a component ends with its account: nothing runs that nobody pays for', async () => {
+  test('a component ends with its account, so nothing runs that nobody pays for', async () => {
     const lines = await attacked(
       kind,
       async (env) => {
@@ -200,7 +206,7 @@ describe.each<[CarrierKind, boolean]>([
   });
 });
 
-test('a child has what its start node says, less what init makes for it; a process of its own costs it more', async () => {
+test('a child has the quota of its start node, less the costs of what init makes for it; a process of its own costs more', async () => {
   const quotas: Record<string, AccountState> = {};
   const child = (name: string) => component({}, async (env) => void (quotas[name] = await env.quota()));
   const client = component({}, async (env) => {
@@ -214,7 +220,7 @@ test('a child has what its start node says, less what init makes for it; a proce
      <start name="client"> <exit propagate="yes"/> </start>`,
   );
   const { threaded, alone } = quotas;
-  // By then it has donated what its own sessions of ROM and LOG cost.
+  // By then init has donated the costs of its own ROM and LOG sessions.
   const less = sumOf(INIT_COST, Rom.cost, Log.cost);
   const given = { ramQuota: 2 * 1024 * 1024 - less.ram, capQuota: 80 - less.caps };
   expect([threaded, alone]).toEqual([expect.objectContaining(given), expect.objectContaining(given)]);

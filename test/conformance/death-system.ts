@@ -1,6 +1,7 @@
 /**
- * The system in which the kill tests let somebody die: a client that goes through everything two components can have
- * with each other, a server behind a mediator, and the owner of an object that the client hands to the server.
+ * The system in which the kill tests let a component die: a client that does everything that two
+ * components can do with each other, a server behind a mediator, and the owner of an object that
+ * the client hands to the server.
  */
 import {
   type Capability,
@@ -33,7 +34,7 @@ const Shop = session('Shop', {
     args: [capability(Thing), integer(0, 100)],
     result: integer(),
   }),
-  /** Passes on what it was given: to whom it came from, whose it is not. */
+  /** Gives the caller back a capability that it does not own. */
   lend: rpc<(thing: ThingCapability) => ThingCapability>({
     args: [capability(Thing)],
     result: capability(Thing),
@@ -48,9 +49,9 @@ const Shop = session('Shop', {
 
 const PACKETS = 20;
 
-/** What went on in a run. */
+/** A record of a run. */
 export interface Diary {
-  /** How each of the client's steps ended: `ok`, or the error's code. */
+  /** The result of each of the client's steps: `ok`, or the error's code. */
   readonly steps: Map<string, string>;
   /** Calls that have not settled, by the component that made them. */
   readonly open: Map<string, number>;
@@ -81,7 +82,7 @@ const owner = component({ provides: [Vault] }, (env) => {
 const serverOf = (diary: Diary) =>
   component({ provides: [Shop] }, (env) => {
     env.provide(Shop, async ({ streams }) => {
-      // The opener takes its time, so that somebody may die meanwhile.
+      // The opener takes its time, so that a component may die meanwhile.
       await env.quota();
       streams.tx
         .then((sink) => {
@@ -187,7 +188,7 @@ const START = `
       <any-service> <parent/> <any-child/> </any-service> </route>
   </start>`;
 
-/** Everybody who may die, by the name of the start node. */
+/** The components that may die, by the name of the start node. */
 export const MORTALS = ['client', 'server', 'mediator', 'owner'] as const;
 
 /** Starts the system; the client does its work once. */

@@ -1,7 +1,7 @@
 /**
- * Somebody dies, at every step of everything: after each frame that a component sends or receives in a run, from its
- * start on. Whoever is left gets an answer to every call, all quota returns to where it belongs, and neither core nor
- * anybody else keeps anything of the dead.
+ * Lets a component die at every step of everything: after each frame that it sends or receives in a
+ * run, from its start on. The others get an answer to every call, all quota returns to where it
+ * belongs, and neither the supervisor nor any component keeps anything of the dead one.
  */
 import { describe, expect, test } from 'vitest';
 import type { Death } from '../../packages/core/test/in-process-platform.ts';
@@ -9,7 +9,7 @@ import { type CarrierKind, finish, type InProcessSystem } from '../harness/in-pr
 import { type Diary, MORTALS, startDeathSystem } from './death-system.ts';
 
 const BOUND_MS = 10_000;
-/** How a step may end when somebody has died. */
+/** The possible results of a step when a component has died. */
 const ENDINGS: readonly string[] = ['ok', 'PeerGone', 'DENIED', 'Revoked', 'InternalError'];
 
 interface Account {
@@ -19,10 +19,10 @@ interface Account {
   readonly capUsed: number;
 }
 
-/** What there is of everybody who is alive. */
+/** The state of every component that is alive. */
 interface State {
   readonly accounts: ReadonlyMap<string, Account>;
-  /** What others hold of each, and what each holds of others. */
+  /** The objects that others hold of each component, and that it holds of others. */
   readonly held: ReadonlyMap<string, number>;
 }
 
@@ -46,13 +46,17 @@ async function stateOf({ supervisor, platform }: InProcessSystem): Promise<State
   return { accounts, held };
 }
 
-/** Where `state` is not what it is without a death; the dead are in nobody's books. */
+/**
+ * The differences between `state` and the state without a death. The dead component is in nobody's
+ * books.
+ */
 function differences(state: State, wanted: State, victim: string): string[] {
   const found: string[] = [];
   for (const [label, account] of wanted.accounts) {
     const now = state.accounts.get(label);
     if (label === victim || label === 'init') continue;
-    // Objects that the dead would have held are not held: fewer capabilities may be in use, never more.
+    // Objects that the dead component would have held are not held, so fewer capabilities may be in
+    // use, but never more.
     const capUsed = Math.min(now?.capUsed ?? Number.POSITIVE_INFINITY, account.capUsed);
     if (JSON.stringify(now) !== JSON.stringify({ ...account, capUsed })) {
       found.push(`${label}: ${JSON.stringify(now)} instead of ${JSON.stringify(account)}`);
@@ -65,7 +69,7 @@ function differences(state: State, wanted: State, victim: string): string[] {
   return found;
 }
 
-/** What is still open, or wrong, as text. */
+/** Everything that is still open, or wrong, as text. */
 async function troubles(
   system: InProcessSystem,
   diary: Diary,
@@ -100,7 +104,7 @@ async function untilQuiet(find: () => Promise<string[]>): Promise<string[]> {
   }
 }
 
-/** A run in which nobody dies: how it ends, and how many frames each component has seen. */
+/** A run without a death: its end, and the number of frames that each component has seen. */
 async function peacefulRun(kind: CarrierKind): Promise<{ wanted: State; frames: Map<string, number> }> {
   const { system, diary } = startDeathSystem(kind);
   const left = await untilQuiet(async () => (diary.done ? [] : ['the client is at work']));
@@ -126,8 +130,8 @@ async function runWith(kind: CarrierKind, death: Death, wanted: State): Promise<
   }
   system.supervisor.end({ kind: 'exit', code: 0 });
   await finish(system).catch((error: unknown) => found.push(String(error)));
-  // That somebody dies is nothing to complain about: neither for core, whose words do not begin with a label, nor for
-  // the runtime of the owner, whose object does nothing that could fail.
+  // A death is no reason for a complaint: neither for the supervisor, whose texts do not begin with
+  // a label, nor for the runtime of the owner, whose object does nothing that could fail.
   found.push(...system.platform.complaints.filter((text) => !text.startsWith('[')));
   found.push(...system.platform.lines.filter((text) => text.startsWith('[init -> owner] Error')));
   return found;

@@ -1,4 +1,7 @@
-/** Sessions that end badly, and servers that misbehave at it: nothing hangs, nothing is lost, nobody else pays. */
+/**
+ * Tests sessions that end badly, and servers that misbehave in that: nothing hangs, nothing is
+ * lost, and no other component pays.
+ */
 import {
   component,
   type Env,
@@ -26,14 +29,17 @@ const Greed = session('Greed', { begin: rpc<() => void>({ args: [], result: noth
 
 const KEEP = { keep: () => {} };
 
-/** What a component has of quota, without what its first use of the timer costs. */
+/** The quota of a component, without the cost of its first use of the timer. */
 async function quotaOf(env: Env): Promise<Resources> {
   await env.timer.elapsedUs();
   const { ramQuota, capQuota } = await env.quota();
   return { ram: ramQuota, caps: capQuota };
 }
 
-/** Settles when the component's quota is as it was, with how it is then; gives up after a while. */
+/**
+ * Settles when the component's quota is as it was before, with the present quota. Gives up after a
+ * while.
+ */
 async function quotaAgain(env: Env, before: Resources): Promise<Resources> {
   let now = await quotaOf(env);
   for (let looks = 0; looks < 200 && (now.ram !== before.ram || now.caps !== before.caps); looks++) {
@@ -50,7 +56,10 @@ const CLIENT = `<start name="client" caps="200" ram="100M"> <exit propagate="yes
 const server = (name: string, more = ''): string =>
   `<start name="${name}" ram="4M" caps="100" ${more}> <provides> <service name="Store"/> </provides> </start>`;
 
-/** A client that opens a session with 50 MiB, does something with it, and says what is missing afterwards. */
+/**
+ * A client that opens a session with 50 MiB, uses it, and reports the quota that is missing
+ * afterwards.
+ */
 function donor(use: (env: Env, store: object) => Promise<void>): ReturnType<typeof component> {
   return component({}, async (env) => {
     const before = await quotaOf(env);
@@ -62,7 +71,7 @@ function donor(use: (env: Env, store: object) => Promise<void>): ReturnType<type
 }
 
 describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
-  test('a server that answers close with an error costs its client nothing, and init not its life', async () => {
+  test('a server that answers close with an error costs its client nothing, and does not end init', async () => {
     const rude = component({ provides: [Store] }, (env) => {
       const object = env.capability(Store, KEEP);
       provideByRoot(env, Store, {
@@ -80,7 +89,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init] Warning: child "rude" fails to close sessions (DENIED)');
   });
 
-  test('a server that allocates and frees near its quota meanwhile is no harm', async () => {
+  test('a server that allocates and frees near its quota meanwhile does no harm to init', async () => {
     const busy = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => KEEP);
       const work = async (): Promise<void> => {
@@ -96,7 +105,8 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     });
     const client = component({}, async (env) => {
       for (let round = 0; round < 30; round++) {
-        // What it has allocated in that moment is missing for the session, or for the way back.
+        // Memory that the server has allocated at that moment is missing for the session, or for
+        // the way back.
         const store = await env.connect(Store, { ram: MIB }).catch(() => undefined);
         if (store) await env.close(store);
       }
@@ -106,7 +116,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(end).toEqual({ kind: 'exit', code: 0 });
   });
 
-  test('what a server keeps of a session that it denies is the loss of its client, not of init', async () => {
+  test('quota that a server keeps of a session that it denies is lost by its client, not by init', async () => {
     const greedy = component({ provides: [Store] }, (env) => {
       env.provide(Store, async ({ donation }) => {
         await env.pd.allocate({ ram: donation.ram, caps: 1 });
@@ -125,7 +135,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const { lines } = await runSystem(kind, { greedy, client }, server('greedy') + CLIENT);
     const lost = 3 * (10 * MIB + Store.cost.ram) - 3 * (4 * MIB);
     const line = lines.find((candidate) => candidate.startsWith('[init -> client] missing'));
-    // Of its own 4 MiB it can give back as long as it has any.
+    // The server can pay back from its own 4 MiB as long as it has any.
     expect(Number(/missing (\d+) bytes/.exec(line ?? '')?.[1])).toBeGreaterThanOrEqual(lost);
     expect(lines).toContain('[init -> client] then true');
     expect(lines.filter((candidate) => candidate.includes('keeps'))).toEqual([
@@ -166,7 +176,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines.join('\n')).not.toContain('fails to close');
   });
 
-  test('a client that fills the table of its requests is refused, and nobody else is', async () => {
+  test('a client that fills the table of its requests is refused, and no other client is', async () => {
     let answerAll = (): void => {};
     const answered = new Promise<void>((resolve) => {
       answerAll = resolve;
@@ -180,7 +190,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       });
     });
     const EXCESS = 10;
-    // Who serves somebody does not wait for his turn with calls.
+    // The server must not wait for its turn with calls, so it calls the parent directly.
     const greedy = component({ provides: [Greed] }, (env) => {
       const begin = async (): Promise<void> => {
         const parent = parentOf(env);
@@ -222,7 +232,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> other] served');
   });
 
-  test('nor does one whose server dies while it is opened or upgraded', async () => {
+  test('a client whose server dies while a session is opened or upgraded loses nothing', async () => {
     let opened = 0;
     const mortal = component({ provides: [Store] }, (env) => {
       const object = env.capability(Store, KEEP);
@@ -258,7 +268,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
   });
 
   test.each(['session', 'upgrade', 'close'] as const)(
-    'nor one whose channel closes at its "%s" before anybody hears of its end, with all its memory in use',
+    'a client loses nothing when its server closes its channel at a "%s" before its end is known, with all its memory in use',
     async (step) => {
       const mortal = component({ provides: [Store] }, (env) => {
         const object = env.capability(Store, KEEP);
@@ -291,12 +301,13 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       const { lines } = await finish(system);
       expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
       expect(lines.join('\n')).not.toContain('keeps');
-      // Core says how it ended; that its channel was closed is a consequence.
+      // The supervisor reports how the component ended; that its channel was closed is a
+      // consequence.
       expect(lines.join('\n')).not.toContain('is lost');
     },
   );
 
-  test('a number that is in use is refused, whatever the session is of, before anything else', async () => {
+  test('a session number that is in use is refused before anything else, whatever the service', async () => {
     const unwatch = watchParents();
     let opened = 0;
     const store = component({ provides: [Store] }, (env) => {
@@ -320,7 +331,8 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       ] as const;
       for (const [index, [service, label]] of names.entries()) {
         const id = 1000 + index;
-        // The second is asked for while the first is still being opened, the others when it is open.
+        // The second session is asked for while the first is still being opened, the others when it
+        // is open.
         const first = [ask(id, service, label), ask(id, service, label)];
         await env.log(`${service} ${(await Promise.all(first)).join(', ')}`);
         for (const [other, otherLabel] of names) {
@@ -345,7 +357,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> client] missing 0 bytes, 0 caps');
   });
 
-  test('sessions of its config are paid for by the child, whatever their numbers', async () => {
+  test('sessions of a child’s config are paid for by the child, whatever their numbers', async () => {
     const unwatch = watchParents();
     const client = component({}, async (env) => {
       const parent = parentOf(env);
@@ -363,7 +375,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> client] true');
   });
 
-  test('a server that takes nothing for a session cannot help its client to fill the table of init', async () => {
+  test('a server that takes nothing for a session cannot help its client to fill init’s table', async () => {
     const generous = component({ provides: [Store] }, (env) => {
       const object = env.capability(Store, KEEP);
       provideByRoot(env, Store, {
@@ -397,7 +409,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> client] 0 open, INSUFFICIENT_CAPS INSUFFICIENT_RAM');
   });
 
-  test('what a server has given away before it died is not paid by init', async () => {
+  test('init does not pay for quota that a server has given away before it died', async () => {
     const hoarder = component({ provides: [Store] }, (env) => {
       env.provide(Store, async ({ donation }) => {
         await env.pd.allocate({ ram: donation.ram, caps: 1 });
@@ -427,12 +439,12 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const system = startSystem(kind, { hoarder, mortal, client }, starting);
     const { lines } = await finish(system);
     const line = lines.find((candidate) => candidate.startsWith('[init -> client] missing'));
-    // What the two servers had of their own, 4 MiB each, is all that can come back of it.
+    // Only the 4 MiB that each of the two servers had of its own can come back.
     expect(Number(/missing (\d+) bytes/.exec(line ?? '')?.[1])).toBeGreaterThan(36 * MIB);
     expect(lines.join('\n')).toContain('[init] Warning: child "hoarder" keeps');
   });
 
-  test('a server that ends its own account is ended, and its clients have theirs back', async () => {
+  test('a server that ends its own account is ended, and its clients have their donations back', async () => {
     const suicidal = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => ({
         keep: async () => {
@@ -464,24 +476,27 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
         '[init] Error: child "suicidal" has crashed too often and stays down',
       ],
     ],
-  ])('why a child with %s has ended its account is told, once each time', async (more, rest) => {
-    const suicidal = component({}, async (env) => {
-      await env.timer.sleep(20);
-      await env.pd.end();
-    });
-    const start = `<start name="suicidal"> ${more} </start>`;
-    const { end, lines, complaints } = await runSystem(kind, { suicidal }, start);
-    expect(end).toEqual({ kind: 'exit', code: 1 });
-    const reason = '[init] Error: child "suicidal" has ended its own account, and itself with it';
-    const [again, last] = [rest.slice(0, -1), rest.slice(-1)];
-    expect([...lines, ...complaints].filter((line) => line.startsWith('[init] '))).toEqual([
-      ...again.flatMap((line) => [reason, line]),
-      reason,
-      ...last,
-    ]);
-  });
+  ])(
+    'the reason is reported, once each time, when a child with %s has ended its account',
+    async (more, rest) => {
+      const suicidal = component({}, async (env) => {
+        await env.timer.sleep(20);
+        await env.pd.end();
+      });
+      const start = `<start name="suicidal"> ${more} </start>`;
+      const { end, lines, complaints } = await runSystem(kind, { suicidal }, start);
+      expect(end).toEqual({ kind: 'exit', code: 1 });
+      const reason = '[init] Error: child "suicidal" has ended its own account, and itself with it';
+      const [again, last] = [rest.slice(0, -1), rest.slice(-1)];
+      expect([...lines, ...complaints].filter((line) => line.startsWith('[init] '))).toEqual([
+        ...again.flatMap((line) => [reason, line]),
+        reason,
+        ...last,
+      ]);
+    },
+  );
 
-  test('a child that ends its own account is started again, also if nobody uses it', async () => {
+  test('a child that ends its own account is restarted, also if no other child uses it', async () => {
     let starts = 0;
     const suicidal = component({}, async (env) => {
       starts++;
@@ -495,7 +510,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init -> suicidal] start 2');
   });
 
-  test('a child that has exited is not started again, whatever becomes of it on its way out', async () => {
+  test('a child that has exited is not restarted, whatever happens to it afterwards', async () => {
     let starts = 0;
     const slow = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => ({ ...KEEP, [Symbol.asyncDispose]: () => env.timer.sleep(300) }));
@@ -508,7 +523,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const client = component({}, async (env) => {
       const store = await env.connect(Store);
       await store.keep('leave').catch(() => {});
-      // It is held up by the session that it has itself.
+      // The end is held up by the session that the component has open itself.
       await env.timer.sleep(50);
       system.platform.crash('init -> leaver');
       await env.close(store);
@@ -528,7 +543,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(lines).toContain('[init] child "leaver" exited with exit value 0');
   });
 
-  test('a server that never closes is ended, by name; others are stopped, and crashed clients started again', async () => {
+  test('a server that never closes is ended and named; others are stopped, and crashed clients restarted', async () => {
     let starts = 0;
     const stuck = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => ({ ...KEEP, [Symbol.asyncDispose]: () => new Promise<void>(() => {}) }));
@@ -582,7 +597,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     ]);
   });
 
-  test('stop handlers that never end are ended, too; a loop of timers is no progress', async () => {
+  test('a child whose stop handlers never end is ended, too; a loop of timers does not count as progress', async () => {
     const deaf = component({}, (env) => {
       env.onStop(async () => {
         for (;;) await env.timer.sleep(20);
@@ -600,11 +615,12 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
       '[init] Error: "deaf" has yet to put its things in order before it is stopped, and gets nothing done: it is ended';
     expect(lines).toContain('[init -> other] in order');
     expect(lines).toContain(said);
-    // Side by side: nobody waits for one that he has nothing to do with.
+    // Components are stopped side by side: none waits for another one that it has nothing to do
+    // with.
     expect(lines.indexOf('[init -> other] in order')).toBeLessThan(lines.indexOf(said));
   });
 
-  test('who gets something done is waited for, up to a ceiling', async () => {
+  test('a child that makes progress is waited for, up to a ceiling', async () => {
     const store = component({ provides: [Store] }, (env) => env.provide(Store, () => KEEP));
     const writer = component({}, async (env) => {
       const session_ = await env.connect(Store);
@@ -696,7 +712,7 @@ describe('inits within inits', () => {
   const nested = (name: string, ram: string, starts: string, more = '', caps = 1000): string =>
     `<start name="${name}" ram="${ram}" caps="${caps}"> <binary name="init"/> ${more} ${inner(starts)} </start>`;
 
-  test('whatever dies first, all quota is back at the nearest one that lives', async () => {
+  test('whichever component dies first, all quota is back at the nearest one that lives', async () => {
     const leaves: number[] = [];
     const leaf = component({}, async (env) => {
       leaves.push(1);
@@ -710,7 +726,7 @@ describe('inits within inits', () => {
       while (leaves.length < 4) await env.timer.sleep(5);
       env.exit(0);
     });
-    // Half of all there is: what one leaves behind is needed for the next.
+    // The child needs half of all the quota, so the next one needs what this one leaves behind.
     const tree = nested('inner', '500M', '<start name="leaf" ram="300M"/>');
     const mid = nested('mid', '700M', tree, '<restart max="9"/>', 6000);
     const system = startSystem('shared', { leaf, client }, mid + CLIENT);
@@ -719,7 +735,7 @@ describe('inits within inits', () => {
     expect(lines.join('\n')).not.toContain('cannot be started');
   });
 
-  test('what is kept at one end is missed at the other, and by nobody between', async () => {
+  test('quota that is kept at one end is missing at the other, and nowhere in between', async () => {
     const greedy = component({ provides: [Store] }, (env) => {
       env.provide(Store, async ({ donation }) => {
         const { ramQuota, ramUsed } = await env.quota();
@@ -744,7 +760,7 @@ describe('inits within inits', () => {
     expect(lines).toContain(`[init -> mid -> leaf] missing ${3 * (10 * MIB + Store.cost.ram)} bytes, 0 caps`);
   });
 
-  test('one whose child does not stop is not ended before that', async () => {
+  test('an init whose child does not stop is not ended before the child', async () => {
     const deaf = component({}, (env) => env.onStop(() => new Promise(() => {})));
     const other = component({}, (env) => env.onStop(() => env.log('in order')));
     const client = component({}, async (env) => {

@@ -1,4 +1,7 @@
-/** Large messages, many at once: an honest client's load ends no session, in either direction, wherever it runs. */
+/**
+ * Tests many large messages at once: the load of an honest client ends no session, in either
+ * direction, wherever it runs.
+ */
 import { afterEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -47,26 +50,30 @@ test.each([
   ['threads of one process', 'thread', 'on'],
   ['processes that share memory', 'process', 'on'],
   ['processes that copy everything', 'process', 'off'],
-])('thirty calls of 9 MB at once, between %s', { timeout: 240_000 }, async (_, isolation, polyfill) => {
-  if (polyfill === 'off') process.env['SHAREDARRAYBUFFER_POLYFILL'] = 'off';
-  place = new Workplace();
-  place.write('interface.mjs', INTERFACE);
-  place.write('server.mjs', SERVER);
-  place.write('client.mjs', CLIENT);
-  const start = `isolation="${isolation}"`;
-  place.write(
-    'config.xml',
-    systemConfig(`<start name="server" ${start}> <binary name="./server.mjs"/> <provides> <service name="Bulk"/> </provides> </start>
+])(
+  'thirty calls of 9 MB at once all arrive, between %s',
+  { timeout: 240_000 },
+  async (_, isolation, polyfill) => {
+    if (polyfill === 'off') process.env['SHAREDARRAYBUFFER_POLYFILL'] = 'off';
+    place = new Workplace();
+    place.write('interface.mjs', INTERFACE);
+    place.write('server.mjs', SERVER);
+    place.write('client.mjs', CLIENT);
+    const start = `isolation="${isolation}"`;
+    place.write(
+      'config.xml',
+      systemConfig(`<start name="server" ${start}> <binary name="./server.mjs"/> <provides> <service name="Bulk"/> </provides> </start>
       <start name="client" ${start}> <binary name="./client.mjs"/> <exit propagate="yes"/> </start>`),
-  );
-  const { code, lines, stderr } = await place.runLong(200_000, 'config.xml');
-  expect(
-    lines.filter((line) => line.startsWith('[init -> client]')),
-    stderr,
-  ).toEqual([
-    '[init -> client] take: 30 good',
-    '[init -> client] give: 30 good',
-    '[init -> client] small: 3',
-  ]);
-  expect(code).toBe(0);
-});
+    );
+    const { code, lines, stderr } = await place.runLong(200_000, 'config.xml');
+    expect(
+      lines.filter((line) => line.startsWith('[init -> client]')),
+      stderr,
+    ).toEqual([
+      '[init -> client] take: 30 good',
+      '[init -> client] give: 30 good',
+      '[init -> client] small: 3',
+    ]);
+    expect(code).toBe(0);
+  },
+);

@@ -1,4 +1,7 @@
-/** What is opened and closed, started and ended, over and over leaves nothing with anybody. */
+/**
+ * Tests that sessions and components that are opened and ended over and over leave nothing with
+ * anybody.
+ */
 import {
   type Capability,
   capability,
@@ -42,7 +45,8 @@ const relay = component({ provides: [Vault], requires: [Vault] }, (env) => {
 async function useAll(env: Env): Promise<void> {
   const [first, second] = await Promise.all([env.connect(Vault), env.connect(Vault, { label: 'second' })]);
   const thing = await first.thing();
-  // To its owner, and to a third component; kept and released, with the sessions open and closed.
+  // The capability goes to its owner and to a third component; it is kept and released, with the
+  // sessions open and closed.
   expect(await first.use(thing)).toBe(1);
   expect(await second.use(thing)).toBe(1);
   const own = env.capability(Thing, { poke: () => 7 });
@@ -52,7 +56,7 @@ async function useAll(env: Env): Promise<void> {
   await env.close(first);
 }
 
-/** What everybody holds, by label. */
+/** Everything that each component holds, by label. */
 function everything({ supervisor, platform }: InProcessSystem): Record<string, Census | undefined> {
   const core = supervisor.census();
   return { core, ...Object.fromEntries(core.live.map((label) => [label, platform.census(label)])) };
@@ -63,7 +67,7 @@ const rest = async (): Promise<void> => {
 };
 
 describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', (kind) => {
-  test('sessions, and capabilities passed around', async () => {
+  test('sessions, and capabilities passed around, leave nothing behind', async () => {
     let rounds = 0;
     let goOn: () => void = () => {};
     const client = component({}, async (env) => {
@@ -97,7 +101,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     await finish(system);
   });
 
-  test('components that crash and are started again', async () => {
+  test('components that crash and are started again leave nothing behind', async () => {
     let starts = 0;
     const victim = component({}, async (env) => {
       const session_ = await env.connect(Vault);
@@ -118,7 +122,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
         await expect.poll(() => starts, { timeout: 5000, interval: 1 }).toBe(before + 1);
       }
       await rest();
-      // Ids of components go up; what is held does not.
+      // The ids of components go up; the number of held objects does not.
       return Object.fromEntries(
         Object.entries(everything(system)).map(([label, census]) => [
           label,

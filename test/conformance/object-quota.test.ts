@@ -1,4 +1,4 @@
-/** Objects that others hold are paid for by the capability quota of who has made them. */
+/** Tests that objects which others hold are paid for by the capability quota of their maker. */
 import {
   type Capability,
   capability,
@@ -50,7 +50,7 @@ async function withMaker(
 }
 
 describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', (kind) => {
-  test('as many as are asked for in one turn, as long as the quota lasts', async () => {
+  test('any number of objects can be made in one turn, as long as the quota lasts', async () => {
     const lines = await withMaker(kind, 1000, async (session_, log) => {
       const free = await session_.free();
       const made = await Promise.all(Array.from({ length: 500 }, (_, number) => session_.make(number)));
@@ -70,7 +70,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     );
   });
 
-  test('more than the quota has are refused, and there is room again when some are given back', async () => {
+  test('objects beyond the quota are refused, and there is room again when some are released', async () => {
     const lines = await withMaker(kind, 100, async (session_, log) => {
       const made: ThingCapability[] = [];
       let refusal: unknown;
@@ -81,7 +81,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
       }
       await log(`some ${made.length > 20 && made.length <= 100 + 64}`);
       await log(String(refusal));
-      // It may be some objects ahead when core says that there are no more.
+      // The maker may be some objects ahead when the supervisor says that there are no more.
       for (const thing of made.splice(0, made.length / 2)) thing[Symbol.dispose]();
       while ((await session_.free()) === 0);
       await session_.make(7);

@@ -35,7 +35,8 @@ const reader = component({ requires: [Rom] }, async (env) => {
     await env.log(textOf(await rom.content()));
     await env.log(`new: ${await session.update()}`);
   }
-  // Outdated already when it begins to listen: told at once.
+  // The version is outdated already when the client begins to listen, so the client is told at
+  // once.
   const late = new RomClient(await env.connect(Rom, { label: 'book' }));
   await env.close(await env.connect(Rom, { label: 'change' }));
   const told = changed();

@@ -1,4 +1,7 @@
-/** Sessions of the root of the tree, which core serves itself: what is donated for them comes back, upgrades included. */
+/**
+ * Tests the sessions of the tree's root, which the supervisor serves itself: donations for them
+ * come back, including upgrades.
+ */
 import { type Component, component, Timer } from '@ginit/core';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import { expect, test } from 'vitest';
@@ -7,7 +10,7 @@ import { parentOf, watchParents } from '../harness/hostile-parts.ts';
 
 const QUOTA = { ram: 2 ** 24, caps: 1000 };
 
-/** Runs a component as the root; the result is how that ended, and what was complained of. */
+/** Runs a component as the root. The result is its end, and the complaints. */
 async function runRoot(root: Component): Promise<{ end: SystemEnd; said: readonly string[] }> {
   const platform = new InProcessPlatform('shared', new Map([['root', root]]));
   const said = platform.complaints;
@@ -27,7 +30,7 @@ async function runRoot(root: Component): Promise<{ end: SystemEnd; said: readonl
   return { end, said };
 }
 
-test('an upgrade is part of what a session costs until it is closed; one of no session is refused', async () => {
+test('an upgrade counts as a cost of its session until that is closed, and an upgrade of no session is refused', async () => {
   const root = component({}, async (env) => {
     const before = await env.quota();
     const timer = await env.connect(Timer, { ram: 10_000, caps: 5 });

@@ -81,7 +81,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     );
   });
 
-  test('a server that wants more is given more; closing returns every byte', async () => {
+  test('a server that wants more quota is given more, and closing returns every byte', async () => {
     const client = component({}, async (env) => {
       const before = await env.quota();
       const greedy = await env.connect(Echo, {
@@ -119,7 +119,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
       await env.log(late);
       env.exit(0);
     });
-    // The timer's own session stays open: opened before the quota is looked at.
+    // The timer's own session stays open, so it is opened before the quota is looked at.
     const withTimer = component({}, async (env) => {
       await env.timer.elapsedUs();
       await client.main(env);
@@ -130,7 +130,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     expect(lines.join('\n')).toMatch(/\[init -> client\] RpcError: the capability was released/);
   });
 
-  test('more than a component has is refused, and nothing is lost', async () => {
+  test('a donation of more than a component has is refused, and nothing is lost', async () => {
     const client = component({}, async (env) => {
       const before = await env.quota();
       const why = await env.connect(Echo, { ram: 100 * MIB }).catch((error: unknown) => error);
@@ -223,7 +223,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     expect(lines).toContain('[init -> client] 500 of 500 good');
   });
 
-  test('children nest: an init below init routes, donates and stops like the first', async () => {
+  test('an init below init routes, donates and stops like the outermost one', async () => {
     const client = component({}, async (env) => {
       const before = await env.quota();
       const far = await env.connect(Echo, { label: 'far' });

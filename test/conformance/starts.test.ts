@@ -1,4 +1,7 @@
-/** Children that cannot be started, crash too often, or have gone: who hears of it, and that nobody else is touched. */
+/**
+ * Tests children that cannot be started, crash too often, or have gone: they are reported, and no
+ * other child is affected.
+ */
 import { component, hasCode, session } from '@ginit/core';
 import { COSTS, sumOf } from '@ginit/core/system';
 import { readInitConfig, Sandbox } from '@ginit/init';
@@ -61,7 +64,7 @@ test('a child with too little to be made or run is left out, by name and with th
   }
 });
 
-test('who has enough runs and is stopped in order, and nobody complains', async () => {
+test('a child with enough quota runs and is stopped in order, without a complaint', async () => {
   const { end, lines, complaints } = await runSystem(
     'shared',
     { client: component({}, (env) => env.exit(0)) },
@@ -72,7 +75,7 @@ test('who has enough runs and is stopped in order, and nobody complains', async 
   expect(complaints).toEqual([]);
 });
 
-test('one whose exit is to be propagated ends the system with 1 if it cannot be started', async () => {
+test('a child whose exit is to be propagated ends the system with 1 if it cannot be started', async () => {
   const { end } = await runSystem(
     'shared',
     { idle, client: idle },
@@ -81,7 +84,7 @@ test('one whose exit is to be propagated ends the system with 1 if it cannot be 
   expect(end).toEqual({ kind: 'exit', code: 1 });
 });
 
-test('one that crashes is started as often as its budget says, and then stays down, which is said', async () => {
+test('a child that crashes is restarted as often as its budget says, and then stays down, which is reported', async () => {
   let starts = 0;
   const mortal = component({}, () => {
     starts++;
@@ -102,7 +105,7 @@ test('one that crashes is started as often as its budget says, and then stays do
   ]);
 });
 
-test('one without a budget stays down, and ends the system with 1 if its exit is to be propagated', async () => {
+test('a crashed child without a budget stays down, and ends the system with 1 if its exit is to be propagated', async () => {
   const mortal = component({}, () => {
     throw new Error('ouch');
   });
@@ -115,7 +118,7 @@ test('one without a budget stays down, and ends the system with 1 if its exit is
   expect(lines.join('\n')).not.toMatch(/started again|too often/);
 });
 
-test('init does not wait to be stopped by whom it has told that it exits', async () => {
+test('init does not wait to be stopped by a parent that it has told that it exits', async () => {
   const mortal = component({}, () => {
     throw new Error('ouch');
   });
@@ -127,7 +130,7 @@ test('init does not wait to be stopped by whom it has told that it exits', async
   }
 });
 
-test('init does not say that nobody is left while somebody is about to be started again', async () => {
+test('init does not say that no child is left while a child is about to be restarted', async () => {
   const mortal = component({}, async (env) => {
     await env.timer.sleep(20);
     throw new Error('ouch');
@@ -149,7 +152,7 @@ test('init does not say that nobody is left while somebody is about to be starte
   ]);
 });
 
-test('init waits to be stopped when nobody is left, and says so once', async () => {
+test('init waits to be stopped when no child is left, and says so once', async () => {
   const leaver = component({}, (env) => env.exit(3));
   const system = startSystem(
     'shared',
@@ -166,7 +169,7 @@ test('init waits to be stopped when nobody is left, and says so once', async () 
   expect(lines).toContain('[init] child "second" exited with exit value 3');
 });
 
-test('who says twice that it exits has exited with the first value', async () => {
+test('a component that exits twice has exited with the first value', async () => {
   const client = component({}, (env) => {
     env.exit(3);
     env.exit(4);
@@ -175,7 +178,7 @@ test('who says twice that it exits has exited with the first value', async () =>
   expect(end).toEqual({ kind: 'exit', code: 3 });
 });
 
-test('an exit code that is none is refused where it is said, and the component goes on', async () => {
+test('an invalid exit code is refused in the call, and the component goes on', async () => {
   const client = component({}, async (env) => {
     for (const code of [Number.NaN, 1.5, -1, 256, 1e9, Number.POSITIVE_INFINITY]) {
       try {
@@ -195,7 +198,7 @@ test('an exit code that is none is refused where it is said, and the component g
   expect(complaints).toEqual([]);
 });
 
-test('a component that runs children of its own sees how each of them stands, and what it waits for', async () => {
+test('a component that runs children of its own sees the state of each, and what it waits for', async () => {
   const Store = session('Store', {});
   const silent = component({ provides: [Store] }, () => {});
   const waiting = component({}, async (env) => void (await env.connect(Store)));

@@ -1,4 +1,7 @@
-/** Components that are being stopped: what fails because others are done with them is no crash, anything else is. */
+/**
+ * Tests components that are being stopped: a failure because a peer has closed its session already
+ * is no crash, and any other failure is.
+ */
 import { component, nothing, rpc, SessionError, session, text } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, startSystem } from '../harness/in-process-system.ts';
@@ -15,7 +18,7 @@ const server = (name: string, service = 'Store'): string =>
   `<start name="${name}" ram="4M" caps="100"> <provides> <service name="${service}"/> </provides> </start>`;
 
 describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
-  test('who fails because its servers are done with it while it is being stopped has not crashed', async () => {
+  test('a component that fails because its sessions end while it is being stopped has not crashed', async () => {
     let waiting = 0;
     let begun = (): void => {};
     const both = new Promise<void>((resolve) => {
@@ -33,7 +36,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
         return new Promise<never>(() => {});
       });
     });
-    // While it closes its sessions its clients are still there.
+    // While it closes its sessions, its clients are still there.
     const slow = component({ provides: [Slow] }, (env) => {
       env.provide(Slow, () => ({ keep: () => {}, [Symbol.asyncDispose]: () => env.timer.sleep(200) }));
     });
@@ -85,7 +88,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(stopped).toBe(3);
   });
 
-  test('a main function that fails so while nobody stops it has crashed, and so has one that fails otherwise', async () => {
+  test('a main function that fails in this way without being stopped has crashed, and so has one that fails otherwise', async () => {
     const mortal = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => ({
         keep: (words) => {

@@ -1,4 +1,7 @@
-/** Synchronous calls: a thread that sleeps until the answer is there, with its neighbours as threads and as processes. */
+/**
+ * Tests synchronous calls: a thread sleeps until the answer is there, beside neighbours in threads
+ * and in processes.
+ */
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -91,7 +94,7 @@ describe.each(['thread', 'process'])('with a server that is a %s', (isolation) =
       expect(lines).toContain(`[init -> client] ${line}`);
   });
 
-  test('what peers ask meanwhile waits, and is answered afterwards in its order', async () => {
+  test('requests of peers wait during a synchronous call, and are answered afterwards in their order', async () => {
     const { code, lines } = await run(
       isolation,
       `const seen = [];
@@ -110,7 +113,7 @@ describe.each(['thread', 'process'])('with a server that is a %s', (isolation) =
       isolation,
       `const tool = env.capability(Tool, { use: (value) => value });
       say('circle ' + codeOf(() => now.through(tool, 1)));
-      // Had we told core last the desk would be waiting for us still.
+      // If we had told the supervisor last, the desk would still be waiting for us.
       await env.timer.sleep(50);
       say('still ' + now.add(2, 2));
       say('alone ' + codeOf(() => env.synchronous(Tool, tool, { timeoutMs: 1000 }).use(5)));
@@ -135,7 +138,7 @@ describe.each(['thread', 'process'])('with a server that is a %s', (isolation) =
   });
 });
 
-test('a circle through three components is found too', async () => {
+test('a circle of synchronous calls through three components is found, too', async () => {
   place = new Workplace();
   // Each waits for the next one in a handler, so the three sleep at the same time.
   place.write(
@@ -165,6 +168,6 @@ test('a circle through three components is found too', async () => {
   place.write('config.xml', systemConfig(node('a', 'b') + node('b', 'c') + node('c', 'a')));
   const { code, lines } = await place.run('config.xml');
   expect(code).toBe(0);
-  // Whoever tells core last is refused; the others get an answer.
+  // The component that tells the supervisor last is refused; the others get an answer.
   expect(lines.filter((line) => /^\[init -> a\] ends WouldDeadlock( 2 1| 1|)$/.test(line))).toHaveLength(1);
 });

@@ -1,4 +1,7 @@
-/** Components that take more memory than heap= gives them: who goes over the bound ends alone, with a reason that says so. */
+/**
+ * Tests components that take more memory than heap= gives them: a component over its bound ends
+ * alone, with a reason that says so.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -19,7 +22,7 @@ export default component(async (env) => {
 const FILES: Readonly<Record<string, string>> = {
   buffers: buffers('Buffer.alloc(256 * 1024, 1)'),
   arrays: buffers('new ArrayBuffer(1024 * 1024)'),
-  // Small ones: these come with objects in V8's heap, and malloc serves them.
+  // These buffers are small: they come with objects in V8's heap, and malloc serves them.
   crumbs: buffers('new Uint8Array(2000).fill(1)'),
   objects: `import { component } from '${CORE_URL}';
 const kept = [];
@@ -32,7 +35,7 @@ export default component(async (env) => {
 });`,
   thrifty: `import { component } from '${CORE_URL}';
 export default component(async (env) => {
-  // Far more than the bound in all, but never at a time.
+  // The sum is far above the bound, but the memory in use never is.
   for (let round = 0; round < 400; round++) {
     Buffer.alloc(1024 * 1024, round);
     if (round % 20 === 0) await env.timer.sleep(1);
@@ -44,7 +47,7 @@ const Answer = session('Answer', { answer: rpc() });
 export default component({ requires: [Answer], provides: [Answer], loop: 'live' }, async (env) => {
   if (env.config.node.value('serve') === 'yes') return env.provide(Answer, () => ({ answer: () => 42 }));
   const answer = await env.connect(Answer);
-  // It sleeps with a live loop in between, where only a helper hears of the other process.
+  // It sleeps with a live loop in between, where only a helper thread hears of the other process.
   for (let round = 0; round < 50; round++) {
     await env.timer.sleep(1);
     if ((await answer.answer()) !== 42) throw new Error('wrong');
@@ -92,7 +95,7 @@ async function goesOn(run: GinitRun): Promise<void> {
   await run.until(`[init -> steady] beat ${beats + 5}`);
 }
 
-/** What ginit says of a crash. */
+/** The messages of ginit about a crash. */
 function reasons(stderr: string, name: string): string[] {
   return stderr.split('\n').filter((line) => line.startsWith(`ginit: [init -> ${name}] crashed: `));
 }
@@ -114,13 +117,13 @@ describe.runIf(process.platform === 'linux')('a process with heap=', () => {
     },
   );
 
-  test('may use and drop as much as it likes', async () => {
+  test('may use and drop any amount of memory over time', async () => {
     const run = start(STEADY + node('thrifty', 'isolation="process" heap="32M"'));
     await run.until('[init -> thrifty] came through');
     expect((await stop(run)).stderr).toBe('');
   });
 
-  test('has room for the thread that waits for other processes', async () => {
+  test('has room for the helper thread that waits for other processes', async () => {
     const bounded = 'isolation="process" heap="32M"';
     const binary = '<binary name="./asking.mjs"/>';
     const run = start(`<start name="server" ${bounded}> ${binary} <config serve="yes"/>
@@ -130,7 +133,7 @@ describe.runIf(process.platform === 'linux')('a process with heap=', () => {
     expect((await stop(run)).stderr).not.toContain('crashed');
   });
 
-  test('is bounded by RLIMIT_DATA not far above it, others and address space are not', async () => {
+  test('has an RLIMIT_DATA not far above it, while other processes and its address space are not bounded', async () => {
     const run = start(STEADY + node('thrifty', 'isolation="process"'));
     await run.until('[init -> steady] beat 1');
     await run.until('[init -> thrifty] came through');
@@ -145,7 +148,8 @@ describe.runIf(process.platform === 'linux')('a process with heap=', () => {
         .filter((limit) => limit !== soft('self', name));
     const bounded = others('Max data size');
     expect(bounded.length).toBe(1);
-    // What Node has by itself, half a gigabyte a thread of it for code, differs between its versions.
+    // The data that Node has by itself, half a gigabyte of it for code in each thread, differs
+    // between its versions.
     expect(Number(bounded[0])).toBeGreaterThan(64 * MIB);
     expect(Number(bounded[0])).toBeLessThan(1536 * MIB);
     expect(others('Max address space')).toEqual([]);

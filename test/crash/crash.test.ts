@@ -1,4 +1,7 @@
-/** Components that die in every way there is: ginit and init live on, everybody is told, nothing stays. */
+/**
+ * Tests components that die in every possible way: ginit and init live on, the others are told, and
+ * nothing is left.
+ */
 import { LIMITS } from '../../packages/core/src/limits.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -22,7 +25,10 @@ export default component(async (env) => {
   for (let beat = 1; ; beat++) { await env.log('beat ' + beat); await env.timer.sleep(50); }
 });`;
 
-/** Gets past the import rule, and at the link of its process: a frame on the control channel that is no event. */
+/**
+ * Gets past the import rule and at its process's link to ginit: sends a frame on the control
+ * channel that is no event.
+ */
 const LYING = `import { component } from '${CORE_URL}';
 export default component(async (env) => {
   const frame = Buffer.from('........{"event":"coup"}');
@@ -64,7 +70,10 @@ export default component(async (env) => {
   ${end}
 });`;
 
-/** Writes to the standard error of its process, past all that ginit puts in its way, and never ends a line. */
+/**
+ * Writes to the standard error of its process, around everything that ginit puts in its way, and
+ * never ends a line.
+ */
 const ENDLESS = `import { component } from '${CORE_URL}';
 export default component(async (env) => {
   const load = 'getBuiltin' + 'Module';
@@ -96,7 +105,7 @@ function stop(running: GinitRun): Promise<FinishedRun> {
   return running.finished;
 }
 
-test('a process that says nonsense to ginit is ended, and nobody else', async () => {
+test('a process that sends nonsense to ginit is ended, and no other one', async () => {
   const { write, start } = bind(prepare());
   write(
     'config.xml',
@@ -112,7 +121,7 @@ test('a process that says nonsense to ginit is ended, and nobody else', async ()
   expect((await stop(running)).code).toBe(0);
 });
 
-test('a process that says nonsense over and over is told of once', async () => {
+test('a process that sends nonsense over and over is reported once', async () => {
   const { write, run } = bind(prepare());
   write('babbling.mjs', BABBLING);
   write(
@@ -142,7 +151,7 @@ test.each([
     ],
   ],
 ])(
-  'who writes a report that blames another one is not believed if the process %s',
+  'a forged report that blames another component is not believed if the process %s',
   async (_how, end, told) => {
     const { write, run } = bind(prepare());
     write('victim.mjs', VICTIM);
@@ -160,13 +169,13 @@ test.each([
   },
 );
 
-/** Written to Node's own channel; a `#` is an end of line. */
+/** The text is written to Node's own channel; a `#` stands for an end of line. */
 test.each([
   ['no JSON', '{{{{nonsense#'],
   ["a command of Node's", '{"cmd":"NODE_HANDLE","type":"nope"}#'],
   ['an acknowledgement of nothing', '{"cmd":"NODE_HANDLE_ACK"}#'],
   ['a line that does not end', 'x'.repeat(100_000)],
-])('a process whose component writes to descriptor 4 is ended, and nobody else: %s', async (_what, text) => {
+])('a process whose component writes to descriptor 4 is ended, and no other one: %s', async (_what, text) => {
   const { write, start } = bind(prepare());
   write(
     'writing.mjs',
@@ -193,7 +202,7 @@ test.each([
   expect((await stop(running)).code).toBe(0);
 });
 
-test('what a process writes without ever ending a line is cut into lines, and nothing of it is lost', async () => {
+test('output without any end of line is cut into lines, and nothing of it is lost', async () => {
   const { write, start } = bind(prepare());
   const exit = '<exit propagate="yes"/>';
   write(
@@ -227,7 +236,7 @@ test('a hundred components start, and all of them end', { timeout: 120_000 }, as
 });
 
 describe('a component that aborts its process', () => {
-  test('takes ginit neither down nor with it; the culprit is named', async () => {
+  test('does not take ginit down with it, and is named as the culprit', async () => {
     const { write, start } = bind(prepare());
     write(
       'config.xml',
@@ -287,7 +296,7 @@ describe('a component that aborts its process', () => {
 });
 
 describe('a component that throws', () => {
-  test('is reported with what it threw and where, and leaves the others alone', async () => {
+  test('is reported with its error and the place, and leaves the others alone', async () => {
     const { write, start } = bind(prepare());
     write(
       'config.xml',
@@ -340,7 +349,7 @@ describe('ginit itself', () => {
     write('config.xml', everything);
     const running = start('config.xml');
     await running.until('[init -> a] beat 2');
-    // Core starts init's process first.
+    // The supervisor starts init's process first.
     const [, initProcess] = running.processes().toSorted((x, y) => x - y);
     process.kill(initProcess ?? 0, 'SIGKILL');
     const { code, stderr } = await running.finished;

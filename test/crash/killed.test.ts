@@ -1,10 +1,13 @@
-/** Components that their parents kill: in a tight loop, or while they start. Whoever shares their process goes on. */
+/**
+ * Tests components that their parents kill, in a tight loop or while they start. Other components
+ * in the same process go on.
+ */
 import { copyFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
-/** Starts components as init does, and ends them when it likes. */
+/** Starts components as init does, and ends them at any time. */
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 
 const MEET = `import { capability, nothing, rpc, rpcInterface, session } from '${CORE_URL}';
@@ -14,7 +17,7 @@ export const Meet = session('Meet', {
   brought: rpc({ args: [], result: nothing }),
 });`;
 
-/** Calls what the looping component brings, and goes on meanwhile. */
+/** Calls the looping component, and goes on with its own work meanwhile. */
 const NEIGHBOUR = `import { component } from '${CORE_URL}';
 import { Meet } from './meet.mjs';
 export default component({ provides: [Meet] }, async (env) => {
@@ -113,7 +116,7 @@ function openModules(running: GinitRun): string[] {
         const path = readlinkSync(`/proc/${pid}/fd/${descriptor}`);
         return /\.m?js$/.test(path) ? [path] : [];
       } catch {
-        // Closed in between.
+        // The descriptor was closed in between.
         return [];
       }
     }),

@@ -1,6 +1,6 @@
 /**
- * Components in processes of their own, which share memory: what they share is the same memory, where that can be had, and
- * when either is killed the other hears of it and nothing stays.
+ * Tests components in processes of their own which share memory: they see the same memory where
+ * that is possible, and when either is killed the other is told and nothing is left.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { support } from 'sharedarraybuffer-polyfill';
@@ -68,7 +68,7 @@ export async function packets(sink, count) {
   return good;
 }`;
 
-/** Says once what each way of sharing has come to. */
+/** Reports once the result of each way of sharing. */
 const CLIENT = `import { component, outcome, packets, Sink, Store, sum } from './client.mjs';
 export default component({ requires: [Store, Sink] }, async (env) => {
   const [store, sink] = await Promise.all([env.connect(Store), env.connect(Sink)]);
@@ -92,7 +92,9 @@ export default component({ requires: [Store, Sink] }, async (env) => {
   env.log('finished');
 });`;
 
-/** Goes on for ever: calls, dataspaces, packets, and starts anew with the next server when one is gone. */
+/**
+ * Works for ever: calls, dataspaces, packets. It starts anew with the next server when one is gone.
+ */
 const EAGER = `import { component, packets, Sink, Store, sum } from './client.mjs';
 export default component({ requires: [Store, Sink] }, async (env) => {
   env.log('process ' + process.pid);
@@ -171,7 +173,7 @@ async function stop(running: GinitRun): Promise<void> {
   expect(await running.leftOver()).toEqual([]);
 }
 
-/** What a process has of ginit's memory files: mappings by kind, and descriptors. */
+/** The memory files of ginit that a process holds: mappings by kind, and descriptors. */
 function held(pid: number): Record<'channel' | 'doorbells' | 'memory' | 'files', number> {
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
   const mapped = (kind: string): number =>
@@ -180,7 +182,7 @@ function held(pid: number): Record<'channel' | 'doorbells' | 'memory' | 'files',
     try {
       return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('/memfd:');
     } catch {
-      // Closed in between.
+      // The descriptor was closed in between.
       return false;
     }
   }).length;
@@ -196,7 +198,7 @@ function processOf(running: GinitRun, label: string): number {
 
 const count = (running: GinitRun, line: string): number => running.stdout.split(line).length - 1;
 
-/** Waits until something holds, for far longer than it should take. */
+/** Waits until a condition holds, for far longer than it should take. */
 async function eventually(what: string, holds: () => boolean): Promise<void> {
   for (let waitedMs = 0; !holds(); waitedMs += 20) {
     if (waitedMs > 20_000) throw new Error(`never: ${what}`);
@@ -205,7 +207,7 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
 }
 
 test.runIf(support().shared)(
-  'what they share is one memory, a sealed dataspace for reading only',
+  'processes that share memory see the same memory, and a sealed dataspace is read-only',
   async () => {
     const running = start(THREE);
     await running.until('finished');
@@ -216,7 +218,8 @@ test.runIf(support().shared)(
     expect(out).not.toContain('wrong');
     const all = running.processes().map(held);
     expect(all.filter(({ channel }) => channel > 0).length).toBeGreaterThanOrEqual(4);
-    // Hundreds of dataspaces have been passed. Once everybody rests the descriptors are gone, and nearly all mappings.
+    // Hundreds of dataspaces have been passed. Once every component rests, the descriptors are
+    // gone, and nearly all mappings.
     const domains = running.processes().filter((pid) => held(pid).channel > 0);
     await eventually('few dataspaces are left', () =>
       domains.every((pid) => held(pid).files === 0 || (held(pid).files <= 3 && held(pid).memory < 40)),
@@ -225,7 +228,7 @@ test.runIf(support().shared)(
   },
 );
 
-test('where memory cannot be shared they copy, and say what cannot be had', async () => {
+test('processes that cannot share memory copy it, and a dataspace that cannot be copied is refused with the reason', async () => {
   process.env[SWITCH] = 'off';
   const running = start(THREE);
   await running.until('finished');
@@ -242,7 +245,7 @@ test('where memory cannot be shared they copy, and say what cannot be had', asyn
 const KILLS = 9;
 
 test.runIf(support().shared)(
-  'whoever is killed while they work, the others hear of it, and nothing stays',
+  'when any process is killed at work, the others are told, and nothing of it stays',
   async () => {
     const restarts = '<restart max="100"/>';
     const running = start(
@@ -277,7 +280,7 @@ test.runIf(support().shared)(
       const now = held(survivor);
       return now.channel === channel && now.doorbells === doorbells;
     });
-    // Those under way, and those that wait for the next collection.
+    // The files under way, and those that wait for the next collection.
     expect(held(survivor).files).toBeLessThan(100);
     await stop(running);
   },

@@ -1,6 +1,7 @@
 /**
- * Dataspaces that are taken back, in real processes: by their owner, by its end, over a dead one in between, while the host
- * writes. Whoever has them goes on, and reads zeros; the kernel has the memory.
+ * Tests dataspaces that are taken back, in real processes: by their owner, by its end, through a
+ * dead component in between, while the host writes. Their holders go on and read zeros; the kernel
+ * has the memory back.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { support } from 'sharedarraybuffer-polyfill';
@@ -38,10 +39,10 @@ export const gate = async (env, name) => {
 };
 const attached = (one) => { try { one.attach(); return 'there'; } catch (error) { return error.code; } };
 const copied = (one) => { try { return String(one.copyContent()[0]); } catch (error) { return error.code; } };
-/** What a view shows, in its first and last byte, and what its dataspace says. */
+/** The content of a view, by its first and last byte, and the state of its dataspace. */
 export const stateOf = ({ view, one }) => [view[0], view.at(-1), attached(one), copied(one)].join('/');`;
 
-/** Keeps what it gets, and says so whenever what it sees of it has changed. */
+/** Keeps the dataspaces that it gets, and reports every change in their contents. */
 const KEEPER = `import { component, Keep, stateOf } from './interfaces.mjs';
 export default component({ provides: [Keep], mayRequire: [Keep] }, async (env) => {
   const next = (env.config.node.value('next') ?? '') === '' ? undefined : await env.connect(Keep, { label: 'next' });
@@ -71,7 +72,7 @@ const MADE = `const make = async (bytes, byte) => {
   return one;
 };`;
 
-/** Shares memory, and frees it, again and again, and more than it could have at a time. */
+/** Shares memory and frees it, again and again, in all more than it could have at one time. */
 const BUDGET = `import { component, gate, Keep, stateOf } from './interfaces.mjs';
 export default component({ requires: [Keep], host: ['file'] }, async (env) => {
   const keeper = await env.connect(Keep);
@@ -108,7 +109,7 @@ export default component({ requires: [Keep], host: ['file'] }, async (env) => {
   env.log('freed one');
 });`;
 
-/** The same in a thread of a process that goes on: it ends by itself. */
+/** The same in a thread of a process that goes on: the component ends by itself. */
 const LEAVER = `import { component, Keep } from './interfaces.mjs';
 export default component({ requires: [Keep] }, async (env) => {
   const keeper = await env.connect(Keep);
@@ -123,7 +124,8 @@ const DISK = `import { component, Disk } from './interfaces.mjs';
 export default component({ provides: [Disk], host: ['file'] }, async (env) => {
   const file = await env.host.openFile('disk', 'rw');
   ${MADE}
-  // Its own: the host has finished with it before the quota is back.
+  // The test allocates memory of its own: the host has finished with the old memory before the
+  // quota is back.
   for (let round = 0; round < 5; round++) {
     const own = await make(32 * ${MIB}, 0x11);
     const written = file.write(own.attach(), 0);
@@ -158,7 +160,7 @@ export default component({ provides: [Keep], loop: 'live' }, async (env) => {
   }));
 });`;
 
-/** Looks what there is of its memory when another has let go of it. */
+/** Looks at its memory after another component has let go of it. */
 const GIVER = `import { component, Keep } from './interfaces.mjs';
 export default component({ requires: [Keep] }, async (env) => {
   const taker = await env.connect(Keep);
@@ -178,7 +180,7 @@ export default component({ provides: [Sink] }, async (env) => {
       kept.push(sink.bulk);
       sink.onWake(() => {
         for (let packet = new Packet(); sink.next(packet); packet = new Packet()) {
-          // Every other one is never answered.
+          // Every second packet is never answered.
           if (sink.payload(packet)[0] % 2 === 1) sink.acknowledge(packet);
         }
       });
@@ -218,7 +220,7 @@ export default component({ requires: [Disk] }, async (env) => {
     await disk.write(one);
     await env.ram.free(one);
     if (await disk.writing()) early++;
-    // While the host still has the old memory, another one takes its room.
+    // While the host still uses the old memory, other memory takes its place in the quota.
     const other = await make(16 * ${MIB}, 0xaa);
     const outcome = await disk.finished();
     await env.ram.free(other);
@@ -265,7 +267,7 @@ function held(pid: number): { mapped: number; files: number } {
     try {
       return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('/memfd:ginit memory');
     } catch {
-      // Closed in between.
+      // The descriptor was closed in between.
       return false;
     }
   });
@@ -286,14 +288,14 @@ function processOf(running: GinitRun, label: string): number {
   return Number(found[1]);
 }
 
-/** What a keeper has seen last. */
+/** The last content that a keeper has reported. */
 const seenBy = (running: GinitRun, label: string): string | undefined =>
   [...running.stdout.matchAll(new RegExp(`\\[init -> ${label}\\] sees (.*)\\.`, 'g'))].at(-1)?.[1];
 
 const sharedKib = (): number =>
   Number(/^Shmem:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]);
 
-/** Waits until something holds, for far longer than it should take. */
+/** Waits until a condition holds, for far longer than it should take. */
 async function eventually(what: string, holds: () => boolean, running: GinitRun): Promise<void> {
   for (let waitedMs = 0; !holds(); waitedMs += 20) {
     if (waitedMs > 20_000) throw new Error(`never: ${what}:\n${running.stdout}${running.stderr}`);
@@ -304,7 +306,7 @@ async function eventually(what: string, holds: () => boolean, running: GinitRun)
 const GONE = '0/0/Revoked/Revoked';
 
 test.runIf(support().shared)(
-  'what is freed is memory no more, whoever keeps its views, and the quota says the truth',
+  'freed dataspaces take no memory, whoever keeps views of them, and the quota agrees with that',
   async () => {
     const before = sharedKib();
     const running = start(
@@ -320,14 +322,15 @@ test.runIf(support().shared)(
     place.write('free', '');
     await running.until(`freed ${GONE}`);
     await running.until('finished');
-    // 11 times as much as the owner may have: the keeper has the views of all of it.
+    // This is 11 times as much as the owner may have at one time; the keeper has views of all of
+    // it.
     await eventually(
       'all is gone',
       () => seenBy(running, 'keeper') === Array(11).fill(GONE).join(' '),
       running,
     );
     expect(heldByAll(running)).toEqual([]);
-    // Others on this machine share memory, too.
+    // Other programs on this machine share memory, too, so the figure is not exact.
     await eventually('the kernel has it', () => sharedKib() - before < 40 * 1024, running);
     expect(running.stdout).toContain('passing it: Revoked');
     await stop(running);
@@ -342,7 +345,7 @@ const CHAIN = [
 const BOTH_THERE = '1/1/there/1 2/2/there/2';
 
 test.runIf(support().shared)(
-  'who has passed it on may die: what it had stays with the others, until its owner frees it, or is killed',
+  'a dataspace stays with its holders when the component that passed it on dies, until its owner frees it or is killed',
   async () => {
     const running = start(CHAIN);
     await running.until('passed');
@@ -362,7 +365,7 @@ test.runIf(support().shared)(
   },
 );
 
-test.runIf(support().shared)('who is killed takes all it has made from everybody', async () => {
+test.runIf(support().shared)('a killed component takes all its dataspaces away from everybody', async () => {
   const running = start(CHAIN);
   await running.until('passed');
   await eventually('the keeper has both', () => seenBy(running, 'keeper') === BOTH_THERE, running);
@@ -375,7 +378,7 @@ test.runIf(support().shared)('who is killed takes all it has made from everybody
 });
 
 test.runIf(support().shared).each(['exit', 'throw'])(
-  'a component that ends by itself (%s) takes what it has made, though its process goes on',
+  'a component that ends by itself (%s) takes its dataspaces away, though its process goes on',
   async (how) => {
     const running = start(
       [
@@ -394,7 +397,7 @@ test.runIf(support().shared).each(['exit', 'throw'])(
   },
 );
 
-test('where memory cannot be taken from a buffer the dataspace says that it is gone, and views keep what they show', async () => {
+test('where memory cannot be taken from a buffer, the dataspace says that it is gone, and views keep their content', async () => {
   process.env[SWITCH] = 'off';
   const running = start(
     [
@@ -418,7 +421,7 @@ test('where memory cannot be taken from a buffer the dataspace says that it is g
 });
 
 test.runIf(support().shared)(
-  'what the host is writing is written from the old memory, to its end, and then that is gone',
+  'a host write under way is finished from the freed memory, which is gone after that',
   async () => {
     const running = start(
       [
@@ -446,7 +449,7 @@ test.runIf(support().shared)(
 );
 
 test.runIf(support().shared)(
-  'a session that is closed gives up the memory of its streams at either end, but for what a server has not answered',
+  'a closed session gives up the memory of its streams at both ends, except for packets that the server has not answered',
   async () => {
     const running = start(
       [
@@ -455,7 +458,7 @@ test.runIf(support().shared)(
       ].join('\n'),
     );
     await running.until('there: ');
-    // Before its end the server has seen what the client had written there.
+    // Before its end the server has seen the bytes that the client had written there.
     expect(running.stdout).toContain('at the server: 0/2/0/4/0/6/0/8/0/10');
     expect(running.stdout).toContain('here: 0/0/0/0/0/0/0/0/0/0');
     expect(running.stdout).toContain('there: 0/2/0/4/0/6/0/8/0/10/0');
@@ -463,11 +466,14 @@ test.runIf(support().shared)(
   },
 );
 
-test.runIf(support().shared)('who detaches what somebody else has made lets go of it alone', async () => {
-  const running = start(
-    [node('taker', 'taker', KEEPS), node('giver', 'giver', route('Keep', 'taker'))].join('\n'),
-  );
-  await running.until(`taker: 3/3/there/3 ${GONE}, giver: 3`);
-  expect(heldByAll(running).length).toBe(1);
-  await stop(running);
-});
+test.runIf(support().shared)(
+  'a component that detaches the dataspace of another one takes it from nobody else',
+  async () => {
+    const running = start(
+      [node('taker', 'taker', KEEPS), node('giver', 'giver', route('Keep', 'taker'))].join('\n'),
+    );
+    await running.until(`taker: 3/3/there/3 ${GONE}, giver: 3`);
+    expect(heldByAll(running).length).toBe(1);
+    await stop(running);
+  },
+);

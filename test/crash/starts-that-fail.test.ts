@@ -1,4 +1,7 @@
-/** A start that fails is the failure of what was to be started: it is told with its reason, and everything else goes on. */
+/**
+ * Tests starts that fail. Such a failure belongs to the child that was to be started: it is
+ * reported with its reason, and everything else goes on.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -44,7 +47,7 @@ async function stop(running: GinitRun): Promise<void> {
   expect(await running.leftOver()).toEqual([]);
 }
 
-test('ten processes where there are descriptors for a few: the others run, and each that does not says why', async () => {
+test('when there are descriptors for a few of ten processes, those run, and each of the others is reported with the reason', async () => {
   const running = prepare(`${THREAD} ${TEN}`).startLimited(FEW, 'config.xml');
   await running.until('[init -> p9] crashed: its process could not be started');
   await running.until('[init -> p0] alive');
@@ -57,7 +60,7 @@ test('ten processes where there are descriptors for a few: the others run, and e
   await stop(running);
 });
 
-test('a start that fails spends the restart budget of that child, and of nobody else', async () => {
+test('a start that fails spends the restart budget of that child only', async () => {
   const restart = '<restart max="2" period_s="600"/>';
   const running = prepare(`${THREAD} ${TEN} ${own('last', restart)}`).startLimited(FEW, 'config.xml');
   await running.until('child "last" is started again (2 of 2 in 600 s)');
@@ -67,7 +70,7 @@ test('a start that fails spends the restart budget of that child, and of nobody 
   await stop(running);
 });
 
-test('check says what a config needs of the host', async () => {
+test('ginit check warns of a config that needs more than the host allows', async () => {
   const run = await prepare(TEN).startLimited(FEW, 'check', 'config.xml').finished;
   expect(run.code, run.stderr).toBe(0);
   expect(`${run.stdout}${run.stderr}`).toMatch(
@@ -76,7 +79,7 @@ test('check says what a config needs of the host', async () => {
   expect((await prepare(THREAD).run('check', 'config.xml')).stderr).not.toContain('descriptors');
 });
 
-test('a process that is stopped ends with ginit all the same', async () => {
+test('a process that is stopped by a signal still ends with ginit', async () => {
   const running = prepare(
     '<start name="steady" isolation="process"> <binary name="./steady.mjs"/> </start>',
   ).start('config.xml');

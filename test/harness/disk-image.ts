@@ -69,7 +69,9 @@ export class DiskImage {
     return image;
   }
 
-  /** What e2fsck says of the file system as it is now on the disk; empty if it is clean. */
+  /**
+   * The findings of e2fsck about the file system as it is now on the disk; empty if it is clean.
+   */
   problems(): string {
     this.#extract();
     const { status, text } = tool('e2fsck', ['-fn', this.#partitionPath]);

@@ -1,4 +1,7 @@
-/** Runs the ginit command as users do, in a directory of its own, and sees to it that nothing of it stays. */
+/**
+ * Runs the ginit command as users do, in a directory of its own, and makes sure that nothing of it
+ * is left.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   mkdirSync,
@@ -15,7 +18,10 @@ import { fileURLToPath } from 'node:url';
 
 /** The command, as the workspace root has it. */
 export const GINIT = fileURLToPath(new URL('../../packages/init/bin/ginit.js', import.meta.url));
-/** What components that tests write to files import: a `Workplace` has it installed. */
+/**
+ * The name by which components that tests write to files import core: a `Workplace` has it
+ * installed.
+ */
 export const CORE_URL = '@ginit/core';
 const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
 
@@ -50,14 +56,14 @@ export class GinitRun {
     timeoutMs = TIMEOUT_MS,
     program?: readonly string[],
   ) {
-    // A process group of its own, so that whatever stays of it can be found.
+    // ginit gets a process group of its own, so that any process it leaves behind can be found.
     const words = program ?? [process.execPath, command, ...args];
     const [file, ...rest] =
       limits === '' ? words : ['/bin/sh', '-c', `${limits} && exec "$0" "$@"`, ...words];
     this.child = spawn(file ?? '', rest, {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Where the tests' own runner looks for packages is nothing that users have.
+      // Users do not have the directories in which the tests' own runner looks for packages.
       env: { ...process.env, NODE_PATH: undefined },
       detached: true,
     });
@@ -105,7 +111,7 @@ export class GinitRun {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // It ended by itself in between.
+        // The process ended by itself in between.
       }
     }
   }
@@ -157,7 +163,7 @@ export class Workplace implements Disposable {
     return new GinitRun([], this.directory, GINIT, '', TIMEOUT_MS, [file, ...args]);
   }
 
-  /** As `start`, under limits that the shell sets. */
+  /** Like `start`, under limits that the shell sets. */
   startLimited(limits: string, ...args: readonly string[]): GinitRun {
     return new GinitRun(args, this.directory, undefined, limits);
   }
@@ -167,7 +173,7 @@ export class Workplace implements Disposable {
     return this.#toItsEnd(this.start(...args));
   }
 
-  /** As `run`, for what has much to do. */
+  /** Like `run`, for systems that need more time. */
   async runLong(timeoutMs: number, ...args: readonly string[]): Promise<FinishedRun> {
     return this.#toItsEnd(new GinitRun(args, this.directory, undefined, undefined, timeoutMs));
   }
@@ -187,7 +193,7 @@ export class Workplace implements Disposable {
   }
 }
 
-/** Start nodes wrapped in what nearly every config has. */
+/** The start nodes within the elements that nearly every config has. */
 export function systemConfig(starts: string): string {
   return `<config>
   <parent-provides>

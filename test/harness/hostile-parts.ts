@@ -1,6 +1,6 @@
 /**
- * Components that speak to their parent as no honest runtime does. For in-process systems only: it takes the place of parts of
- * the runtime, which is the test's own there.
+ * Components that speak to their parent as no honest runtime does. This is for in-process systems
+ * only: it replaces parts of the runtime, which is the test's own there.
  */
 import { type Capability, type Env, type Implementation, type SessionInterface } from '@ginit/core';
 import { Parent, Root } from '@ginit/core/system';
@@ -11,7 +11,7 @@ type ParentCapability = Capability<typeof Parent>;
 
 const parents = new WeakMap<object, ParentCapability>();
 
-/** From now on the parents of components that start are known to `parentOf`; the result ends that. */
+/** From now on `parentOf` knows the parents of components that start. The result ends that. */
 export function watchParents(): () => void {
   const original = Reflect.get(ExportedObject.prototype, 'invoke');
   ExportedObject.prototype.invoke = function watched(operation, args) {
@@ -32,7 +32,7 @@ function isParent(value: unknown): value is ParentCapability {
   return typeof value === 'object' && value !== null && 'announce' in value;
 }
 
-/** What a component calls its parent by. */
+/** The capability by which a component calls its parent. */
 export function parentOf(env: Env): ParentCapability {
   const parent = parents.get(env.pd);
   if (!parent) throw new Error('nobody has watched when the component started');

@@ -54,7 +54,7 @@ export function startSystem(
   return { platform, supervisor, end: supervisor.run() };
 }
 
-/** What is left of a system after its end. */
+/** The result of a finished system. */
 export interface FinishedSystem {
   readonly end: SystemEnd;
   readonly lines: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * A workplace where every system that runs also runs simulated, and must say the same there. That a seed gives one run is what
- * test/sim/ shows.
+ * A workplace where every system that runs also runs simulated, and must print the same there. The
+ * tests in test/sim/ show that a seed gives the same run each time.
  */
 import { cpSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -17,7 +17,10 @@ export function byComponent({ lines }: FinishedRun): Record<string, string[]> {
   return found;
 }
 
-/** The lines, without what depends on whether a server ended before or after it was asked for a session. */
+/**
+ * The lines, without those that depend on whether a server ended before or after it was asked for a
+ * session.
+ */
 function inAnyOrder(run: FinishedRun): Record<string, string[]> {
   const lines = run.lines.map((line) =>
     line.replace(/server "(\w+)" is gone$/, 'server "$1" is not running'),
@@ -25,7 +28,7 @@ function inAnyOrder(run: FinishedRun): Record<string, string[]> {
   return byComponent({ ...run, lines });
 }
 
-/** Runs a config simulated, and compares it with its real run; files are as they were before that. */
+/** Runs a config simulated, and compares it with its real run. The files are restored first. */
 export async function expectSaysTheSame(
   place: Workplace,
   config: string,
@@ -38,7 +41,7 @@ export async function expectSaysTheSame(
   return simulated;
 }
 
-/** As above, twice with one seed. */
+/** Like `expectSaysTheSame`, twice with the same seed. */
 export async function expectSameSimulated(
   place: Workplace,
   config: string,
@@ -50,7 +53,7 @@ export async function expectSameSimulated(
   expect(second.stdout).toBe(first.stdout);
 }
 
-/** See above. */
+/** A workplace with that check built in. */
 export class SimulatedToo extends Workplace {
   override async run(...args: readonly string[]): Promise<FinishedRun> {
     const [config, ...more] = args;

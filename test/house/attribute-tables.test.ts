@@ -1,4 +1,4 @@
-/** The manuals say of configs what the schemas do. */
+/** Tests that the manuals describe configs as the schemas do. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

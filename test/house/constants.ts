@@ -1,9 +1,11 @@
 /**
- * Constants of modules, by their syntax: which have a value that is plain data and are named otherwise than data is.
+ * Finds constants of modules, by their syntax, that have plain data as their value and are not
+ * named as data.
  *
- * Data are numbers, texts, patterns, and tables of them: whatever is the same before the program runs. It is named in
- * capitals. What a call makes (a schema, a shape, a component) is named as variables are. An enumeration that shares its
- * name with a type is one thing with that type, and has its name.
+ * Data are numbers, texts, patterns, and tables of them: values that are the same before the
+ * program runs. They are named in capitals. Values that a call makes (a schema, a shape, a
+ * component) are named as variables are. An enumeration that shares its name with a type is one
+ * thing with that type, and has its name.
  */
 import { parseAst } from 'rolldown/parseAst';
 import type { ESTree } from 'rolldown/utils';
@@ -30,7 +32,7 @@ export function miscalledConstants(text: string, file: string): string[] {
   return [...data].filter((name) => !CAPITALS.test(name) && !types.has(name));
 }
 
-/** Whether an expression is data; `known` are the constants before it that are. */
+/** Whether an expression is data; `known` are the constants before it that are data. */
 function isData(node: ESTree.Node | null | undefined, known: ReadonlySet<string>): boolean {
   const all = (nodes: readonly (ESTree.Node | null)[]): boolean => nodes.every((each) => isData(each, known));
   switch (node?.type) {
@@ -51,7 +53,7 @@ function isData(node: ESTree.Node | null | undefined, known: ReadonlySet<string>
       return CAPITALS.test(node.name) || known.has(node.name);
     case 'MemberExpression':
       return !node.computed && (isData(node.object, known) || isNumberConstant(node));
-    // What is empty is filled later.
+    // An empty array is filled later.
     case 'ArrayExpression':
       return node.elements.length > 0 && all(node.elements);
     case 'ObjectExpression':

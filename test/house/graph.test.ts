@@ -1,4 +1,4 @@
-/** The picture of the rooms in the docs is the one that the code gives. */
+/** Tests that the picture of the rooms in the docs is the one that the code gives. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -41,7 +41,7 @@ test('everything is formatted', () => {
   expect(status, output).toBe(0);
 });
 
-test('no any, no ignored errors, no leftovers', () => {
+test('sources contain no any, no ignored errors and no leftovers', () => {
   expect(places(sourceFiles(), /\b(TO[D]O|FIXM[E]|XX[X])\b|@ts-(ignore|expect-error|nocheck)/)).toEqual([]);
   expect(places(sourceFiles(), /\bas any\b|: any\b/, isComment)).toEqual([]);
 });
@@ -67,7 +67,7 @@ test('constants are in capitals', () => {
   expect(wrong).toEqual([]);
 });
 
-test('the check of constants tells data from what is made or filled', () => {
+test('the check of constants tells data from values that are made or filled at run time', () => {
   const wrong = (text: string): string[] => miscalledConstants(text, 'example.ts');
   expect(wrong('const sizeMax = 2 * 512;')).toEqual(['sizeMax']);
   expect(

@@ -1,6 +1,7 @@
 /**
- * What a component must not be able to do, tried by one that does not keep the one rule: inside a jail each attempt fails; outside
- * it succeeds, so that the same test could fail inside, too. Memory is bounded by `heap`: see `test/crash/bounded.test.ts`.
+ * Tests things that a component must not be able to do, tried by one that breaks the one rule.
+ * Inside a jail each attempt fails; outside it succeeds, which shows that the same test could fail
+ * inside. Memory is bounded by `heap`: see `test/crash/bounded.test.ts`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, readdirSync, realpathSync } from 'node:fs';
@@ -12,12 +13,15 @@ import { systemConfig, Workplace } from '../harness/ginit.ts';
 
 const PROBER = fileURLToPath(new URL('./prober.mjs', import.meta.url));
 const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
-/** Attempts whose outcome outside depends on who we are: without rights over devices, or as a user who is bounded anyway. */
+/**
+ * Attempts whose outcome outside depends on the user: without rights over devices, or with limits
+ * of its own.
+ */
 const MAY_FAIL_OUTSIDE: ReadonlySet<string> = new Set([
-  // Where the user's own bound is as low, or tracing is only for ancestors.
+  // The user's own limit may be as low, or tracing may be allowed for ancestors only.
   'take all descriptors',
   'native: trace a process',
-  // Container hosts forbid them to everybody.
+  // Container hosts forbid these to everybody.
   'native: io_uring',
   'native: key ring',
 ]);

@@ -1,4 +1,7 @@
-/** A jailed component does not get out of its jail by starting itself, or others, again; a nested init starts what its config says. */
+/**
+ * Tests that a jailed component does not get out of its jail by starting itself or other
+ * components, and that a nested init starts what its config says.
+ */
 import { copyFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -6,7 +9,7 @@ import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts
 
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 
-/** Starts children, in each way that it may ask core for. */
+/** Starts children, in each way that a component may ask the supervisor for. */
 const PROBE = `import { component, Rom } from '${CORE_URL}'; import { Cpu, Parent, Pd } from '${CORE_URL}/system';
 import { Offspring } from './offspring.mjs';
 const NO_PARENT = {
@@ -72,7 +75,7 @@ test.each([
     nested('isolation="process"', systemConfig(probe('isolation="process"'))),
     'init -> sub -> probe',
   ],
-])('what a jailed component starts is jailed, or not started: %s', async (_, config, label) => {
+])('a component that a jailed one starts is jailed, or not started: %s', async (_, config, label) => {
   place.write('config.xml', systemConfig(config));
   const { code, stderr, lines } = await place.run('--summary', 'config.xml');
   expect(code, stderr).toBe(0);
@@ -121,7 +124,7 @@ test('an init that is jailed by default starts threads and drivers as its config
 
 const jailable = process.platform === 'linux' && process.arch === 'x64';
 test.skipIf(!jailable)(
-  'isolation="jail" of an init holds for all below it (jails are for Linux on x64)',
+  'isolation="jail" of an init holds for everything below it (jails are for Linux on x64)',
   async () => {
     const refused = ['threads cannot be jailed', 'jail "no" is refused'];
     const said = await untilEnded('isolation="jail"', [...refused, '[init -> sub -> jailed] up']);

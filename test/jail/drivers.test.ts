@@ -1,9 +1,12 @@
-/** Drivers in a jail: what their grants allow works, what a jail refuses says how it would be allowed, and an audit lists it. */
+/**
+ * Tests drivers in a jail: their grants work, a refusal says how the access would be allowed, and
+ * an audit lists the grants that are needed.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-// What runs in a jail is compiled.
+// Code that runs in a jail is compiled.
 import { jailMeans } from '../../packages/core/dist/platform/jail/lacks.js';
 import { type FinishedRun, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
@@ -163,7 +166,7 @@ test.skipIf(!jailable)(
     const listens = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', listens, place.path('own.sock')]);
     expect(lstatSync(place.path('own.sock')).isSocket()).toBe(true);
-    // Its own name stays when it ends, and is taken over again.
+    // The name of the socket stays when its listener ends, and is taken over by the next one.
     for (const _ of ['first', 'second']) {
       const { code, stderr, lines } = await place.run('config.xml');
       expect(code, stderr).toBe(0);
@@ -275,7 +278,7 @@ describe.skipIf(!jailable)('a driver of devices and Unix sockets (jails are for 
     return { ...finished, of };
   }
 
-  test('reaches those that are granted, and others are refused by their names', async () => {
+  test('reaches the granted ones, and is refused the others by their names', async () => {
     const { of } = await runSpecial('isolation="jail"', '<unix listen="names/own.sock"/>');
     for (const granted of ['readDevice', 'writeDevice', 'deviceOfEnv', 'listen'])
       expect(of(granted)).toBe('done');
@@ -286,7 +289,7 @@ describe.skipIf(!jailable)('a driver of devices and Unix sockets (jails are for 
     expect(of('listenElsewhere')).toMatch(/^EACCES /);
     expect(of('listenElsewhere')).toContain(`<unix listen="${elsewhere}"/>`);
     expect(of('otherListenOfEnv')).toContain('add <unix listen="names/other.sock"/>');
-    // A directory in which sockets may be made is good for nothing else.
+    // A directory in which sockets may be made allows nothing else.
     expect(of('makeFileBeside')).toMatch(/^EACCES /);
     for (const refused of ['connectGranted', 'connectOther']) {
       expect(of(refused)).toMatch(/^E(?:PERM|ACCES) /);
@@ -355,7 +358,7 @@ function idle(...attributes: readonly string[]): string {
   return 'config.xml';
 }
 
-test('where no jail can be had, the default goes on with one line, and who asks for one is not started', async () => {
+test('where no jail is possible, a default jail is left out with one line, and a child that demands a jail is not started', async () => {
   const command = installWithoutKoffi(place.directory);
   const config = idle('isolation="process"', 'isolation="process"', 'isolation="jail"');
   const running = new GinitRun([config], place.directory, command);
@@ -369,7 +372,7 @@ test('where no jail can be had, the default goes on with one line, and who asks 
   expect(await running.leftOver()).toEqual([]);
 });
 
-test.skipIf(!jailable)('the summary says who was jailed', async () => {
+test.skipIf(!jailable)('the summary says which components were jailed', async () => {
   const running = place.start('--summary', idle('isolation="process"', 'isolation="process" jail="no"', ''));
   for (const child of ['c0', 'c1', 'c2']) await running.until(`child "${child}" exited`);
   running.child.kill('SIGTERM');

@@ -1,14 +1,17 @@
-/** What ginit was started with concerns no component: descriptors that somebody has left open in it. */
+/** Tests that descriptors which somebody has left open in ginit reach no component. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, GINIT, systemConfig, Workplace } from '../harness/ginit.ts';
 
-/** Beyond a gap: those before it Node keeps to itself. */
+/** This number lies beyond a gap: Node keeps those before it to itself. */
 const LEFT_OPEN = 40;
 const FIRST = 3;
 
-/** Tries to write there, as code does that does not keep the one rule; the same by a program, if that is granted. */
+/**
+ * Tries to write there, as code does that breaks the one rule; and by a program, if that is
+ * granted.
+ */
 const SOURCE = `import { component } from '${CORE_URL}';
 export default component({ mayHost: ['program'] }, async (env) => {
   const host = Reflect.get(globalThis, ['pro', 'cess'].join(''));

@@ -1,13 +1,14 @@
 /**
- * Reading a manifest runs the top-level code of a component: it gets no more of the host than the component does. Each attempt is
- * made past the import rule, as hostile code would, and told by the manifest; without a jail each succeeds.
+ * Tests that reading a manifest, which runs the top-level code of a component, gives that code no
+ * more of the host than the component gets. Each attempt goes past the import rule, as hostile code
+ * would, and is reported in the manifest; without a jail each succeeds.
  */
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-// What it starts is compiled.
+// The code that it starts is compiled.
 import { ManifestReader } from '../../packages/core/dist/supervisor.js';
 import { ComponentImports } from '../../packages/init/dist/command/component-imports.js';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -58,7 +59,10 @@ try {
 }
 export default component({ config: { type: 'config', doc: JSON.stringify(outcomes) } }, () => {});
 `;
-/** By a start node that says nothing of it, this writes a file: as it is checked, if it can. */
+/**
+ * A component that writes a file while its manifest is read, if it can. Its start node grants
+ * nothing.
+ */
 const WRITER = (file: string): string => `import { component } from '${CORE_URL}';
 ${BACK_DOOR}
 try { fs.writeFileSync(${JSON.stringify(file)}, 'x'); } catch {}
@@ -110,7 +114,7 @@ describe.skipIf(!jailable)('the top-level code of a component (jails are for Lin
     expect(Object.entries(found).filter(([, outcome]) => outcome !== 'open')).toEqual([]);
   });
 
-  test('writes nothing by a check, whether it will be jailed or a thread, and nothing by a help', async () => {
+  test('writes nothing in a check, whether it will run in a jail or in a thread, and nothing in a help', async () => {
     const file = place.path('written');
     place.write('writer.mjs', WRITER(file));
     const binary = '<binary name="./writer.mjs"/>';
@@ -127,7 +131,7 @@ describe.skipIf(!jailable)('the top-level code of a component (jails are for Lin
     expect(existsSync(file)).toBe(false);
   });
 
-  test('of a driver is refused in a jail with words that say why, and runs freely if the driver will', async () => {
+  test('of a driver is refused in a jail with the reason, and runs without a jail if the driver will', async () => {
     const file = place.path('written');
     place.write(
       'driver.mjs',
@@ -151,7 +155,7 @@ writeFileSync('${file}', 'x');\nexport default component({ host: ['file'] }, () 
   });
 });
 
-test('where no jail can be had, a check says so in one line, and goes on', async () => {
+test('where no jail is possible, a check says so in one line, and goes on', async () => {
   const command = installWithoutKoffi(place.directory);
   place.write('idle.mjs', `import { component } from '@ginit/core';\nexport default component(() => {});\n`);
   place.write('config.xml', systemConfig('<start name="a"> <binary name="./idle.mjs"/> </start>'));

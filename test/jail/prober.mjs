@@ -1,7 +1,8 @@
 /**
- * A component that tries what a component must not be able to do: each attempt is harmless, and succeeds where nothing confines
- * it. It gets at Node's own modules, and at the kernel through koffi, in ways that the import rule does not see: so does hostile code.
- * It logs a line an attempt: its name, and "open" or the code of the error.
+ * A component that tries things which a component must not be able to do. Each attempt is harmless,
+ * and succeeds where nothing confines it. It gets at Node's own modules, and at the kernel through
+ * koffi, in ways that the import rule does not see, as hostile code does. It logs a line for each
+ * attempt: its name, and "open" or the code of the error.
  */
 import { component } from '@ginit/core';
 
@@ -35,7 +36,7 @@ const CALL = {
 const [PTRACE_SEIZE, AF_NETLINK, SOCK_RAW, SOCK_DGRAM, AF_INET] = [0x4206, 16, 3, 2, 2];
 const IPC_CREAT = 0o1000;
 
-/** Settles with what the callback of an attempt with events gets. */
+/** Settles with the argument that the callback of an attempt with events gets. */
 const once = (emitter, good) =>
   new Promise((resolve, reject) => {
     emitter.once('error', reject);

@@ -1,7 +1,8 @@
 /**
- * Authority is what came along a route. A component that uses nothing but the exported API tries to start code, to read what
- * belongs to others and to get into their processes: each attempt ends with an error, on every isolation and under a nested
- * init, and the same in the simulator. `docs/security.md` lists the promises.
+ * Tests that authority is only what came along a route. A component that uses nothing but the
+ * exported API tries to start code, to read things of others and to get into their processes. Each
+ * attempt ends with an error, on every isolation and under a nested init, and the same in the
+ * simulator. `docs/security.md` lists the promises.
  */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { expectSameSimulated } from '../harness/simulated-too.ts';
 /** Starts components as init does. */
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 const SECRET = 'the-password-of-the-victim';
-/** A file that no config names; what else it might be called stands beside it. */
+/** A file that no config names, and other names that it might be called by. */
 const THIEF_NAMES = [
   './other/thief.mjs',
   'other/thief.mjs',
@@ -32,7 +33,7 @@ const NO_PARENT = {
 };
 
 export default component(async (env) => {
-  /** Says what became of an attempt. */
+  /** Reports the result of an attempt. */
   const attempt = async (topic, what, action) => {
     const result = await Promise.resolve().then(action).then((value) => JSON.stringify(value), (error) => error.code);
     await env.log(topic + '| ' + what + ': ' + result);
@@ -75,7 +76,7 @@ export default component(async (env) => {
     const options = { name: 'kid-' + domain, binary: './idle.mjs', config: { type: 'config', at: [1, 1] } };
     const kid = new Offspring(env, { ...options, domain, isolation: 'thread', ram: 2 ** 20, caps: 100 });
     await kid.start();
-    // Then it is up.
+    // The child runs then.
     await kid.over;
   }
   env.exit(0);
@@ -106,7 +107,7 @@ const EVERYWHERE: readonly Where[] = (['thread', 'process'] as const).flatMap((i
 const titleOf = ({ isolation, nested }: Where): string =>
   `a component in a ${isolation}${nested ? ', under a nested init' : ''}`;
 
-/** The probe at a place, among others that have what is not for it. */
+/** The probe at a place, among components that have things which are not for it. */
 function probeConfig({ isolation, nested }: Where, thief: string): string {
   const probe = `<start name="probe" ram="16M" caps="600" isolation="${isolation}" jail="no">
     <binary name="./probe.mjs"/> <exit propagate="yes"/> <config mine="my-own" thief="${thief}"/> </start>`;
@@ -136,13 +137,13 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
   });
   afterAll(() => place[Symbol.dispose]());
 
-  /** What the probe has said about its attempts at something. */
+  /** The reports of the probe about its attempts at a topic. */
   const said = (topic: string): string[] => {
     const lead = `[${label}] ${topic}| `;
     return run.lines.filter((line) => line.startsWith(lead)).map((line) => line.slice(lead.length));
   };
 
-  test('starts no file that the config does not name, by whatever name', () => {
+  test('starts no file that the config does not name, whatever name it uses', () => {
     const names = [...THIEF_NAMES, place.path('other/thief.mjs')];
     const denied = names.map((name) => `${name}: DENIED`);
     expect(said('code')).toEqual([
@@ -153,7 +154,7 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
     expect(run.stderr).not.toContain('the thief runs');
   });
 
-  test('starts nothing of which another ROM server says that it is code, and on no account but one of core', () => {
+  test('starts no code that comes from another ROM server, and starts on an account of the supervisor only', () => {
     expect(said('rom')).toEqual([
       'a ROM of my own: NO_BINARY',
       'my config: NO_BINARY',
@@ -162,7 +163,7 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
     ]);
   });
 
-  test('gets nothing of the host that its start node does not grant, for itself or for others', () => {
+  test('gets nothing of the host that its start node does not grant, neither for itself nor for others', () => {
     expect(said('host')).toEqual([
       'grants: []',
       'a grant of others: NotGranted',
@@ -178,7 +179,7 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
     expect(run.stdout).not.toContain(SECRET);
   });
 
-  test('gets its children into no process but those of its own subtree', () => {
+  test('can start its children in processes of its own subtree only', () => {
     const rows = run.stderr.matchAll(/^ginit: (init -> \S.*?) {2,}thread of "([^"]+)" \((\d+)\)/gm);
     const threads = Array.from(rows, ([, who, domain, pid]) => ({ who, domain, pid }));
     const kids = threads.filter(({ who }) => who?.startsWith(`${label} -> kid-`));
@@ -189,7 +190,7 @@ describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s',
     expect(kids.map(({ pid }) => pid)).not.toContain(neighbour?.pid);
   });
 
-  test.runIf(where.isolation === 'thread')('and the same in the simulator', async () => {
+  test.runIf(where.isolation === 'thread')('gets the same answers in the simulator', async () => {
     await expectSameSimulated(place, 'config.xml', run);
   });
 });

@@ -1,4 +1,7 @@
-/** What components print: whole, in order, each line with its label, and nothing that steers a terminal. */
+/**
+ * Tests the output of components: it is complete and in order, each line has its label, and nothing
+ * in it steers a terminal.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -40,14 +43,14 @@ export default component({}, async (env) => { ${body} });`;
     expect(code).toBe(7);
   });
 
-  test('more than the log keeps is lost, and the log says how much', async () => {
+  test('output beyond what the log keeps is lost, and the log says how much', async () => {
     const { lines } = await run(`for (let i = 0; i < 20000; i++) console.log('x'.repeat(500)); env.exit(0);`);
     const arrived = lines.filter((line) => line.startsWith('x')).length;
     const [lost] = lines.flatMap((line) => /^Warning: (\d+) log lines lost/.exec(line)?.[1] ?? []);
     expect(arrived + Number(lost)).toBe(20_000);
   });
 
-  test('ends of lines of every kind, and what is written in pieces, keep their order', async () => {
+  test('lines with every kind of end, and lines written in pieces, keep their order', async () => {
     const { lines } = await run(`
       env.log('a\\r\\nb'); console.log('c\\rd'); env.log('e\\n\\nf'); process.stdout.write('g'); process.stdout.write('h\\r');
       process.stdout.write('\\ni\\n'); console.error('j'); env.warning('k\\nWarning: l'); env.exit(0);`);
@@ -84,7 +87,7 @@ export default component({}, async (env) => { ${body} });`;
       'forgets a rejection',
       `void Promise.reject(new Error('first\\nginit: [init -> other] crashed: \\x1b[2Jforged'));`,
     ],
-  ])('one that %s is told of once, in lines that are not those of another', async (_name, failure) => {
+  ])('a component that %s is reported once, in lines that carry its own label', async (_name, failure) => {
     const { lines, stderr, code } = await run(`console.log('before'); env.log('too'); ${failure}`);
     expect(lines.filter((line) => line !== 'late')).toEqual(['before', 'too']);
     const [first, second, ...rest] = stderr.split('\n');
@@ -94,13 +97,13 @@ export default component({}, async (env) => { ${body} });`;
     expect(code).toBe(1);
   });
 
-  test('a wrong config that only the component finds is told of once', async () => {
+  test('a wrong config that only the component finds is reported once', async () => {
     const { lines, stderr } = await run(`throw env.config.node.errorAt('not like this', 'how');`);
     expect(lines).toEqual([]);
     expect(stderr).toMatch(/^ginit: \[init -> c\] crashed: config\.xml:\d+:\d+: not like this\n$/);
   });
 
-  test('what it prints in the turn in which it ends its thread, and before it has a log, is printed', async () => {
+  test('output in the turn in which it ends its thread, and before it has a log, is printed', async () => {
     const { lines } = await run(
       `for (let i = 0; i < 100; i++) console.log('line ' + i); process.stdout.write('unfinished'); process.exit(3);`,
       `console.log('loading');`,
@@ -112,7 +115,7 @@ export default component({}, async (env) => { ${body} });`;
     ]);
   });
 
-  test('what its thread says that it cannot have bears its label, and is bounded', async () => {
+  test('reports of what its thread lacks carry its label, and their number is bounded', async () => {
     const { stderr, code } = await run(`
       const load = 'getBuiltin' + 'Module';
       const { parentPort } = process[load]('node:worker_threads');
@@ -126,8 +129,8 @@ export default component({}, async (env) => { ${body} });`;
     expect(code).toBe(0);
   });
 
-  test('one that cannot be loaded is heard, too', async () => {
-    // The check of the config loads it in a thread of another kind.
+  test('the output of a component that cannot be loaded is printed, too', async () => {
+    // The check of the config loads the component in a thread of another kind.
     const { lines, stderr } = await run(
       '',
       `console.log('loading');

@@ -1,4 +1,7 @@
-/** Components that do not end as they should, under the real command: as threads, in processes of their own, within a nested init. */
+/**
+ * Tests components that do not end as they should, under the real command: as threads, in processes
+ * of their own, within a nested init.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -52,7 +55,7 @@ describe.each([
   ['process', STARTS.replace('ISOLATION', 'isolation="process"'), 'init'],
   ['thread below a nested init', nested(STARTS.replace('ISOLATION', '')), 'init -> sub'],
 ])('a server that never closes, as a %s', (_, starts, init) => {
-  test('is ended, by name; the exit code is what was propagated, and others are stopped in order', async () => {
+  test('is ended and named; the exit code is the propagated one, and others are stopped in order', async () => {
     place.write('config.xml', systemConfig(starts));
     const { code, lines } = await place.run('config.xml');
     expect(code, lines.join('\n')).toBe(7);
@@ -62,8 +65,8 @@ describe.each([
   });
 });
 
-test('the same simulated', async () => {
-  // A loop without an end is nothing that one thread can interrupt.
+test('a server that never closes is ended and named in the simulator, too', async () => {
+  // A single thread cannot interrupt a loop without an end, so the simulator gets a calm one.
   const calm = `import { component } from '${CORE_URL}';
      import { Store } from './store-session.mjs';
      export default component({ provides: [Store] }, (env) => {

@@ -1,6 +1,6 @@
 /**
- * What of the host drivers are granted: each thing is an object of `env.host`, grants are enforced at use, and they are
- * capabilities that come along the tree, whole or for reading only.
+ * Tests the parts of the host that drivers are granted: each is an object of `env.host`, grants are
+ * enforced at use, and they are capabilities that come along the tree, whole or read-only.
  */
 import {
   copyFileSync,
@@ -63,7 +63,7 @@ async function run(starts: string): Promise<FinishedRun> {
 const said = ({ lines }: FinishedRun, label = 'init -> driver'): string[] =>
   lines.filter((line) => line.startsWith(`[${label}] `)).map((line) => line.slice(label.length + 3));
 
-test('a directory: what is in it, and no way out of it by ".." or links', async () => {
+test('a granted directory gives access to its content, and no way out by ".." or links', async () => {
   mkdirSync(place.path('data/sub'), { recursive: true });
   writeFileSync(place.path('data/a.txt'), 'content');
   writeFileSync(place.path('outside.txt'), 'outside');
@@ -140,7 +140,7 @@ test('a directory: what is in it, and no way out of it by ".." or links', async 
   expect(readdirSync(place.directory)).not.toContain('stolen.txt');
 });
 
-test('what a grant leads to was looked up once: links that are put in its way later lead nowhere', async () => {
+test('the target of a grant is looked up once, so links that are put in its way later lead nowhere', async () => {
   for (const name of ['data.txt', 'file.txt', 'replaced.txt', 'sub/inner.txt', 'folder/in.txt'])
     place.write(name, 'data');
   for (const name of ['secret.txt', 'other/inner.txt', 'other/in.txt']) place.write(name, 'secret');
@@ -211,7 +211,7 @@ test('what a grant leads to was looked up once: links that are put in its way la
   ]);
 });
 
-test('sockets: by address and port, and no others', async () => {
+test('sockets are granted by address and port, and no others can be used', async () => {
   const elsewhere = createServer((socket) => socket.end('from outside'));
   await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
   const address = elsewhere.address();
@@ -248,7 +248,7 @@ test('sockets: by address and port, and no others', async () => {
     await served.close();
     await attempt('gone', () => client.read());
     await attempt('write to nobody', () => client.write(bytes('x')));
-    // Looks whether anybody is there, by a connection.
+    // The listener finds out by a connection whether somebody listens there.
     await attempt('in use', () => host.listen('unix:own.sock'));
     await (await unix.accept()).close();
     const waiting = unix.accept();
@@ -279,10 +279,12 @@ test('sockets: by address and port, and no others', async () => {
   expect(readdirSync(place.directory)).not.toContain('own.sock');
 });
 
-test.runIf(process.platform === 'linux')('devices and programs, as granted', async () => {
-  driver(
-    'driver',
-    `const zero = await host.openDevice('/dev/zero', 'ro');
+test.runIf(process.platform === 'linux')(
+  'devices and programs can be used as granted, and no others',
+  async () => {
+    driver(
+      'driver',
+      `const zero = await host.openDevice('/dev/zero', 'ro');
     await attempt('zeros', () => zero.read(new Uint8Array(16)));
     await zero.close();
     await attempt('closed', () => zero.read(new Uint8Array(16)));
@@ -302,28 +304,29 @@ test.runIf(process.platform === 'linux')('devices and programs, as granted', asy
     await attempt('missing', () => host.run('/bin/there-is-no-such-program'));
     await attempt('other program', () => host.run('/bin/sh', ['-c', 'true']));
     await attempt('bad argument', () => host.run('/bin/cat', ['a\\0b']));`,
-  );
-  const programs = ['/bin/cat', '/bin/sleep', '/usr/bin/env', '/bin/there-is-no-such-program'];
-  const finished = await run(
-    start(
-      `<device path="/dev/zero" access="ro"/> ${programs.map((path) => `<program path="${path}"/>`).join(' ')}`,
-    ),
-  );
-  expect(said(finished)).toEqual([
-    'zeros: 16',
-    'closed: Closed',
-    'write: NotGranted',
-    'other device: NotGranted',
-    'output: meow',
-    'end of output: undefined',
-    'ended: {"code":0}',
-    'environment: ["","LANG","PATH"]',
-    'killed: {"signal":"SIGTERM"}',
-    'missing: NotFound',
-    'other program: NotGranted',
-    'bad argument: Unsupported',
-  ]);
-});
+    );
+    const programs = ['/bin/cat', '/bin/sleep', '/usr/bin/env', '/bin/there-is-no-such-program'];
+    const finished = await run(
+      start(
+        `<device path="/dev/zero" access="ro"/> ${programs.map((path) => `<program path="${path}"/>`).join(' ')}`,
+      ),
+    );
+    expect(said(finished)).toEqual([
+      'zeros: 16',
+      'closed: Closed',
+      'write: NotGranted',
+      'other device: NotGranted',
+      'output: meow',
+      'end of output: undefined',
+      'ended: {"code":0}',
+      'environment: ["","LANG","PATH"]',
+      'killed: {"signal":"SIGTERM"}',
+      'missing: NotFound',
+      'other program: NotGranted',
+      'bad argument: Unsupported',
+    ]);
+  },
+);
 
 /** Processes that run with this argument. */
 const running = (argument: string): string[] =>
@@ -340,7 +343,7 @@ const running = (argument: string): string[] =>
     });
 
 test.runIf(process.platform === 'linux').each(['process', 'thread'])(
-  'a program ends with its driver, a %s, whichever way that ends',
+  'a program ends with its driver, a %s, whichever way the driver ends',
   async (isolation) => {
     const seconds = `1${process.pid}${isolation === 'thread' ? 1 : 2}`;
     driver(
@@ -407,7 +410,7 @@ describe('grants are handed on', () => {
     }
   });
 
-  test('by any component that starts others, of what it has itself', async () => {
+  test('by any component that starts others, from the grants that it has itself', async () => {
     driver('reader', READER);
     driver(
       'driver',
@@ -437,7 +440,7 @@ describe('grants are handed on', () => {
     ]);
   });
 
-  /** A driver that does without `env.host`. */
+  /** A driver that uses the host without `env.host`. */
   const TOUCHING = `import { readFileSync } from 'node:fs';
     import { component } from '${CORE_URL}';
     export default component({ host: ['file'] }, async (env) => {
@@ -470,7 +473,7 @@ describe('grants are handed on', () => {
     expect(stderr).toMatch(/^config\.xml:7:\d+: component ".\/touching.mjs" imports .*node:fs/m);
   });
 
-  test('what the manifest does not ask for is not used, granted or not', async () => {
+  test('a grant that the manifest does not ask for cannot be used', async () => {
     place.write(
       'driver.mjs',
       `import { component } from '${CORE_URL}';
@@ -485,7 +488,7 @@ describe('grants are handed on', () => {
   });
 });
 
-test('the simulator says what it has nothing for', async () => {
+test('the simulator refuses grants that it cannot simulate, with the reason', async () => {
   mkdirSync(place.path('data'));
   driver(
     'driver',

@@ -1,4 +1,7 @@
-/** The import rule as users meet it: what a component may import, what is refused, and how a package is trusted. */
+/**
+ * Tests the import rule as users meet it: which imports a component may have, which are refused,
+ * and how a package is trusted.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -84,7 +87,7 @@ test('a package that listens, behind a require without extension and exports for
   expect(half.errors).toEqual([expect.stringMatching(/imports net at .*listen\.js:2:13: /)]);
 });
 
-test('allowances that mean nothing', async () => {
+test('allowances that have no effect are errors or warnings', async () => {
   place.write(
     'plain.mjs',
     `import { component } from '${CORE_URL}';\nexport default component((env) => env.exit(0));`,
@@ -128,7 +131,7 @@ test('the rooms of the runtime that reach the host are not open to components', 
   ]);
 });
 
-test('a file that cannot be parsed is named with its place, before anything of it runs', async () => {
+test('a file that cannot be parsed is named with its place before any of it runs', async () => {
   place.write('broken.mjs', `console.log('it ran');\nconst a = ;`);
   expect((await outcome(start('broken.mjs'))).errors).toEqual([
     expect.stringMatching(/^config\.xml:7:\d+: component "\.\/broken\.mjs" cannot be used: .*/),
@@ -150,7 +153,7 @@ test.each(['platform', 'supervisor', 'bundle/chunks/component'])(
 );
 
 test.each(['runtime/entrypoint', 'log-text', 'platform/bus'])(
-  'an inner module of the runtime has no name for anybody outside, and cannot be had by its path either: %s',
+  'an inner module of the runtime can be imported neither by a name nor by its path: %s',
   async (inner) => {
     const source = (name: string): string =>
       `import { component } from '${CORE_URL}';\nimport '${name}';\nexport default component((env) => env.exit(0));`;
@@ -168,7 +171,7 @@ test.each(['runtime/entrypoint', 'log-text', 'platform/bus'])(
   },
 );
 
-test('a second copy of the runtime is told as what it is', async () => {
+test('a second copy of the runtime is reported as such', async () => {
   const copy = 'app/node_modules/@ginit/core';
   place.write(`${copy}/package.json`, JSON.stringify({ name: '@ginit/core', main: './index.mjs' }));
   place.write(`${copy}/index.mjs`, `import 'node:fs';\nexport const component = () => {};`);
@@ -195,7 +198,7 @@ export default component({ config }, () => {});`,
 });
 
 test.each(['thread', 'process'])(
-  'what NODE_PATH leads to, where nobody has looked, no component gets: %s',
+  'no component gets modules through NODE_PATH, which the check does not look into: %s',
   async (isolation) => {
     place.write('elsewhere/hidden/index.js', `exports.found = 'found';`);
     place.write('a.cjs', `try { exports.it = require('hidden').found; } catch { exports.it = 'none'; }`);
@@ -217,7 +220,7 @@ export default component(async (env) => {\n  await env.log(a.it);\n  await env.e
   },
 );
 
-test('a package is looked at as the component will find it, whatever options ginit itself was started with', async () => {
+test('a package is checked as the component will find it, whatever options ginit itself was started with', async () => {
   place.write(
     'node_modules/p/package.json',
     '{"exports":{"module-sync":"./host.cjs","default":"./index.cjs"}}',

@@ -1,6 +1,7 @@
 /**
- * Standard output that can be written no more, terminals that close, readers that do not read: the tree is stopped in order,
- * once, and what a file system had in its caches is on the disk.
+ * Tests standard output that can be written no more, terminals that close, and readers that do not
+ * read. The tree is stopped in order, once, and the content of a file system's caches is on the
+ * disk.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,8 +15,8 @@ beforeEach(() => {
 afterEach(() => place[Symbol.dispose]());
 
 /**
- * Logs more than anybody reads, once the file system has had time to be mounted and written to: all of it is to
- * be stopped in the middle of its work.
+ * Logs more than anybody reads, once the file system has had time to be mounted and written to, so
+ * that everything is stopped in the middle of its work.
  */
 const NOISY = `import { component } from '${CORE_URL}';
 export default component({}, async (env) => {
@@ -62,7 +63,7 @@ describe.skipIf(missingTools)(
       place.write('config.xml', systemConfig(WRITING));
     });
 
-    /** The cache is flushed and the file system unmounted. */
+    /** Checks that the cache was flushed and the file system unmounted. */
     function expectFlushed(): void {
       expect(image.problems()).toBe('');
       expect(image.content('/log').toString()).toMatch(/^(a line of text\. )+$/);
@@ -71,7 +72,7 @@ describe.skipIf(missingTools)(
     test.each([
       ['head', '| head -1'],
       ['a reader that goes at once', '| true'],
-    ])('a pipe to %s: stopped in order, exit code 0', async (_name, reader) => {
+    ])('when a pipe to %s ends, ginit stops in order with exit code 0', async (_name, reader) => {
       const script = `{ ${GINIT_COMMAND} config.xml; echo $? > code; } ${reader}`;
       const run = place.startProgram('sh', '-c', script);
       expect(await codeIn('code', run)).toBe(0);
@@ -81,8 +82,9 @@ describe.skipIf(missingTools)(
       expect(await run.leftOver()).toEqual([]);
     });
 
-    test('a terminal that closes: stopped in order, exit code 0', async () => {
-      // The shell lives on to say how ginit ended; Node takes no notice of signals that are ignored when it starts.
+    test('when its terminal closes, ginit stops in order with exit code 0', async () => {
+      // The shell lives on to report how ginit ended. Node ignores signals that are ignored when it
+      // starts.
       place.write('in-terminal.sh', `trap '' HUP\n${GINIT_COMMAND} config.xml\necho $? > code\n`);
       const terminal = place.startProgram('script', '-qfc', 'exec sh in-terminal.sh', '/dev/null');
       await terminal.until('append /log');
@@ -105,8 +107,8 @@ describe.skipIf(missingTools)(
       },
     );
 
-    test('a file that grows no further: one line on standard error, stopped in order, exit code 1', async () => {
-      // In blocks of 1024 bytes; the disk image is smaller.
+    test('when its output file cannot grow, ginit writes one line to standard error and stops in order with exit code 1', async () => {
+      // The limit is in blocks of 1024 bytes; the disk image is smaller.
       place.write('out', new Uint8Array(40000 * 1024 - 1000));
       const run = place.startProgram(
         'bash',
@@ -141,7 +143,8 @@ describe.skipIf(missingTools)(
       const look = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
       while (textOf(place.path('first')) === '') await look();
       const pid = Number(textOf(place.path('pid')));
-      // Until the noise has begun, the pipe is full, and ginit waits: nothing tells that from outside.
+      // By then the noise has begun, the pipe is full, and ginit waits. Nothing shows that from
+      // outside.
       await new Promise((resolve) => setTimeout(resolve, 12_000));
       process.kill(pid, 'SIGTERM');
       expect(await codeIn('code', run)).toBe(0);

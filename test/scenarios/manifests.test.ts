@@ -1,4 +1,7 @@
-/** Reading a manifest runs a component's code: whatever that does, it is named, and nobody else suffers. */
+/**
+ * Tests reading manifests, which runs the code of components: a component that misbehaves is named,
+ * and no other one suffers.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,7 +17,10 @@ import { STOCK_NAMES, stockModule } from '../../packages/init/dist/command/stock
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
 const IDLE = `import { component } from '${CORE_URL}';\nexport default component(() => {});\n`;
-/** A poisoned thread cannot say what is in its own manifest; what it says instead is its own affair. */
+/**
+ * A thread whose globals were changed cannot tell its own manifest; any answer is allowed, and only
+ * the component itself is affected.
+ */
 const HOSTILE: Readonly<Record<string, readonly [source: string, problem: RegExp]>> = {
   'poison.mjs': [
     `${IDLE}for (const name of Object.getOwnPropertyNames(Array.prototype)) Array.prototype[name] = () => { throw 1; };
@@ -50,7 +56,7 @@ beforeEach(() => {
 });
 afterEach(() => place[Symbol.dispose]());
 
-test('each of several that misbehave is named, and the others are read', async () => {
+test('each component that misbehaves while its manifest is read is named, and the others are read', async () => {
   const names = ['first.mjs', ...Object.keys(HOSTILE), 'last.mjs'];
   for (const [name, [source]] of Object.entries(HOSTILE)) place.write(name, source);
   const answers = await new ManifestReader(names.length).read(names.map(module));
@@ -63,7 +69,7 @@ test('each of several that misbehave is named, and the others are read', async (
     expect(problemOf(answers.get(url(name))), name).toMatch(problem);
 });
 
-test('what one writes to descriptors of its process reaches nobody', async () => {
+test('output that a component writes to descriptors while its manifest is read reaches nobody', async () => {
   place.write(
     'writes.mjs',
     `const { writeSync } = process.getBuiltinModule('node:fs');
@@ -74,7 +80,7 @@ try { writeSync(4, '{"cmd":"NODE_HANDLE","type":"nope"}\\n'); writeSync(4, '{{{{
     expect(problemOf(answers.get(url(name))), name).toBe('no problem');
 });
 
-test('one that never ends is given up, and the others are read', async () => {
+test('a component that never ends while its manifest is read is given up, and the others are read', async () => {
   place.write('loops.mjs', 'for (;;);');
   const answers = await new ManifestReader(3, 5000).read(['first.mjs', 'loops.mjs', 'last.mjs'].map(module));
   expect(problemOf(answers.get(url('loops.mjs')))).toBe('its module does not finish loading');
@@ -82,7 +88,7 @@ test('one that never ends is given up, and the others are read', async () => {
   expect(problemOf(answers.get(url('last.mjs')))).toBe('no problem');
 });
 
-test('what the import rule refuses is not run by a check; what the config trusts with the host is', async () => {
+test('a check does not run code that the import rule refuses, unless the config trusts it with the host', async () => {
   const writes = (file: string): string =>
     `import { writeFileSync } from 'node:fs';\nwriteFileSync('${join(place.directory, file)}', '');\n${IDLE}`;
   place.write('sneaky.mjs', writes('sneaky.txt'));
@@ -108,7 +114,7 @@ test('what the import rule refuses is not run by a check; what the config trusts
   expect(existsSync(join(place.directory, 'driver.txt'))).toBe(true);
 });
 
-test('the manifests of stock components that the build has read are what their modules say', async () => {
+test('the manifests of stock components that the build has stored are those of their modules', async () => {
   const file = fileURLToPath(new URL('../../packages/init/bundle/stock-manifests.json', import.meta.url));
   const built: unknown = JSON.parse(readFileSync(file, 'utf8'));
   const modules = STOCK_NAMES.map((name) => stockModule(name) ?? '');

@@ -1,4 +1,4 @@
-/** Who ends npx means ginit: it stops in order, though npx does not pass the signal on. */
+/** Tests that ending npx ends ginit: it stops in order, though npx does not pass the signal on. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ export default component({ host: ['file'] }, async (env) => {
   await env.log('runs');
 });`;
 
-/** What takes its time to be imported. */
+/** A component that takes a long time to be imported. */
 const SLOW = `import { component } from '${CORE_URL}';
 await new Promise((resolve) => setTimeout(resolve, 1500));
 export default component({}, () => {});`;

@@ -1,4 +1,7 @@
-/** Affinities and priorities of start nodes, as the kernel sees the threads; and what is said where they cannot be had. */
+/**
+ * Tests affinities and priorities of start nodes, as the kernel sees the threads, and the messages
+ * where they are not possible.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -42,7 +45,7 @@ const OWN_CPUS = process.platform === 'linux' ? allowed(readFileSync('/proc/self
 const niceOf = (stat: string): number => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
 const OWN_NICE = process.platform === 'linux' ? niceOf(readFileSync('/proc/self/stat', 'utf8')) : 0;
 
-/** CPUs of a component's thread, and how much nicer it is than we are. */
+/** The CPUs of a component's thread, and by how much its nice value is above ours. */
 async function threadOf(run: GinitRun, label: string): Promise<{ cpus: number[]; nice: number }> {
   const said = `[${label}] thread `;
   await run.until(said);
@@ -64,7 +67,7 @@ describe.runIf(process.platform === 'linux')('a thread', () => {
   const space = `<affinity-space width="${OWN_CPUS.length}"/>`;
   const lastColumn = `<affinity xpos="${OWN_CPUS.length - 1}"/>`;
 
-  test('runs on the CPUs of its affinity, in whatever process', async () => {
+  test('runs on the CPUs of its affinity, whichever process it is in', async () => {
     const run = start(`${space}
       <start name="first"> ${BINARY} <affinity xpos="0"/> </start>
       <start name="last" isolation="process"> ${BINARY} ${lastColumn} </start>
@@ -75,7 +78,7 @@ describe.runIf(process.platform === 'linux')('a thread', () => {
     expect(run.stderr).toBe('');
   });
 
-  test('is as nice as its priority says', async () => {
+  test('has the nice value of its priority', async () => {
     const run = start(
       `<start name="urgent" priority="0"> ${BINARY} </start>
        <start name="middle" priority="-2"> ${BINARY} </start>
@@ -105,7 +108,7 @@ const LIMITED = `<affinity-space width="2"/>
   <start name="c"> ${BINARY} <affinity xpos="0"/> </start>`;
 
 test.runIf(process.platform === 'linux')(
-  'without koffi each process says what it lacks once, and all runs',
+  'without koffi each process reports once what it lacks, and everything runs',
   async () => {
     const command = installWithoutKoffi(place.directory);
     place.write('config.xml', systemConfig(LIMITED));

@@ -109,7 +109,7 @@ describe.skipIf(missingTools)(
         if (memory === 'copied') process.env[MEMORY_SWITCH] = 'off';
       });
 
-      test('reads what mke2fs has put there', async () => {
+      test('reads the files that mke2fs has put there', async () => {
         DiskImage.make(place.directory, 'disk.img', 8192, ['-b', '1024'], tree());
         const tool = `<ls path="/"/> <cat path="/hello.txt"/> <sha256 path="/big.bin"/> <sha256 path="/empty"/>
         <ls path="/docs/a/b"/> <cat path="/nothing" expect="Lookup_failed"/>`;
@@ -125,7 +125,7 @@ describe.skipIf(missingTools)(
         expect(text.at(-1)).toBe('fs_tool done');
       });
 
-      test('writes what debugfs then reads, and leaves the file system clean', async () => {
+      test('writes files that debugfs then reads, and leaves the file system clean', async () => {
         const image = DiskImage.make(place.directory, 'disk.img', 8192, ['-b', '1024'], tree());
         const tool = `<write path="/new.txt">hello</write> <append path="/new.txt"> world</append>
         <mkdir path="/made"/> <fill path="/made/filled" size="2M" seed="7"/> <verify path="/made/filled" size="2M" seed="7"/>
@@ -177,7 +177,7 @@ describe.skipIf(missingTools)(
       },
     );
 
-    test('what goes wrong has one clear word for it', async () => {
+    test('every failure is reported with one clear error code', async () => {
       DiskImage.make(place.directory, 'disk.img', 4096, ['-b', '1024'], tree());
       const tool = `<cat path="/docs" expect="Is_a_directory"/> <ls path="/hello.txt" expect="Not_a_directory"/>
       <mkdir path="/docs" expect="Node_already_exists"/> <read path="/hello.txt" offset="100" size="10" expect="Invalid_argument"/>
@@ -210,7 +210,8 @@ describe.skipIf(missingTools)(
       place.write('config.xml', storageConfig(tool, { cache: 'isolation="process"' }));
       const running = place.start('config.xml');
       await running.until('sync: ok');
-      // By age: ginit, init, then the domains in the order of the config: disk, main, cache.
+      // Processes by age: ginit, init, then the domains in the order of the config: disk, main,
+      // cache.
       const victim = running.processes().toSorted((a, b) => a - b)[nth];
       process.kill(victim ?? 0, 'SIGKILL');
       const { code, stdout, stderr } = await running.finished;

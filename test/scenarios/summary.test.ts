@@ -23,7 +23,7 @@ afterEach(() => place[Symbol.dispose]());
 const start = (attributes: string): string =>
   `<start name="holder" ${attributes}> <binary name="./holder.mjs"/> <exit propagate="yes"/> </start>`;
 
-/** Heap of the component in the table, in MiB, and what is said of its bound. */
+/** The heap of the component in the table, in MiB, and the text about its bound. */
 async function heapShown(
   config: string,
   ...options: readonly string[]
@@ -32,7 +32,7 @@ async function heapShown(
   const { code, stderr } = await place.run(...options, 'config.xml');
   expect(code, stderr).toBe(0);
   expect(stderr).toContain('heap used of bound');
-  // Its dataspace of 1 MiB, and what a running component and its process cost.
+  // The row shows its dataspace of 1 MiB, and the costs of a running component and its process.
   const row =
     /^ginit: init -> holder .* (?:1092|1220)K \((?:1092|1220)K\) of \S+ +\d+ of \d+ +([\d.]+)M(?: of (\S+))? +0$/m.exec(
       stderr,
@@ -48,7 +48,7 @@ test('the summary shows dataspaces and heap, and the bounds of both', async () =
   expect(bound).toBe('200M');
 });
 
-test('without a bound only what is used, in a process too', async () => {
+test('without a bound the summary shows only the heap used, also for a process', async () => {
   const config = systemConfig(start('isolation="process"')).replace('<config>', '<config summary="yes">');
   const [used, bound] = await heapShown(config);
   expect(used).toBeGreaterThan(19);

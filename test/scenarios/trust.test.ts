@@ -1,6 +1,7 @@
 /**
- * Modules of Node that reach the host are a start node's: by `<allow>`, or by `<host>` of a driver. A component that starts others
- * by their label gains none that no start node of its own was allowed, whatever else it has of the host.
+ * Tests that modules of Node which reach the host belong to a start node: by `<allow>`, or by
+ * `<host>` of a driver. A component that starts others by their label gets no module for them that
+ * no start node of its own was allowed, whatever else it has of the host.
  */
 import { copyFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,7 @@ const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', impo
 
 let place: Workplace;
 
-/** Has a package that is trusted with a module of Node's, and says what it gets of that. */
+/** Has a package that is trusted with a module of Node, and reports what it gets of that. */
 const API = `import { component } from '${CORE_URL}';
 import files from 'files';
 import { Offspring } from './offspring.mjs';
@@ -39,7 +40,7 @@ export default component({ host: ['file'] }, async (env) => {
   }
   env.exit(0);
 });`;
-/** Starts either by its label, with and without what it has of the host itself. */
+/** Starts either component by its label, with and without the grants that it has itself. */
 const STARTER = `import { component } from '${CORE_URL}';
 import { Offspring } from './offspring.mjs';
 export default component({ mayHost: ['file'] }, async (env) => {
@@ -102,7 +103,7 @@ async function run(starts: string): Promise<FinishedRun> {
 const said = ({ lines }: FinishedRun, label: string): string[] =>
   lines.filter((line) => line.startsWith(`[${label}] `)).map((line) => line.slice(label.length + 3));
 
-test('what one start node allows is not had by starting its binary from elsewhere', async () => {
+test('a module that one start node allows is not available when its binary is started from elsewhere', async () => {
   const attempts = (['thread', 'process'] as const).map(
     (isolation) => ['./api.mjs', isolation, false] as const,
   );
@@ -114,7 +115,7 @@ test('what one start node allows is not had by starting its binary from elsewher
   expect(finished.stdout).not.toContain('secret');
 });
 
-test('who was allowed it has it, under a nested init too, and when it starts itself again', async () => {
+test('a component has the module that it was allowed, under a nested init too, and when it starts itself again', async () => {
   const again = `<start name="api" ram="16M" caps="800"> <binary name="./api.mjs"/> ${ALLOW} <exit propagate="yes"/>
     <config file="${place.path('data.txt')}" again="yes"/> </start>`;
   const finished = await run(
@@ -124,7 +125,7 @@ test('who was allowed it has it, under a nested init too, and when it starts its
   expect(said(finished, 'init -> sub -> api -> again')).toEqual(['api reads data']);
 });
 
-test('no grant whatever makes a driver of it in a thread', async () => {
+test('a component without trust cannot start a driver in a thread, whichever grants it hands on', async () => {
   const attempts = ['./api.mjs', './driver.mjs'].map((binary) => [binary, 'thread', true] as const);
   const finished = await run(`${api()} ${driver()} ${starter(attempts, HOST)}`);
   expect(said(finished, 'init -> starter')).toEqual([
@@ -136,7 +137,7 @@ test('no grant whatever makes a driver of it in a thread', async () => {
 
 const jailable = process.platform === 'linux' && process.arch === 'x64';
 describe.skipIf(!jailable)('by its label (jails are for Linux on x64)', () => {
-  test('a driver is started in a jail of what is handed on to it, and holds no more', async () => {
+  test('a driver is started in a jail with the grants handed on to it, and has no others', async () => {
     const attempts = [['./driver.mjs', 'process', true]] as const;
     const finished = await run(`${driver()} ${starter(attempts, HOST)}`);
     expect(said(finished, 'init -> starter')).toEqual(['./driver.mjs process granted ran']);

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
 
-/** A driver that writes to its file, says so, and goes on until it is stopped; or exits, if its config says that. */
+/**
+ * A driver that writes to its file, reports that, and goes on until it is stopped; or exits, if its
+ * config says so.
+ */
 const HOLDER = `import { component } from '${CORE_URL}';
 export default component({ host: ['file'] }, async (env) => {
   const file = await env.host.openFile(env.config.node.value('file') ?? 'disk.img', env.config.node.value('access') ?? 'rw');
@@ -61,12 +64,12 @@ describe('ginit check', () => {
     }
   });
 
-  test('also before there is the file', async () => {
+  test('refuses two grants to write to one file that does not exist yet', async () => {
     const [code, stderr] = await check(['new.img', 'rw'], ['./new.img', 'rw']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('may write to the same file')]);
   });
 
-  test('warns of a reader, and has nothing against two of them, or two files', async () => {
+  test('warns of a reader beside a writer, and accepts two readers, or two files', async () => {
     place.write('other.img', '');
     const [code, stderr] = await check(['disk.img', 'rw'], ['disk.img', 'ro']);
     expect([code, stderr]).toEqual([
@@ -103,7 +106,7 @@ describe.each(['', 'isolation="thread"'])('a driver with %j', (placement) => {
     expect([third.code, third.stderr]).toEqual([0, '']);
   });
 
-  test('that is killed has given its file back', async () => {
+  test('that is killed gives its file back', async () => {
     place.write('once.xml', once(placement));
     const killed = await holding(held(placement));
     killed.child.kill('SIGKILL');
@@ -113,7 +116,7 @@ describe.each(['', 'isolation="thread"'])('a driver with %j', (placement) => {
   });
 });
 
-test('who only reads keeps nobody away', async () => {
+test('a driver that only reads its file keeps nobody from it', async () => {
   place.write('once.xml', once());
   const first = await holding(held('', 'ro'));
   expect((await place.run('once.xml')).code).toBe(0);
@@ -138,7 +141,7 @@ const qemuIo = (...args: readonly string[]): string => {
 };
 
 describe.skipIf(!qemu)(`QEMU${qemu ? '' : ' (skipped: there is no qemu-io)'}`, () => {
-  test('does not write to what we write to, and may look at it', async () => {
+  test('cannot write to an image that we write to, and may read it', async () => {
     const first = await holding(held());
     expect(qemuIo('-c', 'write 0 512', place.path('disk.img'))).toContain('Failed to get "write" lock');
     expect(qemuIo('-r', '-U', '-c', 'read 0 512', place.path('disk.img'))).toContain('read 512/512 bytes');
@@ -147,7 +150,7 @@ describe.skipIf(!qemu)(`QEMU${qemu ? '' : ' (skipped: there is no qemu-io)'}`, (
     expect(qemuIo('-c', 'write 0 512', place.path('disk.img'))).toContain('wrote 512/512 bytes');
   });
 
-  test('keeps us from what it writes to', async () => {
+  test('keeps us from an image that it writes to', async () => {
     place.write('once.xml', once());
     const other = spawn('qemu-io', ['-f', 'raw', place.path('disk.img')], {
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -27,7 +27,7 @@ async function errorsOf(config: string): Promise<string[]> {
   return stderr.trim().split('\n');
 }
 
-test('a right one runs, and check says so', async () => {
+test('a right config runs, and check says so', async () => {
   place.write('config.xml', systemConfig(idle()));
   expect((await place.run('check', 'config.xml')).code).toBe(0);
   const { code, stdout } = await place.run('config.xml');
@@ -35,20 +35,20 @@ test('a right one runs, and check says so', async () => {
   expect(code).toBe(0);
 });
 
-test('broken XML', async () => {
+test('broken XML gives one error with its place', async () => {
   expect(await errorsOf('<config>\n  <start name="a">\n</config>')).toEqual([
     expect.stringMatching(/^config\.xml:3:\d+: .*<start>/),
   ]);
 });
 
-test('an unknown attribute, with what was meant', async () => {
+test('an unknown attribute is refused with the name that was probably meant', async () => {
   const config = systemConfig(idle()).replace('caps="100"', 'cabs="100"');
   expect(await errorsOf(config)).toContain(
     'config.xml:6:12: unknown attribute "cabs" of <default> (did you mean "caps"?)',
   );
 });
 
-test('a route to a child that is not there', async () => {
+test('a route to a child that does not exist is refused', async () => {
   const route =
     '<route> <service name="Block"> <child name="disc"/> </service> <any-service> <parent/> </any-service> </route>';
   const disk = '<start name="disk"> <binary name="./idle.mjs"/> </start>';
@@ -57,7 +57,7 @@ test('a route to a child that is not there', async () => {
   ]);
 });
 
-test('a component that is not there, or is none', async () => {
+test('a component that does not exist, or is no component, is refused', async () => {
   place.write('none.mjs', 'export default 42;');
   place.write('broken.mjs', 'export default (;');
   const errors = await errorsOf(
@@ -80,7 +80,7 @@ test('a component that is not there, or is none', async () => {
   ]);
 });
 
-test('a component that touches the host without being a driver, also through what it imports', async () => {
+test('a component that reaches the host without being a driver, also through an import, is refused', async () => {
   place.write(
     'helper.mjs',
     `// the third line\n\nimport { readFileSync } from 'node:fs';\nexport const read = readFileSync;\n`,
@@ -104,7 +104,7 @@ test('a module that never finishes loading does not hang the check of the others
   ]);
 });
 
-test('a host grant that a driver needs and the config does not give', async () => {
+test('a missing host grant that a driver needs is an error', async () => {
   const disk = `<start name="disk"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
     <config file="disk.img"/> </start>`;
   expect(await errorsOf(systemConfig(disk))).toEqual([
@@ -112,7 +112,7 @@ test('a host grant that a driver needs and the config does not give', async () =
   ]);
 });
 
-test('quotas beyond what there is', async () => {
+test('quotas beyond what there is are refused', async () => {
   const config = systemConfig(`<start name="a" ram="100G"> <binary name="./idle.mjs"/> </start>`);
   place.write('config.xml', config);
   const { code, stderr } = await place.run('--ram', '1G', 'config.xml');
@@ -120,7 +120,7 @@ test('quotas beyond what there is', async () => {
   expect(code).toBe(2);
 });
 
-test('help for a component, and for one that is not there', async () => {
+test('help exists for a component, and is an error for one that does not exist', async () => {
   const { code, stdout } = await place.run('help', 'part_block');
   expect(code).toBe(0);
   expect(stdout).toMatch(/provides: Block/);
@@ -131,7 +131,7 @@ test('help for a component, and for one that is not there', async () => {
   });
 });
 
-test('a config file that is not there, and wrong command lines', async () => {
+test('a config file that does not exist, and wrong command lines, give one error each', async () => {
   expect(await place.run('nowhere.xml')).toMatchObject({
     code: 2,
     stderr: 'ginit: cannot read nowhere.xml: there is no such file\n',

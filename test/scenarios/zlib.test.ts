@@ -27,14 +27,14 @@ const ASYNCHRONOUS = `promisify(gzip)('packed').then((it) => String(gunzipSync(i
 test.each([
   ['in a thread that parks', [], '', SYNCHRONOUS, /packed/],
   ['in the simulator', ['sim'], '', SYNCHRONOUS, /packed/],
-])('the synchronous half works %s', async (_where, command, manifest, work, expected) => {
+])('the synchronous functions of zlib work %s', async (_where, command, manifest, work, expected) => {
   packer(manifest, work);
   const { code, lines } = await place.run(...command, 'config.xml');
   expect(lines.join('\n')).toMatch(expected);
   expect(code).toBe(0);
 });
 
-test('the asynchronous half says what it needs', async () => {
+test('the asynchronous functions of zlib say what they need', async () => {
   packer('', ASYNCHRONOUS);
   const parked = await place.run('config.xml');
   expect(parked.lines.join('\n')).toMatch(

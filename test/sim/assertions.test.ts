@@ -1,4 +1,7 @@
-/** What components assert of themselves, in the simulator and in a real run; and the two phases of a run with faults. */
+/**
+ * Tests the assertions of components, in the simulator and in a real run, and the two phases of a
+ * run with faults.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -31,7 +34,7 @@ describe('assertAlways', () => {
     ),
   );
 
-  test('a false one is one line of the log and a crash, even if it is caught', async () => {
+  test('a false one gives one line in the log and a crash, even if the error is caught', async () => {
     const { code, lines, stderr } = await run(start('one'));
     expect(lines).toContain('[init -> one] AssertionFailed');
     expect(lines.filter((line) => line.startsWith('[init -> one] Error'))).toEqual([
@@ -43,13 +46,13 @@ describe('assertAlways', () => {
     expect(code).toBe(1);
   });
 
-  test('a false one is the failure of a simulated run, with who, what and when', async () => {
+  test('a false one fails a simulated run, which names the component, the text and the time', async () => {
     const { code, stderr } = await run(start('one'), 'sim');
     expect(stderr).toMatch(/FAILED: \[init -> one\] assertion failed: sums are right; at 0\.\d{6} s; 0\./);
     expect(code).toBe(3);
   });
 
-  test('one that fails in a served call ends the server, and its client hears of it', async () => {
+  test('a false one in a served call ends the server, and its client is told', async () => {
     component(
       'server',
       `env.provide(Door, () => ({ open: () => { env.assertAlways(false, 'the door is closed'); } }));`,
@@ -80,7 +83,7 @@ describe('assertEventually', () => {
     env.assertEventually('a guest comes');
     await env.timer.sleep(20); met.met();`;
 
-  test('what is not met is one line of the log when the component is stopped', async () => {
+  test('an obligation that is not met gives one line in the log when the component is stopped', async () => {
     component('one', `${body} env.exit(0);`);
     const { code, lines } = await run(start('one'));
     expect(lines.filter((line) => line.includes('not met'))).toEqual([
@@ -89,7 +92,7 @@ describe('assertEventually', () => {
     expect(code).toBe(0);
   });
 
-  test('and the failure of a simulated run that has come to its end', async () => {
+  test('an obligation that is not met fails a simulated run at its end', async () => {
     component('one', `${body} env.exit(0);`);
     const { code, stderr } = await run(start('one'), 'sim');
     expect(stderr).toMatch(
@@ -98,14 +101,14 @@ describe('assertEventually', () => {
     expect(code).toBe(3);
   });
 
-  test('also of one in which nothing happens any more', async () => {
+  test('an obligation that is not met fails a simulated run in which nothing happens any more', async () => {
     component('one', body);
     const { code, stderr } = await run(start('one', ''), 'sim');
     expect(stderr).toContain('FAILED: [init -> one] has not met: ');
     expect(code).toBe(3);
   });
 
-  test('a run that is cut short counts only what has been unmet for as long as anybody has patience', async () => {
+  test('in a run that is cut short only obligations count that were unmet for the whole time of patience', async () => {
     component('one', `env.timer.every(1000, () => {}); env.assertEventually('a guest comes');`);
     const short = await run(start('one', ''), 'sim', '--until', '5m');
     expect(short.code, short.stderr).toBe(0);
@@ -139,7 +142,7 @@ describe('two phases', () => {
     start('server', '<restart max="3" period_s="100"/> <provides> <service name="Door"/> </provides>') +
     start('client');
 
-  test('a system that gets over its faults passes', async () => {
+  test('a system that recovers from its faults passes', async () => {
     client(`for (let knocks = 0; knocks < 20; ) {
       try { const door = await env.connect(Door); while (knocks < 20) { await door.knock(); knocks++; } } catch { await env.timer.sleep(20); }
     }
@@ -148,7 +151,7 @@ describe('two phases', () => {
     expect(code, stderr).toBe(0);
   });
 
-  test('one that does not come to its end after the last fault fails, and it is said in which phase', async () => {
+  test('a system that does not end after the last fault fails, and the phase is named', async () => {
     client(`try { const door = await env.connect(Door); for (let knocks = 0; knocks < 20; knocks++) await door.knock(); env.exit(0); }
       catch { await env.log('gives up'); }`);
     const { code, stderr } = await run(starts, 'sim', '--seeds', '1..20', '--faults', 'plan.xml');
@@ -160,7 +163,7 @@ describe('two phases', () => {
     expect(without.code, without.stderr).toBe(0);
   });
 
-  test('what breaks before the last fault is said to', async () => {
+  test('a property that breaks before the last fault is reported with that phase', async () => {
     client(`const door = await env.connect(Door); await door.knock().catch(() => {});
       env.assertAlways(false, 'all is well');`);
     place.write('plan.xml', plan.replace('400', '1000000'));

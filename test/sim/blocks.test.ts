@@ -1,4 +1,4 @@
-/** Block servers that are wrong are found, whatever they do wrong; those that are right are not blamed for anything. */
+/** Tests that every kind of wrong Block server is found, and that right ones are not blamed. */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -47,7 +47,7 @@ test.each([
     /it gets [0-9a-f]{8} \([^)]*\), which \[init -> worker\] wrote at 0\.\d{6}/,
   ],
   ['returns what nobody wrote', 'garbage', /which nobody has written there/],
-])('a device that %s', async (_what, fault, how) => {
+])('it is found when a device %s', async (_what, fault, how) => {
   const { code, stderr } = await simulate(lying(fault) + only);
   const [line = ''] = /^ginit: sim: seed 1: FAILED: .*$/m.exec(stderr) ?? [];
   expect(line).toMatch(/\[init -> worker\] reads block \d of its Block session "data" with \[init -> disk\]/);
@@ -60,7 +60,7 @@ test.each([
 test.each([
   ['acknowledges a SYNC and does nothing', 'unsynced'],
   ['carries out writes after the SYNC that covers them', 'torn'],
-])('a device that %s: found once the power is cut', async (_what, fault) => {
+])('it is found once the power is cut when a device %s', async (_what, fault) => {
   const starts = lying(fault) + only;
   const calm = await simulate(starts, '--seeds', '1..10');
   expect(calm.code, calm.stderr).toBe(0);
@@ -72,7 +72,7 @@ test.each([
   expect(cut.code).toBe(3);
 });
 
-test('a server that tells nobody what it serves is checked as well', async () => {
+test('a server that does not tell which device it serves is checked as well', async () => {
   const raw = (stale: string): string => server('disk', './raw-block.mjs', `<config stale="${stale}"/>`);
   const right = await simulate(raw('no') + only);
   expect(right.code, right.stderr).toBe(0);
@@ -80,7 +80,7 @@ test('a server that tells nobody what it serves is checked as well', async () =>
   expect(wrong.stderr).toMatch(/FAILED: \[init -> worker\] reads block/);
 });
 
-describe('nobody is blamed who is right', () => {
+describe('a right system is not blamed', () => {
   const one = 'salt="5" rounds="250" blocks="60" trims="yes"';
   const two = 'salt="6" rounds="250" blocks="60"';
   const cache = server('cache', 'blockcache', `<config size="64K"/> ${route('disk')}`);

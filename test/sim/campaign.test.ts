@@ -1,4 +1,6 @@
-/** The campaign: it runs, its judge finds what is wrong, and it says what it lacks. */
+/**
+ * Tests the campaign: it runs, its judge finds mistakes, and it reports the tools that it lacks.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -13,22 +15,25 @@ function node(...args: readonly string[]): { status: number | null; stdout: stri
   return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 55_000 });
 }
 
-test.skipIf(missingTools)('a few seeds, one of which once found a mistake; disks are judged', () => {
-  const { status, stdout, stderr } = node(
-    SCRIPT,
-    '--as-built',
-    '--seeds',
-    '1774..1777',
-    '--judge-every',
-    '2',
-  );
-  expect(status, stdout + stderr).toBe(0);
-  expect(stdout).toMatch(
-    /^sim-campaign: 4 seeds, 0 failed; 2 disks judged after \d+ SYNCs: \d had to be mended, 0 wrong$/m,
-  );
-});
+test.skipIf(missingTools)(
+  'a campaign runs a few seeds, one of which once found a mistake, and checks the disks',
+  () => {
+    const { status, stdout, stderr } = node(
+      SCRIPT,
+      '--as-built',
+      '--seeds',
+      '1774..1777',
+      '--judge-every',
+      '2',
+    );
+    expect(status, stdout + stderr).toBe(0);
+    expect(stdout).toMatch(
+      /^sim-campaign: 4 seeds, 0 failed; 2 disks judged after \d+ SYNCs: \d had to be mended, 0 wrong$/m,
+    );
+  },
+);
 
-test.skipIf(missingTools)('the judge misses what was synced and is not there', () => {
+test.skipIf(missingTools)('the judge reports a synced file that is missing', () => {
   const script = `import { judge } from '${JUDGE}'; import { filesAfter } from '${SYSTEM}'; import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
     import { tmpdir } from 'node:os'; import { join } from 'node:path';
     const directory = mkdtempSync(join(tmpdir(), 'ginit-judge-')); const image = join(directory, 'disk.img');
@@ -48,7 +53,7 @@ test.each([
   [['--seeds', '5'], '--seeds 5: not a range (for example 1..100)'],
   [['--seeds', '5..1'], '--seeds 5..1: the range is empty'],
   [['--judge-every', '0'], '--judge-every is a whole number from 1 on'],
-])('a wrong command line: %j', (args, text) => {
+])('a wrong command line of the campaign is refused: %j', (args, text) => {
   const { status, stderr } = node(SCRIPT, ...args);
   expect(stderr).toBe(`sim-campaign: ${text}\n`);
   expect(status).toBe(2);

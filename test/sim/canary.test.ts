@@ -1,4 +1,7 @@
-/** The simulator itself is tested: it must find what was broken on purpose, within 100 seeds, and with few faults. */
+/**
+ * Tests the simulator itself: it must find mistakes that were made on purpose, within 100 seeds and
+ * with few faults.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FinishedRun, Workplace } from '../harness/ginit.ts';
@@ -6,7 +9,7 @@ import { CANARIES } from './canary/canaries.mjs';
 import { type SystemName, writeSystem } from './canary/systems.ts';
 
 const SEEDS = '1..100';
-/** Enough where nothing is to be found. */
+/** Enough seeds for a system in which nothing is to be found. */
 const FEW_SEEDS = '1..30';
 const ROOT = new URL('../..', import.meta.url).pathname;
 const REGISTER = new URL('./canary/register.mjs', import.meta.url).href;
@@ -35,23 +38,28 @@ describe.each(['cache', 'bank'] as const)('the healthy system "%s"', (system) =>
     expect(run.code, run.stderr).toBe(0);
   });
 
-  test('has nothing to be found without any', async () => {
+  test('has no failure without faults', async () => {
     const run = await simulate(system, '--seeds', FEW_SEEDS);
     expect(run.code, run.stderr).toBe(0);
   });
 });
 
-test.each(Object.entries(CANARIES))('there is a place for "%s", once', (_name, { module, from }) => {
-  expect(readFileSync(`${ROOT}${module}`, 'utf8').split(from).length).toBe(2);
-});
+test.each(Object.entries(CANARIES))(
+  'the place that the canary "%s" changes exists exactly once',
+  (_name, { module, from }) => {
+    expect(readFileSync(`${ROOT}${module}`, 'utf8').split(from).length).toBe(2);
+  },
+);
 
-/** By the client that looks, or before it by the check of all Block sessions. */
+/** Found by the client that checks its blocks, or before it by the check of all Block sessions. */
 const CACHE_IS_WRONG = /exit code 9|gets what cannot be there/;
 
-/** By the comparison of what each init believes with the accounts of core. */
+/** Found by the comparison of what each init believes with the supervisor's accounts. */
 const BOOKS_ARE_WRONG = /has not the quota that its parent believes/;
 
-/** What each comes to: how it is found, without faults or with at most so many. */
+/**
+ * How each canary is found: in which system, with at most how many faults, and by which message.
+ */
 const FOUND: readonly (readonly [string, SystemName, number, RegExp])[] = [
   ['channel-release', 'bank', 0, /FAILED: \[.*\] holds \d+ objects of \[.*\], which has given out \d+/],
   ['channel-signal', 'bank', 0, /FAILED: nothing can happen any more/],

@@ -1,4 +1,7 @@
-/** One seed, one run: the same output, the same schedule, the same state, and what a real run says. */
+/**
+ * Tests that the same seed gives the same output, schedule and state, and that the output is that
+ * of a real run.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -40,7 +43,7 @@ describe.each([
   ['storage.xml', 0],
   ['files.xml', 1],
 ])('%s', (config, code) => {
-  test('twice with one seed is the same, byte for byte; another seed is another run', async () => {
+  test('two runs with the same seed are the same, byte for byte, and another seed gives another run', async () => {
     const states = new Set<string | undefined>();
     for (const seed of SEEDS) {
       const first = await place.run('sim', '--seed', String(seed), '--log', config);
@@ -54,7 +57,7 @@ describe.each([
     expect(states.size).toBe(SEEDS.length);
   });
 
-  test('says what a real run says, and leaves the files alone', async () => {
+  test('prints the same as a real run, and leaves the files alone', async () => {
     const disk = readFileSync(place.path('disk.img'));
     const simulated = await Promise.all(
       SEEDS.map((seed) => place.run('sim', '--seed', String(seed), config)),
@@ -68,7 +71,7 @@ describe.each([
     }
   });
 
-  test.each(['shared', 'copying'])('over carriers that are %s', async (carriers) => {
+  test.each(['shared', 'copying'])('prints the same over carriers that are %s', async (carriers) => {
     const run = await place.run('sim', '--carriers', carriers, config);
     expect(run.code, run.stderr).toBe(code);
   });

@@ -1,6 +1,7 @@
 /**
- * The system of the campaign on endings: inits in inits, with hostile servers and clients among honest ones. It withstands its faults,
- * and what is broken on purpose in the accounts or in init is found.
+ * Tests the system of the campaign on endings: nested inits, with hostile servers and clients among
+ * honest ones. It withstands its faults, and mistakes made on purpose in the accounts or in init
+ * are found.
  */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CONFIG, OPTIONS, PLAN } from '../../scripts/sim-campaign/endings.mjs';
@@ -23,13 +24,13 @@ function simulate(...args: readonly string[]): Promise<FinishedRun> {
   return place.run('sim', ...OPTIONS, '--faults', 'plan.xml', '--no-shrink', ...args, 'config.xml');
 }
 
-test('it withstands its faults', async () => {
+test('the system of the campaign on endings withstands its faults', async () => {
   const run = await simulate('--seeds', '1..12', '--all');
   expect(run.code, run.stderr).toBe(0);
   expect(run.stderr).toMatch(/^ginit: sim: 0 seeds failed$/m);
 });
 
-test('one seed is one run, hostile components or not', async () => {
+test('a seed gives the same run each time, with hostile components or without', async () => {
   const [first, second] = [await simulate('--seed', '5'), await simulate('--seed', '5')];
   expect(first.stderr).toMatch(/state [0-9a-f]{16}$/m);
   expect(second.stderr).toBe(first.stderr);

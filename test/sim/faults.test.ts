@@ -1,4 +1,4 @@
-/** Faults of disks and of memory: what befalls a component is what the real platform would do to it. */
+/** Tests faults of disks and of memory: a component meets what the real platform would do to it. */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -52,7 +52,7 @@ function copyReader(): void {
   );
 }
 
-test.each(['read', 'write', 'sync'])('a %s that fails, once', async (of) => {
+test.each(['read', 'write', 'sync'])('a planned %s error happens once', async (of) => {
   copyReader();
   const run = await simulate(DISK + start('reader'), `<io-error of="${of}" within="600"/>`);
   expect(run.stderr).toContain(`fault 1: the next ${of} will fail of ${place.path('disk.img')}`);
@@ -66,21 +66,21 @@ test.each(['read', 'write', 'sync'])('a %s that fails, once', async (of) => {
   expect(run.code, run.stderr.slice(-500)).toBe(0);
 });
 
-test('a bit that flips on its way is right the next time; one that flips where it is stored stays', async () => {
+test('a bit that flips on its way is right at the next read; a bit that flips where it is stored stays wrong', async () => {
   copyReader();
   const wrong = async (at: string): Promise<string[]> => {
     const run = await simulate(DISK + start('reader'), `<corrupt at="${at}" within="600"/>`);
-    // Also that the check of Block sessions leaves a disk alone that lies on demand.
+    // This also shows that the check of Block sessions ignores a disk that lies on demand.
     expect(run.code, run.stderr.slice(-500)).toBe(0);
     expect(run.stderr).toMatch(/fault 1: a bit of sector \d+ (has flipped|flips on its way) of /);
     return run.lines.filter((line) => line.startsWith('[init -> reader] block'));
   };
   expect(await wrong('read')).toHaveLength(1);
-  // Until it is written again.
+  // The block is wrong until it is written again.
   expect(await wrong('rest')).toHaveLength(1);
 });
 
-test('a bit that has flipped where it is stored reads so until it is written, and ends up in the image', async () => {
+test('a bit that flipped where it is stored is read that way until it is written, and is in the image at the end', async () => {
   place.write('disk.img', new Uint8Array(BLOCKS * 512));
   component(
     'reader',
@@ -100,7 +100,7 @@ test('a bit that has flipped where it is stored reads so until it is written, an
   expect(bits).toBe(1);
 });
 
-test.each(['read', 'write'])('a %s that goes to another sector', async (of) => {
+test.each(['read', 'write'])('a misdirected %s goes to another sector, once', async (of) => {
   copyReader();
   const run = await simulate(DISK + start('reader'), `<misdirect of="${of}" within="600"/>`);
   const [, from, to] = /fault 1: misdirected from sector (\d+) to (\d+) of /.exec(run.stderr) ?? [];
@@ -111,7 +111,7 @@ test.each(['read', 'write'])('a %s that goes to another sector', async (of) => {
   expect(run.code, run.stderr.slice(-500)).toBe(0);
 });
 
-test('a heap that is full ends the whole process, and it is said whose it was', async () => {
+test('a full heap ends the whole process, and its component is named', async () => {
   component('a', 'env.timer.every(1000, () => {});');
   component('b', 'env.timer.every(1000, () => {});');
   component('last', 'await env.timer.sleep(5000); env.exit(7);');
@@ -130,7 +130,7 @@ test('a heap that is full ends the whole process, and it is said whose it was', 
   expect(all).toMatch(/\[init -> b\] is gone: its process \d was brought down by \[init -> a\]/);
 });
 
-test.each(['ram', 'caps'])('an allocation of %s that is refused, once', async (of) => {
+test.each(['ram', 'caps'])('a planned refusal of an allocation of %s happens once', async (of) => {
   component(
     'one',
     `for (let tries = 0; tries < 300; tries++) {

@@ -1,4 +1,6 @@
-/** What the simulator finds: races, calls without an answer, and what faults bring about. */
+/**
+ * Tests that the simulator finds races, calls without an answer, and the consequences of faults.
+ */
 import { cpSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskImage, missingTools } from '../harness/disk-image.ts';
@@ -32,7 +34,7 @@ test('the race of the documentation is found within 100 seeds, and its seed repe
   expect(fixed.code, fixed.stderr).toBe(0);
 });
 
-test('who waits for whom when a call is not answered', async () => {
+test('a call that is not answered is found, and it is said which component waits for which', async () => {
   place.write(
     'deaf.mjs',
     `import { component, rpc, session } from '${CORE_URL}';
@@ -70,26 +72,29 @@ function copyStorage(plan: string, tool: string): void {
   place.write('plan.xml', plan);
 }
 
-test.skipIf(missingTools)('e2fsck finds nothing in what a simulated system has written', async () => {
-  DiskImage.make(place.directory, 'disk.img', 8192, ['-b', '1024']);
-  copyStorage(
-    '<faults/>',
-    `<write path="/new.txt">hello</write> <mkdir path="/made"/> <fill path="/made/f" size="2M" seed="7"/>
+test.skipIf(missingTools)(
+  'e2fsck finds no mistake in a disk that a simulated system has written',
+  async () => {
+    DiskImage.make(place.directory, 'disk.img', 8192, ['-b', '1024']);
+    copyStorage(
+      '<faults/>',
+      `<write path="/new.txt">hello</write> <mkdir path="/made"/> <fill path="/made/f" size="2M" seed="7"/>
      <verify path="/made/f" size="2M" seed="7"/> <unlink path="/new.txt"/> <sync/>`,
-  );
-  for (const seed of ['1', '2']) {
-    const run = await place.run('sim', '--seed', seed, '--images', 'after', 'storage.xml');
-    expect(run.code, run.stderr).toBe(0);
-    const again = new Workplace();
-    const image = DiskImage.make(again.directory, 'disk.img', 8192, ['-b', '1024']);
-    cpSync(place.path('after/disk.img'), image.path);
-    expect(image.problems()).toBe('');
-    expect(image.content('/made/f').length).toBe(2 * 1024 * 1024);
-    again[Symbol.dispose]();
-  }
-});
+    );
+    for (const seed of ['1', '2']) {
+      const run = await place.run('sim', '--seed', seed, '--images', 'after', 'storage.xml');
+      expect(run.code, run.stderr).toBe(0);
+      const again = new Workplace();
+      const image = DiskImage.make(again.directory, 'disk.img', 8192, ['-b', '1024']);
+      cpSync(place.path('after/disk.img'), image.path);
+      expect(image.problems()).toBe('');
+      expect(image.content('/made/f').length).toBe(2 * 1024 * 1024);
+      again[Symbol.dispose]();
+    }
+  },
+);
 
-test('crashes and power cuts by a plan: the same each time, and nothing is left', async () => {
+test('crashes and power cuts by a plan are the same each time, and leave nothing behind', async () => {
   cpSync(`${EXAMPLES}disk.img`, place.path('disk.img'));
   copyStorage(
     '<faults> <crash within="800" count="2"/> <power-cut within="800" torn="yes"/> </faults>',
@@ -112,7 +117,7 @@ test('crashes and power cuts by a plan: the same each time, and nothing is left'
   expect(many.code, many.stderr).toBe(0);
 });
 
-test('a process that ends takes its components with it; stalls and a clock that jumps', async () => {
+test('a planned end of a process takes its components with it; stalls and clock jumps happen as planned', async () => {
   place.write(
     'one.mjs',
     `import { component } from '${CORE_URL}';
@@ -161,7 +166,7 @@ test('a component that never rests ends at --tasks', async () => {
   expect(code).toBe(0);
 });
 
-test('a wrong fault plan: one clear error with its place', async () => {
+test('a wrong fault plan gives one clear error with its place', async () => {
   copyRace();
   place.write('plan.xml', '<faults>\n  <crash whithin="5"/>\n</faults>');
   const { code, stderr } = await place.run('sim', '--faults', 'plan.xml', 'race.xml');

@@ -1,4 +1,7 @@
-/** Components that do not keep to the protocol with their parent: what the plan says comes about, and is told of. */
+/**
+ * Tests components that break the protocol with their parent: the planned acts happen, and are
+ * reported.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { HOSTILE_PLACES, HOSTILE_WAYS } from '@ginit/simulator';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -44,19 +47,22 @@ function simulate(plan: string, ...args: string[]): Promise<FinishedRun> {
   return place.run('sim', '--faults', 'plan.xml', '--no-shrink', ...args, 'config.xml');
 }
 
-test.each(HOSTILE_WAYS)('every step of clients and of servers, "%s"', async (way) => {
-  const faults = HOSTILE_PLACES.map(({ role, step }) => {
-    const who = role === 'server' || step === 'announce' ? 'den' : 'guest';
-    const label = `init -> ${who}-${role}-${step}`;
-    return `<hostile component="${label}" as="${role}" step="${step}" how="${way}" within="1" ms="1000"/>`;
-  });
-  const run = await simulate(faults.join('\n'), '--seeds', '1..1', '--all', '--any-exit');
-  const [, counts = ''] = /^ginit: sim: \d+ faults: (.*)$/m.exec(run.stderr) ?? [];
-  const kinds = HOSTILE_PLACES.map(({ role, step }) => `${role} ${step} ${way} 1`);
-  expect(counts.split(', ').toSorted()).toEqual(kinds.toSorted());
-});
+test.each(HOSTILE_WAYS)(
+  'every step of clients and of servers can be made hostile in the way "%s"',
+  async (way) => {
+    const faults = HOSTILE_PLACES.map(({ role, step }) => {
+      const who = role === 'server' || step === 'announce' ? 'den' : 'guest';
+      const label = `init -> ${who}-${role}-${step}`;
+      return `<hostile component="${label}" as="${role}" step="${step}" how="${way}" within="1" ms="1000"/>`;
+    });
+    const run = await simulate(faults.join('\n'), '--seeds', '1..1', '--all', '--any-exit');
+    const [, counts = ''] = /^ginit: sim: \d+ faults: (.*)$/m.exec(run.stderr) ?? [];
+    const kinds = HOSTILE_PLACES.map(({ role, step }) => `${role} ${step} ${way} 1`);
+    expect(counts.split(', ').toSorted()).toEqual(kinds.toSorted());
+  },
+);
 
-test('it is said what somebody does, and a seed repeats it', async () => {
+test('a hostile act is reported, and the seed repeats it', async () => {
   const plan =
     '<hostile component="init -> den-server-open" as="server" step="open" how="late" within="1" ms="500"/>';
   const args = ['--seed', '3', '--log'];
@@ -69,7 +75,7 @@ test('it is said what somebody does, and a seed repeats it', async () => {
   expect((await simulate(plan, ...args)).stderr).toBe(first.stderr);
 });
 
-test('a step in which somebody has no part is refused, with its place', async () => {
+test('a plan with a step in which the role has no part is refused, with its place', async () => {
   const { code, stderr } = await simulate('<hostile as="server" step="exit" within="5"/>');
   expect(stderr).toContain('plan.xml:2:3: a server has no part in the step "exit"');
   expect(code).toBe(2);

@@ -1,4 +1,6 @@
-/** Many seeds on threads: what ends a thread is said with its seed, and nothing stays. */
+/**
+ * Tests many seeds on threads: the end of a thread is reported with its seed, and nothing is left.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -24,14 +26,14 @@ function system(body: string): void {
   );
 }
 
-test('more seeds than one generation of threads runs: each once, the same as by itself', async () => {
+test('more seeds than one generation of threads runs are run once each, with the same result as by themselves', async () => {
   system('await env.timer.sleep(10); env.exit(0);');
   const many = await place.run('sim', '--seeds', '1..120', '--jobs', '3', 'config.xml');
   expect(many.code, many.stderr).toBe(0);
   expect(many.stderr).toMatch(/^ginit: sim: 120 of 120 seeds: /m);
 });
 
-test('the lowest seed that fails is the one that is told of, however many threads there are', async () => {
+test('the lowest failing seed is reported, however many threads there are', async () => {
   system('env.exit(crypto.getRandomValues(new Uint8Array(1))[0] < 32 ? 5 : 0);');
   const told = new Set<string | undefined>();
   for (const jobs of ['1', '2', '4']) {
@@ -42,7 +44,7 @@ test('the lowest seed that fails is the one that is told of, however many thread
   expect(told.size).toBe(1);
 });
 
-test('a seed that fills its thread’s heap: one error that names it', async () => {
+test('a seed that fills its thread’s heap gives one error that names the seed', async () => {
   vi.stubEnv('NODE_OPTIONS', '--max-old-space-size=100');
   system('const kept = []; for (;;) kept.push(new Array(1000).fill(1.5));');
   const { code, stdout, stderr } = await place.run('sim', '--seeds', '7..8', '--jobs', '1', 'config.xml');
@@ -51,7 +53,7 @@ test('a seed that fills its thread’s heap: one error that names it', async () 
   expect(code).toBe(3);
 });
 
-test('an interrupt ends it at once', async () => {
+test('an interrupt ends a run of many seeds at once', async () => {
   system('for (;;) await env.quota();');
   const running = place.start('sim', '--seeds', '1..100', '--jobs', '2', 'config.xml');
   const threads = (): number => {

@@ -1,4 +1,7 @@
-/** Components that keep the rule share nothing; those that break it are simulated where that is safe, or refused. */
+/**
+ * Tests that components which keep the rule share nothing, and that those which break it are
+ * simulated where that is safe, or refused.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -24,7 +27,7 @@ async function simulate(starts: string, ...args: string[]): Promise<FinishedRun>
   return place.run('sim', ...args, 'config.xml');
 }
 
-test('two start nodes with one binary share no state of its modules, nor does a restarted one', async () => {
+test('start nodes with the same binary share no state of its modules, not even with a restarted one', async () => {
   place.write('count.mjs', 'let count = 0; export const next = () => ++count;');
   component(
     'one',
@@ -41,7 +44,7 @@ test('two start nodes with one binary share no state of its modules, nor does a 
   expect(stderr).toMatch(/\[init -> b\] crashed: Error: on purpose \(at .*one\.mjs:4:\d+\)\)?$/m);
 });
 
-test('clocks, chance and timers follow the seed, and it says where they are used', async () => {
+test('clocks, chance and timers follow the seed, and the places of their use are reported', async () => {
   component(
     'one',
     `const began = Date.now();
@@ -89,7 +92,7 @@ test.each([
   expect(code).toBe(2);
 });
 
-test('imports of Node are refused, of drivers too, and imports while it runs', async () => {
+test('imports of modules of Node, also by drivers, and imports at run time are refused', async () => {
   place.write('late.mjs', 'export const late = 1;');
   component('one', `await import('./late.mjs');`);
   place.write(
@@ -113,7 +116,7 @@ test('synchronous calls are refused by name', async () => {
   expect(code).toBe(2);
 });
 
-test('a config that gives away more capabilities than there are is refused as it is for a real run', async () => {
+test('a config that gives away more capabilities than there are is refused, as for a real run', async () => {
   component('one', 'env.exit(0);');
   const rich = '<start name="one" caps="119900"> <binary name="./one.mjs"/> <exit propagate="yes"/> </start>';
   expect((await simulate(rich)).code).toBe(0);
@@ -123,7 +126,7 @@ test('a config that gives away more capabilities than there are is refused as it
   expect((await place.run('check', 'config.xml')).stderr).toBe(stderr);
 });
 
-test('what a killed component had pending never continues', async () => {
+test('pending promises of a killed component never continue', async () => {
   component(
     'victim',
     `await env.log('begins'); await env.timer.sleep(1000); setTimeout(() => console.log('its timer'), 5000);
@@ -148,7 +151,7 @@ test.each([
   [['--until', 'soon'], '--until soon: not a time (for example 90s, 10m, 1h)'],
   [['--seeds', '1..2', '--log'], '--log is for one seed: --seed N --log'],
   [['--carriers', 'pigeons'], '--carriers pigeons: not one of placement, shared, copying'],
-])('a wrong command line: %j', async (args, text) => {
+])('a wrong command line of the simulator is refused: %j', async (args, text) => {
   component('one', 'env.exit(0);');
   const { code, stderr } = await simulate(start('one'), ...args);
   expect(stderr).toBe(`ginit: ${text}\nginit: try "ginit sim --help"\n`);

@@ -46,7 +46,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
 const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
-/** What it says is up to chance, and that is what it is there for. */
+/** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 
 let place: Workplace;
@@ -79,7 +79,7 @@ test('every example is in the list', () => {
   expect(configs.toSorted()).toEqual([...EXAMPLES, ...RACES].toSorted());
 });
 
-test.each(EXAMPLES)('%s says the same, simulated twice', async (name) => {
+test.each(EXAMPLES)('%s says the same simulated as in a real run, twice', async (name) => {
   const directory = name.includes('/') ? `examples/${name.split('/')[0]}` : 'examples';
   const copy = (into: Workplace): void => {
     for (const file of readdirSync(join(ROOT, directory), { withFileTypes: true })) {

@@ -1,4 +1,6 @@
-/** A failing seed is shrunk to the faults that it needs, and those can be seen again. */
+/**
+ * Tests that a failing seed is shrunk to the faults that it needs, and that those can be run again.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -78,7 +80,7 @@ test('a seed that fails with many faults is shrunk to the two it needs', async (
   expect(alone.stderr).toContain(`--replay ${seed} --only-faults ${only}`);
 }, 180_000);
 
-test('it can be left out, and is bounded', async () => {
+test('shrinking can be switched off, and the number of its runs is bounded', async () => {
   const faults = ['sim', '--faults', 'plan.xml', '--seeds', '1..20', 'config.xml'];
   const plain = await place.run(...faults, '--no-shrink');
   expect(plain.stderr).not.toContain('can be left out');
@@ -87,7 +89,7 @@ test('it can be left out, and is bounded', async () => {
   expect(bounded.stderr).toMatch(/ faults, perhaps more than it needs: no more runs \(3 runs\):$/m);
 });
 
-test('what fails without any fault says so', async () => {
+test('a run that fails without any fault says so', async () => {
   place.write(
     'config.xml',
     systemConfig('<start name="guest"> <binary name="./exits.mjs"/> <exit propagate="yes"/> </start>'),
@@ -108,13 +110,13 @@ test.each([
   [['--only-faults', '1'], '--only-faults is for a fault plan: --faults FILE --only-faults 3,7'],
   [['--faults', 'plan.xml', '--only-faults', '3,x'], '--only-faults x: not a whole number from 1 to 1000000'],
   [['--seed', '1', '--replay', '2'], 'one of --seed, --seeds and --replay at a time'],
-])('a wrong command line: %j', async (args, text) => {
+])('a wrong option for shrinking is refused: %j', async (args, text) => {
   const { code, stderr } = await place.run('sim', ...args, 'config.xml');
   expect(stderr).toBe(`ginit: ${text}\nginit: try "ginit sim --help"\n`);
   expect(code).toBe(2);
 });
 
-test('a fault that the plan does not have', async () => {
+test('the number of a fault that the plan does not have is refused', async () => {
   const args = ['--faults', 'plan.xml', '--only-faults', '2,17'];
   const { code, stderr } = await place.run('sim', ...args, 'config.xml');
   expect(stderr).toBe('ginit: --only-faults 17: the plan has 16 faults\n');

@@ -1,4 +1,6 @@
-/** Systems that are stopped while they begin: nobody crashes, whatever the order. */
+/**
+ * Tests systems that are stopped while they start: no component crashes, in any order of events.
+ */
 import { cpSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -35,10 +37,13 @@ const system = (ms: number): string =>
   </start>
   <start name="quitter"> <binary name="./quitter.mjs"/> <exit propagate="yes"/> <config ms="${ms}"/> </start>`);
 
-// By these seeds it waits for its Block session, reads the superblock, and has mounted.
-test.each([1, 2, 3])('a file system whose block server ends while it mounts: seed %i', async (seed) => {
-  place.write('config.xml', system(1));
-  const { code, stderr } = await place.run('sim', '--seed', String(seed), 'config.xml');
-  expect(stderr).not.toContain('crashed');
-  expect(code).toBe(0);
-});
+// With these seeds it waits for its Block session, reads the superblock, and has mounted.
+test.each([1, 2, 3])(
+  'a file system whose block server ends while it mounts does not crash: seed %i',
+  async (seed) => {
+    place.write('config.xml', system(1));
+    const { code, stderr } = await place.run('sim', '--seed', String(seed), 'config.xml');
+    expect(stderr).not.toContain('crashed');
+    expect(code).toBe(0);
+  },
+);

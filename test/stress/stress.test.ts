@@ -17,7 +17,7 @@ function figuresOf(stdout: string): { line: Record<string, unknown>; figures: Re
   return { line, figures: line['figures'] };
 }
 
-test('a short run loses nothing, and a ginit that is killed takes everything with it', {
+test('a short run loses nothing, and a killed ginit takes everything with it', {
   timeout: 170_000,
 }, () => {
   const { status, stdout, stderr } = stress('--seconds', '6', '--seed', '1', '--components', '8', '--kill');
@@ -39,14 +39,14 @@ test('a short run loses nothing, and a ginit that is killed takes everything wit
   }
 });
 
-test('the same seed gives the same plan, another one another', () => {
+test('the same seed gives the same plan, and another seed another plan', () => {
   const plan = (seed: string): string => stress('--plan', '--seed', seed, '--components', '12').stdout;
   expect(plan('5')).toMatch(/^plan [0-9a-f]{16}, seed 5\n/);
   expect(plan('5')).toBe(plan('5'));
   expect(plan('6').split('\n').slice(1)).not.toEqual(plan('5').split('\n').slice(1));
 });
 
-test('a wrong command line is one clear error, and --help tells more', () => {
+test('a wrong command line gives one clear error, and --help tells more', () => {
   const wrong = stress('--components', '3');
   expect(wrong.status).toBe(2);
   expect(wrong.stderr).toContain('--components 3: not a whole number from 8 to 200');

@@ -1,8 +1,9 @@
 /**
- * A cache of chunks over a device, as a device. What is in memory is the truth: reads see every write that was answered,
- * whether it has reached the device or not. With write-back a write is answered as soon as it is in memory, with write-through
- * once it is on the device. SYNC is the same for both: all that was answered goes to the device, then the device is told to
- * make it last.
+ * A cache of chunks over a device; the cache itself is a device, too. The memory always has the
+ * newest content: reads see every write that was answered, whether it has reached the device or
+ * not. With write-back a write is answered as soon as it is in memory, with write-through once it
+ * is on the device. SYNC is the same for both: everything that was answered goes to the device,
+ * then the device is told to make it last.
  */
 import { assert, copyInto } from '@ginit/core';
 import { type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core/block';
@@ -18,30 +19,33 @@ import { WriteBack } from './write-back.ts';
 export const WRITE_MODES = ['write-back', 'write-through'] as const;
 export type WriteMode = (typeof WRITE_MODES)[number];
 
-/** What a cache is made of. */
+/** The parts that a cache is made of. */
 export interface BlockCacheParts {
   readonly device: BackendDevice;
-  /** Whole chunks. */
+  /** The memory for the chunks; a multiple of the chunk size. */
   readonly memory: Uint8Array;
   readonly policy: ReplacementPolicy;
   readonly mode: WriteMode;
 }
 
-/** What a cache has done. */
+/** Counts of a cache's work. */
 export interface CacheStatistics {
-  /** Chunks of read requests that were there, and that were not. */
+  /**
+   * The number of chunks of read requests that were in the cache; `misses` counts those that were
+   * not.
+   */
   readonly hits: number;
   readonly misses: number;
   readonly evictions: number;
-  /** Requests to the device. */
+  /** The numbers of requests to the device. */
   readonly deviceReads: number;
   readonly deviceWrites: number;
-  /** Chunks now. */
+  /** The number of chunks in the cache now. */
   readonly held: number;
   readonly dirty: number;
 }
 
-/** Nothing is read ahead while so many fetches are under way. */
+/** Nothing is read ahead while this many fetches are under way. */
 const FETCHES_AHEAD_MAX = 16;
 
 export class BlockCache implements BlockBackend {
@@ -53,7 +57,7 @@ export class BlockCache implements BlockBackend {
   readonly #writeBack: WriteBack;
   readonly #readAhead: ReadAhead;
   readonly #mode: WriteMode;
-  /** Writes that have to wait for room, in the order of their coming. */
+  /** Writes that have to wait for room, in the order in which they came. */
   readonly #writers = new Mutex();
   readonly #syncs: SyncGroup;
   #hits = 0;
@@ -133,7 +137,10 @@ export class BlockCache implements BlockBackend {
     return busy ? { first: 0, count: 0 } : plan;
   }
 
-  /** Copies what a request that begins with `block` wants of a chunk; false if something of it is not there. */
+  /**
+   * Copies the blocks of a chunk that a request which begins with `block` wants; false if some of
+   * them are not in the cache.
+   */
   #copyFromCache(chunk: number, block: number, into: Uint8Array): boolean {
     const slot = this.#store.find(chunk);
     if (slot < 0) return false;
@@ -148,7 +155,10 @@ export class BlockCache implements BlockBackend {
     return true;
   }
 
-  /** Puts blocks from the `done`th on into the cache, as far as there is room; returns how many are in it then. */
+  /**
+   * Puts blocks from the `done`th on into the cache, as far as there is room. Returns the number of
+   * blocks that are in it then.
+   */
   #writeNow(block: number, count: number, from: Uint8Array, done: number): number {
     const { blockSize, blocksPerChunk } = this.#geometry;
     let at = done;
@@ -164,7 +174,7 @@ export class BlockCache implements BlockBackend {
     return at;
   }
 
-  /** False if there is no room now: no slot, or too much that is dirty. */
+  /** Writes into one chunk. False if there is no room now: no slot, or too many dirty chunks. */
   #writeChunk(chunk: number, set: number, first: number, bytes: Uint8Array): boolean {
     const store = this.#store;
     const found = store.find(chunk);
@@ -173,7 +183,8 @@ export class BlockCache implements BlockBackend {
     const slot = found >= 0 ? found : store.take(chunk);
     if (slot < 0) return false;
     if (found >= 0) store.used(slot);
-    // What is on its way in was read before this write: it must find what was written, not an empty place.
+    // The chunk that is on its way in was read before this write. It must find the written blocks
+    // here, so the slot must stay.
     else if (this.#fetcher.expects(chunk)) store.pin(slot, 'fetch');
     copyInto(store.blocks(slot, first, bytes.byteLength / this.#geometry.blockSize), bytes);
     store.valid[slot] = (store.valid[slot] ?? 0) | set;
@@ -196,7 +207,10 @@ export class BlockCache implements BlockBackend {
     await this.#written(block, count);
   }
 
-  /** Settles when there may be room for a write; rejects if all that is in the way cannot be written to the device. */
+  /**
+   * Settles when there may be room for a write. Rejects if every chunk that is in the way cannot be
+   * written to the device.
+   */
   #room(): Promise<void> {
     const cleaner = this.#writeBack.makeRoom();
     if (cleaner) return cleaner;
@@ -204,7 +218,7 @@ export class BlockCache implements BlockBackend {
     return this.#writeBack.retryFailed();
   }
 
-  /** What has to happen before a write that is in the cache is answered. */
+  /** Does the work that must be done before a write that is in the cache is answered. */
   #written(block: number, count: number): void | Promise<void> {
     if (this.#mode === 'write-back') return undefined;
     const first = this.#geometry.chunkOf(block);

@@ -1,6 +1,7 @@
 /**
- * Finds the slot of a chunk: a hash table with open addressing and linear probing in a typed array, at most half full. An
- * entry is removed by moving up those behind it, so that there are no graves to step over.
+ * Finds the slot of a chunk: a hash table with open addressing and linear probing in a typed array,
+ * at most half full. An entry is removed by moving up the entries behind it, so there are no marks
+ * of removed entries to step over.
  */
 export class ChunkIndex {
   /** Number of the chunk in each slot. */
@@ -9,7 +10,7 @@ export class ChunkIndex {
   readonly #mask: number;
   readonly #shift: number;
 
-  /** `chunks` tells the chunk of every slot in the table; it is only read here. */
+  /** `chunks` holds the chunk of every slot in the table; it is only read here. */
   constructor(chunks: Float64Array) {
     const bits = Math.max(2, Math.ceil(Math.log2(chunks.length * 2)));
     this.#chunks = chunks;
@@ -41,7 +42,7 @@ export class ChunkIndex {
       const other = this.#table[at] ?? -1;
       if (other < 0) break;
       const home = this.#home(this.#chunks[other] ?? 0);
-      // It may move into the hole unless its home lies behind that.
+      // The entry may move into the hole unless its home position lies behind the hole.
       if (((at - home) & this.#mask) < ((at - hole) & this.#mask)) continue;
       this.#table[hole] = other;
       hole = at;

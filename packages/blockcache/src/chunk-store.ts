@@ -1,14 +1,15 @@
 /**
- * The chunks in the cache: their memory, which of their blocks hold what the device has or will have (`valid`), which were
- * written and are not on the device yet (`dirty`), and which are on their way there (`writing`). A chunk that is dirty, on
- * its way in or on its way out stays where it is; any other may have to make room.
+ * The chunks in the cache: their memory, and for each chunk which of its blocks are in memory
+ * (`valid`), which were written and are not on the device yet (`dirty`), and which are on their way
+ * there (`writing`). A chunk that is dirty, on its way in or on its way out stays where it is; any
+ * other chunk may have to make room.
  */
 import { assert } from '@ginit/core';
 import { ChunkIndex } from './chunk-index.ts';
 import { CHUNK_BYTES, type Geometry } from './geometry.ts';
 import { EVICT_TRIES_MAX, type ReplacementPolicy } from './policy/replacement-policy.ts';
 
-/** Why a chunk cannot go, besides being dirty. */
+/** The reasons, besides being dirty, for which a chunk cannot be removed. */
 const PIN = { fetch: 1, write: 2 } as const;
 export type Pin = keyof typeof PIN;
 
@@ -21,9 +22,9 @@ export class ChunkStore {
   readonly valid: Uint8Array;
   readonly dirty: Uint8Array;
   readonly writing: Uint8Array;
-  /** Slots whose last write to the device failed, 1 each. */
+  /** A 1 for each slot whose last write to the device failed. */
   readonly failed: Uint8Array;
-  /** Told of dirty chunks that are in the way of others. */
+  /** Called for dirty chunks that are in the way of others. */
   onDirtyInTheWay: (slot: number) => void = () => {};
   readonly #memory: Uint8Array;
   readonly #policy: ReplacementPolicy;
@@ -33,7 +34,7 @@ export class ChunkStore {
   /** Stack of empty slots. */
   readonly #free: Int32Array;
   #freeCount: number;
-  /** Slots that the policy offered and that could not go. */
+  /** Slots that the policy offered and that could not be emptied. */
   readonly #refused = new Int32Array(EVICT_TRIES_MAX);
   #refusedCount = 0;
   #evictions = 0;
@@ -44,7 +45,7 @@ export class ChunkStore {
     return false;
   };
 
-  /** `memory` holds whole chunks. */
+  /** The length of `memory` is a multiple of the chunk size. */
   constructor(memory: Uint8Array, geometry: Geometry, policy: ReplacementPolicy) {
     const slots = memory.byteLength / CHUNK_BYTES;
     assert(Number.isInteger(slots) && slots > 0, 'the cache holds whole chunks');
@@ -63,7 +64,7 @@ export class ChunkStore {
     this.#freeCount = slots;
   }
 
-  /** Chunks that had to make room since the start. */
+  /** The number of chunks that had to make room since the start. */
   get evictions(): number {
     return this.#evictions;
   }
@@ -82,7 +83,7 @@ export class ChunkStore {
     return this.#chunks[slot] ?? NO_CHUNK;
   }
 
-  /** Whether all blocks of the set are there. */
+  /** Whether all blocks of the set are in memory. */
   holds(slot: number, set: number): boolean {
     return ((this.valid[slot] ?? 0) & set) === set;
   }
@@ -136,7 +137,8 @@ export class ChunkStore {
   }
 
   #evict(incoming: number): number {
-    // Chunks that cannot be written to the device must not clog the place where others go: each round puts them last.
+    // Chunks that cannot be written to the device must not be offered again and again, so each
+    // round puts them last in the policy's order.
     const rounds = Math.ceil(this.slots / EVICT_TRIES_MAX) + 1;
     for (let round = 0; round < rounds; round++) {
       this.#refusedCount = 0;
@@ -151,7 +153,10 @@ export class ChunkStore {
     return -1;
   }
 
-  /** False if there is another reason, which will pass. */
+  /**
+   * Puts the refused chunks whose write failed last in the policy's order. False if one was refused
+   * for another reason, which will pass.
+   */
   #putFailedLast(): boolean {
     let onlyFailed = this.#refusedCount > 0;
     for (let index = 0; index < this.#refusedCount; index++) {

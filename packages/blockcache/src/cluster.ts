@@ -3,7 +3,7 @@ import { copyInto, type RpcError } from '@ginit/core';
 import type { ChunkStore } from './chunk-store.ts';
 import { CHUNK_BYTES, highest, lowest, mask } from './geometry.ts';
 
-/** Blocks of one chunk that go in one request. */
+/** The blocks of one chunk that go in one request. */
 export interface ClusterPart {
   readonly slot: number;
   readonly first: number;
@@ -12,13 +12,19 @@ export interface ClusterPart {
 
 /** A cluster under way. */
 export interface Cluster {
-  /** When it was put together: every write before that is in it, later ones perhaps. */
+  /** The time when it was put together: every earlier write is in it, and later ones perhaps. */
   readonly formedAt: number;
-  /** Settles when it has ended: with nothing, or with why it failed. Its chunks are dirty again then. */
+  /**
+   * Settles when it has ended, with the reason if it failed. In that case its chunks are dirty
+   * again.
+   */
   readonly done: Promise<RpcError | undefined>;
 }
 
-/** The span from the first to the last dirty block of a chunk, if all of it may be written; else undefined. */
+/**
+ * The span from the first to the last dirty block of a chunk, if all of it may be written; else
+ * undefined.
+ */
 export function dirtySpan(store: ChunkStore, slot: number): ClusterPart | undefined {
   const dirty = store.dirty[slot] ?? 0;
   const first = lowest(dirty);
@@ -59,7 +65,10 @@ function endsChunk({ first, count }: ClusterPart, blocksPerChunk: number): boole
   return first + count === blocksPerChunk;
 }
 
-/** Copies the parts of a request into its payload; from now on they count as being written, not as dirty. */
+/**
+ * Copies the parts of a request into its payload. From now on they count as being written and not
+ * as dirty.
+ */
 export function fillRequest(store: ChunkStore, parts: readonly ClusterPart[], payload: Uint8Array): void {
   let at = 0;
   for (const { slot, first, count } of parts) {
@@ -72,7 +81,7 @@ export function fillRequest(store: ChunkStore, parts: readonly ClusterPart[], pa
   }
 }
 
-/** Chunks that fit a request of so many bytes. */
+/** The number of chunks that fit in a request of this many bytes. */
 export function chunksPerRequest(bytes: number): number {
   return Math.floor(bytes / CHUNK_BYTES);
 }

@@ -1,6 +1,7 @@
 /**
- * Brings chunks in from the device. Requests that want a chunk which is on its way join; whatever was written meanwhile
- * stays as it was written. A chunk for which the cache has no room goes to those who wait for it and is not kept.
+ * Reads chunks from the device. Requests for a chunk that is on its way join the fetch. Blocks that
+ * were written meanwhile stay as they were written. A chunk for which the cache has no room goes to
+ * the waiting requests and is not kept.
  */
 import { assert, copyInto, RpcError } from '@ginit/core';
 import { Condition, settleAll } from '@ginit/core/async';
@@ -21,14 +22,17 @@ interface Fetch {
   readonly first: number;
   readonly count: number;
   readonly waiters: Waiter[];
-  /** The device's blocks were discarded meanwhile: what comes is for those who wait already, and not to be kept. */
+  /**
+   * Whether the device's blocks were discarded meanwhile. Then the data is for the requests that
+   * wait already, and is not kept.
+   */
   stale: boolean;
 }
 
 export class Fetcher {
-  /** Happens when a fetch has ended: chunks may be free to go now. */
+  /** Signalled when a fetch has ended: its chunks may be removable now. */
   readonly ended = new Condition();
-  /** The most chunks of one request. */
+  /** The largest number of chunks in one request. */
   readonly chunksMax: number;
   readonly #store: ChunkStore;
   readonly #device: BackendDevice;
@@ -42,12 +46,12 @@ export class Fetcher {
     this.chunksMax = Math.max(1, Math.floor(device.requestBlocksMax / store.geometry.blocksPerChunk));
   }
 
-  /** Fetches under way. */
+  /** The number of fetches under way. */
   get underWay(): number {
     return this.#underWay;
   }
 
-  /** Read requests made to the device. */
+  /** The number of read requests made to the device. */
   get requests(): number {
     return this.#requests;
   }
@@ -58,9 +62,10 @@ export class Fetcher {
   }
 
   /**
-   * Puts blocks from `block` on into `into`, of the chunks from `chunk` on that lie in it and come together; they are not
-   * in the cache. `chunksWanted` are wanted at most, more may be brought in up to `chunksAhead`. Returns how many chunks
-   * these are, and when they are there.
+   * Puts blocks from `block` on into `into`, for the chunks from `chunk` on that lie in it and are
+   * fetched together; they are not in the cache. At most `chunksWanted` chunks are needed, and up
+   * to `chunksAhead` may be brought in besides. Returns the number of chunks that this fetch
+   * serves, and a promise for their arrival.
    */
   read(
     chunk: number,
@@ -81,7 +86,7 @@ export class Fetcher {
     return { chunks, done };
   }
 
-  /** Brings in what is missing of these chunks, for nobody in particular. */
+  /** Brings in those of these chunks that are missing, without a request that waits for them. */
   ahead(first: number, count: number): void {
     const store = this.#store;
     const end = Math.min(first + count, store.geometry.chunkCount);
@@ -92,7 +97,7 @@ export class Fetcher {
     }
   }
 
-  /** The device's content of these chunks has been discarded: what is on its way is old. */
+  /** Notes that the device's content of these chunks has been discarded: data on its way is old. */
   discard(first: number, count: number): void {
     for (const fetch of new Set(this.#fetches.values())) {
       if (fetch.first >= first + count || fetch.first + fetch.count <= first) continue;
@@ -101,7 +106,9 @@ export class Fetcher {
     }
   }
 
-  /** Starts a fetch of as many as possible of `wanted` chunks; at least of the first one. */
+  /**
+   * Starts a fetch of as many of the `wanted` chunks as possible, and at least of the first one.
+   */
   #start(first: number, wanted: number): Fetch {
     const store = this.#store;
     const limit = Math.min(wanted, this.chunksMax, store.geometry.chunkCount - first);
@@ -117,7 +124,10 @@ export class Fetcher {
     return fetch;
   }
 
-  /** Chunks from `first` on, at most `limit`, that are neither there nor on their way. `first` is not. */
+  /**
+   * The number of chunks from `first` on, at most `limit`, that are neither in the cache nor on
+   * their way. `first` is missing.
+   */
   #missing(first: number, limit: number): number {
     const store = this.#store;
     let count = 1;
@@ -157,7 +167,10 @@ export class Fetcher {
     }
   }
 
-  /** Puts a chunk that has come into the cache, if there is room; what was written meanwhile stays. */
+  /**
+   * Puts a chunk that has arrived into the cache, if there is room. Blocks that were written
+   * meanwhile stay.
+   */
   #keep(chunk: number, payload: Uint8Array, at: number): void {
     const store = this.#store;
     const found = store.find(chunk);
@@ -172,7 +185,7 @@ export class Fetcher {
     store.valid[slot] = whole;
   }
 
-  /** The chunks of a fetch are free to go again. */
+  /** Allows the chunks of a fetch to be removed again. */
   #release(fetch: Fetch): void {
     const store = this.#store;
     for (let chunk = fetch.first; chunk < fetch.first + fetch.count; chunk++) {
@@ -183,7 +196,10 @@ export class Fetcher {
     }
   }
 
-  /** Copies what a waiter wants: what the device sent, and over it what the cache knows better. */
+  /**
+   * Copies the blocks for a waiter: the data from the device, and over it the blocks that are newer
+   * in the cache.
+   */
   #serve({ block, into }: Waiter, payload: Uint8Array, first: number): void {
     const { blockSize } = this.#store.geometry;
     const start = (block - first) * blockSize;
@@ -191,7 +207,10 @@ export class Fetcher {
     this.copyKnown(block, into);
   }
 
-  /** Copies those blocks from `block` on that the cache has; calls `unknown` for the runs that it has not. */
+  /**
+   * Copies those blocks from `block` on that the cache has. Calls `unknown` for the runs that it
+   * does not have.
+   */
   copyKnown(block: number, into: Uint8Array, unknown?: (first: number, count: number) => void): void {
     const store = this.#store;
     const { geometry } = store;
@@ -214,8 +233,8 @@ export class Fetcher {
   }
 
   /**
-   * A failed fetch concerns only requests that want a block which cannot be read: where it was for more than one request
-   * asks for, each is tried by itself.
+   * Handles a failed fetch. The failure must reach only requests for a block that cannot be read,
+   * so if the fetch was for more blocks than one request asks for, each request is tried by itself.
    */
   #fail(fetch: Fetch, error: unknown, blocks: number): void {
     assert(error instanceof RpcError, 'a device fails with an RpcError');
@@ -228,7 +247,10 @@ export class Fetcher {
     }
   }
 
-  /** Reads what a waiter wants and nothing else, past the cache. What the cache knows is copied before, and stays right. */
+  /**
+   * Reads exactly the blocks that a waiter wants, past the cache. Blocks that the cache has are
+   * copied first, and stay right.
+   */
   async #readExactly({ block, into }: Waiter): Promise<void> {
     const { blockSize } = this.#store.geometry;
     const runs: { readonly first: number; readonly count: number }[] = [];
@@ -242,7 +264,7 @@ export class Fetcher {
       const part = into.subarray((first - block) * blockSize, (first - block + count) * blockSize);
       return this.#device.readWith(first, count, (payload) => copyInto(part, payload));
     });
-    // All have ended before the memory is the client's again.
+    // All reads have ended before the client gets its memory back.
     await settleAll(reads);
   }
 }

@@ -1,4 +1,4 @@
-/** How the blocks of a device lie in chunks: the units in which the cache keeps them. */
+/** Divides the blocks of a device into chunks, the units in which the cache keeps them. */
 import { assert } from '@ginit/core';
 
 export const CHUNK_BYTES = 4096;
@@ -8,7 +8,7 @@ export class Geometry {
   readonly blockSize: number;
   readonly blockCount: number;
   readonly blocksPerChunk: number;
-  /** Chunks of the device; the last one may be shorter than the others. */
+  /** The number of chunks of the device; the last one may be shorter than the others. */
   readonly chunkCount: number;
 
   /** The block size divides a chunk. */
@@ -28,12 +28,12 @@ export class Geometry {
     return chunk * this.blocksPerChunk;
   }
 
-  /** Blocks of a chunk: fewer than `blocksPerChunk` at the end of the device. */
+  /** The number of blocks of a chunk: fewer than `blocksPerChunk` at the end of the device. */
   blocksOf(chunk: number): number {
     return Math.min(this.blocksPerChunk, this.blockCount - this.firstBlock(chunk));
   }
 
-  /** All blocks of a chunk. */
+  /** The set of all blocks of a chunk. */
   wholeMask(chunk: number): number {
     return mask(0, this.blocksOf(chunk));
   }

@@ -9,12 +9,12 @@ import { makePolicy } from './policy/make-policy.ts';
 import { POLICY_NAMES } from './policy/replacement-policy.ts';
 import { WatchedDevice } from './watched-device.ts';
 
-/** A transfer buffer holds several requests of at least a chunk each. */
+/** The least size of a transfer buffer: it holds several requests of at least a chunk each. */
 const BUFFER_BYTES_MIN = 64 * 1024;
 const BUFFER_BYTES_MAX = 64 * 1024 * 1024;
 const BUFFER_BYTES_DEFAULT = 1024 * 1024;
 const CACHE_BYTES_MIN = 16 * CHUNK_BYTES;
-/** Of the free quota this part, and no less than that, stays for what sessions need beyond their donations. */
+/** This part of the free quota, and no less, stays for needs of sessions beyond their donations. */
 const RESERVE_PART = 16;
 const RESERVE_BYTES_MIN = 64 * 1024;
 
@@ -51,7 +51,10 @@ export interface OpenCache {
   readonly close: () => Promise<void>;
 }
 
-/** Opens the session to the device and makes the cache. Throws `ConfigError` at what of the config cannot be. */
+/**
+ * Opens the session to the device and makes the cache. Throws `ConfigError` at a part of the config
+ * that is impossible.
+ */
 export async function openCache(env: CacheEnv): Promise<OpenCache> {
   const config = env.config.read(BLOCKCACHE_CONFIG);
   const { policy: policyName, mode } = config;

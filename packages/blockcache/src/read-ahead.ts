@@ -1,9 +1,10 @@
 /**
- * Finds those who read one block after the other, and says what they will want next. Any number of clients may read at a
- * time: a few sequences are followed, the one that was not continued for longest is given up for a new one.
+ * Finds clients that read one block after the other, and predicts the blocks that they will want
+ * next. Any number of clients may read at the same time: a few sequences are followed, and a new
+ * one replaces the sequence that was not continued for longest.
  */
 
-/** Sequences that are followed. */
+/** The number of sequences that are followed. */
 const SEQUENCES = 8;
 const FIRST_WINDOW = 8;
 const LARGEST_WINDOW = 64;
@@ -11,14 +12,14 @@ const LARGEST_WINDOW = 64;
 interface Sequence {
   /** The block that would continue it. */
   next: number;
-  /** Chunks to be ahead; 0 until a second request has continued it. */
+  /** The number of chunks to be ahead; 0 until a second request has continued the sequence. */
   window: number;
-  /** Chunks before this one have been asked for. */
+  /** The end of the chunks that have been asked for. */
   end: number;
   lastUse: number;
 }
 
-/** Chunks to bring in. */
+/** The chunks to bring in. */
 export interface ReadAheadPlan {
   readonly first: number;
   readonly count: number;
@@ -32,13 +33,16 @@ export class ReadAhead {
   readonly #sequences: Sequence[] = [];
   #uses = 0;
 
-  /** For a cache of `slots` chunks: what is brought in must not push out what is being read. */
+  /**
+   * `slots` is the number of chunks in the cache: the chunks brought in must not push out those
+   * that are being read.
+   */
   constructor(slots: number, blocksPerChunk: number) {
     this.#blocksPerChunk = blocksPerChunk;
     this.#windowMax = Math.min(LARGEST_WINDOW, Math.floor(slots / (2 * SEQUENCES)));
   }
 
-  /** A request reads `count` blocks from `block` on. Returns what to bring in beyond them. */
+  /** A request reads `count` blocks from `block` on. Returns the chunks to bring in beyond them. */
   plan(block: number, count: number): ReadAheadPlan {
     if (this.#windowMax === 0) return NOTHING;
     const next = block + count;

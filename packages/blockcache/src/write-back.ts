@@ -1,10 +1,11 @@
 /**
- * Brings what was written to the device, in clusters of neighbouring chunks.
+ * Brings written blocks to the device, in clusters of neighbouring chunks.
  *
- * Rules: of one chunk there is one cluster under way at a time, because the device keeps no order between requests. What is
- * copied into a request stops being dirty at that moment, so a write that comes later makes the chunk dirty again. A cluster
- * that fails makes its chunks dirty again; they are marked as failed and tried again when somebody asks for it: a SYNC, or a
- * write that finds no room otherwise. Nothing is ever dropped.
+ * Rules: Each chunk has at most one cluster under way, because the device keeps no order between
+ * requests. Blocks that are copied into a request stop being dirty at that moment, so a later write
+ * makes the chunk dirty again. A cluster that fails makes its chunks dirty again; they are marked
+ * as failed and are tried again on demand: by a SYNC, or by a write that finds no room otherwise.
+ * Nothing is ever dropped.
  */
 import { assert, RpcError } from '@ginit/core';
 import { Condition } from '@ginit/core/async';
@@ -21,19 +22,24 @@ import {
 } from './cluster.ts';
 import { eachRun } from './geometry.ts';
 
-/** Clusters under way that nobody waits for, and at all. */
+/**
+ * The largest number of clusters under way that nobody waits for, and of all clusters under way.
+ */
 const BACKGROUND_CLUSTERS_MAX = 2;
 const CLUSTERS_MAX = 4;
 /** A cluster takes at most this part of the largest request, so that reads get through to the device beside clusters. */
 const REQUEST_PART = 2;
-/** Lists of dirty slots that are not under way, the first to become dirty first; and of those that failed. */
+/**
+ * Lists of slots, the first to become dirty first: dirty slots that are not under way, and those
+ * that failed.
+ */
 const WAITING = 1;
 const FAILED = 2;
 
 export class WriteBack {
-  /** Chunks that may be dirty or on their way to the device at a time. */
+  /** The largest number of chunks that are dirty or on their way to the device at the same time. */
   readonly dirtyMax: number;
-  /** Happens when a cluster has ended: chunks may be clean now. */
+  /** Signalled when a cluster has ended: its chunks may be clean now. */
   readonly ended = new Condition();
   readonly #store: ChunkStore;
   readonly #device: BackendDevice;
@@ -58,17 +64,17 @@ export class WriteBack {
     };
   }
 
-  /** Chunks that are dirty or on their way to the device. */
+  /** The number of chunks that are dirty or on their way to the device. */
   get dirtyCount(): number {
     return this.#dirtyCount;
   }
 
-  /** Write requests made to the device. */
+  /** The number of write requests made to the device. */
   get requests(): number {
     return this.#requests;
   }
 
-  /** A moment that lies behind every write and cluster so far. */
+  /** A time later than every write and cluster so far. */
   now(): number {
     this.#clock++;
     return this.#clock;
@@ -79,7 +85,7 @@ export class WriteBack {
     return this.#dirtyCount < this.dirtyMax;
   }
 
-  /** Blocks of a slot were written. */
+  /** Notes that blocks of a slot were written. */
   markDirty(slot: number, set: number): void {
     const store = this.#store;
     const before = store.dirty[slot] ?? 0;
@@ -89,7 +95,7 @@ export class WriteBack {
     this.#dirtyCount++;
   }
 
-  /** Blocks of a slot that is not under way are not to be written any more. */
+  /** Notes that blocks of a slot that is not under way must not be written any more. */
   unmarkDirty(slot: number, set: number): void {
     const store = this.#store;
     const before = store.dirty[slot] ?? 0;
@@ -100,7 +106,7 @@ export class WriteBack {
     this.#dirtyCount--;
   }
 
-  /** Starts to write when much is dirty, so that writers need not wait later. */
+  /** Starts to write when many chunks are dirty, so that writers need not wait later. */
   work(): void {
     while (this.#dirtyCount > this.dirtyMax / 2 && this.#lists.length(WAITING) > 0) {
       if (!this.#mayStart(BACKGROUND_CLUSTERS_MAX)) return;
@@ -108,7 +114,10 @@ export class WriteBack {
     }
   }
 
-  /** Starts to write the oldest. Settles when a chunk may have become clean; undefined if nothing is under way. */
+  /**
+   * Starts to write the oldest chunks. Settles when a chunk may have become clean; undefined if
+   * nothing is under way.
+   */
   makeRoom(): Promise<void> | undefined {
     if (this.#gate) return this.#gate;
     while (this.#lists.length(WAITING) > 0 && this.#mayStart(CLUSTERS_MAX))
@@ -116,14 +125,17 @@ export class WriteBack {
     return this.#underWay > 0 ? this.ended.wait() : undefined;
   }
 
-  /** Tries to write what could not be written before. Rejects if that still is so. */
+  /** Tries again to write the chunks that failed. Rejects if some of them fail again. */
   async retryFailed(): Promise<void> {
     assert(this.#lists.length(FAILED) > 0, 'there is something that failed');
     const failure = await this.#start(this.#lists.first(FAILED)).done;
     if (failure) throw failure;
   }
 
-  /** Settles when everything that was written before the call is on the device; rejects with why something is not. */
+  /**
+   * Settles when everything that was written before the call is on the device. Rejects with the
+   * reason if some of it is not.
+   */
   flush(): Promise<void> {
     const store = this.#store;
     const chunks: number[] = [];
@@ -135,7 +147,10 @@ export class WriteBack {
     return this.settle(Float64Array.from(chunks).toSorted());
   }
 
-  /** Settles when what was written to these chunks before the call is on the device; rejects with why it is not. */
+  /**
+   * Settles when everything that was written to these chunks before the call is on the device.
+   * Rejects with the reason if it is not.
+   */
   async settle(chunks: Iterable<number>): Promise<void> {
     const since = this.now();
     const clusters = new Set<Cluster>();
@@ -163,14 +178,18 @@ export class WriteBack {
     }
   }
 
-  /** A cluster, formed after `since`, with what was dirty of the chunk then; undefined if it is on the device. */
+  /**
+   * A cluster, formed after `since`, with the blocks of the chunk that were dirty then; undefined
+   * if they are on the device.
+   */
   async #clusterWith(chunk: number, since: number): Promise<Cluster | undefined> {
     const store = this.#store;
     for (;;) {
       const slot = store.find(chunk);
       if (slot < 0) return undefined;
       const cluster = this.#clusters.get(slot);
-      // An older one may have begun before the write: its end tells, for then what was not in it is still dirty.
+      // An older cluster may have begun before the write. After its end, blocks that were not in it
+      // are still dirty.
       if (cluster) {
         if (cluster.formedAt > since) return cluster;
         await cluster.done;
@@ -185,7 +204,7 @@ export class WriteBack {
     return this.#gate === undefined && this.#underWay < clustersMax;
   }
 
-  /** Starts to write a slot that is dirty and not under way, with what fits around it. */
+  /** Starts to write a slot that is dirty and not under way, together with neighbours that fit. */
   #start(slot: number): Cluster {
     const span = dirtySpan(this.#store, slot);
     const requests = span ? [neighbours(this.#store, span, this.#chunksMax)] : this.#runs(slot);
@@ -201,7 +220,9 @@ export class WriteBack {
     return cluster;
   }
 
-  /** A chunk with gaps of which we know nothing goes in several requests. */
+  /**
+   * The requests for a slot. A chunk with gaps whose content is not known goes in several requests.
+   */
   #runs(slot: number): ClusterPart[][] {
     const runs: ClusterPart[][] = [];
     eachRun(this.#store.dirty[slot] ?? 0, (first, count) => runs.push([{ slot, first, count }]));

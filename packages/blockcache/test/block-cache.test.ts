@@ -25,7 +25,7 @@ function setUp(options: Options = {}): { device: FakeDevice; cache: BlockCache }
 
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-/** Settles the promise while the device works; requests before the `from`th wait. */
+/** Settles as the promise does while the device works. Requests before the `from`th wait. */
 async function run<Result>(device: FakeDevice, work: Result | Promise<Result>, from = 0): Promise<Result> {
   const state = { open: true };
   const done = Promise.resolve(work).finally(() => (state.open = false));
@@ -38,7 +38,7 @@ async function run<Result>(device: FakeDevice, work: Result | Promise<Result>, f
   return done;
 }
 
-/** Lets requests begin, and end nothing. */
+/** Lets all requests begin, and none end. */
 function beginAll(device: FakeDevice): void {
   for (let index = 0; index < device.pending; index++) device.begin(index);
 }
@@ -75,13 +75,13 @@ describe('reads', () => {
     expect(device.log).toEqual(['read 800 8']);
   });
 
-  test('that are answered from memory end at once', async () => {
+  test('from memory end at once', async () => {
     const { device, cache } = setUp();
     await readBlock(device, cache, 5);
     expect(cache.read(0, 8, new Uint8Array(8 * BLOCK_BYTES))).toBe(undefined);
   });
 
-  test('of the end of a device that is no multiple of a chunk', async () => {
+  test('return the last, shorter chunk of a device', async () => {
     const { device, cache } = setUp({ blocks: 8003 });
     expect(await readBlock(device, cache, 8002)).toBe(8002);
     expect(device.log).toEqual(['read 8000 3']);
@@ -90,7 +90,7 @@ describe('reads', () => {
     expect(device.log).toEqual(['read 8000 3', 'write 8002 1', 'sync 0 0']);
   });
 
-  test('one after the other bring in what comes next, in large requests', async () => {
+  test('in sequence bring in the next blocks, in large requests', async () => {
     const { device, cache } = setUp({ slots: 1024 });
     for (let block = 0; block < 4000; block++) expect(await readBlock(device, cache, block)).toBe(block);
     expect(device.log.length).toBeLessThan(100);
@@ -111,7 +111,7 @@ describe('reads', () => {
     const bad = codeOf(readBlock(device, cache, 803));
     expect(await good).toBe(802);
     expect(await bad).toBe('InputOutput');
-    // What was written is there, although its chunk cannot be read.
+    // The written block is there, although its chunk cannot be read.
     cache.write(801, 1, filled(1, 7));
     expect(await readBlock(device, cache, 801)).toBe(word(7));
     expect(await readBlock(device, cache, 804)).toBe(804);
@@ -119,7 +119,7 @@ describe('reads', () => {
 });
 
 describe('writes', () => {
-  test('of part of a chunk read nothing, and what is missing comes in beside them', async () => {
+  test('of a part of a chunk read nothing, and the missing blocks are brought in beside them later', async () => {
     const { device, cache } = setUp();
     expect(cache.write(801, 2, filled(2, 7))).toBe(undefined);
     expect(await readBlock(device, cache, 802)).toBe(word(7));
@@ -181,13 +181,13 @@ describe('writes', () => {
     expect(device.durable[800 * BLOCK_BYTES]).toBe(2);
   });
 
-  test('survive that their chunk was read before, written out and given up meanwhile', async () => {
+  test('survive a read that began earlier, although their chunk was written out and removed meanwhile', async () => {
     const { device, cache } = setUp({ slots: 16 });
     const old = new Uint8Array(BLOCK_BYTES);
     const read = cache.read(801, 1, old);
     beginAll(device);
     cache.write(800, 8, filled(8, 7));
-    // Everything else that the cache can be made to hold passes through, the first read being still under way.
+    // All other chunks pass through the cache, while the first read is still under way.
     for (let index = 0; index < 64; index++) {
       await run(device, cache.write(2000 + index * 80, 8, filled(8, 1)), 1);
     }
@@ -200,7 +200,7 @@ describe('writes', () => {
 });
 
 describe('failures', () => {
-  test('of a write-back are told to the SYNC that covers it; nothing is lost', async () => {
+  test('of a write-back are reported by the SYNC that covers it, and nothing is lost', async () => {
     const { device, cache } = setUp();
     device.badWrites.add(800);
     cache.write(800, 1, filled(1, 7));
@@ -211,20 +211,20 @@ describe('failures', () => {
       expect(await readBlock(device, cache, 800)).toBe(word(7));
     }
     expect(device.content[1600 * BLOCK_BYTES]).toBe(8);
-    // Once each SYNC, and no more.
+    // The block is tried once by each SYNC, and not more often.
     expect(device.log.filter((line) => line === 'write 800 1').length).toBe(3);
     device.badWrites.clear();
     expect(await run(device, codeOf(cache.sync()))).toBe('succeeded');
     expect(device.durable[800 * BLOCK_BYTES]).toBe(7);
   });
 
-  test('of the device’s own sync are told', async () => {
+  test('of the device’s own sync are reported by the SYNC', async () => {
     const { device, cache } = setUp();
     device.syncFails = true;
     expect(await run(device, codeOf(cache.sync()))).toBe('InputOutput');
   });
 
-  test('with write-through are told to the write', async () => {
+  test('with write-through are reported by the write', async () => {
     const { device, cache } = setUp({ mode: 'write-through' });
     device.badWrites.add(800);
     const bad = codeOf(cache.write(800, 1, filled(1, 7)));
@@ -233,7 +233,7 @@ describe('failures', () => {
     expect(await run(device, good)).toBe('succeeded');
   });
 
-  test('of all write-backs end writes that find no room, and the rest goes on', async () => {
+  test('of all write-backs fail writes that find no room, and everything else goes on', async () => {
     const { device, cache } = setUp({ slots: 16 });
     for (let block = 0; block < 8000; block++) device.badWrites.add(block);
     const codes: string[] = [];
@@ -242,7 +242,7 @@ describe('failures', () => {
     }
     expect(codes.slice(0, 8).every((code) => code === 'succeeded')).toBe(true);
     expect(codes.slice(8).every((code) => code === 'InputOutput')).toBe(true);
-    // Reads find their way through the other half of the cache.
+    // Reads pass through the other half of the cache.
     for (let block = 4000; block < 8000; block += 80)
       expect(await readBlock(device, cache, block)).toBe(block);
     for (let index = 0; index < 8; index++) {
@@ -253,7 +253,7 @@ describe('failures', () => {
     for (let index = 0; index < 8; index++) expect(device.durable[index * 80 * BLOCK_BYTES]).toBe(index);
   });
 
-  test('that are none of a device end the component', async () => {
+  test('that no device declares reach the request unchanged', async () => {
     const { device, cache } = setUp();
     device.readWith = () => Promise.reject(blockError('NoSpace'));
     expect(await codeOf(cache.read(0, 8, new Uint8Array(4096)))).toBe('NoSpace');
@@ -261,7 +261,7 @@ describe('failures', () => {
 });
 
 describe('TRIM', () => {
-  test('makes the cache forget what it names, and nothing beside', async () => {
+  test('makes the cache forget the blocks that it names, and no others', async () => {
     const { device, cache } = setUp();
     cache.write(799, 10, filled(10, 7));
     await readBlock(device, cache, 900);
@@ -276,7 +276,7 @@ describe('TRIM', () => {
     ]);
   });
 
-  test('of the whole device is no walk over the whole device', async () => {
+  test('of the whole device costs no walk over the whole device', async () => {
     const { device, cache } = setUp({ slots: 16 });
     cache.write(0, 64, filled(64, 7));
     await run(device, cache.trim(0, 8000));
@@ -292,7 +292,7 @@ describe('TRIM', () => {
     expect(cache.statistics.dirty).toBe(1);
   });
 
-  test('makes what is on its way in from before worthless', async () => {
+  test('keeps blocks that were on their way in out of the cache', async () => {
     const { device, cache } = setUp();
     const bytes = new Uint8Array(BLOCK_BYTES);
     const read = cache.read(801, 1, bytes);

@@ -1,7 +1,8 @@
 /**
- * The cache against a model, over a device that begins and ends requests in any order and fails some of them: a read returns
- * the latest write, a SYNC that succeeds has everything that was answered before it on the medium, errors reach only who
- * asked for a bad block, nothing hangs, and when the device works again nothing is lost.
+ * Tests the cache against a model, over a device that begins and ends requests in any order and
+ * fails some of them. A read returns the latest write. A SYNC that succeeds has brought everything
+ * that was answered before it to the medium. Errors reach only requests for a bad block. Nothing
+ * hangs, and when the device works again nothing is lost.
  */
 import { RpcError } from '@ginit/core';
 import * as fc from 'fast-check';
@@ -29,9 +30,12 @@ const operation = fc.oneof(
 );
 type Step = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
-/** What is known of one block: the values written to it, and from which on one must be on the medium. */
+/**
+ * The model of one block: the values written to it, and the version that must at least be on the
+ * medium.
+ */
 class BlockModel {
-  /** Versions written, the newest last. Version 0 is the zeros at the start. */
+  /** The newest version that was written. Version 0 is the zeros at the start. */
   newest = 0;
   /** The newest version that was answered. */
   answered = 0;
@@ -115,7 +119,7 @@ class World {
 
   start(work: () => Promise<void>): void {
     const running = work();
-    // Looked at in `finish`.
+    // The result is checked in `finish`.
     running.catch(() => {});
     this.running.push(running);
   }
@@ -164,18 +168,21 @@ class World {
     for (const [index, number] of numbers.entries()) {
       const model = this.model(number);
       model.writing = false;
-      // A write that failed may be there or not, and any part of it.
+      // A write that failed may be there or not, or in part.
       if (!failed) {
         model.answered = versions[index] ?? 0;
         model.undefinedContent = false;
         if (this.mode === 'write-through') this.checkWritten(number);
       }
     }
-    // The memory is the client's own again.
+    // The memory belongs to the client again, which may overwrite it.
     bytes.fill(0x99);
   }
 
-  /** With write-through the device has what was answered, if not on its medium. */
+  /**
+   * Checks that, with write-through, the device has every write that was answered; it need not be
+   * on the medium.
+   */
   checkWritten(number: number): void {
     const content = this.device.content.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES);
     expect(isVersion(content, number, this.model(number).answered), `block ${number} is not written`).toBe(
@@ -215,7 +222,7 @@ class World {
     this.checkMedium();
   }
 
-  /** A crash now must leave at least what the last SYNC covered. */
+  /** Checks that a crash now would leave at least the versions that the last SYNC covered. */
   checkMedium(): void {
     for (const [number, model] of this.models.entries()) {
       if (model.undefinedMedium) continue;
@@ -271,7 +278,7 @@ describe.each<WriteMode>(['write-back', 'write-through'])('%s', (mode) => {
           }
           await world.finish();
           world.checkMedium();
-          // The device works again: nothing that was answered is lost.
+          // The device works again: no write that was answered is lost.
           world.mend();
           world.everBad.clear();
           const errors = world.errors;

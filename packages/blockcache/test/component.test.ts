@@ -7,7 +7,7 @@ import blockcache from '../src/main.ts';
 
 const SIZE = 512;
 
-/** A device in memory that tells what is asked of it. */
+/** A device in memory that logs the requests to it. */
 class LoggingDisk implements BlockBackend {
   readonly info;
   readonly bytes: Uint8Array;
@@ -65,29 +65,32 @@ const systemOf = (config: string): string => `
 const filled = (blocks: number, byte: number): Uint8Array => new Uint8Array(blocks * SIZE).fill(byte);
 
 describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', (kind) => {
-  test.each(['write-back', 'write-through'])('%s: large and small transfers of two clients', async (mode) => {
-    const disk = new LoggingDisk();
-    const client = clientOf(async (env) => {
-      const one = await BlockClient.connect(env, { label: 'one', args: { tx_buf_size: 256 * 1024 } });
-      const two = await BlockClient.connect(env, { label: 'two' });
-      const bytes = Uint8Array.from({ length: 12_000 * SIZE }, (_, at) => (at * 31) >> 9);
-      await one.write(1001, 12_000, bytes);
-      await two.write(5000, 3, filled(3, 9));
-      bytes.fill(9, 3999 * SIZE, 4002 * SIZE);
-      const back = new Uint8Array(bytes.length);
-      await two.read(1001, 12_000, back);
-      expect(Buffer.compare(back, bytes)).toBe(0);
-      await two.sync();
-      expect(Buffer.compare(disk.bytes.subarray(1001 * SIZE, 13_001 * SIZE), bytes)).toBe(0);
-      expect(disk.log.at(-1)).toBe('sync');
-    });
-    const { end, lines } = await runSystem(
-      kind,
-      { disk: diskOf(disk), blockcache, client },
-      systemOf(`<config mode="${mode}"/>`),
-    );
-    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
-  });
+  test.each(['write-back', 'write-through'])(
+    '%s: large and small transfers of two clients are right',
+    async (mode) => {
+      const disk = new LoggingDisk();
+      const client = clientOf(async (env) => {
+        const one = await BlockClient.connect(env, { label: 'one', args: { tx_buf_size: 256 * 1024 } });
+        const two = await BlockClient.connect(env, { label: 'two' });
+        const bytes = Uint8Array.from({ length: 12_000 * SIZE }, (_, at) => (at * 31) >> 9);
+        await one.write(1001, 12_000, bytes);
+        await two.write(5000, 3, filled(3, 9));
+        bytes.fill(9, 3999 * SIZE, 4002 * SIZE);
+        const back = new Uint8Array(bytes.length);
+        await two.read(1001, 12_000, back);
+        expect(Buffer.compare(back, bytes)).toBe(0);
+        await two.sync();
+        expect(Buffer.compare(disk.bytes.subarray(1001 * SIZE, 13_001 * SIZE), bytes)).toBe(0);
+        expect(disk.log.at(-1)).toBe('sync');
+      });
+      const { end, lines } = await runSystem(
+        kind,
+        { disk: diskOf(disk), blockcache, client },
+        systemOf(`<config mode="${mode}"/>`),
+      );
+      expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+    },
+  );
 
   test('a session that is closed leaves nothing in the cache, and neither does the end', async () => {
     const disk = new LoggingDisk();
@@ -111,7 +114,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     expect(disk.bytes[800 * SIZE]).toBe(2);
   });
 
-  test('policies and read-only devices', async () => {
+  test('policies and read-only devices decide who may write', async () => {
     const disk = new LoggingDisk();
     const client = clientOf(async (env) => {
       const reader = await BlockClient.connect(env, { label: 'reader' });
@@ -165,7 +168,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
     expect(told).toEqual([expect.stringMatching(/^\[init -> blockcache\] crashed: /)]);
   });
 
-  test('the end of the device’s server ends what waits, and the cache says what is lost', async () => {
+  test('the end of the device’s server fails waiting requests, and the cache says what is lost', async () => {
     const never: BlockBackend = {
       info: new LoggingDisk().info,
       read: () => new Promise(() => {}),

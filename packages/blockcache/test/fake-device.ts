@@ -14,9 +14,10 @@ interface Operation {
 }
 
 /**
- * A device that keeps no order: the test chooses which request begins and which ends next. Requests that write to the same
- * block at the same time are an error of who asks, and so is a read beside a write of the same block that matters; the
- * first is checked here. Content becomes durable by a sync, or by chance.
+ * A device that keeps no order: the test chooses which request begins and which ends next. It is an
+ * error of the caller if two requests write the same block at the same time, and this is checked
+ * here; a read beside a write of the same block is one only if its result matters. Content becomes
+ * durable by a sync, or by chance.
  */
 export class FakeDevice implements BackendDevice {
   readonly info: BlockInfo;
@@ -85,7 +86,10 @@ export class FakeDevice implements BackendDevice {
     else operation.end();
   }
 
-  /** Lets a request begin: what it reads or writes is settled then. False if it has begun already. */
+  /**
+   * Lets a request begin, which fixes the content that it reads or writes. False if it has begun
+   * already.
+   */
   begin(index: number): boolean {
     const operation = this.#pending[index];
     if (operation === undefined || operation.begun) return false;
@@ -94,7 +98,7 @@ export class FakeDevice implements BackendDevice {
     return true;
   }
 
-  /** Ends everything, oldest first, until nothing is asked for any more. */
+  /** Ends all requests, the oldest first, until there are none left. */
   async drain(): Promise<void> {
     for (let quiet = 0; quiet < 3; ) {
       if (this.#pending.length === 0) quiet++;
@@ -104,7 +108,7 @@ export class FakeDevice implements BackendDevice {
     }
   }
 
-  /** Chance writes some of what is not synced to the medium, as hosts do. */
+  /** Writes some unsynced content to the medium by chance, as hosts do. */
   leak(block: number): void {
     this.#range(this.durable, block, 1).set(this.#range(this.content, block, 1));
   }

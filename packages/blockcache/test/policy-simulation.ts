@@ -1,7 +1,9 @@
 import { ChunkIndex } from '../src/chunk-index.ts';
 import type { ReplacementPolicy } from '../src/policy/replacement-policy.ts';
 
-/** Runs a policy over a trace of chunk numbers, as the cache would, and tells how many of them it found. */
+/**
+ * Runs a policy over a trace of chunk numbers, as the cache would, and returns the number of hits.
+ */
 export function hitsOf(policy: ReplacementPolicy, slots: number, trace: Iterable<number>): number {
   const chunks = new Float64Array(slots).fill(-1);
   const index = new ChunkIndex(chunks);

@@ -9,7 +9,7 @@ import { makePolicy } from '../src/policy/make-policy.ts';
 import { EVICT_TRIES_MAX, POLICY_NAMES } from '../src/policy/replacement-policy.ts';
 import { hitsOf } from './policy-simulation.ts';
 
-test('the index finds what a map finds', () => {
+test('the index finds the same slots as a map', () => {
   const chunk = fc.oneof(fc.nat(40), fc.nat(2 ** 31), fc.maxSafeNat());
   const steps = fc.array(fc.record({ slot: fc.nat(15), chunk }), { maxLength: 200 });
   fc.assert(
@@ -35,7 +35,9 @@ test('the index finds what a map finds', () => {
   );
 });
 
-/** The same in the plainest way: an array with the most recently used at its end. */
+/**
+ * The same algorithm in the plainest form: an array with the most recently used chunk at its end.
+ */
 function plainLruHits(slots: number, trace: readonly number[]): number {
   const order: number[] = [];
   let hits = 0;
@@ -50,7 +52,7 @@ function plainLruHits(slots: number, trace: readonly number[]): number {
   return hits;
 }
 
-test('LRU hits what the plain algorithm hits', () => {
+test('LRU has the same hits as the plain algorithm', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(30), { maxLength: 500 }), fc.integer({ min: 1, max: 20 }), (trace, slots) => {
       expect(hitsOf(new Lru(slots), slots, trace)).toBe(plainLruHits(slots, trace));

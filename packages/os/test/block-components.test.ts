@@ -72,7 +72,7 @@ const POLICIES = `
   <policy label_suffix="missing" partition="4"/>`;
 
 describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
-  test('ram_block: what was written is read, by everybody', async () => {
+  test('ram_block: every client reads what any client has written', async () => {
     const client = clientOf(async (env) => {
       const one = await BlockClient.connect(env, { label: 'one' });
       const two = await BlockClient.connect(env, { label: 'two' });
@@ -177,7 +177,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     ]);
   });
 
-  test('part_block: a session has more room than the mediator, for the client pays', async () => {
+  test('part_block: a session may need more quota than the mediator has, because the client pays', async () => {
     const client = clientOf(async (env) => {
       const data = await BlockClient.connect(env, { label: 'data', args: { tx_buf_size: 8 * 2 ** 20 } });
       await data.read(0, 100, new Uint8Array(100 * SIZE));
@@ -190,7 +190,7 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   });
 
-  test('part_block: what cannot be is denied with its reason', async () => {
+  test('part_block: an impossible session is denied with the reason', async () => {
     const client = clientOf(async (env) => {
       const tryOne = (label: string, args = {}): Promise<string> =>
         reasonOf(BlockClient.connect(env, { label, args }));

@@ -68,7 +68,8 @@ describe.each([
         writeFileSync(join(directory, 'disk.img'), model);
         const { disk } = await open({ file: 'disk.img', writeable: 'yes' });
         const client = await clientOf(disk, shared);
-        // Operations on the same blocks are not ordered: each takes blocks that no other one under way uses.
+        // Operations on the same blocks are not ordered, so each takes blocks that no other one
+        // under way uses.
         const busy = new Map<number, Promise<unknown>>();
         const all = operations.map(async ({ write, block, count, seed }) => {
           const blocks = Array.from({ length: count }, (__, index) => block + index);
@@ -126,7 +127,7 @@ test.each<[string, Record<string, string>, string]>([
   await expect(open(attributes)).rejects.toThrow(message);
 });
 
-test('a grant for reading only and a config that wants to write: one clear error', async () => {
+test('a read-only grant with a config that wants to write gives one clear error', async () => {
   const refusal = '<host> grants the file "disk.img" for reading only (access="ro")';
   const host: Pick<HostAccess, 'openFile'> = {
     openFile: () => Promise.reject(new RpcError('NotGranted', refusal)),
@@ -167,7 +168,7 @@ class SteeredFile implements HostFile {
   }
 }
 
-test('a sync that failed makes all later ones fail, and nobody is told that all is well', async () => {
+test('a sync that failed makes all later ones fail, so no client is told that all is well', async () => {
   const file = new SteeredFile();
   const log: string[] = [];
   const disk = new FileDisk(file, SIZE, (text) => log.push(text));
@@ -181,7 +182,7 @@ test('a sync that failed makes all later ones fail, and nobody is told that all 
   expect(log).toEqual(['sync of 100 blocks from 0 on: file "disk.img": InputOutput (EIO)']);
 });
 
-test('the end of the driver syncs what was written since the last SYNC, and closes the file', async () => {
+test('the end of the driver syncs the writes since the last SYNC, and closes the file', async () => {
   const file = new SteeredFile();
   const disk = new FileDisk(file, SIZE, () => {});
   const write = disk.write(0, 1, new Uint8Array(SIZE));
@@ -196,7 +197,7 @@ test('the end of the driver syncs what was written since the last SYNC, and clos
   expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'close']);
 });
 
-test('a full host is told as such', async () => {
+test('a full host is reported as such', async () => {
   const file = new SteeredFile();
   const disk = new FileDisk(file, SIZE, () => {});
   const write = disk.write(0, 1, new Uint8Array(SIZE));

@@ -19,7 +19,7 @@ import { FS_TOOL_CONFIG } from '../src/fs_tool/schema.ts';
 
 interface Result {
   readonly code: number | undefined;
-  /** What fs_tool printed, without the label. */
+  /** The lines that fs_tool printed, without the label. */
   readonly lines: readonly string[];
 }
 
@@ -30,7 +30,7 @@ async function script(
     readonly backend?: MemoryFileSystem;
     readonly attributes?: string;
     readonly policy?: string;
-    /** For tests that disturb the system: what is left of it is not looked at then. */
+    /** For tests that disturb the system: its remains are not checked then. */
     readonly started?: (system: InProcessSystem) => void;
   } = {},
 ): Promise<Result> {
@@ -151,7 +151,7 @@ two	&amp; <![CDATA[<three>]]>
   });
 });
 
-test('an operation that must fail, and does', async () => {
+test('an operation that must fail is as expected when it fails, and ends the script when it succeeds', async () => {
   const { code, lines } = await script(
     `<cat path="/x" expect="Lookup_failed"/> <mkdir path="/" expect="node_already_exists"/>
      <ls path="/" expect="lookup_FAILED"/> <sync/>`,
@@ -218,7 +218,7 @@ test('names that do not fit a line are escaped, and sorted by their bytes', asyn
   expect(lines.slice(0, -1)).toEqual(shown.map((name) => `ls /: file 0 ${name}`));
 });
 
-test('an entry whose node cannot be read is listed with what it fails with', async () => {
+test('an entry whose node cannot be read is listed with its error', async () => {
   const backend = new MemoryFileSystem();
   const lookup = backend.lookup.bind(backend);
   backend.lookup = (directory, name) =>
@@ -236,7 +236,7 @@ test('an entry whose node cannot be read is listed with what it fails with', asy
   expect(code).toBe(0);
 });
 
-test('a session that is denied, and one that may only read', async () => {
+test('a denied session ends the script, and a read-only one refuses changes', async () => {
   const denied = await script('<ls path="/"/>', { policy: '<policy label="other"/>' });
   expect(denied.lines[0]).toMatch(
     /^Error: File_system session .*DENIED: no policy defined for label "tool -> "$/,
@@ -248,7 +248,7 @@ test('a session that is denied, and one that may only read', async () => {
   expect(reading.lines).toEqual(['mkdir /d: Permission_denied (expected)', 'fs_tool done']);
 });
 
-test('a server that crashes', async () => {
+test('a server that crashes ends the script', async () => {
   let system: InProcessSystem | undefined;
   const before = (operation: string): void => {
     if (operation === 'write' && backend.writes >= 20) system?.platform.crash('init -> server');
@@ -262,7 +262,7 @@ test('a server that crashes', async () => {
   expect(code).toBe(1);
 });
 
-test('a full file system', async () => {
+test('a full file system fails an operation with No_space', async () => {
   const backend = new MemoryFileSystem({ faults: { capacityBytes: 1_000_000 } });
   const { lines } = await script('<fill path="/f" size="3M" expect="No_space"/> <unlink path="/f"/>', {
     backend,

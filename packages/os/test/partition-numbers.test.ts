@@ -1,4 +1,7 @@
-/** The numbers that sfdisk gives to partitions are ours: on tables of its own, of parted's, and on random ones. */
+/**
+ * Compares our numbers of partitions with those of sfdisk: on tables made by sfdisk, by parted, and
+ * at random.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +17,7 @@ const EXTENDED = 0x05;
 const BLOCKS = 2048;
 const NOTHING = { type: 0, first: 0, count: 0 };
 
-/** sfdisk and parted are where only root looks. */
+/** sfdisk and parted are in directories that only root has in its PATH. */
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 const tool = (
   program: string,
@@ -60,7 +63,7 @@ const numbered = (table: PartitionTable): Numbered =>
 interface Slot {
   readonly kind: 'data' | 'data' | 'none' | 'empty';
   readonly linkFirst: boolean;
-  /** In the order of the chain, the slots after the first go by this. */
+  /** The position in the chain: the slots after the first are sorted by this. */
   readonly rank: number;
   readonly gap: number;
 }
@@ -68,7 +71,7 @@ interface Slot {
 interface Chain {
   readonly slots: readonly Slot[];
   readonly type: number;
-  /** How much longer it says it is. */
+  /** The number of blocks by which the extended partition claims to be longer. */
   readonly excess: number;
 }
 
@@ -86,7 +89,10 @@ const chain: fc.Arbitrary<Chain> = fc.record({
   excess: fc.constantFrom(0, 0, 10_000),
 });
 
-/** Writes an extended partition at `first`, as tools leave it after partitions were made and deleted; the result is its entry. */
+/**
+ * Writes an extended partition at `first`, as tools leave it after partitions were made and
+ * deleted. The result is its entry.
+ */
 function writeChain(image: Uint8Array, first: number, { slots, type, excess }: Chain): Entry {
   const placed = slots.map((one, index) => ({ ...one, at: first + index * SLOT_BLOCKS }));
   const [head, ...rest] = placed;
@@ -104,7 +110,7 @@ function writeChain(image: Uint8Array, first: number, { slots, type, excess }: C
 describe.skipIf(missing.length > 0)(
   `partition numbers${missing.length > 0 ? ` (skipped: there is no ${missing.join(' and no ')})` : ''}`,
   () => {
-    test('chains in any order, with holes: every number is the one of sfdisk', async () => {
+    test('in chains in any order, with holes, every number is the one of sfdisk', async () => {
       let logical = 0;
       const parts = fc.record({
         before: fc.array(fc.boolean(), { maxLength: 2 }),
@@ -120,7 +126,7 @@ describe.skipIf(missing.length > 0)(
         entries.push(writeChain(image, 100, made));
         if (last) entries.push({ type: LINUX, first: 60, count: 20 });
         writeBootRecord(image, 0, entries);
-        // A disk that ends before its table does.
+        // The disk ends before its table does.
         writeFileSync(disk, image.subarray(0, blocks * 512));
         const table = await byUs();
         const theirs = bySfdisk().partitions;
@@ -133,7 +139,7 @@ describe.skipIf(missing.length > 0)(
       expect(logical).toBeGreaterThan(runs);
     }, 0);
 
-    test('whatever is in the blocks, a number that we give is the one of sfdisk', async () => {
+    test('for any content of the blocks, a number that we give is the one of sfdisk', async () => {
       let given = 0;
       const field = fc.oneof(fc.nat(60), fc.nat(1200), fc.nat(0xffff_ffff));
       const entry = fc.record({
@@ -150,7 +156,8 @@ describe.skipIf(missing.length > 0)(
         writeFileSync(disk, image);
         const ours = numbered(await byUs());
         const { partitions: theirs, text } = bySfdisk();
-        // It leaves out what is in a second extended partition; Linux numbers on, and so do we.
+        // sfdisk leaves out the partitions in a second extended partition; Linux numbers on, and so
+        // do we.
         const lastOfTheirs = text.includes('Ignoring extra extended partition')
           ? Math.max(4, ...theirs.keys())
           : 255;
@@ -176,7 +183,7 @@ describe.skipIf(missing.length > 0)(
       expect(status, text).toBe(0);
     };
 
-    test('tables that sfdisk makes, deletes from and appends to', async () => {
+    test('tables that sfdisk makes, deletes from and appends to have the numbers of sfdisk', async () => {
       emptyDisk();
       const logical = Array.from({ length: 7 }, () => 'size=2M, type=83\n').join('');
       sfdisk([disk], `label: dos\nstart=2048, size=4096, type=83\nsize=60000, type=5\n${logical}`);
@@ -185,7 +192,8 @@ describe.skipIf(missing.length > 0)(
         sfdisk(['--delete', disk, deleted]);
         expect(numbered(await byUs())).toEqual(bySfdisk().partitions);
       }
-      // Into the gap that the first deletion left: the chain goes backwards now.
+      // The partition goes into the gap that the first deletion left, so the chain goes backwards
+      // now.
       for (const size of ['1M', '1M', '2M']) {
         sfdisk(['--append', disk], `size=${size}, type=83\n`);
         const { partitions } = bySfdisk();
@@ -198,7 +206,7 @@ describe.skipIf(missing.length > 0)(
       expect(logicalFirsts).not.toEqual(logicalFirsts.toSorted((left, right) => left - right));
     });
 
-    test('tables that parted makes, deletes from and appends to', async () => {
+    test('tables that parted makes, deletes from and appends to have the numbers of sfdisk', async () => {
       emptyDisk();
       parted('mklabel', 'msdos', 'mkpart', 'primary', '1MiB', '3MiB', 'mkpart', 'extended', '4MiB', '60MiB');
       for (let at = 5; at < 30; at += 5) parted('mkpart', 'logical', `${at}MiB`, `${at + 3}MiB`);

@@ -18,7 +18,7 @@ const of = (...entries: Entry[]): Promise<PartitionTable> => tableOf(numberedIma
 
 const numbers = (table: PartitionTable): number[] => [...table.partitions.keys()];
 
-test('primary partitions', async () => {
+test('primary partitions have the numbers of their entries', async () => {
   const table = await of(
     { type: LINUX, first: 10, count: 100, status: 0x80 },
     { type: 0, first: 1, count: 2 },
@@ -95,7 +95,7 @@ test('a chain may go backwards, and a link may come first', async () => {
   expect(table.problems).toEqual([]);
 });
 
-test('a second extended partition numbers on', async () => {
+test('the numbers go on in a second extended partition', async () => {
   const image = numberedImage(BLOCKS, [
     { type: EXTENDED, first: 100, count: 300 },
     { type: EXTENDED, first: 500, count: 500 },
@@ -109,7 +109,7 @@ test('a second extended partition numbers on', async () => {
   ]);
 });
 
-test('after a chain that is broken, partitions of a second extended one have no certain number', async () => {
+test('after a broken chain, partitions of a second extended partition have no certain number', async () => {
   const image = numberedImage(BLOCKS, [
     { type: EXTENDED, first: 100, count: 300 },
     { type: EXTENDED, first: 500, count: 500 },
@@ -149,22 +149,25 @@ test.each<[string, Entry[]]>([
       { type: EXTENDED, first: 300, count: 100 },
     ],
   ],
-])('%s in one boot record: nobody can use what programs count differently', async (what, entries) => {
-  const image = numberedImage(BLOCKS, [
-    { type: LINUX, first: 10, count: 20 },
-    { type: EXTENDED, first: 100, count: 900 },
-  ]);
-  writeBootRecord(image, 100, entries);
-  writeBootRecord(image, 300, [{ type: LINUX, first: 20, count: 80 }]);
-  const table = await tableOf(image);
-  expect(numbers(table)).toEqual([1]);
-  expect(table.problems).toEqual([
-    `the boot record in block 100 holds ${what}: partitions from 5 on cannot be told apart`,
-  ]);
-  expect(table.faults.get(5)).toContain('has no certain number');
-});
+])(
+  '%s in one boot record: partitions that programs count differently cannot be used',
+  async (what, entries) => {
+    const image = numberedImage(BLOCKS, [
+      { type: LINUX, first: 10, count: 20 },
+      { type: EXTENDED, first: 100, count: 900 },
+    ]);
+    writeBootRecord(image, 100, entries);
+    writeBootRecord(image, 300, [{ type: LINUX, first: 20, count: 80 }]);
+    const table = await tableOf(image);
+    expect(numbers(table)).toEqual([1]);
+    expect(table.problems).toEqual([
+      `the boot record in block 100 holds ${what}: partitions from 5 on cannot be told apart`,
+    ]);
+    expect(table.faults.get(5)).toContain('has no certain number');
+  },
+);
 
-test('an extended partition that is longer than the disk keeps what fits', async () => {
+test('an extended partition that is longer than the disk keeps the part that fits', async () => {
   const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 5000 }]);
   writeBootRecord(image, 100, [
     { type: LINUX, first: 10, count: 20 },
@@ -190,7 +193,7 @@ test('an extended partition that is longer than the disk keeps what fits', async
   ]);
 });
 
-test('a partition over a boot record is refused: who writes to it changes the others', async () => {
+test('a partition that covers a boot record is refused, because a write to it would change others', async () => {
   const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 900 }]);
   writeBootRecord(image, 100, [
     { type: LINUX, first: 10, count: 300 },
@@ -213,7 +216,7 @@ test('a chain that leads out of its extended partition ends there', async () => 
   expect(table.problems).toEqual(['the chain of extended partition 1 leads out of it, to block 600']);
 });
 
-test('an endless chain is left at a bound', async () => {
+test('an endless chain is followed up to a bound only', async () => {
   const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 1, count: 999 }]);
   for (let at = 1; at < 999; at++)
     writeBootRecord(image, at, [NOTHING, { type: EXTENDED, first: at, count: 1 }]);
@@ -296,7 +299,7 @@ test('a GPT is recognised and refused', async () => {
   expect(table.problems).toEqual(['the disk has a GUID partition table: GPT is not supported yet']);
 });
 
-test('whatever is in the blocks, partitions lie on the disk and apart from each other', async () => {
+test('for any content of the blocks, partitions lie on the disk and apart from each other', async () => {
   const field = fc.oneof(fc.nat(1200), fc.nat(0xffff_ffff));
   const entry = fc.record({
     type: fc.constantFrom(0, LINUX, EXTENDED, 0x0f),

@@ -1,6 +1,7 @@
 /**
- * What can go wrong in a file system, as a closed set of words in the manner of errno. The server maps them
- * to the codes of the File_system interface; the message is for a log and names the structure and its number.
+ * The errors of a file system, as a closed set of words in the manner of errno. The server maps
+ * them to the codes of the File_system interface; the message is for a log and names the structure
+ * and its number.
  */
 export type FsErrorCode =
   /** No entry of that name, or the directory was removed meanwhile. */
@@ -27,13 +28,13 @@ export type FsErrorCode =
   | 'Corrupt'
   /** The device failed. */
   | 'InputOutput'
-  /** The format has it, this implementation does not. */
+  /** The format has this feature, but this implementation does not support it. */
   | 'NotSupported'
   /** The device holds no file system of the wanted kind. */
   | 'NoFileSystem'
   /** The memory budget is too small. */
   | 'NoMemory'
-  /** In use, or a queue is full. */
+  /** The file system is in use, or a queue is full. */
   | 'Busy';
 
 /** The only error that leaves this library on purpose. */
@@ -47,7 +48,7 @@ export class FsError extends Error {
   }
 }
 
-/** An invariant of our own code; never to be reached by the contents of a device. */
+/** Checks an invariant of our own code. The contents of a device must never be able to break it. */
 export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`rumpfs: broken invariant: ${what}`);
 }
@@ -59,7 +60,7 @@ export function at(array: Uint32Array | Int32Array | Uint16Array | Uint8Array, i
   return value;
 }
 
-/** The message of whatever was thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,7 +4,7 @@ import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 import type { FileSystem } from './vnode/file-system.ts';
 import { Mount } from './vnode/mount.ts';
 
-/** How a format is recognised and mounted. */
+/** The functions that recognise and mount a format. */
 interface FileSystemType {
   probe(bio: BlockIo): Promise<boolean>;
   mount(hypercalls: Hypercalls, writeable: boolean): Promise<FileSystem>;

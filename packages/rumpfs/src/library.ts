@@ -1,4 +1,4 @@
-/** What a component, a tool or a test uses of the file systems. */
+/** The parts of the file systems that a component, a tool or a test uses. */
 export { FsError, type FsErrorCode } from './errors.ts';
 export { fileSystemTypes, mountFileSystem } from './file-systems.ts';
 export type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';

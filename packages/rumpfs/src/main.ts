@@ -1,4 +1,7 @@
-/** A file system server: a file system of NetBSD's kind over one Block session. */
+/**
+ * A file system server: a file system in the manner of NetBSD's rump kernels over one Block
+ * session.
+ */
 import { component, Timer } from '@ginit/core';
 import { Block } from '@ginit/core/block';
 import { FileSystem, serveFileSystem } from '@ginit/core/file_system';

@@ -1,4 +1,7 @@
-/** The edges of the buffer cache: block 0, blocks given up while they are written, requests that fail, full buffers. */
+/**
+ * Tests the edges of the buffer cache: block 0, blocks given up while they are written, requests
+ * that fail, full buffers.
+ */
 import { describe, expect, test } from 'vitest';
 import type { DirtyKind } from '../src/buffer/block-buffer.ts';
 import { BufferCache } from '../src/buffer/buffer-cache.ts';
@@ -28,12 +31,12 @@ function soil(cache: BufferCache, block: number, kind: DirtyKind): void {
 }
 
 describe('the buffer cache at its edges', () => {
-  test('the least budget that a message names is enough', () => {
+  test('the least budget that the error message names is enough', () => {
     expect(setUp()[0].buffersMax).toBe(32);
     expect(() => setUp({}, BUFFERS_LEAST * BLOCK_BYTES - 1)).toThrow(/need at least 40960 bytes/);
   });
 
-  test('block 0 makes way as others do, and is read again', async () => {
+  test('block 0 is replaced like other blocks, and is read again', async () => {
     const [cache, { bytes }] = setUp();
     await cache.read(0);
     for (let block = 1; block <= cache.buffersMax; block += 1) await cache.read(block);
@@ -72,7 +75,7 @@ describe('the buffer cache at its edges', () => {
     }
   });
 
-  test('who overwrites a block that is being read waits for that', async () => {
+  test('a caller that overwrites a block waits for a read of it that is under way', async () => {
     const [cache] = setUp({ shuffleSeed: 4 });
     const reading = cache.read(7);
     expect(cache.tryFresh(7)).toBeUndefined();
@@ -141,7 +144,7 @@ describe('the buffer cache at its edges', () => {
     expect(requests.write).toBe(4);
   });
 
-  test('what cannot be written in the background is told once', async () => {
+  test('a block that cannot be written in the background is reported once', async () => {
     let broken = true;
     const [cache, { lines }] = setUp({
       fault: (operation) => (broken && operation === 'write' ? 'gone' : undefined),

@@ -33,7 +33,7 @@ describe('the buffer cache', () => {
     expect(requests.read).toBe(1);
   });
 
-  test('what was used last stays, what was used first goes', async () => {
+  test('the block that was used longest ago is replaced first', async () => {
     const [cache, { requests }] = setUp();
     for (let block = 0; block < cache.buffersMax; block += 1) await cache.read(block);
     cache.peek(0);
@@ -116,7 +116,7 @@ describe('the buffer cache', () => {
     expect((await cache.read(5)).view.getUint32(0)).toBe(5);
   });
 
-  /** What a device is asked for, by what the first byte of each block says. */
+  /** A cache over a device that logs its requests by the first byte of each block. */
   function setUpLogged(memoryBytes = 512 * BLOCK_SIZE): {
     cache: BufferCache;
     log: string[];
@@ -181,13 +181,13 @@ describe('the buffer cache', () => {
     expect(log).toEqual(['d9', 'sync', 's7', 's7']);
   });
 
-  test('a name that must wait for another is written behind it, however long the line', async () => {
+  test('a name that must wait for another is written behind it, however long the chain is', async () => {
     const { cache, log } = setUpLogged();
     for (const block of [5, 3, 4]) soil(cache, block, 'name');
     expect(cache.orderNames(5, 4)).toBe(true);
     expect(cache.orderNames(4, 3)).toBe(true);
     expect(cache.orderNames(5, 5)).toBe(true);
-    // That would be a circle.
+    // This order would make a circle.
     expect(cache.orderNames(3, 5)).toBe(false);
     await cache.flush();
     expect(log).toEqual(['sync', 'n5', 'sync', 'n4', 'sync', 'n3']);
@@ -197,14 +197,14 @@ describe('the buffer cache', () => {
     expect(log, 'nor later').toEqual(['sync', 'n3']);
   });
 
-  test('the line of names has an end', () => {
+  test('the chain of waiting names has a limit', () => {
     const { cache } = setUpLogged();
     for (let block = 1; block < 9; block += 1) soil(cache, block, 'name');
     const ordered = [1, 2, 3, 4, 5].map((block) => cache.orderNames(block, block + 1));
     expect(ordered).toEqual([true, true, true, false, true]);
   });
 
-  test('names stay behind when what they wait for fails, and come once it has been written', async () => {
+  test('names are not written when the blocks that they wait for fail, and are written once those are', async () => {
     const { cache, log, failing } = setUpLogged();
     soil(cache, 5, 'name');
     soil(cache, 9, 'name');
@@ -229,7 +229,7 @@ describe('the buffer cache', () => {
     expect(log).toEqual(['s7', 'sync', 'sync', 'n5']);
   });
 
-  test('structures stay behind when the data before them cannot be made durable', async () => {
+  test('structures are not written when the data before them cannot be made durable', async () => {
     const { cache, log, failing } = setUpLogged();
     soil(cache, 9, 'data');
     soil(cache, 7, 'structure');
@@ -242,7 +242,7 @@ describe('the buffer cache', () => {
     expect(log).toEqual(['d9', 'sync', 'sync', 's7']);
   });
 
-  test('structures and names go out as they were when the pass began', async () => {
+  test('structures and names are written as they were when the pass began', async () => {
     const { cache, log } = setUpLogged();
     soil(cache, 9, 'data');
     soil(cache, 5, 'name');
@@ -269,7 +269,7 @@ describe('the buffer cache', () => {
     expect(log, 'and durable before structures').toEqual(['f5', 'sync', 's9']);
   });
 
-  test('who adds structures waits while many wait to be written', async () => {
+  test('a caller that adds structures waits while many wait to be written', async () => {
     const { cache } = setUpLogged(64 * BLOCK_SIZE);
     let added = 0;
     while (cache.throttle() === undefined && added < 100) soil(cache, 10 * (added += 1), 'structure');
@@ -298,13 +298,13 @@ describe('the buffer cache', () => {
     expect(requests.read).toBe(1);
   });
 
-  test('too small a budget is refused', () => {
+  test('a budget that is too small is refused', () => {
     expect(() => setUp({}, 8 * BLOCK_SIZE)).toThrow('buffers of 1024 bytes need at least 40960 bytes');
   });
 });
 
 describe('ranges of blocks', () => {
-  test('a long read goes straight to the device, around what is in memory', async () => {
+  test('a long read goes straight to the device, except for the blocks that are in memory', async () => {
     const [cache, { requests }] = setUp();
     dirty(cache, 150, 0xaa);
     const into = new Uint8Array(100 * BLOCK_SIZE);
@@ -324,7 +324,7 @@ describe('ranges of blocks', () => {
     expect(readRange(cache, 100, 500, into)).toBeUndefined();
   });
 
-  test('a long write replaces what the cache has, and waits for its writes under way', async () => {
+  test('a long write replaces the blocks in the cache, and waits for their writes under way', async () => {
     const [cache, { bytes }] = setUp({ shuffleSeed: 6 });
     for (let block = 100; block < 120; block += 1) dirty(cache, block, 1);
     const flushing = cache.flush();

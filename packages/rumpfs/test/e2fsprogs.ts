@@ -10,7 +10,7 @@ function toolPath(name: string): string | undefined {
   return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Why tests with images are skipped; undefined where they can run. */
+/** The reason why tests with images are skipped; undefined where they can run. */
 export const missingTools =
   toolPath('mke2fs') && toolPath('debugfs') && toolPath('e2fsck') ? undefined : 'e2fsprogs is not installed';
 
@@ -29,7 +29,7 @@ export function run(name: string, args: readonly string[], input?: string): Tool
   return { code: done.status ?? -1, output, bytes: new Uint8Array(done.stdout) };
 }
 
-/** What a test puts into a tree: text or bytes of a file, or further names. */
+/** The contents of a tree for a test: text or bytes of a file, or further names. */
 export interface Tree {
   readonly [name: string]: string | Uint8Array | Tree;
 }
@@ -79,7 +79,7 @@ export class Workshop {
     return code === 0 ? '' : output;
   }
 
-  /** What e2fsck makes of an image that it may mend. */
+  /** The image after e2fsck was allowed to mend it. */
   mend(image: Uint8Array, args: readonly string[]): Uint8Array {
     const path = this.save(image);
     const { code, output } = run('e2fsck', [...args, path]);

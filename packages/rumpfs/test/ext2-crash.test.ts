@@ -27,7 +27,7 @@ async function stir(fs: Mounted, random: () => number, round: number): Promise<v
 
 describe.skipIf(missingTools)(`ext2 after a power failure ${missingTools ?? ''}`, () => {
   for (const blockSize of [1024, 4096]) {
-    test(`${blockSize} bytes a block: what was synced is there, and e2fsck mends the rest`, {
+    test(`${blockSize} bytes a block: synced files are there, and e2fsck mends the rest`, {
       timeout: 120_000,
     }, async () => {
       const random = randomFrom(blockSize);

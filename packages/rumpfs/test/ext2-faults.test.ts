@@ -11,7 +11,7 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
   const make = (): Uint8Array =>
     workshop.make('8M', ['-b', '1024', '-N', '512'], { file: pattern(100_000), other: pattern(2000) });
 
-  test('a sector that cannot be read fails what needs it, and only that', async () => {
+  test('a sector that cannot be read fails the operations that need it, and no others', async () => {
     const image = make();
     const blocks = new TextDecoder()
       .decode(workshop.debug(image, 'blocks file'))
@@ -31,7 +31,7 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
     await fs.end();
   });
 
-  test('a sync that comes while it is unmounted writes nothing beside it or behind it', async () => {
+  test('a sync that comes during unmounting writes nothing beside it or after it', async () => {
     for (let shuffleSeed = 1; shuffleSeed <= 20; shuffleSeed++) {
       let ended = false;
       const fs = await Mounted.start(make(), {
@@ -41,7 +41,7 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
       await fs.write('/first', pattern(5000));
       const syncs = [fs.mount.sync()];
       const unmounted = fs.mount.unmount();
-      // As a timer has it: at any moment.
+      // The sync begins at any moment, as one started by a timer would.
       for (let turn = 0; turn < 40; turn++) {
         syncs.push(fs.mount.sync());
         await new Promise((resolve) => setImmediate(resolve));
@@ -54,7 +54,7 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
     }
   });
 
-  test('what cannot be written back is reported by sync, and written once the device recovers', async () => {
+  test('a block that cannot be written back is reported by sync, and is written once the device recovers', async () => {
     let broken = false;
     const fs = await Mounted.start(make(), {
       fault: (operation) => (broken && operation === 'write' ? 'gone' : undefined),
@@ -76,7 +76,7 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
     expect(same(workshop.dump(image, '/second'), pattern(5000, 2))).toBe(true);
   });
 
-  test('every buffer dirty and a device that takes nothing: operations fail instead of hanging', async () => {
+  test('when every buffer is dirty and the device takes no writes, operations fail instead of hanging', async () => {
     let broken = false;
     const fs = await Mounted.start(make(), {
       memoryBytes: 64 * 1024,
@@ -114,7 +114,9 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
     expect(workshop.check(await fs.end())).toBe('');
   });
 
-  test('random failures: every operation settles, and e2fsck can mend', { timeout: 120_000 }, async () => {
+  test('with random failures every operation settles, and e2fsck can mend the result', {
+    timeout: 120_000,
+  }, async () => {
     for (let seed = 1; seed <= 12; seed += 1) {
       const random = randomFrom(seed);
       let broken = false;

@@ -1,6 +1,8 @@
 /**
- * Images with every combination of features that mke2fs accepts: read, changed and judged by e2fsck where all of them are
- * known, refused or mounted read-only, by their names, where not. Here a few of them; with GINIT_ALL_COMBINATIONS=yes all.
+ * Tests images with every combination of features that mke2fs accepts. If all features are known,
+ * the image is read, changed and checked by e2fsck; if not, it must be refused or mounted
+ * read-only, with a message that names the features. Usually a few combinations are tested;
+ * GINIT_ALL_COMBINATIONS=yes tests all.
  */
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -20,7 +22,10 @@ const KNOWN = [
   'ext_attr',
   'has_journal',
 ];
-/** Those that forbid writing, and those that forbid mounting, to who does not know them. */
+/**
+ * The features that forbid writing, and those that forbid mounting, to an implementation that does
+ * not know them.
+ */
 const READ_ONLY = [
   'huge_file',
   'uninit_bg',
@@ -41,7 +46,10 @@ const INCOMPATIBLE = [
   'metadata_csum_seed',
   'large_dir',
 ].concat(['inline_data', 'encrypt', 'casefold']);
-/** More with other seeds than usual (`pnpm fuzz ext2-features`). */
+/**
+ * The number of runs; with other seeds than the usual one (`pnpm fuzz ext2-features`) there are
+ * more.
+ */
 const RUNS = process.env['GINIT_PROPERTY_SEED'] === undefined ? 5 : 30;
 const GROUPS = 8;
 const IMAGE_BYTES = 8 * 1024 * 1024;
@@ -68,7 +76,7 @@ function make({ blockSize, inodeSize, features }: Format): Uint8Array | undefine
   }
 }
 
-/** What the image says of itself: mke2fs adds and leaves out features on its own account. */
+/** The features that the image itself lists: mke2fs adds and leaves out some of its own accord. */
 function featuresOf(image: Uint8Array): string[] {
   const shown = run('debugfs', ['-R', 'features', workshop.save(image)]).output;
   return (/Filesystem features:(.*)/.exec(shown)?.[1] ?? '')
@@ -83,7 +91,7 @@ async function requireTree(fs: Mounted): Promise<void> {
   expect(await fs.list('/directory/many')).toEqual(NAMES.toSorted());
 }
 
-/** Does to an image what its features allow. */
+/** Does everything to an image that its features allow. */
 async function judge(image: Uint8Array): Promise<'written' | 'read' | 'refused'> {
   const features = featuresOf(image);
   const incompatible = INCOMPATIBLE.filter((name) => features.includes(name));
@@ -103,7 +111,7 @@ async function judge(image: Uint8Array): Promise<'written' | 'read' | 'refused'>
     await fs.end();
     return 'read';
   }
-  // Through every group, then in their place something else.
+  // The first file goes through every group; then others take its place.
   const most = Math.floor((fs.mount.statistics().blocksFree * fs.mount.statistics().blockSizeBytes * 4) / 5);
   await fs.write('/filling', pattern(most, 3));
   await fs.mkdir('/directory/new');
@@ -136,7 +144,9 @@ describe.skipIf(missingTools)(`ext2 with combinations of features ${missingTools
   const blockSize = fc.constantFrom(1024, 2048, 4096);
   const inodeSize = fc.constantFrom(128, 256);
 
-  test('known features in any combination: read, changed and clean', { timeout: 300_000 }, async () => {
+  test('images with any combination of known features are read and changed, and are clean afterwards', {
+    timeout: 300_000,
+  }, async () => {
     const counts = { written: 0, read: 0, refused: 0, impossible: 0 };
     const format = fc.record({ blockSize, inodeSize, features: fc.subarray(KNOWN) });
     await fc.assert(
@@ -150,7 +160,7 @@ describe.skipIf(missingTools)(`ext2 with combinations of features ${missingTools
     expect(counts.written).toBeGreaterThan(2);
   });
 
-  test('with features that are not known: refused, or read only, by their names', {
+  test('images with unknown features are refused or mounted read-only, and the features are named', {
     timeout: 300_000,
   }, async () => {
     const counts = { written: 0, read: 0, refused: 0, impossible: 0 };
@@ -196,7 +206,7 @@ describe.skipIf(missingTools)(`ext2 with combinations of features ${missingTools
     },
   );
 
-  test('entries with a type where types say nothing', async () => {
+  test('types in entries are ignored where the features say that they mean nothing', async () => {
     const made = workshop.make('4M', ['-b', '1024', '-N', '128', '-O', 'filetype'], {
       file: 'contents',
       directory: { inner: '1' },

@@ -27,7 +27,7 @@ function mountOf(image: Uint8Array, type = 'ext2'): Promise<unknown> {
 
 describe('devices without an ext2', () => {
   const empty = new Uint8Array(64 * 1024);
-  test('nothing', async () => {
+  test('an empty device is refused', async () => {
     await expect(mountOf(empty)).rejects.toMatchObject({
       code: 'NoFileSystem',
       message: 'ext2: no superblock: magic number 0x0000, not 0xef53',
@@ -40,7 +40,7 @@ describe('devices without an ext2', () => {
     });
   });
 
-  test('noise, with the magic number in it', async () => {
+  test('noise with the magic number in it is refused', async () => {
     const random = randomFrom(5);
     for (let round = 0; round < 200; round += 1) {
       const noise = Uint8Array.from({ length: 16 * 1024 }, () => Math.floor(random() * 256));
@@ -84,7 +84,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     });
   });
 
-  test('absurd sizes in the superblock', async () => {
+  test('absurd sizes in the superblock are refused', async () => {
     const cases: readonly (readonly [number, number, RegExp])[] = [
       [0, 0, /number of inodes 0/],
       [4, 0, /number of blocks 0/],
@@ -107,7 +107,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await expect(mountOf(poke(image, SUPERBLOCK + 4, 0xffff_ffff))).rejects.toBeInstanceOf(FsError);
   });
 
-  test('features by their names', async () => {
+  test('unknown features are refused by their names', async () => {
     const incompatible = poke(image, SUPERBLOCK + 96, 0x2 | 0x40 | 0x80 | 0x8000_0000);
     await expect(mountOf(incompatible)).rejects.toMatchObject({
       code: 'NotSupported',
@@ -121,14 +121,14 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await fs.end();
   });
 
-  test('group descriptors that point out of their group', async () => {
+  test('group descriptors that point out of their group are refused', async () => {
     await expect(mountOf(poke(image, 2048 + 32 + 8, 5))).rejects.toMatchObject({
       message: 'ext2: group 1: inode table at block 5 lies outside the group',
     });
     await expect(mountOf(poke(image, 2048, 0xffff_ffff))).rejects.toMatchObject(DEVICE);
   });
 
-  test('block pointers beyond the device and into structures', async () => {
+  test('block pointers beyond the device or into structures are refused', async () => {
     const inode = inodeOf('file');
     const beyond = await Mounted.start(poke(image, inodeTable(inode) + 40, 0xffff_ffff));
     await expect(beyond.contents('/file')).rejects.toMatchObject({
@@ -140,7 +140,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await table.unlink('/file');
     await expect(table.contents('/file')).rejects.toMatchObject({ code: 'NotFound' });
     const done = await table.end();
-    // It was freed when its name was gone from the device, as far as that went.
+    // The node was freed when its name was gone from the device, as far as that was possible.
     expect(table.hypercalls.lines.at(-1)).toMatch(/block pointer 2 into the structures of group 0/);
     expect(done[SUPERBLOCK + 58]).toBe(3);
     for (const offset of [0, 4, 8]) {
@@ -152,7 +152,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     }
   });
 
-  test('records that lead nowhere', async () => {
+  test('directory records that lead nowhere are refused', async () => {
     const block = blockOf('directory') * 1024;
     const inode = inodeOf('directory');
     const cases: readonly (readonly [Uint8Array, RegExp])[] = [
@@ -174,7 +174,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     }
   });
 
-  test('entries that name what is not there', async () => {
+  test('entries that name a missing node are listed and fail when they are used', async () => {
     const block = blockOf('directory') * 1024;
     const free = await Mounted.start(poke(image, block + 24, 200));
     await expect(free.contents('/directory/inner')).rejects.toThrow('inode 200 is not in use but has a name');
@@ -182,7 +182,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await expect(reserved.contents('/directory/inner')).rejects.toThrow('inode 7 is reserved but has a name');
   });
 
-  test('directories in a circle', async () => {
+  test('directories in a circle hang nothing', async () => {
     const inner = blockOf('directory/inner') * 1024;
     const circular = poke(image, inner + 24, inodeOf('directory'));
     const fs = await Mounted.start(circular);
@@ -203,7 +203,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     await expect(other.rename('/directory', '/directory/inner/x')).rejects.toMatchObject(DEVICE);
   });
 
-  test('sizes that cannot be', async () => {
+  test('impossible file sizes are refused', async () => {
     const huge = await Mounted.start(poke(image, inodeTable(inodeOf('directory')) + 4, 0xffff_fc00));
     await expect(huge.list('/directory')).rejects.toThrow(/a directory of 4294966272 bytes/);
     const sparse = await Mounted.start(poke(image, inodeTable(inodeOf('directory')) + 4, 4096));
@@ -216,7 +216,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     );
   });
 
-  test('a tree of pointers that bites its tail is freed in bounded time', async () => {
+  test('a tree of pointers with a cycle is freed in bounded time', async () => {
     const indirect = blockOf('file', 12);
     let changed = poke(image, inodeTable(inodeOf('file')) + 40 + 13 * 4, indirect);
     changed = poke(changed, inodeTable(inodeOf('file')) + 40 + 14 * 4, indirect);
@@ -229,7 +229,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
     expect(workshop.check(workshop.mend(fs.hypercalls.bytes, ['-f', '-y']))).toBe('');
   });
 
-  test('bitmaps that have structures as free', async () => {
+  test('bitmaps that show structures as free let nobody overwrite those', async () => {
     const bitmap = new DataView(image.buffer).getUint32(2048, true) * 1024;
     const changed = image.slice();
     changed.fill(0, bitmap, bitmap + 256);
@@ -267,7 +267,10 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
   });
 });
 
-/** Uses a damaged image in every way; anything but an FsError fails. True when it could be mounted. */
+/**
+ * Uses a damaged image in every way; anything but an FsError fails the test. True when it could be
+ * mounted.
+ */
 async function exercise(image: Uint8Array): Promise<boolean> {
   let fs: Mounted;
   try {

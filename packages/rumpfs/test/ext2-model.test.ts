@@ -10,8 +10,8 @@ afterAll(() => workshop.dispose());
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'a-rather-long-name-so-that-directories-fill-up', 'ümläut');
 /**
- * A path: a random one, or, so that most steps find what they need, one that exists by then, or one beside
- * it.
+ * A path: a random one; or one that exists at that time, or one beside such a one, so that most
+ * steps find the files that they need.
  */
 type Where = string | { readonly pick: number; readonly name?: string };
 const random: fc.Arbitrary<Where> = fc
@@ -47,7 +47,7 @@ const anyStep: fc.Arbitrary<Step<Where>> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('close', 'sync', 'remount') }) },
 );
 
-/** The step with its paths as they are to be by now. */
+/** The step with the paths that it has at this time. */
 function located(step: Step<Where>, model: Model): Step {
   const locate = (where: Where): string => {
     if (typeof where === 'string') return where;

@@ -1,7 +1,8 @@
 /**
- * The power fails at every write of a run. What a device holds then is what was durable, and any part of what was written
- * since: everything in the order in which it was written, or some of it in any order. After e2fsck, and without it, each
- * file that was synced is found as it was or as what it was replaced by; never in part, and never with what is another's.
+ * Cuts the power at every write of a run. A device then holds everything that was durable, and any
+ * part of the later writes: all up to some moment, in the order in which they were written, or some
+ * of them in any order. With e2fsck and without it, each file that was synced must be found as it
+ * was, or as what replaced it; never in part, and never with contents of another file.
  */
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -14,7 +15,10 @@ import { randomFrom } from './memory-hypercalls.ts';
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
 
-/** e2fsck looks at one state of so many here, and at every one with a seed of its own (`pnpm fuzz ext2-power`). */
+/**
+ * e2fsck checks one state of several here, and every state with a seed of its own (`pnpm fuzz
+ * ext2-power`).
+ */
 const USUAL = process.env['GINIT_PROPERTY_SEED'] === undefined;
 const CHECKED_EVERY = USUAL ? 9 : 1;
 

@@ -24,7 +24,7 @@ function image(blockSize: number, args: readonly string[] = []): Uint8Array {
     ünïcode: 'umlauts',
   });
   const sparse = openSync(join(folder, 'sparse'), 'w');
-  // One piece at each depth of the tree of pointers, for each size of blocks.
+  // One piece at each depth of the tree of pointers, for each block size.
   for (const offset of SPARSE_OFFSETS) writeSync(sparse, pattern(5000, offset), 0, 5000, offset);
   closeSync(sparse);
   symlinkSync('directory/inner/file.txt', join(folder, 'short-link'));
@@ -46,7 +46,7 @@ describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missin
     const made = missingTools === undefined ? image(blockSize, args) : new Uint8Array(0);
     const title = `${blockSize} bytes a block ${args.join(' ')}`;
 
-    test(`${title}: every kind of node`, async () => {
+    test(`${title}: every kind of node is read`, async () => {
       const fs = await Mounted.start(made.slice());
       expect(await fs.list('/')).toEqual(
         ['directory', 'empty', 'hello.txt', 'large', 'long-link', 'lost+found', 'many'].concat([
@@ -71,7 +71,7 @@ describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missin
       await fs.end();
     });
 
-    test(`${title}: holes, and pieces at every depth of the pointers`, async () => {
+    test(`${title}: holes, and pieces at every depth of the pointers, are read`, async () => {
       const fs = await Mounted.start(made.slice());
       await fs.with('/sparse', async (vnode) => {
         expect(fs.mount.attributes(vnode).sizeBytes).toBe(6_000_005_000);
@@ -87,7 +87,7 @@ describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missin
       await fs.end();
     });
 
-    test(`${title}: a large directory, listed in pieces and looked up`, async () => {
+    test(`${title}: a large directory is listed in pieces, and its names are found`, async () => {
       const fs = await Mounted.start(made.slice());
       const expected = manyNames.toSorted();
       for (const pieces of [1, 7, 1000]) expect(await fs.list('/many', pieces)).toEqual(expected);
@@ -97,7 +97,7 @@ describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missin
       await fs.end();
     });
 
-    test(`${title}: a hash-tree directory, read as a linear one`, async () => {
+    test(`${title}: a hash-tree directory is read as a linear one`, async () => {
       const indexed = workshop.mend(made, ['-f', '-y', '-D']);
       const flags = new TextDecoder().decode(workshop.debug(indexed, 'stat /many'));
       if (blockSize < 65_536) expect(flags).toContain('Flags: 0x1000');
@@ -119,7 +119,7 @@ describe.skipIf(missingTools)(`ext2 reads what mke2fs and debugfs wrote ${missin
     });
   }
 
-  test('attributes', async () => {
+  test('attributes are those that debugfs set', async () => {
     const made = workshop.make('4M', ['-b', '1024'], { file: 'four' });
     const edited = workshop.edit(made, [
       'set_inode_field file mode 0100751',

@@ -103,7 +103,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
       expect(await again.list('/many')).toEqual(expected.toSorted());
       const last = await again.end();
       expect(workshop.check(last), 'after adding to a hash tree').toBe('');
-      // debugfs also shows the name in a free record, with inode 0.
+      // debugfs also shows the names in free records, with inode 0.
       const shown = text(workshop.debug(last, 'ls -p /many'))
         .split('\n')
         .map((line) => line.split('/'))
@@ -129,7 +129,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(fs.mount.attributes(a)).toMatchObject({ links: 0, sizeBytes: 50_010 });
     await expect(fs.mount.link(fs.mount.root, 'e', a)).rejects.toMatchObject({ code: 'NotFound' });
     await expect(fs.mount.unmount()).rejects.toMatchObject({ code: 'Busy' });
-    // Out of the list of four: one from its middle and its newest.
+    // The list has four orphans; this takes out one from its middle and its newest.
     await fs.mount.release(b);
     await fs.mount.release(d);
     await fs.mount.sync();
@@ -149,7 +149,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(workshop.check(await again.end())).toBe('');
   });
 
-  test('the state flag: untouched until the first change, clean again after unmounting', async () => {
+  test('the state flag is untouched until the first change, and clean again after unmounting', async () => {
     const image = make();
     const state = (bytes: Uint8Array): number => bytes[1024 + 58] ?? -1;
     const fs = await Mounted.start(image);
@@ -162,7 +162,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(state(await fs.end())).toBe(1);
   });
 
-  test('a full device: short writes, then NoSpace, and everything back after deleting', async () => {
+  test('a full device gives short writes, then NoSpace, and has all its space back after deleting', async () => {
     const fs = await Mounted.start(make());
     const before = fs.mount.statistics();
     await fs.write('/full', new Uint8Array(0));
@@ -190,7 +190,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(workshop.check(await fs.end())).toBe('');
   });
 
-  test('what was freed is there at once for those who need it, though nobody gets it before it is durably free', async () => {
+  test('freed blocks can be used at once by a write that needs them, though none is reused before it is durably free', async () => {
     const fs = await Mounted.start(make());
     const { blocksFree } = fs.mount.statistics();
     await fs.write('/old-1', pattern(2_000_000, 1));
@@ -203,7 +203,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     const syncs = fs.hypercalls.requests.sync;
     await fs.write('/small', pattern(left * 512, 3));
     expect(fs.hypercalls.requests.sync, 'syncs while there is other space').toBe(syncs);
-    // More than was free before: it waits for what was freed, and is not refused.
+    // This is more than was free before: the write waits for the freed blocks and is not refused.
     await fs.write('/new', pattern(1_500_000, 4));
     expect(fs.hypercalls.requests.sync).toBeGreaterThan(syncs);
     await expect(fs.write('/too-large', pattern(blocksFree * 1024, 5))).resolves.toBeUndefined();
@@ -246,7 +246,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     await fs.end();
   });
 
-  test('a file that was never on the device goes at once', async () => {
+  test('a file that was never on the device is freed at once', async () => {
     const fs = await Mounted.start(make());
     await fs.mount.sync();
     await fs.write('/temporary', pattern(20_000));
@@ -254,7 +254,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     const { write, sync } = requests;
     await fs.unlink('/temporary');
     await fs.mount.sync();
-    // Its contents are not written any more.
+    // The contents of the deleted file are not written any more.
     expect(requests.write - write).toBeLessThan(8);
     expect(requests.sync - sync).toBeLessThan(4);
     expect(workshop.check(await fs.end())).toBe('');
@@ -274,7 +274,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(text(workshop.debug(done, 'stat /big'))).toContain('Size: 3221225472');
   });
 
-  test('a shared block of extended attributes goes with its last file', async () => {
+  test('a shared block of extended attributes is freed with its last file', async () => {
     const value = 'v'.repeat(300);
     const made = workshop.make('4M', ['-b', '1024', '-I', '128'], { one: '1', two: '2' });
     const single = workshop.edit(made, [`ea_set one user.key ${value}`]);
@@ -292,7 +292,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(workshop.check(await fs.end())).toBe('');
   });
 
-  test('a file that is gone before it was written back is never written', async () => {
+  test('a file that is deleted before it was written back is never written', async () => {
     const fs = await Mounted.start(make());
     await fs.mount.sync();
     const secret = new Uint8Array(20_000).fill(0x5a);
@@ -339,7 +339,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     }
   });
 
-  test('times, permissions and owners as debugfs shows them', async () => {
+  test('times, permissions and owners are those that debugfs shows', async () => {
     const fs = await Mounted.start(make());
     await fs.write('/new', pattern(3));
     await fs.with('/new', (vnode) =>
@@ -364,7 +364,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     await again.end();
   });
 
-  test('immutable and append-only files', async () => {
+  test('immutable and append-only files are not changed', async () => {
     const image = workshop.edit(make(), ['set_inode_field old flags 0x20']);
     const fs = await Mounted.start(image);
     const forbidden = { code: 'NotPermitted' };
@@ -378,7 +378,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     await fs.end();
   });
 
-  test('names up to the limit, and no further', async () => {
+  test('names up to the limit are accepted, and longer ones refused', async () => {
     const fs = await Mounted.start(make());
     const longest = 'ä'.repeat(127) + 'x';
     await fs.write(`/${longest}`, pattern(1));
@@ -395,7 +395,7 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     await again.end();
   });
 
-  test('many operations at once', async () => {
+  test('many operations at once leave a clean file system', async () => {
     const fs = await Mounted.start(make(), { memoryBytes: 128 * 1024, shuffleSeed: 3 });
     await fs.mkdir('/dir');
     const numbers = Array.from({ length: 40 }, (_unused, index) => index);

@@ -13,7 +13,7 @@ test('a lock that too many wait for refuses the next one as busy', async () => {
   await Promise.all(waiting);
 });
 
-test('bytes that begin and end within sectors', async () => {
+test('bytes that begin and end within sectors are read', async () => {
   const bytes = Uint8Array.from({ length: 16_384 }, (_unused, index) => index % 251);
   const { bio } = new MemoryHypercalls(bytes, { sectorSizeBytes: 4096 });
   expect(await readBytes(bio, 1024, 1024)).toEqual(bytes.slice(1024, 2048));

@@ -17,9 +17,9 @@ export interface MemoryOptions {
   readonly memoryBytes?: number;
   /** Requests end in random order, and a write takes its bytes at a random moment. */
   readonly shuffleSeed?: number;
-  /** Keeps what a crash could lose: see `crash`. */
+  /** Whether the device keeps what a crash could lose: see `crash`. */
   readonly volatile?: boolean;
-  /** Says why a request fails; undefined lets it through. */
+  /** The reason why a request fails; undefined lets it through. */
   readonly fault?: (
     operation: 'read' | 'write' | 'sync',
     sector: number,
@@ -27,7 +27,7 @@ export interface MemoryOptions {
   ) => string | undefined;
 }
 
-/** A device in memory, in the hands of the file systems under test. */
+/** A device in memory for the file systems under test. */
 export class MemoryHypercalls implements Hypercalls {
   readonly bio: BlockIo;
   readonly memoryBytes: number;
@@ -38,7 +38,10 @@ export class MemoryHypercalls implements Hypercalls {
   readonly #options: MemoryOptions;
   readonly #random: () => number;
   #waiting: (() => void)[] = [];
-  /** What is on the platter for sure, and the writes behind it, acknowledged or under way. */
+  /**
+   * The contents that are certainly on the platter, and the later writes, acknowledged or under
+   * way.
+   */
   readonly #durable: Uint8Array;
   #pending: { readonly offset: number; readonly bytes: Uint8Array; acknowledged: boolean }[] = [];
 
@@ -73,7 +76,8 @@ export class MemoryHypercalls implements Hypercalls {
   }
 
   /**
-   * What the device could hold if the power failed now: some sectors of the unsynced writes, in any order.
+   * The contents that the device could have if the power failed now: some sectors of the unsynced
+   * writes, in any order.
    */
   crash(random: () => number): Uint8Array {
     const image = this.#durable.slice();
@@ -104,7 +108,9 @@ export class MemoryHypercalls implements Hypercalls {
     done();
   }
 
-  /** Keeps track of what a crash could lose; the result is to be called when the request is acknowledged. */
+  /**
+   * Records what a crash could lose. The result must be called when the request is acknowledged.
+   */
   #record(operation: 'read' | 'write' | 'sync', offset: number, memory: Uint8Array): () => void {
     if (this.#options.volatile !== true || operation === 'read') return () => undefined;
     if (operation === 'write') {

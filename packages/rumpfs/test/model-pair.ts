@@ -159,7 +159,7 @@ export class Pair {
     }
   }
 
-  /** Everything that the model has, and nothing else. */
+  /** Checks that the file system has everything that the model has, and nothing else. */
   async compareAll(): Promise<void> {
     await this.#compareDirectory(this.#mount.root, this.model.root, '');
   }
@@ -283,7 +283,7 @@ async function using<Result>(
   }
 }
 
-/** Read in pieces of uneven size, so that every way through the cache is taken. */
+/** Reads a file in pieces of uneven size, so that every way through the cache is taken. */
 async function contents(mount: Mount, vnode: Vnode): Promise<Uint8Array> {
   const bytes = new Uint8Array(mount.attributes(vnode).sizeBytes);
   const pieces = [1000, 70_000, 5, 4096, 333_333];

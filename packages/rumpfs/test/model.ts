@@ -1,6 +1,6 @@
 import { FsError, type FsErrorCode } from '../src/errors.ts';
 
-/** A file system as it should be, in the plainest way: what the real one is compared with. */
+/** A file system in the plainest form, which the real one is compared with. */
 export interface ModelNode {
   readonly type: 'file' | 'directory' | 'symlink';
   data: Uint8Array;
@@ -20,7 +20,7 @@ function fail(code: FsErrorCode): never {
 export class Model {
   readonly root = modelNode('directory');
 
-  /** The paths of all nodes that `wanted` accepts; always one at least. */
+  /** The paths of all nodes that `wanted` accepts; there is always at least one. */
   paths(wanted: (node: ModelNode) => boolean): string[] {
     const found: string[] = [];
     const visit = (node: ModelNode, path: string): void => {

@@ -19,7 +19,7 @@ export class Mounted {
     return new Mounted(hypercalls, await mountFileSystem(hypercalls, 'ext2', { writeable }));
   }
 
-  /** Unmounts; the image as it is then. */
+  /** Unmounts. The result is the image as it is then. */
   async end(): Promise<Uint8Array> {
     await this.mount.unmount();
     return this.hypercalls.bytes;

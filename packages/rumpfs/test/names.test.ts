@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { entryName } from '../src/vnode/names.ts';
 
-test('names that are none', () => {
+test('invalid names are refused', () => {
   for (const text of ['', '.', '..', 'a/b', '\0', '\ud800', '\udc2f']) {
     expect(() => entryName(text, 255)).toThrow(expect.objectContaining({ code: 'InvalidName' }));
   }

@@ -40,7 +40,7 @@ describe.skipIf(missingTools)(`paths ${missingTools ?? ''}`, () => {
     }
   }
 
-  test('nothing leads out of the root given', async () => {
+  test('no path leads out of the given root', async () => {
     for (const path of [
       'secret',
       '/secret',
@@ -55,7 +55,7 @@ describe.skipIf(missingTools)(`paths ${missingTools ?? ''}`, () => {
     expect(await seen('..')).toBe('directory');
   });
 
-  test('symbolic links, slashes and dots', async () => {
+  test('symbolic links, slashes and dots lead where POSIX says', async () => {
     for (const path of [
       'to-inner/file',
       'to-inner//./file',
@@ -75,7 +75,7 @@ describe.skipIf(missingTools)(`paths ${missingTools ?? ''}`, () => {
     expect(await seen(`${'inner/../'.repeat(400)}inner/file`)).toBe(3);
   });
 
-  test('the last name may be a symbolic link, or nothing yet', async () => {
+  test('the last name may be a symbolic link, or may not exist yet', async () => {
     const link = await resolvePath(fs.mount, fs.mount.root, 'jail/dangling', false);
     expect(await fs.mount.readLink(link)).toBe('nowhere');
     await fs.mount.release(link);

@@ -1,9 +1,10 @@
 /**
- * The simulator: runs a whole system in one thread, on a virtual clock, in an order that a seed decides, with faults that a
- * plan describes, and checks what must always hold. Whoever uses it says what the system is; it knows no config files.
+ * The simulator runs a whole system in one thread, on a virtual clock, in an order that a seed
+ * decides, with faults that a plan describes, and checks the properties that must always hold. Its
+ * caller describes the system; the simulator knows no config files.
  */
 
-// One run, and many.
+// Runs of one seed and of many.
 export { BROKEN_EXIT_CODE, runSeed, type SeedOutput, type SeedResult } from './run/run-seed.ts';
 export type { RunOptions, SimulatedSystem } from './run/simulated-system.ts';
 export { hasFailed, propertyOf, type SeedVerdict, verdictOf } from './run/verdict.ts';
@@ -11,7 +12,7 @@ export { SeedPool, type SeedTask, type SeedWork } from './run/seed-pool.ts';
 export { runSeeds } from './run/many-seeds.ts';
 export { shrinkFaults, type Shrunk, type ShrinkOptions } from './run/shrink.ts';
 
-// What is to go wrong.
+// Fault plans.
 export type { FaultPlan, PlannedFault, PlannedHostility } from './faults/fault-plan.ts';
 export { countFaults, type StruckFault } from './faults/concrete-faults.ts';
 export {

@@ -1,4 +1,7 @@
-/** What a block may hold: nothing that can be is ever refused, and what cannot be is. */
+/**
+ * Tests the check of blocks: it never refuses a content that is possible, and always refuses one
+ * that is not.
+ */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CheckedDevice, type CheckedRequest } from '../src/block-check/checked-device.ts';
@@ -39,7 +42,7 @@ class Bench {
     return this.device.beginRead(at, 1, ++this.now);
   }
 
-  /** Whether the read may return this. */
+  /** Ends a read. The result says whether the read may return this. */
   endRead(request: CheckedRequest, value: number): boolean {
     return this.device.endRead(request, block(value), ++this.now) === undefined;
   }
@@ -60,7 +63,7 @@ class Bench {
 }
 
 describe('without crashes', () => {
-  test('a block reads as it was written last, and as before until it is written', () => {
+  test('a block reads as its last write left it, and as before until it is written', () => {
     const bench = new Bench();
     expect([bench.read(7), bench.read(7), bench.read(8)]).toEqual([true, true, false]);
     bench.write(1);
@@ -69,7 +72,7 @@ describe('without crashes', () => {
     expect([bench.read(1), bench.read(2)]).toEqual([false, true]);
   });
 
-  test('a read that overlaps a write returns either; what one has seen no later one takes back', () => {
+  test('a read that overlaps a write returns the old or the new content, and once one has seen the new, no later read returns the old', () => {
     const bench = new Bench();
     bench.write(1);
     const early = bench.beginRead();
@@ -77,11 +80,11 @@ describe('without crashes', () => {
     expect([bench.read(1), bench.read(2), bench.read(1)]).toEqual([true, true, false]);
     bench.endWrite(write);
     expect(bench.read(1)).toBe(false);
-    // That one began before anybody had seen the new content.
+    // That read began before anybody had seen the new content.
     expect(bench.endRead(early, 1)).toBe(true);
   });
 
-  test('writes side by side end in any order; one that failed has been carried out, or not', () => {
+  test('writes side by side take effect in any order; a failed write may have been carried out or not', () => {
     const bench = new Bench();
     const [one, two] = [bench.beginWrite(1), bench.beginWrite(2)];
     bench.endWrite(one);
@@ -91,7 +94,7 @@ describe('without crashes', () => {
     expect([bench.read(1), bench.read(2), bench.read(4)]).toEqual([false, false, true]);
   });
 
-  test('what was trimmed may read as anything until it is written', () => {
+  test('a trimmed block may read as anything until it is written', () => {
     const bench = new Bench();
     bench.write(1);
     const trim = bench.device.beginWrite(
@@ -108,7 +111,7 @@ describe('without crashes', () => {
 });
 
 describe('the end of the server', () => {
-  test('what a SYNC has covered survives, or a later write; what it has not covered may be gone', () => {
+  test('a write covered by a SYNC survives, or a later one does; a write not covered may be gone', () => {
     for (const [survivor, fine] of [
       [1, false],
       [2, true],
@@ -124,7 +127,7 @@ describe('the end of the server', () => {
     }
   });
 
-  test('a SYNC covers what was acknowledged before it was submitted, no more', () => {
+  test('a SYNC covers the writes acknowledged before it was submitted, and no others', () => {
     const bench = new Bench();
     bench.write(1);
     bench.sync();
@@ -136,7 +139,7 @@ describe('the end of the server', () => {
     expect(bench.read(1)).toBe(true);
   });
 
-  test('what is there after it stays there, until the next end', () => {
+  test('the content that is read after it stays, until the next end of the server', () => {
     const bench = new Bench();
     bench.write(1);
     bench.sync();
@@ -147,7 +150,7 @@ describe('the end of the server', () => {
     expect(bench.read(2)).toBe(true);
   });
 
-  test('a larger block is a mixture then, if several contents were possible', () => {
+  test('a block larger than a sector may be a mixture afterwards, if several contents were possible', () => {
     const bench = new Bench();
     bench.write(1);
     bench.sync();
@@ -158,7 +161,7 @@ describe('the end of the server', () => {
     expect([bench.read(77), bench.read(77, 5), bench.read(1, 5)]).toEqual([true, false, true]);
   });
 
-  test('a read that was under way may still tell of what was before', () => {
+  test('a read that was under way may still return a content from before', () => {
     const bench = new Bench();
     bench.write(1);
     const read = bench.beginRead();
@@ -171,8 +174,9 @@ describe('the end of the server', () => {
 });
 
 /**
- * A register that does everything right: each operation takes effect at a moment between its beginning and its end, and
- * after a crash it holds any write since the last SYNC, or what was there at the SYNC.
+ * A register without faults: each operation takes effect at a moment between its beginning and its
+ * end, and after a crash it holds the value of any write since the last SYNC, or the value at the
+ * SYNC.
  */
 class Register {
   value = 0;
@@ -195,7 +199,10 @@ class Register {
 
 const step = fc.record({ what: fc.nat(99), pick: fc.nat(1000) });
 
-/** Runs requests, up to four at a time, against a register; what it returns is changed by `lie`. */
+/**
+ * Runs requests, up to four at a time, against a register; `lie` changes the values that it
+ * returns.
+ */
 function play(steps: readonly { what: number; pick: number }[], lie: (value: number) => number): boolean {
   const bench = new Bench();
   const register = new Register();
@@ -228,7 +235,7 @@ function play(steps: readonly { what: number; pick: number }[], lie: (value: num
   for (const { what, pick } of steps) {
     const one = open[pick % Math.max(1, open.length)];
     if (what === 99) {
-      // What was under way is carried out, or not; nobody is told.
+      // Each request under way is carried out or not, and nobody is told.
       for (const { effect } of open.splice(0)) if (pick % 2 === 0) effect?.();
       register.crash(pick);
       bench.crash();
@@ -245,11 +252,11 @@ function play(steps: readonly { what: number; pick: number }[], lie: (value: num
   return true;
 }
 
-test('a device that does everything right is never blamed, whatever happens side by side', () => {
+test('a device without faults is never blamed, whatever happens side by side', () => {
   fc.assert(fc.property(fc.array(step, { maxLength: 300 }), (steps) => play(steps, (value) => value)));
 });
 
-test('one that returns an old content now and then is', () => {
+test('a device that returns an old content now and then is blamed', () => {
   let blamed = 0;
   const samples = fc.sample(fc.array(step, { minLength: 200, maxLength: 300 }), { numRuns: 50, seed: 1 });
   for (const steps of samples) {
@@ -259,7 +266,7 @@ test('one that returns an old content now and then is', () => {
   expect(blamed).toBeGreaterThan(45);
 });
 
-test('contents are told apart by any bit of theirs', () => {
+test('contents that differ in any one bit are told apart', () => {
   const seen = new Set([contentHash(new Uint8Array(BLOCK))]);
   for (let bit = 0; bit < BLOCK * 8; bit++) {
     const bytes = new Uint8Array(BLOCK);
@@ -270,7 +277,7 @@ test('contents are told apart by any bit of theirs', () => {
   expect(seen.has(contentHash(new Uint8Array(BLOCK + 1)))).toBe(false);
 });
 
-test('what is kept of a device is bounded, and a block that nothing is kept of is not blamed', () => {
+test('the memory for a device is bounded, and a block that is not remembered is never blamed', () => {
   const bench = new Bench();
   for (let round = 0; round < 40; round++) bench.write(round);
   expect(bench.read(39)).toBe(true);

@@ -1,4 +1,7 @@
-/** The books of inits against the accounts of core: each way in which they may differ is found, and honest books are not blamed. */
+/**
+ * Tests the books of inits against the supervisor's accounts: each possible difference is found,
+ * and honest books are not blamed.
+ */
 import { describe, expect, test } from 'vitest';
 import type { LedgerChild, LedgerSession, Resources } from '@ginit/core/system';
 import type { AccountTree } from '@ginit/core/supervisor';
@@ -23,7 +26,10 @@ function account(label: string, own: Resources, ...dependents: AccountTree[]): A
 }
 
 interface Child extends LedgerChild {
-  /** What the child itself has open and serves; as its parent believes, unless told otherwise. */
+  /**
+   * The sessions that the child itself has open and serves. By default they are those that its
+   * parent believes in.
+   */
   readonly opened?: readonly number[];
   readonly serves?: number;
 }
@@ -51,11 +57,13 @@ const RIGHT = account(
 interface Situation {
   readonly children?: readonly Child[];
   readonly hostile?: readonly string[];
-  /** Calls under way, as `caller>callee`; core is 0, init 1, the children 2 and so on. */
+  /**
+   * The calls under way, as `caller>callee`; the supervisor is 0, init 1, the children 2 and so on.
+   */
   readonly open?: readonly string[];
 }
 
-/** Books over a system that can be changed between looks. */
+/** The books of a system that can be changed between looks. */
 function system(now: { situation: Situation; root: AccountTree }): Books {
   const component = (id: number, label: string, child?: Child): object => ({
     id,
@@ -100,20 +108,20 @@ const look = (root: AccountTree, situation: Situation = {}): string | undefined 
 const accounts = (own: Resources, shop: Resources, client: Resources, ...more: AccountTree[]): AccountTree =>
   account('init', own, account('init -> shop', shop), account('init -> client', client), ...more);
 
-test('books that are right', () => {
+test('books that are right are not blamed', () => {
   const books = system({ situation: {}, root: RIGHT });
   expect(books.look()).toBeUndefined();
   expect(books.compared).toEqual({ children: 2, inits: 1 });
 });
 
-test('a child that has not what its parent believes', () => {
+test('a child that has another quota than its parent believes is found', () => {
   const problem = look(accounts(amount(710, 70), amount(230, 23), amount(60, 7)));
   expect(problem).toBe(
     '[init -> client] has not the quota that its parent believes; it deviates by -10 bytes and 0 caps',
   );
 });
 
-test('an init that pays, and one that keeps what is not its own', () => {
+test('an init that pays for its children, or keeps what belongs to them, is found', () => {
   const whole = (ram: number): AccountTree => accounts(amount(ram, 70), amount(230, 23), amount(70, 7));
   expect(look(whole(690))).toBe('[init] pays for its children; it deviates by -10 bytes and 0 caps');
   expect(look(whole(710))).toMatch(/^\[init\] keeps what belongs to its children/);
@@ -122,12 +130,12 @@ test('an init that pays, and one that keeps what is not its own', () => {
   expect(look(whole(690), { hostile })).toMatch(/pays/);
 });
 
-test('who is hostile may have more, and its clients less, but nobody else', () => {
+test('a hostile component may have more quota, and its clients less, but nobody else may deviate', () => {
   const kept = accounts(amount(700, 70), amount(250, 25), amount(50, 5));
   expect(look(kept)).toMatch(/^\[init -> shop\]/);
   expect(look(kept, { hostile: ['init -> shop'] })).toBeUndefined();
   expect(look(kept, { hostile: ['init -> client'] })).toMatch(/^\[init -> shop\]/);
-  // A client of a hostile server has gained something: from whom?
+  // A client of a hostile server has gained something, which no server can have given it.
   const gained = accounts(amount(700, 70), amount(210, 21), amount(90, 9));
   expect(look(gained, { hostile: ['init -> shop'] })).toMatch(/^\[init -> client\]/);
 });
@@ -148,11 +156,14 @@ test('a client that has left a hostile server may still have lost something to i
   expect(books.compared.children).toBe(2);
 });
 
-describe('what a client that is gone had lost to a hostile server', () => {
+describe('the loss of a client that is gone to a hostile server', () => {
   const [shop, client] = FAMILY;
   if (!shop || !client) throw new Error('there are two');
   const alone = { ...shop, serves: 0 };
-  /** Each a situation with the accounts of init, the shop and the client, in bytes and caps. */
+  /**
+   * The steps of a test: a situation with the accounts of init, the shop and the client, in bytes
+   * and caps.
+   */
   type Step = readonly [Situation, Resources, Resources, Resources?];
   const last = (steps: readonly Step[]): string | undefined => {
     const now = { situation: {} as Situation, root: RIGHT };
@@ -162,7 +173,7 @@ describe('what a client that is gone had lost to a hostile server', () => {
       expect(found).toBeUndefined();
       const more = clients ? [account('init -> client', clients)] : [];
       now.root = account('init', own, account('init -> shop', its), ...more);
-      // It waits for core, and then comes to rest.
+      // Init waits for the supervisor first, and comes to rest afterwards.
       now.situation = { ...situation, hostile: ['init -> shop'], open: ['1>0'] };
       expect(books.look()).toBeUndefined();
       now.situation = { ...situation, hostile: ['init -> shop'] };
@@ -173,39 +184,39 @@ describe('what a client that is gone had lost to a hostile server', () => {
   const open: Step = [{}, amount(700, 70), amount(230, 23), amount(70, 7)];
   const closed = { ...client, sessions: [] };
   const ending = { ...closed, ending: true };
-  /** The shop has kept so much of it. */
+  /** The client dies after the shop has kept this much of its donation. */
   const dies = (kept: number): Step[] => [
     [{ children: [alone, closed] }, amount(700, 70), amount(200 + kept, 20), amount(100 - kept, 10)],
     [{ children: [alone, ending] }, amount(700, 70), amount(200 + kept, 20), amount(100 - kept, 10)],
   ];
   const gone = (own: number): Step => [{ children: [alone] }, amount(own, 80), amount(1000 - own, 20)];
 
-  test('is missing in what it has left', () => {
+  test('is missing in the quota that it has left', () => {
     expect(last([open, ...dies(20), gone(780)])).toBeUndefined();
     expect(last([open, ...dies(20), gone(779)])).toBe(
       '[init] pays for its children; it deviates by -21 bytes and 0 caps',
     );
   });
 
-  test('is nothing if it has lost nothing', () => {
+  test('is nothing if it had lost nothing', () => {
     expect(last([open, ...dies(0), gone(800)])).toBeUndefined();
     expect(last([open, ...dies(0), gone(799)])).toMatch(/^\[init\] pays/);
   });
 
-  test('is at most the donations of sessions that were open at its end', () => {
+  test('is at most the donations of the sessions that were open at its end', () => {
     const going: Step = [
       { children: [shop, { ...client, ending: true }] },
       amount(700, 70),
       amount(230, 23),
       amount(70, 7),
     ];
-    // Its account ends before the server has closed the session.
+    // The client's account ends before the server has closed the session.
     const left = (own: number): Step => [{ children: [alone] }, amount(own, 77), amount(1000 - own, 23)];
     expect(last([open, going, left(770)])).toBeUndefined();
     expect(last([open, going, left(769)])).toMatch(/^\[init\] pays/);
   });
 
-  test('is not what another one has had back, whom init pays', () => {
+  test('does not excuse an init that pays another client', () => {
     const other = { name: 'other', ending: false, given: amount(0, 0), sessions: [] };
     expect(
       last([open, ...dies(20), [{ children: [alone, other] }, amount(760, 80), amount(240, 20)]]),
@@ -213,7 +224,7 @@ describe('what a client that is gone had lost to a hostile server', () => {
   });
 });
 
-test('nobody is looked at who has something under way', () => {
+test('components with something under way are not compared', () => {
   const wrong = accounts(amount(700, 70), amount(230, 23), amount(60, 7));
   for (const open of ['3>1', '1>3']) expect(look(wrong, { open: [open] })).toBeUndefined();
   const late = accounts(amount(730, 73), amount(200, 20), amount(70, 7));
@@ -221,7 +232,7 @@ test('nobody is looked at who has something under way', () => {
   expect(look(wrong, { open: ['1>0'] })).toBeUndefined();
 });
 
-test('accounts and sessions that are left of somebody', () => {
+test('accounts and sessions that are left of a component that is gone are found', () => {
   const stray = accounts(
     amount(600, 60),
     amount(230, 23),

@@ -1,4 +1,4 @@
-/** The checks of simulated runs, each shown what it must find. */
+/** Tests the checks of simulated runs: each is shown something that it must find. */
 import { expect, test } from 'vitest';
 import type { Census } from '@ginit/core/platform';
 import { afterTheEnd, whereTheyDiffer, whoWaits } from '../src/checks/checks.ts';
@@ -10,7 +10,7 @@ const census = (...channels: [peer: number, exports: number, imports: number][])
   introductions: 0,
 });
 
-/** A platform of components with these censuses, by id from 1. */
+/** A platform of components with these censuses, with ids from 1. */
 function platformOf(...censuses: Census[]): Platform {
   const live = censuses.map((value, index) => ({
     id: index + 1,
@@ -20,7 +20,7 @@ function platformOf(...censuses: Census[]): Platform {
   return { live, labelOf: (id: number) => `c${id}` } as unknown as Platform;
 }
 
-test('what two hold of each other must be the same from both ends', () => {
+test('a difference between what two components hold of each other is found', () => {
   const same = platformOf(census([0, 1, 2], [2, 3, 0]), census([1, 0, 3]));
   expect(whereTheyDiffer(same, census([1, 2, 1]))).toBeUndefined();
   const lost = platformOf(census([0, 1, 2], [2, 3, 0]), census([1, 0, 2]));
@@ -45,7 +45,7 @@ const root = (ramQuota: number, capUsed: number): Parameters<typeof afterTheEnd>
   },
 ];
 
-test('after the end nobody is left, nothing is held, and all quota is back', () => {
+test('it is found if after the end a component, a held capability or missing quota is left', () => {
   const nothing = { ...census(), live: [] };
   const whole = { ram: 100, caps: 10 };
   expect(afterTheEnd(root(100, 0), nothing, whole)).toBeUndefined();
@@ -55,7 +55,7 @@ test('after the end nobody is left, nothing is held, and all quota is back', () 
   expect(afterTheEnd(root(100, 0), { ...census([1, 0, 0]), live: [] }, whole)).toMatch(/1 channels/);
 });
 
-test('who waits for whom is bounded', () => {
+test('the list of waiting calls is bounded', () => {
   const system = {
     platform: platformOf(),
     scheduler: { nowUs: 2_500_000 },

@@ -1,4 +1,7 @@
-/** The faults of a run: each by itself; and which of them are needed. */
+/**
+ * Tests the faults of a run: that each is independent of the others, and how it is found which of
+ * them are needed.
+ */
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { Random } from '../src/order/random.ts';
@@ -42,7 +45,7 @@ describe('the faults of a seed', () => {
     }
   });
 
-  test('have a victim who is the same as long as it is there, whoever else is', () => {
+  test('keep their victim as long as it is there, whichever other components there are', () => {
     const people = ['a', 'b', 'c', 'd', 'e'].map((label) => ({ label }));
     const victims = new Set<string | undefined>();
     for (let number = 1; number <= 40; number++) {
@@ -79,7 +82,7 @@ describe('delta debugging', () => {
 
   const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
-  test('finds what is needed, if all of it is needed and nothing harms', async () => {
+  test('finds exactly the causes that are needed, if all of them are needed together and no other cause hides the failure', async () => {
     const input = fc
       .integer({ min: 1, max: 40 })
       .chain((count) => fc.tuple(fc.constant(count), fc.subarray(upTo(count))));
@@ -89,13 +92,13 @@ describe('delta debugging', () => {
           needed.every((one) => list.includes(one)),
         );
         expect(rest).toEqual(needed);
-        // The bound of the paper, and the empty list.
+        // The bound of the paper, plus the empty list.
         expect(tries).toBeLessThanOrEqual(count * count + 3 * count + 1);
       }),
     );
   });
 
-  test('ends with a list that fails, and of which nothing can be left out, whatever fails', async () => {
+  test('ends with a list that fails and of which no cause can be left out, whichever lists fail', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 12 }), fc.integer(), async (count, salt) => {
         const causes = upTo(count);
@@ -109,7 +112,7 @@ describe('delta debugging', () => {
     );
   });
 
-  test('goes on with what it is told is left of a smaller list', async () => {
+  test('goes on with the causes that it is told are left of a smaller list', async () => {
     const told: (readonly number[])[] = [];
     const fails = (list: readonly number[]): boolean => list.includes(3);
     const rest = await minimise(
@@ -128,7 +131,7 @@ describe('delta debugging', () => {
   });
 });
 
-test('two failures are of one property whatever their numbers and particulars are', () => {
+test('two failures count as the same property, whatever their numbers and particulars are', () => {
   const problem = (text: string): string => propertyOf({ code: 3, problem: text });
   expect(problem('calls are not answered; [a] waits for [b] to answer Block.info (1.5 s)')).toBe(
     problem('calls are not answered; [b] waits for [c] to answer Block.info (2.5 s)'),

@@ -1,4 +1,7 @@
-/** What must go on, and what core says against what is there: each check shown what it must find. */
+/**
+ * Tests the checks of liveness and of the supervisor's statements: each is shown something that it
+ * must find.
+ */
 import { expect, test } from 'vitest';
 import { Random } from '../src/order/random.ts';
 import { Scheduler, type Task } from '../src/order/scheduler.ts';
@@ -13,7 +16,10 @@ type System = ConstructorParameters<typeof Liveness>[0];
 
 const nothing: Census = { channels: [], introductions: 0 };
 
-/** Chance that always picks the last: whoever waits longest is never picked. */
+/**
+ * A source of chance that always picks the last task, so that the task that waits longest is never
+ * picked.
+ */
 class Unfair extends Random {
   override below(bound: number): number {
     return Math.max(0, bound - 1);
@@ -26,7 +32,7 @@ interface FakeComponent {
   readonly census?: Census;
 }
 
-/** A system of these components, of which those of `dead` have died at 0. */
+/** A system of these components; those listed in `dead` have died at time 0. */
 function systemOf(scheduler: Scheduler, components: readonly FakeComponent[], dead: number[] = []): System {
   const live = components.map(({ id, ends = [], census = nothing }) => ({
     id,
@@ -48,7 +54,7 @@ function passes(scheduler: Scheduler, us: number): void {
   while (typeof scheduler.next(Number.POSITIVE_INFINITY) !== 'string');
 }
 
-test('a component with something to do that gets no turn', () => {
+test('a component that has something to do and gets no turn is found', () => {
   const scheduler = new Scheduler(new Unfair(1));
   const liveness = new Liveness(systemOf(scheduler, []), () => nothing);
   scheduler.soon({ owner: 1, describe: () => 'call 7', run: () => {} });
@@ -71,7 +77,7 @@ test('a component with something to do that gets no turn', () => {
   expect(liveness.look()).toBeUndefined();
 });
 
-test('what a component has sent and its peer does not take', () => {
+test('a component that does not take the frames of its peer is found', () => {
   const scheduler = new Scheduler(new Random(1));
   const world = {
     scheduler,
@@ -97,7 +103,7 @@ test('what a component has sent and its peer does not take', () => {
   expect(liveness.look()).toBeUndefined();
 });
 
-test('a component that has not noticed the end of its peer', () => {
+test('a component that has not noticed the end of its peer is found', () => {
   const channel = { peer: 3, exports: 0, imports: 1, calls: 2 };
   const system = (scheduler: Scheduler): System =>
     systemOf(scheduler, [{ id: 1 }, { id: 2, census: { channels: [channel], introductions: 0 } }], [3]);
@@ -117,7 +123,7 @@ test('a component that has not noticed the end of its peer', () => {
   expect(patient.look()).toBe(problem);
 });
 
-test('obligations count from when they were seen', () => {
+test('an obligation counts as unmet from the time when it was first seen unmet', () => {
   const scheduler = new Scheduler(new Random(1));
   const obligations = [{ what: 'a guest comes', met: () => {} }];
   const live = [{ label: 'c1', runtime: { obligations } }];
@@ -130,7 +136,7 @@ test('obligations count from when they were seen', () => {
   expect(unmet.before(scheduler.nowUs)).toBeUndefined();
 });
 
-test('faults are over when none is to come and everybody may go on', () => {
+test('faults are over when none is to come and no component is held', () => {
   const scheduler = new Scheduler(new Random(1));
   let calmed = 0;
   const system = { scheduler, platform: { calm: () => calmed++ } } as unknown as System;
@@ -153,7 +159,7 @@ test('faults are over when none is to come and everybody may go on', () => {
   expect(none.tell('x')).toMatch(/^x; at 2\.\d{6} s$/);
 });
 
-test('what core says of components and quota must be so', () => {
+test('a wrong statement of the supervisor about components or quota is found', () => {
   const live = [
     { label: 'init', domain: 'process 1', ending: false },
     { label: 'init -> a', domain: 'domain main', ending: false },

@@ -1,4 +1,4 @@
-/** The parts of the simulator that need no component: chance, order, carriers, disks. */
+/** Tests the parts of the simulator that need no component: chance, order, carriers, disks. */
 import { describe, expect, test } from 'vitest';
 import { Digest } from '../src/order/digest.ts';
 import { inherit, instanceUrl, withoutInstance } from '../src/world/instance-url.ts';
@@ -19,7 +19,7 @@ function run(scheduler: Scheduler, limitUs = LIMIT_US): void {
 describe('chance', () => {
   const numbers = (random: Random): number[] => Array.from({ length: 8 }, () => random.u32());
 
-  test('a seed and a name give one stream, others give others', () => {
+  test('the same seed and name give the same stream, and others give another one', () => {
     expect(numbers(new Random(7))).toEqual(numbers(new Random(7)));
     expect(numbers(new Random(7).stream('a'))).toEqual(numbers(new Random(7, 'a')));
     const others = [new Random(8), new Random(7, 'a'), new Random(7, 'b'), new Random(7 + 2 ** 32)];
@@ -46,7 +46,7 @@ describe('order', () => {
     run: () => void into.push(name),
   });
 
-  test('what is ready comes in an order by the seed; every order comes', () => {
+  test('tasks that are ready come in an order that depends on the seed, and every order is possible', () => {
     const orders = new Set<string>();
     for (let seed = 0; seed < 200; seed++) {
       const done: string[] = [];
@@ -58,7 +58,7 @@ describe('order', () => {
     expect(orders.size).toBe(6);
   });
 
-  test('time jumps to what comes next, never back, and not beyond the limit', () => {
+  test('time jumps to the next task, never back, and not beyond the limit', () => {
     const done: string[] = [];
     const scheduler = new Scheduler(new Random(1));
     const random = new Random(2);
@@ -79,7 +79,7 @@ describe('order', () => {
     expect(done.length).toBe(times.length);
   });
 
-  test('a component that is held has no turn until its time, others have', () => {
+  test('a component that is held has no turn until its time, while others have turns', () => {
     const done: string[] = [];
     const scheduler = new Scheduler(new Random(1));
     scheduler.hold(1, 1_000_000);
@@ -92,7 +92,7 @@ describe('order', () => {
     expect(done.toSorted()).toEqual(['a false', 'a true', 'b false', 'b true']);
   });
 
-  test('what is cancelled does not come', () => {
+  test('a cancelled task does not happen', () => {
     const done: string[] = [];
     const scheduler = new Scheduler(new Random(1));
     const cancelled = [scheduler.soon(task(done, 'soon')), scheduler.after(5, task(done, 'later'))];
@@ -127,7 +127,7 @@ describe('carriers', () => {
     return { scheduler, first, second, log };
   }
 
-  test('keep the order of their frames, then tell of the end', () => {
+  test('deliver frames in their order and then report the end', () => {
     for (let seed = 0; seed < 50; seed++) {
       const { scheduler, first, log } = pair(seed);
       for (const value of [1, 2, 3, 4, 5]) first.send(Uint8Array.of(value), []);
@@ -138,7 +138,7 @@ describe('carriers', () => {
     }
   });
 
-  test('a frame is a copy of what was sent', () => {
+  test('deliver a copy of the frame that was sent', () => {
     const { scheduler, first, log } = pair(1);
     const frame = Uint8Array.of(9);
     first.send(frame, []);
@@ -147,7 +147,7 @@ describe('carriers', () => {
     expect(log).toEqual(['9']);
   });
 
-  test('of what the dead have sent, a beginning arrives; to them comes nothing', () => {
+  test('deliver the first frames that a dead component has sent, and nothing to a dead component', () => {
     const arrived = new Set<number>();
     for (let seed = 0; seed < 50; seed++) {
       const { scheduler, first, second, log } = pair(seed);
@@ -189,7 +189,7 @@ describe('disks', () => {
     expect(original).toEqual(base());
   });
 
-  test('what was synced survives a power cut; of the rest each sector is old or new', () => {
+  test('keep synced sectors at a power cut, and of every other sector the old or the new content', () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 100; seed++) {
       const disk = new SimulatedDisk(base());
@@ -209,7 +209,7 @@ describe('disks', () => {
     expect([...seen].toSorted()).toEqual(possible.toSorted());
   });
 
-  test('torn sectors hold a beginning of the new and the rest of the old', () => {
+  test('hold in a torn sector the beginning of the new content and the rest of the old', () => {
     let torn = 0;
     for (let seed = 0; seed < 100; seed++) {
       const disk = new SimulatedDisk(new Uint8Array(SECTOR_BYTES));
@@ -222,7 +222,7 @@ describe('disks', () => {
     expect(torn).toBeGreaterThan(0);
   });
 
-  test('the digest tells what they hold', () => {
+  test('give a digest that depends on what they hold', () => {
     const digestOf = (value: number): string => {
       const disk = new SimulatedDisk(base());
       disk.write(filled(value), 0);
@@ -260,7 +260,8 @@ test('a driver may die after it has closed a file to which it was still writing'
     const file = await opening;
     void file.write(new Uint8Array(512).fill(1), 0).catch(() => {});
     void file.close();
-    // One of the two has happened: in half of the cases the file is closed before what was written to it.
+    // One of the two has happened: in half of the cases the file is closed before the write to it
+    // has ended.
     const task = scheduler.next(Number.POSITIVE_INFINITY);
     if (typeof task !== 'string') task.run();
     await settle();

@@ -1,4 +1,7 @@
-/** The simulated bus: like NATS in good times, and in bad ones as bad as it is told to be. */
+/**
+ * Tests the simulated bus: in good times it behaves like NATS, and in bad times it has the faults
+ * that it is told to have.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -31,7 +34,7 @@ function world(seed: number, faults: Partial<BusFaults> = {}): World {
   return { bus, scheduler, run };
 }
 
-/** What arrives at a node, as numbers. */
+/** The messages that arrive at a node, as numbers. */
 function numbersAt(node: Bus, pattern = 'numbers'): number[] {
   const arrived: number[] = [];
   node.subscribe(pattern, ({ payload }) => arrived.push(payload[0] ?? -1));
@@ -64,7 +67,7 @@ describe('subjects', () => {
     expect(subjectMatches(pattern, subject)).toBe(gets);
   });
 
-  test('that are none are refused', () => {
+  test('that are malformed are refused', () => {
     for (const subject of ['', '.', 'a.', '.a', 'a..b', 'a b', 'a.*', '>', 'a\n']) {
       expect(isSubject(subject), subject).toBe(false);
     }
@@ -78,7 +81,7 @@ describe('subjects', () => {
     expect(() => node.publish('a', new Uint8Array(BUS_PAYLOAD_BYTES_MAX + 1))).toThrow('is longer than');
   });
 
-  test('a pattern made of a subject gets it', () => {
+  test('are matched by every pattern that is made of them', () => {
     const word = fc.stringMatching(/^[a-z]{1,3}$/);
     fc.assert(
       fc.property(fc.array(fc.tuple(word, fc.boolean()), { minLength: 1, maxLength: 5 }), (words) => {
@@ -93,7 +96,7 @@ describe('subjects', () => {
 });
 
 describe('in good times', () => {
-  test('all arrives once, in the order of its publisher, at all who subscribe, and at the publisher too', () => {
+  test('every message arrives once, in the order of its publisher, at all subscribers, including the publisher', () => {
     for (const seed of seeds) {
       const { bus, run } = world(seed);
       const [a, b, c] = [bus.connect(1), bus.connect(2), bus.connect(3)];
@@ -106,7 +109,7 @@ describe('in good times', () => {
     }
   });
 
-  test('an answer goes where it is expected; payloads are copies', () => {
+  test('an answer goes to the one who asked; payloads are copies', () => {
     const { bus, run } = world(1);
     const [asker, answerer] = [bus.connect(1), bus.connect(2)];
     const answers: string[] = [];
@@ -139,7 +142,7 @@ describe('in good times', () => {
 });
 
 describe('in bad times', () => {
-  /** What comes of a thousand messages. */
+  /** The result of sending a thousand messages. */
   function outcome(seed: number, faults: Partial<BusFaults>): { sent: number[]; arrived: number[] } {
     const { bus, run } = world(seed, faults);
     const arrived = numbersAt(bus.connect(2));
@@ -148,7 +151,7 @@ describe('in bad times', () => {
     return { sent, arrived };
   }
 
-  test('messages are lost, in order for the rest', () => {
+  test('messages are lost, and the others keep their order', () => {
     const { sent, arrived } = outcome(1, { lostPerMille: 100 });
     expect(Math.abs(900 - arrived.length)).toBeLessThan(50);
     let at = -1;
@@ -164,13 +167,13 @@ describe('in bad times', () => {
     expect(arrived.filter((number, index) => number !== arrived[index - 1])).toEqual(sent);
   });
 
-  test('messages are reordered, none lost', () => {
+  test('messages are reordered, and none is lost', () => {
     const { sent, arrived } = outcome(1, { reorderedPerMille: 100 });
     expect(arrived).not.toEqual(sent);
     expect(arrived.toSorted((a, b) => a - b)).toEqual(sent.toSorted((a, b) => a - b));
   });
 
-  test('messages are delayed, and those behind them wait', () => {
+  test('messages are delayed, and the messages behind them wait', () => {
     const { bus, run, scheduler } = world(1, { delayedPerMille: 20, delayUsMax: 5_000_000 });
     const arrived = numbersAt(bus.connect(2));
     const sent = sendNumbers(bus.connect(1), 100);
@@ -179,13 +182,13 @@ describe('in bad times', () => {
     expect(scheduler.nowUs).toBeGreaterThan(100_000);
   });
 
-  test('one seed, one outcome', () => {
+  test('the same seed gives the same outcome', () => {
     const faults = { lostPerMille: 50, doubledPerMille: 50, reorderedPerMille: 50, delayedPerMille: 50 };
     expect(outcome(7, faults)).toEqual(outcome(7, faults));
     expect(outcome(8, faults)).not.toEqual(outcome(7, faults));
   });
 
-  test('a parted bus carries nothing across, nodes learn of it after a while, and it heals', () => {
+  test('a split bus carries nothing across, its nodes learn of the split after a while, and it can be joined again', () => {
     for (const seed of seeds) {
       const { bus, run } = world(seed);
       const nodes = [1, 2, 3].map((number) => bus.connect(number));
@@ -196,7 +199,7 @@ describe('in bad times', () => {
       });
       const [first] = nodes;
       const sent = first ? sendNumbers(first, 3) : [];
-      // What is on its way to the other part is lost.
+      // Messages on their way to the other part are lost.
       bus.part([2, 3]);
       run();
       expect(arrived).toEqual([sent, [], []]);

@@ -7,7 +7,7 @@ import { SIZES } from './traffic.mjs';
 const here = (name) => new URL(name, import.meta.url);
 const figureOf = (size) => `gigabytesPerSecond${size}`;
 
-/** What is measured at every place, by its name in figures. */
+/** The senders that are measured at every place, by their name in figures. */
 const SENDERS = {
   readInPlace: 'ginit, read in place',
   copiedOut: 'ginit, copied out',
@@ -74,7 +74,9 @@ function figures(median) {
   return Object.fromEntries(entries);
 }
 
-/** The worst of the places that were measured: `ratio(speed)`, where `speed(sender)` is in GB/s for 64 KiB. */
+/**
+ * The worst of the measured places: `ratio(speed)`, where `speed(sender)` is in GB/s for 64 KiB.
+ */
 function worst(median, ratio) {
   const ratios = Object.keys(PLACES)
     .map((place) => ratio((sender) => median(`${sender}-${place}`, figureOf('64K'))))
@@ -88,7 +90,8 @@ export const bulk = {
   columns: Object.fromEntries(Object.keys(SIZES).map((size) => [figureOf(size), `${size}iB, GB/s`])),
   contenders,
   figures,
-  // Like with like: one copy (of the producer) each, and two copies each, so that the consumer has bytes of its own.
+  // Contenders are compared with their like: one copy (of the producer) each, and two copies each,
+  // so that the consumer has bytes of its own.
   ratios: (median) => {
     const reuse = worst(median, (speed) => speed('readInPlace') / speed('messagePortReuse'));
     const copiedOut = worst(median, (speed) => speed('copiedOut') / speed('messagePortCopy'));

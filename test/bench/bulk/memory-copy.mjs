@@ -1,10 +1,10 @@
-/** Buffer.copy in one thread: what moving bytes costs when nobody else is involved. */
+/** Buffer.copy in one thread: the cost of moving bytes when no other thread is involved. */
 import { microsecondsEach } from '../harness/measure.mjs';
 import { makePayload, measureSizes, readPayload } from './traffic.mjs';
 
 const settings = JSON.parse(process.argv[2] ?? '{}');
 
-/** Copies, and with `settings.read` reads as the consumers of the others do. */
+/** Copies, and with `settings.read` also reads, as the consumers of the other contenders do. */
 function makeRun(size) {
   const source = Buffer.from(makePayload(size));
   const target = Buffer.alloc(size);

@@ -5,7 +5,7 @@ import { UNDER_WAY_MAXIMUM } from './traffic.mjs';
 export const Consumer = session('Consumer', {
   /** Says how packets are to be read: where they are, or from a copy. */
   copyOut: rpc({ args: [boolean], result: nothing }),
-  /** Sum of all that was read since the last time. */
+  /** The sum of all bytes that were read since the last call. */
   takeSum: rpc({ args: [], result: u53 }),
   tx: packetStream('tx', {
     queueSlots: UNDER_WAY_MAXIMUM,

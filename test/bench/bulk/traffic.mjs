@@ -1,7 +1,8 @@
 /**
- * What every contender of `bulk` does, alike: a producer copies a payload of its own into each packet, and a consumer reads
- * a byte of each cache line of it, so that all of it has really come. So many packets are under way at a time that they
- * hold the same number of bytes for all contenders.
+ * The work that every contender of `bulk` does in the same way: a producer copies a payload of its
+ * own into each packet, and a consumer reads a byte of each cache line of it, so that the whole
+ * packet has really arrived. The number of packets under way is chosen so that they hold the same
+ * number of bytes for all contenders.
  */
 
 /** Sizes of packets by their name in figures. */
@@ -12,12 +13,12 @@ const UNDER_WAY_BYTES = 2 * 1024 * 1024;
 const UNDER_WAY_MINIMUM = 4;
 export const UNDER_WAY_MAXIMUM = 256;
 
-/** Packets under way at a time. */
+/** The number of packets under way at the same time. */
 export function windowFor(size) {
   return Math.min(UNDER_WAY_MAXIMUM, Math.max(UNDER_WAY_MINIMUM, UNDER_WAY_BYTES / size));
 }
 
-/** What a producer sends. */
+/** The payload that a producer sends. */
 export function makePayload(size) {
   return Uint8Array.from({ length: size }, (_, index) => (index * 7 + (index >>> 8)) & 0xff);
 }
@@ -29,7 +30,7 @@ export function readPayload(bytes) {
   return sum;
 }
 
-/** What `readPayload` makes of `makePayload(size)`. */
+/** The result of `readPayload` for `makePayload(size)`. */
 export function expectedSum(size) {
   return readPayload(makePayload(size));
 }

@@ -1,4 +1,7 @@
-/** Runs one benchmark's rows of ginit against those of another commit: is anything slower than it was? */
+/**
+ * Compares one benchmark's rows of ginit with those of another commit, to find out whether anything
+ * became slower.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +15,10 @@ import { findPlaces } from './place.mjs';
 import { printLastLine, printProgress, printTable, readable } from './report.mjs';
 import { FULL, QUICK } from './settings.mjs';
 
-/** With nine pairs the interval leaves out the lowest and the highest ratio: one disturbed run does not decide. */
+/**
+ * The number of pairs. With nine, the interval leaves out the lowest and the highest ratio, so that
+ * one disturbed run does not decide.
+ */
 const PAIRS = 9;
 
 /**
@@ -71,7 +77,7 @@ function rowsOf(benchmark, theirs, { directory, rows, quick }) {
   return compared;
 }
 
-/** Ratios by row and figure. Who goes first changes from pair to pair. */
+/** Measures the ratios by row and figure. The build that runs first changes from pair to pair. */
 async function runPairs(compared, pairs) {
   const samples = new Map();
   for (let pair = 1; pair <= pairs; pair++) {

@@ -14,8 +14,9 @@ export function compile(directory) {
 }
 
 /**
- * What a contender runs at a place, or why it cannot: `spins` is how often a side polls before it sleeps, `peer` what the other
- * side is, `thread` or `process`.
+ * The command of a contender at a place, or the reason why it cannot run: `spins` is the number of
+ * times that a side polls before it sleeps; `peer` is the kind of the other side, `thread` or
+ * `process`.
  */
 export function futexCommand(program, place, spins, { warmUpMs, batchMs, batches }, peer = 'thread') {
   if (program === undefined) return { command: [], skipped: 'gcc is not there, or cannot compile it' };

@@ -1,4 +1,6 @@
-/** What the measuring components have in common: figures go to the log, an error ends the system. */
+/**
+ * The common part of the measuring components: figures go to the log, and an error ends the system.
+ */
 import { component } from '@ginit/core';
 
 /** A component that runs `measure(env)` once, logs its figures and ends the system. */

@@ -1,4 +1,4 @@
-/** Where figures come from: machine, versions, commit. A figure without these says nothing. */
+/** The origin of figures: machine, versions, commit. A figure without these says nothing. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** Root of the workspace. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What a command prints, or `undefined` if it is not there or fails. */
+/** The output of a command; `undefined` if the command does not exist or fails. */
 function outputOf(command, ...args) {
   const { status, stdout } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
   return status === 0 ? stdout.trim() : undefined;
@@ -24,7 +24,7 @@ function commit() {
   return outputOf('git', 'status', '--porcelain', '--', 'packages') === '' ? hash : `${hash} and changes`;
 }
 
-/** How busy the machine is: figures of a machine that others use are worse than they need be. */
+/** The load of the machine: on a machine that others use, figures are worse than they need be. */
 export function load() {
   return loadavg()[0]?.toFixed(2) ?? 'unknown';
 }

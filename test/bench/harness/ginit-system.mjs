@@ -7,7 +7,7 @@ import { toAttributes } from './settings.mjs';
 /** The ginit command. */
 export const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
 
-/** What the config of every system has. */
+/** The part that the config of every system has. */
 export const PARENT_PROVIDES = `  <parent-provides>
     <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
   </parent-provides>
@@ -16,8 +16,9 @@ export const PARENT_PROVIDES = `  <parent-provides>
 let systems = 0;
 
 /**
- * Writes the config into `directory`; the result is the command that runs it at a place. `service` is what the server provides,
- * `client` and `server` are URLs of component modules, `config` the attributes of both their configs, `isolation` where both run.
+ * Writes the config into `directory`. The result is the command that runs it at a place. `service`
+ * is the service that the server provides, `client` and `server` are URLs of component modules,
+ * `config` holds the attributes of both their configs, `isolation` says where both run.
  */
 export function ginitSystem(
   directory,
@@ -25,7 +26,7 @@ export function ginitSystem(
   { service, client, server, config, ram = '4M', isolation = 'thread' },
 ) {
   const attributes = toAttributes(config);
-  // Of the two CPUs of a place whose threads are apart, each component gets one.
+  // If a place keeps the threads apart, each component gets one of its two CPUs.
   const apart = place?.split === true;
   const affinity = (xpos) => (apart ? `\n    <affinity xpos="${xpos}"/>` : '');
   const path = join(directory, `system-${++systems}.xml`);

@@ -35,7 +35,10 @@ export class OtherTree {
     run(this.#directory, process.execPath, join('scripts', 'setup.mjs'));
   }
 
-  /** Its own benchmarks: they load the packages beside them, and their interfaces are those of that commit. */
+  /**
+   * The benchmarks of that commit: they load the packages beside them, and so use the interfaces of
+   * that commit.
+   */
   async benchmarks() {
     const url = pathToFileURL(join(this.#directory, 'test', 'bench', 'benchmarks.mjs'));
     const { BENCHMARKS } = await import(url.href);

@@ -1,24 +1,31 @@
 /**
- * Statistics of pairs: two builds take turns, and each pair of runs gives one ratio, so that whatever slows the machine
- * down for a while slows both. The verdict rests on the median of these ratios and its confidence interval, which comes
- * from order statistics: no assumption is made about how the ratios are distributed.
+ * Statistics of pairs. Two builds take turns, and each pair of runs gives one ratio; so anything
+ * that slows the machine down for a while slows both. The verdict rests on the median of these
+ * ratios and its confidence interval, which comes from order statistics: no assumption is made
+ * about the distribution of the ratios.
  */
 import { median } from './measure.mjs';
 
-/** A build is called slower when not even the upper end of the interval reaches this. */
+/** A build is called slower when even the upper end of the interval is below this. */
 export const NOT_SLOWER = 0.97;
 /** Fewer pairs than this cannot carry an interval of 95 %. */
 export const PAIRS_MIN = 6;
 const CONFIDENCE = 0.95;
 
-/** Whether less of a figure is better; `undefined` for figures that are neither good nor bad. Units stand at the end of their names. */
+/**
+ * Whether a smaller figure is better; `undefined` for figures that are neither good nor bad. The
+ * unit stands at the end of the name.
+ */
 export function lessIsBetter(figure) {
   if (/(?:Us|Ms|Ns|MiB|Mib)$/.test(figure)) return true;
   if (/PerSecond/.test(figure)) return false;
   return undefined;
 }
 
-/** How much better the new build was in one pair: above 1 it was. `undefined` for figures without a direction. */
+/**
+ * The ratio by which the new build was better in one pair; below 1 it was worse. `undefined` for
+ * figures without a direction.
+ */
 export function pairedRatio(figure, current, other) {
   const less = lessIsBetter(figure);
   if (less === undefined) return undefined;

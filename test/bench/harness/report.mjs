@@ -1,4 +1,4 @@
-/** What a benchmark prints: progress, a table, and one last line for scripts. */
+/** The output of a benchmark: progress, a table, and one last line for scripts. */
 
 /** A number with three significant digits, large ones in thousands or millions. */
 export function readable(value) {

@@ -1,12 +1,15 @@
-/** Rounds: every contender once, then every contender again, so that what changes over time hits all alike. */
+/**
+ * Rounds: every contender runs once, then every contender again, so that changes over time affect
+ * all alike.
+ */
 import { runOnce } from './contender.mjs';
 import { median } from './measure.mjs';
 
-/** A benchmark takes about five minutes: after this many rounds, none is begun that would end later. */
+/** A benchmark takes about five minutes: no round begins that would end after this time. */
 const BUDGET_MS = 300_000;
 const ROUNDS_MIN = 3;
 
-/** What was measured, by contender and figure. */
+/** The measured figures, by contender and name. */
 export class Measurements {
   #samples = new Map();
 
@@ -31,7 +34,7 @@ export class Measurements {
   }
 }
 
-/** Runs the contenders `rounds` times, interleaved; `progress` is told of every result. */
+/** Runs the contenders `rounds` times, interleaved; `progress` is called with every result. */
 export async function runRounds(contenders, rounds, progress) {
   const measurements = new Measurements();
   const begin = performance.now();

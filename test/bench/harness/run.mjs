@@ -11,7 +11,7 @@ import { FULL, QUICK } from './settings.mjs';
 
 const ROUNDS = 5;
 
-/** Drops what could not be measured because a contender was not there. */
+/** Drops figures that could not be measured because a contender was missing. */
 const known = (entries) =>
   Object.fromEntries(Object.entries(entries).filter(([, value]) => Number.isFinite(value)));
 

@@ -1,4 +1,4 @@
-/** How long contenders measure; the same for all of a run. */
+/** The times for which contenders measure; they are the same within a run. */
 
 /** For figures. On one CPU V8's compilers take their time from what they compile: a shorter warm-up measures them. */
 export const FULL = { warmUpMs: 2000, batchMs: 40, batches: 5 };

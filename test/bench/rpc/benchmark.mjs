@@ -12,7 +12,7 @@ const here = (name) => new URL(name, import.meta.url);
 
 const SPINS = 20_000;
 
-/** Contenders that are told apart by what they run: ginit's, the peers', and the one in C. */
+/** The contenders, made by what they run: those of ginit, the peers, and the one in C. */
 class Contenders {
   #directory;
   #settings;

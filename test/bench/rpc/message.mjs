@@ -1,6 +1,9 @@
-/** What every contender of `rpc` sends and gets back: a small structure, made anew for each call. */
+/**
+ * The message that every contender of `rpc` sends and gets back: a small structure, made anew for
+ * each call.
+ */
 
-/** Calls that wait for their results at a time, where calls are pipelined. */
+/** The number of calls that wait for their results at the same time, if calls are pipelined. */
 export const WINDOW = 256;
 
 /** A message with eight fields. */
@@ -17,7 +20,7 @@ export function makeMessage(id) {
   };
 }
 
-/** Throws if `reply` is not what came of `makeMessage(id)`. */
+/** Throws if `reply` is not the echo of `makeMessage(id)`. */
 export function checkReply(reply, id) {
   if (reply.id !== id || reply.values.length !== 8 || reply.values[7] !== 34) {
     throw new Error(`message ${id} came back as ${JSON.stringify(reply)}`);

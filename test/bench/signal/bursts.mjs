@@ -1,12 +1,12 @@
-/** Bursts of wake-ups that merge: what every contender of `signal` does alike. */
+/** Bursts of wake-ups that merge, measured in the same way for every contender of `signal`. */
 import { microsecondsEach } from '../harness/measure.mjs';
 
-/** Submits between two looks at what became of them. */
+/** The number of submits between two questions for their effect. */
 const BURST = 1000;
 
 /**
- * Measures `submit()`, a thousand at a time; `takeWakeUps()` settles, when the server has seen those before, with how often
- * it has been woken by them.
+ * Measures `submit()`, a thousand calls at a time. `takeWakeUps()` settles when the server has seen
+ * those before, with the number of times that they have woken it.
  */
 export async function measureBursts(submit, takeWakeUps, settings) {
   let submits = 0;

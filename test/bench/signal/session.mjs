@@ -6,6 +6,6 @@ export const Bell = session('Bell', {
   exchange: rpc({ args: [signal], result: signal }),
   /** Gives a signal that only counts how often it wakes. */
   counting: rpc({ args: [], result: signal }),
-  /** How often the counting signal has woken the server since the last time. */
+  /** The number of times that the counting signal has woken the server since the last call. */
   takeWakeUps: rpc({ args: [], result: u53 }),
 });

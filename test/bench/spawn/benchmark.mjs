@@ -1,4 +1,4 @@
-/** `spawn`: how long components take until they run, and the memory that each of them takes. */
+/** `spawn`: the time until components run, and the memory that each of them takes. */
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ function contenders({ directory, places, quick }) {
   const place = places.free ?? places.one;
   const make = (id, label, command) => ({ id, label, place, command });
   const bare = (count, file) => measured(count, process.execPath, path(file), String(count));
-  // A quick run only finds out whether it works; ids are those of the real sizes.
+  // A quick run only tests that the benchmark works; the ids are those of the real sizes.
   const sizeOf = (size) => (quick ? Math.ceil(size / 8) : size);
   const pair = (size, ours, isolation, theirs, file) => {
     const count = sizeOf(size);
@@ -67,7 +67,7 @@ function contenders({ directory, places, quick }) {
   ];
 }
 
-/** What one more of `kind` takes, from systems of two sizes. */
+/** The cost of one more `kind`, from systems of two sizes. */
 const each = (median, kind, few, many, figure) =>
   (median(`${kind}-${many}`, figure) - median(`${kind}-${few}`, figure)) / (many - few);
 
@@ -84,7 +84,7 @@ export const spawn = {
       threads100Ms: ms('threads-100'),
       /** Ten different binaries. */
       different10Ms: ms('different-10'),
-      /** What the jail of a process adds. */
+      /** The time that the jail adds to the start of a process. */
       jailStartMs: ms('processes-1') - ms('open-1'),
       jailStart10Ms: ms('processes-10') - ms('open-10'),
       process1Ms: ms('processes-1'),
@@ -115,6 +115,6 @@ export const spawn = {
       processMemoryVsFork: memory('processes', 'forks', 1, 10),
     };
   },
-  /** Of figures, not ratios: see docs/performance.md. */
+  /** There are aims for figures but not for ratios: see docs/performance.md. */
   aims: {},
 };

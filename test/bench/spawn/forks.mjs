@@ -1,4 +1,4 @@
-/** So many forked processes, each of which says that it is there, and stays. */
+/** Forks the given number of processes, each of which reports that it runs, and stays. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

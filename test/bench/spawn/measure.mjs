@@ -1,8 +1,9 @@
 /**
- * Runs a command that starts so many threads or processes, each of which prints `ready`, and prints how long it took from the
- * start of the command until the last of them, and the memory that all of it has then.
+ * Runs a command that starts the given number of threads or processes, each of which prints
+ * `ready`. Prints the time from the start of the command until the last `ready`, and the memory
+ * that all of them have then.
  *
- *   measure.mjs COUNT COMMAND…
+ * measure.mjs COUNT COMMAND…
  */
 import { spawn } from 'node:child_process';
 import { memoryOf } from './memory.mjs';

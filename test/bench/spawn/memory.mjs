@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const KIB_PER_MIB = 1024;
 
-/** What `read` gives, or `undefined` for a process that has ended in between. */
+/** The result of `read`; `undefined` for a process that has ended in between. */
 function ifThere(read) {
   try {
     return read();
@@ -25,7 +25,7 @@ function family(root) {
       .map((name) => [Number(name), parentOf(name)]),
   );
   const members = new Set([root]);
-  // Children may have lower numbers than their parents: until nobody is added.
+  // Children may have lower numbers than their parents, so this repeats until no process is added.
   for (let size = 0; size !== members.size; ) {
     size = members.size;
     for (const [pid, parent] of parents) if (members.has(parent)) members.add(pid);
@@ -33,7 +33,10 @@ function family(root) {
   return [...members];
 }
 
-/** Resident memory in MiB: all of it, and with shared pages divided among those who share them. Nothing where there is no /proc. */
+/**
+ * Resident memory in MiB: the sum, and the sum with shared pages divided among the processes that
+ * share them. Without /proc there is none.
+ */
 export function memoryOf(root) {
   if (process.platform !== 'linux') return {};
   const rollups = family(root).map((pid) => ifThere(() => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')));

@@ -1,4 +1,4 @@
-/** So many bare workers, each of which says that it is there, and stays. */
+/** Starts the given number of bare workers, each of which reports that it runs, and stays. */
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 

@@ -1,7 +1,8 @@
 /**
- * Keeps a session that costs more than a third of its quota, and opens it anew when its server has crashed; meanwhile it gets
- * the same capability several times at once. Exit code 9: it cannot pay any more, though all that it had donated has come
- * back; 8: the server does not come back.
+ * Keeps a session that costs more than a third of its quota, and opens it anew when its server has
+ * crashed; meanwhile it gets the same capability several times at once. Exit code 9 means that it
+ * cannot pay any more, though everything that it had donated has come back; 8 means that the server
+ * does not come back.
  */
 import { component, hasCode } from '@ginit/core';
 import { Bank } from './bank.mjs';

@@ -1,7 +1,9 @@
 /**
- * Writes blocks through a cache, makes them last, and checks them: what was answered through the cache, and what a SYNC has
- * covered on the disk itself, past the cache, after whatever has crashed. Every block that is written bears a number of its
- * own; a block may hold any from the last that must be there to the last that was tried. Exit code 9: it does not.
+ * Writes blocks through a cache, makes them last, and checks them: through the cache every write
+ * that was answered, and on the disk itself, past the cache, every write that a SYNC has covered,
+ * after any crash. Every written block carries a number of its own; a block may hold any number
+ * from the last one that must be there to the last one that was tried. Exit code 9 means that a
+ * block holds another number.
  */
 import { component, hasCode } from '@ginit/core';
 import { Block, BlockClient } from '@ginit/core/block';
@@ -12,14 +14,20 @@ const WRITES = 10;
 const LOST_EXIT_CODE = 9;
 const RETRY_MS = 20;
 const RETRIES = 200;
-/** At the end everything has the time to get to the disk: only what never does is missed without a fault. */
+/**
+ * At the end everything gets the time to reach the disk, so that without a fault only writes are
+ * missed that never get there.
+ */
 const END_MS = 2000;
 
-/** A server is gone: the one that was asked, or the one behind it. */
+/** Whether a server is gone: the one that was asked, or the one behind it. */
 const isFault = (error) => hasCode(error, 'PeerGone') || hasCode(error, 'InputOutput');
 
 class Model {
-  /** By block: what was tried last, what was answered last, and what a SYNC has covered. */
+  /**
+   * For each block: the number that was tried last, the one that was answered last, and the one
+   * that a SYNC has covered.
+   */
   tried = new Uint32Array(BLOCKS);
   answered = new Uint32Array(BLOCKS);
   synced = new Uint32Array(BLOCKS);
@@ -31,7 +39,7 @@ class Model {
     return number;
   }
 
-  /** What is wrong with what a block holds. */
+  /** Says what is wrong with the content of a block. */
   wrong(block, bytes, least) {
     const [number = 0, owner = 0] = new Uint32Array(bytes.buffer, 0, 2);
     if (number === 0 && least[block] === 0) return undefined;
@@ -100,7 +108,7 @@ export default component({ requires: [Block] }, async (env) => {
       }
     } catch (error) {
       if (!isFault(error)) throw error;
-      // What the cache held is gone with it.
+      // The cache is gone, and its content with it.
       model.answered = model.synced.slice();
     }
     if (number > ROUNDS) await env.timer.sleep(END_MS);

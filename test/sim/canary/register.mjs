@@ -1,6 +1,6 @@
 /**
- * Breaks the process that is started with `--import` of this file by the canary that GINIT_CANARY names, threads included.
- * Nothing of ginit knows of it.
+ * Breaks the process that is started with `--import` of this file, threads included, by the canary
+ * that GINIT_CANARY names. No code of ginit knows of this.
  */
 import * as nodeModule from 'node:module';
 import { broken } from './break.mjs';

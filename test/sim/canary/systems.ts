@@ -43,7 +43,7 @@ const SYSTEMS = {
     </faults>`,
   },
   bank: {
-    // Of this each of the two has 4M: what is lost is soon missed.
+    // Each of the two children has 4M of this, so a loss is soon felt.
     args: ['--ram', '20M'],
     config: systemConfig(BANK),
     plan: `<faults>
@@ -56,7 +56,10 @@ const SYSTEMS = {
 
 export type SystemName = keyof typeof SYSTEMS;
 
-/** Writes `config.xml`, `plan.xml` and what else the system needs; returns the options of its run. */
+/**
+ * Writes `config.xml`, `plan.xml` and the other files of the system. Returns the options of its
+ * run.
+ */
 export function writeSystem(place: Workplace, name: SystemName): readonly string[] {
   const { config, plan, args } = SYSTEMS[name];
   place.write('config.xml', config);

@@ -1,6 +1,7 @@
 /**
- * Reads, writes and syncs blocks of a session without looking at what it reads: `rounds` requests, `depth` at a time, on
- * the first `blocks` blocks. A server that is gone is waited for, for a while.
+ * Reads, writes and syncs blocks of a session without checking what it reads: `rounds` requests,
+ * `depth` at a time, on the first `blocks` blocks. If its server is gone, it waits for it for a
+ * while.
  */
 import { component } from '@ginit/core';
 import { attribute, element } from '@ginit/core/config';
@@ -18,7 +19,7 @@ const CONFIG = element('config', 'A client that does not look', {
   },
 });
 
-/** Numbers of its own: not by the seed, which must not be needed to find what is wrong. */
+/** Random numbers that do not depend on the seed: mistakes must be found whatever these are. */
 function numbers(salt) {
   let state = salt;
   return (below) => {

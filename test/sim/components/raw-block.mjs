@@ -1,4 +1,7 @@
-/** A block device in memory that takes its packets by itself and tells nobody what it serves; with `stale`, reads are. */
+/**
+ * A block device in memory that handles its packets by itself and does not tell which device it
+ * serves; with `stale`, reads return old content.
+ */
 import { component, Packet } from '@ginit/core';
 import { Block, BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 

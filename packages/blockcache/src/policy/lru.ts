@@ -1,10 +1,10 @@
 import { SlotLists } from '@ginit/core/block';
 import { EVICT_TRIES_MAX, type ReplacementPolicy } from './replacement-policy.ts';
 
-/** The one list that there is: the most recently used first. */
+/** The only list: the most recently used chunk comes first. */
 const ORDER = 1;
 
-/** Least recently used: the chunk goes whose last use is longest ago. */
+/** Least recently used: removes the chunk whose last use is longest ago. */
 export class Lru implements ReplacementPolicy {
   readonly #lists: SlotLists;
 

@@ -2,7 +2,10 @@ import { unreachable } from '@ginit/core';
 import { Lru } from './lru.ts';
 import type { PolicyName, ReplacementPolicy } from './replacement-policy.ts';
 
-/** The policy of that name for a cache of `slots` chunks. `auto` is what we know to be best: for now LRU. */
+/**
+ * The policy of that name for a cache of `slots` chunks. `auto` is the best policy that we know:
+ * for now LRU.
+ */
 export function makePolicy(name: PolicyName, slots: number): ReplacementPolicy {
   switch (name) {
     case 'auto':

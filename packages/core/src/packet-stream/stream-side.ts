@@ -15,24 +15,28 @@ import type { Packet } from './packet.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import type { StreamClosure, StreamLink } from './stream-link.ts';
 
-/** Into so many parts queue and bulk buffer are cut: a batch is published at each. */
+/** The queue and the bulk buffer are cut into this many parts; a batch is published after each. */
 const PARTS_PER_WINDOW = 4;
-/** Less than this is not worth a signal of its own: by then the batch is over. */
+/**
+ * A part of fewer packets than this is not worth a signal of its own, because the batch is over by
+ * then.
+ */
 const PART_PACKETS_MIN = 16;
 const PART_BYTES_MIN = 64 * 1024;
 
 /**
- * What source and sink have in common: one queue that is written, one that is read, the handler, and the
- * end of the stream.
+ * The common part of source and sink: one queue that is written, one that is read, the handler, and
+ * the end of the stream.
  *
- * Wake-ups: the handler runs after this end has found its input queue empty (or its output queue full) and
- * the peer has changed that. It must go on until there is nothing left; if it stops earlier it comes back
- * by itself, for nobody calls again for what it has not looked at. A batch ends with `wakeup`, which
- * publishes and sends at most one signal; after the handler this happens by itself.
+ * Wake-ups: the handler runs after this end has found its input queue empty (or its output queue
+ * full) and the peer has changed that. It must go on until there is nothing left; if it stops
+ * earlier it comes back by itself, because it is not called again for packets that it has not
+ * looked at. A batch ends with `wakeup`, which publishes and sends at most one signal; after the
+ * handler this happens by itself.
  *
- * In shared memory a long batch does not keep the peer waiting: whenever a quarter of the queue, or of the
- * bulk buffer, has been appended it is published, as by `wakeup`. So both ends work at the same time, on
- * different parts of the buffer, and each signal still stands for many packets.
+ * In shared memory a long batch does not keep the peer waiting: whenever a quarter of the queue, or
+ * of the bulk buffer, has been appended it is published, as by `wakeup`. So both ends work at the
+ * same time, on different parts of the buffer, and each signal still stands for many packets.
  */
 export class StreamSide {
   readonly memory: StreamMemory;
@@ -47,11 +51,14 @@ export class StreamSide {
   #endedHandler: (() => void) | undefined;
   #firing = false;
   #scheduled = false;
-  /** There was something to do, and no handler yet. */
+  /** Whether there was something to do before there was a handler. */
   #missed = false;
-  /** Found the input queue empty since something was taken: the carrier is armed. */
+  /**
+   * Whether the input queue was found empty since the last packet was taken. Then the carrier is
+   * armed.
+   */
   #foundEmpty = false;
-  /** So much may be appended before it is published, and so much is. */
+  /** How much may be appended before it is published, and how much was. */
   readonly #partPackets: number;
   readonly #partBytes: number;
   #unpublishedPackets = 0;
@@ -67,7 +74,7 @@ export class StreamSide {
     const { control, submitQueue, acknowledgeQueue, bulk } = memory;
     const slots = parameters.queueSlots;
     this.memory = memory;
-    // Frames are larger than signals: where memory is not shared they stay as few as can be.
+    // Where memory is not shared, frames are large and so are sent as rarely as possible.
     this.#partPackets = link.shared ? Math.max(PART_PACKETS_MIN, slots / PARTS_PER_WINDOW) : Infinity;
     this.#partBytes = link.shared
       ? Math.max(PART_BYTES_MIN, parameters.bulkBytes / PARTS_PER_WINDOW)
@@ -121,13 +128,16 @@ export class StreamSide {
     return this.#moreRoom(limit);
   }
 
-  /** The caller has seen `readable`. */
+  /** Takes a packet. The caller has checked `readable`. */
   take(into: Packet): boolean {
     this.#foundEmpty = false;
     return this.input.take(into);
   }
 
-  /** Adds a packet to the batch. There is room: the caller has seen `writable`, or has kept a slot. */
+  /**
+   * Adds a packet to the batch. The caller has checked `writable`, or has kept a slot, so there is
+   * room.
+   */
   append(packet: Packet): void {
     this.output.append(packet);
     this.#unpublishedPackets++;
@@ -155,7 +165,10 @@ export class StreamSide {
     this.#carrier.wakeup(news);
   }
 
-  /** One handler for all there may be to do; undefined takes it away. Runs soon if there is something. */
+  /**
+   * Sets the one handler for everything that there may be to do; `undefined` removes it. It runs
+   * soon if there is something to do already.
+   */
   onWake(handler: (() => void) | undefined): void {
     this.#handler = handler;
     if (handler === undefined) return;
@@ -169,7 +182,7 @@ export class StreamSide {
     if (this.#closure !== undefined) handler(this.#closure);
   }
 
-  /** For who watches: called at the end, before anybody else. */
+  /** For a watcher: the handler is called at the end, before any other. */
   onEnded(handler: () => void): void {
     this.#endedHandler = handler;
   }
@@ -183,7 +196,10 @@ export class StreamSide {
     this.#closedHandler?.(closure);
   }
 
-  /** Ends the stream, and lets go of its memory: views read zeros from then on, where it was shared with another process. */
+  /**
+   * Ends the stream, and gives up its memory. If that was shared with another process, views read
+   * zeros from then on.
+   */
   release(): void {
     this.close('closed');
     this.#link.release();
@@ -199,7 +215,10 @@ export class StreamSide {
     return this.#closure === undefined && this.output.used < limit;
   }
 
-  /** An end that has taken the last packet without looking for one more would not be called for the next. */
+  /**
+   * If the last packet was taken without looking for one more, this end would not be called for the
+   * next packet.
+   */
   #watchDrained(): void {
     if (this.#handler === undefined || this.#foundEmpty || this.input.used > 0) return;
     if (this.readable()) this.#schedule();
@@ -214,14 +233,17 @@ export class StreamSide {
     this.wakeup();
   }
 
-  /** What the peer published before it closed is still handed over. */
+  /** Packets that the peer published before it closed are still handed over. */
   #peerClosed(): void {
     if (this.#closure !== undefined) return;
     this.#fire();
     this.close('peer gone');
   }
 
-  /** Runs the handler soon, in a turn of its own: who registers it is not called back while it does. */
+  /**
+   * Runs the handler soon, in a turn of its own, so that it is never called while it is being
+   * registered.
+   */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;

@@ -1,33 +1,36 @@
 /**
- * Who may watch a packet stream: the simulator, which checks what passes. Elsewhere nobody does, and it costs one look at
- * a field.
+ * Watching a packet stream: the simulator does it to check the packets. Elsewhere nobody does, and
+ * it costs one look at a field.
  */
 import type { Packet } from './packet.ts';
 
-/** Which stream of which channel: the same number at both ends. */
+/** Identifies a stream of a channel. The number is the same at both ends. */
 export interface StreamPlace {
   /** The component at the other end. */
   readonly peer: number;
   readonly number: number;
 }
 
-/** Sees the end that submits. `payload` is the packet's range of the bulk buffer, valid during the call. */
+/**
+ * Sees the packets of the end that submits. `payload` is the packet's range of the bulk buffer,
+ * valid during the call.
+ */
 export interface SourceWatch {
   /** A packet is queued, its payload complete. */
   submitted(packet: Packet, payload: Uint8Array): void;
   /** An acknowledgement is about to be handed over. */
   acknowledged(packet: Packet, payload: Uint8Array): void;
-  /** The stream has ended; what was not acknowledged never will be. */
+  /** The stream has ended. Requests that were not acknowledged never will be. */
   closed(): void;
 }
 
-/** Sees the end that takes requests, as far as its server tells. */
+/** Sees the end that takes requests, as far as its server tells of them. */
 export interface SinkWatch {
   /** The stream shows `count` blocks of `device` from `first` on, as one of perhaps many views of it. */
   serves(
     device: object,
     view: { readonly first: number; readonly count: number; readonly blockBytes: number },
   ): void;
-  /** All that was taken is done, and nothing more is taken. */
+  /** All requests that were taken are done, and no more are taken. */
   done(): void;
 }

@@ -21,7 +21,8 @@ export class ViewCache {
   view(offset: number, size: number): Uint8Array {
     if (size === 0) return this.#none;
     const number = offset >>> this.#shift;
-    // Ranges lie at equal distances, often powers of two: folded, up to 256 of them get a slot each.
+    // Ranges lie at equal distances, often powers of two. Folding the number gives up to 256 of
+    // them a slot each.
     const slot = (number ^ (number >>> 8) ^ (number >>> 16)) & (CACHE_SLOTS - 1);
     const kept = this.#views[slot];
     if (kept !== undefined && kept.length === size && kept.byteOffset === this.#bulk.byteOffset + offset) {

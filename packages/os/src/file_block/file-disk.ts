@@ -14,9 +14,9 @@ import {
 import { type HostFile } from '@ginit/core/host';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
 
-/** Requests of one session that the host works on at a time. */
+/** The number of requests of one session that the host works on at the same time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
-/** Failures of the host that are logged one by one; more are only told to the clients. */
+/** The number of failures of the host that are logged; later ones are told to the clients only. */
 const FAILURES_LOGGED_MAX = 16;
 
 /** The config of `file_block`. */
@@ -39,10 +39,13 @@ export class FileDisk implements BlockBackend {
   readonly #syncs: SyncGroup;
   #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
-  /** Something was written that no SYNC has covered yet. */
+  /** Whether something was written that no SYNC has covered yet. */
   #unsynced = false;
 
-  /** Opens the file that the config names. Throws `ConfigError` at what of the config cannot be. */
+  /**
+   * Opens the file that the config names. Throws `ConfigError` at a part of the config that is
+   * impossible.
+   */
   static async open(env: Pick<Env, 'config' | 'host' | 'warning' | 'error'>): Promise<FileDisk> {
     const config = env.config.read(FILE_BLOCK_CONFIG);
     checkBlockSize(config);
@@ -66,7 +69,7 @@ export class FileDisk implements BlockBackend {
     return new FileDisk(file, blockSize, (text) => void env.error(text));
   }
 
-  /** `complain` takes what went wrong with the file, a line each. */
+  /** `complain` is called with a line for each thing that goes wrong with the file. */
   constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
     this.#file = file;
     this.#complain = complain;
@@ -99,7 +102,7 @@ export class FileDisk implements BlockBackend {
   /** The file keeps its size and content: there is no portable way to make holes in it. */
   trim(): void {}
 
-  /** Ends the use of the file; what was written is on stable storage then. */
+  /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
       if (this.#unsynced) await this.sync();
@@ -109,8 +112,8 @@ export class FileDisk implements BlockBackend {
   }
 
   /**
-   * A sync that failed is never followed by one that succeeds: the host may have dropped what it could not write, and
-   * would say of the next one that all is well.
+   * After a sync that failed, no later one succeeds: the host may have dropped data that it could
+   * not write, and would report success for the next sync.
    */
   async #syncFile(): Promise<void> {
     if (this.#syncFailure) throw this.#syncFailure;

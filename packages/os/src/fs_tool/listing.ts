@@ -10,11 +10,11 @@ import {
 import { inLanes } from '@ginit/core/async';
 import { printable } from './printable.ts';
 
-/** Entries that one `ls` sorts in memory. */
+/** The largest number of entries that one `ls` sorts in memory. */
 const ENTRIES_MAX = 1_000_000;
 const STATUS_CALLS_MAX = 16;
 
-/** Types as they are printed. */
+/** The types of nodes as they are printed. */
 export const TYPE_WORDS: Readonly<Record<NodeType, string>> = {
   file: 'file',
   directory: 'dir',
@@ -25,7 +25,10 @@ export const TYPE_WORDS: Readonly<Record<NodeType, string>> = {
   socket: 'socket',
 };
 
-/** What an entry's own node may fail with: the others are listed all the same. */
+/**
+ * The errors of an entry's own node that do not end the listing: the other entries are listed
+ * nevertheless.
+ */
 const NODE_FAILURES = ['Corrupt', 'Input_output', 'Unsupported'];
 
 interface Listed {
@@ -33,7 +36,7 @@ interface Listed {
   readonly key: Uint8Array;
   readonly type: NodeType;
   status: NodeStatus | undefined;
-  /** Why there is no status; undefined where the entry has vanished. */
+  /** The reason why there is no status; undefined where the entry has vanished. */
   failure: string | undefined;
 }
 
@@ -53,7 +56,7 @@ export async function list(
   )) {
     if (failure !== undefined)
       await print(`ls ${path}: ${TYPE_WORDS[type]} ? ${printable(name)}: ${failure}`);
-    // What vanished between the two looks is not there.
+    // The entry vanished between the two requests, so it is left out.
     if (status === undefined) continue;
     await print(`ls ${path}: ${TYPE_WORDS[status.type]} ${status.sizeBytes} ${printable(name)}`);
   }

@@ -28,7 +28,8 @@ export default component(
       return finish(error.message);
     }
     const problem = await runSteps(steps, { client, print: (line) => env.log(line), clock: clockOf(env) });
-    // A session whose server is gone may not be closed in good order any more; the script's result stands.
+    // If the server is gone, the session may not be closed in good order; the result of the script
+    // counts nevertheless.
     await client.close().catch((error: unknown) => {
       if (problem === undefined) throw error;
     });

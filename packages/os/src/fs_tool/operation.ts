@@ -11,7 +11,7 @@ interface FromTo {
   readonly to: string;
 }
 
-/** What to do. */
+/** The actions of operations. */
 export type Action =
   | ({ readonly kind: 'ls' | 'stat' | 'cat' | 'sha256' } & OnPath)
   | ({ readonly kind: 'read'; readonly offset: number; readonly sizeBytes: number } & OnPath)
@@ -24,7 +24,7 @@ export type Action =
   | { readonly kind: 'sync' }
   | { readonly kind: 'df' };
 
-/** An action and what it must come to. */
+/** An action and its expected result. */
 export interface Operation {
   readonly kind: 'operation';
   readonly action: Action;
@@ -45,7 +45,7 @@ export type Step = Operation | Repeat;
 
 type OperationConfig = Exclude<StepConfig, { readonly $type: 'repeat' }>;
 
-/** Makes steps of what the config has. */
+/** Makes steps of the elements of the config. */
 export function readSteps(steps: readonly StepConfig[]): Step[] {
   return steps.map((step) =>
     step.$type === 'repeat'

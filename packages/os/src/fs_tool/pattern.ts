@@ -1,9 +1,10 @@
 /**
- * The bytes of `fill` and `verify`: a sequence that a seed names, and of which any part can be made by itself. Word
- * number i of 32 bits, little endian, is a bijective mixing of i with two keys made of the seed, so that within 16 GiB
- * every word is unlike every other: a block in the wrong place, of the wrong file or of an older seed never passes.
- * The mixing is Chris Wellons' "lowbias32" (https://nullprogram.com/blog/2018/07/31/), with a key in its middle. The
- * words stand in the byte order of the host, which is little endian wherever Node runs today.
+ * The bytes of `fill` and `verify`: a sequence that a seed determines, and of which any part can be
+ * made by itself. Word number i of 32 bits, little endian, is a bijective mixing of i with two keys
+ * made of the seed. So within 16 GiB all words differ, and a block in the wrong place, of the wrong
+ * file or of an older seed never passes. The mixing is Chris Wellons' "lowbias32"
+ * (https://nullprogram.com/blog/2018/07/31/), with a key in its middle. The words are stored in the
+ * byte order of the host, which is little endian wherever Node runs today.
  */
 import { assert } from '@ginit/core';
 
@@ -47,7 +48,7 @@ export class Pattern {
     const between = this.#high;
     const start = low | 0;
     for (let index = 0; index < into.length; index++) {
-      // `mix`, written out: this is the inner loop.
+      // This is `mix`, written out, because it is the inner loop.
       let word = (start + index) ^ before;
       word = Math.imul(word ^ (word >>> 16), 0x7feb352d) ^ between;
       word = Math.imul(word ^ (word >>> 15), 0x846ca68b);
@@ -56,7 +57,7 @@ export class Pattern {
   }
 }
 
-/** The first byte at which two equally long pieces of words differ; -1 if they do not. */
+/** The first byte at which two word arrays of equal length differ; -1 if they do not differ. */
 export function firstDifference(left: Uint32Array, right: Uint32Array): number {
   for (let index = 0; index < left.length; index++) {
     const difference = (left[index] ?? 0) ^ (right[index] ?? 0);

@@ -1,4 +1,4 @@
-/** What each operation does and prints. */
+/** Carries out the operations and prints their results. */
 import { RpcError, unreachable } from '@ginit/core';
 import { type FileSystemClient, type OpenFile } from '@ginit/core/file_system';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -9,26 +9,26 @@ import { printable } from './printable.ts';
 import { type Clock, Progress } from './progress.ts';
 import { Piece, readStream, writeStream } from './stream.ts';
 
-/** A larger file is no text to be printed. */
+/** The largest file that `cat` prints; a larger file is hardly text. */
 const CAT_BYTES_MAX = 1024 * 1024;
 const CAT_LINE_MAX = 16 * 1024;
-/** So many bytes of a `read` are shown. */
+/** The number of bytes of a `read` that are shown. */
 const SHOWN_BYTES_MAX = 64;
 
-/** What operations work with. */
+/** The parts that operations work with. */
 export interface Tools {
   readonly client: FileSystemClient;
   readonly print: (line: string) => Promise<void>;
   readonly clock: Clock;
 }
 
-/** `verify` found other bytes. */
+/** The error when `verify` finds other bytes. */
 export class Mismatch extends Error {}
 
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-/** Does it. Rejects with `RpcError`, or with `Mismatch`. */
+/** Carries out an action. Rejects with `RpcError`, or with `Mismatch`. */
 export async function perform(action: Action, tools: Tools): Promise<void> {
   const { client, print } = tools;
   switch (action.kind) {
@@ -56,7 +56,7 @@ export async function perform(action: Action, tools: Tools): Promise<void> {
   }
 }
 
-/** What is done without anything to show. */
+/** Carries out an action that has nothing to show. */
 async function change(
   action: Exclude<
     Action,
@@ -134,7 +134,7 @@ async function hash(path: string, tools: Tools): Promise<void> {
     const { sizeBytes } = await file.status();
     const hasher = sha256.create();
     const progress = progressOf(`sha256 ${path}`, sizeBytes, tools);
-    // To the end, wherever it is by then.
+    // Reads to the end of the file, wherever the end is by then.
     await readStream(file, Number.MAX_SAFE_INTEGER, progress, (piece, length) => {
       hasher.update(piece.bytes.subarray(0, length));
     });
@@ -196,7 +196,7 @@ async function verify(path: string, sizeBytes: number, seed: number, tools: Tool
   await tools.print(`verify ${path}: ${sizeBytes} bytes ok`);
 }
 
-/** Says what is wrong first. */
+/** Throws for the first wrong byte. */
 async function findMismatch(
   file: OpenFile,
   sizeBytes: number,
@@ -208,7 +208,7 @@ async function findMismatch(
   const done = await readStream(file, sizeBytes, progress, (piece, length, position) => {
     const words = Math.ceil(length / 4);
     pattern.fill(position, expected.words.subarray(0, words));
-    // Bytes behind the end of a last word that is cut.
+    // The last word is cut: its bytes behind the end are not compared.
     piece.bytes.set(expected.bytes.subarray(length, words * 4), length);
     const at = firstDifference(piece.words.subarray(0, words), expected.words.subarray(0, words));
     if (at < 0) return true;

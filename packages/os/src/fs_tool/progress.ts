@@ -1,7 +1,7 @@
 import { type Env } from '@ginit/core';
 import { formatBytes } from '@ginit/core/config';
 
-/** Below that nobody looks at the clock. */
+/** The number of bytes below which the clock is not read. */
 const QUIET_BYTES = 64 * 1024 * 1024;
 const CHECK_BYTES = 8 * 1024 * 1024;
 const INTERVAL_US = 5_000_000;
@@ -23,7 +23,7 @@ export function clockOf(env: Pick<Env, 'timer'>): Clock {
   };
 }
 
-/** Says how far a long operation is: a line at most every five seconds. */
+/** Reports the progress of a long operation: a line at most every five seconds. */
 export class Progress {
   readonly #title: string;
   readonly #sizeBytes: number;
@@ -39,7 +39,7 @@ export class Progress {
     this.#clock = clock;
   }
 
-  /** `doneBytes` are done. */
+  /** Takes the number of bytes that are done so far. */
   async advance(doneBytes: number): Promise<void> {
     if (doneBytes < this.#checkAt || this.#sizeBytes < QUIET_BYTES) return;
     this.#checkAt = doneBytes + CHECK_BYTES;

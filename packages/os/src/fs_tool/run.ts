@@ -3,8 +3,8 @@ import type { Operation, Step } from './operation.ts';
 import { Mismatch, perform, type Tools } from './perform.ts';
 
 /**
- * Carries out steps in their order. Resolves to what went wrong first, to be read behind `Error: `; undefined if
- * everything came to what it should.
+ * Carries out steps in their order. Resolves to the first failure, in words to follow `Error: `;
+ * undefined if every step had its expected result.
  */
 export async function runSteps(steps: readonly Step[], tools: Tools): Promise<string | undefined> {
   for (const step of steps) {

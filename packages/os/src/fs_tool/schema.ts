@@ -1,9 +1,9 @@
-/** The config of `fs_tool`. What each operation does and prints is in README.md. */
+/** The config of `fs_tool`. README.md describes each operation and its output. */
 import { attribute, type AttributeSchema, type ConfigOf, element, enclosing } from '@ginit/core/config';
 import { FILE_SYSTEM_ERRORS } from '@ginit/core/file_system';
 
 const FILE_BYTES_MAX = 2 ** 53 - 1;
-/** One `<read>` is held in memory. */
+/** The largest `<read>`, which is held in memory. */
 export const READ_BYTES_MAX = 64 * 1024 * 1024;
 const REPEATS_MAX = 1_000_000_000;
 

@@ -1,8 +1,11 @@
-/** Large files in pieces: the next one is on its way while the last one is worked on. */
+/**
+ * Reads and writes large files in pieces: the next piece is on its way while the last one is being
+ * worked on.
+ */
 import type { OpenFile } from '@ginit/core/file_system';
 import type { Progress } from './progress.ts';
 
-/** Of this there are two at a time. */
+/** The size of a piece; there are two at the same time. */
 export const PIECE_BYTES = 1024 * 1024;
 
 /** A buffer seen as bytes and as words. */
@@ -47,7 +50,7 @@ export async function readStream(
       if (last) return position;
     }
   } finally {
-    // What is under way must not end as an unhandled rejection, nor outlive the handle.
+    // A read under way must not end as an unhandled rejection, and must not outlive the handle.
     await reading.catch(() => undefined);
   }
 }

@@ -1,28 +1,30 @@
 /**
- * The partition table of a PC disk, as every fdisk writes it: the master boot record in block 0 has four entries of 16 bytes
- * from byte 446 on and the signature 55 AA at its end. An entry is: status (0x80 or 0), CHS of the start, type (0: unused), CHS
- * of the end, first block, blocks (32 bits each, little endian). CHS is not looked at.
+ * The partition table of a PC disk, as every fdisk writes it. The master boot record in block 0 has
+ * four entries of 16 bytes from byte 446 on and the signature 55 AA at its end. An entry is: status
+ * (0x80 or 0), CHS of the start, type (0: unused), CHS of the end, first block, blocks (32 bits
+ * each, little endian). CHS is ignored.
  *
- * An extended partition (type 05, 0F or 85) holds a chain of extended boot records of the same form: one entry is a
- * logical partition, relative to the record's own block; another leads to the next record, relative to the extended
- * partition. Either may be missing, and either may come first; an entry without blocks is none. A protective MBR (type EE)
- * says that the disk has a GPT.
+ * An extended partition (type 05, 0F or 85) holds a chain of extended boot records of the same
+ * form: one entry is a logical partition, relative to the record's own block; another leads to the
+ * next record, relative to the extended partition. Either may be missing, and either may come
+ * first; an entry without blocks is ignored. A protective MBR (type EE) says that the disk has a
+ * GPT.
  */
 
-/** A partition as the table has it; not checked against the disk. */
+/** A partition as the table lists it; not checked against the disk. */
 export interface TableEntry {
   readonly type: number;
   readonly first: number;
   readonly count: number;
 }
 
-/** What block 0 turned out to be. */
+/** The kinds of content that block 0 may have. */
 export type MasterBootRecord =
   | { readonly kind: 'none'; readonly reason: string }
   | { readonly kind: 'gpt' }
   | { readonly kind: 'table'; readonly entries: readonly TableEntry[] };
 
-/** Bytes of a boot record that mean something. */
+/** The number of bytes of a boot record that have a meaning. */
 export const BOOT_RECORD_BYTES = 512;
 
 const ENTRIES_AT = 446;
@@ -51,7 +53,8 @@ export function readMasterBootRecord(block: Uint8Array): MasterBootRecord {
     const at = ENTRIES_AT + index * ENTRY_BYTES;
     const status = view.getUint8(at);
     if (status !== 0 && status !== 0x80) {
-      // The first block of a FAT or NTFS volume has the signature too, and code where the table would be.
+      // The first block of a FAT or NTFS volume has the signature too, and code in the place of the
+      // table.
       return { kind: 'none', reason: `block 0 has 0x${status.toString(16)} as status of entry ${index + 1}` };
     }
     entries.push(entryAt(view, at));
@@ -60,22 +63,25 @@ export function readMasterBootRecord(block: Uint8Array): MasterBootRecord {
   return { kind: 'table', entries };
 }
 
-/** What an extended boot record says. */
+/** The contents of an extended boot record. */
 export interface ExtendedBootRecord {
   /** A logical partition, relative to the record's own block. */
   readonly logical: TableEntry | undefined;
-  /** The way to the next record, relative to the extended partition. */
+  /** The link to the next record, relative to the extended partition. */
   readonly link: TableEntry | undefined;
-  /** What else is there, which some programs count as a partition and others do not. */
+  /** Further entries, which some programs count as a partition and others do not. */
   readonly doubt: string | undefined;
 }
 
-/** The last two entries of an extended boot record hold garbage on some disks: they must lie within this to mean something. */
+/**
+ * Tells whether an entry lies within its extended partition. The last two entries of an extended
+ * boot record hold garbage on some disks, so they count only if they do.
+ */
 export type WithinReach = (entry: TableEntry) => boolean;
 
 const TRUSTED_ENTRIES = 2;
 
-/** Reads an extended boot record; undefined if it is none. */
+/** Reads an extended boot record; undefined if the block holds none. */
 export function readExtendedBootRecord(
   block: Uint8Array,
   withinReach: WithinReach,

@@ -1,14 +1,18 @@
 /**
- * The partitions of a disk, found and checked: what cannot be used is left out, with a reason.
+ * The partitions of a disk, found and checked. A partition that cannot be used is left out, with a
+ * reason.
  *
- * Logical partitions are numbered from 5 on in the order of their chain, as Linux, sfdisk, parted and Genode do: boot records
- * without a partition do not count, partitions that cannot be used do. Where these programs would disagree, because a
- * record holds something odd or a chain is broken, nobody can be sure which partition a number means: from there on
- * none can be used.
+ * Logical partitions are numbered from 5 on in the order of their chain, as Linux, sfdisk, parted
+ * and Genode do: boot records without a partition do not count, partitions that cannot be used do.
+ * These programs disagree where a record holds something odd or a chain is broken. Nobody can be
+ * sure then which partition a number means, so from there on none can be used.
  */
 import { isExtended, readExtendedBootRecord, readMasterBootRecord, type TableEntry } from './mbr.ts';
 
-/** Logical partitions that are looked for, and boot records that are read for that, at most. */
+/**
+ * The largest number of logical partitions that are looked for. It bounds the boot records that are
+ * read for that, too.
+ */
 const LOGICAL_MAX = 128;
 const RECORDS_MAX = 256;
 const FIRST_LOGICAL = 5;
@@ -22,18 +26,21 @@ export interface Partition {
   readonly count: number;
 }
 
-/** What is on a disk. */
+/** The contents of a disk. */
 export interface PartitionTable {
   readonly partitions: ReadonlyMap<number, Partition>;
   /** Why a partition of the table cannot be used, by its number. */
   readonly faults: ReadonlyMap<number, string>;
-  /** Why there is no such partition at all; the end of a sentence. */
+  /** The reason why a number has no partition at all, as the end of a sentence. */
   readonly absence: string;
-  /** What is wrong with the disk as a whole, and what to say in the log. */
+  /** Problems of the disk as a whole, and lines for the log. */
   readonly problems: readonly string[];
 }
 
-/** Reads a block of the disk: at least the bytes of a boot record, which nobody else can change any more. */
+/**
+ * Reads a block of the disk: at least the bytes of a boot record, in memory that nobody else can
+ * change.
+ */
 export type ReadBootRecord = (block: number) => Promise<Uint8Array>;
 
 /** Reads the table of a disk of `blockCount` blocks. */
@@ -55,13 +62,13 @@ export async function readPartitionTable(read: ReadBootRecord, blockCount: numbe
   }
 }
 
-/** An extended partition: what it may hold, also where the disk ends before it does. */
+/** An extended partition: its range as the table lists it, even if the disk ends before it does. */
 type Container = Partition;
 
 /** A partition on the disk. */
 interface Found extends Partition {
   readonly container: boolean;
-  /** The extended partition that it lies in. */
+  /** The extended partition that contains it. */
   readonly within: number | undefined;
 }
 
@@ -71,10 +78,13 @@ class TableReader {
   readonly #found: Found[] = [];
   readonly #faults = new Map<number, string>();
   readonly #problems: string[] = [];
-  /** Blocks of boot records that have been read: a chain that comes to one again would never end. */
+  /**
+   * The blocks of the boot records that have been read. A chain that comes to one of them again
+   * would never end.
+   */
   readonly #records = new Set<number>();
   #nextLogical = FIRST_LOGICAL;
-  /** Why the numbers of further logical partitions are not certain. */
+  /** The reason why the numbers of further logical partitions are not certain. */
   #doubt: string | undefined;
 
   constructor(read: ReadBootRecord, blockCount: number) {
@@ -116,7 +126,7 @@ class TableReader {
     else this.#fault(partition.number, problem);
   }
 
-  /** One that is longer than the disk keeps what fits. */
+  /** Adds an extended partition. One that is longer than the disk keeps the part that fits. */
   #addContainer(container: Container): void {
     const problem = this.#rangeProblem(container);
     if (problem !== undefined) this.#fault(container.number, problem);
@@ -158,7 +168,7 @@ class TableReader {
     }
   }
 
-  /** Adds what the boot record at `at` holds; the result is where the next one is. */
+  /** Adds the contents of the boot record at `at`. The result is the block of the next record. */
   async #takeRecord(container: Container, at: number): Promise<number | undefined> {
     const end = container.first + container.count;
     const within = (entry: TableEntry): boolean => at + entry.first + entry.count <= end;
@@ -192,13 +202,18 @@ class TableReader {
     else this.#add({ number, first: at + first, count }, container.number);
   }
 
-  /** What was found before is certain, since every program counts from the start. */
+  /**
+   * Notes that a chain is broken. Partitions that were found before stay certain, because every
+   * program counts from the start.
+   */
   #broken({ number }: Container, what: string): void {
     this.#problems.push(`the chain of extended partition ${number} ${what}`);
     this.#doubt ??= `the chain of extended partition ${number} is broken`;
   }
 
-  /** Two partitions on the same blocks are both wrong: nobody knows which. */
+  /**
+   * Finds partitions on the same blocks. Both are wrong, because nobody knows which one is right.
+   */
   #findOverlaps(): void {
     const sorted = this.#found.toSorted((left, right) => left.first - right.first);
     for (const [index, left] of sorted.entries()) {
@@ -219,7 +234,7 @@ class TableReader {
     this.#faults.set(second, `overlaps with partition ${first}`);
   }
 
-  /** Who writes to a boot record changes the partitions of others. */
+  /** Finds partitions that cover a boot record: a write to them would change other partitions. */
   #findCoveredRecords(): void {
     for (const { number, first, count, container } of this.#found) {
       if (container || this.#faults.has(number)) continue;

@@ -1,6 +1,6 @@
 /**
- * Gives each client its partition: asks the backend for a session that shows just these blocks, and hands it on. The data
- * never comes through here.
+ * Gives each client its partition: asks the backend for a session that shows just these blocks, and
+ * hands it on. The data never passes through this component.
  */
 import {
   type Env,
@@ -28,7 +28,7 @@ export const PART_BLOCK_CONFIG = element('config', 'Who gets which partition', {
   }),
 });
 
-/** The bulk buffer with which the table is read. */
+/** The size of the bulk buffer with which the table is read. */
 const TABLE_BUFFER_BYTES = 64 * 1024;
 
 type BackendEnv = Pick<Env, 'config' | 'connect' | 'close' | 'request' | 'error'>;
@@ -40,7 +40,7 @@ export class Partitions {
   readonly #table: PartitionTable;
   readonly #inUse = new Set<number>();
 
-  /** Reads the disk's table. What is wrong in it is said in the log, once. */
+  /** Reads the disk's table. Problems in it are logged once. */
   static async read(env: BackendEnv): Promise<Partitions> {
     const args = { tx_buf_size: TABLE_BUFFER_BYTES, writeable: false };
     const disk = await BlockClient.connect(env, { label: 'table', args });

@@ -51,7 +51,7 @@ export class RamDisk implements BlockBackend {
     copyInto(this.#range(block, count), from);
   }
 
-  /** Memory is as stable as this device gets. */
+  /** There is nothing more stable than the memory, so a sync does nothing. */
   sync(): void {}
 
   trim(block: number, count: number): void {

@@ -1,4 +1,7 @@
-/** What a dirty buffer holds; a write-back pass writes data first, then structures, then names. */
+/**
+ * The kind of content in a dirty buffer. A write-back pass writes data first, then structures, then
+ * names.
+ */
 export type DirtyKind = 'data' | 'structure' | 'name';
 
 /**
@@ -14,13 +17,19 @@ export class BlockBuffer {
   readonly view: DataView;
   /** The block held; -1 while the buffer is free. */
   block = -1;
-  /** What is to be written back; undefined for a clean buffer. */
+  /** The kind of content that must be written back; undefined for a clean buffer. */
   dirty: DirtyKind | undefined = undefined;
-  /** A copy of this buffer is on its way to the device. */
+  /** Whether a copy of this buffer is on its way to the device. */
   writing = false;
-  /** The block was given up while it was being written: drop the buffer when that ends. */
+  /**
+   * Whether the block was given up while it was being written: then the buffer is dropped when the
+   * write ends.
+   */
   forgotten = false;
-  /** How many callers were promised this buffer and have not run yet: it is not replaced until they have. */
+  /**
+   * The number of callers that were promised this buffer and have not run yet. The buffer is not
+   * replaced until they have.
+   */
   lent = 0;
 
   constructor(slot: number, bytes: Uint8Array) {

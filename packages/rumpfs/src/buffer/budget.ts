@@ -3,21 +3,27 @@ import { FsError } from '../errors.ts';
 /** With fewer buffers a deep file tree could not hold the blocks that one operation needs. */
 const BUFFERS_MIN = 32;
 const STAGING_AREAS = 6;
-/** The part of the budget for each of them. */
+/** The part of the budget for each staging area. */
 const STAGING_AREA_PART = 32;
 const STAGING_AREA_BYTES_MAX = 256 * 1024;
 /** The part of the budget for the copies that a pass of write-back makes of structures and names. */
 const COPIES_PART = 16;
 const COPIES_MIN = 2;
-/** So many structures and names may be dirty in any case before those who add to them wait for write-back. */
+/**
+ * This many structures and names may be dirty in any case before callers that add to them wait for
+ * write-back.
+ */
 const ORDERED_MIN = 8;
 
-/** How the memory of a buffer cache is shared out. */
+/** The shares of a buffer cache's memory. */
 export interface Shares {
-  /** Staging areas, and the bytes of each. */
+  /** The number of staging areas, and the bytes of each. */
   readonly areas: number;
   readonly areaBytes: number;
-  /** So many structures and names may be dirty before those who add to them wait for write-back, which copies them. */
+  /**
+   * The number of structures and names that may be dirty before callers that add to them wait for
+   * write-back, which copies them.
+   */
   readonly orderedMax: number;
   readonly buffersMax: number;
 }

@@ -255,7 +255,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     this.#lists.remove(buffer.slot);
   }
 
-  /** For write-back: the write ended; what failed stays dirty, so that a later `flush` tries it again. */
+  /** For write-back: the write ended. A failed block stays dirty for a later `flush` to try. */
   endWrite(buffer: BlockBuffer, kind: DirtyKind, done: boolean): void {
     buffer.writing = false;
     if (buffer.forgotten) {

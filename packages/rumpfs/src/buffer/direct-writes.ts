@@ -2,7 +2,7 @@ import { FsError, messageOf } from '../errors.ts';
 import type { BlockIo } from '../hypercall/hypercalls.ts';
 import type { BlockBuffer } from './block-buffer.ts';
 
-/** The cache as writes past it see it. */
+/** The cache as seen by writes that go past it. */
 export interface BypassedCache {
   readonly bio: BlockIo;
   sectorOf(block: number): number;
@@ -15,7 +15,10 @@ export interface BypassedCache {
   fresh(block: number): Promise<BlockBuffer>;
 }
 
-/** Writes past the cache, which write-back waits for: a structure may lead to what they write already. */
+/**
+ * Writes that go past the cache. Write-back waits for them, because a structure may already lead to
+ * the blocks that they write.
+ */
 export class DirectWrites {
   readonly #cache: BypassedCache;
   readonly #underWay = new Set<Promise<void>>();
@@ -24,12 +27,12 @@ export class DirectWrites {
     this.#cache = cache;
   }
 
-  /** Resolves when those that are under way now have ended, well or not. */
+  /** Resolves when the writes that are under way now have ended, successfully or not. */
   async settle(): Promise<void> {
     await Promise.all(this.#underWay);
   }
 
-  /** Writes adjacent blocks, of which the cache must know nothing. Rejects with `InputOutput`. */
+  /** Writes adjacent blocks that are not in the cache. Rejects with `InputOutput`. */
   async write(first: number, from: Uint8Array): Promise<void> {
     const write = this.#cache.bio.write(this.#cache.sectorOf(first), from);
     const ended = write.catch(() => undefined);
@@ -44,8 +47,9 @@ export class DirectWrites {
   }
 
   /**
-   * Writes the first contents of a block that nothing leads to yet, to the device and into the cache, so that whatever
-   * part of the later writes a power failure lets through, nothing leads to the block's former contents.
+   * Writes the first contents of a block that nothing leads to yet, to the device and into the
+   * cache. So whichever part of the later writes a power failure lets through, nothing leads to the
+   * block's former contents.
    */
   async writeFirst(block: number, contents: Uint8Array): Promise<void> {
     const cache = this.#cache;

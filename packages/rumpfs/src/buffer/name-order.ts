@@ -1,23 +1,27 @@
-/** Of so many directory blocks each may have to wait for another; every one costs a sync of the device. */
+/**
+ * The largest number of levels of directory blocks that wait for one another. Every level costs a
+ * sync of the device.
+ */
 const LEVELS_MAX = 4;
 
-/** The place of a directory block among those that a pass writes. */
+/** The place of a directory block in the order in which a pass writes. */
 interface Place {
-  /** Written after those of the lower levels are durable. */
+  /** The level of the block. It is written after those of the lower levels are durable. */
   readonly level: number;
-  /** Others must be written after it. */
+  /** Whether other blocks must be written after it. */
   readonly followed: boolean;
-  /** The pass before which, or during which, that was said. */
+  /** The number of passes that had begun when this was recorded. */
   readonly pass: number;
 }
 
-/** Which directory blocks must be durable before which others are written. */
+/** Records which directory blocks must be durable before which others are written. */
 export class NameOrder {
   readonly #places = new Map<number, Place>();
 
   /**
-   * `first`, which is dirty, goes before `then`. False where that cannot be, because something goes behind `then` already
-   * or the line gets too long. `pass` counts the passes that have begun.
+   * Says that `first`, which is dirty, goes before `then`. False where that is impossible, because
+   * another block already goes behind `then`, or the chain gets too long. `pass` is the number of
+   * passes that have begun.
    */
   add(first: number, then: number, pass: number): boolean {
     const ahead = this.#places.get(first);
@@ -32,17 +36,20 @@ export class NameOrder {
     return true;
   }
 
-  /** Behind how many others a block goes out. */
+  /** The level of a block: the number of blocks in the chain before it. */
   levelOf(block: number): number {
     return this.#places.get(block)?.level ?? 0;
   }
 
-  /** A block was written as it is: what it waited for, and who waited for it, is over, unless that was said in this pass. */
+  /**
+   * Says that a block was written. The waiting between it and other blocks is over, unless it was
+   * recorded in this pass.
+   */
   written(block: number, pass: number): void {
     if (this.#places.get(block)?.pass !== pass) this.#places.delete(block);
   }
 
-  /** A block was given up. */
+  /** Forgets a block that was given up. */
   forget(block: number): void {
     this.#places.delete(block);
   }

@@ -60,7 +60,7 @@ export async function writeRange(cache: BufferCache, first: number, from: Uint8A
   }
 }
 
-/** How many blocks from `first` on, at most `count`, the cache knows nothing of. */
+/** The number of blocks from `first` on, at most `count`, that are not in the cache. */
 function absentRun(cache: BufferCache, first: number, count: number): number {
   let run = 0;
   while (run < count && !cache.involves(first + run)) run += 1;

@@ -17,7 +17,7 @@ export class StagingPool {
     this.#unmade = areaCount;
   }
 
-  /** An area if one is free, to be given `back`. */
+  /** Returns an area if one is free. It must be returned with `back`. */
   tryTake(): Uint8Array | undefined {
     const area = this.#free.pop();
     if (area !== undefined || this.#unmade === 0) return area;
@@ -25,7 +25,7 @@ export class StagingPool {
     return new Uint8Array(this.areaBytes);
   }
 
-  /** An area as soon as one is free, to be given `back`. */
+  /** Returns an area as soon as one is free. It must be returned with `back`. */
   async take(): Promise<Uint8Array> {
     for (;;) {
       const area = this.tryTake();

@@ -7,7 +7,7 @@ import type { DirectWrites } from './direct-writes.ts';
 import type { NameOrder } from './name-order.ts';
 import type { StagingPool } from './staging-pool.ts';
 
-/** Requests for structures and names that are under way at a time. */
+/** The largest number of requests for structures and names that are under way at the same time. */
 const REQUESTS_MAX = 8;
 
 /** The cache as write-back sees it: its dirty buffers, and the device under them. */
@@ -18,23 +18,32 @@ export interface DirtyBuffers {
   readonly nameOrder: NameOrder;
   readonly direct: DirectWrites;
   sectorOf(block: number): number;
-  /** A pass begins. Says whether data must be durable before structures. */
+  /** Begins a pass. Says whether data must be durable before structures. */
   beginPass(): boolean;
-  /** A pass ended; those who wait for a buffer look again. */
+  /** Says that a pass has ended; callers that wait for a buffer look again. */
   passEnded(): void;
-  /** Resolves when what the device has acknowledged so far is durable. Rejects with `InputOutput`. */
+  /**
+   * Resolves when everything that the device has acknowledged so far is durable. Rejects with
+   * `InputOutput`.
+   */
   barrier(): Promise<void>;
-  /** Data is still to be durable before a structure leads to it: the next pass sees to that. */
+  /**
+   * Says that data must still become durable before a structure leads to it; the next pass does
+   * that.
+   */
   dataFirst(): void;
   /** The dirty buffers of a kind, in ascending order of their blocks. */
   takeDirty(kind: DirtyKind): BlockBuffer[];
   /** A copy of the buffer is about to be written. */
   beginWrite(buffer: BlockBuffer): void;
-  /** The write ended; what failed stays dirty, so that a later `flush` tries it again. */
+  /**
+   * Says that the write has ended. A block that failed stays dirty, so that a later `flush` tries
+   * it again.
+   */
   endWrite(buffer: BlockBuffer, kind: DirtyKind, done: boolean): void;
 }
 
-/** What one pass could not write. */
+/** The blocks that one pass could not write. */
 interface Failure {
   blocks: number;
   first: string;
@@ -54,14 +63,16 @@ interface CopiedRun {
 }
 
 /**
- * Writes dirty buffers back: in passes, one at a time, adjacent blocks in one request, several requests at once. A block
- * that fails stays dirty; it is tried again by every later pass, and `flush` reports what is still not written, so no
- * error is ever lost.
+ * Writes dirty buffers back: in passes, one at a time, adjacent blocks in one request, several
+ * requests at once. A block that fails stays dirty. Every later pass tries it again, and `flush`
+ * reports everything that is still not written, so no error is ever lost.
  *
- * The order is what makes a power failure harmless: data first; then, where blocks were taken into use since, a sync of the
- * device; then the structures that lead to them; then a sync; then the names, those last that others must precede.
- * Structures and names are written as they were when the pass began: everything that they lead to was dirty by then, and
- * is written before them, whatever operations go on meanwhile.
+ * The order makes a power failure harmless. Data is written first. If blocks were taken into use
+ * since the last pass, a sync of the device follows. Then the structures that lead to the data are
+ * written, then there is another sync, and then the names are written, in the order that
+ * `NameOrder` asks for. Structures and names are written as they were when the pass began:
+ * everything that they lead to was dirty by then, and is written before them, whatever operations
+ * go on meanwhile.
  */
 export class WriteBack {
   readonly #cache: DirtyBuffers;
@@ -84,13 +95,16 @@ export class WriteBack {
     this.#background ??= this.#runInBackground();
   }
 
-  /** Resolves when the pass that runs now (or one that starts now) has ended; it never rejects. */
+  /** Resolves when the pass that runs now (or one that starts now) has ended. It never rejects. */
   whenPassEnds(): Promise<void> {
     this.startInBackground();
     return this.#background ?? Promise.resolve();
   }
 
-  /** Writes what is dirty now. Rejects with `InputOutput` when some of it could not be written. */
+  /**
+   * Writes everything that is dirty now. Rejects with `InputOutput` when some of it could not be
+   * written.
+   */
   async flush(): Promise<void> {
     const failure = await this.#pass();
     if (failure.blocks > 0) {
@@ -133,7 +147,10 @@ export class WriteBack {
     return failure;
   }
 
-  /** False where the device cannot sync: what must come behind stays dirty. */
+  /**
+   * Syncs the device. False where it cannot: then everything that has to be written after the sync
+   * stays dirty.
+   */
   async #barrier(): Promise<boolean> {
     try {
       await this.#cache.barrier();
@@ -158,8 +175,8 @@ export class WriteBack {
   }
 
   /**
-   * Copies the run of adjacent blocks that starts at `start` into the area; empty when that one is dirty no
-   * more.
+   * Copies the run of adjacent blocks that starts at `start` into the area. The result is empty
+   * when the first of them is not dirty any more.
    */
   #fill(area: Uint8Array, buffers: readonly BlockBuffer[], start: number, blocksMax: number): BlockBuffer[] {
     const size = this.#cache.blockSizeBytes;
@@ -182,7 +199,7 @@ export class WriteBack {
     this.#cache.staging.back(area);
   }
 
-  /** Takes dirty buffers, and what they hold now. */
+  /** Takes dirty buffers, and copies their present contents. */
   #copy(kind: DirtyKind, buffers: readonly BlockBuffer[]): Copies {
     const size = this.#cache.blockSizeBytes;
     const bytes = new Uint8Array(buffers.length * size);
@@ -193,7 +210,7 @@ export class WriteBack {
     return { kind, buffers, bytes };
   }
 
-  /** The dirty names apart by their level, the lowest first. */
+  /** The dirty names, separated by their level, the lowest level first. */
   #copyNames(): Copies[] {
     const levels: BlockBuffer[][] = [];
     for (const buffer of this.#cache.takeDirty('name')) {
@@ -207,7 +224,10 @@ export class WriteBack {
     else this.#leave(copies, failure);
   }
 
-  /** Writes names level by level: no level without the one before it, and none without the structures. */
+  /**
+   * Writes names level by level: a level is written only after the level before it, and all of them
+   * only after the structures.
+   */
   async #writeNames(levels: readonly Copies[], reached: boolean, failure: Failure): Promise<void> {
     let going = reached;
     for (const level of levels) {
@@ -244,7 +264,7 @@ export class WriteBack {
     return runs;
   }
 
-  /** What cannot be written yet stays dirty. */
+  /** Leaves blocks dirty that cannot be written yet. */
   #leave(copies: Copies, failure: Failure): void {
     if (failure.blocks === 0) failure.first = 'what is behind a sync that the device cannot do';
     failure.blocks += copies.buffers.length;

@@ -1,15 +1,15 @@
-/** What the clock takes of `env`. */
+/** The part of `env` that the clock uses. */
 export interface ClockSource {
   currentTimeMs(): Promise<number>;
   after(ms: number, handler: () => void): void;
 }
 
-/** How old the time may be that a file system stamps its nodes with. */
+/** The largest age of the time that a file system stamps its nodes with. */
 const RESOLUTION_MS = 10;
 
 /**
- * The time of day for a file system, which asks for it with every change. The clock is a session: it is asked once in a
- * while of activity, and not at all while there is none.
+ * The time of day for a file system, which asks for it with every change. The clock is a session,
+ * so it is asked only once in a while during activity, and not at all while there is none.
  */
 export class CoarseClock {
   readonly #source: ClockSource;
@@ -19,7 +19,7 @@ export class CoarseClock {
     this.#source = source;
   }
 
-  /** Milliseconds since 1970, at most a few of them old. */
+  /** Milliseconds since 1970, outdated by a few milliseconds at most. */
   now(): Promise<number> {
     this.#now ??= this.#ask();
     return this.#now;

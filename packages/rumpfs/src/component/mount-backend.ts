@@ -8,7 +8,7 @@ import type {
 } from '@ginit/core/file_system';
 import { FsError, type FsErrorCode, type Mount, type Vnode } from '../library.ts';
 
-/** What the interface calls an error of the file systems. */
+/** The error codes of the interface for the errors of the file systems. */
 const CODES: Readonly<Record<FsErrorCode, FileSystemErrorCode>> = {
   NotFound: 'Lookup_failed',
   Exists: 'Node_already_exists',

@@ -9,9 +9,9 @@ import { MountBackend } from './mount-backend.ts';
 import { PeriodicSync } from './periodic-sync.ts';
 import { pseudoRandom } from './random.ts';
 
-/** Left of the account for what sessions need beyond their donations. */
+/** The part of the account that is left for needs of sessions beyond their donations. */
 const KEPT_BYTES = 256 * 1024;
-/** Below this no file system gets anywhere. */
+/** The least memory with which a file system can work. */
 const MEMORY_BYTES_MIN = 256 * 1024;
 
 /** The config of `rumpfs`. */

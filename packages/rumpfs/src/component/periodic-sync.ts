@@ -1,4 +1,4 @@
-/** What the periodic sync does its work with. */
+/** The parts that the periodic sync uses. */
 export interface PeriodicSyncParts {
   sync(): Promise<void>;
   after(ms: number, handler: () => void): void;
@@ -6,8 +6,8 @@ export interface PeriodicSyncParts {
 }
 
 /**
- * Brings changes to the device some time after they were made, as NetBSD's syncer does: whoever does not ask for a sync
- * loses little. No timer runs while nothing changes.
+ * Brings changes to the device some time after they were made, as NetBSD's syncer does. So a client
+ * that does not ask for a sync loses little. No timer runs while nothing changes.
  */
 export class PeriodicSync {
   readonly #parts: PeriodicSyncParts;

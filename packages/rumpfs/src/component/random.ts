@@ -1,7 +1,7 @@
 /**
- * Pseudo-random bytes for hash seeds and for spreading directories over a disk; nothing that must be secret. A component has
- * no randomness but what a session gives it, and the time of its start is enough for this. xorshift32 (Marsaglia, "Xorshift
- * RNGs", 2003).
+ * Pseudo-random bytes for hash seeds and for spreading directories over a disk; nothing that must
+ * be secret. A component has no randomness but that of a session, and the time of its start is
+ * enough for this. xorshift32 (Marsaglia, "Xorshift RNGs", 2003).
  */
 export function pseudoRandom(seed: number): (into: Uint8Array) => void {
   let state = seed >>> 0 || 1;

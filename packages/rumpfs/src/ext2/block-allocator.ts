@@ -5,25 +5,31 @@ import type { Inode } from './inode.ts';
 import { Reservations } from './reservations.ts';
 import type { Volume } from './volume.ts';
 
-/** A shorter run than this is taken in the wanted group only if other groups nearby have no longer one. */
+/**
+ * A run shorter than this is taken in the wanted group only if the groups nearby have no longer
+ * one.
+ */
 const GOOD_RUN = 32;
-/** How many groups are looked at for a good run before any run will do. */
+/** The number of groups that are searched for a good run before any run will do. */
 const NEARBY_GROUPS = 4;
-/** How many free runs of one group are compared before the longest so far is taken. */
+/** The number of free runs of one group that are compared before the longest so far is taken. */
 const RUNS_COMPARED = 64;
 const RESERVED_BLOCKS_MIN = 8;
 const RESERVED_BYTES_MAX = 1024 * 1024;
-/** How often one who finds no block waits for those that were freed: others may be faster each time. */
+/**
+ * The number of times that a caller which finds no block waits for freed blocks: other callers may
+ * be faster each time.
+ */
 const RECLAIMS_MAX = 4;
 
-/** What one look for blocks asks of a group. */
+/** The requirements of one search for blocks in a group. */
 interface Wish {
   readonly owner: Inode;
-  /** How many blocks to take of the run that is found. */
+  /** The number of blocks to take from the run that is found. */
   readonly take: number;
-  /** How long the run should be. */
+  /** The wanted length of the run. */
   readonly count: number;
-  /** Runs below this are no answer. */
+  /** Shorter runs are not accepted. */
   readonly least: number;
   readonly respectReservations: boolean;
 }
@@ -38,10 +44,10 @@ export class BlockAllocator {
   }
 
   /**
-   * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`. With
-   * `grow`, the file is growing at its end: a place with more room is looked for, and what follows is kept
-   * for the file, twice as much each time. Where what is free was freed just now, waits until that is durable. Rejects
-   * with `NoSpace`.
+   * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`.
+   * `grow` says that the file is growing at its end: then a place with more room is looked for, and
+   * the blocks that follow are kept for the file, twice as many each time. Where all free blocks
+   * were freed just now, waits until that is durable. Rejects with `NoSpace`.
    */
   async allocate(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<void> {
     for (let reclaims = 0; !(await this.#find(owner, goal, count, grow, run)); reclaims += 1) {
@@ -68,8 +74,9 @@ export class BlockAllocator {
   }
 
   /**
-   * Gives back adjacent blocks, which nobody gets before that is durable; nothing in the cache may lead to them any more.
-   * Rejects with `Corrupt` when some are free already or are no file's to give.
+   * Gives back adjacent blocks. They are not used again before that is durable; nothing in the
+   * cache may lead to them any more. Rejects with `Corrupt` when some of them are free already or
+   * cannot belong to a file.
    */
   async free(first: number, count: number, owner: string): Promise<void> {
     const { cache, frees, groups } = this.#volume;
@@ -125,8 +132,8 @@ export class BlockAllocator {
   }
 
   /**
-   * The first run between two bits that is long enough for the whole wish, else the longest of those
-   * compared.
+   * The first run between two bits that is long enough for the whole wish, else the longest of the
+   * runs compared.
    */
   #longestRun(view: DataView, group: number, from: number, end: number, wish: Wish, run: Run): boolean {
     const { frees, groups } = this.#volume;

@@ -8,17 +8,18 @@ interface PointerPlace {
   /** The pointer block; 0 for the inode itself. */
   readonly holder: number;
   readonly index: number;
-  /** How many pointers there are from this one to the end of the holder. */
+  /** The number of pointers from this one to the end of the holder. */
   readonly left: number;
 }
 
-/** Puts what a run is to hold into it. */
+/** Puts the contents of a run into it. */
 export type Fill = (run: Run) => Promise<void>;
 
 /**
- * The run at `logical`, at most `countMax` blocks; a hole is filled with newly allocated blocks
- * (`run.fresh`), in as few pieces as the device has room for. `fill` comes before anything leads to those: when it fails
- * they are given back. The caller stores the inode. Rejects with `NoSpace`.
+ * The run at `logical`, at most `countMax` blocks. A hole is filled with newly allocated blocks
+ * (`run.fresh`), in as few pieces as the device has room for. `fill` is called before anything
+ * leads to those blocks; when it fails, they are given back. The caller stores the inode. Rejects
+ * with `NoSpace`.
  */
 export async function assignRun(
   volume: Volume,
@@ -50,7 +51,7 @@ export async function assignRun(
   inode.lastBlock = run.block + run.count - 1;
 }
 
-/** Behind the block before; else where the inode is. */
+/** The wanted place of new blocks: behind the file's block before; else near the inode. */
 function goalFor(volume: Volume, inode: Inode, logical: number): number {
   if (inode.lastBlock > 0 && (inode.lastLogicalBlock === logical - 1 || logical === 0))
     return inode.lastBlock + 1;
@@ -116,7 +117,9 @@ async function addPointerBlock(
   return block;
 }
 
-/** Makes the pointers from `place` on lead to the run. What cannot be linked is given back. */
+/**
+ * Lets the pointers from `place` on lead to the run. Blocks that cannot be linked are given back.
+ */
 async function link(
   volume: Volume,
   blocks: BlockAllocator,

@@ -7,7 +7,7 @@ import type { Volume } from './volume.ts';
 /** The levels of pointer blocks below the last three pointers of an inode. */
 const TREE_LEVELS = 3;
 
-/** What a freeing goes through the tree with. */
+/** The parts that are handed through the tree while blocks are freed. */
 interface Cut {
   readonly volume: Volume;
   readonly blocks: BlockAllocator;
@@ -22,10 +22,11 @@ interface CutTree {
 }
 
 /**
- * Frees every block of the file from logical block `keep` on, the pointer blocks that nothing needs any more
- * included. Nothing is freed that something in the cache still leads to: the inode is stored without its pointers first.
- * A pointer block is freed before its children: a tree with a cycle in it thus meets a block that is free already, and
- * ends with `Corrupt`. The caller stores the inode once more, for its count of blocks.
+ * Frees every block of the file from logical block `keep` on, including the pointer blocks that are
+ * not needed any more. Nothing is freed that something in the cache still leads to: the inode is
+ * stored without its pointers first. A pointer block is freed before its children, so in a tree
+ * with a cycle a block is met that is free already, which ends with `Corrupt`. The caller stores
+ * the inode once more, for its count of blocks.
  */
 export async function freeBlocksFrom(
   volume: Volume,
@@ -69,7 +70,7 @@ async function freeTree(cut: Cut, pointer: number, levels: number): Promise<void
   await freeChildren(cut, children, levels - 1);
 }
 
-/** Frees what lies behind the first `keep` (at least one) logical blocks of a tree. */
+/** Frees everything behind the first `keep` (at least one) logical blocks of a tree. */
 async function trimTree(cut: Cut, pointer: number, levels: number, keep: number): Promise<void> {
   const { volume, inode } = cut;
   volume.requireFileBlocks(pointer, 1, inode.name);
@@ -104,14 +105,14 @@ async function freeRun(cut: Cut, first: number, count: number): Promise<void> {
   cut.inode.sectors = Math.max(0, cut.inode.sectors - sectors);
 }
 
-/** Takes the pointers from number `from` on out of the view; holes are left out. */
+/** Takes the pointers from number `from` on out of the view and returns them, without holes. */
 function takePointers(view: DataView, from: number, limit: number): number[] {
   const pointers = pointersOf(view, from, limit);
   for (let index = from; index < limit; index += 1) view.setUint32(index * 4, 0, true);
   return pointers;
 }
 
-/** The pointers from number `from` on; holes are left out. */
+/** The pointers from number `from` on, without holes. */
 function pointersOf(view: DataView, from: number, limit: number): number[] {
   const pointers: number[] = [];
   for (let index = from; index < limit; index += 1) {

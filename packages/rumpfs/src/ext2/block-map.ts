@@ -2,9 +2,9 @@ import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Which blocks a file has. An inode holds fifteen block pointers: twelve to the first blocks, one to a block
- * of pointers, one to a block of pointers to such blocks, and one a level deeper still. A pointer of 0 is a
- * hole: zeros that occupy nothing, at any level.
+ * The map of a file's blocks. An inode holds fifteen block pointers: twelve to the first blocks,
+ * one to a block of pointers, one to a block of pointers to such blocks, and one a level deeper
+ * still. A pointer of 0 is a hole: zeros that occupy nothing, at any level.
  */
 export const DIRECT_POINTERS = 12;
 
@@ -13,19 +13,19 @@ export class Run {
   /** The first block; 0 for a hole. */
   block = 0;
   count = 0;
-  /** The blocks were allocated just now and hold nothing of the file yet. */
+  /** Whether the blocks were allocated just now and hold no contents of the file yet. */
   fresh = false;
 }
 
-/** Where in the tree the way to a logical block starts, and how it goes on. */
+/** The beginning of the way to a logical block in the tree of pointers, and its continuation. */
 export interface Branch {
-  /** How many levels of pointer blocks are on the way. */
+  /** The number of levels of pointer blocks on the way. */
   readonly levels: number;
   /** The number of the pointer in the inode. */
   readonly pointer: number;
   /** The logical block counted from the first one below that pointer. */
   readonly index: number;
-  /** How many logical blocks one pointer of the topmost pointer block covers. */
+  /** The number of logical blocks that one pointer of the topmost pointer block covers. */
   readonly span: number;
 }
 

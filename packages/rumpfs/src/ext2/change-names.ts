@@ -63,7 +63,7 @@ export async function unlinkDirectory(
   await touch(directory, nowMs);
 }
 
-/** A move from one name to another, which `replaced` has so far. */
+/** A move of a node to another name; `replaced` is the node that has that name so far. */
 export interface Move {
   readonly source: OpenInode;
   readonly from: OpenInode;
@@ -74,7 +74,9 @@ export interface Move {
   readonly replacedInUse: boolean;
 }
 
-/** The types were checked, and that a directory does not move below itself. */
+/**
+ * Moves a node. The caller has checked the types, and that a directory does not move below itself.
+ */
 export async function renameInode(move: Move, nowMs: number): Promise<void> {
   const { source, from, to, replaced } = move;
   const changesParent = source.inode.type === 'directory' && to.inode !== from.inode;
@@ -102,7 +104,10 @@ export async function renameInode(move: Move, nowMs: number): Promise<void> {
   await touch(to, nowMs);
 }
 
-/** With one link more there is no moment at which a crash could leave a name without its link. */
+/**
+ * Enters the new name first, with one link more, so that a crash at no moment leaves a name without
+ * its link.
+ */
 async function enterNewName(move: Move, nowMs: number): Promise<void> {
   const { source, to, toName, replaced } = move;
   const { id, type } = source.inode;
@@ -121,7 +126,9 @@ async function enterNewName(move: Move, nowMs: number): Promise<void> {
   }
 }
 
-/** Takes a name of an inode out; the newest name that it has elsewhere is on the device before that. */
+/**
+ * Takes a name of an inode out. The newest of its other names is brought to the device before that.
+ */
 async function removeName(
   directory: OpenInode,
   place: RecordPlace,
@@ -135,7 +142,10 @@ async function removeName(
   await directory.directory.remove(place, name.bytes);
 }
 
-/** Where the name stands; it must lead to that inode, since the lock was held since it was looked up. */
+/**
+ * The place of the name. It must lead to that inode, because the lock has been held since the name
+ * was looked up.
+ */
 async function placeOf(directory: OpenInode, name: EntryName, inode: Inode): Promise<RecordPlace> {
   const place = await directory.directory.find(name.bytes);
   if (place !== undefined && (await directory.directory.targetAt(place)) === inode.id) return place;

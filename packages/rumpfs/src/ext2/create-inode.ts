@@ -8,7 +8,7 @@ import type { OpenInode } from './open-inode.ts';
 
 const MODE_OF_TYPE = { file: 0x8000, directory: 0x4000, symlink: 0xa000 } as const;
 
-/** What is to be made. */
+/** The node to make. */
 export interface NewInode {
   readonly name: EntryName;
   readonly type: keyof typeof MODE_OF_TYPE;
@@ -16,8 +16,8 @@ export interface NewInode {
 }
 
 /**
- * Makes a node in a directory: first room for its name, then its inode, which `fill` completes, and the name
- * last, so that on the device no name leads to anything unfinished.
+ * Makes a node in a directory: first room for its name, then its inode, which `fill` completes, and
+ * the name last. So on the device no name leads to an unfinished node.
  */
 export async function createInode(
   directory: OpenInode,

@@ -3,15 +3,16 @@ import type { Inode } from './inode.ts';
 /** A node that has lost its last name. */
 export interface Departure {
   readonly inode: Inode;
-  /** When its last user left; undefined while somebody has it open. */
+  /** The time when its last user left; undefined while somebody has it open. */
   abandonedMs: number | undefined;
 }
 
 /**
- * Nodes whose last name is gone in memory, but perhaps not on the device. There they stay what they were until it is: if
- * an inode were freed before the name that leads to it, a power failure between the two would leave a name that leads
- * nowhere, even where it is to lead to something else by then. So their links are kept on the device, and only what has
- * no name there any more is freed, or becomes an orphan while somebody has it open.
+ * Nodes whose last name is gone in memory, but perhaps not on the device. Until it is gone there,
+ * they stay unchanged on the device. If an inode were freed before the name that leads to it, a
+ * power failure between the two would leave a name that leads nowhere, even if the name is to lead
+ * to something else by then. So their links are kept on the device. Only a node without a name
+ * there is freed, or becomes an orphan while somebody has it open.
  */
 export class Departures {
   readonly #departures = new Map<number, Departure>();
@@ -29,7 +30,10 @@ export class Departures {
     this.#departures.set(inode.id, { inode, abandonedMs: undefined });
   }
 
-  /** The last user of a node has left: true if the node is freed in time, false if that is the caller's to do now. */
+  /**
+   * Notes that the last user of a node has left. True if the node will be freed in time; false if
+   * the caller must free it now.
+   */
   abandon(inode: Inode, nowMs: number): boolean {
     const departure = this.#departures.get(inode.id);
     if (departure?.inode !== inode) return false;
@@ -37,7 +41,7 @@ export class Departures {
     return true;
   }
 
-  /** Those whose names are gone once what is dirty now is durable. */
+  /** The departures whose names are gone once everything that is dirty now is durable. */
   all(): readonly Departure[] {
     return [...this.#departures.values()];
   }
@@ -48,7 +52,7 @@ export class Departures {
     this.#departures.delete(inode.id);
   }
 
-  /** What will be free before long: nobody uses it any more. */
+  /** The nodes and blocks that will be free before long, because nobody uses them any more. */
   abandoned(blockSizeBytes: number): { readonly nodes: number; readonly blocks: number } {
     let nodes = 0;
     let sectors = 0;

@@ -8,8 +8,8 @@ import type { Parts } from './parts.ts';
 import { isShortSymlink } from './symlink.ts';
 
 /**
- * Frees an inode without links and all that it occupies. An error does not keep it from freeing the rest:
- * what could not be freed stays marked as in use until a file system check.
+ * Frees an inode without links and everything that it occupies. After an error it still frees the
+ * rest; the part that could not be freed stays marked as in use until a file system check.
  */
 export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): Promise<void> {
   const { volume, blocks, inodes, orphans } = parts;
@@ -43,15 +43,16 @@ export async function depart(parts: Parts, { inode, abandonedMs }: Departure): P
     if (abandonedMs === undefined) await orphans.add(inode);
     else await destroyInode(parts, inode, abandonedMs);
   } catch (error) {
-    // Nobody waits for it any more; what contradicts the format was told where it was found.
+    // Nobody waits for the result any more; a contradiction to the format was reported where it was
+    // found.
     const told = error instanceof FsError && error.code === 'Corrupt';
     if (!told) volume.hypercalls.console(`ext2: ${inode.name} cannot be freed: ${messageOf(error)}`);
   }
 }
 
 /**
- * Finishes what a crash interrupted: frees the files that were open without a name, and what truncation had
- * left.
+ * Finishes work that a crash interrupted: frees the files that were open without a name, and blocks
+ * that truncation had left.
  */
 export async function mendOrphans(parts: Parts, nowMs: number): Promise<void> {
   const { volume, blocks } = parts;
@@ -72,8 +73,8 @@ export async function mendOrphans(parts: Parts, nowMs: number): Promise<void> {
         if (hasBlocks(parts, inode)) await freeBlocksFrom(volume, blocks, inode, keep);
         await storeInode(volume, inode);
       }
-      // A list that leads back to an inode which it has left meets one that is free, and fails; to one that
-      // it has mended, and ends there, since that one's next is 0.
+      // A list may lead back to an inode that was visited before. If that inode was freed, loading
+      // it fails; if it was mended, the list ends there, because its next number is 0.
     }
     volume.hypercalls.console(`ext2: ${mended} files without a name were freed`);
   } catch (error) {

@@ -23,7 +23,10 @@ export class DirectoryBlocks {
     return this.#record;
   }
 
-  /** Shows every record to `visit` until that returns true; returns the offset of that one, or -1. */
+  /**
+   * Calls `visit` with every record until that returns true. Returns the offset of that record, or
+   * -1.
+   */
   walk(buffer: BlockBuffer, logical: number, visit: (record: DirectoryRecord) => boolean): number {
     for (let offset = 0; offset < this.#volume.blockSizeBytes; ) {
       const record = this.read(buffer, logical, offset);

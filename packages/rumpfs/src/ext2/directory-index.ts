@@ -4,16 +4,17 @@ import { RECORD_HEADER_BYTES } from './directory-record.ts';
 import type { IndexOwner, IndexStore } from './index-store.ts';
 import { hashName, NameTable, type TableCursor } from './name-table.ts';
 
-/** Where a record is. */
+/** The place of a record. */
 export interface RecordPlace {
   readonly logical: number;
   readonly offset: number;
 }
 
 /**
- * What is kept in memory of a large directory, so that neither looking up nor adding slows down as it grows:
- * where each name may be, and how much room each block has. It is made block by block, and may lose its
- * memory to another directory's at any time once it is complete.
+ * The index of a large directory, kept in memory so that neither looking up nor adding slows down
+ * as the directory grows: it knows where each name may be, and how much room each block has. It is
+ * made block by block. Once it is complete, it may lose its memory to another directory's index at
+ * any time.
  */
 export class DirectoryIndex implements IndexOwner {
   usedAt = 0;
@@ -40,7 +41,7 @@ export class DirectoryIndex implements IndexOwner {
     return this.usable;
   }
 
-  /** Takes the next block in; false when there is no memory for it, and then the index is dropped. */
+  /** Adds the next block. False when there is no memory for it; then the index is dropped. */
   addBlock(buffer: BlockBuffer, logical: number): boolean {
     const stopped = this.#blocks.walk(buffer, logical, (record) => {
       if (record.inode === 0) return false;
@@ -52,7 +53,7 @@ export class DirectoryIndex implements IndexOwner {
     return stopped < 0;
   }
 
-  /** Every block was added. */
+  /** Says that every block was added. */
   complete(): void {
     this.#complete = true;
     this.touch();
@@ -62,7 +63,10 @@ export class DirectoryIndex implements IndexOwner {
     this.usedAt = this.#store.tick();
   }
 
-  /** The next place where the name may be; the caller goes on with the same cursor until undefined. */
+  /**
+   * The next place where the name may be. The caller goes on with the same cursor until the result
+   * is undefined.
+   */
   candidate(name: Uint8Array, cursor: TableCursor): RecordPlace | undefined {
     const position = this.#table?.find(this.#hash(name), cursor) ?? -1;
     if (position < 0) return undefined;

@@ -33,10 +33,10 @@ export class DirectoryRecord {
   inode = 0;
   length = 0;
   nameLength = 0;
-  /** Undefined where the record does not say. */
+  /** The type of the node; undefined where the record does not say it. */
   type: NodeType | undefined = undefined;
 
-  /** What the record needs for itself. */
+  /** The bytes that the record needs for itself. */
   get used(): number {
     return this.inode === 0 ? 0 : bytesFor(this.nameLength);
   }

@@ -24,7 +24,10 @@ const DOT = new Uint8Array([0x2e]);
 const DOT_DOT = new Uint8Array([0x2e, 0x2e]);
 const DIRECTORY_BYTES_MAX = 0x7fff_0000;
 
-/** An entry as the directory has it; the type is missing on file systems whose entries do not tell. */
+/**
+ * An entry as the directory stores it. The type is missing on file systems whose entries do not
+ * contain it.
+ */
 export interface RawEntry {
   readonly id: number;
   readonly name: string;
@@ -61,7 +64,8 @@ export class Directory {
     const index = await this.#usableIndex();
     if (index !== undefined) {
       const place = await this.#findIndexed(index, name);
-      // Another directory may have taken the index's memory during an await: then it has not said everything.
+      // Another directory may have taken the index's memory during an await: then the index has not
+      // reported every place.
       if (place !== undefined || index.usable) return place;
     }
     for (let logical = 0; logical < this.#blockCount; logical += 1) {
@@ -73,7 +77,7 @@ export class Directory {
     return undefined;
   }
 
-  /** The device's block of a place. */
+  /** The device's block that contains a place. */
   blockOf(place: RecordPlace): Promise<number> {
     return this.#blockAt(place.logical);
   }
@@ -121,7 +125,7 @@ export class Directory {
     return true;
   }
 
-  /** The directory above, as `..` says. */
+  /** The directory above, by the entry `..`. */
   async parent(): Promise<number> {
     return this.targetAt(await this.#dotDot());
   }
@@ -181,13 +185,13 @@ export class Directory {
     const offset = place.offset + used;
     writeRecord(this.#volume, buffer.bytes, offset, room, { inode: id, name, type });
     this.#volume.cache.markDirty(buffer, block, 'name');
-    // What a hash tree keeps in seemingly free records is overwritten by now.
+    // The records in which a hash tree hides look free, and have been overwritten by now.
     this.#inode.flags &= ~INODE_FLAG.directoryIndex;
     this.#index?.updateRoom(buffer, logical);
     this.#index?.add(name, { logical, offset });
   }
 
-  /** Takes the entry at a place that `find` gave out. */
+  /** Takes out the entry at a place that `find` gave. */
   async remove(place: RecordPlace, name: Uint8Array): Promise<void> {
     const { logical } = place;
     const block = await this.#blockAt(logical);
@@ -214,7 +218,10 @@ export class Directory {
     return this.#inode.sizeBytes / this.#volume.blockSizeBytes;
   }
 
-  /** Only where a block of the directory belongs to another file as well. */
+  /**
+   * The error for a directory that has changed between two steps. That happens only where one of
+   * its blocks belongs to another file as well.
+   */
   #changedMeanwhile(logical: number): FsError {
     return this.#volume.corrupt(`${this.#inode.name}: directory block ${logical} changed while in use`);
   }
@@ -239,7 +246,7 @@ export class Directory {
     return run.block;
   }
 
-  /** Adds a block that holds no names, on the device as well; returns its number. */
+  /** Adds a block without names, also on the device. Returns its number. */
   async #append(): Promise<number> {
     const { cache, blockSizeBytes } = this.#volume;
     const inode = this.#inode;

@@ -23,11 +23,11 @@ import type { Parts } from './parts.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { readSymlink, requireTargetFits, writeSymlink } from './symlink.ts';
 
-/** What the vnode layer sees of an ext2 inode. */
+/** An ext2 inode as the vnode layer sees it. */
 export class Ext2Node implements FileSystemNode {
   readonly id: number;
   readonly type: NodeType;
-  /** For the other nodes of the mount. */
+  /** Used by the other nodes of the mount. */
   readonly open: OpenInode;
   readonly #readAhead = new ReadAhead();
 
@@ -198,7 +198,10 @@ export class Ext2Node implements FileSystemNode {
   }
 }
 
-/** The type of a node by its inode. A node that cannot be read is listed all the same, and fails when it is used. */
+/**
+ * The type of a node by its inode. A node that cannot be read is listed nevertheless, and fails
+ * when it is used.
+ */
 async function typeOf({ volume }: Parts, id: number): Promise<NodeType> {
   try {
     return (await loadInode(volume, id)).type;
@@ -208,7 +211,10 @@ async function typeOf({ volume }: Parts, id: number): Promise<NodeType> {
   }
 }
 
-/** The vnode layer hands back only what it was given. */
+/**
+ * The OpenInode of a node. The vnode layer hands back only nodes that this file system has given
+ * it.
+ */
 function own(node: FileSystemNode): OpenInode {
   if (!(node instanceof Ext2Node)) throw new Error('rumpfs: broken invariant: a node of another file system');
   return node.open;

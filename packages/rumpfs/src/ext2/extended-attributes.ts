@@ -4,13 +4,17 @@ import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /*
- * Extended attributes are left alone, except that a file may have a block of them which several files share:
- * it begins with a magic number and the count of those who do.
+ * Extended attributes are left alone, with one exception: a file may have a block of them that
+ * several files share. The block begins with a magic number and the number of the files that share
+ * it.
  */
 const MAGIC_EXPECTED = 0xea02_0000;
 const REFERENCES_OFFSET = 4;
 
-/** A file that goes leaves its attribute block, the last one frees it. The caller stores the inode. */
+/**
+ * Releases the attribute block of a file that is removed. The last file that shares the block frees
+ * it. The caller stores the inode.
+ */
 export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, inode: Inode): Promise<void> {
   const block = inode.attributesBlock;
   if (block === 0) return;

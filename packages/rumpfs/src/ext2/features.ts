@@ -46,7 +46,10 @@ const READ_ONLY_NAMES = new Map([
   [16, 'orphan_present'],
 ]);
 
-/** Refuses what this implementation cannot even read: `NotSupported`, with the features' names. */
+/**
+ * Refuses features with which this implementation cannot even read: `NotSupported`, with the
+ * features' names.
+ */
 export function requireKnownFeatures(superblock: Superblock): void {
   const unknown = superblock.incompatible & ~INCOMPATIBLE_KNOWN;
   if (unknown === 0) return;

@@ -32,7 +32,7 @@ export async function readFile(
       done += bytes;
     }
   } catch (error) {
-    // The requests under way have borrowed the caller's memory.
+    // The requests under way have borrowed the caller's memory, so they must end first.
     await Promise.allSettled(requests);
     throw error;
   }

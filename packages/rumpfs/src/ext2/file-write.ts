@@ -10,9 +10,9 @@ import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Writes at `offset`, allocating what is missing. Resolves to the number of bytes written, less than given
- * only where the space ended. When it fails, the file keeps its size, and blocks behind its end are given
- * back.
+ * Writes at `offset`, allocating missing blocks. Resolves to the number of bytes written, which is
+ * less than given only where the space ended. When it fails, the file keeps its size, and blocks
+ * behind its end are given back.
  */
 export async function writeFile(
   volume: Volume,
@@ -53,7 +53,7 @@ export async function writeFile(
   return done;
 }
 
-/** Sets the size: what a file loses is freed, what it gains is a hole. */
+/** Sets the size. Blocks that the file loses are freed; the part that it gains is a hole. */
 export async function truncateFile(
   volume: Volume,
   blocks: BlockAllocator,
@@ -76,7 +76,8 @@ export async function truncateFile(
 }
 
 /**
- * Zeroes what the block of the file's end has behind byte `end`, so that growing never shows old contents.
+ * Zeroes the part behind byte `end` in the last block of the file, so that growing never shows old
+ * contents.
  */
 async function clearTail(volume: Volume, inode: Inode, end: number): Promise<void> {
   const within = end % volume.blockSizeBytes;
@@ -110,7 +111,7 @@ async function writePiece(
     try {
       written = await fillRun(volume, run, skip, from, requests);
     } catch (error) {
-      // What is written to blocks that are given back must have ended.
+      // Writes to blocks that are given back must have ended first.
       await Promise.allSettled(requests);
       throw error;
     }
@@ -118,7 +119,10 @@ async function writePiece(
   return written;
 }
 
-/** Puts the beginning of `from` into a run, from byte `skip` of it on; resolves to how much had room. */
+/**
+ * Puts the beginning of `from` into a run, from byte `skip` of the run on. Resolves to the number
+ * of bytes that had room.
+ */
 async function fillRun(
   volume: Volume,
   run: Run,
@@ -145,7 +149,7 @@ async function fillRun(
   return length;
 }
 
-/** A request that is awaited later may fail before that. */
+/** Marks a request's failure as handled. The request is awaited later and may fail before that. */
 function quietly(request: Promise<void>): Promise<void> {
   request.catch(() => undefined);
   return request;

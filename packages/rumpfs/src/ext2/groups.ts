@@ -2,9 +2,9 @@ import { at, FsError } from '../errors.ts';
 import { DESCRIPTOR_BYTES, type Superblock } from './superblock.ts';
 
 /**
- * The group descriptors: 32 bytes each, in the blocks behind the superblock; they say where a group's bitmaps
- * and inode table are and how much of the group is free. Kept in typed arrays, since the search for a group
- * with room looks at many of them; `store` writes one back.
+ * The group descriptors: 32 bytes each, in the blocks behind the superblock. They say where a
+ * group's bitmaps and inode table are and how much of the group is free. They are kept in typed
+ * arrays, because the search for a group with room looks at many of them; `store` writes one back.
  */
 const FIELD = {
   blockBitmap: 0,
@@ -39,7 +39,7 @@ export class Groups {
     this.directories = new Uint16Array(count);
   }
 
-  /** Takes in a descriptor. Throws `Corrupt` when it points out of its group. */
+  /** Reads a descriptor. Throws `Corrupt` when it points out of its group. */
   load(group: number, view: DataView, offset: number): void {
     this.blockBitmap[group] = view.getUint32(offset + FIELD.blockBitmap, true);
     this.inodeBitmap[group] = view.getUint32(offset + FIELD.inodeBitmap, true);
@@ -79,7 +79,7 @@ export class Groups {
     this.dirty.add(group);
   }
 
-  /** Where a group's descriptor is. */
+  /** The place of a group's descriptor. */
   descriptorOf(group: number): { readonly block: number; readonly offset: number } {
     const { blockSizeBytes, firstDataBlock } = this.#superblock;
     const position = group * DESCRIPTOR_BYTES;

@@ -1,10 +1,10 @@
 /** An index whose memory is counted. */
 export interface IndexOwner {
-  /** Whether it may be given up for another one now. */
+  /** Whether this index may be given up for another one now. */
   readonly droppable: boolean;
-  /** When it was last used, in ticks of the store. */
+  /** The time of its last use, in ticks of the store. */
   readonly usedAt: number;
-  /** Gives its memory up and says so with `giveBack`. */
+  /** Gives up its memory and reports that with `giveBack`. */
   drop(): void;
 }
 
@@ -28,7 +28,8 @@ export class IndexStore {
   }
 
   /**
-   * Room for `bytes` more of the owner's index, at the cost of other owners; false when there cannot be any.
+   * Grants `bytes` more for the owner's index, at the cost of other owners. False when that is
+   * impossible.
    */
   grant(owner: IndexOwner, bytes: number): boolean {
     while (this.#bytes + bytes > this.#bytesMax) {

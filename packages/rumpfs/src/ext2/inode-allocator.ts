@@ -10,7 +10,7 @@ const LINK_COUNT_OFFSET = 26;
 /** Finds, takes and gives back inodes. As with blocks, bitmap and counts change in one turn. */
 export class InodeAllocator {
   readonly #volume: Volume;
-  /** Per group, a bit below which no inode is free. */
+  /** For each group, a bit below which no inode is free. */
   readonly #hints: Uint32Array;
   #generation: number;
 
@@ -23,8 +23,9 @@ export class InodeAllocator {
   }
 
   /**
-   * An inode near that of its directory, in memory only so far; its place on the device is in memory and
-   * unused. Where all that is left is nodes that have lost their names just now, waits until they are free.
+   * A new inode near that of its directory, in memory only so far; its place on the device is in
+   * memory and unused. Where all inodes left belong to nodes that have lost their names just now,
+   * waits until those are free.
    */
   async allocate(parent: Inode, directory: boolean): Promise<Inode> {
     const { cache, groups, superblock } = this.#volume;
@@ -93,7 +94,10 @@ export class InodeAllocator {
     return this.#groupFrom(parentGroup, Math.max(1, inodesLeast), blocksLeast);
   }
 
-  /** Directories of the root are spread, since what is below them belongs together and needs room. */
+  /**
+   * The emptiest group. Directories of the root are spread over groups, because the nodes below
+   * such a directory belong together and need room.
+   */
   #emptiestGroup(): number {
     const { groups, superblock } = this.#volume;
     const inodesLeast = Math.max(1, this.#average(groups.freeInodesTotal));
@@ -108,7 +112,7 @@ export class InodeAllocator {
     return best >= 0 ? best : this.#groupFrom(start, 1, 0);
   }
 
-  /** The first group from `start` on with that much free, or else with any free inode. */
+  /** The first group from `start` on with at least that much free, or else with any free inode. */
   #groupFrom(start: number, inodesLeast: number, blocksLeast: number): number {
     const { groups, superblock } = this.#volume;
     let some = -1;

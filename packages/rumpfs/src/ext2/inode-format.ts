@@ -14,7 +14,9 @@ import { type Inode, POINTERS_BYTES } from './inode.ts';
  * two. Source: as `superblock.ts`.
  */
 const POINTERS_OFFSET = 40;
-/** What a new inode in a large enough table says of its extra size: everything up to the project number. */
+/**
+ * The extra size of a new inode in a table with room for it: all fields up to the project number.
+ */
 const EXTRA_BYTES_OF_NEW = 32;
 const BASIC_BYTES = 128;
 const MODE_FILE = 0x8000;
@@ -43,7 +45,7 @@ export function decodeInode(inode: Inode, view: DataView, base: number, sizeByte
   inode.accessedMs = decodeTime(view, base, 8, TIME_OFFSET.accessed, inode.extraBytes);
 }
 
-/** Writes what may have changed; bytes without a field here stay as they are. */
+/** Writes the fields that may have changed; bytes without a field here stay as they are. */
 export function encodeInode(inode: Inode, view: DataView, base: number): void {
   view.setUint16(base, inode.mode, true);
   view.setUint16(base + 2, inode.uid & 0xffff, true);
@@ -66,7 +68,7 @@ export function encodeInode(inode: Inode, view: DataView, base: number): void {
   encodeTime(view, base, 8, TIME_OFFSET.accessed, inode.extraBytes, inode.accessedMs);
 }
 
-/** Clears the place of a new inode and gives it what is set once. */
+/** Clears the place of a new inode and writes the fields that are set once. */
 export function formatInode(inode: Inode, view: DataView, base: number, sizeBytes: number): void {
   new Uint8Array(view.buffer, view.byteOffset + base, sizeBytes).fill(0);
   if (sizeBytes < BASIC_BYTES + EXTRA_BYTES_OF_NEW) return;
@@ -103,7 +105,8 @@ function encodeTime(
   view.setInt32(base + at, seconds | 0, true);
   const known = view.getUint32(base + extraAt, true);
   const milliseconds = Math.floor(timeMs) - seconds * 1000;
-  // The nanoseconds of an unchanged time are finer than ours: keep them.
+  // The nanoseconds on the device are finer than our milliseconds: keep them if the time is
+  // unchanged.
   const unchanged = Math.floor((known >>> 2) / 1e6) === milliseconds;
   const nanoseconds = unchanged ? known >>> 2 : milliseconds * 1e6;
   const epoch = Math.floor((seconds - (seconds | 0)) / 2 ** 32) & 3;

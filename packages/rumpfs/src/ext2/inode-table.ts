@@ -1,10 +1,13 @@
-/** Inodes on the device: where they are in their group's table, how they come from there and go back. */
+/**
+ * Inodes on the device: their places in the tables of their groups, and how they are read from
+ * there and written back.
+ */
 import { Inode, INODE_FLAG, typeOfMode } from './inode.ts';
 import { decodeInode, encodeInode, formatInode } from './inode-format.ts';
 import { ROOT_INODE } from './superblock.ts';
 import type { Volume } from './volume.ts';
 
-/** Where an inode is in its group's table. */
+/** The place of an inode in its group's table. */
 export function placeOf(volume: Volume, id: number): { readonly block: number; readonly offset: number } {
   const { inodesPerGroup, inodeSizeBytes, blockSizeBytes } = volume.superblock;
   const group = Math.floor((id - 1) / inodesPerGroup);
@@ -28,7 +31,7 @@ export async function loadInode(volume: Volume, id: number, orphan = false): Pro
   return inode;
 }
 
-/** Brings the inode into its place in the table. */
+/** Writes the inode to its place in the table. */
 export async function storeInode(volume: Volume, inode: Inode): Promise<void> {
   const { block, offset } = placeOf(volume, inode.id);
   const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
@@ -36,7 +39,7 @@ export async function storeInode(volume: Volume, inode: Inode): Promise<void> {
   volume.cache.markDirty(buffer, block, 'structure');
 }
 
-/** Brings a new inode into its place, which held something older. */
+/** Writes a new inode to its place, which held something older. */
 export async function storeNewInode(volume: Volume, inode: Inode): Promise<void> {
   const { block, offset } = placeOf(volume, inode.id);
   const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));

@@ -23,7 +23,7 @@ const TYPE_OF_MODE: Readonly<Record<number, NodeType>> = {
   12: 'socket',
 };
 
-/** The kind of node that a mode says; undefined for a mode that no node has. */
+/** The kind of node that a mode means; undefined for a mode that no node has. */
 export function typeOfMode(mode: number): NodeType | undefined {
   return TYPE_OF_MODE[mode >>> 12];
 }
@@ -44,27 +44,32 @@ export class Inode {
   accessedMs = 0;
   modifiedMs = 0;
   changedMs = 0;
-  /** When it was deleted, in seconds; the next orphan's number while it is an orphan. */
+  /** The time of its deletion, in seconds. While it is an orphan, the number of the next orphan. */
   deletedTime = 0;
   extraBytes = 0;
   /** Fifteen block pointers, as on the device; the target itself in a short symlink. */
   readonly pointers = new DataView(new ArrayBuffer(POINTERS_BYTES));
 
-  /** Where the last run of blocks was found or made: the likely neighbour of the next. */
+  /** The place of the last run that was found or made: the likely neighbour of the next. */
   lastLogicalBlock = -1;
   lastBlock = 0;
   /** The blocks kept for this file's growth, from `reservedFirst` up to but not including `reservedEnd`. */
   reservedFirst = 0;
   reservedEnd = 0;
-  /** Its last name is gone, but perhaps not on the device: there it keeps a link. */
+  /**
+   * Whether its last name is gone in memory, but perhaps not on the device, where it keeps a link.
+   */
   lingering = false;
-  /** After how many passes of write-back it was made; -1 if it was on the device already. */
+  /**
+   * The number of write-back passes that had begun when it was made; -1 if it was on the device
+   * already.
+   */
   madeAfterPasses = -1;
-  /** The directory block that has its newest name of this mount; 0 for none. */
+  /** The directory block that holds the newest name that it got in this mount; 0 for none. */
   nameBlock = 0;
-  /** How many blocks were kept the last time. */
+  /** The number of blocks that were reserved the last time. */
   reservedWindow = 0;
-  /** Where the reservations have this inode, if they do. */
+  /** The index of this inode in the reservations, if it is there. */
   reservationSlot = 0;
 
   constructor(id: number) {
@@ -78,13 +83,13 @@ export class Inode {
     return type;
   }
 
-  /** For messages. */
+  /** The name of the inode in messages. */
   get name(): string {
     return `inode ${this.id}`;
   }
 }
 
-/** Throws `NotPermitted` for a file that is marked as not to be changed. */
+/** Throws `NotPermitted` for a file that is marked as immutable or append-only. */
 export function requireMutable(inode: Inode, appending = false): void {
   const forbidden = appending ? INODE_FLAG.immutable : INODE_FLAG.immutable | INODE_FLAG.appendOnly;
   if ((inode.flags & forbidden) === 0) return;

@@ -4,7 +4,9 @@ import { storeInode } from './inode-table.ts';
 import type { OpenInode } from './open-inode.ts';
 
 const LINKS_MAX = 32_000;
-/** A directory has its name, its `.` and the `..` of each directory in it. */
+/**
+ * The links of an empty directory: its name and its `.`. Each directory in it adds one, its `..`.
+ */
 export const DIRECTORY_LINKS_MIN = 2;
 
 /** Throws `TooManyLinks` where one more is not allowed. */
@@ -20,8 +22,9 @@ export async function changeLinks(open: OpenInode, change: number, nowMs: number
 }
 
 /**
- * A node lost names. Without any it lives on while it is in use, and on the device until its names are gone there, too;
- * the names of one that was made since the last pass of write-back never were there.
+ * Notes that a node has lost names. A node without names lives on while it is in use, and on the
+ * device until its names are gone there, too. The names of a node that was made since the last pass
+ * of write-back were never there.
  */
 export async function dropLinks(
   open: OpenInode,
@@ -40,12 +43,12 @@ export async function dropLinks(
   else await storeInode(parts.volume, inode);
 }
 
-/** A directory lost one of the directories in it. The caller stores the inode. */
+/** Notes that a directory has lost one of the directories in it. The caller stores the inode. */
 export function dropChildDirectory(inode: Inode): void {
   inode.linkCount = Math.max(DIRECTORY_LINKS_MIN, inode.linkCount - 1);
 }
 
-/** The directory itself was changed. */
+/** Notes that the directory itself was changed. */
 export async function touch(open: OpenInode, nowMs: number): Promise<void> {
   open.inode.modifiedMs = nowMs;
   open.inode.changedMs = nowMs;

@@ -4,13 +4,14 @@ const SLOTS_MIN = 64;
 const BYTES_PER_SLOT = 8;
 const EMPTY = 0;
 const REMOVED = 1;
-/** Positions are stored above the two marks. */
+/** The values below this one mark empty and removed slots; positions are stored above them. */
 const FIRST_POSITION = 2;
 
 /**
- * Where each name of one directory is: a hash table from the hash of a name to the positions of the records
- * that may have it, in sixteen bytes or so an entry. A position is a record's byte offset in the directory
- * divided by four. Open addressing with linear probing; whoever looks compares the names themselves.
+ * Knows the place of each name of one directory: a hash table from the hash of a name to the
+ * positions of the records that may have it, in about sixteen bytes an entry. A position is a
+ * record's byte offset in the directory divided by four. Open addressing with linear probing; the
+ * caller compares the names themselves.
  */
 export class NameTable {
   #hashes = new Uint32Array(SLOTS_MIN);
@@ -23,7 +24,7 @@ export class NameTable {
     return this.#positions.length * BYTES_PER_SLOT;
   }
 
-  /** What one more entry would make of `bytes`. */
+  /** The bytes that the table would have with one more entry. */
   get bytesWithOneMore(): number {
     return this.#full ? this.#capacityWanted * BYTES_PER_SLOT : this.bytes;
   }
@@ -66,7 +67,7 @@ export class NameTable {
     return (this.#used + 1) * 3 > this.#positions.length * 2;
   }
 
-  /** Twice the size, or, when it is removed entries that fill it, the same size again. */
+  /** Twice the size; or the same size again when the table is full of removed entries. */
   get #capacityWanted(): number {
     return (this.#live + 1) * 3 > this.#positions.length
       ? this.#positions.length * 2
@@ -88,12 +89,12 @@ export class NameTable {
   }
 }
 
-/** How far a search has come. */
+/** The progress of a search. */
 export interface TableCursor {
   probes: number;
 }
 
-/** A hash of a name; the seed keeps an image's author from choosing names that collide. */
+/** A hash of a name. The seed keeps the author of an image from choosing names that collide. */
 export function hashName(bytes: Uint8Array, from: number, end: number, seed: number): number {
   let hash = seed | 0;
   for (let index = from; index < end; index += 1) {

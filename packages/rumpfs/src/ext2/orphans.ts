@@ -9,7 +9,10 @@ import type { Volume } from './volume.ts';
  */
 export class Orphans {
   readonly #volume: Volume;
-  /** From the oldest to the newest: each one's deletion time names the one before it. */
+  /**
+   * The orphans from the oldest to the newest: the deletion time of each is the number of the one
+   * before it.
+   */
   readonly #inodes: Inode[] = [];
 
   constructor(volume: Volume) {

@@ -1,20 +1,21 @@
 import { nextClear, nextSet, setBits } from './bitmap.ts';
 
 /**
- * Blocks that were freed, but not durably yet: after a power failure they still belong to whom they belonged to, so
- * nobody else may write to them. The bitmaps on the device have them as free, these ones say that they are not to be had.
- * A sync takes what was freed before it began, and releases that when all of it is durable.
+ * Blocks that were freed, but not durably yet. After a power failure they still belong to their
+ * former owner, so no other file may write to them. The file system's own bitmaps have them as
+ * free; the bitmaps here say that they cannot be used yet. A sync takes the blocks that were freed
+ * before it began, and releases them when everything is durable.
  */
 export class PendingFrees {
   readonly #bitmapBytes: number;
-  /** By group: what was freed since the last sync began. */
+  /** The blocks that were freed since the last sync began, by group. */
   #waiting = new Map<number, DataView>();
-  /** By group: what the sync that runs now, or has failed, makes durable. */
+  /** The blocks that the sync which runs now, or has failed, makes durable, by group. */
   #leaving = new Map<number, DataView>();
 
-  /** @param blocksPerGroup how many bits there are in a group */
+  /** @param blocksPerGroup the number of bits for a group */
   constructor(blocksPerGroup: number) {
-    // Searches look at words.
+    // Searches read whole words.
     this.#bitmapBytes = Math.ceil(blocksPerGroup / 32) * 4;
   }
 
@@ -22,19 +23,22 @@ export class PendingFrees {
     return this.#waiting.size + this.#leaving.size > 0;
   }
 
-  /** How many bitmaps there are. */
+  /** The number of bitmaps. */
   get bitmaps(): number {
     return this.#waiting.size + this.#leaving.size;
   }
 
-  /** Blocks of a group were freed; what leads to them is changed in the cache by now. */
+  /**
+   * Adds blocks of a group that were freed. Everything that leads to them has been changed in the
+   * cache by now.
+   */
   add(group: number, from: number, count: number): void {
     const view = this.#waiting.get(group) ?? new DataView(new ArrayBuffer(this.#bitmapBytes));
     setBits(new Uint8Array(view.buffer), from, count);
     this.#waiting.set(group, view);
   }
 
-  /** A sync begins: it makes what was freed so far durable. */
+  /** Begins a sync, which makes the blocks that were freed so far durable. */
   take(): void {
     for (const [group, view] of this.#waiting) {
       const known = this.#leaving.get(group);
@@ -44,12 +48,15 @@ export class PendingFrees {
     this.#waiting = new Map();
   }
 
-  /** What `take` took is durable: it may be used again. */
+  /** Ends a sync successfully: the blocks that `take` took may be used again. */
   release(): void {
     this.#leaving = new Map();
   }
 
-  /** The first bit from `from` on that the group's bitmap has as clear and that may be used; `limit` if there is none. */
+  /**
+   * The first bit from `from` on that is clear in the group's bitmap and may be used; `limit` if
+   * there is none.
+   */
   nextUsable(bitmap: DataView, group: number, from: number, limit: number): number {
     for (let bit = from; ; ) {
       const free = nextClear(bitmap, bit, limit);
@@ -59,7 +66,7 @@ export class PendingFrees {
     }
   }
 
-  /** The first bit from `from` on that is set, or that may not be used; `limit` if there is none. */
+  /** The first bit from `from` on that is set or may not be used; `limit` if there is none. */
   nextUnusable(bitmap: DataView, group: number, from: number, limit: number): number {
     let bit = nextSet(bitmap, from, limit);
     for (const view of this.#of(group)) bit = nextSet(view, from, bit);

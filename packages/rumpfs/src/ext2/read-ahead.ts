@@ -4,12 +4,12 @@ import type { Volume } from './volume.ts';
 
 const WINDOW_BYTES_MIN = 16 * 1024;
 const WINDOW_BYTES_MAX = 256 * 1024;
-/** Read-ahead takes at most this part of the cache. */
+/** The largest part of the cache that read-ahead takes. */
 const CACHE_PART = 8;
 
 /**
- * Notices when a file is read from front to back in small pieces and brings the blocks that come next into
- * the cache, in requests that grow with the reader's perseverance. Large reads need none of it: they go to
+ * Notices when a file is read from front to back in small pieces, and brings the next blocks into
+ * the cache, in requests that grow as the reader goes on. Large reads do not need this: they go to
  * the device as they are.
  */
 export class ReadAhead {

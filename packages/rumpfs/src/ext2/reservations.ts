@@ -3,16 +3,16 @@ import type { Inode } from './inode.ts';
 const OWNERS_MAX = 64;
 
 /**
- * Blocks behind the end of growing files that others leave alone, so that files which grow side by side in
- * small pieces still come to lie in one piece each. They exist in memory only: nothing on the device says so,
- * and when space gets short they are ignored.
+ * Reserved blocks behind the end of growing files, which other files leave alone. So files that
+ * grow side by side in small pieces still lie in one piece each. Reservations exist in memory only:
+ * nothing on the device shows them, and when space gets short they are ignored.
  */
 export class Reservations {
-  /** Round robin: the newest takes the place of the oldest. */
+  /** The owners, in round robin: the newest takes the place of the oldest. */
   readonly #owners: (Inode | undefined)[] = [];
   #turn = 0;
 
-  /** Keeps `count` blocks from `first` on for `inode` instead of what it had. */
+  /** Reserves `count` blocks from `first` on for `inode`, in place of its former reservation. */
   reserve(inode: Inode, first: number, count: number): void {
     inode.reservedFirst = first;
     inode.reservedEnd = first + count;
@@ -45,7 +45,7 @@ export class Reservations {
     return free;
   }
 
-  /** The end of what is free of others' reservations from `block` on, at most `end`. */
+  /** The end of the blocks from `block` on that are not reserved by others, at most `end`. */
   limit(inode: Inode, block: number, end: number): number {
     let limit = end;
     for (const owner of this.#owners) {

@@ -51,7 +51,10 @@ const FIELD = {
 const COMPATIBLE_RESIZE_INODE = 0x10;
 /** The feature bit for copies of the superblock in two groups at most, which the superblock names. */
 const COMPATIBLE_SPARSE_SUPER2 = 0x200;
-/** Copies of the superblock in groups 0, 1 and the powers of these only. */
+/**
+ * The feature bit for copies of the superblock in group 0, group 1 and the powers of `SPARSE_BASES`
+ * only.
+ */
 const READ_ONLY_SPARSE_SUPER = 0x1;
 const SPARSE_BASES = [3, 5, 7];
 
@@ -75,7 +78,9 @@ export class Superblock {
   readonly inodeTableBlocks: number;
   readonly incompatible: number;
 
-  /** Throws `NoFileSystem` without the magic number. What it says is to be believed only after `check`. */
+  /**
+   * Throws `NoFileSystem` without the magic number. Its contents may be trusted only after `check`.
+   */
   constructor(bytes: Uint8Array) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, SUPERBLOCK_BYTES);
     const magic = this.#short(FIELD.magic);
@@ -129,7 +134,10 @@ export class Superblock {
     this.view.setUint16(FIELD.state, flags, true);
   }
 
-  /** The first inode of the list of those that were still open when their last name went; 0 for none. */
+  /**
+   * The number of the newest orphan: a file that was still open when its last name went; 0 for
+   * none.
+   */
   get lastOrphan(): number {
     return this.revision === 0 ? 0 : this.#long(FIELD.lastOrphan);
   }
@@ -139,7 +147,8 @@ export class Superblock {
   }
 
   /**
-   * Throws `Corrupt` where a size is absurd. Features that change what sizes mean must be excluded before.
+   * Throws `Corrupt` where a size is absurd. Features that change the meaning of sizes must be
+   * excluded before.
    */
   check(): void {
     // The counts in a group descriptor have 16 bits.

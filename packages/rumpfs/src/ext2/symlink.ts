@@ -45,7 +45,7 @@ export function requireTargetFits(volume: Volume, target: Uint8Array): void {
   throw new FsError('NameTooLong', `a symbolic link here has less than ${volume.blockSizeBytes} bytes`);
 }
 
-/** Whether the inode has its target where others have block pointers. */
+/** Whether the target stands in the inode, in the place of the block pointers. */
 export function isShortSymlink(volume: Volume, inode: Inode): boolean {
   const attributeSectors = inode.attributesBlock === 0 ? 0 : volume.blockSizeBytes / 512;
   return inode.type === 'symlink' && inode.sectors <= attributeSectors;

@@ -10,9 +10,12 @@ import { PendingFrees } from './pending-frees.ts';
 import { STATE_FLAG, type Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 
 const CORRUPTION_LINES_MAX = 16;
-/** Above this a file needs the large_file feature. */
+/** The largest file that does not need the large_file feature. */
 const SMALL_FILE_BYTES_MAX = 0x7fff_ffff;
-/** One nameless node for so many bytes of the budget may wait for its end before those who make more wait. */
+/**
+ * The budget has room for one departed node for this many bytes. When more wait for their end,
+ * callers that add to them wait.
+ */
 const BYTES_PER_DEPARTURE = 4096;
 const DEPARTURES_MIN = 64;
 /** The part of the budget that the bitmaps of freed blocks may take before a sync is made for them. */
@@ -20,8 +23,8 @@ const PENDING_PART = 16;
 const PENDING_BITMAPS_MIN = 8;
 
 /**
- * What every part of a mounted ext2 works with: the sizes, the groups, the buffers, and the state of the
- * whole.
+ * The state that every part of a mounted ext2 works with: the sizes, the groups, the buffers, and
+ * the state of the whole.
  */
 export class Volume {
   readonly hypercalls: Hypercalls;
@@ -111,7 +114,7 @@ export class Volume {
     }
   }
 
-  /** Makes sure that a file of that size is allowed. Throws `FileTooLarge`. */
+  /** Makes sure that a file may have that size. Throws `FileTooLarge`. */
   requireSize(sizeBytes: number): void {
     if (sizeBytes > this.fileBytesMax) {
       throw new FsError('FileTooLarge', `a file here has at most ${this.fileBytesMax} bytes`);
@@ -120,12 +123,15 @@ export class Volume {
     this.superblock.readOnlyCompatible |= READ_ONLY_FEATURE.largeFile;
   }
 
-  /** Says what is to become of a node once its names are durably gone. */
+  /** Sets the function that handles a node once its names are durably gone. */
   onDeparture(depart: (departure: Departure) => Promise<void>): void {
     this.#depart = depart;
   }
 
-  /** Everything acknowledged is durable when this resolves, and what was freed before may be used again. */
+  /**
+   * Resolves when everything that was acknowledged is durable. Blocks that were freed before may be
+   * used again then.
+   */
   async sync(): Promise<void> {
     if (!this.#modified) return;
     await this.#oneSync.acquire();
@@ -143,7 +149,10 @@ export class Volume {
     }
   }
 
-  /** Makes what was freed usable, by a sync; false if there is nothing of that kind. For those who have no space left. */
+  /**
+   * Makes freed blocks and inodes usable, by a sync, for callers that find no space. False if there
+   * are none.
+   */
   async reclaim(): Promise<boolean> {
     if (this.departures.size === 0 && !this.frees.any) return false;
     await this.sync();

@@ -1,14 +1,15 @@
 /**
- * The hypercall interface: everything that a file system may ask of the world below it, in the manner of
- * NetBSD's rumpuser(3). Whoever starts a file system (the component, a test, a command-line tool) implements
- * it and hands it in; there are no globals. rumpuser's threads, scheduler and mutexes have no counterpart to
- * implement here, because JavaScript's run-to-completion gives them: what must exclude others across an
- * `await` uses the primitives of core's room `async`, with the bound of `waiters.ts`.
+ * The hypercall interface: everything that a file system may ask of the world below it, in the
+ * manner of NetBSD's rumpuser(3). The code that starts a file system (the component, a test, a
+ * command-line tool) implements it and hands it in; there are no globals. rumpuser's threads,
+ * scheduler and mutexes have no counterpart to implement here, because JavaScript runs every turn
+ * to completion. Code that must exclude others across an `await` uses the primitives of core's room
+ * `async`, with the bound of `waiters.ts`.
  */
 
 /**
- * Block I/O. Requests may be many at once and complete in any order; none is ordered before another but by
- * `sync`.
+ * Block I/O. Many requests may be under way at once, and they complete in any order; only `sync`
+ * orders them.
  */
 export interface BlockIo {
   /** A power of two, 512 or more. */
@@ -30,7 +31,10 @@ export interface BlockIo {
 
 export interface Hypercalls {
   readonly bio: BlockIo;
-  /** How many bytes buffers, staging areas and directory indexes of one mount may take together. */
+  /**
+   * The largest number of bytes that buffers, staging areas and directory indexes of one mount may
+   * take together.
+   */
   readonly memoryBytes: number;
   /** The time of day in milliseconds since 1970 (UTC). */
   now(): Promise<number>;

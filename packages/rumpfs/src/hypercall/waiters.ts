@@ -1,7 +1,10 @@
 import type { WaitBound } from '@ginit/core/async';
 import { FsError } from '../errors.ts';
 
-/** More waiters than this on one lock mean a client that does not bound its requests: the next one is refused. */
+/**
+ * The largest number of waiters on one lock. More mean that a client does not bound its requests,
+ * and the next one is refused.
+ */
 export const WAITERS_MAX = 16_384;
 
 /** The bound of every lock and condition of a file system. */

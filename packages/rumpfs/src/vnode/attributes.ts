@@ -7,7 +7,7 @@ export type NodeType =
   | 'fifo'
   | 'socket';
 
-/** What is known of a node. Times are milliseconds since 1970. */
+/** The attributes of a node. Times are milliseconds since 1970. */
 export interface Attributes {
   readonly id: number;
   readonly type: NodeType;
@@ -19,13 +19,13 @@ export interface Attributes {
   readonly gid: number;
   readonly accessedMs: number;
   readonly modifiedMs: number;
-  /** When these attributes changed. */
+  /** The time of the last change of these attributes. */
   readonly changedMs: number;
-  /** What the node occupies on the device, its own structures included. */
+  /** The bytes that the node occupies on the device, including its own structures. */
   readonly allocatedBytes: number;
 }
 
-/** The attributes that can be set by themselves; what is absent stays as it is. */
+/** The attributes that can be set by themselves; a missing one stays as it is. */
 export interface AttributeChange {
   readonly permissions?: number;
   readonly uid?: number;
@@ -34,7 +34,7 @@ export interface AttributeChange {
   readonly modifiedMs?: number;
 }
 
-/** What a new node is to be. */
+/** The properties of a new node. */
 export interface NewNode {
   /** The lower twelve bits of a Unix mode. */
   readonly permissions: number;
@@ -51,7 +51,7 @@ export interface DirectoryEntry {
 /** A piece of a directory, without `.` and `..`. */
 export interface DirectoryListing {
   readonly entries: readonly DirectoryEntry[];
-  /** Where to go on; undefined at the end. */
+  /** The cursor for the next piece; undefined at the end. */
   readonly nextCursor: number | undefined;
 }
 

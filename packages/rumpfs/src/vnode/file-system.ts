@@ -9,13 +9,13 @@ import type {
 } from './attributes.ts';
 
 /**
- * What one directory beside this one implements: a mounted file system of one format.
+ * A mounted file system of one format. Each directory beside this one implements it.
  *
- * Its only caller is `Mount`, which keeps the promises that make an implementation simple: names are checked,
- * types fit the operation, nothing modifies a read-only mount, and the locks are held: a node's reads run
- * beside each other and never beside one of its writes; of a directory likewise; `rename` and
- * `removeDirectory` run while no other operation on names does. Every method that fails rejects with an
- * `FsError` and leaves the file system usable.
+ * Its only caller is `Mount`, which keeps the promises that make an implementation simple. Names
+ * are checked, types fit the operation, nothing modifies a read-only mount, and the locks are held:
+ * reads of a node run beside each other and never beside one of its writes, and the same holds for
+ * a directory. `rename` and `removeDirectory` run while no other operation on names does. Every
+ * method that fails rejects with an `FsError` and leaves the file system usable.
  */
 export interface FileSystem {
   /** The name of the format in a config, such as `ext2`. */
@@ -24,11 +24,12 @@ export interface FileSystem {
   readonly rootId: number;
   readonly nameBytesMax: number;
   /**
-   * Brings a node that a directory names into memory; asked once for each id until that node is reclaimed.
+   * Brings a node that a directory names into memory. It is called once for each id until that node
+   * is reclaimed.
    */
   load(id: number): Promise<FileSystemNode>;
   statistics(): FileSystemStatistics;
-  /** Everything that was acknowledged is durable when this resolves. Calls never overlap. */
+  /** Resolves when everything that was acknowledged is durable. Calls never overlap. */
   sync(): Promise<void>;
   /** Leaves the device as a clean file system. Nothing is called afterwards. */
   unmount(): Promise<void>;
@@ -38,7 +39,7 @@ export interface FileSystem {
 export interface FileSystemNode {
   readonly id: number;
   readonly type: NodeType;
-  /** How many names the node has. */
+  /** The number of the node's names. */
   readonly links: number;
   attributes(): Attributes;
   setAttributes(change: AttributeChange, nowMs: number): Promise<void>;
@@ -48,7 +49,10 @@ export interface FileSystemNode {
    * only.
    */
   read(offset: number, into: Uint8Array): Promise<number>;
-  /** Resolves to the number of bytes written, less than given only where the space ended; none: `NoSpace`. */
+  /**
+   * Resolves to the number of bytes written, which is less than given only where the space ended.
+   * If there was no space at all, rejects with `NoSpace`.
+   */
   write(offset: number, from: Uint8Array, nowMs: number): Promise<number>;
   truncate(sizeBytes: number, nowMs: number): Promise<void>;
   readLink(): Promise<string>;
@@ -63,17 +67,20 @@ export interface FileSystemNode {
   createDirectory(name: EntryName, what: NewNode, nowMs: number): Promise<FileSystemNode>;
   createSymlink(name: EntryName, target: Uint8Array, what: NewNode, nowMs: number): Promise<FileSystemNode>;
   link(name: EntryName, target: FileSystemNode, nowMs: number): Promise<void>;
-  /** Takes the name away; `inUse` says that the node must outlive its last name. */
+  /** Takes a name away; `inUse` says that the node must outlive its last name. */
   unlink(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void>;
   removeDirectory(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void>;
-  /** Moves an entry of this directory, replacing what has the new name; the types were checked. */
+  /**
+   * Moves an entry of this directory, replacing the node that has the new name. The caller has
+   * checked the types.
+   */
   rename(move: Rename, nowMs: number): Promise<void>;
 
-  /** The last user is gone: give up what only serves an open file. */
+  /** The last user is gone: gives up everything that only serves an open file. */
   deactivate(): void;
-  /** The last user of a node without names is gone: free all that it occupies. */
+  /** The last user of a node without names is gone: frees everything that it occupies. */
   destroy(nowMs: number): Promise<void>;
-  /** The node leaves memory: give up what else is held for it. */
+  /** The node leaves memory: gives up everything else that is held for it. */
   reclaim(): void;
 }
 
@@ -82,7 +89,7 @@ export interface Rename {
   readonly source: FileSystemNode;
   readonly toDirectory: FileSystemNode;
   readonly toName: EntryName;
-  /** What has the new name so far. */
+  /** The node that has the new name so far. */
   readonly replaced: FileSystemNode | undefined;
   readonly replacedInUse: boolean;
 }

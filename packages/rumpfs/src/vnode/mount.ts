@@ -18,7 +18,7 @@ import { VnodeTable } from './vnode-table.ts';
 const BYTES_PER_IDLE_VNODE = 4096;
 const IDLE_VNODES_MIN = 32;
 const ENTRIES_PER_LIST_MAX = 1024;
-/** Longer chains of `..` than any honest path can build. */
+/** The longest chain of `..` that is followed; no honest path can build a longer one. */
 const DEPTH_MAX = 65_536;
 
 const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
@@ -148,7 +148,7 @@ export class Mount {
     return symlink.node.readLink();
   }
 
-  /** The node of a name. `.` and `..` are for paths: see `path.ts`. */
+  /** The node of a name. `.` and `..` are handled by paths: see `path.ts`. */
   async lookup(directory: Vnode, name: string): Promise<Vnode> {
     const entry = this.#entry(directory, name);
     return this.#looking(directory, () => this.#child(directory, entry));
@@ -283,7 +283,7 @@ export class Mount {
   async unmount(): Promise<void> {
     await Promise.allSettled(this.#endings);
     await this.sync();
-    // Who has asked for another one meanwhile goes first: nothing may be written beside the last writes.
+    // Syncs asked for meanwhile go first: nothing may be written beside the last writes.
     for (let under = this.#syncUnderWay; under; under = this.#syncUnderWay)
       await under.catch(() => undefined);
     if (this.#table.held > 1 || this.root.references > 1) {
@@ -332,7 +332,7 @@ export class Mount {
     if (id !== undefined) throw new FsError('Exists', `"${entry.text}" exists`);
   }
 
-  /** A directory cannot move below itself, and replaces only its like. */
+  /** Checks a move: no directory moves below itself, and a node replaces only its own kind. */
   async #requireMovable(source: Vnode, toDirectory: Vnode, replaced: Vnode | undefined): Promise<void> {
     if (source === this.root || replaced === this.root) throw new FsError('Busy', 'the root stays');
     if (source.type === 'directory') {

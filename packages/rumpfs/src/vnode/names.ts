@@ -10,7 +10,8 @@ export interface EntryName {
 /** Checks the name of an entry. Throws `InvalidName` or `NameTooLong`. */
 export function entryName(text: string, bytesMax: number): EntryName {
   if (text === '' || text === '.' || text === '..') throw new FsError('InvalidName', `"${text}" is no name`);
-  // A UTF-16 unit makes at least one byte: refuse the hopeless before working through them.
+  // A UTF-16 unit makes at least one byte, so a text that is too long by its length alone is
+  // refused at once.
   if (text.length > bytesMax) throw tooLong(bytesMax);
   const bytes = encodeText(text);
   if (bytes.length > bytesMax) throw tooLong(bytesMax);

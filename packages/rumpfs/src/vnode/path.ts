@@ -52,7 +52,9 @@ export async function resolvePath(
   return walkPath(new MountTree(mount), base, checkedPath(path), followLast);
 }
 
-/** Where a path's last name stands or would stand. The directory is held for the caller. */
+/**
+ * The place where a path's last name stands or would stand. The directory is held for the caller.
+ */
 export async function resolveParent(
   mount: Mount,
   base: Vnode,

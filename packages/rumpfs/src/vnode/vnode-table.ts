@@ -3,8 +3,8 @@ import type { FileSystem, FileSystemNode } from './file-system.ts';
 import { Vnode } from './vnode.ts';
 
 /**
- * The vnodes in memory: those that somebody holds, and, up to a bound, those used last, so that coming back
- * to a file finds its node as it was left.
+ * The vnodes in memory: those that somebody holds, and, up to a bound, those that were used last.
+ * So a client that comes back to a file finds its node as it was left.
  */
 export class VnodeTable {
   readonly #fileSystem: FileSystem;
@@ -20,7 +20,7 @@ export class VnodeTable {
     this.#idleMax = idleMax;
   }
 
-  /** How many vnodes somebody holds. */
+  /** The number of vnodes that somebody holds. */
   get held(): number {
     return this.#vnodes.size - this.#idle;
   }
@@ -62,8 +62,8 @@ export class VnodeTable {
   }
 
   /**
-   * Gives one reference back; true when it was the last one to a node without names, which is the caller's to
-   * destroy.
+   * Gives one reference back. True when it was the last one to a node without names; the caller
+   * must then destroy the node.
    */
   release(vnode: Vnode): boolean {
     assert(vnode.references > 0, 'a vnode is released once for each time it was taken');
@@ -78,7 +78,7 @@ export class VnodeTable {
     return false;
   }
 
-  /** The node is destroyed; its id may have a new owner by now. */
+  /** Removes a node that is destroyed. Its id may have a new owner by now. */
   remove(vnode: Vnode): void {
     vnode.node.reclaim();
     if (this.#vnodes.get(vnode.id) === vnode) this.#vnodes.delete(vnode.id);

@@ -4,15 +4,16 @@ import type { NodeType } from './attributes.ts';
 import type { FileSystemNode } from './file-system.ts';
 
 /**
- * A node of a mount as its users see it: one object per node, however many hold it. Whoever got a vnode from
- * the mount releases it once; while anyone holds it, its file lives, with or without a name.
+ * A node of a mount as its users see it: one object for each node, however many users hold it. A
+ * caller that got a vnode from the mount releases it once; while anyone holds it, its file lives,
+ * with or without a name.
  */
 export class Vnode {
   readonly node: FileSystemNode;
   readonly lock = new ReaderWriterLock(WAITERS);
   /** Kept by the vnode table. */
   references = 0;
-  /** Being destroyed: nobody may take it up again. */
+  /** Whether it is being destroyed: nobody may take it up again. */
   dying = false;
   /** Neighbours among the vnodes that nobody holds, kept by the vnode table. */
   older: Vnode | undefined = undefined;

@@ -1,10 +1,13 @@
 import type { BlockIo, Hypercalls } from '../../src/hypercall/hypercalls.ts';
 import { randomFrom } from '../memory-hypercalls.ts';
 
-/** What happened on a device, in the order in which it did. */
+/** The events of a device, in the order in which they happened. */
 export type DiskEvent =
   | { readonly kind: 'write'; readonly offset: number; readonly bytes: Uint8Array }
-  /** The writes with lower numbers than `covers` are durable; `covers` is where the sync began. */
+  /**
+   * The writes with lower numbers than `covers` are durable; `covers` is the number at which the
+   * sync began.
+   */
   | { readonly kind: 'sync'; readonly covers: number };
 
 const SECTOR_BYTES = 512;
@@ -65,18 +68,24 @@ export class RecordedDisk implements Hypercalls {
   }
 }
 
-/** What may be on a device when the power fails. */
+/** The states that a device may be in when the power fails. */
 export class CrashStates {
   readonly #disk: RecordedDisk;
   readonly #pieceBytes: number;
 
-  /** @param pieceBytes what the device writes whole or not at all: a block of the file system */
+  /**
+   * @param pieceBytes the unit that the device writes whole or not at all: a block of the file
+   * system
+   */
   constructor(disk: RecordedDisk, pieceBytes: number) {
     this.#disk = disk;
     this.#pieceBytes = pieceBytes;
   }
 
-  /** Just before event `end`: the durable writes, and, of the others, the pieces that `survives` lets through. */
+  /**
+   * The state just before event `end`: the durable writes and, of the others, the pieces that
+   * `survives` lets through.
+   */
   at(end: number, survives: () => boolean, order: () => number): Uint8Array {
     const image = this.#disk.base.slice();
     const events = this.#disk.events.slice(0, end);

@@ -6,7 +6,7 @@ import { MARK_BYTES, type Moment, type Version } from './workload.ts';
 
 const ZEROS = new Uint8Array(MARK_BYTES);
 
-/** What is wrong with an image, in the light of what its names may lead to; '' if nothing is. */
+/** The mistakes in an image, given what its names may lead to; '' if there are none. */
 export async function wrongNames(image: Uint8Array, moment: Moment): Promise<string> {
   const mount = await mountFileSystem(new MemoryHypercalls(image, { writeable: false }), 'ext2', {
     writeable: false,

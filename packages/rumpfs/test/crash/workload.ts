@@ -6,10 +6,10 @@ import type { Vnode } from '../../src/vnode/vnode.ts';
 import { randomFrom } from '../memory-hypercalls.ts';
 import type { RecordedDisk } from './recorded-disk.ts';
 
-/** The unit in which contents say whose they are. */
+/** The unit in which contents name their owner. */
 export const MARK_BYTES = 128;
 
-/** Contents of which each piece says whose it is: a file's version and the piece's place. */
+/** Contents in which each piece names its owner: a file's version and the piece's place. */
 export function marked(version: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
@@ -21,14 +21,16 @@ export function marked(version: number, length: number): Uint8Array {
   return bytes;
 }
 
-/** What a node may be found as after a power failure. */
+/** The contents that a node may have after a power failure. */
 export interface Version {
   readonly bytes: Uint8Array;
-  /** Changed in place since it was synced: pieces of it may be of any of these. */
+  /**
+   * The file was changed in place since it was synced, so each piece may be that of any of these.
+   */
   readonly pieces: readonly Uint8Array[];
 }
 
-/** What a name may lead to: any of these, or nothing. */
+/** The versions that a name may lead to; it may also lead to nothing. */
 export interface Possible {
   versions: Version[];
   absent: boolean;
@@ -38,15 +40,16 @@ export interface Possible {
 export interface Moment {
   readonly from: number;
   readonly names: ReadonlyMap<string, Possible>;
-  /** Files that are found by one of their names at least: the names, by what they hold. */
+  /** Files that must be found under at least one of their names: the names, with the contents. */
   readonly moved: readonly { readonly names: readonly string[]; readonly version: Version }[];
 }
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((name) => [`/${name}`, `/x/${name}`, `/y/${name}`]);
 
 /**
- * Changes files at random, syncs now and then, and keeps book of what each name may lead to if the power fails. It
- * knows nothing of how the file system works: a file that was synced and then replaced is the old one or the new one.
+ * Changes files at random, syncs now and then, and records what each name may lead to if the power
+ * fails. It knows nothing of how the file system works: a file that was synced and then replaced is
+ * found as the old one or the new one.
  */
 export class Workload {
   readonly moments: Moment[] = [];
@@ -73,7 +76,7 @@ export class Workload {
     for (const directory of ['x', 'y']) {
       await mount.release(await mount.createDirectory(mount.root, directory));
     }
-    // So that directories have several blocks, and names move between them.
+    // The files make the directories span several blocks, so that names move between blocks.
     for (let index = 0; index < 40; index += 1) {
       const name = `${index}-${'long'.repeat(20)}`;
       await mount.release(await mount.createFile(mount.root, name));
@@ -102,7 +105,10 @@ export class Workload {
     }
   }
 
-  /** As editors do: a new file beside the old one, and a rename over it; synced in between or not. */
+  /**
+   * Replaces a file as editors do: writes a new file beside the old one and renames it over that;
+   * with or without a sync in between.
+   */
   async #replace(): Promise<void> {
     const target = this.#pick([...this.#current.keys(), ...NAMES.slice(0, 2)]);
     const aside = this.#pick(['/new', '/x/new']);
@@ -120,7 +126,8 @@ export class Workload {
   async #create(path: string, length: number): Promise<void> {
     if (this.#current.has(path)) return;
     const version: Version = { bytes: marked((this.#version += 1), length), pieces: [] };
-    // It grows where it is, with holes for a while; under a name that it gets later it is whole.
+    // A file grows in place, with holes for a while; under a name that it gets later it is
+    // complete.
     this.#allow(path, { bytes: new Uint8Array(0), pieces: [version.bytes] });
     const file = await this.#at(path, (directory, name) => this.#mount.createFile(directory, name));
     this.#current.set(path, version);
@@ -157,7 +164,7 @@ export class Workload {
     this.#current.delete(path);
   }
 
-  /** Overwrites, cuts, or adds to a file where it is: pieces of it may be old, new, or zeros. */
+  /** Overwrites, cuts, or extends a file in place: pieces of it may be old, new, or zeros. */
   async #changeInPlace(): Promise<void> {
     const path = this.#pick([...this.#current.keys()]);
     const before = this.#current.get(path);
@@ -180,7 +187,7 @@ export class Workload {
     if (now !== undefined) this.#allow(path, now);
   }
 
-  /** Holds a file that loses its name, or lets the oldest of such go. */
+  /** Opens a file and removes its name, or closes the oldest of such files. */
   async #hold(): Promise<void> {
     const path = this.#pick([...this.#current.keys()]);
     const version = this.#current.get(path);
@@ -197,7 +204,7 @@ export class Workload {
     this.#current.delete(path);
   }
 
-  /** Directories come and go, and their blocks with them. */
+  /** Makes and removes directories, and their blocks with them. */
   async #directories(): Promise<void> {
     const made = await this.#mount.createDirectory(this.#mount.root, 'temporary');
     await this.#mount.release(await this.#mount.createFile(made, 'inner'));
@@ -207,7 +214,7 @@ export class Workload {
     await this.#mount.removeDirectory(this.#mount.root, 'temporary');
   }
 
-  /** From here on each name leads to what it leads to now. */
+  /** Syncs. From here on each name leads to what it leads to now. */
   async #sync(): Promise<void> {
     await this.#mount.sync();
     this.#possible.clear();

@@ -1,13 +1,15 @@
 /**
- * Checks every Block session of a simulated system, whoever provides it: what is read must have been written, in an order
- * that the session interface allows, and what a SYNC has acknowledged must survive.
+ * Checks every Block session of a simulated system, whoever provides it: every read must return
+ * something that was written, in an order that the session interface allows, and everything that a
+ * SYNC has acknowledged must survive.
  *
- * It looks at the client's end of each packet stream. Which device a session leads to, and where in it, the server's end
- * tells (`serveBlock`); so views, mediators and several clients of one device are put together. A server that does not
- * tell has a device for each session, the same one when the same client opens the same session again.
+ * The check watches the client's end of each packet stream. The server's end tells which device a
+ * session leads to, and where in it (`serveBlock`); so views, mediators and several clients of one
+ * device are put together. If a server does not tell, each of its sessions counts as a device of
+ * its own, and as the same one when the same client opens the same session again.
  *
- * What could be a false alarm is none: who may have been changed behind the back of its clients, or stands on what has
- * failed or lies, is excused (`Standings`).
+ * There are no false alarms. A device that may have been changed without its clients' knowledge, or
+ * that is built on a component that has failed or lies, is excused (`Standings`).
  */
 import type { SessionWatch, SinkWatch, SourceWatch, StreamPlace, WatchedSession } from '@ginit/core/platform';
 import type { Version } from './block-history.ts';
@@ -17,25 +19,30 @@ import { ANYTHING, UNKNOWN } from './content-hash.ts';
 import { Standings } from './standings.ts';
 
 const BLOCK = 'Block';
-/** A sector of a simulated disk is written as a whole, a larger block is not. */
+/**
+ * A simulated disk writes a sector of this size as a whole; a larger block may be written in part.
+ */
 const SECTOR_BYTES = 512;
-/** Legal contents that are listed one by one, and bytes of the block that was read. */
+/**
+ * The largest number of legal contents that are listed, and of bytes that are shown of a block that
+ * was read.
+ */
 const LISTED_MAX = 4;
 const SHOWN_BYTES = 16;
 
-/** What the check needs of the system. */
+/** The services of the system that the check needs. */
 export interface BlockCheckWorld {
   nowUs(): number;
   labelOf(component: number): string;
   /** Files of the host that a live component has opened, the same for each instance of a start node. */
   filesOf(component: number): ReadonlySet<string>;
-  /** A property does not hold. */
+  /** Reports that a property does not hold. */
   violated(text: string): void;
-  /** The check itself has failed. */
+  /** Reports that the check itself has failed. */
   failed(error: unknown): void;
 }
 
-/** A stream as its server has told of it. */
+/** A stream, with what its server has told of it. */
 interface Served {
   readonly server: number;
   target: SessionTarget | undefined;
@@ -45,7 +52,7 @@ interface Served {
 /** One instance of a server. */
 interface Server {
   readonly label: string;
-  /** What it serves, in the order in which it has told of it. */
+  /** The devices that the server serves, in the order in which it has told of them. */
   readonly devices: Map<object, CheckedDevice>;
 }
 
@@ -55,7 +62,10 @@ export class BlockCheck {
   readonly #standings: Standings;
   readonly #streams = new Map<string, Served>();
   readonly #servers = new Map<number, Server>();
-  /** Devices that outlast their server's end, by its label: only where it has no more than one. */
+  /**
+   * Devices that outlast the end of their server, by its label. A server has an entry only as long
+   * as it has no more than one device.
+   */
   readonly #lasting = new Map<string, CheckedDevice>();
   /** Devices of sessions that no server has told of. */
   readonly #unnamed = new Map<string, { readonly server: string; readonly device: CheckedDevice }>();
@@ -74,7 +84,7 @@ export class BlockCheck {
     };
   }
 
-  /** What a component tells of its sessions. */
+  /** Watches the sessions of a component. */
   watchOf(component: number): SessionWatch {
     return {
       opened: (session, place) => this.#opened(component, session, place),
@@ -82,7 +92,7 @@ export class BlockCheck {
     };
   }
 
-  /** A component is gone. */
+  /** Notes that a component is gone. */
   ended(component: number): void {
     const label = this.#world.labelOf(component);
     for (const session of this.#sessions.get(component) ?? []) session.closed();
@@ -101,19 +111,25 @@ export class BlockCheck {
     }
   }
 
-  /** The power of a disk is gone; with `torn`, sectors may be half written. */
+  /** Notes that the power of a disk is gone; with `torn`, sectors may be half written. */
   powerCut(file: string, torn: boolean): void {
     for (const label of this.#standings.on(file)) {
       this.#uncertain(label, ({ blockBytes }) => torn || blockBytes !== SECTOR_BYTES);
     }
   }
 
-  /** A disk does what a disk must not, on demand: what stands on it is not checked any more. */
+  /**
+   * Notes that a disk has been made to do what no disk may do. Devices that are built on it are not
+   * checked any more.
+   */
   lies(file: string): void {
     this.#standings.lies(file);
   }
 
-  /** A server, or what is below it, has ended: writes that were not synced may be gone, there and above. */
+  /**
+   * Notes that a server, or something below it, has ended: writes that were not synced may be gone
+   * from its devices and from those above.
+   */
   #uncertain(label: string, mixed: (device: CheckedDevice) => boolean): void {
     const above = this.#standings.above(label);
     for (const [owner, device] of this.#allDevices()) {
@@ -132,7 +148,10 @@ export class BlockCheck {
     for (const { server, device } of this.#unnamed.values()) yield [server, device];
   }
 
-  /** What one held whose devices do not outlive it, and with it what stood on that. */
+  /**
+   * Forgets the devices of a server whose devices end with it, and the contents of the devices
+   * above them.
+   */
   #forget(label: string): void {
     for (const [key, { server, device }] of this.#unnamed) {
       if (server !== label) continue;
@@ -189,7 +208,7 @@ export class BlockCheck {
     if (known) return known;
     this.#standings.setFiles(label, this.#world.filesOf(component));
     const first = server.devices.size === 0;
-    // Which of several was which before is not known.
+    // With several devices, nobody knows which of the old ones each of the new ones is.
     if (!first || this.#standings.hasMoved(label)) this.#lasting.delete(label);
     const lasting = first ? this.#lasting.get(label) : undefined;
     const device = lasting ?? new CheckedDevice(label);

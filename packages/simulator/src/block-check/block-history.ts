@@ -1,38 +1,48 @@
 /**
- * What one block of a device may hold. A write is a version from the moment its client submits it; it replaces those that
- * had ended before it began as soon as its own end is known, be it that it is acknowledged or that somebody has read it.
- * A read may return every version that was not replaced when the read began: with requests side by side there are
- * several. So the block behaves like a register whose operations take effect one after the other, each between its
- * beginning and its end.
+ * The contents that one block of a device may have. A write is a version from the moment its client
+ * submits it. It replaces the versions that had ended before it began as soon as its own end is
+ * known: because it was acknowledged, or because somebody has read it. A read may return every
+ * version that was not replaced when the read began; with requests side by side there are several.
+ * So the block behaves like a register whose operations take effect one after the other, each
+ * between its beginning and its end.
  *
- * When a server ends, versions may come back that were replaced: all but those that a SYNC has buried, because a version
- * that followed them was acknowledged before the SYNC was submitted.
+ * When a server ends, replaced versions may come back. Only the versions that a SYNC has buried
+ * cannot: those that were followed by a version acknowledged before the SYNC was submitted.
  *
  * Times are numbers of events, in the order in which they happened; no two are the same.
  */
 import { ANYTHING, UNKNOWN } from './content-hash.ts';
 
-/** Versions of one block that are told apart; of more, the oldest become one that may be anything. */
+/**
+ * The largest number of versions of one block that are told apart. Beyond it the oldest are merged
+ * into one that may hold anything.
+ */
 const VERSIONS_MAX = 12;
-/** Versions that are gone for good, remembered for people. */
+/**
+ * The largest number of versions that are remembered, for messages, after they have become
+ * impossible.
+ */
 const PAST_MAX = 2;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** What one write made of a block, or what was there before the first. */
+/** The content that one write gave to a block, or the content before the first write. */
 export interface Version {
   content: number;
   begun: number;
-  /** `NEVER` while it is under way. */
+  /** The time of its end; `NEVER` while it is under way. */
   ended: number;
   /** Whether it has certainly been carried out. */
   sure: boolean;
-  /** Reads that begin later do not see it any more. */
+  /** Reads that begin after this time do not see it any more. */
   replacedAt: number;
-  /** It cannot come back when its server ends. */
+  /** Whether it cannot come back when its server ends. */
   buried: boolean;
-  /** Those that were possible after one end of the server: one of them is what the block holds. */
+  /**
+   * Versions with the same number here, other than 0, were possible after the same end of the
+   * server: the block holds one of them.
+   */
   settling: number;
-  /** For people: who wrote it, and when. */
+  /** The client that wrote it, and when, for messages. */
   readonly by: string;
   readonly atUs: number;
 }
@@ -52,7 +62,7 @@ export function newVersion(content: number, begun: number, by: string, atUs: num
   };
 }
 
-/** What was in a block before anybody wrote to it. */
+/** The version of a block that nobody has written to yet. */
 export function firstVersion(content: number): Version {
   const version = newVersion(content, 0, '', 0);
   version.ended = 0;
@@ -60,7 +70,10 @@ export function firstVersion(content: number): Version {
   return version;
 }
 
-/** Anything may be there, until it is overwritten; for ever if a write that is told of no more may still change it. */
+/**
+ * A version that may hold anything until it is overwritten. With `underWay` it may do so for ever,
+ * because a write whose end is never reported may still change the block.
+ */
 export function anything(now: number, underWay: boolean): Version {
   return { ...firstVersion(ANYTHING), begun: now, ended: underWay ? NEVER : now };
 }
@@ -78,7 +91,7 @@ export class BlockHistory {
     return this.#versions;
   }
 
-  /** The last of those that cannot be any more. */
+  /** The last of the versions that are impossible by now. */
   get past(): readonly Version[] {
     return this.#past;
   }
@@ -88,18 +101,21 @@ export class BlockHistory {
     return this.#versions.length === 1 && this.#versions[0]?.ended !== NEVER;
   }
 
-  /** Whether a write is under way, for all that is known. */
+  /** Whether a write is under way or may be. */
   get underWay(): boolean {
     return this.#versions.some(({ ended }) => ended === NEVER);
   }
 
-  /** A write has been submitted. */
+  /** Adds a write that has been submitted. */
   begin(version: Version): void {
     this.#versions.push(version);
     if (this.#versions.length > VERSIONS_MAX) this.#merge();
   }
 
-  /** A write has ended; `sure` if it was acknowledged as done. Nothing happens to one that is told of no more. */
+  /**
+   * Ends a write; `sure` says that it was acknowledged as done. A write that is no longer listed is
+   * ignored.
+   */
   end(version: Version, sure: boolean, now: number): void {
     if (version.ended !== NEVER || !this.#versions.includes(version)) return;
     version.ended = now;
@@ -107,7 +123,10 @@ export class BlockHistory {
     if (sure) this.#replaceBefore(version, now);
   }
 
-  /** A read that began at `begun` has returned `content`. False if it must not. */
+  /**
+   * Takes the result of a read that began at `begun`. False if the read must not have returned
+   * `content`.
+   */
   read(content: number, begun: number, now: number): boolean {
     const visible = this.#versions.filter(({ replacedAt }) => replacedAt > begun);
     if (visible.some((version) => version.content === ANYTHING)) return true;
@@ -119,7 +138,7 @@ export class BlockHistory {
       this.#observed(unknown, begun, now);
       return true;
     }
-    // What is unknown may be the same by chance.
+    // A version with unknown content may have the same content by chance.
     const [only, other] = found;
     if (only && !other && !unknown) this.#observed(only, begun, now);
     return true;
@@ -134,9 +153,10 @@ export class BlockHistory {
   }
 
   /**
-   * The server has ended, or what it stands on. `direct`: what was under way will not be carried out any more, and of all
-   * versions that are possible the block holds one. `mixed`: or parts of several. Versions that are buried stay for reads
-   * under way: these may have been done before.
+   * Call this when the server, or something below it, has ended. `direct`: writes that were under
+   * way will not be carried out any more, and the block holds one of all possible versions.
+   * `mixed`: the block may also hold parts of several versions. Buried versions are kept for reads
+   * under way, which may have been carried out earlier.
    */
   serverEnded(now: number, direct: boolean, mixed: boolean): void {
     const possible = this.#versions.filter(({ buried }) => !buried);
@@ -155,8 +175,8 @@ export class BlockHistory {
   }
 
   /**
-   * Drops what can be read no more, by reads that began at `oldestRead` or later, nor after an end of the server, which
-   * matters if the device is `stable`.
+   * Drops versions that cannot be read any more: by no read that began at `oldestRead` or later,
+   * and, if the device is `stable`, not after an end of the server either.
    */
   compact(oldestRead: number, stable: boolean): void {
     this.#keep(({ replacedAt, buried }) => replacedAt > oldestRead || (stable && !buried));
@@ -170,7 +190,7 @@ export class BlockHistory {
     this.#versions = kept;
   }
 
-  /** Somebody has read this version and no other. */
+  /** Notes that somebody has read this version, and that it was the only one with that content. */
   #observed(version: Version, begun: number, now: number): void {
     this.#replaceBefore(version, now);
     const { settling } = version;
@@ -187,7 +207,7 @@ export class BlockHistory {
     }
   }
 
-  /** Makes one of the two oldest, which may be anything then. */
+  /** Merges the two oldest versions into one that may hold anything. */
   #merge(): void {
     const [first, second, ...rest] = this.#versions;
     if (!first || !second) return;

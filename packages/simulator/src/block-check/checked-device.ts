@@ -1,16 +1,20 @@
 /**
- * All that is known of what a device may hold, block by block. A block that nobody has written to has one content, which
- * the first read tells; of others there is a history. What is kept is bounded: blocks beyond the bound are not checked.
+ * The knowledge about the contents of a device, block by block. A block that nobody has written to
+ * has one content, which the first read tells; every other block has a history. The amount is
+ * bounded: blocks beyond the bound are not checked.
  */
 import { anything, BlockHistory, firstVersion, newVersion, type Version } from './block-history.ts';
 import { ANYTHING, contentHash, UNKNOWN } from './content-hash.ts';
 
-/** Blocks of one device of which something is kept. */
+/** The largest number of blocks of one device that are remembered. */
 const BLOCKS_MAX = 2 ** 20;
-/** Of those that have several versions; of more, the oldest may hold anything until they are written again. */
+/**
+ * The largest number of blocks with several versions. Beyond it the oldest may hold anything until
+ * they are written again.
+ */
 const UNSETTLED_MAX = 2 ** 18;
 
-/** Blocks of a device. */
+/** A range of blocks of a device. */
 export interface BlockRange {
   readonly first: number;
   readonly count: number;
@@ -19,45 +23,54 @@ export interface BlockRange {
 /** A request of a client, from its submission to its end. */
 export interface CheckedRequest extends BlockRange {
   readonly begun: number;
-  /** What a write or a trim makes of its blocks, one each; nothing for blocks that are not kept. */
+  /**
+   * The versions that a write or a trim makes, one for each block; `undefined` for blocks that are
+   * not remembered.
+   */
   readonly versions: readonly (Version | undefined)[];
 }
 
-/** A read that returned what it must not have. */
+/** A read that returned a content that it must not return. */
 export interface IllegalRead {
   readonly block: number;
   readonly content: number;
   readonly bytes: Uint8Array;
   readonly begun: number;
   readonly versions: readonly Version[];
-  /** Of those that can be no more, the last. */
+  /** The last versions that were possible and are not any more. */
   readonly past: readonly Version[];
 }
 
 /** One device. */
 export class CheckedDevice {
-  /** For people. */
+  /** The name of the device, for messages. */
   readonly name: string;
-  /** Who has written to it, by their label, and through which views of it. */
+  /**
+   * The components that have written to the device, by their label, and the views that they wrote
+   * through.
+   */
   readonly writers = new Map<string, BlockRange[]>();
-  /** Labels of those whom it has told that it could not do what they asked for. */
+  /** The labels of components that have had a request refused or failed by this device. */
   readonly failures = new Set<string>();
-  /** Whether what it stands on outlives its server. */
+  /** Whether the contents of the device outlive its server. */
   stable = false;
-  /** A number: what a block holds that nobody has written to. */
+  /** The remembered blocks. A number is the content of a block that nobody has written to. */
   readonly #blocks = new Map<number, BlockHistory | number>();
   /** Histories with several versions. */
   readonly #unsettled = new Map<number, BlockHistory>();
   readonly #reads = new Set<CheckedRequest>();
   #blockBytes = 0;
-  /** Blocks that nothing is kept of may hold anything. */
+  /** Whether blocks that are not remembered may hold anything. */
   #undefined = false;
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** Whether a request has blocks of the right size; others are refused by the server. What comes first, counts. */
+  /**
+   * Whether the blocks of a request have the size of the device's blocks; the server refuses all
+   * others. The first size that is seen counts.
+   */
   fits(blockBytes: number): boolean {
     if (this.#blockBytes === 0) this.#blockBytes = blockBytes;
     return this.#blockBytes === blockBytes;
@@ -69,7 +82,10 @@ export class CheckedDevice {
     return request;
   }
 
-  /** A read has returned these bytes: the first thing in them that it must not. */
+  /**
+   * Ends a read that has returned these bytes. The result is the first block with a content that
+   * must not be there.
+   */
   endRead(request: CheckedRequest, payload: Uint8Array, now: number): IllegalRead | undefined {
     const { begun, first, count } = request;
     const blockBytes = payload.length / count;
@@ -84,14 +100,14 @@ export class CheckedDevice {
     return illegal;
   }
 
-  /** Somebody writes through this view. */
+  /** Notes that a component writes through this view. */
   writesThrough(view: BlockRange, by: string): void {
     const views = this.writers.get(by) ?? [];
     this.writers.set(by, views);
     if (!views.some(({ first, count }) => first === view.first && count === view.count)) views.push(view);
   }
 
-  /** Whether somebody else than `label` has written to what the view shows. */
+  /** Whether another component than `label` has written to blocks of this view. */
   writtenByOthers(label: string, view: BlockRange): boolean {
     for (const [by, views] of this.writers) {
       if (by !== label && views.some((other) => overlap(other, view))) return true;
@@ -99,12 +115,14 @@ export class CheckedDevice {
     return false;
   }
 
-  /** A read that tells nothing: it failed, or never ends. */
+  /** Drops a read that tells nothing, because it failed or never ends. */
   dropRead(request: CheckedRequest): void {
     this.#reads.delete(request);
   }
 
-  /** A write of these bytes, or without any, something that leaves the blocks undefined. */
+  /**
+   * Begins a write of these bytes or, without bytes, an operation that leaves the blocks undefined.
+   */
   beginWrite(
     range: BlockRange & { readonly payload: Uint8Array | undefined },
     by: string,
@@ -142,7 +160,10 @@ export class CheckedDevice {
     }
   }
 
-  /** See `BlockHistory`; `mixed`, too, if a block is more than one sector of the disk. */
+  /**
+   * Calls `BlockHistory.serverEnded` for every block. `mixed` says that a block may hold parts of
+   * several versions, because it is larger than a sector of the disk.
+   */
   serverEnded(now: number, direct: boolean, mixed: boolean): void {
     for (const [block, history] of this.#unsettled) {
       history.serverEnded(now, direct, mixed);
@@ -154,7 +175,10 @@ export class CheckedDevice {
     return this.#blockBytes;
   }
 
-  /** What these blocks hold, of which there are too many to look at, may be anything until they are written. */
+  /**
+   * Lets these blocks, which are too many to handle one by one, hold anything until they are
+   * written.
+   */
   undefine(first: number, count: number): void {
     this.#undefined = true;
     for (const block of this.#blocks.keys()) {
@@ -162,14 +186,14 @@ export class CheckedDevice {
     }
   }
 
-  /** All that was known of it is of no use any more. */
+  /** Forgets everything about the device. */
   forget(): void {
     this.#undefined = true;
     for (const block of this.#blocks.keys()) this.excuse(block);
     for (const [block, known] of this.#blocks) if (known === ANYTHING) this.#blocks.delete(block);
   }
 
-  /** Whatever this block holds is right from now on, until it is written. */
+  /** Accepts whatever content this block has from now on, until it is written. */
   excuse(block: number): void {
     const known = this.#blocks.get(block);
     if (known === undefined) return;
@@ -178,7 +202,10 @@ export class CheckedDevice {
     this.#blocks.set(block, underWay ? new BlockHistory(anything(0, true)) : ANYTHING);
   }
 
-  /** The versions of a block that must not hold `content`; nothing if it may. */
+  /**
+   * Returns the versions of a block that contradict `content`; `undefined` if the block may hold
+   * it.
+   */
   #read(
     block: number,
     content: number,

@@ -1,24 +1,32 @@
-/** A Block session as its client sees it: takes requests to the device they are for, and acknowledgements back. */
+/**
+ * A Block session as its client sees it. It passes requests to the device that they are for, and
+ * their acknowledgements, too.
+ */
 import { type Packet } from '@ginit/core';
 import { BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 import { type SourceWatch } from '@ginit/core/platform';
 import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
 
-/** Blocks of a TRIM that are looked at one by one. */
+/** The largest number of blocks of a TRIM that are handled one by one. */
 const TRIM_MAX = 65_536;
 
-/** What a session needs of the check as a whole. */
+/** The services of the whole check that a session needs. */
 export interface SessionHost {
-  /** The number of the next event. */
+  /** Returns the number of the next event. */
   event(): number;
   nowUs(): number;
-  /** The check itself has failed: that is nobody's fault whose turn it is. */
+  /**
+   * Reports that the check itself has failed, which is not the fault of the component that runs at
+   * that moment.
+   */
   failed(error: unknown): void;
-  /** Something was read that must not have been. */
+  /** Reports a read that returned an illegal content. */
   illegal(session: ClientSession, read: IllegalRead): void;
 }
 
-/** Where a session leads: block 0 of the session is the first of the view. */
+/**
+ * The device and the view that a session leads to: block 0 of the session is the first of the view.
+ */
 export interface SessionTarget {
   readonly device: CheckedDevice;
   readonly view: BlockRange;
@@ -31,17 +39,17 @@ interface UnderWay {
 
 /** One session. */
 export class ClientSession implements SourceWatch {
-  /** Component id and label of the client. */
+  /** The component id and the label of the client. */
   readonly client: number;
   readonly clientLabel: string;
-  /** As the client has labelled it. */
+  /** The label that the client gave the session. */
   readonly label: string;
   readonly #find: () => SessionTarget;
   readonly #host: SessionHost;
   readonly #underWay = new Map<number, UnderWay>();
   #target: SessionTarget | undefined;
 
-  /** `find` is asked once, at the first request: the server has told of the session by then. */
+  /** `find` is called once, at the first request: the server has told of the session by then. */
   constructor(
     client: { readonly id: number; readonly label: string; readonly sessionLabel: string },
     find: () => SessionTarget,
@@ -102,7 +110,10 @@ export class ClientSession implements SourceWatch {
     }
   }
 
-  /** No acknowledgement comes any more; what was under way may still be carried out. */
+  /**
+   * Ends the client's side: no acknowledgement comes any more, but requests under way may still be
+   * carried out.
+   */
   closed(): void {
     for (const [tag, { operation, request }] of this.#underWay) {
       if (operation === BLOCK_OPERATION.write || operation === BLOCK_OPERATION.trim) continue;
@@ -111,7 +122,7 @@ export class ClientSession implements SourceWatch {
     }
   }
 
-  /** The server is done with it: nothing more is carried out. */
+  /** Ends the server's side: nothing more is carried out. */
   done(): void {
     this.closed();
     for (const { request } of this.#underWay.values()) {
@@ -125,7 +136,7 @@ export class ClientSession implements SourceWatch {
     const { device, view } = this.target;
     const now = this.#host.event();
     if (operation === BLOCK_OPERATION.sync) return { begun: now, first: 0, count: 0, versions: [] };
-    // What no server accepts changes nothing.
+    // Every server refuses such a request, so it changes nothing.
     if (count < 1 || count > Number.MAX_SAFE_INTEGER - position) return undefined;
     const first = view.first + position;
     const range = { first, count, payload: undefined };

@@ -1,14 +1,15 @@
-/** Contents of blocks, told apart by a number each: nobody keeps the bytes. */
+/** Represents the content of a block by a number, so that the bytes need not be kept. */
 
-/** Nothing is known of a content but that it is one and stays the same. */
+/** A content that is not known yet; it is only known to stay the same. */
 export const UNKNOWN = -1;
-/** Anything may be read, each time something else. */
+/** A content that may be anything, and may differ at each read. */
 export const ANYTHING = -2;
 
 /**
- * A number of 53 bits: two lanes of multiplications by odd numbers, which lose nothing, each turned after it so that all
- * bits come to matter; by different amounts, and of words that differ, so that no two words can stand for each other in
- * both. It is no protection against anybody.
+ * A hash of 53 bits. Two lanes multiply each word by odd numbers, which loses no information, and
+ * rotate the result so that all bits matter. The lanes rotate by different amounts and take
+ * different words, so that no two words can replace each other in both. The hash does not protect
+ * against deliberate collisions.
  */
 export function contentHash(bytes: Uint8Array): number {
   let first = 0x2545f491 ^ bytes.length;

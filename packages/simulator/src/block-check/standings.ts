@@ -1,6 +1,8 @@
 /**
- * What stands on what: which component, by its label, serves which devices, uses those of whom, and has which files of
- * the host open. It tells what outlives the end of a server, and when nobody can say what a device may hold.
+ * Records which components build on which. For each component, by its label, it knows the devices
+ * that it serves, the devices of others that it uses, and the files of the host that it has open.
+ * From that it follows which devices outlive the end of a server, and for which devices the check
+ * cannot say what they may hold.
  */
 import type { CheckedDevice } from './checked-device.ts';
 import type { SessionTarget } from './client-session.ts';
@@ -8,16 +10,22 @@ import type { SessionTarget } from './client-session.ts';
 interface Standing {
   readonly devices: Set<CheckedDevice>;
   readonly servers: Set<string>;
-  /** What of the devices of others it uses, as far as their servers have told of them. */
+  /**
+   * The devices of others that the component uses, with the views, as far as their servers have
+   * told of them.
+   */
   readonly uses: SessionTarget[];
   files: ReadonlySet<string>;
-  /** It uses packet streams of other services: what it serves may come from there. */
+  /**
+   * Whether it uses packet streams of other services: the contents that it serves may come from
+   * there.
+   */
   usesOther: boolean;
-  /** What it stood on when a device of it was first found. */
+  /** The files and servers that it was built on when one of its devices was last found. */
   ground: string | undefined;
 }
 
-/** The ground that each component stands on. */
+/** The records of all components. */
 export class Standings {
   readonly #standings = new Map<string, Standing>();
   readonly #lying = new Set<string>();
@@ -30,7 +38,7 @@ export class Standings {
     this.#of(label).devices.add(device);
   }
 
-  /** That device is gone. */
+  /** Notes that a device of the component is gone. */
   disowns(label: string, device: CheckedDevice): void {
     this.#of(label).devices.delete(device);
   }
@@ -50,22 +58,25 @@ export class Standings {
     this.#of(label).usesOther = true;
   }
 
-  /** A disk returns what was never written to it. */
+  /** Notes that a disk returns contents that were never written to it. */
   lies(file: string): void {
     this.#lying.add(file);
   }
 
-  /** Who has this file open, or had. */
+  /** The components that have this file open, or had it open. */
   on(file: string): string[] {
     return [...this.#standings].flatMap(([label, { files }]) => (files.has(file) ? [label] : []));
   }
 
-  /** Whether what it serves outlives it: it stands on files of the host, directly or not. */
+  /**
+   * Whether the devices of the component outlive it, because they are built on files of the host,
+   * directly or not.
+   */
   isStable(label: string): boolean {
     return this.#below(label).some((below) => this.#of(below).files.size > 0);
   }
 
-  /** Whether it stands on something else than it did before. */
+  /** Whether the component is now built on other files or servers than before. */
   hasMoved(label: string): boolean {
     const standing = this.#of(label);
     const ground = JSON.stringify([[...standing.files].toSorted(), [...standing.servers].toSorted()]);
@@ -74,7 +85,7 @@ export class Standings {
     return moved;
   }
 
-  /** Everybody whose devices stand on those of this one. */
+  /** The components whose devices are built on those of this one. */
   above(label: string): ReadonlySet<string> {
     const found = new Set<string>();
     for (const other of this.#standings.keys()) {
@@ -83,7 +94,7 @@ export class Standings {
     return found;
   }
 
-  /** Whether what a device holds may have come about by something that its sessions do not show. */
+  /** Whether the contents of a device may have come about in ways that its sessions do not show. */
   excused(device: CheckedDevice): boolean {
     for (const [label, { devices }] of this.#standings) {
       if (!devices.has(device)) continue;
@@ -93,7 +104,10 @@ export class Standings {
     return false;
   }
 
-  /** Whether one who stands here cannot be told by its sessions alone. */
+  /**
+   * Whether the sessions of a component alone do not tell what its devices hold: because of other
+   * streams, of a lying or shared file, of a failed request, or of another writer.
+   */
   #isUncertain(label: string): boolean {
     const { files, uses, usesOther } = this.#of(label);
     if (usesOther || [...files].some((file) => this.#lying.has(file) || this.on(file).length > 1))
@@ -101,7 +115,7 @@ export class Standings {
     return uses.some(({ device, view }) => device.failures.has(label) || device.writtenByOthers(label, view));
   }
 
-  /** Itself, and everybody on whom it stands. */
+  /** The component itself, and all components that it is built on. */
   #below(label: string): string[] {
     const found = [label];
     for (const next of found) {

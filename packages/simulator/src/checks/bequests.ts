@@ -1,24 +1,29 @@
 /**
- * What the children of an init that are gone may have lost to hostile servers. While a child is there its own account shows what
- * it has lost; afterwards that is missing in what it has left to its init. It is followed step by step, so that an init may miss
- * so much and no more: what it pays from its own account, for instance to a client whose server has kept a donation, is found.
+ * The amounts that children of an init which are gone may have lost to hostile servers. While a
+ * child is there, its own account shows its losses; afterwards they are missing in the quota that
+ * it has left to its init. The losses are followed step by step, so that an init may miss exactly
+ * this much and no more. An init that pays from its own account, for instance to a client whose
+ * server has kept a donation, is found.
  */
 import type { LedgerChild, Resources } from '@ginit/core/system';
 import { isZero, NOTHING, sum } from './resources.ts';
 
-/** A child that has an account: as it was after the last step, or when it began to end. */
+/** A child that has an account, as it was after the last step or when it began to end. */
 interface Standing {
   readonly name: string;
   readonly ending: boolean;
-  /** What it had less than its init believed, donations on their way to a server, or back, included. */
+  /**
+   * The amount by which the child had less than its init believed, including donations on their way
+   * to a server or back.
+   */
   readonly missing: Resources;
-  /** Those that were open, or being opened. */
+  /** The sessions that were open, or being opened. */
   readonly sessions: LedgerChild['sessions'];
 }
 
-/** Whom a loss may come from. */
+/** The questions that decide whether a loss is possible. */
 export interface Suspicions {
-  /** Whether a child has had to do with somebody who may have kept something. */
+  /** Whether a child has used a server that may have kept something. */
   readonly victim: (name: string) => boolean;
   /** Whether a server may have kept something. */
   readonly lossy: (server: string | undefined) => boolean;
@@ -29,7 +34,10 @@ export class Bequests {
   readonly #children = new Map<string, Standing>();
   readonly #left: Standing[] = [];
 
-  /** After a step. `missing` says what a child has less than its init believes; nothing if it has no account. */
+  /**
+   * Call this after each step. `missing` tells by how much a child has less than its init believes;
+   * `undefined` if it has no account.
+   */
   follow(children: readonly LedgerChild[], missing: (child: LedgerChild) => Resources | undefined): void {
     const names = new Set(children.map(({ name }) => name));
     for (const name of this.#children.keys()) if (!names.has(name)) this.#bequeath(name);
@@ -37,9 +45,9 @@ export class Bequests {
       const { name, ending, sessions } = child;
       const now = missing(child);
       const before = this.#children.get(name);
-      // One that has ended, or another one by the same name.
+      // The child has ended, or another one of the same name has taken its place.
       if (before && (!now || (before.ending && !ending))) this.#bequeath(name);
-      // What becomes of its sessions while it ends is seen as the loss of them.
+      // While the child ends, losses of its sessions count as losses of the child as it was before.
       if (now && !this.#children.get(name)?.ending)
         this.#children.set(name, { name, ending, missing: now, sessions });
     }
@@ -51,7 +59,7 @@ export class Bequests {
     if (standing && !(isZero(standing.missing) && standing.sessions.length === 0)) this.#left.push(standing);
   }
 
-  /** What may be missing at most of those that are gone, or are going. */
+  /** The largest amount that may be missing of the children that are gone or going. */
   lost({ victim, lossy }: Suspicions): Resources {
     const going = [...this.#children.values()].filter(({ ending }) => ending);
     return sum(

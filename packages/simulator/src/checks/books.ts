@@ -1,20 +1,27 @@
 /**
- * What each init believes of the quota of its children, against core's accounts and against what the children themselves have
- * open. It is compared after every step, for every init that has just come to rest: that waits for no answer of core's.
+ * Compares the quota that each init believes its children to have with the supervisor's accounts
+ * and with the sessions that the children themselves have open. This is done after every step, for
+ * every init that has just come to rest, which means that it waits for no answer of the supervisor.
  *
- * A child's account, with all that hang on it, has what the child was given at its start, less what it has donated for the
- * sessions that are open, plus what others have donated for the sessions that it serves. What it has more or less than that is
- * its *deviation*. What an init has itself follows from that: it deviates by as much as among its parent's children, less the
- * deviations of its own.
+ * A child's account, together with all accounts below it, should hold the quota that the child was
+ * given at its start, less the donations for the sessions that it has open, plus the donations of
+ * others for the sessions that it serves. The difference from that is the child's *deviation*. The
+ * deviation of an init follows: it is its deviation among its parent's children, less the
+ * deviations of its own children.
  *
- * - An init never has too little: it does not pay for what its children do. What clients that have died since had lost to
- *   hostile servers is missing in what they left to it, and no more than that (`bequests.ts`).
- * - A child that has kept to the protocol, and whose servers have, does not deviate. A client of a hostile server may have lost
- *   something to it.
+ * - An init never has too little: it does not pay for its children's acts. It may miss what clients
+ * that have died since had lost to hostile servers, and no more than that (`bequests.ts`).
+ *
+ * - A child does not deviate if it and its servers have kept to the protocol. A client of a hostile
+ * server may have lost something to it.
+ *
  * - While nobody has been hostile, no init deviates either.
- * - Nobody has an account but the children that there are, and a child's sessions are those that its init knows of.
  *
- * A child that waits for its init, or its init for it, is not looked at in that moment; nor are its servers.
+ * - Nobody has an account but the existing children, and a child's sessions are those that its init
+ * knows of.
+ *
+ * A child that waits for its init, or that its init waits for, is not compared at that moment; nor
+ * are its servers.
  */
 import type { LedgerChild, Resources } from '@ginit/core/system';
 import type { Simulation } from '../world/simulation.ts';
@@ -26,33 +33,35 @@ const CORE = 0;
 type Component = Simulation['platform']['live'] extends Iterable<infer C> ? C : never;
 type Watched = Pick<Simulation, 'platform' | 'calls'>;
 
-/** What core says. */
+/** The accounts as the supervisor has them. */
 export interface SupervisorAccounts {
   readonly root: AccountTree;
-  /** What the root has donated to core. */
+  /** The quota that the root has donated to the supervisor. */
   readonly donated: Resources;
 }
 
-/** What is known before the run. */
+/** The facts that are known before the run. */
 interface Premises {
-  /** The quota of the system. */
+  /** The quota of the whole system. */
   readonly whole: Resources;
-  /** Whether somebody is going to be hostile. */
+  /** Whether the fault plan makes a component hostile. */
   readonly hostility: boolean;
 }
 
-/** An init at rest. */
+/** An init at rest, with its children. */
 interface Household {
   readonly init: Component;
   readonly children: readonly LedgerChild[];
-  /** Whether children have something under way: then quota of theirs may be with the init. */
+  /** Whether children have something under way: then some of their quota may be with the init. */
   readonly waiting: boolean;
-  /** Names of children that have something under way, and of those who serve them. */
+  /**
+   * The names of the children that have something under way, and of the children that serve them.
+   */
   readonly unsettled: ReadonlySet<string>;
   readonly account: AccountTree;
 }
 
-/** Compares the books of one run; it remembers who has had to do with somebody hostile. */
+/** Compares the books of one run. It remembers which components have used hostile servers. */
 export class Books {
   readonly #system: Watched;
   readonly #core: () => SupervisorAccounts;
@@ -60,11 +69,11 @@ export class Books {
   readonly #hostility: boolean;
   /** Labels of components that may have lost quota to hostile servers. */
   readonly #victims = new Set<string>();
-  /** By the id of an init: what its children have left that are gone. */
+  /** The losses of the children that are gone, by the id of their init. */
   readonly #bequests = new Map<number, Bequests>();
-  /** Ids of the inits that were at rest after the last step. */
+  /** The ids of the inits that were at rest after the last step. */
   #resting = new Set<number>();
-  /** How often a child, and an init itself, was compared. */
+  /** The number of comparisons of children, and of inits themselves. */
   compared = { children: 0, inits: 0 };
 
   constructor(system: Watched, core: () => SupervisorAccounts, { whole, hostility }: Premises) {
@@ -74,7 +83,7 @@ export class Books {
     this.#hostility = hostility;
   }
 
-  /** The first thing that is wrong after a step. */
+  /** Returns the first mistake in the books after a step. */
   look(): string | undefined {
     const resting = new Set<number>();
     const come: Component[] = [];
@@ -93,8 +102,9 @@ export class Books {
       tree.dependents.forEach(gather);
     };
     gather(root);
-    // At every step: a session may begin and end between two moments at which an init is at rest. And from the first one on:
-    // a server may become hostile when a client that is gone by then is yet to have its donation back.
+    // Losses are followed at every step, because a session may begin and end between two moments at
+    // which an init is at rest. They are followed from the first step on, because a server may
+    // become hostile when a client that is gone by then has yet to get its donation back.
     if (this.#hostility) this.#followLosses(trees);
     return this.#compare(come, trees, minus(root.total, minus(this.#whole, donated)));
   }
@@ -118,7 +128,8 @@ export class Books {
       const earned = earnings(children);
       bequests.follow(children, (child) => {
         const own = account?.dependents.find((tree) => tree.label === `${label} -> ${child.name}`);
-        // As if everything had come back of the sessions that are being closed: it may have.
+        // Sessions that are being closed count as if their whole donations had come back, because
+        // that is possible.
         const open = { ...child, sessions: child.sessions.filter(({ closing }) => !closing) };
         return own && positive(minus(expected(open, earned), own.total));
       });
@@ -131,12 +142,15 @@ export class Books {
     if (sessions.some(({ server }) => this.#lossy(init, server))) this.#victims.add(label);
   }
 
-  /** Who serves from above may have lost something itself, and passes that on. */
+  /**
+   * Whether a server may have kept something. A server above the init may have lost something
+   * itself, and passes the loss on.
+   */
   #lossy(init: string, server: string | undefined): boolean {
     return server === undefined ? this.#victims.has(init) : this.#hostile(`${init} -> ${server}`);
   }
 
-  /** What an init may miss of children that are gone. */
+  /** The amount that an init may miss because of children that are gone. */
   #lostBy({ id, label }: Component): Resources {
     const suspicions: Suspicions = {
       victim: (name) => this.#victims.has(`${label} -> ${name}`),
@@ -175,14 +189,17 @@ export class Books {
     return { init, children, account, unsettled, waiting: unsettled.size > 0 };
   }
 
-  /** The component with a label, if there is one and no more. */
+  /** The component with a label, if there is exactly one. */
   #alive(label: string): Component | undefined {
     const found = [...this.#system.platform.live].filter((component) => component.label === label);
     const [component] = found;
     return found.length === 1 && component && !component.ending ? component : undefined;
   }
 
-  /** What an init deviates by among the children of its parent; nothing if that cannot be said now. */
+  /**
+   * The deviation of an init among the children of its parent; `undefined` if it cannot be computed
+   * now.
+   */
   #deviationOf(
     { init, account }: Household,
     trees: ReadonlyMap<string, AccountTree>,
@@ -230,7 +247,8 @@ export class Books {
     const own = this.#alive(label)?.runtime?.sessions;
     if (!own) return undefined;
     const strange = sessions.filter(({ id }) => !own.opened.includes(id)).map(({ service }) => service);
-    // The other way round it may be: a session with a server that has died is the client's until it closes it.
+    // The other direction is legal: a session whose server has died belongs to the client until the
+    // client closes it.
     if (strange.length > 0)
       return `the parent of [${label}] knows sessions that it has not; ${strange.join(', ')}`;
     const serving = [...own.served.values()].reduce((a, b) => a + b, 0);
@@ -244,9 +262,11 @@ export class Books {
     this.compared.inits++;
     const earned = earnings(children);
     let deviation = own;
-    // What an init misses may be on its way to or from somebody who is dead or being started,
+    // The amounts that an init misses may be on their way to or from a component that is dead or
+    // being started.
     const elsewhere: Resources[] = [];
-    // or have been kept from somebody who is gone: by a server of its own, or above.
+    // They may also have been kept from a component that is gone: by one of the init's own servers,
+    // or by one above.
     const kept: Resources[] = [positive(minus(NOTHING, own))];
     for (const child of children) {
       const label = `${init.label} -> ${child.name}`;
@@ -265,13 +285,16 @@ export class Books {
   }
 }
 
-/** What a server has of its clients: how many sessions, and all their donations. */
+/** The income of a server: the number of its sessions, and the sum of its clients' donations. */
 interface Earnings {
   readonly sessions: number;
   readonly donations: Resources;
 }
 
-/** By the name of the server. All at once: this is done at every step. */
+/**
+ * The incomes by the name of the server. All are computed together, because this is done at every
+ * step.
+ */
 function earnings(children: readonly LedgerChild[]): ReadonlyMap<string, Earnings> {
   const found = new Map<string, Earnings>();
   for (const { sessions } of children) {
@@ -287,7 +310,7 @@ function earnings(children: readonly LedgerChild[]): ReadonlyMap<string, Earning
   return found;
 }
 
-/** What the account of a child has, if everything is as its parent believes. */
+/** The quota that a child's account should hold if everything is as its parent believes. */
 function expected(child: LedgerChild, earned: ReadonlyMap<string, Earnings>): Resources {
   const own = earned.get(child.name)?.donations ?? NOTHING;
   return minus(sum([child.given, own]), sum(child.sessions.map(({ donation }) => donation)));

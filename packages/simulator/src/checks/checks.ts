@@ -1,17 +1,20 @@
-/** What must hold in every simulated run; each check gives one text about what does not. */
+/**
+ * The properties that must hold in every simulated run. Each check returns a text about the first
+ * one that does not.
+ */
 import type { OpenCall } from '../world/call-watch.ts';
 import type { Simulation } from '../world/simulation.ts';
 import { type ComponentSummary, ROOT_LABEL } from '@ginit/core/supervisor';
 import type { Census } from '@ginit/core/platform';
 import type { Resources } from '@ginit/core/system';
 
-/** Calls that are listed one by one. */
+/** The largest number of calls that are listed. */
 const CALLS_LISTED_MAX = 8;
 const CORE = 0;
 
 type Watched = Pick<Simulation, 'platform' | 'scheduler' | 'titleOf'>;
 
-/** Who waits for whom, for people: one call. */
+/** Describes one call for people: the component that waits, and the one that it waits for. */
 export function describeCall({ platform, scheduler, titleOf }: Watched, call: OpenCall): string {
   const { caller, callee, operation, sinceUs } = call;
   const seconds = ((scheduler.nowUs - sinceUs) / 1e6).toFixed(3);
@@ -19,7 +22,7 @@ export function describeCall({ platform, scheduler, titleOf }: Watched, call: Op
   return `${names} to answer ${titleOf(operation)} (${seconds} s)`;
 }
 
-/** Who waits for whom: the first of these calls, and how many more there are. */
+/** Describes the first of these calls, and says how many more there are. */
 export function whoWaits(system: Watched, calls: readonly OpenCall[]): string {
   if (calls.length === 0) return 'no call is open';
   const texts = calls.slice(0, CALLS_LISTED_MAX).map((call) => describeCall(system, call));
@@ -27,7 +30,10 @@ export function whoWaits(system: Watched, calls: readonly OpenCall[]): string {
   return texts.join(', ') + (more > 0 ? `, and ${more} more calls` : '');
 }
 
-/** With nothing on its way, what one holds of another is what this has given out to it. */
+/**
+ * Compares both ends of every relation while nothing is on its way: the things that one component
+ * holds of another must be exactly those that the other has given out to it.
+ */
 export function whereTheyDiffer(platform: Simulation['platform'], core: Census): string | undefined {
   const held = new Map<string, number>();
   const censuses: [number, Census][] = [[CORE, core]];
@@ -49,7 +55,7 @@ export function whereTheyDiffer(platform: Simulation['platform'], core: Census):
   return undefined;
 }
 
-/** After the end nothing is left, and all quota is back at the root. */
+/** Checks that nothing is left after the end, and that all quota is back at the root. */
 export function afterTheEnd(
   summary: readonly ComponentSummary[],
   census: Census & { readonly live: readonly string[] },

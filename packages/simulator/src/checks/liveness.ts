@@ -1,8 +1,14 @@
-/** What must go on in a simulated system, looked at now and then: turns, frames, and the calls of those who have died. */
+/**
+ * Checks now and then that a simulated system goes on: components get turns, frames are taken, and
+ * the calls to components that have died end.
+ */
 import type { Simulation } from '../world/simulation.ts';
 import type { Census } from '@ginit/core/platform';
 
-/** Longer than this, in virtual time, nobody waits for a turn, nor for the news that a peer has died. */
+/**
+ * The longest virtual time that a component may wait for a turn, or for the news that a peer has
+ * died.
+ */
 export const BOUND_US = 10_000_000;
 const CORE = 0;
 
@@ -12,7 +18,10 @@ type System = Pick<Simulation, 'platform' | 'scheduler'>;
 export class Liveness {
   readonly #system: System;
   readonly #core: () => Census;
-  /** Components that had died a while ago, and who may not have heard of it, being held at that time. */
+  /**
+   * Components that died some time ago. Some peers may not have noticed yet, because they were held
+   * at that time.
+   */
   #dead: { readonly id: number; readonly atUs: number }[] = [];
 
   constructor(system: System, core: () => Census) {
@@ -20,7 +29,7 @@ export class Liveness {
     this.#core = core;
   }
 
-  /** The first thing that does not go on. */
+  /** Returns the first thing that does not go on. */
   look(): string | undefined {
     return this.#starved() ?? this.#unheard() ?? this.#unansweredByTheDead();
   }
@@ -46,7 +55,9 @@ export class Liveness {
     return undefined;
   }
 
-  /** Whoever has a channel to a dead component may wait there for ever. */
+  /**
+   * Finds components that still have a channel to a dead component: they may wait there for ever.
+   */
   #unansweredByTheDead(): string | undefined {
     const { platform, scheduler } = this.#system;
     const beforeUs = scheduler.nowUs - BOUND_US;
@@ -72,7 +83,7 @@ export class Liveness {
     }
   }
 
-  /** Whether it could not go on at some time within the bound, by the fault plan. */
+  /** Whether the fault plan held the component at some time within the bound. */
   #wasHeld(id: number): boolean {
     const { scheduler } = this.#system;
     return scheduler.heldUntilUs(id) > scheduler.nowUs - BOUND_US;

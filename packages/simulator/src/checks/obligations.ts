@@ -1,11 +1,14 @@
-/** Obligations of components (`env.assertEventually`) that wait for being met: for how long is seen by looking now and then. */
+/**
+ * Obligations of components (`env.assertEventually`) that are not met yet. By looking now and then
+ * it is found for how long.
+ */
 import type { Obligation } from '@ginit/core/platform';
 import type { Simulation } from '../world/simulation.ts';
 
-/** Obligations that are named one by one. */
+/** The largest number of obligations that are named. */
 const NAMED_MAX = 4;
 
-/** Names of obligations with whose they are. */
+/** The names of obligations, with the component that they belong to. */
 export function nameUnmet(label: string, obligations: readonly Obligation[]): string {
   const names = obligations.slice(0, NAMED_MAX).map(({ what }) => what);
   const more = obligations.length - names.length;
@@ -33,7 +36,9 @@ export class UnmetObligations {
     this.#sinceUs = seen;
   }
 
-  /** Those that have been unmet since before `us`, of the first component that has any. */
+  /**
+   * The obligations that have been unmet since before `us`, of the first component that has any.
+   */
   before(us: number): string | undefined {
     for (const { label, runtime } of this.#system.platform.live) {
       const old = (runtime?.obligations ?? []).filter(

@@ -1,7 +1,7 @@
 /**
- * The two phases of a run with faults. While there are any to come nothing may break that must always hold (safety).
- * After the last one everything works as it should, components have their turns, and frames arrive at once: now the system
- * must come to what it is there for (liveness).
+ * The two phases of a run with faults. As long as faults are still to come, everything that must
+ * always hold has to hold (safety). After the last fault everything works as it should, components
+ * get their turns, and frames arrive at once: now the system must reach its purpose (liveness).
  */
 import type { Simulation } from '../world/simulation.ts';
 
@@ -13,18 +13,21 @@ export class Phases {
   readonly #planned: boolean;
   #healedUs: number | undefined;
 
-  /** `faults`: how many are to come in all. */
+  /** `faults` is the number of faults that are still to come. */
   constructor(system: Pick<Simulation, 'platform' | 'scheduler'>, faults: number) {
     this.#system = system;
     this.#planned = faults > 0;
   }
 
-  /** Since when there are no faults any more; nothing while there are, or if there never were any. */
+  /**
+   * The time of the last fault's end; `undefined` while faults are to come, or if there never were
+   * any.
+   */
   get healedUs(): number | undefined {
     return this.#healedUs;
   }
 
-  /** So many faults are still to come. */
+  /** Takes the number of faults that are still to come. */
   look(faultsLeft: number): void {
     if (!this.#planned || this.#healedUs !== undefined || faultsLeft > 0) return;
     const { platform, scheduler } = this.#system;
@@ -33,7 +36,7 @@ export class Phases {
     platform.calm();
   }
 
-  /** The problem, and among its particulars when and in which phase it was found. */
+  /** The problem, with the time and the phase in which it was found added to its particulars. */
   tell(problem: string): string {
     const at = `${problem}; at ${seconds(this.#system.scheduler.nowUs)} s`;
     if (!this.#planned) return at;

@@ -1,4 +1,7 @@
-/** Arithmetic of quota that may be less than nothing: differences between what is and what should be. */
+/**
+ * Arithmetic of quota differences, which may be negative: they compare the actual with the expected
+ * quota.
+ */
 import type { Resources } from '@ginit/core/system';
 
 export const NOTHING: Resources = { ram: 0, caps: 0 };

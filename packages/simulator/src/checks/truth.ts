@@ -1,18 +1,19 @@
 /**
- * What core says of the system, in summaries and to whoever asks for a quota, against what is there: compared while
- * nothing is on its way, when there is no excuse for a difference.
+ * Compares what the supervisor says of the system, in summaries and to components that ask for a
+ * quota, with the actual state. This is done while nothing is on its way, when a difference has no
+ * excuse.
  */
 import type { Simulation } from '../world/simulation.ts';
 import type { ComponentStanding } from '@ginit/core/supervisor';
 import type { Resources } from '@ginit/core/system';
 
-/** What core believes. */
+/** The state of the system as the supervisor knows it. */
 export interface Standing {
   readonly components: readonly ComponentStanding[];
   readonly total: Resources;
 }
 
-/** The first thing that core is wrong about. */
+/** Returns the first thing that the supervisor is wrong about. */
 export function whereCoreIsWrong(
   platform: Pick<Simulation['platform'], 'live' | 'processOf'>,
   { components, total }: Standing,
@@ -30,7 +31,7 @@ export function whereCoreIsWrong(
   );
 }
 
-/** `there` is used up. */
+/** Consumes `there`. */
 function wrongNames(there: string[], components: readonly ComponentStanding[]): string | undefined {
   for (const { label, placement, ended } of components) {
     if (ended) continue;
@@ -50,7 +51,10 @@ function wrongAccount({ label, account, ended }: ComponentStanding): string | un
   return `core says that [${label}] uses ${ramUsed} of ${ramQuota} bytes and ${capUsed} of ${capQuota} caps`;
 }
 
-/** Whether quota has come about from nothing, or is lost: it never may, not even while it is moved. */
+/**
+ * Says whether quota has come from nothing or is lost. Neither may ever happen, not even while
+ * quota is being moved.
+ */
 export function wrongTotal(total: Resources, whole: Resources): string | undefined {
   if (total.ram === whole.ram && total.caps === whole.caps) return undefined;
   const amounts = `${total.ram} bytes of RAM quota and ${total.caps} caps`;

@@ -1,6 +1,7 @@
 /**
- * What may be wrong with a disk, each thing once: a request fails, a bit of what is read has flipped, or a request goes to
- * another place than it should. An ailment waits for the next request that it can befall.
+ * The ailments of a disk, each of which strikes once: a request fails, a bit of the data that is
+ * read has flipped, or a request goes to another place than it should. An ailment waits for the
+ * next request that it can strike.
  */
 import { RpcError } from '@ginit/core';
 import type { HostErrorCode } from '@ginit/core/host';
@@ -10,11 +11,11 @@ import { SECTOR_BYTES } from './sector.ts';
 /** Requests to a disk. */
 export type DiskOperation = 'read' | 'write' | 'sync';
 
-/** Something that befalls a disk. */
+/** A fault that strikes a disk. */
 export type Ailment = {
-  /** The only chance it uses. */
+  /** The only source of chance that the ailment uses. */
   readonly random: Random;
-  /** Called with what it has done when it has. */
+  /** Called when the ailment has struck, with a description. */
   readonly done: (what: string) => void;
 } & (
   | { readonly kind: 'io-error'; readonly of: DiskOperation }
@@ -36,10 +37,10 @@ export interface SoundDisk {
   spoil(position: number, mask: number): void;
 }
 
-/** Ailments of one disk that wait; more are refused. */
+/** The largest number of waiting ailments of one disk; more are refused. */
 const WAITING_MAX = 1000;
 
-/** The requests to one disk, as its ailments have them. */
+/** The requests to one disk, as its ailments change them. */
 export class AilingDisk {
   readonly #disk: SoundDisk;
   readonly #waiting: Ailment[] = [];
@@ -48,7 +49,7 @@ export class AilingDisk {
     this.#disk = disk;
   }
 
-  /** False if too many wait already. */
+  /** Adds an ailment. False if too many wait already. */
   befall(ailment: Ailment): boolean {
     if (this.#waiting.length >= WAITING_MAX) return false;
     this.#waiting.push(ailment);
@@ -80,7 +81,7 @@ export class AilingDisk {
     this.#disk.sync(mark);
   }
 
-  /** The next ailment of such a request, unless it is that the request fails. */
+  /** Takes the next ailment that such a request can have, other than the failure of the request. */
   #take(operation: DiskOperation, bytes: number): Ailment | undefined {
     const index = this.#waiting.findIndex(
       (ailment) =>
@@ -94,7 +95,10 @@ export class AilingDisk {
     throw new RpcError<HostErrorCode>('InputOutput', `a ${operation} failed: InputOutput (EIO)`);
   }
 
-  /** Where it goes instead: as far from a sector's beginning, but in another sector. */
+  /**
+   * The place where the request goes instead: in another sector, at the same offset within the
+   * sector.
+   */
   #elsewhere({ kind, random, done }: Ailment, bytes: number, position: number): number {
     const within = position % SECTOR_BYTES;
     const places = Math.floor((this.#disk.sizeBytes - within - bytes) / SECTOR_BYTES) + 1;

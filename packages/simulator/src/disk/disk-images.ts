@@ -6,7 +6,7 @@ import { hostError } from '@ginit/core/platform';
 import type { Digest } from '../order/digest.ts';
 import { type DiskWatch, SimulatedDisk } from './simulated-disk.ts';
 
-/** A file is kept in memory as a whole. */
+/** The largest image. A file is kept in memory as a whole. */
 const IMAGE_BYTES_MAX = 2 ** 31 - 1;
 
 interface Loaded {
@@ -14,7 +14,10 @@ interface Loaded {
   readonly bytes: Uint8Array;
 }
 
-/** Many runs start from one image: what was read stays, as long as the file stays the same. */
+/**
+ * The files that were read. Many runs start from one image, so an image is kept as long as its file
+ * stays the same.
+ */
 const loaded = new Map<string, Loaded>();
 
 function load(target: string, path: string, access: 'ro' | 'rw'): Uint8Array {
@@ -43,12 +46,12 @@ export class DiskImages {
   readonly #disks = new Map<string, SimulatedDisk>();
   readonly #watch: ((path: string) => DiskWatch) | undefined;
 
-  /** `watch` makes who is told of what happens to the disk of a file. */
+  /** `watch` makes the watcher of a file's disk. */
   constructor(watch?: (path: string) => DiskWatch) {
     this.#watch = watch;
   }
 
-  /** The disk for a file; `path` is what errors call it. Throws `HostError`. */
+  /** The disk for a file; `path` is the file's name in errors. Throws `HostError`. */
   open(target: string, path: string, access: 'ro' | 'rw'): SimulatedDisk {
     const bytes = load(target, path, access);
     const disk = this.#disks.get(target) ?? new SimulatedDisk(bytes, this.#watch?.(target));
@@ -61,7 +64,7 @@ export class DiskImages {
     return this.#disks;
   }
 
-  /** Adds what they hold to a digest. */
+  /** Adds the contents of all disks to a digest. */
   addTo(digest: Digest): void {
     for (const disk of this.#disks.values()) disk.addTo(digest);
   }

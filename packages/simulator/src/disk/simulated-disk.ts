@@ -1,10 +1,10 @@
 /**
- * A disk as a file system must expect one: what was written is there at once for who reads, and on stable storage only
- * after a SYNC. When the power goes, each sector by itself is left as any write since the last SYNC made it, or as it
- * was at the SYNC: the order of writes between two SYNCs is lost with them. A sector is written as a whole, unless torn
- * sectors are asked for.
+ * A disk as a file system must expect one. Readers see every write at once, but a write is on
+ * stable storage only after a SYNC. When the power goes, each sector by itself keeps the content of
+ * any write since the last SYNC, or the content that it had at the SYNC: the order of writes
+ * between two SYNCs is lost. A sector is written as a whole, unless torn sectors are asked for.
  *
- * The image it starts with is never written to: sectors that change are kept beside it.
+ * The image that the disk starts with is never written to: sectors that change are kept beside it.
  */
 import { assert } from '@ginit/core';
 import type { Digest } from '../order/digest.ts';
@@ -12,16 +12,16 @@ import { AilingDisk } from './disk-ailments.ts';
 import { SECTOR_BYTES } from './sector.ts';
 import type { Random } from '../order/random.ts';
 
-/** Content that one write gave to a sector. */
+/** The content that one write gave to a sector. */
 interface Version {
   readonly number: number;
   readonly bytes: Uint8Array;
 }
 
-/** Who is to know what happens to a disk that no request has asked for. */
+/** A watcher that is told of events of a disk that no request has asked for. */
 export interface DiskWatch {
   powerCut(torn: boolean): void;
-  /** It returns what was never written there, or will. */
+  /** The disk returns, or will return, contents that were never written there. */
   lies(): void;
 }
 
@@ -31,10 +31,10 @@ export class SimulatedDisk {
   readonly #watch: DiskWatch | undefined;
   /** Sectors on stable storage that differ from the base. */
   readonly #stable = new Map<number, Uint8Array>();
-  /** What each sector may become when the power goes, the oldest first. */
+  /** The contents that each sector may have when the power goes, the oldest first. */
   readonly #unsynced = new Map<number, Version[]>();
   #writes = 0;
-  /** The same disk with what may be wrong with it: what drivers use. */
+  /** The same disk with its ailments; drivers use this one. */
   readonly ailing = new AilingDisk(this);
 
   constructor(base: Uint8Array, watch?: DiskWatch) {
@@ -51,14 +51,14 @@ export class SimulatedDisk {
     return this.#unsynced.size;
   }
 
-  /** Reads what was written last. */
+  /** Reads the content that was written last. */
   read(into: Uint8Array, position: number): void {
     this.#eachSector(position, into.byteLength, (sector, within, at, count) => {
       into.set(this.#current(sector).subarray(within, within + count), at);
     });
   }
 
-  /** Writes; after this it may be on stable storage, or not. */
+  /** Writes. Afterwards the content may be on stable storage, or not. */
   write(from: Uint8Array, position: number): void {
     this.#eachSector(position, from.byteLength, (sector, within, at, count) => {
       const bytes = this.#current(sector).slice();
@@ -69,7 +69,7 @@ export class SimulatedDisk {
     });
   }
 
-  /** The writes there have been so far: what a SYNC that is asked for now covers. */
+  /** The number of writes so far. A SYNC that is asked for now covers these. */
   get mark(): number {
     return this.#writes;
   }
@@ -86,7 +86,10 @@ export class SimulatedDisk {
     }
   }
 
-  /** The power goes. With `torn`, a sector may be left half written. The result counts the sectors that lost something. */
+  /**
+   * Cuts the power. With `torn`, a sector may be left half written. The result is the number of
+   * sectors that lost something.
+   */
   powerCut(random: Random, torn: boolean): number {
     let lost = 0;
     for (const [sector, versions] of this.#unsynced) {
@@ -103,12 +106,12 @@ export class SimulatedDisk {
     return lost;
   }
 
-  /** A disk that is broken: it cannot be believed from now on. */
+  /** Notes that the disk is broken: its contents cannot be trusted from now on. */
   lies(): void {
     this.#watch?.lies();
   }
 
-  /** Bits of a byte flip where it is stored, as `mask` says. */
+  /** Flips bits of a byte where it is stored, those that are set in `mask`. */
   spoil(position: number, mask: number): void {
     const sector = Math.floor(position / SECTOR_BYTES);
     const bytes = this.#current(sector).slice();
@@ -119,7 +122,7 @@ export class SimulatedDisk {
     else this.#stable.set(sector, bytes);
   }
 
-  /** Adds what differs from the base to a digest. */
+  /** Adds the differences from the base to a digest. */
   addTo(digest: Digest): void {
     const changed = [...new Set([...this.#stable.keys(), ...this.#unsynced.keys()])].toSorted(
       (a, b) => a - b,

@@ -1,36 +1,39 @@
 /**
- * What a fault plan comes to with one seed: a list of faults. Each has a number, by which it can be left out, and a stream
- * of chance of its own: when it happens, with whom and how does not depend on which others there are.
+ * The list of faults that a fault plan becomes with one seed. Each fault has a number, by which it
+ * can be left out, and a random stream of its own: its time, its victim and its way do not depend
+ * on which other faults there are.
  */
 import type { Random } from '../order/random.ts';
 import type { FaultPlan, PlannedFault } from './fault-plan.ts';
 
 /** A fault of one run. */
 export interface ConcreteFault {
-  /** From 1, in the order of the plan. */
+  /** The number of the fault, from 1, in the order of the plan. */
   readonly number: number;
-  /** It happens when so many tasks have run. */
+  /** The number of tasks that have run when the fault happens. */
   readonly afterTasks: number;
   readonly fault: PlannedFault;
-  /** All that is left to chance about it. */
+  /** The source of all chance in the fault. */
   readonly random: Random;
 }
 
 /** A fault that has happened. */
 export interface StruckFault {
   readonly number: number;
-  /** So many tasks had run. */
+  /** The number of tasks that had run. */
   readonly afterTasks: number;
-  /** What happened, to whom. */
+  /** A description of what happened, and to which component. */
   readonly text: string;
 }
 
-/** How many faults a plan has. */
+/** The number of faults in a plan. */
 export function countFaults(plan: FaultPlan): number {
   return plan.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** The faults, the first to happen first; `only` has the numbers of those that may happen at all. */
+/**
+ * The faults, the first to happen first; `only` lists the numbers of those that may happen at all.
+ */
 export function concreteFaults(
   plan: FaultPlan,
   random: Random,
@@ -50,8 +53,8 @@ function concrete(fault: PlannedFault, number: number, random: Random): Concrete
 }
 
 /**
- * Picks one by its label, not by its place: each label has a rank of its own for each fault, and the highest is picked. So
- * who else is there matters only if that one ranks higher.
+ * Picks one by its label and not by its place: each label has a rank of its own for each fault, and
+ * the highest rank is picked. So another component changes the pick only if it ranks higher itself.
  */
 export function pickByLabel<T extends { readonly label: string }>(
   candidates: readonly T[],

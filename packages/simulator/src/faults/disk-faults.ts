@@ -1,21 +1,21 @@
-/** Faults of disks: what befalls the next request that it can, on one of those that are in use. */
+/** Faults of disks: each strikes the next request that it can, on one of the disks in use. */
 import type { Ailment, DiskOperation } from '../disk/disk-ailments.ts';
 import type { Random } from '../order/random.ts';
 import type { Simulation } from '../world/simulation.ts';
 
-/** What is wrong with a disk. */
+/** The kinds of disk faults. */
 export type DiskFault =
   | { readonly kind: 'io-error'; readonly of: DiskOperation }
   | { readonly kind: 'misdirect'; readonly of: 'read' | 'write' }
   | { readonly kind: 'corrupt'; readonly at: 'read' | 'rest' };
 
-/** How a disk fault is told of, and what is called when it has come about. */
+/** The reports of a disk fault: its description, and the call when it has struck. */
 export interface DiskFaultHost {
   readonly tell: (text: string) => void;
   readonly done: () => void;
 }
 
-/** Lets it befall a disk; what is said of that, or nothing if there is no disk. */
+/** Gives a fault to a disk. The result describes it; `undefined` if there is no disk. */
 export function befallDisk(
   fault: DiskFault,
   { disks }: Pick<Simulation, 'disks'>,

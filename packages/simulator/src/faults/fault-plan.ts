@@ -1,8 +1,14 @@
-/** A fault plan: what is to go wrong in a simulated run. Which of it goes wrong when is up to the seed. */
+/**
+ * A fault plan: the faults that are to happen in a simulated run. The seed decides which of them
+ * happens when.
+ */
 import type { HostileRole, HostileStep, HostileWay } from '../world/hostility.ts';
 import type { DiskFault } from './disk-faults.ts';
 
-/** Which of its dealings with its parent a component does wrongly, and how; the seed picks what is not said. */
+/**
+ * The step of its protocol with its parent that a component does wrongly, and the way; the seed
+ * picks whatever is left open.
+ */
 export interface PlannedHostility {
   readonly kind: 'hostile';
   readonly component: string | undefined;
@@ -12,7 +18,7 @@ export interface PlannedHostility {
   readonly ms: number;
 }
 
-/** One fault, as often as it happens. */
+/** One kind of fault, and how often it happens. */
 export type PlannedFault = { readonly within: number; readonly count: number } & (
   | { readonly kind: 'crash'; readonly component: string | undefined; readonly process: boolean }
   | { readonly kind: 'stall'; readonly component: string | undefined; readonly ms: number }
@@ -24,5 +30,5 @@ export type PlannedFault = { readonly within: number; readonly count: number } &
   | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
 );
 
-/** All of a plan. */
+/** A whole plan. */
 export type FaultPlan = readonly PlannedFault[];

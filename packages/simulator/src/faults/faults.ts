@@ -1,4 +1,4 @@
-/** Brings about the faults of a run, each before the task that its chance has picked. */
+/** Brings about the faults of a run, each before the task that its random stream has picked. */
 import type { Simulation } from '../world/simulation.ts';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
 import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
@@ -11,17 +11,17 @@ import { exhaustHeap, refuseQuota } from './memory-faults.ts';
 export class Faults {
   readonly #simulation: Simulation;
   readonly #tell: (text: string) => void;
-  /** The latest first. */
+  /** The faults that are to come, the latest first. */
   readonly #due: ConcreteFault[];
-  /** Those that found somebody to happen to, in their order. */
+  /** The faults that found a victim, in their order. */
   readonly struck: StruckFault[] = [];
-  /** How often each kind of fault has come about. */
+  /** The number of times that each kind of fault has happened. */
   readonly happened = new Map<string, number>();
-  /** Faults that wait for an occasion. */
+  /** The number of faults that wait for an occasion. */
   #waiting = 0;
 
   /** `only` has the numbers of the faults that may happen; without it all may. */
-  /** Whether anybody is going to be hostile. */
+  /** Whether the plan makes a component hostile. */
   readonly hostility: boolean;
 
   constructor(
@@ -36,12 +36,12 @@ export class Faults {
     this.hostility = this.#due.some(({ fault }) => fault.kind === 'hostile');
   }
 
-  /** Faults that are still to come. */
+  /** The number of faults that are still to come. */
   get left(): number {
     return this.#due.length + this.#waiting;
   }
 
-  /** So many tasks have run: what is due happens. True if something has. */
+  /** Brings about the faults that are due after `tasks` tasks. True if any has happened. */
   strike(tasks: number): boolean {
     let struck = false;
     for (let next = this.#due.at(-1); next && next.afterTasks <= tasks; next = this.#due.at(-1)) {
@@ -60,7 +60,7 @@ export class Faults {
     this.happened.set(kind, (this.happened.get(kind) ?? 0) + 1);
   }
 
-  /** What has happened; `undefined` if there was nobody for it to happen to. */
+  /** Brings about one fault. The result describes it; `undefined` if there was no victim. */
   #perform(concrete: ConcreteFault): string | undefined {
     const { fault } = concrete;
     switch (fault.kind) {
@@ -81,7 +81,8 @@ export class Faults {
         const label = fault.component ?? this.#victim(concrete, undefined)?.label;
         if (label === undefined) return undefined;
         const { random, number } = concrete;
-        // Nobody waits for an occasion: what the others are to come to must not depend on it.
+        // The run does not wait for an occasion for this fault: the end of the fault phase must not
+        // depend on it.
         return turnHostile(fault, label, this.#simulation, random, (text, kind) => {
           this.#count(kind);
           this.#tell(`fault ${number}: ${text}`);
@@ -108,7 +109,7 @@ export class Faults {
     );
   }
 
-  /** It is over when there has been an occasion for it. */
+  /** Counts a fault as over only when it has found an occasion. */
   #waits(text: string | undefined): string | undefined {
     if (text !== undefined) this.#waiting++;
     return text;

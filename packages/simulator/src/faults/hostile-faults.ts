@@ -1,10 +1,13 @@
-/** Faults by which a component does not keep to the protocol with its parent. */
+/** Faults by which a component breaks the protocol with its parent. */
 import type { Random } from '../order/random.ts';
 import { HOSTILE_PLACES, HOSTILE_WAYS } from '../world/hostility.ts';
 import type { Simulation } from '../world/simulation.ts';
 import type { PlannedHostility } from './fault-plan.ts';
 
-/** Gives the components with a label something wrong to do; what is said of that. `done` is told when it has come about. */
+/**
+ * Gives the components with a label a hostile act. The result describes it; `done` is called when
+ * it has happened.
+ */
 export function turnHostile(
   fault: PlannedHostility,
   label: string,

@@ -1,4 +1,4 @@
-/** Faults of memory: a heap that is full, quota that is refused. */
+/** Faults of memory: a full heap, and a refused allocation of quota. */
 import { HEAP_FULL } from '@ginit/core/platform';
 import type { Simulation } from '../world/simulation.ts';
 
@@ -8,15 +8,15 @@ interface Victim {
 }
 
 /**
- * The component's heap is full. As on the real platform that ends its process, whoever else lives there, and everybody is
- * told whose fault it was.
+ * Fills the component's heap. As on the real platform that ends its process with every component in
+ * it, and everybody is told which component was at fault.
  */
 export function exhaustHeap({ platform }: Pick<Simulation, 'platform'>, { id, label }: Victim): string {
   platform.crashProcess(id, HEAP_FULL);
   return `the heap of [${label}] is full`;
 }
 
-/** The component's next allocation is refused; `taken` is called when it has been. */
+/** Refuses the component's next allocation. `taken` is called when that has happened. */
 export function refuseQuota(
   simulation: Pick<Simulation, 'denyQuota'>,
   { id, label }: Victim,

@@ -1,6 +1,7 @@
 /**
- * A running hash of what a simulated system does: two words, mixed as MurmurHash3 does with its 32-bit words (Appleby,
- * public domain). It tells two runs apart; it is no protection against anybody.
+ * A running hash of the events of a simulated system: two words, mixed as MurmurHash3 mixes its
+ * 32-bit words (Appleby, public domain). It tells two runs apart; it does not protect against
+ * deliberate collisions.
  */
 
 function mix(state: number, value: number, factor: number, step: number): number {
@@ -46,7 +47,7 @@ export class Digest {
     for (let at = whole; at < value.length; at++) this.#word(value[at] ?? 0);
   }
 
-  /** What has come so far, as 16 hexadecimal digits. */
+  /** The hash of everything so far, as 16 hexadecimal digits. */
   get value(): string {
     const words = [finish(this.#first), finish(this.#second ^ this.#first)];
     return words.map((word) => word.toString(16).padStart(8, '0')).join('');

@@ -1,7 +1,8 @@
 /**
- * The only source of chance of a simulated system: xoshiro128** by Blackman and Vigna (https://prng.di.unimi.it), its
- * state filled by SplitMix32. Every use has a stream of its own, made of the seed and a name, so that one more number
- * drawn by a disk changes nothing of the order in which messages arrive.
+ * The only source of chance in a simulated system: xoshiro128** by Blackman and Vigna
+ * (https://prng.di.unimi.it), with a state filled by SplitMix32. Every use has a stream of its own,
+ * made of the seed and a name. So if a disk draws one more number, the order in which messages
+ * arrive does not change.
  */
 
 const rotate = (value: number, bits: number): number => (value << bits) | (value >>> (32 - bits));
@@ -59,7 +60,7 @@ export class Random {
     return this.u32() / 2 ** 32;
   }
 
-  /** A whole number from 0 up to, but not including, `bound`; 0 if there is no other. */
+  /** A whole number from 0 up to, but not including, `bound`; always 0 if `bound` is 0. */
   below(bound: number): number {
     return Math.floor(this.unit() * bound);
   }

@@ -1,22 +1,24 @@
 /**
- * The order of everything. What may happen is a task: the arrival of a frame, a timer, the end of a request to the
- * host. Those that are ready stand in one list, and the seed picks the next among them; those that have a time wait in a
- * heap until it has come. Time is virtual: a task takes some microseconds by the seed, and when nothing is ready it
- * jumps to the next task that has a time.
+ * The order of all events. Everything that may happen is a task: the arrival of a frame, a timer,
+ * the end of a request to the host. Tasks that are ready stand in one list, and the seed picks the
+ * next among them; tasks that have a time wait in a heap until it has come. Time is virtual: a task
+ * takes some microseconds by the seed, and when nothing is ready the clock jumps to the next task
+ * that has a time.
  *
- * What must keep an order of its own (the frames of one carrier) has only its first task here at a time.
+ * Tasks that must keep an order of their own (the frames of one carrier) are given to the scheduler
+ * one at a time.
  */
 import { assert } from '@ginit/core';
 import type { Random } from './random.ts';
 
-/** A task may take less than so many microseconds. */
+/** The bound of a task's duration in microseconds, not included. */
 const TASK_US_MAX = 8;
 
 /** Something that will happen. */
 export interface Task {
-  /** The component it happens to; 0: core. */
+  /** The id of the component that the task belongs to; 0 for the supervisor. */
   readonly owner: number;
-  /** One line on what it is, for the schedule. */
+  /** One line about the task, for the schedule. */
   readonly describe: () => string;
   readonly run: () => void;
 }
@@ -30,22 +32,22 @@ export interface Scheduled {
 
 interface Waiting {
   readonly scheduled: Scheduled;
-  /** Between tasks of one time: the order in which they came. */
+  /** The number that orders tasks of the same time: the order in which they were added. */
   readonly number: number;
 }
 
-/** What there is to do next. */
+/** The next step: a task, or why there is none. */
 export type Next = Task | 'nothing' | 'too late';
 
 /** The tasks of one system, and its clock. */
 export class Scheduler {
   readonly #random: Random;
   readonly #ready: Scheduled[] = [];
-  /** A binary heap, the earliest first. */
+  /** The tasks that have a time, in a binary heap with the earliest first. */
   readonly #later: Waiting[] = [];
-  /** Components that have no turn before a time. */
+  /** The components that get no turn before a time. */
   readonly #held = new Map<number, number>();
-  /** When a component that was held could go on, the last time. */
+  /** For each component that was held: the time at which it could last go on. */
   readonly #heldUntil = new Map<number, number>();
   #nowUs = 0;
   #count = 0;
@@ -64,14 +66,14 @@ export class Scheduler {
     return this.#ready.length > 0;
   }
 
-  /** May happen from now on. */
+  /** Adds a task that may happen from now on. */
   soon(task: Task): Scheduled {
     const scheduled = { task, dueUs: this.#nowUs, cancelled: false };
     this.#ready.push(scheduled);
     return scheduled;
   }
 
-  /** May happen from a time on; never before. */
+  /** Adds a task that may happen from a time on, never before. */
   at(dueUs: number, task: Task): Scheduled {
     if (dueUs <= this.#nowUs) return this.soon(task);
     const scheduled = { task, dueUs, cancelled: false };
@@ -79,29 +81,32 @@ export class Scheduler {
     return scheduled;
   }
 
-  /** May happen `us` microseconds from now on. */
+  /** Adds a task that may happen from `us` microseconds after now. */
   after(us: number, task: Task): Scheduled {
     return this.at(this.#nowUs + Math.max(0, Math.ceil(us)), task);
   }
 
-  /** Nothing happens to a component for so long. */
+  /** Holds a component: none of its tasks happens for the given time. */
   hold(owner: number, us: number): void {
     const untilUs = Math.max(this.#held.get(owner) ?? 0, this.#nowUs + us);
     this.#held.set(owner, untilUs);
     this.#heldUntil.set(owner, untilUs);
   }
 
-  /** Until when a component is held, or was the last time. */
+  /** The time until which a component is held, or was held the last time. */
   heldUntilUs(owner: number): number {
     return this.#heldUntil.get(owner) ?? 0;
   }
 
-  /** When the last component goes on that is held now. */
+  /** The time at which the last of the components that are held now goes on. */
   get allGoOnUs(): number {
     return Math.max(this.#nowUs, ...this.#held.values());
   }
 
-  /** Of what could have happened, what waits longest, and since when. */
+  /**
+   * The task that waits longest of those that could have happened, and the time since which it
+   * waits.
+   */
   get waitsLongest(): { readonly task: Task; readonly sinceUs: number } | undefined {
     let longest: Scheduled | undefined;
     for (const scheduled of this.#ready) {
@@ -112,7 +117,7 @@ export class Scheduler {
     return longest && { task: longest.task, sinceUs: longest.dueUs };
   }
 
-  /** Takes the next task out; time goes on, but not beyond `limitUs`. */
+  /** Takes the next task out. Time goes on, but not beyond `limitUs`. */
   next(limitUs: number): Next {
     for (;;) {
       this.#dueNow();
@@ -132,7 +137,7 @@ export class Scheduler {
     }
   }
 
-  /** The task of a component that is held waits until it is not. */
+  /** Puts off the task of a component that is held until the component is not held any more. */
   #putOff(picked: Scheduled): boolean {
     const { owner } = picked.task;
     const untilUs = this.#held.get(owner);

@@ -1,6 +1,7 @@
 /**
- * What a replay says between the lines of its schedule, each marked by an exclamation mark: faults, ends of components, what
- * does not hold and since when; and at the end who is alive, and who waits for whom.
+ * The remarks that a replay writes between the lines of its schedule, each marked by an exclamation
+ * mark: faults, ends of components, broken properties with the time since when; and at the end
+ * which components are alive, and which wait for which.
  */
 import type { Simulation } from '../world/simulation.ts';
 import { describeCall } from '../checks/checks.ts';
@@ -15,13 +16,13 @@ export class Annotations {
     this.#write = write;
   }
 
-  /** Something that has happened now. */
+  /** Writes a remark about something that has happened now. */
   now(text: string): void {
     const seconds = (this.#simulation.scheduler.nowUs / 1e6).toFixed(6);
     this.#write(`${seconds} ! ${text}`);
   }
 
-  /** The system is as it was left: nobody has asked it to stop yet. */
+  /** Writes the final remarks about the system as it was left, before it is asked to stop. */
   end(): void {
     const { platform, calls } = this.#simulation;
     const labels = Array.from(platform.live, ({ label }) => `[${label}]`);

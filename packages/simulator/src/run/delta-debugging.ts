@@ -1,17 +1,19 @@
 /**
- * Which of many causes are needed: delta debugging, the algorithm `ddmin` of Zeller and Hildebrandt, "Simplifying and
- * Isolating Failure-Inducing Input" (IEEE Transactions on Software Engineering 28, 2002). A list is split into parts; a
- * part that fails by itself is gone on with, else what is left without a part that is not needed, else the parts are made
- * smaller. At the end nothing can be left out any more without the failure going away; that is no promise that no smaller
- * list exists.
+ * Finds which of many causes are needed. This is delta debugging, the algorithm `ddmin` of Zeller
+ * and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (IEEE Transactions on
+ * Software Engineering 28, 2002). A list is split into parts. If a part fails by itself, the search
+ * goes on with that part; else if the list fails without some part, it goes on without that part;
+ * else the parts are made smaller. At the end no single cause can be left out without the failure
+ * going away. That does not promise that no smaller list exists.
  */
 
-/** Says which of these lists fails, the first by their order; none: `undefined`. */
+/** Finds the first of these lists, by their order, that fails; `undefined` if none does. */
 export type FirstFailing<T> = (lists: readonly (readonly T[])[]) => Promise<number | undefined>;
 
 /**
- * A list of causes that fails itself is made as small as can be; `firstFailing` may end it by throwing. `smaller` is told of
- * each smaller list that fails, and may leave out of it what it knows to be of no account.
+ * Makes a list of causes that fails as small as possible; `firstFailing` may end the search by
+ * throwing. `smaller` is called with each smaller list that fails, and may drop causes from it that
+ * it knows to be irrelevant.
  */
 export async function minimise<T>(
   causes: readonly T[],
@@ -23,7 +25,7 @@ export async function minimise<T>(
   let count = 2;
   while (rest.length > 1) {
     const parts = split(rest, count);
-    // With two parts, what is left without one is the other.
+    // With two parts, the list without one part is the other part.
     const lefts = count === 2 ? [] : parts.map((part) => rest.filter((cause) => !part.includes(cause)));
     const lists = [...parts, ...lefts];
     const found = await firstFailing(lists);
@@ -39,7 +41,7 @@ export async function minimise<T>(
   return rest;
 }
 
-/** Parts of nearly one size, in their order. */
+/** Splits a list into parts of nearly equal size, in their order. */
 function split<T>(list: readonly T[], count: number): (readonly T[])[] {
   const at = (index: number): number => Math.floor((index * list.length) / count);
   return Array.from({ length: count }, (_, index) => list.slice(at(index), at(index + 1)));

@@ -2,7 +2,7 @@
 import type { SeedPool } from './seed-pool.ts';
 import type { SeedVerdict } from './verdict.ts';
 
-/** Gives out seeds. */
+/** Hands out seeds. */
 class Seeds {
   #next: number;
   #last: number;
@@ -19,7 +19,10 @@ class Seeds {
     return this.#next <= this.#last ? this.#next++ : undefined;
   }
 
-  /** Only seeds below may still be the first that fails; the others need not run, unless all are to. */
+  /**
+   * Notes a failed seed. Only seeds below it may still be the first that fails; the others need not
+   * run, unless all are to.
+   */
   fail(verdict: SeedVerdict): void {
     if (this.failed && this.failed.seed < verdict.seed) return;
     this.failed = verdict;
@@ -28,8 +31,9 @@ class Seeds {
 }
 
 /**
- * Runs them; with `all` also those behind one that fails. `done` is told of each and says whether it failed. Settles with the
- * first that failed, in the order of the seeds, when no seed below it is still to run.
+ * Runs the seeds; with `all` also those behind a seed that fails. `done` is called with each
+ * verdict and says whether the seed failed. Settles with the first failed seed, in the order of the
+ * seeds, when no seed below it is still to run.
  */
 export async function runSeeds(
   pool: SeedPool,

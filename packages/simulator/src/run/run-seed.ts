@@ -13,9 +13,9 @@ import { Annotations } from './annotations.ts';
 import type { RunOptions, SimulatedSystem } from './simulated-system.ts';
 import type { SeedVerdict } from './verdict.ts';
 
-/** Where its lines go. */
+/** The receiver of a run's lines. */
 export interface SeedOutput {
-  /** A line of a component's. */
+  /** A line of a component. */
   line(text: string): void;
   /** A line of ginit's own. */
   say(text: string): void;
@@ -23,20 +23,23 @@ export interface SeedOutput {
   schedule(text: string): void;
 }
 
-/** How a run ended, with what it left. */
+/** The end of a run, with the disks that it left. */
 export interface SeedResult extends SeedVerdict {
   /** The disks as they were at the end. */
   readonly images: ReadonlyMap<string, Uint8Array>;
 }
 
-/** A check of the simulator's has failed. */
+/** The exit code of a run in which a check of the simulator has failed. */
 export const BROKEN_EXIT_CODE = 3;
 const CRASH_EXIT_CODE = 1;
 const REFUSED_EXIT_CODE = 2;
-/** As in a real run. */
+/** The bound of stopping, as in a real run. */
 const STOP_BOUND_MS = 5000;
 const STOP_LIMIT_US = 240_000_000;
-/** So often within their patience unanswered calls are looked for, and more often other things that must go on. */
+/**
+ * The number of times within their patience that unanswered calls are looked for. Other things that
+ * must go on are checked more often.
+ */
 const LOOKS_WITHIN_PATIENCE = 4;
 const LOOK_US_MAX = 5_000_000;
 
@@ -45,7 +48,10 @@ interface Verdict {
   readonly problem?: string | undefined;
 }
 
-/** Runs the system with one seed. One at a time in a thread: it replaces the globals of components. */
+/**
+ * Runs the system with one seed. Only one run may be under way in a thread, because it replaces the
+ * globals of components.
+ */
 export function runSeed(
   seed: number,
   system: SimulatedSystem,
@@ -70,7 +76,10 @@ class SeedRun {
   readonly #books: Books;
   readonly #unmet: UnmetObligations;
   #end: SystemEnd | undefined;
-  /** The run was cut short by one of its bounds: what was to come may still have come. */
+  /**
+   * Whether one of the run's bounds cut it short: events that were to come did not get the time to
+   * happen.
+   */
   #cutShort = false;
   #nextLookUs = 0;
   #problem: string | undefined;
@@ -159,14 +168,17 @@ class SeedRun {
     return left === undefined ? verdict : this.#broken(left);
   }
 
-  /** What is due of the plan happens; true if something has. */
+  /** Brings about the faults that are due; true if any has happened. */
   #strike(tasks: number): boolean {
     const struck = this.#faults?.strike(tasks) ?? false;
     this.#phases.look(this.#faults?.left ?? 0);
     return struck;
   }
 
-  /** The first thing that does not hold is what the run has found; others may follow from it. */
+  /**
+   * Records the first property that does not hold as the result of the run. Later ones may be
+   * consequences of it.
+   */
   #breaks(problem: string | undefined): void {
     if (problem === undefined || this.#problem !== undefined) return;
     this.#problem = this.#phases.tell(problem);
@@ -201,7 +213,10 @@ class SeedRun {
     }
   }
 
-  /** With its faults over for as long as anybody has to have patience, a system must have come to something. */
+  /**
+   * A run that is still going at its limit has failed if its faults have been over for the whole
+   * time of patience and the system should have ended by itself.
+   */
   #stillRunning(limit: string): Verdict {
     const { nowUs } = this.#simulation.scheduler;
     const patientUs = nowUs - this.#options.patienceUs;
@@ -233,7 +248,9 @@ class SeedRun {
     return this.#simulation.tasks >= this.#options.tasksMax;
   }
 
-  /** Something that must hold does not, or something that must go on does not. */
+  /**
+   * Checks the properties that must hold and the things that must go on. True if one of them fails.
+   */
   #doesNotGoOn(): boolean {
     const { nowUs } = this.#simulation.scheduler;
     this.#breaks(wrongTotal(this.#supervisor.total, this.#system.quota) ?? this.#books.look());
@@ -251,7 +268,7 @@ class SeedRun {
     return problem !== undefined;
   }
 
-  /** Nothing is on its way: what any two hold of each other must be the same from both ends. */
+  /** Checks both ends of every relation against each other while nothing is on its way. */
   #whenQuiet(): void {
     const { platform } = this.#simulation;
     const problem =

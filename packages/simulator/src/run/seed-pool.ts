@@ -1,33 +1,39 @@
 /**
- * Runs seeds on a few threads. Modules are never unloaded, and each run loads fresh ones: so after a number of runs the
- * threads are given up for new ones, which begin while the last runs on the old ones end.
+ * Runs seeds on a few threads. Modules are never unloaded, and each run loads fresh ones. So after
+ * a number of runs the threads are replaced by new ones, which start while the last runs on the old
+ * ones end.
  */
 import { Piscina } from 'piscina';
 import type { SeedVerdict } from './verdict.ts';
 
 const RUNS_PER_THREAD = 24;
-/** Of which nothing stays but what the collector takes. */
+/**
+ * The number of runs on a thread if instances share modules: such runs leave nothing behind but
+ * garbage for the collector.
+ */
 const RUNS_PER_THREAD_SHARING = 2000;
-/** As when a check of the simulator's fails: there is no verdict on the seed. */
+/** The exit code for a seed without a verdict, the same as for a failed check of the simulator. */
 const GONE_EXIT_CODE = 3;
 
-/** What the threads of a pool run. */
+/** The work of the threads of a pool. */
 export interface SeedWork {
-  /** File of the worker: its default export takes a `SeedTask` and gives a `SeedVerdict`. */
+  /** The file of the worker. Its default export takes a `SeedTask` and gives a `SeedVerdict`. */
   readonly worker: string;
-  /** What each thread is told at its start: the worker's own affair. */
+  /** The data that each thread gets at its start; only the worker knows their meaning. */
   readonly workerData: object;
   /** Whether runs leave no modules behind. */
   readonly sharesModules: boolean;
 }
 
-/** A seed, and which of its faults may happen if not those that the options say. */
+/**
+ * A seed, and the numbers of its faults that may happen if they differ from those of the options.
+ */
 export interface SeedTask {
   readonly seed: number;
   readonly only?: readonly number[];
 }
 
-/** Threads that end together. */
+/** A set of threads that start and end together. */
 class Generation {
   readonly #pool: Piscina;
   #left: number;
@@ -40,7 +46,8 @@ class Generation {
       workerData: work.workerData,
       minThreads: threads,
       maxThreads: threads,
-      // A thread must go through its event loop between two runs: what the last one left pending comes then.
+      // A thread must go through its event loop between two runs: events that the last run left
+      // pending come then.
       atomics: 'disabled',
     });
     this.#pool.on('error', stray);
@@ -54,7 +61,7 @@ class Generation {
     this.#left--;
     this.#running++;
     try {
-      // The worker is our own code: what it answers has this type.
+      // The worker is our own code, so its answer has this type.
       return (await this.#pool.run(task)) as SeedVerdict;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -70,7 +77,7 @@ class Generation {
   }
 }
 
-/** The verdict on a seed whose thread has ended, as it does when it runs out of memory. */
+/** The verdict on a seed whose thread has ended, for example because it ran out of memory. */
 function gone(seed: number, reason: string): SeedVerdict {
   const problem = `the thread that ran it is gone; ${reason}`;
   return {
@@ -85,7 +92,7 @@ function gone(seed: number, reason: string): SeedVerdict {
   };
 }
 
-/** The threads. Whoever uses it has at most as many runs under way as there are threads. */
+/** The pool of threads. Its user must not have more runs under way than there are threads. */
 export class SeedPool {
   readonly #work: SeedWork;
   readonly #threads: number;
@@ -93,7 +100,7 @@ export class SeedPool {
   readonly #generations = new Set<Generation>();
   #young: Generation | undefined;
 
-  /** `stray` is told of an error that belongs to no run. */
+  /** `stray` is called with errors that belong to no run. */
   constructor(work: SeedWork, threads: number, stray: (error: Error) => void) {
     this.#work = work;
     this.#threads = threads;

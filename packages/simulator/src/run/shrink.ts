@@ -1,22 +1,25 @@
 /**
- * Which faults a failing seed needs. The seed runs again with fewer and fewer of its faults, on the threads of the pool; a run
- * counts if it fails in the same property. The number of runs is bounded, so that what is left may still be more than is needed.
+ * Finds the faults that a failing seed needs. The seed runs again with fewer and fewer of its
+ * faults, on the threads of the pool; a run counts if the same property fails. The number of runs
+ * is bounded, so more faults may be left than are needed.
  */
 import { minimise } from './delta-debugging.ts';
 import type { SeedPool } from './seed-pool.ts';
 import { hasFailed, propertyOf, type SeedVerdict } from './verdict.ts';
 
-/** How it is done. */
+/** The options of shrinking. */
 export interface ShrinkOptions {
   readonly anyExit: boolean;
   readonly runsMax: number;
-  /** Told before each run how many faults are left after so many runs. */
+  /**
+   * Called before each run with the number of faults that are left and the number of runs so far.
+   */
   readonly progress: (faultsLeft: number, runs: number) => void;
 }
 
-/** What is left of the faults. */
+/** The result of shrinking. */
 export interface Shrunk {
-  /** How the seed fails with them. */
+  /** The verdict on the seed with the faults that are left. */
   readonly verdict: SeedVerdict;
   readonly runs: number;
   /** Whether none of them can be left out. */
@@ -41,7 +44,7 @@ class Shrinking {
   }
 
   async run(): Promise<Shrunk> {
-    // Those that found nobody to happen to have changed nothing.
+    // Faults that found no victim have changed nothing, so they are left out.
     const numbers = this.#best.struck.map(({ number }) => number);
     let minimal = true;
     try {
@@ -57,7 +60,7 @@ class Shrinking {
     return { verdict: this.#best, runs: this.#runs, minimal };
   }
 
-  /** As many at a time as there are threads. */
+  /** Runs as many lists at the same time as there are threads. */
   async #firstFailing(lists: readonly (readonly number[])[]): Promise<number | undefined> {
     for (let at = 0; at < lists.length; at += this.#pool.threads) {
       const some = lists.slice(at, at + this.#pool.threads);

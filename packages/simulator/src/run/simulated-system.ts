@@ -1,4 +1,7 @@
-/** The system that a run simulates, and how it is simulated, as whoever reads configs and command lines describes them. */
+/**
+ * The system that a run simulates, and the options of the simulation. The caller, who reads configs
+ * and command lines, makes both.
+ */
 import type { Resources } from '@ginit/core/system';
 import type { ComponentSummary, FindBinary, ResolvedBinary, ResolvedGrant } from '@ginit/core/supervisor';
 import type { FaultPlan } from '../faults/fault-plan.ts';
@@ -6,42 +9,45 @@ import type { CarrierChoice } from '../world/simulation.ts';
 
 /** A system that has been checked and can be started. */
 export interface SimulatedSystem {
-  /** The config, as its root component reads it. */
+  /** The config in the form that the root component reads. */
   readonly config: Uint8Array;
-  /** The root component: init. */
+  /** The binary of the root component, which is init. */
   readonly binary: ResolvedBinary;
   /** Finds the components that may be started in the system. */
   readonly findBinary: FindBinary;
-  /** What the config grants of the host. */
+  /** The grants that the config gives of the host. */
   readonly grants: readonly ResolvedGrant[];
-  /** What the root component has to give. */
+  /** The quota that the root component has to give. */
   readonly quota: Resources;
-  /** Whether the exit of a component may end the system: then a run in which that never happens has failed. */
+  /**
+   * Whether the exit of a component may end the system. If so, a run in which that never happens
+   * has failed.
+   */
   readonly mayExit: boolean;
   /** Whether the instances of a component may share its modules, because these have no state. */
   readonly sharesModules: (moduleUrl: string) => boolean;
-  /** A summary in words, a line each. */
+  /** Makes the lines of a summary for people. */
   readonly summaryLines: (summary: readonly ComponentSummary[]) => readonly string[];
 }
 
-/** How a system is simulated. */
+/** The options of a simulation. */
 export interface RunOptions {
-  /** How components are joined. */
+  /** The way in which components are joined. */
   readonly carriers: CarrierChoice;
-  /** Virtual time to run at most. */
+  /** The largest virtual time of a run. */
   readonly untilUs: number;
-  /** Tasks to run at most. */
+  /** The largest number of tasks of a run. */
   readonly tasksMax: number;
-  /** A call that nobody has answered for so long is a failure. */
+  /** A call that stays unanswered for this time is a failure. */
   readonly patienceUs: number;
-  /** What is to go wrong; nothing if it is missing. */
+  /** The fault plan; without one there are no faults. */
   readonly plan: FaultPlan | undefined;
-  /** Numbers of the faults that may happen; without it all may. */
+  /** The numbers of the faults that may happen; `undefined` if all may. */
   readonly only: readonly number[] | undefined;
-  /** The schedule is written. */
+  /** Whether the schedule is written. */
   readonly log: boolean;
-  /** The schedule is annotated. */
+  /** Whether the schedule is annotated. */
   readonly replay: boolean;
-  /** Components are listed at the end. */
+  /** Whether components are listed at the end. */
   readonly summary: boolean;
 }

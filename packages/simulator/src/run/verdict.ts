@@ -1,22 +1,25 @@
 /** How a simulated run ended. */
 import type { StruckFault } from '../faults/concrete-faults.ts';
 
-/** What a run came to. */
+/** The result of a run. */
 export interface SeedVerdict {
   readonly seed: number;
   readonly code: number;
-  /** The first property that did not hold, and after a semicolon its particulars; none if all did. */
+  /**
+   * The first property that did not hold, and after a semicolon its particulars; `undefined` if all
+   * held.
+   */
   readonly problem: string | undefined;
   readonly virtualUs: number;
   readonly tasks: number;
   readonly hash: string;
   /** The faults that happened, in their order. */
   readonly struck: readonly StruckFault[];
-  /** How often each kind of fault has come about. */
+  /** The number of times that each kind of fault has happened. */
   readonly happened: ReadonlyMap<string, number>;
 }
 
-/** One line on a run. */
+/** The result of a run in one line. */
 export function verdictOf({ seed, code, problem, virtualUs, tasks, hash }: SeedVerdict): string {
   const how = problem === undefined ? `exit code ${code}` : `FAILED: ${problem}`;
   const seconds = (virtualUs / 1e6).toFixed(6);
@@ -24,8 +27,8 @@ export function verdictOf({ seed, code, problem, virtualUs, tasks, hash }: SeedV
 }
 
 /**
- * What failed, so that two runs can be compared: the problem without its particulars and without its numbers, or else the
- * exit code.
+ * The property that failed, so that two runs can be compared: the problem without its particulars
+ * and without its numbers, or else the exit code.
  */
 export function propertyOf({ code, problem }: Pick<SeedVerdict, 'code' | 'problem'>): string {
   if (problem === undefined) return `exit code ${code}`;

@@ -1,4 +1,7 @@
-/** Every call that has been made and not been answered, as its frames tell: who waits for whom, and since when. */
+/**
+ * Records every call that has been made and not been answered, by its frames: which component waits
+ * for which, and since when.
+ */
 import { FrameKind } from '@ginit/core/platform';
 import { kindOf, wordOf } from './frame-words.ts';
 
@@ -6,17 +9,20 @@ import { kindOf, wordOf } from './frame-words.ts';
 export interface OpenCall {
   readonly caller: number;
   readonly callee: number;
-  /** Key of its operation. */
+  /** The key of the call's operation. */
   readonly operation: number;
   readonly sinceUs: number;
 }
 
 /** Calls under way in a system. */
 export class CallWatch {
-  /** By caller and callee, then by the number of the call: in the order in which they were made. */
+  /**
+   * The calls by caller and callee, then by the number of the call, in the order in which they were
+   * made.
+   */
   readonly #open = new Map<string, Map<number, OpenCall>>();
 
-  /** A frame goes out. */
+  /** Takes a frame that is sent. */
   sent(caller: number, callee: number, frame: Uint8Array, nowUs: number): void {
     if (kindOf(frame) !== FrameKind.call) return;
     const key = `${caller}>${callee}`;
@@ -32,20 +38,20 @@ export class CallWatch {
     return this.#open.get(`${caller}>${callee}`)?.get(wordOf(frame, 0))?.operation;
   }
 
-  /** A frame arrives. */
+  /** Takes a frame that arrives. */
   arrived(from: number, to: number, frame: Uint8Array): void {
     const kind = kindOf(frame);
     if (kind !== FrameKind.result && kind !== FrameKind.failure) return;
     this.#open.get(`${to}>${from}`)?.delete(wordOf(frame, 0));
   }
 
-  /** The carrier between two is gone, and with it the calls over it. */
+  /** Drops the calls over the carrier between two components, which is gone. */
   ended(first: number, second: number): void {
     this.#open.delete(`${first}>${second}`);
     this.#open.delete(`${second}>${first}`);
   }
 
-  /** A component is gone: nobody waits for it, nor does it wait. */
+  /** Drops the calls of a component that is gone, and those to it. */
   gone(component: number): void {
     for (const [key, calls] of this.#open) {
       for (const { caller, callee } of calls.values()) {
@@ -55,12 +61,12 @@ export class CallWatch {
     }
   }
 
-  /** How many answers of `callee` a caller waits for. */
+  /** The number of answers of `callee` that a caller waits for. */
   between(caller: number, callee: number): number {
     return this.#open.get(`${caller}>${callee}`)?.size ?? 0;
   }
 
-  /** Calls made before `us`, the oldest first. */
+  /** The calls that were made before `us`, the oldest first. */
   before(us: number): OpenCall[] {
     const found: OpenCall[] = [];
     for (const calls of this.#open.values()) {

@@ -3,14 +3,18 @@ import { Component } from '@ginit/core';
 import { installInstanceHooks } from './instance-hooks.ts';
 import { instanceUrl } from './instance-url.ts';
 
-/** No two instances of this thread have one name, whatever system they belong to. */
+/**
+ * The number of instances so far. No two instances in this thread have the same name, even if they
+ * belong to different systems.
+ */
 let instances = 0;
-/** Components whose modules have no state: all their instances in this thread share them. */
+/** Components whose modules have no state: all their instances in this thread share the modules. */
 const stateless = new Map<string, Promise<Component>>();
 
 /**
- * The component, fresh: it shares no module with any other. With `shared` it gets the modules that were loaded for it before,
- * which saves most of the time of a start; that is for our own components that are known to keep nothing in their modules.
+ * Loads a component anew, so that it shares no module with any other instance. With `shared` it
+ * gets the modules that were loaded for it before, which saves most of the time of a start. That is
+ * meant for our own components which are known to keep no state in their modules.
  */
 export function loadInstance(moduleUrl: string, shared: boolean): Promise<Component> {
   installInstanceHooks();

@@ -1,4 +1,7 @@
-/** One line on a frame, for the schedule: its kind, and what of its header tells people something. */
+/**
+ * Describes a frame in one line for the schedule: its kind, and those parts of its header that help
+ * people.
+ */
 import { FrameKind } from '@ginit/core/platform';
 
 const NAMES = new Map<number, string>(Object.entries(FrameKind).map(([name, kind]) => [kind, name]));
@@ -16,7 +19,7 @@ export function wordOf(frame: Uint8Array, which: 0 | 1 | 2): number {
   return (low | ((frame[at + 3] ?? 0) << 24)) >>> 0;
 }
 
-/** For people; `titles` knows operations by their key. */
+/** The description for people; `titles` has the names of operations by their key. */
 export function describeFrame(frame: Uint8Array, titles: ReadonlyMap<number, string>): string {
   const kind = kindOf(frame);
   const name = NAMES.get(kind) ?? `kind ${kind}`;

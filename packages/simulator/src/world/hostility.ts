@@ -1,25 +1,29 @@
 /**
- * A component that does not keep to the protocol with its parent: at one step (opening, upgrading or closing a session, as its
- * client or as its server; announcing a service; exiting; stopping) it is late, does something wrong, never gets on with it, or
- * does it twice. What it does otherwise is up to its code, which knows nothing of this.
+ * A component that breaks the protocol with its parent. At one step (opening, upgrading or closing
+ * a session, as its client or as its server; announcing a service; exiting; stopping) it is late,
+ * does something wrong, never finishes, or does it twice. Its code knows nothing of this and
+ * behaves normally otherwise.
  *
- * Acts belong to a label: a component that is started again goes on with those that have found no occasion yet.
+ * Acts belong to a label: a component that is started again goes on with the acts that have found
+ * no occasion yet.
  */
 import { type Capability, capabilityOf, type Implementation, SessionError } from '@ginit/core';
 import type { Dealings } from '@ginit/core/platform';
 import { type Parent, type Pd, Root, type SessionRequest, SomeSession } from '@ginit/core/system';
 import type { Random } from '../order/random.ts';
 
-/** Who asks, or who is asked. */
+/** The side of a step: a client asks, a server is asked. */
 export const HOSTILE_ROLES = ['client', 'server'] as const;
 export type HostileRole = (typeof HOSTILE_ROLES)[number];
-/** Where. A server has no part in announcing and exiting, and a client none in being stopped. */
+/**
+ * The steps. A server has no part in announcing and exiting, and a client none in being stopped.
+ */
 export const HOSTILE_STEPS = ['open', 'upgrade', 'close', 'announce', 'exit', 'stop'] as const;
 export type HostileStep = (typeof HOSTILE_STEPS)[number];
 export const HOSTILE_WAYS = ['late', 'wrong', 'never', 'twice'] as const;
 export type HostileWay = (typeof HOSTILE_WAYS)[number];
 
-/** Every step as somebody takes it. */
+/** Every step, together with a role that takes part in it. */
 export const HOSTILE_PLACES: readonly { readonly role: HostileRole; readonly step: HostileStep }[] =
   HOSTILE_ROLES.flatMap((role) =>
     HOSTILE_STEPS.filter((step) => rolesOf(step).includes(role)).map((step) => ({ role, step })),
@@ -39,24 +43,24 @@ function rolesOf(step: HostileStep): readonly HostileRole[] {
   }
 }
 
-/** One thing to do wrongly, at the next occasion. */
+/** One wrong act, for the next occasion. */
 export interface HostileAct {
   readonly role: HostileRole;
   readonly step: HostileStep;
   readonly way: HostileWay;
-  /** It is late by so much. */
+  /** The time by which the act is late. */
   readonly lateUs: number;
   readonly random: Random;
-  /** Called when it has come about, with what it was. */
+  /** Called when the act has happened, with a description. */
   readonly done: (what: string) => void;
 }
 
-/** What hostility needs of the component that is alive. */
+/** The services of the live component that hostility needs. */
 export interface HostileHost {
   readonly delay: (us: number) => Promise<void>;
 }
 
-/** Twice as much as anybody has. */
+/** An amount that is twice as much as anybody has. */
 const TOO_MUCH = 2 ** 51;
 /** A number that no session has. */
 const NOBODYS_ID = 4_000_000_000;
@@ -66,10 +70,10 @@ const OPERATION_OF: Readonly<Partial<Record<HostileStep, string>>> = {
   close: 'close',
 };
 
-/** How the right thing is done, and the ways to do it wrongly. */
+/** The right way of doing something, and the wrong ways. */
 interface Deed<T> {
   readonly right: () => Promise<T>;
-  /** At least one; which it is is up to chance. */
+  /** The wrong ways, at least one; the seed picks one. */
   readonly wrong: Readonly<Record<string, () => Promise<T>>>;
 }
 
@@ -80,22 +84,24 @@ export class Hostility {
   readonly #doubled = new Set<string>();
   #acted = false;
 
-  /** Something wrong to do, at the next occasion. */
+  /** Adds a wrong act for the next occasion. */
   befall(act: HostileAct): void {
     this.#acts.push(act);
   }
 
-  /** Whether any of it has come about. */
+  /** Whether any of the acts has happened. */
   get acted(): boolean {
     return this.#acted;
   }
 
-  /** Whether the answer to an operation goes out twice; it is asked when it goes out. */
+  /**
+   * Whether the answer to an operation is to go out twice. It is called when the answer goes out.
+   */
   takeDoubled(operation: string): boolean {
     return this.#doubled.delete(operation);
   }
 
-  /** For a component that is started. */
+  /** The dealings of a component that is started, with its hostile acts built in. */
   dealingsOf(host: HostileHost): Dealings {
     const account: { pd: Capability<typeof Pd> | undefined } = { pd: undefined };
     return {
@@ -108,7 +114,7 @@ export class Hostility {
     };
   }
 
-  /** As a client. */
+  /** The acts of the component as a client of its parent. */
   #parent(
     parent: Capability<typeof Parent>,
     pd: Capability<typeof Pd>,
@@ -162,7 +168,7 @@ export class Hostility {
     };
   }
 
-  /** As a server. */
+  /** The acts of the component as a server. */
   #root(
     root: Implementation<typeof Root>,
     account: () => Capability<typeof Pd> | undefined,
@@ -232,7 +238,7 @@ export class Hostility {
     switch (way) {
       case 'late': {
         done(`${(lateUs / 1000).toFixed(0)} ms late`);
-        // A client asks late, a server answers late.
+        // A client asks late; a server answers late.
         if (role === 'client') await host.delay(lateUs);
         try {
           return await right();
@@ -246,7 +252,8 @@ export class Hostility {
         return does();
       }
       case 'never': {
-        // The one half of them does it and says nothing; the other half does nothing.
+        // In half of the cases the deed is done but never answered; in the other half it is not
+        // done at all.
         const silent = random.once(2);
         done(silent ? 'never settled' : 'never done');
         if (silent) void right().catch(() => {});

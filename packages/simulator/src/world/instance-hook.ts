@@ -1,10 +1,16 @@
-/** The resolve hook in a form that Node loads into a thread of its own (`module.register`, Node 20). */
+/**
+ * The resolve hook in the form that Node loads into a thread of its own (`module.register`, Node
+ * 20).
+ */
 import type { InitializeHook, ResolveHook, ResolveHookContext } from 'node:module';
 import { inherit } from './instance-url.ts';
 
 let shared = '';
 
-/** See https://nodejs.org/api/module.html#initialize; `runtime` is the URL below which the shared modules lie. */
+/**
+ * See https://nodejs.org/api/module.html#initialize; `runtime` is the URL below which the shared
+ * modules lie.
+ */
 export const initialize: InitializeHook<string> = (runtime) => {
   shared = runtime;
 };

@@ -10,13 +10,14 @@ interface HookContext {
 }
 type NextResolve = (specifier: string, context: HookContext) => Found;
 
-/** Where the modules of the runtime lie, which all instances share. */
+/** The URL below which the modules of the runtime lie. All instances share those. */
 const SHARED = new URL('.', import.meta.resolve('@ginit/core')).href;
 let installed = false;
 
 /**
- * Installs the hook in this thread, once; modules without an instance are left as they are. In the thread itself where
- * Node can (`registerHooks`, 22.15 and later), else in Node's thread for hooks.
+ * Installs the hook in this thread, once. Modules without an instance stay as they are. The hook
+ * runs in the thread itself where Node can do that (`registerHooks`, 22.15 and later), else in
+ * Node's thread for hooks.
  */
 export function installInstanceHooks(): void {
   if (installed) return;

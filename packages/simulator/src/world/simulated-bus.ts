@@ -1,6 +1,7 @@
 /**
- * A simulated bus: its messages take as long as the seed says, and what a real one does in bad times is done when asked:
- * it loses, doubles, delays and reorders messages, and is parted, so that nodes of one part do not reach those of another.
+ * A simulated bus. The seed decides how long its messages take. On request it does what a real bus
+ * does in bad times: it loses, doubles, delays and reorders messages, and it splits, so that nodes
+ * of one part do not reach those of another.
  */
 import {
   BUS_PAYLOAD_BYTES_MAX,
@@ -13,23 +14,25 @@ import {
 import type { Random } from '../order/random.ts';
 import type { Scheduler } from '../order/scheduler.ts';
 
-/** A message takes less than so many microseconds while nothing goes wrong. */
+/** The bound in microseconds of a message's travel time while nothing goes wrong, not included. */
 const TRAVEL_US_MAX = 2000;
-/** A node learns after at most so long that it is cut off, or back. */
+/** The longest time until a node learns that it is cut off, or connected again. */
 const NOTICE_US_MAX = 2_000_000;
 const PER_MILLE = 1000;
 
-/** How often, of a thousand messages, something goes wrong with one; and how long a delayed one takes at most. */
+/**
+ * How many of a thousand messages suffer each fault, and how long a delayed message takes at most.
+ */
 export interface BusFaults {
   readonly lostPerMille: number;
   readonly doubledPerMille: number;
-  /** Delayed beyond those behind it. */
+  /** Messages that are delayed beyond those behind them. */
   readonly reorderedPerMille: number;
   readonly delayedPerMille: number;
   readonly delayUsMax: number;
 }
 
-/** A bus in good times. */
+/** The settings of a bus in good times. */
 export const NO_BUS_FAULTS: BusFaults = {
   lostPerMille: 0,
   doubledPerMille: 0,
@@ -43,7 +46,7 @@ interface Subscription {
   readonly handler: (message: BusMessage) => void;
 }
 
-/** A message that is due at a time. */
+/** A message that arrives at a time. */
 interface Travelling {
   readonly dueUs: number;
   readonly message: BusMessage;
@@ -51,7 +54,7 @@ interface Travelling {
 
 class Node implements Bus {
   readonly subscriptions = new Set<Subscription>();
-  /** By number of the node that they are from: messages on their way, in their order. */
+  /** The messages on their way, in their order, by the number of the node that they come from. */
   readonly onTheWay = new Map<number, Travelling[]>();
   readonly number: number;
   connected = true;
@@ -96,12 +99,12 @@ class Node implements Bus {
 
 /** The bus of one simulated world. */
 export class SimulatedBus {
-  /** What goes wrong from now on. */
+  /** The faults from now on. */
   faults = NO_BUS_FAULTS;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #nodes = new Map<number, Node>();
-  /** The part that a node is in; 0 is the one with the bus's own server. */
+  /** The part that each node is in; 0 is the part with the bus's own server. */
   readonly #parts = new Map<number, number>();
 
   constructor(scheduler: Scheduler, random: Random) {
@@ -109,7 +112,10 @@ export class SimulatedBus {
     this.#random = random;
   }
 
-  /** Connects a node, by the number that its tasks have in the scheduler. One connection a node. */
+  /**
+   * Connects a node. `number` is the number of its tasks' owner in the scheduler. Each node has one
+   * connection.
+   */
   connect(number: number): Bus {
     this.#nodes.get(number)?.close();
     const node = new Node(this, number);
@@ -117,7 +123,10 @@ export class SimulatedBus {
     return node;
   }
 
-  /** Parts the bus: each list of nodes is cut off from all others, and who is in none stays with the server. */
+  /**
+   * Splits the bus: each list of nodes is cut off from all others, and nodes in no list stay with
+   * the server.
+   */
   part(...groups: readonly (readonly number[])[]): void {
     this.#parts.clear();
     groups.forEach((group, index) => {
@@ -126,17 +135,17 @@ export class SimulatedBus {
     for (const node of this.#nodes.values()) this.#noticeSoon(node);
   }
 
-  /** One whole again. */
+  /** Joins all parts again. */
   heal(): void {
     this.part();
   }
 
-  /** A node has ended: what it has sent still arrives. */
+  /** Ends a node. Messages that it has sent still arrive. */
   leave(number: number): void {
     this.#nodes.delete(number);
   }
 
-  /** Sends a message on its way to everybody who will be subscribed when it arrives. */
+  /** Sends a message to every node that will be subscribed when it arrives. */
   carry(from: number, message: BusMessage): void {
     for (const node of this.#nodes.values()) {
       if (!this.#reaches(from, node.number) || this.#happens(this.faults.lostPerMille)) continue;
@@ -156,7 +165,8 @@ export class SimulatedBus {
     }
     const queue = to.onTheWay.get(from) ?? [];
     to.onTheWay.set(from, queue);
-    // The scheduler keeps no order between tasks that are due: it has the first one only.
+    // The scheduler keeps no order between tasks that are due, so it gets only the first message of
+    // the queue.
     if (queue.push({ dueUs, message }) === 1) this.#nextOf(queue, from, to);
   }
 
@@ -176,7 +186,7 @@ export class SimulatedBus {
   }
 
   #deliver(from: number, to: Node, message: BusMessage): void {
-    // A part that has come about in the meantime cuts off what was on its way.
+    // If the bus has been split in the meantime, messages on their way to another part are lost.
     if (to.closed || !this.#reaches(from, to.number)) return;
     const gets = [...to.subscriptions].filter(({ pattern }) => subjectMatches(pattern, message.subject));
     for (const subscription of gets) {

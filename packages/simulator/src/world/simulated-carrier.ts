@@ -1,8 +1,9 @@
 /**
- * A carrier between two simulated components. Each direction keeps the order of its frames, and is otherwise at the
- * mercy of the scheduler: a frame arrives when the seed says so, sometimes much later. What a component had sent when it
- * died may still arrive, up to a frame that the seed picks; then the peer is told of the end. To a dead component
- * nothing arrives any more, not even that.
+ * A carrier between two simulated components. Each direction keeps the order of its frames;
+ * otherwise the scheduler decides when a frame arrives, sometimes much later. The frames that a
+ * component had sent before it died may still arrive, up to a frame that the seed picks; then the
+ * peer is told of the end. Nothing arrives at a dead component any more, not even the end of its
+ * peer.
  */
 import {
   type Carrier,
@@ -15,34 +16,37 @@ import { assert } from '@ginit/core';
 import type { Random } from '../order/random.ts';
 import type { Scheduler } from '../order/scheduler.ts';
 
-/** What a carrier needs of its surroundings. */
+/** The services that a carrier needs. */
 export interface CarrierWorld {
   readonly scheduler: Scheduler;
   readonly random: Random;
-  /** One frame in so many takes its time; 0: none. */
+  /** One frame in this many is delayed; 0 delays none. */
   delayedOnceIn: number;
-  /** Told of each frame when it is sent and when it arrives. */
+  /** Called for each frame when it is sent and when it arrives. */
   readonly sent: (from: number, to: number, frame: Uint8Array) => void;
   readonly arrived: (from: number, to: number, frame: Uint8Array) => void;
-  /** How often a frame is sent: once, if its sender keeps to the rules. */
+  /** The number of times that a frame is sent: once, if its sender keeps to the rules. */
   readonly copies: (from: number, to: number, frame: Uint8Array) => number;
-  /** Told when an end is closed by its component. */
+  /** Called when an end is closed by its component. */
   readonly closed: (by: number, peer: number) => void;
   readonly describe: (from: number, frame: Uint8Array | undefined) => string;
 }
 
-/** How much later a frame may come that takes its time, in microseconds; one in four of them takes much longer. */
+/**
+ * The largest delay of a delayed frame in microseconds; one in four delayed frames takes much
+ * longer.
+ */
 const DELAY_US_MAX = 500;
 const LONG_DELAY_US_MAX = 100_000;
 
-/** What is on its way; without a frame: that the sender has closed the carrier. */
+/** An item on its way. Without a frame it says that the sender has closed the carrier. */
 interface Item {
   readonly frame: Uint8Array | undefined;
   readonly memory: SharedMemory;
   readonly dueUs: number;
 }
 
-/** One direction. */
+/** One direction of a carrier. */
 class Lane {
   readonly #world: CarrierWorld;
   readonly #from: number;
@@ -51,9 +55,9 @@ class Lane {
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
   #closed: () => void = () => {};
   #scheduled = false;
-  /** Nothing more is sent. */
+  /** Whether the sender's side has ended, so that nothing more is sent. */
   #ended = false;
-  /** Nothing more arrives. */
+  /** Whether the receiver's side has ended, so that nothing more arrives. */
   #deaf = false;
 
   constructor(world: CarrierWorld, from: number, to: number) {
@@ -66,7 +70,9 @@ class Lane {
     return this.#queue.length === 0;
   }
 
-  /** Since when its first frame could arrive, if nobody takes frames at all. */
+  /**
+   * The time at which the first frame could have arrived, if the receiver does not listen at all.
+   */
   get unheardSinceUs(): number | undefined {
     return this.#handler || this.#deaf ? undefined : this.#queue[0]?.dueUs;
   }
@@ -88,7 +94,7 @@ class Lane {
     this.#closed = handler;
   }
 
-  /** The sender closes it: what was sent arrives, then the end. */
+  /** Closes the lane on the sender's side: frames that were sent arrive, then the end. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -96,7 +102,7 @@ class Lane {
     if (!this.#deaf) this.#push(undefined, []);
   }
 
-  /** The sender dies: some of what it sent last is lost, as its fate has it. */
+  /** Ends the lane because the sender died: some of the last frames are lost, as `fate` decides. */
   die(fate: Random): void {
     if (this.#ended) return;
     const kept = fate.below(this.#queue.length + 1);
@@ -104,7 +110,7 @@ class Lane {
     this.end();
   }
 
-  /** The receiver takes nothing more. */
+  /** Ends the lane on the receiver's side: nothing more arrives. */
   deafen(): void {
     this.#deaf = true;
     this.#queue.length = 0;
@@ -143,7 +149,7 @@ class Lane {
   }
 }
 
-/** One end of a carrier, with what the platform does to it. */
+/** One end of a carrier, with the operations of the platform on it. */
 export class CarrierEnd implements Carrier {
   readonly sharing: MemorySharing;
   readonly peer: number;
@@ -157,12 +163,12 @@ export class CarrierEnd implements Carrier {
     this.#in = incoming;
   }
 
-  /** Whether nothing is on its way, in either direction. */
+  /** Whether nothing is on its way in either direction. */
   get quiet(): boolean {
     return this.#out.empty && this.#in.empty;
   }
 
-  /** Since when frames wait here that nobody takes. */
+  /** The time since which frames wait here that nobody takes. */
   get unheardSinceUs(): number | undefined {
     return this.#in.unheardSinceUs;
   }
@@ -186,14 +192,16 @@ export class CarrierEnd implements Carrier {
     this.#out.end();
   }
 
-  /** The component at this end is dead. */
+  /** Ends the carrier because the component at this end is dead. */
   die(fate: Random): void {
     this.#in.deafen();
     this.#out.die(fate);
   }
 }
 
-/** Both ends of a new carrier; the first is for `first`, who finds `second` at the other end. */
+/**
+ * Makes both ends of a new carrier. The first end is for component `first`, whose peer is `second`.
+ */
 export function simulatedCarrier(
   world: CarrierWorld,
   first: number,

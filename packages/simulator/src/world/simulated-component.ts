@@ -1,4 +1,4 @@
-/** One component of a simulated system, with all that must end with it. */
+/** One component of a simulated system, with everything that must end with it. */
 import type { Carrier, ComponentEnd, ComponentRuntime, ComponentSpecification } from '@ginit/core/platform';
 import type { CarrierEnd } from './simulated-carrier.ts';
 import type { Random } from '../order/random.ts';
@@ -8,23 +8,26 @@ import type { SimulatedHost } from './simulated-host.ts';
 /** A component that was started. */
 export class SimulatedComponent {
   readonly specification: ComponentSpecification;
-  /** Components with the same text here share a process where they really run. */
+  /**
+   * The process of the component: components with the same text here would share a process on the
+   * real platform.
+   */
   readonly domain: string;
   readonly host: SimulatedHost;
-  /** What it finds as chance. */
+  /** The source of chance that the component sees. */
   readonly random: Random;
   readonly ended: (end: ComponentEnd) => void;
-  /** Its ends of the carriers to core and to its peers. */
+  /** Its ends of the carriers to the supervisor and to its peers. */
   readonly ends = new Set<CarrierEnd>();
   readonly #scheduler: Scheduler;
   readonly #timers = new Set<Scheduled>();
-  /** Channels that came before it was loaded. */
+  /** Channels that came before the component was loaded. */
   readonly early: [peer: number, carrier: Carrier][] = [];
   runtime: ComponentRuntime | undefined;
   alive = true;
-  /** An end has been decided, and comes soon. */
+  /** Whether its end has been decided and will come soon. */
   ending = false;
-  /** Settles when core has been told of the end. */
+  /** Settles when the supervisor has been told of the end. */
   readonly gone: Promise<void>;
   settleGone: () => void = () => {};
 
@@ -76,12 +79,13 @@ export class SimulatedComponent {
     return stop;
   }
 
-  /** Cuts it off from everything: what it still waits for never comes. */
+  /** Cuts the component off from everything: whatever it still waits for never comes. */
   die(): void {
     this.alive = false;
     for (const scheduled of this.#timers) scheduled.cancelled = true;
     this.#timers.clear();
-    // Its own: that it dies takes no chance away from anybody else.
+    // The fate has a random stream of its own, so that a death changes no chance of other
+    // components.
     const fate = this.random.stream(`end ${this.id}`);
     for (const end of this.ends) end.die(fate);
     this.ends.clear();

@@ -1,7 +1,7 @@
 /**
- * What a component that breaks the one rule finds while a simulated system runs: clocks, chance and timers that follow
- * the seed where that can be done, and an error with its place where it cannot. ginit itself, between the turns of
- * components, finds what Node has.
+ * The globals that a component finds in a simulated system if it breaks the one rule: clocks,
+ * chance and timers that follow the seed where that is possible, and an error with its place where
+ * it is not. ginit itself, between the turns of components, finds Node's own globals.
  */
 import { format } from 'node:util';
 import { RpcError } from '@ginit/core';
@@ -11,30 +11,30 @@ import { useOf } from './use-place.ts';
 /** A timer of a component; the result cancels it. */
 export type CancelTimer = () => void;
 
-/** What the simulated system puts in the place of Node's globals. `undefined`: no component runs now. */
+/** The simulated system behind the globals that replace Node's. */
 export interface GlobalsWorld {
   /** Whether a component runs now. */
   readonly inside: () => boolean;
-  /** Whether it is being loaded: Node 20 itself waits then for its thread of hooks. */
+  /** Whether a component is being loaded: then Node 20 itself waits for its thread of hooks. */
   readonly loading: () => boolean;
   readonly nowUs: () => number;
   readonly wallClockMs: () => number;
   /** A number from 0 up to, but not including, 1, of the component that runs now. */
   readonly chance: () => number;
-  /** A timer of the component that runs now; with `periodUs`, again and again. */
+  /** Sets a timer of the component that runs now; with `again` it repeats. */
   readonly timer: (us: number, again: boolean, run: () => void) => CancelTimer;
   /** A line of the component that runs now. */
   readonly print: (text: string) => void;
-  /** The component uses a global that is simulated. */
+  /** Notes that the component uses a global that is simulated. */
   readonly used: (what: string, place: () => string) => void;
-  /** The component uses a global that cannot be simulated: ends the run. */
+  /** Ends the run, because the component uses a global that cannot be simulated. */
   readonly refused: (what: string, place: () => string) => void;
 }
 
 type AnyFunction = (...args: never[]) => unknown;
 type Replace = (owner: object, name: string, descriptor: PropertyDescriptor) => void;
 
-/** Globals that bring in the outside world, and have no simulated form. */
+/** Globals that bring in the outside world and have no simulated form. */
 const REFUSED = [
   'fetch',
   'WebSocket',
@@ -99,7 +99,10 @@ function replaceClocks(world: GlobalsWorld, replace: Replace): void {
   });
 }
 
-/** A timer as Node gives one out: an object with methods that keep the loop alive, or not, which means nothing here. */
+/**
+ * A timer object like Node's. Its methods that keep the event loop alive, or let it end, have no
+ * effect here.
+ */
 class SimulatedTimer {
   readonly cancel: CancelTimer;
 
@@ -189,7 +192,10 @@ function replaceConsole(world: GlobalsWorld, replace: Replace): void {
   }
 }
 
-/** When memory is collected is up to the engine: in a simulated system nobody sees it, as if it never were. */
+/**
+ * Hides the collection of garbage, because the engine decides about its time: in a simulated system
+ * it never seems to happen.
+ */
 function replaceMemory(replace: Replace): void {
   class NeverCollected {
     register(): void {}
@@ -210,7 +216,10 @@ function replaceMemory(replace: Replace): void {
   replace(globalThis, 'WeakRef', { value: StrongReference, writable: true });
 }
 
-/** Compiles at once, where Node would do it in threads of its own and be done at some time. */
+/**
+ * Makes WebAssembly compile at once. Node would compile in threads of its own and finish at an
+ * unpredictable time.
+ */
 function replaceWebAssembly(world: GlobalsWorld, replace: Replace): void {
   const wasm: unknown = Reflect.get(globalThis, 'WebAssembly');
   if (typeof wasm !== 'object' || wasm === null) return;
@@ -236,7 +245,7 @@ function refuse(world: GlobalsWorld, what: string): never {
   throw new RpcError('Unsupported', `${what} cannot be simulated`);
 }
 
-/** Its pool of threads has an order of its own. */
+/** Refuses asynchronous zlib, because Node's thread pool ends such work in an order of its own. */
 function refusedZlib(world: GlobalsWorld): Error | undefined {
   if (!world.inside()) return undefined;
   const what = "zlib's asynchronous half";

@@ -1,7 +1,8 @@
 /**
- * The host of a simulated driver: files, each a simulated disk that starts with the content of the real one, which is never
- * written to. Nothing stands for directories, devices, sockets and programs. Requests take virtual time by the seed, end in
- * any order, and never end for a driver that is dead; what it was writing then may still reach the disk.
+ * The host of a simulated driver. Each file is a simulated disk that starts with the content of the
+ * real file, which is never written to. Directories, devices, sockets and programs are not
+ * simulated. Requests take virtual time by the seed, end in any order, and never end for a driver
+ * that is dead; a write that was under way then may still reach the disk.
  */
 import { RpcError } from '@ginit/core';
 import type { HostErrorCode, HostFile } from '@ginit/core/host';
@@ -10,20 +11,26 @@ import type { Random } from '../order/random.ts';
 import type { Scheduler } from '../order/scheduler.ts';
 import type { SimulatedDisk } from '../disk/simulated-disk.ts';
 
-/** What simulated hosts share. */
+/** The parts that simulated hosts share. */
 export interface HostWorld {
   readonly scheduler: Scheduler;
   readonly random: Random;
-  /** The disk that stands for a file of the host. Throws `HostError`, which calls it `path`. */
+  /**
+   * The disk that stands for a file of the host; `path` is the file's name in errors. Throws
+   * `HostError`.
+   */
   readonly disk: (target: string, path: string, access: 'ro' | 'rw') => SimulatedDisk;
 }
 
-/** Usual time of a request in microseconds, the least and the range above it; one in 64 takes longer. */
+/**
+ * The usual time of a request in microseconds: the least time, and the range above it. One request
+ * in 64 takes longer.
+ */
 const REQUEST_US = { least: 20, range: 180, longRange: 20_000 };
 const SYNC_US = { least: 200, range: 5000, longRange: 100_000 };
 
 interface Request {
-  /** What it does to the disk; throws what the driver is told. */
+  /** Does the request's work on the disk. Throws the error that the driver is told. */
   readonly perform: () => void;
   readonly writes: boolean;
 }
@@ -33,7 +40,7 @@ export class SimulatedHost implements HostPlatform {
   readonly #world: HostWorld;
   readonly #owner: number;
   readonly #pending = new Set<Request>();
-  /** Targets of the files it has opened. */
+  /** The targets of the files that it has opened. */
   readonly opened = new Set<string>();
   #dead = false;
 
@@ -73,7 +80,10 @@ export class SimulatedHost implements HostPlatform {
     return notSimulated('program', place);
   }
 
-  /** Nothing that this component has asked for ends any more; what it was writing is written, or not. */
+  /**
+   * Ends the host of a dead component: nothing that it has asked for ends any more, and each write
+   * under way is carried out or not.
+   */
   die(fate: Random): void {
     this.#dead = true;
     for (const { perform, writes } of this.#pending) {
@@ -110,7 +120,10 @@ async function notSimulated(what: string, { path }: HostPlace): Promise<never> {
   throw hostError('NotSimulated', `the simulator has nothing that stands for the ${what} "${path}"`);
 }
 
-/** Whoever asked for it is dead: that it is refused tells nobody anything. */
+/**
+ * Carries out a request of a component that is dead. A refusal is ignored, because nobody waits for
+ * it.
+ */
 function unlessRefused(perform: () => void): void {
   try {
     perform();
@@ -150,7 +163,7 @@ class SimulatedFile implements HostFile {
     });
   }
 
-  /** A simulated disk has a size of its own: it does not grow. */
+  /** A simulated disk has a fixed size: it does not grow. */
   write(from: Uint8Array, position: number): Promise<void> {
     const perform = (): void => {
       this.#check('NoSpace', position + from.byteLength);

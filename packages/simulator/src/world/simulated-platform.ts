@@ -1,6 +1,7 @@
 /**
- * The simulated place where components run: all in this thread, under one scheduler. It does what threads and processes
- * do, as seen by core: a component starts after a while, runs its turns, and its end is told of after it.
+ * The simulated place where components run: all of them in this thread, under one scheduler. To the
+ * supervisor it looks like threads and processes: a component starts after a while, runs its turns,
+ * and its end is reported afterwards.
  */
 import { visibleLines } from '@ginit/core/system';
 import {
@@ -21,24 +22,24 @@ import { SimulatedComponent } from './simulated-component.ts';
 import { SimulatedHost } from './simulated-host.ts';
 import type { SimulatedWorld } from './world.ts';
 
-/** A thread or process is up after at most so many microseconds. */
+/** The largest time in microseconds that a thread or process takes to start. */
 const START_US_MAX = 30_000;
-/** What the wall clock says at the start: 1 January 2030, UTC. */
+/** The wall clock's time at the start: 1 January 2030, UTC. */
 const START_MS = Date.UTC(2030, 0, 1);
 
-/** Where simulated components run. */
+/** The platform of simulated components. */
 export class SimulatedPlatform implements Platform {
   readonly #world: SimulatedWorld;
   readonly #carriers: CarrierWorld;
   readonly #components = new Map<number, SimulatedComponent>();
   readonly #labels = new Map<number, string>([[SUPERVISOR_ID, 'core']]);
   readonly #domains: string[] = [];
-  /** By label. */
+  /** The hostile acts by the label of the component. */
   readonly #hostile = new Map<string, Hostility>();
   readonly #deaths: { readonly id: number; readonly atUs: number }[] = [];
-  /** How much the wall clock has jumped so far, in milliseconds. */
+  /** The sum of the wall clock's jumps so far, in milliseconds. */
   clockOffMs = 0;
-  /** The component that is being loaded; nothing else happens meanwhile. */
+  /** Settles when the component that is being loaded is loaded. Nothing else happens meanwhile. */
   loading: Promise<void> | undefined;
 
   constructor(world: SimulatedWorld) {
@@ -77,18 +78,21 @@ export class SimulatedPlatform implements Platform {
     return this.#components.get(id);
   }
 
-  /** Components that have died lately, in that order, and when; those before `us` are told once. */
+  /**
+   * Takes the components that died before `us`, in the order of their deaths. Each is returned
+   * once.
+   */
   takeDeathsBefore(us: number): number[] {
     const count = this.#deaths.findIndex(({ atUs }) => atUs >= us);
     return this.#deaths.splice(0, count === -1 ? this.#deaths.length : count).map(({ id }) => id);
   }
 
-  /** From now on no frame takes longer than its turn. */
+  /** From now on no frame is delayed. */
   calm(): void {
     this.#carriers.delayedOnceIn = 0;
   }
 
-  /** Number of the process that a component's domain stands for. */
+  /** The number of the process that a component's domain stands for. */
   processOf(domain: string): number {
     return this.#domains.indexOf(domain) + 1;
   }
@@ -98,7 +102,7 @@ export class SimulatedPlatform implements Platform {
     return this.#labels.get(id) ?? `component ${id}`;
   }
 
-  /** What the components with a label do wrongly. */
+  /** The hostile acts of the components with a label. */
   hostilityOf(label: string): Hostility {
     const known = this.#hostile.get(label);
     if (known) return known;
@@ -107,18 +111,18 @@ export class SimulatedPlatform implements Platform {
     return hostility;
   }
 
-  /** Whether anybody has done anything wrongly so far. */
+  /** Whether any component has been hostile so far. */
   get anybodyHostile(): boolean {
     for (const { acted } of this.#hostile.values()) if (acted) return true;
     return false;
   }
 
-  /** Whether components with this label have done anything wrongly so far. */
+  /** Whether components with this label have been hostile so far. */
   hasBeenHostile(label: string): boolean {
     return this.#hostile.get(label)?.acted ?? false;
   }
 
-  /** An answer of a hostile server goes out twice. */
+  /** Whether a frame is an answer of a hostile server that goes out twice. */
   #doubles(from: number, to: number, frame: Uint8Array): boolean {
     const hostility = this.#hostile.get(this.labelOf(from));
     if (!hostility?.acted) return false;
@@ -162,7 +166,7 @@ export class SimulatedPlatform implements Platform {
   connect(first: number, second: number): void {
     const a = this.#components.get(first);
     const b = this.#components.get(second);
-    // A component that ended a moment ago: core will tell the other one.
+    // One of the components ended a moment ago. The supervisor will tell the other one.
     if (!a || !b) return;
     const shares = this.#world.shareMemory(a.domain === b.domain);
     const [forFirst, forSecond] = simulatedCarrier(this.#carriers, first, second, shares);
@@ -172,7 +176,7 @@ export class SimulatedPlatform implements Platform {
     this.#introduce(b, first, forSecond);
   }
 
-  /** A component learns of a channel in a turn of its own. */
+  /** Introduces a channel to a component, in a turn of its own. */
   #introduce(component: SimulatedComponent, peer: number, carrier: Carrier): void {
     const run = (): void => {
       if (!component.alive) return;
@@ -229,7 +233,7 @@ export class SimulatedPlatform implements Platform {
     }
   }
 
-  /** The component has failed; its turn goes on to its end, as its thread would. */
+  /** Ends a component that has failed. Its turn goes on to its end, as that of a thread would. */
   crashSoon(component: SimulatedComponent, error: unknown): void {
     const end = { crashed: true, reason: this.#world.wording(describeCrash(error)), culprit: true };
     this.#endSoon(component, end, 'crashes');

@@ -1,6 +1,7 @@
 /**
- * A simulated system, driven: task after task, each by itself, with all that the promises of its component do before the
- * next one. What goes wrong while a component has its turn is that component's crash.
+ * Drives a simulated system task after task. Each task runs by itself, with everything that the
+ * promises of its component do, before the next one. An error during a component's turn is that
+ * component's crash.
  */
 import { type Obligation, recordTitles } from '@ginit/core/platform';
 import { BlockCheck } from '../block-check/block-check.ts';
@@ -14,10 +15,13 @@ import { Scheduler, type Task } from '../order/scheduler.ts';
 import { simulateGlobals } from './simulated-globals.ts';
 import { SimulatedPlatform } from './simulated-platform.ts';
 
-/** How components are joined: as their processes have it, which the seed may change between processes; or all alike. */
+/**
+ * The way in which components are joined: as their processes require, where the seed may choose
+ * between processes; or all in the same way.
+ */
 export type CarrierChoice = 'placement' | 'shared' | 'copying';
 
-/** What to simulate, and who is told. */
+/** The options of a simulation, and its observers. */
 export interface SimulationOptions {
   readonly seed: number;
   readonly carriers: CarrierChoice;
@@ -25,43 +29,52 @@ export interface SimulationOptions {
   readonly sharesModules?: ((moduleUrl: string) => boolean) | undefined;
   /** A line of a component's. */
   readonly line: (text: string) => void;
-  /** What whoever runs the system should know, once. */
+  /** A remark for whoever runs the system; each is given once. */
   readonly note: (text: string) => void;
-  /** A line of the schedule; without it none is made. */
+  /** A line of the schedule. Without this function no lines are made. */
   readonly schedule?: ((text: string) => void) | undefined;
-  /** Called before each task with the number of those that have run; says whether it has brought about a fault. */
+  /**
+   * Called before each task with the number of tasks that have run. The result says whether it has
+   * brought about a fault.
+   */
   readonly beforeTask?: ((tasks: number) => boolean) | undefined;
-  /** A property does not hold: of a component that asserts it, or of a Block session. */
+  /** Called when a property does not hold, of a component that asserts it or of a Block session. */
   readonly violated?: ((text: string) => void) | undefined;
   /** A component has been stopped before it had met these obligations. */
   readonly unmet?: ((label: string, obligations: readonly Obligation[]) => void) | undefined;
-  /** Refuses a component's next allocation of quota; `taken` is called when it has been refused, or never will be. */
+  /**
+   * Refuses a component's next allocation of quota. `taken` is called when it has been refused, or
+   * never will be.
+   */
   readonly denyQuota?: ((component: number, of: 'ram' | 'caps', taken: () => void) => boolean) | undefined;
-  /** Called when nothing is on its way and only time can bring something about. */
+  /**
+   * Called when nothing is on its way, so that only the passing of time can bring about the next
+   * event.
+   */
   readonly quiet?: (() => void) | undefined;
 }
 
-/** Why driving came to an end. */
+/** The reasons why driving ends. */
 export type Outcome =
   | { readonly kind: 'done' }
   /** Nothing can happen any more. */
   | { readonly kind: 'idle' }
-  /** What is next lies beyond the limit. */
+  /** The next event lies beyond the time limit. */
   | { readonly kind: 'too late' }
-  /** A component does what cannot be simulated. */
+  /** A component does something that cannot be simulated. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** ginit itself has failed. */
   | { readonly kind: 'broken'; readonly reason: string };
 
-/** Node's own, whatever components find in its place. */
+/** Node's own function, because components find another one in its place. */
 const nextMacrotask = setImmediate;
-/** Names of operations by key, of all systems of this thread. */
+/** The names of operations by their keys, for all systems of this thread. */
 const titles = new Map<number, string>();
 recordTitles(titles);
 
 const seconds = (us: number): string => (us / 1e6).toFixed(6);
 
-/** A whole system, in this thread. One at a time. */
+/** A whole system in this thread. Only one may run at a time. */
 export class Simulation {
   readonly platform: SimulatedPlatform;
   readonly scheduler: Scheduler;
@@ -117,12 +130,14 @@ export class Simulation {
     });
   }
 
-  /** Tasks so far. */
+  /** The number of tasks so far. */
   get tasks(): number {
     return this.#tasks;
   }
 
-  /** A hash of all that happened, in its order, of the log, and of the disks as they are now. */
+  /**
+   * A hash of everything that happened, in its order, of the log, and of the disks as they are now.
+   */
   get stateHash(): string {
     const end = new Digest();
     end.text(this.#digest.value);
@@ -131,17 +146,22 @@ export class Simulation {
     return end.value;
   }
 
-  /** The next allocation of quota by a component fails, once. False if nobody can see to that. */
+  /**
+   * Lets the next allocation of quota by a component fail, once. False if no observer can do that.
+   */
   denyQuota(component: number, of: 'ram' | 'caps', taken: () => void): boolean {
     return this.#options.denyQuota?.(component, of, taken) ?? false;
   }
 
-  /** Name of an operation. */
+  /** The name of an operation. */
   titleOf(key: number): string {
     return titles.get(key) ?? `operation ${key.toString(16)}`;
   }
 
-  /** Runs `body` with simulated globals in place, and with errors going to whose turn it is. */
+  /**
+   * Runs `body` with simulated globals in place. Errors meanwhile go to the component that has its
+   * turn.
+   */
   async within<T>(body: () => Promise<T>): Promise<T> {
     const restoreGlobals = this.#replaceGlobals();
     const onError = (error: unknown): void => this.#uncaught(error);
@@ -156,7 +176,10 @@ export class Simulation {
     }
   }
 
-  /** Lets tasks run until `done` says so, or nothing may run before `limitUs`. Within `within`. */
+  /**
+   * Lets tasks run until `done` says so, or nothing may run before `limitUs`. Call it within
+   * `within`.
+   */
   async drive(done: () => boolean, limitUs: number): Promise<Outcome> {
     await this.#settle();
     while (!done()) {
@@ -192,12 +215,12 @@ export class Simulation {
     }
   }
 
-  /** The promises of whose turn it is run dry. */
+  /** Waits until the promises of the current turn have nothing left to do. */
   async #settle(): Promise<void> {
     await new Promise<void>((resolve) => void nextMacrotask(resolve));
   }
 
-  /** Loading is of real time, and takes none of the system's. */
+  /** Waits for a component to be loaded. That takes real time and none of the system's. */
   async #load(): Promise<void> {
     await this.platform.loading;
     this.platform.loading = undefined;
@@ -207,11 +230,11 @@ export class Simulation {
   #uncaught(error: unknown): void {
     const component = this.platform.get(this.#current);
     if (component) return this.platform.crashSoon(component, error);
-    // The last turn of a dead component: nobody is left to crash.
+    // This was the last turn of a component that is dead, so there is no component to crash.
     if (this.#current === 0) this.#broken(error);
   }
 
-  /** It is ours, whosever turn it is. */
+  /** Notes a fault of ginit itself, whichever component has its turn. */
   #broken(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#fail({ kind: 'broken', reason: withoutInstance(text) });

@@ -1,10 +1,13 @@
-/** Where in a component's own code something was used: the first place of the stack outside of the simulator. */
+/**
+ * Finds the place in a component's own code where something was used: the first place in the stack
+ * outside of the simulator.
+ */
 import { withoutInstance } from './instance-url.ts';
 
 const OWN = new URL('..', import.meta.url).href;
 const PLACE = /\(?((?:file:\/\/|\/)[^()]*:\d+:\d+)\)?$/;
 
-/** `file:line:column`, or what of that is known. */
+/** `file:line:column`, or as much of it as is known. */
 export function useOf(): string {
   const { stack = '' } = new Error('here');
   for (const line of stack.split('\n')) {

@@ -1,4 +1,4 @@
-/** What the parts of one simulated system share. */
+/** The parts of one simulated system that its rooms share. */
 import type { Obligation } from '@ginit/core/platform';
 import type { BlockCheck } from '../block-check/block-check.ts';
 import type { CallWatch } from './call-watch.ts';
@@ -7,7 +7,7 @@ import type { Random } from '../order/random.ts';
 import type { Scheduler } from '../order/scheduler.ts';
 import type { HostWorld } from './simulated-host.ts';
 
-/** Shared by the platform and what drives it. */
+/** The state that the platform and its driver share. */
 export interface SimulatedWorld {
   readonly scheduler: Scheduler;
   readonly random: Random;
@@ -19,18 +19,21 @@ export interface SimulatedWorld {
   readonly shareMemory: (oneProcess: boolean) => boolean;
   /** Whether the instances of a component share its modules, because these have no state. */
   readonly sharesModules: (moduleUrl: string) => boolean;
-  /** Name of an operation, without its interface: operations of one shape have one key, whatever interface they are of. */
+  /**
+   * The name of an operation without its interface: operations of the same shape have the same key,
+   * whatever their interfaces.
+   */
   readonly operationName: (key: number) => string;
-  /** For people; `undefined` stands for the end of a carrier. */
+  /** The description of a frame for people; `undefined` stands for the end of a carrier. */
   readonly describeFrame: (frame: Uint8Array | undefined) => string;
   /** Takes a line of a component. */
   readonly print: (line: string) => void;
-  /** A text as a real run has it. */
+  /** The text as a real run would show it, without the marks of instances. */
   readonly wording: (text: string) => string;
-  /** A property of the system does not hold. */
+  /** Reports that a property of the system does not hold. */
   readonly violated: (text: string) => void;
-  /** A component has ended without having met its obligations. */
+  /** Reports that a component has ended without having met its obligations. */
   readonly unmet: (label: string, obligations: readonly Obligation[]) => void;
-  /** A component does what cannot be simulated: the run ends. */
+  /** Ends the run, because a component does something that cannot be simulated. */
   readonly refuse: (text: string) => void;
 }
