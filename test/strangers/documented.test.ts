@@ -1,5 +1,4 @@
-// The samples of "Testing a component" in docs/components.md, which are taken from here; the last test compares them.
-import { readFileSync } from 'node:fs';
+// The samples of "Testing a component" in docs/components.md are taken from here (scripts/docs-samples.mjs compares them).
 import { component, rpc, session, text } from '@ginit/core';
 import { runComponent, script } from '@ginit/core/testing';
 import { simulate, simulateSeeds } from '@ginit/init/testing';
@@ -56,14 +55,4 @@ test('the system greets, in whatever order things happen', async () => {
 
   const { failure } = await simulateSeeds({ config: 'examples/hello.xml', seeds: [1, 5] });
   expect(failure).toBeUndefined();
-});
-
-test('the documentation says the same', () => {
-  const manual = readFileSync(new URL('../../docs/components.md', import.meta.url), 'utf8');
-  const [, after = ''] = manual.split('\n## Testing a component\n');
-  const [section = ''] = after.split('\n## ');
-  const samples = Array.from(section.matchAll(/```ts\n(.*?)```/gs), ([, sample = '']) => sample);
-  const here = readFileSync(new URL(import.meta.url), 'utf8');
-  expect(samples.length).toBe(4);
-  expect(samples.filter((sample) => !here.includes(sample))).toEqual([]);
 });
