@@ -31,6 +31,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    // The door for simulated systems starts threads and reads manifests: it runs compiled, as it does for those who use it.
+    server: { deps: { external: [/\/packages\/init\/dist\//] } },
     setupFiles: ['test/property-seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -4,6 +4,7 @@
 //   <!-- starts of PROJECT/NAME -->            start nodes of a config, whose head is the one of most configs
 //   <!-- output of PROJECT: COMMAND -->        what `ginit …` prints there (its exit code is 0)
 //   <!-- output of PROJECT, exit code N: … --> the same, with another exit code
+//   <!-- taken from PATH -->                   what stands word for word in a file of the repository, a test for instance
 //
 // The files of a project are put into a folder of its own, in which `@ginit/core` is installed. If one of them is
 // tsconfig.json, `tsc` compiles the project first. Every block of js, ts and xml must be a sample, so that none is untried.
@@ -20,7 +21,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const FILES = ['docs/components.md', 'docs/configuration.md'];
 
 const BLOCK =
-  /(?:^<!-- (file|starts of|output of) (\S+?)(?:, exit code (\d+))?(?:: (.+?))? -->\n)?^```(\w*)\n([^]*?)^```$/gm;
+  /(?:^<!-- (file|starts of|output of|taken from) (\S+?)(?:, exit code (\d+))?(?:: (.+?))? -->\n)?^```(\w*)\n([^]*?)^```$/gm;
 /** Kinds of blocks that must be samples. */
 const CODE = ['js', 'mjs', 'ts', 'xml', 'json'];
 const TIMEOUT_MS = 120_000;
@@ -86,6 +87,9 @@ function current(text, projects) {
     const [whole, kind, place = '', code = '0', command, language, content] = match;
     if (kind === undefined && CODE.includes(language)) {
       throw new Error(`this block is no sample:\n${whole.slice(0, 200)}`);
+    }
+    if (kind === 'taken from' && !readFileSync(join(ROOT, place), 'utf8').includes(content)) {
+      throw new Error(`this block does not stand in ${place}:\n${content.slice(0, 200)}`);
     }
     const [name, ...path] = place.split('/');
     return { whole, kind, name, file: path.join('/'), code: Number(code), command, content };

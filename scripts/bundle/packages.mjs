@@ -36,6 +36,7 @@ export const PACKAGES = [
           'supervisor',
           'packet-stream',
           'platform',
+          'testing',
           'platform/thread/component-main',
           'platform/thread/host-access/program-warden',
           'platform/manifest/manifest-worker',

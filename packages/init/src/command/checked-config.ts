@@ -35,12 +35,13 @@ export interface CheckedConfig {
 /**
  * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
  * called once the config is free of errors as far as can be seen without its components; the
- * components are looked at after that.
+ * components are looked at after that. `text` stands in the place of the file's content if it is given.
  */
 export async function readCheckedConfig(
   file: string,
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
+  text?: string,
 ): Promise<CheckedConfig> {
   const imports = new ComponentImports(dirname(file));
   const targets = new GrantTargets(dirname(file));
@@ -56,7 +57,7 @@ export async function readCheckedConfig(
   });
   let source: Uint8Array;
   try {
-    source = readFileSync(file);
+    source = text === undefined ? readFileSync(file) : new TextEncoder().encode(text);
   } catch (error) {
     return failed([`ginit: cannot read ${file}: ${systemReason(error)}`]);
   }

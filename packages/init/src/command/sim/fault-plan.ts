@@ -119,10 +119,11 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
  */
 export function readFaultPlan(
   file: string,
+  text?: string,
 ): { readonly plan: FaultPlan } | { readonly errors: readonly string[] } {
   let source: Uint8Array;
   try {
-    source = readFileSync(file);
+    source = text === undefined ? readFileSync(file) : new TextEncoder().encode(text);
   } catch {
     return { errors: [`ginit: the fault plan ${file} cannot be read`] };
   }

@@ -53,15 +53,26 @@ export async function simulate(args: readonly string[], output: Output): Promise
   return options.many ? runMany(options, prepared, output) : runOne(options, prepared, output);
 }
 
+/** Texts that stand in the place of files: a config or a fault plan that was written where it is used. */
+export interface SimTexts {
+  readonly config?: string | undefined;
+  readonly faults?: string | undefined;
+}
+
 /**
  * Checks everything that can be checked before a run. The result is `undefined` if something is
  * wrong; then the output has said what.
  */
-export async function prepare(options: SimOptions, output: Output): Promise<SeedOptions | undefined> {
-  const checked = await readCheckedConfig(options.file, options.quota);
+export async function prepare(
+  options: SimOptions,
+  output: Pick<Output, 'plain' | 'complaint'>,
+  texts: SimTexts = {},
+): Promise<SeedOptions | undefined> {
+  const checked = await readCheckedConfig(options.file, options.quota, undefined, texts.config);
   const { node, config, binaries, imports, targets, errors, warnings } = checked;
   const unfit = errors.length === 0 && config ? unfitComponents(options.file, config, imports) : [];
-  const faults = options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults);
+  const faults =
+    options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults, texts.faults);
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
   const all = [...errors, ...unfit, ...wrongPlan];
   for (const text of [...warnings, ...all]) output.plain(text);

@@ -1,0 +1,4 @@
+import { component } from '@ginit/core';
+import { runComponent } from '@ginit/core/testing';
+
+export default component(() => runComponent(component(() => {})));
