@@ -1,7 +1,7 @@
 /**
  * For tests of components, under any test runner: runs one component in the thread of the test,
  * with peers that are functions of the test, on a clock that the test moves. Components cannot
- * import this.
+ * import this. A driver's scripted host is a `HostPlatform` of `/platform`.
  */
 
 // The component under test.
@@ -16,6 +16,3 @@ export type { ScriptedPeer, TestClient } from './testing/companion.ts';
 // What is known of it in the end.
 export type { ComponentReport, Crash, UnreleasedCapabilities } from './testing/report.ts';
 export type { OpenedSession } from './testing/child.ts';
-
-// The host of a driver, as functions of the test.
-export type { HostPlace, HostPlatform } from './runtime/host-access.ts';
