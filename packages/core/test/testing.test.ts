@@ -17,7 +17,8 @@ import {
 import { type BlockBackend, Block, BlockClient, serveBlock } from '@ginit/core/block';
 import { attribute, ConfigNode, element } from '@ginit/core/config';
 import type { HostFile } from '@ginit/core/host';
-import { type HostPlatform, runComponent, script } from '@ginit/core/testing';
+import type { HostPlatform } from '@ginit/core/platform';
+import { runComponent, script } from '@ginit/core/testing';
 import { describe, expect, test } from 'vitest';
 
 const Greeter = session('Greeter', {
