@@ -69,7 +69,7 @@ function compile(project, files) {
   project.compiled = true;
 }
 
-/** What a command prints; throws if its exit code is not `code`. */
+/** Runs a command and returns its output; throws if its exit code is not `code`. */
 function outputOf(directory, command, code) {
   const [name, ...args] = command.split(' ');
   if (name !== 'ginit') throw new Error(`"${command}" is no command of ginit`);

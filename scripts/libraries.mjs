@@ -108,7 +108,7 @@ function write(file, content) {
   writeFileSync(join(folder, file), content);
 }
 
-/** What the import rule wants to be allowed, all of it. */
+/** Every `<allow>` that the import rule asks for. */
 function allowancesFor(file) {
   const graph = new ComponentImports(folder).of(pathToFileURL(join(folder, file)).href);
   const allowances = [];

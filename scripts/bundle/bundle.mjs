@@ -91,7 +91,7 @@ function placeModules(dist, scripts) {
   };
 }
 
-/** What is not of this package stays an import, unless it is to be inlined; so do modules that are not to be bundled. */
+/** Modules of other packages stay imports, unless they are inlined; so do modules that are not bundled. */
 function leaveOutside(dist, { outside, inlined = {} }) {
   return {
     name: 'leave outside',

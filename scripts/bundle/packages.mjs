@@ -1,4 +1,4 @@
-// What is bundled: of each package some bundles, each with the modules that are loaded by their names (its entries). Without
+// The bundles of each package, each with the modules that are loaded by their names (its entries). Without
 // chunks each bundle of one entry is one file. A chunk has the modules that all of its `reachedFrom` lead to and that are in no chunk
 // before it; whoever needs one of them loads them all, so chunks follow what runs together. Bundles share nothing: what is started as
 // the first module of a thread or process, and shares no classes with anybody there, is one by itself.

@@ -30,7 +30,7 @@ function run(program, ...args) {
   return spawnSync(find(program), args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
 }
 
-/** What is wrong with the image, a line each; `files` says how files must begin, by path. */
+/** Lists what is wrong with the image; `files` says by path how files must begin. */
 export function judge(imagePath, files) {
   const partition = `${imagePath}.partition`;
   writeFileSync(partition, readFileSync(imagePath).subarray(PARTITION_AT));

@@ -12,7 +12,7 @@ const ROUNDS = 6;
 const textOf = (round) => `This is the text of round ${round}. `.repeat(120).trimEnd();
 const lineOf = (round) => `round ${round}; `;
 
-/** What must be in the image after so many SYNCs: by path, how the file begins. */
+/** The files that must be in the image after that number of SYNCs: by path, how each begins. */
 export function filesAfter(syncs) {
   const files = new Map();
   const lines = Array.from({ length: syncs }, (_, index) => lineOf(index + 1));

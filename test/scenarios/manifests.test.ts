@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-// What it starts is compiled.
+// The components that it starts are compiled.
 import {
   type ManifestAnswer,
   ManifestReader,

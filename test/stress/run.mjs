@@ -26,7 +26,7 @@ const POOL_THREADS = 4;
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What there is of a system, after a moment of rest. */
+/** Counts the things of a system, after a moment of rest. */
 async function snapshot(system) {
   await wait(SNAPSHOT_DELAY_MS);
   return system.processes();

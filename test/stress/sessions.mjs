@@ -19,12 +19,12 @@ import { packetStream } from '@ginit/core/packet-stream';
 export const BYTES_MAXIMUM = 64 * 1024;
 const DEPTH_MAXIMUM = 16;
 
-/** What components hand to each other. */
+/** Objects that components hand to each other. */
 export const Thing = rpcInterface('Thing', {
   poke: rpc({ args: [u32], result: u32 }),
 });
 
-/** What every node does for others. */
+/** The service of every node. */
 export const Peer = session(
   'Peer',
   {
@@ -66,7 +66,7 @@ export const Trap = session('Trap', {
   touch: rpc({ args: [], result: nothing }),
 });
 
-/** What a component has counted, and its account. */
+/** The counts of a component, and its account. */
 export const memberState = record({
   made: u53,
   settled: u53,

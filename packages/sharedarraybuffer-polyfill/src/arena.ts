@@ -21,7 +21,7 @@ import type { Kernel } from './kernel.ts';
 import { withDataRoom } from './data-room.ts';
 import { PageAllocator } from './page-allocator.ts';
 
-/** What we use of it; Node's types do not have it. */
+/** The part of Node's API that is used here; Node's types lack it. */
 declare const WebAssembly: {
   readonly Memory: new (descriptor: {
     readonly initial: number;

@@ -24,7 +24,7 @@ const SCM_RIGHTS = 1;
 const MSG_CTRUNC = 8;
 const MSG_TRUNC = 0x20;
 
-/** What a message brought. The descriptors are the receiver's to close. */
+/** The content of a received message. The receiver closes the descriptors. */
 export interface ReceivedMessage {
   readonly descriptors: readonly number[];
   readonly payload: Uint8Array;
@@ -71,7 +71,7 @@ export class DescriptorMessage {
     return this.#bytes;
   }
 
-  /** What was received, when `payloadBytes` of payload were. */
+  /** The message that was received, with `payloadBytes` bytes of payload. */
   parse(payloadBytes: number): ReceivedMessage {
     const flags = this.#bytes.readInt32LE(48);
     const controlEnd = CONTROL + Number(this.#bytes.readBigUInt64LE(40));

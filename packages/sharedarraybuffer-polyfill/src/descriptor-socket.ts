@@ -118,7 +118,7 @@ export class DescriptorSocket {
   }
 }
 
-/** What a message brought, or what is wrong with it. An empty one is the end of the stream, or stands for it. */
+/** The content of a message, or its fault. An empty message is the end of the stream. */
 function checkMessage(message: ReceivedMessage): ReceivedDescriptor | SharedMemoryError {
   const { descriptors, payload } = message;
   const [fd] = descriptors;

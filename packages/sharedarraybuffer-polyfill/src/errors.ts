@@ -1,4 +1,4 @@
-/** What may go wrong: one class, a closed set of codes, and a message for people. */
+/** Errors of this package: one class, a closed set of codes, and a message for people. */
 import { getSystemErrorName } from 'node:util';
 
 export type SharedMemoryErrorCode =

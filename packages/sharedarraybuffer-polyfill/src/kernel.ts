@@ -12,7 +12,7 @@ import { FUTEX_OPERATION } from './futex-operation.ts';
 type Argument = number | bigint | string | Uint8Array | null;
 type NativeFunction = (...values: readonly Argument[]) => number;
 
-/** What we use of koffi. */
+/** The part of koffi that is used here. */
 interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: readonly string[]): NativeFunction };
   address(view: ArrayBufferView): bigint;
@@ -52,7 +52,7 @@ export const ERRNO = {
 /** Outcome of a call that may fail in ways its caller expects: a result, or the error as a negative number. */
 type ResultOrErrno = number;
 
-/** Where workers find the file of koffi that a thread before them has loaded. */
+/** The key under which workers find the path of koffi that an earlier thread has loaded. */
 const KOFFI_FILE_KEY = 'sharedarraybuffer-polyfill: koffi';
 
 /**

@@ -9,7 +9,7 @@
 import { assert, SharedMemoryError } from './errors.ts';
 import { kernelIfThere } from './kernel-access.ts';
 
-/** What we use of it; Node's types do not have it. */
+/** The part of Node's API that is used here; Node's types lack it. */
 declare const WebAssembly: {
   readonly Memory: new (descriptor: {
     readonly initial: number;
@@ -22,7 +22,7 @@ declare const WebAssembly: {
 export const BUFFER_STEP_BYTES = 65_536;
 
 export interface MapBufferOptions {
-  /** What is written here stays here: the file is only read, and may be sealed against writing. */
+  /** Writes stay in this mapping: the file is only read, and may be sealed against writing. */
   readonly copyOnWrite?: boolean;
 }
 

@@ -23,7 +23,7 @@ export interface HelperData {
   readonly board: SharedArrayBuffer;
   /** Looks at the words now and then, as on a kernel without futex_waitv (before 5.16). */
   readonly poll: boolean;
-  /** Of the thread that has begun to load us, and waits with being terminated until we say that it has ended. */
+  /** The word of the thread that loads this helper. Its termination waits until the helper clears it. */
   readonly guard: Int32Array<SharedArrayBuffer> | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface HelperData {
 const SLICE_MS = 50;
 const POLL_MS = 5;
 const LEASE_MS = 10_000;
-/** Who polls does not see a wake that changes nothing: who waits for any looks again so often. */
+/** Polling misses a wake that changes no word, so a waiter for any wake looks again at this interval. */
 const POLL_LEASE_MS = 100;
 const NANOSECONDS_PER_MS = 1_000_000n;
 const CLOCK_MONOTONIC = 1;
@@ -134,7 +134,7 @@ class WaitHelper {
     this.#kernel.futex(address, FUTEX_OPERATION.wake, 1, null);
   }
 
-  /** Who waits, and how many slots are taken at all. Ends leases. */
+  /** Lists the waiters and counts the taken slots; ends leases that have run out. */
   #collect(): { waiters: Waiter[]; taken: number } {
     const waiters: Waiter[] = [];
     const nowMs = monotonicMs();
@@ -154,7 +154,7 @@ class WaitHelper {
         waiters.push({ start, state, address: slotAddress(this.#words, start), expected, kind });
       }
     });
-    // Who waits for any wake comes last, so that it is told for nothing as seldom as can be.
+    // Waiters for any wake come last, so that they are woken in vain as rarely as possible.
     return { waiters: waiters.toSorted((one, other) => one.kind - other.kind), taken };
   }
 

@@ -84,7 +84,7 @@ describe.skipIf(skipReason)(`arenas (${skipReason ?? 'shared memory works here'}
     ['has none either', 0, 'LimitExceeded'],
   ])('below a soft RLIMIT_DATA an arena is made if the hard limit %s, and both stay', (_, moreMib, arena) => {
     const program = fileURLToPath(new URL('bounded-program.mjs', import.meta.url));
-    // What Node has without an arena depends on its version.
+    // How much Node maps without an arena depends on its version.
     const soft =
       Number(/\d+/.exec(spawnSync(process.execPath, [program, 'data'], { encoding: 'utf8' }).stdout)) +
       128 * 1024;

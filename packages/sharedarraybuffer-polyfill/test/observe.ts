@@ -1,4 +1,4 @@
-/** What a process holds, as the kernel sees it. */
+/** Counts what a process holds, as the kernel sees it. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

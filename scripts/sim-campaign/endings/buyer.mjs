@@ -22,7 +22,7 @@ export default component({ requires: [Shop, Judge] }, async (env) => {
   await trade(env, Shop, Number(env.config.node.value('deals') ?? 2), async () => {
     const { ramQuota, capQuota } = await env.quota();
     const same = ramQuota === before.ramQuota && capQuota === before.capQuota;
-    // Who has lost its parent has lost all that is with it, and is about to be ended.
+    // A component that has lost its parent has lost its donations with it, and will be ended.
     if (!same && (await isOrphan(env))) return;
     env.assertAlways(same, 'a client that has closed its sessions has its donations back');
   });

@@ -1,4 +1,4 @@
-/** What the components of this system ask of each other. */
+/** The interfaces of this system's components. */
 import { rpc, session } from '@ginit/core';
 
 const shop = { buy: rpc({ args: [] }) };

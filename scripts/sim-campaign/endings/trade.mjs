@@ -1,4 +1,4 @@
-/** What clients do: they open sessions, use, upgrade and close them; and try again when their server has crashed. */
+/** Clients open sessions, use, upgrade and close them, and try again when their server has crashed. */
 import { hasCode } from '@ginit/core';
 
 const KIB = 1024;
@@ -22,7 +22,7 @@ async function deal(env, service, bytes) {
   }
 }
 
-/** So many deals, two at a time. `afterwards` is called when no session is open. */
+/** Makes `deals` deals, two at a time. `afterwards` is called when no session is open. */
 export async function trade(env, service, deals, afterwards = async () => {}) {
   for (let done = 0; done < deals; ) {
     const both = await Promise.all([deal(env, service, 16 * KIB), deal(env, service, 48 * KIB)]);

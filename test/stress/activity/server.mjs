@@ -1,4 +1,4 @@
-/** What a node does for others: the operations of `Peer`. */
+/** A node serves others: the operations of `Peer`. */
 import { RpcError } from '@ginit/core';
 import { goOn } from './calls.mjs';
 
@@ -42,7 +42,7 @@ export function peerObject(actor) {
     take: (thing) => actor.hold(thing),
     use: (thing, times) => pokes(actor, thing, times),
     reflect: (thing) => {
-      // What is passed on can be released at once.
+      // A capability that was passed on can be released at once.
       queueMicrotask(() => thing[Symbol.dispose]());
       return thing;
     },

@@ -104,7 +104,7 @@ class ConfigWriter {
 
   #nursery(member) {
     const { name } = member;
-    // Who is jailed starts nobody in a thread.
+    // A jailed component cannot start threads.
     return node('start', { name, ...NURSERY_QUOTA, heap: HEAP, ...placement(member), jail: 'no' }, [
       node('binary', { name: binary('nursery') }),
       this.#settings(name, { victim: binary('victim') }),

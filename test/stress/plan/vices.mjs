@@ -4,7 +4,7 @@
  */
 import { randomFor } from './random.mjs';
 
-/** What a hostile server does to those who open a session to it. */
+/** Vices of a hostile server, practised on those who open a session to it. */
 const SERVER_VICES = [
   'provides-nothing',
   'open-never',
@@ -18,7 +18,7 @@ const SERVER_VICES = [
   'dies-in-close',
 ];
 
-/** What a hostile client does to its parent, to core, and to honest servers. */
+/** Vices of a hostile client, practised on its parent, the supervisor and honest servers. */
 const CLIENT_VICES = [
   'opens-without-end',
   'opens-timers',
@@ -30,7 +30,7 @@ const CLIENT_VICES = [
   'forges-lines',
 ];
 
-/** What incarnation `who` does, and for how long. */
+/** The vices of incarnation `who`, and how long it practises them. */
 export function vicesOf(seed, who) {
   const random = randomFor(seed, who, 'vices');
   return {

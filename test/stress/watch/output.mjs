@@ -9,12 +9,12 @@ const SUSPICIOUS = [
   /cannot be started/,
   /was garbage-collected|was never released/,
   /^ginit: warning: /,
-  // What a component reports of its own; peers are asked to fail in an undeclared way.
+  // Errors that a component reports itself. Peers are asked to fail in an undeclared way.
   /^\[[^\]]*\] Error: (?! {4,}at |Error: as asked for)/,
 ];
-/** Who is ended while it starts may still say that its parent does not answer any more. */
+/** A component that is ended during its start may still say that its parent answers no more. */
 const UNBORN = /^(ginit: )?\[init -> k\d+ -> .*(the object was revoked|the client has ended)/;
-/** What is said of hostile components, and by them, is what they deserve. */
+/** Lines about hostile components, and by them, are expected. */
 const HOSTILE = /^(ginit: )?\[init -> x\d+\]|"x\d+"/;
 /** A component that has not reported for so long is not counted as alive. */
 const ALIVE_MS = 3000;
@@ -24,7 +24,7 @@ const COUNTED = /^\[[^\]]*\] stress (\{.*\})$/;
 const FAILED = /^\[[^\]]*\] stress-failure (\{.*\})$/;
 const PHASE = /^\[[^\]]*\] stress-phase (\w+)$/;
 
-/** What is known of a run by its output. */
+/** Collects what the output of a run tells. */
 export class RunOutput {
   failures = [];
   /** The latest counts of each incarnation. */

@@ -1,4 +1,4 @@
-/** What the kernel knows of the processes of a run: they are one process group. */
+/** The kernel's view of the processes of a run, which are one process group. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const PAGE_BYTES = 4096;

@@ -9,9 +9,9 @@ const ROW =
 /** Everybody keeps a session to the director. */
 const SERVER = 'init -> director';
 const FACTORS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-/** What everybody but the first init has at core; besides them a Timer session, which it opens when it first needs it. */
+/** Sessions of every component but the first init at the supervisor, besides a Timer session opened at need. */
 const ENVIRONMENT = sumOf(COSTS.pd, COSTS.cpu, COSTS.rom, COSTS.log);
-/** What the first init has: its config and its log. */
+/** Sessions of the first init: its config and its log. */
 const FIRST = sumOf(COSTS.rom, COSTS.log);
 
 /**

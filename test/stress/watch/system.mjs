@@ -8,7 +8,7 @@ import { processesOf } from './processes.mjs';
 import { Summary } from './summary.mjs';
 
 const GINIT = fileURLToPath(new URL('../../../packages/init/bin/ginit.js', import.meta.url));
-/** What a system is given: more than its components are, so that its init is never short of it. */
+/** The quota of the system: more than its components get, so that its init is never short. */
 export const QUOTA = { ram: 16 * 2 ** 30, caps: 120_000 };
 
 /** A running system. */
