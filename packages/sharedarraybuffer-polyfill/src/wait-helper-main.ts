@@ -23,7 +23,7 @@ export interface HelperData {
   readonly board: SharedArrayBuffer;
   /** Looks at the words now and then, as on a kernel without futex_waitv (before 5.16). */
   readonly poll: boolean;
-  /** The word of the thread that loads this helper. Its termination waits until the helper clears it. */
+  /** Guard of the thread that starts this helper: it is not terminated before the helper is loaded. */
   readonly guard: Int32Array<SharedArrayBuffer> | undefined;
 }
 
