@@ -15,6 +15,8 @@ export default component({ provides: [Trap], mayRequire: [Director, Pd, Peer, Ti
   const begun = new Promise((resolve) => (begin = resolve));
   const end = () => env.timer.after(0, () => die('exit'));
   const control = { begin: () => begin(), rest: () => void end(), clear: () => {}, state: () => NOTHING };
+  // Its Timer session is open before any vice begins: one that has taken all of its memory could not open it, and never die.
+  await env.timer.elapsedUs();
   const director = await env.connect(Director);
   const incarnation = await director.join(name, env.capability(Control, control));
   const who = `${name}#${incarnation}`;
