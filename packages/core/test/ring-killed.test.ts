@@ -20,7 +20,7 @@ import {
 import { Bell, DOORBELL_BYTES, resetDoorbell } from '../src/platform/wire/doorbell.ts';
 
 const PROGRAM = fileURLToPath(new URL('./ring-process.mjs', import.meta.url));
-const LIBRARY = new URL('../dist/platform/thread', import.meta.url).href;
+const LIBRARY = new URL('../dist/platform', import.meta.url).href;
 
 /** More are had by GINIT_RING_KILLS=1000 npm test -- ring-killed, which takes some minutes. */
 const KILLS = Number(process.env['GINIT_RING_KILLS'] ?? 200);

@@ -6,8 +6,8 @@ import { futexWaitAsync, SharedMemory } from 'sharedarraybuffer-polyfill';
 
 const MEMORY = 3;
 const [library, endText, layoutText] = process.argv.slice(2);
-const { Bell, Doorbell, wakeScheduled } = await import(`${library}/doorbell.js`);
-const { RingCarrier } = await import(`${library}/ring-carrier.js`);
+const { Bell, Doorbell, wakeScheduled } = await import(`${library}/wire/doorbell.js`);
+const { RingCarrier } = await import(`${library}/thread/ring/ring-carrier.js`);
 const layout = JSON.parse(layoutText);
 const end = Number(endText);
 
