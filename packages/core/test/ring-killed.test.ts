@@ -23,7 +23,7 @@ const PROGRAM = fileURLToPath(new URL('./ring-process.mjs', import.meta.url));
 const LIBRARY = new URL('../dist/platform', import.meta.url).href;
 
 /** More are had by GINIT_RING_KILLS=1000 npm test -- ring-killed, which takes some minutes. */
-const KILLS = Number(process.env['GINIT_RING_KILLS'] ?? 200);
+const KILLS = Number(process.env['GINIT_RING_KILLS'] ?? 80);
 /** So many rings, each with two processes, side by side. */
 const RINGS = 3;
 const SLOT = 7;

@@ -106,7 +106,7 @@ describe.skipIf(missingTools)(`ext2 against a model ${missingTools ?? ''}`, () =
             expect(workshop.check(await pair.end())).toBe('');
           },
         );
-        await fc.assert(property, { numRuns: 25, endOnFailure: false });
+        await fc.assert(property, { numRuns: 15, endOnFailure: false });
       });
     }
   }
