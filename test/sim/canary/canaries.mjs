@@ -41,7 +41,7 @@ export const CANARIES = {
     from: 'store.onDirtyInTheWay = (slot) => {',
     to: `const take = store.take.bind(store);
       store.take = (chunk) => {
-        const slot = this.#waiting.first;
+        const slot = this.#lists.first(WAITING);
         if (slot >= 0 && !this.#mayStart(BACKGROUND_CLUSTERS_MAX) && !store.pinned(slot, 'fetch')) {
           this.unmarkDirty(slot, store.dirty[slot]);
           store.discard(slot);
