@@ -2,7 +2,7 @@
 // done already. Install scripts are never run: nothing here needs them.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -57,8 +57,24 @@ export function unpackExampleDisk() {
   writeFileSync(EXAMPLE_DISK, gunzipSync(readFileSync(`${EXAMPLE_DISK}.gz`)));
 }
 
+/**
+ * Removes compiled modules that have no source any more. tsc leaves them when a file is moved, and whoever loads a module by
+ * its path would go on with the old one.
+ */
+function removeOrphans() {
+  for (const name of readdirSync(join(root, 'packages'))) {
+    const [source, compiled] = ['src', 'dist'].map((part) => join(root, 'packages', name, part));
+    if (!existsSync(compiled)) continue;
+    for (const entry of readdirSync(compiled, { recursive: true, encoding: 'utf8' })) {
+      const module = /^(.+?)(?:\.d\.ts|\.js)(?:\.map)?$/.exec(entry)?.[1];
+      if (module !== undefined && !existsSync(join(source, `${module}.ts`))) rmSync(join(compiled, entry));
+    }
+  }
+}
+
 /** Compiles projects and what they build on; without any, everything, tests included. */
 export function compile(projects) {
+  removeOrphans();
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...projects]);
 }
 
