@@ -1,13 +1,13 @@
 // The rooms of the house and the imports between them, counted.
 
-/** Where a file lies: its package, and the row and the name of its innermost room. */
-function placeOf(plan, file) {
+/** Where a file lies: its package, and the row and the name of its innermost room; undefined if the plan has none for it. */
+export function placeOf(plan, file) {
   const [, packageName, path] = /^packages\/([^/]+)\/src\/(.+)$/.exec(file) ?? [];
   let found;
   for (const [row, names] of (plan.rooms[packageName] ?? []).entries()) {
     for (const name of names) {
       const here = name === '.' || path === name || path.startsWith(`${name}/`);
-      if (here && (!found || name.length > found.name.length || found.name === '.'))
+      if (here && (!found || found.name === '.' || name.length > found.name.length))
         found = { packageName, row, name };
     }
   }

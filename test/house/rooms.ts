@@ -5,21 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Place, type Plan, placeOf } from '../../scripts/graph/rooms.mjs';
 import { ROOT } from './source-files.ts';
-
-/** The plan, as `rooms.json` has it. */
-interface Plan {
-  readonly packages: readonly string[];
-  /** By package: rows of rooms, by their paths from `src/`. */
-  readonly rooms: Readonly<Record<string, readonly (readonly string[])[]>>;
-}
-
-/** A room of a package. */
-export interface Room {
-  readonly name: string;
-  /** From 0, the highest. */
-  readonly row: number;
-}
 
 // The file is our own, and the test of its rooms fails if it has another form.
 const PLAN = JSON.parse(readFileSync(join(ROOT, 'test/house/rooms.json'), 'utf8')) as Plan;
@@ -27,28 +14,7 @@ const PLAN = JSON.parse(readFileSync(join(ROOT, 'test/house/rooms.json'), 'utf8'
 /** The packages, highest first. */
 export const PACKAGES = PLAN.packages;
 
-/** The package of a file, and the file's path from its `src/`. */
-export function placeOf(file: string): { readonly packageName: string; readonly path: string } | undefined {
-  const [, packageName, path] = /^packages\/([^/]+)\/src\/(.+)$/.exec(file) ?? [];
-  return packageName === undefined || path === undefined ? undefined : { packageName, path };
-}
-
 /** The room that a file lies in; `undefined` if the plan has none for it. */
-export function roomOf(file: string): Room | undefined {
-  const place = placeOf(file);
-  if (!place) return undefined;
-  let found: Room | undefined;
-  for (const [row, names] of (PLAN.rooms[place.packageName] ?? []).entries()) {
-    for (const name of names) {
-      const here = name === '.' || place.path === name || place.path.startsWith(`${name}/`);
-      if (here && depth(name) >= depth(found?.name ?? '')) found = { name, row };
-    }
-  }
-  return found;
-}
-
-/** A file by its name is further in than a folder. */
-function depth(room: string): number {
-  if (room === '' || room === '.') return 0;
-  return room.split('/').length + (room.endsWith('.ts') ? 1 : 0);
+export function roomOf(file: string): Place | undefined {
+  return placeOf(PLAN, file);
 }
