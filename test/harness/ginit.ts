@@ -27,7 +27,7 @@ const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
 
 const TIMEOUT_MS = 50_000;
 
-/** What a run left behind. */
+/** The things that a run left behind. */
 export interface FinishedRun {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -1,5 +1,5 @@
 /**
- * What may go wrong with a call. An error that crosses a border between components is one of the codes that
+ * The ways in which a call may fail. An error that crosses a border between components is one of the codes that
  * the interface declares, or one of the runtime's own (`RuntimeErrorCode`); its message is meant for people and
  * never carries a stack trace or a path of the host.
  */

@@ -39,7 +39,7 @@ function referenceOf(known: Known): Known | undefined {
   return ancestor;
 }
 
-/** What must happen to a transfer: the code of the refusal, or nothing. */
+/** The expected result of a transfer: the code of the refusal, or nothing. */
 function refusal(from: Known, to: Known, amount: Amount, upTo: boolean): string | undefined {
   if (from.ended || to.ended) return 'DENIED';
   if (referenceOf(from) !== to && referenceOf(to) !== from) return 'DENIED';

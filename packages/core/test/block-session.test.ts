@@ -292,7 +292,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
   expect(outcomes.beyond).toBeGreaterThan(200);
 });
 
-/** What a server must say to a packet. */
+/** The answer that a server must give to a packet. */
 function statusFor(packet: Packet, info: BlockInfo, writeable: boolean): number {
   const { operation, position, count, size, length } = packet;
   const inRange = position + count <= info.blockCount;

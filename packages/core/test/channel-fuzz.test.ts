@@ -28,7 +28,7 @@ import {
 } from './channel-raw-peer.ts';
 import { SHARES_NONE } from '../src/memory/shared-memory.ts';
 
-/** What an honest peer does in the transcripts. */
+/** The acts of an honest peer in the transcripts. */
 const ACTIONS = [
   'echo',
   'later',

@@ -143,7 +143,7 @@ export class RawPeer {
   }
 }
 
-/** What `write` writes, as a message's payload. What it carries is left to the table that the peer makes up. */
+/** The bytes that `write` writes, as a message's payload. The peer makes up the table of what they carry. */
 export function payloadOf(write: (writer: MessageWriter) => void): Uint8Array {
   const writer = takeWriter(() => ({ add: () => false }));
   try {
@@ -162,7 +162,7 @@ export function plain(value: unknown): Uint8Array {
 export const Thing = rpcInterface('Thing', { poke: rpc<() => number>({ args: [], result: integer() }) });
 export type ThingCapability = Capability<typeof Thing>;
 
-/** What the victim offers to both of its peers. */
+/** The objects that the victim offers to both of its peers. */
 export const Target = rpcInterface('Target', {
   echo: rpc<(words: string) => string>({ args: [text(100)], result: text(100) }),
   sum: rpc<(values: number[]) => number>({ args: [list(integer(), 100)], result: integer() }),
@@ -198,7 +198,7 @@ export interface Scene {
   readonly peer: RawPeer;
   readonly victim: Entrypoint;
   readonly channel: Channel;
-  /** What it offers. */
+  /** The objects that it offers. */
   readonly target: ExportedObject;
   readonly reports: unknown[];
   readonly violations: { peer: number; what: string }[];

@@ -46,7 +46,7 @@ export class MemoryNode {
   }
 }
 
-/** What may go wrong on purpose. */
+/** The faults that can be injected. */
 export interface MemoryFaults {
   /** Called before each operation; what it throws the operation fails with. */
   before?: (operation: string) => void | Promise<void>;

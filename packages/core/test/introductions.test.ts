@@ -1,4 +1,4 @@
-/** What components may ask of core over their own channels, by peers that the test plays itself: any numbers may come. */
+/** Calls of components to the supervisor over their own channels, made by peers that the test plays: any numbers may come. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { ExportedObject } from '../src/capability/exported-object.ts';
@@ -24,7 +24,7 @@ interface Peer {
   readonly id: number;
   readonly core: Capability<typeof SupervisorCalls>;
   readonly heard: string[];
-  /** What it does when core asks it for an introduction. */
+  /** Its reaction when the supervisor asks it for an introduction. */
   offer: () => void;
   stillWaiting: boolean;
   end(): void;

@@ -31,7 +31,7 @@ interface Call {
   readonly words: readonly bigint[];
 }
 
-/** What the kernel gives the program to look at. */
+/** The data that the kernel gives the program to look at. */
 function dataOf({ processor, number, words }: Call): DataView {
   const view = new DataView(new ArrayBuffer(64));
   view.setUint32(0, number, true);

@@ -21,7 +21,7 @@ test('no grant allows links', () => {
     expect((accessOf({ kind, access: 'rw', target: '/srv/my' }) ?? 0) & FILE_ACCESS.makeLink).toBe(0);
 });
 
-/** What the kernel says of a thread. */
+/** The kernel's statement about a thread. */
 function status(fields: Readonly<Record<string, string>>): string {
   const all = {
     NoNewPrivs: '1',

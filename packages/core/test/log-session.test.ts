@@ -1,4 +1,4 @@
-/** What waits for the output because of one LOG session is bounded, and what is lost is counted and said. */
+/** The lines of one LOG session that wait for the output are bounded, and lost lines are counted and told. */
 import { expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
 import type { Platform } from '../src/supervisor/platform.ts';

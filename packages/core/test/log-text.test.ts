@@ -1,4 +1,4 @@
-/** What components write, cut into lines and made harmless. */
+/** The output of components is cut into lines and made harmless. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';

@@ -29,7 +29,7 @@ import { RingCarrier } from '../src/platform/thread/ring/ring-carrier.ts';
 const STEP = MEMORY_STEP_BYTES;
 const LAST_WITH_MEMORY = 3;
 const COMPONENT = 7;
-/** What a keeper calls its files: without that the attacks below would fail for another reason. */
+/** The names that a keeper gives its files: without them the attacks below would fail for another reason. */
 const NAME = 'ginit memory 1/5';
 
 const QUIET: KeeperReports = { revoked: () => {}, arrived: () => {}, freed: () => {}, forgotten: () => {} };

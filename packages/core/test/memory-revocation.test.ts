@@ -64,7 +64,7 @@ class Process {
     processes.push(this);
   }
 
-  /** What core makes of it if this process says that memory is to go. */
+  /** The supervisor's answer if this process says that memory is to go. */
   revoke(serial: number, target: number): void {
     const other = processes[target - 1];
     if (!other || other === this || other.gone) return;

@@ -42,7 +42,7 @@ describe.each(CARRIERS)('packet stream, %s', (_name, shared) => {
     expect(sink.next(packet)).toBe(true);
     sink.release();
     expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);
-    // What is answered after the end was not answered before it: the server may still be reading.
+    // A packet that is answered after the end was not answered before it: the server may still be reading.
     sink.acknowledge(packet);
     sink.release();
     expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);

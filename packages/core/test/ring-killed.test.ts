@@ -24,7 +24,7 @@ const LIBRARY = new URL('../dist/platform', import.meta.url).href;
 
 /** More are had by GINIT_RING_KILLS=1000 npm test -- ring-killed, which takes some minutes. */
 const KILLS = Number(process.env['GINIT_RING_KILLS'] ?? 80);
-/** So many rings, each with two processes, side by side. */
+/** The number of rings that run side by side, each with two processes. */
 const RINGS = 3;
 const SLOT = 7;
 /** An end is killed before so much has gone one way, mostly. */
@@ -47,7 +47,7 @@ const LAYOUT = {
   channel: { at: 2048, bytes: SMALL_CHANNEL_BYTES },
 } as const;
 
-/** What an end says at the end of a life of the ring. */
+/** The report of one end when a life of the ring is over. */
 interface Over {
   readonly sent: number;
   readonly received: number;
@@ -124,7 +124,7 @@ class Ring {
     if (process.connected) await once(process, 'disconnect');
   }
 
-  /** What core does when a process has ended. */
+  /** Does as the supervisor does when a process has ended. */
   #announceDeath(victim: ChannelEnd): void {
     markClosed(this.#place(LAYOUT.channel), victim);
     const bell = (end: ChannelEnd): Bell =>

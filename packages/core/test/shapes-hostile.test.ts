@@ -12,7 +12,7 @@ import { type Case, comparable, readBack, sample, shapes, written } from './shap
 
 const anonymous = (shape: core.Shape<unknown>): Case => ({ name: '', shape, fits: fc.constant(undefined) });
 
-/** What a peer's table may stand for. */
+/** The meanings of entries in a peer's table. */
 const context = new SignalContext(
   () => {},
   () => {},
@@ -42,7 +42,7 @@ function holds(one: Case, bytes: Uint8Array): boolean {
   for (const around of [1, 0xff]) expect(comparable(read(one, bytes, around))).toEqual(comparable(outcome));
   expect(bytes).toEqual(before);
   if (!('value' in outcome)) return false;
-  // What it accepts it accepts again, and what it makes of that can travel on.
+  // A value that it accepts is accepted again, and its result can travel on.
   one.shape(outcome.value, 'it');
   written(one, outcome.value);
   return true;

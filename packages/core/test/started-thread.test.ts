@@ -1,4 +1,4 @@
-/** What a component that cannot be started leaves behind, and what is said of it. */
+/** A component that cannot be started leaves nothing behind, and the reason is told. */
 import { expect, test } from 'vitest';
 import { component, SessionError } from '@ginit/core';
 import { COSTS, Parent, Pd } from '@ginit/core/system';

@@ -297,7 +297,7 @@ describe('the services', () => {
     expect([closed, account.ended]).toEqual([false, false]);
     dissolve();
     await new Promise(setImmediate);
-    // What was started on it meanwhile ends after it.
+    // A thread that was started on it meanwhile ends after it.
     expect([closed, account.ended]).toEqual([false, true]);
     dissolve();
     await closing;

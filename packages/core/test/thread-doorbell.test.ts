@@ -54,7 +54,7 @@ test.each([
     }
     await workers.end();
     for (const doorbell of doorbells) new Bell(doorbell, census).ownerGone();
-    // Who is ended between saying that it sleeps and leaving the count is counted once too often: two words cannot be one.
+    // A thread that is ended after it has said that it sleeps and before it leaves the count is counted once too often.
     expect(Math.abs(wordsAt(census)[0] ?? -1)).toBeLessThanOrEqual(1);
   }
 });

@@ -1,4 +1,4 @@
-/** What the threads of thread-rings.test.ts and thread-doorbell.test.ts do, by role. */
+/** The work of the threads of thread-rings.test.ts and thread-doorbell.test.ts, by role. */
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { library, role } = workerData;

@@ -27,7 +27,7 @@ export const RESULT = { woken: 1, renew: 2 } as const;
 /** Words of a slot. */
 export const SLOT = { state: 0, addressLow: 1, addressHigh: 2, expected: 3, result: 4, kind: 5 } as const;
 /**
- * What ends a waiting: a change of the word, or any wake. The kernel tells about one of several words woken at a time; who
+ * The events that end a wait: a change of the word, or any wake. The kernel tells about one of several words woken at a time; who
  * waits for any wake is then told as well, perhaps for nothing, and who waits for a change is not.
  */
 export const WaitKind = { change: 0, anyWake: 1 } as const;

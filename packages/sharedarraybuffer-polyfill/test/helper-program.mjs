@@ -51,7 +51,7 @@ if (isMainThread) {
   const waiting = wait();
   SharedAtomics.add(words, 0, 1);
   await waiting;
-  // Who waits for any wake may be told early and looks again; who waits for a change must not be.
+  // A waiter for any wake may be told early and looks again; a waiter for a change must not be.
   if (kind === 'any wake') while (SharedAtomics.load(words, index) === 0) await wait();
   clearInterval(alive);
   process.exit(words[workerData.index] === 1 ? 7 : 8);

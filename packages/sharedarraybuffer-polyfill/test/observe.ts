@@ -12,7 +12,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: unknown = runInNewContext('gc');
 
 /**
- * What this process holds that a leak would add to. Arenas that nobody has any more (that of the self-test is one) go
+ * The resources of this process that a leak would add to. Arenas that nobody has any more (that of the self-test is one) go
  * when V8 collects them: so it is told to, and they count neither before nor after.
  */
 export function holdings(): { descriptors: number; mappings: number; devShm: string[] } {

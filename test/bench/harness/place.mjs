@@ -25,7 +25,7 @@ export class Place {
     return this.cpus === undefined ? command : ['taskset', '-c', this.cpus.join(','), ...command];
   }
 
-  /** What the measured threads have to know to be here: their CPUs, -1 for any. */
+  /** The facts that the measured threads need to be here: their CPUs, -1 for any. */
   get threadCpus() {
     if (!this.split || this.cpus === undefined) return { clientCpu: -1, serverCpu: -1 };
     const [clientCpu, serverCpu] = this.cpus;

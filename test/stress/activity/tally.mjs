@@ -1,5 +1,5 @@
 /**
- * What one component has tried and what came of it. Every call goes through here: it is counted when it is made and when
+ * The attempts of one component and their results. Every call goes through here: it is counted when it is made and when
  * it settles, an error that nobody may meet is a failure, and so is a call that does not settle within the bound.
  */
 import { RpcError } from '@ginit/core';
@@ -11,7 +11,7 @@ const LATE_TICKS = 25;
 /** How any call may end in a system where everybody may die or let go at any time. */
 const ALWAYS_TOLERATED = ['PeerGone', 'Revoked', 'DENIED'];
 
-/** What is counted of a component besides its calls. */
+/** The counts of a component besides its calls. */
 const COUNTERS = [
   'steps',
   'sessions',

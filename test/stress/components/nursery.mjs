@@ -61,7 +61,7 @@ class Nursery {
     await tally.attempt('end a component', name, () => child.end());
   }
 
-  /** What to start in a round: the victim itself, or an init whose children they are. */
+  /** The components to start in a round: the victim itself, or an init whose children they are. */
   #startOf({ nested, victims, isolation, domain }, name) {
     const [first] = victims;
     if (!nested) return { ...this.#victim(first, name), ...VICTIM };

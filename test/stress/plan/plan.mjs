@@ -7,7 +7,7 @@ import { DOMAINS, hostileOf, makeTree, membersOf, SCRAP } from './tree.mjs';
 const HASHED_STEPS = 512;
 const PRINTED_STEPS = 24;
 
-/** What one member of the tree does, up to `steps` steps of its first incarnation. */
+/** The acts of one member of the tree, up to `steps` steps of its first incarnation. */
 function programOf(seed, { member, peers }, steps, traps) {
   const { kind, name } = member;
   const numbers = Array.from({ length: steps }, (_, index) => index);

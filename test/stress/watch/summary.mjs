@@ -49,7 +49,7 @@ export class Summary {
     });
   }
 
-  /** What is wrong, as texts. `labels` are those that must be there, of which so many may have no timer; `quota` is what the system was given. */
+  /** The faults, as texts. `labels` are those that must be there, of which so many may have no timer; `quota` is what the system was given. */
   check(labels, withoutTimer, quota) {
     const missing = labels.filter((label) => !this.#accounts.has(label));
     const found = missing.map((label) => `[${label}] is not among the live components in the end`);

@@ -1,7 +1,7 @@
 import type { StreamLink } from './stream-link.ts';
 
 /**
- * What one end of a stream can wait for, as bits: a new entry in the queue that it reads
+ * The events that one end of a stream can wait for, as bits: a new entry in the queue that it reads
  * (`packets`), and a free slot in the queue that it writes (`room`). For the other end the same
  * bits say what a batch has brought.
  */

@@ -15,7 +15,7 @@
  * Everything is in the byte order of the machine: memory is shared only inside one machine.
  */
 
-/** What both ends of a stream agree on when the session is opened. */
+/** The sizes that both ends of a stream agree on when the session is opened. */
 export interface PacketStreamParameters {
   /** Size of the bulk buffer in bytes: a multiple of the alignment, at most 1 GiB. */
   readonly bulkBytes: number;

@@ -2,7 +2,7 @@ import type { Packet } from './packet.ts';
 import type { StreamPlace } from './stream-watch.ts';
 
 /**
- * What joins the two ends of a stream: the only border between packet streams and channels.
+ * The connection between the two ends of a stream: the only border between packet streams and channels.
  *
  * The rules a link keeps: `send` neither throws nor calls the peer's `receive` before it has returned; the
  * frame's bytes are valid only during `send` (they are used again), so a link copies what it does not write

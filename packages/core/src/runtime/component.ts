@@ -9,7 +9,7 @@ import type { SessionInterface } from '../interface/interface.ts';
 import type { HostGrantKind } from '../session/host-grant.ts';
 
 /**
- * What a component says of itself, before it is started: which services it provides and uses,
+ * The facts that a component states about itself before it is started: which services it provides and uses,
  * whether it touches the host, and which config it takes. `ginit check` compares it with the
  * config.
  */

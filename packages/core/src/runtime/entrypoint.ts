@@ -20,7 +20,7 @@ import { ObjectQuota } from './object-quota.ts';
 
 export { SUPERVISOR_ID } from '../channel/channel.ts';
 
-/** What an entrypoint needs from its surroundings. */
+/** The services that an entrypoint needs from its surroundings. */
 export interface EntrypointHost {
   /** Runs a turn soon, after what is running now. */
   readonly schedule: (turn: () => void) => void;
@@ -33,7 +33,7 @@ export interface EntrypointHost {
 }
 
 /**
- * What a component and its peers hold of each other, in numbers. After work that leaves nothing
+ * The numbers of objects that a component and its peers hold of each other. After work that leaves nothing
  * behind the numbers are what they were before.
  */
 export interface Census {

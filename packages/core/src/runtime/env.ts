@@ -1,4 +1,4 @@
-/** What a component sees of the world. */
+/** `Env`: a component's whole view of the world. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Config } from './config.ts';
 import type { Obligation } from './assertions.ts';

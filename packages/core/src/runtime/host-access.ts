@@ -210,7 +210,7 @@ export interface ResolvedGrant extends HostGrantFact {
 /** A granted thing: where it is on the host, and the name in the config, for messages. */
 export type HostPlace = Pick<ResolvedGrant, 'target' | 'path'>;
 
-/** What a platform does for drivers. Whether the use is granted has been checked before. */
+/** The operations of a platform for drivers. The caller has checked that the use is granted. */
 export interface HostPlatform {
   openFile(place: HostPlace, access: 'ro' | 'rw'): Promise<HostFile>;
   openDirectory(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDirectory>;

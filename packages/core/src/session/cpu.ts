@@ -41,7 +41,7 @@ export const threadState = record({
 export type ThreadState = ShapeType<typeof threadState>;
 
 /**
- * What a component and the components below it have got done. `completed` is a number that changes
+ * The progress of a component and of the components below it. `completed` is a number that changes
  * when one of them completes a call, a packet or a request to the host, or ends. What passes
  * between them and the supervisor (timers and log lines, for instance) is not counted.
  * `levelsBelow` is 1 if the component has children, 2 if those have some, and so on.
@@ -103,7 +103,7 @@ const startOptions = record({
 /** The `hostDepth` of a driver with a process of its own whose start says none. */
 export const HOST_DEPTH_DEFAULT = 16;
 
-/** What to start, on which account, and where. Sizes are in bytes. */
+/** The component to start, its account, and its place. Sizes are in bytes. */
 export interface StartOptions {
   pd: Capability<typeof Pd>;
   parent: Capability<typeof Parent>;

@@ -129,7 +129,7 @@ export function refusalError({ code, message, kept }: Refusal): SessionError {
 /** The largest exit code. Exit codes go from 0, for success, to what a process can end with. */
 export const EXIT_CODE_MAX = 255;
 
-/** What every component can ask of its parent. */
+/** The calls that every component can make to its parent. */
 export const Parent = rpcInterface(
   'Parent',
   {

@@ -1,4 +1,4 @@
-/** What the supervisor asks of a platform: Node's threads and processes, or the simulator. */
+/** The services that the supervisor needs of a platform: Node's threads and processes, or the simulator. */
 import type { Carrier } from '../channel/carrier.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
 import type { JailDemand } from '../session/cpu.ts';

@@ -8,7 +8,7 @@ import {
 } from './resolve.ts';
 import type { RouteRule } from './rule.ts';
 
-/** What may become of a request: where it goes, and whether that depends on its label. */
+/** The possible result of a request: its destination, and whether that depends on its label. */
 export interface PossibleRoute {
   readonly outcome: ChosenTarget | RouteDenial;
   readonly isConditional: boolean;

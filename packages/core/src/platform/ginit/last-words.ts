@@ -1,5 +1,5 @@
 /**
- * What a domain process writes to its standard output and error. Before it aborts, V8 and Node say
+ * The text that a domain process writes to its standard output and error. Before it aborts, V8 and Node say
  * why at length. That text is kept back and told to nobody, except for the reason. But component
  * code in the process can write the same words, so they count only if the process really aborts. If
  * it does not, they are lines like any other, told late.

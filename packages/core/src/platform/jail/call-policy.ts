@@ -6,7 +6,7 @@
 import { CALLS, type CallName, ERRNO } from './call-numbers.ts';
 import type { ArgumentTest, FilterPolicy, Verdict } from './filter-code.ts';
 
-/** What a component's grants make necessary in addition. */
+/** The additional rules that a component's grants make necessary. */
 export interface CallNeeds {
   /** The number of the process, for calls that name one. */
   readonly pid: number;

@@ -36,7 +36,7 @@ export function missingIn(status: string, filtersAtBirth: number): string | unde
   return filtersOf(status) > filtersAtBirth ? undefined : 'the filter of the jail';
 }
 
-/** What a thread of the process lacks, in words for people; undefined if all is well. */
+/** The protection that a thread of the process lacks, in words for people; undefined if all is well. */
 export function missingOutside(pid: number, filtersAtBirth: number): string | undefined {
   for (const thread of threadsOf(pid)) {
     let status: string;

@@ -33,7 +33,7 @@ import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
  */
 export const BELL_KIND = { v8: 1, futex: 2, foreign: 3 } as const;
 
-/** What the owner is doing. */
+/** The states of the owner. */
 export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
 export type Sleep = (typeof Sleep)[keyof typeof Sleep];
 

@@ -1,5 +1,5 @@
 /**
- * What a file system implements to be served: nodes that can be held, and operations on them. The server library above
+ * The interface that a file system implements to be served: nodes that can be held, and operations on them. The server library above
  * it (`serveFileSystem`) knows sessions, handles, paths and packets; a backend knows none of these.
  *
  * Whoever gets a node from `lookup` or a `create…` holds it and gives it back by `release`, once. While anybody holds a
