@@ -1,4 +1,7 @@
-/** Trees of accounts, built up and ended in any order, beside a model that says where every byte must be. */
+/**
+ * Trees of accounts, built up and ended in any order, beside a model that says where every byte
+ * must be.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RpcError } from '@ginit/core';
@@ -154,7 +157,10 @@ const transfer = fc.tuple(index, index, amount, fc.boolean()).map(
     }),
 );
 
-/** Half of the transfers of the kind above are between strangers; these are all down the tree, to make it live. */
+/**
+ * Half of the transfers of the kind above are between strangers; these are all down the tree, to
+ * make it live.
+ */
 const give = fc.tuple(index, amount).map(
   ([to, asked]) =>
     new Command(`give ${to}`, (model, real) => {

@@ -232,7 +232,8 @@ test('whatever a client puts into the stream, the backend sees valid requests an
     offset,
     length: fc.oneof(fc.constant(0), fc.nat(9000)),
   });
-  // Right but for where they are: about half of them go beyond the view, most of these though each number is below its size.
+  // Right but for where they are: about half of them go beyond the view, most of these though each
+  // number is below its size.
   const near = fc
     .record({ operation: fc.integer({ min: 1, max: 4 }), position: fc.nat(5), count: fc.nat(5), offset })
     .map((packet) => Object.assign(packet, { size: packet.count * SIZE, length: 0 }));

@@ -1,6 +1,6 @@
 /**
- * For tests of channels against hostile peers: a peer that sends whatever bytes it likes, and a component with an honest
- * neighbour for it to attack.
+ * For tests of channels against hostile peers: a peer that sends whatever bytes it likes, and a
+ * component with an honest neighbour for it to attack.
  */
 import {
   type Capability,
@@ -75,7 +75,10 @@ function opened(bytes: Uint8Array): Frame {
   return { kind, first, second, third, payload: frame.payload, entries };
 }
 
-/** The raw end of a carrier: frames are delivered at once, and what they make the victim throw is kept. */
+/**
+ * The raw end of a carrier: frames are delivered at once, and what they make the victim throw is
+ * kept.
+ */
 export class RawPeer {
   readonly frames: Uint8Array[] = [];
   readonly thrown: unknown[] = [];
@@ -143,7 +146,10 @@ export class RawPeer {
   }
 }
 
-/** The bytes that `write` writes, as a message's payload. The peer makes up the table of what they carry. */
+/**
+ * The bytes that `write` writes, as a message's payload. The peer makes up the table of what they
+ * carry.
+ */
 export function payloadOf(write: (writer: MessageWriter) => void): Uint8Array {
   const writer = takeWriter(() => ({ add: () => false }));
   try {

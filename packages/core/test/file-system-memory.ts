@@ -1,6 +1,7 @@
 /**
- * A file system in memory, behind the interface of File_system backends: what the library is tested on. Its operations
- * take turns at random, so that packets are acknowledged out of order; it counts who holds its nodes.
+ * A file system in memory, behind the interface of File_system backends: what the library is tested
+ * on. Its operations take turns at random, so that packets are acknowledged out of order; it counts
+ * who holds its nodes.
  */
 import { RpcError } from '@ginit/core';
 import {

@@ -1,4 +1,7 @@
-/** The filter of system calls, run by an interpreter of the kernel's machine: it must decide as its policy says, for any call. */
+/**
+ * The filter of system calls, run by an interpreter of the kernel's machine: it must decide as its
+ * policy says, for any call.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CALLS, type CallName, ERRNO } from '../src/platform/jail/call-numbers.ts';

@@ -1,4 +1,7 @@
-/** Which access to files a jail's rules ask of the kernel, and by what a process is known to be locked up. */
+/**
+ * Which access to files a jail's rules ask of the kernel, and by what a process is known to be
+ * locked up.
+ */
 import { expect, test } from 'vitest';
 import { FILE_ACCESS } from '../src/platform/jail/landlock.ts';
 import { type JailGrant, pathRules } from '../src/platform/jail/rules.ts';

@@ -1,4 +1,7 @@
-/** Large messages, many at once: load of an honest peer ends no session, in either direction, and an end has a reason. */
+/**
+ * Large messages, many at once: load of an honest peer ends no session, in either direction, and an
+ * end has a reason.
+ */
 import { afterEach, describe, expect, test } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { RpcError } from '../src/errors.ts';

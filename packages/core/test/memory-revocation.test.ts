@@ -1,6 +1,6 @@
 /**
- * Memory that is taken back: keepers of several processes, here in one, with real memory files between them, and core's part
- * played by a switchboard that says truly who has said what.
+ * Memory that is taken back: keepers of several processes, here in one, with real memory files
+ * between them, and core's part played by a switchboard that says truly who has said what.
  */
 import { spawnSync } from 'node:child_process';
 import { constants, fstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';

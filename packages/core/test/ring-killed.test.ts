@@ -1,6 +1,7 @@
 /**
- * Two processes hammer one ring, and either is killed at any time: what the other one has read is whole and in order, it hears
- * of the death and is not stuck, and the ring serves the next process. Nothing is left of the dead.
+ * Two processes hammer one ring, and either is killed at any time: what the other one has read is
+ * whole and in order, it hears of the death and is not stuck, and the ring serves the next process.
+ * Nothing is left of the dead.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -79,7 +80,9 @@ class Ring {
     this.#processes = [this.#start(0), this.#start(1)];
   }
 
-  /** One life of the ring: ends when one of its ends has been killed and the other one has noticed. */
+  /**
+   * One life of the ring: ends when one of its ends has been killed and the other one has noticed.
+   */
   async life(): Promise<void> {
     const victim = ENDS[Math.random() < 0.5 ? 0 : 1];
     const survivor = this.#processes[otherEnd(victim)];

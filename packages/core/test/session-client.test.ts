@@ -10,7 +10,9 @@ import { type Pair, pairOf } from './channel-pair.ts';
 const NOTHING = { ram: 0, caps: 0 };
 const Den = session('Den', { ask: rpc<() => void>({ args: [], result: nothing }) });
 
-/** A parent that answers no upgrade until it is told to, and a client whose sessions are with it. */
+/**
+ * A parent that answers no upgrade until it is told to, and a client whose sessions are with it.
+ */
 class Family {
   readonly closed: number[] = [];
   /** Codes that the next closings are answered with. */

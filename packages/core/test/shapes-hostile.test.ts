@@ -1,6 +1,7 @@
 /**
- * Shapes against bytes of a hostile peer: what is read is a value that the shape itself accepts, or refused with one of two
- * errors. The message lies between bytes of somebody else's, which must make no difference.
+ * Shapes against bytes of a hostile peer: what is read is a value that the shape itself accepts, or
+ * refused with one of two errors. The message lies between bytes of somebody else's, which must
+ * make no difference.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -22,7 +23,10 @@ const carried = Array.from({ length: 64 }, (_, index) =>
   index % 2 === 0 ? new LocalReference(context) : core.Dataspace.ofContent(Uint8Array.of(index)),
 );
 
-/** Reads `bytes` in the middle of others; what it is, or how it was refused. Any other error goes on. */
+/**
+ * Reads `bytes` in the middle of others; what it is, or how it was refused. Any other error goes
+ * on.
+ */
 function read(one: Case, bytes: Uint8Array, around: number): { value: unknown } | { refusal: string } {
   const whole = new Uint8Array(bytes.byteLength + 600).fill(around);
   whole.set(bytes, 300);
@@ -35,7 +39,9 @@ function read(one: Case, bytes: Uint8Array, around: number): { value: unknown } 
   }
 }
 
-/** Whatever the bytes are, the outcome is one of the two, and what stands around them plays no part. */
+/**
+ * Whatever the bytes are, the outcome is one of the two, and what stands around them plays no part.
+ */
 function holds(one: Case, bytes: Uint8Array): boolean {
   const before = bytes.slice();
   const outcome = read(one, bytes, 0);

@@ -1,4 +1,7 @@
-/** Shapes write and read values: values come back as they were, and one that does not fit is not written. */
+/**
+ * Shapes write and read values: values come back as they were, and one that does not fit is not
+ * written.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as core from '../src/index.ts';

@@ -17,7 +17,10 @@ const denied = (): never => {
   throw new SessionError('DENIED', 'nothing is given here');
 };
 
-/** Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of its end. */
+/**
+ * Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of
+ * its end.
+ */
 function begin(
   account: Account,
   moduleUrl: string,

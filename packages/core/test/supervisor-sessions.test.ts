@@ -1,4 +1,7 @@
-/** Sessions of core's own services one by one: what they do with time, lines and grants, and what they refuse. */
+/**
+ * Sessions of core's own services one by one: what they do with time, lines and grants, and what
+ * they refuse.
+ */
 import { describe, expect, test } from 'vitest';
 import { component, hasCode, Rom } from '@ginit/core';
 import { Cpu, Parent, Pd } from '@ginit/core/system';

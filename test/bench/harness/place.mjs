@@ -7,12 +7,15 @@
  * | `two`   | two CPUs   | each on a CPU of its own        |
  * | `free`  | two CPUs   | where the kernel puts them      |
  *
- * `free` is there because the kernel likes to put two threads that wake each other on one CPU: a sleeping peer then costs
- * no wake-up of another CPU, and a comparison on two CPUs alone would flatter whoever spins.
+ * `free` is there because the kernel likes to put two threads that wake each other on one CPU: a
+ * sleeping peer then costs no wake-up of another CPU, and a comparison on two CPUs alone would
+ * flatter whoever spins.
  */
 import { allowedCpus, hasCommand } from './environment.mjs';
 
-/** A set of CPUs with a name for people. `split`: each of the two measured threads gets one of them. */
+/**
+ * A set of CPUs with a name for people. `split`: each of the two measured threads gets one of them.
+ */
 export class Place {
   constructor(name, cpus, split) {
     this.name = name;

@@ -1,4 +1,7 @@
-/** A nursery: starts components, lets them act for a while, and ends them: killed at work, in a tight loop, or dead already. */
+/**
+ * A nursery: starts components, lets them act for a while, and ends them: killed at work, in a
+ * tight loop, or dead already.
+ */
 import { component } from '@ginit/core';
 import { Cpu, Pd } from '@ginit/core/system';
 import { Member } from '../activity/member.mjs';

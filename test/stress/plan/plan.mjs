@@ -1,4 +1,7 @@
-/** The plan of a run: its tree, and what everybody tries. Printed by --plan, and told apart by its hash. */
+/**
+ * The plan of a run: its tree, and what everybody tries. Printed by --plan, and told apart by its
+ * hash.
+ */
 import { createHash } from 'node:crypto';
 import { lifeOf, roundAt, stepAt } from './steps.mjs';
 import { DOMAINS, hostileOf, makeTree, membersOf, SCRAP } from './tree.mjs';

@@ -1,6 +1,7 @@
 /**
- * The attempts of a component at each step, the length of its life, and the lives and deaths in a nursery: pure functions of the
- * seed. Components compute them as they go, the harness to print them; nothing here touches the host.
+ * The attempts of a component at each step, the length of its life, and the lives and deaths in a
+ * nursery: pure functions of the seed. Components compute them as they go, the harness to print
+ * them; nothing here touches the host.
  */
 import { randomFor } from './random.mjs';
 
@@ -32,8 +33,9 @@ const CALLS = [
 const KIB = 1024;
 
 /**
- * Step number `step` of a component: an action, the names of two peers, and the numbers that it needs. `who` names the
- * component and its incarnation, `traps` the hostile components, if there are any.
+ * Step number `step` of a component: an action, the names of two peers, and the numbers that it
+ * needs. `who` names the component and its incarnation, `traps` the hostile components, if there
+ * are any.
  */
 export function stepAt(seed, who, step, peers, traps = []) {
   const random = randomFor(seed, who, 'step', step);

@@ -1,7 +1,7 @@
 /**
- * The assertions of a component about itself: that something always holds, or will have come about by its
- * end. An assertion that fails makes a simulated run fail. Elsewhere the component says so in its
- * log, and one that must always hold crashes it.
+ * The assertions of a component about itself: that something always holds, or will have come about
+ * by its end. An assertion that fails makes a simulated run fail. Elsewhere the component says so
+ * in its log, and one that must always hold crashes it.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';

@@ -35,7 +35,10 @@ export class Config {
     return readConfig(this.#node, schema);
   }
 
-  /** Calls `handler` with every newer version. A config is state: applying one twice must change nothing. */
+  /**
+   * Calls `handler` with every newer version. A config is state: applying one twice must change
+   * nothing.
+   */
   onUpdate(handler: (node: ConfigNode) => void | Promise<void>): void {
     this.#handlers.push(handler);
   }

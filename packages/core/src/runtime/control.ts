@@ -36,7 +36,8 @@ const offer = record({ giver: u32, number: u32, index: u32, to: u32 });
 export type IntroductionOffer = ShapeType<typeof offer>;
 
 /**
- * The calls that a component may make to the supervisor: object 0 of the supervisor, one for each component.
+ * The calls that a component may make to the supervisor: object 0 of the supervisor, one for each
+ * component.
  */
 export const SupervisorCalls = rpcInterface('SupervisorCalls', {
   /** Settles when the owner has made the introduction, or cannot make it. */
@@ -61,9 +62,9 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
 });
 
 /**
- * The counts that a component keeps. `requests` are calls of its session objects and packets that it took,
- * `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's heap
- * in use, where components have heaps of their own.
+ * The counts that a component keeps. `requests` are calls of its session objects and packets that
+ * it took, `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of
+ * V8's heap in use, where components have heaps of their own.
  */
 const statistics = record({ requests: u53, completed: u53, heapUsed: optional(u53) });
 export type ComponentStatistics = ShapeType<typeof statistics>;

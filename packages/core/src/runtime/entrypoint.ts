@@ -33,11 +33,14 @@ export interface EntrypointHost {
 }
 
 /**
- * The numbers of objects that a component and its peers hold of each other. After work that leaves nothing
- * behind the numbers are what they were before.
+ * The numbers of objects that a component and its peers hold of each other. After work that leaves
+ * nothing behind the numbers are what they were before.
  */
 export interface Census {
-  /** For each open channel: objects that the peer holds, objects of the peer, calls that wait for its answer. */
+  /**
+   * For each open channel: objects that the peer holds, objects of the peer, calls that wait for
+   * its answer.
+   */
   readonly channels: readonly {
     readonly peer: number;
     readonly exports: number;

@@ -42,7 +42,10 @@ export interface HostFile {
   readonly writeable: boolean;
   /** The size in bytes when the file was opened; of a block device, its capacity. */
   readonly sizeBytes: number;
-  /** Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of the file. */
+  /**
+   * Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of
+   * the file.
+   */
   read(into: Uint8Array, position: number): Promise<void>;
   /** Writes all of `from` at `position`. */
   write(from: Uint8Array, position: number): Promise<void>;

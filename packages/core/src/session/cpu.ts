@@ -1,7 +1,8 @@
 /**
- * CPU: starts components and watches over them (in Genode: threads; here a component is one thread, and where it
- * runs is part of the request). The session's label is the label of what it starts; its arguments say which CPUs those
- * threads may use and how urgent they are (`scheduling.ts`), and whether they must be jailed (`confinement.ts`).
+ * CPU: starts components and watches over them (in Genode: threads; here a component is one thread,
+ * and where it runs is part of the request). The session's label is the label of what it starts;
+ * its arguments say which CPUs those threads may use and how urgent they are (`scheduling.ts`), and
+ * whether they must be jailed (`confinement.ts`).
  */
 import { capability, signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
@@ -34,7 +35,9 @@ export const threadState = record({
   state: oneOf(['starting', 'running', 'crashed', 'killed']),
   /** Why it crashed, for people. */
   reason: optional(text(LIMITS.reasonBytes)),
-  /** Whether it crashed by its own doing; false when it only shared a process with the one that did. */
+  /**
+   * Whether it crashed by its own doing; false when it only shared a process with the one that did.
+   */
   culprit: optional(boolean),
 });
 /** The state of a component, and why and by whose doing it crashed. */

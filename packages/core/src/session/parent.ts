@@ -47,7 +47,9 @@ export interface SessionRequest {
   /** Chosen by the client, to name the session in `upgrade` and `close`. */
   id: number;
   service: string;
-  /** The client's own label for the session; each parent on the way puts the child's name in front. */
+  /**
+   * The client's own label for the session; each parent on the way puts the child's name in front.
+   */
   label: string;
   args: SessionArguments;
   /** Bytes of RAM quota donated for the session. */

@@ -1,6 +1,7 @@
 /**
- * PD: a protection domain's account of RAM and capabilities (reference: Genode's PD session, the parts about
- * quota). Quota moves only between an account and its reference account, which is its creator's.
+ * PD: a protection domain's account of RAM and capabilities (reference: Genode's PD session, the
+ * parts about quota). Quota moves only between an account and its reference account, which is its
+ * creator's.
  */
 import { capability } from '../capability/capability.ts';
 import { COSTS } from '../costs.ts';

@@ -21,8 +21,8 @@ export interface RunComponentOptions {
    */
   readonly clock?: 'controlled' | 'real';
   /**
-   * The first time that a controlled clock shows, in milliseconds since the start of 1970; the start of
-   * 2000 unless told.
+   * The first time that a controlled clock shows, in milliseconds since the start of 1970; the
+   * start of 2000 unless told.
    */
   readonly startTimeMs?: number;
   /** The host grants of a driver, and the functions that stand for the host. */

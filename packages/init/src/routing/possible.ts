@@ -15,8 +15,8 @@ export interface PossibleRoute {
 }
 
 /**
- * All that requests for a service may lead to, whatever their label: for checks before anything runs, when
- * only the service is known. In the order of the rules; never empty.
+ * All that requests for a service may lead to, whatever their label: for checks before anything
+ * runs, when only the service is known. In the order of the rules; never empty.
  */
 export function possibleRoutes(
   rules: readonly RouteRule[] | undefined,

@@ -20,8 +20,9 @@ import { Places } from './places.ts';
  */
 
 /**
- * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws a
- * `ConfigError` for the first thing that is not well-formed or goes over a bound of `CONFIG_LIMITS`.
+ * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws
+ * a `ConfigError` for the first thing that is not well-formed or goes over a bound of
+ * `CONFIG_LIMITS`.
  */
 export function readXml(source: string | Uint8Array, file: string): ConfigNode {
   const sizeBytes = source.length;

@@ -63,7 +63,10 @@ export function doorbellMemory(census: Place): Place {
   return memory;
 }
 
-/** Makes a doorbell of a piece of memory that may have been one. Its owner is awake, and counted as such. */
+/**
+ * Makes a doorbell of a piece of memory that may have been one. Its owner is awake, and counted as
+ * such.
+ */
 export function resetDoorbell(memory: Place, census: Place): void {
   const all = wordsAt(memory);
   for (let index = SUMMARY; index < WORDS; index++) Atomics.store(all, index, 0);

@@ -15,7 +15,10 @@ const SEED_WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
 const CONFIG_NAME = 'config.xml';
 const FAULTS_NAME = 'faults.xml';
 
-/** The system to simulate, and the way to do it. Times are those of the command line: `90s`, `10m`, `1h`. */
+/**
+ * The system to simulate, and the way to do it. Times are those of the command line: `90s`, `10m`,
+ * `1h`.
+ */
 export interface SimulationOptions {
   /** The config: the path of its file, or its text, which begins with `<`. */
   readonly config: string;
@@ -211,7 +214,8 @@ function runWithLines(task: LinesTask): Promise<LinesAnswer> {
     const worker = new Worker(LINES_WORKER, { workerData: task });
     let answer: LinesAnswer | undefined;
     worker.on('message', (message) => {
-      // The thread runs our own code: what it answers has this type. What the run has left pending goes with it.
+      // The thread runs our own code: what it answers has this type. What the run has left pending
+      // goes with it.
       answer = message as LinesAnswer;
       void worker.terminate();
     });
