@@ -110,7 +110,8 @@ export function labelWithin(text: string, child: string): string | undefined {
 }
 
 // A label ends up in log lines and file names: a line feed in it could forge another component's
-// log line. oxlint-disable-next-line no-control-regex
+// log line.
+// oxlint-disable-next-line no-control-regex
 const CONTROL_PATTERN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const LONE_SURROGATE_PATTERN = /\p{Surrogate}/u;
 

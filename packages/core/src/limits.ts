@@ -23,8 +23,8 @@ export const LIMITS = {
    */
   countedMessageBytes: 2 * 1024,
   /**
-   * Bytes of calls to one peer that are not answered yet. Beyond the first bound further calls wait,
-   * unless the caller is serving somebody itself; beyond the second they are refused.
+   * Bytes of calls to one peer that are not answered yet. Beyond the first bound further calls
+   * wait, unless the caller is serving somebody itself; beyond the second they are refused.
    */
   callBytesPipelined: 64 * 1024 * 1024,
   callBytesInFlight: 192 * 1024 * 1024,

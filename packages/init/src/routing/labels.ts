@@ -2,8 +2,8 @@ import { LABEL_SEPARATOR, labelWithin, splitLabel } from '@ginit/core/system';
 import type { LabelFilter, LabelRewrite } from './rule.ts';
 
 /**
- * Whether a request's label satisfies a rule's filter. `label` is the whole label as init sees it: `child
- * -> client's label`, or for the sessions of the child's environment the unscoped name.
+ * Whether a request's label satisfies a rule's filter. `label` is the whole label as init sees it:
+ * `child -> client's label`, or for the sessions of the child's environment the unscoped name.
  *
  * `labelLast`, if given, decides alone; then `unscopedLabel`; else all of the others must hold, and
  * they look at the client's part only. An unscoped label has none, so it satisfies none of them,

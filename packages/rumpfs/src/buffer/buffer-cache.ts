@@ -131,8 +131,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   /**
-   * Says that `buffer` was changed. If it holds another block by now, the device has one block under
-   * two owners, and the other has freed it; so this throws `Corrupt`.
+   * Says that `buffer` was changed. If it holds another block by now, the device has one block
+   * under two owners, and the other has freed it; so this throws `Corrupt`.
    */
   markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);

@@ -1,6 +1,8 @@
 import { BlockBuffer } from './block-buffer.ts';
 
-/** Memory is taken in slabs of this many buffers, so that a small job takes little of the budget. */
+/**
+ * Memory is taken in slabs of this many buffers, so that a small job takes little of the budget.
+ */
 const SLAB_BUFFERS = 32;
 
 /** The memory of the buffer cache, which grows as buffers are needed. */

@@ -1,4 +1,6 @@
-/** The conditions that operations on vnodes check first. Each throws the `FsError` of its refusal. */
+/**
+ * The conditions that operations on vnodes check first. Each throws the `FsError` of its refusal.
+ */
 import { FsError } from '../errors.ts';
 import type { Vnode } from './vnode.ts';
 

@@ -6,7 +6,6 @@ import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { loadsUnderWay } from 'sharedarraybuffer-polyfill/load-guard';
 import { assert } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
 import { linesOf } from '../../log-text.ts';
 import { type Place, wordsAt } from '../../memory/place.ts';
 import { enterJail } from '../jail/enter.ts';
