@@ -5,8 +5,8 @@
  * else is passed through.
  *
  * Differences from V8's, on memory shared between processes:
- * * `ok` may come early: look at the word again. And change the word before you notify, as everybody
- *   does: a notify that changes nothing may be missed (by `wait` between two slices, by `waitAsync`
+ * * `ok` may come early: look at the word again. And change the word before you notify, as
+ *   everybody does: a notify that changes nothing may be missed (by `wait` between two slices, by `waitAsync`
  *   before its helper sleeps);
  * * wait and waitAsync take Int32Arrays only.
  */
