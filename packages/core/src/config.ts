@@ -4,3 +4,4 @@
  * and with the schema's fallbacks.
  */
 export * from './config/index.ts';
+export * from './config/syntax/index.ts';
