@@ -139,7 +139,10 @@ async function buildBundle(made, dist, description, { entries, chunks = [] }) {
   await build.close();
 }
 
-/** Puts the licence of an inlined package beside the bundle; of one without a file of it, what its package.json says. */
+/**
+ * Puts the licence of an inlined package beside the bundle; of one without a file of it, what its
+ * package.json says.
+ */
 function copyLicence(modules, path, made) {
   const [name, inner] = path.split(' > ');
   const outer = realpathSync(join(modules, name));

@@ -99,7 +99,7 @@ test('lines and files are short', () => {
 });
 
 test('comments are wrapped, except tables, layouts and examples', () => {
-  const prose = new RegExp(`^\\s*(//|\\*|/\\*\\*?) {0,3}[^ |].*$`);
+  const prose = new RegExp(`^\\s*(//|\\*|/\\*\\*?) ?[^ |*-].*$`);
   const wide = (line: string): boolean => line.length > COMMENT_WIDTH && prose.test(line);
   const found = sourceFiles().flatMap((file) =>
     read(file)
