@@ -159,8 +159,8 @@ export const Parent = rpcInterface(
     exit: rpc<(code: number) => void>({ args: [integer(0, EXIT_CODE_MAX)], result: nothing }),
     /**
      * Says how much more quota the component would need, in all. The parent keeps the newest such
-     * amount; nothing at all withdraws it. Settles with true when the parent has given the component
-     * more, whatever the amount, and with false when a later call has replaced this one.
+     * amount; nothing at all withdraws it. Settles with true when the parent has given the
+     * component more, whatever the amount, and with false when a later call has replaced this one.
      */
     requestResources: rpc<(amount: Resources) => boolean>({ args: [resources], result: boolean }),
     /** Sets the handler that is woken when the parent wants quota back. */
