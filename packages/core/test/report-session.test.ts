@@ -54,7 +54,7 @@ describe('a reporter', () => {
     const seen: string[] = [];
     const server = script(Report, () => ({ submit: (content) => void seen.push(textOf(content)) }));
     const { component: reporting, env } = bare();
-    await using run = await runComponent(reporting, { services: [server] });
+    await using _run = await runComponent(reporting, { services: [server] });
     await new Reporter(await env, 'xml').report(stateOf(1));
     await new Reporter(await env, 'hid', { write: writeHid }).report(stateOf(1));
     expect(seen).toEqual(['<state n="1"/>\n', 'state | n: 1\n-\n']);
