@@ -1,7 +1,8 @@
 /** Every benchmark by its name. */
 import { bulk } from './bulk/benchmark.mjs';
+import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure];
