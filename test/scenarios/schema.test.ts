@@ -1,6 +1,6 @@
 /**
- * Tests `ginit schema` with xmllint: what it writes is an XML Schema, right configs keep to it, and configs
- * with an unknown attribute do not.
+ * Tests `ginit schema` with xmllint: what it writes is an XML Schema, right configs keep to it, and
+ * configs with an unknown attribute do not.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +48,10 @@ const xmlOf = (manual: string): { readonly name: string; readonly text: string }
 
 const RIGHT = [...xmlIn('examples'), ...xmlIn('packages/init/test/right'), ...xmlOf('docs/configuration.md')];
 
-/** The tree with one more attribute in one element after the other, but for the config of a component. */
+/**
+ * The tree with one more attribute in one element after the other, but for the config of a
+ * component.
+ */
 function* withUnknownAttributes(node: ConfigNode, parent?: ConfigNode): Generator<ConfigNode> {
   const { type, children, text } = node;
   const isOpen = type === 'config' && parent?.type === 'start';

@@ -6,8 +6,8 @@ import { formatWarning, readInitConfig } from '../src/model/index.ts';
 import { manifestsOf } from './components.ts';
 
 /*
- * The configs of `right/` and `wrong/` as HID: `ginit check` says the same about them. Only the places
- * differ, and their order where two things stand in one line.
+ * The configs of `right/` and `wrong/` as HID: `ginit check` says the same about them. Only the
+ * places differ, and their order where two things stand in one line.
  */
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');

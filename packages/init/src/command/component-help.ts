@@ -24,7 +24,9 @@ export async function componentHelp(name: string): Promise<ComponentHelp> {
   return 'problem' in found ? found : { text: describeFacts(name, found.facts), lack: found.lack };
 }
 
-/** What a component's manifest says, or why it cannot be read; with `lack` as in `ComponentHelp`. */
+/**
+ * What a component's manifest says, or why it cannot be read; with `lack` as in `ComponentHelp`.
+ */
 export async function componentFacts(
   name: string,
 ): Promise<

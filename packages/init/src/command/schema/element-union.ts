@@ -1,4 +1,7 @@
-/** Elements that may be one of several, because a schema of XML cannot see which component a config is for. */
+/**
+ * Elements that may be one of several, because a schema of XML cannot see which component a config
+ * is for.
+ */
 import type { AttributeSchema, ElementSchema } from '@ginit/core/config';
 
 /** An element in the schema of one component. */
@@ -18,7 +21,10 @@ export interface AttributeUnion {
   readonly required: boolean;
 }
 
-/** Keeps each element of each schema as one object, so that elements that hold each other come to an end. */
+/**
+ * Keeps each element of each schema as one object, so that elements that hold each other come to an
+ * end.
+ */
 export class ElementUnions {
   readonly #children = new Map<PlacedElement, readonly PlacedElement[]>();
   readonly #numbers = new Map<PlacedElement, number>();
@@ -74,7 +80,10 @@ export function attributesOf(union: readonly PlacedElement[]): AttributeUnion[] 
   });
 }
 
-/** What is said of the elements, or of an attribute of theirs: each text once, with the components that say it if they differ. */
+/**
+ * What is said of the elements, or of an attribute of theirs: each text once, with the components
+ * that say it if they differ.
+ */
 export function docOf(says: readonly { readonly component: string; readonly doc: string }[]): string {
   const by = new Map<string, Set<string>>();
   for (const { component, doc } of says) by.set(doc, (by.get(doc) ?? new Set()).add(component));

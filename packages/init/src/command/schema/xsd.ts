@@ -1,14 +1,15 @@
 /**
  * The schemas that configs are checked by, as an XML Schema (XSD 1.0) for editors.
  *
- * XSD cannot choose the type of `<config>` by the `<binary>` beside it. So the content of `<config>` in a
- * start node is anything; but the elements that some stock component has in its config are declared at the top, and
- * a validator that finds one of them there (`processContents="lax"`) looks into it. Such an element may have what
- * it may have in any of the components. The attributes of `<config>` itself are those of all stock components, and
- * any others.
+ * XSD cannot choose the type of `<config>` by the `<binary>` beside it. So the content of
+ * `<config>` in a start node is anything; but the elements that some stock component has in its
+ * config are declared at the top, and a validator that finds one of them there
+ * (`processContents="lax"`) looks into it. Such an element may have what it may have in any of the
+ * components. The attributes of `<config>` itself are those of all stock components, and any
+ * others.
  *
- * Elements may stand in any order and number: XSD cannot say "any order, at most one of this". `ginit check`
- * says it.
+ * Elements may stand in any order and number: XSD cannot say "any order, at most one of this".
+ * `ginit check` says it.
  */
 import { type AttributeSchema, ConfigNode, defaultOf, type ElementSchema } from '@ginit/core/config';
 import {
@@ -26,7 +27,9 @@ export interface ComponentSchema {
   readonly schema: ElementSchema;
 }
 
-/** The XML Schema of `root`, the config of a whole system, with the configs of the components in it. */
+/**
+ * The XML Schema of `root`, the config of a whole system, with the configs of the components in it.
+ */
 export function xsdOf(
   root: ElementSchema,
   components: readonly ComponentSchema[],

@@ -1,4 +1,7 @@
-/** The texts that `ginit convert` and `ginit format` read and write: files, or the standard streams as `-`. */
+/**
+ * The texts that `ginit convert` and `ginit format` read and write: files, or the standard streams
+ * as `-`.
+ */
 import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { systemReason } from '../system-reason.ts';
 
@@ -21,8 +24,9 @@ export function readSource(path: string): SourceText {
 }
 
 /**
- * Writes a file as a whole: it is written beside its place and put there when it is complete, with the mode
- * of the file that was there. The result is the reason why that failed; `undefined` if it did not.
+ * Writes a file as a whole: it is written beside its place and put there when it is complete, with
+ * the mode of the file that was there. The result is the reason why that failed; `undefined` if it
+ * did not.
  */
 export function writeFile(path: string, text: string): string | undefined {
   const old = statSync(path, { throwIfNoEntry: false });
