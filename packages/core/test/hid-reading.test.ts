@@ -12,6 +12,7 @@ import {
   writeDocument,
   writeHid,
 } from '../src/config.ts';
+import { parseConfig } from '../src/runtime/config.ts';
 
 const read = (text: string, relaxed = false): ConfigNode => readNode(text, { name: 'c.hid', relaxed });
 
@@ -162,6 +163,26 @@ describe('HID', () => {
     expect(errorOf('+ a\n-\n', 'c.hid', true)).toBe(
       'c.hid:1:1: the text begins with the type of its top node',
     );
+  });
+});
+
+describe('the content of the ROM "config"', () => {
+  const config = (text: string): ConfigNode => parseConfig(new TextEncoder().encode(text));
+
+  it('may be in any of the syntaxes; HID that others wrote is read as the runtime of Genode does', () => {
+    expect(config('<config a="1"/>').value('a')).toBe('1');
+    expect(config('config\n + sloppy | a: 1\n- end').child('sloppy')?.value('a')).toBe('1');
+    expect(config(JSON.stringify(toData(read('config | a: 1\n-\n')))).value('a')).toBe('1');
+  });
+
+  it('is an empty config if it is absent or blank', () => {
+    expect(parseConfig(undefined).type).toBe('config');
+    expect(config(' \n').type).toBe('config');
+  });
+
+  it('is refused with a place in the ROM', () => {
+    expect(() => config('<config>\n<a')).toThrow(/^config:2:1: /);
+    expect(() => config('config\n+ a\n')).toThrow(/^config:3:1: the end of the text is missing/);
   });
 });
 
