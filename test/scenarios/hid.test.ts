@@ -71,15 +71,15 @@ test('what is wrong in a config in HID is told with its place, and nothing is st
   const wrong = await place.run('system.hid');
   expect({ code: wrong.code, stdout: wrong.stdout }).toEqual({ code: 2, stdout: '' });
   expect(wrong.stderr.trim().split('\n')).toEqual([
-    'system.hid:24:7: <config> needs an attribute "word"',
-    'system.hid:24:18: unknown attribute "wrod" of <config> (did you mean "word"?)',
-    'system.hid:25:9: unknown element <mroe> in <config> (did you mean <more>?)',
+    'system.hid:25:7: <config> needs an attribute "word"',
+    'system.hid:25:18: unknown attribute "wrod" of <config> (did you mean "word"?)',
+    'system.hid:26:9: unknown element <mroe> in <config> (did you mean <more>?)',
   ]);
   place.write('system.hid', CONFIG.replace('    + start echo', '     + start echo'));
   const odd = await place.run('check', 'system.hid');
   expect(odd.code).toBe(2);
   expect(odd.stderr).toBe(
-    "system.hid:21:6: Genode's tool drops a node in this column: it is indented by a multiple of 2\n",
+    "system.hid:22:6: Genode's tool drops a node in this column: it is indented by a multiple of 2\n",
   );
 });
 
