@@ -15,6 +15,19 @@ export { SESSION_ERRORS, toSessionErrorCode } from './errors.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 
+// An overview of a parent's children, for people.
+export {
+  CHILD_ACTIONS,
+  CHILD_STATES,
+  type ChildAction,
+  type ChildOverview,
+  type ChildrenOverview,
+  type ChildState,
+  keepOverview,
+  type OverviewSource,
+  type SessionOverview,
+} from './runtime/overview.ts';
+
 // Labels: the name of the component that asks, as its parents have written it.
 export {
   CHILD_NAME_SIZE_MAX_BYTES,

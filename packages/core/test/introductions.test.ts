@@ -86,6 +86,8 @@ function start(label: string): Peer {
     start: never,
     stop: never,
     statistics: never,
+    overview: never,
+    act: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {
       heard.push(`offer ${index} of ${giver}, as ${number} to ${to}`);
