@@ -23,10 +23,9 @@ export {
   type ChildOverview,
   type ChildrenOverview,
   type ChildState,
-  keepOverview,
-  type OverviewSource,
   type SessionOverview,
-} from './runtime/overview.ts';
+} from './runtime/overview-shapes.ts';
+export { keepOverview, type OverviewSource } from './runtime/overview.ts';
 
 // Labels: the name of the component that asks, as its parents have written it.
 export {

@@ -17,7 +17,7 @@ import {
 } from '../interface/shapes.ts';
 import { SESSION_ERRORS } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { type ChildAction, childAction, type ChildrenOverview, overviewAnswer } from './overview.ts';
+import { type ChildAction, childAction, type ChildrenOverview, overviewAnswer } from './overview-shapes.ts';
 import { HostGrant } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';

@@ -25,7 +25,7 @@ import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import { type SystemOverview, SystemOverviews } from './system-overview.ts';
-import type { ChildAction } from '../runtime/overview.ts';
+import type { ChildAction } from '../runtime/overview-shapes.ts';
 import type { Thread } from '../session/cpu.ts';
 
 export { ROOT_LABEL } from './cpu-session.ts';

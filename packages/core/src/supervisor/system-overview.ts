@@ -3,7 +3,7 @@
  * use of the CPU, and what each init says of its children.
  */
 import type { ComponentStatistics } from '../runtime/control.ts';
-import type { ChildAction, ChildrenOverview } from '../runtime/overview.ts';
+import type { ChildAction, ChildrenOverview } from '../runtime/overview-shapes.ts';
 import { splitLabel } from '../label.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import type { Components, LiveComponent } from './components.ts';
