@@ -88,6 +88,7 @@ function start(label: string): Peer {
     statistics: never,
     overview: never,
     act: never,
+    heartbeat: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {
       heard.push(`offer ${index} of ${giver}, as ${number} to ${to}`);

@@ -162,6 +162,9 @@ export class ComponentRuntime {
       overview: () => this.#environment && overviewOf(this.#environment),
       act: async (action, child) =>
         this.#environment ? actOnChild(this.#environment, action, child) : 'the component is starting',
+      // The supervisor is heard even while the component waits in a synchronous call, and a
+      // component that waits so does not go on.
+      heartbeat: () => new Promise((answer) => this.#platform.schedule(answer)),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>

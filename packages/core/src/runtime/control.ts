@@ -107,6 +107,8 @@ export const ComponentControl = rpcInterface(
       args: [childAction, text(LIMITS.nameBytes)],
       result: optional(text(LIMITS.reasonBytes)),
     }),
+    /** Settles in a turn of the component's own, to show that it goes on. */
+    heartbeat: rpc<() => void>({ args: [], result: nothing }),
     /**
      * Whether the component's thread is still in the wait with this number. Answered even while it
      * waits.
