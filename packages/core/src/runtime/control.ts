@@ -63,10 +63,10 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
 });
 
 /**
- * The counts that a component keeps. `requests` are calls of its session objects and packets that it took,
- * `calls` are the calls alone, and `packets` are those that were acknowledged at either end.
- * `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's heap
- * in use, where components have heaps of their own.
+ * The counts that a component keeps. `requests` are calls of its session objects and packets that
+ * it took, `calls` are the calls alone, and `packets` are those that were acknowledged at either
+ * end. `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's
+ * heap in use, where components have heaps of their own.
  */
 const statistics = record({
   requests: u53,

@@ -113,7 +113,9 @@ export class Sandbox implements ChildHost<Child> {
     );
   }
 
-  /** Does what a person has asked for, without waiting for its end. The result says why it cannot. */
+  /**
+   * Does what a person has asked for, without waiting for its end. The result says why it cannot.
+   */
   #act(action: ChildAction, name: string): string | undefined {
     const child = this.#children.get(name);
     if (!child || child.ended || this.#stopping) return `"${name}" does not run`;
