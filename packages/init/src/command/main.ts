@@ -36,7 +36,8 @@ const HELP = `ginit: runs a system of components from one config file
   --jail=audit  run whoever would be jailed without, and list at its end which <host> grants it would take
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
 
-A config is XML or HID, by how it begins. Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
+A config is XML or, if it does not begin with "<", HID (docs/hid.md).
+Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
 Exit code: that of the child with <exit propagate="yes"/>; 0 after Ctrl-C, or when nobody reads the output any more; 1 if
 that child, or init, crashed, or the output cannot be written; 2 if the config or the command line is wrong, before anything
 is started. A second Ctrl-C ends everything at once.
