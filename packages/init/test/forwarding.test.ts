@@ -1,6 +1,6 @@
 /**
- * Tests the services that init offers to its parent: which child serves which session, what becomes of
- * the donation, and what a new config does to sessions that are open.
+ * Tests the services that init offers to its parent: which child serves which session, what becomes
+ * of the donation, and what a new config does to sessions that are open.
  */
 import type { Implementation } from '@ginit/core';
 import { readXml } from '@ginit/core/config';

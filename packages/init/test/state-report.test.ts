@@ -1,6 +1,6 @@
 /**
- * Tests the text of the state report: every attribute of `<report>`, both vocabularies, and the order
- * of Genode's init.
+ * Tests the text of the state report: every attribute of `<report>`, both vocabularies, and the
+ * order of Genode's init.
  */
 import { writeXml } from '@ginit/core/config';
 import { expect, test } from 'vitest';

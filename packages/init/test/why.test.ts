@@ -1,4 +1,6 @@
-/** Tests the phrase that says why a child is incomplete, stuck or waiting: a row for each reason. */
+/**
+ * Tests the phrase that says why a child is incomplete, stuck or waiting: a row for each reason.
+ */
 import { expect, test } from 'vitest';
 import { type MissingSession, whyPhrase } from '../src/report/index.ts';
 

@@ -3,8 +3,8 @@ import type { CheckFindings } from './findings.ts';
 import type { Scope } from './scope.ts';
 
 /**
- * Checks the services that an init offers to its parent. A policy may name a child that there is not
- * yet: then sessions wait for it until a config brings it. So that is a warning and no error.
+ * Checks the services that an init offers to its parent. A policy may name a child that there is
+ * not yet: then sessions wait for it until a config brings it. So that is a warning and no error.
  */
 export function checkForwarding({ config, startByName }: Scope, findings: CheckFindings): void {
   for (const { name: service, $children } of config.services) {

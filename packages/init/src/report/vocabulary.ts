@@ -1,7 +1,7 @@
 /**
- * The two vocabularies of the state report. Up to its release 24.08 Genode's init called the service
- * of a session `service`, and the states of sessions as in the first column here; its release 26.04
- * calls the service `name`, and the states as in the second.
+ * The two vocabularies of the state report. Up to its release 24.08 Genode's init called the
+ * service of a session `service`, and the states of sessions as in the first column here; its
+ * release 26.04 calls the service `name`, and the states as in the second.
  */
 import type { ReportVocabulary } from '../model/index.ts';
 import type { SessionPhase } from './state.ts';

@@ -1,6 +1,6 @@
 /**
- * Why a child is incomplete, stuck or waiting, in one phrase. Genode's init has nothing of the kind:
- * there one reads the states of all sessions and guesses.
+ * Why a child is incomplete, stuck or waiting, in one phrase. Genode's init has nothing of the
+ * kind: there one reads the states of all sessions and guesses.
  */
 import { formatBytes, quotedList } from '@ginit/core/config';
 import type { Resources } from '@ginit/core/system';

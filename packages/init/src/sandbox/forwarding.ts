@@ -1,9 +1,9 @@
 /**
- * The services that init offers to the other children of its parent (reference: Genode's init): each
- * session is served by a child of ours, which the policies of a top-level `<service>` choose by the
- * label of the client. What the client donates goes on to that child, less what a session costs init
- * itself. A new config is asked about every session that is open: one that leads elsewhere by it is
- * closed at its child.
+ * The services that init offers to the other children of its parent (reference: Genode's init):
+ * each session is served by a child of ours, which the policies of a top-level `<service>` choose
+ * by the label of the client. What the client donates goes on to that child, less what a session
+ * costs init itself. A new config is asked about every session that is open: one that leads
+ * elsewhere by it is closed at its child.
  */
 import { type Capability, type Implementation, selectPolicy, SessionError } from '@ginit/core';
 import {
@@ -51,7 +51,9 @@ interface ForwardedSession {
   served: ServedSession | undefined;
   /** Settles when the upgrades under way are done. */
   upgraded: Promise<void>;
-  /** The end of the session at the child, once that has begun, and what of the donation came back. */
+  /**
+   * The end of the session at the child, once that has begun, and what of the donation came back.
+   */
   closing: Promise<Resources> | undefined;
   /** What of the donation must not be spent by init as long as the session is open above. */
   readonly held: number[];
@@ -74,7 +76,10 @@ export class Forwarding {
     this.lookAgain();
   }
 
-  /** Children have come or gone: requests that wait may have a server now, and sessions have lost theirs. */
+  /**
+   * Children have come or gone: requests that wait may have a server now, and sessions have lost
+   * theirs.
+   */
   lookAgain(): void {
     for (const [service, sessions] of this.#announced) {
       for (const session of sessions.values()) {
@@ -235,7 +240,9 @@ export class Forwarding {
     return session.closing;
   }
 
-  /** The client gets back what came back when it closes the session above: until then init keeps it. */
+  /**
+   * The client gets back what came back when it closes the session above: until then init keeps it.
+   */
   async #end(session: ForwardedSession): Promise<Resources> {
     const { served, upgraded } = session;
     if (!served) return NOTHING;

@@ -24,7 +24,9 @@ export class Heartbeat {
     return Math.max(0, this.#outstanding - 1);
   }
 
-  /** Asks the child, unless it has yet to answer an earlier beat: one question is under way at most. */
+  /**
+   * Asks the child, unless it has yet to answer an earlier beat: one question is under way at most.
+   */
   beat(): void {
     this.#outstanding++;
     if (this.#asking) return;

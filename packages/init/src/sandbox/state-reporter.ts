@@ -3,7 +3,8 @@
  * at once; everything else after a delay, in which many changes become one report. Where the report
  * shows the quota of children, it is looked at once a second, and goes out if it is another one.
  *
- * A report is state: however many changes there are, one report is on its way, and one more follows.
+ * A report is state: however many changes there are, one report is on its way, and one more
+ * follows.
  */
 import { type CancelTimeout, hasCode } from '@ginit/core';
 import { ConfigNode } from '@ginit/core/config';
