@@ -105,7 +105,9 @@ export class Heartbeats {
 
   #beat(): void {
     let changed = false;
-    for (const child of [...this.#host.children()]) changed = this.#beatOf(child) || changed;
+    // A restart changes the list.
+    const children = [...this.#host.children()];
+    for (const child of children) changed = this.#beatOf(child) || changed;
     this.#arm();
     if (changed) this.#host.skipped();
   }
