@@ -183,7 +183,8 @@ export class Sandbox implements ChildHost<Child> {
     const asking = {
       name: start.name,
       binaryName: start.binary.name,
-      hasConfig: true,
+      hasConfig: start.configFile === undefined,
+      configFile: start.configFile,
       usesLinker: start.usesLinker,
       rules: rulesOf(this.config, start),
     };
