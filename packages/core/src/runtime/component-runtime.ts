@@ -19,6 +19,7 @@ import { Environment } from './environment.ts';
 import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
 import { actOnChild, overviewOf } from './overview.ts';
+import type { ChildrenOverview } from './overview-shapes.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { type Sleeper, SynchronousCalls } from './synchronous.ts';
@@ -140,6 +141,11 @@ export class ComponentRuntime {
   /** Its ledger: its own record of its children, if it keeps one. */
   get ledger(): readonly LedgerChild[] | undefined {
     return this.#environment && ledgerOf(this.#environment);
+  }
+
+  /** Its overview of its children, if it keeps one. */
+  get overview(): ChildrenOverview | undefined {
+    return this.#environment && overviewOf(this.#environment);
   }
 
   #control(): Implementation<typeof ComponentControl> {

@@ -28,6 +28,10 @@ export type PlannedFault = { readonly within: number; readonly count: number } &
   | PlannedHostility
   | { readonly kind: 'out-of-memory'; readonly component: string | undefined }
   | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
+  /** The system gets another config: one of `SimulatedSystem.configs`, by its index. */
+  | { readonly kind: 'config'; readonly index: number; readonly name: string }
+  /** Somebody restarts or kills a component from outside. */
+  | { readonly kind: 'restart' | 'kill'; readonly component: string | undefined }
 );
 
 /** A whole plan. */

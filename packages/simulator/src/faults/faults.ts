@@ -1,16 +1,26 @@
 /** Brings about the faults of a run, each before the task that its random stream has picked. */
 import type { Simulation } from '../world/simulation.ts';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
+import type { ChildAction } from '@ginit/core/system';
 import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
 import { befallDisk, type DiskFault } from './disk-faults.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { turnHostile } from './hostile-faults.ts';
 import { exhaustHeap, refuseQuota } from './memory-faults.ts';
 
+/** The acts from outside that are no faults of the world. */
+export interface OutsideActs {
+  /** Gives the system the config with this index. */
+  reconfigure(index: number): void;
+  /** Restarts or kills a component. */
+  act(action: ChildAction, label: string): void;
+}
+
 /** The faults of one run. */
 export class Faults {
   readonly #simulation: Simulation;
   readonly #tell: (text: string) => void;
+  readonly #outside: OutsideActs;
   /** The faults that are to come, the latest first. */
   readonly #due: ConcreteFault[];
   /** The faults that found a victim, in their order. */
@@ -20,18 +30,20 @@ export class Faults {
   /** The number of faults that wait for an occasion. */
   #waiting = 0;
 
-  /** `only` has the numbers of the faults that may happen; without it all may. */
   /** Whether the plan makes a component hostile. */
   readonly hostility: boolean;
 
+  /** `only` has the numbers of the faults that may happen; without it all may. */
   constructor(
     plan: FaultPlan,
     only: readonly number[] | undefined,
     simulation: Simulation,
     tell: (text: string) => void,
+    outside: OutsideActs,
   ) {
     this.#simulation = simulation;
     this.#tell = tell;
+    this.#outside = outside;
     this.#due = concreteFaults(plan, simulation.random, only).toReversed();
     this.hostility = this.#due.some(({ fault }) => fault.kind === 'hostile');
   }
@@ -96,6 +108,15 @@ export class Faults {
         const victim = this.#victim(concrete, fault.component);
         const taken = (): void => void this.#waiting--;
         return this.#waits(victim && refuseQuota(this.#simulation, victim, fault.of, taken));
+      }
+      case 'config':
+        this.#outside.reconfigure(fault.index);
+        return `the system gets the config ${fault.name}`;
+      case 'restart':
+      case 'kill': {
+        const victim = this.#victim(concrete, fault.component);
+        if (victim) this.#outside.act(fault.kind, victim.label);
+        return victim && `[${victim.label}] is to be ${fault.kind === 'kill' ? 'killed' : 'restarted'}`;
       }
     }
   }

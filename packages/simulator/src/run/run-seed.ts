@@ -1,10 +1,12 @@
 /** One simulated run, from its seed to its verdict. */
+import { assert } from '@ginit/core';
 import type { Obligation } from '@ginit/core/platform';
 import { Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import { Books } from '../checks/books.ts';
 import { afterTheEnd, whereTheyDiffer, whoWaits } from '../checks/checks.ts';
 import { Liveness } from '../checks/liveness.ts';
 import { nameUnmet, UnmetObligations } from '../checks/obligations.ts';
+import { whereOverviewsAreWrong } from '../checks/overviews.ts';
 import { Phases } from '../checks/phases.ts';
 import { whereCoreIsWrong, wrongTotal } from '../checks/truth.ts';
 import { Faults } from '../faults/faults.ts';
@@ -105,9 +107,13 @@ class SeedRun {
     if (options.replay)
       this.#annotations = new Annotations(this.#simulation, (text) => output.schedule(text));
     if (options.plan) {
-      this.#faults = new Faults(options.plan, options.only, this.#simulation, (text) => {
+      const tell = (text: string): void => {
         if (options.replay) this.#annotations?.now(text);
         else if (options.log) output.schedule(text);
+      };
+      this.#faults = new Faults(options.plan, options.only, this.#simulation, tell, {
+        reconfigure: (index) => this.#reconfigure(index),
+        act: (action, label) => void this.#supervisor.act(action, label),
       });
     }
     this.#supervisor = this.#makeSupervisor();
@@ -138,6 +144,12 @@ class SeedRun {
         warning: (text) => output.say(`warning: ${text}`),
       },
     });
+  }
+
+  #reconfigure(index: number): void {
+    const next = this.#system.configs[index];
+    assert(next !== undefined, 'the plan names configs of the system');
+    this.#supervisor.reconfigure(next);
   }
 
   async run(): Promise<SeedResult> {
@@ -273,7 +285,8 @@ class SeedRun {
     const { platform } = this.#simulation;
     const problem =
       whereTheyDiffer(platform, this.#supervisor.census()) ??
-      whereCoreIsWrong(platform, this.#supervisor.standing(), this.#system.quota);
+      whereCoreIsWrong(platform, this.#supervisor.standing(), this.#system.quota) ??
+      whereOverviewsAreWrong(platform.live);
     this.#breaks(problem);
   }
 

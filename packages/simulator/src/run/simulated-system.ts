@@ -3,20 +3,16 @@
  * and command lines, makes both.
  */
 import type { Resources } from '@ginit/core/system';
-import type { ComponentSummary, FindBinary, ResolvedBinary, ResolvedGrant } from '@ginit/core/supervisor';
+import type { ComponentSummary, ResolvedBinary, SystemConfig } from '@ginit/core/supervisor';
 import type { FaultPlan } from '../faults/fault-plan.ts';
 import type { CarrierChoice } from '../world/simulation.ts';
 
 /** A system that has been checked and can be started. */
-export interface SimulatedSystem {
-  /** The config in the form that the root component reads. */
-  readonly config: Uint8Array;
+export interface SimulatedSystem extends SystemConfig {
+  /** The configs that a fault plan may give the running system. */
+  readonly configs: readonly SystemConfig[];
   /** The binary of the root component, which is init. */
   readonly binary: ResolvedBinary;
-  /** Finds the components that may be started in the system. */
-  readonly findBinary: FindBinary;
-  /** The grants that the config gives of the host. */
-  readonly grants: readonly ResolvedGrant[];
   /** The quota that the root component has to give. */
   readonly quota: Resources;
   /**

@@ -105,6 +105,15 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
     }),
     ...diskFaults,
     ...memoryFaults,
+    element('config', 'The system gets another config', {
+      attributes: { file: attribute.text('Its file, beside that of the plan', { required: true }), ...timing },
+    }),
+    element('restart', 'Somebody restarts a component, as `ginit restart` does', {
+      attributes: { ...whom, ...timing },
+    }),
+    element('kill', 'Somebody ends a component at once, as `ginit kill` does', {
+      attributes: { ...whom, ...timing },
+    }),
     element('hostile', 'A component does not keep to the protocol with its parent, at the next occasion', {
       attributes: {
         ...whom,
@@ -122,13 +131,19 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
   ],
 });
 
+/** A fault plan, and the files of the configs that it gives to the running system, by their index. */
+export interface FaultPlanReading {
+  readonly plan: FaultPlan;
+  readonly configFiles: readonly string[];
+}
+
 /**
  * Reads a plan. A list of strings as the result says what is wrong with it, each with its place.
  */
 export function readFaultPlan(
   file: string,
   text?: string,
-): { readonly plan: FaultPlan } | { readonly errors: readonly string[] } {
+): FaultPlanReading | { readonly errors: readonly string[] } {
   let source: Uint8Array;
   try {
     source = text === undefined ? readFileSync(file) : new TextEncoder().encode(text);
@@ -142,7 +157,8 @@ export function readFaultPlan(
     const faults = readConfig(node, FAULT_PLAN_SCHEMA).$content;
     const wrong = faults.flatMap((fault) => impossible(fault) ?? []);
     if (wrong.length > 0) return { errors: wrong.map(({ message }) => message) };
-    return { plan: faults.map(readFault) };
+    const configFiles = [...new Set(faults.flatMap((fault) => (fault.$type === 'config' ? [fault.file] : [])))];
+    return { plan: faults.map((fault) => readFault(fault, configFiles)), configFiles };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: [error.message] };
     throw error;
@@ -163,7 +179,7 @@ function impossible(fault: FaultReading): ConfigError | undefined {
   return fault.$node.errorAt(`a ${as} has no part in the step "${step}"`);
 }
 
-function readFault(fault: FaultReading): PlannedFault {
+function readFault(fault: FaultReading, configFiles: readonly string[]): PlannedFault {
   const { within, count } = fault;
   const when = { within, count };
   switch (fault.$type) {
@@ -181,6 +197,11 @@ function readFault(fault: FaultReading): PlannedFault {
       return { kind: fault.$type, of: fault.of, ...when };
     case 'corrupt':
       return { kind: fault.$type, at: fault.at, ...when };
+    case 'config':
+      return { kind: fault.$type, index: configFiles.indexOf(fault.file), name: fault.file, ...when };
+    case 'restart':
+    case 'kill':
+      return { kind: fault.$type, component: fault.component, ...when };
     case 'out-of-memory':
       return { kind: fault.$type, component: fault.component, ...when };
     case 'out-of-quota':

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type ConfigNode, toData } from '@ginit/core/config';
+import { ConfigError, toData } from '@ginit/core/config';
 import { withoutJails } from '@ginit/core/supervisor';
 import {
   BROKEN_EXIT_CODE,
@@ -24,16 +24,17 @@ import type { ComponentImports } from '../component-imports.ts';
 import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { componentUses } from '../read-components.ts';
-import { grantsOf } from '../run.ts';
+import { grantsOf } from '../grant-targets.ts';
 import { readFaultPlan } from './fault-plan.ts';
 import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
-import { type SeedOptions, systemOf } from './seed-options.ts';
+import { type PlainConfig, type SeedOptions, systemOf } from './seed-options.ts';
 import { onlyOption, sayShrunk } from './shrunk.ts';
 import { StatusLine } from './status-line.ts';
 import { Tally } from './tally.ts';
 
 const USAGE_EXIT_CODE = 2;
+const NO_FAULTS = { plan: [], configFiles: [] };
 const SEED_WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
 
 /** Runs the command with the arguments after `sim`; the result is its exit code. */
@@ -71,18 +72,42 @@ export async function prepare(
   output: Pick<Output, 'plain' | 'complaint'>,
   texts: SimTexts = {},
 ): Promise<SeedOptions | undefined> {
-  const checked = await readCheckedConfig(options.file, options.quota, undefined, texts.config);
-  const { node, config, binaries, imports, targets, errors, warnings } = checked;
-  const unfit = errors.length === 0 && config ? unfitComponents(options.file, config, imports) : [];
   const faults =
-    options.faults === undefined ? { plan: undefined } : readFaultPlan(options.faults, texts.faults);
-  const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(faults.plan, options.onlyFaults);
-  const all = [...errors, ...unfit, ...wrongPlan];
-  for (const text of [...warnings, ...all]) output.plain(text);
+    options.faults === undefined ? NO_FAULTS : readFaultPlan(options.faults, texts.faults);
+  const [plan, configFiles] = 'errors' in faults ? [[], []] : [faults.plan, faults.configFiles];
+  const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(plan, options.onlyFaults);
+  const first = await prepareConfig(options.file, options, output, texts.config);
+  const later: (PreparedConfig | undefined)[] = [];
+  const directory = dirname(options.faults ?? '');
+  for (const file of configFiles) later.push(await prepareConfig(join(directory, file), options, output));
+  for (const text of wrongPlan) output.plain(text);
+  const configs = later.filter((config) => config !== undefined);
+  if (!first || configs.length < later.length || wrongPlan.length > 0) return undefined;
+  return seedOptions(options, first, configs, options.faults === undefined ? undefined : plan);
+}
+
+/** A config that may be simulated, and what init makes of it. */
+interface PreparedConfig {
+  readonly plain: PlainConfig;
+  readonly config: InitConfig;
+}
+
+/** Checks a config. The result is `undefined` if something is wrong; then the output has said what. */
+async function prepareConfig(
+  file: string,
+  { quota }: SimOptions,
+  output: Pick<Output, 'plain' | 'complaint'>,
+  text?: string,
+): Promise<PreparedConfig | undefined> {
+  const checked = await readCheckedConfig(file, quota, undefined, text);
+  const { node, config, binaries, imports, targets, errors, warnings } = checked;
+  const unfit = errors.length === 0 && config ? unfitComponents(file, config, imports) : [];
+  const all = [...errors, ...unfit];
+  for (const line of [...warnings, ...all]) output.plain(line);
   if (checked.lack !== undefined) output.complaint(withoutJails(checked.lack));
   if (all.length > 0 || !node || !config) return undefined;
-  const grants = grantsOf(config, targets);
-  return seedOptions(options, { node, config, binaries, grants }, 'plan' in faults ? faults.plan : undefined);
+  const bytes = new TextEncoder().encode(JSON.stringify(toData(node)));
+  return { plain: { config: bytes, binaries, grants: grantsOf(config, targets) }, config };
 }
 
 /** Finds numbers that name no fault of the plan. */
@@ -92,18 +117,15 @@ function missingFaults(plan: FaultPlan | undefined, only: readonly number[] | un
   return wrong.map((number) => `ginit: --only-faults ${number}: the plan has ${count} faults`);
 }
 
-interface SimulatedConfig extends Pick<SeedOptions, 'binaries' | 'grants'> {
-  readonly node: ConfigNode;
-  readonly config: InitConfig;
-}
-
 function seedOptions(
   options: SimOptions,
-  { node, config, binaries, grants }: SimulatedConfig,
+  first: PreparedConfig,
+  later: readonly PreparedConfig[],
   plan: FaultPlan | undefined,
 ): SeedOptions {
-  const mayExit = config.starts.some(({ exitPropagate }) => exitPropagate);
-  const summary = options.summary || (config.summary && !options.many);
+  const all = [first, ...later];
+  const mayExit = all.some(({ config }) => config.starts.some(({ exitPropagate }) => exitPropagate));
+  const summary = options.summary || (first.config.summary && !options.many);
   return {
     quota: options.quota,
     carriers: options.carriers,
@@ -114,9 +136,8 @@ function seedOptions(
     log: options.log,
     replay: options.replay,
     summary,
-    config: new TextEncoder().encode(JSON.stringify(toData(node))),
-    binaries,
-    grants,
+    ...first.plain,
+    configs: later.map(({ plain }) => plain),
     plan,
     only: options.onlyFaults,
     mayExit,
