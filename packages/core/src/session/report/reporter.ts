@@ -1,6 +1,7 @@
 /** The client's side of a Report session: reports of one name, the newest of which counts. */
 import { hasCode, RpcError } from '../../errors.ts';
 import type { ConfigNode } from '../../config/index.ts';
+import { writeXml } from '../../config/syntax/index.ts';
 import type { Session } from '../../interface/interface.ts';
 import type { SessionOpening } from '../session-opening.ts';
 import { Report, REPORT_BUFFER_BYTES_DEFAULT, REPORT_ERRORS } from './declaration.ts';
@@ -11,8 +12,8 @@ export interface ReporterOptions {
   readonly bufferBytes?: number;
   /** Whether reports go out from the beginning; they do unless told. */
   readonly enabled?: boolean;
-  /** Makes the text of a report. */
-  readonly write: (node: ConfigNode) => string;
+  /** Makes the text of a report: `writeXml` unless told, or `writeHid`. */
+  readonly write?: (node: ConfigNode) => string;
 }
 
 /**
@@ -37,8 +38,8 @@ export class Reporter {
   #sending: Promise<void> | undefined;
 
   /** Opens nothing yet. `label` names the report. */
-  constructor(env: SessionOpening, label: string, options: ReporterOptions) {
-    const { bufferBytes = REPORT_BUFFER_BYTES_DEFAULT, enabled = true, write } = options;
+  constructor(env: SessionOpening, label: string, options: ReporterOptions = {}) {
+    const { bufferBytes = REPORT_BUFFER_BYTES_DEFAULT, enabled = true, write = writeXml } = options;
     this.label = label;
     this.bufferBytes = bufferBytes;
     this.#env = env;
