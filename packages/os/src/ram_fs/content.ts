@@ -26,15 +26,19 @@ const DIR = element('dir', 'A directory', {
 });
 
 /** The config of `ram_fs`. */
-export const RAM_FS_CONFIG = element('config', 'A file system in memory: what is in it, and who may see which part', {
-  children: [
-    ...FILE_SYSTEM_POLICY_ELEMENTS,
-    element('content', 'Files that are there from the start', {
-      children: [INLINE, ROM, SYMLINK, DIR],
-      max: 1,
-    }),
-  ],
-});
+export const RAM_FS_CONFIG = element(
+  'config',
+  'A file system in memory: what is in it, and who may see which part',
+  {
+    children: [
+      ...FILE_SYSTEM_POLICY_ELEMENTS,
+      element('content', 'Files that are there from the start', {
+        children: [INLINE, ROM, SYMLINK, DIR],
+        max: 1,
+      }),
+    ],
+  },
+);
 
 type Content = NonNullable<ConfigOf<typeof RAM_FS_CONFIG>['$children']['content']>['$content'];
 type Item = Content[number];

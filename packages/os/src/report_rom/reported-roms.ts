@@ -83,7 +83,9 @@ export class ReportedRoms {
 
   #policies(): Pick<ConfigOf<typeof REPORT_ROM_CONFIG>, '$children'> {
     const config = this.#env.config.read(REPORT_ROM_CONFIG);
-    return config.$children.rom ? { $children: { ...config.$children, ...config.$children.rom.$children } } : config;
+    return config.$children.rom
+      ? { $children: { ...config.$children, ...config.$children.rom.$children } }
+      : config;
   }
 
   #submit(name: string, { rom }: ReportedRom, content: Uint8Array): void {
