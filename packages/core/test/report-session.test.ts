@@ -10,7 +10,7 @@ import {
   SessionError,
 } from '@ginit/core';
 import { deferred } from '@ginit/core/async';
-import { ConfigNode } from '@ginit/core/config';
+import { ConfigNode, writeHid } from '@ginit/core/config';
 import { Report, REPORT_BUFFER_BYTES_DEFAULT, Reporter, serveReport } from '@ginit/core/report';
 import { runComponent, script } from '@ginit/core/testing';
 import { describe, expect, test } from 'vitest';
@@ -48,6 +48,16 @@ describe('a reporter', () => {
     expect(before.ramQuota - (await run.account()).ramQuota).toBeGreaterThanOrEqual(10_000);
     await reporter.disable();
     expect(await run.account()).toEqual(before);
+  });
+
+  test('writes XML unless it is told another syntax', async () => {
+    const seen: string[] = [];
+    const server = script(Report, () => ({ submit: (content) => void seen.push(textOf(content)) }));
+    const { component: reporting, env } = bare();
+    await using _run = await runComponent(reporting, { services: [server] });
+    await new Reporter(await env, 'xml').report(stateOf(1));
+    await new Reporter(await env, 'hid', { write: writeHid }).report(stateOf(1));
+    expect(seen).toEqual(['<state n="1"/>\n', 'state | n: 1\n-\n']);
   });
 
   test('sends only the newest of the reports that are made while one is on its way', async () => {

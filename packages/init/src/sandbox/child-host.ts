@@ -3,12 +3,11 @@ import type { Env } from '@ginit/core';
 import type { ThreadState } from '@ginit/core/system';
 import type { Semaphore } from '@ginit/core/async';
 import type { InitConfig } from '../model/index.ts';
-import type { Child } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import type { Waits } from './waits.ts';
 
-/** The services of the sandbox that a child needs. */
-export interface ChildHost {
+/** The services of the sandbox that a child needs; `Child` is the class that this file must not know. */
+export interface ChildHost<Child> {
   readonly env: Env;
   readonly config: InitConfig;
   /** Limits how many threads are started at the same time. */

@@ -63,7 +63,7 @@ export class Child {
   readonly start: StartNode;
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
-  readonly #host: ChildHost;
+  readonly #host: ChildHost<Child>;
   readonly #account = quietDeferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
@@ -86,7 +86,7 @@ export class Child {
   #given: Resources = NOTHING;
   #granted: Resources = NOTHING;
 
-  constructor(start: StartNode, host: ChildHost) {
+  constructor(start: StartNode, host: ChildHost<Child>) {
     this.start = start;
     this.#host = host;
     const provides = start.provides.map(({ name }) => name);

@@ -36,7 +36,7 @@ export interface ChildStanding {
 }
 
 /** Runs children. */
-export class Sandbox implements ChildHost {
+export class Sandbox implements ChildHost<Child> {
   readonly env: Env;
   readonly config: InitConfig;
   readonly launches = new Semaphore(LAUNCHES_MAX);
