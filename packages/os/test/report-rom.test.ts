@@ -29,7 +29,7 @@ async function writerOf(run: RunningComponent, name: string, as = 'writer') {
 }
 
 /** A client that reads a ROM, and counts how often it is woken. */
-async function readerOf(run: RunningComponent, as = 'reader', label = 'config') {
+async function readerOf(run: RunningComponent, as = 'reader', label = 'rom') {
   const client = await run.client(as);
   const rom = new RomClient(await client.connect(Rom, { label }));
   let wakings = 0;
@@ -137,9 +137,9 @@ describe('report_rom', () => {
   });
 
   test('a policy without a report is refused with its place', async () => {
-    await using run = await runComponent(reportRom, { config: { policy: [{ label: 'reader -> config' }] } });
+    await using run = await runComponent(reportRom, { config: { policy: [{ label: 'reader -> rom' }] } });
     const client = await run.client('reader');
-    expect(await refusalOf(client.connect(Rom, { label: 'config' }))).toContain('DENIED');
+    expect(await refusalOf(client.connect(Rom, { label: 'rom' }))).toContain('DENIED');
     expect((await run.end()).log.join()).toContain('<policy> needs an attribute "report"');
   });
 });

@@ -1,6 +1,7 @@
 /**
- * The loop of a server over one packet stream: takes packets out of it, a number of them at a time, and acknowledges
- * each when its own operation has ended. What an operation is belongs to the server above.
+ * The loop of a server over one packet stream: takes packets out of it, a number of them at a time,
+ * and acknowledges each when its own operation has ended. What an operation is belongs to the
+ * server above.
  */
 import type { Packet } from './packet.ts';
 import type { PacketSink } from './packet-sink.ts';
@@ -22,11 +23,16 @@ export interface PacketServing<Served extends ServedPacket> {
    * returns.
    */
   begin(sink: PacketSink, served: Served): void;
+  /**
+   * Sends what answers no request, as far as there are slots for it (`PacketSink.notify`). It is
+   * called before packets are taken, and soon after `PacketService.notify`.
+   */
+  notices?(sink: PacketSink): void;
 }
 
 /**
- * The server's loop over a packet stream: takes packets as they arrive, has their operations begun, and acknowledges each with
- * its status when its operation has ended, in whatever order that is.
+ * The server's loop over a packet stream: takes packets as they arrive, has their operations begun,
+ * and acknowledges each with its status when its operation has ended, in whatever order that is.
  */
 export class PacketService<Served extends ServedPacket> {
   readonly #serving: PacketServing<Served>;
@@ -39,7 +45,10 @@ export class PacketService<Served extends ServedPacket> {
   #flushScheduled = false;
   #idle: (() => void) | undefined;
 
-  /** At most `underWayMax` packets are under way; the slots of the stream's queues are a bound already. */
+  /**
+   * At most `underWayMax` packets are under way; the slots of the stream's queues are a bound
+   * already.
+   */
   constructor(serving: PacketServing<Served>, underWayMax = Number.POSITIVE_INFINITY) {
     this.#serving = serving;
     this.#underWayMax = Math.max(1, underWayMax);
@@ -70,6 +79,11 @@ export class PacketService<Served extends ServedPacket> {
     if (!this.#taking) this.#scheduleFlush();
   }
 
+  /** There is something to be sent that answers no request: has `notices` called soon. */
+  notify(): void {
+    this.#scheduleFlush();
+  }
+
   /**
    * Takes the packets that are there. They are no more than the acknowledge queue holds, even if
    * all of them are answered at once and the client goes on submitting: acknowledgements travel
@@ -79,6 +93,7 @@ export class PacketService<Served extends ServedPacket> {
     const sink = this.#sink;
     if (sink === undefined || this.#taking) return;
     this.#taking = true;
+    this.#serving.notices?.(sink);
     let served = this.#free.pop() ?? this.#serving.make();
     while (this.#underWay < this.#underWayMax && sink.next(served.packet)) {
       this.#underWay++;

@@ -1,6 +1,5 @@
 /** Carries out the commands of one config after the other. */
 import { type Env, Log, type Session } from '@ginit/core';
-import { Mutex } from '@ginit/core/async';
 import { type Command, DUMMY_CONFIG } from './commands.ts';
 import { Consumer } from './consumer.ts';
 import { openLoggedSession } from './log-service.ts';
@@ -11,8 +10,9 @@ const never = new Promise<never>(() => {});
 export class Dummy {
   readonly #env: Env;
   readonly #consumer: Consumer;
-  /** Commands of one config at a time: a newer one waits. */
-  readonly #busy = new Mutex();
+  /** Whether the commands of a config are being carried out, and whether there is a newer one. */
+  #busy = false;
+  #outdated = false;
   #connections: Session<typeof Log>[] = [];
   #configs = 0;
   #version = '';
@@ -26,19 +26,31 @@ export class Dummy {
     this.#consumer = new Consumer(env);
   }
 
-  /** Carries out the newest config, if it is the first or its version has changed. */
+  /**
+   * Carries out the newest config, if it is the first or its version has changed. While one is
+   * being carried out, the newest of those that come meanwhile waits.
+   */
   async follow(): Promise<void> {
-    await this.#busy.acquire();
+    this.#outdated = true;
+    if (this.#busy) return;
+    this.#busy = true;
     try {
-      const { version, $content } = this.#env.config.read(DUMMY_CONFIG);
-      if (this.#configs > 0 && version === this.#version) return;
-      this.#configs++;
-      this.#version = version;
-      if (version !== '') void this.#env.log(`config ${this.#configs}: ${version}`);
-      for (const command of $content) await this.#perform(command);
+      while (this.#outdated) {
+        this.#outdated = false;
+        await this.#carryOut();
+      }
     } finally {
-      this.#busy.release();
+      this.#busy = false;
     }
+  }
+
+  async #carryOut(): Promise<void> {
+    const { version, $content } = this.#env.config.read(DUMMY_CONFIG);
+    if (this.#configs > 0 && version === this.#version) return;
+    this.#configs++;
+    this.#version = version;
+    if (version !== '') void this.#env.log(`config ${this.#configs}: ${version}`);
+    for (const command of $content) await this.#perform(command);
   }
 
   async #perform(command: Command): Promise<void> {

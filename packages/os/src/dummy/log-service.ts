@@ -2,8 +2,8 @@
 import { type Env, type Implementation, type Log, type SessionContext } from '@ginit/core';
 
 /**
- * Answers a LOG session request: lines go to the component's own log, with the label of the session.
- * Closing the session takes `delayCloseMs`.
+ * Answers a LOG session request: lines go to the component's own log, with the label of the
+ * session. Closing the session takes `delayCloseMs`.
  */
 export function openLoggedSession(
   env: Pick<Env, 'log' | 'timer'>,

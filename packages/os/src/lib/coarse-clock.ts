@@ -8,8 +8,8 @@ export interface ClockSource {
 const RESOLUTION_MS = 10;
 
 /**
- * The time of day for a file system, which wants it with every change. The clock is a session, so it
- * is asked once in a while during activity, and not at all while there is none.
+ * The time of day for a file system, which wants it with every change. The clock is a session, so
+ * it is asked once in a while during activity, and not at all while there is none.
  */
 export class CoarseClock {
   readonly #source: ClockSource;

@@ -1,8 +1,8 @@
 import { type ConfigNode, writeXml } from '@ginit/core/config';
 
 /**
- * The text that an element holds: its own text, or its children as XML. Throws a `ConfigError` if it
- * has both, because a tree does not know how they were mixed.
+ * The text that an element holds: its own text, or its children as XML. Throws a `ConfigError` if
+ * it has both, because a tree does not know how they were mixed.
  */
 export function inlineText(node: ConfigNode): string {
   if (node.children.length === 0) return node.text;

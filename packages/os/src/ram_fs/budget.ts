@@ -1,7 +1,7 @@
 /**
- * The memory of the file system, as far as the component's account pays for it. Buffers are memory of
- * this thread, not dataspaces; the account shows them all the same. Each allocation of the account
- * costs a capability, so they grow with the whole: a few of them do for any size.
+ * The memory of the file system, as far as the component's account pays for it. Buffers are memory
+ * of this thread, not dataspaces; the account shows them all the same. Each allocation of the
+ * account costs a capability, so they grow with the whole: a few of them do for any size.
  */
 import { type Env, hasCode, RpcError } from '@ginit/core';
 import { Mutex } from '@ginit/core/async';

@@ -47,8 +47,8 @@ type Item = Content[number];
 export type ContentEnv = Pick<Env, 'connect' | 'close' | 'config'>;
 
 /**
- * Makes the files that the config lists. Throws a `ConfigError` at the element that cannot be: a name
- * that is none or is there already, a module that is absent, or no space.
+ * Makes the files that the config lists. Throws a `ConfigError` at the element that cannot be: a
+ * name that is none or is there already, a module that is absent, or no space.
  */
 export async function fillWithContent(env: ContentEnv, fs: FileSystemBackend<RamNode>): Promise<void> {
   const { content } = env.config.read(RAM_FS_CONFIG).$children;

@@ -1,6 +1,6 @@
 /**
- * The entries of a directory. Each has a number that later ones exceed, so that somebody who lists the
- * directory can go on after any number, whatever was added or removed meanwhile.
+ * The entries of a directory. Each has a number that later ones exceed, so that somebody who lists
+ * the directory can go on after any number, whatever was added or removed meanwhile.
  */
 import type { RamNode } from './ram-node.ts';
 

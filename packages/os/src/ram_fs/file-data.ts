@@ -1,4 +1,6 @@
-/** The content of a file, in chunks. A chunk that nobody has written is a hole and takes no memory. */
+/**
+ * The content of a file, in chunks. A chunk that nobody has written is a hole and takes no memory.
+ */
 import { copyInto } from '@ginit/core/packet-stream';
 import type { Budget } from './budget.ts';
 
@@ -20,7 +22,10 @@ export class FileData {
     return this.#sizeBytes;
   }
 
-  /** Fills `into` from `position` on. Returns the number of bytes, fewer than asked for at the end only. */
+  /**
+   * Fills `into` from `position` on. Returns the number of bytes, fewer than asked for at the end
+   * only.
+   */
   read(position: number, into: Uint8Array): number {
     const length = Math.min(into.length, this.#sizeBytes - position);
     if (length <= 0) return 0;

@@ -228,7 +228,9 @@ export class RamFileSystem implements FileSystemBackend<RamNode> {
     });
   }
 
-  /** Calls `action`, which takes it, in the step in which there turns out to be room for `bytes`. */
+  /**
+   * Calls `action`, which takes it, in the step in which there turns out to be room for `bytes`.
+   */
   async #withRoom<Result>(bytes: number, action: (nowMs: number) => Result): Promise<Result> {
     const nowMs = await this.#now();
     while (this.#budget.room < bytes) await this.#budget.makeRoom(bytes);
@@ -299,7 +301,9 @@ function sizeOf(node: RamNode): number {
   }
 }
 
-/** Names and targets are bytes that may be no UTF-8. They were checked, so there always are some. */
+/**
+ * Names and targets are bytes that may be no UTF-8. They were checked, so there always are some.
+ */
 function byteLength(text: string): number {
   return bytesOfText(text)?.length ?? text.length;
 }

@@ -1,4 +1,6 @@
-/** The component's file system: memory of its account, a clock, and the files that its config lists. */
+/**
+ * The component's file system: memory of its account, a clock, and the files that its config lists.
+ */
 import type { Env } from '@ginit/core';
 import { Budget } from './budget.ts';
 import { type ContentEnv, fillWithContent } from './content.ts';

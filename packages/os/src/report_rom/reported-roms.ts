@@ -1,8 +1,8 @@
 /**
- * Reports as ROM modules, one for each label of a report. A module exists while a writer or a reader
- * has a session of it, whoever came first, and it has one writer at a time. When the writer's session
- * is closed the content goes, but readers are not woken for that: each keeps what it has got until it
- * asks again. (Reference: Genode's report_rom.)
+ * Reports as ROM modules, one for each label of a report. A module exists while a writer or a
+ * reader has a session of it, whoever came first, and it has one writer at a time. When the
+ * writer's session is closed the content goes, but readers are not woken for that: each keeps what
+ * it has got until it asks again. (Reference: Genode's report_rom.)
  */
 import {
   type Env,
@@ -50,7 +50,10 @@ export class ReportedRoms {
     return this.#modules.size;
   }
 
-  /** Answers a Report session request: the label of the session names the module. Throws `SessionError`. */
+  /**
+   * Answers a Report session request: the label of the session names the module. Throws
+   * `SessionError`.
+   */
   openReport(session: SessionContext<typeof Report>): Implementation<typeof Report> {
     const { text: name } = session.label;
     const module = this.#module(name);
@@ -68,7 +71,10 @@ export class ReportedRoms {
     });
   }
 
-  /** Answers a ROM session request: the policy for its label says which report it shows. Throws `SessionError`. */
+  /**
+   * Answers a ROM session request: the policy for its label says which report it shows. Throws
+   * `SessionError`.
+   */
   openRom({ label }: SessionContext<typeof Rom>): Implementation<typeof Rom> {
     const policy = selectPolicy(this.#policies(), label);
     if (policy === undefined) throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);

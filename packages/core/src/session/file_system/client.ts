@@ -24,8 +24,16 @@ export interface ConnectFileSystemOptions {
 export interface OpenFileOptions {
   /** `read-only` unless told. */
   readonly mode?: OpenMode;
-  /** Whether the file is made: `never` (as it is unless told), `if-missing`, or `new`: then it must not exist. */
+  /**
+   * Whether the file is made: `never` (as it is unless told), `if-missing`, or `new`: then it must
+   * not exist.
+   */
   readonly create?: 'never' | 'if-missing' | 'new';
+}
+
+/** A node that is watched, until it is closed. */
+export interface NodeWatch {
+  close(): Promise<void>;
 }
 
 /** How many symbolic links at the ends of paths are resolved for one file. */
@@ -34,9 +42,10 @@ const SYMLINKS_MAX = 40;
 const RACES_MAX = 8;
 
 /**
- * A file system by paths, over a File_system session. Paths are absolute. Symbolic links are followed, but not at the
- * end of a path that names what is removed, renamed or made. Every call settles, with an `RpcError` of the interface's
- * codes (`FileSystemErrorCode`) or `PeerGone`; every handle that it opens is closed.
+ * A file system by paths, over a File_system session. Paths are absolute. Symbolic links are
+ * followed, but not at the end of a path that names what is removed, renamed or made. Every call
+ * settles, with an `RpcError` of the interface's codes (`FileSystemErrorCode`) or `PeerGone`; every
+ * handle that it opens is closed.
  */
 export class FileSystemClient {
   readonly session: Session<typeof FileSystem>;
@@ -94,7 +103,8 @@ export class FileSystemClient {
         }
       });
       if (found instanceof OpenFile) return found;
-      // The server walks this with the directory's own symbolic links, so that `..` in the target is right.
+      // The server walks this with the directory's own symbolic links, so that `..` in the target
+      // is right.
       at = found.startsWith('/') ? found : `${splitPath(at).parent}/${found}`;
     }
     throw fileSystemFailure('Too_many_symlinks');
@@ -122,7 +132,10 @@ export class FileSystemClient {
     return closing(await this.openDirectory(path), use);
   }
 
-  /** The entries of a directory in its own order, without `.` and `..`. Ending the iteration closes it. */
+  /**
+   * The entries of a directory in its own order, without `.` and `..`. Ending the iteration closes
+   * it.
+   */
   async *readdir(path: string): AsyncGenerator<FileSystemEntry, void, void> {
     const directory = await this.openDirectory(path);
     try {
@@ -170,7 +183,10 @@ export class FileSystemClient {
     );
   }
 
-  /** Gives the file at `from` the further name `to`. A symbolic link at the end of `from` is linked itself. */
+  /**
+   * Gives the file at `from` the further name `to`. A symbolic link at the end of `from` is linked
+   * itself.
+   */
   async link(from: string, to: string): Promise<void> {
     const node = await this.#openNode(from, false);
     await closing(node, () =>
@@ -208,6 +224,24 @@ export class FileSystemClient {
     return this.withFile(path, { mode: 'write-only' }, (file) => file.truncate(sizeBytes));
   }
 
+  /**
+   * Watches what a path leads to: `changed` is called once at the beginning, and whenever the node
+   * may have changed since (`declaration.ts` says when). It looks itself at what there is to see.
+   * What has the path later is another node: who follows a name watches its directory as well.
+   */
+  async watch(path: string, changed: () => void): Promise<NodeWatch> {
+    const handle = await this.session.watch(toNameData(path));
+    const end = this.#connection.watch(handle, changed);
+    // Word of a change that was sent before we knew the handle has been dropped.
+    changed();
+    return {
+      close: () => {
+        end();
+        return this.session.close(handle);
+      },
+    };
+  }
+
   /** A whole file. `Size_limit_reached` if it is larger than `bytesMax`. */
   readFile(path: string, bytesMax: number): Promise<Uint8Array> {
     return this.withFile(path, {}, async (file) => {
@@ -243,7 +277,10 @@ export class FileSystemClient {
     return { handle, close: () => this.session.close(handle) };
   }
 
-  /** Lends the directory above a path's last name. `Invalid_name` if there is none, as in `/` or `/a/..`. */
+  /**
+   * Lends the directory above a path's last name. `Invalid_name` if there is none, as in `/` or
+   * `/a/..`.
+   */
   async #inParent<Result>(
     path: string,
     use: (directory: OpenDirectory, name: string, mustBeDirectory: boolean) => Promise<Result>,
