@@ -91,7 +91,8 @@ describe('a reporter', () => {
     for (let n = 0; n < 50; n++) {
       const sent = reporter.report(stateOf(n));
       let later: Promise<void> = sent;
-      // One turn later for each of the first rounds, so that some report meets each step of the end.
+      // One turn later for each of the first rounds, so that some report meets each step of the
+      // end.
       void sent.then(async () => {
         for (let turn = 0; turn < n % 8; turn++) await Promise.resolve();
         later = reporter.report(stateOf(1000 + n));

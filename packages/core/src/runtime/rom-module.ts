@@ -25,8 +25,8 @@ export class RomModule {
   }
 
   /**
-   * Empties the module without waking anybody: each client keeps what it has got until it asks again.
-   * For content whose maker is gone.
+   * Empties the module without waking anybody: each client keeps what it has got until it asks
+   * again. For content whose maker is gone.
    */
   withdraw(): void {
     this.#content = Dataspace.ofContent(new Uint8Array(0));

@@ -1,7 +1,7 @@
 /**
- * Report: how a component shows its state to others (reference: Genode's Report session). The label of
- * the session names the report. A report is a text, XML or HID, and the newest one counts: a server
- * keeps no earlier ones. `report_rom` makes ROM modules of reports.
+ * Report: how a component shows its state to others (reference: Genode's Report session). The label
+ * of the session names the report. A report is a text, XML or HID, and the newest one counts: a
+ * server keeps no earlier ones. `report_rom` makes ROM modules of reports.
  *
  * The client chooses the size of its buffer by the session argument `buffer_size` and pays for it
  * with its donation, so a server may keep a report of that size for each of its clients. In Genode
@@ -24,7 +24,10 @@ export const REPORT_ERRORS = [
   'Too_large',
 ] as const;
 
-/** The size of the buffer that these arguments ask for. Throws `InvalidArgument` for impossible ones. */
+/**
+ * The size of the buffer that these arguments ask for. Throws `InvalidArgument` for impossible
+ * ones.
+ */
 export function reportBufferBytes(args: Readonly<SessionArguments>): number {
   const { buffer_size: asked = REPORT_BUFFER_BYTES_DEFAULT } = args;
   if (typeof asked === 'number' && Number.isSafeInteger(asked) && asked > 0 && asked <= LIMITS.reportBytes) {
@@ -37,7 +40,10 @@ export function reportBufferBytes(args: Readonly<SessionArguments>): number {
 export const Report = session(
   'Report',
   {
-    /** The newest report, whole. `Too_large` if it is larger than `buffer_size`; then the one before stays. */
+    /**
+     * The newest report, whole. `Too_large` if it is larger than `buffer_size`; then the one before
+     * stays.
+     */
     submit: rpc<(content: Uint8Array) => void>({ args: [bytes(LIMITS.reportBytes)], result: nothing }),
   },
   { errors: REPORT_ERRORS, cost: COSTS.session, argumentsRam: reportBufferBytes },

@@ -23,8 +23,8 @@ export interface ReporterOptions {
  *     await reporter.report(ConfigNode.make('partitions', { type: 'gpt' }));
  *
  * The session is opened by the first report. One report is on its way at a time; of those that are
- * made meanwhile only the newest goes out. A report that finds the server gone rejects, and the next
- * one asks for a session again.
+ * made meanwhile only the newest goes out. A report that finds the server gone rejects, and the
+ * next one asks for a session again.
  */
 export class Reporter {
   readonly label: string;
@@ -57,7 +57,9 @@ export class Reporter {
     this.#enabled = true;
   }
 
-  /** From now on reports are dropped. Settles when the session is closed and its donation is back. */
+  /**
+   * From now on reports are dropped. Settles when the session is closed and its donation is back.
+   */
   async disable(): Promise<void> {
     this.#enabled = false;
     this.#newest = undefined;
@@ -66,8 +68,8 @@ export class Reporter {
   }
 
   /**
-   * Reports a tree. Settles when the server has it, or a newer one. Rejects with `Too_large` if it does
-   * not fit the buffer (nothing of it goes out then, and the report before it stays), with
+   * Reports a tree. Settles when the server has it, or a newer one. Rejects with `Too_large` if it
+   * does not fit the buffer (nothing of it goes out then, and the report before it stays), with
    * `SessionError` if no session can be had, and with `PeerGone`. Does nothing while disabled.
    */
   async report(node: ConfigNode): Promise<void> {
@@ -88,7 +90,9 @@ export class Reporter {
     await this.#sending;
   }
 
-  /** Sends until there is nothing newer. It gives its place away in the step in which it finds that. */
+  /**
+   * Sends until there is nothing newer. It gives its place away in the step in which it finds that.
+   */
   async #send(): Promise<void> {
     // The caller has to have the promise first; and reports of one turn become one.
     await Promise.resolve();

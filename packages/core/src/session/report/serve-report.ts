@@ -11,7 +11,10 @@ export interface ReportSessionContext {
 
 /** What a server does with the reports of one client. */
 export interface ReportReceiver {
-  /** Called with every report, in their order. It may keep `content`. What it throws the client gets. */
+  /**
+   * Called with every report, in their order. It may keep `content`. What it throws the client
+   * gets.
+   */
   readonly submit: (content: Uint8Array) => void | Promise<void>;
   /** Called when the session was closed. */
   readonly closed?: () => void | Promise<void>;
