@@ -1,8 +1,7 @@
 /**
- * One file as a ROM module. The file is watched, and so is its directory: whoever replaces a file
- * by renaming another leaves the one that is watched behind. While a directory on the way is
- * missing, the nearest one that is there is watched. After each change all of this is looked up
- * anew.
+ * One file as a ROM module. The file is watched, and so is every directory on the way to it:
+ * whoever replaces one of them by renaming another leaves the one that is watched behind. After
+ * each change all of this is looked up anew.
  */
 import { type Env, hasCode, RpcError, type RomModule } from '@ginit/core';
 import type { FileSystemClient, NodeWatch } from '@ginit/core/file_system';
@@ -67,16 +66,21 @@ export class FollowedFile {
     }
   }
 
-  /** Watches the file, if it is there, and then the nearest directory above it. */
+  /**
+   * Watches the directories on the way and the file, from the root on, as far as they are there.
+   * Each is watched before the next one is looked for, so nothing that comes meanwhile is missed.
+   */
   async #watch(): Promise<void> {
     this.#watching = true;
     const changed = (): void => void (this.#watching || this.look());
+    const names = this.#path.split('/').slice(1);
     try {
-      await this.#watchAt(this.#path, changed);
-      for (let path = this.#path; path !== ''; ) {
-        path = path.slice(0, path.lastIndexOf('/'));
-        if (await this.#watchAt(`${path}/`, changed)) break;
+      let path = '/';
+      for (const name of names) {
+        if (!(await this.#watchAt(path, changed))) return;
+        path = path === '/' ? `/${name}` : `${path}/${name}`;
       }
+      await this.#watchAt(path, changed);
     } finally {
       this.#watching = false;
     }
