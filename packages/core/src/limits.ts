@@ -194,6 +194,9 @@ export const LIMITS = {
   reportBytes: 4 * 1024 * 1024,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
+  /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */
+  overviewChildren: 4096,
+  overviewSessions: 16_384,
   /** A text that gives a reason to another component. */
   reasonBytes: 1024,
 } as const;

@@ -25,6 +25,8 @@ export interface ServiceHost {
   readonly closeTicket: (ticket: object) => Promise<void>;
   readonly report: (error: unknown) => void;
   readonly served: ServedCounter;
+  /** Counts its calls alone. */
+  readonly calls: ServedCounter;
   readonly packets: ServedCounter;
   readonly watch?: SessionWatch | undefined;
 }
@@ -166,7 +168,8 @@ export class Service<I extends SessionInterface> {
     });
     // Every session has an object of its own, because one implementation may serve many sessions.
     const { object, capability } = this.#host.entrypoint.serve(this.#interface, answer);
-    const uncount = [this.#host.served.watch(() => object.served)];
+    const calls = (): number => object.served;
+    const uncount = [this.#host.served.watch(calls), this.#host.calls.watch(calls)];
     if (slots.length > 0) object.open = () => this.#offers(slots, uncount);
     const end = async (): Promise<void> => {
       object.revoke();

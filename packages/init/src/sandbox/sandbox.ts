@@ -4,13 +4,20 @@
  * children of their own.
  */
 import { type Env, hasCode, SessionError } from '@ginit/core';
-import { keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
+import {
+  type ChildAction,
+  keepLedger,
+  keepOverview,
+  type Resources,
+  type ThreadState,
+} from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type HowItEnds } from './child.ts';
 import type { ChildHost } from './child-host.ts';
 import type { RoutedTo } from './client-sessions.ts';
+import { childOverview } from './overview.ts';
 import { Purse } from './purse.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { RestartRecord } from './restart-record.ts';
@@ -74,6 +81,10 @@ export class Sandbox implements ChildHost<Child> {
     this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
     this.#directory = directoryOf(config);
     keepLedger(env, () => Array.from(this.#children.values(), ({ ledger }) => ledger));
+    keepOverview(env, {
+      children: () => this.#overview,
+      act: async (action, name) => this.#act(action, name),
+    });
     this.waits = new Waits({
       env,
       boundsOf: (name) => this.#children.get(name)?.start.stepBounds ?? config.stepBounds,
@@ -91,6 +102,41 @@ export class Sandbox implements ChildHost<Child> {
       why: this.waits.why(child.name),
       kept: child.server.kept,
     }));
+  }
+
+  get #overview(): ReturnType<typeof childOverview>[] {
+    return Array.from(this.#children.values(), (child) =>
+      childOverview(child, {
+        why: this.waits.why(child.name),
+        restarts: this.#restarts.get(child.name)?.count ?? 0,
+      }),
+    );
+  }
+
+  /**
+   * Does what a person has asked for, without waiting for its end. The result says why it cannot.
+   */
+  #act(action: ChildAction, name: string): string | undefined {
+    const child = this.#children.get(name);
+    if (!child || child.ended || this.#stopping) return `"${name}" does not run`;
+    void this.env.warning(`child "${name}" is ${action === 'kill' ? 'killed' : 'restarted'} by a command`);
+    switch (action) {
+      case 'kill':
+        this.crashed(child, { state: 'crashed', reason: 'killed by a command', culprit: true });
+        void child.kill();
+        return undefined;
+      case 'restart':
+        void this.#deciding(() => this.#startAgain(child));
+        return undefined;
+    }
+  }
+
+  async #startAgain(child: Child): Promise<void> {
+    await this.#stopChild(child);
+    if (this.#stopping) return;
+    const next = new Child(child.start, this);
+    this.#children.set(next.name, next);
+    await this.#startChild(next);
   }
 
   /**
@@ -137,7 +183,8 @@ export class Sandbox implements ChildHost<Child> {
     const asking = {
       name: start.name,
       binaryName: start.binary.name,
-      hasConfig: true,
+      hasConfig: start.configFile === undefined,
+      configFile: start.configFile,
       usesLinker: start.usesLinker,
       rules: rulesOf(this.config, start),
     };
