@@ -2,32 +2,30 @@
  * The entries of a directory. Each has a number that later ones exceed, so that somebody who lists
  * the directory can go on after any number, whatever was added or removed meanwhile.
  */
-import type { RamNode } from './ram-node.ts';
-
 /** A name in a directory. */
-export interface Entry {
+export interface Entry<Node> {
   readonly order: number;
   readonly name: string;
-  readonly node: RamNode;
+  readonly node: Node;
 }
 
 /** Entries by name, and in the order in which they came. */
-export class DirectoryEntries {
-  readonly #byName = new Map<string, Entry>();
+export class DirectoryEntries<Node> {
+  readonly #byName = new Map<string, Entry<Node>>();
   /** Sorted by `order`. */
-  readonly #inOrder: Entry[] = [];
+  readonly #inOrder: Entry<Node>[] = [];
   #nextOrder = 1;
 
   get size(): number {
     return this.#byName.size;
   }
 
-  get(name: string): RamNode | undefined {
+  get(name: string): Node | undefined {
     return this.#byName.get(name)?.node;
   }
 
   /** Adds an entry. There is none of that name. */
-  add(name: string, node: RamNode): void {
+  add(name: string, node: Node): void {
     const entry = { order: this.#nextOrder++, name, node };
     this.#byName.set(name, entry);
     this.#inOrder.push(entry);
@@ -41,7 +39,7 @@ export class DirectoryEntries {
   }
 
   /** At most `entriesMax` entries whose numbers are above `order`. */
-  after(order: number, entriesMax: number): readonly Entry[] {
+  after(order: number, entriesMax: number): readonly Entry<Node>[] {
     const first = this.#indexAfter(order);
     return this.#inOrder.slice(first, first + entriesMax);
   }

@@ -1,5 +1,5 @@
 /** The file system: a tree of nodes in memory, behind the interface of File_system backends. */
-import { RpcError } from '@ginit/core';
+import { hasCode, RpcError } from '@ginit/core';
 import {
   type BackendListing,
   bytesOfText,
@@ -201,14 +201,21 @@ export class RamFileSystem implements FileSystemBackend<RamNode> {
       if (at() > FILE_BYTES_MAX - from.length) throw failure('Size_limit_reached');
       return file.data.costOf(at(), from.length);
     };
-    let refused: unknown;
-    while (refused === undefined && this.#budget.room < needed()) {
-      await this.#budget.makeRoom(needed()).catch((error: unknown) => (refused = error));
+    const write = (): number => {
+      const written = file.data.write(at(), from);
+      if (written > 0) file.modifiedMs = nowMs;
+      return written;
+    };
+    try {
+      while (this.#budget.room < needed()) await this.#budget.makeRoom(needed());
+    } catch (error) {
+      if (!hasCode(error, 'No_space')) throw error;
+      // What there is room for is written all the same.
+      const written = write();
+      if (written === 0) throw error;
+      return written;
     }
-    const written = file.data.write(at(), from);
-    if (written === 0 && refused !== undefined) throw refused;
-    file.modifiedMs = nowMs;
-    return written;
+    return write();
   }
 
   #create(
@@ -273,7 +280,7 @@ export class RamFileSystem implements FileSystemBackend<RamNode> {
   }
 
   #directory(modifiedMs: number): RamDirectory {
-    const entries = new DirectoryEntries();
+    const entries = new DirectoryEntries<RamNode>();
     return { ...this.#common('directory', modifiedMs, 0), entries, parent: undefined };
   }
 

@@ -21,7 +21,7 @@ export interface RamFile extends NodeCommon {
 /** A directory. */
 export interface RamDirectory extends NodeCommon {
   readonly type: 'directory';
-  readonly entries: DirectoryEntries;
+  readonly entries: DirectoryEntries<RamNode>;
   /** The directory above; of the root, itself. */
   parent: RamDirectory | undefined;
 }
