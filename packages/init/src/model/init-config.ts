@@ -102,6 +102,8 @@ export interface StartNode {
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
   readonly stepBounds: StepBounds;
+  /** The element itself, as it was written. */
+  readonly element: ConfigNode;
   readonly position: Position;
 }
 

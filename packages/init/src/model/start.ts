@@ -84,6 +84,7 @@ export function readStart(
       boundMs: start.step_bound_ms ?? around.stepBounds.boundMs,
       ceilingMs: start.step_ceiling_ms ?? around.stepBounds.ceilingMs,
     },
+    element: node,
     position: node.position,
   };
 }

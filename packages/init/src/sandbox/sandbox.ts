@@ -5,7 +5,7 @@
 import { type Env, hasCode, SessionError } from '@ginit/core';
 import { keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
-import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
+import { directoryOf, type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import { Child, type ChildHost, type HowItEnds } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
@@ -277,19 +277,6 @@ export class Sandbox implements ChildHost {
     this.#saidAlone = true;
     await this.env.log('no child is left; waiting to be stopped');
   }
-}
-
-function directoryOf(config: InitConfig): ServiceDirectory {
-  const parentProvides = new Set(config.parentProvides.map(({ name }) => name));
-  const provided = new Map(
-    config.starts.map((start) => [start.name, new Set(start.provides.map(({ name }) => name))]),
-  );
-  return {
-    parentProvides: (service) => parentProvides.has(service),
-    childProvides: (child, service) => provided.get(child)?.has(service) ?? false,
-    childrenProviding: (service) =>
-      [...provided].filter(([, services]) => services.has(service)).map(([name]) => name),
-  };
 }
 
 function reasonOf(error: unknown): string {
