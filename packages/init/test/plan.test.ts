@@ -43,7 +43,7 @@ const changes = (
   starts: string,
   around?: string,
   forced = new Map<string, string>(),
-) => planChanges(children, config(starts, around), forced).flatMap(describeChange);
+) => planChanges(children, config(starts, around), { forced }).flatMap(describeChange);
 
 /** The same children, one of them standing otherwise. */
 const standing = (children: readonly ExistingChild[], name: string, other: Partial<ExistingChild>) =>

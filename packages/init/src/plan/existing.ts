@@ -30,10 +30,12 @@ export interface RoutedSession {
  *
  * - `alive`: it is being started, or runs.
  * - `stuck`: one of its sessions has no route. It is left as it is until all of them have one.
- * - `failed`: it could not be created.
+ * - `failed`: it could not be created. Its services do not count.
+ * - `retried`: it could not be created before, and is being tried again. Its services do not count
+ *   before that has gone well.
  * - `exited`, `crashed`: it has ended, and is not being started again.
  */
-export type Standing = 'alive' | 'stuck' | 'failed' | 'exited' | 'crashed';
+export type Standing = 'alive' | 'stuck' | 'failed' | 'retried' | 'exited' | 'crashed';
 
 /** A child of a running system, or one that a config would make. */
 export interface ExistingChild {

@@ -3,4 +3,4 @@ export { type Change, nameOf, type Reroute } from './changes.ts';
 export { describeChange } from './describe.ts';
 export type { Destination, ExistingChild, RoutedSession, ServedBy, Standing } from './existing.ts';
 export { expectedChildren, type ServicesNeeded } from './expected.ts';
-export { planChanges } from './plan.ts';
+export { planChanges, type PlanOptions } from './plan.ts';

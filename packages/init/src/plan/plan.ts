@@ -28,22 +28,30 @@ interface Verdict {
   readonly reroutes: Reroute[];
 }
 
+/** What is planned beside the changes of the config. */
+export interface PlanOptions {
+  /** Children that are restarted whatever the config says, each with the reason. */
+  readonly forced?: ReadonlyMap<string, string>;
+  /** Whether children that could not be created are tried again; they are unless this is false. */
+  readonly retry?: boolean;
+}
+
 /**
  * The changes by which the children become those of the config: in the order of its start nodes,
- * and behind them the children that it does not name any more. `forced` names children that are
- * restarted whatever the config says, each with the reason.
+ * and behind them the children that it does not name any more.
  */
 export function planChanges(
   existing: readonly ExistingChild[],
   config: InitConfig,
-  forced: ReadonlyMap<string, string> = new Map(),
+  options: PlanOptions = {},
 ): Change[] {
-  return new Planning(existing, config, forced).changes();
+  return new Planning(existing, config, options).changes();
 }
 
 class Planning {
   readonly #existing: readonly ExistingChild[];
   readonly #config: InitConfig;
+  readonly #options: PlanOptions;
   readonly #byName: ReadonlyMap<string, ExistingChild>;
   readonly #directory: ServiceDirectory;
   /** The children that may stay as they are. */
@@ -51,14 +59,15 @@ class Planning {
   readonly #starts = new Map<string, string>();
   readonly #restarts = new Map<string, { readonly why: string; readonly reroutes: readonly Reroute[] }>();
 
-  constructor(existing: readonly ExistingChild[], config: InitConfig, forced: ReadonlyMap<string, string>) {
+  constructor(existing: readonly ExistingChild[], config: InitConfig, options: PlanOptions) {
+    this.#options = options;
     this.#existing = existing;
     this.#config = config;
     this.#byName = new Map(existing.map((child) => [child.start.name, child]));
-    const failed = existing.filter(({ standing }) => standing === 'failed');
+    const failed = existing.filter(({ standing }) => standing === 'failed' || standing === 'retried');
     // A child that could not be created has no services before a new attempt has gone well.
     this.#directory = directoryOf(config, new Set(failed.map(({ start }) => start.name)));
-    for (const start of config.starts) this.#place(start, forced.get(start.name));
+    for (const start of config.starts) this.#place(start, options.forced?.get(start.name));
   }
 
   changes(): Change[] {
@@ -85,7 +94,10 @@ class Planning {
     };
     if (before.version !== start.version) return again('it has another version');
     if (forced !== undefined) return again(forced);
-    if (standing === 'failed') return void this.#starts.set(start.name, 'it could not be started before');
+    if (standing === 'failed') {
+      if (this.#options.retry ?? true) this.#starts.set(start.name, 'it could not be started before');
+      return;
+    }
     if (standing === 'crashed' && !sameNode(before.element, start.element)) {
       return again('it had crashed, and its start node has changed');
     }
