@@ -135,6 +135,20 @@ async function buildBundle(made, dist, description, { entries, chunks = [] }) {
   await build.close();
 }
 
+/** Puts the licence of an inlined package beside the bundle; of one without a file of it, what its package.json says. */
+function copyLicence(modules, path, made) {
+  const [name, inner] = path.split(' > ');
+  const outer = realpathSync(join(modules, name));
+  const source = inner === undefined ? outer : join(outer, '..', inner);
+  const target = join(made, `LICENSE.${inner ?? name}`);
+  if (existsSync(join(source, 'LICENSE'))) return copyFileSync(join(source, 'LICENSE'), target);
+  const { version, license, author, repository } = JSON.parse(
+    readFileSync(join(source, 'package.json'), 'utf8'),
+  );
+  const from = repository?.url ?? repository;
+  writeFileSync(target, `${name} ${version}: licence ${license}, by ${author?.name ?? author} (${from})\n`);
+}
+
 /** Makes the bundles of a package; the result puts them in their place. */
 async function bundlePackage(description) {
   const root = join(packages, description.directory);
@@ -144,10 +158,7 @@ async function bundlePackage(description) {
     join(root, `bundle${state}`),
   );
   for (const each of description.bundles) await buildBundle(made, dist, description, each);
-  for (const file of Object.values(description.inlined ?? {})) {
-    const name = file.split('/')[0];
-    copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(made, `LICENSE.${name}`));
-  }
+  for (const path of description.licences ?? []) copyLicence(join(root, 'node_modules'), path, made);
   return () => {
     if (existsSync(installed)) renameSync(installed, old);
     renameSync(made, installed);

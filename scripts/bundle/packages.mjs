@@ -3,8 +3,8 @@
 // before it; whoever needs one of them loads them all, so chunks follow what runs together. Bundles share nothing: what is started as
 // the first module of a thread or process, and shares no classes with anybody there, is one by itself.
 //
-// `inlined` packages (by the file that Node finds) become part of the bundle, with their licences beside it; all others are
-// imported as they are. Modules that match `outside` stay in `dist/`.
+// `inlined` packages (by the file that Node finds) become part of the bundle, with those that they import; their `licences` are put
+// beside it (`a > b` is the package b that a brings along). All others are imported as they are. Modules that match `outside` stay in `dist/`.
 
 export const PACKAGES = [
   {
@@ -21,7 +21,8 @@ export const PACKAGES = [
   {
     directory: 'core',
     name: '@ginit/core',
-    inlined: { 'msgpackr/pack': 'msgpackr/index.js' },
+    inlined: { 'msgpackr/pack': 'msgpackr/index.js', saxes: 'saxes/saxes.js' },
+    licences: ['msgpackr', 'saxes', 'saxes > xmlchars'],
     bundles: [
       {
         // The doors of the package, which must lead to the modules that the runtime has, and what threads and processes start with.

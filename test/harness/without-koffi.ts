@@ -9,7 +9,7 @@ const POLYFILL = 'sharedarraybuffer-polyfill';
 /** Other packages, by the one of ours that needs them. */
 const OTHERS = [
   ['core', 'msgpackr'],
-  ['init', 'saxes'],
+  ['core', 'saxes'],
   ['init', 'es-module-lexer'],
   ['init', 'acorn'],
 ] as const;

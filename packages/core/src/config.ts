@@ -3,3 +3,4 @@
  * `env.config.read(schema)` gives what a config says, typed by its schema and with the schema's fallbacks.
  */
 export * from './config/index.ts';
+export * from './config/syntax/index.ts';

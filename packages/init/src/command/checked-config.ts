@@ -1,11 +1,10 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError, type ConfigNode, type Position } from '@ginit/core/config';
+import { ConfigError, type ConfigNode, type Position, readNode, runtimeDifference } from '@ginit/core/config';
 import { SupervisorServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
-import { readXml } from '../xml/index.ts';
 import { GrantTargets } from './grant-targets.ts';
 import { hostLimits } from './host-limits.ts';
 import { Binaries, type NamedBinaries } from './binaries.ts';
@@ -63,11 +62,12 @@ export async function readCheckedConfig(
   }
   let node: ConfigNode;
   try {
-    node = readXml(source, file);
+    node = readNode(source, { name: file });
   } catch (error) {
     if (error instanceof ConfigError) return failed([error.message]);
     throw error;
   }
+  const difference = runtimeDifference(source, node);
   const reading = readInitConfig(node);
   const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
@@ -81,7 +81,12 @@ export async function readCheckedConfig(
   };
   const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
-  const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
+  const warnings = [
+    ...(difference ? [difference] : []),
+    ...reading.warnings,
+    ...found.warnings,
+    ...checked.warnings,
+  ];
   return {
     node,
     config: reading.config,
