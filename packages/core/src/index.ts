@@ -10,6 +10,8 @@ export { Component, component, type Main, type Manifest } from './runtime/compon
 export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
 export type { ConnectOptions } from './runtime/connect-options.ts';
+export type { ResourceRequestOptions } from './runtime/resource-requests.ts';
+export type { YieldHandler } from './runtime/yield-requests.ts';
 export type { SessionOpening } from './session/session-opening.ts';
 export type { SessionTicket } from './runtime/session-client.ts';
 export type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';

@@ -86,6 +86,7 @@ function start(label: string): Peer {
     start: never,
     stop: never,
     statistics: never,
+    heartbeat: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {
       heard.push(`offer ${index} of ${giver}, as ${number} to ${to}`);

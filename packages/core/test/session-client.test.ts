@@ -6,6 +6,7 @@ import { LIMITS, Parent, someSession } from '../src/system.ts';
 import type { Implementation } from '../src/interface/interface.ts';
 import { SessionClient } from '../src/runtime/session-client.ts';
 import { type Pair, pairOf } from './channel-pair.ts';
+import { uniformParent } from './test-parent.ts';
 
 const NOTHING = { ram: 0, caps: 0 };
 const Den = session('Den', { ask: rpc<() => void>({ args: [], result: nothing }) });
@@ -22,6 +23,9 @@ class Family {
 
   constructor() {
     const parent: Implementation<typeof Parent> = {
+      ...uniformParent(async () => {
+        throw new Error('not asked for here');
+      }),
       session: () => ({ session: someSession(this.#pair.server.export(Den, this.#den), 'den') }),
       upgrade: () => new Promise((resolve) => this.#upgrades.push(() => resolve(undefined))),
       close: (id) => {

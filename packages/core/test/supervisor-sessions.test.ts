@@ -21,6 +21,7 @@ import { LIMITS } from '../src/limits.ts';
 import { visibleLines } from '../src/log-text.ts';
 import { InProcessPlatform } from './in-process-platform.ts';
 import { TestClock } from './test-clock.ts';
+import { uniformParent } from './test-parent.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -138,13 +139,7 @@ function core() {
   const account = new Account('account', { ram: 2 ** 20, caps: 100 });
   const options = (binary: ResolvedBinary, more: Partial<StartOptions> = {}): StartOptions => ({
     pd: entrypoint.export(Pd, new PdSession(account, threads)),
-    parent: entrypoint.export(Parent, {
-      session: never,
-      upgrade: never,
-      close: never,
-      announce: never,
-      exit: never,
-    }),
+    parent: entrypoint.export(Parent, uniformParent(never)),
     binary: entrypoint.export(Rom, new BinaryRom(binary)),
     isolation: 'process',
     grants: [],

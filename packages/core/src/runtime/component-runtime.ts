@@ -152,6 +152,9 @@ export class ComponentRuntime {
         completed: this.#progress.total,
         heapUsed: this.#platform.heapUsed?.(),
       }),
+      // The supervisor is heard even while the component waits in a synchronous call, and a
+      // component that waits so does not go on.
+      heartbeat: () => new Promise((answer) => this.#platform.schedule(answer)),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>

@@ -88,6 +88,8 @@ export const ComponentControl = rpcInterface(
     /** Runs the component's stop handlers; settles when they are done. */
     stop: rpc<() => void>({ args: [], result: nothing }),
     statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
+    /** Settles in a turn of the component's own, to show that it goes on. */
+    heartbeat: rpc<() => void>({ args: [], result: nothing }),
     /**
      * Whether the component's thread is still in the wait with this number. Answered even while it
      * waits.

@@ -15,10 +15,12 @@ import type { Label } from '../label.ts';
 import type { Dataspace } from '../memory/dataspace.ts';
 import type { HostAccess } from './host-access.ts';
 import type { ConnectOptions } from './connect-options.ts';
+import type { ResourceRequestOptions } from './resource-requests.ts';
 import type { SessionTicket } from './session-client.ts';
 import type { Synchronous, SynchronousOptions } from './synchronous.ts';
 import type { SessionArguments } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
+import type { YieldHandler } from './yield-requests.ts';
 
 export type { ConnectOptions } from './connect-options.ts';
 
@@ -132,6 +134,20 @@ export interface Env {
   readonly pd: Capability<typeof Pd>;
   /** The component's quota of RAM (bytes) and capabilities, and how much of each is used. */
   quota(): Promise<AccountState>;
+  /**
+   * Asks the parent for more quota. Settles when the account has been given more, whatever the
+   * amount: look whether it is enough, and ask again if not. Nobody has to grant it: without
+   * `timeoutMs` or `signal` this waits until somebody does, the parent's state report says so
+   * meanwhile, and it rejects with `PeerGone` if the parent goes. Operations that fail with
+   * `OUT_OF_RAM` or `OUT_OF_CAPS` do not ask by themselves.
+   */
+  requestResources(amount: Partial<Resources>, options?: ResourceRequestOptions): Promise<void>;
+  /**
+   * Registers a handler that frees quota when the parent wants some back: `wanted` says how much.
+   * When all handlers have settled the parent takes what is free then. A component without such a
+   * handler is not asked. Costs one capability.
+   */
+  onYield(handler: YieldHandler): void;
   /**
    * Writes a line to the log. Settles when there is room for more; only a component that writes a
    * lot needs to wait for that.

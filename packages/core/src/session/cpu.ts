@@ -61,6 +61,11 @@ export const Thread = rpcInterface('Thread', {
    */
   stop: rpc<() => void>({ args: [], result: nothing }),
   progress: rpc<() => ThreadProgress>({ args: [], result: threadProgress }),
+  /**
+   * Settles when the component has gone through a turn of its own: not while it computes without a
+   * pause, or waits in a synchronous call. Settles also when it is gone.
+   */
+  heartbeat: rpc<() => void>({ args: [], result: nothing }),
   /** Ends it. Settles when nothing of it is left. */
   kill: rpc<() => void>({ args: [], result: nothing }),
 });

@@ -61,6 +61,7 @@ export class StartedThread implements PaidThread {
   /** Why it could not begin, in words for people. */
   #failure: string | undefined;
   #held = true;
+  #beating: Promise<void> | undefined;
 
   /** `forgotten` is called when it has ended and nobody can ask what became of it any more. */
   constructor(
@@ -127,6 +128,22 @@ export class StartedThread implements PaidThread {
   async progress(): Promise<ThreadProgress> {
     const label = this.#component?.label;
     return label === undefined ? { completed: 0, levelsBelow: 0 } : this.#parts.components.progressOf(label);
+  }
+
+  /** However many ask, the component has one question to answer. */
+  heartbeat(): Promise<void> {
+    this.#beating ??= this.#beat();
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#component?.control.heartbeat();
+    } catch (error) {
+      if (!hasCode(error, 'PeerGone')) throw error;
+    } finally {
+      this.#beating = undefined;
+    }
   }
 
   async kill(): Promise<void> {

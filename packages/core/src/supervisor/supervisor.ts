@@ -257,6 +257,13 @@ export class Supervisor {
         this.#exitCode ??= code;
         this.#settle({ kind: 'exit', code });
       },
+      requestResources: () => {
+        throw new SessionError('DENIED', 'the root component has all quota of the system');
+      },
+      // The supervisor takes no quota back.
+      yieldHandler: (handler) => handler[Symbol.dispose](),
+      yieldRequest: () => NOTHING,
+      yieldResponse: () => {},
     };
   }
 
