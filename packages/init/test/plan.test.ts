@@ -12,7 +12,7 @@ import {
   type RoutedSession,
   type Standing,
 } from '../src/plan/index.ts';
-import { readXml } from '../src/xml/index.ts';
+import { readXml } from '@ginit/core/config';
 
 const DEFAULT_ROUTE = '<default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>';
 const PARENT_PROVIDES = `<parent-provides>
