@@ -31,7 +31,10 @@ async function freeCaps(env: Env): Promise<number> {
   return capQuota - capUsed;
 }
 
-/** Runs an attacker with 300 capabilities beside a bystander that opens sessions all the time, both side by side or nested. */
+/**
+ * Runs an attacker with 300 capabilities beside a bystander that opens sessions all the time, both
+ * side by side or nested.
+ */
 async function attacked(
   kind: CarrierKind,
   attack: (env: Env) => Promise<void>,

@@ -1,4 +1,4 @@
-/** What is paid for, and what comes back when it could not be had after all. */
+/** Everything is paid for, and the price comes back if the thing could not be had after all. */
 import { describe, expect, test } from 'vitest';
 import { ExportedObject } from '../src/capability/exported-object.ts';
 import { ExportTable } from '../src/channel/export-table.ts';

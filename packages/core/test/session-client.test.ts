@@ -11,7 +11,9 @@ import { uniformParent } from './test-parent.ts';
 const NOTHING = { ram: 0, caps: 0 };
 const Den = session('Den', { ask: rpc<() => void>({ args: [], result: nothing }) });
 
-/** A parent that answers no upgrade until it is told to, and a client whose sessions are with it. */
+/**
+ * A parent that answers no upgrade until it is told to, and a client whose sessions are with it.
+ */
 class Family {
   readonly closed: number[] = [];
   /** Codes that the next closings are answered with. */

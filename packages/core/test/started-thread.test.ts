@@ -1,4 +1,4 @@
-/** What a component that cannot be started leaves behind, and what is said of it. */
+/** A component that cannot be started leaves nothing behind, and the reason is told. */
 import { expect, test } from 'vitest';
 import { component, SessionError } from '@ginit/core';
 import { COSTS, Parent, Pd } from '@ginit/core/system';
@@ -18,7 +18,10 @@ const denied = async (): Promise<never> => {
   throw new SessionError('DENIED', 'nothing is given here');
 };
 
-/** Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of its end. */
+/**
+ * Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of
+ * its end.
+ */
 function begin(
   account: Account,
   moduleUrl: string,

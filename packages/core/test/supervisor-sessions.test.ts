@@ -1,4 +1,7 @@
-/** Sessions of core's own services one by one: what they do with time, lines and grants, and what they refuse. */
+/**
+ * Sessions of core's own services one by one: what they do with time, lines and grants, and what
+ * they refuse.
+ */
 import { describe, expect, test } from 'vitest';
 import { component, hasCode, Rom } from '@ginit/core';
 import { Cpu, Parent, Pd } from '@ginit/core/system';
@@ -292,7 +295,7 @@ describe('the services', () => {
     expect([closed, account.ended]).toEqual([false, false]);
     dissolve();
     await new Promise(setImmediate);
-    // What was started on it meanwhile ends after it.
+    // A thread that was started on it meanwhile ends after it.
     expect([closed, account.ended]).toEqual([false, true]);
     dissolve();
     await closing;

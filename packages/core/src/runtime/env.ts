@@ -1,4 +1,4 @@
-/** What a component sees of the world. */
+/** `Env`: a component's whole view of the world. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Config } from './config.ts';
 import type { Obligation } from './assertions.ts';
@@ -88,8 +88,9 @@ export interface Env {
   /** The host, as far as the config grants it: nothing, unless the start node has a `<host>`. */
   readonly host: HostAccess;
   /**
-   * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on the session
-   * reject with `PeerGone` once its server is gone. With `timeoutMs` or `signal` it does not wait for ever.
+   * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on
+   * the session reject with `PeerGone` once its server is gone. With `timeoutMs` or `signal` it
+   * does not wait for ever.
    */
   connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>>;
   /**

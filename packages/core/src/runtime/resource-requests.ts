@@ -1,8 +1,8 @@
 /**
- * What a component asks its parent for when its quota is used up. The parent is told one amount, the
- * sum of all that the component waits for at this moment, and keeps the newest. It answers when the
- * account has been given more, whatever the amount: whoever waits then tries again and sees whether
- * it was enough.
+ * What a component asks its parent for when its quota is used up. The parent is told one amount,
+ * the sum of all that the component waits for at this moment, and keeps the newest. It answers when
+ * the account has been given more, whatever the amount: whoever waits then tries again and sees
+ * whether it was enough.
  */
 import { type Deferred, deferred } from '../async/deferred.ts';
 import { RpcError } from '../errors.ts';

@@ -48,7 +48,9 @@ export interface SessionRequest {
   /** Chosen by the client, to name the session in `upgrade` and `close`. */
   id: number;
   service: string;
-  /** The client's own label for the session; each parent on the way puts the child's name in front. */
+  /**
+   * The client's own label for the session; each parent on the way puts the child's name in front.
+   */
   label: string;
   args: SessionArguments;
   /** Bytes of RAM quota donated for the session. */
@@ -130,7 +132,7 @@ export function refusalError({ code, message, kept }: Refusal): SessionError {
 /** The largest exit code. Exit codes go from 0, for success, to what a process can end with. */
 export const EXIT_CODE_MAX = 255;
 
-/** What every component can ask of its parent. */
+/** The calls that every component can make to its parent. */
 export const Parent = rpcInterface(
   'Parent',
   {
@@ -157,8 +159,8 @@ export const Parent = rpcInterface(
     exit: rpc<(code: number) => void>({ args: [integer(0, EXIT_CODE_MAX)], result: nothing }),
     /**
      * Says how much more quota the component would need, in all. The parent keeps the newest such
-     * amount; nothing at all withdraws it. Settles with true when the parent has given the component
-     * more, whatever the amount, and with false when a later call has replaced this one.
+     * amount; nothing at all withdraws it. Settles with true when the parent has given the
+     * component more, whatever the amount, and with false when a later call has replaced this one.
      */
     requestResources: rpc<(amount: Resources) => boolean>({ args: [resources], result: boolean }),
     /** Sets the handler that is woken when the parent wants quota back. */

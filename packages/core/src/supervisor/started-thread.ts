@@ -1,4 +1,7 @@
-/** A component that a CPU session has started: the operations of the `Thread` interface, and what its account pays. */
+/**
+ * A component that a CPU session has started: the operations of the `Thread` interface, and what
+ * its account pays.
+ */
 import type { SignalCapability } from '../capability/signal.ts';
 import { COSTS, sumOf } from '../costs.ts';
 import { hasCode, RpcError } from '../errors.ts';
@@ -34,7 +37,9 @@ interface ThreadCharges {
   readonly object: number;
 }
 
-/** Charges the account of a component that is to be started; throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
+/**
+ * Charges the account of a component that is to be started; throws `OUT_OF_RAM` or `OUT_OF_CAPS`.
+ */
 function charge(account: Account, ownProcess: boolean): ThreadCharges {
   const running = account.allocate(ownProcess ? sumOf(COSTS.thread, COSTS.process) : COSTS.thread);
   try {

@@ -33,7 +33,7 @@ export type SystemEnd =
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'crash'; readonly reason: string };
 
-/** What the supervisor tells the program that runs it. */
+/** The events that the supervisor reports to the program that runs it. */
 export interface SupervisorObserver {
   /** A component has crashed: by its own doing if `end.culprit` is true. */
   crashed(label: string, end: ComponentEnd): void;

@@ -32,20 +32,20 @@ import { Rom } from '../session/rom.ts';
 
 const NOTHING: Resources = { ram: 0, caps: 0 };
 
-/** What becomes of a session request of a child: a sibling serves it, or core does. */
+/** The destination of a child's session request: a sibling serves it, or core does. */
 export type Route = { readonly to: 'child'; readonly child: Child } | { readonly to: 'core' };
 
-/** What a child needs of those who run it. */
+/** The services that a child needs of those who run it. */
 export interface ChildHost {
   /** The environment of the component that starts it. */
   readonly env: Env;
   /** Makes a component known by a name, under which it can be started then. */
   readonly register: (name: string, component: Component) => void;
-  /** Who serves what a child asks for; throws `SessionError` to refuse. */
+  /** Finds the server of a child's request; throws `SessionError` to refuse. */
   readonly route: (child: Child, request: SessionRequest) => Route;
 }
 
-/** What is started, and with what. */
+/** The component to start, and its means. */
 export interface ChildOptions {
   readonly name: string;
   readonly component: Component;
@@ -165,7 +165,7 @@ export class Child {
     return [...this.#roots.keys()];
   }
 
-  /** What it has open, but for sessions of core's services and its config. */
+  /** Its open sessions, except those of core's services and its config. */
   get sessions(): readonly OpenedSession[] {
     const open = [...this.#sessions.values()].filter(({ server }) => server.kind === 'child');
     return open.map(({ service, label }) => ({ service, label }));
@@ -176,7 +176,7 @@ export class Child {
     return this.#gone;
   }
 
-  /** What its account holds; `undefined` once that has ended. */
+  /** The state of its account; `undefined` once that has ended. */
   async account(): Promise<AccountState | undefined> {
     return this.#pd?.state().catch(() => undefined);
   }

@@ -24,7 +24,7 @@ const NOTHING: Resources = { ram: 0, caps: 0 };
 const QUOTA: Resources = { ram: 2 ** 26, caps: 1000 };
 const TIMEOUT_MS = 5000;
 const START_TIME_MS = Date.UTC(2000, 0, 1);
-/** What everybody gets of core. */
+/** The services of core that everybody gets. */
 const CORE_SERVICES: ReadonlySet<string> = new Set([Log.service, Timer.service]);
 
 /**
@@ -334,7 +334,7 @@ export class RunningComponent implements AsyncDisposable {
   }
 
   /**
-   * What functions of the test have thrown that is no declared error stands in the logs of the
+   * Errors of the test's functions that are no declared errors stand in the logs of the
    * peers.
    */
   #peerErrors(): string[] {

@@ -6,7 +6,10 @@ import type { InitConfig } from '../model/index.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import type { Waits } from './waits.ts';
 
-/** The services of the sandbox that a child needs; `Child` is the class that this file must not know. */
+/**
+ * The services of the sandbox that a child needs; `Child` is the class that this file must not
+ * know.
+ */
 export interface ChildHost<Child> {
   readonly env: Env;
   readonly config: InitConfig;

@@ -1,6 +1,6 @@
 /**
- * A child of the sandbox: its account, its thread, the sessions it has opened and the services it provides. It is
- * built up in this order and taken down in the reverse one.
+ * A child of the sandbox: its account, its thread, the sessions it has opened and the services it
+ * provides. It is built up in this order and taken down in the reverse one.
  */
 import { type Capability, capabilityOf, type Implementation, Rom, SessionError } from '@ginit/core';
 import { type HostGrant } from '@ginit/core/host';

@@ -1,8 +1,8 @@
 /**
  * What init does about children that ask for more quota (reference: Genode's init, which grants
- * nothing by itself: a request is said and reported, and granted by a new config). A start node with
- * `ram_limit` is granted memory from what init has to spare, up to that limit. Capabilities are
- * never granted by init itself.
+ * nothing by itself: a request is said and reported, and granted by a new config). A start node
+ * with `ram_limit` is granted memory from what init has to spare, up to that limit. Capabilities
+ * are never granted by init itself.
  */
 import type { Env } from '@ginit/core';
 import type { Resources } from '@ginit/core/system';

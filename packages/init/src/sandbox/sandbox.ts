@@ -1,6 +1,7 @@
 /**
- * The sandbox: runs the children of an init config, routes their sessions, and takes them down in order. The init
- * component is this library and little else; other components may use it to run children of their own.
+ * The sandbox: runs the children of an init config, routes their sessions, and takes them down in
+ * order. The init component is this library and little else; other components may use it to run
+ * children of their own.
  */
 import { type Env, hasCode, SessionError } from '@ginit/core';
 import { keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
