@@ -151,7 +151,7 @@ function readPriority(start: StartReading, prioLevels: number, findings: Finding
 }
 
 function readRestart(restart: StartReading['$children']['restart']): RestartBudget | undefined {
-  return restart && { max: restart.max, periodS: restart.period_s };
+  return restart && { on: restart.on, max: restart.max, periodS: restart.period_s };
 }
 
 function readHeartbeat(heartbeat: StartReading['$children']['heartbeat']): StartNode['heartbeat'] {

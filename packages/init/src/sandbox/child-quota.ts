@@ -1,0 +1,137 @@
+/**
+ * The quota that one child has been given by init, and its changes while the child runs. What a
+ * running child is asked to give back is taken from what it does not use.
+ */
+import { type Capability, type Env, hasCode } from '@ginit/core';
+import type { AccountState, Pd, Resources } from '@ginit/core/system';
+import { INIT_COST, type Quota } from '../model/index.ts';
+import { atMost, isNothing, minus, NOTHING, plus } from './amounts.ts';
+
+type Account = Capability<typeof Pd>;
+
+/**
+ * A child that gives back quota keeps this much of it free, or it could not even answer. The
+ * figures are Genode's.
+ */
+const KEPT_FREE: Resources = { ram: 16 * 1024, caps: 5 };
+/**
+ * A child may use up what was free a moment ago. So often it is tried to take quota back.
+ */
+const TRIES_MAX = 4;
+
+/** What the quota of a child needs of its init. */
+export interface ChildQuotaHost {
+  readonly env: Pick<Env, 'pd' | 'warning'>;
+}
+
+/** The part of an account that nobody uses. */
+export function freeOf({ ramQuota, ramUsed, capQuota, capUsed }: AccountState): Resources {
+  return { ram: ramQuota - ramUsed, caps: capQuota - capUsed };
+}
+
+/** The quota of one child. */
+export class ChildQuota {
+  readonly #host: ChildQuotaHost;
+  readonly #child: string;
+  #account: Account | undefined;
+  #assigned: Quota = NOTHING;
+
+  constructor(host: ChildQuotaHost, child: string) {
+    this.#host = host;
+    this.#child = child;
+  }
+
+  /** What the child has been assigned so far, with what init needs for it. */
+  get assigned(): Quota {
+    return this.#assigned;
+  }
+
+  /** Whether it has been assigned anything that has not ended. */
+  get active(): boolean {
+    return this.#account !== undefined;
+  }
+
+  /** The part of it that went to the child's account. */
+  get given(): Resources {
+    return isNothing(this.#assigned) ? NOTHING : minus(this.#assigned, INIT_COST);
+  }
+
+  /**
+   * Gives the account the quota of the start node that is left when everything that init needs for
+   * the child is paid.
+   */
+  async give(account: Account, quota: Quota): Promise<void> {
+    const { pd } = this.#host.env;
+    await account.setReferenceAccount(pd);
+    await pd.transfer(account, minus(quota, INIT_COST));
+    this.#account = account;
+    this.#assigned = { ram: quota.ram, caps: quota.caps };
+  }
+
+  /** The account has ended, and nothing can be moved any more. */
+  end(): void {
+    this.#account = undefined;
+  }
+
+  /**
+   * Takes back what the child has more than `target` and does not use. The result is what is left
+   * to be taken back.
+   */
+  async shrink(target: Quota): Promise<Resources> {
+    const account = this.#account;
+    if (!account) return NOTHING;
+    for (const kind of ['ram', 'caps'] as const) {
+      const excess = this.#assigned[kind] - target[kind];
+      if (excess > 0) await this.#takeBack(account, kind, excess);
+    }
+    return this.#account ? minus(this.#assigned, target) : NOTHING;
+  }
+
+  async #takeBack(account: Account, kind: 'ram' | 'caps', excess: number): Promise<void> {
+    const { pd } = this.#host.env;
+    try {
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        const unused = freeOf(await account.state())[kind] - KEPT_FREE[kind];
+        if (unused <= 0) return;
+        const amount = { ...NOTHING, [kind]: Math.min(unused, excess) };
+        if (await moved(account.transfer(pd, amount))) {
+          this.#assigned = minus(this.#assigned, amount);
+          return;
+        }
+      }
+    } catch {
+      // The account is not there any more. Its end is told elsewhere.
+      return;
+    }
+    const text = `child "${this.#child}": its ${kind} quota could not be lowered after ${TRIES_MAX} attempts`;
+    void this.#host.env.warning(text);
+  }
+
+  /**
+   * Gives the child what it has less than `target`, as far as `limit` goes. The result is what it
+   * was given.
+   */
+  async grow(target: Quota, limit: Resources): Promise<Resources> {
+    const account = this.#account;
+    const amount = atMost(minus(target, this.#assigned), limit);
+    if (!account || isNothing(amount)) return NOTHING;
+    try {
+      if (!(await moved(this.#host.env.pd.transfer(account, amount)))) return NOTHING;
+    } catch {
+      return NOTHING;
+    }
+    this.#assigned = plus(this.#assigned, amount);
+    return amount;
+  }
+}
+
+/** Whether quota could be moved; false if there was too little of it. */
+async function moved(transfer: Promise<void>): Promise<boolean> {
+  try {
+    await transfer;
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'OUT_OF_RAM') || hasCode(error, 'OUT_OF_CAPS')) return false;
+    throw error;
+  }
+}
