@@ -265,6 +265,29 @@ describe('start nodes', () => {
     });
   });
 
+  test('ram/caps down: what the child uses is asked for, and taken as soon as it says that it has freed it', async () => {
+    const actors = cast();
+    const asked: number[] = [];
+    const polite = component({}, async (env) => {
+      const memory = await env.ram.allocate(4 * 1024 * 1024);
+      env.onYield(async ({ ram }) => {
+        asked.push(ram);
+        await env.ram.free(memory);
+      });
+    });
+    await laboratory({ ...actors.components, polite }, async ({ apply, shows, quota, until, conserved }) => {
+      const politeOf = (ram: string) => `<start name="p" ram="${ram}"> <binary name="polite"/> </start>`;
+      await apply(politeOf('6M'));
+      await shows('p#1 running');
+      const first = quota('p')?.ram ?? 0;
+      await apply(politeOf('2M'));
+      await until(() => quota('p')?.ram === first - 4 * 1024 * 1024);
+      expect(asked).toHaveLength(1);
+      await shows('p#1 running');
+      await conserved();
+    });
+  });
+
   test('ram up: what is not there is tried again with the next config, and comes of what others give back', async () => {
     await run(async ({ apply, quota, conserved, shows }) => {
       await apply(idle('a', '', 'ram="100M"') + idle('b', '', 'ram="10M"'));

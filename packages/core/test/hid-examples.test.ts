@@ -9,10 +9,10 @@ import {
 } from '../src/config.ts';
 
 /*
- * What Genode's own tool and runtime (26.02) make of HID, measured: what the strict reader says must be
- * the tree of the tool, or an error wherever the tool drops something, adds something or complains; what
- * the relaxed reader says is the tree of the runtime. Trees are written as (type attribute="value" (child)
- * :"text"), disabled nodes as x(type).
+ * What Genode's own tool and runtime (26.02) make of HID, measured: what the strict reader says
+ * must be the tree of the tool, or an error wherever the tool drops something, adds something or
+ * complains; what the relaxed reader says is the tree of the runtime. Trees are written as (type
+ * attribute="value" (child) :"text"), disabled nodes as x(type).
  */
 
 interface Example {
@@ -155,7 +155,8 @@ const EXAMPLES: readonly Example[] = [
     relaxed: '(garden (bed name="b"))',
   },
   {
-    // Genode's tool prints the trailing comment in a form that it loses the next time, and loses the last one.
+    // Genode's tool prints the trailing comment in a form that it loses the next time, and loses
+    // the last one.
     number: 22,
     text:
       'garden\n.\n. planted in May | June\n.\n+ bed a | soil: clay | . heavy\n' +

@@ -1,4 +1,6 @@
-/** fs_tool in a system of its own, on a file system in memory behind the File_system server library. */
+/**
+ * fs_tool in a system of its own, on a file system in memory behind the File_system server library.
+ */
 import { createHash } from 'node:crypto';
 import { component, RpcError } from '@ginit/core';
 import { readConfig, validate, readXml } from '@ginit/core/config';

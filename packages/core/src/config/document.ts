@@ -2,10 +2,10 @@ import type { Position } from './error.ts';
 import { type ConfigAttribute, ConfigNode } from './node.ts';
 
 /*
- * A config as people write it: beside the tree that programs read, its comments, its disabled nodes,
- * and the order of text and nodes. `ginit convert` and `ginit format` work on it. Both syntaxes are read
- * into it and written from it, so a comment belongs to the node that it describes, wherever a syntax
- * puts it: HID below the node, XML above it.
+ * A config as people write it: beside the tree that programs read, its comments, its disabled
+ * nodes, and the order of text and nodes. `ginit convert` and `ginit format` work on it. Both
+ * syntaxes are read into it and written from it, so a comment belongs to the node that it
+ * describes, wherever a syntax puts it: HID below the node, XML above it.
  */
 
 /** A line of a comment, without the marks of a syntax. */

@@ -3,8 +3,9 @@ import { CONFIG_LIMITS } from './limits.ts';
 import { Places } from './places.ts';
 
 /**
- * The text of a config that was given as a text or as UTF-8 bytes, a byte order mark included; `file` is
- * the name for places. Throws a `ConfigError` if it is larger than a config may be, or not UTF-8.
+ * The text of a config that was given as a text or as UTF-8 bytes, a byte order mark included;
+ * `file` is the name for places. Throws a `ConfigError` if it is larger than a config may be, or
+ * not UTF-8.
  */
 export function decodedText(source: string | Uint8Array, file: string): string {
   if (source.length > CONFIG_LIMITS.sizeBytes) {

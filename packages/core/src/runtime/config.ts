@@ -5,8 +5,8 @@ import { ConfigNode, type ConfigOf, type ElementSchema, readConfig } from '../co
 import { readNode, syntaxOf } from '../config/syntax/index.ts';
 
 /**
- * Reads the content of a `config` ROM: XML, HID, or the data form in which a parent hands on what it has
- * read itself. An absent or blank one is an empty `<config/>`. Throws a `ConfigError`.
+ * Reads the content of a `config` ROM: XML, HID, or the data form in which a parent hands on what
+ * it has read itself. An absent or blank one is an empty `<config/>`. Throws a `ConfigError`.
  */
 export function parseConfig(content: Uint8Array | undefined): ConfigNode {
   if (!content || syntaxOf(content) === undefined) return ConfigNode.empty('config');
@@ -38,7 +38,10 @@ export class Config {
     return readConfig(this.#node, schema);
   }
 
-  /** Calls `handler` with every newer version. A config is state: applying one twice must change nothing. */
+  /**
+   * Calls `handler` with every newer version. A config is state: applying one twice must change
+   * nothing.
+   */
   onUpdate(handler: (node: ConfigNode) => void | Promise<void>): void {
     this.#handlers.push(handler);
   }

@@ -11,7 +11,9 @@ import {
 } from '../model/index.ts';
 import { possibleRoutes, resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 
-/** One init of the tree: its configuration, and the start node in the init above that it runs from. */
+/**
+ * One init of the tree: its configuration, and the start node in the init above that it runs from.
+ */
 export interface Scope {
   readonly config: InitConfig;
   readonly directory: ServiceDirectory;

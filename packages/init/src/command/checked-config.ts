@@ -34,7 +34,8 @@ export interface CheckedConfig {
 /**
  * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
  * called once the config is free of errors as far as can be seen without its components; the
- * components are looked at after that. `text` stands in the place of the file's content if it is given.
+ * components are looked at after that. `text` stands in the place of the file's content if it is
+ * given.
  */
 export async function readCheckedConfig(
   file: string,

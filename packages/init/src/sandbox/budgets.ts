@@ -4,7 +4,7 @@
  */
 import type { Env } from '@ginit/core';
 import type { Quota } from '../model/index.ts';
-import { minus } from './amounts.ts';
+import { isNothing, minus } from './amounts.ts';
 import type { Child } from './child.ts';
 import { freeOf } from './child-quota.ts';
 import type { Treasury } from './treasury.ts';
@@ -29,7 +29,7 @@ export class Budgets {
 
   /** Takes back what children have more than their start nodes say, as far as they do not use it. */
   async shrink(): Promise<void> {
-    for (const child of this.#running()) await child.quota.shrink(child.start);
+    for (const child of this.#running()) await child.shrink();
     this.#host.treasury.lookAgain();
   }
 
@@ -41,10 +41,23 @@ export class Budgets {
     return this.#host.treasury.inTurn(async () => {
       let spare = minus(freeOf(await this.#host.env.quota()), this.#host.preserve());
       for (const child of this.#running()) {
-        spare = minus(spare, await child.quota.grow(child.start, spare));
+        spare = minus(spare, await child.grow(spare));
       }
       this.#host.treasury.lookAgain();
     });
+  }
+
+  /**
+   * A child has freed what it could. It is asked for more only if that was something: a child that
+   * answers and frees nothing could be asked without end.
+   */
+  async yielded(child: Child): Promise<void> {
+    if (child.over || child.stuck) return;
+    const before = child.assigned;
+    const rest = await child.quota.shrink(child.start);
+    this.#host.treasury.lookAgain();
+    if (isNothing(rest) || isNothing(minus(before, child.assigned))) return;
+    await child.shrink();
   }
 
   /** A stuck child is left as it is. */

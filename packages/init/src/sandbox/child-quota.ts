@@ -4,7 +4,7 @@
  */
 import { type Capability, type Env, hasCode } from '@ginit/core';
 import type { AccountState, Pd, Resources } from '@ginit/core/system';
-import { INIT_COST, type Quota } from '../model/index.ts';
+import { INIT_COST, type Quota, type StartNode } from '../model/index.ts';
 import { atMost, isNothing, minus, NOTHING, plus } from './amounts.ts';
 
 type Account = Capability<typeof Pd>;
@@ -18,6 +18,9 @@ const KEPT_FREE: Resources = { ram: 16 * 1024, caps: 5 };
  * A child may use up what was free a moment ago. So often it is tried to take quota back.
  */
 const TRIES_MAX = 4;
+
+/** The parts of a start node that say how much quota its child is to have. */
+type Target = Pick<StartNode, 'ram' | 'caps' | 'ramLimit'>;
 
 /** What the quota of a child needs of its init. */
 export interface ChildQuotaHost {
@@ -35,6 +38,7 @@ export class ChildQuota {
   readonly #child: string;
   #account: Account | undefined;
   #assigned: Quota = NOTHING;
+  #granted: Resources = NOTHING;
 
   constructor(host: ChildQuotaHost, child: string) {
     this.#host = host;
@@ -44,6 +48,11 @@ export class ChildQuota {
   /** What the child has been assigned so far, with what init needs for it. */
   get assigned(): Quota {
     return this.#assigned;
+  }
+
+  /** The part of it that its start node did not assign, but init granted when the child asked. */
+  get granted(): Resources {
+    return this.#granted;
   }
 
   /** Whether it has been assigned anything that has not ended. */
@@ -68,18 +77,33 @@ export class ChildQuota {
     this.#assigned = { ram: quota.ram, caps: quota.caps };
   }
 
+  /** Gives the child more than its start node assigns. Rejects if that is not there. */
+  async grant(more: Resources): Promise<void> {
+    if (!this.#account) return;
+    await this.#host.env.pd.transfer(this.#account, more);
+    this.#assigned = plus(this.#assigned, more);
+    this.#granted = plus(this.#granted, more);
+  }
+
+  /** What the child is to have by a start node: grants stay, as far as its limit goes. */
+  #targetOf({ ram, caps, ramLimit = 0 }: Target): Quota {
+    this.#granted = { ram: Math.min(this.#granted.ram, Math.max(0, ramLimit - ram)), caps: 0 };
+    return { ram: ram + this.#granted.ram, caps };
+  }
+
   /** The account has ended, and nothing can be moved any more. */
   end(): void {
     this.#account = undefined;
   }
 
   /**
-   * Takes back what the child has more than `target` and does not use. The result is what is left
-   * to be taken back.
+   * Takes back what the child has more than it is to have and does not use. The result is what is
+   * left to be taken back.
    */
-  async shrink(target: Quota): Promise<Resources> {
+  async shrink(start: Target): Promise<Resources> {
     const account = this.#account;
     if (!account) return NOTHING;
+    const target = this.#targetOf(start);
     for (const kind of ['ram', 'caps'] as const) {
       const excess = this.#assigned[kind] - target[kind];
       if (excess > 0) await this.#takeBack(account, kind, excess);
@@ -108,12 +132,12 @@ export class ChildQuota {
   }
 
   /**
-   * Gives the child what it has less than `target`, as far as `limit` goes. The result is what it
-   * was given.
+   * Gives the child what it has less than it is to have, as far as `limit` goes. The result is what
+   * it was given.
    */
-  async grow(target: Quota, limit: Resources): Promise<Resources> {
+  async grow(start: Target, limit: Resources): Promise<Resources> {
     const account = this.#account;
-    const amount = atMost(minus(target, this.#assigned), limit);
+    const amount = atMost(minus(this.#targetOf(start), this.#assigned), limit);
     if (!account || isNothing(amount)) return NOTHING;
     try {
       if (!(await moved(this.#host.env.pd.transfer(account, amount)))) return NOTHING;

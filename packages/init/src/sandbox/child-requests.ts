@@ -44,8 +44,11 @@ export class ChildRequests {
     this.#host = host;
   }
 
-  /** The operations of `Parent`. */
-  get operations(): Implementation<typeof Parent> {
+  /** Its part of the operations of `Parent`. */
+  get operations(): Pick<
+    Implementation<typeof Parent>,
+    'session' | 'upgrade' | 'close' | 'announce' | 'exit'
+  > {
     const { sessions, server } = this.#host;
     return {
       session: (request) => this.#session(request),

@@ -8,6 +8,7 @@ import {
   Cpu,
   Parent,
   Pd,
+  QuotaDialogue,
   type LedgerChild,
   type Resources,
   type Thread,
@@ -17,7 +18,7 @@ import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { hasOwnProcess, type StartNode } from '../model/index.ts';
 import type { ExistingChild, RoutedSession, Standing } from '../plan/index.ts';
 import { untilTaken } from './again.ts';
-import { NOTHING } from './amounts.ts';
+import { isNothing, minus, NOTHING } from './amounts.ts';
 import type { ChildHost } from './child-host.ts';
 import { ChildQuota } from './child-quota.ts';
 import { ChildRequests } from './child-requests.ts';
@@ -67,12 +68,13 @@ export class Child {
   readonly quota: ChildQuota;
   /** The start node that the child was made from. */
   #born: StartNode;
-  readonly #host: ChildHost;
+  readonly #host: ChildHost<Child>;
   readonly #account = quietDeferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
   readonly #environment: EnvironmentSessions;
   readonly #parent: Implementation<typeof Parent>;
   readonly #requests: ChildRequests;
+  readonly #dialogue: QuotaDialogue;
   readonly #gone = quietDeferred<void>();
   #start: StartNode;
   #begun = false;
@@ -100,7 +102,7 @@ export class Child {
   /** Whether the child before it could not be created, and this one is not created yet either. */
   retried = false;
 
-  constructor(start: StartNode, id: number, host: ChildHost) {
+  constructor(start: StartNode, id: number, host: ChildHost<Child>) {
     this.#born = start;
     this.#start = start;
     this.id = id;
@@ -131,7 +133,11 @@ export class Child {
         host.exited(this, this.#exitCode);
       },
     });
-    this.#parent = this.#requests.operations;
+    this.#dialogue = new QuotaDialogue({
+      requested: () => host.resourcesRequested(this),
+      yielded: () => host.yielded(this),
+    });
+    this.#parent = { ...this.#requests.operations, ...this.#dialogue.operations };
     this.#environment = new EnvironmentSessions({
       waits,
       child: name,
@@ -179,7 +185,9 @@ export class Child {
       start: this.#start,
       standing,
       sessions: this.stuck?.sessions ?? this.routed,
-      assigned: this.quota.active ? this.quota.assigned : { ram: this.#born.ram, caps: this.#born.caps },
+      assigned: this.quota.active
+        ? minus(this.quota.assigned, this.quota.granted)
+        : { ram: this.#born.ram, caps: this.#born.caps },
     };
   }
 
@@ -198,6 +206,40 @@ export class Child {
   update(start: StartNode): void {
     this.#start = start;
     if (!this.#begun) this.#born = start;
+  }
+
+  /** The quota that it has been given so far, and what init needs for it. */
+  get assigned(): Resources {
+    return this.quota.assigned;
+  }
+
+  /** The quota that it has asked for and not been given. */
+  get requested(): Resources {
+    return this.#dialogue.requested;
+  }
+
+  /** Gives it more quota than its start node says, out of init's account. */
+  async give(more: Resources): Promise<void> {
+    await this.quota.grant(more);
+    this.#dialogue.grown();
+  }
+
+  /**
+   * Gives it what it has less than its start node says, as far as `limit` goes. The result is what
+   * it was given.
+   */
+  async grow(limit: Resources): Promise<Resources> {
+    const given = await this.quota.grow(this.#start, limit);
+    if (!isNothing(given)) this.#dialogue.grown();
+    return given;
+  }
+
+  /**
+   * Takes back what it has more than its start node says and does not use, and asks it to free the
+   * rest. `ChildHost.yielded` is called when it has answered.
+   */
+  async shrink(): Promise<void> {
+    this.#dialogue.askToYield(await this.quota.shrink(this.#start));
   }
 
   /** A new version of its configuration. */
@@ -339,6 +381,7 @@ export class Child {
   async #end(reason: string, how: HowItEnds): Promise<void> {
     this.#host.env.revoke(this.#parent);
     this.#environment.endBegins();
+    this.#dialogue.end();
     this.#account.reject(new SessionError('DENIED', reason));
     if (how === 'crashed') this.server.end(reason);
     const elsewhere = this.sessions.endAtChildren();

@@ -20,6 +20,7 @@ import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
 import { ParentServer } from './parent-server.ts';
+import { ResourceGrants } from './resource-grants.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { type ChildStanding, standingOf } from './standing.ts';
@@ -42,13 +43,14 @@ interface Work {
 }
 
 /** Runs children. */
-export class Sandbox implements ChildHost {
+export class Sandbox implements ChildHost<Child> {
   readonly env: Env;
   readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
   readonly #router: Router;
   readonly #budgets: Budgets;
+  readonly #grants: ResourceGrants;
   readonly #treasury: Treasury;
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
@@ -91,6 +93,7 @@ export class Sandbox implements ChildHost {
       children: () => this.#children.values(),
       preserve: () => this.#config.preserve,
     });
+    this.#grants = new ResourceGrants({ env, preserve: () => this.#config.preserve });
     this.#leaving = new Leaving((child) => this.#stopChild(child));
     keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
     this.waits = new Waits({
@@ -194,6 +197,14 @@ export class Sandbox implements ChildHost {
     if (!isCurrent || this.#stopping || child.stuck) {
       void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
     } else this.#decide(() => this.#recover(child, state, 'crashed'));
+  }
+
+  resourcesRequested(child: Child): void {
+    void this.#grants.asked(child);
+  }
+
+  yielded(child: Child): void {
+    void this.#budgets.yielded(child);
   }
 
   tell(child: Child, why: string): void {
@@ -327,7 +338,7 @@ export class Sandbox implements ChildHost {
     }
     const { assigned, start } = child.existing;
     if (assigned.ram === start.ram && assigned.caps === start.caps) return;
-    await child.quota.shrink(start);
+    await child.shrink();
     await this.#budgets.grow();
   }
 

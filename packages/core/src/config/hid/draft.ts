@@ -20,8 +20,8 @@ export interface Spot {
 }
 
 /**
- * A HID document that is being read: the nodes that are still open, from the top down to the one that
- * was opened last. Keeps to the bounds of `CONFIG_LIMITS`.
+ * A HID document that is being read: the nodes that are still open, from the top down to the one
+ * that was opened last. Keeps to the bounds of `CONFIG_LIMITS`.
  */
 export class Draft {
   readonly top: DraftNode;
@@ -57,7 +57,9 @@ export class Draft {
     return node;
   }
 
-  /** The deepest open node for which `holds`, given its column; the top if it holds for no other. */
+  /**
+   * The deepest open node for which `holds`, given its column; the top if it holds for no other.
+   */
   deepest(holds: (column: number) => boolean): DraftNode {
     return this.#open.findLast(({ column }) => holds(column)) ?? this.top;
   }

@@ -1,6 +1,6 @@
 /*
- * HID, the configuration syntax of Genode since release 26.02, as far as its reader and its writer share
- * it. Grammar, in our words (Genode's specification is its doc/hid.txt):
+ * HID, the configuration syntax of Genode since release 26.02, as far as its reader and its writer
+ * share it. Grammar, in our words (Genode's specification is its doc/hid.txt):
  *
  *     document  = { blank } top { line } end
  *     top       = type [ SP+ name ] { SP "|" SP segment }
@@ -13,11 +13,11 @@
  *     type, tag = [a-z] { [a-z0-9_-] }
  *     end       = "-" { SP } EOL                          in column 0; nothing behind it is looked at
  *
- * A quote and a comment take the rest of their line. Nothing is quoted or escaped: a "|", a line break, a
- * control character, or a space at its end cannot be in a value at all.
+ * A quote and a comment take the rest of their line. Nothing is quoted or escaped: a "|", a line
+ * break, a control character, or a space at its end cannot be in a value at all.
  *
- * The column of a node is that of its "+". It is a child of the nearest node before it with a smaller
- * column; the top counts as column -1.
+ * The column of a node is that of its "+". It is a child of the nearest node before it with a
+ * smaller column; the top counts as column -1.
  */
 
 /** The longest type or name of an attribute: Genode's runtime silently cuts what is longer. */
@@ -42,7 +42,10 @@ export function tagAtStart(segment: string): string | undefined {
   return TAG_AT_START.exec(segment)?.[1];
 }
 
-/** The offset of the first character that cannot stand in a type, a name or a value; -1 if there is none. */
+/**
+ * The offset of the first character that cannot stand in a type, a name or a value; -1 if there is
+ * none.
+ */
 export function unprintableAt(text: string): number {
   return text.search(UNPRINTABLE);
 }

@@ -11,15 +11,15 @@ import {
 } from './grammar.ts';
 
 /*
- * HID has no quoting, so there are documents that it cannot hold. The writer refuses them: what Genode's
- * own tool writes then is another document, or none.
+ * HID has no quoting, so there are documents that it cannot hold. The writer refuses them: what
+ * Genode's own tool writes then is another document, or none.
  */
 
 const NAME_RULE = `a lower-case letter, then such letters, digits, "_", "-", at most ${HID_NAME_LENGTH_MAX}`;
 
 /**
- * What HID cannot hold of a document, with the places that the document names, in its order. At most
- * `CONFIG_LIMITS.errors` are listed.
+ * What HID cannot hold of a document, with the places that the document names, in its order. At
+ * most `CONFIG_LIMITS.errors` are listed.
  */
 export function hidProblems(document: DocumentNode): ConfigError[] {
   const errors: ConfigError[] = [];

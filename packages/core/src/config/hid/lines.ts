@@ -27,8 +27,8 @@ export function failAt({ file, number }: HidLine, offset: number, text: string):
 }
 
 /**
- * The column of an offset, in characters: a character outside of the basic plane is one, though it takes
- * two units of a string. So nodes stand below each other as they do on the screen.
+ * The column of an offset, in characters: a character outside of the basic plane is one, though it
+ * takes two units of a string. So nodes stand below each other as they do on the screen.
  */
 export function columnAt({ text }: HidLine, offset: number): number {
   const before = text.slice(0, offset);

@@ -9,9 +9,10 @@ import { untilEnd } from './read.ts';
 import { isWholeRest } from './segments.ts';
 
 /*
- * Reads HID as the runtime of Genode 26.02 does, for content that others have made. What the runtime
- * ignores is ignored here, and what makes a text invalid for it is an error. Its known fault with columns
- * is copied, because the components of a system must agree on what a ROM says: see `isWithin`.
+ * Reads HID as the runtime of Genode 26.02 does, for content that others have made. What the
+ * runtime ignores is ignored here, and what makes a text invalid for it is an error. Its known
+ * fault with columns is copied, because the components of a system must agree on what a ROM says:
+ * see `isWithin`.
  */
 
 const NAME_AT_START = /^[a-z][a-z0-9_-]*/;
@@ -27,7 +28,8 @@ const CONTROL_IN_TEXT = /[\u0000-\u0008\u000a-\u001f]/;
 
 /**
  * Reads a HID text by the rules of Genode's runtime; `file` is the name for its places. Throws a
- * `ConfigError` if the runtime would find the whole of it invalid, or for a bound of `CONFIG_LIMITS`.
+ * `ConfigError` if the runtime would find the whole of it invalid, or for a bound of
+ * `CONFIG_LIMITS`.
  */
 export function readRelaxedHid(source: string | Uint8Array, file: string): ConfigNode {
   let draft: Draft | undefined;
@@ -145,10 +147,10 @@ function depthOf(draft: Draft, line: HidLine, column: number): number {
 }
 
 /**
- * Whether a node in this line and column lies in `child`, the last one of `parent` so far. For a line
- * behind that of `parent`, the runtime counts the columns of what follows `parent` in its line from the
- * type of `parent`, not from the start of the line. So it takes a node below a merged one for a part
- * of that, though it stands no further right.
+ * Whether a node in this line and column lies in `child`, the last one of `parent` so far. For a
+ * line behind that of `parent`, the runtime counts the columns of what follows `parent` in its line
+ * from the type of `parent`, not from the start of the line. So it takes a node below a merged one
+ * for a part of that, though it stands no further right.
  */
 function isWithin(parent: DraftNode, child: DraftNode, line: HidLine, column: number): boolean {
   const isMerged = parent.column >= 0 && child.line.number === parent.line.number;
@@ -158,7 +160,8 @@ function isWithin(parent: DraftNode, child: DraftNode, line: HidLine, column: nu
 
 function treeOf(draft: DraftNode): ConfigNode {
   const children = nodesOf(draft).filter(({ disabled }) => !disabled);
-  // The runtime sees the text only of a node without enabled sub nodes, that of disabled ones included.
+  // The runtime sees the text only of a node without enabled sub nodes, that of disabled ones
+  // included.
   const lines = children.length > 0 ? [] : textOf(draft);
   const [first] = lines;
   return new ConfigNode(draft.type, {

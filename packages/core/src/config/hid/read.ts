@@ -15,15 +15,15 @@ import { columnAt, failAt, firstInk, type HidLine, linesOf } from './lines.ts';
 import { type Segment, segmentsOf } from './segments.ts';
 
 /*
- * Reads HID strictly: whatever Genode's own tool or runtime drops without a word, and whatever the two
- * read differently, is an error with its place, wherever the grammar leaves a choice. The first fault
- * ends the reading. `read-relaxed.ts` reads as Genode's runtime does.
+ * Reads HID strictly: whatever Genode's own tool or runtime drops without a word, and whatever the
+ * two read differently, is an error with its place, wherever the grammar leaves a choice. The first
+ * fault ends the reading. `read-relaxed.ts` reads as Genode's runtime does.
  */
 
 /**
- * Reads a HID text, given as a string or as UTF-8 bytes, with its comments and disabled nodes; `file` is
- * the name for its places. Throws a `ConfigError` for the first thing that is not HID or goes over a
- * bound of `CONFIG_LIMITS`.
+ * Reads a HID text, given as a string or as UTF-8 bytes, with its comments and disabled nodes;
+ * `file` is the name for its places. Throws a `ConfigError` for the first thing that is not HID or
+ * goes over a bound of `CONFIG_LIMITS`.
  */
 export function readHidDocument(source: string | Uint8Array, file: string): DocumentNode {
   const reader = new StrictReader();
@@ -180,8 +180,8 @@ class StrictReader {
   }
 
   /**
-   * A comment below a node describes it, also where Genode's tool sees it in a wrong column: then the
-   * nearest node above it that begins no further right is meant.
+   * A comment below a node describes it, also where Genode's tool sees it in a wrong column: then
+   * the nearest node above it that begins no further right is meant.
    */
   #comment(line: HidLine, segment: Segment): void {
     const { text, offset, isFirst } = segment;

@@ -12,13 +12,18 @@ export interface Segment {
   readonly isDropped: boolean;
 }
 
-/** Where the segments of a line begin, and whether its indentation is one that Genode's tool takes. */
+/**
+ * Where the segments of a line begin, and whether its indentation is one that Genode's tool takes.
+ */
 interface Head {
   readonly end: number;
   readonly isEven: boolean;
 }
 
-/** The segments of a line, by the strict rules: bars have a space on each side. Empty ones are left out. */
+/**
+ * The segments of a line, by the strict rules: bars have a space on each side. Empty ones are left
+ * out.
+ */
 export function* segmentsOf(line: HidLine): Generator<Segment> {
   const { text } = line;
   const { end, isEven } = headOf(line);
@@ -49,8 +54,8 @@ export function isWholeRest(text: string, offset: number): boolean {
 }
 
 /**
- * The spaces and bars at the start of a line. Genode's tool takes them in pairs, so it sees a node or a
- * quote only in an even column, or right behind a bar (a table that is continued).
+ * The spaces and bars at the start of a line. Genode's tool takes them in pairs, so it sees a node
+ * or a quote only in an even column, or right behind a bar (a table that is continued).
  */
 function headOf(line: HidLine): Head {
   const { text } = line;

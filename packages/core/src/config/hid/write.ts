@@ -19,8 +19,8 @@ import { withoutTail } from './lines.ts';
 const LINE_LENGTH = 80;
 
 /**
- * The HID text of a document, its end mark included. Throws a `ConfigError` for the first thing, in the
- * order of the document, that HID cannot hold (`hidProblems` lists all).
+ * The HID text of a document, its end mark included. Throws a `ConfigError` for the first thing, in
+ * the order of the document, that HID cannot hold (`hidProblems` lists all).
  */
 export function writeHidDocument(document: DocumentNode): string {
   const [problem] = hidProblems(document);
@@ -55,7 +55,10 @@ function attributesOf(node: DocumentNode): Attributes {
   return nameOf(node) === '' ? [...names, ...others] : others;
 }
 
-/** The name as it stands behind the type, after a space; empty if it must be written as an attribute. */
+/**
+ * The name as it stands behind the type, after a space; empty if it must be written as an
+ * attribute.
+ */
 function nameOf(node: DocumentNode): string {
   const name = node.attributes.get('name')?.value ?? '';
   return name === '' || tagAtStart(name) !== undefined ? '' : ` ${name}`;
@@ -95,8 +98,8 @@ function comment({ text }: DocumentComment): string {
 }
 
 /**
- * Writes the text and the sub nodes of a node, in lines that begin with `below`. The line of the node itself
- * has `length` characters.
+ * Writes the text and the sub nodes of a node, in lines that begin with `below`. The line of the
+ * node itself has `length` characters.
  */
 function writeContent(node: DocumentNode, below: string, length: number, lines: string[]): void {
   const { content } = node;

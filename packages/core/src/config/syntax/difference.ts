@@ -10,10 +10,10 @@ export interface RuntimeDifference {
 }
 
 /**
- * Finds the first node of a HID text that Genode's own runtime (26.02) reads otherwise than Genode's
- * tools and specification do: `node` is the tree of the text by the strict rules. There are two such
- * things: a table that is continued in a later line, and text beside sub nodes. `undefined` if the text
- * means the same everywhere.
+ * Finds the first node of a HID text that Genode's own runtime (26.02) reads otherwise than
+ * Genode's tools and specification do: `node` is the tree of the text by the strict rules. There
+ * are two such things: a table that is continued in a later line, and text beside sub nodes.
+ * `undefined` if the text means the same everywhere.
  */
 export function runtimeDifference(
   source: string | Uint8Array,

@@ -6,9 +6,9 @@ import type { ConfigNode } from '../node.ts';
 import { readXml, readXmlDocument } from '../xml/index.ts';
 
 /*
- * A config, a ROM and a report are texts in one of three syntaxes. The first character that is not blank
- * tells which, as in Genode: "<" begins XML, "{" the data form in which our components hand trees to each
- * other, and everything else is HID. All of them become the same tree.
+ * A config, a ROM and a report are texts in one of three syntaxes. The first character that is not
+ * blank tells which, as in Genode: "<" begins XML, "{" the data form in which our components hand
+ * trees to each other, and everything else is HID. All of them become the same tree.
  */
 
 /** A syntax of configs: XML, HID, or the data form in which components hand trees to each other. */
@@ -51,8 +51,8 @@ function isMark(source: string | Uint8Array, code: number): boolean {
 }
 
 /**
- * Reads a text in XML, HID or the data form into a tree. Throws a `ConfigError` with the place of the
- * first thing that is wrong. A blank text is an error.
+ * Reads a text in XML, HID or the data form into a tree. Throws a `ConfigError` with the place of
+ * the first thing that is wrong. A blank text is an error.
  *
  *     const node = readNode(await rom.content(), { name: 'input', relaxed: true });
  */

@@ -13,19 +13,20 @@ import { Recorder } from './recorder.ts';
  * once, so that its position is an offset into that text and the place of every element, attribute
  * and text can be found from there. A DOCTYPE is refused, so there are no entities but the five of
  * XML and numbers, and nothing that could expand or reach outside. Comments and processing
- * instructions are skipped, unless the whole document is asked for. The first fault ends the reading,
- * because the rest of the text could not be trusted.
+ * instructions are skipped, unless the whole document is asked for. The first fault ends the
+ * reading, because the rest of the text could not be trusted.
  */
 
 /**
- * Attributes that tell an editor which schema a text keeps to. They are about the text, so the tree does
- * not have them; on the outermost element only.
+ * Attributes that tell an editor which schema a text keeps to. They are about the text, so the tree
+ * does not have them; on the outermost element only.
  */
 const ABOUT_THE_TEXT: ReadonlySet<string> = new Set(['xmlns:xsi', 'xsi:noNamespaceSchemaLocation']);
 
 /**
- * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws a
- * `ConfigError` for the first thing that is not well-formed or goes over a bound of `CONFIG_LIMITS`.
+ * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws
+ * a `ConfigError` for the first thing that is not well-formed or goes over a bound of
+ * `CONFIG_LIMITS`.
  */
 export function readXml(source: string | Uint8Array, file: string): ConfigNode {
   const text = textOf(source, file);

@@ -5,9 +5,10 @@ import { firstInk } from './faults.ts';
 
 /*
  * Records an XML text as a document, while the reader reads it. In XML a comment stands above the
- * element that it describes, or behind it on its line; what stands above nothing describes the element
- * around it. A text that begins and ends with a line break is laid out for people: those line breaks and
- * the common indentation of its lines are no part of it. Any other text is kept as it is.
+ * element that it describes, or behind it on its line; what stands above nothing describes the
+ * element around it. A text that begins and ends with a line break is laid out for people: those
+ * line breaks and the common indentation of its lines are no part of it. Any other text is kept as
+ * it is.
  */
 
 interface RecordedNode extends DocumentNode {
@@ -171,7 +172,10 @@ function linesOfComment(comment: string): readonly string[] {
   return [first.trimStart(), ...withoutIndentation(others, false)];
 }
 
-/** Lines without the white space that all of them begin with; with `keepFirst` the first one counts as it is. */
+/**
+ * Lines without the white space that all of them begin with; with `keepFirst` the first one counts
+ * as it is.
+ */
 function withoutIndentation(lines: readonly string[], keepFirst: boolean): readonly string[] {
   const [first, ...others] = lines;
   if (keepFirst && first !== undefined) return [first, ...withoutIndentation(others, false)];

@@ -3,14 +3,14 @@ import { ConfigError } from '../error.ts';
 import { escapedAttribute, escapedText } from './escape.ts';
 
 /*
- * Writes a document as XML, with its comments above the elements that they describe, and its disabled
- * nodes as comments. An element that holds text is written in one piece, because line breaks in it would
- * be part of its text.
+ * Writes a document as XML, with its comments above the elements that they describe, and its
+ * disabled nodes as comments. An element that holds text is written in one piece, because line
+ * breaks in it would be part of its text.
  */
 
 /**
- * The XML text of a document. Throws a `ConfigError` for a disabled node that cannot be in a comment:
- * one with a name that holds "--".
+ * The XML text of a document. Throws a `ConfigError` for a disabled node that cannot be in a
+ * comment: one with a name that holds "--".
  */
 export function writeXmlDocument(document: DocumentNode): string {
   const lines: string[] = [];
@@ -69,13 +69,19 @@ function inline(node: DocumentNode): string {
   return content === '' ? `<${tag}/>` : `<${tag}>${content}</${node.type}>`;
 }
 
-/** The line breaks at the ends of a text are written as numbers, so that nobody takes them for layout. */
+/**
+ * The line breaks at the ends of a text are written as numbers, so that nobody takes them for
+ * layout.
+ */
 function textOf(lines: readonly DocumentText[]): string {
   const text = escapedText(lines.map(({ text: line }) => line).join('\n'));
   return text.replace(/^([ \t]*)\n/, '$1&#10;').replace(/\n([ \t]*)$/, '&#10;$1');
 }
 
-/** A disabled node as a comment. Comments in it are lost, and so are disabled nodes: comments do not nest. */
+/**
+ * A disabled node as a comment. Comments in it are lost, and so are disabled nodes: comments do not
+ * nest.
+ */
 function disabled(node: DocumentNode): string {
   if (hasDashes(node)) {
     const text = `XML cannot hold the disabled node <${node.type}>: a name in it holds "--"`;

@@ -8,7 +8,8 @@ import { escapedAttribute, escapedText } from './escape.ts';
  */
 
 /**
- * The XML text of a tree. Characters that XML cannot carry at all (most control characters) become U+FFFD.
+ * The XML text of a tree. Characters that XML cannot carry at all (most control characters) become
+ * U+FFFD.
  */
 export function writeXml(node: ConfigNode): string {
   const lines: string[] = [];

@@ -1,5 +1,6 @@
 /**
- * A fault plan: what is to go wrong in a simulated run. Which of it goes wrong when is up to the seed.
+ * A fault plan: what is to go wrong in a simulated run. Which of it goes wrong when is up to the
+ * seed.
  *
  *     <faults>
  *       <crash component="init -> cache" within="5000" count="2"/>
