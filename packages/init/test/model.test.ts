@@ -182,6 +182,10 @@ describe('readInitConfig', () => {
       ],
     ],
     [
+      '<start name="a" version="1" ram="1" caps="1"/><start name="a" version="2" ram="1" caps="1"/>',
+      ['m.xml:1:55: start node "a" is already defined at m.xml:1:9'],
+    ],
+    [
       '<start name="a" ram="1" caps="1"/><alias name="a" child="a"/>',
       [
         'm.xml:1:50: name "a" is already defined at m.xml:1:9',

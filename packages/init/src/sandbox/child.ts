@@ -23,6 +23,7 @@ import type { ChildHost } from './child-host.ts';
 import { ChildQuota } from './child-quota.ts';
 import { ChildRequests } from './child-requests.ts';
 import { ChildServer } from './child-server.ts';
+import type { HowItEnds, Over, Stuck } from './child-states.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
 import { EnvironmentSessions } from './environment-sessions.ts';
@@ -38,26 +39,6 @@ const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
  * within it how it did.
  */
 const LOST_GRACE_MS = 2000;
-
-/** The two ways in which a child ends: stopped in order, or gone already. */
-export type HowItEnds = 'stopped' | 'crashed';
-
-/** Why a child is not there any more, or never was. It stays in the list of children. */
-export interface Over {
-  readonly how: Extract<Standing, 'failed' | 'exited' | 'crashed'>;
-  /** The reason, for people. */
-  readonly why: string;
-  /** Whether it has crashed more often than its start node allows. */
-  readonly gaveUp?: boolean;
-  /** Whether it is about to be decided if it is started again. */
-  readonly undecided?: boolean;
-}
-
-/** A child that has lost routes: the reason, and the sessions that must all have one again. */
-export interface Stuck {
-  readonly why: string;
-  readonly sessions: readonly RoutedSession[];
-}
 
 /** One instance of a start node. When a child is started again, that is another instance. */
 export class Child {

@@ -14,8 +14,9 @@ import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
 import { type Change, type ExistingChild, planChanges, type PlanOptions } from '../plan/index.ts';
 import { Budgets } from './budgets.ts';
-import { Child, type HowItEnds } from './child.ts';
+import { Child } from './child.ts';
 import type { ChildHost } from './child-host.ts';
+import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
@@ -58,7 +59,7 @@ export class Sandbox implements ChildHost<Child> {
   /** The children in the order of the config, also those that have ended and are not replaced. */
   #children = new Map<string, Child>();
   /** For each child the end of those that were there before it under its name. */
-  readonly #before = new WeakMap<Child, Promise<unknown>>();
+  readonly #before = new WeakMap<Child, Promise<void>>();
   /** The children that are being ended, including those whose successor runs already. */
   readonly #endings = new Set<Promise<void>>();
   #made = 0;
@@ -182,6 +183,7 @@ export class Sandbox implements ChildHost<Child> {
       const reason = `it exited with exit value ${code}`;
       return this.#decide(() => this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'));
     }
+    child.stuck = undefined;
     child.over = { how: 'exited', why: `it exited with exit value ${code}` };
     this.#decide(() => this.#stopChild(child));
   }
@@ -251,6 +253,7 @@ export class Sandbox implements ChildHost<Child> {
       this.#records.update(start, child?.start);
       child?.update(start);
     }
+    this.#records.keep(new Set(config.starts.map(({ name }) => name)));
     const work: Work = { leave: [], launch: [], budget: false };
     for (const change of changes) this.#change(change, work);
     const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
@@ -300,7 +303,11 @@ export class Sandbox implements ChildHost<Child> {
     const child = new Child(start, ++this.#made, this);
     const leaving = this.#leaving.children.filter(({ name }) => name === start.name);
     const all = new Set([...leaving, ...(before ? [before] : [])]);
-    this.#before.set(child, Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)])));
+    const gone = Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)]));
+    this.#before.set(
+      child,
+      gone.then(() => {}),
+    );
     this.#children.set(child.name, child);
     return child;
   }
