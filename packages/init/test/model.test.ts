@@ -61,6 +61,7 @@ describe('readInitConfig', () => {
         allowances: [],
         affinity: undefined,
         heartbeat: undefined,
+        element: expect.anything(),
         position: { file: 'm.xml', line: 1, column: 9 },
       },
     ]);
