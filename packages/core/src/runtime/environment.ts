@@ -46,6 +46,7 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly calls: ServedCounter;
   readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
@@ -138,7 +139,7 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch, progress, dealings } = this.#parts;
+    const { entrypoint, pd, report, served, calls, watch, progress, dealings } = this.#parts;
     const { packets } = progress;
     const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
     const service = new Service(interface_, open, {
@@ -146,6 +147,7 @@ export class Environment implements Env {
       pd,
       report,
       served,
+      calls,
       packets,
       closeTicket,
       watch,

@@ -9,6 +9,7 @@ import {
   COSTS,
   type LedgerSession,
   LIMITS,
+  type SessionOverview,
   type Pd,
   type Resources,
   type SessionArguments,
@@ -92,6 +93,16 @@ export class ClientSessions {
   /** All sessions that are open or asked for and are not being closed, and where they lead. */
   get routed(): RoutedSession[] {
     return [...this.#sessions.values()].flatMap(({ asked, ending }) => (asked && !ending ? [asked] : []));
+  }
+
+  /** All sessions for people; the labels are those that the servers see. */
+  get overview(): SessionOverview[] {
+    return Array.from(this.#sessions.values(), ({ service, serverName, asked, served, ending }) => ({
+      service,
+      label: asked && 'label' in asked.to ? asked.to.label : '',
+      server: serverName,
+      state: ending ? 'CLOSING' : served ? 'OK' : 'CREATING',
+    }));
   }
 
   /** All sessions; those that are not open yet are listed without their donations. */
