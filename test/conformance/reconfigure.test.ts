@@ -364,7 +364,7 @@ test('init itself takes each version of a config that another component serves; 
       inner(node('a', '2') + node('b', '3'));
       await until(() => seen.length === 3);
       inner(node('a', '4').replace('tag', '<'));
-    await until(() => lines('Error: config:').length === 1);
+      await until(() => lines('Error: config:').length === 1);
       inner(node('a', '4').replace('<binary', '<binray'));
       await until(() => lines('this config is not applied').length === 1);
       expect(lines('unknown element <binray>').length).toBeGreaterThan(0);
