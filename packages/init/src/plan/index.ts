@@ -4,3 +4,4 @@ export { describeChange } from './describe.ts';
 export type { Destination, ExistingChild, RoutedSession, ServedBy, Standing } from './existing.ts';
 export { expectedChildren, type ServicesNeeded } from './expected.ts';
 export { planChanges, type PlanOptions } from './plan.ts';
+export { sameNode } from './same-node.ts';
