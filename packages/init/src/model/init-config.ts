@@ -24,8 +24,12 @@ export interface HostGrant extends HostGrantFact {
 /** The place where a child runs. Whether its process is jailed is a separate setting. */
 export type Isolation = 'thread' | 'process';
 
-/** A crashed child is started again at most `max` times within `periodS` seconds. */
+/**
+ * A child that has crashed, or has exited with another value than 0, is started again at most `max`
+ * times within `periodS` seconds. `always` starts it again after every exit.
+ */
 export interface RestartBudget {
+  readonly on: 'crash' | 'always';
   readonly max: number;
   readonly periodS: number;
 }
@@ -105,6 +109,8 @@ export interface StartNode {
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
   readonly stepBounds: StepBounds;
+  /** The element itself, as it was written. */
+  readonly element: ConfigNode;
   readonly position: Position;
 }
 

@@ -136,6 +136,13 @@ const START_SCHEMA = element('start', 'A child', {
     }),
     element('restart', 'Restarts the child after a crash', {
       attributes: {
+        on: attribute.oneOf(
+          'After crashes and exits with another value than 0, or after every exit',
+          ['crash', 'always'],
+          {
+            fallback: 'crash',
+          },
+        ),
         max: attribute.integer('At most so many times in the period', { min: 0, max: 1000, fallback: 3 }),
         period_s: attribute.integer('The period in seconds', { min: 1, max: 86_400, fallback: 60 }),
       },
