@@ -40,10 +40,8 @@ function xmlReaderFiles(): string[] {
   if (BUNDLED) return [];
   const reader = fileURLToPath(import.meta.resolve('saxes'));
   const characters = createRequire(reader).resolve('xmlchars/package.json');
-  return [reader, characters].flatMap((file) => {
-    const [packageFile = file] = packageFileOf(realpathSync(file));
-    return [packageFile, ...modulesBelow(dirname(packageFile))];
-  });
+  const packages = [reader, characters].flatMap((file) => packageFileOf(realpathSync(file)));
+  return packages.concat(packages.flatMap((file) => modulesBelow(dirname(file))));
 }
 
 function sharedMemoryFiles(): string[] {
