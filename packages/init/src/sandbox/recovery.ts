@@ -34,7 +34,7 @@ export class Recovery {
     this.#host = host;
   }
 
-  /** Ends a child that has crashed, and starts it again as soon as it is gone if that is granted. */
+  /** Ends a child that has crashed. If that is granted, it is started again when it is gone. */
   async recover(child: Child, crash: Crash, how: HowItEnds): Promise<void> {
     const { name } = child;
     const why = crash.reason ?? 'it has ended';
