@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { simulate, simulateSeeds } from '@ginit/init/testing';
 import { expect, test, vi } from 'vitest';
+import { GinitRun } from '../../../test/harness/ginit.ts';
 import { ROOT } from '../../../test/house/source-files.ts';
 
 // Each run reads manifests in a process of its own.
@@ -78,4 +79,12 @@ test('the examples end well whatever happens first', async () => {
     const { failure } = await simulateSeeds({ config, seeds: [1, 8], jobs: 1, shareModules: true });
     expect(failure?.replay).toBeUndefined();
   }
+});
+
+test('the real command follows a config that comes from another component', async () => {
+  const { code, lines, stderr } = await new GinitRun([LIVE], ROOT).finished;
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+  expect(lines.filter((line) => line.startsWith('[init -> dummy]')).at(-1)).toBe(
+    '[init -> dummy] switched on',
+  );
 });
