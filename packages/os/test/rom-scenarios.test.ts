@@ -84,7 +84,5 @@ test('the examples end well whatever happens first', async () => {
 test('the real command follows a config that comes from another component', async () => {
   const { code, lines, stderr } = await new GinitRun([LIVE], ROOT).finished;
   expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
-  expect(lines.filter((line) => line.startsWith('[init -> dummy]')).at(-1)).toBe(
-    '[init -> dummy] switched on',
-  );
+  expect(lines.findLast((line) => line.startsWith('[init -> dummy]'))).toBe('[init -> dummy] switched on');
 });
