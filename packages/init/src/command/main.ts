@@ -1,5 +1,5 @@
 /** The ginit command. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core/config';
@@ -9,10 +9,14 @@ import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { type ComponentHelp, componentHelp } from './component-help.ts';
 import { Launcher } from './launcher.ts';
+import { keptOutput, LogKeeper } from './log-keeper.ts';
 import { Output } from './output.ts';
 import { ROOT_CAPS } from './root-quota.ts';
+import { runningCommand } from './running/main.ts';
+import { RUNNING_COMMANDS, RUNNING_HELP } from './running/options.ts';
 import { runSystem } from './run.ts';
 import { STOCK_NAMES } from './stock.ts';
+import { systemNameProblem } from './control/index.ts';
 
 const USAGE_EXIT_CODE = 2;
 const OUTPUT_LOST_EXIT_CODE = 1;
@@ -23,9 +27,17 @@ const HELP = `ginit: runs a system of components from one config file
   ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
   ginit sim [OPTIONS] CONFIG.xml    run it in one thread, on a virtual clock, in an order by a seed (ginit sim --help)
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
+  ginit help COMMAND                the options of one of the commands below
   ginit help | --help               this text
   ginit --version                   the version
 
+  ginit ps | top | graph            the components of a running system; what they do; who has sessions with whom
+  ginit log [-f] LABEL              the last lines of a component; with -f also what comes
+  ginit restart | kill LABEL        starts a component again; ends it at once
+  ginit report LABEL                the last report of a component
+  ginit wait [LABEL...]             until the system, or these components, are complete
+
+  --system NAME its name for the commands above (default: that of the config)
   --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
   --jail=audit  run whoever would be jailed without, and list at its end which <host> grants it would take
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
@@ -45,6 +57,8 @@ interface CommandLine {
   readonly summary: boolean;
   /** Whether jails are audited. */
   readonly audit: boolean;
+  /** The name that the system is given. */
+  readonly system: string | undefined;
 }
 
 /** Reads the command line. A string as the result says what is wrong with it. */
@@ -55,6 +69,7 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     summary: { type: 'boolean' },
     ram: { type: 'string' },
     jail: { type: 'string' },
+    system: { type: 'string' },
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
@@ -62,7 +77,10 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
     if (values.jail !== undefined && values.jail !== 'audit')
       return `--jail=${values.jail}: only audit (attributes jail= in the config say who is jailed)`;
+    const named = values.system === undefined ? undefined : systemNameProblem(values.system);
+    if (named !== undefined) return `--system ${JSON.stringify(values.system)}: ${named}`;
     const rest = {
+      system: values.system,
       quota: { ram, caps: ROOT_CAPS },
       summary: values.summary ?? false,
       audit: values.jail !== undefined,
@@ -88,7 +106,8 @@ function version(): string {
 
 async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher): Promise<number> {
   const { file, quota } = line;
-  const platform = new NodePlatform(output, { audit: line.audit });
+  const logs = new LogKeeper();
+  const platform = new NodePlatform(keptOutput(output, logs), { audit: line.audit });
   const checked = await readCheckedConfig(file, quota, (readable) => {
     if (line.command === 'run') platform.startAhead(processesAhead(readable));
   });
@@ -104,11 +123,14 @@ async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher)
     return 0;
   }
   const summary = line.summary || config.summary;
-  return runSystem({ platform, node, config, binaries, imports, targets, quota, summary, launcher }, output);
+  const parts = { platform, node, config, binaries, imports, targets, quota, summary, launcher, logs };
+  return runSystem({ ...parts, file: realpathSync(file), name: line.system }, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {
-  const answer: ComponentHelp = component === '' ? { text: HELP } : await componentHelp(component);
+  const command = RUNNING_COMMANDS.find((known) => known === component);
+  const known = component === '' ? HELP : command && RUNNING_HELP[command];
+  const answer: ComponentHelp = known === undefined ? await componentHelp(component) : { text: known };
   if (answer.lack !== undefined) output.complaint(withoutJails(answer.lack));
   if ('problem' in answer) {
     output.say(answer.problem);
@@ -137,6 +159,8 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
     const { simulate } = await import('./sim/main.ts');
     return simulate(args.slice(1), output);
   }
+  const running = RUNNING_COMMANDS.find((command) => command === args[0]);
+  if (running) return runningCommand(running, args.slice(1), output);
   const line = parseCommandLine(args);
   if (typeof line === 'string') {
     output.say(line);

@@ -10,13 +10,18 @@ import {
 import type { InitConfig, Quota } from '../model/index.ts';
 import { initBinary, type NamedBinaries, startable } from './binaries.ts';
 import type { ComponentImports } from './component-imports.ts';
+import { controlRequests } from './control-requests.ts';
+import { openControlDoor } from './control-door.ts';
+import type { ControlServer } from './control/index.ts';
 import { endFromOutside } from './endings.ts';
 import type { GrantTargets } from './grant-targets.ts';
 import type { Launcher } from './launcher.ts';
+import type { LogKeeper } from './log-keeper.ts';
 import type { Output } from './output.ts';
 import { formatSummary } from './summary.ts';
 
 const CRASH_EXIT_CODE = 1;
+const REFUSED_EXIT_CODE = 2;
 
 /** The system to run. */
 export interface RunOptions {
@@ -31,6 +36,11 @@ export interface RunOptions {
   readonly quota: Quota;
   readonly summary: boolean;
   readonly launcher: Launcher;
+  readonly logs: LogKeeper;
+  /** The absolute path of the config. */
+  readonly file: string;
+  /** The name that the command line gives to the system. */
+  readonly name: string | undefined;
 }
 
 /** The grants that the config gives of the host. */
@@ -49,18 +59,32 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
     quota: options.quota,
     observer: {
       crashed: (label, end) => {
-        if (end.culprit) output.say(`[${label}] crashed: ${end.reason}`);
-        else output.say(`[${label}] is gone: ${end.reason}`);
+        const how = end.culprit ? `crashed: ${end.reason}` : `is gone: ${end.reason}`;
+        output.say(`[${label}] ${how}`);
+        options.logs.keep(label, `ginit: ${how}`);
       },
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
+  const door = await openControlDoor(
+    options.file,
+    options.name,
+    controlRequests({ supervisor, logs: options.logs }),
+  );
+  if ('refused' in door) {
+    output.say(door.refused);
+    await platform.destroy();
+    return REFUSED_EXIT_CODE;
+  }
+  if ('lack' in door) output.say(`warning: ginit ps and its like will not find this system: ${door.lack}`);
+  const control: ControlServer | undefined = 'server' in door ? door.server : undefined;
   const unlisten = endFromOutside(supervisor, output, options.launcher);
   const end = await supervisor.run();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(options.config));
   await platform.destroy();
   unlisten();
+  control?.close();
   return exitCode(end, supervisor.exitCode, output);
 }
 

@@ -16,6 +16,7 @@ export function childOverview(child: Child, { why, restarts }: AboutChild): Chil
   const { name, start, exitCode } = child;
   return {
     name,
+    binary: start.binary.name,
     state: stateOf(child, why),
     why,
     exitCode,
