@@ -92,7 +92,7 @@ describe('the tree', () => {
     );
     expect(hanging.components.map(({ label, state, why }) => [label, state, why])).toEqual([
       ['init', 'running', undefined],
-      ['init -> sub', 'running', 'it does not answer'],
+      ['init -> sub', 'silent', 'it does not answer'],
       ['init -> sub -> one', 'silent', '"init -> sub" does not answer'],
     ]);
   });

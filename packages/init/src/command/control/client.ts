@@ -13,7 +13,7 @@ import {
 } from './protocol.ts';
 
 /** A system that does not greet within this time hangs, or is stopped. */
-const GREETING_TIMEOUT_MS = 3000;
+const GREETING_TIMEOUT_MS = 10_000;
 
 /** Why a system could not be reached. */
 export type Unreached =

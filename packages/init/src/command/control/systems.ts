@@ -18,7 +18,7 @@ export interface OthersSystem {
 
 /**
  * A system that a command is for, or why there is none, in words for people. With `absent` it may
- * yet be started.
+ * yet come, or answer.
  */
 export type FoundSystem =
   | { readonly client: ControlClient }
@@ -61,7 +61,7 @@ export async function findSystem(
 function connected(client: ControlClient | Unreached, which: string): FoundSystem {
   if (client instanceof ControlClient) return { client };
   const reason = client.kind === 'gone' ? 'it does not run' : client.reason;
-  return { problem: `system ${which} cannot be reached: ${reason}` };
+  return { problem: `system ${which} cannot be reached: ${reason}`, absent: true };
 }
 
 function listed(names: readonly string[]): string {

@@ -100,7 +100,7 @@ function nodeOf(
 ): TreeNode {
   const { prefix, last } = splitLabel(label);
   const state = stateOf(label, live, said, silent);
-  const why = state === 'silent' ? `"${prefix}" does not answer` : silentWhy(said?.why, live);
+  const why = whyOf(label, state, live, said);
   return {
     label,
     name: last,
@@ -123,7 +123,10 @@ function nodeOf(
   };
 }
 
-/** An init that has not read its config yet is not complete: nobody knows its children. */
+/**
+ * An init that has not read its config yet is not complete, and one that does not answer may not be:
+ * nobody knows its children.
+ */
 function stateOf(
   label: string,
   live: ComponentOverview | undefined,
@@ -132,12 +135,22 @@ function stateOf(
 ): TreeNode['state'] {
   const isInit = label === ROOT_LABEL || said?.binary === 'init';
   const state = said?.state ?? (silent.has(splitLabel(label).prefix) ? 'silent' : 'running');
-  return isInit && state === 'running' && live?.children === undefined ? 'incomplete' : state;
+  if (!isInit || state !== 'running') return state;
+  if (live?.children === 'silent') return 'silent';
+  return live?.children === undefined ? 'incomplete' : 'running';
 }
 
-/** An init that does not answer is worth telling, whatever its own parent says of it. */
-function silentWhy(why: string | undefined, live: ComponentOverview | undefined): string | undefined {
-  return why ?? (live?.children === 'silent' ? 'it does not answer' : undefined);
+function whyOf(
+  label: string,
+  state: TreeNode['state'],
+  live: ComponentOverview | undefined,
+  said: ChildOverview | undefined,
+): string | undefined {
+  const isSilent = live?.children === 'silent';
+  if (state === 'silent' && !isSilent) return `"${splitLabel(label).prefix}" does not answer`;
+  // One that is starting cannot answer yet.
+  const hangs = isSilent && (state === 'silent' || state === 'running');
+  return said?.why ?? (hangs ? 'it does not answer' : undefined);
 }
 
 function measured(live: ComponentOverview): Partial<TreeNode> {
