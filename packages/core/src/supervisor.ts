@@ -22,5 +22,6 @@ export {
   type ComponentSummary,
   ROOT_LABEL,
   Supervisor,
+  type SystemConfig,
   type SystemEnd,
 } from './supervisor/supervisor.ts';

@@ -34,12 +34,17 @@ const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
 export class SupervisorServices {
   readonly #parts: CpuParts;
   readonly #config: RomModule;
-  readonly #findBinary: FindBinary;
+  #findBinary: FindBinary;
 
   /** `config` is the module behind root init's config. */
   constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
     this.#parts = parts;
     this.#config = config;
+    this.#findBinary = findBinary;
+  }
+
+  /** From now on binaries are found by this function; sessions that are open keep theirs. */
+  replaceBinaries(findBinary: FindBinary): void {
     this.#findBinary = findBinary;
   }
 

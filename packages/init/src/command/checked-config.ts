@@ -14,6 +14,8 @@ import { readComponents } from './read-components.ts';
 
 /** A config, with every error and warning that was found in it. */
 export interface CheckedConfig {
+  /** The file as it was read. */
+  readonly source: Uint8Array;
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
   /** The binaries that the config names to be started. */
@@ -41,11 +43,13 @@ export async function readCheckedConfig(
   file: string,
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
-  text?: string,
+  text?: string | Uint8Array,
 ): Promise<CheckedConfig> {
   const imports = new ComponentImports(dirname(file));
   const targets = new GrantTargets(dirname(file));
+  let source = new Uint8Array();
   const failed = (errors: readonly string[]): CheckedConfig => ({
+    source,
     node: undefined,
     config: undefined,
     binaries: { byName: new Map(), trusted: new Map() },
@@ -55,9 +59,8 @@ export async function readCheckedConfig(
     warnings: [],
     lack: undefined,
   });
-  let source: Uint8Array;
   try {
-    source = text === undefined ? readFileSync(file) : new TextEncoder().encode(text);
+    source = contentOf(file, text);
   } catch (error) {
     return failed([`ginit: cannot read ${file}: ${systemReason(error)}`]);
   }
@@ -83,6 +86,7 @@ export async function readCheckedConfig(
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
   const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
   return {
+    source,
     node,
     config: reading.config,
     binaries: { byName: found.byName, trusted: found.trusted },
@@ -92,6 +96,11 @@ export async function readCheckedConfig(
     warnings: inOrder(warnings).map(formatWarning),
     lack: found.lack,
   };
+}
+
+function contentOf(file: string, text: string | Uint8Array | undefined): Uint8Array<ArrayBuffer> {
+  if (typeof text === 'string') return new TextEncoder().encode(text);
+  return new Uint8Array(text ?? readFileSync(file));
 }
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {

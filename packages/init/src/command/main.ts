@@ -1,5 +1,5 @@
 /** The ginit command. */
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core/config';
@@ -9,6 +9,7 @@ import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { type ComponentHelp, componentHelp } from './component-help.ts';
 import { Launcher } from './launcher.ts';
+import { freeOfErrors } from './live-config.ts';
 import { keptOutput, LogKeeper } from './log-keeper.ts';
 import { Output } from './output.ts';
 import { ROOT_CAPS } from './root-quota.ts';
@@ -24,6 +25,7 @@ const OUTPUT_LOST_EXIT_CODE = 1;
 const HELP = `ginit: runs a system of components from one config file
 
   ginit [OPTIONS] CONFIG.xml        run the system until a child's exit, or Ctrl-C, ends it
+  ginit dev [OPTIONS] CONFIG.xml    the same, and components whose files have changed are started again
   ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
   ginit sim [OPTIONS] CONFIG.xml    run it in one thread, on a virtual clock, in an order by a seed (ginit sim --help)
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
@@ -50,7 +52,7 @@ is started. A second Ctrl-C ends everything at once.
 Stock components: ${STOCK_NAMES.join(', ')}`;
 
 interface CommandLine {
-  readonly command: 'run' | 'check' | 'help' | 'version';
+  readonly command: 'run' | 'dev' | 'check' | 'help' | 'version';
   /** The config file; for `help`, the component. */
   readonly file: string;
   readonly quota: Quota;
@@ -88,12 +90,13 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     if (values.help || positionals[0] === 'help')
       return { command: 'help', file: positionals[1] ?? '', ...rest };
     if (values.version) return { command: 'version', file: '', ...rest };
-    const check = positionals[0] === 'check' && positionals.length > 1;
-    const files = check ? positionals.slice(1) : positionals;
+    const [first] = positionals;
+    const command = positionals.length > 1 && (first === 'check' || first === 'dev') ? first : 'run';
+    const files = command === 'run' ? positionals : positionals.slice(1);
     const [file, extra] = files;
     if (file === undefined) return 'no config file given';
     if (extra !== undefined) return `one config file at a time, not also "${extra}"`;
-    return { command: check ? 'check' : 'run', file, ...rest };
+    return { command, file, ...rest };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -109,22 +112,23 @@ async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher)
   const logs = new LogKeeper();
   const platform = new NodePlatform(keptOutput(output, logs), { audit: line.audit });
   const checked = await readCheckedConfig(file, quota, (readable) => {
-    if (line.command === 'run') platform.startAhead(processesAhead(readable));
+    if (line.command !== 'check') platform.startAhead(processesAhead(readable));
   });
-  const { node, config, binaries, imports, targets, errors, warnings } = checked;
-  for (const text of [...warnings, ...errors]) output.plain(text);
+  for (const text of [...checked.warnings, ...checked.errors]) output.plain(text);
   if (checked.lack !== undefined) platform.tellLack(checked.lack);
-  if (errors.length > 0 || !node || !config) {
+  const sound = freeOfErrors(checked);
+  if (!sound) {
     await platform.destroy();
     return USAGE_EXIT_CODE;
   }
   if (line.command === 'check') {
-    output.say(`${file}: ${config.starts.length} start nodes, no errors`);
+    output.say(`${file}: ${sound.config.starts.length} start nodes, no errors`);
     return 0;
   }
-  const summary = line.summary || config.summary;
-  const parts = { platform, node, config, binaries, imports, targets, quota, summary, launcher, logs };
-  return runSystem({ ...parts, file: realpathSync(file), name: line.system }, output);
+  const summary = line.summary || sound.config.summary;
+  const dev = line.command === 'dev';
+  const parts = { platform, checked: sound, quota, summary, launcher, logs, file, dev, name: line.system };
+  return runSystem(parts, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {
@@ -174,6 +178,7 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
       await output.line(`ginit ${version()}`);
       return 0;
     case 'check':
+    case 'dev':
     case 'run':
       return checkOrRun(line, output, launcher);
   }
