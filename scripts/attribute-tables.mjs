@@ -1,13 +1,14 @@
-// Writes what the schemas of configs say into the manuals, between lines such as these (REFERENCE is the schema of the
-// component with all that it may hold, else a table of the attributes of one element), and how many names the doors of a
-// package export:
+// Writes what the schemas of configs say into the manuals, between lines such as these (REFERENCE
+// is the schema of the component with all that it may hold, else a table of the attributes of one
+// element), and how many names the doors of a package export:
 //
 //   <!-- attributes of COMPONENT config/policy -->
 //   <!-- reference of COMPONENT -->
 //   <!-- doors of PACKAGE -->
 //   <!-- end -->
 //
-// `npm run tables` writes; with `--check` it says which files are not current, and exits with 1. It reads what was built.
+// `npm run tables` writes; with `--check` it says which files are not current, and exits with 1. It
+// reads what was built.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { attributeTable, elementReference } from '../packages/core/dist/config/index.js';

@@ -1,4 +1,5 @@
-// Sets up, then runs the main job: files out of an ext2 file system on a disk image, through five components.
+// Sets up, then runs the main job: files out of an ext2 file system on a disk image, through five
+// components.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, setUp, unpackExampleDisk } from './setup.mjs';

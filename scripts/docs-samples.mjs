@@ -1,4 +1,5 @@
-// Tries the samples of the manuals, and writes what they print into them. A sample is a block of code behind one of
+// Tries the samples of the manuals, and writes what they print into them. A sample is a block of
+// code behind one of
 //
 //   <!-- file PROJECT/NAME -->                 a file, whole
 //   <!-- starts of PROJECT/NAME -->            start nodes of a config, whose head is the one of most configs
@@ -6,11 +7,12 @@
 //   <!-- output of PROJECT, exit code N: … --> the same, with another exit code
 //   <!-- taken from PATH -->                   what stands word for word in a file of the repository, a test for instance
 //
-// The files of a project are put into a folder of its own, in which `@ginit/core` is installed. If one of them is
-// tsconfig.json, `tsc` compiles the project first. Every block of js, ts and xml must be a sample, so that none is untried.
+// The files of a project are put into a folder of its own, in which `@ginit/core` is installed. If
+// one of them is tsconfig.json, `tsc` compiles the project first. Every block of js, ts and xml
+// must be a sample, so that none is untried.
 //
-// `npm run samples` writes the outputs (of the manuals that are named, or of all); with `--check` it says where the manuals differ from what was printed, and exits
-// with 1. It runs what was built.
+// `npm run samples` writes the outputs (of the manuals that are named, or of all); with `--check`
+// it says where the manuals differ from what was printed, and exits with 1. It runs what was built.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

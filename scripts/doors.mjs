@@ -1,4 +1,5 @@
-// The doors of our packages, and what each exports: names of values and of types, found in the sources.
+// The doors of our packages, and what each exports: names of values and of types, found in the
+// sources.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +34,10 @@ function declaredNames({ id, declarations = [] }) {
 
 const known = new Map();
 
-/** Doors of the package that `specifier` names, each with its names; undefined if it is none of ours. */
+/**
+ * Doors of the package that `specifier` names, each with its names; undefined if it is none of
+ * ours.
+ */
 export function doorsOf(specifier) {
   const [scope, name] = specifier.split('/');
   const folder = scope === '@ginit' ? name : scope;

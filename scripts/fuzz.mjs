@@ -1,4 +1,5 @@
-// Runs the property tests with new seeds, again and again: pnpm fuzz [--seconds N] [--seed S] [--runs N] [FILES…].
+// Runs the property tests with new seeds, again and again: pnpm fuzz [--seconds N] [--seed S]
+// [--runs N] [FILES…].
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Draws which rooms of the house import which: npm run graph [-- --check]. The plan of the rooms is test/house/rooms.json, the
-// arrows are counted from the code. Writes docs/rooms.svg; with --check it only says whether that is current.
+// Draws which rooms of the house import which: npm run graph [-- --check]. The plan of the rooms is
+// test/house/rooms.json, the arrows are counted from the code. Writes docs/rooms.svg; with --check
+// it only says whether that is current.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +12,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const SVG = join(root, 'docs', 'rooms.svg');
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g;
 
-/** Source files of the packages, with what each imports: a path from the root, or the name of a package. */
+/**
+ * Source files of the packages, with what each imports: a path from the root, or the name of a
+ * package.
+ */
 function readImports() {
   const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'packages'], {
     cwd: root,

@@ -1,6 +1,8 @@
-// Tries the npm libraries that servers use most in components, and writes the table of docs/libraries.md: which work in a plain
-// component, and which need what. Each is imported and used by a component that ginit really runs, some at a time. It installs them
-// in a temporary folder (or in the one that is given, if they are there), needs a registry for that, and is no part of the tests.
+// Tries the npm libraries that servers use most in components, and writes the table of
+// docs/libraries.md: which work in a plain component, and which need what. Each is imported and
+// used by a component that ginit really runs, some at a time. It installs them in a temporary
+// folder (or in the one that is given, if they are there), needs a registry for that, and is no
+// part of the tests.
 //
 //   node scripts/libraries.mjs [--folder DIRECTORY] [NAME...]
 import { spawn, spawnSync } from 'node:child_process';
@@ -28,7 +30,9 @@ const AT_A_TIME = 8;
 const RUN_TIMEOUT_MS = 120_000;
 const ALLOWANCES_MAX = 40;
 
-/** Name, version, and an expression that uses it: `lib` is its namespace, `main` its default export. */
+/**
+ * Name, version, and an expression that uses it: `lib` is its namespace, `main` its default export.
+ */
 const LIBRARIES = [
   ['ajv', '8.20.0', `new main.default({}).compile({ type: 'number' })(1)`],
   ['async', '3.2.6', `(await main.map([1], async (n) => n + 1))[0]`],
@@ -133,7 +137,10 @@ export default component(${manifest}async (env) => { await env.log('works: ' + (
   return `<start name="${name}"> <binary name="./use-${name}.mjs"/> ${allowed} </start>`;
 }
 
-/** Runs all, each in a thread of its own; the answer is who said that it works, and what was said of others. */
+/**
+ * Runs all, each in a thread of its own; the answer is who said that it works, and what was said of
+ * others.
+ */
 async function run(uses, loop) {
   const heard = new Map();
   for (let first = 0; first < uses.length; first += AT_A_TIME) {

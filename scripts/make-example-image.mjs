@@ -1,5 +1,5 @@
-// Makes examples/disk.img.gz anew: an MBR disk of 8 MiB whose first partition is an ext2 made by mke2fs (Debian:
-// e2fsprogs). The result is part of the repository; this says how it came to be.
+// Makes examples/disk.img.gz anew: an MBR disk of 8 MiB whose first partition is an ext2 made by
+// mke2fs (Debian: e2fsprogs). The result is part of the repository; this says how it came to be.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Debian packages whose programs check our work in tests: installed when root and apt-get is there, otherwise named.
-// Tests that want one that is missing are skipped and say so.
+// Debian packages whose programs check our work in tests: installed when root and apt-get is there,
+// otherwise named. Tests that want one that is missing are skipped and say so.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,5 +1,5 @@
-// Sets everything up from a fresh clone: the pinned pnpm, the packages, the compiled sources. Does nothing that is
-// done already. Install scripts are never run: nothing here needs them.
+// Sets everything up from a fresh clone: the pinned pnpm, the packages, the compiled sources. Does
+// nothing that is done already. Install scripts are never run: nothing here needs them.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,10 @@ function fail(text) {
   process.exit(1);
 }
 
-/** Runs a program in the root of the workspace; its output is shown only if it fails, or if `show` is set. */
+/**
+ * Runs a program in the root of the workspace; its output is shown only if it fails, or if `show`
+ * is set.
+ */
 export function run(command, args, { show = false } = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: show ? 'inherit' : 'pipe', encoding: 'utf8' });
   if (result.status === 0) return;
@@ -58,8 +61,8 @@ export function unpackExampleDisk() {
 }
 
 /**
- * Removes compiled modules that have no source any more. tsc leaves them when a file is moved, and whoever loads a module by
- * its path would go on with the old one.
+ * Removes compiled modules that have no source any more. tsc leaves them when a file is moved, and
+ * whoever loads a module by its path would go on with the old one.
  */
 function removeOrphans() {
   for (const name of readdirSync(join(root, 'packages'))) {
@@ -78,7 +81,9 @@ export function compile(projects) {
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...projects]);
 }
 
-/** Bundles what is compiled, unless that is done; what is bundled runs, until tsc compiles again. */
+/**
+ * Bundles what is compiled, unless that is done; what is bundled runs, until tsc compiles again.
+ */
 export async function bundlePackages() {
   // Its bundler is there only after the packages have been installed.
   const { bundle } = await import('./bundle/bundle.mjs');

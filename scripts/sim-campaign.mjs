@@ -1,4 +1,5 @@
-// Simulates a system with faults, seed after seed: npm run sim-campaign -- [--system NAME] [--seeds N..M]. See docs/simulator.md.
+// Simulates a system with faults, seed after seed: npm run sim-campaign -- [--system NAME] [--seeds
+// N..M]. See docs/simulator.md.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Stresses the real runtime: pnpm stress [--seconds N] [--seed S] [--components C] [--kill] [--plan]. See test/stress.
+// Stresses the real runtime: pnpm stress [--seconds N] [--seed S] [--components C] [--kill]
+// [--plan]. See test/stress.
 import { parseArgs } from 'node:util';
 import { setUp } from './setup.mjs';
 

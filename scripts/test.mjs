@@ -1,4 +1,5 @@
-// Sets up, then runs every test. The last line counts them. Arguments go to vitest: npm test -- test/conformance
+// Sets up, then runs every test. The last line counts them. Arguments go to vitest: npm test --
+// test/conformance
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

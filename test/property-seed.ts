@@ -1,6 +1,6 @@
 /**
- * The seed of all property tests. `pnpm test` uses the same at each run, so that a change is judged by what it changed;
- * `pnpm fuzz` looks for more with new ones.
+ * The seed of all property tests. `pnpm test` uses the same at each run, so that a change is judged
+ * by what it changed; `pnpm fuzz` looks for more with new ones.
  */
 import fc from 'fast-check';
 

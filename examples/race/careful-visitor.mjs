@@ -1,4 +1,5 @@
-// Waits for the door, without the race: first asks to be told, then looks, and looks again whenever it is told.
+// Waits for the door, without the race: first asks to be told, then looks, and looks again whenever
+// it is told.
 import { component } from '@ginit/core';
 import { Door } from './door.mjs';
 

@@ -1,7 +1,8 @@
-// Bundles the compiled packages: loading a module costs Node more than running it, in each thread again. `bundle/` of a package
-// looks like its `dist/`: every entry is at the same place, next to a few chunks with everything else. tsc's modules stay what
-// users' TypeScript and the simulator see; package.json leads to the bundle under the condition `ginit-bundle`, which ginit sets
-// for the processes and threads that it starts. Names are kept, and source maps lead back to the sources.
+// Bundles the compiled packages: loading a module costs Node more than running it, in each thread
+// again. `bundle/` of a package looks like its `dist/`: every entry is at the same place, next to a
+// few chunks with everything else. tsc's modules stay what users' TypeScript and the simulator see;
+// package.json leads to the bundle under the condition `ginit-bundle`, which ginit sets for the
+// processes and threads that it starts. Names are kept, and source maps lead back to the sources.
 import {
   copyFileSync,
   existsSync,
@@ -91,7 +92,10 @@ function placeModules(dist, scripts) {
   };
 }
 
-/** Modules of other packages stay imports, unless they are inlined; so do modules that are not bundled. */
+/**
+ * Modules of other packages stay imports, unless they are inlined; so do modules that are not
+ * bundled.
+ */
 function leaveOutside(dist, { outside, inlined = {} }) {
   return {
     name: 'leave outside',
@@ -135,6 +139,23 @@ async function buildBundle(made, dist, description, { entries, chunks = [] }) {
   await build.close();
 }
 
+/**
+ * Puts the licence of an inlined package beside the bundle; of one without a file of it, what its
+ * package.json says.
+ */
+function copyLicence(modules, path, made) {
+  const [name, inner] = path.split(' > ');
+  const outer = realpathSync(join(modules, name));
+  const source = inner === undefined ? outer : join(outer, '..', inner);
+  const target = join(made, `LICENSE.${inner ?? name}`);
+  if (existsSync(join(source, 'LICENSE'))) return copyFileSync(join(source, 'LICENSE'), target);
+  const { version, license, author, repository } = JSON.parse(
+    readFileSync(join(source, 'package.json'), 'utf8'),
+  );
+  const from = repository?.url ?? repository;
+  writeFileSync(target, `${name} ${version}: licence ${license}, by ${author?.name ?? author} (${from})\n`);
+}
+
 /** Makes the bundles of a package; the result puts them in their place. */
 async function bundlePackage(description) {
   const root = join(packages, description.directory);
@@ -144,10 +165,7 @@ async function bundlePackage(description) {
     join(root, `bundle${state}`),
   );
   for (const each of description.bundles) await buildBundle(made, dist, description, each);
-  for (const file of Object.values(description.inlined ?? {})) {
-    const name = file.split('/')[0];
-    copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(made, `LICENSE.${name}`));
-  }
+  for (const path of description.licences ?? []) copyLicence(join(root, 'node_modules'), path, made);
   return () => {
     if (existsSync(installed)) renameSync(installed, old);
     renameSync(made, installed);

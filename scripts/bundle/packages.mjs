@@ -1,10 +1,12 @@
-// The bundles of each package, each with the modules that are loaded by their names (its entries). Without
-// chunks each bundle of one entry is one file. A chunk has the modules that all of its `reachedFrom` lead to and that are in no chunk
-// before it; whoever needs one of them loads them all, so chunks follow what runs together. Bundles share nothing: what is started as
-// the first module of a thread or process, and shares no classes with anybody there, is one by itself.
+// The bundles of each package, each with the modules that are loaded by their names (its entries).
+// Without chunks each bundle of one entry is one file. A chunk has the modules that all of its
+// `reachedFrom` lead to and that are in no chunk before it; whoever needs one of them loads them
+// all, so chunks follow what runs together. Bundles share nothing: what is started as the first
+// module of a thread or process, and shares no classes with anybody there, is one by itself.
 //
-// `inlined` packages (by the file that Node finds) become part of the bundle, with their licences beside it; all others are
-// imported as they are. Modules that match `outside` stay in `dist/`.
+// `inlined` packages (by the file that Node finds) become part of the bundle, with those that they
+// import; their `licences` are put beside it (`a > b` is the package b that a brings along). All
+// others are imported as they are. Modules that match `outside` stay in `dist/`.
 
 export const PACKAGES = [
   {
@@ -21,10 +23,12 @@ export const PACKAGES = [
   {
     directory: 'core',
     name: '@ginit/core',
-    inlined: { 'msgpackr/pack': 'msgpackr/index.js' },
+    inlined: { 'msgpackr/pack': 'msgpackr/index.js', saxes: 'saxes/saxes.js' },
+    licences: ['msgpackr', 'saxes', 'saxes > xmlchars'],
     bundles: [
       {
-        // The doors of the package, which must lead to the modules that the runtime has, and what threads and processes start with.
+        // The doors of the package, which must lead to the modules that the runtime has, and what
+        // threads and processes start with.
         entries: () => [
           'index',
           'async',
@@ -75,7 +79,10 @@ export const PACKAGES = [
   },
 ];
 
-/** Files that change whenever the bundle would, by their paths from `packages/`: tsc writes the first ones whenever it compiles. */
+/**
+ * Files that change whenever the bundle would, by their paths from `packages/`: tsc writes the
+ * first ones whenever it compiles.
+ */
 export const DECIDING_FILES = [
   ...PACKAGES.map(({ directory }) => `${directory}/tsconfig.tsbuildinfo`),
   '../scripts/bundle/bundle.mjs',

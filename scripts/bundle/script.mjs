@@ -1,5 +1,6 @@
-// Turns a chunk into a script and a module that runs it. V8 keeps what it has compiled of a script in a form that other threads can
-// take; of a module it does not, before Node 22. Which thread gives it and how it travels: `compiled-runtime.ts` of core.
+// Turns a chunk into a script and a module that runs it. V8 keeps what it has compiled of a script
+// in a form that other threads can take; of a module it does not, before Node 22. Which thread
+// gives it and how it travels: `compiled-runtime.ts` of core.
 import { basename } from 'node:path';
 
 const IMPORT = /^import \{ (.+) \} from (".+");$/gm;
@@ -10,11 +11,17 @@ const withoutComments = (code) => code.replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm,
 /** `a as b` pairs. */
 const pairs = (list) => list.split(', ').map((each) => each.split(' as '));
 
-/** In ASCII: of anything else V8 makes a string of twice the size, in each thread, and reads it more slowly. */
+/**
+ * In ASCII: of anything else V8 makes a string of twice the size, in each thread, and reads it more
+ * slowly.
+ */
 const ascii = (code) =>
   code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** The code of both, for a chunk of rolldown's in the file `fileName`; the lines of the script are those of the chunk. */
+/**
+ * The code of both, for a chunk of rolldown's in the file `fileName`; the lines of the script are
+ * those of the chunk.
+ */
 export function splitIntoScript(code, fileName) {
   const imported = [];
   const body = code

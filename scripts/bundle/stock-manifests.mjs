@@ -1,4 +1,5 @@
-// Reads the manifests of stock components when ginit is built: `ginit check` then runs none of their code.
+// Reads the manifests of stock components when ginit is built: `ginit check` then runs none of
+// their code.
 import { ManifestReader } from '../../packages/core/dist/supervisor.js';
 import { STOCK_NAMES, stockModule } from '../../packages/init/dist/command/stock.js';
 

@@ -1,6 +1,7 @@
-// Draws the rooms as SVG: each package is a frame with its rooms from the highest to the lowest, a line each; rooms of one row
-// stand together. An arc at the right leads from a room down to one that it imports, in one of three widths by how many imports
-// there are: the picture changes when the house does, not with every import.
+// Draws the rooms as SVG: each package is a frame with its rooms from the highest to the lowest, a
+// line each; rooms of one row stand together. An arc at the right leads from a room down to one
+// that it imports, in one of three widths by how many imports there are: the picture changes when
+// the house does, not with every import.
 
 const LINE_HEIGHT = 20;
 const ROW_GAP = 5;

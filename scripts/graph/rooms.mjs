@@ -1,6 +1,9 @@
 // The rooms of the house and the imports between them, counted.
 
-/** Where a file lies: its package, and the row and the name of its innermost room; undefined if the plan has none for it. */
+/**
+ * Where a file lies: its package, and the row and the name of its innermost room; undefined if the
+ * plan has none for it.
+ */
 export function placeOf(plan, file) {
   const [, packageName, path] = /^packages\/([^/]+)\/src\/(.+)$/.exec(file) ?? [];
   let found;
@@ -35,7 +38,10 @@ export function roomsOf(plan, imports) {
     .filter(({ rows }) => rows.length > 0);
 }
 
-/** The imports from one room to another of its package, and from one package to another: how many lines say so. */
+/**
+ * The imports from one room to another of its package, and from one package to another: how many
+ * lines say so.
+ */
 export function arrowsOf(plan, imports) {
   const arrows = new Map();
   const add = (from, to) => {

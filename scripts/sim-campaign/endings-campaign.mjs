@@ -1,4 +1,7 @@
-/** The campaign on endings: the system of `endings.mjs`, seed after seed; all are run, those that fail are listed. */
+/**
+ * The campaign on endings: the system of `endings.mjs`, seed after seed; all are run, those that
+ * fail are listed.
+ */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +13,9 @@ const GINIT = join(root, 'packages', 'init', 'bin', 'ginit.js');
 /** Seeds of one run of ginit sim. */
 const PIECE = 500;
 
-/** Writes the system into a directory; returns the arguments of `ginit sim` for it, seeds left out. */
+/**
+ * Writes the system into a directory; returns the arguments of `ginit sim` for it, seeds left out.
+ */
 export function writeEndings(directory) {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'endings.xml'), CONFIG);

@@ -1,7 +1,7 @@
 /**
- * The system of the campaign on endings: inits in inits, honest servers and clients on every level, and among them servers and
- * clients that the fault plan makes hostile. Everybody crashes and is started again; the honest must come to an end with their
- * work, and have all that is theirs.
+ * The system of the campaign on endings: inits in inits, honest servers and clients on every level,
+ * and among them servers and clients that the fault plan makes hostile. Everybody crashes and is
+ * started again; the honest must come to an end with their work, and have all that is theirs.
  */
 import { fileURLToPath } from 'node:url';
 

@@ -1,6 +1,7 @@
 /**
- * Judges a disk image by e2fsprogs. An ext2 that lost its power may need mending, for it has no journal; but e2fsck must be able to
- * mend it, nothing may be wrong with it afterwards, and what a SYNC had covered must still be there.
+ * Judges a disk image by e2fsprogs. An ext2 that lost its power may need mending, for it has no
+ * journal; but e2fsck must be able to mend it, nothing may be wrong with it afterwards, and what a
+ * SYNC had covered must still be there.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * The system of the campaign: the storage example with a script in rounds. Each round makes files of its own, adds a line to one
- * that all rounds share, and ends with a SYNC; what rounds before the last SYNC have made must be on the disk.
+ * The system of the campaign: the storage example with a script in rounds. Each round makes files
+ * of its own, adds a line to one that all rounds share, and ends with a SYNC; what rounds before
+ * the last SYNC have made must be on the disk.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -15,7 +15,10 @@ function bench(...args: readonly string[]) {
   return spawnSync(process.execPath, [script, ...args, '--as-built'], { cwd: ROOT, encoding: 'utf8' });
 }
 
-/** Keys that a benchmark's last line must have; those that need a compiler or a second CPU only where there is one. */
+/**
+ * Keys that a benchmark's last line must have; those that need a compiler or a second CPU only
+ * where there is one.
+ */
 const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readonly string[] }>> = {
   rpc: {
     figures: [

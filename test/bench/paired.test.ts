@@ -6,7 +6,8 @@ import { isSlower, medianInterval, pairedRatio } from './harness/paired.mjs';
 describe('the interval of a median', () => {
   test('leaves out as many ratios at either end as 95 % allows', () => {
     const ratios = Array.from({ length: 9 }, (_, index) => index + 1);
-    // The published table of the sign test: for nine values the second lowest and highest, at 96.1 %.
+    // The published table of the sign test: for nine values the second lowest and highest, at 96.1
+    // %.
     expect(medianInterval(ratios)).toEqual({ median: 5, low: 2, high: 8, confidence: 1 - 20 / 512 });
     const twelve = Array.from({ length: 12 }, (_, index) => index + 1);
     // The same table: for twelve values the third lowest and highest, at 96.1 %.

@@ -50,7 +50,10 @@ const Walker = session('Walker', {
 });
 type WalkerCapability = Capability<typeof Walker>;
 
-/** Random numbers from a seed: a linear congruential generator, of which only the upper bits are used. */
+/**
+ * Random numbers from a seed: a linear congruential generator, of which only the upper bits are
+ * used.
+ */
 function random(seed: number): (below: number) => number {
   let state = seed >>> 0;
   return (below) => {

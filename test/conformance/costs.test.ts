@@ -2,19 +2,10 @@
  * Tests that a component pays from its quota for everything that the supervisor does for it
  * (sessions, accounts, components), and that the quota comes back.
  */
-import {
-  component,
-  type Env,
-  hasCode,
-  type Implementation,
-  Log,
-  Rom,
-  RpcError,
-  type SessionInterface,
-  Timer,
-} from '@ginit/core';
+import { component, type Env, hasCode, Log, Rom, RpcError, type SessionInterface, Timer } from '@ginit/core';
 import { type AccountState, COSTS, Cpu, Pd, Parent, sumOf } from '@ginit/core/system';
 import { describe, expect, test } from 'vitest';
+import { uniformParent } from '../../packages/core/test/test-parent.ts';
 import { INIT_COST } from '../../packages/init/src/model/index.ts';
 import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';
 
@@ -40,7 +31,10 @@ async function freeCaps(env: Env): Promise<number> {
   return capQuota - capUsed;
 }
 
-/** Runs an attacker with 300 capabilities beside a bystander that opens sessions all the time, both side by side or nested. */
+/**
+ * Runs an attacker with 300 capabilities beside a bystander that opens sessions all the time, both
+ * side by side or nested.
+ */
 async function attacked(
   kind: CarrierKind,
   attack: (env: Env) => Promise<void>,
@@ -83,13 +77,7 @@ async function attacked(
 
 /** For components that wait for their LOG session for ever. */
 const never = (): Promise<never> => new Promise(() => {});
-const silentParent: Implementation<typeof Parent> = {
-  session: never,
-  upgrade: never,
-  close: never,
-  announce: never,
-  exit: never,
-};
+const silentParent = uniformParent(never);
 
 describe.each<[CarrierKind, boolean]>([
   ['shared', false],

@@ -1,4 +1,7 @@
-/** The overview of a running system: what the supervisor sees, and what the inits say of their children. */
+/**
+ * The overview of a running system: what the supervisor sees, and what the inits say of their
+ * children.
+ */
 import { component, nothing, rpc, session } from '@ginit/core';
 import { Questions } from '../../packages/core/src/supervisor/questions.ts';
 import { threadNumber, threadUse } from '../../packages/core/src/platform/host/thread-use.ts';

@@ -1,4 +1,7 @@
-/** Sessions: routing, denial, quota, mediators, third parties and packet streams, on every carrier alike. */
+/**
+ * Sessions: routing, denial, quota, mediators, third parties and packet streams, on every carrier
+ * alike.
+ */
 import { component, nothing, rpc, session, SessionError, text } from '@ginit/core';
 import { Packet } from '@ginit/core/packet-stream';
 import { Block, BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
@@ -31,7 +34,10 @@ const relay = component({ provides: [Echo], requires: [Echo] }, (env) => {
   );
 });
 
-/** A block device that answers every read with bytes of the block's number, in reverse order of arrival. */
+/**
+ * A block device that answers every read with bytes of the block's number, in reverse order of
+ * arrival.
+ */
 const patterns = component({ provides: [Block] }, (env) => {
   env.provide(Block, ({ streams }) => {
     const serve = async (): Promise<void> => {

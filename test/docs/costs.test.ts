@@ -10,7 +10,7 @@ import {
   type StartNode,
   startCost,
 } from '../../packages/init/src/model/index.ts';
-import { readXml } from '../../packages/init/src/xml/index.ts';
+import { readXml } from '@ginit/core/config';
 import { systemConfig } from '../harness/ginit.ts';
 import { ROOT_CAPS } from '../../packages/init/src/command/root-quota.ts';
 import { read } from '../house/source-files.ts';

@@ -1,4 +1,7 @@
-/** Whatever a manual leads to is there: files, headings, folders that it names, doors of the packages. */
+/**
+ * Whatever a manual leads to is there: files, headings, folders that it names, doors of the
+ * packages.
+ */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Disk images for scenarios: an MBR with one ext2 partition made by mke2fs; e2fsck and debugfs to look into it. */
+/**
+ * Disk images for scenarios: an MBR with one ext2 partition made by mke2fs; e2fsck and debugfs to
+ * look into it.
+ */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,7 +48,10 @@ export class DiskImage {
     this.#partitionPath = join(directory, `${name}.partition`);
   }
 
-  /** Makes `name` with an ext2 of `sizeKiB`, filled from the tree at `content`; `options` go to mke2fs. */
+  /**
+   * Makes `name` with an ext2 of `sizeKiB`, filled from the tree at `content`; `options` go to
+   * mke2fs.
+   */
   static make(
     directory: string,
     name: string,

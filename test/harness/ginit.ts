@@ -27,7 +27,7 @@ const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
 
 const TIMEOUT_MS = 50_000;
 
-/** What a run left behind. */
+/** The things that a run left behind. */
 export interface FinishedRun {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -45,8 +45,8 @@ export class GinitRun {
   stderr = '';
 
   /**
-   * `limits` are commands of the shell that starts it, for example `ulimit -n 80`; `program` runs in place of Node: a shell that runs
-   * ginit, for instance.
+   * `limits` are commands of the shell that starts it, for example `ulimit -n 80`; `program` runs
+   * in place of Node: a shell that runs ginit, for instance.
    */
   constructor(
     args: readonly string[],
@@ -98,7 +98,10 @@ export class GinitRun {
       .map(Number);
   }
 
-  /** Waits for the processes of this run to be gone, for at most `timeoutMs`; those that stay are the result. */
+  /**
+   * Waits for the processes of this run to be gone, for at most `timeoutMs`; those that stay are
+   * the result.
+   */
   async leftOver(timeoutMs = 2000): Promise<number[]> {
     for (let waitedMs = 0; waitedMs < timeoutMs && this.processes().length > 0; waitedMs += 20) {
       await new Promise((resolve) => setTimeout(resolve, 20));

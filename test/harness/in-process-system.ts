@@ -1,8 +1,7 @@
 /** Runs a whole system (core, init, components given as objects) in the test's own thread. */
 import type { Component } from '@ginit/core';
-import { toData } from '@ginit/core/config';
+import { toData, readXml } from '@ginit/core/config';
 import { ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
-import { readXml } from '@ginit/init';
 import initComponent from '@ginit/init/component';
 import { type CarrierKind, InProcessPlatform } from '../../packages/core/test/in-process-platform.ts';
 

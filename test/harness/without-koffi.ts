@@ -1,4 +1,7 @@
-/** The packages of this workspace, installed elsewhere without koffi, as where no prebuilt binary of it exists. */
+/**
+ * The packages of this workspace, installed elsewhere without koffi, as where no prebuilt binary of
+ * it exists.
+ */
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +12,7 @@ const POLYFILL = 'sharedarraybuffer-polyfill';
 /** Other packages, by the one of ours that needs them. */
 const OTHERS = [
   ['core', 'msgpackr'],
-  ['init', 'saxes'],
+  ['core', 'saxes'],
   ['init', 'es-module-lexer'],
   ['init', 'acorn'],
 ] as const;

@@ -1,4 +1,7 @@
-/** The doors of our packages: each name that they export has a doc comment, and none leads to inner files. */
+/**
+ * The doors of our packages: each name that they export has a doc comment, and none leads to inner
+ * files.
+ */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +12,9 @@ const DECLARED =
 const ALL_OF = /^export \* from '(\.[^']+)'/gm;
 const SOME_OF = /^export (?:type )?\{([^}]*)\} from '(\.[^']+)'/gm;
 
-/** The names that a module exports, and whether a doc comment stands right before their declaration. */
+/**
+ * The names that a module exports, and whether a doc comment stands right before their declaration.
+ */
 function exportsOf(file: string): Map<string, boolean> {
   const source = readFileSync(file, 'utf8');
   const found = new Map<string, boolean>();

@@ -1,7 +1,8 @@
 /**
- * The rooms of the house: the packages, highest first, and in each package rows of rooms, highest first. A room is a folder or a
- * file; a file lies in the innermost room that has it. Imports go to rooms of the same row or of lower ones, and between two
- * rooms of one row in one direction only. `scripts/graph.mjs` draws the same plan.
+ * The rooms of the house: the packages, highest first, and in each package rows of rooms, highest
+ * first. A room is a folder or a file; a file lies in the innermost room that has it. Imports go to
+ * rooms of the same row or of lower ones, and between two rooms of one row in one direction only.
+ * `scripts/graph.mjs` draws the same plan.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -7,6 +7,7 @@ import { projectFiles, ROOT, read, sourceFiles } from './source-files.ts';
 
 const LINE_WIDTH = 130;
 const FILE_LINES = 450;
+const COMMENT_WIDTH = 100;
 
 /** Whether a line is a comment, or part of one. */
 const isComment = (line: string): boolean => /^\s*(\*|\/\/|\/\*)/.test(line);
@@ -95,6 +96,18 @@ test('folders with underscores are named after services and components', () => {
 test('lines and files are short', () => {
   expect(places(sourceFiles(), new RegExp(`^.{${LINE_WIDTH + 1},}$`))).toEqual([]);
   expect(sourceFiles().filter((file) => read(file).split('\n').length > FILE_LINES)).toEqual([]);
+});
+
+test('comments are wrapped, except tables, layouts and examples', () => {
+  const prose = new RegExp(`^\\s*(//|\\*|/\\*\\*?) ?[^ |*-].*$`);
+  const wide = (line: string): boolean => line.length > COMMENT_WIDTH && prose.test(line);
+  const found = sourceFiles().flatMap((file) =>
+    read(file)
+      .split('\n')
+      .filter((line) => isComment(line) && wide(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(found).toEqual([]);
 });
 
 test('nothing names a machine, a session or a registry', () => {

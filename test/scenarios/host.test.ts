@@ -59,7 +59,7 @@ async function run(starts: string): Promise<FinishedRun> {
   return finished;
 }
 
-/** What a component has logged. */
+/** The log lines of a component. */
 const said = ({ lines }: FinishedRun, label = 'init -> driver'): string[] =>
   lines.filter((line) => line.startsWith(`[${label}] `)).map((line) => line.slice(label.length + 3));
 

@@ -1,6 +1,7 @@
 /**
- * The whole path of a read and of a write: fs_tool, rumpfs with ext2, blockcache, part_block, file_block. The config is the
- * one of the design, to the letter; e2fsck and debugfs are the judges.
+ * The whole path of a read and of a write: fs_tool, rumpfs with ext2, blockcache, part_block,
+ * file_block. The config is the one of the design, to the letter; e2fsck and debugfs are the
+ * judges.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';

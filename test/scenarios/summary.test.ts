@@ -1,4 +1,7 @@
-/** The table at the end: both kinds of memory of each component. And the depth of a driver's operations on the host. */
+/**
+ * The table at the end: both kinds of memory of each component. And the depth of a driver's
+ * operations on the host.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';

@@ -1,4 +1,7 @@
-/** Wrong configs and components: one clear error each, with its place, exit code 2, and nothing is started. */
+/**
+ * Wrong configs and components: one clear error each, with its place, exit code 2, and nothing is
+ * started.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig } from '../harness/ginit.ts';
 import { SimulatedToo } from '../harness/simulated-too.ts';

@@ -1,4 +1,7 @@
-/** zlib gives no authority: its synchronous half works everywhere, its other half where the event loop turns. */
+/**
+ * zlib gives no authority: its synchronous half works everywhere, its other half where the event
+ * loop turns.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 

@@ -30,7 +30,10 @@ const BLOCKS = 64;
 const DISK = `<start name="disk" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
   <host> <file path="disk.img" access="rw"/> </host> <config file="disk.img" writeable="yes"/> </start>`;
 
-/** Writes numbered blocks, then reads them until one is not as it was written or the rounds are over. */
+/**
+ * Writes numbered blocks, then reads them until one is not as it was written or the rounds are
+ * over.
+ */
 function copyReader(): void {
   place.write('disk.img', new Uint8Array(BLOCKS * 512));
   component(

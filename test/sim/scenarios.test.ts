@@ -1,6 +1,6 @@
 /**
- * Every system of this tree runs simulated, with the lines of its real run, or it is listed here with the reason why it does
- * not. A new one has to be put in one of these lists.
+ * Every system of this tree runs simulated, with the lines of its real run, or it is listed here
+ * with the reason why it does not. A new one has to be put in one of these lists.
  */
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -11,7 +11,10 @@ beforeEach(() => {
 });
 afterEach(() => place[Symbol.dispose]());
 
-/** Two guests that greet their host whenever they start; the host gives up when both have come twice. */
+/**
+ * Two guests that greet their host whenever they start; the host gives up when both have come
+ * twice.
+ */
 function writeSystem(): void {
   place.write(
     'host.mjs',

@@ -1,4 +1,5 @@
-// The samples of "Testing a component" in docs/components.md are taken from here (scripts/docs-samples.mjs compares them).
+// The samples of "Testing a component" in docs/components.md are taken from here
+// (scripts/docs-samples.mjs compares them).
 import { component, rpc, session, text } from '@ginit/core';
 import { runComponent, script } from '@ginit/core/testing';
 import { simulate, simulateSeeds } from '@ginit/init/testing';

@@ -1,4 +1,5 @@
-// A test as somebody writes it who uses the published packages and the test runner of Node; strangers.test.ts runs it.
+// A test as somebody writes it who uses the published packages and the test runner of Node;
+// strangers.test.ts runs it.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';

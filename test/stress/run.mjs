@@ -1,6 +1,6 @@
 /**
- * The stress run: a plan's system under ginit, watched from outside; then perhaps the same system again, whose ginit is
- * killed. Prints what went wrong, and the figures as the last line.
+ * The stress run: a plan's system under ginit, watched from outside; then perhaps the same system
+ * again, whose ginit is killed. Prints what went wrong, and the figures as the last line.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,9 +14,15 @@ import { QUOTA, System } from './watch/system.mjs';
 
 const SAMPLE_MS = 1000;
 const START_TIMEOUT_MS = 120_000;
-/** From the end of the stress to that of ginit: everybody finishes what is under way, late calls are waited for. */
+/**
+ * From the end of the stress to that of ginit: everybody finishes what is under way, late calls are
+ * waited for.
+ */
 const END_TIMEOUT_MS = 150_000;
-/** Threads that have shared memory with other processes give up what they no longer use after a second or two of rest. */
+/**
+ * Threads that have shared memory with other processes give up what they no longer use after a
+ * second or two of rest.
+ */
 const SNAPSHOT_DELAY_MS = 3000;
 const LEFT_OVER_MS = 2000;
 const KILL_AFTER_MS = 1500;
@@ -36,7 +42,8 @@ async function snapshot(system) {
 function compareSnapshots(before, after, components, fail) {
   const count = before.length;
   if (after.length !== count) fail(`${after.length} processes are there in the end, ${count} at the start`);
-  // Two components of different processes that meet are joined by a socket, with an end in each process.
+  // Two components of different processes that meet are joined by a socket, with an end in each
+  // process.
   const descriptors = Math.max(count, components) * (Math.max(count, components) - 1);
   const bounds = { threads: POOL_THREADS * count, descriptors, files: 0 };
   for (const [key, more] of Object.entries(bounds)) {

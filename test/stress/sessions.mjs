@@ -1,4 +1,7 @@
-/** The interfaces of the stress run: what peers can do to each other, and how the director leads them. */
+/**
+ * The interfaces of the stress run: what peers can do to each other, and how the director leads
+ * them.
+ */
 import {
   bytes,
   capability,
@@ -35,7 +38,10 @@ export const Peer = session(
     refuse: rpc({ args: [], result: nothing }),
     /** Fails in an undeclared way. */
     fail: rpc({ args: [], result: nothing }),
-    /** Goes on to another peer, and so on, `depth` calls deep, in circles too; the number of calls made. */
+    /**
+     * Goes on to another peer, and so on, `depth` calls deep, in circles too; the number of calls
+     * made.
+     */
     walk: rpc({ args: [u32, integer(0, DEPTH_MAXIMUM)], result: integer(0, DEPTH_MAXIMUM + 1) }),
     give: rpc({ args: [], result: capability(Thing) }),
     take: rpc({ args: [capability(Thing)], result: nothing }),
@@ -80,7 +86,10 @@ export const memberState = record({
 /** How the director leads a component. */
 export const Control = rpcInterface('Control', {
   begin: rpc({ args: [], result: nothing }),
-  /** Starts nothing new, and settles when all that was under way is done and every session is closed. */
+  /**
+   * Starts nothing new, and settles when all that was under way is done and every session is
+   * closed.
+   */
   rest: rpc({ args: [], result: nothing }),
   /** Lets go of what others have handed over; everybody rests by then. */
   clear: rpc({ args: [], result: nothing }),

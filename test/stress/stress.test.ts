@@ -1,4 +1,7 @@
-/** The stress run works, and its plan depends on nothing but the seed. What it finds in a longer run is no test. */
+/**
+ * The stress run works, and its plan depends on nothing but the seed. What it finds in a longer run
+ * is no test.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { isRecord } from '@ginit/core';

@@ -124,7 +124,10 @@ export class BlockCache implements BlockBackend {
     return this.#syncs.request();
   }
 
-  /** The blocks leave the cache once the device has discarded them; meanwhile nothing is written to it. */
+  /**
+   * The blocks leave the cache once the device has discarded them; meanwhile nothing is written to
+   * it.
+   */
   trim(block: number, count: number): Promise<void> {
     return this.#writeBack.exclude(async () => {
       await this.#device.trim(block, count);

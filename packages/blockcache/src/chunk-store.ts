@@ -100,7 +100,9 @@ export class ChunkStore {
     this.#policy.hit(slot);
   }
 
-  /** A slot for a chunk that has none, with no valid block; -1 if nothing can make room for it now. */
+  /**
+   * A slot for a chunk that has none, with no valid block; -1 if nothing can make room for it now.
+   */
   take(chunk: number): number {
     const slot = this.#freeCount > 0 ? this.#pop() : this.#evict(chunk);
     if (slot < 0) return slot;

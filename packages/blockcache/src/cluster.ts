@@ -34,8 +34,8 @@ export function dirtySpan(store: ChunkStore, slot: number): ClusterPart | undefi
 }
 
 /**
- * The chunks around `middle` that can go in one request with it: dirty, without gaps, none of them under way. At most
- * `chunksMax`, in the order of the device.
+ * The chunks around `middle` that can go in one request with it: dirty, without gaps, none of them
+ * under way. At most `chunksMax`, in the order of the device.
  */
 export function neighbours(store: ChunkStore, middle: ClusterPart, chunksMax: number): ClusterPart[] {
   const { blocksPerChunk } = store.geometry;

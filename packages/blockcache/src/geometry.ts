@@ -3,7 +3,10 @@ import { assert } from '@ginit/core';
 
 export const CHUNK_BYTES = 4096;
 
-/** Block and chunk arithmetic of one device. Sets of a chunk's blocks are bit masks, the first block being bit 0. */
+/**
+ * Block and chunk arithmetic of one device. Sets of a chunk's blocks are bit masks, the first block
+ * being bit 0.
+ */
 export class Geometry {
   readonly blockSize: number;
   readonly blockCount: number;

@@ -27,7 +27,10 @@ import { eachRun } from './geometry.ts';
  */
 const BACKGROUND_CLUSTERS_MAX = 2;
 const CLUSTERS_MAX = 4;
-/** A cluster takes at most this part of the largest request, so that reads get through to the device beside clusters. */
+/**
+ * A cluster takes at most this part of the largest request, so that reads get through to the device
+ * beside clusters.
+ */
 const REQUEST_PART = 2;
 /**
  * Lists of slots, the first to become dirty first: dirty slots that are not under way, and those

@@ -1,6 +1,6 @@
 /**
- * What things cost, in one place: how much quota each takes, and from whom. The figures are of the
- * order of Genode's. Those of RAM are what the supervisor and a session's server keep for the
+ * The cost of things, in one place: how much quota each takes, and from whom. The figures are of
+ * the order of Genode's. Those of RAM are what the supervisor and a session's server keep for the
  * thing, rounded up. A component with the default of 100 capabilities still has two thirds of them
  * when it runs.
  */

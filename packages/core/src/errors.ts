@@ -1,7 +1,7 @@
 /**
- * What may go wrong with a call. An error that crosses a border between components is one of the codes that
- * the interface declares, or one of the runtime's own (`RuntimeErrorCode`); its message is meant for people and
- * never carries a stack trace or a path of the host.
+ * The ways in which a call may fail. An error that crosses a border between components is one of
+ * the codes that the interface declares, or one of the runtime's own (`RuntimeErrorCode`); its
+ * message is meant for people and never carries a stack trace or a path of the host.
  */
 
 /** Codes that any call may end with, whatever its interface declares. */
@@ -18,7 +18,10 @@ export type RuntimeErrorCode =
   | 'InternalError'
   /** A bound of `limits.ts` was reached. */
   | 'LimitExceeded'
-  /** The value cannot be passed to this peer (for instance a writeable dataspace to another machine). */
+  /**
+   * The value cannot be passed to this peer (for instance a writeable dataspace to another
+   * machine).
+   */
   | 'NotShareable'
   /** The component that passes the capability has no capability quota left for its object. */
   | 'OUT_OF_CAPS'
@@ -107,7 +110,10 @@ export function toSessionErrorCode(code: string): SessionErrorCode {
   return SESSION_ERRORS.find((known) => known === code) ?? 'DENIED';
 }
 
-/** Ends the component when an invariant of our own code is broken: going on would only hide the fault. */
+/**
+ * Ends the component when an invariant of our own code is broken: going on would only hide the
+ * fault.
+ */
 export function assert(condition: boolean, invariant: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${invariant}`);
 }

@@ -1,8 +1,9 @@
 /**
- * What the author of a component needs. The other doors of this package: `/config` for config schemas, `/block` and
- * `/file_system` for the two services and what their clients and servers stand on, `/packet-stream` for
- * bulk data of your own, `/host` for drivers, `/system` for components that run children, `/supervisor` for a program
- * that runs a whole system, `/platform` for a place where components run, `/testing` for tests.
+ * The door for the author of a component. The other doors of this package: `/config` for config
+ * schemas, `/block` and `/file_system` for the two services and what their clients and servers
+ * stand on, `/packet-stream` for bulk data of your own, `/host` for drivers, `/system` for
+ * components that run children, `/supervisor` for a program that runs a whole system, `/platform`
+ * for a place where components run, `/testing` for tests.
  */
 
 // A component, and what it is given.
@@ -10,6 +11,8 @@ export { Component, component, type Main, type Manifest } from './runtime/compon
 export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
 export type { ConnectOptions } from './runtime/connect-options.ts';
+export type { ResourceRequestOptions } from './runtime/resource-requests.ts';
+export type { YieldHandler } from './runtime/yield-requests.ts';
 export type { SessionOpening } from './session/session-opening.ts';
 export type { SessionTicket } from './runtime/session-client.ts';
 export type { Synchronous, SynchronousOptions } from './runtime/synchronous.ts';

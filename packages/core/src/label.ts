@@ -1,11 +1,11 @@
 /**
- * Session labels, as Genode has them: names joined by ` -> `, the one nearest to the root first. A client
- * names a session `data`; each parent on the way puts the name of the child before it, so a server two
- * levels up sees `tools -> shell -> data`. Because the parents write all but the last part, a server can
- * trust what stands before it.
+ * Session labels, as Genode has them: names joined by ` -> `, the one nearest to the root first. A
+ * client names a session `data`; each parent on the way puts the name of the child before it, so a
+ * server two levels up sees `tools -> shell -> data`. Because the parents write all but the last
+ * part, a server can trust what stands before it.
  *
- * An empty client label leaves `child -> ` with an empty last element. A label is at most 160 bytes of
- * UTF-8; a longer one is refused, never cut, because a cut label could match another's policy.
+ * An empty client label leaves `child -> ` with an empty last element. A label is at most 160 bytes
+ * of UTF-8; a longer one is refused, never cut, because a cut label could match another's policy.
  */
 
 /** The text between two elements of a label. */
@@ -39,7 +39,10 @@ export class Label {
     return splitLabel(this.text).last;
   }
 
-  /** The part before the last separator, empty if there is none. Genode calls it the identity in routes. */
+  /**
+   * The part before the last separator, empty if there is none. Genode calls it the identity in
+   * routes.
+   */
   get prefix(): string {
     return splitLabel(this.text).prefix;
   }
@@ -54,7 +57,10 @@ export class Label {
     return this.text.split(LABEL_SEPARATOR);
   }
 
-  /** The label as the next parent sees it: `child -> label`. Throws `LabelError` if that is too long. */
+  /**
+   * The label as the next parent sees it: `child -> label`. Throws `LabelError` if that is too
+   * long.
+   */
   prepend(child: string): Label {
     return new Label(prependLabel(child, this.text));
   }
@@ -69,7 +75,9 @@ export class Label {
     return this.text.endsWith(suffix);
   }
 
-  /** The label without its leading `child -> `, or `undefined` if it has another leading element. */
+  /**
+   * The label without its leading `child -> `, or `undefined` if it has another leading element.
+   */
   within(child: string): string | undefined {
     return labelWithin(this.text, child);
   }
@@ -101,7 +109,8 @@ export function labelWithin(text: string, child: string): string | undefined {
   return text.startsWith(lead) ? text.slice(lead.length) : undefined;
 }
 
-// A label ends up in log lines and file names: a line feed in it could forge another component's log line.
+// A label ends up in log lines and file names: a line feed in it could forge another component's
+// log line.
 // oxlint-disable-next-line no-control-regex
 const CONTROL_PATTERN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const LONE_SURROGATE_PATTERN = /\p{Surrogate}/u;

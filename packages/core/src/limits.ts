@@ -1,9 +1,12 @@
 /**
- * Every bound on what a peer can fill, in one place. A peer that goes over a bound of the channel protocol
- * loses its channel; one that asks for too much gets `LimitExceeded`.
+ * Every bound on what a peer can fill, in one place. A peer that goes over a bound of the channel
+ * protocol loses its channel; one that asks for too much gets `LimitExceeded`.
  */
 export const LIMITS = {
-  /** One message on a channel, its payload included (a ROM may travel in it when memory is not shared). */
+  /**
+   * One message on a channel, its payload included (a ROM may travel in it when memory is not
+   * shared).
+   */
   messageBytes: 16 * 1024 * 1024,
   /** One frame of a carrier: a message, its header and its table. */
   frameBytes: 16 * 1024 * 1024 + 64 * 1024,
@@ -19,8 +22,10 @@ export const LIMITS = {
    * bounded by their number, which makes 32 MiB at most (`callsInFlight` of each kind).
    */
   countedMessageBytes: 2 * 1024,
-  /** Bytes of calls to one peer that are not answered yet. Beyond the first, further calls wait, unless the caller is serving
-   * somebody itself; beyond the second they are refused. */
+  /**
+   * Bytes of calls to one peer that are not answered yet. Beyond the first bound further calls
+   * wait, unless the caller is serving somebody itself; beyond the second they are refused.
+   */
   callBytesPipelined: 64 * 1024 * 1024,
   callBytesInFlight: 192 * 1024 * 1024,
   /**
@@ -87,8 +92,8 @@ export const LIMITS = {
   /** Capabilities and dataspaces carried by one message. */
   capabilitiesPerMessage: 64,
   /**
-   * Calls to one peer that are under way at a time. Further ones wait until one is answered, unless the caller is serving
-   * somebody itself: what it serves may be what the answers wait for.
+   * Calls to one peer that are under way at a time. Further ones wait until one is answered, unless
+   * the caller is serving somebody itself: what it serves may be what the answers wait for.
    */
   callsPipelined: 1024,
   /** Calls to one peer that wait for their turn because of `callsPipelined`. */
@@ -154,7 +159,10 @@ export const LIMITS = {
    * Allocations of RAM and capabilities that one account has in use. Each has a number of its own.
    */
   allocationsPerAccount: 262_144,
-  /** Characters of log text that wait for the log server before further lines are dropped (and counted). */
+  /**
+   * Characters of log text that wait for the log server before further lines are dropped (and
+   * counted).
+   */
   logBacklogCharacters: 4 * 1024 * 1024,
   /** Obligations of one component that are not met yet. */
   obligations: 1024,

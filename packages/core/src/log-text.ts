@@ -7,9 +7,9 @@
  */
 
 /**
- * C0 without the tabulator, DEL, C1, the line and paragraph separators, and what changes the direction of the text
- * around it (the characters with the property Bidi_Control): these reorder a line on the screen, so that its label seems
- * to be another one.
+ * C0 without the tabulator, DEL, C1, the line and paragraph separators, and what changes the
+ * direction of the text around it (the characters with the property Bidi_Control): these reorder a
+ * line on the screen, so that its label seems to be another one.
  */
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

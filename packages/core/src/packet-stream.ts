@@ -1,6 +1,7 @@
 /**
- * Packet streams: bulk data between two components, in memory that both share. An interface declares a stream by `packetStream`;
- * the client submits packets at a `PacketSource` and gets them acknowledged, the server takes them at a `PacketSink`.
+ * Packet streams: bulk data between two components, in memory that both share. An interface
+ * declares a stream by `packetStream`; the client submits packets at a `PacketSource` and gets them
+ * acknowledged, the server takes them at a `PacketSink`.
  */
 export { packetStream, type StreamDeclaration, type StreamRole } from './interface/stream.ts';
 export { copyInto } from './memory/copy-into.ts';

@@ -4,7 +4,7 @@
  * does everything above the carriers.
  */
 
-// What the supervisor asks of a platform.
+// The services that the supervisor needs of a platform.
 export type {
   ComponentEnd,
   ComponentSpecification,

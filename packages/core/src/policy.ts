@@ -1,15 +1,15 @@
 import type { Label } from './label.ts';
 
 /*
- * Server-side policy selection as in Genode: a server's config holds `<policy>` nodes that select sessions
- * by their label, and perhaps a `<default-policy>`. An exact `label` beats everything; then the longest
- * `label_prefix`, then the longest `label_suffix`; of equals the first in the document. A candidate with
- * any attribute that does not match is out, and so is a `<policy>` without any label attribute: it would
- * select everybody by an oversight.
+ * Server-side policy selection as in Genode: a server's config holds `<policy>` nodes that select
+ * sessions by their label, and perhaps a `<default-policy>`. An exact `label` beats everything;
+ * then the longest `label_prefix`, then the longest `label_suffix`; of equals the first in the
+ * document. A candidate with any attribute that does not match is out, and so is a `<policy>`
+ * without any label attribute: it would select everybody by an oversight.
  *
- * Values are trimmed before they are compared, and so is the label where its end counts: the label of a
- * session that was opened without a name ends in the separator's space (`child -> `) and could not be named
- * otherwise.
+ * Values are trimmed before they are compared, and so is the label where its end counts: the label
+ * of a session that was opened without a name ends in the separator's space (`child -> `) and could
+ * not be named otherwise.
  */
 
 /** How a policy selects sessions. */

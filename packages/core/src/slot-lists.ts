@@ -1,9 +1,9 @@
 import { assert } from './errors.ts';
 
 /**
- * Doubly linked lists of slot numbers in typed arrays: each slot is in one list or in none, and every operation takes
- * the same few instructions however many slots there are. (An ordered Map used as an LRU list is a hundred times slower
- * once it holds tens of thousands of entries.)
+ * Doubly linked lists of slot numbers in typed arrays: each slot is in one list or in none, and
+ * every operation takes the same few instructions however many slots there are. (An ordered Map
+ * used as an LRU list is a hundred times slower once it holds tens of thousands of entries.)
  */
 export class SlotLists {
   readonly #next: Int32Array;

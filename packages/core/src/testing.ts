@@ -13,6 +13,6 @@ export type { ConfigObject, ConfigScalar } from './testing/config-object.ts';
 export { script, type ScriptedOpener, type ScriptedService } from './testing/script.ts';
 export type { ScriptedPeer, TestClient } from './testing/companion.ts';
 
-// What is known of it in the end.
+// The report about it at the end.
 export type { ComponentReport, Crash, UnreleasedCapabilities } from './testing/report.ts';
 export type { OpenedSession } from './testing/child.ts';

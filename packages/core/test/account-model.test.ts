@@ -1,4 +1,7 @@
-/** Trees of accounts, built up and ended in any order, beside a model that says where every byte must be. */
+/**
+ * Trees of accounts, built up and ended in any order, beside a model that says where every byte
+ * must be.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RpcError } from '@ginit/core';
@@ -39,7 +42,7 @@ function referenceOf(known: Known): Known | undefined {
   return ancestor;
 }
 
-/** What must happen to a transfer: the code of the refusal, or nothing. */
+/** The expected result of a transfer: the code of the refusal, or nothing. */
 function refusal(from: Known, to: Known, amount: Amount, upTo: boolean): string | undefined {
   if (from.ended || to.ended) return 'DENIED';
   if (referenceOf(from) !== to && referenceOf(to) !== from) return 'DENIED';
@@ -154,7 +157,10 @@ const transfer = fc.tuple(index, index, amount, fc.boolean()).map(
     }),
 );
 
-/** Half of the transfers of the kind above are between strangers; these are all down the tree, to make it live. */
+/**
+ * Half of the transfers of the kind above are between strangers; these are all down the tree, to
+ * make it live.
+ */
 const give = fc.tuple(index, amount).map(
   ([to, asked]) =>
     new Command(`give ${to}`, (model, real) => {

@@ -1,4 +1,7 @@
-/** Answers that come while the thread waits in a synchronous call for another one: they are bounded by their bytes. */
+/**
+ * Answers that come while the thread waits in a synchronous call for another one: they are bounded
+ * by their bytes.
+ */
 import { expect, test } from 'vitest';
 import { capability, capabilityFor } from '../src/capability/capability.ts';
 import { EntryKind, FrameKind } from '../src/channel/frame.ts';
@@ -27,7 +30,10 @@ const Bulk = rpcInterface('Bulk', {
 interface Bench {
   readonly scene: Scene;
   readonly bulk: Capability<typeof Bulk>;
-  /** Waits in a call, and has `meanwhile` happen before its own answer comes; the result is the length of that. */
+  /**
+   * Waits in a call, and has `meanwhile` happen before its own answer comes; the result is the
+   * length of that.
+   */
   wait(size: number, meanwhile: () => void): number;
   /** Answers the calls by these numbers. */
   answer(ids: readonly number[], size: number): void;

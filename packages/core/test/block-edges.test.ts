@@ -1,4 +1,6 @@
-/** The edges of Block's libraries: what is counted, what is refused, and errors that nobody meant. */
+/**
+ * The edges of Block's libraries: what is counted, what is refused, and errors that nobody meant.
+ */
 import { expect, test } from 'vitest';
 import { ConfigNode, element, readConfig } from '../src/config/index.ts';
 import { Label } from '../src/index.ts';

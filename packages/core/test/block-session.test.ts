@@ -232,7 +232,8 @@ test('whatever a client puts into the stream, the backend sees valid requests an
     offset,
     length: fc.oneof(fc.constant(0), fc.nat(9000)),
   });
-  // Right but for where they are: about half of them go beyond the view, most of these though each number is below its size.
+  // Right but for where they are: about half of them go beyond the view, most of these though each
+  // number is below its size.
   const near = fc
     .record({ operation: fc.integer({ min: 1, max: 4 }), position: fc.nat(5), count: fc.nat(5), offset })
     .map((packet) => Object.assign(packet, { size: packet.count * SIZE, length: 0 }));
@@ -292,7 +293,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
   expect(outcomes.beyond).toBeGreaterThan(200);
 });
 
-/** What a server must say to a packet. */
+/** The answer that a server must give to a packet. */
 function statusFor(packet: Packet, info: BlockInfo, writeable: boolean): number {
   const { operation, position, count, size, length } = packet;
   const inRange = position + count <= info.blockCount;

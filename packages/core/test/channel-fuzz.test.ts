@@ -1,6 +1,7 @@
 /**
- * Channels against mutated transcripts: what an honest peer has once sent, with bits flipped, frames cut, repeated,
- * dropped and exchanged, and with frames made up from the values that mean something.
+ * Channels against mutated transcripts: what an honest peer has once sent, with bits flipped,
+ * frames cut, repeated, dropped and exchanged, and with frames made up from the values that mean
+ * something.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -28,7 +29,7 @@ import {
 } from './channel-raw-peer.ts';
 import { SHARES_NONE } from '../src/memory/shared-memory.ts';
 
-/** What an honest peer does in the transcripts. */
+/** The acts of an honest peer in the transcripts. */
 const ACTIONS = [
   'echo',
   'later',
@@ -47,7 +48,10 @@ const ACTIONS = [
 const OPERATIONS = [...plansOf(Target).byName.keys(), '$open'];
 type Action = (typeof ACTIONS)[number];
 
-/** Plays `actions` honestly, with a component that sits where the hostile one will, and records what it sends. */
+/**
+ * Plays `actions` honestly, with a component that sits where the hostile one will, and records what
+ * it sends.
+ */
 async function transcript(actions: readonly Action[]): Promise<Uint8Array[]> {
   const scene = attack();
   const sent: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** What the tests of hostile peers look at. */
+/** The checks of the tests of hostile peers. */
 import { expect } from 'vitest';
 import { RpcError } from '../src/index.ts';
 import { type Entry, EntryKind, FrameKind } from '../src/channel/frame.ts';
@@ -11,7 +11,10 @@ export const code = async (promise: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof RpcError ? error.code : `not an RpcError: ${String(error)}`),
   );
 
-/** What must hold whatever has happened: nothing thrown, the neighbour served, pending calls ended with the peer. */
+/**
+ * The conditions that always hold: nothing thrown, the neighbour served, pending calls ended with
+ * the peer.
+ */
 export async function holds(scene: Scene, expectation: 'violated' | 'open'): Promise<void> {
   const pending = code(scene.remote.poke());
   await settled();

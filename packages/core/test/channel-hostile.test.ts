@@ -1,4 +1,7 @@
-/** Channels against a peer that writes whatever it likes: it ends its own channel at worst, and nothing else. */
+/**
+ * Channels against a peer that writes whatever it likes: it ends its own channel at worst, and
+ * nothing else.
+ */
 import { describe, expect, test } from 'vitest';
 import { hasCode, RpcError } from '../src/index.ts';
 import { capabilityFor, referenceOf } from '../src/capability/capability.ts';

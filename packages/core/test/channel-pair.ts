@@ -1,4 +1,7 @@
-/** Two honest components with a channel between them, and the sizes of everything that they hold of each other. */
+/**
+ * Two honest components with a channel between them, and the sizes of everything that they hold of
+ * each other.
+ */
 import { afterEach } from 'vitest';
 import type * as core from '../src/index.ts';
 import type { Channel } from '../src/channel/channel.ts';

@@ -1,6 +1,6 @@
 /**
- * For tests of channels against hostile peers: a peer that sends whatever bytes it likes, and a component with an honest
- * neighbour for it to attack.
+ * For tests of channels against hostile peers: a peer that sends whatever bytes it likes, and a
+ * component with an honest neighbour for it to attack.
  */
 import {
   type Capability,
@@ -75,7 +75,10 @@ function opened(bytes: Uint8Array): Frame {
   return { kind, first, second, third, payload: frame.payload, entries };
 }
 
-/** The raw end of a carrier: frames are delivered at once, and what they make the victim throw is kept. */
+/**
+ * The raw end of a carrier: frames are delivered at once, and what they make the victim throw is
+ * kept.
+ */
 export class RawPeer {
   readonly frames: Uint8Array[] = [];
   readonly thrown: unknown[] = [];
@@ -143,7 +146,10 @@ export class RawPeer {
   }
 }
 
-/** What `write` writes, as a message's payload. What it carries is left to the table that the peer makes up. */
+/**
+ * The bytes that `write` writes, as a message's payload. The peer makes up the table of what they
+ * carry.
+ */
 export function payloadOf(write: (writer: MessageWriter) => void): Uint8Array {
   const writer = takeWriter(() => ({ add: () => false }));
   try {
@@ -162,7 +168,7 @@ export function plain(value: unknown): Uint8Array {
 export const Thing = rpcInterface('Thing', { poke: rpc<() => number>({ args: [], result: integer() }) });
 export type ThingCapability = Capability<typeof Thing>;
 
-/** What the victim offers to both of its peers. */
+/** The objects that the victim offers to both of its peers. */
 export const Target = rpcInterface('Target', {
   echo: rpc<(words: string) => string>({ args: [text(100)], result: text(100) }),
   sum: rpc<(values: number[]) => number>({ args: [list(integer(), 100)], result: integer() }),
@@ -198,7 +204,7 @@ export interface Scene {
   readonly peer: RawPeer;
   readonly victim: Entrypoint;
   readonly channel: Channel;
-  /** What it offers. */
+  /** The objects that it offers. */
   readonly target: ExportedObject;
   readonly reports: unknown[];
   readonly violations: { peer: number; what: string }[];

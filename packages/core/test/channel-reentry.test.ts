@@ -1,6 +1,6 @@
 /**
- * Arguments are read while the message is being written, and reading one may run code: a getter that calls somebody, that
- * throws, or that ends the channel.
+ * Arguments are read while the message is being written, and reading one may run code: a getter
+ * that calls somebody, that throws, or that ends the channel.
  */
 import { describe, expect, test } from 'vitest';
 import * as core from '../src/index.ts';

@@ -1,6 +1,6 @@
 /**
- * Calls that are refused, by the caller's own channel or by the callee: what came with them is given back, exactly, and
- * the tables of both ends are as they were before.
+ * Calls that are refused, by the caller's own channel or by the callee: what came with them is
+ * given back, exactly, and the tables of both ends are as they were before.
  */
 import { describe, expect, test } from 'vitest';
 import * as core from '../src/index.ts';

@@ -9,7 +9,10 @@ const place = fc.record({
 });
 const name = fc.stringMatching(/^[a-z_][a-z0-9_-]{0,6}$/);
 
-/** Trees whose attributes and texts lie in the file of their node, which the plain form takes for granted. */
+/**
+ * Trees whose attributes and texts lie in the file of their node, which the plain form takes for
+ * granted.
+ */
 const tree = fc.letrec<{ node: ConfigNode }>((tie) => ({
   node: fc
     .record({

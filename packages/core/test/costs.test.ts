@@ -1,4 +1,4 @@
-/** What is paid for, and what comes back when it could not be had after all. */
+/** Everything is paid for, and the price comes back if the thing could not be had after all. */
 import { describe, expect, test } from 'vitest';
 import { ExportedObject } from '../src/capability/exported-object.ts';
 import { ExportTable } from '../src/channel/export-table.ts';
@@ -18,6 +18,7 @@ import { Pd } from '../src/session/pd.ts';
 import { Account } from '../src/supervisor/account.ts';
 import { PdSession } from '../src/supervisor/pd-service.ts';
 import { ThreadsByAccount } from '../src/supervisor/threads-by-account.ts';
+import { uniformParent } from './test-parent.ts';
 
 const Thing = rpcInterface('Thing', { poke: rpc<() => void>({ args: [], result: nothing }) });
 const thing = (paid = false): ExportedObject => new ExportedObject(Thing, { poke: () => {} }, () => {}, paid);
@@ -107,13 +108,7 @@ test('memory that the host does not have is not charged', async () => {
   });
   const environment = new Environment({
     entrypoint,
-    parent: entrypoint.export(Parent, {
-      session: never,
-      upgrade: never,
-      close: never,
-      announce: never,
-      exit: never,
-    }),
+    parent: entrypoint.export(Parent, uniformParent(never)),
     pd: entrypoint.export(Pd, new PdSession(account, new ThreadsByAccount())),
     host: {
       grants: [],

@@ -1,4 +1,6 @@
-/** Doorbells, within one thread: bits, the states of their owner, and the census of who is awake. */
+/**
+ * Doorbells, within one thread: bits, the states of their owner, and the census of who is awake.
+ */
 import { describe, expect, test } from 'vitest';
 import { support } from 'sharedarraybuffer-polyfill';
 import { type Place, wordsAt } from '../src/memory/place.ts';

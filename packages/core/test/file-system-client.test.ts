@@ -1,4 +1,7 @@
-/** The File_system client over the server library: what users of paths and handles see, on every carrier. */
+/**
+ * The File_system client over the server library: what users of paths and handles see, on every
+ * carrier.
+ */
 import { FileSystemClient, type FileSystemEntry } from '@ginit/core/file_system';
 import { describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from './file-system-memory.ts';

@@ -1,4 +1,7 @@
-/** The edges of the File_system server: handles that come again, backends that do not keep to their interface. */
+/**
+ * The edges of the File_system server: handles that come again, backends that do not keep to their
+ * interface.
+ */
 import { describe, expect, test } from 'vitest';
 import { RpcError } from '../src/index.ts';
 import { FileSystem, FileSystemClient } from '../src/file_system.ts';

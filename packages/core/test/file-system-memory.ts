@@ -1,6 +1,7 @@
 /**
- * A file system in memory, behind the interface of File_system backends: what the library is tested on. Its operations
- * take turns at random, so that packets are acknowledged out of order; it counts who holds its nodes.
+ * A file system in memory, behind the interface of File_system backends: what the library is tested
+ * on. Its operations take turns at random, so that packets are acknowledged out of order; it counts
+ * who holds its nodes.
  */
 import { RpcError } from '@ginit/core';
 import {
@@ -46,7 +47,7 @@ export class MemoryNode {
   }
 }
 
-/** What may go wrong on purpose. */
+/** The faults that can be injected. */
 export interface MemoryFaults {
   /** Called before each operation; what it throws the operation fails with. */
   before?: (operation: string) => void | Promise<void>;

@@ -1,6 +1,7 @@
 /**
- * Random operations, one after the other, on a File_system session and on a directory of the host: results, error
- * codes, and what is there in the end must agree. The host's kernel says what POSIX means.
+ * Random operations, one after the other, on a File_system session and on a directory of the host:
+ * results, error codes, and what is there in the end must agree. The host's kernel says what POSIX
+ * means.
  */
 import * as host from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -145,7 +146,9 @@ async function clientTree(client: FileSystemClient, path = '/', into = new Map<s
   return into;
 }
 
-/** Everything stands in /r, so that no `..` of a symbolic link leads out of the host's directory. */
+/**
+ * Everything stands in /r, so that no `..` of a symbolic link leads out of the host's directory.
+ */
 const somePath = fc
   .array(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1, maxLength: 3 })
   .map((components) => `/r/${components.join('/')}`);

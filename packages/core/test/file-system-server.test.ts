@@ -1,4 +1,6 @@
-/** The File_system server library: confinement, rights, handles, and clients that keep to no rule. */
+/**
+ * The File_system server library: confinement, rights, handles, and clients that keep to no rule.
+ */
 import { type Env, type Session } from '@ginit/core';
 import { Packet, PACKET_STATUS } from '@ginit/core/packet-stream';
 import {

@@ -24,10 +24,13 @@ export interface SystemOptions {
   readonly ram?: string;
 }
 
-/** What the server said of errors that the backend did not mean to throw. */
+/** The server's reports of errors that the backend did not mean to throw. */
 export type Reports = unknown[];
 
-/** Runs `body` in a client component. Afterwards nothing may be held of the file system, and nothing be under way. */
+/**
+ * Runs `body` in a client component. Afterwards nothing may be held of the file system, and nothing
+ * be under way.
+ */
 export async function withServer(
   kind: CarrierKind,
   backend: MemoryFileSystem,

@@ -1,4 +1,4 @@
-/** What a process may say on Node's channel to it: that it has taken a handle, and nothing else. */
+/** A process may say one thing on Node's channel to it: that it has taken a handle. */
 import { expect, test } from 'vitest';
 import { IpcListener } from '../src/platform/ginit/child-process/guarded-ipc.ts';
 

@@ -1,4 +1,7 @@
-/** Grants as they are shown to people: what a component uses is its own choice, and so are the characters in it. */
+/**
+ * Grants as they are shown to people: what a component uses is its own choice, and so are the
+ * characters in it.
+ */
 import { expect, test } from 'vitest';
 import { grantLine } from '../src/platform/wire/host-use.ts';
 

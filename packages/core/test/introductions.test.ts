@@ -1,4 +1,7 @@
-/** What components may ask of core over their own channels, by peers that the test plays itself: any numbers may come. */
+/**
+ * Calls of components to the supervisor over their own channels, made by peers that the test plays:
+ * any numbers may come.
+ */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { ExportedObject } from '../src/capability/exported-object.ts';
@@ -24,7 +27,7 @@ interface Peer {
   readonly id: number;
   readonly core: Capability<typeof SupervisorCalls>;
   readonly heard: string[];
-  /** What it does when core asks it for an introduction. */
+  /** Its reaction when the supervisor asks it for an introduction. */
   offer: () => void;
   stillWaiting: boolean;
   end(): void;
@@ -88,6 +91,7 @@ function start(label: string): Peer {
     statistics: never,
     overview: never,
     act: never,
+    heartbeat: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {
       heard.push(`offer ${index} of ${giver}, as ${number} to ${to}`);
@@ -105,7 +109,10 @@ function start(label: string): Peer {
   return peer;
 }
 
-/** Makes two components known to each other, as core does when it hands a capability of the one to the other. */
+/**
+ * Makes two components known to each other, as core does when it hands a capability of the one to
+ * the other.
+ */
 const acquaint = (owner: Peer, to: Peer): Promise<void> =>
   components.entrypoint.introduce(99, owner.id, 0, to.id);
 

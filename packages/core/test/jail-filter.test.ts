@@ -1,4 +1,7 @@
-/** The filter of system calls, run by an interpreter of the kernel's machine: it must decide as its policy says, for any call. */
+/**
+ * The filter of system calls, run by an interpreter of the kernel's machine: it must decide as its
+ * policy says, for any call.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CALLS, type CallName, ERRNO } from '../src/platform/jail/call-numbers.ts';
@@ -31,7 +34,7 @@ interface Call {
   readonly words: readonly bigint[];
 }
 
-/** What the kernel gives the program to look at. */
+/** The data that the kernel gives the program to look at. */
 function dataOf({ processor, number, words }: Call): DataView {
   const view = new DataView(new ArrayBuffer(64));
   view.setUint32(0, number, true);

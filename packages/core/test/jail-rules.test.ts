@@ -1,4 +1,7 @@
-/** Which access to files a jail's rules ask of the kernel, and by what a process is known to be locked up. */
+/**
+ * Which access to files a jail's rules ask of the kernel, and by what a process is known to be
+ * locked up.
+ */
 import { expect, test } from 'vitest';
 import { FILE_ACCESS } from '../src/platform/jail/landlock.ts';
 import { type JailGrant, pathRules } from '../src/platform/jail/rules.ts';
@@ -21,7 +24,7 @@ test('no grant allows links', () => {
     expect((accessOf({ kind, access: 'rw', target: '/srv/my' }) ?? 0) & FILE_ACCESS.makeLink).toBe(0);
 });
 
-/** What the kernel says of a thread. */
+/** The kernel's statement about a thread. */
 function status(fields: Readonly<Record<string, string>>): string {
   const all = {
     NoNewPrivs: '1',

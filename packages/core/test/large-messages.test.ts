@@ -1,4 +1,7 @@
-/** Large messages, many at once: load of an honest peer ends no session, in either direction, and an end has a reason. */
+/**
+ * Large messages, many at once: load of an honest peer ends no session, in either direction, and an
+ * end has a reason.
+ */
 import { afterEach, describe, expect, test } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { RpcError } from '../src/errors.ts';
@@ -32,7 +35,7 @@ function bulkOver(kind: CarrierKind): { bulk: Capability<typeof Bulk>; pair: Ret
   return { bulk: capabilityFor(Bulk, pair.ends[0].import(0)), pair };
 }
 
-/** What each of so many calls at once comes to: a size that is right, or a code. */
+/** The results of calls made at once: for each the right size, or a code. */
 async function many(count: number, call: (size: number) => Promise<number>): Promise<Map<string, number>> {
   const sizes = Array.from({ length: count }, (_, index) => SIZE + index);
   const outcomes = await Promise.all(

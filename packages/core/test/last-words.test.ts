@@ -1,4 +1,7 @@
-/** What a process writes: told, unless it is what an abort says, and believed only if there is one. */
+/**
+ * Output of a process is passed on, unless it is the report of an abort, which is believed only if
+ * there was one.
+ */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LastWords } from '../src/platform/ginit/last-words.ts';
 

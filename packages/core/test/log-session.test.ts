@@ -1,4 +1,7 @@
-/** What waits for the output because of one LOG session is bounded, and what is lost is counted and said. */
+/**
+ * The lines of one LOG session that wait for the output are bounded, and lost lines are counted and
+ * told.
+ */
 import { expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
 import type { Platform } from '../src/supervisor/platform.ts';
@@ -17,7 +20,10 @@ function slowOutput(): { platform: Pick<Platform, 'writeLog'>; texts: string[]; 
 
 const LINES = '\n'.repeat(LIMITS.logLineCharacters - 1);
 
-/** Writes until the session takes no more; the number of writes that it took, and those that it refused. */
+/**
+ * Writes until the session takes no more; the number of writes that it took, and those that it
+ * refused.
+ */
 async function fill(session: LogSession): Promise<{ taken: Promise<void>[]; refused: number }> {
   const taken: Promise<void>[] = [];
   const outcomes: string[] = [];

@@ -1,4 +1,4 @@
-/** What components write, cut into lines and made harmless. */
+/** The output of components is cut into lines and made harmless. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';
@@ -65,7 +65,8 @@ test('lines come out whole and in order, in whatever pieces they arrive', () => 
       fc.array(fc.nat(200)),
       fc.boolean(),
       (lines, cuts, asBytes) => {
-        // CR before LF is one end of a line, also where a CR and an empty line that LF ends were meant.
+        // CR before LF is one end of a line, also where a CR and an empty line that LF ends were
+        // meant.
         const text = lines.map(([content, ended]) => content + ended).join('');
         const whole: Uint8Array | string = asBytes ? Buffer.from(text) : text;
         const places = [0, ...cuts.filter((cut) => cut < whole.length), whole.length].toSorted(

@@ -1,6 +1,6 @@
 /**
- * Memory that is taken back: keepers of several processes, here in one, with real memory files between them, and core's part
- * played by a switchboard that says truly who has said what.
+ * Memory that is taken back: keepers of several processes, here in one, with real memory files
+ * between them, and core's part played by a switchboard that says truly who has said what.
  */
 import { spawnSync } from 'node:child_process';
 import { constants, fstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
@@ -64,7 +64,7 @@ class Process {
     processes.push(this);
   }
 
-  /** What core makes of it if this process says that memory is to go. */
+  /** The supervisor's answer if this process says that memory is to go. */
   revoke(serial: number, target: number): void {
     const other = processes[target - 1];
     if (!other || other === this || other.gone) return;

@@ -27,7 +27,9 @@ function acknowledged(stream: TestStream): number[] {
   return found;
 }
 
-/** A service whose operations end when the test says so; `made` counts the places that it has made. */
+/**
+ * A service whose operations end when the test says so; `made` counts the places that it has made.
+ */
 function holding(stream: TestStream, underWayMax?: number) {
   const held: ServedPacket[] = [];
   const made: ServedPacket[] = [];

@@ -172,7 +172,10 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ call: fc.nat(9), size: fc.nat(5000) }) },
 );
 
-/** Calls one method of either end; whatever happened to the memory, only checked values may come out. */
+/**
+ * Calls one method of either end; whatever happened to the memory, only checked values may come
+ * out.
+ */
 function call(stream: TestStream, held: Packet[], which: number, size: number): void {
   const { source, sink } = stream;
   const packet = new Packet();

@@ -159,9 +159,11 @@ describe.each(CARRIERS)('packet stream against a model, %s', (_name, shared) => 
 
   test('driven by handlers alone, always drains', async () => {
     const jobs = fc.array(fc.record({ size, write: fc.boolean() }), { minLength: 1, maxLength: 40 });
-    // What happens next: a frame to the sink, one to the source, the sink completes something, a turn passes.
+    // The next event: a frame to the sink, one to the source, the sink completes something, a turn
+    // passes.
     const schedule = fc.infiniteStream(fc.nat(4));
-    // How the handlers are written: the sink looks until there is nothing, or takes one and is content.
+    // How the handlers are written: the sink looks until there is nothing, or takes one and is
+    // content.
     const sinkLimit = fc.constantFrom(1, 3, 1000);
     await fc.assert(
       fc.asyncProperty(slots, jobs, schedule, sinkLimit, fc.nat(5), async (...drawn) => {

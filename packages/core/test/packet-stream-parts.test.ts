@@ -1,4 +1,7 @@
-/** Long batches: over shared memory they are published in parts, each with a signal if the other end waits. */
+/**
+ * Long batches: over shared memory they are published in parts, each with a signal if the other end
+ * waits.
+ */
 import { expect, test } from 'vitest';
 import { Packet } from '../src/packet-stream/index.ts';
 import { OPERATION, type TestStream, testStream } from './packet-stream-links.ts';

@@ -4,9 +4,9 @@ import { Packet } from '../src/packet-stream/index.ts';
 import { OPERATION, testStream } from './packet-stream-links.ts';
 
 /**
- * Two ends over shared memory run at the same time on two processors. What either sees of the other changes
- * only at its atomic operations, so it is enough to let the other end do things just before and just after
- * each of them: every place where a wake-up could be missed lies between two.
+ * Two ends over shared memory run at the same time on two processors. What either sees of the other
+ * changes only at its atomic operations, so it is enough to let the other end do things just before
+ * and just after each of them: every place where a wake-up could be missed lies between two.
  */
 
 type Atomic = (array: Int32Array, index: number, value: number) => number;
@@ -80,7 +80,8 @@ test('no wake-up is missed, whatever the other end does between two atomic opera
         if (choice === 0) as('sink', stream.toSink);
         else if (choice === 1) as('source', stream.toSource);
         else if (choice === 2) {
-          // An end that works without having been woken, as one does whose own clients ask for something.
+          // An end that works without having been woken, as one does whose own clients ask for
+          // something.
           as('source', () => {
             if (submitted < packets && source.submit(outgoing)) submitted++;
             source.wakeup();

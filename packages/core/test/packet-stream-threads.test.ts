@@ -14,7 +14,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 let directory = '';
 
-/** Workers cannot load TypeScript: compile what is under test, as it is now, to a place of our own. */
+/**
+ * Workers cannot load TypeScript: compile what is under test, as it is now, to a place of our own.
+ */
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'packet-stream-'));
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
@@ -69,6 +71,7 @@ test.each([
   const [source, sink] = await Promise.all([run('source', data, port1), run('sink', data, port2)]);
   expect(source.packets).toBe(packets);
   expect(sink.packets).toBe(packets);
-  // A signal for every packet would mean that batches do not work. (Copies have to travel in any case.)
+  // A signal for every packet would mean that batches do not work. (Copies have to travel in any
+  // case.)
   if (shared && queueSlots === 256) expect(source.frames + sink.frames).toBeLessThan(packets / 10);
 });

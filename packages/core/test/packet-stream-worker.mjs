@@ -1,7 +1,8 @@
 /**
- * One end of a packet stream in a thread of its own, for packet-stream-threads.test.ts. The source sends
- * packets with payloads of random sizes; half of them carry a pattern that the sink checks, half come back
- * with a pattern that the source checks. The sink holds some packets back and answers out of order.
+ * One end of a packet stream in a thread of its own, for packet-stream-threads.test.ts. The source
+ * sends packets with payloads of random sizes; half of them carry a pattern that the sink checks,
+ * half come back with a pattern that the source checks. The sink holds some packets back and
+ * answers out of order.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -35,7 +36,9 @@ function random(limit) {
   return Math.floor((state / 2 ** 32) * limit);
 }
 
-/** Bytes that differ by packet and by place; a word at a time would hide torn payloads no better. */
+/**
+ * Bytes that differ by packet and by place; a word at a time would hide torn payloads no better.
+ */
 function fill(bytes, seed) {
   for (let index = 0; index < bytes.length; index++) bytes[index] = seed + index * 7;
 }

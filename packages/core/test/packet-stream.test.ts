@@ -14,7 +14,10 @@ import { CARRIERS, OPERATION, type TestStream, testStream } from './packet-strea
 
 const PARAMETERS = { bulkBytes: 4096, queueSlots: 4, alignLog2: 6 };
 
-/** Submits a WRITE whose payload is `size` times `byte`; returns its tag, or -1 if there was no room. */
+/**
+ * Submits a WRITE whose payload is `size` times `byte`; returns its tag, or -1 if there was no
+ * room.
+ */
 function submitWrite(stream: TestStream, size: number, byte: number): number {
   const packet = new Packet();
   packet.operation = OPERATION.write;
@@ -42,7 +45,8 @@ describe.each(CARRIERS)('packet stream, %s', (_name, shared) => {
     expect(sink.next(packet)).toBe(true);
     sink.release();
     expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);
-    // What is answered after the end was not answered before it: the server may still be reading.
+    // A packet that is answered after the end was not answered before it: the server may still be
+    // reading.
     sink.acknowledge(packet);
     sink.release();
     expect([sinkLink.closes, sinkLink.releases]).toEqual([1, 0]);

@@ -1,4 +1,7 @@
-/** How long core waits for the root of the tree: as long as anything below it gets done, and its levels' bounds allow. */
+/**
+ * How long core waits for the root of the tree: as long as anything below it gets done, and its
+ * levels' bounds allow.
+ */
 import { expect, test } from 'vitest';
 import type { ThreadProgress } from '../src/session/cpu.ts';
 import { stopped } from '../src/supervisor/patient-stop.ts';

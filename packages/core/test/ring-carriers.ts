@@ -1,4 +1,7 @@
-/** Two ends of a carrier over real rings, in one thread: an end is drained in a turn of its own after it was rung. */
+/**
+ * Two ends of a carrier over real rings, in one thread: an end is drained in a turn of its own
+ * after it was rung.
+ */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Carrier } from '../src/channel/carrier.ts';
 import { type ChannelEnd, channelMemory } from '../src/platform/wire/channel-memory.ts';
@@ -33,7 +36,10 @@ class TurnBell extends Bell {
   }
 }
 
-/** Rings of `ringBytes`: with few of them every message travels in parts, and everybody waits for room. */
+/**
+ * Rings of `ringBytes`: with few of them every message travels in parts, and everybody waits for
+ * room.
+ */
 export function ringCarriers(ringBytes: number): [Carrier, Carrier] {
   const memory = channelMemory(ringBytes);
   const census = censusMemory();

@@ -1,4 +1,7 @@
-/** Ring carriers against a peer that writes whatever it likes into their memory: the channel ends, and nothing else. */
+/**
+ * Ring carriers against a peer that writes whatever it likes into their memory: the channel ends,
+ * and nothing else.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../src/limits.ts';

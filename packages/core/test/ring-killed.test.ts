@@ -1,6 +1,7 @@
 /**
- * Two processes hammer one ring, and either is killed at any time: what the other one has read is whole and in order, it hears
- * of the death and is not stuck, and the ring serves the next process. Nothing is left of the dead.
+ * Two processes hammer one ring, and either is killed at any time: what the other one has read is
+ * whole and in order, it hears of the death and is not stuck, and the ring serves the next process.
+ * Nothing is left of the dead.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +25,7 @@ const LIBRARY = new URL('../dist/platform', import.meta.url).href;
 
 /** More are had by GINIT_RING_KILLS=1000 npm test -- ring-killed, which takes some minutes. */
 const KILLS = Number(process.env['GINIT_RING_KILLS'] ?? 80);
-/** So many rings, each with two processes, side by side. */
+/** The number of rings that run side by side, each with two processes. */
 const RINGS = 3;
 const SLOT = 7;
 /** An end is killed before so much has gone one way, mostly. */
@@ -47,7 +48,7 @@ const LAYOUT = {
   channel: { at: 2048, bytes: SMALL_CHANNEL_BYTES },
 } as const;
 
-/** What an end says at the end of a life of the ring. */
+/** The report of one end when a life of the ring is over. */
 interface Over {
   readonly sent: number;
   readonly received: number;
@@ -79,7 +80,9 @@ class Ring {
     this.#processes = [this.#start(0), this.#start(1)];
   }
 
-  /** One life of the ring: ends when one of its ends has been killed and the other one has noticed. */
+  /**
+   * One life of the ring: ends when one of its ends has been killed and the other one has noticed.
+   */
   async life(): Promise<void> {
     const victim = ENDS[Math.random() < 0.5 ? 0 : 1];
     const survivor = this.#processes[otherEnd(victim)];
@@ -124,7 +127,7 @@ class Ring {
     if (process.connected) await once(process, 'disconnect');
   }
 
-  /** What core does when a process has ended. */
+  /** Does as the supervisor does when a process has ended. */
   #announceDeath(victim: ChannelEnd): void {
     markClosed(this.#place(LAYOUT.channel), victim);
     const bell = (end: ChannelEnd): Bell =>

@@ -7,7 +7,7 @@ import { Bell, censusMemory, Doorbell, doorbellMemory } from '../src/platform/wi
 import { PortTravel } from '../src/platform/thread/memory/memory-travel.ts';
 import { RingCarrier } from '../src/platform/thread/ring/ring-carrier.ts';
 
-/** What an end has received. */
+/** The messages that an end has received. */
 export interface Received {
   readonly frame: Uint8Array;
   readonly memory: SharedMemory;

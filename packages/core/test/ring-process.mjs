@@ -1,6 +1,7 @@
 /**
- * One end of the ring of ring-killed.test.ts, as a process: it sends frames as fast as they go, and looks whether those that
- * come are whole and in order. In turns it sleeps as a parked thread does and as one with a live loop. Runs the compiled package.
+ * One end of the ring of ring-killed.test.ts, as a process: it sends frames as fast as they go, and
+ * looks whether those that come are whole and in order. In turns it sleeps as a parked thread does
+ * and as one with a live loop. Runs the compiled package.
  */
 import { futexWaitAsync, SharedMemory } from 'sharedarraybuffer-polyfill';
 

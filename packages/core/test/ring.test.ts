@@ -1,4 +1,7 @@
-/** Carriers over rings: frames arrive whole and in order, whatever their size and however full the rings are. */
+/**
+ * Carriers over rings: frames arrive whole and in order, whatever their size and however full the
+ * rings are.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteRingReader, ByteRingWriter } from '../src/platform/wire/byte-ring.ts';

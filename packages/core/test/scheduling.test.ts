@@ -1,4 +1,7 @@
-/** Affinities and priorities as arguments of a CPU session: their form, how parents narrow them, which CPUs they mean. */
+/**
+ * Affinities and priorities as arguments of a CPU session: their form, how parents narrow them,
+ * which CPUs they mean.
+ */
 import {
   type CpuAffinity,
   cpusOf,

@@ -6,11 +6,14 @@ import { LIMITS, Parent, someSession } from '../src/system.ts';
 import type { Implementation } from '../src/interface/interface.ts';
 import { SessionClient } from '../src/runtime/session-client.ts';
 import { type Pair, pairOf } from './channel-pair.ts';
+import { uniformParent } from './test-parent.ts';
 
 const NOTHING = { ram: 0, caps: 0 };
 const Den = session('Den', { ask: rpc<() => void>({ args: [], result: nothing }) });
 
-/** A parent that answers no upgrade until it is told to, and a client whose sessions are with it. */
+/**
+ * A parent that answers no upgrade until it is told to, and a client whose sessions are with it.
+ */
 class Family {
   readonly closed: number[] = [];
   /** Codes that the next closings are answered with. */
@@ -22,6 +25,9 @@ class Family {
 
   constructor() {
     const parent: Implementation<typeof Parent> = {
+      ...uniformParent(async () => {
+        throw new Error('not asked for here');
+      }),
       session: () => ({ session: someSession(this.#pair.server.export(Den, this.#den), 'den') }),
       upgrade: () => new Promise((resolve) => this.#upgrades.push(() => resolve(undefined))),
       close: (id) => {

@@ -1,6 +1,7 @@
 /**
- * Shapes against bytes of a hostile peer: what is read is a value that the shape itself accepts, or refused with one of two
- * errors. The message lies between bytes of somebody else's, which must make no difference.
+ * Shapes against bytes of a hostile peer: what is read is a value that the shape itself accepts, or
+ * refused with one of two errors. The message lies between bytes of somebody else's, which must
+ * make no difference.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +13,7 @@ import { type Case, comparable, readBack, sample, shapes, written } from './shap
 
 const anonymous = (shape: core.Shape<unknown>): Case => ({ name: '', shape, fits: fc.constant(undefined) });
 
-/** What a peer's table may stand for. */
+/** The meanings of entries in a peer's table. */
 const context = new SignalContext(
   () => {},
   () => {},
@@ -22,7 +23,10 @@ const carried = Array.from({ length: 64 }, (_, index) =>
   index % 2 === 0 ? new LocalReference(context) : core.Dataspace.ofContent(Uint8Array.of(index)),
 );
 
-/** Reads `bytes` in the middle of others; what it is, or how it was refused. Any other error goes on. */
+/**
+ * Reads `bytes` in the middle of others; what it is, or how it was refused. Any other error goes
+ * on.
+ */
 function read(one: Case, bytes: Uint8Array, around: number): { value: unknown } | { refusal: string } {
   const whole = new Uint8Array(bytes.byteLength + 600).fill(around);
   whole.set(bytes, 300);
@@ -35,14 +39,16 @@ function read(one: Case, bytes: Uint8Array, around: number): { value: unknown } 
   }
 }
 
-/** Whatever the bytes are, the outcome is one of the two, and what stands around them plays no part. */
+/**
+ * Whatever the bytes are, the outcome is one of the two, and what stands around them plays no part.
+ */
 function holds(one: Case, bytes: Uint8Array): boolean {
   const before = bytes.slice();
   const outcome = read(one, bytes, 0);
   for (const around of [1, 0xff]) expect(comparable(read(one, bytes, around))).toEqual(comparable(outcome));
   expect(bytes).toEqual(before);
   if (!('value' in outcome)) return false;
-  // What it accepts it accepts again, and what it makes of that can travel on.
+  // A value that it accepts is accepted again, and its result can travel on.
   one.shape(outcome.value, 'it');
   written(one, outcome.value);
   return true;

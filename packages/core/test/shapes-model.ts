@@ -1,6 +1,6 @@
 /**
- * Random shapes, and for each the values that fit it. What a shape carries stands in a table of the test's own, so that
- * capabilities, signals and dataspaces can be among the values.
+ * Random shapes, and for each the values that fit it. What a shape carries stands in a table of the
+ * test's own, so that capabilities, signals and dataspaces can be among the values.
  */
 import fc from 'fast-check';
 import * as core from '../src/index.ts';
@@ -207,7 +207,10 @@ export function written(
   }
 }
 
-/** Reads all of bytes `start` to `end`; what the message mentions is taken from `carried`, in its order. */
+/**
+ * Reads all of bytes `start` to `end`; what the message mentions is taken from `carried`, in its
+ * order.
+ */
 export function readBack(
   { shape }: Case,
   bytes: Uint8Array,
@@ -230,7 +233,9 @@ export function readBack(
   return value;
 }
 
-/** Something that can be compared: capabilities by where they lead, dataspaces by content, one zero. */
+/**
+ * Something that can be compared: capabilities by where they lead, dataspaces by content, one zero.
+ */
 export function comparable(value: unknown): unknown {
   const reference = referenceOf(value);
   if (reference) return { reference };

@@ -1,4 +1,7 @@
-/** What shapes write and read: values come back as they were, and what does not fit is not written. */
+/**
+ * Shapes write and read values: values come back as they were, and one that does not fit is not
+ * written.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as core from '../src/index.ts';
@@ -13,7 +16,7 @@ const again = (shape: core.Shape<unknown>, value: unknown): unknown => {
   return readBack(caseOf(shape), bytes, carried);
 };
 
-/** What becomes of a call: its result, or the way it refuses. */
+/** The outcome of a call: its result, or the way it refuses. */
 function outcome(use: () => unknown): { value: unknown } | { refusal: string } {
   try {
     return { value: use() };

@@ -1,4 +1,4 @@
-/** What a component that cannot be started leaves behind, and what is said of it. */
+/** A component that cannot be started leaves nothing behind, and the reason is told. */
 import { expect, test } from 'vitest';
 import { component, SessionError } from '@ginit/core';
 import { COSTS, Parent, Pd } from '@ginit/core/system';
@@ -9,15 +9,19 @@ import type { ComponentEnd } from '../src/supervisor/platform.ts';
 import { PdSession } from '../src/supervisor/pd-service.ts';
 import { ThreadsByAccount } from '../src/supervisor/threads-by-account.ts';
 import { InProcessPlatform } from './in-process-platform.ts';
+import { uniformParent } from './test-parent.ts';
 import { testSpecification } from './test-specification.ts';
 
 const place = (): InProcessPlatform =>
   new InProcessPlatform('copying', new Map([['refused', component({}, () => {})]]));
-const denied = (): never => {
+const denied = async (): Promise<never> => {
   throw new SessionError('DENIED', 'nothing is given here');
 };
 
-/** Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of its end. */
+/**
+ * Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of
+ * its end.
+ */
 function begin(
   account: Account,
   moduleUrl: string,
@@ -26,13 +30,7 @@ function begin(
 ): StartedThread {
   const components = new Components(platform, () => {});
   const threads = new ThreadsByAccount();
-  const parent = components.entrypoint.export(Parent, {
-    session: denied,
-    upgrade: denied,
-    close: denied,
-    announce: denied,
-    exit: denied,
-  });
+  const parent = components.entrypoint.export(Parent, uniformParent(denied));
   const pd = components.entrypoint.export(Pd, new PdSession(account, threads));
   const observer = { started: () => {}, ended: (_: unknown, end: ComponentEnd) => ended(end) };
   const specification = testSpecification('started', moduleUrl);
@@ -93,4 +91,17 @@ test('a component that dies while it starts has the reason of its death, not of 
   await new Promise(setImmediate);
   await new Promise(setImmediate);
   expect(thread?.state()).toEqual({ state: 'crashed', reason: 'crashed by the test', culprit: true });
+});
+
+test('a heartbeat is answered by a live component, once for all who ask, and settles after its end', async () => {
+  let thread: StartedThread | undefined;
+  const ended = new Promise<void>((resolve) => {
+    thread = begin(rich(), 'refused', () => resolve());
+  });
+  if (!thread) throw new Error('it was started');
+  const [first, second] = [thread.heartbeat(), thread.heartbeat()];
+  expect(second).toBe(first);
+  await first;
+  await ended;
+  await thread.heartbeat();
 });

@@ -1,4 +1,7 @@
-/** What components have counted: who does not answer is known by what it said before, and keeps nobody waiting for long. */
+/**
+ * The counts of components: one that does not answer is known by its last answer, and keeps nobody
+ * waiting for long.
+ */
 import { expect, test } from 'vitest';
 import { PeerGone } from '../src/errors.ts';
 import type { ComponentStatistics } from '../src/runtime/control.ts';

@@ -1,4 +1,7 @@
-/** Sessions of core's own services one by one: what they do with time, lines and grants, and what they refuse. */
+/**
+ * Sessions of core's own services one by one: what they do with time, lines and grants, and what
+ * they refuse.
+ */
 import { describe, expect, test } from 'vitest';
 import { component, hasCode, Rom } from '@ginit/core';
 import { Cpu, Parent, Pd } from '@ginit/core/system';
@@ -21,6 +24,7 @@ import { LIMITS } from '../src/limits.ts';
 import { visibleLines } from '../src/log-text.ts';
 import { InProcessPlatform } from './in-process-platform.ts';
 import { TestClock } from './test-clock.ts';
+import { uniformParent } from './test-parent.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -138,13 +142,7 @@ function core() {
   const account = new Account('account', { ram: 2 ** 20, caps: 100 });
   const options = (binary: ResolvedBinary, more: Partial<StartOptions> = {}): StartOptions => ({
     pd: entrypoint.export(Pd, new PdSession(account, threads)),
-    parent: entrypoint.export(Parent, {
-      session: never,
-      upgrade: never,
-      close: never,
-      announce: never,
-      exit: never,
-    }),
+    parent: entrypoint.export(Parent, uniformParent(never)),
     binary: entrypoint.export(Rom, new BinaryRom(binary)),
     isolation: 'process',
     grants: [],
@@ -297,7 +295,7 @@ describe('the services', () => {
     expect([closed, account.ended]).toEqual([false, false]);
     dissolve();
     await new Promise(setImmediate);
-    // What was started on it meanwhile ends after it.
+    // A thread that was started on it meanwhile ends after it.
     expect([closed, account.ended]).toEqual([false, true]);
     dissolve();
     await closing;

@@ -21,7 +21,10 @@ export class TestClock {
     };
   }
 
-  /** Lets so much time pass; all promises run dry before and after each timeout, and `each` is called before it. */
+  /**
+   * Lets so much time pass; all promises run dry before and after each timeout, and `each` is
+   * called before it.
+   */
   async passMs(ms: number, each = (): void => {}): Promise<void> {
     const untilUs = this.#nowUs + ms * 1000;
     for (;;) {

@@ -1,4 +1,4 @@
-/** What starts a component of the tests: an ordinary thread without grants. */
+/** The specification of a component of the tests: an ordinary thread without grants. */
 import type { ComponentSpecification } from '../src/supervisor/platform.ts';
 
 /** For the module at `moduleUrl`, which an in-process platform knows. */

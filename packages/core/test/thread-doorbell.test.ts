@@ -1,6 +1,6 @@
 /**
- * Doorbells between real threads that sleep without any limit: a single lost wake-up would stop them for ever, and the
- * test with them.
+ * Doorbells between real threads that sleep without any limit: a single lost wake-up would stop
+ * them for ever, and the test with them.
  */
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { wordsAt } from '../src/memory/place.ts';
@@ -54,7 +54,8 @@ test.each([
     }
     await workers.end();
     for (const doorbell of doorbells) new Bell(doorbell, census).ownerGone();
-    // Who is ended between saying that it sleeps and leaving the count is counted once too often: two words cannot be one.
+    // A thread that is ended after it has said that it sleeps and before it leaves the count is
+    // counted once too often.
     expect(Math.abs(wordsAt(census)[0] ?? -1)).toBeLessThanOrEqual(1);
   }
 });

@@ -1,4 +1,7 @@
-/** Whole systems whose threads park: what a component does besides its calls still works, and idle costs nothing. */
+/**
+ * Whole systems whose threads park: what a component does besides its calls still works, and idle
+ * costs nothing.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../../../test/harness/ginit.ts';
@@ -121,7 +124,10 @@ export default component({ requires: [Echo] }, async (env) => {
 });`;
 
 const LEAVES = 80;
-/** One thread that does not park takes 100; what V8 does by itself on a busy machine stays far below this. */
+/**
+ * One thread that does not park takes 100; what V8 does by itself on a busy machine stays far below
+ * this.
+ */
 const BUSY_PERCENT = 30;
 
 test('a thread with many channels serves them all, and the idle system uses next to no CPU', async () => {

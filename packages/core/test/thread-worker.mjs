@@ -1,4 +1,4 @@
-/** What the threads of thread-rings.test.ts and thread-doorbell.test.ts do, by role. */
+/** The work of the threads of thread-rings.test.ts and thread-doorbell.test.ts, by role. */
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { library, role } = workerData;
@@ -47,7 +47,10 @@ function check(words, serial) {
   }
 }
 
-/** Sends `frames` on every channel and checks as many; both ends do. At most `window` frames are on their way. */
+/**
+ * Sends `frames` on every channel and checks as many; both ends do. At most `window` frames are on
+ * their way.
+ */
 function traffic() {
   const { frames, window, wordsMax, live, rings } = workerData;
   const loop = new ThreadLoop(new Doorbell(workerData.doorbell, workerData.census), live);
@@ -84,7 +87,10 @@ function traffic() {
   loop.start();
 }
 
-/** Rings the peers one after the other and parks until each has answered; nobody ever looks around by himself. */
+/**
+ * Rings the peers one after the other and parks until each has answered; nobody ever looks around
+ * by himself.
+ */
 function ringer() {
   const { rounds, census, slot } = workerData;
   const doorbell = new Doorbell(workerData.doorbell, census);

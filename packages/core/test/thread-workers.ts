@@ -1,4 +1,7 @@
-/** Worker threads that run the sources under test: compiled, as they are now, to a directory of its own. */
+/**
+ * Worker threads that run the sources under test: compiled, as they are now, to a directory of its
+ * own.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { hasCode } from '../src/errors.ts';
 import { WaitGraph } from '../src/supervisor/wait-graph.ts';
 
-/** A graph whose members answer by `still`; `asked` are the components that were asked, with the number of their wait. */
+/**
+ * A graph whose members answer by `still`; `asked` are the components that were asked, with the
+ * number of their wait.
+ */
 function graphOf(still: (component: number) => Promise<boolean> = async () => true) {
   const asked: [number, number][] = [];
   const graph = new WaitGraph((component, wait) => {

@@ -1,4 +1,3 @@
 /** The sandbox library: run children of your own by an init config, as the init component does. */
 export { type InitConfig, type InitConfigReading, INIT_SCHEMA, readInitConfig } from './model/index.ts';
 export { Sandbox } from './sandbox/sandbox.ts';
-export { readXml, writeXml } from './xml/index.ts';

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { processesAhead } from '../src/command/ahead.ts';
 import { readInitConfig } from '../src/model/index.ts';
-import { readXml } from '../src/xml/index.ts';
+import { readXml } from '@ginit/core/config';
 
 const ahead = (...starts: readonly string[]): readonly string[] => {
   const text = `<config><default caps="10" ram="1M"/>${starts.join('')}</config>`;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '@ginit/core/config';
+import { ConfigError, readXml } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -12,7 +12,6 @@ import {
 } from '../src/check/index.ts';
 import { readInitConfig } from '../src/model/index.ts';
 import { resolveRequest } from '../src/routing/index.ts';
-import { readXml } from '../src/xml/index.ts';
 import { manifestsOf } from './components.ts';
 
 const read = (xml: string) => readInitConfig(readXml(xml, 'k.xml')).config;

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { ConfigError } from '@ginit/core/config';
+import { ConfigError, readXml } from '@ginit/core/config';
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../src/check/index.ts';
 import { formatWarning, readInitConfig } from '../src/model/index.ts';
-import { readXml } from '../src/xml/index.ts';
 import { manifestsOf } from './components.ts';
 
 /*

@@ -1,7 +1,6 @@
-import { schemaFromData } from '@ginit/core/config';
+import { schemaFromData, readXml } from '@ginit/core/config';
 import { describe, expect, it } from 'vitest';
 import { formatWarning, type InitConfig, INIT_SCHEMA, readInitConfig } from '../src/model/index.ts';
-import { readXml } from '../src/xml/index.ts';
 
 const read = (xml: string) => readInitConfig(readXml(xml, 'm.xml'));
 

@@ -1,4 +1,4 @@
-import { inspectConfig } from '@ginit/core/config';
+import { inspectConfig, readXml } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigWarning } from '../src/warning.ts';
@@ -13,7 +13,6 @@ import {
   ROUTE_SCHEMA,
   type ServiceDirectory,
 } from '../src/routing/index.ts';
-import { readXml } from '../src/xml/index.ts';
 
 /** Services by provider; `parent` is the parent. */
 function directory(providers: Readonly<Record<string, readonly string[]>>): ServiceDirectory {

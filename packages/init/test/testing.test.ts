@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { simulate, simulateSeeds, SimulationRefused } from '@ginit/init/testing';
 import { describe, expect, test, vi } from 'vitest';
 
-// Each run reads manifests in a process of its own: several of them take their time on a machine that has other things to do.
+// Each run reads manifests in a process of its own: several of them take their time on a machine
+// that has other things to do.
 vi.setConfig({ testTimeout: 300_000 });
 
 const RACERS = fileURLToPath(new URL('racers/', import.meta.url));

@@ -1,10 +1,11 @@
-/** fs_tool in a system of its own, on a file system in memory behind the File_system server library. */
+/**
+ * fs_tool in a system of its own, on a file system in memory behind the File_system server library.
+ */
 import { createHash } from 'node:crypto';
 import { component, RpcError } from '@ginit/core';
-import { readConfig, validate } from '@ginit/core/config';
+import { readConfig, validate, readXml } from '@ginit/core/config';
 import { FileSystem, FILE_SYSTEM_ERRORS, serveFileSystem } from '@ginit/core/file_system';
 import fsTool from '@ginit/os/fs_tool';
-import { readXml } from '@ginit/init';
 import { describe, expect, test } from 'vitest';
 import {
   type CarrierKind,

@@ -19,9 +19,9 @@ const types: ReadonlyMap<string, FileSystemType> = new Map([
 export const fileSystemTypes: readonly string[] = [...types.keys()];
 
 /**
- * Mounts what is on the device: a format by its name, or `auto` for the first that recognises it. With
- * `writeable` the mount allows changes if the device and the format's features do; otherwise it says on the
- * console why not.
+ * Mounts what is on the device: a format by its name, or `auto` for the first that recognises it.
+ * With `writeable` the mount allows changes if the device and the format's features do; otherwise
+ * it says on the console why not.
  */
 export async function mountFileSystem(
   hypercalls: Hypercalls,

@@ -60,7 +60,7 @@ export class Workshop {
     return new Uint8Array(readFileSync(path));
   }
 
-  /** What a debugfs command prints. */
+  /** The output of a debugfs command. */
   debug(image: Uint8Array, command: string): Uint8Array {
     return run('debugfs', ['-R', command, this.save(image)]).bytes;
   }

@@ -241,7 +241,8 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
         .catch((error: unknown) => expect(error).toBeInstanceOf(FsError));
     }
     await fs.mount.unmount();
-    // Nothing but the superblock and the counts of the descriptors may have changed in front of the bitmap.
+    // Nothing but the superblock and the counts of the descriptors may have changed in front of the
+    // bitmap.
     expect(Buffer.compare(fs.hypercalls.bytes.slice(8192, bitmap), before.slice(8192))).toBe(0);
   });
 

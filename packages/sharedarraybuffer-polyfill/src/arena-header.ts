@@ -1,6 +1,7 @@
 /**
- * The first pages of an arena describe it, so that every thread that gets the arena's SharedArrayBuffer, by whatever
- * way, can tell which of its words lie in memory shared with other processes, and where they are:
+ * The first pages of an arena describe it, so that every thread that gets the arena's
+ * SharedArrayBuffer, by whatever way, can tell which of its words lie in memory shared with other
+ * processes, and where they are:
  *
  *     word  0 … 3   magic
  *           4, 5    address of the arena, low half first
@@ -8,7 +9,8 @@
  *           7       pages of the arena
  *          16 …     a bit for each page: whether a memory file is mapped there
  *
- * A buffer counts as an arena only if it is where its header says, which no other memory can imitate by accident.
+ * A buffer counts as an arena only if it is where its header says, which no other memory can
+ * imitate by accident.
  */
 import { assert } from './errors.ts';
 import type { Kernel } from './kernel.ts';

@@ -1,18 +1,21 @@
 /**
- * An arena: a stretch of address space, as one SharedArrayBuffer, into which memory files are mapped page by page.
- * A shared WebAssembly.Memory reserves about 10 GiB of address space, whatever its size: so one for many memory files.
+ * An arena: a stretch of address space, as one SharedArrayBuffer, into which memory files are
+ * mapped page by page. A shared WebAssembly.Memory reserves about 10 GiB of address space, whatever
+ * its size: so one for many memory files.
  *
- * The memory that V8 would give it is replaced at once by one sparse shared mapping, the backdrop. It costs neither
- * memory until somebody writes to it nor RLIMIT_DATA ever. The backdrop is mapped twice: where the SharedArrayBuffer
- * sees it, and right behind, in the part of V8's reservation that the memory could grow into but never does.
+ * The memory that V8 would give it is replaced at once by one sparse shared mapping, the backdrop.
+ * It costs neither memory until somebody writes to it nor RLIMIT_DATA ever. The backdrop is mapped
+ * twice: where the SharedArrayBuffer sees it, and right behind, in the part of V8's reservation
+ * that the memory could grow into but never does.
  *
  *     address:   | header | free … | file A | free … | file B | … |  the backdrop, whole  |  rest of the reservation
  *                |<------------- the SharedArrayBuffer ---------->|
  *
- * A memory file is mapped over the backdrop; unmapping maps the backdrop there again from its second place, which
- * drops the file's pages and needs no descriptor. A view that somebody kept then reads and writes the backdrop: not
- * what it wants, but nothing faults, nothing of the file is reachable, and what was written there is thrown away when the
- * place is used again. When the last buffer of an arena is collected, V8 unmaps all of it.
+ * A memory file is mapped over the backdrop; unmapping maps the backdrop there again from its
+ * second place, which drops the file's pages and needs no descriptor. A view that somebody kept
+ * then reads and writes the backdrop: not what it wants, but nothing faults, nothing of the file is
+ * reachable, and what was written there is thrown away when the place is used again. When the last
+ * buffer of an arena is collected, V8 unmaps all of it.
  */
 import { fstatSync } from 'node:fs';
 import { ArenaHeader, headerBytes } from './arena-header.ts';
@@ -79,7 +82,10 @@ export class Region {
     return new Int32Array(this.buffer, this.byteOffset, Math.floor(this.byteLength / 4));
   }
 
-  /** Ends the mapping, in all threads. Views that are left show other memory from now on. Idempotent. */
+  /**
+   * Ends the mapping, in all threads. Views that are left show other memory from now on.
+   * Idempotent.
+   */
   unmap(): void {
     const release = this.#release;
     this.#release = undefined;
@@ -91,7 +97,10 @@ export class Region {
   }
 }
 
-/** A reservation of address space. It belongs to the thread that made it; its buffer may go to others. */
+/**
+ * A reservation of address space. It belongs to the thread that made it; its buffer may go to
+ * others.
+ */
 export class Arena {
   readonly #kernel: Kernel;
   readonly #buffer: SharedArrayBuffer;
@@ -100,7 +109,10 @@ export class Arena {
   readonly #allocator: PageAllocator;
   readonly #regions = new Set<Region>();
 
-  /** For this package; others call `createArena`. Throws `LimitExceeded` if the address space cannot be had. */
+  /**
+   * For this package; others call `createArena`. Throws `LimitExceeded` if the address space cannot
+   * be had.
+   */
   constructor(kernel: Kernel, sizeBytes: number) {
     assert(sizeBytes % WASM_PAGE_BYTES === 0 && sizeBytes <= ARENA_BYTES_MAX, 'an arena has whole pages');
     this.#kernel = kernel;
@@ -141,8 +153,9 @@ export class Arena {
   }
 
   /**
-   * Maps the first `sizeBytes` of a memory file; undefined if the arena has no room. The descriptor is not kept and may
-   * be closed. The file must never become shorter: use `checkMemory` on one that came from elsewhere.
+   * Maps the first `sizeBytes` of a memory file; undefined if the arena has no room. The descriptor
+   * is not kept and may be closed. The file must never become shorter: use `checkMemory` on one
+   * that came from elsewhere.
    */
   tryMap(fd: number, sizeBytes: number, { readOnly = false }: MapOptions = {}): Region | undefined {
     checkInteger('sizeBytes', sizeBytes, 1, ARENA_BYTES_MAX);
@@ -183,7 +196,8 @@ export class Arena {
     try {
       this.#kernel.mapAgain(this.#backdrop(byteOffset), this.#address + byteOffset, byteLength);
     } catch {
-      // mremap wants to be three mappings below the kernel's limit (vm.max_map_count), mmap does not.
+      // mremap wants to be three mappings below the kernel's limit (vm.max_map_count), mmap does
+      // not.
       this.#kernel.mapSparse(this.#address + byteOffset, byteLength);
     }
     this.#allocator.release(page, count);

@@ -1,5 +1,6 @@
 /**
- * The layout of a message that carries a descriptor, for sendmsg(2) and recvmsg(2) of a 64-bit Linux:
+ * The layout of a message that carries a descriptor, for sendmsg(2) and recvmsg(2) of a 64-bit
+ * Linux:
  *
  *     struct msghdr    0 name   8 name length   16 iovec   24 iovecs   32 control   40 control length   48 flags
  *     struct iovec     0 base   8 length
@@ -14,7 +15,10 @@ import type { Kernel } from './kernel.ts';
 const IOVEC = 56;
 const CONTROL = IOVEC + 16;
 const CONTROL_HEADER_BYTES = 16;
-/** Room for more descriptors than are allowed, so that too many are noticed; what does not fit the kernel closes. */
+/**
+ * Room for more descriptors than are allowed, so that too many are noticed; what does not fit the
+ * kernel closes.
+ */
 const DESCRIPTORS_MAX = 4;
 const CONTROL_BYTES = CONTROL_HEADER_BYTES + DESCRIPTORS_MAX * 4;
 const PAYLOAD = CONTROL + CONTROL_BYTES;

@@ -1,9 +1,11 @@
 /**
- * A socket that passes descriptors between processes, one a message, each with a tag by which both sides know what it is.
- * Node's own sockets drop descriptors that come with data, so this one is never read by libuv: who expects a descriptor
- * is told so by other means (a frame on a usual connection) and calls `receive`, which does not block.
+ * A socket that passes descriptors between processes, one a message, each with a tag by which both
+ * sides know what it is. Node's own sockets drop descriptors that come with data, so this one is
+ * never read by libuv: who expects a descriptor is told so by other means (a frame on a usual
+ * connection) and calls `receive`, which does not block.
  *
- * It is one end of a SOCK_SEQPACKET pair: messages keep their borders, and the end of the other side is noticed.
+ * It is one end of a SOCK_SEQPACKET pair: messages keep their borders, and the end of the other
+ * side is noticed.
  */
 import { callFailure, SharedMemoryError } from './errors.ts';
 import { DescriptorMessage, type ReceivedMessage } from './descriptor-message.ts';
@@ -41,8 +43,8 @@ export class DescriptorSocket {
   }
 
   /**
-   * Makes two connected ends: one for us, and a descriptor that a child inherits as an entry of spawn's `stdio`. Close the
-   * latter by `closeDescriptor` when the child has been spawned.
+   * Makes two connected ends: one for us, and a descriptor that a child inherits as an entry of
+   * spawn's `stdio`. Close the latter by `closeDescriptor` when the child has been spawned.
    */
   static pair(): { readonly near: DescriptorSocket; readonly farDescriptor: number } {
     const kernel = kernelOrThrow();
@@ -65,8 +67,9 @@ export class DescriptorSocket {
   }
 
   /**
-   * Sends a descriptor; it stays the sender's to close, at once if it likes. False if the other side has too many
-   * messages waiting: try again later. Throws `PeerGone` when the other end is closed.
+   * Sends a descriptor; it stays the sender's to close, at once if it likes. False if the other
+   * side has too many messages waiting: try again later. Throws `PeerGone` when the other end is
+   * closed.
    */
   send(fd: number, tag: Uint8Array): boolean {
     if (tag.byteLength === 0 || tag.byteLength > TAG_BYTES_MAX) {
@@ -83,9 +86,10 @@ export class DescriptorSocket {
   }
 
   /**
-   * The next descriptor that has arrived; undefined if there is none yet. A message that is not what `send` sends is an
-   * error, `NoDescriptor`, `TooManyDescriptors` or `Malformed`; its descriptors are closed, and the next call gets
-   * the next message. Throws `PeerGone` when the other end is closed and everything has been received.
+   * The next descriptor that has arrived; undefined if there is none yet. A message that is not
+   * what `send` sends is an error, `NoDescriptor`, `TooManyDescriptors` or `Malformed`; its
+   * descriptors are closed, and the next call gets the next message. Throws `PeerGone` when the
+   * other end is closed and everything has been received.
    */
   receive(): ReceivedDescriptor | undefined {
     const header = this.#message.expect();

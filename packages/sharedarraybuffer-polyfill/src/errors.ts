@@ -18,7 +18,9 @@ export type SharedMemoryErrorCode =
   | 'NoDescriptor'
   /** A message came with more than one descriptor. */
   | 'TooManyDescriptors'
-  /** A message came that is longer than a tag may be, or carries something else than a descriptor. */
+  /**
+   * A message came that is longer than a tag may be, or carries something else than a descriptor.
+   */
   | 'Malformed'
   /** The other end of the socket is closed. */
   | 'PeerGone'

@@ -1,6 +1,7 @@
 /**
- * Where koffi is installed for this package. NODE_PATH and Node's global folders do not count: those who share memory must
- * all come to the same answer, and the threads and processes that a program starts may not have its environment.
+ * Where koffi is installed for this package. NODE_PATH and Node's global folders do not count:
+ * those who share memory must all come to the same answer, and the threads and processes that a
+ * program starts may not have its environment.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,8 +1,9 @@
 /**
- * A word to sleep at, for who sleeps and wakes often: its address is looked up once, and a call into the kernel takes no
- * more arguments than it needs. Any SharedArrayBuffer will do for the threads of one process; for other processes
- * the word must lie in memory that they share. On one CPU this takes two thirds of the time of Atomics.wait and notify, whose
- * waker holds V8's own lock while the thread it has woken already wants it.
+ * A word to sleep at, for who sleeps and wakes often: its address is looked up once, and a call
+ * into the kernel takes no more arguments than it needs. Any SharedArrayBuffer will do for the
+ * threads of one process; for other processes the word must lie in memory that they share. On one
+ * CPU this takes two thirds of the time of Atomics.wait and notify, whose waker holds V8's own lock
+ * while the thread it has woken already wants it.
  */
 import { callFailure } from './errors.ts';
 import { ERRNO, type Kernel } from './kernel.ts';
@@ -12,7 +13,10 @@ const NANOSECONDS_PER_MS = 1_000_000;
 const MS_PER_SECOND = 1000;
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
-/** The timeout of the call that is being made, outside of V8's heap so that it stays where it is; one a thread. */
+/**
+ * The timeout of the call that is being made, outside of V8's heap so that it stays where it is;
+ * one a thread.
+ */
 class CallTimeout {
   readonly address: number;
   readonly #words: BigInt64Array;
@@ -59,8 +63,9 @@ export class FutexWord {
   }
 
   /**
-   * Sleeps while the word is `expected`, for at most `timeoutMs`; false if it was neither woken nor changed by then. Blocks
-   * the thread, which cannot be terminated meanwhile: who ends it wakes it first. May return early: look again.
+   * Sleeps while the word is `expected`, for at most `timeoutMs`; false if it was neither woken nor
+   * changed by then. Blocks the thread, which cannot be terminated meanwhile: who ends it wakes it
+   * first. May return early: look again.
    */
   wait(expected: number, timeoutMs: number): boolean {
     this.#timeout.set(Math.min(Math.max(0, timeoutMs), TIMEOUT_MS_MAX));

@@ -1,9 +1,11 @@
 /**
- * Waiting and waking between processes, by the kernel's futex. A thread that waits inside the kernel cannot be
- * terminated: so it waits in slices, and between two of them JavaScript gets its chance to end.
+ * Waiting and waking between processes, by the kernel's futex. A thread that waits inside the
+ * kernel cannot be terminated: so it waits in slices, and between two of them JavaScript gets its
+ * chance to end.
  *
- * As with every futex: change the word, then wake. A wake that changes nothing may fall between two slices (about a
- * microsecond in twenty thousand) and then wakes nobody; a change is always noticed.
+ * As with every futex: change the word, then wake. A wake that changes nothing may fall between two
+ * slices (about a microsecond in twenty thousand) and then wakes nobody; a change is always
+ * noticed.
  */
 import { callFailure } from './errors.ts';
 import { FUTEX_OPERATION, setTimespec, timespec, WAKE_ALL } from './futex-operation.ts';
@@ -23,8 +25,9 @@ const restTime = timespec(0n);
 export type WaitOutcome = 'ok' | 'not-equal' | 'timed-out';
 
 /**
- * Sleeps while the word is `expected`, until it is woken or changed (`ok`) or `timeoutMs` have passed; `not-equal` if it
- * was another value to begin with. Blocks the thread. The word must be shared between processes.
+ * Sleeps while the word is `expected`, until it is woken or changed (`ok`) or `timeoutMs` have
+ * passed; `not-equal` if it was another value to begin with. Blocks the thread. The word must be
+ * shared between processes.
  */
 export function futexWait(
   words: Int32Array,
@@ -36,8 +39,8 @@ export function futexWait(
 }
 
 /**
- * As `futexWait`, without blocking the thread, for words that are always changed before they are woken (a doorbell): a wake
- * that changes nothing may be ignored. Does not keep the process alive.
+ * As `futexWait`, without blocking the thread, for words that are always changed before they are
+ * woken (a doorbell): a wake that changes nothing may be ignored. Does not keep the process alive.
  */
 export async function futexWaitAsync(
   words: Int32Array,
@@ -50,7 +53,10 @@ export async function futexWaitAsync(
   return waitAsyncAt({ address, expected, kind: WaitKind.change }, timeoutLimit(timeoutMs));
 }
 
-/** Wakes up to `count` waiters of all processes; returns how many. The word must be shared between processes. */
+/**
+ * Wakes up to `count` waiters of all processes; returns how many. The word must be shared between
+ * processes.
+ */
 export function futexWake(words: Int32Array, index: number, count = Number.POSITIVE_INFINITY): number {
   return wakeAt(sharedAddressOrThrow(words, index), count);
 }

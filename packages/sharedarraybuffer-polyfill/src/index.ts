@@ -1,4 +1,7 @@
-/** SharedArrayBuffer, and Atomics.wait, notify and waitAsync, across processes. The README is the manual. */
+/**
+ * SharedArrayBuffer, and Atomics.wait, notify and waitAsync, across processes. The README is the
+ * manual.
+ */
 export type { Arena, MapOptions, Region } from './arena.ts';
 export { DescriptorSocket, type ReceivedDescriptor, TAG_BYTES_MAX } from './descriptor-socket.ts';
 export { SharedMemoryError, type SharedMemoryErrorCode } from './errors.ts';

@@ -1,4 +1,7 @@
-/** The kernel's calls, loaded once a thread; where they can be reached at all, whether or not memory can be shared. */
+/**
+ * The kernel's calls, loaded once a thread; where they can be reached at all, whether or not memory
+ * can be shared.
+ */
 import { Kernel } from './kernel.ts';
 import { beginLoad, endLoad, loadGuard } from './load-guard.ts';
 

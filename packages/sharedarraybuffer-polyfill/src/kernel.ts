@@ -1,7 +1,8 @@
 /**
- * The kernel's calls that Node lacks, through koffi: memory files, mappings, futexes, sockets that pass descriptors.
- * Addresses are plain numbers: user space of every 64-bit Linux ends below 2^53. Nothing here knows what the calls
- * are for. The constants are those of Linux's generic ABI, which all processors below share.
+ * The kernel's calls that Node lacks, through koffi: memory files, mappings, futexes, sockets that
+ * pass descriptors. Addresses are plain numbers: user space of every 64-bit Linux ends below 2^53.
+ * Nothing here knows what the calls are for. The constants are those of Linux's generic ABI, which
+ * all processors below share.
  */
 import { createRequire } from 'node:module';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
@@ -49,15 +50,19 @@ export const ERRNO = {
   ETIMEDOUT: 110,
 } as const;
 
-/** Outcome of a call that may fail in ways its caller expects: a result, or the error as a negative number. */
+/**
+ * Outcome of a call that may fail in ways its caller expects: a result, or the error as a negative
+ * number.
+ */
 type ResultOrErrno = number;
 
 /** The key under which workers find the path of koffi that an earlier thread has loaded. */
 const KOFFI_FILE_KEY = 'sharedarraybuffer-polyfill: koffi';
 
 /**
- * Loads koffi; undefined if it is not there. Each thread loads its own. Finding its native part takes several times as long as
- * loading that, which has all that we use: so who has found it tells the workers that it starts from then on.
+ * Loads koffi; undefined if it is not there. Each thread loads its own. Finding its native part
+ * takes several times as long as loading that, which has all that we use: so who has found it tells
+ * the workers that it starts from then on.
  */
 function loadKoffi(): Koffi | undefined {
   const require = createRequire(import.meta.url);
@@ -77,8 +82,8 @@ function loadKoffi(): Koffi | undefined {
 }
 
 /**
- * Calls of the C library, each bound when it is made for the first time: most threads make few of them. Those that are made
- * all the time are bound at once, which makes them a little faster.
+ * Calls of the C library, each bound when it is made for the first time: most threads make few of
+ * them. Those that are made all the time are bound at once, which makes them a little faster.
  */
 function bind(koffi: Koffi) {
   const library = koffi.load(null);
@@ -101,15 +106,18 @@ function bind(koffi: Koffi) {
     getrlimit: later('getrlimit', 'int', ['int', 'void *']),
     setrlimit: later('setrlimit', 'int', ['int', 'void *']),
     sysconf: later('sysconf', 'long', ['int']),
-    // `syscall` reads all its seven words, whatever the kernel takes of them, the last perhaps from the stack. With fewer,
-    // what lies above koffi's stack would be read, where nothing need be.
+    // `syscall` reads all its seven words, whatever the kernel takes of them, the last perhaps from
+    // the stack. With fewer, what lies above koffi's stack would be read, where nothing need be.
     futex: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', 'void *', word, 'uint32_t']),
     futexWaitOrWake: library.func('syscall', 'long', ['long', word, 'int', 'uint32_t', word, word, word]),
     futexWaitv: later('syscall', 'long', ['long', 'void *', 'uint', 'uint', 'void *', 'int', word]),
   };
 }
 
-/** The calls. Those that return `ResultOrErrno` leave failures to the caller; all others throw `SystemCall`. */
+/**
+ * The calls. Those that return `ResultOrErrno` leave failures to the caller; all others throw
+ * `SystemCall`.
+ */
 export class Kernel {
   readonly #koffi: Koffi;
   readonly #calls: ReturnType<typeof bind>;
@@ -154,7 +162,10 @@ export class Kernel {
     if (result !== address) throw this.#failure('mmap');
   }
 
-  /** As `mapFile`, but what is written stays in pages of this mapping's own: the file is only ever read. */
+  /**
+   * As `mapFile`, but what is written stays in pages of this mapping's own: the file is only ever
+   * read.
+   */
   mapFilePrivately(address: number, lengthBytes: number, fd: number): void {
     const flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
     const result = this.#calls.mmap(address, lengthBytes, PROT_READ | PROT_WRITE, flags, fd, 0);
@@ -169,9 +180,9 @@ export class Kernel {
   }
 
   /**
-   * Maps zeros over whatever is at `address`, in one step. Reading them costs nothing; what is written there counts as this
-   * process's own. Where RLIMIT_DATA bounds the process they must not count before they are written to, so there they are
-   * shared memory, as in `mapSparse`.
+   * Maps zeros over whatever is at `address`, in one step. Reading them costs nothing; what is
+   * written there counts as this process's own. Where RLIMIT_DATA bounds the process they must not
+   * count before they are written to, so there they are shared memory, as in `mapSparse`.
    */
   mapZeros(address: number, lengthBytes: number): void {
     const [soft] = this.dataLimit();
@@ -260,13 +271,19 @@ export class Kernel {
     );
   }
 
-  /** Compares a word with a value without sleeping: 0 if they are equal, else EAGAIN, EFAULT if there is no memory. */
+  /**
+   * Compares a word with a value without sleeping: 0 if they are equal, else EAGAIN, EFAULT if
+   * there is no memory.
+   */
   futexCompare(address: number, otherAddress: number, value: number): ResultOrErrno {
     // FUTEX_CMP_REQUEUE that wakes nobody and moves nobody.
     return this.#result(this.#calls.futex(this.#futexCall, address, 4, 0, null, otherAddress, value));
   }
 
-  /** futex_waitv(2): `waiters` is an array of `count` struct futex_waitv, `until` a timespec of `clock`. */
+  /**
+   * futex_waitv(2): `waiters` is an array of `count` struct futex_waitv, `until` a timespec of
+   * `clock`.
+   */
   futexWaitMany(waiters: Uint8Array, count: number, until: Uint8Array, clock: number): ResultOrErrno {
     return this.#result(this.#calls.futexWaitv(FUTEX_WAITV_CALL, waiters, count, 0, until, clock, 0));
   }

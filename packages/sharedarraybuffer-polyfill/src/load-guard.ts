@@ -1,11 +1,13 @@
 /**
- * Keeps a thread from being terminated while it, or its helper, loads koffi: koffi cannot be interrupted there, and brings
- * the whole process down. Who terminates threads gives each of them a piece of shared memory of its own, of two words:
+ * Keeps a thread from being terminated while it, or its helper, loads koffi: koffi cannot be
+ * interrupted there, and brings the whole process down. Who terminates threads gives each of them a
+ * piece of shared memory of its own, of two words:
  *
  *     word 0   1 when the thread is to be terminated: nothing is loaded any more
  *          1   how many loads are under way
  *
- * Each side first says what it is about to do and then looks at what the other one has said, so one of them sees the other.
+ * Each side first says what it is about to do and then looks at what the other one has said, so one
+ * of them sees the other.
  */
 
 /** Words of a guard. */

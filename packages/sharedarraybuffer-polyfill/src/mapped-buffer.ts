@@ -1,10 +1,12 @@
 /**
- * A memory file as a SharedArrayBuffer of its own, whole: for memory whose views are given away. Unlike a part of an arena
- * it is never unmapped under a view, nor under a read of the kernel's into it: it goes when the last buffer object
- * that shows it, in whichever thread, has been collected, as every SharedArrayBuffer does. Each takes about 10 GiB of
- * address space (of 128 TiB). V8 does not count shared memory: who maps many sees to it that garbage is collected.
+ * A memory file as a SharedArrayBuffer of its own, whole: for memory whose views are given away.
+ * Unlike a part of an arena it is never unmapped under a view, nor under a read of the kernel's
+ * into it: it goes when the last buffer object that shows it, in whichever thread, has been
+ * collected, as every SharedArrayBuffer does. Each takes about 10 GiB of address space (of 128
+ * TiB). V8 does not count shared memory: who maps many sees to it that garbage is collected.
  *
- * The file can be let go of before that: zero pages take its place in one step, under whatever views there are.
+ * The file can be let go of before that: zero pages take its place in one step, under whatever
+ * views there are.
  */
 import { assert, SharedMemoryError } from './errors.ts';
 import { kernelIfThere } from './kernel-access.ts';
@@ -27,9 +29,9 @@ export interface MapBufferOptions {
 }
 
 /**
- * Maps a memory file of `sizeBytes`, a multiple of `BUFFER_STEP_BYTES`. The descriptor is not kept. The file must never
- * become shorter: use `checkMemory` on one that came from elsewhere. Throws `NotSupported`, `SystemCall`, or
- * `LimitExceeded` where there is no address space.
+ * Maps a memory file of `sizeBytes`, a multiple of `BUFFER_STEP_BYTES`. The descriptor is not kept.
+ * The file must never become shorter: use `checkMemory` on one that came from elsewhere. Throws
+ * `NotSupported`, `SystemCall`, or `LimitExceeded` where there is no address space.
  */
 export function mapBuffer(fd: number, sizeBytes: number, options: MapBufferOptions = {}): SharedArrayBuffer {
   assert(sizeBytes > 0 && sizeBytes % BUFFER_STEP_BYTES === 0, 'a mapped buffer consists of whole steps');
@@ -43,10 +45,11 @@ export function mapBuffer(fd: number, sizeBytes: number, options: MapBufferOptio
 }
 
 /**
- * Lets go of the file that a mapped buffer shows. Every view of it, in all threads of the process, reads zeros from then on,
- * and what is written there goes nowhere; nothing faults. The address space stays until the buffer is collected. Only
- * for what `mapBuffer` has made; who calls it holds the buffer, so that nothing else can be at its place. Throws
- * `SystemCall` if the kernel has no memory for that; then all is as before.
+ * Lets go of the file that a mapped buffer shows. Every view of it, in all threads of the process,
+ * reads zeros from then on, and what is written there goes nowhere; nothing faults. The address
+ * space stays until the buffer is collected. Only for what `mapBuffer` has made; who calls it holds
+ * the buffer, so that nothing else can be at its place. Throws `SystemCall` if the kernel has no
+ * memory for that; then all is as before.
  */
 export function vacateBuffer(buffer: SharedArrayBuffer): void {
   const kernel = kernelIfThere();

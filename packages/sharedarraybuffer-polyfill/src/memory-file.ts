@@ -1,10 +1,11 @@
 /**
- * Memory files (memfd): memory with a descriptor but without a name, so nothing is left in any file system. Whoever maps
- * a file that is then cut short dies of SIGBUS; so each is sealed against a change of size before anybody else gets it,
- * and checked for that on receipt.
+ * Memory files (memfd): memory with a descriptor but without a name, so nothing is left in any file
+ * system. Whoever maps a file that is then cut short dies of SIGBUS; so each is sealed against a
+ * change of size before anybody else gets it, and checked for that on receipt.
  *
- * Read-only sharing: a descriptor opened for reading can be opened again for writing through /proc, so only a seal helps.
- * F_SEAL_FUTURE_WRITE forbids new writeable mappings (and write calls) but leaves the owner's, which must come first.
+ * Read-only sharing: a descriptor opened for reading can be opened again for writing through /proc,
+ * so only a seal helps. F_SEAL_FUTURE_WRITE forbids new writeable mappings (and write calls) but
+ * leaves the owner's, which must come first.
  */
 import { fstatSync, statfsSync } from 'node:fs';
 import { callFailure, checkInteger, SharedMemoryError } from './errors.ts';
@@ -43,8 +44,8 @@ export function createMemory(kernel: Kernel, sizeBytes: number, name: string): n
 }
 
 /**
- * Makes a memory file that nobody but its owner will ever write: `map` maps it for the owner, then it is sealed. Who gets
- * the descriptor can map it for reading only.
+ * Makes a memory file that nobody but its owner will ever write: `map` maps it for the owner, then
+ * it is sealed. Who gets the descriptor can map it for reading only.
  */
 export function createReadOnlyMemory<Mapped>(
   kernel: Kernel,
@@ -61,8 +62,8 @@ export function createReadOnlyMemory<Mapped>(
 }
 
 /**
- * Makes a memory file of fixed size that is to be sealed by `sealMemory` before anybody else gets it: whether others may
- * write is decided then. The caller owns the descriptor.
+ * Makes a memory file of fixed size that is to be sealed by `sealMemory` before anybody else gets
+ * it: whether others may write is decided then. The caller owns the descriptor.
  */
 export function createOpenMemory(kernel: Kernel, sizeBytes: number, name: string): number {
   const fd = createUnsealed(kernel, sizeBytes, name);
@@ -88,8 +89,9 @@ export interface ExpectedMemory {
 }
 
 /**
- * Checks a descriptor that came from elsewhere before it is mapped: a memory file (`NotMemory`) that can neither shrink nor
- * grow (`NotSealed`), of exactly this size (`WrongSize`), and writeable if asked for (`ReadOnly`). Does not close it.
+ * Checks a descriptor that came from elsewhere before it is mapped: a memory file (`NotMemory`)
+ * that can neither shrink nor grow (`NotSealed`), of exactly this size (`WrongSize`), and writeable
+ * if asked for (`ReadOnly`). Does not close it.
  */
 export function checkMemory(
   kernel: Kernel,
@@ -97,7 +99,8 @@ export function checkMemory(
   sizeBytes: number,
   { writeable }: ExpectedMemory,
 ): void {
-  // Asked first: it fails on anything but memory without calling the file system behind the descriptor.
+  // Asked first: it fails on anything but memory without calling the file system behind the
+  // descriptor.
   const seals = kernel.fcntl(fd, F_GET_SEALS, 0);
   if (seals < 0) throw new SharedMemoryError('NotMemory', 'the descriptor is no memory file');
   if ((seals & SIZE_SEALS) !== SIZE_SEALS) {

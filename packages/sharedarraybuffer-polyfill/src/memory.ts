@@ -1,4 +1,7 @@
-/** Making, checking and mapping memory files, for this thread: what `memory-file.ts` and `arena.ts` do, with support. */
+/**
+ * Making, checking and mapping memory files, for this thread: what `memory-file.ts` and `arena.ts`
+ * do, with support.
+ */
 import { Arena, ARENA_BYTES_DEFAULT, ARENA_BYTES_MAX, type MapOptions, type Region } from './arena.ts';
 import { checkInteger, SharedMemoryError } from './errors.ts';
 import * as file from './memory-file.ts';
@@ -6,20 +9,23 @@ import { kernelOrThrow } from './support.ts';
 
 const WASM_PAGE_BYTES = 65_536;
 const ARENA_BYTES_MIN = 1024 * 1024;
-/** Arenas that a thread makes by itself. Each reserves about 10 GiB of its 128 TiB of address space. */
+/**
+ * Arenas that a thread makes by itself. Each reserves about 10 GiB of its 128 TiB of address space.
+ */
 export const ARENAS_MAX = 256;
 
 /**
- * Makes a memory file of fixed size, zeroed, sealed against every change of size, closed on exec. The caller owns the
- * descriptor. `name` (ASCII, up to 60 characters) shows in /proc/PID/maps.
+ * Makes a memory file of fixed size, zeroed, sealed against every change of size, closed on exec.
+ * The caller owns the descriptor. `name` (ASCII, up to 60 characters) shows in /proc/PID/maps.
  */
 export function createMemory(sizeBytes: number, name = ''): number {
   return file.createMemory(kernelOrThrow(), sizeBytes, name);
 }
 
 /**
- * Makes a memory file that only its maker can write: `map` makes the maker's own writeable mapping, then the file is
- * sealed. Who gets the descriptor, or opens it again through /proc, can map it for reading only. The caller owns `fd`.
+ * Makes a memory file that only its maker can write: `map` makes the maker's own writeable mapping,
+ * then the file is sealed. Who gets the descriptor, or opens it again through /proc, can map it for
+ * reading only. The caller owns `fd`.
  */
 export function createReadOnlyMemory<Mapped = Region>(
   sizeBytes: number,
@@ -40,8 +46,9 @@ export function sealMemory(fd: number, options: file.SealOptions): void {
 }
 
 /**
- * Checks a descriptor that came from elsewhere before it is mapped. Throws `NotMemory`, `NotSealed` (it could still be cut
- * short, and whoever has mapped it dies of SIGBUS), `WrongSize` or `ReadOnly`. Does not close it.
+ * Checks a descriptor that came from elsewhere before it is mapped. Throws `NotMemory`, `NotSealed`
+ * (it could still be cut short, and whoever has mapped it dies of SIGBUS), `WrongSize` or
+ * `ReadOnly`. Does not close it.
  */
 export function checkMemory(fd: number, sizeBytes: number, expected: file.ExpectedMemory): void {
   file.checkMemory(kernelOrThrow(), fd, sizeBytes, expected);
@@ -52,7 +59,10 @@ export function closeDescriptor(fd: number): void {
   kernelOrThrow().close(fd);
 }
 
-/** Reserves an arena: a power of two of bytes. With little address space or RLIMIT_DATA it may be `LimitExceeded`. */
+/**
+ * Reserves an arena: a power of two of bytes. With little address space or RLIMIT_DATA it may be
+ * `LimitExceeded`.
+ */
 export function createArena(sizeBytes = ARENA_BYTES_DEFAULT): Arena {
   checkInteger('sizeBytes', sizeBytes, ARENA_BYTES_MIN, ARENA_BYTES_MAX);
   if (!Number.isInteger(Math.log2(sizeBytes)) || sizeBytes % WASM_PAGE_BYTES !== 0) {

@@ -1,6 +1,7 @@
 /**
- * Which pages of a reservation are free: a list of free ranges in order of their place, no two of which touch.
- * First fit. What is allocated is not remembered: who releases says how much, and releasing what is free is a fault.
+ * Which pages of a reservation are free: a list of free ranges in order of their place, no two of
+ * which touch. First fit. What is allocated is not remembered: who releases says how much, and
+ * releasing what is free is a fault.
  */
 import { assert } from './errors.ts';
 

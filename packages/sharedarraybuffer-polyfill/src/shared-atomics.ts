@@ -1,11 +1,13 @@
 /// <reference lib="es2024.sharedmemory" />
 /**
- * Atomics whose wait, notify and waitAsync reach across processes. For memory of this process they are V8's own; for
- * memory that this package has mapped they use the kernel's futex. Everything else is passed through.
+ * Atomics whose wait, notify and waitAsync reach across processes. For memory of this process they
+ * are V8's own; for memory that this package has mapped they use the kernel's futex. Everything
+ * else is passed through.
  *
  * Differences from V8's, on memory shared between processes:
- * * `ok` may come early: look at the word again. And change the word before you notify, as everybody does: a notify
- *   that changes nothing may be missed (by `wait` between two slices, by `waitAsync` before its helper sleeps);
+ * * `ok` may come early: look at the word again. And change the word before you notify, as
+ *   everybody does: a notify that changes nothing may be missed (by `wait` between two slices, by `waitAsync`
+ *   before its helper sleeps);
  * * wait and waitAsync take Int32Arrays only.
  */
 import { SharedMemoryError } from './errors.ts';
@@ -78,7 +80,9 @@ function refuseShared(words: BigInt64Array): void {
   throw new SharedMemoryError('InvalidArgument', 'waiting between processes works on an Int32Array only');
 }
 
-/** A drop-in for `Atomics`: `import { SharedAtomics as Atomics } from 'sharedarraybuffer-polyfill'`. */
+/**
+ * A drop-in for `Atomics`: `import { SharedAtomics as Atomics } from 'sharedarraybuffer-polyfill'`.
+ */
 export const SharedAtomics = {
   add: Atomics.add,
   and: Atomics.and,

@@ -1,6 +1,6 @@
 /**
- * Memory to share with another process, in one object: made here, handed over as a descriptor, opened there. Where that
- * cannot be had it is memory of this process only, and says so.
+ * Memory to share with another process, in one object: made here, handed over as a descriptor,
+ * opened there. Where that cannot be had it is memory of this process only, and says so.
  */
 import type { Region } from './arena.ts';
 import { checkInteger, SharedMemoryError } from './errors.ts';
@@ -20,7 +20,9 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
 }
 
-/** A piece of memory. Its bytes are those of `buffer` from `byteOffset` on, `byteLength` of them. */
+/**
+ * A piece of memory. Its bytes are those of `buffer` from `byteOffset` on, `byteLength` of them.
+ */
 export class SharedMemory {
   readonly buffer: SharedArrayBuffer;
   readonly byteOffset: number;
@@ -58,8 +60,8 @@ export class SharedMemory {
   }
 
   /**
-   * Opens memory that another process made, from a descriptor that was inherited or received. Checks it (see `checkMemory`
-   * for the errors), maps it, and closes the descriptor in any case.
+   * Opens memory that another process made, from a descriptor that was inherited or received.
+   * Checks it (see `checkMemory` for the errors), maps it, and closes the descriptor in any case.
    */
   static open(fd: number, sizeBytes: number, { readOnly = false }: OpenOptions = {}): SharedMemory {
     try {
@@ -99,7 +101,10 @@ export class SharedMemory {
     this.#descriptor = undefined;
   }
 
-  /** Ends our part in it, in all threads of the process. Its pages go when nobody maps them any more. Idempotent. */
+  /**
+   * Ends our part in it, in all threads of the process. Its pages go when nobody maps them any
+   * more. Idempotent.
+   */
   close(): void {
     this.closeDescriptor();
     this.#region?.unmap();

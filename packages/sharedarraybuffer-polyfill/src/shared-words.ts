@@ -1,6 +1,6 @@
 /**
- * Which words are shared between processes, and where they are. A word of an arena that has a memory file behind it
- * is woken by the kernel; for any other V8's own list is the right one.
+ * Which words are shared between processes, and where they are. A word of an arena that has a
+ * memory file behind it is woken by the kernel; for any other V8's own list is the right one.
  */
 import { ArenaHeader } from './arena-header.ts';
 import { SharedMemoryError } from './errors.ts';
@@ -25,7 +25,9 @@ export function isShared(view: ArrayBufferView): boolean {
   return header !== 'no arena' && header.isMapped(view.byteOffset);
 }
 
-/** Address of a word that other processes may share; undefined if it is memory of this process only. */
+/**
+ * Address of a word that other processes may share; undefined if it is memory of this process only.
+ */
 export function sharedAddress(words: Int32Array, index: number): number | undefined {
   const header = headerOf(words.buffer);
   if (header === 'no arena') return undefined;

@@ -1,6 +1,6 @@
 /**
- * Whether memory can be shared with other processes here. Found out once a thread, at first use, by trying: what the
- * arenas rely on is documented nowhere, so it is tested where it runs.
+ * Whether memory can be shared with other processes here. Found out once a thread, at first use, by
+ * trying: what the arenas rely on is documented nowhere, so it is tested where it runs.
  */
 import { Arena } from './arena.ts';
 import { SharedMemoryError } from './errors.ts';
@@ -20,8 +20,8 @@ type Found = { readonly kernel: Kernel } | { readonly reason: string };
 let found: Found | undefined;
 
 /**
- * Says whether memory can be shared with other processes. The first call of a thread tries it out (about a
- * millisecond). `SHAREDARRAYBUFFER_POLYFILL=off` in the environment makes it say no.
+ * Says whether memory can be shared with other processes. The first call of a thread tries it out
+ * (about a millisecond). `SHAREDARRAYBUFFER_POLYFILL=off` in the environment makes it say no.
  */
 export function support(): Support {
   found ??= find();
@@ -53,7 +53,10 @@ function find(): Found {
   }
 }
 
-/** Maps one memory file twice, writes through one mapping, reads through the other, and looks what is left after. */
+/**
+ * Maps one memory file twice, writes through one mapping, reads through the other, and looks what
+ * is left after.
+ */
 function selfTest(kernel: Kernel): void {
   const arena = new Arena(kernel, TEST_ARENA_BYTES);
   const fd = createMemory(kernel, TEST_MEMORY_BYTES, 'self-test');

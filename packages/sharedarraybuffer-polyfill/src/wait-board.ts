@@ -1,18 +1,19 @@
 /// <reference lib="es2024.sharedmemory" />
 /**
- * Asynchronous waits on words that other processes wake. The kernel wakes threads only, so a helper thread waits for
- * others: it sleeps on up to 127 words at a time (futex_waitv). Who wants to wait writes the word's address on a board in
- * memory of this process and waits there in V8's own way, which the helper ends. Nothing of this uses libuv's pool, and
- * nothing keeps the process alive.
+ * Asynchronous waits on words that other processes wake. The kernel wakes threads only, so a helper
+ * thread waits for others: it sleeps on up to 127 words at a time (futex_waitv). Who wants to wait
+ * writes the word's address on a board in memory of this process and waits there in V8's own way,
+ * which the helper ends. Nothing of this uses libuv's pool, and nothing keeps the process alive.
  *
  *     word  0   control: changes whenever the helper should look at the board again
  *           1   how the helper sleeps: not at all, by Atomics.wait, in the kernel
  *           2   the helper shall end      3   it has ended       4   somebody has waited: the helper is to be started
  *          16 … slots of 8 words: state, address (low, high), expected value, result, what ends the waiting
  *
- * The state of a slot is generation * 4 + phase; who takes a slot makes a new generation, so nobody mistakes one
- * waiting for another. A thread may be terminated while it has a slot: so waits are leases. The helper ends each
- * after ten seconds, a living thread takes another slot, and those of the dead become free.
+ * The state of a slot is generation * 4 + phase; who takes a slot makes a new generation, so nobody
+ * mistakes one waiting for another. A thread may be terminated while it has a slot: so waits are
+ * leases. The helper ends each after ten seconds, a living thread takes another slot, and those of
+ * the dead become free.
  *
  *     free -> claimed (being written) -> waiting -> done -> free        waiting -> free: timed out
  */
@@ -27,8 +28,9 @@ export const RESULT = { woken: 1, renew: 2 } as const;
 /** Words of a slot. */
 export const SLOT = { state: 0, addressLow: 1, addressHigh: 2, expected: 3, result: 4, kind: 5 } as const;
 /**
- * What ends a waiting: a change of the word, or any wake. The kernel tells about one of several words woken at a time; who
- * waits for any wake is then told as well, perhaps for nothing, and who waits for a change is not.
+ * The events that end a wait: a change of the word, or any wake. The kernel tells about one of
+ * several words woken at a time; who waits for any wake is then told as well, perhaps for nothing,
+ * and who waits for a change is not.
  */
 export const WaitKind = { change: 0, anyWake: 1 } as const;
 export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind];
@@ -71,7 +73,8 @@ export function slotAddress(words: Int32Array, start: number): number {
 /** Tells the owner of a waiting slot how it ended; false if it no longer waits. */
 export function finishSlot(words: Int32Array, start: number, state: number, result: number): boolean {
   assert(phaseOf(state) === PHASE.waiting, 'only who waits is told');
-  // The owner reads the result only once it sees the phase `done`; if it is gone the word means nothing.
+  // The owner reads the result only once it sees the phase `done`; if it is gone the word means
+  // nothing.
   Atomics.store(words, start + SLOT.result, result);
   const done = withPhase(state, PHASE.done);
   if (Atomics.compareExchange(words, start + SLOT.state, state, done) !== state) return false;

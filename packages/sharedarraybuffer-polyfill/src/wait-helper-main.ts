@@ -1,4 +1,7 @@
-/** The helper thread of a board (`wait-board.ts`): sleeps on all words that are waited for, and says who was woken. */
+/**
+ * The helper thread of a board (`wait-board.ts`): sleeps on all words that are waited for, and says
+ * who was woken.
+ */
 import { workerData } from 'node:worker_threads';
 import { FUTEX_OPERATION, setTimespec, timespec } from './futex-operation.ts';
 import { ERRNO, Kernel } from './kernel.ts';
@@ -23,7 +26,9 @@ export interface HelperData {
   readonly board: SharedArrayBuffer;
   /** Looks at the words now and then, as on a kernel without futex_waitv (before 5.16). */
   readonly poll: boolean;
-  /** Guard of the thread that starts this helper: it is not terminated before the helper is loaded. */
+  /**
+   * Guard of the thread that starts this helper: it is not terminated before the helper is loaded.
+   */
   readonly guard: Int32Array<SharedArrayBuffer> | undefined;
 }
 
@@ -31,7 +36,10 @@ export interface HelperData {
 const SLICE_MS = 50;
 const POLL_MS = 5;
 const LEASE_MS = 10_000;
-/** Polling misses a wake that changes no word, so a waiter for any wake looks again at this interval. */
+/**
+ * Polling misses a wake that changes no word, so a waiter for any wake looks again at this
+ * interval.
+ */
 const POLL_LEASE_MS = 100;
 const NANOSECONDS_PER_MS = 1_000_000n;
 const CLOCK_MONOTONIC = 1;
@@ -75,7 +83,10 @@ class WaitHelper {
     }
   }
 
-  /** Nobody waits: sleeps where nothing has to be noticed but the board, and where a thread can be terminated. */
+  /**
+   * Nobody waits: sleeps where nothing has to be noticed but the board, and where a thread can be
+   * terminated.
+   */
   #sleepNatively(change: number, timeoutMs: number): void {
     Atomics.store(this.#words, CONTROL.sleep, HELPER_SLEEP.native);
     Atomics.wait(this.#words, CONTROL.change, change, timeoutMs);

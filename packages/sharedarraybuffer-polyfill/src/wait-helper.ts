@@ -1,6 +1,7 @@
 /**
- * Helper threads for asynchronous waits (`wait-board.ts`), as a thread that waits sees them: the one that it shares with
- * others, if `shareWaitHelper` was called before the thread was started, and its own. Each is started when it is needed.
+ * Helper threads for asynchronous waits (`wait-board.ts`), as a thread that waits sees them: the
+ * one that it shares with others, if `shareWaitHelper` was called before the thread was started,
+ * and its own. Each is started when it is needed.
  */
 import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
 import { SharedMemoryError } from './errors.ts';
@@ -21,8 +22,9 @@ import type { HelperData } from './wait-helper-main.ts';
 const COMPILED = import.meta.url.endsWith('.ts') ? '../dist/' : './';
 const HELPER_MAIN = new URL(`${COMPILED}wait-helper-main.js`, import.meta.url);
 /**
- * A helper needs next to nothing. Without a bound V8 reserves room for code, since Node 24 half a gigabyte of memory that counts
- * for RLIMIT_DATA: a process that is bounded by that could not start one.
+ * A helper needs next to nothing. Without a bound V8 reserves room for code, since Node 24 half a
+ * gigabyte of memory that counts for RLIMIT_DATA: a process that is bounded by that could not start
+ * one.
  */
 const HELPER_LIMITS = { codeRangeSizeMb: 8, maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
 const ENVIRONMENT_KEY = 'sharedarraybuffer-polyfill: wait board';
@@ -38,9 +40,10 @@ let lookedForProcessBoard = false;
 let sharing = false;
 
 /**
- * One helper thread serves this thread and all workers that it starts from now on, with theirs; without it each thread that
- * waits asynchronously starts its own. To be called early on the main thread, whose event loop starts the helper when one of
- * them waits for the first time: so it outlives all workers, and costs nothing where nobody waits.
+ * One helper thread serves this thread and all workers that it starts from now on, with theirs;
+ * without it each thread that waits asynchronously starts its own. To be called early on the main
+ * thread, whose event loop starts the helper when one of them waits for the first time: so it
+ * outlives all workers, and costs nothing where nobody waits.
  */
 export function shareWaitHelper(): void {
   if (sharing) return;

@@ -1,5 +1,5 @@
-// Makes an arena under RLIMIT_DATA; prints how large it could be, and the limits afterwards. With an argument it prints how much
-// of RLIMIT_DATA this program uses without an arena, in KiB.
+// Makes an arena under RLIMIT_DATA; prints how large it could be, and the limits afterwards. With
+// an argument it prints how much of RLIMIT_DATA this program uses without an arena, in KiB.
 import { readFileSync } from 'node:fs';
 import { createArena } from 'sharedarraybuffer-polyfill';
 

@@ -1,5 +1,5 @@
-// Vacates buffers under RLIMIT_DATA, more of them than it allows for; prints what they came to, or with an argument what this
-// program uses without them, in KiB.
+// Vacates buffers under RLIMIT_DATA, more of them than it allows for; prints what they came to, or
+// with an argument what this program uses without them, in KiB.
 import { readFileSync } from 'node:fs';
 import { closeDescriptor, createMemory, mapBuffer, vacateBuffer } from 'sharedarraybuffer-polyfill';
 

@@ -1,4 +1,5 @@
-// Workers that wait asynchronously on shared words, some of which are terminated; prints how many helpers there were.
+// Workers that wait asynchronously on shared words, some of which are terminated; prints how many
+// helpers there were.
 import { readdirSync } from 'node:fs';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { futexWaitAsync, SharedAtomics, SharedMemory, shareWaitHelper } from 'sharedarraybuffer-polyfill';
@@ -25,7 +26,8 @@ if (isMainThread) {
   // More terminated waits than a board has slots would need leases; these only have to do no harm.
   const doomed = Array.from({ length: WORKERS }, (_, index) => start(index + 1));
   await until(WORKERS);
-  // Terminating a helper while it loads koffi may bring the process down; who has no guard (load-guard.ts) must wait.
+  // Terminating a helper while it loads koffi may bring the process down; who has no guard
+  // (load-guard.ts) must wait.
   await new Promise((resolve) => setTimeout(resolve, HELPER_START_MS));
   const withHelpers = threads();
   await Promise.all(doomed.map((worker) => worker.terminate()));
@@ -51,7 +53,7 @@ if (isMainThread) {
   const waiting = wait();
   SharedAtomics.add(words, 0, 1);
   await waiting;
-  // Who waits for any wake may be told early and looks again; who waits for a change must not be.
+  // A waiter for any wake may be told early and looks again; a waiter for a change must not be.
   if (kind === 'any wake') while (SharedAtomics.load(words, index) === 0) await wait();
   clearInterval(alive);
   process.exit(words[workerData.index] === 1 ? 7 : 8);

@@ -1,4 +1,6 @@
-/** A peer that sends what it should not: each refused with its own error, and nothing left behind. */
+/**
+ * A peer that sends what it should not: each refused with its own error, and nothing left behind.
+ */
 import { closeSync, openSync } from 'node:fs';
 import {
   checkMemory,

@@ -1,4 +1,7 @@
-/** A thread that is to be terminated loads nothing native any more, and is waited for while it, or its helper, does. */
+/**
+ * A thread that is to be terminated loads nothing native any more, and is waited for while it, or
+ * its helper, does.
+ */
 import { Worker } from 'node:worker_threads';
 import { futexWaitAsync, SharedAtomics, SharedMemory } from 'sharedarraybuffer-polyfill';
 import {

@@ -1,4 +1,7 @@
-/** Memory files as buffers of their own: shared, copied on write, sealed late, and gone with their last buffer. */
+/**
+ * Memory files as buffers of their own: shared, copied on write, sealed late, and gone with their
+ * last buffer.
+ */
 import { spawnSync } from 'node:child_process';
 import { fstatSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -12,8 +12,9 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: unknown = runInNewContext('gc');
 
 /**
- * What this process holds that a leak would add to. Arenas that nobody has any more (that of the self-test is one) go
- * when V8 collects them: so it is told to, and they count neither before nor after.
+ * The resources of this process that a leak would add to. Arenas that nobody has any more (that of
+ * the self-test is one) go when V8 collects them: so it is told to, and they count neither before
+ * nor after.
  */
 export function holdings(): { descriptors: number; mappings: number; devShm: string[] } {
   if (typeof collectGarbage !== 'function') throw new Error('V8 has no gc()');
@@ -27,7 +28,10 @@ export function holdings(): { descriptors: number; mappings: number; devShm: str
   };
 }
 
-/** The same again, for comparison: an arena that V8 has collected only in the meantime is none that was lost. */
+/**
+ * The same again, for comparison: an arena that V8 has collected only in the meantime is none that
+ * was lost.
+ */
 export function holdingsAfter(before: ReturnType<typeof holdings>): ReturnType<typeof holdings> {
   const now = holdings();
   return { ...now, mappings: Math.max(now.mappings, before.mappings) };

@@ -1,4 +1,7 @@
-/** Two real processes: they see each other's writes, wake each other, and leave nothing behind when one is killed. */
+/**
+ * Two real processes: they see each other's writes, wake each other, and leave nothing behind when
+ * one is killed.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** The other tests are skipped where memory cannot be shared: this one fails where it should be possible. */
+/**
+ * The other tests are skipped where memory cannot be shared: this one fails where it should be
+ * possible.
+ */
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { skipReason } from './observe.ts';

@@ -1,6 +1,7 @@
 /**
- * Threads that call the kernel come and go for as long as a process lives: what calling it takes goes with them. (koffi
- * from 3.1 on keeps memory, from 3.3.2 on three mappings a thread, for ever: hence the release that package.json names.)
+ * Threads that call the kernel come and go for as long as a process lives: what calling it takes
+ * goes with them. (koffi from 3.1 on keeps memory, from 3.3.2 on three mappings a thread, for ever:
+ * hence the release that package.json names.)
  */
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';

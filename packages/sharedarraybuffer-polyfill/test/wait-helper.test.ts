@@ -1,4 +1,7 @@
-/** One helper thread for all workers: it serves them, outlives those that are terminated, and keeps nothing alive. */
+/**
+ * One helper thread for all workers: it serves them, outlives those that are terminated, and keeps
+ * nothing alive.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';

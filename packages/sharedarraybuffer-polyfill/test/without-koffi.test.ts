@@ -1,4 +1,7 @@
-/** Without koffi, or switched off, everything loads and works within one process, and says why not beyond. */
+/**
+ * Without koffi, or switched off, everything loads and works within one process, and says why not
+ * beyond.
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +33,8 @@ memory.close();
 
 let directory = '';
 beforeAll(() => {
-  // Out of reach of any node_modules: importing koffi fails there as it does where it is not installed.
+  // Out of reach of any node_modules: importing koffi fails there as it does where it is not
+  // installed.
   directory = mkdtempSync(join(tmpdir(), 'polyfill-'));
   cpSync(join(PACKAGE, 'dist'), join(directory, 'dist'), { recursive: true });
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');

@@ -1,12 +1,16 @@
 /**
- * An honest client of an honest server: it finishes its work whatever others do, and whenever it has no session open it has the
- * quota that it had at its start. Then it says so to the judge, and goes.
+ * An honest client of an honest server: it finishes its work whatever others do, and whenever it
+ * has no session open it has the quota that it had at its start. Then it says so to the judge, and
+ * goes.
  */
 import { component, hasCode, Timer } from '@ginit/core';
 import { Judge, Shop } from './services.mjs';
 import { trade } from './trade.mjs';
 
-/** Whether its parent is gone, or has done with it: then its sessions end with it, and nothing comes back to it any more. */
+/**
+ * Whether its parent is gone, or has done with it: then its sessions end with it, and nothing comes
+ * back to it any more.
+ */
 async function isOrphan(env) {
   try {
     await env.close(await env.connect(Timer));

@@ -1,4 +1,7 @@
-/** An honest client of a hostile server: it may lose what it has donated, and wait for ever. Nobody waits for it. */
+/**
+ * An honest client of a hostile server: it may lose what it has donated, and wait for ever. Nobody
+ * waits for it.
+ */
 import { component } from '@ginit/core';
 import { Den } from './services.mjs';
 import { trade } from './trade.mjs';

@@ -1,6 +1,6 @@
 /**
- * An honest server. Now and then it uses all of its own memory. When it is stopped and nobody has a session, it has the quota of its
- * start at least, and uses what it used then.
+ * An honest server. Now and then it uses all of its own memory. When it is stopped and nobody has a
+ * session, it has the quota of its start at least, and uses what it used then.
  */
 import { component } from '@ginit/core';
 import { keepShop } from './keep-shop.mjs';

@@ -1,4 +1,6 @@
-/** Clients open sessions, use, upgrade and close them, and try again when their server has crashed. */
+/**
+ * Clients open sessions, use, upgrade and close them, and try again when their server has crashed.
+ */
 import { hasCode } from '@ginit/core';
 
 const KIB = 1024;

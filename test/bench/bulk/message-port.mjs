@@ -43,7 +43,8 @@ function send(port, count, window, { sendOne, buffers }) {
         sendOne();
       }
       if (left > 0 || asked) return;
-      // Messages stay in order: the answer comes after everything else has been read and given back.
+      // Messages stay in order: the answer comes after everything else has been read and given
+      // back.
       asked = true;
       port.postMessage('sum');
     };

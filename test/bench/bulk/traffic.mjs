@@ -35,7 +35,9 @@ export function expectedSum(size) {
   return readPayload(makePayload(size));
 }
 
-/** Measures `run(count)`, which moves that many packets of a size, for all sizes; figures in GB/s. */
+/**
+ * Measures `run(count)`, which moves that many packets of a size, for all sizes; figures in GB/s.
+ */
 export async function measureSizes(makeRun, microsecondsEach, settings) {
   const figures = {};
   for (const [name, size] of Object.entries(SIZES)) {

@@ -22,8 +22,8 @@ import { FULL, QUICK } from './settings.mjs';
 const PAIRS = 9;
 
 /**
- * Measures `benchmark` of this tree and of `commit`, pair by pair. `rows` limits it to contenders of these ids. Settles with
- * whether nothing is slower.
+ * Measures `benchmark` of this tree and of `commit`, pair by pair. `rows` limits it to contenders
+ * of these ids. Settles with whether nothing is slower.
  */
 export async function runAgainst(benchmark, { commit, pairs = PAIRS, rows = [], quick = false }) {
   const other = commitOf(commit);
@@ -48,7 +48,10 @@ export async function runAgainst(benchmark, { commit, pairs = PAIRS, rows = [], 
   }
 }
 
-/** The rows that run ginit, in this tree and in the other one. A peer is the same in both, so it says nothing. */
+/**
+ * The rows that run ginit, in this tree and in the other one. A peer is the same in both, so it
+ * says nothing.
+ */
 function rowsOf(benchmark, theirs, { directory, rows, quick }) {
   const places = findPlaces();
   const settings = quick ? QUICK : FULL;

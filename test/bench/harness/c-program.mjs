@@ -1,4 +1,7 @@
-/** The contender in C, compiled when it is needed: the floor that no runtime on top of the kernel can go below. */
+/**
+ * The contender in C, compiled when it is needed: the floor that no runtime on top of the kernel
+ * can go below.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 const SOURCE = fileURLToPath(new URL('./futex.c', import.meta.url));
 const FLAGS = ['-O2', '-Wall', '-Wextra', '-pthread'];
 
-/** Compiles the program into `directory`; the result is its path, or `undefined` where gcc cannot. */
+/**
+ * Compiles the program into `directory`; the result is its path, or `undefined` where gcc cannot.
+ */
 export function compile(directory) {
   const program = join(directory, 'futex');
   const { status } = spawnSync('gcc', [...FLAGS, '-o', program, SOURCE], { stdio: 'ignore' });

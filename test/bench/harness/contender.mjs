@@ -1,4 +1,7 @@
-/** One run of one contender: a process of its own, pinned, whose last line of JSON holds its figures. */
+/**
+ * One run of one contender: a process of its own, pinned, whose last line of JSON holds its
+ * figures.
+ */
 import { spawn } from 'node:child_process';
 
 const TIMEOUT_MS = 60_000;

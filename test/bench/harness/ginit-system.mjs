@@ -1,4 +1,7 @@
-/** A system of two components for ginit: a server, and a client that measures and whose exit ends the system. */
+/**
+ * A system of two components for ginit: a server, and a client that measures and whose exit ends
+ * the system.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

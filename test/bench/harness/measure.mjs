@@ -1,7 +1,8 @@
 /**
- * How a contender measures itself: warm up, find how many operations fill a batch, then time batches and take the median
- * one. It runs in components and in workers alike. Components have no clock of their own elsewhere; these use the
- * thread's, because a Timer session would measure itself.
+ * How a contender measures itself: warm up, find how many operations fill a batch, then time
+ * batches and take the median one. It runs in components and in workers alike. Components have no
+ * clock of their own elsewhere; these use the thread's, because a Timer session would measure
+ * itself.
  */
 
 /** The value in the middle. */
@@ -12,8 +13,8 @@ export function median(values) {
 }
 
 /**
- * Microseconds that one operation takes. `run(count)` performs that many and settles when all are done.
- * `settings`: `warmUpMs`, `batchMs` (length of a batch), `batches`.
+ * Microseconds that one operation takes. `run(count)` performs that many and settles when all are
+ * done. `settings`: `warmUpMs`, `batchMs` (length of a batch), `batches`.
  */
 export async function microsecondsEach(run, { warmUpMs, batchMs, batches }) {
   const begin = performance.now();

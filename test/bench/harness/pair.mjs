@@ -1,14 +1,14 @@
 /**
- * Two worker threads joined by a MessagePort: how programs without ginit do it. The module that calls this is run in both
- * workers; the main thread waits for the figures and prints them.
+ * Two worker threads joined by a MessagePort: how programs without ginit do it. The module that
+ * calls this is run in both workers; the main thread waits for the figures and prints them.
  */
 import { fileURLToPath } from 'node:url';
 import { isMainThread, MessageChannel, parentPort, Worker, workerData } from 'node:worker_threads';
 import { pinThread } from './pin-thread.mjs';
 
 /**
- * `server(port, settings)` serves for ever, `client(port, settings)` settles with the figures. Settings come as JSON in
- * the first argument of the command line.
+ * `server(port, settings)` serves for ever, `client(port, settings)` settles with the figures.
+ * Settings come as JSON in the first argument of the command line.
  */
 export async function runPair(moduleUrl, { server, client }) {
   if (isMainThread) return startPair(moduleUrl);

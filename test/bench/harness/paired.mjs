@@ -33,9 +33,10 @@ export function pairedRatio(figure, current, other) {
 }
 
 /**
- * The median of the ratios and its interval: `{ median, low, high, confidence }`. The interval spans from the k-th lowest to the k-th
- * highest ratio, with the largest k for which it still covers the true median with 95 %; with fewer than six
- * ratios it spans all of them, and `confidence` says how much that is worth.
+ * The median of the ratios and its interval: `{ median, low, high, confidence }`. The interval
+ * spans from the k-th lowest to the k-th highest ratio, with the largest k for which it still
+ * covers the true median with 95 %; with fewer than six ratios it spans all of them, and
+ * `confidence` says how much that is worth.
  */
 export function medianInterval(ratios) {
   const sorted = ratios.toSorted((first, second) => first - second);

@@ -1,4 +1,7 @@
-/** Puts the thread that runs this on one CPU. ginit's components are put there by their `<affinity>`. */
+/**
+ * Puts the thread that runs this on one CPU. ginit's components are put there by their
+ * `<affinity>`.
+ */
 import { spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 

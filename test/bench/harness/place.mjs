@@ -7,12 +7,15 @@
  * | `two`   | two CPUs   | each on a CPU of its own        |
  * | `free`  | two CPUs   | where the kernel puts them      |
  *
- * `free` is there because the kernel likes to put two threads that wake each other on one CPU: a sleeping peer then costs
- * no wake-up of another CPU, and a comparison on two CPUs alone would flatter whoever spins.
+ * `free` is there because the kernel likes to put two threads that wake each other on one CPU: a
+ * sleeping peer then costs no wake-up of another CPU, and a comparison on two CPUs alone would
+ * flatter whoever spins.
  */
 import { allowedCpus, hasCommand } from './environment.mjs';
 
-/** A set of CPUs with a name for people. `split`: each of the two measured threads gets one of them. */
+/**
+ * A set of CPUs with a name for people. `split`: each of the two measured threads gets one of them.
+ */
 export class Place {
   constructor(name, cpus, split) {
     this.name = name;
@@ -25,7 +28,7 @@ export class Place {
     return this.cpus === undefined ? command : ['taskset', '-c', this.cpus.join(','), ...command];
   }
 
-  /** What the measured threads have to know to be here: their CPUs, -1 for any. */
+  /** The facts that the measured threads need to be here: their CPUs, -1 for any. */
   get threadCpus() {
     if (!this.split || this.cpus === undefined) return { clientCpu: -1, serverCpu: -1 };
     const [clientCpu, serverCpu] = this.cpus;

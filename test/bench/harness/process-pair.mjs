@@ -1,14 +1,14 @@
 /**
- * Two processes, one forked by the other: how programs without ginit do it. The module that calls this is run in both; the
- * first is the client and prints the figures.
+ * Two processes, one forked by the other: how programs without ginit do it. The module that calls
+ * this is run in both; the first is the client and prints the figures.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { pinThread } from './pin-thread.mjs';
 
 /**
- * `server(settings)` serves until its process is ended, `client(child, settings)` settles with the figures. Settings come as
- * JSON in the first argument of the command line, as for `runPair`.
+ * `server(settings)` serves until its process is ended, `client(child, settings)` settles with the
+ * figures. Settings come as JSON in the first argument of the command line, as for `runPair`.
  */
 export async function runProcessPair(moduleUrl, { server, client }) {
   const settings = JSON.parse(process.argv[2] ?? '{}');

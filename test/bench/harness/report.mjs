@@ -14,7 +14,10 @@ export function printProgress(round, contender, figures) {
   console.log(`round ${round}  ${where} ${values.join('  ')}`);
 }
 
-/** Prints a table as Markdown has it, for people and for the manual. Columns from `leftColumns` on hold numbers. */
+/**
+ * Prints a table as Markdown has it, for people and for the manual. Columns from `leftColumns` on
+ * hold numbers.
+ */
 export function printTable(head, rows, leftColumns) {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   const cell = (text, column) =>

@@ -16,11 +16,12 @@ const known = (entries) =>
   Object.fromEntries(Object.entries(entries).filter(([, value]) => Number.isFinite(value)));
 
 /**
- * `benchmark` has a `name`, a `title`, `columns` (titles of the table by the figure they show), `aims` (by ratio),
- * `contenders({ directory, places, settings, quick })`, and `figures(median)` and `ratios(median)`, where
- * `median(contender, figure)` is NaN for a contender that did not run.
+ * `benchmark` has a `name`, a `title`, `columns` (titles of the table by the figure they show),
+ * `aims` (by ratio), `contenders({ directory, places, settings, quick })`, and `figures(median)`
+ * and `ratios(median)`, where `median(contender, figure)` is NaN for a contender that did not run.
  *
- * A contender has an `id`, a `label`, a `place`, the `command` to run, and perhaps `skipped`: why it is not run.
+ * A contender has an `id`, a `label`, a `place`, the `command` to run, and perhaps `skipped`: why
+ * it is not run.
  */
 export async function runBenchmark(benchmark, { quick }) {
   const places = findPlaces();

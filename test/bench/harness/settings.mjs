@@ -1,6 +1,9 @@
 /** The times for which contenders measure; they are the same within a run. */
 
-/** For figures. On one CPU V8's compilers take their time from what they compile: a shorter warm-up measures them. */
+/**
+ * For figures. On one CPU V8's compilers take their time from what they compile: a shorter warm-up
+ * measures them.
+ */
 export const FULL = { warmUpMs: 2000, batchMs: 40, batches: 5 };
 /** For finding out whether a benchmark works at all. */
 export const QUICK = { warmUpMs: 10, batchMs: 4, batches: 3 };

@@ -1,4 +1,7 @@
-/** The two ways of calling a remote `echo` function that returns a promise: one at a time, and many in flight. */
+/**
+ * The two ways of calling a remote `echo` function that returns a promise: one at a time, and many
+ * in flight.
+ */
 import { microsecondsEach } from '../harness/measure.mjs';
 import { checkReply, makeMessage, WINDOW } from './message.mjs';
 

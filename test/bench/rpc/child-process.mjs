@@ -1,4 +1,7 @@
-/** Two processes and the IPC channel of child_process, with structured clones (`serialization: 'advanced'`). */
+/**
+ * Two processes and the IPC channel of child_process, with structured clones (`serialization:
+ * 'advanced'`).
+ */
 import { runProcessPair } from '../harness/process-pair.mjs';
 import { measureMessages } from './messages.mjs';
 

@@ -1,4 +1,7 @@
-/** Answers each call with its argument. An ordinary component: its thread parks when there is nothing to do. */
+/**
+ * Answers each call with its argument. An ordinary component: its thread parks when there is
+ * nothing to do.
+ */
 import { component } from '@ginit/core';
 import { Echo } from './session.mjs';
 

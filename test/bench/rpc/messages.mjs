@@ -1,4 +1,6 @@
-/** Echo over a bare channel of messages at its fastest: plain handlers, no promise for each call. */
+/**
+ * Echo over a bare channel of messages at its fastest: plain handlers, no promise for each call.
+ */
 import { microsecondsEach } from '../harness/measure.mjs';
 import { checkReply, makeMessage, WINDOW } from './message.mjs';
 
@@ -40,8 +42,8 @@ class Echoes {
 }
 
 /**
- * The measurement that a contender's settings ask for. `channel` has `send(message)` and `receive(handler)`, which is called
- * once.
+ * The measurement that a contender's settings ask for. `channel` has `send(message)` and
+ * `receive(handler)`, which is called once.
  */
 export async function measureMessages(channel, settings) {
   const echoes = new Echoes(channel);

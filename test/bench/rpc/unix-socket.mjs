@@ -1,6 +1,6 @@
 /**
- * Two processes and a Unix socket: JSON behind its length in four bytes, in one write. For messages this small JSON is the
- * fastest that Node has built in.
+ * Two processes and a Unix socket: JSON behind its length in four bytes, in one write. For messages
+ * this small JSON is the fastest that Node has built in.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect } from 'node:net';

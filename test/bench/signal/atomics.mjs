@@ -1,6 +1,6 @@
 /**
- * Two workers that sleep in Atomics.wait and do nothing else: the floor for JavaScript. Such a thread has no event loop, so
- * this is no way to write programs.
+ * Two workers that sleep in Atomics.wait and do nothing else: the floor for JavaScript. Such a
+ * thread has no event loop, so this is no way to write programs.
  */
 import { microsecondsEach } from '../harness/measure.mjs';
 import { runPair } from '../harness/pair.mjs';

@@ -1,4 +1,7 @@
-/** Two workers that wake each other by empty messages, and merge what arrives before they have looked. */
+/**
+ * Two workers that wake each other by empty messages, and merge what arrives before they have
+ * looked.
+ */
 import { microsecondsEach } from '../harness/measure.mjs';
 import { runPair } from '../harness/pair.mjs';
 import { measureBursts } from './bursts.mjs';

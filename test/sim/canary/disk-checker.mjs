@@ -81,7 +81,8 @@ async function check(client, model, blocks, least) {
 async function round(client, model, number) {
   const at = (index) => (number * 37 + index * 11) % BLOCKS;
   const writes = Array.from({ length: WRITES }, (_, index) => write(client, model, at(index)));
-  // Again, while the first of them may be on its way to the disk; one after the other, so that the last one wins.
+  // Again, while the first of them may be on its way to the disk; one after the other, so that the
+  // last one wins.
   await Promise.all(writes);
   for (const index of [0, 1]) await write(client, model, at(index));
   if (number % 3 !== 0) return check(client, model, [at(3), (number * 13) % BLOCKS], model.answered);

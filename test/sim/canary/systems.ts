@@ -1,4 +1,7 @@
-/** The systems that canaries are put into, each with a fault plan that the healthy system withstands. */
+/**
+ * The systems that canaries are put into, each with a fault plan that the healthy system
+ * withstands.
+ */
 import { fileURLToPath } from 'node:url';
 import { systemConfig, type Workplace } from '../../harness/ginit.ts';
 

@@ -1,9 +1,9 @@
 /**
- * A block device over a file of the host, with 512-byte blocks, that is wrong in a way its config picks:
- * `stale` (a block reads for ever as it did first), `swapped` (of two writes to a block the first is carried out last),
- * `unsynced` (a SYNC is acknowledged and not done), `torn` (writes are carried out after the SYNC that should
- * cover them),
- * `garbage` (a block that was read ten times reads as something else). Without any it is right.
+ * A block device over a file of the host, with 512-byte blocks, that is wrong in a way its config
+ * picks: `stale` (a block reads for ever as it did first), `swapped` (of two writes to a block the
+ * first is carried out last), `unsynced` (a SYNC is acknowledged and not done), `torn` (writes are
+ * carried out after the SYNC that should cover them), `garbage` (a block that was read ten times
+ * reads as something else). Without any it is right.
  */
 import { component } from '@ginit/core';
 import { attribute, element } from '@ginit/core/config';

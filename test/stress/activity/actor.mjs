@@ -1,6 +1,6 @@
 /**
- * One component that acts: takes one step of its plan after the other, several side by side. It keeps a session to each
- * peer it has met, and what peers have handed to it.
+ * One component that acts: takes one step of its plan after the other, several side by side. It
+ * keeps a session to each peer it has met, and what peers have handed to it.
  */
 import { stepAt } from '../plan/steps.mjs';
 import { Peer, Thing } from '../sessions.mjs';

@@ -1,4 +1,7 @@
-/** Calls: answered at once, later, with an error; many side by side; and chains through others, in circles too. */
+/**
+ * Calls: answered at once, later, with an error; many side by side; and chains through others, in
+ * circles too.
+ */
 import { randomFor } from '../plan/random.mjs';
 
 const LATER_MS = 40;
@@ -38,7 +41,10 @@ export async function concurrent(actor, step) {
   await Promise.all(numbers.map((number) => one(actor, { ...step, seed: step.seed + number })));
 }
 
-/** Goes on with a walk that somebody has begun; the number of calls made. Ends where somebody is gone, or rests. */
+/**
+ * Goes on with a walk that somebody has begun; the number of calls made. Ends where somebody is
+ * gone, or rests.
+ */
 export async function goOn(actor, seed, depth) {
   if (depth === 0 || actor.resting) return 1;
   const random = randomFor(seed, depth);

@@ -1,6 +1,7 @@
 /**
- * A component that another one has started, and ends: what init does for its children, as small as it can be. Sessions
- * that it asks for are requested of its parent's own parent and paid by its account; all it had is back when it has ended.
+ * A component that another one has started, and ends: what init does for its children, as small as
+ * it can be. Sessions that it asks for are requested of its parent's own parent and paid by its
+ * account; all it had is back when it has ended.
  */
 import { Rom, RomModule, session, SessionError } from '@ginit/core';
 import { Cpu, Parent, Pd, prependLabel, refusalOf } from '@ginit/core/system';
@@ -25,7 +26,9 @@ export class Offspring {
   #tellOver;
   #ended = false;
 
-  /** `options`: name, binary, config (as data), isolation, domain, heap, ram, caps, grants if any. */
+  /**
+   * `options`: name, binary, config (as data), isolation, domain, heap, ram, caps, grants if any.
+   */
   constructor(env, options) {
     this.#env = env;
     this.#options = options;

@@ -3,7 +3,10 @@ import { RpcError } from '@ginit/core';
 import { Packet, PacketRequests, PACKET_STATUS } from '@ginit/core/packet-stream';
 import { Sink } from '../sessions.mjs';
 
-/** What the sink compares with what it reads: a number of the payload's first and last bytes and its size. */
+/**
+ * The value that the sink compares with what it reads: a number of the payload's first and last
+ * bytes and its size.
+ */
 export function checksum(payload) {
   return payload.length === 0 ? 0 : ((payload[0] << 24) ^ (payload.at(-1) << 16) ^ payload.length) >>> 0;
 }

@@ -1,17 +1,21 @@
 /**
- * What one component has tried and what came of it. Every call goes through here: it is counted when it is made and when
- * it settles, an error that nobody may meet is a failure, and so is a call that does not settle within the bound.
+ * The attempts of one component and their results. Every call goes through here: it is counted when
+ * it is made and when it settles, an error that nobody may meet is a failure, and so is a call that
+ * does not settle within the bound.
  */
 import { RpcError } from '@ginit/core';
 
-/** A call is late when the component's own clock has ticked so often since: a component that gets no CPU does not tick. */
+/**
+ * A call is late when the component's own clock has ticked so often since: a component that gets no
+ * CPU does not tick.
+ */
 const TICK_MS = 1000;
 const LATE_TICKS = 25;
 
 /** How any call may end in a system where everybody may die or let go at any time. */
 const ALWAYS_TOLERATED = ['PeerGone', 'Revoked', 'DENIED'];
 
-/** What is counted of a component besides its calls. */
+/** The counts of a component besides its calls. */
 const COUNTERS = [
   'steps',
   'sessions',
@@ -79,8 +83,8 @@ export class Tally {
   }
 
   /**
-   * Makes a call. The result is `{ ok, value, code }`: what it settled with, or the code that it was refused with.
-   * Anything but a tolerated code is a failure.
+   * Makes a call. The result is `{ ok, value, code }`: what it settled with, or the code that it
+   * was refused with. Anything but a tolerated code is a failure.
    */
   async attempt(operation, peer, start, tolerated = []) {
     const id = this.#nextCall++;

@@ -76,7 +76,10 @@ function trap(env, vice) {
   };
 }
 
-/** Acts on others in the manner of a vice. Its errors are nobody's business: a refusal is what it is meant to meet. */
+/**
+ * Acts on others in the manner of a vice. Its errors are nobody's business: a refusal is what it is
+ * meant to meet.
+ */
 export async function actWithVice(env, vice, peer) {
   const openPeer = () => env.connect(Peer, { label: peer });
   switch (vice) {

@@ -1,6 +1,6 @@
 /**
- * The director: waits until everybody is there, lets them begin, lets them rest when the time is over, and looks whether
- * everything is back where it was. Its exit ends the system.
+ * The director: waits until everybody is there, lets them begin, lets them rest when the time is
+ * over, and looks whether everything is back where it was. Its exit ends the system.
  */
 import { component } from '@ginit/core';
 import { Tally } from '../activity/tally.mjs';
@@ -93,7 +93,8 @@ function compare(tally, before, after, hostile) {
     const was = before.get(name);
     if (!state || !was) continue;
     for (const key of ACCOUNT.filter((field) => state[field] !== was[field])) {
-      // A hostile server that lives keeps what it kept: the parent says so by name, and gives no more than came back.
+      // A hostile server that lives keeps what it kept: the parent says so by name, and gives no
+      // more than came back.
       if (hostile && key.endsWith('Quota') && state[key] < was[key]) continue;
       tally.fail('quota', name, `${key} is ${state[key]}, and was ${was[key]}`);
     }

@@ -1,4 +1,7 @@
-/** A hostile component: misbehaves in every way that `env` allows, dies, and is started again with other vices. */
+/**
+ * A hostile component: misbehaves in every way that `env` allows, dies, and is started again with
+ * other vices.
+ */
 import { component, Timer } from '@ginit/core';
 import { Pd } from '@ginit/core/system';
 import { die } from '../activity/dying.mjs';
@@ -15,7 +18,8 @@ export default component({ provides: [Trap], mayRequire: [Director, Pd, Peer, Ti
   const begun = new Promise((resolve) => (begin = resolve));
   const end = () => env.timer.after(0, () => die('exit'));
   const control = { begin: () => begin(), rest: () => void end(), clear: () => {}, state: () => NOTHING };
-  // Its Timer session is open before any vice begins: one that has taken all of its memory could not open it, and never die.
+  // Its Timer session is open before any vice begins: one that has taken all of its memory could
+  // not open it, and never die.
   await env.timer.elapsedUs();
   const director = await env.connect(Director);
   const incarnation = await director.join(name, env.capability(Control, control));

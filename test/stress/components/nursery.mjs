@@ -1,4 +1,7 @@
-/** A nursery: starts components, lets them act for a while, and ends them: killed at work, in a tight loop, or dead already. */
+/**
+ * A nursery: starts components, lets them act for a while, and ends them: killed at work, in a
+ * tight loop, or dead already.
+ */
 import { component } from '@ginit/core';
 import { Cpu, Pd } from '@ginit/core/system';
 import { Member } from '../activity/member.mjs';
@@ -61,7 +64,7 @@ class Nursery {
     await tally.attempt('end a component', name, () => child.end());
   }
 
-  /** What to start in a round: the victim itself, or an init whose children they are. */
+  /** The components to start in a round: the victim itself, or an init whose children they are. */
   #startOf({ nested, victims, isolation, domain }, name) {
     const [first] = victims;
     if (!nested) return { ...this.#victim(first, name), ...VICTIM };

@@ -1,4 +1,6 @@
-/** A victim of a nursery: uses the nodes as they use each other, until it is ended or ends itself. */
+/**
+ * A victim of a nursery: uses the nodes as they use each other, until it is ended or ends itself.
+ */
 import { component } from '@ginit/core';
 import { Actor } from '../activity/actor.mjs';
 import { die } from '../activity/dying.mjs';

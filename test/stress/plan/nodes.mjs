@@ -1,4 +1,7 @@
-/** Config nodes as plain data, the form in which they travel to components, and the same as XML, for the command. */
+/**
+ * Config nodes as plain data, the form in which they travel to components, and the same as XML, for
+ * the command.
+ */
 
 /** A node; attributes that are undefined are left out. */
 export function node(type, attributes = {}, children = []) {

@@ -1,4 +1,7 @@
-/** The plan of a run: its tree, and what everybody tries. Printed by --plan, and told apart by its hash. */
+/**
+ * The plan of a run: its tree, and what everybody tries. Printed by --plan, and told apart by its
+ * hash.
+ */
 import { createHash } from 'node:crypto';
 import { lifeOf, roundAt, stepAt } from './steps.mjs';
 import { DOMAINS, hostileOf, makeTree, membersOf, SCRAP } from './tree.mjs';
@@ -7,7 +10,7 @@ import { DOMAINS, hostileOf, makeTree, membersOf, SCRAP } from './tree.mjs';
 const HASHED_STEPS = 512;
 const PRINTED_STEPS = 24;
 
-/** What one member of the tree does, up to `steps` steps of its first incarnation. */
+/** The acts of one member of the tree, up to `steps` steps of its first incarnation. */
 function programOf(seed, { member, peers }, steps, traps) {
   const { kind, name } = member;
   const numbers = Array.from({ length: steps }, (_, index) => index);

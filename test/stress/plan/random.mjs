@@ -10,8 +10,9 @@ function hash(text) {
 }
 
 /**
- * A generator (mulberry32, in the public domain) that the keys seed: `below(n)` is an integer from 0 to n - 1,
- * `between(a, b)` one from a to b, `chance(p)` is true with that probability, `pick(list)` an item.
+ * A generator (mulberry32, in the public domain) that the keys seed: `below(n)` is an integer from
+ * 0 to n - 1, `between(a, b)` one from a to b, `chance(p)` is true with that probability,
+ * `pick(list)` an item.
  */
 export function randomFor(...keys) {
   let state = hash(keys.join('/'));

@@ -1,10 +1,11 @@
 /**
- * What a component tries at each step, how long it lives, and whom a nursery lets live and die: pure functions of the
- * seed. Components compute them as they go, the harness to print them; nothing here touches the host.
+ * The attempts of a component at each step, the length of its life, and the lives and deaths in a
+ * nursery: pure functions of the seed. Components compute them as they go, the harness to print
+ * them; nothing here touches the host.
  */
 import { randomFor } from './random.mjs';
 
-/** What a component may try, by how often. */
+/** The attempts that a component may make, by how often. */
 const ACTIONS = [
   [10, 'call'],
   [6, 'concurrent'],
@@ -32,8 +33,9 @@ const CALLS = [
 const KIB = 1024;
 
 /**
- * Step number `step` of a component: an action, the names of two peers, and the numbers that it needs. `who` names the
- * component and its incarnation, `traps` the hostile components, if there are any.
+ * Step number `step` of a component: an action, the names of two peers, and the numbers that it
+ * needs. `who` names the component and its incarnation, `traps` the hostile components, if there
+ * are any.
  */
 export function stepAt(seed, who, step, peers, traps = []) {
   const random = randomFor(seed, who, 'step', step);
@@ -60,7 +62,7 @@ export function lifeOf(seed, who, mayKill) {
   return { steps: random.between(30, 400), manner: random.pick(manners) };
 }
 
-/** What a nursery starts, how it ends, and when the nursery ends it at the latest. */
+/** The component that a nursery starts, the way it ends, and the latest time of its end. */
 const ENDINGS = [
   /** Killed in the middle of what it does. */
   [5, 'killed'],

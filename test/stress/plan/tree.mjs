@@ -1,6 +1,7 @@
 /**
- * The tree of a run, a pure function of the seed: who is there, where each runs, who is mortal. Most are nodes, which
- * serve and use each other; nurseries start victims and kill them; inits nest; one director watches over all.
+ * The tree of a run, a pure function of the seed: who is there, where each runs, who is mortal.
+ * Most are nodes, which serve and use each other; nurseries start victims and kill them; inits
+ * nest; one director watches over all.
  */
 import { randomFor } from './random.mjs';
 
@@ -66,7 +67,10 @@ export function hostileOf({ children }) {
   return children.filter(({ kind }) => kind === 'hostile').map(({ name }) => name);
 }
 
-/** Every component of a tree but its inits and hostile ones: `{ member, peers }`, peers being the names that it can open sessions to. */
+/**
+ * Every component of a tree but its inits and hostile ones: `{ member, peers }`, peers being the
+ * names that it can open sessions to.
+ */
 export function membersOf({ children }) {
   const outer = children.filter(({ kind }) => kind === 'node').map(({ name }) => name);
   const honest = children.filter(({ kind }) => kind !== 'hostile');

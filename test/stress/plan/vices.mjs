@@ -1,6 +1,7 @@
 /**
- * How hostile components misbehave: each incarnation has one vice as a server and one as a client, and dies after a while, so
- * that the next one has others. Pure functions of the seed, as all of a plan.
+ * How hostile components misbehave: each incarnation has one vice as a server and one as a client,
+ * and dies after a while, so that the next one has others. Pure functions of the seed, as all of a
+ * plan.
  */
 import { randomFor } from './random.mjs';
 

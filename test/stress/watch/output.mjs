@@ -1,4 +1,7 @@
-/** Reads what a run writes: what its components have counted, what they say went wrong, and what else should not be there. */
+/**
+ * Reads what a run writes: what its components have counted, what they say went wrong, and what
+ * else should not be there.
+ */
 
 /** Lines that only a fault of the runtime, or of this test, writes. */
 const SUSPICIOUS = [

@@ -1,6 +1,7 @@
 /**
- * Samples over time of the processes that live from the warm-up to the end, and whether they grow: the median of the first
- * third against that of the last. What comes and goes with mortal components is not compared, it is gone in the end.
+ * Samples over time of the processes that live from the warm-up to the end, and whether they grow:
+ * the median of the first third against that of the last. What comes and goes with mortal
+ * components is not compared, it is gone in the end.
  */
 import { total } from './processes.mjs';
 
@@ -9,8 +10,9 @@ const WARM_UP_SHARE = 0.3;
 const SAMPLES_MINIMUM = 12;
 
 /**
- * How much the last third may have over the first: a share of it, and an amount a process. Memory is V8's, which collects
- * garbage when it likes (heaps are bounded, see `heap` in the config); a thread or descriptor too many stays too many.
+ * How much the last third may have over the first: a share of it, and an amount a process. Memory
+ * is V8's, which collects garbage when it likes (heaps are bounded, see `heap` in the config); a
+ * thread or descriptor too many stays too many.
  */
 const TOLERANCES = {
   rssMiB: { share: 0.1, each: 12 },
@@ -35,7 +37,10 @@ export class Samples {
     if (processes.length > 0) this.#all.push(processes);
   }
 
-  /** The medians by measure, `{ rssMiB: { first, last }, … }`, and what has grown beyond tolerance, as texts. */
+  /**
+   * The medians by measure, `{ rssMiB: { first, last }, … }`, and what has grown beyond tolerance,
+   * as texts.
+   */
   judge() {
     const warm = this.#all.slice(Math.floor(this.#all.length * WARM_UP_SHARE));
     const lasting = (warm[0] ?? []).filter(({ pid }) =>

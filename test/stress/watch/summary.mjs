@@ -1,6 +1,7 @@
 /**
- * The table that ginit prints at its end, and whether all quota is still there. Quota is only ever moved: what all accounts
- * of the tree hold is what the system was given, but for what their sessions at core have cost.
+ * The table that ginit prints at its end, and whether all quota is still there. Quota is only ever
+ * moved: what all accounts of the tree hold is what the system was given, but for what their
+ * sessions at core have cost.
  */
 import { COSTS, sumOf } from '@ginit/core/system';
 
@@ -9,14 +10,17 @@ const ROW =
 /** Everybody keeps a session to the director. */
 const SERVER = 'init -> director';
 const FACTORS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-/** Sessions of every component but the first init at the supervisor, besides a Timer session opened at need. */
+/**
+ * Sessions of every component but the first init at the supervisor, besides a Timer session opened
+ * at need.
+ */
 const ENVIRONMENT = sumOf(COSTS.pd, COSTS.cpu, COSTS.rom, COSTS.log);
 /** Sessions of the first init: its config and its log. */
 const FIRST = sumOf(COSTS.rom, COSTS.log);
 
 /**
- * Objects of a component that others hold while it rests: handlers of its config, timer and services; and, of an init, what
- * each child and its thread hold.
+ * Objects of a component that others hold while it rests: handlers of its config, timer and
+ * services; and, of an init, what each child and its thread hold.
  */
 const OBJECTS_AT_REST = 5;
 const OBJECTS_PER_CHILD = 3;
@@ -49,7 +53,10 @@ export class Summary {
     });
   }
 
-  /** What is wrong, as texts. `labels` are those that must be there, of which so many may have no timer; `quota` is what the system was given. */
+  /**
+   * The faults, as texts. `labels` are those that must be there, of which so many may have no
+   * timer; `quota` is what the system was given.
+   */
   check(labels, withoutTimer, quota) {
     const missing = labels.filter((label) => !this.#accounts.has(label));
     const found = missing.map((label) => `[${label}] is not among the live components in the end`);

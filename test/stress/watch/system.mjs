@@ -48,7 +48,10 @@ export class System {
     return processesOf(this.group);
   }
 
-  /** Settles with true when a phase has begun; with false if the run ends before, or it takes too long. */
+  /**
+   * Settles with true when a phase has begun; with false if the run ends before, or it takes too
+   * long.
+   */
   phase(name, timeoutMs) {
     let timer;
     const late = new Promise((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)));

@@ -1,6 +1,9 @@
 import { type WaitBound, WaitQueue } from './wait-queue.ts';
 
-/** "Look again": waiters wake in the order in which they came, and check for themselves what they wait for. */
+/**
+ * "Look again": waiters wake in the order in which they came, and check for themselves what they
+ * wait for.
+ */
 export class Condition {
   readonly #queue: WaitQueue;
 

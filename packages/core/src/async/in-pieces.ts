@@ -8,9 +8,10 @@ export interface Pieces {
 }
 
 /**
- * Carries out a transfer in pieces, several at a time. `perform` resolves to how much it has done, or to nothing if that
- * was all; less than asked for ends the transfer there. Resolves to what was done without a gap from the beginning;
- * rejects with the error of the piece that failed nearest to the beginning. Either way nothing is under way any more.
+ * Carries out a transfer in pieces, several at a time. `perform` resolves to how much it has done,
+ * or to nothing if that was all; less than asked for ends the transfer there. Resolves to what was
+ * done without a gap from the beginning; rejects with the error of the piece that failed nearest to
+ * the beginning. Either way nothing is under way any more.
  */
 export async function inPieces(
   { total, pieceMax, underWayMax }: Pieces,

@@ -1,6 +1,6 @@
 /**
- * Waiting: what one asynchronous step needs to wait for others, and no more. Nothing here knows of time, components or
- * memory.
+ * Waiting: what one asynchronous step needs to wait for others, and no more. Nothing here knows of
+ * time, components or memory.
  */
 export { Condition } from './condition.ts';
 export { type Deferred, deferred, quietDeferred } from './deferred.ts';

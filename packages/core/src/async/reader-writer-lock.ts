@@ -2,8 +2,9 @@ import { assert } from '../errors.ts';
 import { type WaitBound, WaitQueue } from './wait-queue.ts';
 
 /**
- * Many readers or one writer, first come, first served: a waiting writer holds back the readers behind it, so neither
- * side starves. The `try` forms take the lock without a turn of the microtask queue and never overtake a waiter.
+ * Many readers or one writer, first come, first served: a waiting writer holds back the readers
+ * behind it, so neither side starves. The `try` forms take the lock without a turn of the microtask
+ * queue and never overtake a waiter.
  */
 export class ReaderWriterLock {
   #readers = 0;

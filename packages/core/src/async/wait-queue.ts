@@ -13,8 +13,8 @@ export interface WaitBound {
 }
 
 /**
- * The first-come, first-served queue under every primitive of this room. Without a bound, whoever owns the queue bounds
- * those who come to it.
+ * The first-come, first-served queue under every primitive of this room. Without a bound, whoever
+ * owns the queue bounds those who come to it.
  */
 export class WaitQueue {
   readonly #bound: WaitBound | undefined;
@@ -35,7 +35,10 @@ export class WaitQueue {
     return this.#first?.exclusive;
   }
 
-  /** Resolves when `wakeFirst` has reached this waiter. Rejects with the bound's refusal when the queue is full. */
+  /**
+   * Resolves when `wakeFirst` has reached this waiter. Rejects with the bound's refusal when the
+   * queue is full.
+   */
   wait(exclusive = false): Promise<void> {
     const bound = this.#bound;
     if (bound !== undefined && this.#length >= bound.waitersMax) return Promise.reject(bound.refusal());

@@ -1,6 +1,7 @@
 /**
- * Capabilities as components hold them: an object with the operations of an interface, in front of a `Reference`
- * that knows where the object lives. One class is made for each interface, the first time it is used.
+ * Capabilities as components hold them: an object with the operations of an interface, in front of
+ * a `Reference` that knows where the object lives. One class is made for each interface, the first
+ * time it is used.
  */
 import type { Capability, Interface } from '../interface/interface.ts';
 import { plansOf } from '../interface/operation.ts';

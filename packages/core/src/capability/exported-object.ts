@@ -76,7 +76,10 @@ export class ExportedObject {
     throw new RpcError('UnknownOperation', caller ? `${caller.title}: ${text}` : text);
   }
 
-  /** Runs an operation with arguments that were checked: the result, or a promise of it. Throws or rejects with `RpcError`. */
+  /**
+   * Runs an operation with arguments that were checked: the result, or a promise of it. Throws or
+   * rejects with `RpcError`.
+   */
   invoke(operation: OperationPlan, args: readonly unknown[]): unknown {
     this.served++;
     try {

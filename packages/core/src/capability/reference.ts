@@ -125,7 +125,9 @@ export class RemoteReference extends Reference {
   }
 }
 
-/** One capability's own hold on a shared remote reference, so that releasing it twice counts once. */
+/**
+ * One capability's own hold on a shared remote reference, so that releasing it twice counts once.
+ */
 export class HeldReference extends Reference {
   readonly remote: RemoteReference;
   #released = false;

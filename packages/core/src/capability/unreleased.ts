@@ -1,8 +1,9 @@
 /**
- * Warns of capabilities that were collected though nobody has released them: what they led to stays with its owner until
- * one of the two components ends. Nothing is released here. When memory is collected is up to the engine, and what
- * follows from it must not be seen by components, or no run could be repeated; so the warning goes to whoever runs the
- * thread, once for each interface, and only if he has asked for it.
+ * Warns of capabilities that were collected though nobody has released them: what they led to stays
+ * with its owner until one of the two components ends. Nothing is released here. When memory is
+ * collected is up to the engine, and what follows from it must not be seen by components, or no run
+ * could be repeated; so the warning goes to whoever runs the thread, once for each interface, and
+ * only if he has asked for it.
  */
 import { HeldReference, PendingReference, type Reference } from './reference.ts';
 

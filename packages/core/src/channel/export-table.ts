@@ -9,7 +9,7 @@ import type { SignalContext } from '../capability/signal-context.ts';
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** What an entry can be. */
+/** The kinds of entries. */
 export type Exported = ExportedObject | SignalContext;
 
 const INDEX_MAX = 0xffff_ffff;

@@ -30,9 +30,15 @@ export const FrameKind = {
   signal: 5,
   /** import index: the receiver took the signal, another one may be sent */
   signalTaken: 6,
-  /** giver's component id, introduction number, export index: the capability that the giver announced */
+  /**
+   * giver's component id, introduction number, export index: the capability that the giver
+   * announced
+   */
   introduction: 7,
-  /** stream id, whose end sent it (0: the end that opened the stream); payload: a frame of the packet stream */
+  /**
+   * stream id, whose end sent it (0: the end that opened the stream); payload: a frame of the
+   * packet stream
+   */
   stream: 8,
   /** stream id, as above: this end of the stream is closed */
   streamClosed: 9,
@@ -54,7 +60,9 @@ export const EntryKind = {
   ram: 4,
   /** A sealed dataspace: bytes, index in the memory that travels along, or `CONTENT_INLINE`. */
   rom: 5,
-  /** A new packet stream: stream id, index in the memory that travels along, or `CONTENT_INLINE`. */
+  /**
+   * A new packet stream: stream id, index in the memory that travels along, or `CONTENT_INLINE`.
+   */
   stream: 6,
   /** A capability whose owner is gone; both words are zero. */
   gone: 7,
@@ -89,7 +97,10 @@ function isEntryKind(value: number): value is EntryKind {
   return value >= EntryKind.mine && value <= ENTRY_KIND_MAX;
 }
 
-/** Puts the table behind the payload that the writer holds, and the header in front of it. Throws `LimitExceeded`. */
+/**
+ * Puts the table behind the payload that the writer holds, and the header in front of it. Throws
+ * `LimitExceeded`.
+ */
 export function finishFrame(
   writer: MessageWriter,
   kind: FrameKind,

@@ -1,6 +1,7 @@
 /**
- * The table of a message that a peer sent: turns entries of its frame back into capabilities, dataspaces and streams.
- * See `channel.ts` for what the kinds of entries mean, and `outgoing-entries.ts` for the other way.
+ * The table of a message that a peer sent: turns entries of its frame back into capabilities,
+ * dataspaces and streams. See `channel.ts` for what the kinds of entries mean, and
+ * `outgoing-entries.ts` for the other way.
  */
 import {
   LocalReference,

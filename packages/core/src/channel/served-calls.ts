@@ -1,6 +1,6 @@
 /**
- * The peer's calls: each is read, carried out and answered. A call counts until its answer has left, so a peer that takes no
- * answers cannot make us keep more and more of them.
+ * The peer's calls: each is read, carried out and answered. A call counts until its answer has
+ * left, so a peer that takes no answers cannot make us keep more and more of them.
  */
 import type { ExportedObject } from '../capability/exported-object.ts';
 import { RpcError } from '../errors.ts';

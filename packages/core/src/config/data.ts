@@ -4,9 +4,9 @@ import { type ConfigAttribute, ConfigNode } from './node.ts';
 
 /*
  * The plain form of a configuration tree: what travels as the content of the ROM `config` between
- * components. It is made of arrays, objects, strings and numbers only, so any carrier can encode it. A peer
- * may have made it, so the reader checks every field, bounds the size of the whole, and copies: nothing of
- * what was handed in is kept.
+ * components. It is made of arrays, objects, strings and numbers only, so any carrier can encode
+ * it. A peer may have made it, so the reader checks every field, bounds the size of the whole, and
+ * copies: nothing of what was handed in is kept.
  */
 
 /** A place within the file of the node: line, column. */
@@ -39,7 +39,10 @@ export class ConfigDataError extends Error {
   override readonly name = 'ConfigDataError';
 }
 
-/** The plain form of a tree. Places of attributes and texts are taken to lie in the file of their node. */
+/**
+ * The plain form of a tree. Places of attributes and texts are taken to lie in the file of their
+ * node.
+ */
 export function toData(node: ConfigNode): NodeData {
   return nodeToData(node, GENERATED_POSITION.file);
 }
@@ -67,8 +70,8 @@ function nodeToData(node: ConfigNode, parentFile: string): NodeData {
 }
 
 /**
- * Makes a tree from its plain form. Throws `ConfigDataError` for anything that is not one within the
- * limits.
+ * Makes a tree from its plain form. Throws `ConfigDataError` for anything that is not one within
+ * the limits.
  */
 export function fromData(data: unknown, limits: DataLimits = CONFIG_LIMITS): ConfigNode {
   return new DataReader(limits).node(data, 'config', GENERATED_POSITION.file, 1);

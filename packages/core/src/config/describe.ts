@@ -7,9 +7,9 @@ const WORDS_MAX = 8;
 const WORDS_SHOWN = 3;
 
 /**
- * The help text of a schema: each element with its attributes and, indented, its children. Lines are filled
- * to about 100 columns; the text ends with a line feed. What a schema says is somebody else's text: control characters in
- * it are shown.
+ * The help text of a schema: each element with its attributes and, indented, its children. Lines
+ * are filled to about 100 columns; the text ends with a line feed. What a schema says is somebody
+ * else's text: control characters in it are shown.
  */
 export function describe(schema: ElementSchema): string {
   const lines: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * A place in a configuration text; `line` and `column` count from 1, columns in UTF-16 units (a tab is one
- * column).
+ * A place in a configuration text; `line` and `column` count from 1, columns in UTF-16 units (a tab
+ * is one column).
  */
 export interface Position {
   readonly file: string;
@@ -9,7 +9,8 @@ export interface Position {
 }
 
 /**
- * The place of a node that no text was read for, for example an empty configuration or a generated report.
+ * The place of a node that no text was read for, for example an empty configuration or a generated
+ * report.
  */
 export const GENERATED_POSITION: Position = { file: '(generated)', line: 1, column: 1 };
 
@@ -19,8 +20,8 @@ export function formatPosition(position: Position): string {
 }
 
 /**
- * Something wrong in a configuration. `message` is `FILE:LINE:COLUMN: text`, what editors and scripts jump
- * to; `text` is the part behind the position.
+ * Something wrong in a configuration. `message` is `FILE:LINE:COLUMN: text`, what editors and
+ * scripts jump to; `text` is the part behind the position.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -34,7 +35,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** Orders places by line, then column; places of different files keep the order they were found in. */
+/**
+ * Orders places by line, then column; places of different files keep the order they were found in.
+ */
 export function comparePositions(left: Position, right: Position): number {
   if (left.file !== right.file) return 0;
   return left.line - right.line || left.column - right.column;

@@ -1,11 +1,12 @@
 /**
- * Bounds of a configuration, in one place: the XML reader, the plain-data reader and the schema checker all
- * keep to them. A tree that the XML reader accepts always fits the bounds of the plain-data reader.
+ * Bounds of a configuration, in one place: the XML reader, the plain-data reader and the schema
+ * checker all keep to them. A tree that the XML reader accepts always fits the bounds of the
+ * plain-data reader.
  */
 export const CONFIG_LIMITS = {
   /**
-   * Size of a configuration text in bytes; also the bound of all names, values and texts together, in
-   * UTF-16 units.
+   * Size of a configuration text in bytes; also the bound of all names, values and texts together,
+   * in UTF-16 units.
    */
   sizeBytes: 4 * 1024 * 1024,
   /** Nesting of elements, the outermost one counted. */
@@ -23,8 +24,8 @@ export const CONFIG_LIMITS = {
 const NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_.:-]*$/;
 
 /**
- * Tells whether `text` may name an element or an attribute: ASCII letters, digits, `_ . : -`, beginning
- * with a letter or `_`, at most `CONFIG_LIMITS.nameLength` long.
+ * Tells whether `text` may name an element or an attribute: ASCII letters, digits, `_ . : -`,
+ * beginning with a letter or `_`, at most `CONFIG_LIMITS.nameLength` long.
  */
 export function validName(text: string): boolean {
   return text.length <= CONFIG_LIMITS.nameLength && NAME_PATTERN.test(text);

@@ -20,8 +20,8 @@ export function attributeTable(schema: ElementSchema): string {
 }
 
 /**
- * Every element that a schema knows, each with its place, what it is and its attributes. What stands in several places
- * is shown at the first. Ends without a line feed.
+ * Every element that a schema knows, each with its place, what it is and its attributes. What
+ * stands in several places is shown at the first. Ends without a line feed.
  */
 export function elementReference(schema: ElementSchema): string {
   const sections: string[] = [];

@@ -16,11 +16,11 @@ export interface ConfigNodeParts {
 }
 
 /**
- * A node of a configuration: a type, attributes, children and text, each with its place. Nothing behind
- * this class knows what syntax it was written in.
+ * A node of a configuration: a type, attributes, children and text, each with its place. Nothing
+ * behind this class knows what syntax it was written in.
  *
- * A node gives texts as they were written; `readConfig` gives what they mean by a schema. Blank text beside
- * children is layout, not content, and is dropped.
+ * A node gives texts as they were written; `readConfig` gives what they mean by a schema. Blank
+ * text beside children is layout, not content, and is dropped.
  */
 export class ConfigNode {
   readonly type: string;
@@ -47,8 +47,8 @@ export class ConfigNode {
   }
 
   /**
-   * A node made by a program, for example a report: numbers are written in decimal, booleans as yes or no,
-   * and attributes that are `undefined` are left out.
+   * A node made by a program, for example a report: numbers are written in decimal, booleans as yes
+   * or no, and attributes that are `undefined` are left out.
    */
   static make(
     type: string,

@@ -5,9 +5,10 @@ import { childSchemas, validate } from './validate.ts';
 import { parseValue, type Value } from './values.ts';
 
 /*
- * Reads a configuration by its schema. The type of the result is inferred from the schema: an attribute is
- * a property of its own name, with the type of its kind. It is there if it is required or has a fallback;
- * otherwise it may be `undefined`. All else is below names that begin with `$`, which no attribute can have.
+ * Reads a configuration by its schema. The type of the result is inferred from the schema: an
+ * attribute is a property of its own name, with the type of its kind. It is there if it is required
+ * or has a fallback; otherwise it may be `undefined`. All else is below names that begin with `$`,
+ * which no attribute can have.
  *
  *     const CONFIG = element('config', 'Says hello', {
  *       attributes: { greeting: attribute.text('What to say', { fallback: 'Hello' }) },
@@ -32,7 +33,10 @@ export type TolerantConfigOf<Schema extends ElementSchema> = Reading<Schema, Sch
 type Reading<Schema extends ElementSchema, Path, M extends Mode> = AttributesOf<Schema, M> & {
   /** The type of the element. */
   readonly $type: Schema['type'];
-  /** The element itself: its place, the places of its attributes, its text, and what the schema does not know. */
+  /**
+   * The element itself: its place, the places of its attributes, its text, and what the schema does
+   * not know.
+   */
   readonly $node: ConfigNode;
   /** Its children by their type: one or `undefined` of those that may stand once, else a list. */
   readonly $children: ChildrenOf<Schema, Path, M>;
@@ -120,8 +124,8 @@ interface AnyReading {
 }
 
 /**
- * Reads a tree that fits its schema. Throws a `ConfigError` with the place of the first thing, in the order
- * of the document, that is wrong anywhere in it.
+ * Reads a tree that fits its schema. Throws a `ConfigError` with the place of the first thing, in
+ * the order of the document, that is wrong anywhere in it.
  */
 export function readConfig<Schema extends ElementSchema>(node: ConfigNode, schema: Schema): ConfigOf<Schema>;
 export function readConfig(node: ConfigNode, schema: ElementSchema): AnyReading {
@@ -138,7 +142,10 @@ export interface Inspection<Schema extends ElementSchema> {
   readonly config: TolerantConfigOf<Schema>;
 }
 
-/** Reads as much of a tree as there is to be read, for a checker that wants to list all that is wrong. */
+/**
+ * Reads as much of a tree as there is to be read, for a checker that wants to list all that is
+ * wrong.
+ */
 export function inspectConfig<Schema extends ElementSchema>(
   node: ConfigNode,
   schema: Schema,

@@ -8,8 +8,8 @@ import {
 } from './schema.ts';
 
 /*
- * Reads a schema that came with a component's manifest. A component may be anybody's code, so its schema is
- * checked and copied like any other input before a config is checked against it.
+ * Reads a schema that came with a component's manifest. A component may be anybody's code, so its
+ * schema is checked and copied like any other input before a config is checked against it.
  */
 
 /** Bounds of a schema that came from outside. */
@@ -26,7 +26,10 @@ export class SchemaDataError extends Error {
   override readonly name = 'SchemaDataError';
 }
 
-/** Makes a schema of plain data; throws `SchemaDataError` for anything that is not one within the limits. */
+/**
+ * Makes a schema of plain data; throws `SchemaDataError` for anything that is not one within the
+ * limits.
+ */
 export function schemaFromData(data: unknown): ElementSchema {
   return new SchemaReader().element(data, 'schema', []);
 }

@@ -1,19 +1,20 @@
 import { formatValue, parseValue, type Range, valueProblem } from './values.ts';
 
 /*
- * A schema says what a configuration may hold. It checks a tree (`validate`), explains itself (`describe`,
- * `attributeTable`) and is plain data, so that a component's manifest can carry it to whoever checks configs.
- * It is also what the configuration is read by (`readConfig`, `env.config.read`): a value that holds when an
- * attribute is missing stands in the schema and nowhere else. Recursion is by name: a child
- * `enclosing('repeat')` stands for the enclosing element of that type, however many levels up it is.
+ * A schema says what a configuration may hold. It checks a tree (`validate`), explains itself
+ * (`describe`, `attributeTable`) and is plain data, so that a component's manifest can carry it to
+ * whoever checks configs. It is also what the configuration is read by (`readConfig`,
+ * `env.config.read`): a value that holds when an attribute is missing stands in the schema and
+ * nowhere else. Recursion is by name: a child `enclosing('repeat')` stands for the enclosing
+ * element of that type, however many levels up it is.
  *
  *     const REPEAT = element('repeat', 'Runs its children again and again', {
  *       attributes: { count: attribute.integer('How often', { fallback: 1, min: 1 }) },
  *       children: [...OPERATIONS, enclosing('repeat')],
  *     });
  *
- * The makers keep the literal types of what they are given: TypeScript infers the type of a reading from
- * them (`ConfigOf`). A schema that is annotated as `ElementSchema` loses that.
+ * The makers keep the literal types of what they are given: TypeScript infers the type of a reading
+ * from them (`ConfigOf`). A schema that is annotated as `ElementSchema` loses that.
  */
 
 /** The common part of all attribute schemas. */
@@ -53,8 +54,8 @@ export interface ElementSchema {
   /** Opaque: attributes, children and text beyond the declared ones are not looked at. */
   readonly anyContent?: boolean;
   /**
-   * Least and most occurrences in the parent; none and any number unless told. With `max: 0` the element is
-   * known but refused, and `doc` says what to write instead.
+   * Least and most occurrences in the parent; none and any number unless told. With `max: 0` the
+   * element is known but refused, and `doc` says what to write instead.
    */
   readonly min?: number;
   readonly max?: number;
@@ -78,8 +79,8 @@ interface AttributeParts<Value> {
 }
 
 /*
- * Without parts each maker has a signature of its own: TypeScript would take the type of those that are left
- * out from the place where the result goes, and that knows nothing of them.
+ * Without parts each maker has a signature of its own: TypeScript would take the type of those that
+ * are left out from the place where the result goes, and that knows nothing of them.
  */
 
 /** Makes the schema of an element. */
@@ -108,7 +109,10 @@ function sound<Schema extends AttributeSchema>(schema: Schema): Schema {
   return schema;
 }
 
-/** Why the fallback of an attribute could not stand in a config; `undefined` if it could, or there is none. */
+/**
+ * Why the fallback of an attribute could not stand in a config; `undefined` if it could, or there
+ * is none.
+ */
 export function fallbackProblem(schema: AttributeSchema): string | undefined {
   const { fallback, kind } = schema;
   if (fallback === undefined) return undefined;

@@ -1,8 +1,8 @@
 /**
  * The name among `candidates` that `name` is most likely a slip of, or `undefined`. Distances are
  * Damerau-Levenshtein's in its restricted form: insertions, deletions, substitutions and swaps of
- * neighbours cost one each. A third of the name may be wrong, at least one letter; letters that differ only
- * in case are half a slip, so `RAM` finds `ram`.
+ * neighbours cost one each. A third of the name may be wrong, at least one letter; letters that
+ * differ only in case are half a slip, so `RAM` finds `ram`.
  */
 export function suggest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > SUGGEST_LENGTH_MAX) return undefined;

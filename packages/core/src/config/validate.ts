@@ -6,8 +6,9 @@ import { didYouMean, suggest } from './suggest.ts';
 import { shown, valueProblem } from './values.ts';
 
 /**
- * Checks a tree against a schema and lists everything that is wrong, in the order of the document; empty if
- * nothing is. At most `CONFIG_LIMITS.errors` are listed, the last one then says that there are more.
+ * Checks a tree against a schema and lists everything that is wrong, in the order of the document;
+ * empty if nothing is. At most `CONFIG_LIMITS.errors` are listed, the last one then says that there
+ * are more.
  */
 export function validate(node: ConfigNode, schema: ElementSchema): ConfigError[] {
   const validator = new Validator();
@@ -112,7 +113,8 @@ function slip(value: string, expected: AttributeSchema): string {
 }
 
 /**
- * The children of an element by their type, with `enclosing` resolved against the path down to the element.
+ * The children of an element by their type, with `enclosing` resolved against the path down to the
+ * element.
  */
 export function childSchemas(
   schema: ElementSchema,

@@ -2,15 +2,17 @@ import { labelProblem } from '../label.ts';
 import { validName } from './limits.ts';
 
 /*
- * The texts that an attribute may hold. Genode reads everything that is neither yes nor no as "take the
- * default"; here a malformed value is `undefined`, so that the caller can name the place.
+ * The texts that an attribute may hold. Genode reads everything that is neither yes nor no as "take
+ * the default"; here a malformed value is `undefined`, so that the caller can name the place.
  */
 
 const INTEGER_PATTERN = /^-?(?:0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$/;
 const BYTES_PATTERN = /^([0-9]{1,19})([KMG]?)$/;
 const BYTES_FACTORS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
-/** Reads a whole number, decimal or `0x…`, that a double holds exactly; `undefined` if it is none. */
+/**
+ * Reads a whole number, decimal or `0x…`, that a double holds exactly; `undefined` if it is none.
+ */
 export function parseInteger(text: string): number | undefined {
   if (!INTEGER_PATTERN.test(text)) return undefined;
   const negative = text.startsWith('-');
@@ -20,8 +22,8 @@ export function parseInteger(text: string): number | undefined {
 }
 
 /**
- * Reads a number of bytes: digits with an optional K, M or G (powers of 1024); `undefined` if malformed or
- * too large.
+ * Reads a number of bytes: digits with an optional K, M or G (powers of 1024); `undefined` if
+ * malformed or too large.
  */
 export function parseBytes(text: string): number | undefined {
   const match = BYTES_PATTERN.exec(text);
@@ -74,7 +76,10 @@ export type ValueKind =
   /** A name as `validName` has it, such as that of a service. */
   | { readonly kind: 'name' };
 
-/** A value as programs have it: a number for `integer` and `bytes`, a text for words, names and labels. */
+/**
+ * A value as programs have it: a number for `integer` and `bytes`, a text for words, names and
+ * labels.
+ */
 export type Value = string | number | boolean;
 
 /** The value that `text` means, whatever its range; `undefined` if it means none. */
@@ -103,7 +108,10 @@ export function formatValue(value: Value, kind: ValueKind['kind']): string {
   return typeof value === 'number' && kind === 'bytes' ? formatBytes(value) : `${value}`;
 }
 
-/** Says what is wrong with `text` as a value of `kind`, to be read behind `attribute "x" of <y> is "…", `. */
+/**
+ * Says what is wrong with `text` as a value of `kind`, to be read behind `attribute "x" of <y> is
+ * "…", `.
+ */
 export function valueProblem(text: string, kind: ValueKind): string | undefined {
   switch (kind.kind) {
     case 'text':

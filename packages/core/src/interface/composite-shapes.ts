@@ -1,4 +1,7 @@
-/** Shapes that are made of others: lists, records, tables, values that may be absent or of several kinds. */
+/**
+ * Shapes that are made of others: lists, records, tables, values that may be absent or of several
+ * kinds.
+ */
 import { assert } from '../errors.ts';
 import {
   CHOICES_MAX,

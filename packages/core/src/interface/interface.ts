@@ -129,7 +129,10 @@ type OperationsOf<I extends Interface> = {
     : never;
 };
 
-/** The ends of a session's packet streams that its client holds: the source of a `tx`, the sink of an `rx`. */
+/**
+ * The ends of a session's packet streams that its client holds: the source of a `tx`, the sink of
+ * an `rx`.
+ */
 export type ClientStreams<I extends Interface> = {
   readonly [Name in StreamNames<I['members']>]: I['members'][Name] extends StreamDeclaration<'rx'>
     ? PacketSink
@@ -154,7 +157,9 @@ export type ServerStreams<I extends Interface> = {
  */
 export type Capability<I extends Interface> = OperationsOf<I> & Disposable;
 
-/** An open session: the operations of its interface, and the client's ends of its packet streams. */
+/**
+ * An open session: the operations of its interface, and the client's ends of its packet streams.
+ */
 export type Session<I extends SessionInterface> = OperationsOf<I> & ClientStreams<I> & Disposable;
 
 /**

@@ -1,7 +1,8 @@
 /**
- * The operations of an interface, ready to be called: each has a key, the hash of its name and of the shapes of its
- * arguments and its result. A call names the operation by its key, so two ends that declare an operation differently (two
- * versions of a package) do not misread each other: to the server the operation does not exist.
+ * The operations of an interface, ready to be called: each has a key, the hash of its name and of
+ * the shapes of its arguments and its result. A call names the operation by its key, so two ends
+ * that declare an operation differently (two versions of a package) do not misread each other: to
+ * the server the operation does not exist.
  */
 import { assert, RpcError } from '../errors.ts';
 import { malformed, type MessageReader } from '../message/reader.ts';
@@ -117,7 +118,10 @@ export class OperationPlan {
   }
 }
 
-/** FNV-1a, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv). Collisions within an interface are found at once. */
+/**
+ * FNV-1a, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv). Collisions within an interface are
+ * found at once.
+ */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {

@@ -1,4 +1,7 @@
-/** A part of a shared buffer, as it is handed from thread to thread. The buffer may hold other things too. */
+/**
+ * A part of a shared buffer, as it is handed from thread to thread. The buffer may hold other
+ * things too.
+ */
 export interface Place {
   readonly buffer: SharedArrayBuffer;
   readonly byteOffset: number;

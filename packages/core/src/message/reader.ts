@@ -1,6 +1,7 @@
 /**
- * Reads what a `MessageWriter` has written, as a peer sends it: nothing is trusted, every length is compared with the
- * bytes that are there before anything is made of it. The bytes are a private copy, so what was checked stays so.
+ * Reads what a `MessageWriter` has written, as a peer sends it: nothing is trusted, every length is
+ * compared with the bytes that are there before anything is made of it. The bytes are a private
+ * copy, so what was checked stays so.
  */
 import { RpcError } from '../errors.ts';
 import { COUNT_16, COUNT_32 } from './writer.ts';

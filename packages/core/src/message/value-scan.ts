@@ -13,7 +13,9 @@ const TIMESTAMP_TYPE = 0xff;
 /** How many values are still missing at each depth. Scans do not nest, so one stack is enough. */
 const missing = new Uint32Array(LIMITS.messageDepth + 1);
 
-/** Extra bytes behind the first one for 0xc0 to 0xd3: fixed, or the width of a length (negative). */
+/**
+ * Extra bytes behind the first one for 0xc0 to 0xd3: fixed, or the width of a length (negative).
+ */
 const FIXED = Int8Array.from([0, -9, 0, 0, -1, -2, -4, -9, -9, -9, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8]);
 const IMPOSSIBLE = -9;
 
@@ -56,13 +58,17 @@ export function isPlainValue(bytes: Uint8Array): boolean {
 function afterScalar(bytes: Uint8Array, token: number, at: number): number {
   const size = FIXED[token - 0xc0] ?? IMPOSSIBLE;
   if (size >= 0) return at + size;
-  // Extensions with a length: of those, only a timestamp with nanoseconds (12 bytes) is ever written.
+  // Extensions with a length: of those, only a timestamp with nanoseconds (12 bytes) is ever
+  // written.
   if (token === 0xc7) return bytes[at] === 12 && bytes[at + 1] === TIMESTAMP_TYPE ? at + 14 : -1;
   if (size === IMPOSSIBLE || at - size > bytes.byteLength) return -1;
   return at - size + unsigned(bytes, at, -size);
 }
 
-/** Where an extension of fixed length (0xd4 to 0xd8) or a string with a length (0xd9 to 0xdb) ends, or -1. */
+/**
+ * Where an extension of fixed length (0xd4 to 0xd8) or a string with a length (0xd9 to 0xdb) ends,
+ * or -1.
+ */
 function afterTyped(bytes: Uint8Array, token: number, at: number): number {
   if (token >= 0xd9) {
     const width = 1 << (token - 0xd9);

@@ -1,7 +1,7 @@
 /**
  * Plain values of any kind, for operations that declare no shapes: msgpack
- * (https://github.com/msgpack/msgpack/blob/master/spec.md) with its length in front. Capabilities and the like travel
- * through shapes only.
+ * (https://github.com/msgpack/msgpack/blob/master/spec.md) with its length in front. Capabilities
+ * and the like travel through shapes only.
  */
 // Imported from this file and not from the index, which looks for a native part and loads streams:
 // that takes a third of a thread's start.

@@ -15,7 +15,9 @@ import { PrefixViews } from './prefix-views.ts';
  * capabilities, dataspaces, streams.
  */
 export interface OutgoingTable {
-  /** Adds an entry for `value`; true if its content has to follow in the payload. Throws `RpcError`. */
+  /**
+   * Adds an entry for `value`; true if its content has to follow in the payload. Throws `RpcError`.
+   */
   add(value: object): boolean;
 }
 
@@ -38,7 +40,10 @@ function tooLong(): never {
   throw new RpcError('LimitExceeded', `a message of more than ${LIMITS.messageBytes} bytes is too long`);
 }
 
-/** A message that is being written. The header in front of the payload is the frame's (`channel/frame.ts`). */
+/**
+ * A message that is being written. The header in front of the payload is the frame's
+ * (`channel/frame.ts`).
+ */
 export class MessageWriter {
   bytes = new Uint8Array(FIRST_BYTES);
   view = new DataView(this.bytes.buffer);

@@ -1,12 +1,12 @@
 /**
  * The allocator of the bulk buffer, private to the source: nothing of it lies in shared memory.
  *
- * The buffer is cut into units (at least the alignment, at least 64 bytes where that divides the buffer, at
- * most 65536 of them). A free block stands in a list of blocks of similar size: sizes below 16 units have a
- * list each, above that every power of two is cut into eight. A bitmap tells which lists hold something, so
- * allocation takes the head of the first list whose blocks all suffice; only if there is none it walks the
- * one list whose blocks may suffice. Neighbours are joined at once by marks at both ends of free blocks.
- * All state lies in typed arrays made once.
+ * The buffer is cut into units (at least the alignment, at least 64 bytes where that divides the
+ * buffer, at most 65536 of them). A free block stands in a list of blocks of similar size: sizes
+ * below 16 units have a list each, above that every power of two is cut into eight. A bitmap tells
+ * which lists hold something, so allocation takes the head of the first list whose blocks all
+ * suffice; only if there is none it walks the one list whose blocks may suffice. Neighbours are
+ * joined at once by marks at both ends of free blocks. All state lies in typed arrays made once.
  */
 
 const UNITS_MAX = 65536;
@@ -38,7 +38,9 @@ export class BulkAllocator {
   readonly #unitLog2: number;
   readonly #unitBytes: number;
   readonly #units: number;
-  /** At the start of a used block its units; at start and end of a free one minus its units; else 0. */
+  /**
+   * At the start of a used block its units; at start and end of a free one minus its units; else 0.
+   */
   readonly #marks: Int32Array;
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
@@ -65,7 +67,9 @@ export class BulkAllocator {
     return this.#usedUnits * this.#unitBytes;
   }
 
-  /** Start of a free range of `size` bytes, now used, or -1 if there is none. `size` is at least 1. */
+  /**
+   * Start of a free range of `size` bytes, now used, or -1 if there is none. `size` is at least 1.
+   */
   allocate(size: number): number {
     if (size > this.capacityBytes) return NONE;
     if (!(size >= 1)) throw new RangeError('allocation of no bytes');

@@ -1,7 +1,7 @@
 import type { StreamLink } from './stream-link.ts';
 
 /**
- * What one end of a stream can wait for, as bits: a new entry in the queue that it reads
+ * The events that one end of a stream can wait for, as bits: a new entry in the queue that it reads
  * (`packets`), and a free slot in the queue that it writes (`room`). For the other end the same
  * bits say what a batch has brought.
  */
@@ -13,7 +13,10 @@ export interface Carrier {
   arm(bit: number): void;
   /** Ends a batch. `news` has the bits of everything that was published since the last one. */
   wakeup(news: number): void;
-  /** Takes a frame. Returns the bits, out of those armed, that came true; `PROTOCOL_BROKEN` on nonsense. */
+  /**
+   * Takes a frame. Returns the bits, out of those armed, that came true; `PROTOCOL_BROKEN` on
+   * nonsense.
+   */
   receive(frame: Uint8Array): number;
 }
 
@@ -22,10 +25,10 @@ export const PROTOCOL_BROKEN = -1;
 const doorbell = new Uint8Array(0);
 
 /**
- * The carrier over shared memory. Each end has a word in which it sets the bits it waits for; the other
- * one, after it has published, takes the bits that came true and rings. Both sides write first and then
- * read what the other one writes (Atomics are sequentially consistent), so at least one of them sees it:
- * no wake-up is missed, and while the reader is busy none is sent.
+ * The carrier over shared memory. Each end has a word in which it sets the bits it waits for; the
+ * other one, after it has published, takes the bits that came true and rings. Both sides write
+ * first and then read what the other one writes (Atomics are sequentially consistent), so at least
+ * one of them sees it: no wake-up is missed, and while the reader is busy none is sent.
  */
 export class SharedCarrier implements Carrier {
   readonly #link: StreamLink;

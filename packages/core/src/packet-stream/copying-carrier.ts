@@ -19,11 +19,12 @@ export interface SideMemory {
 }
 
 /**
- * The carrier for ends that share no memory: each has the whole layout for itself, and this class plays the
- * peer in it. At the end of a batch it sends what this end has appended, with the payload; what arrives it
- * writes where the peer would have written it. Credit (the tail) goes along with every frame, and in one of
- * its own when half a queue is owed or the peer waits for it. An end never has more under way than the
- * other one's queue has room for, so nothing is ever buffered outside stream memory and one frame.
+ * The carrier for ends that share no memory: each has the whole layout for itself, and this class
+ * plays the peer in it. At the end of a batch it sends what this end has appended, with the
+ * payload; what arrives it writes where the peer would have written it. Credit (the tail) goes
+ * along with every frame, and in one of its own when half a queue is owed or the peer waits for it.
+ * An end never has more under way than the other one's queue has room for, so nothing is ever
+ * buffered outside stream memory and one frame.
  */
 export class CopyingCarrier implements Carrier {
   readonly #link: StreamLink;

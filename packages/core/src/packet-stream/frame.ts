@@ -7,9 +7,10 @@ import { PACKET_BYTES, PACKET_WORDS } from './layout.ts';
  *     record  := 1, packet (12 words as in the queues)
  *              | 2, offset, length, bytes, padding to a multiple of 4
  *
- * `tail` is how far the sender has read the queue that the receiver writes: the receiver's credit. `waits`
- * is 2 while the sender waits for such credit, else 0. Payload bytes go to the same offset of the receiver's
- * bulk buffer and precede the packet they belong to, in several records or frames if they are many.
+ * `tail` is how far the sender has read the queue that the receiver writes: the receiver's credit.
+ * `waits` is 2 while the sender waits for such credit, else 0. Payload bytes go to the same offset
+ * of the receiver's bulk buffer and precede the packet they belong to, in several records or frames
+ * if they are many.
  */
 export const FRAME_BYTES_MAX = 128 * 1024;
 

@@ -1,8 +1,9 @@
 /**
  * The memory of a packet stream.
  *
- * A packet stream joins a *source*, which owns the bulk buffer and submits requests, and a *sink*, which
- * consumes and acknowledges them. One dataspace holds all of it (after Genode's packet_stream):
+ * A packet stream joins a *source*, which owns the bulk buffer and submits requests, and a *sink*,
+ * which consumes and acknowledges them. One dataspace holds all of it (after Genode's
+ * packet_stream):
  *
  *     0                source's indexes: head of the submit queue, tail of the acknowledge queue
  *     64               sink's indexes:   head of the acknowledge queue, tail of the submit queue
@@ -10,12 +11,13 @@
  *     256              submit queue, then acknowledge queue: `queueSlots` packets of 48 bytes each
  *     next 4 KiB step  bulk buffer
  *
- * Indexes run freely modulo 2^32 and are used modulo `queueSlots` (a power of two), so that a queue of N
- * slots holds N packets. Each index has one writer; what is written by whom lies on cache lines of its own.
- * Everything is in the byte order of the machine: memory is shared only inside one machine.
+ * Indexes run freely modulo 2^32 and are used modulo `queueSlots` (a power of two), so that a queue
+ * of N slots holds N packets. Each index has one writer; what is written by whom lies on cache
+ * lines of its own. Everything is in the byte order of the machine: memory is shared only inside
+ * one machine.
  */
 
-/** What both ends of a stream agree on when the session is opened. */
+/** The sizes that both ends of a stream agree on when the session is opened. */
 export interface PacketStreamParameters {
   /** Size of the bulk buffer in bytes: a multiple of the alignment, at most 1 GiB. */
   readonly bulkBytes: number;
@@ -44,7 +46,9 @@ export const SINK_WAITS = 48;
 const CONTROL_BYTES = 256;
 const BULK_ALIGN_BYTES = 4096;
 
-/** Why parameters (of a session's arguments) cannot work, in one sentence, or undefined if they can. */
+/**
+ * Why parameters (of a session's arguments) cannot work, in one sentence, or undefined if they can.
+ */
 export function streamParametersProblem(parameters: PacketStreamParameters): string | undefined {
   const { bulkBytes, queueSlots, alignLog2 } = parameters;
   if (!Number.isInteger(alignLog2) || alignLog2 < 0 || alignLog2 > ALIGN_LOG2_MAX) {

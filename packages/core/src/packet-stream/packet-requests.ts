@@ -2,10 +2,16 @@ import { Packet, UNASKED_TAG } from './packet.ts';
 import type { PacketSource } from './packet-source.ts';
 import type { StreamClosure } from './stream-link.ts';
 
-/** Prepares a request: fills in the packet's fields (not tag, offset, size) and the payload it sends. */
+/**
+ * Prepares a request: fills in the packet's fields (not tag, offset, size) and the payload it
+ * sends.
+ */
 export type PrepareRequest = (packet: Packet, payload: Uint8Array) => void;
 
-/** Makes the result of an acknowledged request; the payload is valid only during the call. May throw. */
+/**
+ * Makes the result of an acknowledged request; the payload is valid only during the call. May
+ * throw.
+ */
 export type CompleteRequest<Result> = (packet: Packet, payload: Uint8Array) => Result;
 
 /** How a queue of requests over a packet stream behaves. */
@@ -33,10 +39,11 @@ interface Request {
 }
 
 /**
- * Requests with one promise each over a packet source, which belongs to it entirely. Requests start in the
- * order in which they were asked for: one that needs more bulk space than is free holds back those behind
- * it, so none starves. Every promise settles: with what `complete` made of the acknowledgement, or with
- * `closedError` when the stream ends. Requests made in one turn are sent in one batch after it.
+ * Requests with one promise each over a packet source, which belongs to it entirely. Requests start
+ * in the order in which they were asked for: one that needs more bulk space than is free holds back
+ * those behind it, so none starves. Every promise settles: with what `complete` made of the
+ * acknowledgement, or with `closedError` when the stream ends. Requests made in one turn are sent
+ * in one batch after it.
  */
 export class PacketRequests {
   readonly #source: PacketSource;
@@ -80,9 +87,9 @@ export class PacketRequests {
   }
 
   /**
-   * Performs one request with a payload range of `size` bytes (0 for none). `prepare` is called once there
-   * is room, perhaps at once; `complete` on the acknowledgement, whatever its status. Rejects with what they
-   * throw, with RangeError if `size` can never fit, with `closedError`.
+   * Performs one request with a payload range of `size` bytes (0 for none). `prepare` is called
+   * once there is room, perhaps at once; `complete` on the acknowledgement, whatever its status.
+   * Rejects with what they throw, with RangeError if `size` can never fit, with `closedError`.
    */
   perform<Result>(size: number, prepare: PrepareRequest, complete: CompleteRequest<Result>): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {

@@ -1,6 +1,7 @@
 /**
- * The loop of a server over one packet stream: takes packets out of it, a number of them at a time, and acknowledges
- * each when its own operation has ended. What an operation is belongs to the server above.
+ * The loop of a server over one packet stream: takes packets out of it, a number of them at a time,
+ * and acknowledges each when its own operation has ended. What an operation is belongs to the
+ * server above.
  */
 import type { Packet } from './packet.ts';
 import type { PacketSink } from './packet-sink.ts';
@@ -25,8 +26,8 @@ export interface PacketServing<Served extends ServedPacket> {
 }
 
 /**
- * The server's loop over a packet stream: takes packets as they arrive, has their operations begun, and acknowledges each with
- * its status when its operation has ended, in whatever order that is.
+ * The server's loop over a packet stream: takes packets as they arrive, has their operations begun,
+ * and acknowledges each with its status when its operation has ended, in whatever order that is.
  */
 export class PacketService<Served extends ServedPacket> {
   readonly #serving: PacketServing<Served>;
@@ -39,7 +40,10 @@ export class PacketService<Served extends ServedPacket> {
   #flushScheduled = false;
   #idle: (() => void) | undefined;
 
-  /** At most `underWayMax` packets are under way; the slots of the stream's queues are a bound already. */
+  /**
+   * At most `underWayMax` packets are under way; the slots of the stream's queues are a bound
+   * already.
+   */
   constructor(serving: PacketServing<Served>, underWayMax = Number.POSITIVE_INFINITY) {
     this.#serving = serving;
     this.#underWayMax = Math.max(1, underWayMax);

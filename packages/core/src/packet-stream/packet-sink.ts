@@ -8,11 +8,11 @@ import { ViewCache } from './view-cache.ts';
 /**
  * The end of a packet stream that takes requests and acknowledges them, in any order.
  *
- * A request is taken only if a slot of the acknowledge queue can be kept for it, so `acknowledge` never
- * waits. What comes from the peer is copied, then checked: a packet whose payload range is not inside the
- * bulk buffer or not aligned, or whose numbers are impossible, is acknowledged as `invalid` here and never
- * seen by the server. The payload itself stays in memory that the peer may change at any time: a server
- * that decides by its content copies it first.
+ * A request is taken only if a slot of the acknowledge queue can be kept for it, so `acknowledge`
+ * never waits. What comes from the peer is copied, then checked: a packet whose payload range is
+ * not inside the bulk buffer or not aligned, or whose numbers are impossible, is acknowledged as
+ * `invalid` here and never seen by the server. The payload itself stays in memory that the peer may
+ * change at any time: a server that decides by its content copies it first.
  */
 export class PacketSink {
   readonly parameters: PacketStreamParameters;
@@ -58,8 +58,8 @@ export class PacketSink {
   }
 
   /**
-   * Takes the next request. False if there is none, or none can be acknowledged because the source does not
-   * take its acknowledgements; the handler is called when that has changed.
+   * Takes the next request. False if there is none, or none can be acknowledged because the source
+   * does not take its acknowledgements; the handler is called when that has changed.
    */
   next(into: Packet): boolean {
     // A queue full of malformed packets is skipped once. If the peer refills it meanwhile, the peer
@@ -79,7 +79,10 @@ export class PacketSink {
     return false;
   }
 
-  /** A view on the packet's payload, used again for the same range: not to be kept after `acknowledge`. */
+  /**
+   * A view on the packet's payload, used again for the same range: not to be kept after
+   * `acknowledge`.
+   */
   payload(packet: Packet): Uint8Array {
     return this.#views.view(packet.offset, packet.size);
   }
@@ -99,8 +102,9 @@ export class PacketSink {
   }
 
   /**
-   * Sends an acknowledgement that answers no request. False if no slot is left beside those kept for
-   * requests; the handler is called when that may have changed, and tries again before it takes requests.
+   * Sends an acknowledgement that answers no request. False if no slot is left beside those kept
+   * for requests; the handler is called when that may have changed, and tries again before it takes
+   * requests.
    */
   notify(packet: Packet): boolean {
     if (!this.#side.writable(this.#inFlight)) return false;
@@ -111,15 +115,18 @@ export class PacketSink {
     return true;
   }
 
-  /** Ends a batch: makes what was taken and acknowledged known to the source, with at most one signal. */
+  /**
+   * Ends a batch: makes what was taken and acknowledged known to the source, with at most one
+   * signal.
+   */
   wakeup(): void {
     this.#side.wakeup();
   }
 
   /**
-   * Sets the one handler for "there may be requests, or room to acknowledge". It must go on until `next` is
-   * false, or come back by itself; a batch it leaves open is ended after it. If there is something already
-   * it is called soon.
+   * Sets the one handler for "there may be requests, or room to acknowledge". It must go on until
+   * `next` is false, or come back by itself; a batch it leaves open is ended after it. If there is
+   * something already it is called soon.
    */
   onWake(handler: (() => void) | undefined): void {
     this.#side.onWake(handler);
@@ -135,8 +142,8 @@ export class PacketSink {
   }
 
   /**
-   * Ends the stream and lets go of its memory, if no request is in flight: the server may still read the payload of one that
-   * it has not answered.
+   * Ends the stream and lets go of its memory, if no request is in flight: the server may still
+   * read the payload of one that it has not answered.
    */
   release(): void {
     if (this.#inFlight === 0) this.#side.release();

@@ -9,12 +9,13 @@ import { ViewCache } from './view-cache.ts';
 /**
  * The end of a packet stream that owns the bulk buffer and submits requests.
  *
- * The source chooses the tags and remembers the bulk range of every tag, so what a peer can do with an
- * acknowledgement is to end a request of this stream, once: a tag that is not under way is ignored and
- * counted, offset and size are the source's own, nonsense in other fields makes the status `invalid`.
+ * The source chooses the tags and remembers the bulk range of every tag, so what a peer can do with
+ * an acknowledgement is to end a request of this stream, once: a tag that is not under way is
+ * ignored and counted, offset and size are the source's own, nonsense in other fields makes the
+ * status `invalid`.
  *
- * No method but `payload`, `allocate` and `submit` throws, and these only on wrong arguments of the caller.
- * After the stream has ended (`closure`) nothing more can be submitted or is acknowledged.
+ * No method but `payload`, `allocate` and `submit` throws, and these only on wrong arguments of the
+ * caller. After the stream has ended (`closure`) nothing more can be submitted or is acknowledged.
  */
 export class PacketSource {
   readonly parameters: PacketStreamParameters;
@@ -83,12 +84,17 @@ export class PacketSource {
     return this.#ignored;
   }
 
-  /** Offset of a free, aligned range of `size` (at least 1) bytes in the bulk buffer; -1: none now. */
+  /**
+   * Offset of a free, aligned range of `size` (at least 1) bytes in the bulk buffer; -1: none now.
+   */
   allocate(size: number): number {
     return this.#allocator.allocate(size);
   }
 
-  /** Gives a range back, when its request is acknowledged. False if no allocated range starts at `offset`. */
+  /**
+   * Gives a range back, when its request is acknowledged. False if no allocated range starts at
+   * `offset`.
+   */
   free(offset: number): boolean {
     return this.#allocator.free(offset);
   }
@@ -104,9 +110,10 @@ export class PacketSource {
   }
 
   /**
-   * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest. Sets the packet's tag
-   * and its status to unanswered. False if the queue is full (what is queued is sent off then) or the stream has
-   * ended; the handler is called when there is room. Throws RangeError if the payload is not in the bulk buffer.
+   * Queues the packet, whose payload is complete; it travels at the next `wakeup` at the latest.
+   * Sets the packet's tag and its status to unanswered. False if the queue is full (what is queued
+   * is sent off then) or the stream has ended; the handler is called when there is room. Throws
+   * RangeError if the payload is not in the bulk buffer.
    */
   submit(packet: Packet): boolean {
     if (packet.size === 0) packet.offset = 0;
@@ -127,9 +134,10 @@ export class PacketSource {
   }
 
   /**
-   * Takes the next acknowledgement: `tag` tells of which request, `offset` and `size` are those submitted.
-   * An acknowledgement nobody asked for has UNASKED_TAG and no payload. False if there is none; the handler
-   * is called when there is one. Bulk ranges stay allocated until they are freed.
+   * Takes the next acknowledgement: `tag` tells of which request, `offset` and `size` are those
+   * submitted. An acknowledgement nobody asked for has UNASKED_TAG and no payload. False if there
+   * is none; the handler is called when there is one. Bulk ranges stay allocated until they are
+   * freed.
    */
   nextAcknowledged(into: Packet): boolean {
     // A queue full of malformed acknowledgements is skipped once. If the peer refills it meanwhile,
@@ -148,15 +156,17 @@ export class PacketSource {
     return false;
   }
 
-  /** Ends a batch: makes what was submitted and taken known to the sink, with at most one signal. */
+  /**
+   * Ends a batch: makes what was submitted and taken known to the sink, with at most one signal.
+   */
   wakeup(): void {
     this.#side.wakeup();
   }
 
   /**
-   * Sets the one handler for "there may be acknowledgements, or room to submit". It must go on until
-   * `nextAcknowledged` is false; a batch it leaves open is ended after it. If there is something already it
-   * is called soon.
+   * Sets the one handler for "there may be acknowledgements, or room to submit". It must go on
+   * until `nextAcknowledged` is false; a batch it leaves open is ended after it. If there is
+   * something already it is called soon.
    */
   onWake(handler: (() => void) | undefined): void {
     this.#side.onWake(handler);
@@ -177,7 +187,10 @@ export class PacketSource {
     this.#side.close('closed');
   }
 
-  /** Ends the stream and lets go of its memory: payload reads as zeros from then on, where it was shared with a process. */
+  /**
+   * Ends the stream and lets go of its memory: payload reads as zeros from then on, where it was
+   * shared with a process.
+   */
   release(): void {
     this.#side.release();
   }

@@ -1,8 +1,8 @@
 import { PACKET_WORDS } from './layout.ts';
 
 /**
- * States of a packet's `status`. 0 is what every submitted packet has: a server that forgets to answer has
- * not succeeded. Codes from `firstCode` on belong to the session interface.
+ * States of a packet's `status`. 0 is what every submitted packet has: a server that forgets to
+ * answer has not succeeded. Codes from `firstCode` on belong to the session interface.
  */
 export const PACKET_STATUS = { unanswered: 0, ok: 1, invalid: 2, firstCode: 16 } as const;
 
@@ -14,7 +14,8 @@ const HIGH_WORD = 2 ** 32;
 const HIGH_WORD_LIMIT = 2 ** 21;
 
 /**
- * One request or acknowledgement: a cursor that is filled again and again, never kept by the stream.
+ * One request or acknowledgement: a cursor that is filled again and again, never kept by the
+ * stream.
  *
  * | field     | bits | Block                  | File_system                          | set by   |
  * |-----------|------|------------------------|--------------------------------------|----------|
@@ -71,7 +72,10 @@ export class Packet {
   }
 }
 
-/** Writes the packet's words into slot number `slot` of a queue. Fractions and high bits are cut off. */
+/**
+ * Writes the packet's words into slot number `slot` of a queue. Fractions and high bits are cut
+ * off.
+ */
 export function storePacket(packet: Packet, queue: Int32Array, slot: number): void {
   const at = slot * PACKET_WORDS;
   queue[at] = packet.operation;
@@ -89,8 +93,8 @@ export function storePacket(packet: Packet, queue: Int32Array, slot: number): vo
 }
 
 /**
- * Reads slot number `slot` of a queue, each word once, so that a peer who goes on writing changes nothing
- * any more. False if `position` or `count` is no safe integer; such a field is then 0.
+ * Reads slot number `slot` of a queue, each word once, so that a peer who goes on writing changes
+ * nothing any more. False if `position` or `count` is no safe integer; such a field is then 0.
  */
 export function loadPacket(packet: Packet, queue: Int32Array, slot: number): boolean {
   const at = slot * PACKET_WORDS;

@@ -1,9 +1,10 @@
 import { loadPacket, type Packet, storePacket } from './packet.ts';
 
 /**
- * The two ends of one queue. Each end has an index of its own in shared memory and a private copy of the
- * other's, which it looks up again only when the copy says "full" or "empty". An end works on a private
- * index and publishes it once a batch: Atomics.store orders the words of the packets before it.
+ * The two ends of one queue. Each end has an index of its own in shared memory and a private copy
+ * of the other's, which it looks up again only when the copy says "full" or "empty". An end works
+ * on a private index and publishes it once a batch: Atomics.store orders the words of the packets
+ * before it.
  */
 
 /** Appends packets to a queue. */

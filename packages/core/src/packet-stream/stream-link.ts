@@ -2,12 +2,13 @@ import type { Packet } from './packet.ts';
 import type { StreamPlace } from './stream-watch.ts';
 
 /**
- * What joins the two ends of a stream: the only border between packet streams and channels.
+ * The connection between the two ends of a stream: the only border between packet streams and
+ * channels.
  *
- * The rules a link keeps: `send` neither throws nor calls the peer's `receive` before it has returned; the
- * frame's bytes are valid only during `send` (they are used again), so a link copies what it does not write
- * out at once; frames arrive whole and in order, and none after `closed`; what arrives before `receive` is
- * set is kept and delivered then.
+ * The rules a link keeps: `send` neither throws nor calls the peer's `receive` before it has
+ * returned; the frame's bytes are valid only during `send` (they are used again), so a link copies
+ * what it does not write out at once; frames arrive whole and in order, and none after `closed`;
+ * what arrives before `receive` is set is kept and delivered then.
  */
 export interface StreamLink {
   /**
@@ -23,7 +24,10 @@ export interface StreamLink {
   send(frame: Uint8Array): void;
   /** The stream is finished with this link: the peer's end is told by its `closed`, ours is not. */
   close(): void;
-  /** This end will not look at its memory again: it may go before its views are collected. After the end of the stream. */
+  /**
+   * This end will not look at its memory again: it may go before its views are collected. After the
+   * end of the stream.
+   */
   release(): void;
   /** Set once by the stream. */
   receive: ((frame: Uint8Array) => void) | undefined;
@@ -31,13 +35,17 @@ export interface StreamLink {
   closed: (() => void) | undefined;
 }
 
-/** Why a stream ended: by this end, by the other (or its death), or because the other broke the rules. */
+/**
+ * Why a stream ended: by this end, by the other (or its death), or because the other broke the
+ * rules.
+ */
 export type StreamClosure = 'closed' | 'peer gone' | 'invalid stream state';
 
 /**
- * Which way payload bytes travel when memory is not shared, told by the session interface: how many bytes
- * from the start of the packet's range go along with its submission and with its acknowledgement.
- * More than `size` counts as `size`. Block: `submitBytes` is `size` for WRITE, else 0.
+ * Which way payload bytes travel when memory is not shared, told by the session interface: how many
+ * bytes from the start of the packet's range go along with its submission and with its
+ * acknowledgement. More than `size` counts as `size`. Block: `submitBytes` is `size` for WRITE,
+ * else 0.
  */
 export interface PayloadDirection {
   submitBytes(packet: Packet): number;

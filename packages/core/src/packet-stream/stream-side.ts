@@ -119,7 +119,10 @@ export class StreamSide {
     return this.#moreInput();
   }
 
-  /** True if one packet and `reserved` more can be appended; otherwise the handler runs when they may. */
+  /**
+   * True if one packet and `reserved` more can be appended; otherwise the handler runs when they
+   * may.
+   */
   writable(reserved: number): boolean {
     if (this.#closure !== undefined) return false;
     const limit = this.output.slots - reserved;

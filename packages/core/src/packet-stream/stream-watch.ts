@@ -26,7 +26,10 @@ export interface SourceWatch {
 
 /** Sees the end that takes requests, as far as its server tells of them. */
 export interface SinkWatch {
-  /** The stream shows `count` blocks of `device` from `first` on, as one of perhaps many views of it. */
+  /**
+   * The stream shows `count` blocks of `device` from `first` on, as one of perhaps many views of
+   * it.
+   */
   serves(
     device: object,
     view: { readonly first: number; readonly count: number; readonly blockBytes: number },

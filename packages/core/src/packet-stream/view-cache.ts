@@ -1,8 +1,8 @@
 const CACHE_SLOTS = 256;
 
 /**
- * Views on ranges of a bulk buffer. Making a view costs an allocation, and streams use the same few ranges
- * again and again: a view made once for a start is kept until another range displaces it.
+ * Views on ranges of a bulk buffer. Making a view costs an allocation, and streams use the same few
+ * ranges again and again: a view made once for a start is kept until another range displaces it.
  */
 export class ViewCache {
   readonly #bulk: Uint8Array;

@@ -1,7 +1,7 @@
 /**
- * What a component asserts of itself: that something always holds, or will have come about by its
- * end. An assertion that fails makes a simulated run fail. Elsewhere the component says so in its
- * log, and one that must always hold crashes it.
+ * The assertions of a component about itself: that something always holds, or will have come about
+ * by its end. An assertion that fails makes a simulated run fail. Elsewhere the component says so
+ * in its log, and one that must always hold crashes it.
  */
 import { RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -26,7 +26,7 @@ export interface Obligation {
   met(): void;
 }
 
-/** What the platform does with assertions that fail. */
+/** The platform's handling of assertions that fail. */
 export interface AssertionHost {
   /** Takes a failure of one that must always hold, and ends the component. */
   readonly failed: (error: AssertionFailed) => void;

@@ -1,5 +1,5 @@
 /**
- * What a component has got done, as a number: calls that it has answered or that were answered to
+ * The progress of a component as a number: calls that it has answered or that were answered to
  * it, packets that were acknowledged at either end, and requests to the host that are done. Whoever
  * waits for the component to end sees by this number whether it gets on. What passes between a
  * component and the supervisor is not counted: a component that only waits for its timer, over and

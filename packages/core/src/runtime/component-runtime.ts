@@ -26,7 +26,7 @@ import { type Sleeper, SynchronousCalls } from './synchronous.ts';
 /** How long a component that fails may take to get its last log lines out. */
 const LAST_WORDS_MS = 1000;
 
-/** What a platform gives to the runtime of a component. */
+/** The means that a platform gives to the runtime of a component. */
 export interface ComponentPlatform {
   readonly schedule: (turn: () => void) => void;
   /**
@@ -137,7 +137,7 @@ export class ComponentRuntime {
     return this.#environment?.openSessions ?? { opened: [], served: new Map() };
   }
 
-  /** What it believes of its children, if it keeps a ledger. */
+  /** Its ledger: its own record of its children, if it keeps one. */
   get ledger(): readonly LedgerChild[] | undefined {
     return this.#environment && ledgerOf(this.#environment);
   }
@@ -162,6 +162,9 @@ export class ComponentRuntime {
       overview: () => this.#environment && overviewOf(this.#environment),
       act: async (action, child) =>
         this.#environment ? actOnChild(this.#environment, action, child) : 'the component is starting',
+      // The supervisor is heard even while the component waits in a synchronous call, and a
+      // component that waits so does not go on.
+      heartbeat: () => new Promise((answer) => this.#platform.schedule(answer)),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>

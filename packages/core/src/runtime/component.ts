@@ -1,7 +1,7 @@
 /**
- * A component: a module whose default export is made by `component`. Its manifest says what it provides, needs and
- * touches, so that a config can be checked before anything starts; its main function gets `env`, and that is all
- * of the world it ever sees.
+ * A component: a module whose default export is made by `component`. Its manifest says what it
+ * provides, needs and touches, so that a config can be checked before anything starts; its main
+ * function gets `env`, and that is all of the world it ever sees.
  */
 import type { ElementSchema } from '../config/index.ts';
 import type { Env } from './env.ts';
@@ -9,9 +9,9 @@ import type { SessionInterface } from '../interface/interface.ts';
 import type { HostGrantKind } from '../session/host-grant.ts';
 
 /**
- * What a component says of itself, before it is started: which services it provides and uses,
- * whether it touches the host, and which config it takes. `ginit check` compares it with the
- * config.
+ * The facts that a component states about itself before it is started: which services it provides
+ * and uses, whether it touches the host, and which config it takes. `ginit check` compares it with
+ * the config.
  */
 export interface Manifest {
   /** Services that it may announce by `env.provide`. */

@@ -1,13 +1,16 @@
 /**
  * A component's config: the newest version of the ROM `config`, and handlers for newer versions.
  */
-import { ConfigNode, type ConfigOf, type ElementSchema, fromData, readConfig } from '../config/index.ts';
+import { ConfigNode, type ConfigOf, type ElementSchema, readConfig } from '../config/index.ts';
+import { readNode, syntaxOf } from '../config/syntax/index.ts';
 
-/** Reads the content of a `config` ROM. An absent or empty one is an empty `<config/>`. */
+/**
+ * Reads the content of a `config` ROM: XML, HID, or the data form in which a parent hands on what
+ * it has read itself. An absent or blank one is an empty `<config/>`. Throws a `ConfigError`.
+ */
 export function parseConfig(content: Uint8Array | undefined): ConfigNode {
-  if (!content || content.byteLength === 0) return ConfigNode.empty('config');
-  const data: unknown = JSON.parse(new TextDecoder().decode(content));
-  return fromData(data);
+  if (!content || syntaxOf(content) === undefined) return ConfigNode.empty('config');
+  return readNode(content, { name: 'config', relaxed: true });
 }
 
 /** The config as components see it: always the newest version. */
@@ -35,7 +38,10 @@ export class Config {
     return readConfig(this.#node, schema);
   }
 
-  /** Calls `handler` with every newer version. A config is state: applying one twice must change nothing. */
+  /**
+   * Calls `handler` with every newer version. A config is state: applying one twice must change
+   * nothing.
+   */
   onUpdate(handler: (node: ConfigNode) => void | Promise<void>): void {
     this.#handlers.push(handler);
   }

@@ -6,9 +6,14 @@ import type { Resources } from '../session/pd.ts';
 export interface ConnectOptions {
   /** Tells the server, and the parents on the way, which session this is. Empty by default. */
   readonly label?: string;
-  /** Service-specific arguments. `tx_buf_size` and `rx_buf_size` set the bulk buffers of packet streams. */
+  /**
+   * Service-specific arguments. `tx_buf_size` and `rx_buf_size` set the bulk buffers of packet
+   * streams.
+   */
   readonly args?: SessionArguments;
-  /** Bytes donated beyond what the session's packet streams and the server's session object need. */
+  /**
+   * Bytes donated beyond what the session's packet streams and the server's session object need.
+   */
   readonly ram?: number;
   /** Capabilities donated beyond the one for the session object. */
   readonly caps?: number;

@@ -27,7 +27,8 @@ const offer = record({ giver: u32, number: u32, index: u32, to: u32 });
 export type IntroductionOffer = ShapeType<typeof offer>;
 
 /**
- * What a component may ask of the supervisor: object 0 of the supervisor, one for each component.
+ * The calls that a component may make to the supervisor: object 0 of the supervisor, one for each
+ * component.
  */
 export const SupervisorCalls = rpcInterface('SupervisorCalls', {
   /** Settles when the owner has made the introduction, or cannot make it. */
@@ -51,10 +52,10 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
 });
 
 /**
- * What a component counts. `requests` are calls of its session objects and packets that it took,
- * `calls` are the calls alone, and `packets` are those that were acknowledged at either end.
- * `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's heap
- * in use, where components have heaps of their own.
+ * The counts that a component keeps. `requests` are calls of its session objects and packets that
+ * it took, `calls` are the calls alone, and `packets` are those that were acknowledged at either
+ * end. `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's
+ * heap in use, where components have heaps of their own.
  */
 const statistics = record({
   requests: u53,
@@ -67,13 +68,13 @@ export type ComponentStatistics = ShapeType<typeof statistics>;
 
 const startRequest = record({ parent: capability(Parent), pd: capability(Pd) });
 
-/** What a component needs to begin: its parent and its account. */
+/** The means that a component needs to begin: its parent and its account. */
 export interface StartRequest {
   parent: Capability<typeof Parent>;
   pd: Capability<typeof Pd>;
 }
 
-/** What the supervisor may ask of a component: object 0 of the component. */
+/** The calls that the supervisor may make to a component: object 0 of the component. */
 export const ComponentControl = rpcInterface(
   'ComponentControl',
   {
@@ -96,6 +97,8 @@ export const ComponentControl = rpcInterface(
       args: [childAction, text(LIMITS.nameBytes)],
       result: optional(text(LIMITS.reasonBytes)),
     }),
+    /** Settles in a turn of the component's own, to show that it goes on. */
+    heartbeat: rpc<() => void>({ args: [], result: nothing }),
     /**
      * Whether the component's thread is still in the wait with this number. Answered even while it
      * waits.

@@ -20,7 +20,7 @@ import { ObjectQuota } from './object-quota.ts';
 
 export { SUPERVISOR_ID } from '../channel/channel.ts';
 
-/** What an entrypoint needs from its surroundings. */
+/** The services that an entrypoint needs from its surroundings. */
 export interface EntrypointHost {
   /** Runs a turn soon, after what is running now. */
   readonly schedule: (turn: () => void) => void;
@@ -33,11 +33,14 @@ export interface EntrypointHost {
 }
 
 /**
- * What a component and its peers hold of each other, in numbers. After work that leaves nothing
- * behind the numbers are what they were before.
+ * The numbers of objects that a component and its peers hold of each other. After work that leaves
+ * nothing behind the numbers are what they were before.
  */
 export interface Census {
-  /** For each open channel: objects that the peer holds, objects of the peer, calls that wait for its answer. */
+  /**
+   * For each open channel: objects that the peer holds, objects of the peer, calls that wait for
+   * its answer.
+   */
   readonly channels: readonly {
     readonly peer: number;
     readonly exports: number;

@@ -1,4 +1,4 @@
-/** What a component sees of the world. */
+/** `Env`: a component's whole view of the world. */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Config } from './config.ts';
 import type { Obligation } from './assertions.ts';
@@ -15,10 +15,12 @@ import type { Label } from '../label.ts';
 import type { Dataspace } from '../memory/dataspace.ts';
 import type { HostAccess } from './host-access.ts';
 import type { ConnectOptions } from './connect-options.ts';
+import type { ResourceRequestOptions } from './resource-requests.ts';
 import type { SessionTicket } from './session-client.ts';
 import type { Synchronous, SynchronousOptions } from './synchronous.ts';
 import type { SessionArguments } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
+import type { YieldHandler } from './yield-requests.ts';
 
 export type { ConnectOptions } from './connect-options.ts';
 
@@ -86,8 +88,9 @@ export interface Env {
   /** The host, as far as the config grants it: nothing, unless the start node has a `<host>`. */
   readonly host: HostAccess;
   /**
-   * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on the session
-   * reject with `PeerGone` once its server is gone. With `timeoutMs` or `signal` it does not wait for ever.
+   * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on
+   * the session reject with `PeerGone` once its server is gone. With `timeoutMs` or `signal` it
+   * does not wait for ever.
    */
   connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>>;
   /**
@@ -132,6 +135,20 @@ export interface Env {
   readonly pd: Capability<typeof Pd>;
   /** The component's quota of RAM (bytes) and capabilities, and how much of each is used. */
   quota(): Promise<AccountState>;
+  /**
+   * Asks the parent for more quota. Settles when the account has been given more, whatever the
+   * amount: look whether it is enough, and ask again if not. Nobody has to grant it: without
+   * `timeoutMs` or `signal` this waits until somebody does, the parent's state report says so
+   * meanwhile, and it rejects with `PeerGone` if the parent goes. Operations that fail with
+   * `OUT_OF_RAM` or `OUT_OF_CAPS` do not ask by themselves.
+   */
+  requestResources(amount: Partial<Resources>, options?: ResourceRequestOptions): Promise<void>;
+  /**
+   * Registers a handler that frees quota when the parent wants some back: `wanted` says how much.
+   * When all handlers have settled the parent takes what is free then. A component without such a
+   * handler is not asked. Costs one capability.
+   */
+  onYield(handler: YieldHandler): void;
   /**
    * Writes a line to the log. Settles when there is room for more; only a component that writes a
    * lot needs to wait for that.

@@ -26,6 +26,7 @@ import type { Dealings } from './dealings.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { HostAccess } from './host-access.ts';
 import { LogWriter } from './log-writer.ts';
+import { type ResourceRequestOptions, ResourceRequests } from './resource-requests.ts';
 import { RomClient } from './rom-client.ts';
 import type { ServedCounter } from './served-counter.ts';
 import { Service } from './service.ts';
@@ -33,6 +34,7 @@ import { SessionClient, type SessionTicket } from './session-client.ts';
 import type { SessionWatch } from './session-watch.ts';
 import type { Synchronous, SynchronousCalls, SynchronousOptions } from './synchronous.ts';
 import { Timeouts } from './timeouts.ts';
+import { type YieldHandler, YieldRequests } from './yield-requests.ts';
 
 /** The parts that an environment is made of. */
 export interface EnvironmentParts {
@@ -61,6 +63,8 @@ export class Environment implements Env {
   readonly host: HostAccess;
   readonly #parts: EnvironmentParts;
   readonly #sessions: SessionClient;
+  readonly #resources: ResourceRequests;
+  readonly #yields: YieldRequests;
   readonly #log = new LogWriter();
   readonly #assertions: Assertions;
   readonly #allocations = new Map<Dataspace, number>();
@@ -80,6 +84,12 @@ export class Environment implements Env {
       startTimeout: (ms, handler) => this.timer.after(ms, handler),
       packets: parts.progress.packets,
       watch: parts.watch,
+    });
+    this.#resources = new ResourceRequests(parts.parent, (ms, handler) => this.timer.after(ms, handler));
+    this.#yields = new YieldRequests({
+      parent: parts.parent,
+      signal: (handler) => this.signal(handler),
+      report: parts.report,
     });
     this.timer = new Timeouts(
       () => this.connect(Timer),
@@ -169,6 +179,14 @@ export class Environment implements Env {
 
   quota(): Promise<AccountState> {
     return this.#parts.pd.state();
+  }
+
+  requestResources(amount: Partial<Resources>, options?: ResourceRequestOptions): Promise<void> {
+    return this.#resources.request(amount, options);
+  }
+
+  onYield(handler: YieldHandler): void {
+    this.#yields.on(handler);
   }
 
   log(text: string): Promise<void> {

@@ -16,9 +16,9 @@ export class GivenUp extends SessionError {
 }
 
 /**
- * Resolves to what `open` opens, or rejects as soon as the options say that it takes too long.
- * `open` is told of that by its signal, and takes back what it has got so far. `close` is called
- * with a session that was opened at the very moment of giving up.
+ * Resolves to what `open` resolves to, or rejects as soon as the options say that it takes too
+ * long. `open` is told of that by its signal, and takes back what it has got so far. `close` is
+ * called with a session that was opened at the very moment of giving up.
  */
 export function unlessGivenUp<T>(
   title: string,
@@ -37,7 +37,7 @@ export function unlessGivenUp<T>(
     const onAbort = (): void => giveUp(reasonOf(signal));
     if (signal?.aborted) return onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    const late = (): void => giveUp(new RpcError('TimedOut', `${title}: not open after ${timeoutMs} ms`));
+    const late = (): void => giveUp(new RpcError('TimedOut', `${title} after ${timeoutMs} ms`));
     const cancel = timeoutMs === undefined ? () => {} : startTimeout(timeoutMs, late);
     const done = (): void => {
       cancel();

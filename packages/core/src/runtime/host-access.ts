@@ -42,7 +42,10 @@ export interface HostFile {
   readonly writeable: boolean;
   /** The size in bytes when the file was opened; of a block device, its capacity. */
   readonly sizeBytes: number;
-  /** Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of the file. */
+  /**
+   * Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of
+   * the file.
+   */
   read(into: Uint8Array, position: number): Promise<void>;
   /** Writes all of `from` at `position`. */
   write(from: Uint8Array, position: number): Promise<void>;
@@ -210,7 +213,7 @@ export interface ResolvedGrant extends HostGrantFact {
 /** A granted thing: where it is on the host, and the name in the config, for messages. */
 export type HostPlace = Pick<ResolvedGrant, 'target' | 'path'>;
 
-/** What a platform does for drivers. Whether the use is granted has been checked before. */
+/** The operations of a platform for drivers. The caller has checked that the use is granted. */
 export interface HostPlatform {
   openFile(place: HostPlace, access: 'ro' | 'rw'): Promise<HostFile>;
   openDirectory(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDirectory>;

@@ -1,8 +1,8 @@
 /**
- * What a parent believes of its children: the quota that it has given to each, and which sessions
- * they have with which servers for which donation. A component with children keeps such a ledger so
- * that the simulator, which sees the supervisor's accounts as well, can compare the two. Nobody
- * else reads it.
+ * The record that a parent keeps of its children: the quota that it has given to each, and which
+ * sessions they have with which servers for which donation. A component with children keeps such a
+ * ledger so that the simulator, which sees the supervisor's accounts as well, can compare the two.
+ * Nobody else reads it.
  */
 import type { Env } from './env.ts';
 import type { Resources } from '../session/pd.ts';

@@ -217,7 +217,7 @@ export class SessionClient {
     options: ConnectOptions,
     open: (givenUp: AbortSignal | undefined) => Promise<T>,
   ): Promise<T> {
-    const title = `${service} session "${options.label ?? ''}"`;
+    const title = `${service} session "${options.label ?? ''}": not open`;
     const { startTimeout, report } = this.#host;
     const close = (late: T): void => void this.close(late).catch(report);
     return unlessGivenUp(title, options, startTimeout, open, close);

@@ -1,5 +1,6 @@
 /**
- * What a session costs. The client, who donates it, and the server, who uses it, compute it alike.
+ * The cost of a session. The client, which donates it, and the server, which uses it, compute it
+ * alike.
  */
 import type { Cost } from '../costs.ts';
 import { RpcError, SessionError } from '../errors.ts';

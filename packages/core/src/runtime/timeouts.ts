@@ -1,5 +1,6 @@
 /**
- * Timeouts: any number of them over one Timer session, which knows only one. The session is opened at first use.
+ * Timeouts: any number of them over one Timer session, which knows only one. The session is opened
+ * at first use.
  */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Session } from '../interface/interface.ts';

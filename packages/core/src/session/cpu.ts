@@ -1,7 +1,8 @@
 /**
- * CPU: starts components and watches over them (in Genode: threads; here a component is one thread, and where it
- * runs is part of the request). The session's label is the label of what it starts; its arguments say which CPUs those
- * threads may use and how urgent they are (`scheduling.ts`), and whether they must be jailed (`confinement.ts`).
+ * CPU: starts components and watches over them (in Genode: threads; here a component is one thread,
+ * and where it runs is part of the request). The session's label is the label of what it starts;
+ * its arguments say which CPUs those threads may use and how urgent they are (`scheduling.ts`), and
+ * whether they must be jailed (`confinement.ts`).
  */
 import { capability, signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';
@@ -34,14 +35,16 @@ export const threadState = record({
   state: oneOf(['starting', 'running', 'crashed', 'killed']),
   /** Why it crashed, for people. */
   reason: optional(text(LIMITS.reasonBytes)),
-  /** Whether it crashed by its own doing; false when it only shared a process with the one that did. */
+  /**
+   * Whether it crashed by its own doing; false when it only shared a process with the one that did.
+   */
   culprit: optional(boolean),
 });
 /** The state of a component, and why and by whose doing it crashed. */
 export type ThreadState = ShapeType<typeof threadState>;
 
 /**
- * What a component and the components below it have got done. `completed` is a number that changes
+ * The progress of a component and of the components below it. `completed` is a number that changes
  * when one of them completes a call, a packet or a request to the host, or ends. What passes
  * between them and the supervisor (timers and log lines, for instance) is not counted.
  * `levelsBelow` is 1 if the component has children, 2 if those have some, and so on.
@@ -61,6 +64,11 @@ export const Thread = rpcInterface('Thread', {
    */
   stop: rpc<() => void>({ args: [], result: nothing }),
   progress: rpc<() => ThreadProgress>({ args: [], result: threadProgress }),
+  /**
+   * Settles when the component has gone through a turn of its own: not while it computes without a
+   * pause, or waits in a synchronous call. Settles also when it is gone.
+   */
+  heartbeat: rpc<() => void>({ args: [], result: nothing }),
   /** Ends it. Settles when nothing of it is left. */
   kill: rpc<() => void>({ args: [], result: nothing }),
 });
@@ -103,7 +111,7 @@ const startOptions = record({
 /** The `hostDepth` of a driver with a process of its own whose start says none. */
 export const HOST_DEPTH_DEFAULT = 16;
 
-/** What to start, on which account, and where. Sizes are in bytes. */
+/** The component to start, its account, and its place. Sizes are in bytes. */
 export interface StartOptions {
   pd: Capability<typeof Pd>;
   parent: Capability<typeof Parent>;

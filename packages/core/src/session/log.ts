@@ -4,7 +4,10 @@ import { rpc, session } from '../interface/interface.ts';
 import { nothing, text } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
 
-/** The LOG session. `write` takes one or several lines, without the end of the last, and settles when there is room for more. */
+/**
+ * The LOG session. `write` takes one or several lines, without the end of the last, and settles
+ * when there is room for more.
+ */
 export const Log = session(
   'LOG',
   {

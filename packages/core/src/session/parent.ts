@@ -3,7 +3,8 @@
  * Genode's Parent and Root interfaces). Requests are answered asynchronously, so nobody blocks on
  * somebody who may be waiting for him.
  */
-import { capability } from '../capability/capability.ts';
+import { capability, signal } from '../capability/capability.ts';
+import type { SignalCapability } from '../capability/signal.ts';
 import { RpcError, SESSION_ERRORS, SessionError } from '../errors.ts';
 import { rpc, rpcInterface, type Capability, type SessionArgument } from '../interface/interface.ts';
 import {
@@ -47,7 +48,9 @@ export interface SessionRequest {
   /** Chosen by the client, to name the session in `upgrade` and `close`. */
   id: number;
   service: string;
-  /** The client's own label for the session; each parent on the way puts the child's name in front. */
+  /**
+   * The client's own label for the session; each parent on the way puts the child's name in front.
+   */
   label: string;
   args: SessionArguments;
   /** Bytes of RAM quota donated for the session. */
@@ -129,7 +132,7 @@ export function refusalError({ code, message, kept }: Refusal): SessionError {
 /** The largest exit code. Exit codes go from 0, for success, to what a process can end with. */
 export const EXIT_CODE_MAX = 255;
 
-/** What every component can ask of its parent. */
+/** The calls that every component can make to its parent. */
 export const Parent = rpcInterface(
   'Parent',
   {
@@ -154,6 +157,18 @@ export const Parent = rpcInterface(
     }),
     /** Tells the parent that the component is done. The parent decides what becomes of it. */
     exit: rpc<(code: number) => void>({ args: [integer(0, EXIT_CODE_MAX)], result: nothing }),
+    /**
+     * Says how much more quota the component would need, in all. The parent keeps the newest such
+     * amount; nothing at all withdraws it. Settles with true when the parent has given the
+     * component more, whatever the amount, and with false when a later call has replaced this one.
+     */
+    requestResources: rpc<(amount: Resources) => boolean>({ args: [resources], result: boolean }),
+    /** Sets the handler that is woken when the parent wants quota back. */
+    yieldHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
+    /** The quota that the parent wants back; nothing if it wants none. */
+    yieldRequest: rpc<() => Resources>({ args: [], result: resources }),
+    /** The component has freed what it could spare of the amounts that it was told last. */
+    yieldResponse: rpc<() => void>({ args: [], result: nothing }),
   },
   { errors: SESSION_ERRORS },
 );

@@ -1,6 +1,7 @@
 /**
- * PD: a protection domain's account of RAM and capabilities (reference: Genode's PD session, the parts about
- * quota). Quota moves only between an account and its reference account, which is its creator's.
+ * PD: a protection domain's account of RAM and capabilities (reference: Genode's PD session, the
+ * parts about quota). Quota moves only between an account and its reference account, which is its
+ * creator's.
  */
 import { capability } from '../capability/capability.ts';
 import { COSTS } from '../costs.ts';
@@ -12,7 +13,7 @@ export const resources = record({ ram: u53, caps: u53 });
 /** An amount of quota: `ram` in bytes, and `caps`. */
 export type Resources = ShapeType<typeof resources>;
 
-/** What an account holds: its quota, and how much of it is used. */
+/** The state of an account: its quota, and how much of it is used. */
 export const accountState = record({ ramQuota: u53, ramUsed: u53, capQuota: u53, capUsed: u53 });
 /** An account's quota and use: RAM in bytes, and capabilities. */
 export type AccountState = ShapeType<typeof accountState>;

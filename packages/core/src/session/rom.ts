@@ -1,7 +1,8 @@
 /**
- * ROM: a module's content in versions. What a client sees never changes until it asks: `update` says whether there
- * is something new, `dataspace` hands out the newest version. A handler that is set when the client's version
- * is already outdated is woken at once, so that no change between opening and listening is lost.
+ * ROM: a module's content in versions. What a client sees never changes until it asks: `update`
+ * says whether there is something new, `dataspace` hands out the newest version. A handler that is
+ * set when the client's version is already outdated is woken at once, so that no change between
+ * opening and listening is lost.
  */
 import { signal } from '../capability/capability.ts';
 import type { SignalCapability } from '../capability/signal.ts';

@@ -1,7 +1,8 @@
 /**
- * Scheduling: which CPUs a thread may use, and how urgent it is. It travels as arguments of a CPU session. A parent narrows
- * what its child asks for to what the child was given, so that nobody gets more by starting children of its own
- * (reference: Genode's init, affinities and priorities of sessions).
+ * Scheduling: which CPUs a thread may use, and how urgent it is. It travels as arguments of a CPU
+ * session. A parent narrows what its child asks for to what the child was given, so that nobody
+ * gets more by starting children of its own (reference: Genode's init, affinities and priorities of
+ * sessions).
  *
  *     affinity="2 0 1 1 of 4 1"    column, row, width, height of the part; width, height of the whole.
                                  After a comma, a part of that part, and so on

@@ -1,9 +1,11 @@
 /**
- * Accounts: who may use how much RAM and how many capabilities. Quota is conserved: it is only ever moved, between
- * an account and its reference account, and what an account had goes to its reference account when it ends.
+ * Accounts: who may use how much RAM and how many capabilities. Quota is conserved: it is only ever
+ * moved, between an account and its reference account, and what an account had goes to its
+ * reference account when it ends.
  *
- * The reference of a live account is alive: accounts that hung on one that ends hang on its reference from then on. So
- * whatever the order of ends, everything arrives at the nearest ancestor that lives.
+ * The reference of a live account is alive: accounts that hung on one that ends hang on its
+ * reference from then on. So whatever the order of ends, everything arrives at the nearest ancestor
+ * that lives.
  */
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -62,7 +64,9 @@ export class Account {
     return { ram: this.#ramQuota - this.#ramUsed, caps: this.#capQuota - this.#capUsed };
   }
 
-  /** The quota of this account and of all that hang on it: moving quota among them changes nothing. */
+  /**
+   * The quota of this account and of all that hang on it: moving quota among them changes nothing.
+   */
   get total(): Resources {
     let [ram, caps] = [this.#ramQuota, this.#capQuota];
     for (const { total } of this.#dependents) {
@@ -81,7 +85,10 @@ export class Account {
     return this.#handedOver !== undefined;
   }
 
-  /** Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`, and `DENIED` once the account has ended. */
+  /**
+   * Takes resources into use. Throws `OUT_OF_RAM` or `OUT_OF_CAPS`, and `DENIED` once the account
+   * has ended.
+   */
   allocate(amount: Resources): number {
     this.#mustLive();
     this.#require(amount);
@@ -158,7 +165,9 @@ export class Account {
     this.#hangOn(reference);
   }
 
-  /** Moves free quota to the reference account, or to an account that has this one as its reference. */
+  /**
+   * Moves free quota to the reference account, or to an account that has this one as its reference.
+   */
   transfer(to: Account, amount: Resources): void {
     this.#mustReach(to);
     this.#require(amount);

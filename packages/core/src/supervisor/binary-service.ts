@@ -9,7 +9,7 @@ import { RpcError } from '../errors.ts';
 import { Rom } from '../session/rom.ts';
 
 /**
- * What a start of this binary demands, because of what the binary imports. A binary that imports
+ * The demands of a start of this binary, which follow from its imports. A binary that imports
  * modules of Node which reach the host is a driver, so its starter must have some grant of the host
  * to give. If no start node trusts the starter with this driver, the kernel must hold the driver to
  * its grants by a jail: otherwise a component could have the host used by starting a driver with a

@@ -70,12 +70,12 @@ export class Components {
     return this.#live.values();
   }
 
-  /** What a component has counted up to now; `undefined` if it has never answered that in time. */
+  /** The counts of a component up to now; `undefined` if it has never answered that in time. */
   statisticsOf(component: LiveComponent): Promise<ComponentStatistics | undefined> {
     return this.#statistics.ask(component);
   }
 
-  /** What the component with this label and all below it have got done; see `threadProgress`. */
+  /** The progress of the component with this label and of all below it; see `threadProgress`. */
   async progressOf(label: string): Promise<ThreadProgress> {
     return this.#statistics.progress(label, [...this.#live.values()]);
   }

@@ -17,7 +17,7 @@ const DEFAULT_DOMAIN = 'main';
 /** The parts of the supervisor that a CPU session works with. */
 export type CpuParts = ThreadParts;
 
-/** What the arguments of the session say of everything it starts. */
+/** The arguments of the session that hold for everything it starts. */
 export interface CpuMeans {
   readonly scheduling: Scheduling;
   /** Whether it must be jailed, because the component that uses the session is. */

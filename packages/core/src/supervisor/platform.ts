@@ -1,4 +1,7 @@
-/** What the supervisor asks of a platform: Node's threads and processes, or the simulator. */
+/**
+ * The services that the supervisor needs of a platform: Node's threads and processes, or the
+ * simulator.
+ */
 import type { Carrier } from '../channel/carrier.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
 import type { JailDemand } from '../session/cpu.ts';
@@ -76,7 +79,10 @@ export interface PlatformComponent {
 export interface Platform {
   /** Starts a component; `ended` is called once when it is gone, whatever the reason. */
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent;
-  /** Makes a channel between two started components. `failed` is called if that cannot be done while both are alive. */
+  /**
+   * Makes a channel between two started components. `failed` is called if that cannot be done while
+   * both are alive.
+   */
   connect(first: number, second: number, failed: () => void): void;
   /** Runs a turn soon, after the present one. */
   schedule(turn: () => void): void;

@@ -1,4 +1,7 @@
-/** A component that a CPU session has started: the operations of the `Thread` interface, and what its account pays. */
+/**
+ * A component that a CPU session has started: the operations of the `Thread` interface, and what
+ * its account pays.
+ */
 import type { SignalCapability } from '../capability/signal.ts';
 import { COSTS, sumOf } from '../costs.ts';
 import { hasCode, RpcError } from '../errors.ts';
@@ -34,7 +37,9 @@ interface ThreadCharges {
   readonly object: number;
 }
 
-/** Charges the account of a component that is to be started; throws `OUT_OF_RAM` or `OUT_OF_CAPS`. */
+/**
+ * Charges the account of a component that is to be started; throws `OUT_OF_RAM` or `OUT_OF_CAPS`.
+ */
 function charge(account: Account, ownProcess: boolean): ThreadCharges {
   const running = account.allocate(ownProcess ? sumOf(COSTS.thread, COSTS.process) : COSTS.thread);
   try {
@@ -61,6 +66,7 @@ export class StartedThread implements PaidThread {
   /** Why it could not begin, in words for people. */
   #failure: string | undefined;
   #held = true;
+  #beating: Promise<void> | undefined;
 
   /** `forgotten` is called when it has ended and nobody can ask what became of it any more. */
   constructor(
@@ -128,6 +134,22 @@ export class StartedThread implements PaidThread {
   async progress(): Promise<ThreadProgress> {
     const label = this.#component?.label;
     return label === undefined ? { completed: 0, levelsBelow: 0 } : this.#parts.components.progressOf(label);
+  }
+
+  /** However many ask, the component has one question to answer. */
+  heartbeat(): Promise<void> {
+    this.#beating ??= this.#beat();
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#component?.control.heartbeat();
+    } catch (error) {
+      if (!hasCode(error, 'PeerGone')) throw error;
+    } finally {
+      this.#beating = undefined;
+    }
   }
 
   async kill(): Promise<void> {

@@ -35,7 +35,7 @@ export type SystemEnd =
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'crash'; readonly reason: string };
 
-/** What the supervisor tells the program that runs it. */
+/** The events that the supervisor reports to the program that runs it. */
 export interface SupervisorObserver {
   /** A component has crashed: by its own doing if `end.culprit` is true. */
   crashed(label: string, end: ComponentEnd): void;
@@ -290,6 +290,13 @@ export class Supervisor {
         this.#exitCode ??= code;
         this.#settle({ kind: 'exit', code });
       },
+      requestResources: () => {
+        throw new SessionError('DENIED', 'the root component has all quota of the system');
+      },
+      // The supervisor takes no quota back.
+      yieldHandler: (handler) => handler[Symbol.dispose](),
+      yieldRequest: () => NOTHING,
+      yieldResponse: () => {},
     };
   }
 

@@ -15,6 +15,7 @@ import {
 } from '../interface/interface.ts';
 import { RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import { prependLabel } from '../label.ts';
+import { QuotaDialogue } from '../runtime/quota-dialogue.ts';
 import { RomModule } from '../runtime/rom-module.ts';
 import type { SessionTicket } from '../runtime/session-client.ts';
 import { Cpu, type Thread } from '../session/cpu.ts';
@@ -31,20 +32,20 @@ import { Rom } from '../session/rom.ts';
 
 const NOTHING: Resources = { ram: 0, caps: 0 };
 
-/** What becomes of a session request of a child: a sibling serves it, or core does. */
+/** The destination of a child's session request: a sibling serves it, or core does. */
 export type Route = { readonly to: 'child'; readonly child: Child } | { readonly to: 'core' };
 
-/** What a child needs of those who run it. */
+/** The services that a child needs of those who run it. */
 export interface ChildHost {
   /** The environment of the component that starts it. */
   readonly env: Env;
   /** Makes a component known by a name, under which it can be started then. */
   readonly register: (name: string, component: Component) => void;
-  /** Who serves what a child asks for; throws `SessionError` to refuse. */
+  /** Finds the server of a child's request; throws `SessionError` to refuse. */
   readonly route: (child: Child, request: SessionRequest) => Route;
 }
 
-/** What is started, and with what. */
+/** The component to start, and its means. */
 export interface ChildOptions {
   readonly name: string;
   readonly component: Component;
@@ -87,6 +88,9 @@ export class Child {
   readonly #sessions = new Map<number, OpenSession>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #parent: Implementation<typeof Parent>;
+  readonly #dialogue: QuotaDialogue;
+  /** Whoever waits for its answer to a yield request. */
+  readonly #yielding: (() => void)[] = [];
   #pd: Session<typeof Pd> | undefined;
   #cpu: Session<typeof Cpu> | undefined;
   #binary: Session<typeof Rom> | undefined;
@@ -101,6 +105,14 @@ export class Child {
     this.#host = host;
     this.#options = options;
     this.#config = new RomModule(contentOf(options.config));
+    this.#dialogue = new QuotaDialogue({
+      requested: () => {},
+      yielded: () => {
+        const { ram, caps } = this.#dialogue.wanted;
+        // More was wanted while it answered: it is asked for that, too.
+        if (ram === 0 && caps === 0) this.#yielding.splice(0).forEach((answered) => answered());
+      },
+    });
     this.#parent = {
       session: (request) =>
         this.#track(this.#session(request)).then(
@@ -122,6 +134,7 @@ export class Child {
         this.onAnnounce();
       },
       exit: (code) => this.#tell({ kind: 'exit', code }),
+      ...this.#dialogue.operations,
     };
   }
 
@@ -152,7 +165,7 @@ export class Child {
     return [...this.#roots.keys()];
   }
 
-  /** What it has open, but for sessions of core's services and its config. */
+  /** Its open sessions, except those of core's services and its config. */
   get sessions(): readonly OpenedSession[] {
     const open = [...this.#sessions.values()].filter(({ server }) => server.kind === 'child');
     return open.map(({ service, label }) => ({ service, label }));
@@ -163,9 +176,29 @@ export class Child {
     return this.#gone;
   }
 
-  /** What its account holds; `undefined` once that has ended. */
+  /** The state of its account; `undefined` once that has ended. */
   async account(): Promise<AccountState | undefined> {
     return this.#pd?.state().catch(() => undefined);
+  }
+
+  /** What it has asked its parent for and not been given. */
+  get requested(): Resources {
+    return this.#dialogue.requested;
+  }
+
+  /** Gives it more quota. */
+  async give(more: Resources): Promise<void> {
+    if (!this.#pd) throw new Error(`"${this.name}" has not begun`);
+    await this.#host.env.pd.transfer(this.#pd, more);
+    this.#dialogue.grown();
+  }
+
+  /** Asks it to give quota back. Settles when it says that it has done what it could. */
+  askToYield(amount: Resources): Promise<void> {
+    return new Promise((resolve) => {
+      this.#yielding.push(resolve);
+      this.#dialogue.askToYield(amount);
+    });
   }
 
   /** A new version of its config. */
@@ -188,6 +221,7 @@ export class Child {
     const { env } = this.#host;
     this.#gone = true;
     env.revoke(this.#parent);
+    this.#dialogue.end();
     await this.#thread?.kill().catch(() => {});
     await Promise.allSettled(this.#underWay);
     await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#close(id)));

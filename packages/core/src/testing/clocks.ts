@@ -5,7 +5,7 @@
 import type { Platform } from '../supervisor/platform.ts';
 import { afterMs } from './real-time.ts';
 
-/** What a platform says of time. */
+/** The clocks of a platform. */
 export type Clock = Pick<Platform, 'monotonicUs' | 'wallClockMs' | 'after'>;
 
 /** Time as it passes. */

@@ -4,11 +4,11 @@ import type { Session, SessionInterface } from '../interface/interface.ts';
 import type { ConnectOptions } from '../runtime/connect-options.ts';
 import type { Child } from './child.ts';
 
-/** What it needs of the test. */
+/** The services that it needs of the test. */
 export interface CompanionHost {
   /** Ends the component with this name as a crash would. */
   readonly crash: (name: string) => Promise<void>;
-  /** What `promise` settles with; rejects if that takes too long. */
+  /** Settles as `promise` does; rejects if that takes too long. */
   readonly within: <Value>(promise: Promise<Value>, what: string) => Promise<Value>;
   /** The same, while time passes from one timeout to the next by itself. */
   readonly whileTimePasses: <Value>(promise: Promise<Value>, what: string) => Promise<Value>;

@@ -18,7 +18,7 @@ interface End {
   readonly carrier: Carrier;
   handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
   closed: () => void;
-  /** What has arrived before anybody took it. */
+  /** The frames that have arrived and that nobody has taken yet. */
   readonly early: { frame: Uint8Array; memory: SharedMemory }[];
 }
 

@@ -18,7 +18,7 @@ import type {
 import { type Clock, REAL_CLOCK } from './clocks.ts';
 import { afterMs, delayMs, laterTurn } from './real-time.ts';
 
-/** What such a platform is made of. */
+/** The parts of such a platform. */
 export interface InProcessParts {
   /** Components by the URLs of their modules. */
   readonly components: ReadonlyMap<string, Component>;
@@ -26,7 +26,7 @@ export interface InProcessParts {
   readonly carriers: () => [Carrier, Carrier];
   /** Makes the carrier between the supervisor and a component, which shares no memory. */
   readonly supervisorCarriers: () => [Carrier, Carrier];
-  /** What drivers find of the host; nothing unless told. */
+  /** The host that drivers find; it is empty unless the test says otherwise. */
   readonly host?: (() => HostPlatform) | undefined;
   /** Real time unless told. */
   readonly clock?: Clock;
@@ -48,9 +48,9 @@ interface Running {
 
 /** Runs components in this thread. */
 export class InProcessPlatform implements Platform {
-  /** What components have logged, as `[label] text`. */
+  /** The log lines of the components, as `[label] text`. */
   readonly lines: string[] = [];
-  /** What the runtime of a component had to say, and could not say in its log. */
+  /** The messages of a component's runtime that could not go into its log. */
   readonly complaints: string[] = [];
   readonly #parts: InProcessParts;
   readonly #clock: Clock;
@@ -99,7 +99,7 @@ export class InProcessPlatform implements Platform {
     return this.#running.get(id)?.label;
   }
 
-  /** What a live component holds of others and they of it. */
+  /** The numbers of objects that a live component and its peers hold of each other. */
   census(label: string): Census | undefined {
     return this.#runningAt(label)?.runtime.census();
   }

@@ -25,7 +25,7 @@ export function delayMs(ms: number): Promise<void> {
 }
 
 /**
- * What `promise` settles with; rejects with the error that `tooLate` makes if that takes longer
+ * Settles as `promise` does; rejects with the error that `tooLate` makes if that takes longer
  * than `ms` of real time.
  */
 export async function withinMs<Value>(

@@ -1,4 +1,4 @@
-/** What is known of a component when its test is over. */
+/** The report about a component when its test is over. */
 import type { AccountState } from '../session/pd.ts';
 import type { OpenedSession } from './child.ts';
 
@@ -6,13 +6,13 @@ import type { OpenedSession } from './child.ts';
 export interface Crash {
   /** In the words that its parent gets. */
   readonly reason: string;
-  /** What its main function threw; `undefined` if the test has made it crash. */
+  /** The error that its main function threw; `undefined` if the test has made it crash. */
   readonly error: unknown;
 }
 
 /** Capabilities that a component holds, besides the sessions that it has open. */
 export interface UnreleasedCapabilities {
-  /** Whose they are: the name of a peer or of a client. */
+  /** The name of their owner, a peer or a client. */
   readonly owner: string;
   readonly count: number;
 }
@@ -22,7 +22,7 @@ export interface UnreleasedCapabilities {
  * down.
  */
 export interface ComponentReport {
-  /** What it said with `env.exit`, if it has. */
+  /** The code that it gave to `env.exit`, if it has called that. */
   readonly exitCode: number | undefined;
   readonly crash: Crash | undefined;
   readonly log: readonly string[];
@@ -35,7 +35,7 @@ export interface ComponentReport {
   /** Session requests that the test scripts no answer for, each in words. */
   readonly refused: readonly string[];
   /**
-   * What went wrong besides: errors in the functions of the test, a stop that did not come to its
+   * Further failures: errors in the functions of the test, a stop that did not come to its
    * end.
    */
   readonly problems: readonly string[];

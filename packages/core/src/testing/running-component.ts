@@ -20,10 +20,11 @@ import { PATIENCE_MS, REST_MS, TestSystem } from './test-system.ts';
 
 const NAME = 'component';
 const CLIENT_NAME = 'client';
+const NOTHING: Resources = { ram: 0, caps: 0 };
 const QUOTA: Resources = { ram: 2 ** 26, caps: 1000 };
 const TIMEOUT_MS = 5000;
 const START_TIME_MS = Date.UTC(2000, 0, 1);
-/** What everybody gets of core. */
+/** The services of core that everybody gets. */
 const CORE_SERVICES: ReadonlySet<string> = new Set([Log.service, Timer.service]);
 
 /**
@@ -144,6 +145,26 @@ export class RunningComponent implements AsyncDisposable {
     const state = await this.#child?.account();
     if (!state) throw new Error(`the component has no account any more${this.#howItEnded()}`);
     return state;
+  }
+
+  /** The quota that it has asked its parent for and not been given. */
+  get requested(): Resources {
+    return this.#child?.requested ?? NOTHING;
+  }
+
+  /** Gives it more quota, as its parent would; whatever it waits for there settles. */
+  async give(more: Partial<Resources>): Promise<void> {
+    await this.#child?.give({ ...NOTHING, ...more });
+    await this.settle();
+  }
+
+  /** Asks it to give quota back, as its parent would. Settles when it has answered. */
+  async askToYield(amount: Partial<Resources>): Promise<void> {
+    const answered = this.#child?.askToYield({ ...NOTHING, ...amount });
+    await this.#system.within(
+      answered ?? Promise.resolve(),
+      'the component has not answered the yield request',
+    );
   }
 
   /** The peer that serves a scripted service. */
@@ -313,7 +334,7 @@ export class RunningComponent implements AsyncDisposable {
   }
 
   /**
-   * What functions of the test have thrown that is no declared error stands in the logs of the
+   * Errors of the test's functions that are no declared errors stand in the logs of the
    * peers.
    */
   #peerErrors(): string[] {

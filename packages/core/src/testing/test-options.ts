@@ -11,7 +11,7 @@ export interface RunComponentOptions {
   readonly name?: string;
   /** Its `<config>`: a tree, or an object with attributes and child elements. Empty unless told. */
   readonly config?: ConfigNode | ConfigObject;
-  /** What the test serves to it. LOG and Timer are there anyway. */
+  /** The services that the test provides to it. LOG and Timer are there anyway. */
   readonly services?: readonly ScriptedService[];
   /** Its quota; 64 MiB and 1000 capabilities unless told. */
   readonly quota?: Partial<Resources>;
@@ -21,11 +21,11 @@ export interface RunComponentOptions {
    */
   readonly clock?: 'controlled' | 'real';
   /**
-   * What a controlled clock shows at first, in milliseconds since the start of 1970; the start of
-   * 2000 unless told.
+   * The first time that a controlled clock shows, in milliseconds since the start of 1970; the
+   * start of 2000 unless told.
    */
   readonly startTimeMs?: number;
-  /** What a driver is granted of the host, and the functions that stand for the host. */
+  /** The host grants of a driver, and the functions that stand for the host. */
   readonly host?: { readonly grants: readonly HostGrantFact[]; readonly platform: HostPlatform };
   /**
    * How long anything is waited for, in milliseconds of real time, before it is an error; 5000

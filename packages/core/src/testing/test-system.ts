@@ -22,18 +22,18 @@ import { nextTurn, withinMs } from './real-time.ts';
 
 /** All there is; what a component has is an option of its own. */
 const QUOTA: Resources = { ram: 2 ** 44, caps: 2 ** 24 };
-/** What a peer or a client has. */
+/** The means of a peer or a client. */
 const COMPANION_QUOTA: Resources = { ram: 2 ** 36, caps: 2 ** 16 };
 /** How long the test itself may take to come to rest, and to take its components down. */
 export const PATIENCE_MS = 5000;
 /** So long components may take to come to rest where nobody has asked for that. */
 export const REST_MS = 500;
-/** So many turns in which nothing arrives mean that nothing is under way. */
+/** After this number of turns in which nothing arrives, nothing is under way. */
 const QUIET_TURNS = 4;
 /** No child can have this name. */
 const ROOT_BINARY = '\n';
 
-/** What such a system is made of. */
+/** The parts of such a system. */
 export interface TestSystemOptions {
   readonly clock: 'controlled' | 'real';
   readonly startTimeMs: number;
@@ -124,17 +124,17 @@ export class TestSystem {
       .map((line) => line.slice(prefix.length));
   }
 
-  /** What the runtime had to say, and no component could. */
+  /** The messages of the runtime that belong to no component's log. */
   get complaints(): readonly string[] {
     return [...this.#platform.complaints, ...this.#warnings];
   }
 
-  /** What the main function of a child has thrown. */
+  /** The error that the main function of a child has thrown. */
   thrownBy(name: string): unknown {
     return this.#thrown.get(labelOf(name));
   }
 
-  /** What a child holds of others and they of it, by their names. */
+  /** The numbers of objects that a child and its peers hold of each other, by their names. */
   census(name: string): { readonly owner: string; readonly imports: number }[] {
     const channels: Census['channels'] = this.#platform.census(labelOf(name))?.channels ?? [];
     return channels.flatMap(({ peer, imports }) => {
@@ -180,7 +180,7 @@ export class TestSystem {
     }
   }
 
-  /** What `promise` settles with, while time passes from one timeout to the next by itself. */
+  /** Settles as `promise` does, while time passes from one timeout to the next by itself. */
   async whileTimePasses<Value>(promise: Promise<Value>, what: string): Promise<Value> {
     const { timeoutMs } = this.#options;
     const state = { settled: false };
@@ -196,7 +196,7 @@ export class TestSystem {
     return this.within(promise, what);
   }
 
-  /** What `promise` settles with; rejects if that takes too long. */
+  /** Settles as `promise` does; rejects if that takes too long. */
   within<Value>(promise: Promise<Value>, what: string): Promise<Value> {
     const { timeoutMs } = this.#options;
     return withinMs(promise, timeoutMs, () => new Error(`${what} within ${timeoutMs} ms${this.#hint()}`));

@@ -83,8 +83,8 @@ function grantForm(kind: HostGrantKind): string {
 }
 
 /**
- * The inline `<config>` must fit the component's schema; without one, an empty one must, unless a server
- * provides it.
+ * The inline `<config>` must fit the component's schema; without one, an empty one must, unless a
+ * server provides it.
  */
 export function checkChildConfig(
   scope: Scope,

@@ -78,7 +78,10 @@ function prune(needs: Map<string, Need[]>): void {
   }
 }
 
-/** Follows the first need of each child until one comes up again; `undefined` if that was seen before. */
+/**
+ * Follows the first need of each child until one comes up again; `undefined` if that was seen
+ * before.
+ */
 function walk(from: string, needs: ReadonlyMap<string, Need[]>, seen: Set<string>): string[] | undefined {
   const path: string[] = [];
   let name: string | undefined = from;

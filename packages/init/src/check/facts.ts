@@ -15,14 +15,16 @@ export interface ManifestFacts {
   readonly configSchema?: ElementSchema | undefined;
 }
 
-/** The facts of children by their path from the outermost init, for example `disk` or `sub -> disk`. */
+/**
+ * The facts of children by their path from the outermost init, for example `disk` or `sub -> disk`.
+ */
 export type ManifestsByPath = ReadonlyMap<string, ManifestFacts>;
 
 const LIST_LENGTH_MAX = 100;
 
 /**
- * Makes facts of the plain form of a manifest, which somebody else's code may have written. Throws an
- * `Error` that says what is wrong with it.
+ * Makes facts of the plain form of a manifest, which somebody else's code may have written. Throws
+ * an `Error` that says what is wrong with it.
  */
 export function manifestFactsFromData(data: unknown): ManifestFacts {
   if (typeof data !== 'object' || data === null || Array.isArray(data))

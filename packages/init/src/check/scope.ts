@@ -14,7 +14,9 @@ import {
   type ServiceDirectory,
 } from '../routing/index.ts';
 
-/** One init of the tree: its configuration, and the start node in the init above that it runs from. */
+/**
+ * One init of the tree: its configuration, and the start node in the init above that it runs from.
+ */
 export interface Scope {
   readonly config: InitConfig;
   readonly directory: ServiceDirectory;

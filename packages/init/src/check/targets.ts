@@ -41,7 +41,8 @@ function checkChild(target: ChildTarget, rule: RouteRule, scope: Scope, findings
 }
 
 /**
- * A rule for one service must have a target that works; one without any target is a denial that was meant.
+ * A rule for one service must have a target that works; one without any target is a denial that was
+ * meant.
  */
 function checkRule(rule: RouteRule, directory: ServiceDirectory, findings: CheckFindings): boolean {
   if (rule.service === undefined || rule.targets.length === 0) return true;

@@ -1,6 +1,6 @@
 /**
- * Finds the modules that `<binary name="…"/>` means: a stock component by its short name, a file by a path relative to
- * the config file, or an npm package that is installed beside the config file.
+ * Finds the modules that `<binary name="…"/>` means: a stock component by its short name, a file by
+ * a path relative to the config file, or an npm package that is installed beside the config file.
  */
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';

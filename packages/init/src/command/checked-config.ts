@@ -1,11 +1,10 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError, type ConfigNode, type Position } from '@ginit/core/config';
+import { ConfigError, type ConfigNode, type Position, readNode, runtimeDifference } from '@ginit/core/config';
 import { SupervisorServices } from '@ginit/core/supervisor';
 import { checkConfig } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
-import { readXml } from '../xml/index.ts';
 import { GrantTargets } from './grant-targets.ts';
 import { hostLimits } from './host-limits.ts';
 import { Binaries, type NamedBinaries } from './binaries.ts';
@@ -37,7 +36,8 @@ export interface CheckedConfig {
 /**
  * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
  * called once the config is free of errors as far as can be seen without its components; the
- * components are looked at after that. `text` stands in the place of the file's content if it is given.
+ * components are looked at after that. `text` stands in the place of the file's content if it is
+ * given.
  */
 export async function readCheckedConfig(
   file: string,
@@ -66,11 +66,12 @@ export async function readCheckedConfig(
   }
   let node: ConfigNode;
   try {
-    node = readXml(source, file);
+    node = readNode(source, { name: file });
   } catch (error) {
     if (error instanceof ConfigError) return failed([error.message]);
     throw error;
   }
+  const difference = runtimeDifference(source, node);
   const reading = readInitConfig(node);
   const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
   if (reading.errors.length === 0) readable(reading.config);
@@ -84,7 +85,12 @@ export async function readCheckedConfig(
   };
   const checked = checkConfig(reading.config, found.manifests, options);
   const errors = [...reading.errors, ...found.errors, ...checked.errors];
-  const warnings = [...reading.warnings, ...found.warnings, ...checked.warnings];
+  const warnings = [
+    ...(difference ? [difference] : []),
+    ...reading.warnings,
+    ...found.warnings,
+    ...checked.warnings,
+  ];
   return {
     source,
     node,

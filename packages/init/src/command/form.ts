@@ -1,6 +1,7 @@
 /**
- * In which form ginit runs. The bundle loads several times faster than the modules it is made of. In a workspace `tsc -b`
- * alone makes the bundle old: then the modules run, so what runs is always what was compiled last.
+ * In which form ginit runs. The bundle loads several times faster than the modules it is made of.
+ * In a workspace `tsc -b` alone makes the bundle old: then the modules run, so what runs is always
+ * what was compiled last.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 
@@ -13,7 +14,10 @@ export const STAMP = 'stamp.json';
 /** The states of files, by their paths from the packages' directory. */
 export type Fingerprint = Readonly<Record<string, string>>;
 
-/** The state of files that say what a bundle would be made of; `packages` is the URL of the packages' directory. */
+/**
+ * The state of files that say what a bundle would be made of; `packages` is the URL of the
+ * packages' directory.
+ */
 export function fingerprint(packages: URL, files: readonly string[]): Fingerprint {
   const states = files.map((file) => {
     const state = statSync(new URL(file, packages), { throwIfNoEntry: false });

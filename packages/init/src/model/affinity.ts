@@ -8,8 +8,8 @@ interface Surroundings {
 }
 
 /**
- * The part of the affinity space that a start node asks for. A missing column or row means all of them; a
- * part that reaches beyond the space means the whole space, with a warning.
+ * The part of the affinity space that a start node asks for. A missing column or row means all of
+ * them; a part that reaches beyond the space means the whole space, with a warning.
  */
 export function readAffinity(
   start: StartReading,

@@ -119,8 +119,8 @@ export interface ReportOptions {
 }
 
 /**
- * A service that init offers to its parent; `node` holds the policies for `selectPolicy`, each with a
- * `<child>`.
+ * A service that init offers to its parent; `node` holds the policies for `selectPolicy`, each with
+ * a `<child>`.
  */
 export interface ForwardedService extends NamedPlace {
   readonly node: ConfigNode;

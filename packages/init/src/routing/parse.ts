@@ -4,8 +4,8 @@ import type { LabelFilter, LabelRewrite, RouteRule, RouteTarget } from './rule.t
 import type { RouteReading, RuleReading, TargetReading } from './schema.ts';
 
 /**
- * The rules of a `<route>` or `<default-route>`. Rules that name no service are skipped here, the schema has
- * listed them already. Filters that hide one another are noted in `warnings`.
+ * The rules of a `<route>` or `<default-route>`. Rules that name no service are skipped here, the
+ * schema has listed them already. Filters that hide one another are noted in `warnings`.
  */
 export function parseRoute(route: RouteReading, warnings: ConfigWarning[]): RouteRule[] {
   const rules: RouteRule[] = [];

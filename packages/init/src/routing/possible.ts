@@ -8,15 +8,15 @@ import {
 } from './resolve.ts';
 import type { RouteRule } from './rule.ts';
 
-/** What may become of a request: where it goes, and whether that depends on its label. */
+/** The possible result of a request: its destination, and whether that depends on its label. */
 export interface PossibleRoute {
   readonly outcome: ChosenTarget | RouteDenial;
   readonly isConditional: boolean;
 }
 
 /**
- * All that requests for a service may lead to, whatever their label: for checks before anything runs, when
- * only the service is known. In the order of the rules; never empty.
+ * All that requests for a service may lead to, whatever their label: for checks before anything
+ * runs, when only the service is known. In the order of the rules; never empty.
  */
 export function possibleRoutes(
   rules: readonly RouteRule[] | undefined,

@@ -86,7 +86,10 @@ export type ChosenTarget =
   | (RouteTarget & { readonly kind: 'parent' | 'child' })
   | { readonly kind: 'found-child'; readonly name: string; readonly position: Position };
 
-/** The first target of a rule that provides the service; `undefined` if the next rule is to be tried. */
+/**
+ * The first target of a rule that provides the service; `undefined` if the next rule is to be
+ * tried.
+ */
 export function chooseTarget(
   rule: RouteRule,
   service: string,

@@ -1,8 +1,9 @@
 import type { Position } from '@ginit/core/config';
 
 /*
- * The route model of init, as plain data. A `<route>` (or the `<default-route>`) is a list of rules; a rule
- * selects session requests by service and label and names the targets that may serve them.
+ * The route model of init, as plain data. A `<route>` (or the `<default-route>`) is a list of
+ * rules; a rule selects session requests by service and label and names the targets that may serve
+ * them.
  */
 
 /** Conditions on the label of a request; see `matchesLabel` for what each is compared with. */

@@ -1,8 +1,8 @@
 /**
- * A child of the sandbox: its account, its thread, the sessions it has opened and the services it provides. It is
- * built up in this order and taken down in the reverse one.
+ * A child of the sandbox: its account, its thread, the sessions it has opened and the services it
+ * provides. It is built up in this order and taken down in the reverse one.
  */
-import { type Capability, capabilityOf, type Env, type Implementation, Rom, SessionError } from '@ginit/core';
+import { type Capability, capabilityOf, type Implementation, Rom, SessionError } from '@ginit/core';
 import { type HostGrant } from '@ginit/core/host';
 import {
   Cpu,
@@ -11,6 +11,7 @@ import {
   prependLabel,
   refusalOf,
   type LedgerChild,
+  QuotaDialogue,
   type Resources,
   type SessionAnswer,
   type SessionArguments,
@@ -20,40 +21,19 @@ import {
   type ThreadState,
   withConfinement,
 } from '@ginit/core/system';
-import { type Deferred, quietDeferred, type Semaphore } from '@ginit/core/async';
-import {
-  ENVIRONMENT_COST,
-  hasOwnProcess,
-  INIT_COST,
-  type InitConfig,
-  type StartNode,
-} from '../model/index.ts';
+import { type Deferred, quietDeferred } from '@ginit/core/async';
+import { ENVIRONMENT_COST, hasOwnProcess, INIT_COST, type StartNode } from '../model/index.ts';
 import { untilTaken } from './again.ts';
-import { NOTHING } from './amounts.ts';
+import { NOTHING, plus } from './amounts.ts';
+import type { ChildHost } from './child-host.ts';
 import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
+import { refuseTooPoor } from './purse.ts';
 import { schedulingArguments } from './scheduling.ts';
 import type { ServedSession } from './session-server.ts';
-import type { Progress, Waits } from './waits.ts';
-
-/** The services of the sandbox that a child needs. */
-export interface ChildHost {
-  readonly env: Env;
-  readonly config: InitConfig;
-  /** Limits how many threads are started at the same time. */
-  readonly launches: Semaphore;
-  readonly waits: Waits;
-  /**
-   * Finds the server of a request; `label` is the label that the routes see. Throws `SessionError`
-   * if there is none.
-   */
-  route(child: Child, service: string, label: string): RoutedTo | 'config';
-  exited(child: Child, code: number): void;
-  crashed(child: Child, state: ThreadState): void;
-  /** Reports why a child has come to an end that the supervisor has not reported. */
-  tell(child: Child, why: string): void;
-}
+import { isAlive, stateOf } from './thread-state.ts';
+import type { Progress } from './waits.ts';
 
 /** The sessions that init opens for a child: its account, its means to run, and its binary. */
 type EnvironmentService = 'PD' | 'CPU' | 'ROM';
@@ -83,13 +63,14 @@ export class Child {
   readonly start: StartNode;
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
-  readonly #host: ChildHost;
+  readonly #host: ChildHost<Child>;
   readonly #account = quietDeferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
   /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
   readonly #environment = new Map<EnvironmentService, EnvironmentSession>();
   readonly #endBegins = new AbortController();
   readonly #parent: Implementation<typeof Parent>;
+  readonly #dialogue: QuotaDialogue;
   readonly #gone = quietDeferred<void>();
   #thread: Capability<typeof Thread> | undefined;
   #state: ThreadState['state'] = 'starting';
@@ -103,8 +84,9 @@ export class Child {
   #ended: Promise<void> | undefined;
   #exitCode: number | undefined;
   #given: Resources = NOTHING;
+  #granted: Resources = NOTHING;
 
-  constructor(start: StartNode, host: ChildHost) {
+  constructor(start: StartNode, host: ChildHost<Child>) {
     this.start = start;
     this.#host = host;
     const provides = start.provides.map(({ name }) => name);
@@ -114,6 +96,10 @@ export class Child {
     const returned = (back: Resources): void => this.server.leftover.add(back);
     this.sessions = new ClientSessions({ env, waits, returned }, start.name, this.#account.promise);
     this.#config = new ConfigServer(env, start);
+    this.#dialogue = new QuotaDialogue({
+      requested: () => host.resourcesRequested(this),
+      yielded: () => host.yielded(this),
+    });
     this.#parent = this.#makeParent();
   }
 
@@ -138,6 +124,29 @@ export class Child {
   /** The quota and the sessions of the child as init has booked them. */
   get ledger(): LedgerChild {
     return { name: this.name, ending: this.ended, given: this.#given, sessions: this.sessions.ledger };
+  }
+
+  /** The quota of its start node, and what it was granted on top. */
+  get assigned(): Resources {
+    return plus({ ram: this.start.ram, caps: this.start.caps }, this.#granted);
+  }
+
+  /** The quota that it has asked for and not been given. */
+  get requested(): Resources {
+    return this.#dialogue.requested;
+  }
+
+  /** Gives it more quota than its start node says, out of init's account. */
+  async give(more: Resources): Promise<void> {
+    await this.#host.env.pd.transfer(await this.#account.promise, more);
+    this.#given = plus(this.#given, more);
+    this.#granted = plus(this.#granted, more);
+    this.#dialogue.grown();
+  }
+
+  /** Asks it to give back so much quota. `ChildHost.yielded` is called when it has answered. */
+  askToYield(amount: Resources): void {
+    this.#dialogue.askToYield(amount);
   }
 
   /** Makes the child's account and starts its thread. */
@@ -263,6 +272,7 @@ export class Child {
   async #end(reason: string, how: HowItEnds): Promise<void> {
     this.#host.env.revoke(this.#parent);
     this.#endBegins.abort();
+    this.#dialogue.end();
     this.#account.reject(new SessionError('DENIED', reason));
     if (how === 'crashed') this.server.end(reason);
     const elsewhere = this.sessions.endAtChildren();
@@ -381,6 +391,7 @@ export class Child {
         this.#exitCode ??= code;
         this.#host.exited(this, this.#exitCode);
       },
+      ...this.#dialogue.operations,
     };
   }
 
@@ -412,29 +423,4 @@ export class Child {
     const given = this.#arguments(service, args);
     return service === Cpu.service && this.start.confines ? withConfinement(given) : given;
   }
-}
-
-/**
- * The state of a thread; `undefined` if the supervisor knows nothing of the thread any more,
- * because its account has ended, and the thread with it.
- */
-function stateOf(thread: Capability<typeof Thread> | undefined): Promise<ThreadState | undefined> {
-  return thread ? thread.state().catch(() => undefined) : Promise.resolve(undefined);
-}
-
-function isAlive(state: ThreadState | undefined): boolean {
-  return state?.state === 'running' || state?.state === 'starting';
-}
-
-/**
- * The quota that init needs for a child is taken from the child's quota, so a smaller quota is
- * refused.
- */
-function refuseTooPoor({ ram, caps }: StartNode): void {
-  const costs = 'and what is made for it costs';
-  if (ram < INIT_COST.ram) {
-    throw new SessionError('OUT_OF_RAM', `it has ${ram} bytes, ${costs} ${INIT_COST.ram}`);
-  }
-  if (caps < INIT_COST.caps)
-    throw new SessionError('OUT_OF_CAPS', `it has ${caps}, ${costs} ${INIT_COST.caps}`);
 }

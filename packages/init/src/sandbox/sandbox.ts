@@ -1,6 +1,7 @@
 /**
- * The sandbox: runs the children of an init config, routes their sessions, and takes them down in order. The init
- * component is this library and little else; other components may use it to run children of their own.
+ * The sandbox: runs the children of an init config, routes their sessions, and takes them down in
+ * order. The init component is this library and little else; other components may use it to run
+ * children of their own.
  */
 import { type Env, hasCode, SessionError } from '@ginit/core';
 import {
@@ -13,10 +14,12 @@ import {
 import { Semaphore } from '@ginit/core/async';
 import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
-import { Child, type ChildHost, type HowItEnds } from './child.ts';
+import { Child, type HowItEnds } from './child.ts';
+import type { ChildHost } from './child-host.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { childOverview } from './overview.ts';
 import { Purse } from './purse.ts';
+import { ResourceGrants } from './resource-grants.ts';
 import { RestartRecord } from './restart-record.ts';
 import { ParentServer } from './parent-server.ts';
 import { nextToStop, type StopCandidate } from './stop-order.ts';
@@ -41,13 +44,14 @@ export interface ChildStanding {
 }
 
 /** Runs children. */
-export class Sandbox implements ChildHost {
+export class Sandbox implements ChildHost<Child> {
   readonly env: Env;
   readonly config: InitConfig;
   readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
   readonly #parent: ParentServer;
+  readonly #grants: ResourceGrants;
   /** The children in the order of the config. */
   readonly #children = new Map<string, Child>();
   readonly #restarts: ReadonlyMap<string, RestartRecord>;
@@ -73,6 +77,7 @@ export class Sandbox implements ChildHost {
       exit(code);
     };
     this.#parent = new ParentServer(env);
+    this.#grants = new ResourceGrants({ env, preserve: () => this.config.preserve });
     this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
     this.#directory = directoryOf(config);
     keepLedger(env, () => Array.from(this.#children.values(), ({ ledger }) => ledger));
@@ -108,7 +113,9 @@ export class Sandbox implements ChildHost {
     );
   }
 
-  /** Does what a person has asked for, without waiting for its end. The result says why it cannot. */
+  /**
+   * Does what a person has asked for, without waiting for its end. The result says why it cannot.
+   */
   #act(action: ChildAction, name: string): string | undefined {
     const child = this.#children.get(name);
     if (!child || child.ended || this.#stopping) return `"${name}" does not run`;
@@ -210,6 +217,13 @@ export class Sandbox implements ChildHost {
       );
     }
   }
+
+  resourcesRequested(child: Child): void {
+    void this.#grants.asked(child);
+  }
+
+  /** What a child has freed is taken when a config is applied that gives it less. */
+  yielded(): void {}
 
   tell(child: Child, why: string): void {
     void this.env.error(`child "${child.name}" ${why}`);

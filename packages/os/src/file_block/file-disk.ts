@@ -1,6 +1,6 @@
 /**
- * A block device that is a file of the host. Requests go to the host as they come, many at a time, directly from and into
- * the memory of the client's packet stream; the host ends them in any order.
+ * A block device that is a file of the host. Requests go to the host as they come, many at a time,
+ * directly from and into the memory of the client's packet stream; the host ends them in any order.
  */
 import { type Env, RpcError } from '@ginit/core';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';

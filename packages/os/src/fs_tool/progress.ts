@@ -6,7 +6,10 @@ const QUIET_BYTES = 64 * 1024 * 1024;
 const CHECK_BYTES = 8 * 1024 * 1024;
 const INTERVAL_US = 5_000_000;
 
-/** Tells the time, in microseconds since any moment; undefined where there is no Timer session to be had. */
+/**
+ * Tells the time, in microseconds since any moment; undefined where there is no Timer session to be
+ * had.
+ */
 export type Clock = () => Promise<number | undefined>;
 
 /** A clock over the component's timer: the session is opened when the time is first asked for. */

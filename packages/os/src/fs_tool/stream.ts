@@ -21,8 +21,8 @@ export class Piece {
 }
 
 /**
- * Reads up to `sizeBytes` from a file's beginning and hands them to `use`, piece by piece. Ends early at the file's
- * end, or when `use` returns false. Resolves to the bytes read.
+ * Reads up to `sizeBytes` from a file's beginning and hands them to `use`, piece by piece. Ends
+ * early at the file's end, or when `use` returns false. Resolves to the bytes read.
  */
 export async function readStream(
   file: OpenFile,

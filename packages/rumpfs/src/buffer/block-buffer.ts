@@ -7,8 +7,9 @@ export type DirtyKind = 'data' | 'structure' | 'name';
 /**
  * One block of the device in memory.
  *
- * The object and its memory are reused for another block once the buffer is clean and out of use, so a buffer
- * is good **only until the caller's next `await`**. Whoever needs it afterwards asks the cache again.
+ * The object and its memory are reused for another block once the buffer is clean and out of use,
+ * so a buffer is good **only until the caller's next `await`**. Whoever needs it afterwards asks
+ * the cache again.
  */
 export class BlockBuffer {
   /** The place of this buffer in the cache's lists; it never changes. */

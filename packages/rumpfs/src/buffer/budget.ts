@@ -6,7 +6,9 @@ const STAGING_AREAS = 6;
 /** The part of the budget for each staging area. */
 const STAGING_AREA_PART = 32;
 const STAGING_AREA_BYTES_MAX = 256 * 1024;
-/** The part of the budget for the copies that a pass of write-back makes of structures and names. */
+/**
+ * The part of the budget for the copies that a pass of write-back makes of structures and names.
+ */
 const COPIES_PART = 16;
 const COPIES_MIN = 2;
 /**

@@ -4,6 +4,7 @@ import { assert, FsError, messageOf } from '../errors.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
+import { BufferSlabs } from './buffer-slabs.ts';
 import { shareOut } from './budget.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import { NameOrder } from './name-order.ts';
@@ -15,18 +16,16 @@ const LIST_CLEAN = 2;
 const LIST_DIRTY = { data: 3, structure: 4, name: 5 } as const satisfies Record<DirtyKind, number>;
 const LIST_COUNT = 5;
 
-/** Memory is taken in slabs of this many buffers, so that a small job does not pay for the whole budget. */
-const SLAB_BUFFERS = 32;
 const settled = Promise.resolve();
 
 /**
- * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the order of their
- * last use.
+ * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the
+ * order of their last use.
  *
- * The rule of use is `const buffer = cache.peek(block) ?? (await cache.read(block))`, used at once: a buffer
- * is good only until the next `await`, so nothing is pinned and nothing can leak. `read` and `fresh` keep a
- * buffer from being replaced until the callers that await their promise *directly* have run; do not pass
- * these promises through another async function.
+ * The rule of use is `const buffer = cache.peek(block) ?? (await cache.read(block))`, used at once:
+ * a buffer is good only until the next `await`, so nothing is pinned and nothing can leak. `read`
+ * and `fresh` keep a buffer from being replaced until the callers that await their promise
+ * *directly* have run; do not pass these promises through another async function.
  */
 export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly blockSizeBytes: number;
@@ -37,7 +36,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly #sectorsPerBlock: number;
   readonly #buffersMax: number;
   readonly #lists: SlotLists;
-  readonly #buffers: BlockBuffer[] = [];
+  readonly #slabs: BufferSlabs;
   readonly #resident = new Map<number, BlockBuffer>();
   readonly #loading = new Map<number, Promise<BlockBuffer>>();
   readonly #slotReady = new Condition(WAITERS);
@@ -56,6 +55,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     this.staging = new StagingPool(shares.areaBytes, shares.areas);
     this.#orderedMax = shares.orderedMax;
     this.#buffersMax = shares.buffersMax;
+    this.#slabs = new BufferSlabs(blockSizeBytes, this.#buffersMax);
     this.#lists = new SlotLists(this.#buffersMax, LIST_COUNT);
     this.direct = new DirectWrites(this);
     this.#writeBack = new WriteBack(this, hypercalls);
@@ -69,7 +69,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#lists.length(LIST_DIRTY.data) + this.#orderedCount();
   }
 
-  /** How many passes of write-back have begun: what was dirtied since then was never written. */
+  /** The number of passes of write-back that have begun; each block dirtied since is unwritten. */
   get passes(): number {
     return this.#passes;
   }
@@ -110,7 +110,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return result.promise;
   }
 
-  /** A buffer for a block that is about to be overwritten whole; its bytes are whatever they are. */
+  /** A buffer for a block that is about to be overwritten whole; its bytes are arbitrary. */
   tryFresh(block: number): BlockBuffer | undefined {
     if (this.#loading.has(block)) return undefined;
     const resident = this.peek(block);
@@ -131,9 +131,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   /**
-   * Says that `buffer`, which must still hold `block`, was changed. It does not only when an await came
-   * between (a bug) or when the device has one block under two owners, of whom the other freed it: hence
-   * `Corrupt`.
+   * Says that `buffer` was changed. If it holds another block by now, the device has one block
+   * under two owners, and the other has freed it; so this throws `Corrupt`.
    */
   markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
@@ -143,21 +142,21 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
       this.#writeBack.startInBackground();
   }
 
-  /** A promise to wait for before dirtying more, when write-back is behind; undefined when all is well. */
+  /** If write-back is behind, a promise that those who want to change more must wait for. */
   throttle(): Promise<void> | undefined {
     const behind = this.dirtyCount > (this.#buffersMax * 3) / 4 || this.#orderedCount() > this.#orderedMax;
     return behind ? this.#writeBack.whenPassEnds() : undefined;
   }
 
-  /** Blocks were taken into use: what they hold is to be durable before a structure leads to them. */
+  /** Blocks were taken into use: their content must be durable before a structure leads to them. */
   dataFirst(): void {
     this.#dataFirst = true;
   }
 
   /**
-   * The directory block `first` is to be durable before `then`, which is about to be changed, is written: a name that
-   * moves is never nowhere. False where that cannot be, because `then` has to go ahead of something itself; `first` is to be
-   * flushed durably then.
+   * Makes sure that the directory block `first` is durable before `then`, which is about to be
+   * changed, is written, so that a name that moves is always in one of them. False if `then` must
+   * itself go ahead of another block; then the caller must flush `first` durably.
    */
   orderNames(first: number, then: number): boolean {
     const buffer = this.#resident.get(first);
@@ -186,8 +185,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   /**
-   * Waits until no request of the cache is under way for a block, so that its owner may write it past the
-   * cache.
+   * Waits until no request of the cache is under way for a block, so that its owner may write it
+   * past the cache.
    */
   async settle(block: number): Promise<void> {
     while (this.#loading.has(block) || this.#resident.get(block)?.writing === true) {
@@ -197,7 +196,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /** Reads blocks ahead, several in a request, as far as free buffers go; errors come back when they are read. */
+  /** Reads blocks ahead into free buffers; errors are told when somebody reads the blocks. */
   prefetch(first: number, count: number): void {
     const perArea = this.staging.areaBytes / this.blockSizeBytes;
     for (let block = first; block < first + count; ) {
@@ -221,13 +220,13 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#writeBack.flush();
   }
 
-  /** `flush`, and then waits until the device has made everything durable. Rejects `InputOutput`. */
+  /** `flush`, and then `barrier`. Rejects with `InputOutput`. */
   async flushDurably(): Promise<void> {
     await this.flush();
     await this.barrier();
   }
 
-  /** Resolves when what the device has acknowledged so far is durable. Rejects with `InputOutput`. */
+  /** Makes all acknowledged writes durable. Rejects with `InputOutput`. */
   async barrier(): Promise<void> {
     try {
       await this.bio.sync();
@@ -241,7 +240,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     const buffers: BlockBuffer[] = [];
     const list = LIST_DIRTY[kind];
     for (let slot = this.#lists.last(list); slot >= 0; slot = this.#lists.before(slot)) {
-      const buffer = this.#buffers[slot];
+      const buffer = this.#slabs.buffers[slot];
       if (buffer !== undefined && !buffer.writing) buffers.push(buffer);
     }
     return buffers.toSorted((one, other) => one.block - other.block);
@@ -312,7 +311,10 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /** Starts one request for `count` blocks that nobody has; false when the buffers for it are not there. */
+  /**
+   * Starts one request for `count` blocks that nobody has; false when the buffers for it are not
+   * there.
+   */
   #prefetchRun(first: number, count: number): boolean {
     if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
     if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return false;
@@ -369,8 +371,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   /**
-   * Keeps the buffer from being replaced until those who await it have run. Their continuations are queued
-   * when the promise resolves, in this turn; ours comes a few turns later.
+   * Keeps the buffer from being replaced until those who await it have run. Their continuations are
+   * queued when the promise resolves, in this turn; ours comes a few turns later.
    */
   #lend(buffer: BlockBuffer): void {
     buffer.lent += 1;
@@ -409,7 +411,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     if (this.#lists.length(LIST_FREE) === 0) this.#grow();
     const free = this.#lists.last(LIST_FREE);
     const slot = free < 0 ? this.#lists.last(LIST_CLEAN) : free;
-    const buffer = slot < 0 ? undefined : this.#buffers[slot];
+    const buffer = slot < 0 ? undefined : this.#slabs.buffers[slot];
     if (buffer === undefined) return undefined;
     this.#lists.remove(slot);
     if (buffer.block >= 0) this.#resident.delete(buffer.block);
@@ -430,15 +432,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   #grow(): void {
-    const size = this.blockSizeBytes;
-    const count = Math.min(SLAB_BUFFERS, this.#buffersMax - this.#buffers.length);
-    if (count === 0) return;
-    const slab = new Uint8Array(count * size);
-    for (let index = 0; index < count; index += 1) {
-      const slot = this.#buffers.length;
-      this.#buffers.push(new BlockBuffer(slot, slab.subarray(index * size, (index + 1) * size)));
-      this.#lists.putFirst(slot, LIST_FREE);
-    }
+    for (const { slot } of this.#slabs.grow()) this.#lists.putFirst(slot, LIST_FREE);
   }
 }
 

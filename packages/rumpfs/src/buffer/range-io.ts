@@ -3,15 +3,15 @@ import { FsError, messageOf } from '../errors.ts';
 import type { BufferCache } from './buffer-cache.ts';
 
 /**
- * From this length on, file data goes straight between the caller's memory and the device: one copy less, one
- * request for many blocks, and a stream does not push the structures out of the cache.
+ * From this length on, file data goes straight between the caller's memory and the device: one copy
+ * less, one request for many blocks, and a stream does not push the structures out of the cache.
  */
 const DIRECT_BYTES_MIN = 32 * 1024;
 
 /**
- * Reads bytes of adjacent device blocks: `into` is filled from byte `skip` of block `first` on. Returns
- * undefined when all of it was in memory, otherwise a promise; `into` is borrowed until that settles. Rejects
- * with `InputOutput`.
+ * Reads bytes of adjacent device blocks: `into` is filled from byte `skip` of block `first` on.
+ * Returns undefined when all of it was in memory, otherwise a promise; `into` is borrowed until
+ * that settles. Rejects with `InputOutput`.
  */
 export function readRange(
   cache: BufferCache,
@@ -46,7 +46,9 @@ export function readRange(
   return requests.length === 0 ? undefined : settleAll(requests);
 }
 
-/** Writes whole adjacent blocks of file data, into the cache or, a long run, straight to the device. */
+/**
+ * Writes whole adjacent blocks of file data, into the cache or, a long run, straight to the device.
+ */
 export async function writeRange(cache: BufferCache, first: number, from: Uint8Array): Promise<void> {
   if (from.length >= DIRECT_BYTES_MIN) {
     await writeDirect(cache, first, from);

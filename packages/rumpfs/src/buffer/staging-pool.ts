@@ -2,9 +2,9 @@ import { Condition } from '@ginit/core/async';
 import { WAITERS } from '../hypercall/waiters.ts';
 
 /**
- * The contiguous areas through which several adjacent blocks go to or from the device in one request. A write
- * is copied into its area before it starts, so its buffers may change while it is under way. The number of
- * areas bounds how many such requests are in flight.
+ * The contiguous areas through which several adjacent blocks go to or from the device in one
+ * request. A write is copied into its area before it starts, so its buffers may change while it is
+ * under way. The number of areas bounds how many such requests are in flight.
  */
 export class StagingPool {
   readonly areaBytes: number;

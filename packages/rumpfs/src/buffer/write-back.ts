@@ -49,7 +49,9 @@ interface Failure {
   first: string;
 }
 
-/** Blocks as they were when the pass began, in ascending order; the buffers may have changed since. */
+/**
+ * Blocks as they were when the pass began, in ascending order; the buffers may have changed since.
+ */
 interface Copies {
   readonly kind: DirtyKind;
   readonly buffers: readonly BlockBuffer[];

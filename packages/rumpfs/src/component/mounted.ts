@@ -1,4 +1,7 @@
-/** The component's file system: mounted on a Block session, with memory of its account, a clock and a periodic sync. */
+/**
+ * The component's file system: mounted on a Block session, with memory of its account, a clock and
+ * a periodic sync.
+ */
 import { type Env } from '@ginit/core';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import { BlockClient } from '@ginit/core/block';
@@ -34,7 +37,10 @@ export const RUMPFS_CONFIG = element('config', 'Which file system, and who may s
 
 type MountingEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'pd' | 'quota' | 'log' | 'error'>;
 
-/** Mounts what the config says. Rejects with an error that names the config's place if that cannot be. */
+/**
+ * Mounts what the config says. Rejects with an error that names the config's place if that cannot
+ * be.
+ */
 export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSystem> {
   const config = env.config.read(RUMPFS_CONFIG);
   const args = { tx_buf_size: config.tx_buf_size };
@@ -49,7 +55,9 @@ export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSyst
   }
 }
 
-/** A file system with no writeable policy is mounted read-only: not even its superblock is touched. */
+/**
+ * A file system with no writeable policy is mounted read-only: not even its superblock is touched.
+ */
 function mayWrite(config: ConfigOf<typeof RUMPFS_CONFIG>): boolean {
   return config.$content.some(({ writeable }) => writeable);
 }

@@ -1,8 +1,8 @@
 import { assert } from '../errors.ts';
 
 /*
- * Bitmaps of blocks and inodes: bit n is bit n % 8 of byte n / 8, set for "in use". Searches go 32 bits at a
- * time.
+ * Bitmaps of blocks and inodes: bit n is bit n % 8 of byte n / 8, set for "in use". Searches go 32
+ * bits at a time.
  */
 
 /** The first clear bit from `from` on; `limit` if there is none below it. */

@@ -34,7 +34,10 @@ interface Wish {
   readonly respectReservations: boolean;
 }
 
-/** Finds, takes and gives back blocks. Bitmaps change in one turn with their counts, so no lock is needed. */
+/**
+ * Finds, takes and gives back blocks. Bitmaps change in one turn with their counts, so no lock is
+ * needed.
+ */
 export class BlockAllocator {
   readonly reservations = new Reservations();
   readonly #volume: Volume;

@@ -8,7 +8,9 @@ import type { Volume } from './volume.ts';
  */
 export const DIRECT_POINTERS = 12;
 
-/** Adjacent logical blocks that lie side by side on the device, or a hole. Filled in by the callee. */
+/**
+ * Adjacent logical blocks that lie side by side on the device, or a hole. Filled in by the callee.
+ */
 export class Run {
   /** The first block; 0 for a hole. */
   block = 0;
@@ -44,9 +46,9 @@ export function branchOf(volume: Volume, logical: number): Branch {
 }
 
 /**
- * Looks up the run that starts at logical block `logical`, at most `countMax` blocks of it. Returns 0 when
- * done, else the pointer block that has to be in memory first. Throws `Corrupt` at a pointer that leads
- * nowhere.
+ * Looks up the run that starts at logical block `logical`, at most `countMax` blocks of it. Returns
+ * 0 when done, else the pointer block that has to be in memory first. Throws `Corrupt` at a pointer
+ * that leads nowhere.
  */
 export function tryMap(volume: Volume, inode: Inode, logical: number, countMax: number, run: Run): number {
   const branch = branchOf(volume, logical);
@@ -94,8 +96,8 @@ export async function mapRun(
 }
 
 /**
- * The run at pointer `first` of `view`, which has `limit` pointers: a hole, or blocks side by side in one
- * group.
+ * The run at pointer `first` of `view`, which has `limit` pointers: a hole, or blocks side by side
+ * in one group.
  */
 function scanPointers(
   volume: Volume,

@@ -36,7 +36,10 @@ export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): P
   if (failure !== undefined) throw failure;
 }
 
-/** The names of a node are durably gone: frees it, or keeps it as an orphan while somebody has it open. */
+/**
+ * The names of a node are durably gone: frees it, or keeps it as an orphan while somebody has it
+ * open.
+ */
 export async function depart(parts: Parts, { inode, abandonedMs }: Departure): Promise<void> {
   const { volume, orphans } = parts;
   try {

@@ -3,8 +3,8 @@ import { DirectoryRecord, readRecord, RECORD_HEADER_BYTES } from './directory-re
 import type { Volume } from './volume.ts';
 
 /**
- * Walks the chain of records in one block of a directory. It has one record object, good until the next call:
- * a walk happens within one turn.
+ * Walks the chain of records in one block of a directory. It has one record object, good until the
+ * next call: a walk happens within one turn.
  */
 export class DirectoryBlocks {
   readonly #volume: Volume;

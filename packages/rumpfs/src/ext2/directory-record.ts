@@ -2,14 +2,16 @@ import type { NodeType } from '../vnode/attributes.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * A directory is a file whose blocks are each filled by a chain of records, from the first byte to the last:
+ * A directory is a file whose blocks are each filled by a chain of records, from the first byte to
+ * the last:
  *
  *     0 inode (0: the record is free) · 4 length of the record · 6 length of the name · 7 type · 8 name
  *
- * A record's length is a multiple of four and reaches to the next record, so it may have room behind its
- * name. With 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the filetype feature the type
- * says nothing, whatever it is: an image that had the feature once still has it. A hash-tree directory
- * hides its tree in records that look free to whoever follows the chains.
+ * A record's length is a multiple of four and reaches to the next record, so it may have room
+ * behind its name. With 64 KiB blocks a length of 65536 is written as 65535 or 0. Without the
+ * filetype feature the type says nothing, whatever it is: an image that had the feature once still
+ * has it. A hash-tree directory hides its tree in records that look free to whoever follows the
+ * chains.
  *
  * Source: as `superblock.ts`.
  */
@@ -52,8 +54,8 @@ export function bytesFor(nameLength: number): number {
 }
 
 /**
- * Reads and checks the record at `offset` of a directory's block; owner and logical block are for the message
- * of `Corrupt`.
+ * Reads and checks the record at `offset` of a directory's block; owner and logical block are for
+ * the message of `Corrupt`.
  */
 export function readRecord(
   volume: Volume,

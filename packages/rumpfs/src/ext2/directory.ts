@@ -35,8 +35,8 @@ export interface RawEntry {
 }
 
 /**
- * The entries of one directory. A directory of one block is searched as it is; a larger one gets an index
- * when it is first used. Without memory for the index everything works, block by block.
+ * The entries of one directory. A directory of one block is searched as it is; a larger one gets an
+ * index when it is first used. Without memory for the index everything works, block by block.
  *
  * The vnode layer holds the directory's lock: shared to look, exclusive to change.
  */
@@ -89,7 +89,10 @@ export class Directory {
     return buffer.view.getUint32(place.offset, true);
   }
 
-  /** Entries from byte `cursor` of the directory on, at most those of one block; go on at `nextCursor`. */
+  /**
+   * Entries from byte `cursor` of the directory on, at most those of one block; go on at
+   * `nextCursor`.
+   */
   async list(
     cursor: number,
     entriesMax: number,

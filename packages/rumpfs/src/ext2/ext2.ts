@@ -70,8 +70,8 @@ export async function probeExt2(bio: BlockIo): Promise<boolean> {
 }
 
 /**
- * Mounts an ext2. Rejects with `NoFileSystem` without a superblock, `NotSupported` for features it does not
- * have, `Corrupt` for sizes that make no sense or are larger than the device.
+ * Mounts an ext2. Rejects with `NoFileSystem` without a superblock, `NotSupported` for features it
+ * does not have, `Corrupt` for sizes that make no sense or are larger than the device.
  */
 export async function mountExt2(hypercalls: Hypercalls, writeable: boolean): Promise<FileSystem> {
   const { bio } = hypercalls;
@@ -128,8 +128,8 @@ function requireDevice(superblock: Superblock, bio: BlockIo): void {
 }
 
 /**
- * Whether the mount will be writeable, with a line for the log where that or the device's state is not as
- * wished.
+ * Whether the mount will be writeable, with a line for the log where that or the device's state is
+ * not as wished.
  */
 function mayWrite(hypercalls: Hypercalls, superblock: Superblock, wanted: boolean): boolean {
   if ((superblock.state & STATE_FLAG.valid) === 0) {

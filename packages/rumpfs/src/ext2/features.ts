@@ -2,8 +2,9 @@ import { FsError } from '../errors.ts';
 import type { Superblock } from './superblock.ts';
 
 /*
- * The feature words of the superblock. A compatible feature may be ignored; an unknown read-only compatible
- * one forbids writing, an unknown incompatible one forbids mounting at all. Names as e2fsprogs prints them.
+ * The feature words of the superblock. A compatible feature may be ignored; an unknown read-only
+ * compatible one forbids writing, an unknown incompatible one forbids mounting at all. Names as
+ * e2fsprogs prints them.
  */
 export const READ_ONLY_FEATURE = { sparseSuper: 0x1, largeFile: 0x2, btreeDirectory: 0x4 } as const;
 export const INCOMPATIBLE_FEATURE = { fileType: 0x2 } as const;

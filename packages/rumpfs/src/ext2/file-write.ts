@@ -91,8 +91,8 @@ async function clearTail(volume: Volume, inode: Inode, end: number): Promise<voi
 }
 
 /**
- * Writes the part of `from` that goes into one run of blocks; resolves to its length. Requests that take
- * longer are added to `requests`.
+ * Writes the part of `from` that goes into one run of blocks; resolves to its length. Requests that
+ * take longer are added to `requests`.
  */
 async function writePiece(
   volume: Volume,

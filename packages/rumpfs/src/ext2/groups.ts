@@ -100,8 +100,8 @@ export class Groups {
   }
 
   /**
-   * Whether any of `count` blocks from `first` on, all in one group, is a structure of the file system
-   * itself.
+   * Whether any of `count` blocks from `first` on, all in one group, is a structure of the file
+   * system itself.
    */
   holdsStructures(first: number, count: number): boolean {
     const group = this.groupOf(first);

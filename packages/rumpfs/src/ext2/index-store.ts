@@ -8,7 +8,10 @@ export interface IndexOwner {
   drop(): void;
 }
 
-/** Bounds the memory of all directory indexes of a mount: the one used longest ago makes way for another. */
+/**
+ * Bounds the memory of all directory indexes of a mount: the one used longest ago makes way for
+ * another.
+ */
 export class IndexStore {
   readonly seed: number;
   readonly #bytesMax: number;

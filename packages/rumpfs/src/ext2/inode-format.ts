@@ -1,17 +1,17 @@
 import { type Inode, POINTERS_BYTES } from './inode.ts';
 
 /**
- * An inode on the device: 128 bytes, or a larger power of two whose part behind byte 128 begins with the
- * number of its bytes that have a meaning ("extra size"), among them finer and longer times; what follows
- * those holds extended attributes, which are kept as they are.
+ * An inode on the device: 128 bytes, or a larger power of two whose part behind byte 128 begins
+ * with the number of its bytes that have a meaning ("extra size"), among them finer and longer
+ * times; what follows those holds extended attributes, which are kept as they are.
  *
  *     0 mode · 2 uid · 4 size · 8 atime · 12 ctime · 16 mtime · 20 dtime · 24 gid · 26 links · 28 sectors
  *     32 flags · 40 fifteen block pointers, or a short symlink's target · 100 generation
  *     104 block of extended attributes · 108 upper half of the size (files) · 120 upper halves of uid and gid
  *     128 extra size · 132 ctime extra · 136 mtime extra · 140 atime extra · 144 crtime · 148 crtime extra
  *
- * An "extra" time word holds nanoseconds in its upper 30 bits and two more bits of the seconds in its lower
- * two. Source: as `superblock.ts`.
+ * An "extra" time word holds nanoseconds in its upper 30 bits and two more bits of the seconds in
+ * its lower two. Source: as `superblock.ts`.
  */
 const POINTERS_OFFSET = 40;
 /**

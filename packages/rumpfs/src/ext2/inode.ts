@@ -53,7 +53,10 @@ export class Inode {
   /** The place of the last run that was found or made: the likely neighbour of the next. */
   lastLogicalBlock = -1;
   lastBlock = 0;
-  /** The blocks kept for this file's growth, from `reservedFirst` up to but not including `reservedEnd`. */
+  /**
+   * The blocks kept for this file's growth, from `reservedFirst` up to but not including
+   * `reservedEnd`.
+   */
   reservedFirst = 0;
   reservedEnd = 0;
   /**

@@ -50,7 +50,9 @@ export class NameTable {
     }
   }
 
-  /** The first position for the hash in slot `from` or later; continue with `cursor`. -1 at the end. */
+  /**
+   * The first position for the hash in slot `from` or later; continue with `cursor`. -1 at the end.
+   */
   find(hash: number, cursor: TableCursor): number {
     const mask = this.#positions.length - 1;
     for (; cursor.probes <= mask; ) {

@@ -3,9 +3,9 @@ import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Files that are open but have lost their last name. The superblock names the newest, and the deletion time
- * of each inode is the number of the next one, so that whoever mounts or checks the device after a crash can
- * free them. The list changes in one turn, so no lock is needed.
+ * Files that are open but have lost their last name. The superblock names the newest, and the
+ * deletion time of each inode is the number of the next one, so that whoever mounts or checks the
+ * device after a crash can free them. The list changes in one turn, so no lock is needed.
  */
 export class Orphans {
   readonly #volume: Volume;

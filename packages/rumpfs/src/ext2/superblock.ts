@@ -2,15 +2,16 @@ import { textOfBytes } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
 
 /**
- * The superblock: 1024 bytes at byte 1024 of the device, little-endian, with copies at the start of some
- * block groups. It gives the sizes of everything else:
+ * The superblock: 1024 bytes at byte 1024 of the device, little-endian, with copies at the start of
+ * some block groups. It gives the sizes of everything else:
  *
  *     | boot | superblock | descriptors | block bitmap | inode bitmap | inode table | data … |  group 0
  *            | (copies) …               | block bitmap | inode bitmap | inode table | data … |  group 1 …
  *
  * Revision 0 has no feature words and inodes of 128 bytes; revision 1 adds what follows byte 84.
  *
- * Source: "The Second Extended File System", nongnu.org/ext2-doc, and the ext4 wiki's "Disk Layout".
+ * Source: "The Second Extended File System", nongnu.org/ext2-doc, and the ext4 wiki's "Disk
+ * Layout".
  */
 export const SUPERBLOCK_OFFSET = 1024;
 export const SUPERBLOCK_BYTES = 1024;
@@ -49,7 +50,9 @@ const FIELD = {
 
 /** The resize inode's feature bit: `reservedDescriptorBlocks` counts only with it. */
 const COMPATIBLE_RESIZE_INODE = 0x10;
-/** The feature bit for copies of the superblock in two groups at most, which the superblock names. */
+/**
+ * The feature bit for copies of the superblock in two groups at most, which the superblock names.
+ */
 const COMPATIBLE_SPARSE_SUPER2 = 0x200;
 /**
  * The feature bit for copies of the superblock in group 0, group 1 and the powers of `SPARSE_BASES`
@@ -59,7 +62,8 @@ const READ_ONLY_SPARSE_SUPER = 0x1;
 const SPARSE_BASES = [3, 5, 7];
 
 /**
- * The superblock in memory. The `view` is what will be written back; the sizes never change while mounted.
+ * The superblock in memory. The `view` is what will be written back; the sizes never change while
+ * mounted.
  */
 export class Superblock {
   readonly view: DataView;

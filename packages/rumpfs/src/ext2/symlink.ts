@@ -7,8 +7,8 @@ import { type Inode, POINTERS_BYTES } from './inode.ts';
 import type { Volume } from './volume.ts';
 
 /*
- * A target of less than 60 bytes stands in the inode, where other inodes have their block pointers; a longer
- * one is the contents of the inode's first block, with a zero byte behind it.
+ * A target of less than 60 bytes stands in the inode, where other inodes have their block pointers;
+ * a longer one is the contents of the inode's first block, with a zero byte behind it.
  */
 
 export async function readSymlink(volume: Volume, inode: Inode): Promise<string> {

@@ -18,7 +18,9 @@ const SMALL_FILE_BYTES_MAX = 0x7fff_ffff;
  */
 const BYTES_PER_DEPARTURE = 4096;
 const DEPARTURES_MIN = 64;
-/** The part of the budget that the bitmaps of freed blocks may take before a sync is made for them. */
+/**
+ * The part of the budget that the bitmaps of freed blocks may take before a sync is made for them.
+ */
 const PENDING_PART = 16;
 const PENDING_BITMAPS_MIN = 8;
 
@@ -82,7 +84,10 @@ export class Volume {
     }
   }
 
-  /** The error for a structure that contradicts the format; the file system is marked as having errors. */
+  /**
+   * The error for a structure that contradicts the format; the file system is marked as having
+   * errors.
+   */
   corrupt(what: string): FsError {
     this.#corruptions += 1;
     const message = `ext2: ${what}`;
@@ -91,8 +96,8 @@ export class Volume {
   }
 
   /**
-   * To be awaited before every modification: marks the device's file system as not clean the first time, and
-   * holds the caller back while too much waits to be written.
+   * To be awaited before every modification: marks the device's file system as not clean the first
+   * time, and holds the caller back while too much waits to be written.
    */
   begin(): Promise<void> | undefined {
     if (this.#modified) return this.#tooMuchPending ? this.sync() : this.cache.throttle();
@@ -101,7 +106,8 @@ export class Volume {
   }
 
   /**
-   * Whether `count` blocks from `first` on, all in one group, can belong to a file. Throws `Corrupt` if not.
+   * Whether `count` blocks from `first` on, all in one group, can belong to a file. Throws
+   * `Corrupt` if not.
    */
   requireFileBlocks(first: number, count: number, owner: string): void {
     const { firstDataBlock, blocksCount } = this.superblock;
@@ -217,8 +223,8 @@ export class Volume {
 }
 
 /**
- * Bounded by the triple indirect tree and by the 32-bit count of sectors in an inode; revision 0 has no
- * size_high.
+ * Bounded by the triple indirect tree and by the 32-bit count of sectors in an inode; revision 0
+ * has no size_high.
  */
 function fileBytesMax(superblock: Superblock): number {
   if (superblock.revision === 0) return SMALL_FILE_BYTES_MAX;

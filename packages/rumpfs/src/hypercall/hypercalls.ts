@@ -17,12 +17,13 @@ export interface BlockIo {
   readonly sectorCount: number;
   readonly writeable: boolean;
   /**
-   * Fills `into` (a multiple of the sector size) from `sector` on. `into` is borrowed until the promise
-   * settles.
+   * Fills `into` (a multiple of the sector size) from `sector` on. `into` is borrowed until the
+   * promise settles.
    */
   read(sector: number, into: Uint8Array): Promise<void>;
   /**
-   * Writes `from` (a multiple of the sector size) at `sector`. `from` is borrowed until the promise settles.
+   * Writes `from` (a multiple of the sector size) at `sector`. `from` is borrowed until the promise
+   * settles.
    */
   write(sector: number, from: Uint8Array): Promise<void>;
   /** Resolves when every write that was acknowledged before the call is durable. */

@@ -1,7 +1,10 @@
 import { FsError, messageOf } from '../errors.ts';
 import type { BlockIo } from './hypercalls.ts';
 
-/** Reads bytes that need not begin or end with a sector, for probing a device. Rejects with `InputOutput`. */
+/**
+ * Reads bytes that need not begin or end with a sector, for probing a device. Rejects with
+ * `InputOutput`.
+ */
 export async function readBytes(bio: BlockIo, offset: number, length: number): Promise<Uint8Array> {
   const size = bio.sectorSizeBytes;
   const first = Math.floor(offset / size);

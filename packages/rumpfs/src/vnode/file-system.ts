@@ -45,8 +45,8 @@ export interface FileSystemNode {
   setAttributes(change: AttributeChange, nowMs: number): Promise<void>;
 
   /**
-   * Fills `into` from `offset` on; resolves to the number of bytes, less than asked for at the file's end
-   * only.
+   * Fills `into` from `offset` on; resolves to the number of bytes, less than asked for at the
+   * file's end only.
    */
   read(offset: number, into: Uint8Array): Promise<number>;
   /**

@@ -12,6 +12,7 @@ import type {
 } from './attributes.ts';
 import type { FileSystem, FileSystemNode } from './file-system.ts';
 import { type EntryName, encodeText, entryName } from './names.ts';
+import { requireDirectory, requireFile, requireLinked, requireOffset } from './requirements.ts';
 import type { Vnode } from './vnode.ts';
 import { VnodeTable } from './vnode-table.ts';
 
@@ -26,16 +27,17 @@ const DEFAULT_DIRECTORY: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
 const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
 
 /**
- * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold for every
- * format.
+ * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold
+ * for every format.
  *
- * Locking. An operation on names takes `#names` shared and then one directory's lock, shared to look and
- * exclusive to change; `rename` and `removeDirectory`, which concern several directories, take `#names`
- * exclusively instead. An operation on a file's data takes that file's lock only. No operation ever waits for
- * a second lock of the same kind, so there is no order to violate, whatever cycles a broken directory tree
- * may have.
+ * Locking. An operation on names takes `#names` shared and then one directory's lock, shared to
+ * look and exclusive to change; `rename` and `removeDirectory`, which concern several directories,
+ * take `#names` exclusively instead. An operation on a file's data takes that file's lock only. No
+ * operation ever waits for a second lock of the same kind, so there is no order to violate,
+ * whatever cycles a broken directory tree may have.
  *
- * Every method that resolves to a `Vnode` hands it over held: the caller gives it back with `release`.
+ * Every method that resolves to a `Vnode` hands it over held: the caller gives it back with
+ * `release`.
  */
 export class Mount {
   readonly root: Vnode;
@@ -84,7 +86,8 @@ export class Mount {
   }
 
   /**
-   * Gives a vnode back. The last release of a file without names frees it; an error of that is reported here.
+   * Gives a vnode back. The last release of a file without names frees it; an error of that is
+   * reported here.
    */
   async release(vnode: Vnode): Promise<void> {
     if (!this.#table.release(vnode)) return;
@@ -155,8 +158,8 @@ export class Mount {
   }
 
   /**
-   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever happened
-   * since.
+   * Entries from `cursor` on: 0, or the `nextCursor` of an earlier call, which stays good whatever
+   * happened since.
    */
   async list(directory: Vnode, cursor: number, entriesMax: number): Promise<DirectoryListing> {
     requireDirectory(directory);
@@ -263,9 +266,10 @@ export class Mount {
   }
 
   /**
-   * Resolves when everything that was acknowledged before the call is durable. Rejects with `InputOutput`
-   * when some of it cannot be written. Calls that come while one runs share the next one; those that come while
-   * the file system is unmounted settle with that, and later ones find nothing to do.
+   * Resolves when everything that was acknowledged before the call is durable. Rejects with
+   * `InputOutput` when some of it cannot be written. Calls that come while one runs share the next
+   * one; those that come while the file system is unmounted settle with that, and later ones find
+   * nothing to do.
    */
   sync(): Promise<void> {
     if (this.#unmounting) return this.#unmounting;
@@ -279,7 +283,10 @@ export class Mount {
     return this.#syncNext;
   }
 
-  /** Writes everything back and marks the file system clean. Rejects with `Busy` while vnodes are held. */
+  /**
+   * Writes everything back and marks the file system clean. Rejects with `Busy` while vnodes are
+   * held.
+   */
   async unmount(): Promise<void> {
     await Promise.allSettled(this.#endings);
     await this.sync();
@@ -424,24 +431,5 @@ export class Mount {
   #requireWriteable(): void {
     assert(this.#mounted, 'no modification after unmount');
     if (!this.#fileSystem.writeable) throw new FsError('ReadOnly', 'the file system is mounted read-only');
-  }
-}
-
-function requireFile(vnode: Vnode): void {
-  if (vnode.type === 'directory') throw new FsError('IsDirectory', `node ${vnode.id} is a directory`);
-  if (vnode.type !== 'file') throw new FsError('NotSupported', `node ${vnode.id} is a ${vnode.type}`);
-}
-
-function requireDirectory(vnode: Vnode): void {
-  if (vnode.type !== 'directory') throw new FsError('NotDirectory', `node ${vnode.id} is no directory`);
-}
-
-function requireLinked(directory: Vnode): void {
-  if (directory.node.links === 0) throw new FsError('NotFound', 'the directory was removed');
-}
-
-function requireOffset(offset: number): void {
-  if (!Number.isSafeInteger(offset) || offset < 0) {
-    throw new FsError('InvalidArgument', `${offset} is no position in a file`);
   }
 }

@@ -1,7 +1,10 @@
 import { bytesOfText } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
 
-/** A checked name of one directory entry, as the text that stands for its bytes (`byte-text.ts` of core), and as bytes. */
+/**
+ * A checked name of one directory entry, as the text that stands for its bytes (`byte-text.ts` of
+ * core), and as bytes.
+ */
 export interface EntryName {
   readonly text: string;
   readonly bytes: Uint8Array;
@@ -25,7 +28,10 @@ function tooLong(bytesMax: number): FsError {
   return new FsError('NameTooLong', `a name has at most ${bytesMax} bytes`);
 }
 
-/** The bytes of a name or a symbolic link's target. Throws `InvalidName` at a surrogate that stands for no byte. */
+/**
+ * The bytes of a name or a symbolic link's target. Throws `InvalidName` at a surrogate that stands
+ * for no byte.
+ */
 export function encodeText(text: string): Uint8Array {
   const bytes = bytesOfText(text);
   if (bytes === undefined) throw new FsError('InvalidName', 'a name holds half a surrogate pair');

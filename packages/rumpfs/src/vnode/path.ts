@@ -40,8 +40,9 @@ class MountTree implements WalkedTree<Vnode> {
 }
 
 /**
- * The node at a path below `base`, held for the caller. `base` is the root of what the caller may see. A symbolic link
- * at the very end is followed only with `followLast`; a path that ends with a slash leads to a directory.
+ * The node at a path below `base`, held for the caller. `base` is the root of what the caller may
+ * see. A symbolic link at the very end is followed only with `followLast`; a path that ends with a
+ * slash leads to a directory.
  */
 export async function resolvePath(
   mount: Mount,

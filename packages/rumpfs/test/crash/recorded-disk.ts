@@ -12,7 +12,9 @@ export type DiskEvent =
 
 const SECTOR_BYTES = 512;
 
-/** A device in memory that remembers each write and sync. Requests take a random number of turns. */
+/**
+ * A device in memory that remembers each write and sync. Requests take a random number of turns.
+ */
 export class RecordedDisk implements Hypercalls {
   readonly bio: BlockIo;
   readonly memoryBytes: number;

@@ -34,7 +34,9 @@ const SHOWN_BYTES = 16;
 export interface BlockCheckWorld {
   nowUs(): number;
   labelOf(component: number): string;
-  /** Files of the host that a live component has opened, the same for each instance of a start node. */
+  /**
+   * Files of the host that a live component has opened, the same for each instance of a start node.
+   */
   filesOf(component: number): ReadonlySet<string>;
   /** Reports that a property does not hold. */
   violated(text: string): void;

@@ -74,7 +74,9 @@ export class SimulatedDisk {
     return this.#writes;
   }
 
-  /** Everything written up to a mark is on stable storage; later writes are as uncertain as before. */
+  /**
+   * Everything written up to a mark is on stable storage; later writes are as uncertain as before.
+   */
   sync(mark: number): void {
     for (const [sector, versions] of this.#unsynced) {
       const covered = versions.findLast(({ number }) => number <= mark);

@@ -164,6 +164,10 @@ export class Hostility {
           right: () => parent.exit(code),
           wrong: { 'with another code': () => parent.exit(255 - code) },
         }),
+      requestResources: (amount) => parent.requestResources(amount),
+      yieldHandler: (handler) => parent.yieldHandler(handler),
+      yieldRequest: () => parent.yieldRequest(),
+      yieldResponse: () => parent.yieldResponse(),
       [Symbol.dispose]: () => parent[Symbol.dispose](),
     };
   }

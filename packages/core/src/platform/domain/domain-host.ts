@@ -1,10 +1,11 @@
-/** The components of a domain process, and the relays between their ports and the links to other processes. */
+/**
+ * The components of a domain process, and the relays between their ports and the links to other
+ * processes.
+ */
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { loadsUnderWay } from 'sharedarraybuffer-polyfill/load-guard';
 import { assert } from '../../errors.ts';
-import { isRecord } from '../../interface/shapes.ts';
-import { LIMITS } from '../../limits.ts';
 import { linesOf } from '../../log-text.ts';
 import { type Place, wordsAt } from '../../memory/place.ts';
 import { enterJail } from '../jail/enter.ts';
@@ -14,7 +15,6 @@ import type { JailRules } from '../jail/rules.ts';
 import { channelMemory, type ChannelEnd, markClosed } from '../wire/channel-memory.ts';
 import { LineCutter } from '../host/line-cutter.ts';
 import { Bell, endLife, lifeMemory, SLOTS } from '../wire/doorbell.ts';
-import { type HostUse, hostUse } from '../wire/host-use.ts';
 import { boundProcess } from '../thread/memory/memory-bound.ts';
 import type { KeeperLine } from '../wire/memory-protocol.ts';
 import {
@@ -31,9 +31,8 @@ import { OwnDoorbells } from '../wire/doorbells.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { Link, type LinkProof } from '../wire/link.ts';
 import { RelayTable } from './relay-table.ts';
+import { lackIn, lastLinesIn, useIn } from './thread-notice.ts';
 
-/** How many characters are taken of a thread's message about something it cannot have. */
-const LACK_CHARACTERS = 200;
 /**
  * How long a thread that is to end may go on loading its component's modules. If a thread is
  * terminated while its loader has files open, Node never closes these.
@@ -419,31 +418,4 @@ async function whenNothingLoads(life: Place): Promise<void> {
   while (loadsUnderWay(words) && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, LOAD_LOOK_MS));
   }
-}
-
-/** The lines that a thread leaves behind when it ends. */
-function lastLinesIn(notice: unknown): string[] {
-  const lines = isRecord(notice) ? notice['lastLines'] : undefined;
-  if (!Array.isArray(lines)) return [];
-  let characters = 0;
-  return lines
-    .filter((line) => typeof line === 'string')
-    .filter((line) => (characters += line.length) <= LIMITS.logBacklogCharacters * 2)
-    .map((line) => line.slice(0, LIMITS.logLineCharacters));
-}
-
-/** The use of the host that a notice tells, in an audit. */
-function useIn(notice: unknown): HostUse | undefined {
-  const used = isRecord(notice) ? notice['used'] : undefined;
-  try {
-    return used === undefined ? undefined : hostUse(used, 'use');
-  } catch {
-    return undefined;
-  }
-}
-
-/** The thing that a thread says it cannot have. A component's code could write to the same port. */
-function lackIn(notice: unknown): string | undefined {
-  const lack = isRecord(notice) ? notice['lack'] : undefined;
-  return typeof lack === 'string' ? lack.slice(0, LACK_CHARACTERS) : undefined;
 }

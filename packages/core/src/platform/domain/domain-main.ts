@@ -41,7 +41,8 @@ function endNow(): never {
   throw new Error('unreachable');
 }
 
-// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its group.
+// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its
+// group.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});

@@ -5,7 +5,7 @@
 import { LIMITS } from '../../limits.ts';
 import { grantLine, type HostUse } from '../wire/host-use.ts';
 
-/** What one component has used of the host. */
+/** The uses that one component has made of the host. */
 export class JailAudit {
   readonly #label: string;
   /** Files of its code, which it may read without a grant. */

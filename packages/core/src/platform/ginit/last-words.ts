@@ -1,12 +1,15 @@
 /**
- * What a domain process writes to its standard output and error. Before it aborts, V8 and Node say
- * why at length. That text is kept back and told to nobody, except for the reason. But component
- * code in the process can write the same words, so they count only if the process really aborts. If
- * it does not, they are lines like any other, told late.
+ * The text that a domain process writes to its standard output and error. Before it aborts, V8 and
+ * Node say why at length. That text is kept back and told to nobody, except for the reason. But
+ * component code in the process can write the same words, so they count only if the process really
+ * aborts. If it does not, they are lines like any other, told late.
  */
 import { ABORTS, type FatalReport, parseFatalReport, saysNoMemory } from '../wire/crash-reason.ts';
 
-/** First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's developers. */
+/**
+ * First lines of what V8 prints before it aborts; the rest is of no use to anybody but V8's
+ * developers.
+ */
 const ABORT_NOISE = /^(<--- Last few GCs --->|FATAL ERROR|#|\d*: 0x[0-9a-f]+ )/;
 /** The longest text of an abort. A process that writes more than this is alive. */
 const KEPT_BACK_CHARACTERS = 1024 * 1024;

@@ -46,8 +46,8 @@ export interface OutputSink {
    */
   lines(text: string, prefix: string): Promise<void>;
   /**
-   * Writes a line of a component that nobody waits for, behind the prefix. If too much waits already, the line is
-   * dropped and counted.
+   * Writes a line of a component that nobody waits for, behind the prefix. If too much waits
+   * already, the line is dropped and counted.
    */
   passingLine(text: string, prefix: string): void;
   /** Writes a line of ginit's own. */

@@ -131,8 +131,8 @@ export class SharedProcess {
   }
 
   /**
-   * Makes a channel between components of two processes; false if one of them has no doorbell for that, or the kernel gives
-   * us no more descriptors.
+   * Makes a channel between components of two processes; false if one of them has no doorbell for
+   * that, or the kernel gives us no more descriptors.
    */
   static connect(channel: number, first: ShareEnd, second: ShareEnd): boolean {
     const reachA = first.process.#reaches.get(first.component);

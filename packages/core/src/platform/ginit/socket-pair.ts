@@ -20,7 +20,10 @@ async function withName<T>(use: (name: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** Makes a pair of connected sockets. Nothing is read from either: what a peer writes early stays in the kernel. */
+/**
+ * Makes a pair of connected sockets. Nothing is read from either: what a peer writes early stays in
+ * the kernel.
+ */
 export function socketPair(): Promise<[Socket, Socket]> {
   return withName(async (name) => {
     const server = createServer({ pauseOnConnect: true });

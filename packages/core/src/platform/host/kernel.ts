@@ -26,7 +26,10 @@ const LIMIT_BYTES = 16;
 const F_OFD_GETLK = 36;
 const F_OFD_SETLK = 37;
 const LOCK = { read: 0, write: 1, none: 2 } as const;
-/** struct flock: type and whence (16 bits each), start and length (64 bits, from byte 8 on), process. */
+/**
+ * struct flock: type and whence (16 bits each), start and length (64 bits, from byte 8 on),
+ * process.
+ */
 const FLOCK_BYTES = 32;
 const EAGAIN = 11;
 const EACCES = 13;
@@ -94,7 +97,9 @@ export class Kernel {
     this.#check('setrlimit', this.#setLimit(RLIMIT_DATA, new Uint8Array(limit.buffer)));
   }
 
-  /** Puts a shared lock on one byte of an open file; false if somebody has an exclusive one there. */
+  /**
+   * Puts a shared lock on one byte of an open file; false if somebody has an exclusive one there.
+   */
   lockShared(descriptor: number, at: number): boolean {
     const result = this.#fcntl(descriptor, F_OFD_SETLK, flock(LOCK.read, at));
     if (result < 0 && [EAGAIN, EACCES].includes(this.#koffi.errno())) return false;

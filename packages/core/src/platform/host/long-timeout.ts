@@ -1,4 +1,7 @@
-/** Timeouts of any length: a timer of Node's takes 2^31 - 1 milliseconds (24.8 days) at most, and fires at once beyond. */
+/**
+ * Timeouts of any length: a timer of Node's takes 2^31 - 1 milliseconds (24.8 days) at most, and
+ * fires at once beyond.
+ */
 
 const TIMER_MS_MAX = 2 ** 31 - 1;
 

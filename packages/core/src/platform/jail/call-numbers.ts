@@ -208,7 +208,7 @@ const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(ERRNO).map(([name, number]) => [number, name]),
 );
 
-/** What an error of the kernel is called. */
+/** The names of the kernel's errors. */
 export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `error ${errno}`;
 }

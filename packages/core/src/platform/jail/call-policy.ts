@@ -6,7 +6,7 @@
 import { CALLS, type CallName, ERRNO } from './call-numbers.ts';
 import type { ArgumentTest, FilterPolicy, Verdict } from './filter-code.ts';
 
-/** What a component's grants make necessary in addition. */
+/** The additional rules that a component's grants make necessary. */
 export interface CallNeeds {
   /** The number of the process, for calls that name one. */
   readonly pid: number;
@@ -197,8 +197,8 @@ const TYPE_MASK = 0xf;
 const STREAM = 1;
 const SEQPACKET = 5;
 /**
- * DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, OFD_*, DUPFD_CLOEXEC, *_PIPE_SZ, ADD_SEALS, GET_SEALS: all but those
- * that make the kernel send signals.
+ * DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, OFD_*, DUPFD_CLOEXEC, *_PIPE_SZ,
+ * ADD_SEALS, GET_SEALS: all but those that make the kernel send signals.
  */
 const FCNTL = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032, 1033, 1034];
 /** TCGETS, FIONBIO, FIONCLEX, FIOCLEX, FIONREAD, TIOCGWINSZ, TIOCOUTQ. */
@@ -206,7 +206,10 @@ const IOCTL = [0x5401, 0x5421, 0x5450, 0x5451, 0x541b, 0x5413, 0x5411];
 /** The request that puts input into a terminal. */
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
-/** GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, CAPBSET_READ, SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS, SET_VMA. */
+/**
+ * GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, CAPBSET_READ, SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS,
+ * SET_VMA.
+ */
 const PRCTL = [3, 15, 16, 21, 23, 38, 39, 0x53564d41];
 const PRIO_PROCESS = 0;
 const SECCOMP_FILTER = 1;

@@ -1,9 +1,10 @@
 /**
- * Makes every thread of the process make the same system calls, as the C library does for setuid(2): the kernel restricts single
- * threads only, and Node has several before the first line of JavaScript. Each thread gets a signal, whose handler is a few
- * bytes of machine code: it goes through a table of calls, compares each result with the one that is expected, so that every
- * thread also shows by itself that it is restricted, and then sets a word that the signal brings the address of. The signal is
- * one that the C library lets nobody block. Three pages:
+ * Makes every thread of the process make the same system calls, as the C library does for
+ * setuid(2): the kernel restricts single threads only, and Node has several before the first line
+ * of JavaScript. Each thread gets a signal, whose handler is a few bytes of machine code: it goes
+ * through a table of calls, compares each result with the one that is expected, so that every
+ * thread also shows by itself that it is restricted, and then sets a word that the signal brings
+ * the address of. The signal is one that the C library lets nobody block. Three pages:
  *
  *     code     the handler
  *     data     report: count of results that were not expected, row and result of the last of those;
@@ -65,7 +66,10 @@ function word(address: bigint): string {
   return bytes.toString('hex');
 }
 
-/** The handler, for x64. Registers that a function must preserve are saved; the kernel saves all others in the signal's frame. */
+/**
+ * The handler, for x64. Registers that a function must preserve are saved; the kernel saves all
+ * others in the signal's frame.
+ */
 function handlerCode(table: bigint, report: bigint): Buffer {
   return Buffer.from(
     [
@@ -191,8 +195,9 @@ export function threadsOf(pid: number | 'self'): number[] {
 }
 
 /**
- * Lets all threads, new ones included, make the calls of `everybody`, and then this one those of `last`. Throws if a thread does
- * not answer, or if a call has another result than expected. Returns how many threads that were.
+ * Lets all threads, new ones included, make the calls of `everybody`, and then this one those of
+ * `last`. Throws if a thread does not answer, or if a call has another result than expected.
+ * Returns how many threads that were.
  */
 export function onEveryThread(
   calls: SystemCalls,

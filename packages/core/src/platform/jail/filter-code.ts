@@ -1,11 +1,14 @@
 /**
- * The programs that seccomp runs at every system call, in the kernel's classic BPF. A policy says what becomes of each call;
- * it is turned into a binary search for the number of the call, whose leaves decide. Layouts are those of
- * `linux/seccomp.h` and `linux/filter.h`.
+ * The programs that seccomp runs at every system call, in the kernel's classic BPF. A policy says
+ * what becomes of each call; it is turned into a binary search for the number of the call, whose
+ * leaves decide. Layouts are those of `linux/seccomp.h` and `linux/filter.h`.
  */
 import { outside } from './system-calls.ts';
 
-/** A condition on one argument of a call, of which its lower 32 bits are looked at: `(argument & mask) === value`. */
+/**
+ * A condition on one argument of a call, of which its lower 32 bits are looked at: `(argument &
+ * mask) === value`.
+ */
 export interface ArgumentTest {
   readonly argument: number;
   readonly mask?: number;

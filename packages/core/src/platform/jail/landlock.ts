@@ -1,7 +1,8 @@
 /**
- * Landlock: the kernel's rules of what a thread, and everything it starts, may reach from then on. A ruleset names the kinds of
- * access that it handles, all of which are refused but for those that a rule allows: below a file or directory, or at a
- * TCP port. Layouts and numbers are those of `linux/landlock.h`; what there is depends on the ABI of the kernel.
+ * Landlock: the kernel's rules of what a thread, and everything it starts, may reach from then on.
+ * A ruleset names the kinds of access that it handles, all of which are refused but for those that
+ * a rule allows: below a file or directory, or at a TCP port. Layouts and numbers are those of
+ * `linux/landlock.h`; what there is depends on the ABI of the kernel.
  */
 import { ERRNO, errnoName } from './call-numbers.ts';
 import { outside, type SystemCalls } from './system-calls.ts';

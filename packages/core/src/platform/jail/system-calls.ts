@@ -1,6 +1,7 @@
 /**
- * System calls by their numbers, for the jail: the C library has no functions for most of what it needs, and refuses some of
- * the rest. On processors other than x64 there are none: the jail was tried on no other, and its numbers are those of x64.
+ * System calls by their numbers, for the jail: the C library has no functions for most of what it
+ * needs, and refuses some of the rest. On processors other than x64 there are none: the jail was
+ * tried on no other, and its numbers are those of x64.
  */
 import { createRequire } from 'node:module';
 import { findKoffi } from 'sharedarraybuffer-polyfill';
@@ -80,7 +81,10 @@ export class SystemCalls {
   }
 }
 
-/** The files of a loaded module and of what it has loaded: koffi's native part is in a package of its own. */
+/**
+ * The files of a loaded module and of what it has loaded: koffi's native part is in a package of
+ * its own.
+ */
 function filesOf(module: NodeModule | undefined, seen: Set<string> = new Set()): string[] {
   if (!module || seen.has(module.filename)) return [];
   seen.add(module.filename);

@@ -27,8 +27,9 @@ export function filtersHere(): number {
 }
 
 /**
- * Says what a thread lacks by its `/proc/PID/task/TID/status`, in words for people; undefined if all is well. The
- * `filtersAtBirth` are those that its process was born under, which say nothing of the jail.
+ * Says what a thread lacks by its `/proc/PID/task/TID/status`, in words for people; undefined if
+ * all is well. The `filtersAtBirth` are those that its process was born under, which say nothing of
+ * the jail.
  */
 export function missingIn(status: string, filtersAtBirth: number): string | undefined {
   const missing = EXPECTED.find(([, pattern]) => !pattern.test(status));
@@ -36,7 +37,9 @@ export function missingIn(status: string, filtersAtBirth: number): string | unde
   return filtersOf(status) > filtersAtBirth ? undefined : 'the filter of the jail';
 }
 
-/** What a thread of the process lacks, in words for people; undefined if all is well. */
+/**
+ * The protection that a thread of the process lacks, in words for people; undefined if all is well.
+ */
 export function missingOutside(pid: number, filtersAtBirth: number): string | undefined {
   for (const thread of threadsOf(pid)) {
     let status: string;

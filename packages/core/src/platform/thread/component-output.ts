@@ -1,7 +1,7 @@
 /**
- * What a component writes to `console`, `process.stdout` and `process.stderr` becomes lines of its
- * log, in the order in which they are written. Node would send it to the process's main thread,
- * where it arrives late, or not at all if the thread parks or ends.
+ * Everything that a component writes to `console`, `process.stdout` and `process.stderr` becomes
+ * lines of its log, in the order in which they are written. Node would send it to the process's
+ * main thread, where it arrives late, or not at all if the thread parks or ends.
  */
 import type { Writable } from 'node:stream';
 import { LIMITS } from '../../limits.ts';

@@ -12,7 +12,7 @@ import { isRecord } from '../../interface/shapes.ts';
 import { O_PATH } from '../host/granted-place.ts';
 import { grantLine, type HostUse } from '../wire/host-use.ts';
 
-/** What to do about a use. */
+/** The decisions that can be taken about a use. */
 export interface HostWatch {
   /** Called before each use; only in an audit. */
   readonly used?: (use: HostUse) => void;

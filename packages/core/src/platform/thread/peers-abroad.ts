@@ -1,8 +1,8 @@
 /**
- * What a thread needs once it has peers in other processes: the counts of awake threads of these
- * processes, and a way to sleep with a live event loop that other processes can end, which V8's
- * waitAsync is not. That way takes modules and a helper thread, which are loaded when the thread
- * first sleeps so; until they are there, it looks around often.
+ * The facts that a thread needs once it has peers in other processes: the counts of awake threads
+ * of these processes, and a way to sleep with a live event loop that other processes can end, which
+ * V8's waitAsync is not. That way takes modules and a helper thread, which are loaded when the
+ * thread first sleeps so; until they are there, it looks around often.
  */
 import type { Place } from '../../memory/place.ts';
 import type { AsyncSleep } from '../wire/doorbell.ts';

@@ -1,13 +1,15 @@
 /**
- * The loop of a component's thread: takes work from its sources, lets the promises that this settles run, and when
- * there is nothing left sleeps at its doorbell.
+ * The loop of a component's thread: takes work from its sources, lets the promises that this
+ * settles run, and when there is nothing left sleeps at its doorbell.
  *
- * A turn is a macrotask of its own (setImmediate), and sleeping is the first thing it does when it finds no work: in the
- * middle of one, promises would starve. Nothing of Node goes on while a thread is parked in Atomics.wait: timers, files,
- * `import()`. A component that needs any of that says `loop: 'live'`, keeps its event loop and sleeps by waitAsync. One
- * that does not say so but has something under way that Node tells of (a timer, a file, output that is not out yet) is
- * found out after a moment in the park, and sleeps like the others until it is done; what Node does not tell of (the
- * compilation of a wasm module) gets a turn of the event loop each time the thread looks around, after a second or more.
+ * A turn is a macrotask of its own (setImmediate), and sleeping is the first thing it does when it
+ * finds no work: in the middle of one, promises would starve. Nothing of Node goes on while a
+ * thread is parked in Atomics.wait: timers, files, `import()`. A component that needs any of that
+ * says `loop: 'live'`, keeps its event loop and sleeps by waitAsync. One that does not say so but
+ * has something under way that Node tells of (a timer, a file, output that is not out yet) is found
+ * out after a moment in the park, and sleeps like the others until it is done; what Node does not
+ * tell of (the compilation of a wasm module) gets a turn of the event loop each time the thread
+ * looks around, after a second or more.
  */
 import { availableParallelism } from 'node:os';
 import { type Doorbell, wakeScheduled } from '../wire/doorbell.ts';

@@ -1,6 +1,6 @@
 /**
- * The shared memory of a channel between two threads, of one process or of two: two rings, and for each end a word
- * that says that it is closed, and why.
+ * The shared memory of a channel between two threads, of one process or of two: two rings, and for
+ * each end a word that says that it is closed, and why.
  *
  *     byte     0   u32 closed, end 0        4   u32 closed, end 1
  *             64   control of the ring from end 0 to end 1        192   control of the other one

@@ -1,5 +1,5 @@
 /**
- * What V8 has compiled of the runtime, handed from one thread of a process to the next ones. They
+ * The runtime as V8 has compiled it, handed from one thread of a process to the next ones. They
  * take it instead of compiling again, which spares each a sixth of its start. In the bundles the
  * runtime is scripts (`scripts/bundle/script.mjs`), which look for it in the environment data of
  * workers; modules have nothing to hand on. Only a thread that has not imported its component yet
@@ -14,7 +14,7 @@ const KEY = 'ginit compiled runtime';
 /** Compiled code by the name of its script, in memory that can be handed to other threads. */
 export type CompiledRuntime = Readonly<Record<string, SharedArrayBuffer>>;
 
-/** What this thread has compiled; `undefined` if it runs from modules. */
+/** The code that this thread has compiled; `undefined` if it runs from modules. */
 export function compiledRuntime(): CompiledRuntime | undefined {
   const giving: unknown = Reflect.get(globalThis, Symbol.for(KEY));
   if (!isRecord(giving)) return undefined;

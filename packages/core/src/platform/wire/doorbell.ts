@@ -33,7 +33,7 @@ import { newPlace, type Place, wordsAt } from '../../memory/place.ts';
  */
 export const BELL_KIND = { v8: 1, futex: 2, foreign: 3 } as const;
 
-/** What the owner is doing. */
+/** The states of the owner. */
 export const Sleep = { awake: 0, parked: 1, waiting: 2, gone: 3 } as const;
 export type Sleep = (typeof Sleep)[keyof typeof Sleep];
 
@@ -63,7 +63,10 @@ export function doorbellMemory(census: Place): Place {
   return memory;
 }
 
-/** Makes a doorbell of a piece of memory that may have been one. Its owner is awake, and counted as such. */
+/**
+ * Makes a doorbell of a piece of memory that may have been one. Its owner is awake, and counted as
+ * such.
+ */
 export function resetDoorbell(memory: Place, census: Place): void {
   const all = wordsAt(memory);
   for (let index = SUMMARY; index < WORDS; index++) Atomics.store(all, index, 0);

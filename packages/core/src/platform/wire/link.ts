@@ -1,9 +1,11 @@
 /**
- * A link joins two of ginit's processes by a stream socket and carries the frames of any number of channels:
+ * A link joins two of ginit's processes by a stream socket and carries the frames of any number of
+ * channels:
  *
  *     u32 payload bytes · u32 channel · payload           (little endian)
  *
- * Channel 0 is for the processes themselves (commands as JSON), the others belong to pairs of components.
+ * Channel 0 is for the processes themselves (commands as JSON), the others belong to pairs of
+ * components.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';

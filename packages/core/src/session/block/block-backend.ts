@@ -18,7 +18,10 @@ export interface BlockBackend {
   write(block: number, count: number, from: Uint8Array): void | Promise<void>;
   /** Settles when every write that had ended before the call is on stable storage. */
   sync(): void | Promise<void>;
-  /** A hint that the blocks are not needed any more. What they hold afterwards is undefined until they are written. */
+  /**
+   * A hint that the blocks are not needed any more. What they hold afterwards is undefined until
+   * they are written.
+   */
   trim(block: number, count: number): void | Promise<void>;
 }
 

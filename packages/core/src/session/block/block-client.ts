@@ -38,12 +38,18 @@ const noPayload = (): void => {};
 /** A Block session as an object with promises. */
 export class BlockClient {
   readonly info: BlockInfo;
-  /** The most blocks that `readWith` and `writeWith` take; `read` and `write` cut larger transfers into such pieces. */
+  /**
+   * The most blocks that `readWith` and `writeWith` take; `read` and `write` cut larger transfers
+   * into such pieces.
+   */
   readonly requestBlocksMax: number;
   readonly #requests: PacketRequests;
   readonly #close: () => Promise<void>;
 
-  /** Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be used. */
+  /**
+   * Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be
+   * used.
+   */
   static async connect(env: SessionOpening, options?: ConnectBlockOptions): Promise<BlockClient> {
     const session = await env.connect(Block, options);
     const close = async (): Promise<void> => void (await env.close(session));
@@ -136,8 +142,8 @@ export class BlockClient {
   }
 
   /**
-   * Settles when every write of this session that had ended before is on stable storage. On a session that cannot write
-   * there is nothing to do.
+   * Settles when every write of this session that had ended before is on stable storage. On a
+   * session that cannot write there is nothing to do.
    */
   sync(): Promise<void> {
     if (!this.info.writeable) return Promise.resolve();

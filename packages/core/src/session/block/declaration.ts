@@ -1,17 +1,21 @@
 /**
- * Block: blocks of a device by number. Everything but `info` is a packet: many are in flight, acknowledgements come in
- * any order, by tag. There is no order between requests in flight, except that a SYNC covers every write that was
- * acknowledged before it was submitted. (Reference: Genode's Block session.)
+ * Block: blocks of a device by number. Everything but `info` is a packet: many are in flight,
+ * acknowledgements come in any order, by tag. There is no order between requests in flight, except
+ * that a SYNC covers every write that was acknowledged before it was submitted. (Reference:
+ * Genode's Block session.)
  *
- * Session arguments: `tx_buf_size`; a view by `offset` and `num_blocks` (blocks; the server translates and checks);
- * `writeable` (default yes; a session is writeable if this, the policy and the device all say so).
+ * Session arguments: `tx_buf_size`; a view by `offset` and `num_blocks` (blocks; the server
+ * translates and checks); `writeable` (default yes; a session is writeable if this, the policy and
+ * the device all say so).
  *
- * Packets: `operation`, `position` = first block, `count` = blocks, payload of `count` blocks for READ and WRITE. SYNC
- * covers the whole device whatever its range. TRIM is a hint, which a server may ignore; what the blocks hold afterwards
- * is undefined until they are written. Everything but READ needs a session that is writeable. The acknowledgement's
- * `status` is a `BLOCK_STATUS`; a server must answer every packet it takes.
+ * Packets: `operation`, `position` = first block, `count` = blocks, payload of `count` blocks for
+ * READ and WRITE. SYNC covers the whole device whatever its range. TRIM is a hint, which a server
+ * may ignore; what the blocks hold afterwards is undefined until they are written. Everything but
+ * READ needs a session that is writeable. The acknowledgement's `status` is a `BLOCK_STATUS`; a
+ * server must answer every packet it takes.
  *
- * Both sides have libraries beside this file: `BlockClient`, and `serveBlock` over a `BlockBackend`.
+ * Both sides have libraries beside this file: `BlockClient`, and `serveBlock` over a
+ * `BlockBackend`.
  */
 import { rpc, session } from '../../interface/interface.ts';
 import { boolean, integer, record, type ShapeType, u53 } from '../../interface/shapes.ts';

@@ -1,7 +1,8 @@
 /**
- * The server's side of a Block session: takes requests out of the packet stream, checks them against the session's view,
- * and hands sound ones to a `BlockBackend` under the device's own block numbers. Whatever the client puts into the
- * stream, the backend sees none but valid requests, and every request that was taken is acknowledged.
+ * The server's side of a Block session: takes requests out of the packet stream, checks them
+ * against the session's view, and hands sound ones to a `BlockBackend` under the device's own block
+ * numbers. Whatever the client puts into the stream, the backend sees none but valid requests, and
+ * every request that was taken is acknowledged.
  *
  *     env.provide(Block, (session) =>
  *       serveBlock(session, disk, { writeable: blockPolicy(env.config.read(CONFIG), session.label) }),
@@ -17,7 +18,10 @@ import { ServedRequest } from './served-request.ts';
 
 /** Options of `serveBlock`. */
 export interface ServeBlockOptions {
-  /** Whether the server's policy lets this session write; the device and the client have a say too. Default yes. */
+  /**
+   * Whether the server's policy lets this session write; the device and the client have a say too.
+   * Default yes.
+   */
   readonly writeable?: boolean;
   /**
    * How many requests the backend works on at a time. The default is also the limit: the slots of

@@ -24,7 +24,10 @@ export interface ConnectFileSystemOptions {
 export interface OpenFileOptions {
   /** `read-only` unless told. */
   readonly mode?: OpenMode;
-  /** Whether the file is made: `never` (as it is unless told), `if-missing`, or `new`: then it must not exist. */
+  /**
+   * Whether the file is made: `never` (as it is unless told), `if-missing`, or `new`: then it must
+   * not exist.
+   */
   readonly create?: 'never' | 'if-missing' | 'new';
 }
 
@@ -34,9 +37,10 @@ const SYMLINKS_MAX = 40;
 const RACES_MAX = 8;
 
 /**
- * A file system by paths, over a File_system session. Paths are absolute. Symbolic links are followed, but not at the
- * end of a path that names what is removed, renamed or made. Every call settles, with an `RpcError` of the interface's
- * codes (`FileSystemErrorCode`) or `PeerGone`; every handle that it opens is closed.
+ * A file system by paths, over a File_system session. Paths are absolute. Symbolic links are
+ * followed, but not at the end of a path that names what is removed, renamed or made. Every call
+ * settles, with an `RpcError` of the interface's codes (`FileSystemErrorCode`) or `PeerGone`; every
+ * handle that it opens is closed.
  */
 export class FileSystemClient {
   readonly session: Session<typeof FileSystem>;
@@ -94,7 +98,8 @@ export class FileSystemClient {
         }
       });
       if (found instanceof OpenFile) return found;
-      // The server walks this with the directory's own symbolic links, so that `..` in the target is right.
+      // The server walks this with the directory's own symbolic links, so that `..` in the target
+      // is right.
       at = found.startsWith('/') ? found : `${splitPath(at).parent}/${found}`;
     }
     throw fileSystemFailure('Too_many_symlinks');
@@ -122,7 +127,10 @@ export class FileSystemClient {
     return closing(await this.openDirectory(path), use);
   }
 
-  /** The entries of a directory in its own order, without `.` and `..`. Ending the iteration closes it. */
+  /**
+   * The entries of a directory in its own order, without `.` and `..`. Ending the iteration closes
+   * it.
+   */
   async *readdir(path: string): AsyncGenerator<FileSystemEntry, void, void> {
     const directory = await this.openDirectory(path);
     try {
@@ -170,7 +178,10 @@ export class FileSystemClient {
     );
   }
 
-  /** Gives the file at `from` the further name `to`. A symbolic link at the end of `from` is linked itself. */
+  /**
+   * Gives the file at `from` the further name `to`. A symbolic link at the end of `from` is linked
+   * itself.
+   */
   async link(from: string, to: string): Promise<void> {
     const node = await this.#openNode(from, false);
     await closing(node, () =>
@@ -243,7 +254,10 @@ export class FileSystemClient {
     return { handle, close: () => this.session.close(handle) };
   }
 
-  /** Lends the directory above a path's last name. `Invalid_name` if there is none, as in `/` or `/a/..`. */
+  /**
+   * Lends the directory above a path's last name. `Invalid_name` if there is none, as in `/` or
+   * `/a/..`.
+   */
   async #inParent<Result>(
     path: string,
     use: (directory: OpenDirectory, name: string, mustBeDirectory: boolean) => Promise<Result>,

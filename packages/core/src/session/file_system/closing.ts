@@ -3,7 +3,10 @@ export interface Closeable {
   close(): Promise<void>;
 }
 
-/** Lends what was opened to `use` and closes it afterwards, whatever happens. The error of `use` comes first. */
+/**
+ * Lends what was opened to `use` and closes it afterwards, whatever happens. The error of `use`
+ * comes first.
+ */
 export async function closing<Opened extends Closeable, Result>(
   opened: Opened,
   use: (opened: Opened) => Promise<Result>,

@@ -36,7 +36,10 @@ export class Connection {
   readonly directoryBytes: number;
   readonly #requests: PacketRequests;
 
-  /** Takes over the session's packet stream. Throws RangeError if its bulk buffer is too small to be of use. */
+  /**
+   * Takes over the session's packet stream. Throws RangeError if its bulk buffer is too small to be
+   * of use.
+   */
   constructor(session: Session<typeof FileSystem>) {
     const source = session.tx;
     const capacity = source.capacityBytes;

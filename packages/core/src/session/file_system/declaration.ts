@@ -1,30 +1,34 @@
 /**
- * File_system: directories, files and symbolic links by handles. Names are resolved by calls, data moves in packets.
- * (Reference: Genode's File_system session. `subdir`, `stat`, `rmdir`, `link`, `readlink` and `space` are ours, and so
- * is that a symbolic link is made in one step.)
+ * File_system: directories, files and symbolic links by handles. Names are resolved by calls, data
+ * moves in packets. (Reference: Genode's File_system session. `subdir`, `stat`, `rmdir`, `link`,
+ * `readlink` and `space` are ours, and so is that a symbolic link is made in one step.)
  *
- * Paths are absolute and relative to the root that the server's policy gives the session. Symbolic links on the way
- * are followed within that root (an absolute one starts there again), and `..` stops there. An operation on a
- * directory's handle and a name follows nothing: a name is one component, neither empty nor `.` nor `..`.
- * Text is UTF-8; a name, path or target whose bytes are not valid UTF-8 travels as bytes (`NameData`).
+ * Paths are absolute and relative to the root that the server's policy gives the session. Symbolic
+ * links on the way are followed within that root (an absolute one starts there again), and `..`
+ * stops there. An operation on a directory's handle and a name follows nothing: a name is one
+ * component, neither empty nor `.` nor `..`. Text is UTF-8; a name, path or target whose bytes are
+ * not valid UTF-8 travels as bytes (`NameData`).
  *
- * A handle belongs to a node, not to a name: it outlives a rename, and a file without names lives, as in POSIX, until
- * its last handle is closed (`links` is 0 then). Handles end with the session. What a server cannot keep alive answers
- * `Unavailable`.
+ * A handle belongs to a node, not to a name: it outlives a rename, and a file without names lives,
+ * as in POSIX, until its last handle is closed (`links` is 0 then). Handles end with the session.
+ * What a server cannot keep alive answers `Unavailable`.
  *
- * Session arguments: `tx_buf_size`, `root` (a directory below the policy's), `writeable` (default yes). A session is
- * writeable if this, the policy and the file system all say so; otherwise changes end with `Permission_denied`.
+ * Session arguments: `tx_buf_size`, `root` (a directory below the policy's), `writeable` (default
+ * yes). A session is writeable if this, the policy and the file system all say so; otherwise
+ * changes end with `Permission_denied`.
  *
- * Packets: `handle`, `position` = byte offset, payload. They may be carried out and acknowledged in any order. READ:
- * `length` bytes wanted, answered with the bytes read, fewer only at the end; at `SEEK_TAIL` it reads the file's last
- * `length` bytes. WRITE: `length` bytes, answered with the bytes written, fewer only where the space ended; at
- * `SEEK_TAIL` it appends, atomically. READ of a directory: whole entries of `DIRECTORY_ENTRY_BYTES`, without `.` and
- * `..`, in the directory's order, as many as are at hand, none at the end; `position` = index * that. Reading on where
- * the handle's last READ ended meets every entry once that stays in the directory, whatever comes and goes meanwhile;
- * any other position is counted from the beginning. WRITE_TIMESTAMP: `position` = modification time in ms. SYNC (no
- * handle): acknowledged when every write of the session that was acknowledged before is on stable storage. `status` of
- * an acknowledgement: `PACKET_STATUS.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
- * CONTENT_CHANGED and READ_READY are for nodes that no server has yet; READ_READY is `Unsupported`.
+ * Packets: `handle`, `position` = byte offset, payload. They may be carried out and acknowledged in
+ * any order. READ: `length` bytes wanted, answered with the bytes read, fewer only at the end; at
+ * `SEEK_TAIL` it reads the file's last `length` bytes. WRITE: `length` bytes, answered with the
+ * bytes written, fewer only where the space ended; at `SEEK_TAIL` it appends, atomically. READ of a
+ * directory: whole entries of `DIRECTORY_ENTRY_BYTES`, without `.` and `..`, in the directory's
+ * order, as many as are at hand, none at the end; `position` = index * that. Reading on where the
+ * handle's last READ ended meets every entry once that stays in the directory, whatever comes and
+ * goes meanwhile; any other position is counted from the beginning. WRITE_TIMESTAMP: `position` =
+ * modification time in ms. SYNC (no handle): acknowledged when every write of the session that was
+ * acknowledged before is on stable storage. `status` of an acknowledgement: `PACKET_STATUS.ok`, or
+ * an error (`fileSystemStatus`) and then a `length` of 0. CONTENT_CHANGED and READ_READY are for
+ * nodes that no server has yet; READ_READY is `Unsupported`.
  */
 import { rpc, session } from '../../interface/interface.ts';
 import {
@@ -132,8 +136,8 @@ export const OPEN_MODES = ['stat-only', 'read-only', 'write-only', 'read-write']
 export type OpenMode = (typeof OPEN_MODES)[number];
 
 /**
- * A directory entry in the bulk buffer, little endian: u64 inode, u8 type (index in `NODE_TYPES`), u8 bytes of the
- * name, name, zeros up to `DIRECTORY_ENTRY_BYTES`.
+ * A directory entry in the bulk buffer, little endian: u64 inode, u8 type (index in `NODE_TYPES`),
+ * u8 bytes of the name, name, zeros up to `DIRECTORY_ENTRY_BYTES`.
  */
 export const DIRECTORY_ENTRY_BYTES = 272;
 
@@ -182,12 +186,18 @@ export const FileSystem = session(
       args: [handle, name, boolean],
       result: handle,
     }),
-    /** Opens a file of a directory; with `create` it must not exist yet. A symbolic link is `Is_a_symlink`. */
+    /**
+     * Opens a file of a directory; with `create` it must not exist yet. A symbolic link is
+     * `Is_a_symlink`.
+     */
     file: rpc<(directory: number, name: NameData, mode: OpenMode, create: boolean) => number>({
       args: [handle, name, oneOf(OPEN_MODES), boolean],
       result: handle,
     }),
-    /** Opens any node, for `status` and `link` only. `follow`: of a symbolic link at the path's end, its target. */
+    /**
+     * Opens any node, for `status` and `link` only. `follow`: of a symbolic link at the path's end,
+     * its target.
+     */
     node: rpc<(path: NameData, follow: boolean) => number>({ args: [path, boolean], result: handle }),
     close: rpc<(handle: number) => void>({ args: [handle], result: nothing }),
     status: rpc<(handle: number) => NodeStatus>({ args: [handle], result: nodeStatus }),

@@ -1,4 +1,7 @@
-/** Directory entries as they stand in the bulk buffer; the format is that of `DIRECTORY_ENTRY_BYTES`. */
+/**
+ * Directory entries as they stand in the bulk buffer; the format is that of
+ * `DIRECTORY_ENTRY_BYTES`.
+ */
 import { DIRECTORY_ENTRY_BYTES, NAME_BYTES_MAX, NODE_TYPES, type NodeType } from './declaration.ts';
 import { decodeName, encodeName, fileSystemFailure, validName } from './names.ts';
 
@@ -14,7 +17,10 @@ const NAME_LENGTH_AT = 9;
 const NAME_AT = 10;
 const HIGH_WORD = 2 ** 32;
 
-/** Writes an entry over the first `DIRECTORY_ENTRY_BYTES` of `into`. `Corrupt` if its name cannot be one. */
+/**
+ * Writes an entry over the first `DIRECTORY_ENTRY_BYTES` of `into`. `Corrupt` if its name cannot be
+ * one.
+ */
 export function encodeDirectoryEntry(entry: FileSystemEntry, into: Uint8Array): void {
   const name = encodeName(entry.name);
   if (name.length > NAME_BYTES_MAX || !validName(entry.name, name)) {
@@ -30,11 +36,12 @@ export function encodeDirectoryEntry(entry: FileSystemEntry, into: Uint8Array): 
 }
 
 /**
- * The entries in a READ's payload. `Corrupt` if a server wrote anything else: a piece of an entry, an unknown type, a
- * name that would lead elsewhere.
+ * The entries in a READ's payload. `Corrupt` if a server wrote anything else: a piece of an entry,
+ * an unknown type, a name that would lead elsewhere.
  */
 export function decodeDirectoryEntries(payload: Uint8Array): FileSystemEntry[] {
-  // Neither may the server change it under the checks, nor does TextDecoder take shared memory everywhere.
+  // Neither may the server change it under the checks, nor does TextDecoder take shared memory
+  // everywhere.
   const bytes = payload.slice();
   if (bytes.length % DIRECTORY_ENTRY_BYTES !== 0) throw malformed();
   const view = new DataView(bytes.buffer);

@@ -1,6 +1,7 @@
 /**
- * Names, paths and targets as File_system sessions have them: strings in the form of `byte-text.ts`. Messages carry no
- * lone surrogates: there a name that is not valid UTF-8 goes as bytes.
+ * Names, paths and targets as File_system sessions have them: strings in the form of
+ * `byte-text.ts`. Messages carry no lone surrogates: there a name that is not valid UTF-8 goes as
+ * bytes.
  */
 import { bytesOfText, hasLoneSurrogate, textOfBytes } from '../../byte-text.ts';
 import { RpcError } from '../../errors.ts';
@@ -23,7 +24,10 @@ export function encodeName(text: string): Uint8Array {
   return bytes;
 }
 
-/** The string of a name, path or target. The bytes must not change meanwhile: copy what a peer shares. */
+/**
+ * The string of a name, path or target. The bytes must not change meanwhile: copy what a peer
+ * shares.
+ */
 export function decodeName(bytes: Uint8Array): string {
   return textOfBytes(bytes);
 }
@@ -39,8 +43,8 @@ export function fromNameData(data: NameData): string {
 }
 
 /**
- * A name of one component out of a message. `Invalid_name` for an empty or dot name or one with a slash or zero byte,
- * `Name_too_long` beyond `NAME_BYTES_MAX`.
+ * A name of one component out of a message. `Invalid_name` for an empty or dot name or one with a
+ * slash or zero byte, `Name_too_long` beyond `NAME_BYTES_MAX`.
  */
 export function checkedName(data: NameData): string {
   const bytes = typeof data === 'string' ? encodeName(data) : data;

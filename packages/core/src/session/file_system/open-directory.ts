@@ -5,8 +5,9 @@ import { fromNameData, toNameData } from './names.ts';
 import { OpenFile } from './open-file.ts';
 
 /**
- * A directory that is open: operations on the names in it, which follow no symbolic link and need no path, however deep
- * the directory lies. Errors are those of the File_system interface; whoever opened it closes it.
+ * A directory that is open: operations on the names in it, which follow no symbolic link and need
+ * no path, however deep the directory lies. Errors are those of the File_system interface; whoever
+ * opened it closes it.
  */
 export class OpenDirectory implements AsyncDisposable {
   readonly handle: number;
@@ -17,7 +18,9 @@ export class OpenDirectory implements AsyncDisposable {
     this.handle = handle;
   }
 
-  /** The entries in the directory's order. One iteration at a time is cheap: two disturb each other. */
+  /**
+   * The entries in the directory's order. One iteration at a time is cheap: two disturb each other.
+   */
   async *entries(): AsyncGenerator<FileSystemEntry, void, void> {
     for (let index = 0; ; ) {
       const batch = await this.entriesFrom(index);

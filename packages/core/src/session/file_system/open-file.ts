@@ -7,7 +7,9 @@ import { fileSystemFailure } from './names.ts';
 /** Packets of one transfer that are under way at a time. */
 const PACKETS_UNDER_WAY = 16;
 
-/** A file that is open. Errors are those of the File_system interface; whoever opened it closes it. */
+/**
+ * A file that is open. Errors are those of the File_system interface; whoever opened it closes it.
+ */
 export class OpenFile implements AsyncDisposable {
   readonly handle: number;
   readonly #connection: Connection;
@@ -17,7 +19,10 @@ export class OpenFile implements AsyncDisposable {
     this.handle = handle;
   }
 
-  /** Fills `into` from `position` on. Resolves to the bytes read: fewer than asked for at the file's end only. */
+  /**
+   * Fills `into` from `position` on. Resolves to the bytes read: fewer than asked for at the file's
+   * end only.
+   */
   async read(position: number, into: Uint8Array): Promise<number> {
     if (!withinFiles(position, into.length)) return 0;
     return inPieces(this.#pieces(into), (offset, length) =>
@@ -26,8 +31,8 @@ export class OpenFile implements AsyncDisposable {
   }
 
   /**
-   * Writes all of `from` at `position`. If that fails, any part of it may have been written; `from` must not change
-   * before this settles.
+   * Writes all of `from` at `position`. If that fails, any part of it may have been written; `from`
+   * must not change before this settles.
    */
   async write(position: number, from: Uint8Array): Promise<void> {
     if (!withinFiles(position, from.length)) throw fileSystemFailure('Size_limit_reached');
@@ -40,7 +45,10 @@ export class OpenFile implements AsyncDisposable {
     return { total: bytes.length, pieceMax: this.#connection.packetBytes, underWayMax: PACKETS_UNDER_WAY };
   }
 
-  /** Writes `from` behind the file's end. What fits into one packet is not torn apart by other writers. */
+  /**
+   * Writes `from` behind the file's end. What fits into one packet is not torn apart by other
+   * writers.
+   */
   async append(from: Uint8Array): Promise<void> {
     const { packetBytes } = this.#connection;
     for (let offset = 0; offset < from.length; ) {
@@ -71,7 +79,10 @@ export class OpenFile implements AsyncDisposable {
     return this.close();
   }
 
-  /** A server may give less than there is: then it is asked for the rest, so that less means the end. */
+  /**
+   * A server may give less than there is: then it is asked for the rest, so that less means the
+   * end.
+   */
   async #readPiece(position: number, into: Uint8Array): Promise<number> {
     let done = 0;
     while (done < into.length) {

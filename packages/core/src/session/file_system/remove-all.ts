@@ -27,11 +27,12 @@ interface Level {
 }
 
 /**
- * Removes an entry of an open directory, and if it is a directory all that is below. Nothing is followed: names are
- * looked up in open directories only, so a symbolic link that takes a directory's place meanwhile leads nowhere.
- * Memory is bounded whatever the tree: entries are read in batches; a directory below the 64th level is moved to
- * the top of the tree that is being removed, which needs a file system that renames. What others remove meanwhile
- * counts as removed; what they add is removed too.
+ * Removes an entry of an open directory, and if it is a directory all that is below. Nothing is
+ * followed: names are looked up in open directories only, so a symbolic link that takes a
+ * directory's place meanwhile leads nowhere. Memory is bounded whatever the tree: entries are read
+ * in batches; a directory below the 64th level is moved to the top of the tree that is being
+ * removed, which needs a file system that renames. What others remove meanwhile counts as removed;
+ * what they add is removed too.
  */
 export async function removeAll(parent: OpenDirectory, name: string): Promise<void> {
   if (await removedAsFile(parent, name)) return;
@@ -88,7 +89,10 @@ class Remover {
     level.progress = true;
   }
 
-  /** The top is read once more before it is removed, since it is not empty then; so what is moved up is met again. */
+  /**
+   * The top is read once more before it is removed, since it is not empty then; so what is moved up
+   * is met again.
+   */
   async #moveUp(level: Level, name: string, top: Level): Promise<void> {
     for (; this.#nextName < NAMES_MAX; this.#nextName++) {
       try {
@@ -124,7 +128,10 @@ class Remover {
     }
   }
 
-  /** The directory was read to its end: removes it, or reads it again if others have put something in. */
+  /**
+   * The directory was read to its end: removes it, or reads it again if others have put something
+   * in.
+   */
   async #leave(level: Level): Promise<void> {
     const above = this.#levels.at(-2)?.directory ?? this.#parent;
     try {

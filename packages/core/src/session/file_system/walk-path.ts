@@ -4,7 +4,9 @@ const SYMLINKS_MAX = 40;
 /** Why a walk goes no further, but for what the tree itself says. */
 export type WalkFailure = 'not a directory' | 'too many symbolic links' | 'an empty symbolic link';
 
-/** A tree of nodes as a walk sees it. Whoever gets a node holds it, and gives it back by `release`. */
+/**
+ * A tree of nodes as a walk sees it. Whoever gets a node holds it, and gives it back by `release`.
+ */
 export interface WalkedTree<Node extends { readonly type: string }> {
   /** Takes one more hold of a node that is held. */
   hold(node: Node): unknown;
@@ -17,9 +19,9 @@ export interface WalkedTree<Node extends { readonly type: string }> {
 }
 
 /**
- * Walks a path from the root of what a session may see. The way from there to where the walk stands is a stack of held
- * nodes: `..` takes one off and stops at the root, so it cannot leave, whatever is renamed meanwhile; an absolute
- * symbolic link empties the stack.
+ * Walks a path from the root of what a session may see. The way from there to where the walk stands
+ * is a stack of held nodes: `..` takes one off and stops at the root, so it cannot leave, whatever
+ * is renamed meanwhile; an absolute symbolic link empties the stack.
  */
 class Walk<Node extends { readonly type: string }> {
   readonly #tree: WalkedTree<Node>;
@@ -90,8 +92,9 @@ class Walk<Node extends { readonly type: string }> {
 }
 
 /**
- * The node at a path below `root`, which the caller holds; the caller holds the node as well. A symbolic link at the
- * very end is followed only with `followLast`; a path that ends with a slash leads to a directory.
+ * The node at a path below `root`, which the caller holds; the caller holds the node as well. A
+ * symbolic link at the very end is followed only with `followLast`; a path that ends with a slash
+ * leads to a directory.
  */
 export function walkPath<Node extends { readonly type: string }>(
   tree: WalkedTree<Node>,

@@ -32,7 +32,10 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'zlib',
 ]);
 
-/** The name of one of Node's own modules, without `node:`; `undefined` if the specifier leads to something else. */
+/**
+ * The name of one of Node's own modules, without `node:`; `undefined` if the specifier leads to
+ * something else.
+ */
 export function builtinName(specifier: string): string | undefined {
   if (specifier.startsWith('node:')) return specifier.slice('node:'.length);
   return isBuiltin(specifier) ? specifier : undefined;

@@ -1,6 +1,7 @@
 /**
- * The import graph of a component: every file that Node reads to load it, and every import in them, with its place. The
- * files are read, not run. What is imported by a literal counts, wherever it stands, also late or behind a condition.
+ * The import graph of a component: every file that Node reads to load it, and every import in them,
+ * with its place. The files are read, not run. What is imported by a literal counts, wherever it
+ * stands, also late or behind a condition.
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve as resolvePath } from 'node:path';
@@ -52,7 +53,10 @@ export interface GraphImport {
   /** The name that was imported, or a description if there is no name. */
   readonly what: string;
   readonly place: ImportPlace;
-  /** The package of the file that imports: that of its `node_modules` directory, else that of its `package.json`. */
+  /**
+   * The package of the file that imports: that of its `node_modules` directory, else that of its
+   * `package.json`.
+   */
   readonly importer: { readonly name: string | undefined; readonly installed: boolean };
   readonly target: ImportTarget;
 }
@@ -66,8 +70,8 @@ export interface GraphProblem {
 /** All files and imports that a component is made of. */
 export interface ImportGraph {
   /**
-   * Real, absolute paths of every file that Node reads to load the component: modules, what they need of our runtime
-   * included, and the `package.json` files that it consults.
+   * Real, absolute paths of every file that Node reads to load the component: modules, what they
+   * need of our runtime included, and the `package.json` files that it consults.
    */
   readonly files: readonly string[];
   /** Every import, except those of our own runtime. */
@@ -101,7 +105,9 @@ interface LookedAt {
   readonly consulted: readonly string[];
 }
 
-/** Reads import graphs. It remembers each file: components share many, our own runtime first of all. */
+/**
+ * Reads import graphs. It remembers each file: components share many, our own runtime first of all.
+ */
 export class ImportGraphs {
   readonly #packages = new PackageFiles();
   readonly #resolver: ImportResolver;

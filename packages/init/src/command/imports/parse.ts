@@ -106,7 +106,9 @@ function lexedImports(source: string, doubted = false): readonly SourceImport[] 
   );
 }
 
-/** A slash that begins no comment, after a closing bracket, or after a comment that may follow one. */
+/**
+ * A slash that begins no comment, after a closing bracket, or after a comment that may follow one.
+ */
 const UNSURE_SLASH = /(?:[)}]|\*\/|[\n\r\u2028\u2029])\s*\/(?![*/])/;
 
 /** `import`, and `from` before a text, or before a comment that a text may follow. */

@@ -1,9 +1,10 @@
 /**
- * Finds the file that an import leads to, as the Node of a component does: the conditions are those of the threads that
- * ginit starts, not those of the process that looks. The algorithms are those of Node's documentation, for `import`
+ * Finds the file that an import leads to, as the Node of a component does: the conditions are those
+ * of the threads that ginit starts, not those of the process that looks. The algorithms are those
+ * of Node's documentation, for `import`
  * https://nodejs.org/api/esm.html#resolution-algorithm-specification and for `require`
- * https://nodejs.org/api/modules.html#all-together. A test compares both with Node itself. Which `package.json` files were
- * read on the way is part of the answer.
+ * https://nodejs.org/api/modules.html#all-together. A test compares both with Node itself. Which
+ * `package.json` files were read on the way is part of the answer.
  */
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve as resolvePath } from 'node:path';
@@ -317,7 +318,10 @@ function packageName(specifier: string): string | undefined {
 /** The name of a package at the beginning of a module's name, as `require` finds it. */
 const REQUIRED_NAME = /^(?:@[^/\\%]+\/)?[^./\\%][^/\\%]*(?=\/|$)/;
 
-/** Whether a real path belongs to the package in this directory: it lies there, or it is `node_modules/name.js`. */
+/**
+ * Whether a real path belongs to the package in this directory: it lies there, or it is
+ * `node_modules/name.js`.
+ */
 function isOfPackage(path: string, directory: string): boolean {
   const real = realPath(directory);
   if (real !== undefined && path.startsWith(`${real}/`)) return true;

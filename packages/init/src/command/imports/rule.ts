@@ -1,6 +1,6 @@
 /**
- * The one rule, checked: a component that is no driver imports nothing that gives authority. This finds accidents and
- * honest mistakes; only a jail stops hostile code.
+ * The one rule, checked: a component that is no driver imports nothing that gives authority. This
+ * finds accidents and honest mistakes; only a jail stops hostile code.
  */
 import type { Allowance } from '../../model/index.ts';
 import { isHarmless } from './builtins.ts';

@@ -51,8 +51,8 @@ export class Scopes {
   }
 
   /**
-   * Whether a variable was surely given another value before this use of it: `var module = list[0];` among the statements
-   * above it, those of the blocks around it included.
+   * Whether a variable was surely given another value before this use of it: `var module =
+   * list[0];` among the statements above it, those of the blocks around it included.
    */
   isReplacedBefore(identifier: Tree): boolean {
     const name = nameOf(identifier) ?? '';

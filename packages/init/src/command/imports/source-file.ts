@@ -55,7 +55,10 @@ function isTypeScript(file: string): boolean {
   return /\.[cm]?ts$/.test(file) && stripsTypes() && installedPackage(file) === undefined;
 }
 
-/** The directory, with a slash, of the installed package that a file belongs to; `undefined` outside of `node_modules`. */
+/**
+ * The directory, with a slash, of the installed package that a file belongs to; `undefined` outside
+ * of `node_modules`.
+ */
 export function installedIn(file: string): string | undefined {
   return /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//.exec(file)?.[0];
 }

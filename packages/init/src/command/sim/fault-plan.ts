@@ -1,5 +1,6 @@
 /**
- * A fault plan: what is to go wrong in a simulated run. Which of it goes wrong when is up to the seed.
+ * A fault plan: what is to go wrong in a simulated run. Which of it goes wrong when is up to the
+ * seed.
  *
  *     <faults>
  *       <crash component="init -> cache" within="5000" count="2"/>
@@ -9,7 +10,15 @@
  *     </faults>
  */
 import { readFileSync } from 'node:fs';
-import { attribute, ConfigError, type ConfigOf, element, readConfig, validate } from '@ginit/core/config';
+import {
+  attribute,
+  ConfigError,
+  type ConfigOf,
+  element,
+  readConfig,
+  readNode,
+  validate,
+} from '@ginit/core/config';
 import {
   type FaultPlan,
   HOSTILE_PLACES,
@@ -18,7 +27,6 @@ import {
   HOSTILE_WAYS,
   type PlannedFault,
 } from '@ginit/simulator';
-import { readXml } from '../../xml/index.ts';
 
 const timing = {
   within: attribute.integer('It happens before so many tasks have run, at one that the seed picks', {
@@ -128,7 +136,7 @@ export function readFaultPlan(
     return { errors: [`ginit: the fault plan ${file} cannot be read`] };
   }
   try {
-    const node = readXml(source, file);
+    const node = readNode(source, { name: file });
     const errors = validate(node, FAULT_PLAN_SCHEMA);
     if (errors.length > 0) return { errors: errors.map(({ message }) => message) };
     const faults = readConfig(node, FAULT_PLAN_SCHEMA).$content;

@@ -11,11 +11,14 @@ import { onlyOption } from './shrunk.ts';
 
 const LINES_WORKER = new URL('./lines-worker.js', import.meta.url);
 const SEED_WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
-/** What a config and a plan are called in messages if they are no files. */
+/** The names of a config and a plan in messages, if they are no files. */
 const CONFIG_NAME = 'config.xml';
 const FAULTS_NAME = 'faults.xml';
 
-/** What is simulated, and how. Times are those of the command line: `90s`, `10m`, `1h`. */
+/**
+ * The system to simulate, and the way to do it. Times are those of the command line: `90s`, `10m`,
+ * `1h`.
+ */
 export interface SimulationOptions {
   /** The config: the path of its file, or its text, which begins with `<`. */
   readonly config: string;
@@ -64,7 +67,7 @@ export interface SimulateSeedsOptions extends SimulationOptions {
   readonly shrink?: boolean;
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface SimulatedRun {
   readonly seed: number;
   /** As that of `ginit sim`: 3 if a check of the simulator's has failed. */
@@ -86,7 +89,7 @@ export interface SimulatedRun {
 export interface SimulatedRunWithLines extends SimulatedRun {
   /** Lines of components: `[init -> child] text`. */
   readonly log: readonly string[];
-  /** What ginit and the simulator have said. */
+  /** The messages of ginit and of the simulator. */
   readonly said: readonly string[];
   /** Empty unless asked for. */
   readonly schedule: readonly string[];
@@ -94,7 +97,7 @@ export interface SimulatedRunWithLines extends SimulatedRun {
   readonly images: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What many runs came to. */
+/** The result of many runs. */
 export interface SimulatedSeeds {
   /** How many have run. */
   readonly runs: number;
@@ -136,7 +139,7 @@ export async function simulateSeeds(options: SimulateSeedsOptions): Promise<Simu
     sharesModules: prepared.options.shareModules,
   };
   const threads = Math.min(sim.jobs, seeds[1] - seeds[0] + 1);
-  // What such an error belongs to fails by itself.
+  // The run that such an error belongs to fails by itself.
   const pool = new SeedPool(work, threads, () => {});
   try {
     let runs = 0;
@@ -211,7 +214,8 @@ function runWithLines(task: LinesTask): Promise<LinesAnswer> {
     const worker = new Worker(LINES_WORKER, { workerData: task });
     let answer: LinesAnswer | undefined;
     worker.on('message', (message) => {
-      // The thread runs our own code: what it answers has this type. What the run has left pending goes with it.
+      // The thread runs our own code: what it answers has this type. What the run has left pending
+      // goes with it.
       answer = message as LinesAnswer;
       void worker.terminate();
     });

@@ -6,18 +6,18 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { runSeed, type SeedVerdict } from '@ginit/simulator';
 import { type SeedOptions, systemOf } from './seed-options.ts';
 
-/** What the thread is told. */
+/** The message to the thread. */
 export interface LinesTask {
   readonly seed: number;
   readonly options: SeedOptions;
 }
 
-/** What it answers, once. */
+/** Its one answer. */
 export interface LinesAnswer {
   readonly verdict: SeedVerdict;
-  /** What components have logged, with their labels. */
+  /** The log lines of components, with their labels. */
   readonly log: readonly string[];
-  /** What ginit and the simulator have said. */
+  /** The messages of ginit and of the simulator. */
   readonly said: readonly string[];
   readonly schedule: readonly string[];
   readonly images: ReadonlyMap<string, Uint8Array>;

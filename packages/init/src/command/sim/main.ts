@@ -53,7 +53,10 @@ export async function simulate(args: readonly string[], output: Output): Promise
   return options.many ? runMany(options, prepared, output) : runOne(options, prepared, output);
 }
 
-/** Texts that stand in the place of files: a config or a fault plan that was written where it is used. */
+/**
+ * Texts that stand in the place of files: a config or a fault plan that was written where it is
+ * used.
+ */
 export interface SimTexts {
   readonly config?: string | undefined;
   readonly faults?: string | undefined;

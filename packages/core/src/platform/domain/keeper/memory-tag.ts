@@ -1,5 +1,6 @@
 /**
- * The tag of a memory file that travels beside a frame to another process, one message of a descriptor socket each:
+ * The tag of a memory file that travels beside a frame to another process, one message of a
+ * descriptor socket each:
  *
  *     u32 index · u32 count of the frame's files · u32 steps of 64 KiB · u32 flags: 1 sealed, 2 for nobody else
  *

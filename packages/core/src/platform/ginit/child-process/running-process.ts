@@ -15,7 +15,9 @@ import { describeStartError, ProcessStartError, startProcess } from './process-s
 export interface ProcessStart {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Descriptors of ours that it gets as 5, 6 and so on. They are its own once `spawned` is called. */
+  /**
+   * Descriptors of ours that it gets as 5, 6 and so on. They are its own once `spawned` is called.
+   */
   readonly descriptors: readonly number[];
   /** Whether it may be sent sockets later: then its descriptor 4 is an IPC channel of Node's. */
   readonly takesSockets: boolean;

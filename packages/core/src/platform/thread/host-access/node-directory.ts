@@ -37,7 +37,7 @@ const NEW_FILE_MODE = 0o666;
 const NAME_CHARACTERS_MAX = 4096;
 const HAS_PROC = process.platform === 'linux';
 
-/** What a directory shares with the other open things of its driver. */
+/** The state that a directory shares with the other open things of its driver. */
 export interface DirectoryParts {
   readonly things: OpenThings;
   /** Makes the object that the driver gets from a file that was opened. */

@@ -1,4 +1,7 @@
-/** A granted file of the host, over Node's asynchronous file API: many operations at once, in libuv's pool. */
+/**
+ * A granted file of the host, over Node's asynchronous file API: many operations at once, in
+ * libuv's pool.
+ */
 import { close, constants, fstat, fsync, open, read, type Stats, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { RpcError } from '../../../errors.ts';

@@ -1,4 +1,7 @@
-/** Programs of the host that a driver runs, each behind a warden that ends it with the driver (`program-warden.ts`). */
+/**
+ * Programs of the host that a driver runs, each behind a warden that ends it with the driver
+ * (`program-warden.ts`).
+ */
 import type { ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { assert, RpcError } from '../../../errors.ts';

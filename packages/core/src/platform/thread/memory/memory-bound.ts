@@ -1,15 +1,17 @@
 /**
- * The bound of a process that runs one component with `heap="…"`: RLIMIT_DATA, the kernel's bound of private writeable memory.
- * It counts V8's heap and everything outside of it: buffers, stacks, what the C library allocates. It is set by the
- * component's thread before the component is loaded, from what the process has then. What a process and a thread take by
- * themselves differs a lot between versions of Node: since 24 V8's room for code counts, half a gigabyte a thread.
+ * The bound of a process that runs one component with `heap="…"`: RLIMIT_DATA, the kernel's bound
+ * of private writeable memory. It counts V8's heap and everything outside of it: buffers, stacks,
+ * what the C library allocates. It is set by the component's thread before the component is loaded,
+ * from what the process has then. What a process and a thread take by themselves differs a lot
+ * between versions of Node: since 24 V8's room for code counts, half a gigabyte a thread.
  *
  *     bound = what it has now + heap + ram (of the start node) + MARGIN_BYTES
  *
- * RLIMIT_AS would be the wrong limit: V8 reserves address space by the gigabyte without using it. Memory that processes
- * share is not counted: core's accounts bound that. But making an arena for it needs as much of this limit as the arena has
- * bytes, for a moment. The soft limit is therefore the bound, and the hard limit lies an arena above it: whoever makes an
- * arena raises the soft limit and puts it back (`sharedarraybuffer-polyfill` does).
+ * RLIMIT_AS would be the wrong limit: V8 reserves address space by the gigabyte without using it.
+ * Memory that processes share is not counted: core's accounts bound that. But making an arena for
+ * it needs as much of this limit as the arena has bytes, for a moment. The soft limit is therefore
+ * the bound, and the hard limit lies an arena above it: whoever makes an arena raises the soft
+ * limit and puts it back (`sharedarraybuffer-polyfill` does).
  */
 import { readFileSync } from 'node:fs';
 import { Kernel } from '../../host/kernel.ts';

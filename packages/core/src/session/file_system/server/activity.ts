@@ -1,6 +1,9 @@
 import { fileSystemFailure } from '../names.ts';
 
-/** The operations of a session that are under way: its end waits for them, and lets no further one begin. */
+/**
+ * The operations of a session that are under way: its end waits for them, and lets no further one
+ * begin.
+ */
 export class Activity {
   #underWay = 0;
   #ended = false;

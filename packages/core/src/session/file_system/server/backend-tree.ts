@@ -3,7 +3,10 @@ import { encodeName, fileSystemFailure } from '../names.ts';
 import { type WalkedTree, type WalkFailure, walkPath } from '../walk-path.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
 
-/** A backend's nodes as a walk along a client's path sees them: names out of paths and links are checked first. */
+/**
+ * A backend's nodes as a walk along a client's path sees them: names out of paths and links are
+ * checked first.
+ */
 class BackendTree<Node extends BackendNode> implements WalkedTree<Node> {
   readonly #backend: FileSystemBackend<Node>;
 

@@ -1,11 +1,13 @@
 /**
- * What a file system implements to be served: nodes that can be held, and operations on them. The server library above
- * it (`serveFileSystem`) knows sessions, handles, paths and packets; a backend knows none of these.
+ * The interface that a file system implements to be served: nodes that can be held, and operations
+ * on them. The server library above it (`serveFileSystem`) knows sessions, handles, paths and
+ * packets; a backend knows none of these.
  *
- * Whoever gets a node from `lookup` or a `create…` holds it and gives it back by `release`, once. While anybody holds a
- * node it lives, with or without a name. Names are checked already: one component, at most `NAME_BYTES_MAX` bytes, in
- * the form of `names.ts`. Calls overlap; a backend locks where it must. It fails with errors of its own, which
- * `errorCode` translates, or with `RpcError`s of the interface.
+ * Whoever gets a node from `lookup` or a `create…` holds it and gives it back by `release`, once.
+ * While anybody holds a node it lives, with or without a name. Names are checked already: one
+ * component, at most `NAME_BYTES_MAX` bytes, in the form of `names.ts`. Calls overlap; a backend
+ * locks where it must. It fails with errors of its own, which `errorCode` translates, or with
+ * `RpcError`s of the interface.
  */
 import type { FileSystemErrorCode, FileSystemSpace, NodeStatus, NodeType } from '../declaration.ts';
 
@@ -17,7 +19,10 @@ export interface BackendNode {
 /** A piece of a directory, without `.` and `..`. */
 export interface BackendListing {
   readonly entries: readonly { readonly name: string; readonly id: number; readonly type: NodeType }[];
-  /** Where to go on; undefined at the end. Good for the handle's life, whatever happens to the directory. */
+  /**
+   * Where to go on; undefined at the end. Good for the handle's life, whatever happens to the
+   * directory.
+   */
   readonly nextCursor: number | undefined;
 }
 
@@ -28,12 +33,18 @@ export interface FileSystemBackend<Node extends BackendNode> {
   readonly root: Node;
   /** Takes one more hold of a node that is held. */
   hold(node: Node): void;
-  /** Gives a hold back. Settles when the node is done with, if that was the last hold of a node without names. */
+  /**
+   * Gives a hold back. Settles when the node is done with, if that was the last hold of a node
+   * without names.
+   */
   release(node: Node): Promise<void>;
 
   status(node: Node): NodeStatus | Promise<NodeStatus>;
   setModified(node: Node, modifiedMs: number): Promise<void>;
-  /** Fills `into` from `position` on; fewer bytes at the file's end only. `into` may be memory shared with a peer. */
+  /**
+   * Fills `into` from `position` on; fewer bytes at the file's end only. `into` may be memory
+   * shared with a peer.
+   */
   read(file: Node, position: number, into: Uint8Array): Promise<number>;
   /** Writes all, or fewer where the space ends; none: `No_space`. */
   write(file: Node, position: number, from: Uint8Array): Promise<number>;

@@ -6,9 +6,10 @@ import type { BackendListing, BackendNode, FileSystemBackend } from './backend.t
 const ENTRIES_PER_LIST = 128;
 
 /**
- * The reading of a directory through one handle. Positions in the interface are indexes, those of a file system are
- * cursors that cannot be computed; so the stream remembers what the last index was in the file system's terms, and
- * any other index is counted from the beginning. One READ at a time goes on, in the order in which they came.
+ * The reading of a directory through one handle. Positions in the interface are indexes, those of a
+ * file system are cursors that cannot be computed; so the stream remembers what the last index was
+ * in the file system's terms, and any other index is counted from the beginning. One READ at a time
+ * goes on, in the order in which they came.
  */
 export class DirectoryStream<Node extends BackendNode> {
   readonly #directory: Node;

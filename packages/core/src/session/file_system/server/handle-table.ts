@@ -12,7 +12,9 @@ export class OpenNode<Node extends BackendNode> {
   readonly kind: HandleKind;
   readonly readable: boolean;
   readonly writeable: boolean;
-  /** Operations under way that use it; the node is released when it is closed and these are done. */
+  /**
+   * Operations under way that use it; the node is released when it is closed and these are done.
+   */
   users = 0;
   closed = false;
   #stream: DirectoryStream<Node> | undefined;
@@ -56,8 +58,8 @@ export class HandleTable<Node extends BackendNode> {
   }
 
   /**
-   * A handle for what `make` opens, whose node it holds. `Out_of_node_handles` before anything is made, so that no
-   * file is created that cannot be opened.
+   * A handle for what `make` opens, whose node it holds. `Out_of_node_handles` before anything is
+   * made, so that no file is created that cannot be opened.
    */
   async add(make: () => Promise<OpenNode<Node>>): Promise<number> {
     if (this.#open.size + this.#reserved >= this.#handlesMax) throw fileSystemFailure('Out_of_node_handles');

@@ -22,8 +22,9 @@ export interface PacketServerParts<Node extends BackendNode> {
 }
 
 /**
- * Carries out the packets of one session: every packet is taken as soon as it can be acknowledged, so a queue full of
- * them is under way at a time; each is acknowledged when its own operation is done.
+ * Carries out the packets of one session: every packet is taken as soon as it can be acknowledged,
+ * so a queue full of them is under way at a time; each is acknowledged when its own operation is
+ * done.
  */
 export class PacketServer<Node extends BackendNode> {
   readonly #parts: PacketServerParts<Node>;

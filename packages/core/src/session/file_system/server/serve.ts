@@ -1,6 +1,7 @@
 /**
- * The server's side of a File_system session: a session gets the directory and the rights that the config's `<policy>`
- * for its label gives it, narrowed by the session arguments `root` and `writeable`.
+ * The server's side of a File_system session: a session gets the directory and the rights that the
+ * config's `<policy>` for its label gives it, narrowed by the session arguments `root` and
+ * `writeable`.
  *
  *     env.provide(FileSystem, (session) =>
  *       serveFileSystem(session, backend, { config: env.config.read(CONFIG), report: (error) => env.error(String(error)) }),
@@ -52,8 +53,8 @@ export interface ServeFileSystemOptions {
 }
 
 /**
- * Serves `backend` to one client. Rejects with `DENIED` if no policy is for its label, the directory that it asks for
- * is none, or its arguments are malformed.
+ * Serves `backend` to one client. Rejects with `DENIED` if no policy is for its label, the
+ * directory that it asks for is none, or its arguments are malformed.
  */
 export async function serveFileSystem<Node extends BackendNode>(
   session: FileSystemSessionContext,

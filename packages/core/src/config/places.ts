@@ -1,8 +1,8 @@
-import type { Position } from '@ginit/core/config';
+import type { Position } from './error.ts';
 
 /**
- * Turns offsets into a text into lines and columns, both from 1. LF, CR LF and a lone CR end a line, as XML
- * says.
+ * Turns offsets into a text into lines and columns, both from 1. LF, CR LF and a lone CR end a
+ * line, as XML says.
  */
 export class Places {
   private readonly file: string;

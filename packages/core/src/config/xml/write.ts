@@ -1,4 +1,5 @@
-import type { ConfigNode } from '@ginit/core/config';
+import type { ConfigNode } from '../node.ts';
+import { escapedAttribute, escapedText } from './escape.ts';
 
 /*
  * Writes a configuration tree as XML text, for reports and for people. The text reads back as the
@@ -7,7 +8,8 @@ import type { ConfigNode } from '@ginit/core/config';
  */
 
 /**
- * The XML text of a tree. Characters that XML cannot carry at all (most control characters) become U+FFFD.
+ * The XML text of a tree. Characters that XML cannot carry at all (most control characters) become
+ * U+FFFD.
  */
 export function writeXml(node: ConfigNode): string {
   const lines: string[] = [];
@@ -35,26 +37,4 @@ function attributes(node: ConfigNode): string {
   let text = '';
   for (const [name, { value }] of node.attributes) text += ` ${name}="${escapedAttribute(value)}"`;
   return text;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-function escapedText(text: string): string {
-  // A reader turns CR into LF, so a CR that is meant goes out as a number.
-  return carried(text).replace(/[&<>\r]/g, (character) => ENTITIES[character] ?? numeric(character));
-}
-
-function escapedAttribute(text: string): string {
-  // A reader turns line feeds and tabs in attributes into spaces.
-  return carried(text).replace(/[&<>"\r\n\t]/g, (character) => ENTITIES[character] ?? numeric(character));
-}
-
-function numeric(character: string): string {
-  return `&#${character.charCodeAt(0)};`;
-}
-
-/** Replaces the characters that XML 1.0 has no way to write. */
-function carried(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd');
 }

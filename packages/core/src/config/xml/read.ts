@@ -1,47 +1,83 @@
 import { SaxesParser } from 'saxes';
-import {
-  type ConfigAttribute,
-  CONFIG_LIMITS,
-  ConfigError,
-  ConfigNode,
-  type Position,
-  validName,
-} from '@ginit/core/config';
+import type { DocumentNode } from '../document.ts';
+import { ConfigError, type Position } from '../error.ts';
+import { CONFIG_LIMITS, validName } from '../limits.ts';
+import { type ConfigAttribute, ConfigNode } from '../node.ts';
+import { Places } from '../places.ts';
+import { decodedText } from '../text.ts';
 import { closingTag, faultOf, firstInk } from './faults.ts';
-import { Places } from './places.ts';
+import { Recorder } from './recorder.ts';
 
 /*
  * Reads XML text into a configuration tree. The scanner is saxes. It is given the whole text at
  * once, so that its position is an offset into that text and the place of every element, attribute
  * and text can be found from there. A DOCTYPE is refused, so there are no entities but the five of
  * XML and numbers, and nothing that could expand or reach outside. Comments and processing
- * instructions are skipped. The first fault ends the reading, because the rest of the text could
- * not be trusted.
+ * instructions are skipped, unless the whole document is asked for. The first fault ends the
+ * reading, because the rest of the text could not be trusted.
  */
 
 /**
- * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws a
- * `ConfigError` for the first thing that is not well-formed or goes over a bound of `CONFIG_LIMITS`.
+ * Attributes that tell an editor which schema a text keeps to. They are about the text, so the tree
+ * does not have them; on the outermost element only.
+ */
+const ABOUT_THE_TEXT: ReadonlySet<string> = new Set(['xmlns:xsi', 'xsi:noNamespaceSchemaLocation']);
+
+/**
+ * Reads an XML text, given as a string or as UTF-8 bytes; `file` is the name for its places. Throws
+ * a `ConfigError` for the first thing that is not well-formed or goes over a bound of
+ * `CONFIG_LIMITS`.
  */
 export function readXml(source: string | Uint8Array, file: string): ConfigNode {
-  const sizeBytes = source.length;
-  if (sizeBytes > CONFIG_LIMITS.sizeBytes) {
-    const text = `the text is larger than ${CONFIG_LIMITS.sizeBytes} bytes`;
-    throw new ConfigError(text, { file, line: 1, column: 1 });
-  }
-  const text = typeof source === 'string' ? source : decoded(source, file);
-  return new XmlReader(text.startsWith('\ufeff') ? text.slice(1) : text, file).read();
+  const text = textOf(source, file);
+  return new XmlReader(text, new Places(text, file)).read();
 }
 
-function decoded(bytes: Uint8Array, file: string): string {
+/**
+ * Reads the same with its comments. Elements in a comment of their own become disabled nodes if
+ * `canDisable` says so, or else lines of a comment.
+ */
+export function readXmlDocument(
+  source: string | Uint8Array,
+  file: string,
+  canDisable: (node: DocumentNode) => boolean,
+): DocumentNode {
+  const text = textOf(source, file);
+  const places = new Places(text, file);
+  const disabledNodes = (comment: string, offset: number): DocumentNode[] => {
+    const nodes = elementsIn(comment, (at) => places.at(offset + at));
+    return nodes.every(canDisable) ? nodes : [];
+  };
+  const recorder = new Recorder(text, places, disabledNodes);
+  new XmlReader(text, places, recorder).read();
+  return recorder.document;
+}
+
+/** The elements of which a comment consists; empty if there is anything else in it. */
+function elementsIn(comment: string, placeOf: (offset: number) => Position): DocumentNode[] {
+  if (!/^\s*<[^!?]/.test(comment)) return [];
+  const [before, after] = ['<list>', '</list>'];
+  const text = before + comment + after;
+  const places = { at: (offset: number) => placeOf(offset - before.length) };
+  const recorder = new Recorder(text, places, () => []);
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    const lenient = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-    // The replacement character stands where decoding failed. A text that contains one on purpose
-    // is too rare to matter.
-    throw new ConfigError('the text is not UTF-8', new Places(lenient, file).at(lenient.indexOf('\ufffd')));
+    new XmlReader(text, places, recorder).read();
+  } catch (error) {
+    if (error instanceof ConfigError) return [];
+    throw error;
   }
+  const { content } = recorder.document;
+  const nodes = content.filter((part) => part.kind === 'node');
+  return nodes.length === content.length ? nodes.map(disabledNode) : [];
+}
+
+function disabledNode(node: DocumentNode): DocumentNode {
+  return { ...node, disabled: true };
+}
+
+function textOf(source: string | Uint8Array, file: string): string {
+  const text = decodedText(source, file);
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 interface OpenElement {
@@ -55,7 +91,8 @@ interface OpenElement {
 
 class XmlReader {
   private readonly source: string;
-  private readonly places: Places;
+  private readonly places: Pick<Places, 'at'>;
+  private readonly recorder: Recorder | undefined;
   private readonly parser = new SaxesParser({
     xmlns: false,
     position: false,
@@ -68,9 +105,11 @@ class XmlReader {
   private nodes = 0;
   private root: ConfigNode | undefined;
 
-  constructor(source: string, file: string) {
+  /** With a recorder the document is recorded, too. */
+  constructor(source: string, places: Pick<Places, 'at'>, recorder?: Recorder) {
     this.source = source;
-    this.places = new Places(source, file);
+    this.places = places;
+    this.recorder = recorder;
   }
 
   read(): ConfigNode {
@@ -84,10 +123,13 @@ class XmlReader {
     parser.on('attribute', ({ name, value }) => this.attribute(name, value));
     parser.on('opentag', () => this.tagEnd());
     parser.on('closetag', ({ name, isSelfClosing }) => this.elementEnd(name, isSelfClosing));
-    parser.on('text', (text) => this.text(text, this.markupEnd));
+    parser.on('text', (text) => this.text(text, this.markupEnd, false));
     parser.on('cdata', (text) => this.cdata(text));
     // The comment is reported before its ">".
-    parser.on('comment', () => this.markup(1));
+    parser.on('comment', (comment) => {
+      this.recorder?.comment(comment, this.parser.position + 1);
+      this.markup(1);
+    });
     parser.on('processinginstruction', () => this.markup(0));
     // Half a surrogate pair is no character, and the scanner does not expect one.
     const half = this.source.search(/\p{Surrogate}/u);
@@ -129,13 +171,15 @@ class XmlReader {
     if (attributes.size >= CONFIG_LIMITS.attributes) {
       this.fail(`more than ${CONFIG_LIMITS.attributes} attributes`, start);
     }
-    attributes.set(name, { value, position: this.places.at(start) });
+    if (this.open.length > 0 || !ABOUT_THE_TEXT.has(name))
+      attributes.set(name, { value, position: this.places.at(start) });
     tag.partEnd = this.parser.position;
   }
 
   private tagEnd(): void {
     if (this.tag === undefined) throw new Error('end of no tag');
     this.open.push(this.tag.element);
+    this.recorder?.open(this.tag.element, this.parser.position);
     this.tag = undefined;
     this.markup(0);
   }
@@ -151,6 +195,7 @@ class XmlReader {
     const parent = this.open.at(-1);
     if (parent === undefined) this.root = node;
     else parent.children.push(node);
+    this.recorder?.close(this.parser.position);
     this.markup(0);
   }
 
@@ -163,17 +208,18 @@ class XmlReader {
     this.fail(`${found} closes <${element.type}>, which was opened at ${line}:${column}`, offset);
   }
 
-  private text(text: string, start: number): void {
+  private text(text: string, start: number, isExact: boolean): void {
     const element = this.open.at(-1);
     if (element === undefined) return;
     if (element.textStart === undefined && text.trim() !== '')
       element.textStart = firstInk(this.source, start);
     element.text += text;
+    this.recorder?.text(text, start, isExact);
   }
 
   private cdata(text: string): void {
     const lead = '<![CDATA[';
-    this.text(text, this.source.indexOf(lead, this.markupEnd) + lead.length);
+    this.text(text, this.source.indexOf(lead, this.markupEnd) + lead.length, true);
     this.markup(0);
   }
 

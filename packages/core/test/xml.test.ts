@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_LIMITS, ConfigError, ConfigNode, fromData, toData } from '@ginit/core/config';
-import { readXml, writeXml } from '../src/xml/index.ts';
+import {
+  CONFIG_LIMITS,
+  ConfigError,
+  ConfigNode,
+  fromData,
+  toData,
+  readXml,
+  writeXml,
+} from '@ginit/core/config';
 
 /** A tree without places, for comparison. */
 function bare(node: ConfigNode): unknown {
