@@ -1,4 +1,7 @@
-/** The commands on a running system, as people use them: one system is launched and looked at from outside. */
+/**
+ * The commands on a running system, as people use them: one system is launched and looked at from
+ * outside.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

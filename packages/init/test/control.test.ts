@@ -1,4 +1,6 @@
-/** The control socket: where it is, who has it, what goes over it, and what becomes of dead ones. */
+/**
+ * The control socket: where it is, who has it, what goes over it, and what becomes of dead ones.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {

@@ -1,5 +1,17 @@
-/** The live config: which changes of files are told, once each; what is applied, and what is refused. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+/**
+ * The live config: which changes of files are told, once each; what is applied, and what is
+ * refused.
+ */
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -90,7 +102,10 @@ describe('watching', () => {
   });
 
   test('a link far up on the way is seen to be swapped, as a Kubernetes volume does it', async () => {
-    for (const [version, text] of [['v1', 'one'], ['v2', 'two']] as const) {
+    for (const [version, text] of [
+      ['v1', 'one'],
+      ['v2', 'two'],
+    ] as const) {
       mkdirSync(at('volume', version), { recursive: true });
       writeFileSync(at('volume', version, 'config.xml'), text);
     }
@@ -144,7 +159,11 @@ function liveConfig(code = false) {
   const check = async (source: Uint8Array): Promise<CheckedConfig> => {
     const failed = { source, node: undefined, config: undefined, warnings: [], lack: undefined };
     const known = { imports: new ComponentImports(directory), targets: new GrantTargets(directory) };
-    const binary = { moduleUrl: pathToFileURL(at('code.mjs')).href, files: [at('code.mjs')], takes: 'nothing' as const };
+    const binary = {
+      moduleUrl: pathToFileURL(at('code.mjs')).href,
+      files: [at('code.mjs')],
+      takes: 'nothing' as const,
+    };
     const binaries = { byName: new Map([['./code.mjs', binary]]), trusted: new Map() };
     try {
       const node = readNode(source, { name: 'config.xml' });
@@ -165,7 +184,10 @@ function liveConfig(code = false) {
         return undefined;
       },
     };
-    const output = { say: (line: string) => void lines.push(line), plain: (line: string) => void lines.push(line) };
+    const output = {
+      say: (line: string) => void lines.push(line),
+      plain: (line: string) => void lines.push(line),
+    };
     const live = new LiveConfig({ file, check, supervisor, output, code, times: TIMES }, first);
     closing.push(live);
     return live;
@@ -232,10 +254,15 @@ test('a hang-up ends the system only when the terminal is lost; otherwise it ask
   const ends: unknown[] = [];
   const terminal = { lost: false };
   let reloads = 0;
-  const unlisten = endFromOutside({ end: (end) => void ends.push(end) }, new Output(process.stdout, process.stderr), new Launcher(), {
-    terminal,
-    reload: () => reloads++,
-  });
+  const unlisten = endFromOutside(
+    { end: (end) => void ends.push(end) },
+    new Output(process.stdout, process.stderr),
+    new Launcher(),
+    {
+      terminal,
+      reload: () => reloads++,
+    },
+  );
   process.emit('SIGHUP', 'SIGHUP');
   expect([reloads, ends]).toEqual([1, []]);
   terminal.lost = true;

@@ -1,4 +1,7 @@
-/** What the commands on a running system show: trees, tables, graphs, the kept log; and their command lines. */
+/**
+ * What the commands on a running system show: trees, tables, graphs, the kept log; and their
+ * command lines.
+ */
 import type { ChildOverview } from '@ginit/core/system';
 import type { ComponentOverview, SystemOverview } from '@ginit/core/supervisor';
 import { describe, expect, test } from 'vitest';

@@ -34,7 +34,8 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
   /** Settles when the owner has made the introduction, or cannot make it. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
   /**
-   * A host grant that the caller has, or the same for reading only, as a capability to be handed on.
+   * A host grant that the caller has, or the same for reading only, as a capability to be handed
+   * on.
    */
   grant: rpc<(wanted: HostGrantFact) => Capability<typeof HostGrant>>({
     args: [hostGrant],

@@ -28,7 +28,9 @@ export interface GrantedHostParts {
   readonly asked: readonly HostGrantKind[];
   /** The platform's part, loaded when it is first used. */
   readonly platform: () => HostPlatform | Promise<HostPlatform>;
-  /** Asks the supervisor, which knows what the component has by now, for a grant as a capability. */
+  /**
+   * Asks the supervisor, which knows what the component has by now, for a grant as a capability.
+   */
   readonly capability: (wanted: HostGrantFact) => Promise<Capability<typeof HostGrant>>;
 }
 

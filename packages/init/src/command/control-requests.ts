@@ -25,7 +25,9 @@ const waitArguments = record({
 
 /** How often a system is looked at that somebody waits for. */
 const LOOK_MS = 100;
-/** Characters that wait for a follower of a log who does not read; what is more is lost, and said. */
+/**
+ * Characters that wait for a follower of a log who does not read; what is more is lost, and said.
+ */
 const FOLLOWER_CHARACTERS = 1024 * 1024;
 
 /** The parts of a running system that answer. */

@@ -118,7 +118,8 @@ export class LiveConfig {
       source = readFileSync(this.#path);
     } catch (error) {
       // Somebody may be about to put a new one there.
-      if (cause === 'asked') output.say(`${file} cannot be read (${codeOf(error)}); the system runs on as it is`);
+      if (cause === 'asked')
+        output.say(`${file} cannot be read (${codeOf(error)}); the system runs on as it is`);
       return;
     }
     const refused = Buffer.compare(this.#seen, this.#applied.source) !== 0;
@@ -176,7 +177,9 @@ export class LiveConfig {
       hashes.set(file, known);
       return known;
     };
-    const uses = componentUses(config).flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
+    const uses = componentUses(config).flatMap(({ path, name }) =>
+      path === undefined ? [] : [{ path, name }],
+    );
     return new Map(
       uses.map(({ path, name }) => {
         const binary = binaries.byName.get(name);

@@ -1,13 +1,16 @@
 /**
- * The last lines of every component, kept in memory for `ginit log`. They survive the component, and
- * nothing of them goes to disk.
+ * The last lines of every component, kept in memory for `ginit log`. They survive the component,
+ * and nothing of them goes to disk.
  */
 import { labelWithin } from '@ginit/core/system';
 import type { OutputSink } from '@ginit/core/supervisor';
 
 /** Characters that are kept of one component. */
 export const KEPT_CHARACTERS = 64 * 1024;
-/** Characters that are kept in all; above that, the component that has been quiet for longest is forgotten. */
+/**
+ * Characters that are kept in all; above that, the component that has been quiet for longest is
+ * forgotten.
+ */
 const KEPT_CHARACTERS_MAX = 32 * 1024 * 1024;
 /** A piece counts for so many characters more, for what it takes beside its text. */
 const PIECE_CHARACTERS = 64;
@@ -74,7 +77,9 @@ export class LogKeeper {
       .toSorted((a, b) => a.number - b.number);
   }
 
-  /** Calls `tell` with every new piece of the component and of all below it. The result ends that. */
+  /**
+   * Calls `tell` with every new piece of the component and of all below it. The result ends that.
+   */
   follow(label: string, tell: (piece: LogPiece) => void): () => void {
     const follower = (piece: LogPiece): void => {
       if (isWithin(piece.label, label)) tell(piece);

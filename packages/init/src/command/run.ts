@@ -59,7 +59,8 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   }
   if ('lack' in door) output.say(`warning: ginit ps and its like will not find this system: ${door.lack}`);
   const control: ControlServer | undefined = 'server' in door ? door.server : undefined;
-  const check = (source: Uint8Array): Promise<CheckedConfig> => readCheckedConfig(file, quota, undefined, source);
+  const check = (source: Uint8Array): Promise<CheckedConfig> =>
+    readCheckedConfig(file, quota, undefined, source);
   const live = new LiveConfig({ file, check, supervisor, output, code: options.dev }, checked);
   const reload = (): void => void live.reload();
   const unlisten = endFromOutside(supervisor, output, options.launcher, { terminal: new Terminal(), reload });

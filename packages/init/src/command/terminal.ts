@@ -4,7 +4,9 @@ import { closeSync, constants, openSync } from 'node:fs';
 /** The device that stands for the terminal of the process that opens it. */
 const OWN_TERMINAL = '/dev/tty';
 
-/** Looks whether this process has a terminal. When a terminal is closed, the kernel takes it away. */
+/**
+ * Looks whether this process has a terminal. When a terminal is closed, the kernel takes it away.
+ */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync(OWN_TERMINAL, constants.O_RDWR | constants.O_NOCTTY));

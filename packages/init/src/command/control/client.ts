@@ -96,7 +96,9 @@ export class ControlClient {
     });
   }
 
-  /** Asks for something. Rejects with `ControlError`; the items and the result come from outside. */
+  /**
+   * Asks for something. Rejects with `ControlError`; the items and the result come from outside.
+   */
   ask(what: string, args: object = {}, { item = () => {}, signal }: AskOptions = {}): Promise<unknown> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * Where the sockets of running systems are: `/tmp/ginit-UID/NAME.sock`, whatever HOME, TMPDIR or the
- * directory of the project are, so that every command of the user looks in the same place, and
+ * Where the sockets of running systems are: `/tmp/ginit-UID/NAME.sock`, whatever HOME, TMPDIR or
+ * the directory of the project are, so that every command of the user looks in the same place, and
  * because the kernel bounds the path of a socket. The directory belongs to the user alone.
  */
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
@@ -51,9 +51,9 @@ export function systemNameProblem(name: string): string | undefined {
 }
 
 /**
- * The names that a system gets by itself, in the order of preference: that of its config without the
- * ending, and the same with a hash of the config's whole path, in case a config elsewhere has the
- * same name.
+ * The names that a system gets by itself, in the order of preference: that of its config without
+ * the ending, and the same with a hash of the config's whole path, in case a config elsewhere has
+ * the same name.
  */
 export function defaultNames(configPath: string): readonly [string, string] {
   const plain = basename(configPath)

@@ -59,7 +59,9 @@ export class ControlServer {
     process.on('exit', this.#removeAtExit);
   }
 
-  /** Makes the socket and listens, or says why there can be none. `greeting` lacks the name only. */
+  /**
+   * Makes the socket and listens, or says why there can be none. `greeting` lacks the name only.
+   */
   static async listen(
     directory: string,
     name: string,

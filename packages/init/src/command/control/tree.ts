@@ -124,8 +124,8 @@ function nodeOf(
 }
 
 /**
- * An init that has not read its config yet is not complete, and one that does not answer may not be:
- * nobody knows its children.
+ * An init that has not read its config yet is not complete, and one that does not answer may not
+ * be: nobody knows its children.
  */
 function stateOf(
   label: string,

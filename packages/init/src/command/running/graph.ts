@@ -1,4 +1,7 @@
-/** The components of a system and the sessions between them, in the languages of Graphviz and Mermaid. */
+/**
+ * The components of a system and the sessions between them, in the languages of Graphviz and
+ * Mermaid.
+ */
 import type { SystemTree, TreeNode } from '../control/tree.ts';
 
 /** The sessions of one client with one server, of one service. */

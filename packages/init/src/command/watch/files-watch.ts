@@ -134,8 +134,8 @@ function identityOf(directory: string): string {
 }
 
 /**
- * The directories in which a change can make the path lead to another file: the one of the file, and
- * those of every symbolic link on the way.
+ * The directories in which a change can make the path lead to another file: the one of the file,
+ * and those of every symbolic link on the way.
  */
 export function directoriesOf(file: string): readonly string[] {
   const found = new Set<string>();
