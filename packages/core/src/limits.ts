@@ -190,6 +190,8 @@ export const LIMITS = {
   sessionRequestsAtParent: 8192,
   /** Sessions that an init closes at its parent at a time. Further ones wait for their turn. */
   sessionClosingsAtParent: 2048,
+  /** The largest report; a config is not larger either. */
+  reportBytes: 4 * 1024 * 1024,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
   /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */

@@ -80,8 +80,7 @@ export class Service<I extends SessionInterface> {
   }
 
   async #openSession(request: RootRequest): Promise<SessionCapability> {
-    const plans = this.#plans(request);
-    const cost = sessionCost(this.#interface, plans);
+    const { plans, cost } = this.#needs(request);
     refuseTooLittle(request, cost);
     const slots = plans.map(streamSlot);
     try {
@@ -115,9 +114,10 @@ export class Service<I extends SessionInterface> {
     if (session.allocation !== undefined) await this.#host.pd.free(session.allocation);
   }
 
-  #plans(request: RootRequest): StreamPlan[] {
+  #needs({ args }: RootRequest): { readonly plans: StreamPlan[]; readonly cost: Resources } {
     try {
-      return streamPlans(this.#interface, request.args);
+      const plans = streamPlans(this.#interface, args);
+      return { plans, cost: sessionCost(this.#interface, args, plans) };
     } catch (error) {
       throw new SessionError('DENIED', error instanceof RpcError ? error.message : undefined);
     }

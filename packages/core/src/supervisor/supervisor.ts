@@ -20,6 +20,7 @@ import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-servic
 import { type SupervisorSession, SupervisorServices } from './supervisor-services.ts';
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
+import type { KeptReport } from './kept-reports.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
@@ -202,6 +203,11 @@ export class Supervisor {
   /** The whole system as it is now. Settles within a second, whichever component hangs. */
   overview(): Promise<SystemOverview> {
     return this.#overviews.now(this.#own.total);
+  }
+
+  /** The newest reports that were routed to the supervisor. */
+  get reports(): readonly KeptReport[] {
+    return this.#services.reports;
   }
 
   /** Starts a component again or ends it, by its label. The result says why that is impossible. */

@@ -1,7 +1,7 @@
 /** What a running system answers at its control socket. */
 import { integer, list, oneOf, optional, record, text } from '@ginit/core';
 import type { Supervisor } from '@ginit/core/supervisor';
-import { CHILD_ACTIONS } from '@ginit/core/system';
+import { CHILD_ACTIONS, splitLabel } from '@ginit/core/system';
 import {
   CONTROL_LIMITS,
   type ControlCall,
@@ -18,6 +18,7 @@ import type { LogKeeper, LogPiece } from './log-keeper.ts';
 const labelShape = text(CONTROL_LIMITS.labelCharacters);
 const actArguments = record({ action: oneOf(CHILD_ACTIONS), label: labelShape });
 const logArguments = record({ label: labelShape, follow: optional(oneOf(['yes'])) });
+const reportArguments = record({ label: labelShape });
 const waitArguments = record({
   labels: list(labelShape, CONTROL_LIMITS.labels),
   timeoutMs: integer(0, 2 ** 31 - 1),
@@ -32,7 +33,7 @@ const FOLLOWER_CHARACTERS = 1024 * 1024;
 
 /** The parts of a running system that answer. */
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'overview' | 'act'>;
+  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports'>;
   readonly logs: LogKeeper;
 }
 
@@ -57,6 +58,20 @@ export function controlRequests({ supervisor, logs }: ControlParts): ControlHand
       await following?.run();
       return { label: found };
     },
+    report: (args) => {
+      const { label: wanted } = reportArguments(args, 'with');
+      const labels = supervisor.reports.map(({ label }) => label);
+      const exact = meantBy(wanted, labels);
+      // Without a report of that name, all reports of the component that is called so.
+      const of = meantBy(wanted, [...new Set(labels.map((label) => splitLabel(label).prefix))]);
+      const found = supervisor.reports.filter(
+        ({ label }) => label === exact || (exact === undefined && splitLabel(label).prefix === of),
+      );
+      if (found.length === 0) throw new ControlError('NOT_FOUND', noReport(wanted, labels));
+      return {
+        reports: found.map(({ label, content }) => ({ label, content: new TextDecoder().decode(content) })),
+      };
+    },
     wait: async (args, { signal }) => {
       const { labels, timeoutMs } = waitArguments(args, 'with');
       const endMs = performance.now() + timeoutMs;
@@ -68,6 +83,11 @@ export function controlRequests({ supervisor, logs }: ControlParts): ControlHand
       }
     },
   };
+}
+
+function noReport(wanted: string, labels: readonly string[]): string {
+  const known = labels.length === 0 ? 'none was routed to ginit' : `there are ${labels.join(', ')}`;
+  return `there is no report "${wanted}" (${known})`;
 }
 
 const labelsOf = ({ components }: SystemTree): string[] => components.map((node) => node.label);
