@@ -4,7 +4,12 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ControlClient, socketPath } from '../../packages/init/src/command/control/index.ts';
+import { Output } from '../../packages/init/src/command/output.ts';
+import { runningCommand } from '../../packages/init/src/command/running/main.ts';
+import { RUNNING_COMMANDS } from '../../packages/init/src/command/running/options.ts';
 import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 const DEAL = `import { component, nothing, rpc, session } from '${CORE_URL}';
@@ -13,8 +18,11 @@ export default component({ provides: [Deal] }, (env) => {
   env.provide(Deal, () => ({ strike: () => {} }));
 });`;
 const BUYER = `import { component, Timer } from '${CORE_URL}';
+import { Reporter } from '${CORE_URL}/report';
 import { Deal } from './deal.mjs';
 export default component({ requires: [Deal, Timer] }, async (env) => {
+  const mood = new Reporter(env, 'mood');
+  await mood.submit(new TextEncoder().encode('<mood is="good"/>')).catch(() => {});
   const deal = await env.connect(Deal, { label: 'fair' });
   await env.log('a deal');
   for (;;) { await deal.strike(); await env.timer.sleep(20); }
@@ -35,7 +43,10 @@ beforeAll(() => {
   process.env['GINIT_RUNTIME_DIR'] = sockets;
   place.write('deal.mjs', DEAL);
   place.write('buyer.mjs', BUYER);
-  place.write('shop.xml', systemConfig(STARTS));
+  place.write(
+    'shop.xml',
+    systemConfig(STARTS).replace('<service name="Timer"/>', '$& <service name="Report"/>'),
+  );
   system = place.start('shop.xml');
 });
 afterAll(async () => {
@@ -44,6 +55,46 @@ afterAll(async () => {
   delete process.env['GINIT_RUNTIME_DIR'];
   place[Symbol.dispose]();
 });
+
+/** Runs a command on the running system in this process: a process for each would take long. */
+async function ginit(
+  ...args: readonly string[]
+): Promise<{ code: number; stdout: string; stderr: string; lines: string[] }> {
+  const written = { out: '', err: '' };
+  const into = (key: 'out' | 'err'): Writable =>
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        written[key] += String(chunk);
+        done();
+      },
+    });
+  const command = RUNNING_COMMANDS.find((known) => known === args[0]);
+  if (!command) throw new Error(`no command ${args[0]}`);
+  const code = await runningCommand(command, args.slice(1), new Output(into('out'), into('err')));
+  const lines = written.out.split('\n').filter((line) => line !== '');
+  return { code, stdout: written.out, stderr: written.err, lines };
+}
+
+/** Follows the log of a component. */
+async function follow(label: string): Promise<{ heard: unknown[]; end: () => Promise<unknown> }> {
+  const client = await ControlClient.connect(socketPath(sockets, 'shop'));
+  if (!(client instanceof ControlClient)) throw new Error('the system runs');
+  const heard: unknown[] = [];
+  const stop = new AbortController();
+  const item = (piece: unknown): void => void heard.push(piece);
+  const over = client.ask('log', { label, follow: 'yes' }, { item, signal: stop.signal });
+  const end = async (): Promise<unknown> => {
+    stop.abort();
+    const error = await over.catch((reason: unknown) => reason);
+    client.close();
+    return error;
+  };
+  return { heard, end };
+}
+
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 const labels = [
   'init',
@@ -63,7 +114,7 @@ interface Row {
 }
 
 async function rows(): Promise<Row[]> {
-  const { stdout, code, stderr } = await place.run('ps', '--json');
+  const { stdout, code, stderr } = await ginit('ps', '--json');
   expect(code, `${stderr}${system.stdout}${system.stderr}`).toBe(0);
   return JSON.parse(stdout).components;
 }
@@ -72,9 +123,10 @@ const rowOf = async (label: string): Promise<Row | undefined> =>
 
 test('a running system is waited for, shown, restarted, killed and followed, and a second one of its name is refused', async () => {
   // It waits for the system itself, too.
-  const waited = await place.run('wait', '--timeout', '50s');
+  const waited = await ginit('wait', '--timeout', '50s');
   expect([waited.code, waited.stdout, waited.stderr]).toEqual([0, '', '']);
 
+  // The command itself, once.
   const ps = await place.run('ps');
   expect(ps.lines[0]).toMatch(/^component +state +runs in +RAM used +caps used +restarts +reason$/);
   expect(ps.lines.map((line) => line.split(/ +running/)[0]?.trim()).slice(1)).toEqual([
@@ -89,53 +141,59 @@ test('a running system is waited for, shown, restarted, killed and followed, and
     labels.map((label) => [label, 'running']),
   );
 
-  const top = await place.run('top', '--count', '2', '--interval', '500ms', '--json');
+  const top = await ginit('top', '--count', '2', '--interval', '500ms', '--json');
   const [, second = ''] = top.lines;
   const activity: { label: string; cpuUs: number; callsPerS: number }[] = JSON.parse(second);
   expect(activity.map(({ label }) => label).toSorted()).toEqual(labels.toSorted());
   expect(activity.find(({ label }) => label === 'init -> seller')?.callsPerS).toBeGreaterThan(0);
   if (process.platform === 'linux') for (const { cpuUs } of activity) expect(cpuUs).toBeGreaterThan(0);
 
-  const dot = await place.run('graph');
+  const dot = await ginit('graph');
   expect(dot.stdout).toMatch(/^digraph ginit \{[^]*c2 -> c1 \[label="Deal[^]*c5 -> c4[^]*\}\n$/);
 
   // A follower sees the log of both instances, and another waits for a component that is not there.
-  const following = place.start('log', '-f', 'buyer');
-  await following.until('[init -> buyer] a deal');
-  const waiting = place.start('log', '-f', 'nobody -> yet');
+  const following = await follow('buyer');
+  const waiting = await follow('nobody -> yet');
   const before = await rowOf('init -> buyer');
-  expect((await place.run('kill', 'buyer')).code).toBe(0);
-  await following.until('[init -> buyer] a deal\n[init -> buyer] a deal');
-  expect((await place.run('wait', 'buyer', '--timeout', '50s')).code).toBe(0);
+  expect((await ginit('kill', 'buyer')).code).toBe(0);
+  const deal = { label: 'init -> buyer', text: 'a deal' };
+  await until(() => following.heard.length === 2);
+  expect(following.heard).toEqual([deal, deal]);
+  expect((await ginit('wait', 'buyer', '--timeout', '50s')).code).toBe(0);
   const after = await rowOf('init -> buyer');
   expect([before?.restarts, after?.restarts, after?.thread === before?.thread]).toEqual([0, 1, false]);
 
   const inner = await rowOf('init -> sub -> inner');
-  expect((await place.run('restart', 'sub -> inner')).code).toBe(0);
-  expect(await place.run('wait', '--timeout', '30s')).toMatchObject({ code: 0, stderr: '' });
+  expect((await ginit('restart', 'sub -> inner')).code).toBe(0);
+  expect(await ginit('wait', '--timeout', '30s')).toMatchObject({ code: 0, stderr: '' });
   const innerAfter = await rowOf('init -> sub -> inner');
   expect(innerAfter?.state).toBe('running');
   expect(innerAfter?.pid).not.toBe(inner?.pid);
-  const log = await place.run('log', 'sub');
+  const log = await ginit('log', 'sub');
   expect(log.lines.filter((line) => line === '[init -> sub -> inner] a deal')).toHaveLength(2);
 
-  for (const stopped of [following, waiting]) {
-    stopped.child.kill('SIGINT');
-    expect((await stopped.finished).code).toBe(0);
-  }
-  expect(await place.run('kill', 'init')).toMatchObject({
+  // Only the outer init has a parent that takes reports.
+  for (const wanted of ['buyer', 'init -> buyer -> mood'])
+    expect(await ginit('report', wanted)).toMatchObject({ code: 0, stdout: '<mood is="good"/>\n' });
+  expect((await ginit('report', 'inner')).stderr).toBe(
+    'ginit: there is no report "inner" (there are init -> buyer -> mood)\n',
+  );
+
+  for (const { end } of [following, waiting]) expect(await end()).toMatchObject({ code: 'CANCELLED' });
+  expect(waiting.heard).toEqual([]);
+  expect(await ginit('kill', 'init')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('root init'),
   });
-  expect(await place.run('log', 'nobody')).toMatchObject({
+  expect(await ginit('log', 'nobody')).toMatchObject({
     code: 1,
     stderr: 'ginit: there is no component "nobody"\n',
   });
-  expect(await place.run('ps', '--wrong')).toMatchObject({
+  expect(await ginit('ps', '--wrong')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('try "ginit help ps"'),
   });
-  const absent = await place.run('wait', 'ghost', '--timeout', '300ms');
+  const absent = await ginit('wait', 'ghost', '--timeout', '300ms');
   expect(absent).toMatchObject({ code: 1, stderr: 'ginit: [ghost] there is no such component\n' });
 
   const again = await place.run('shop.xml');
@@ -150,7 +208,7 @@ test('a system that was killed leaves a socket, which the next command removes; 
   system.child.kill('SIGKILL');
   await system.finished;
   expect(readdirSync(sockets)).toEqual(['shop.sock']);
-  const ps = await place.run('ps');
+  const ps = await ginit('ps');
   expect(ps.code).toBe(1);
   expect(ps.stderr).toMatch(/^ginit: no system of yours runs\n/);
   expect(readdirSync(sockets)).toEqual([]);
@@ -161,7 +219,7 @@ test('a system that was killed leaves a socket, which the next command removes; 
     ),
   );
   const short = place.start('--system', 'brief', 'short.xml');
-  expect((await place.run('wait', '--system', 'brief', '--timeout', '50s')).code).toBe(0);
+  expect((await ginit('wait', '--system', 'brief', '--timeout', '50s')).code).toBe(0);
   short.child.kill('SIGTERM');
   expect((await short.finished).code).toBe(0);
   expect(existsSync(join(sockets, 'brief.sock'))).toBe(false);

@@ -1,4 +1,6 @@
-/** The Report service of the supervisor: keeps the newest report of each open session, for people. */
+/**
+ * The Report service of the supervisor: keeps the newest report of each open session, for people.
+ */
 import type { Implementation } from '../interface/interface.ts';
 import type { RootRequest } from '../session/parent.ts';
 import { type Report, serveReport } from '../session/report/index.ts';
@@ -11,8 +13,8 @@ export interface KeptReport {
 }
 
 /**
- * The reports of a system. Their bytes are paid for by the sessions that they came through, and they
- * go with these.
+ * The reports of a system. Their bytes are paid for by the sessions that they came through, and
+ * they go with these.
  */
 export class KeptReports {
   readonly #newest = new Map<RootRequest, KeptReport>();

@@ -37,15 +37,16 @@ export interface CheckedConfig {
  * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
  * called once the config is free of errors as far as can be seen without its components; the
  * components are looked at after that. `text` stands in the place of the file's content if it is
- * given.
+ * given. From the check `before` it is taken over what was found in files that have not changed.
  */
 export async function readCheckedConfig(
   file: string,
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
   text?: string | Uint8Array,
+  before?: Pick<CheckedConfig, 'imports'>,
 ): Promise<CheckedConfig> {
-  const imports = new ComponentImports(dirname(file));
+  const imports = new ComponentImports(dirname(file), before?.imports);
   const targets = new GrantTargets(dirname(file));
   let source = new Uint8Array();
   const failed = (errors: readonly string[]): CheckedConfig => ({

@@ -41,8 +41,8 @@ export function systemConfigOf({ node, config, binaries, imports, targets }: Fre
 export interface LiveConfigParts {
   /** The file as the command line names it, for messages. */
   readonly file: string;
-  /** Checks a version of the file. */
-  readonly check: (source: Uint8Array) => Promise<CheckedConfig>;
+  /** Checks a version of the file; what the check `before` has read need not be read again. */
+  readonly check: (source: Uint8Array, before: CheckedConfig) => Promise<CheckedConfig>;
   readonly supervisor: Pick<Supervisor, 'reconfigure' | 'act'>;
   readonly output: Pick<Output, 'say' | 'plain'>;
   /** Whether the files of components are watched, too. */
@@ -61,6 +61,8 @@ export class LiveConfig {
   readonly #path: string;
   readonly #watch: FilesWatch;
   #applied: FreeOfErrors;
+  /** The last check, whatever came of it. */
+  #checked: CheckedConfig;
   /** Of each start node, by its path: which code it runs. */
   #codes: ReadonlyMap<string, string>;
   /** The version that was looked at last, whatever came of it. */
@@ -72,6 +74,7 @@ export class LiveConfig {
     this.#parts = parts;
     this.#path = resolve(parts.file);
     this.#applied = first;
+    this.#checked = first;
     this.#codes = this.#codesOf(first);
     this.#seen = first.source;
     this.#watch = new FilesWatch((files) => this.#changed(files), parts.times);
@@ -136,7 +139,8 @@ export class LiveConfig {
 
   async #apply(source: Uint8Array): Promise<void> {
     const { file, check, supervisor, output } = this.#parts;
-    const checked = await check(source);
+    const checked = await check(source, this.#checked);
+    this.#checked = checked;
     if (this.#closed) return;
     for (const text of [...checked.warnings, ...checked.errors]) output.plain(text);
     const sound = freeOfErrors(checked);

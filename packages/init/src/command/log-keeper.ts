@@ -66,7 +66,7 @@ export class LogKeeper {
     }
     if (gone > 0) log.pieces = log.pieces.slice(gone);
     this.#forgetQuiet();
-    for (const tell of this.#followers) tell(piece);
+    for (const tell of this.#followers) tell({ label, text: piece.text });
   }
 
   /** The pieces of a component and of all below it, in the order in which they were written. */
@@ -74,7 +74,8 @@ export class LogKeeper {
     return [...this.#logs]
       .filter(([known]) => isWithin(known, label))
       .flatMap(([, { pieces }]) => pieces)
-      .toSorted((a, b) => a.number - b.number);
+      .toSorted((a, b) => a.number - b.number)
+      .map((piece) => ({ label: piece.label, text: piece.text }));
   }
 
   /**

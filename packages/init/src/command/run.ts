@@ -12,6 +12,7 @@ import type { Launcher } from './launcher.ts';
 import { type FreeOfErrors, LiveConfig, systemConfigOf } from './live-config.ts';
 import type { LogKeeper } from './log-keeper.ts';
 import type { Output } from './output.ts';
+import { notificationsTo, ServiceManager, watchdogMs } from './service-manager.ts';
 import { formatSummary } from './summary.ts';
 import { Terminal } from './terminal.ts';
 
@@ -59,19 +60,34 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   }
   if ('lack' in door) output.say(`warning: ginit ps and its like will not find this system: ${door.lack}`);
   const control: ControlServer | undefined = 'server' in door ? door.server : undefined;
-  const check = (source: Uint8Array): Promise<CheckedConfig> =>
-    readCheckedConfig(file, quota, undefined, source);
-  const live = new LiveConfig({ file, check, supervisor, output, code: options.dev }, checked);
+  const check = (source: Uint8Array, before: CheckedConfig): Promise<CheckedConfig> =>
+    readCheckedConfig(file, quota, undefined, source, before);
+  const manager = serviceManager(supervisor, output);
+  const reloading = (is: boolean): void => manager?.reloading(is);
+  const live = new LiveConfig({ reloading, file, check, supervisor, output, code: options.dev }, checked);
   const reload = (): void => void live.reload();
   const unlisten = endFromOutside(supervisor, output, options.launcher, { terminal: new Terminal(), reload });
   const end = await supervisor.run();
   live.close();
+  manager?.stopping();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(live.applied.config));
   await platform.destroy();
   unlisten();
   control?.close();
+  manager?.close();
   return exitCode(end, supervisor.exitCode, output);
+}
+
+/** The service manager that has started this process, if it wants to be told. */
+function serviceManager(supervisor: Supervisor, output: Output): ServiceManager | undefined {
+  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env;
+  const variables = { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID };
+  const to = notificationsTo(variables);
+  if (to === undefined) return undefined;
+  if (typeof to !== 'string') return new ServiceManager(to, supervisor, watchdogMs(variables, process.pid));
+  output.say(`warning: the service manager is not told how the system stands: ${to}`);
+  return undefined;
 }
 
 /** The bound for init itself: the longest time that it may wait for any of its children. */

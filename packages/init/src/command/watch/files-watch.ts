@@ -6,9 +6,10 @@
  */
 import { type FSWatcher, lstatSync, readlinkSync, statSync, watch } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileState } from './file-state.ts';
 
 /** A moment in which nothing has happened. */
-const QUIET_MS = 150;
+const QUIET_MS = 50;
 /** However busy the directory is, a change is told after this time. */
 const PATIENCE_MS = 3000;
 const POLL_MS = 2000;
@@ -49,7 +50,7 @@ export class FilesWatch {
   /** Watches these files from now on. Those that were watched before are known as they were. */
   set(files: Iterable<string>): void {
     const old = this.#files;
-    this.#files = new Map(Array.from(files, (file) => [file, old.get(file) ?? stateOf(file)]));
+    this.#files = new Map(Array.from(files, (file) => [file, old.get(file) ?? fileState(file)]));
     this.#watchDirectories();
   }
 
@@ -61,7 +62,7 @@ export class FilesWatch {
   }
 
   #lookForChanges(): void {
-    for (const [file, state] of this.#files) if (stateOf(file) !== state) return this.#stir();
+    for (const [file, state] of this.#files) if (fileState(file) !== state) return this.#stir();
     // A directory may have been put in the place of another one.
     this.#watchDirectories();
   }
@@ -80,7 +81,7 @@ export class FilesWatch {
     this.#quiet = undefined;
     const different: string[] = [];
     for (const [file, state] of this.#files) {
-      const now = stateOf(file);
+      const now = fileState(file);
       if (now === state) continue;
       this.#files.set(file, now);
       different.push(file);
@@ -111,16 +112,6 @@ export class FilesWatch {
     } catch {
       // It is not there, or the host has no more watches to give.
     }
-  }
-}
-
-/** How a file is, as far as that can be seen without reading it. */
-function stateOf(file: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
-    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-  } catch {
-    return 'missing';
   }
 }
 
