@@ -89,7 +89,12 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
   const host = { env, waits, returned: (back: Resources) => void returned.push(back) };
   const sessions = new ClientSessions(host, 'client', Promise.resolve(pd));
   const open = (id = 1, donation: Resources = DONATION, service = 'Store') =>
-    sessions.open({ id, service, args: {}, donation }, () => ({ server, serverName, label: 'client -> x' }));
+    sessions.open({ id, service, args: {}, donation }, () => ({
+      server,
+      serverName,
+      label: 'client -> x',
+      asked: { service, label: 'client -> x', to: { kind: 'parent', label: 'client -> x' } },
+    }));
   /** The code of a refusal, and the quota that has not come back. */
   const refusal = async (step: Promise<unknown>): Promise<[string, Resources]> => {
     const error = await step.then(

@@ -33,7 +33,7 @@ const TIMES = { quietMs: 40, pollMs: 60_000 };
 const AFTER_MS = 200;
 
 let directory: string;
-let closing: { close(): void }[] = [];
+const closing: { close(): void }[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ginit-live-'));
 });

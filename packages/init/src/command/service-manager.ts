@@ -60,7 +60,10 @@ export class ServiceManager {
     void this.look();
   }
 
-  /** A new version of the config is being looked at; or a version is in force, the new or the old one. */
+  /**
+   * A new version of the config is being looked at; or a version is in force, the new or the old
+   * one.
+   */
   reloading(is: boolean): void {
     if (this.#phase === 'stopping' || !this.#isReady) return;
     this.#phase = is ? 'reloading' : 'running';

@@ -1,4 +1,5 @@
 /** The route model: rules, their reading from a configuration, and how they decide. */
+export { withoutAliases } from './aliases.ts';
 export { matchesLabel, rewriteLabel } from './labels.ts';
 export { parseRoute } from './parse.ts';
 export { possibleRoutes, type PossibleRoute } from './possible.ts';

@@ -21,6 +21,11 @@ type Account = Capability<typeof Pd>;
 /** The number of attempts to close a session at a server that says that it has too much to do. */
 const CLOSING_TRIES_MAX = 100;
 
+/**
+ * The services without a declaration that a child may announce, in case they are declared later.
+ */
+const ANNOUNCED_MAX = 32;
+
 /** The services of init that a server needs. */
 export interface ChildServerHost {
   readonly env: Pick<Env, 'pd' | 'warning'> & WaitingEnv;
@@ -37,7 +42,10 @@ export class ChildServer implements SessionServer {
   readonly leftover = new Leftover();
   readonly #host: ChildServerHost;
   readonly #child: string;
-  readonly #roots: ReadonlyMap<string, Deferred<RootCapability>>;
+  /** The services that its start node declares at this moment. */
+  readonly #declared: Set<string>;
+  /** The root objects that it has announced, or is going to. */
+  readonly #roots = new Map<string, Deferred<RootCapability>>();
   readonly #announced = new Set<string>();
   readonly #account: Promise<Account>;
   readonly #ending = new Ending();
@@ -54,7 +62,7 @@ export class ChildServer implements SessionServer {
     this.#host = host;
     this.#child = child;
     this.#account = account;
-    this.#roots = new Map(provides.map((service) => [service, quietDeferred<RootCapability>()]));
+    this.#declared = new Set(provides);
   }
 
   /** The quota of its clients that it has not given back. */
@@ -68,15 +76,38 @@ export class ChildServer implements SessionServer {
 
   /** The child says that it is ready to serve sessions. */
   announce(service: string, root: RootCapability): void {
-    const waiting = this.#roots.get(service);
-    if (!waiting) {
-      throw new SessionError('DENIED', `the start node of "${this.#child}" does not provide "${service}"`);
-    }
     if (this.#announced.has(service)) {
       throw new SessionError('DENIED', `"${this.#child}" provides "${service}" already`);
     }
-    this.#announced.add(service);
-    waiting.resolve(root);
+    // A service that is not declared may be declared later. Then the child does not say it again.
+    if (this.#declared.has(service) || this.#announced.size < ANNOUNCED_MAX) {
+      this.#announced.add(service);
+      this.#rootOf(service).resolve(root);
+    }
+    if (!this.#declared.has(service)) {
+      throw new SessionError('DENIED', `the start node of "${this.#child}" does not provide "${service}"`);
+    }
+  }
+
+  /** Its start node declares another service than before, or declares one no more. */
+  declare(added: readonly string[], removed: readonly string[]): void {
+    for (const service of added) this.#declared.add(service);
+    for (const service of removed) {
+      this.#declared.delete(service);
+      if (this.#announced.has(service)) continue;
+      const text = `"${this.#child}" does not provide "${service}" any more`;
+      this.#roots.get(service)?.reject(new SessionError('DENIED', text));
+      this.#roots.delete(service);
+    }
+  }
+
+  #rootOf(service: string): Deferred<RootCapability> {
+    const known = this.#roots.get(service);
+    if (known) return known;
+    const root = quietDeferred<RootCapability>();
+    if (this.#ending.reason) root.reject(this.#ending.reason);
+    this.#roots.set(service, root);
+    return root;
   }
 
   /**
@@ -117,8 +148,10 @@ export class ChildServer implements SessionServer {
   }
 
   async #root(service: string, givenUp: AbortSignal): Promise<RootCapability> {
-    const waiting = this.#roots.get(service);
-    if (!waiting) throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
+    if (!this.#declared.has(service)) {
+      throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
+    }
+    const waiting = this.#rootOf(service);
     const tooLate = quietDeferred<never>();
     const giveUp = (): void => tooLate.reject(new SessionError('DENIED', 'the client has given up'));
     if (givenUp.aborted) giveUp();

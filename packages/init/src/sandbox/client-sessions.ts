@@ -4,11 +4,12 @@
  * request is refused, when the session is closed, and when the server dies, as far as it comes back
  * at all. It stays with init when the client is gone.
  */
-import { type Capability, type Env, SessionError } from '@ginit/core';
+import { type Capability, type Env, hasCode, SessionError } from '@ginit/core';
 import {
   COSTS,
   type LedgerSession,
   LIMITS,
+  type SessionOverview,
   type Pd,
   type Resources,
   type SessionArguments,
@@ -16,8 +17,9 @@ import {
 } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
+import type { RoutedSession } from '../plan/index.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
-import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
+import { refusalFor, type Refused, type ServedSession, type SessionServer } from './session-server.ts';
 import type { Waits } from './waits.ts';
 
 /** The server that a request was routed to, and the label that the server sees. */
@@ -26,6 +28,10 @@ export interface RoutedTo {
   /** The child that serves it; `undefined` for a service of the parent's or of init itself. */
   readonly serverName: string | undefined;
   readonly label: string;
+  /** The request and the place that it was routed to, by which a new config is compared. */
+  readonly asked: RoutedSession;
+  /** The place where the request goes if this server denies it. */
+  readonly otherwise?: RoutedTo;
 }
 
 /** A request of the child. */
@@ -39,6 +45,7 @@ export interface ClientRequest {
 interface ClientSession {
   readonly service: string;
   serverName: string | undefined;
+  asked: RoutedSession | undefined;
   readonly givenUp: AbortController;
   /** The session at its server, or `undefined` if there will be none. */
   readonly opened: Deferred<ServedSession | undefined>;
@@ -83,6 +90,21 @@ export class ClientSessions {
     return new Set(names.filter((name) => name !== undefined));
   }
 
+  /** All sessions that are open or asked for and are not being closed, and where they lead. */
+  get routed(): RoutedSession[] {
+    return [...this.#sessions.values()].flatMap(({ asked, ending }) => (asked && !ending ? [asked] : []));
+  }
+
+  /** All sessions for people; the labels are those that the servers see. */
+  get overview(): SessionOverview[] {
+    return Array.from(this.#sessions.values(), ({ service, serverName, asked, served, ending }) => ({
+      service,
+      label: asked && 'label' in asked.to ? asked.to.label : '',
+      server: serverName,
+      state: ending ? 'CLOSING' : served ? 'OK' : 'CREATING',
+    }));
+  }
+
   /** All sessions; those that are not open yet are listed without their donations. */
   get ledger(): LedgerSession[] {
     return Array.from(this.#sessions, ([id, { service, serverName, served, ending }]) => ({
@@ -111,6 +133,7 @@ export class ClientSessions {
     const session: ClientSession = {
       service,
       serverName: undefined,
+      asked: undefined,
       givenUp: new AbortController(),
       opened: quietDeferred(),
       served: undefined,
@@ -134,24 +157,39 @@ export class ClientSessions {
     }
   }
 
-  async #openAt(
-    session: ClientSession,
-    { service, args, donation }: ClientRequest,
-    { server, serverName, label }: RoutedTo,
-  ): Promise<ServedSession> {
-    session.serverName = serverName;
+  async #openAt(session: ClientSession, request: ClientRequest, routed: RoutedTo): Promise<ServedSession> {
+    const { donation } = request;
+    this.#leads(session, routed);
     await this.#pay(donation);
     if (session.ending) {
       const kept = await this.#refund(donation, donation);
       throw new SessionError('DENIED', 'the client has given up', kept);
     }
-    const request = { service, label, args, donation, givenUp: session.givenUp.signal };
-    const opening = server.open(request);
-    const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
-    const answer = await this.#host.waits.during(wait, opening);
+    let answer = await this.#askAt(session, request, routed);
+    const { otherwise } = routed;
+    if (otherwise && 'refused' in answer && isPlainDenial(answer, donation) && !session.ending) {
+      this.#leads(session, otherwise);
+      answer = await this.#askAt(session, request, otherwise);
+    }
     if (!('refused' in answer)) return answer;
+    session.asked = undefined;
     const kept = await this.#refund(donation, answer.back);
     throw new SessionError(answer.refused.code, answer.refused.message, kept);
+  }
+
+  #leads(session: ClientSession, { serverName, asked }: RoutedTo): void {
+    session.serverName = serverName;
+    session.asked = asked;
+  }
+
+  #askAt(
+    session: ClientSession,
+    { service, args, donation }: ClientRequest,
+    { server, serverName, label }: RoutedTo,
+  ): Promise<ServedSession | Refused> {
+    const opening = server.open({ service, label, args, donation, givenUp: session.givenUp.signal });
+    const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
+    return this.#host.waits.during(wait, opening);
   }
 
   /** Donates more to an open session. Throws `SessionError`. */
@@ -199,6 +237,13 @@ export class ClientSessions {
   async close(id: number): Promise<Resources> {
     const session = this.#sessions.get(id);
     return session ? this.#end(id, session).kept : NOTHING;
+  }
+
+  /** Ends those of its sessions that have lost their routes. The client goes on without them. */
+  endLost(lost: ReadonlySet<RoutedSession>): void {
+    for (const [id, session] of this.#sessions) {
+      if (session.asked && lost.has(session.asked)) void this.#end(id, session);
+    }
   }
 
   /** Ends the sessions with other children, because the client is gone or going. */
@@ -295,6 +340,11 @@ export class ClientSessions {
     this.#host.returned(back);
     return donation;
   }
+}
+
+/** Whether a server has denied a request and kept nothing of the donation. */
+function isPlainDenial({ refused, back }: Refused, donation: Resources): boolean {
+  return hasCode(refused, 'DENIED') && isNothing(minus(donation, back));
 }
 
 /**
