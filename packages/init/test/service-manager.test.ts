@@ -103,7 +103,7 @@ test.runIf(process.platform === 'linux' && koffi !== undefined)(
     const library = Object(koffi).load(null);
     const open = library.func('socket', 'int', ['int', 'int', 'int']);
     const bind = library.func('bind', 'int', ['int', 'void *', 'uint32_t']);
-    const receive = library.func('recv', 'ssize_t', ['int', 'void *', 'size_t', 'int']);
+    const receive = library.func('recv', 'long', ['int', 'void *', 'size_t', 'int']);
     const directory = mkdtempSync(join(tmpdir(), 'gn-'));
     try {
       for (const name of [join(directory, 's'), `@ginit-test-${process.pid}`]) {

@@ -43,7 +43,7 @@ export class DatagramSocket {
       const koffi: Koffi = createRequire(import.meta.url)(findKoffi());
       const library = koffi.load(null);
       const open = library.func('socket', 'int', ['int', 'int', 'int']);
-      const send = library.func('sendto', 'ssize_t', [
+      const send = library.func('sendto', 'long', [
         'int',
         'void *',
         'size_t',
