@@ -20,7 +20,12 @@ const plain = (label: string, ending = false): Observed => ({
 
 describe('what an init tells of its children', () => {
   test('is right if the running ones are there and the crashed ones are not', () => {
-    const children = [child('a', 'running'), child('b', 'crashed'), child('c', 'exited'), child('d', 'stuck')];
+    const children = [
+      child('a', 'running'),
+      child('b', 'crashed'),
+      child('c', 'exited'),
+      child('d', 'stuck'),
+    ];
     const live = [init('init', children), plain('init -> a'), plain('init -> a -> own child')];
     expect(whereOverviewsAreWrong(live)).toBeUndefined();
   });

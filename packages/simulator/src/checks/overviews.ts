@@ -40,7 +40,8 @@ function wrongAbout(
   const lead = `${init}${LABEL_SEPARATOR}`;
   for (const { name, state } of children) {
     const there = labels.has(`${lead}${name}`);
-    if (!there && SURE.there.includes(state)) return `[${init}] says that "${name}" is ${state}, and it is gone`;
+    if (!there && SURE.there.includes(state))
+      return `[${init}] says that "${name}" is ${state}, and it is gone`;
     if (there && SURE.gone.includes(state)) return `[${init}] says that "${name}" ${state}, and it is there`;
   }
   const told = new Set(children.map(({ name }) => name));

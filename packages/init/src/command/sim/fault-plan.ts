@@ -106,7 +106,10 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
     ...diskFaults,
     ...memoryFaults,
     element('config', 'The system gets another config', {
-      attributes: { file: attribute.text('Its file, beside that of the plan', { required: true }), ...timing },
+      attributes: {
+        file: attribute.text('Its file, beside that of the plan', { required: true }),
+        ...timing,
+      },
     }),
     element('restart', 'Somebody restarts a component, as `ginit restart` does', {
       attributes: { ...whom, ...timing },
@@ -131,7 +134,9 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
   ],
 });
 
-/** A fault plan, and the files of the configs that it gives to the running system, by their index. */
+/**
+ * A fault plan, and the files of the configs that it gives to the running system, by their index.
+ */
 export interface FaultPlanReading {
   readonly plan: FaultPlan;
   readonly configFiles: readonly string[];
@@ -157,7 +162,9 @@ export function readFaultPlan(
     const faults = readConfig(node, FAULT_PLAN_SCHEMA).$content;
     const wrong = faults.flatMap((fault) => impossible(fault) ?? []);
     if (wrong.length > 0) return { errors: wrong.map(({ message }) => message) };
-    const configFiles = [...new Set(faults.flatMap((fault) => (fault.$type === 'config' ? [fault.file] : [])))];
+    const configFiles = [
+      ...new Set(faults.flatMap((fault) => (fault.$type === 'config' ? [fault.file] : []))),
+    ];
     return { plan: faults.map((fault) => readFault(fault, configFiles)), configFiles };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: [error.message] };

@@ -72,8 +72,7 @@ export async function prepare(
   output: Pick<Output, 'plain' | 'complaint'>,
   texts: SimTexts = {},
 ): Promise<SeedOptions | undefined> {
-  const faults =
-    options.faults === undefined ? NO_FAULTS : readFaultPlan(options.faults, texts.faults);
+  const faults = options.faults === undefined ? NO_FAULTS : readFaultPlan(options.faults, texts.faults);
   const [plan, configFiles] = 'errors' in faults ? [[], []] : [faults.plan, faults.configFiles];
   const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(plan, options.onlyFaults);
   const first = await prepareConfig(options.file, options, output, texts.config);
@@ -92,7 +91,9 @@ interface PreparedConfig {
   readonly config: InitConfig;
 }
 
-/** Checks a config. The result is `undefined` if something is wrong; then the output has said what. */
+/**
+ * Checks a config. The result is `undefined` if something is wrong; then the output has said what.
+ */
 async function prepareConfig(
   file: string,
   { quota }: SimOptions,
