@@ -1,4 +1,7 @@
-/** The components of ROMs, reports and files in whole systems: the example, and its orders of events. */
+/**
+ * The components of ROMs, reports and files in whole systems: the example, and its orders of
+ * events.
+ */
 import { join } from 'node:path';
 import { simulate, simulateSeeds } from '@ginit/init/testing';
 import { expect, test, vi } from 'vitest';
