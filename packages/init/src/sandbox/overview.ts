@@ -28,6 +28,7 @@ export function childOverview(child: Child, waitsFor: string | undefined): Child
   const { name, start, exitCode, restarts } = child;
   return {
     name,
+    binary: start.binary.name,
     state: stateOf(child, waitsFor),
     why: whyOf(child, waitsFor),
     exitCode,
