@@ -51,10 +51,12 @@ test('what it does not use is taken back; 16 KiB and 5 capabilities stay free, a
 test('a child that uses up what was free a moment ago is left alone after four attempts, with a warning', async () => {
   const { quota, pd, warnings } = await bench();
   let tries = 0;
-  pd.transfer = async () => {
-    tries++;
-    throw new RpcError('OUT_OF_RAM', 'gone');
-  };
+  Object.assign(pd, {
+    transfer: async () => {
+      tries++;
+      throw new RpcError('OUT_OF_RAM', 'gone');
+    },
+  });
   expect(await quota.shrink(start(7 * M, 100))).toEqual({ ram: M, caps: 0 });
   expect(tries).toBe(4);
   expect(warnings).toEqual(['child "child": its ram quota could not be lowered after 4 attempts']);
