@@ -12,6 +12,7 @@ import {
   rewriteLabel,
   ROUTE_SCHEMA,
   type ServiceDirectory,
+  withoutAliases,
 } from '../src/routing/index.ts';
 
 /** Services by provider; `parent` is the parent. */
@@ -385,5 +386,47 @@ describe('possibleRoutes', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('old spellings and other names', () => {
+  it.each([
+    ['tool -> disk', 'disk:tool -> disk'],
+    ['tool -> other', 'cache:tool -> other'],
+  ])('<if-arg> with the key label is the attribute label: %s', (label, expected) => {
+    const xml = `<service name="Block"><if-arg key="label" value=" disk "/><child name="disk"/></service>
+      <service name="Block"><child name="cache"/></service>`;
+    expect(routed(xml, 'Block', label)).toBe(expected);
+  });
+
+  it('<configfile> names the ROM that stands for the config; a <config> of its own comes first', () => {
+    const child: RequestingChild = {
+      name: 'tool',
+      binaryName: 'tool',
+      hasConfig: false,
+      configFile: 'tool.config',
+      usesLinker: true,
+      rules: rulesOf('<any-service><parent/></any-service>'),
+    };
+    const request = { service: 'ROM', label: 'tool -> config' };
+    expect(resolveRequest(child, request, directory(OFFERS))).toMatchObject({ label: 'tool -> tool.config' });
+    expect(resolveRequest({ ...child, hasConfig: true }, request, directory(OFFERS))).toEqual({
+      kind: 'config',
+    });
+  });
+
+  it('an alias stands for its child, and an alias of an alias for nobody', () => {
+    const aliases = new Map([
+      ['store', 'disk'],
+      ['shop', 'store'],
+    ]);
+    const xml = ['store', 'shop'].map(
+      (name) => `<service name="Block"><child name="${name}" label="a"/></service>`,
+    );
+    const targets = withoutAliases(rulesOf(xml.join('')), aliases).flatMap((rule) => rule.targets);
+    expect(targets).toMatchObject([
+      { kind: 'child', name: 'disk', rewrite: { label: 'a' } },
+      { kind: 'child', name: 'store', rewrite: { label: 'a' } },
+    ]);
   });
 });

@@ -17,6 +17,7 @@ import { EXIT_CODE_MAX, type Parent, Root } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
+import { setAnnouncer } from './announcing.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
@@ -84,6 +85,7 @@ export class Environment implements Env {
       packets: parts.progress.packets,
       watch: parts.watch,
     });
+    setAnnouncer(this, (service, root) => this.#announce(service, root));
     this.#resources = new ResourceRequests(parts.parent, (ms, handler) => this.timer.after(ms, handler));
     this.#yields = new YieldRequests({
       parent: parts.parent,
@@ -138,7 +140,7 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch, progress, dealings } = this.#parts;
+    const { entrypoint, pd, report, served, watch, progress } = this.#parts;
     const { packets } = progress;
     const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
     const service = new Service(interface_, open, {
@@ -151,8 +153,12 @@ export class Environment implements Env {
       watch,
     });
     this.#services.set(interface_.service, () => service.count);
-    const root = entrypoint.export(Root, dealings?.root(service) ?? service);
-    this.#parts.parent.announce(interface_.service, root).catch(report);
+    this.#announce(interface_.service, service).catch(report);
+  }
+
+  async #announce(service: string, root: Implementation<typeof Root>): Promise<void> {
+    const { entrypoint, dealings, parent } = this.#parts;
+    await parent.announce(service, entrypoint.export(Root, dealings?.root(root) ?? root));
   }
 
   capability<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I> {

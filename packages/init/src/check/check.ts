@@ -5,6 +5,7 @@ import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
 import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
+import { checkForwarding } from './forwarding.ts';
 import { checkSharedFiles, type FileIdentity } from './grants.ts';
 import { checkQuotas, checkStartCost } from './quotas.ts';
 import { checkRequests } from './requests.ts';
@@ -56,6 +57,7 @@ function checkScope(
   checkParentProvides(scope, options.parentServices, findings);
   if (options.quota !== undefined) checkQuotas(config, options.quota, findings);
   const broken = checkTargets(scope, findings);
+  checkForwarding(scope, findings);
   for (const start of config.starts) {
     const facts = factsOf(start);
     checkStartCost(start, findings);

@@ -11,6 +11,14 @@ import type { Scope } from './scope.ts';
 export function checkTargets(scope: Scope, findings: CheckFindings): ReadonlySet<RouteRule> {
   const { config, directory } = scope;
   const broken = new Set<RouteRule>();
+  for (const { name, child } of config.aliases) {
+    if (scope.startByName.has(child.name)) continue;
+    const hint = didYouMean(child.name, scope.startByName.keys());
+    findings.error(
+      `alias ${shown(name)} stands for child ${shown(child.name)}, which there is not${hint}`,
+      child.position,
+    );
+  }
   const rules = [...(config.defaultRoute ?? []), ...config.starts.flatMap((start) => start.route ?? [])];
   for (const rule of rules) {
     for (const target of rule.targets) {
@@ -27,9 +35,12 @@ function checkChild(target: ChildTarget, rule: RouteRule, scope: Scope, findings
   const { name, namePosition } = target;
   const start = scope.startByName.get(name);
   if (start === undefined) {
-    const isAlias = scope.config.aliases.some((alias) => alias.name === name);
-    const hint = isAlias ? ': aliases have no effect yet' : didYouMean(name, scope.startByName.keys());
-    findings.error(`there is no child ${shown(name)}${hint}`, namePosition);
+    const isAlias = scope.config.aliases.some(({ child }) => child.name === name);
+    // An alias that stands for nobody has been listed itself.
+    if (!isAlias) {
+      const names = [...scope.startByName.keys(), ...scope.config.aliases.map((alias) => alias.name)];
+      findings.error(`there is no child ${shown(name)}${didYouMean(name, names)}`, namePosition);
+    }
     return false;
   }
   const { service } = rule;

@@ -1,3 +1,4 @@
+import type { PolicyConfig, PolicySelection } from '@ginit/core';
 import type { ConfigNode, Position } from '@ginit/core/config';
 import type { HostGrantFact } from '@ginit/core/host';
 import type { JailDemand } from '@ginit/core/system';
@@ -97,6 +98,8 @@ export interface StartNode {
   /** Its own `<route>`; then the default route does not count at all. */
   readonly route: readonly RouteRule[] | undefined;
   readonly config: ConfigNode | undefined;
+  /** The name of the ROM that it gets in the place of the ROM `config`. */
+  readonly configFile: string | undefined;
   readonly exitPropagate: boolean;
   readonly restart: RestartBudget | undefined;
   readonly host: readonly HostGrant[];
@@ -111,6 +114,10 @@ export interface StartNode {
   readonly position: Position;
 }
 
+/** The release of Genode after which the state report is worded. */
+export type ReportVocabulary = '24.08' | '26.04';
+
+/** What the state report holds, and when it goes out. */
 export interface ReportOptions {
   readonly ids: boolean;
   readonly requested: boolean;
@@ -122,15 +129,20 @@ export interface ReportOptions {
   readonly initCaps: boolean;
   readonly delayMs: number;
   readonly bufferBytes: number;
+  readonly vocabulary: ReportVocabulary;
+  /** Whether it says why a child waits. */
+  readonly why: boolean;
 }
 
-/**
- * A service that init offers to its parent; `node` holds the policies for `selectPolicy`, each with
- * a `<child>`.
- */
-export interface ForwardedService extends NamedPlace {
-  readonly node: ConfigNode;
+/** A policy of a service that init offers to its parent: which child serves which sessions. */
+export interface ForwardingPolicy extends PolicySelection {
+  readonly child: NamedPlace;
+  /** The label that the child sees; that of the client, if it is missing. */
+  readonly childLabel: string | undefined;
 }
+
+/** A service that init offers to its parent, with its policies for `selectPolicy`. */
+export type ForwardedService = NamedPlace & PolicyConfig<ForwardingPolicy, ForwardingPolicy>;
 
 /** Another name for a child in routes. */
 export interface Alias extends NamedPlace {

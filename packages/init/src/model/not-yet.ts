@@ -14,7 +14,7 @@ interface Inert {
 
 const INERT_IN_CONFIG: Inert = {
   attributes: ['version', 'ld_verbose', 'generate_xml'],
-  elements: ['report', 'heartbeat', 'service', 'alias'],
+  elements: ['report', 'heartbeat', 'service'],
 };
 
 const INERT_IN_START: Inert = {

@@ -6,9 +6,11 @@ import {
   inspectConfig,
   type Position,
 } from '@ginit/core/config';
+import { withoutAliases } from '../routing/aliases.ts';
 import { parseRoute } from '../routing/parse.ts';
-import type { Alias, ForwardedService, InitConfig, NamedPlace, ReportOptions } from './init-config.ts';
+import type { Alias, InitConfig, NamedPlace, ReportOptions } from './init-config.ts';
 import { notYetWarnings } from './not-yet.ts';
+import { readForwardedServices } from './forwarded.ts';
 import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
 import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
@@ -48,6 +50,8 @@ export function readInitConfig(node: ConfigNode): InitConfigReading {
 function readTop(top: InitReading, findings: Findings): InitConfig {
   const parts = top.$children;
   const route = parts['default-route'];
+  const aliases = parts.alias.flatMap(readAlias);
+  const names = new Map(aliases.map(({ name, child }) => [name, child.name]));
   const space = parts['affinity-space'] ?? missing(AFFINITY_SPACE_SCHEMA);
   const around: StartSurroundings = {
     defaults: { ram: parts.default?.ram, caps: parts.default?.caps },
@@ -66,17 +70,20 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     summary: top.summary,
     prioLevels: around.prioLevels,
     parentProvides: servicesOf(parts['parent-provides'], findings),
-    defaultRoute: route === undefined ? undefined : parseRoute(route, findings.warnings),
+    defaultRoute: route && withoutAliases(parseRoute(route, findings.warnings), names),
     defaults: around.defaults,
     preserve: readPreserve(top),
     affinitySpace: around.affinitySpace,
     report: readReport(parts.report),
     stepBounds: around.stepBounds,
     heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
-    starts: parts.start.flatMap((start) => readStart(start, around, findings) ?? []),
+    starts: parts.start.flatMap((start) => {
+      const read = readStart(start, around, findings);
+      return read ? [{ ...read, route: read.route && withoutAliases(read.route, names) }] : [];
+    }),
     binaries: parts.binary.flatMap(readNamedBinary),
-    services: parts.service.flatMap(readForwarded),
-    aliases: parts.alias.flatMap(readAlias),
+    services: readForwardedServices(parts.service, names, findings),
+    aliases,
   };
 }
 
@@ -102,14 +109,12 @@ function readReport(report: InitReading['$children']['report']): ReportOptions |
     initCaps: report.init_caps,
     delayMs: report.delay_ms,
     bufferBytes: report.buffer,
+    vocabulary: report.vocabulary,
+    why: report.why,
   };
 }
 
 type Named = { readonly name: string | undefined; readonly $node: ConfigNode };
-
-function readForwarded({ name, $node: node }: Named): ForwardedService[] {
-  return name === undefined ? [] : [{ name, position: node.positionOf('name'), node }];
-}
 
 function readNamedBinary({ name, $node }: Named): NamedPlace[] {
   return name === undefined || name === '' ? [] : [{ name, position: $node.positionOf('name') }];

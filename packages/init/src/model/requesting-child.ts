@@ -7,6 +7,7 @@ export function requestingChild(config: InitConfig, start: StartNode): Requestin
     name: start.name,
     binaryName: start.binary.name,
     hasConfig: start.config !== undefined,
+    configFile: start.configFile,
     usesLinker: start.usesLinker,
     rules: rulesOf(config, start),
   };

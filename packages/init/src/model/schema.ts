@@ -125,7 +125,10 @@ const START_SCHEMA = element('start', 'A child', {
       max: 1,
     }),
     element('config', 'The child\'s configuration, its ROM "config"', { anyContent: true, max: 1 }),
-    element('configfile', 'route the ROM "config" by a rule with label="config" instead', { max: 0 }),
+    element('configfile', 'The old spelling of a route of its ROM "config" to a ROM of another name', {
+      attributes: { name: attribute.label('Name of that ROM', { required: true }) },
+      max: 1,
+    }),
     ROUTE_SCHEMA,
     element('exit', 'What the exit of the child means', {
       attributes: { propagate: attribute.boolean('Its exit value ends this init', { fallback: false }) },
@@ -167,6 +170,9 @@ const START_SCHEMA = element('start', 'A child', {
   ],
 });
 
+/** The releases of Genode after which the state report may be worded. */
+export const REPORT_VOCABULARIES = ['24.08', '26.04'] as const;
+
 const REPORT_SCHEMA = element('report', 'What the state report of init holds', {
   attributes: {
     ids: attribute.boolean('Numbers of the children', { fallback: false }),
@@ -183,6 +189,14 @@ const REPORT_SCHEMA = element('report', 'What the state report of init holds', {
       fallback: 100,
     }),
     buffer: attribute.bytes('Size of the report', { min: 4096, max: 4 * 1024 * 1024, fallback: 4096 }),
+    vocabulary: attribute.oneOf(
+      'How sessions and their states are named: as in that release of Genode',
+      REPORT_VOCABULARIES,
+      { fallback: '24.08' },
+    ),
+    why: attribute.boolean('Why a child is incomplete, stuck or waiting, in one phrase', {
+      fallback: false,
+    }),
   },
   max: 1,
 });

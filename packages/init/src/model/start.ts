@@ -73,6 +73,7 @@ export function readStart(
     provides: servicesOf(parts.provides, findings),
     route: route === undefined ? undefined : parseRoute(route, findings.warnings),
     config: parts.config?.$node,
+    configFile: readConfigFile(start, findings),
     exitPropagate: parts.exit?.propagate === true,
     restart: readRestart(parts.restart),
     host,
@@ -95,6 +96,14 @@ function readBinary(start: StartReading, startName: string, findings: Findings):
   const { name, $node } = binary;
   if (name === '') findings.errors.push($node.errorAt('attribute "name" of <binary> is empty', 'name'));
   return { name, position: $node.positionOf('name') };
+}
+
+function readConfigFile({ $children: parts }: StartReading, findings: Findings): string | undefined {
+  const { config, configfile } = parts;
+  if (!configfile) return undefined;
+  if (config)
+    findings.errors.push(configfile.$node.errorAt('<configfile> contradicts the <config> beside it'));
+  return configfile.name;
 }
 
 function readJail(

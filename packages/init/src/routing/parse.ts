@@ -15,7 +15,7 @@ export function parseRoute(route: RouteReading, warnings: ConfigWarning[]): Rout
     rules.push({
       service,
       filter: parseFilter(rule, warnings),
-      targets: rule.$content.flatMap(parseTarget),
+      targets: rule.$content.flatMap((part) => (part.$type === 'if-arg' ? [] : parseTarget(part))),
       position: rule.$node.position,
     });
   }
@@ -26,10 +26,15 @@ const SCOPED_ATTRIBUTES = ['label', 'label_prefix', 'label_suffix'] as const;
 
 function parseFilter(rule: RuleReading, warnings: ConfigWarning[]): LabelFilter | undefined {
   warnOfHidden(rule.$node, warnings);
+  const condition = rule.$children['if-arg'];
+  if (condition && rule.$node.has('label')) {
+    const text = `<if-arg> is not looked at beside attribute "label" of <${rule.$type}>`;
+    warnings.push({ text, position: condition.$node.position });
+  }
   const filter: LabelFilter = {
     unscopedLabel: rule.unscoped_label,
     labelLast: rule.label_last,
-    label: rule.label?.trim(),
+    label: (rule.label ?? condition?.value)?.trim(),
     labelPrefix: rule.label_prefix?.trim(),
     labelSuffix: rule.label_suffix?.trim(),
   };

@@ -25,6 +25,8 @@ export interface RequestingChild {
   /** The label of the ROM that holds its executable. */
   readonly binaryName: string;
   readonly hasConfig: boolean;
+  /** The ROM that it gets when it asks for `config`, if its start node names one. */
+  readonly configFile?: string | undefined;
   /** False for `ld="no"`: the binary stands in for the linker. */
   readonly usesLinker: boolean;
   /** Its `<route>`, or the `<default-route>`, or nothing. */
@@ -45,7 +47,10 @@ export function resolveRequest(
   const { service } = request;
   let { label } = request;
   if (service === 'ROM') {
-    if (label === prependLabel(child.name, 'config') && child.hasConfig) return { kind: 'config' };
+    if (label === prependLabel(child.name, 'config')) {
+      if (child.hasConfig) return { kind: 'config' };
+      if (child.configFile !== undefined) label = prependLabel(child.name, child.configFile);
+    }
     const isBinary = label === child.name || (!child.usesLinker && label === 'ld.lib.so');
     if (isBinary) label = child.binaryName;
   }

@@ -23,8 +23,12 @@ const TARGETS = [
     attributes: { name: attribute.text('Name of its start node', { required: true }), ...REWRITES },
   }),
   element('any-child', 'The one child that provides the service'),
-  element('if-arg', 'use the attributes label, label_prefix or label_suffix of the rule instead', {
-    max: 0,
+  element('if-arg', 'The old spelling of the attribute label of the rule', {
+    attributes: {
+      key: attribute.oneOf('The argument that is compared', ['label'], { required: true }),
+      value: attribute.label('What it must be, as the child wrote it', { required: true }),
+    },
+    max: 1,
   }),
 ] as const;
 
@@ -52,4 +56,5 @@ export const DEFAULT_ROUTE_SCHEMA = element('default-route', 'The route of child
 /** A `<route>` or `<default-route>` as it was read, mistakes included. */
 export type RouteReading = Pick<TolerantConfigOf<typeof ROUTE_SCHEMA>, '$content'>;
 export type RuleReading = RouteReading['$content'][number];
-export type TargetReading = RuleReading['$content'][number];
+type PartReading = RuleReading['$content'][number];
+export type TargetReading = Exclude<PartReading, { readonly $type: 'if-arg' }>;

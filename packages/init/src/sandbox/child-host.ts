@@ -27,6 +27,8 @@ export interface ChildHost<Child> {
   resourcesRequested(child: Child): void;
   /** The child has freed what it could of the quota that it was asked to give back. */
   yielded(child: Child): void;
+  /** Something of the child has changed that the state report shows. */
+  changed(): void;
   /** Reports why a child has come to an end that the supervisor has not reported. */
   tell(child: Child, why: string): void;
 }

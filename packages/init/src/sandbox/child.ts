@@ -9,6 +9,7 @@ import {
   Parent,
   Pd,
   QuotaDialogue,
+  type AccountState,
   type LedgerChild,
   type Resources,
   type Thread,
@@ -17,6 +18,7 @@ import {
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { hasOwnProcess, type StartNode } from '../model/index.ts';
 import type { ExistingChild, RoutedSession, Standing } from '../plan/index.ts';
+import type { MissingSession, SessionStanding } from '../report/index.ts';
 import { untilTaken } from './again.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import type { ChildHost } from './child-host.ts';
@@ -26,6 +28,7 @@ import { ChildServer } from './child-server.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
 import { EnvironmentSessions } from './environment-sessions.ts';
+import { Heartbeat } from './heartbeats.ts';
 import { isAlive, stateOf } from './thread-state.ts';
 import { refuseTooPoor } from './treasury.ts';
 import type { Progress } from './waits.ts';
@@ -66,6 +69,7 @@ export class Child {
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
   readonly quota: ChildQuota;
+  readonly heartbeat = new Heartbeat(async () => this.#thread?.heartbeat());
   /** The start node that the child was made from. */
   #born: StartNode;
   readonly #host: ChildHost<Child>;
@@ -111,10 +115,11 @@ export class Child {
     const provides = start.provides.map((service) => service.name);
     const { env, waits } = host;
     const lost = (reason: string): void => void this.#isLost(reason);
+    const changed = (): void => host.changed();
     this.quota = new ChildQuota({ env }, name);
-    this.server = new ChildServer({ env, lost }, name, provides, this.#account.promise);
+    this.server = new ChildServer({ env, lost, changed }, name, provides, this.#account.promise);
     const returned = (back: Resources): void => this.server.leftover.add(back);
-    this.sessions = new ClientSessions({ env, waits, returned }, name, this.#account.promise);
+    this.sessions = new ClientSessions({ env, waits, returned, changed }, name, this.#account.promise);
     this.#config = new ConfigServer(env, start.config);
     const born = (): StartNode => this.#born;
     this.#requests = new ChildRequests({
@@ -143,6 +148,7 @@ export class Child {
       child: name,
       route: (service) => this.#routeEnvironment(service),
       arguments: (service) => this.#requests.environmentArguments(service),
+      changed,
     });
   }
 
@@ -176,6 +182,21 @@ export class Child {
   /** Where its sessions lead, those of its environment too. */
   get routed(): RoutedSession[] {
     return [...this.#environment.routed, ...this.sessions.routed];
+  }
+
+  /** Its sessions, those of its environment too, for people and managers. */
+  get standings(): SessionStanding[] {
+    return [...this.#environment.standings, ...this.sessions.standings];
+  }
+
+  /** The sessions that it is to have and does not have. */
+  get missing(): MissingSession[] {
+    return [...this.#environment.missing, ...this.sessions.missing];
+  }
+
+  /** What its account holds; `undefined` while there is none. */
+  async accountState(): Promise<AccountState | undefined> {
+    return this.quota.state();
   }
 
   /** The child as the plan of a new config sees it. */
@@ -447,6 +468,7 @@ export class Child {
     if (!isAlive(state)) this.#lost?.resolve();
     if (this.#ended || this.#lost) return;
     this.#state = state.state;
+    this.#host.changed();
     // The supervisor kills the thread without our asking only when its account has ended. The child
     // has done that itself; had its host done it, that would have been reported.
     const killed = state.state === 'killed' && this.#killed === undefined;

@@ -19,6 +19,7 @@ import type { ChildHost } from './child-host.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
+import { Observation } from './observation.ts';
 import { ParentServer } from './parent-server.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { RestartRecords } from './restart-record.ts';
@@ -52,6 +53,7 @@ export class Sandbox implements ChildHost<Child> {
   readonly #budgets: Budgets;
   readonly #grants: ResourceGrants;
   readonly #treasury: Treasury;
+  readonly #observation: Observation;
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
   #config: InitConfig;
@@ -94,6 +96,13 @@ export class Sandbox implements ChildHost<Child> {
       preserve: () => this.#config.preserve,
     });
     this.#grants = new ResourceGrants({ env, preserve: () => this.#config.preserve });
+    this.#observation = new Observation({
+      env,
+      config: () => this.#config,
+      directory: () => this.#router.services,
+      children: () => this.#children.values(),
+      restart: (name, why) => void this.restart(name, why),
+    });
     this.#leaving = new Leaving((child) => this.#stopChild(child));
     keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
     this.waits = new Waits({
@@ -164,6 +173,7 @@ export class Sandbox implements ChildHost<Child> {
    */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#observation.end();
     await this.#leaving.stop([...new Set([...this.#leaving.children, ...this.#children.values()])]);
     await Promise.all(this.#endings);
     this.#children.clear();
@@ -176,6 +186,7 @@ export class Sandbox implements ChildHost<Child> {
   exited(child: Child, code: number): void {
     if (this.#children.get(child.name) !== child || child.over) return;
     void this.env.log(`child "${child.name}" exited with exit value ${code}`);
+    this.#observation.changedNow();
     const { start } = child;
     if (start.exitPropagate) return this.#exit(code);
     if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
@@ -200,11 +211,16 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   resourcesRequested(child: Child): void {
+    this.#observation.changedNow();
     void this.#grants.asked(child);
   }
 
   yielded(child: Child): void {
     void this.#budgets.yielded(child);
+  }
+
+  changed(): void {
+    this.#observation.changed();
   }
 
   tell(child: Child, why: string): void {
@@ -255,6 +271,7 @@ export class Sandbox implements ChildHost<Child> {
     for (const change of changes) this.#change(change, work);
     const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
     this.#children = new Map(order.map((child) => [child.name, child]));
+    this.#observation.apply(config, changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'));
     return this.#deciding(() => this.#carryOut(work));
   }
 

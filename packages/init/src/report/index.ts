@@ -1,0 +1,4 @@
+/** The state of a sandbox in words: the state report, and why a child waits. Pure. */
+export { stateNode } from './render.ts';
+export type { ChildReport, SandboxReport, SessionPhase, SessionStanding } from './state.ts';
+export { type MissingSession, shortPhrase, type WhyFacts, whyPhrase } from './why.ts';
