@@ -6,7 +6,7 @@ import { type Component, component, type Env } from '@ginit/core';
 import { readXml } from '@ginit/core/config';
 import type { LedgerChild } from '@ginit/core/system';
 import type { AccountTree } from '@ginit/core/supervisor';
-import { readInitConfig, Sandbox } from '@ginit/init';
+import { type InitConfig, readInitConfig, Sandbox } from '@ginit/init';
 import { ledgerOf } from '../../packages/core/src/runtime/ledger.ts';
 import { finish, startSystem } from './in-process-system.ts';
 
@@ -15,6 +15,14 @@ const DEFAULT_AROUND = `<parent-provides>
   <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/> <service name="Timer"/>
 </parent-provides>
 <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>`;
+
+/** A config of these start nodes; `around` stands for its other elements. */
+export function readSystem(starts: string, around = DEFAULT_AROUND): InitConfig {
+  const text = `<config> ${around} <default caps="100" ram="4M"/> ${starts} </config>`;
+  const { config, errors } = readInitConfig(readXml(text, 'config.xml'));
+  if (errors[0]) throw errors[0];
+  return config;
+}
 
 /** What a test has of its sandbox. */
 export interface Laboratory {
@@ -80,12 +88,7 @@ export async function laboratory(
       env,
       sandbox,
       until,
-      apply: (starts, around = DEFAULT_AROUND) => {
-        const text = `<config> ${around} <default caps="100" ram="4M"/> ${starts} </config>`;
-        const { config, errors } = readInitConfig(readXml(text, 'config.xml'));
-        if (errors[0]) throw errors[0];
-        return sandbox.apply(config);
-      },
+      apply: (starts, around) => sandbox.apply(readSystem(starts, around)),
       children: () => sandbox.state.map(({ name, id, state }) => `${name}#${id} ${state}`).join(', '),
       quota: (child) => {
         const account = tree()?.dependents.find(({ label }) => label === `${LABEL} -> ${child}`);

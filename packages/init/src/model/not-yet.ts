@@ -18,7 +18,7 @@ const INERT_IN_CONFIG: Inert = {
 };
 
 const INERT_IN_START: Inert = {
-  attributes: ['version', 'managing_system', 'ld', 'node'],
+  attributes: ['managing_system', 'ld', 'node'],
   elements: ['heartbeat'],
 };
 

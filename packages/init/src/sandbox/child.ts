@@ -25,42 +25,17 @@ import type { ChildHost } from './child-host.ts';
 import { ChildQuota } from './child-quota.ts';
 import { ChildRequests } from './child-requests.ts';
 import { ChildServer } from './child-server.ts';
+import type { HowItEnds, Over, Stuck } from './child-states.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
 import { EnvironmentSessions } from './environment-sessions.ts';
 import { Heartbeat } from './heartbeats.ts';
-import { isAlive, stateOf } from './thread-state.ts';
+import { isAlive, outcomeOfLost, stateOf } from './thread-state.ts';
 import { refuseTooPoor } from './treasury.ts';
 import type { Progress } from './waits.ts';
 
 /** The reason of a child's end whose thread has neither crashed nor been killed by us. */
 const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
-/**
- * The end of a channel can be seen before the end of the thread or process behind it. A child that
- * has closed its channel is left alone for this time: if it has crashed, the supervisor reports
- * within it how it did.
- */
-const LOST_GRACE_MS = 2000;
-
-/** The two ways in which a child ends: stopped in order, or gone already. */
-export type HowItEnds = 'stopped' | 'crashed';
-
-/** Why a child is not there any more, or never was. It stays in the list of children. */
-export interface Over {
-  readonly how: Extract<Standing, 'failed' | 'exited' | 'crashed'>;
-  /** The reason, for people. */
-  readonly why: string;
-  /** Whether it has crashed more often than its start node allows. */
-  readonly gaveUp?: boolean;
-  /** Whether it is about to be decided if it is started again. */
-  readonly undecided?: boolean;
-}
-
-/** A child that has lost routes: the reason, and the sessions that must all have one again. */
-export interface Stuck {
-  readonly why: string;
-  readonly sessions: readonly RoutedSession[];
-}
 
 /** One instance of a start node. When a child is started again, that is another instance. */
 export class Child {
@@ -434,28 +409,13 @@ export class Child {
     return back ?? NOTHING;
   }
 
-  /**
-   * Finds out what became of the thread of a child whose channel is lost. The thread may have ended
-   * already; then its state says whose fault that is. If the report of its end is still on the way,
-   * it is waited for. A thread that runs on is ended here. The supervisor reports the crashes that
-   * it has seen; every other end is reported here.
-   */
+  /** The channel to the child is lost. The child is ended, unless it has ended already. */
   async #isLost(reason: string): Promise<void> {
     if (this.#lost || this.#ended) return;
-    this.#lost = quietDeferred();
+    const lost = quietDeferred<void>();
+    this.#lost = lost;
     const thread = this.#thread;
-    let state = await stateOf(thread);
-    if (thread && isAlive(state)) {
-      // Without a Timer session there is no way to wait, and the child is ended at once.
-      const grace = this.#host.env.timer.sleep(LOST_GRACE_MS).catch(() => {});
-      await Promise.race([this.#lost.promise, grace]);
-      state = await stateOf(thread);
-    }
-    const lives = thread && isAlive(state);
-    if (lives) {
-      await thread.kill().catch(() => {});
-      state = await stateOf(thread);
-    }
+    const { state, lives } = await outcomeOfLost(thread, this.#host.env.timer, lost.promise);
     if (thread && state?.state !== 'crashed') this.#tell(lives ? `is lost: ${reason}` : ACCOUNT_ENDED);
     const its: ThreadState = { state: 'crashed', reason: `${this.name}: ${reason}`, culprit: true };
     this.#host.crashed(this, state?.state === 'crashed' ? state : its);

@@ -65,6 +65,11 @@ export class RestartRecords {
     else this.#records.set(start.name, new RestartRecord(start.restart));
   }
 
+  /** Drops the records of all other names. */
+  keep(names: ReadonlySet<string>): void {
+    for (const name of this.#records.keys()) if (!names.has(name)) this.#records.delete(name);
+  }
+
   forget(name: string): void {
     this.#records.get(name)?.clear();
   }

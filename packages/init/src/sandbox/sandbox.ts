@@ -7,25 +7,28 @@
  * request. What follows from it (ends, starts, quota that is moved) is done beside everything else;
  * the next config does not wait for it.
  */
-import { type Env, hasCode } from '@ginit/core';
+import type { Env } from '@ginit/core';
 import { keepLedger, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
 import { type Change, type ExistingChild, planChanges, type PlanOptions } from '../plan/index.ts';
 import { Budgets } from './budgets.ts';
-import { Child, type HowItEnds } from './child.ts';
+import { Child } from './child.ts';
 import type { ChildHost } from './child-host.ts';
+import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
 import { Observation } from './observation.ts';
 import { ParentServer } from './parent-server.ts';
+import { reasonOf } from './reason.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { type ChildStanding, standingOf } from './standing.ts';
 import { Treasury } from './treasury.ts';
+import { Undecided } from './undecided.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
 
 /**
@@ -60,19 +63,14 @@ export class Sandbox implements ChildHost<Child> {
   /** The children in the order of the config, also those that have ended and are not replaced. */
   #children = new Map<string, Child>();
   /** For each child the end of those that were there before it under its name. */
-  readonly #before = new WeakMap<Child, Promise<unknown>>();
+  readonly #before = new WeakMap<Child, Promise<void>>();
   /** The children that are being ended, including those whose successor runs already. */
   readonly #endings = new Set<Promise<void>>();
   #made = 0;
   #stopping = false;
   /** Whether our own parent has been told that we exit. */
   #exiting = false;
-  /**
-   * The number of children about which something is being decided, for instance whether they are
-   * started again.
-   */
-  #undecided = 0;
-  #saidAlone = false;
+  readonly #undecided: Undecided;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
   constructor(env: Env, exit: (code: number) => void) {
@@ -102,6 +100,10 @@ export class Sandbox implements ChildHost<Child> {
       directory: () => this.#router.services,
       children: () => this.#children.values(),
       restart: (name, why) => void this.restart(name, why),
+    });
+    this.#undecided = new Undecided(env, () => {
+      if (this.#stopping || this.#exiting) return false;
+      return this.#children.size > 0 && [...this.#children.values()].every(({ over }) => over);
     });
     this.#leaving = new Leaving((child) => this.#stopChild(child));
     keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
@@ -191,10 +193,11 @@ export class Sandbox implements ChildHost<Child> {
     if (start.exitPropagate) return this.#exit(code);
     if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
       const reason = `it exited with exit value ${code}`;
-      return this.#decide(() => this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'));
+      return this.#undecided.decide(() => this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'));
     }
+    child.stuck = undefined;
     child.over = { how: 'exited', why: `it exited with exit value ${code}` };
-    this.#decide(() => this.#stopChild(child));
+    this.#undecided.decide(() => this.#stopChild(child));
   }
 
   crashed(child: Child, state: ThreadState): void {
@@ -207,7 +210,7 @@ export class Sandbox implements ChildHost<Child> {
     // there.
     if (!isCurrent || this.#stopping || child.stuck) {
       void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
-    } else this.#decide(() => this.#recover(child, state, 'crashed'));
+    } else this.#undecided.decide(() => this.#recover(child, state, 'crashed'));
   }
 
   resourcesRequested(child: Child): void {
@@ -261,18 +264,19 @@ export class Sandbox implements ChildHost<Child> {
     const changes = planChanges(this.existing(), config, options);
     this.#config = config;
     this.#router.changed();
-    this.#saidAlone &&= changes.length === 0;
+    if (changes.length > 0) this.#undecided.sayAgain();
     for (const start of config.starts) {
       const child = this.#children.get(start.name);
       this.#records.update(start, child?.start);
       child?.update(start);
     }
+    this.#records.keep(new Set(config.starts.map(({ name }) => name)));
     const work: Work = { leave: [], launch: [], budget: false };
     for (const change of changes) this.#change(change, work);
     const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
     this.#children = new Map(order.map((child) => [child.name, child]));
     this.#observation.apply(config, changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'));
-    return this.#deciding(() => this.#carryOut(work));
+    return this.#undecided.during(() => this.#carryOut(work));
   }
 
   #change(change: Change, work: Work): void {
@@ -317,8 +321,13 @@ export class Sandbox implements ChildHost<Child> {
     const child = new Child(start, ++this.#made, this);
     const leaving = this.#leaving.children.filter(({ name }) => name === start.name);
     const all = new Set([...leaving, ...(before ? [before] : [])]);
-    this.#before.set(child, Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)])));
+    const gone = Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)]));
+    this.#before.set(
+      child,
+      gone.then(() => {}),
+    );
     this.#children.set(child.name, child);
+    this.#observation.childChanged();
     return child;
   }
 
@@ -419,34 +428,8 @@ export class Sandbox implements ChildHost<Child> {
     const ended = child.end(reason, how);
     this.#endings.add(ended);
     this.#treasury.expect(ended);
+    this.#observation.childChanged();
     await ended;
     this.#endings.delete(ended);
   }
-
-  #decide(what: () => Promise<void>): void {
-    this.#deciding(what).catch((error: unknown) => this.env.error(String(error)));
-  }
-
-  /**
-   * Does something that may leave the sandbox without children. Whether it has is known only when
-   * nothing else is undecided.
-   */
-  async #deciding(what: () => Promise<void>): Promise<void> {
-    this.#undecided++;
-    try {
-      await what();
-    } finally {
-      this.#undecided--;
-    }
-    const alone = this.#children.size > 0 && [...this.#children.values()].every(({ over }) => over);
-    if (!alone || this.#undecided > 0 || this.#stopping || this.#exiting || this.#saidAlone) return;
-    this.#saidAlone = true;
-    await this.env.log('no child is left; waiting to be stopped');
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (hasCode(error, 'OUT_OF_RAM')) return `not enough RAM quota (${error.message})`;
-  if (hasCode(error, 'OUT_OF_CAPS')) return `not enough capability quota (${error.message})`;
-  return error instanceof Error ? error.message : String(error);
 }
