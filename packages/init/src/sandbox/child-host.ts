@@ -21,6 +21,7 @@ export interface ChildHost<Child> {
    * if there is none.
    */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
+  announced(child: Child, service: string): void;
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
   /** The child asks for other amounts of quota than before: see its `requested`. */

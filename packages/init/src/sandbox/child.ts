@@ -108,6 +108,7 @@ export class Child {
       voiceless: (label) => {
         this.#voice = { service: 'LOG', label, to: { kind: 'parent', label } };
       },
+      announced: (service) => host.announced(this, service),
       exited: (code) => {
         this.#exitCode ??= code;
         host.exited(this, this.#exitCode);

@@ -15,6 +15,7 @@ import type { Child } from './child.ts';
 import { Forwarding } from './forwarding.ts';
 import { type BeatingChild, Heartbeats } from './heartbeats.ts';
 import { StateReporter } from './state-reporter.ts';
+import { announcementText, childText, parentServicesText } from './verbose.ts';
 
 /** The label of the Report session. */
 const STATE_LABEL = 'state';
@@ -68,6 +69,7 @@ export class Observation {
 
   /** A config has been applied; `changes` says whether children or their services have changed by it. */
   apply(config: InitConfig, changes: boolean): void {
+    if (config.verbose) void this.#host.env.log(parentServicesText(config));
     this.#heartbeats.apply(config.heartbeatRateMs);
     this.#forwarding.apply(config.services);
     this.#reporter.apply(config.report);
@@ -85,7 +87,18 @@ export class Observation {
     this.#reporter.changedNow();
   }
 
-  /** A child has come or gone without a new config. */
+  /** A child was made. */
+  made(child: Child): void {
+    if (this.#host.config().verbose) void this.#host.env.log(childText(child.start));
+    this.childChanged();
+  }
+
+  /** A child has announced a service. */
+  announced(child: Child, service: string): void {
+    if (this.#host.config().verbose) void this.#host.env.log(announcementText(child.name, service));
+  }
+
+  /** A child has come or gone. */
   childChanged(): void {
     this.#forwarding.lookAgain();
     this.#reporter.changed();

@@ -222,6 +222,10 @@ export class Sandbox implements ChildHost<Child> {
     void this.#budgets.yielded(child);
   }
 
+  announced(child: Child, service: string): void {
+    this.#observation.announced(child, service);
+  }
+
   changed(): void {
     this.#observation.changed();
   }
@@ -327,7 +331,7 @@ export class Sandbox implements ChildHost<Child> {
       gone.then(() => {}),
     );
     this.#children.set(child.name, child);
-    this.#observation.childChanged();
+    this.#observation.made(child);
     return child;
   }
 
