@@ -93,7 +93,9 @@ export class ChildRequests {
     // The LOG session of the environment is the child's own voice: its label is the child's name.
     const own = service === 'LOG' && label === '';
     const whole = own ? name : prependLabel(name, label);
-    const isConfig = service === Rom.service && label === CONFIG_LABEL;
+    // A child whose start node names the ROM in the place of its config must have that.
+    const named = this.#host.born().configFile !== undefined;
+    const isConfig = service === Rom.service && label === CONFIG_LABEL && !named;
     try {
       const route = this.#host.route(service, whole);
       if (route === 'config') return this.#ownConfig(whole, { kind: 'config' });
