@@ -1,6 +1,6 @@
 /** How one child stands, as the state report and people have it. */
 import { type InitConfig, type ReportOptions, requestingChild } from '../model/index.ts';
-import { type ChildReport, type MissingSession, whyPhrase } from '../report/index.ts';
+import { type ChildReport, whyPhrase } from '../report/index.ts';
 import { denialPhrase, resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import type { Child } from './child.ts';
 
