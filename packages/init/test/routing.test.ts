@@ -436,7 +436,12 @@ describe('the phrase of a denial', () => {
   it.each([
     ['', 'Block', 'tool -> x', 'no route for Block "x"'],
     ['', 'PD', 'tool', 'no route for PD'],
-    ['<service name="Block"><child name="fs"/></service>', 'Block', 'tool -> x', 'route leads to "fs", which does not provide Block'],
+    [
+      '<service name="Block"><child name="fs"/></service>',
+      'Block',
+      'tool -> x',
+      'route leads to "fs", which does not provide Block',
+    ],
     [
       '<service name="Nic"><parent/><child name="fs"/></service>',
       'Nic',

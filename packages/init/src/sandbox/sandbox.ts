@@ -193,7 +193,9 @@ export class Sandbox implements ChildHost<Child> {
     if (start.exitPropagate) return this.#exit(code);
     if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
       const reason = `it exited with exit value ${code}`;
-      return this.#undecided.decide(() => this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'));
+      return this.#undecided.decide(() =>
+        this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'),
+      );
     }
     child.stuck = undefined;
     child.over = { how: 'exited', why: `it exited with exit value ${code}` };
@@ -279,7 +281,10 @@ export class Sandbox implements ChildHost<Child> {
     for (const change of changes) this.#change(change, work);
     const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
     this.#children = new Map(order.map((child) => [child.name, child]));
-    this.#observation.apply(config, changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'));
+    this.#observation.apply(
+      config,
+      changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'),
+    );
     return this.#undecided.during(() => this.#carryOut(work));
   }
 
