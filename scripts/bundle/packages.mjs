@@ -39,6 +39,7 @@ export const PACKAGES = [
           'system',
           'supervisor',
           'packet-stream',
+          'report',
           'platform',
           'testing',
           'platform/thread/component-main',

@@ -418,8 +418,8 @@ describe('healing', () => {
       await shows('t#4 gave up');
       await apply(policy('t', 'trip', 'max="1" period_s="61"'));
       await shows('t#6 gave up');
-      expect(await sandbox.act('kill', 't')).toBe('child "t" is not running');
-      expect(await sandbox.act('kill', 'nobody')).toBe('there is no child "nobody"');
+      expect(await sandbox.act('kill', 't')).toBe('"t" does not run');
+      expect(await sandbox.act('kill', 'nobody')).toBe('"nobody" does not run');
     });
   });
 

@@ -234,7 +234,7 @@ test('a component that runs children of its own sees the state of each, and what
       'silent incomplete, waiting incomplete, leaver incomplete',
       'child "leaver" exited with exit value 0',
       'Warning: "waiting" waits for "silent", which has not offered its service "Store" yet',
-      'silent running, waiting running, leaver exited',
+      'silent running, waiting waiting, leaver exited',
       'silent: undefined 0',
       'waiting: "waiting" waits for "silent", which has not offered its service "Store" yet 0',
       'leaver: undefined 0',

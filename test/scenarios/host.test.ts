@@ -101,6 +101,7 @@ test('a granted directory gives access to its content, and no way out by ".." or
     await attempt('not empty', () => data.remove('sub'));
     await attempt('empty', () => data.remove('sub/new'));
     await attempt('twice', () => data.makeDirectory('sub'));
+    await attempt('no access', () => data.openFile('a.txt'));
     const readable = await host.openDirectory('readable');
     for (const [what, action] of Object.entries({
       'write there': () => readable.openFile('x', 'rw', { create: true }),
@@ -131,6 +132,7 @@ test('a granted directory gives access to its content, and no way out by ".." or
     'not empty: NotEmpty',
     'empty: undefined',
     'twice: Exists',
+    'no access: InvalidArgument',
     ...['write', 'make', 'remove', 'rename', 'truncate'].map((what) => `${what} there: NotGranted`),
     'closed: Closed',
     'not granted: NotGranted',

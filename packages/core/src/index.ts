@@ -1,7 +1,7 @@
 /**
  * The door for the author of a component. The other doors of this package: `/config` for config
- * schemas, `/block` and `/file_system` for the two services and what their clients and servers
- * stand on, `/packet-stream` for bulk data of your own, `/host` for drivers, `/system` for
+ * schemas, `/block`, `/file_system` and `/report` for these services and what their clients and
+ * servers stand on, `/packet-stream` for bulk data of your own, `/host` for drivers, `/system` for
  * components that run children, `/supervisor` for a program that runs a whole system, `/platform`
  * for a place where components run, `/testing` for tests.
  */

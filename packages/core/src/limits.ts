@@ -190,8 +190,13 @@ export const LIMITS = {
   sessionRequestsAtParent: 8192,
   /** Sessions that an init closes at its parent at a time. Further ones wait for their turn. */
   sessionClosingsAtParent: 2048,
+  /** The largest report; a config is not larger either. */
+  reportBytes: 4 * 1024 * 1024,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
+  /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */
+  overviewChildren: 4096,
+  overviewSessions: 16_384,
   /** A text that gives a reason to another component. */
   reasonBytes: 1024,
 } as const;

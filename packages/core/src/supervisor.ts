@@ -12,9 +12,10 @@ export {
 } from './platform/ginit/manifest-reader.ts';
 export type { FindBinary, ResolvedBinary } from './supervisor/binary-service.ts';
 export type { ResolvedGrant } from './runtime/host-access.ts';
-export type { Placement } from './supervisor/platform.ts';
+export type { Placement, ThreadUse } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/host/form.ts';
 export { SupervisorServices } from './supervisor/supervisor-services.ts';
+export type { ComponentOverview, SystemOverview } from './supervisor/system-overview.ts';
 export type { AccountTree } from './supervisor/account-tree.ts';
 export {
   type ComponentStanding,

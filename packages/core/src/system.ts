@@ -17,6 +17,18 @@ export { refuseTooLittle } from './runtime/session-cost.ts';
 export { QuotaDialogue, type QuotaDialogueHost } from './runtime/quota-dialogue.ts';
 export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 
+// An overview of a parent's children, for people.
+export {
+  CHILD_ACTIONS,
+  CHILD_STATES,
+  type ChildAction,
+  type ChildOverview,
+  type ChildrenOverview,
+  type ChildState,
+  type SessionOverview,
+} from './runtime/overview-shapes.ts';
+export { keepOverview, type OverviewSource } from './runtime/overview.ts';
+
 // Labels: the name of the component that asks, as its parents have written it.
 export {
   CHILD_NAME_SIZE_MAX_BYTES,

@@ -130,6 +130,7 @@ test('memory that the host does not have is not charged', async () => {
     report: fail,
     complain: fail,
     served: new ServedCounter(),
+    calls: new ServedCounter(),
     progress: new Completed({ completed: 0 }),
     synchronous: new SynchronousCalls(entrypoint, core, undefined),
     assertions: { failed: fail },

@@ -89,6 +89,8 @@ function start(label: string): Peer {
     start: never,
     stop: never,
     statistics: never,
+    overview: never,
+    act: never,
     heartbeat: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {

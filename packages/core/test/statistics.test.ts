@@ -8,7 +8,12 @@ import type { ComponentStatistics } from '../src/runtime/control.ts';
 import { Statistics } from '../src/supervisor/statistics.ts';
 import { TestClock } from './test-clock.ts';
 
-const counted = (completed: number): ComponentStatistics => ({ requests: 1, completed });
+const counted = (completed: number): ComponentStatistics => ({
+  requests: 1,
+  calls: 1,
+  packets: 0,
+  completed,
+});
 
 /** A component that answers so; `asked` counts the questions. */
 function componentOf(label: string, answer: () => Promise<ComponentStatistics>) {

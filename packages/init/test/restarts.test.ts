@@ -48,6 +48,9 @@ describe('the pause before a restart', () => {
     expect(pauses).toEqual([0, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000, 10_000]);
     record.clear();
     expect([record.grant(true, 99), record.pauseMs]).toEqual([true, 0]);
+    const generous = new RestartRecord({ on: 'crash', max: 100, periodS: 20 });
+    for (const us of [1, 2, 3, 4, 5]) generous.grant(true, us);
+    expect(generous.pauseMs).toBe(200);
   });
 });
 

@@ -66,7 +66,15 @@ export interface SessionInterface<M extends Members = Members> extends Interface
   readonly service: string;
   /** The quota that a client donates for the object of a session. Packet streams come on top. */
   readonly cost: Cost;
+  /** The RAM in bytes that a session with these arguments costs beyond that. */
+  readonly argumentsRam: ArgumentsRam | undefined;
 }
+
+/**
+ * Bytes of RAM that a session costs because of its arguments, for a buffer whose size the client
+ * chooses, for instance. Throws `InvalidArgument` for arguments that cannot be.
+ */
+export type ArgumentsRam = (args: Readonly<Record<string, SessionArgument>>) => number;
 
 /** Options of `rpcInterface` and `session`. */
 export interface InterfaceOptions {
@@ -92,6 +100,8 @@ export function rpcInterface<const M extends Members>(
 export interface SessionOptions extends InterfaceOptions {
   /** The cost of a session's object, if it is not the usual one; see `costs.ts`. */
   readonly cost?: Cost;
+  /** The RAM that a session costs beyond `cost` because of its arguments. */
+  readonly argumentsRam?: ArgumentsRam;
 }
 
 /** Declares a session interface: a service of the given name whose sessions have these members. */
@@ -100,7 +110,8 @@ export function session<const M extends Members>(
   members: M,
   options: SessionOptions = {},
 ): SessionInterface<M> {
-  return { ...rpcInterface(service, members, options), service, cost: options.cost ?? COSTS.session };
+  const { cost = COSTS.session, argumentsRam } = options;
+  return { ...rpcInterface(service, members, options), service, cost, argumentsRam };
 }
 
 function checkName(name: string): void {

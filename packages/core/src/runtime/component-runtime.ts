@@ -18,6 +18,7 @@ import { type Census, SUPERVISOR_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
+import { actOnChild, overviewOf } from './overview.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { type Sleeper, SynchronousCalls } from './synchronous.ts';
@@ -47,6 +48,8 @@ export interface ComponentPlatform {
    * The bytes of V8's heap that the component uses. Missing where several components share a heap.
    */
   readonly heapUsed?: () => number;
+  /** The number of its thread at the host's kernel. Missing where components share a thread. */
+  readonly thread?: number | undefined;
   /** Makes dataspaces. Without it their memory can be shared within this process only. */
   readonly memory?: MemorySource;
   /**
@@ -74,7 +77,9 @@ export class ComponentRuntime {
   readonly #platform: ComponentPlatform;
   readonly #entrypoint: Entrypoint;
   readonly #supervisor: Capability<typeof SupervisorCalls>;
+  /** Calls and packets that it has served, and the calls alone. */
   readonly #served = new ServedCounter();
+  readonly #calls = new ServedCounter();
   readonly #progress: Completed;
   readonly #synchronous: SynchronousCalls;
   #environment: Environment | undefined;
@@ -149,9 +154,14 @@ export class ComponentRuntime {
       },
       statistics: () => ({
         requests: this.#served.total,
+        calls: this.#calls.total,
+        packets: this.#progress.packets.total,
         completed: this.#progress.total,
         heapUsed: this.#platform.heapUsed?.(),
       }),
+      overview: () => this.#environment && overviewOf(this.#environment),
+      act: async (action, child) =>
+        this.#environment ? actOnChild(this.#environment, action, child) : 'the component is starting',
       // The supervisor is heard even while the component waits in a synchronous call, and a
       // component that waits so does not go on.
       heartbeat: () => new Promise((answer) => this.#platform.schedule(answer)),
@@ -163,7 +173,7 @@ export class ComponentRuntime {
     };
   }
 
-  async #start(request: StartRequest): Promise<void> {
+  async #start(request: StartRequest): Promise<number | undefined> {
     assert(this.#environment === undefined, 'a component is started once');
     const { dealings } = this.#platform;
     const environment = new Environment({
@@ -179,6 +189,7 @@ export class ComponentRuntime {
       report: (error) => this.#report(error),
       complain: this.#platform.complain,
       served: this.#served,
+      calls: this.#calls,
       progress: this.#progress,
       synchronous: this.#synchronous,
       assertions: { failed: (error) => this.#assertionFailed(error) },
@@ -193,6 +204,7 @@ export class ComponentRuntime {
     // The main function may run for long, because it may wait for its servers. The supervisor does
     // not wait for it.
     this.#platform.schedule(() => void this.#main(environment));
+    return this.#platform.thread;
   }
 
   async #main(environment: Environment): Promise<void> {

@@ -17,6 +17,7 @@ import {
 } from '../interface/shapes.ts';
 import { SESSION_ERRORS } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { type ChildAction, childAction, type ChildrenOverview, overviewAnswer } from './overview-shapes.ts';
 import { HostGrant } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
@@ -63,10 +64,17 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
 
 /**
  * The counts that a component keeps. `requests` are calls of its session objects and packets that
- * it took, `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of
- * V8's heap in use, where components have heaps of their own.
+ * it took, `calls` are the calls alone, and `packets` are those that were acknowledged at either
+ * end. `completed` is what it has got done (see `Completed`), and `heapUsed` is the bytes of V8's
+ * heap in use, where components have heaps of their own.
  */
-const statistics = record({ requests: u53, completed: u53, heapUsed: optional(u53) });
+const statistics = record({
+  requests: u53,
+  calls: u53,
+  packets: u53,
+  completed: u53,
+  heapUsed: optional(u53),
+});
 export type ComponentStatistics = ShapeType<typeof statistics>;
 
 const startRequest = record({ parent: capability(Parent), pd: capability(Pd) });
@@ -83,12 +91,23 @@ export const ComponentControl = rpcInterface(
   {
     /**
      * Hands over the parent and the account, and runs the main function. Settles when that was
-     * called; rejects if a session that every component has was refused, with the reason.
+     * called; rejects if a session that every component has was refused, with the reason. The
+     * result is the number of the component's thread at the host's kernel, where that is known.
      */
-    start: rpc<(request: StartRequest) => void>({ args: [startRequest], result: nothing }),
+    start: rpc<(request: StartRequest) => number | undefined>({
+      args: [startRequest],
+      result: optional(u53),
+    }),
     /** Runs the component's stop handlers; settles when they are done. */
     stop: rpc<() => void>({ args: [], result: nothing }),
     statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
+    /** What it says of its children; `undefined` if it keeps no overview. */
+    overview: rpc<() => ChildrenOverview | undefined>({ args: [], result: overviewAnswer }),
+    /** Acts on one of its children. The result says why that is impossible. */
+    act: rpc<(action: ChildAction, child: string) => string | undefined>({
+      args: [childAction, text(LIMITS.nameBytes)],
+      result: optional(text(LIMITS.reasonBytes)),
+    }),
     /** Settles in a turn of the component's own, to show that it goes on. */
     heartbeat: rpc<() => void>({ args: [], result: nothing }),
     /**

@@ -47,6 +47,7 @@ export interface EnvironmentParts {
   readonly report: (error: unknown) => void;
   readonly complain: (text: string) => void;
   readonly served: ServedCounter;
+  readonly calls: ServedCounter;
   readonly progress: Completed;
   readonly synchronous: SynchronousCalls;
   readonly assertions: AssertionHost;
@@ -140,7 +141,7 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
-    const { entrypoint, pd, report, served, watch, progress } = this.#parts;
+    const { entrypoint, pd, report, served, calls, watch, progress } = this.#parts;
     const { packets } = progress;
     const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
     const service = new Service(interface_, open, {
@@ -148,6 +149,7 @@ export class Environment implements Env {
       pd,
       report,
       served,
+      calls,
       packets,
       closeTicket,
       watch,

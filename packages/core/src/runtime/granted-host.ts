@@ -8,17 +8,18 @@ import {
   type HostGrantFact,
   type HostGrantKind,
 } from '../session/host-grant.ts';
-import type {
-  HostAccess,
-  HostConnection,
-  HostDevice,
-  HostDirectory,
-  HostErrorCode,
-  HostFile,
-  HostListener,
-  HostPlatform,
-  HostProcess,
-  ResolvedGrant,
+import {
+  checkAccess,
+  type HostAccess,
+  type HostConnection,
+  type HostDevice,
+  type HostDirectory,
+  type HostErrorCode,
+  type HostFile,
+  type HostListener,
+  type HostPlatform,
+  type HostProcess,
+  type ResolvedGrant,
 } from './host-access.ts';
 
 /** The parts that the host access of one component is made of. */
@@ -47,6 +48,7 @@ export class GrantedHost implements HostAccess {
   }
 
   async grant(wanted: HostGrantFact): Promise<Capability<typeof HostGrant>> {
+    checkAccess(wanted.access);
     const index = this.grants.findIndex((held) => grantCovers(held, wanted));
     if (index === -1) throw this.#notGranted(wanted);
     return this.#parts.capability(index, wanted.access);
@@ -93,6 +95,7 @@ export class GrantedHost implements HostAccess {
 
   #find(wanted: HostGrantFact): ResolvedGrant {
     const { kind } = wanted;
+    checkAccess(wanted.access);
     if (!this.#parts.asked.includes(kind)) {
       const code: HostErrorCode = 'NotGranted';
       throw new RpcError(

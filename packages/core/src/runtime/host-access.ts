@@ -4,7 +4,7 @@
  * the platform differs, and a thing that is not granted has no name. A driver that imports Node's
  * own modules instead is held by nothing but its jail, if it has one.
  */
-import type { RpcError } from '../errors.ts';
+import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import type { HostGrant, HostGrantFact } from '../session/host-grant.ts';
 
@@ -32,6 +32,12 @@ export type HostErrorCode =
 
 /** An error of the host. Its text names no path of the host beyond what the config itself says. */
 export type HostError = RpcError<HostErrorCode>;
+
+/** Refuses an access that is none: components in JavaScript may leave it out. */
+export function checkAccess(access: unknown): void {
+  if (access === 'ro' || access === 'rw') return;
+  throw new RpcError('InvalidArgument', `access is ${JSON.stringify(access)}, and not "ro" or "rw"`);
+}
 
 /**
  * An open file. Many operations may be under way, and they complete in any order. If the owner of a

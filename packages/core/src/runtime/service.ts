@@ -25,6 +25,8 @@ export interface ServiceHost {
   readonly closeTicket: (ticket: object) => Promise<void>;
   readonly report: (error: unknown) => void;
   readonly served: ServedCounter;
+  /** Counts its calls alone. */
+  readonly calls: ServedCounter;
   readonly packets: ServedCounter;
   readonly watch?: SessionWatch | undefined;
 }
@@ -78,8 +80,7 @@ export class Service<I extends SessionInterface> {
   }
 
   async #openSession(request: RootRequest): Promise<SessionCapability> {
-    const plans = this.#plans(request);
-    const cost = sessionCost(this.#interface, plans);
+    const { plans, cost } = this.#needs(request);
     refuseTooLittle(request, cost);
     const slots = plans.map(streamSlot);
     try {
@@ -113,9 +114,10 @@ export class Service<I extends SessionInterface> {
     if (session.allocation !== undefined) await this.#host.pd.free(session.allocation);
   }
 
-  #plans(request: RootRequest): StreamPlan[] {
+  #needs({ args }: RootRequest): { readonly plans: StreamPlan[]; readonly cost: Resources } {
     try {
-      return streamPlans(this.#interface, request.args);
+      const plans = streamPlans(this.#interface, args);
+      return { plans, cost: sessionCost(this.#interface, args, plans) };
     } catch (error) {
       throw new SessionError('DENIED', error instanceof RpcError ? error.message : undefined);
     }
@@ -166,7 +168,8 @@ export class Service<I extends SessionInterface> {
     });
     // Every session has an object of its own, because one implementation may serve many sessions.
     const { object, capability } = this.#host.entrypoint.serve(this.#interface, answer);
-    const uncount = [this.#host.served.watch(() => object.served)];
+    const calls = (): number => object.served;
+    const uncount = [this.#host.served.watch(calls), this.#host.calls.watch(calls)];
     if (slots.length > 0) object.open = () => this.#offers(slots, uncount);
     const end = async (): Promise<void> => {
       object.revoke();

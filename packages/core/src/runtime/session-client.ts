@@ -230,7 +230,7 @@ export class SessionClient {
   ): Promise<{ id: number; capability: SessionCapability }> {
     const args = options.args ?? {};
     const plans = streamPlans(interface_, args);
-    const cost = sessionCost(interface_, plans);
+    const cost = sessionCost(interface_, args, plans);
     let ram = options.donation?.ram ?? cost.ram + (options.ram ?? 0);
     let caps = options.donation?.caps ?? cost.caps + (options.caps ?? 0);
     const { service } = interface_;

@@ -18,10 +18,17 @@ export interface StreamPlan {
   readonly memoryBytes: number;
 }
 
-/** The cost of a session with these streams. */
-export function sessionCost({ cost }: SessionInterface, plans: readonly StreamPlan[]): Cost {
-  const { ram, caps } = cost;
-  return { ram: plans.reduce((sum, plan) => sum + plan.memoryBytes, ram), caps };
+/**
+ * The cost of a session with these arguments and streams. Throws `InvalidArgument` for impossible
+ * arguments.
+ */
+export function sessionCost(
+  { cost: { ram, caps }, argumentsRam }: SessionInterface,
+  args: SessionArguments,
+  plans: readonly StreamPlan[],
+): Cost {
+  const more = argumentsRam?.(args) ?? 0;
+  return { ram: plans.reduce((sum, plan) => sum + plan.memoryBytes, ram + more), caps };
 }
 
 /**

@@ -30,6 +30,8 @@ export interface LiveComponent {
   readonly peers: Set<number>;
   /** The bound of its heap in bytes, if it has one. */
   readonly heapBytes: number | undefined;
+  /** The number of its thread at the host's kernel; known once it has started, where it is. */
+  thread: number | undefined;
   /** Its last statistics that the supervisor has heard of. */
   statistics: ComponentStatistics | undefined;
   /** How it broke the protocol with the supervisor, if it did. */
@@ -102,6 +104,7 @@ export class Components {
       control,
       peers: new Set<number>(),
       heapBytes: specification.heapBytes,
+      thread: undefined,
       statistics: undefined,
       violation: undefined,
       stopping: false,

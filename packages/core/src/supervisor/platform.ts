@@ -55,6 +55,14 @@ export interface Placement {
   readonly jail?: JailStanding | undefined;
 }
 
+/** What a thread has used since it was started. */
+export interface ThreadUse {
+  /** The time that it was on a CPU, in microseconds. */
+  readonly cpuUs: number;
+  /** How often it has gone to sleep, and so was woken or will be. */
+  readonly wakeUps: number;
+}
+
 /** Whether a process is jailed, and if it is not, why. */
 export type JailStanding = { readonly jailed: true } | { readonly jailed: false; readonly reason: string };
 
@@ -82,6 +90,8 @@ export interface Platform {
   monotonicUs(): number;
   /** Milliseconds since the start of 1970. */
   wallClockMs(): number;
+  /** The use by a thread of a process, by their numbers at the kernel; where the host tells it. */
+  threadUse?(pid: number, thread: number): ThreadUse | undefined;
   /** Calls `handler` after `us` microseconds; the result cancels it. */
   after(us: number, handler: () => void): () => void;
   /**

@@ -90,8 +90,9 @@ export class StartedThread implements PaidThread {
     parts.threads.add(account, this);
     parts.observer.started(this.#component);
     this.#component.control.start({ parent, pd }).then(
-      () => {
+      (number) => {
         parent[Symbol.dispose]();
+        if (this.#component) this.#component.thread = number;
         this.#change({ state: 'running' });
       },
       (error: unknown) => {

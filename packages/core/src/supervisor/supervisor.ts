@@ -24,6 +24,8 @@ import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
+import { type SystemOverview, SystemOverviews } from './system-overview.ts';
+import type { ChildAction } from '../runtime/overview-shapes.ts';
 import type { Thread } from '../session/cpu.ts';
 
 export { ROOT_LABEL } from './cpu-session.ts';
@@ -106,6 +108,7 @@ export class Supervisor {
   readonly #own = new Account('core');
   readonly #rootAccount: Account;
   readonly #threads = new ThreadsByAccount();
+  readonly #overviews: SystemOverviews;
   readonly #known: KnownComponent[] = [];
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
@@ -118,7 +121,9 @@ export class Supervisor {
     this.#end = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.#components = new Components(platform, (text) => options.observer.warning(text));
+    const warn = (text: string): void => options.observer.warning(text);
+    this.#components = new Components(platform, warn);
+    this.#overviews = new SystemOverviews(this.#components, platform, warn);
     const observer = {
       started: (component: LiveComponent): void => this.#started(component),
       ended: (component: LiveComponent, end: ComponentEnd): void => this.#ended(component, end),
@@ -174,6 +179,16 @@ export class Supervisor {
   /** Every component, as it is now. Asks the components for what only they know. */
   async summary(): Promise<ComponentSummary[]> {
     return Promise.all(this.#known.map((known) => this.#summaryOf(known)));
+  }
+
+  /** The whole system as it is now. Settles within a second, whichever component hangs. */
+  overview(): Promise<SystemOverview> {
+    return this.#overviews.now(this.#own.total);
+  }
+
+  /** Starts a component again or ends it, by its label. The result says why that is impossible. */
+  act(action: ChildAction, label: string): Promise<string | undefined> {
+    return this.#overviews.act(action, label);
   }
 
   /**

@@ -97,9 +97,9 @@ export class Output implements OutputSink {
     if (!hasRoom && this.#waits) await this.#forRoom();
   }
 
-  /** Writes a line of a component without anybody waiting for it. */
-  passingLine(text: string): void {
-    this.#write(visibleText(text));
+  /** Writes a line of a component, behind the prefix, without anybody waiting for it. */
+  passingLine(text: string, prefix = ''): void {
+    this.#write(visibleText(prefix + text));
   }
 
   /** Writes text of our own to standard output. Settles when there is room for more. */

@@ -1,6 +1,6 @@
 /** How one child stands, as the state report and people have it. */
 import { type InitConfig, type ReportOptions, requestingChild } from '../model/index.ts';
-import { type ChildReport, whyPhrase } from '../report/index.ts';
+import { type ChildReport, type MissingSession, whyPhrase } from '../report/index.ts';
 import { denialPhrase, resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import type { Child } from './child.ts';
 
@@ -43,15 +43,15 @@ function isIncomplete({ over, stuck, running }: Child): boolean {
 
 /**
  * Why a child is incomplete, stuck or waiting, in one phrase; `undefined` for a child that gets on,
- * and for one that has exited.
+ * and for one that has exited. `waits` is whether it counts that a server has yet to answer.
  */
-export function whyOf(child: Child, around: Surroundings): string | undefined {
+export function whyOf(child: Child, around: Surroundings, waits = true): string | undefined {
   const { over, stuck, start, heartbeat, requested } = child;
   if (over) return over.how === 'exited' && !over.undecided ? undefined : over.why;
   if (stuck) return stuckPhrase(child, around) ?? stuck.why;
   const { heartbeatRateMs: rateMs } = around.config;
   return whyPhrase({
-    missing: child.missing,
+    missing: missingOf(child, waits),
     wanted: requested,
     heartbeat: {
       skipped: start.heartbeat ? heartbeat.skipped : 0,
@@ -59,6 +59,15 @@ export function whyOf(child: Child, around: Surroundings): string | undefined {
       rateMs,
     },
   });
+}
+
+/**
+ * A child that runs and offers what it is to offer has done without the sessions that it was
+ * refused.
+ */
+function missingOf({ missing, running, server }: Child, waits: boolean): MissingSession[] {
+  const needsAll = !running || !server.isComplete;
+  return missing.filter(({ reason }) => (reason.kind === 'waiting' ? waits : needsAll));
 }
 
 /** The first of the sessions of a stuck child that has no route by the config of now. */

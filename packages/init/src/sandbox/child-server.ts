@@ -95,6 +95,11 @@ export class ChildServer implements SessionServer {
     return this.#announced.has(service);
   }
 
+  /** Whether it has announced every service that its start node declares. */
+  get isComplete(): boolean {
+    return [...this.#declared].every((service) => this.#announced.has(service));
+  }
+
   /** The child says that it is ready to serve sessions. */
   announce(service: string, root: RootCapability): void {
     if (this.#announced.has(service)) {

@@ -76,6 +76,8 @@ export class Child {
   over: Over | undefined;
   /** Set while routes of it are missing. */
   stuck: Stuck | undefined;
+  /** How many children were there before it under its name. */
+  restarts = 0;
   /** Whether it takes the place of a child that has crashed, and has not begun yet. */
   restarting = false;
   /** Whether the child before it could not be created, and this one is not created yet either. */

@@ -9,6 +9,7 @@ import {
   COSTS,
   type LedgerSession,
   LIMITS,
+  type SessionOverview,
   type Pd,
   type Resources,
   type SessionArguments,
@@ -17,7 +18,12 @@ import {
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import type { RoutedSession } from '../plan/index.ts';
-import type { MissingSession, SessionPhase, SessionStanding } from '../report/index.ts';
+import {
+  type MissingSession,
+  phaseText,
+  type SessionPhase,
+  type SessionStanding,
+} from '../report/index.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import { refusalFor, type Refused, type ServedSession, type SessionServer } from './session-server.ts';
 import { Refusals } from './refusals.ts';
@@ -124,6 +130,16 @@ export class ClientSessions {
       },
     );
     return [...this.#refusals.newest, ...waiting];
+  }
+
+  /** All sessions for people; the labels are those that the servers see. */
+  get overview(): SessionOverview[] {
+    return Array.from(this.#sessions.values(), (session) => ({
+      service: session.service,
+      label: session.asked && 'label' in session.asked.to ? session.asked.to.label : '',
+      server: session.serverName,
+      state: phaseText(phaseOf(session), '26.04'),
+    }));
   }
 
   /** All sessions; those that are not open yet are listed without their donations. */

@@ -6,7 +6,7 @@
 import type { Env } from '@ginit/core';
 import { writeHid, writeXml } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
-import { announceRoot } from '@ginit/core/system';
+import { announceRoot, type ChildAction, keepOverview } from '@ginit/core/system';
 import type { InitConfig, ReportOptions } from '../model/index.ts';
 import type { SandboxReport } from '../report/index.ts';
 import type { ServiceDirectory } from '../routing/index.ts';
@@ -14,6 +14,7 @@ import { childReport } from './child-report.ts';
 import type { Child } from './child.ts';
 import { Forwarding } from './forwarding.ts';
 import { type BeatingChild, Heartbeats } from './heartbeats.ts';
+import { childOverview, type ChildStanding, type Looking, standingOf } from './overview.ts';
 import { StateReporter } from './state-reporter.ts';
 import { announcementText, childText, parentServicesText } from './verbose.ts';
 
@@ -27,7 +28,11 @@ export interface ObservationHost {
   directory(): ServiceDirectory;
   /** The children of the config that were not taken out of it, in its order. */
   children(): Iterable<Child>;
+  /** Whether the child has waited for a server for a while. */
+  waits(child: string): boolean;
   restart(child: string, why: string): void;
+  /** Does to a child what somebody asks for; the result says why it is impossible. */
+  act(action: ChildAction, child: string): Promise<string | undefined>;
 }
 
 /** Observes one sandbox. */
@@ -59,12 +64,26 @@ export class Observation {
         host.restart(name, `it has missed ${skipped} heartbeats`);
       },
     });
+    keepOverview(env, {
+      children: () => Array.from(host.children(), (child) => childOverview(child, this.#looking(child))),
+      act: (action, name) => host.act(action, name),
+    });
     this.#forwarding = new Forwarding({
       pd: env.pd,
       announce: (service, root) => announceRoot(env, service, root),
       serverOf: (name, service) => this.#serverOf(name, service),
       warning: (text) => env.warning(text),
     });
+  }
+
+  /** How the children stand. */
+  standings(): ChildStanding[] {
+    return Array.from(this.#host.children(), (child) => standingOf(child, this.#looking(child)));
+  }
+
+  #looking({ name }: Child): Looking {
+    const { config, directory, waits } = this.#host;
+    return { config: config(), directory: directory(), waits: waits(name) };
   }
 
   /** A config has been applied; `changes` says whether children or their services have changed by it. */

@@ -23,11 +23,13 @@ export class RestartRecord {
 
   /**
    * The pause before the restart just granted. The first restart in a period comes at once, so that
-   * a crash that stays the only one costs as little as possible.
+   * a crash that stays the only one costs as little as possible. No pause is longer than the budget
+   * lasts for one restart.
    */
   get pauseMs(): number {
-    if (this.count < 2) return 0;
-    return Math.min(PAUSE_MS * 2 ** (this.count - 2), PAUSE_MAX_MS);
+    const { max = 0, periodS = 0 } = this.budget ?? {};
+    if (this.count < 2 || max === 0) return 0;
+    return Math.min(PAUSE_MS * 2 ** (this.count - 2), PAUSE_MAX_MS, (periodS * 1000) / max);
   }
 
   /** Forgets all crashes. */

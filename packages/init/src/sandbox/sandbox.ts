@@ -8,7 +8,7 @@
  * the next config does not wait for it.
  */
 import type { Env } from '@ginit/core';
-import { keepLedger, type ThreadState } from '@ginit/core/system';
+import { type ChildAction, keepLedger, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
@@ -21,12 +21,12 @@ import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
 import { Observation } from './observation.ts';
+import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
-import { reasonOf } from './reason.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
-import { type ChildStanding, standingOf } from './standing.ts';
+import { reasonOf } from './start-failure.ts';
 import { Treasury } from './treasury.ts';
 import { Undecided } from './undecided.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
@@ -99,7 +99,9 @@ export class Sandbox implements ChildHost<Child> {
       config: () => this.#config,
       directory: () => this.#router.services,
       children: () => this.#children.values(),
+      waits: (name) => this.waits.why(name) !== undefined,
       restart: (name, why) => void this.restart(name, why),
+      act: (action, name) => this.act(action, name),
     });
     this.#undecided = new Undecided(env, () => {
       if (this.#stopping || this.#exiting) return false;
@@ -123,12 +125,12 @@ export class Sandbox implements ChildHost<Child> {
 
   /** The children, each with its state and with what keeps it from getting on. */
   get state(): ChildStanding[] {
-    return Array.from(this.#children.values(), (child) => standingOf(child, this.waits.why(child.name)));
+    return this.#observation.standings();
   }
 
   /** The children as a plan of a new config sees them. */
   existing(): ExistingChild[] {
-    return Array.from(this.#children.values(), ({ existing }) => existing);
+    return this.#each(({ existing }) => existing);
   }
 
   /**
@@ -153,17 +155,17 @@ export class Sandbox implements ChildHost<Child> {
    * Does to a child what somebody asks for: starts it again, or ends it at once as if it had
    * crashed. Settles when that is under way; the result says why it is impossible.
    */
-  async act(action: 'restart' | 'kill', name: string): Promise<string | undefined> {
+  async act(action: ChildAction, name: string): Promise<string | undefined> {
     const child = this.#children.get(name);
-    if (!child) return `there is no child "${name}"`;
-    if (this.#stopping) return 'everything is being stopped';
+    const runs = child && !this.#stopping && (action === 'restart' || !child.ended);
+    if (!runs) return `"${name}" does not run`;
+    void this.env.warning(`child "${name}" is ${action === 'kill' ? 'killed' : 'restarted'} by a command`);
     switch (action) {
       case 'restart':
-        void this.restart(name, 'somebody has asked for it');
+        void this.restart(name, 'a command has asked for it');
         return undefined;
       case 'kill':
-        if (child.ended) return `child "${name}" is not running`;
-        this.crashed(child, { state: 'crashed', reason: 'somebody has killed it', culprit: true });
+        this.crashed(child, { state: 'crashed', reason: 'killed by a command', culprit: true });
         void child.kill();
         return undefined;
     }
@@ -234,6 +236,10 @@ export class Sandbox implements ChildHost<Child> {
 
   tell(child: Child, why: string): void {
     void this.env.error(`child "${child.name}" ${why}`);
+  }
+
+  #each<T>(what: (child: Child) => T): T[] {
+    return Array.from(this.#children.values(), what);
   }
 
   /** The children of which init keeps books. */
@@ -330,6 +336,7 @@ export class Sandbox implements ChildHost<Child> {
     const child = new Child(start, ++this.#made, this);
     const leaving = this.#leaving.children.filter(({ name }) => name === start.name);
     const all = new Set([...leaving, ...(before ? [before] : [])]);
+    for (const { restarts } of all) child.restarts = Math.max(child.restarts, restarts + 1);
     const gone = Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)]));
     this.#before.set(
       child,

@@ -13,8 +13,10 @@ import type {
   Placement,
   Platform,
   PlatformComponent,
+  ThreadUse,
 } from '../../supervisor/platform.ts';
 import { longTimeout } from '../host/long-timeout.ts';
+import { threadUse } from '../host/thread-use.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { JailAudit } from './jail-audit.ts';
 import { type JailChoice, jailFor, standingOf, withoutJails } from './jail-choice.ts';
@@ -44,10 +46,10 @@ export interface OutputSink {
    */
   lines(text: string, prefix: string): Promise<void>;
   /**
-   * Writes a line of a component that nobody waits for. If too much waits already, the line is
-   * dropped and counted.
+   * Writes a line of a component that nobody waits for, behind the prefix. If too much waits
+   * already, the line is dropped and counted.
    */
-  passingLine(text: string): void;
+  passingLine(text: string, prefix: string): void;
   /** Writes a line of ginit's own. */
   complaint(text: string): void;
 }
@@ -147,6 +149,10 @@ export class NodePlatform implements Platform {
     return Math.floor(performance.now() * 1000);
   }
 
+  threadUse(pid: number, thread: number): ThreadUse | undefined {
+    return threadUse(pid, thread);
+  }
+
   wallClockMs(): number {
     return Date.now();
   }
@@ -224,7 +230,7 @@ export class NodePlatform implements Platform {
 
   #observer(key: string): DomainObserver {
     return {
-      output: (label, line) => this.#output.passingLine(`[${label}] ${line}`),
+      output: (label, line) => this.#output.passingLine(line, `[${label}] `),
       lack: (label, text) => this.#output.complaint(`warning: [${label}] ${text}`),
       complaint: (domain, line) => this.#output.complaint(`[process ${domain}] ${line}`),
       ended: (domain) => {

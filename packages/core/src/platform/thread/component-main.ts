@@ -13,6 +13,7 @@ import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import type { HostPlatform } from '../../runtime/host-access.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
+import { threadNumber } from '../host/thread-use.ts';
 import { guardZlibStreams, zlibIsLoaded } from '../host/zlib-streams.ts';
 import { Collector, takeCollect } from './memory/collector.ts';
 import { ComponentOutput } from './component-output.ts';
@@ -70,6 +71,8 @@ function watch({ watch: what, grants }: WorkerInput): void {
 // (see `ComponentThread`).
 const tell = (notice: WorkerNotice): void => parentPort?.postMessage(notice, []);
 tell('runtime');
+// Asked now, because the process may lock itself up.
+const thread = threadNumber();
 let endLog = (ended: () => void): string[] => {
   ended();
   return [];
@@ -119,6 +122,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.supervisorPo
     platform: () => (nodeHost ??= makeNodeHost(keeper?.pins, (lack) => tell({ lack }))),
   },
   // Loaded when it is first asked for, because most threads end without that.
+  thread,
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),

@@ -10,14 +10,15 @@ import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, unlink } f
 import { promisify } from 'node:util';
 import { RpcError } from '../../../errors.ts';
 import { LIMITS } from '../../../limits.ts';
-import type {
-  HostDirectory,
-  HostEntry,
-  HostEntryStatus,
-  HostErrorCode,
-  HostFile,
-  HostOpenOptions,
-  HostPlace,
+import {
+  checkAccess,
+  type HostDirectory,
+  type HostEntry,
+  type HostEntryStatus,
+  type HostErrorCode,
+  type HostFile,
+  type HostOpenOptions,
+  type HostPlace,
 } from '../../../runtime/host-access.ts';
 import { atPlace, pathOfDescriptor } from '../../host/granted-place.ts';
 import { hostError } from '../../host/host-error.ts';
@@ -104,6 +105,7 @@ class NodeDirectory implements HostDirectory {
   }
 
   async openFile(name: string, access: 'ro' | 'rw', options: HostOpenOptions = {}): Promise<HostFile> {
+    checkAccess(access);
     const { create = false, truncate = false } = options;
     if (access === 'rw' || create || truncate) this.#mustBeWriteable();
     if (access === 'ro' && (create || truncate))

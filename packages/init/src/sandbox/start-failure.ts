@@ -1,6 +1,6 @@
 import { hasCode } from '@ginit/core';
 
-/** Why a child cannot be started, in words for people. */
+/** Why a child could not be started, for people. */
 export function reasonOf(error: unknown): string {
   if (hasCode(error, 'OUT_OF_RAM')) return `not enough RAM quota (${error.message})`;
   if (hasCode(error, 'OUT_OF_CAPS')) return `not enough capability quota (${error.message})`;
