@@ -68,7 +68,9 @@ const textOf = ({ servers, clients }: System): string =>
     ),
   ].join('\n');
 
-/** The clients stay whatever becomes of their sessions, so what they had is seen by their servers. */
+/**
+ * The clients stay whatever becomes of their sessions, so what they had is seen by their servers.
+ */
 function cast() {
   const open = new Set<string>();
   const server = component({ provides: [Store] }, (env) => {

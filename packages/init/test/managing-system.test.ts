@@ -1,4 +1,6 @@
-/** Tests which PD sessions may say that they manage the system, and what init logs with `verbose`. */
+/**
+ * Tests which PD sessions may say that they manage the system, and what init logs with `verbose`.
+ */
 import { readXml } from '@ginit/core/config';
 import { expect, test } from 'vitest';
 import { readInitConfig } from '../src/model/index.ts';

@@ -3,8 +3,8 @@ import type { ConfigWarning } from '../warning.ts';
 
 /*
  * Parts of init's configuration that are valid but that this version does not act on. Nobody shall
- * believe that their component runs on another machine when it does not, so each of these parts gets
- * a warning. When one of them is made to work, delete it here.
+ * believe that their component runs on another machine when it does not, so each of these parts
+ * gets a warning. When one of them is made to work, delete it here.
  */
 
 /** Attributes of `<start>`: `node` comes with clusters. */

@@ -27,7 +27,9 @@ export class Budgets {
     this.#host = host;
   }
 
-  /** Takes back what children have more than their start nodes say, as far as they do not use it. */
+  /**
+   * Takes back what children have more than their start nodes say, as far as they do not use it.
+   */
   async shrink(): Promise<void> {
     for (const child of this.#running()) await child.shrink();
     this.#host.treasury.lookAgain();

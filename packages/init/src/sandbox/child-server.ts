@@ -22,7 +22,9 @@ type Account = Capability<typeof Pd>;
 /** The number of attempts to close a session at a server that says that it has too much to do. */
 const CLOSING_TRIES_MAX = 100;
 
-/** The services without a declaration that a child may announce, in case they are declared later. */
+/**
+ * The services without a declaration that a child may announce, in case they are declared later.
+ */
 const ANNOUNCED_MAX = 32;
 
 /** The services of init that a server needs. */

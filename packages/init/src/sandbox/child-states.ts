@@ -1,4 +1,6 @@
-/** The states of a child that no config and no thread tells: its end, and routes that are missing. */
+/**
+ * The states of a child that no config and no thread tells: its end, and routes that are missing.
+ */
 import type { RoutedSession, Standing } from '../plan/index.ts';
 
 /** The two ways in which a child ends: stopped in order, or gone already. */

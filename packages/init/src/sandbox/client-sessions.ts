@@ -18,12 +18,7 @@ import {
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import type { RoutedSession } from '../plan/index.ts';
-import {
-  type MissingSession,
-  phaseText,
-  type SessionPhase,
-  type SessionStanding,
-} from '../report/index.ts';
+import { type MissingSession, phaseText, type SessionPhase, type SessionStanding } from '../report/index.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import { refusalFor, type Refused, type ServedSession, type SessionServer } from './session-server.ts';
 import { Refusals } from './refusals.ts';

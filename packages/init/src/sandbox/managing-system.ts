@@ -6,8 +6,8 @@ const ARGUMENT = 'managing_system';
 
 /**
  * The arguments of a PD session as they go on (reference: Genode's init). The account of a child
- * carries the argument if its start node says so. A session that the child asks for itself carries it
- * only if both the start node and the request say so; otherwise it is taken out.
+ * carries the argument if its start node says so. A session that the child asks for itself carries
+ * it only if both the start node and the request say so; otherwise it is taken out.
  */
 export function managingArguments(
   args: SessionArguments,

@@ -86,7 +86,10 @@ export class Observation {
     return { config: config(), directory: directory(), waits: waits(name) };
   }
 
-  /** A config has been applied; `changes` says whether children or their services have changed by it. */
+  /**
+   * A config has been applied; `changes` says whether children or their services have changed by
+   * it.
+   */
   apply(config: InitConfig, changes: boolean): void {
     if (config.verbose) void this.#host.env.log(parentServicesText(config));
     this.#heartbeats.apply(config.heartbeatRateMs);

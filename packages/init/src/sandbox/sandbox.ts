@@ -30,6 +30,7 @@ import { reasonOf } from './start-failure.ts';
 import { Treasury } from './treasury.ts';
 import { Undecided } from './undecided.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
+import type { Work } from './work.ts';
 
 /**
  * The number of threads that are started at the same time. Each start takes objects of init, which
@@ -38,13 +39,6 @@ import { type Wait, Waits, type WaitState } from './waits.ts';
 const LAUNCHES_MAX = 16;
 /** The exit code of a system if a child crashed whose exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
-
-/** What the changes of a config leave to be done. */
-interface Work {
-  readonly leave: Child[];
-  readonly launch: Child[];
-  budget: boolean;
-}
 
 /** Runs children. */
 export class Sandbox implements ChildHost<Child> {
