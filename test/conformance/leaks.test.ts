@@ -114,7 +114,7 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier 
       kind,
       { vault, victim },
       `<start name="vault"> <provides> <service name="Vault"/> </provides> </start>
-       <start name="victim"> <restart max="1000" period_s="1000"/> </start>`,
+       <start name="victim"> <restart max="1000" period_s="10"/> </start>`,
     );
     const afterStarts = async (number: number): Promise<unknown> => {
       for (let before = starts; before < number; before++) {

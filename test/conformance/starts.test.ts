@@ -208,12 +208,12 @@ test('a component that runs children of its own sees the state of each, and what
   });
   const keeper = component({}, async (env) => {
     const { config } = readInitConfig(env.config.node);
-    const sandbox = new Sandbox(env, config, () => {});
+    const sandbox = new Sandbox(env, () => {});
     const states = (): string => sandbox.state.map(({ name, state }) => `${name} ${state}`).join(', ');
-    const starting = sandbox.start();
+    const starting = sandbox.apply(config);
     await env.log(states());
     await starting;
-    const patient = (): boolean => sandbox.state.some(({ why }) => why !== undefined);
+    const patient = (): boolean => sandbox.state.some(({ why }) => why?.includes('waiting for'));
     while (!patient()) await env.timer.sleep(20);
     await env.log(states());
     for (const { name, why, kept } of sandbox.state) await env.log(`${name}: ${why} ${kept.ram}`);
@@ -231,12 +231,13 @@ test('a component that runs children of its own sees the state of each, and what
   );
   expect(lines.filter((line) => line.startsWith('[init -> client] '))).toEqual(
     [
-      'silent starting, waiting starting, leaver starting',
+      'silent incomplete, waiting incomplete, leaver incomplete',
       'child "leaver" exited with exit value 0',
       'Warning: "waiting" waits for "silent", which has not offered its service "Store" yet',
-      'silent running, waiting running',
+      'silent running, waiting waiting, leaver exited',
       'silent: undefined 0',
-      'waiting: "waiting" waits for "silent", which has not offered its service "Store" yet 0',
+      'waiting: waiting for "silent" to answer 0',
+      'leaver: undefined 0',
       'left 0',
     ].map((line) => `[init -> client] ${line}`),
   );

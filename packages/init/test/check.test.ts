@@ -2,15 +2,8 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, readXml } from '@ginit/core/config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  checkConfig,
-  directoryOf,
-  type ManifestFacts,
-  manifestFactsFromData,
-  requestingChild,
-  startsOf,
-} from '../src/check/index.ts';
-import { readInitConfig } from '../src/model/index.ts';
+import { checkConfig, type ManifestFacts, manifestFactsFromData, startsOf } from '../src/check/index.ts';
+import { directoryOf, readInitConfig, requestingChild } from '../src/model/index.ts';
 import { resolveRequest } from '../src/routing/index.ts';
 import { manifestsOf } from './components.ts';
 

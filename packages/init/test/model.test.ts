@@ -62,6 +62,7 @@ describe('readInitConfig', () => {
         configFile: undefined,
         affinity: undefined,
         heartbeat: undefined,
+        element: expect.anything(),
         position: { file: 'm.xml', line: 1, column: 9 },
       },
     ]);
@@ -189,6 +190,10 @@ describe('readInitConfig', () => {
         'm.xml:1:76: a second <resource name="RAM"> in <start>',
         'm.xml:1:25: warning: attribute "ram" of <start> is not looked at beside <resource name="RAM">',
       ],
+    ],
+    [
+      '<start name="a" version="1" ram="1" caps="1"/><start name="a" version="2" ram="1" caps="1"/>',
+      ['m.xml:1:55: start node "a" is already defined at m.xml:1:9'],
     ],
     [
       '<start name="a" ram="1" caps="1"/><alias name="a" child="a"/>',

@@ -2,10 +2,11 @@
  * Tests the decisions about starting, restarting and stopping children: their quota, their crashes,
  * and which children use which.
  */
+import { quietDeferred } from '@ginit/core/async';
 import { describe, expect, test } from 'vitest';
-import { Purse } from '../src/sandbox/purse.ts';
 import { RestartRecord } from '../src/sandbox/restart-record.ts';
 import { nextToStop } from '../src/sandbox/stop-order.ts';
+import { Treasury } from '../src/sandbox/treasury.ts';
 
 const SECOND_US = 1_000_000;
 
@@ -16,7 +17,7 @@ describe('the restart budget', () => {
   });
 
   test('is spent by crashes within its period, and comes back when they are older', () => {
-    const record = new RestartRecord({ max: 2, periodS: 10 });
+    const record = new RestartRecord({ on: 'crash', max: 2, periodS: 10 });
     expect(record.grant(true, 0)).toBe(true);
     expect(record.grant(true, 4 * SECOND_US)).toBe(true);
     expect(record.count).toBe(2);
@@ -28,7 +29,7 @@ describe('the restart budget', () => {
   });
 
   test('is not spent by a child that merely lived in the process of the one that crashed, and does not bound its restarts', () => {
-    const record = new RestartRecord({ max: 1, periodS: 10 });
+    const record = new RestartRecord({ on: 'crash', max: 1, periodS: 10 });
     expect(record.grant(false, 0)).toBe(true);
     expect(record.count).toBe(0);
     expect(record.grant(true, 0)).toBe(true);
@@ -37,21 +38,73 @@ describe('the restart budget', () => {
   });
 });
 
-describe('the quota that init can pay', () => {
-  const purse = (): Purse => new Purse({ ramQuota: 100, ramUsed: 40, capQuota: 20, capUsed: 5 });
+describe('the pause before a restart', () => {
+  test('is none for the first in the period, and doubles with each further one up to a bound', () => {
+    const record = new RestartRecord({ on: 'crash', max: 20, periodS: 1000 });
+    const pauses = Array.from({ length: 12 }, (_, index) => {
+      record.grant(true, index);
+      return record.pauseMs;
+    });
+    expect(pauses).toEqual([0, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000, 10_000]);
+    record.clear();
+    expect([record.grant(true, 99), record.pauseMs]).toEqual([true, 0]);
+    const generous = new RestartRecord({ on: 'crash', max: 100, periodS: 20 });
+    for (const us of [1, 2, 3, 4, 5]) generous.grant(true, us);
+    expect(generous.pauseMs).toBe(200);
+  });
+});
 
-  test('is all that init has and does not use', () => {
-    expect(() => purse().take({ ram: 60, caps: 15 })).not.toThrow();
-    expect(() => purse().take({ ram: 61, caps: 15 })).toThrow('61 bytes wanted, 60 left');
-    expect(() => purse().take({ ram: 60, caps: 16 })).toThrow('16 caps wanted, 15 left');
+describe('the quota that init can pay', () => {
+  /** The account of init in a test, and a clock that does not go on by itself. */
+  function bench(ram = 100, caps = 20) {
+    const account = { ramQuota: ram, ramUsed: 40, capQuota: caps, capUsed: 5 };
+    let looks = 0;
+    const env = {
+      quota: async () => {
+        looks++;
+        return { ...account };
+      },
+      timer: { sleep: async () => {} },
+    };
+    return { account, treasury: new Treasury({ env }), looks: () => looks };
+  }
+  const promise = (treasury: Treasury, ram: number, caps: number) => treasury.promise({ ram, caps });
+
+  test('is all that init has and does not use', async () => {
+    await promise(bench().treasury, 60, 15);
+    await expect(promise(bench().treasury, 61, 15)).rejects.toThrow('61 bytes wanted, 60 left');
+    await expect(promise(bench().treasury, 60, 16)).rejects.toThrow('16 caps wanted, 15 left');
   });
 
-  test('is lowered by each amount taken, and not by a refused one', () => {
-    const left = purse();
-    left.take({ ram: 20, caps: 10 });
-    expect(() => left.take({ ram: 41, caps: 1 })).toThrow('41 bytes wanted, 40 left');
-    expect(() => left.take({ ram: 1, caps: 6 })).toThrow('6 caps wanted, 5 left');
-    expect(() => left.take({ ram: 40, caps: 5 })).not.toThrow();
+  test('is lowered by each amount promised, and not by a refused one; it is looked at once for all of them', async () => {
+    const { treasury, looks } = bench();
+    await promise(treasury, 20, 10);
+    await promise(treasury, 30, 1);
+    expect(looks()).toBe(1);
+    await expect(promise(treasury, 11, 1)).rejects.toThrow('11 bytes wanted, 10 left');
+    await promise(treasury, 10, 4);
+  });
+
+  test('is waited for while a child that ends is going to bring some back, in the order of the calls', async () => {
+    const { treasury, account } = bench();
+    const ended = quietDeferred<void>();
+    treasury.expect(ended.promise);
+    const order: string[] = [];
+    const large = promise(treasury, 80, 1).then(() => order.push('large'));
+    const small = promise(treasury, 10, 1).then(() => order.push('small'));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(order).toEqual([]);
+    account.ramUsed = 0;
+    ended.resolve();
+    await Promise.all([large, small]);
+    expect(order).toEqual(['large', 'small']);
+  });
+
+  test('is not there for somebody who finds too little when nothing comes back any more', async () => {
+    const { treasury } = bench();
+    const paid = await promise(treasury, 50, 1);
+    await expect(promise(treasury, 20, 1)).rejects.toThrow('20 bytes wanted, 10 left');
+    paid();
   });
 });
 

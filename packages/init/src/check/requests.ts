@@ -1,6 +1,6 @@
 import { type Position, quotedList, shown } from '@ginit/core/config';
 import { labelProblem, prependLabel } from '@ginit/core/system';
-import { rulesOf, type StartNode } from '../model/index.ts';
+import { requestingChild, rulesOf, type StartNode } from '../model/index.ts';
 import {
   matchesService,
   possibleRoutes,
@@ -10,7 +10,7 @@ import {
 } from '../routing/index.ts';
 import type { ManifestFacts } from './facts.ts';
 import type { CheckFindings } from './findings.ts';
-import { problemAbove, requestingChild, type Scope } from './scope.ts';
+import { problemAbove, type Scope } from './scope.ts';
 
 /*
  * Checks that a child gets the sessions that it cannot do without. The sessions of its environment

@@ -1,18 +1,15 @@
 import { prependLabel } from '@ginit/core/system';
 import {
+  directoryOf,
   type InitConfig,
   type InitConfigReading,
   type NamedPlace,
   readInitConfig,
+  requestingChild,
   rulesOf,
   type StartNode,
 } from '../model/index.ts';
-import {
-  possibleRoutes,
-  type RequestingChild,
-  resolveRequest,
-  type ServiceDirectory,
-} from '../routing/index.ts';
+import { possibleRoutes, resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 
 /**
  * One init of the tree: its configuration, and the start node in the init above that it runs from.
@@ -33,38 +30,6 @@ export function scopeOf(config: InitConfig, above?: Scope['above']): Scope {
 export function pathOf(scope: Scope, start: StartNode): string {
   const { above } = scope;
   return above === undefined ? start.name : prependLabel(pathOf(above.scope, above.start), start.name);
-}
-
-/** The services that a configuration declares, in the form that route resolution asks for. */
-export function directoryOf(config: InitConfig): ServiceDirectory {
-  const parent = new Set(config.parentProvides.map(({ name }) => name));
-  const services = new Map<string, Set<string>>();
-  const providers = new Map<string, string[]>();
-  for (const { name, provides } of config.starts) {
-    if (services.has(name)) continue;
-    services.set(name, new Set(provides.map((service) => service.name)));
-    for (const service of provides) {
-      const others = providers.get(service.name);
-      if (others === undefined) providers.set(service.name, [name]);
-      else others.push(name);
-    }
-  }
-  return {
-    parentProvides: (service) => parent.has(service),
-    childProvides: (child, service) => services.get(child)?.has(service) ?? false,
-    childrenProviding: (service) => providers.get(service) ?? [],
-  };
-}
-
-export function requestingChild(config: InitConfig, start: StartNode): RequestingChild {
-  return {
-    name: start.name,
-    binaryName: start.binary.name,
-    hasConfig: start.config !== undefined,
-    configFile: start.configFile,
-    usesLinker: start.usesLinker,
-    rules: rulesOf(config, start),
-  };
 }
 
 /**

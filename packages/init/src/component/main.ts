@@ -1,17 +1,22 @@
-/** The init component: a sandbox over its config. */
+/** The init component: a sandbox over its config, whose every version is applied to it. */
 import { component, Timer } from '@ginit/core';
+import type { ConfigNode } from '@ginit/core/config';
 import { Cpu, Pd } from '@ginit/core/system';
 import { formatWarning, INIT_SCHEMA, readInitConfig } from '../model/index.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
 
-export default component({ requires: [Pd, Cpu, Timer], config: INIT_SCHEMA }, async (env) => {
-  const { config, errors, warnings } = readInitConfig(env.config.node);
-  for (const warning of warnings) await env.warning(formatWarning(warning));
-  const [first] = errors;
-  for (const error of errors.slice(1)) await env.error(error.message);
-  if (first) throw first;
-
-  const sandbox = new Sandbox(env, config, (code) => env.exit(code));
+export default component({ requires: [Pd, Cpu, Timer], config: INIT_SCHEMA }, (env) => {
+  const sandbox = new Sandbox(env, (code) => env.exit(code));
   env.onStop(() => sandbox.stop());
-  await sandbox.start();
+
+  /** A version with errors changes nothing: what runs goes on running. */
+  const apply = (node: ConfigNode): void => {
+    const { config, errors, warnings } = readInitConfig(node);
+    for (const warning of warnings) void env.warning(formatWarning(warning));
+    for (const error of errors) void env.error(error.message);
+    if (errors.length === 0) void sandbox.apply(config);
+    else void env.error('this config is not applied');
+  };
+  env.config.onUpdate(apply);
+  apply(env.config.node);
 });

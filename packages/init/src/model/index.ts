@@ -1,6 +1,8 @@
 /** The configuration of init as validated plain data. */
 export type * from './init-config.ts';
+export { directoryOf } from './directory.ts';
 export { rulesOf } from './init-config.ts';
+export { requestingChild } from './requesting-child.ts';
 export { PRESERVE_DEFAULT } from './quota.ts';
 export { ENVIRONMENT_COST, hasOwnProcess, INIT_COST, isDriver, startCost } from './start-cost.ts';
 export { type InitConfigReading, readInitConfig } from './read.ts';

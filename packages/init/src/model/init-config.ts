@@ -24,8 +24,12 @@ export interface HostGrant extends HostGrantFact {
 /** The place where a child runs. Whether its process is jailed is a separate setting. */
 export type Isolation = 'thread' | 'process';
 
-/** A crashed child is started again at most `max` times within `periodS` seconds. */
+/**
+ * A child that has crashed, or has exited with another value than 0, is started again at most `max`
+ * times within `periodS` seconds. `always` starts it again after every exit.
+ */
 export interface RestartBudget {
+  readonly on: 'crash' | 'always';
   readonly max: number;
   readonly periodS: number;
 }
@@ -105,6 +109,8 @@ export interface StartNode {
   readonly affinity: Affinity | undefined;
   readonly heartbeat: { readonly restartAfterSkipped: number } | undefined;
   readonly stepBounds: StepBounds;
+  /** The element itself, as it was written. */
+  readonly element: ConfigNode;
   readonly position: Position;
 }
 
@@ -163,6 +169,8 @@ export interface InitConfig {
   readonly preserve: Quota;
   readonly affinitySpace: { readonly width: number; readonly height: number };
   readonly report: ReportOptions | undefined;
+  /** The syntax of the state report. */
+  readonly reportSyntax: 'xml' | 'hid';
   readonly heartbeatRateMs: number;
   /** The bounds for children that have none of their own. */
   readonly stepBounds: StepBounds;

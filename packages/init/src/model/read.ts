@@ -8,7 +8,7 @@ import {
 } from '@ginit/core/config';
 import { withoutAliases } from '../routing/aliases.ts';
 import { parseRoute } from '../routing/parse.ts';
-import type { Alias, InitConfig, NamedPlace, ReportOptions } from './init-config.ts';
+import type { Alias, InitConfig, NamedPlace, ReportOptions, StartNode } from './init-config.ts';
 import { notYetWarnings } from './not-yet.ts';
 import { readForwardedServices } from './forwarded.ts';
 import { readPreserve } from './quota.ts';
@@ -75,12 +75,16 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     preserve: readPreserve(top),
     affinitySpace: around.affinitySpace,
     report: readReport(parts.report),
+    reportSyntax: top.generate_xml ? 'xml' : 'hid',
     stepBounds: around.stepBounds,
     heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
-    starts: parts.start.flatMap((start) => {
-      const read = readStart(start, around, findings);
-      return read ? [{ ...read, route: read.route && withoutAliases(read.route, names) }] : [];
-    }),
+    starts: withoutDoubles(
+      parts.start.flatMap((start) => {
+        const read = readStart(start, around, findings);
+        return read ? [{ ...read, route: read.route && withoutAliases(read.route, names) }] : [];
+      }),
+      findings,
+    ),
     binaries: parts.binary.flatMap(readNamedBinary),
     services: readForwardedServices(parts.service, names, findings),
     aliases,
@@ -132,10 +136,25 @@ function readAlias({ name, child, $node }: InitReading['$children']['alias'][num
 }
 
 /**
- * In Genode a second start node of the same name and version silently updates the first. That is
- * nearly always a copied node whose name was forgotten, so it is an error here. It is an error also
- * when the versions differ, because routes could not tell the two apart.
+ * As in Genode a second start node of the same name and version takes the place of the first: there
+ * is one child, where the first stands. That is nearly always a copied node whose name was
+ * forgotten, so it is warned of. With another version Genode makes two children of one name. Here
+ * that is an error, because routes could not tell the two apart.
  */
+function withoutDoubles(starts: readonly StartNode[], findings: Findings): StartNode[] {
+  const byName = new Map<string, StartNode>();
+  for (const start of starts) {
+    const first = byName.get(start.name);
+    byName.set(start.name, first && first.version !== start.version ? first : start);
+    if (!first) continue;
+    const text = `start node "${start.name}" is already defined at ${formatPosition(first.position)}`;
+    if (first.version !== start.version) findings.errors.push(new ConfigError(text, start.position));
+    else findings.warnings.push({ text: `${text}; this one takes its place`, position: start.position });
+  }
+  return [...byName.values()];
+}
+
+/** No two children and no alias may have the same name. */
 function checkNames(config: InitConfig, findings: Findings): void {
   const taken = new Map<string, Position>();
   const claim = ({ name, position }: NamedPlace, what: string) => {

@@ -85,6 +85,7 @@ export function readStart(
       boundMs: start.step_bound_ms ?? around.stepBounds.boundMs,
       ceilingMs: start.step_ceiling_ms ?? around.stepBounds.ceilingMs,
     },
+    element: node,
     position: node.position,
   };
 }
@@ -159,7 +160,7 @@ function readPriority(start: StartReading, prioLevels: number, findings: Finding
 }
 
 function readRestart(restart: StartReading['$children']['restart']): RestartBudget | undefined {
-  return restart && { max: restart.max, periodS: restart.period_s };
+  return restart && { on: restart.on, max: restart.max, periodS: restart.period_s };
 }
 
 function readHeartbeat(heartbeat: StartReading['$children']['heartbeat']): StartNode['heartbeat'] {

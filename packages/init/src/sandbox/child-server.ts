@@ -2,6 +2,7 @@
 import { type Capability, type Env, hasCode, PeerGone, RpcError, SessionError } from '@ginit/core';
 import { type Pd, type Resources, type Root } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
+import type { SessionPhase, SessionStanding } from '../report/index.ts';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { Ending } from './ending.ts';
@@ -21,6 +22,11 @@ type Account = Capability<typeof Pd>;
 /** The number of attempts to close a session at a server that says that it has too much to do. */
 const CLOSING_TRIES_MAX = 100;
 
+/**
+ * The services without a declaration that a child may announce, in case they are declared later.
+ */
+const ANNOUNCED_MAX = 32;
+
 /** The services of init that a server needs. */
 export interface ChildServerHost {
   readonly env: Pick<Env, 'pd' | 'warning'> & WaitingEnv;
@@ -29,6 +35,15 @@ export interface ChildServerHost {
    * ended.
    */
   lost(reason: string): void;
+  /** The state of a session has changed. */
+  changed(): void;
+}
+
+/** A session at the child, in its present state. */
+interface Serving {
+  readonly request: RoutedRequest;
+  phase: SessionPhase;
+  donation: Resources;
 }
 
 /** A child in its role as a server. */
@@ -37,10 +52,15 @@ export class ChildServer implements SessionServer {
   readonly leftover = new Leftover();
   readonly #host: ChildServerHost;
   readonly #child: string;
-  readonly #roots: ReadonlyMap<string, Deferred<RootCapability>>;
+  /** The services that its start node declares at this moment. */
+  readonly #declared: Set<string>;
+  /** The root objects that it has announced, or is going to. */
+  readonly #roots = new Map<string, Deferred<RootCapability>>();
   readonly #announced = new Set<string>();
   readonly #account: Promise<Account>;
   readonly #ending = new Ending();
+  /** The sessions that it serves or is asked for. */
+  readonly #serving = new Set<Serving>();
   #nextId = 1;
   /**
    * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
@@ -54,7 +74,7 @@ export class ChildServer implements SessionServer {
     this.#host = host;
     this.#child = child;
     this.#account = account;
-    this.#roots = new Map(provides.map((service) => [service, quietDeferred<RootCapability>()]));
+    this.#declared = new Set(provides);
   }
 
   /** The quota of its clients that it has not given back. */
@@ -62,21 +82,60 @@ export class ChildServer implements SessionServer {
     return this.#kept;
   }
 
+  /** The sessions that it serves or is asked for, for people and managers. */
+  get standings(): SessionStanding[] {
+    return Array.from(this.#serving, ({ request: { service, label, args }, phase, donation }) => ({
+      service,
+      label,
+      phase,
+      donation,
+      args,
+    }));
+  }
+
   hasAnnounced(service: string): boolean {
     return this.#announced.has(service);
   }
 
+  /** Whether it has announced every service that its start node declares. */
+  get isComplete(): boolean {
+    return [...this.#declared].every((service) => this.#announced.has(service));
+  }
+
   /** The child says that it is ready to serve sessions. */
   announce(service: string, root: RootCapability): void {
-    const waiting = this.#roots.get(service);
-    if (!waiting) {
-      throw new SessionError('DENIED', `the start node of "${this.#child}" does not provide "${service}"`);
-    }
     if (this.#announced.has(service)) {
       throw new SessionError('DENIED', `"${this.#child}" provides "${service}" already`);
     }
-    this.#announced.add(service);
-    waiting.resolve(root);
+    // A service that is not declared may be declared later. Then the child does not say it again.
+    if (this.#declared.has(service) || this.#announced.size < ANNOUNCED_MAX) {
+      this.#announced.add(service);
+      this.#rootOf(service).resolve(root);
+    }
+    if (!this.#declared.has(service)) {
+      throw new SessionError('DENIED', `the start node of "${this.#child}" does not provide "${service}"`);
+    }
+  }
+
+  /** Its start node declares another service than before, or declares one no more. */
+  declare(added: readonly string[], removed: readonly string[]): void {
+    for (const service of added) this.#declared.add(service);
+    for (const service of removed) {
+      this.#declared.delete(service);
+      if (this.#announced.has(service)) continue;
+      const text = `"${this.#child}" does not provide "${service}" any more`;
+      this.#roots.get(service)?.reject(new SessionError('DENIED', text));
+      this.#roots.delete(service);
+    }
+  }
+
+  #rootOf(service: string): Deferred<RootCapability> {
+    const known = this.#roots.get(service);
+    if (known) return known;
+    const root = quietDeferred<RootCapability>();
+    if (this.#ending.reason) root.reject(this.#ending.reason);
+    this.#roots.set(service, root);
+    return root;
   }
 
   /**
@@ -90,6 +149,51 @@ export class ChildServer implements SessionServer {
   }
 
   async open(request: RoutedRequest): Promise<ServedSession | Refused> {
+    const serving: Serving = { request, phase: 'requested', donation: request.donation };
+    this.#serving.add(serving);
+    const answer = await this.#open(request);
+    if ('refused' in answer) {
+      this.#serving.delete(serving);
+      this.#host.changed();
+      return answer;
+    }
+    this.#becomes(serving, 'open');
+    return this.#watched(serving, answer);
+  }
+
+  #becomes(serving: Serving, phase: SessionPhase): void {
+    serving.phase = phase;
+    this.#host.changed();
+  }
+
+  /** The session, whose state is told. */
+  #watched(serving: Serving, session: ServedSession): ServedSession {
+    return {
+      capability: session.capability,
+      get donation() {
+        return session.donation;
+      },
+      onServerEnd: (handler) => session.onServerEnd(handler),
+      upgrade: async (more) => {
+        this.#becomes(serving, 'upgrading');
+        const refused = await session.upgrade(more);
+        serving.donation = session.donation;
+        this.#becomes(serving, 'open');
+        return refused;
+      },
+      close: (clientLives) => {
+        this.#becomes(serving, 'closing');
+        const closing = session.close(clientLives);
+        void closing.closed.then(() => {
+          this.#serving.delete(serving);
+          this.#host.changed();
+        });
+        return closing;
+      },
+    };
+  }
+
+  async #open(request: RoutedRequest): Promise<ServedSession | Refused> {
     const { service, label, args, donation, givenUp } = request;
     let account: Account;
     let root: RootCapability;
@@ -117,8 +221,10 @@ export class ChildServer implements SessionServer {
   }
 
   async #root(service: string, givenUp: AbortSignal): Promise<RootCapability> {
-    const waiting = this.#roots.get(service);
-    if (!waiting) throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
+    if (!this.#declared.has(service)) {
+      throw new SessionError('DENIED', `"${this.#child}" does not provide "${service}"`);
+    }
+    const waiting = this.#rootOf(service);
     const tooLate = quietDeferred<never>();
     const giveUp = (): void => tooLate.reject(new SessionError('DENIED', 'the client has given up'));
     if (givenUp.aborted) giveUp();

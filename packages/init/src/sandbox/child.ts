@@ -8,70 +8,55 @@ import {
   Cpu,
   Parent,
   Pd,
-  prependLabel,
-  refusalOf,
-  type LedgerChild,
   QuotaDialogue,
+  type AccountState,
+  type LedgerChild,
   type Resources,
-  type SessionAnswer,
-  type SessionArguments,
-  type SessionRequest,
-  type SessionCapability,
   type Thread,
   type ThreadState,
-  withConfinement,
 } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
-import { ENVIRONMENT_COST, hasOwnProcess, INIT_COST, type StartNode } from '../model/index.ts';
+import { hasOwnProcess, type StartNode } from '../model/index.ts';
+import type { ExistingChild, RoutedSession, Standing } from '../plan/index.ts';
+import type { MissingSession, SessionStanding } from '../report/index.ts';
 import { untilTaken } from './again.ts';
-import { NOTHING, plus } from './amounts.ts';
+import { isNothing, minus, NOTHING } from './amounts.ts';
 import type { ChildHost } from './child-host.ts';
+import { ChildQuota } from './child-quota.ts';
+import { ChildRequests } from './child-requests.ts';
 import { ChildServer } from './child-server.ts';
+import type { HowItEnds, Over, Stuck } from './child-states.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
-import { refuseTooPoor } from './purse.ts';
-import { schedulingArguments } from './scheduling.ts';
-import type { ServedSession } from './session-server.ts';
-import { isAlive, stateOf } from './thread-state.ts';
+import { EnvironmentSessions } from './environment-sessions.ts';
+import { Heartbeat } from './heartbeats.ts';
+import { isAlive, outcomeOfLost, stateOf } from './thread-state.ts';
+import { refuseTooPoor } from './treasury.ts';
 import type { Progress } from './waits.ts';
 
-/** The sessions that init opens for a child: its account, its means to run, and its binary. */
-type EnvironmentService = 'PD' | 'CPU' | 'ROM';
-
-/** A session of the child's environment, and the child that serves it, if one does. */
-interface EnvironmentSession {
-  readonly served: ServedSession;
-  readonly serverName: string | undefined;
-}
-
-/** The label of the configuration's ROM, which init serves itself, to each child its own. */
-const CONFIG_LABEL = 'config';
 /** The reason of a child's end whose thread has neither crashed nor been killed by us. */
 const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
-/**
- * The end of a channel can be seen before the end of the thread or process behind it. A child that
- * has closed its channel is left alone for this time: if it has crashed, the supervisor reports
- * within it how it did.
- */
-const LOST_GRACE_MS = 2000;
-
-/** The two ways in which a child ends: stopped in order, or gone already. */
-export type HowItEnds = 'stopped' | 'crashed';
 
 /** One instance of a start node. When a child is started again, that is another instance. */
 export class Child {
-  readonly start: StartNode;
+  /** Counts the children that were ever made. */
+  readonly id: number;
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
+  readonly quota: ChildQuota;
+  readonly heartbeat = new Heartbeat(async () => this.#thread?.heartbeat());
+  /** The start node that the child was made from. */
+  #born: StartNode;
   readonly #host: ChildHost<Child>;
   readonly #account = quietDeferred<Capability<typeof Pd>>();
   readonly #config: ConfigServer;
-  /** Sessions of the child's environment, numbered apart from those that the child opens itself. */
-  readonly #environment = new Map<EnvironmentService, EnvironmentSession>();
-  readonly #endBegins = new AbortController();
+  readonly #environment: EnvironmentSessions;
   readonly #parent: Implementation<typeof Parent>;
+  readonly #requests: ChildRequests;
   readonly #dialogue: QuotaDialogue;
   readonly #gone = quietDeferred<void>();
+  #start: StartNode;
+  #begun = false;
   #thread: Capability<typeof Thread> | undefined;
   #state: ThreadState['state'] = 'starting';
   #stopped: Promise<void> | undefined;
@@ -82,29 +67,76 @@ export class Child {
    */
   #lost: Deferred<void> | undefined;
   #ended: Promise<void> | undefined;
+  #isGone = false;
+  #leftNothing = false;
   #exitCode: number | undefined;
-  #given: Resources = NOTHING;
-  #granted: Resources = NOTHING;
+  /** The session by which the child speaks, if that was denied for want of a route. */
+  #voice: RoutedSession | undefined;
+  /** Set once the child is over. */
+  over: Over | undefined;
+  /** Set while routes of it are missing. */
+  stuck: Stuck | undefined;
+  /** How many children were there before it under its name. */
+  restarts = 0;
+  /** Whether it takes the place of a child that has crashed, and has not begun yet. */
+  restarting = false;
+  /** Whether the child before it could not be created, and this one is not created yet either. */
+  retried = false;
 
-  constructor(start: StartNode, host: ChildHost<Child>) {
-    this.start = start;
+  constructor(start: StartNode, id: number, host: ChildHost<Child>) {
+    this.#born = start;
+    this.#start = start;
+    this.id = id;
     this.#host = host;
-    const provides = start.provides.map(({ name }) => name);
+    const { name } = start;
+    const provides = start.provides.map((service) => service.name);
     const { env, waits } = host;
     const lost = (reason: string): void => void this.#isLost(reason);
-    this.server = new ChildServer({ env, lost }, start.name, provides, this.#account.promise);
+    const changed = (): void => host.changed();
+    this.quota = new ChildQuota({ env }, name);
+    this.server = new ChildServer({ env, lost, changed }, name, provides, this.#account.promise);
     const returned = (back: Resources): void => this.server.leftover.add(back);
-    this.sessions = new ClientSessions({ env, waits, returned }, start.name, this.#account.promise);
-    this.#config = new ConfigServer(env, start);
+    this.sessions = new ClientSessions({ env, waits, returned, changed }, name, this.#account.promise);
+    this.#config = new ConfigServer(env, start.config);
+    const born = (): StartNode => this.#born;
+    this.#requests = new ChildRequests({
+      name,
+      born,
+      surroundings: host.config,
+      server: this.server,
+      sessions: this.sessions,
+      config: this.#config,
+      route: (service, label) => host.route(this, service, label),
+      voiceless: (label) => {
+        this.#voice = { service: 'LOG', label, to: { kind: 'parent', label } };
+      },
+      announced: (service) => host.announced(this, service),
+      exited: (code) => {
+        this.#exitCode ??= code;
+        host.exited(this, this.#exitCode);
+      },
+    });
     this.#dialogue = new QuotaDialogue({
       requested: () => host.resourcesRequested(this),
       yielded: () => host.yielded(this),
     });
-    this.#parent = this.#makeParent();
+    this.#parent = { ...this.#requests.operations, ...this.#dialogue.operations };
+    this.#environment = new EnvironmentSessions({
+      waits,
+      child: name,
+      route: (service) => this.#routeEnvironment(service),
+      arguments: (service) => this.#requests.environmentArguments(service),
+      changed,
+    });
   }
 
   get name(): string {
-    return this.start.name;
+    return this.#born.name;
+  }
+
+  /** The start node as it was applied last. */
+  get start(): StartNode {
+    return this.#start;
   }
 
   /** The code of the child's exit, if the child has told us. */
@@ -112,23 +144,72 @@ export class Child {
     return this.#exitCode;
   }
 
+  /** Its LOG session, if there is no route for it: then it cannot run. */
+  get voice(): RoutedSession | undefined {
+    return this.#voice;
+  }
+
   /**
    * The names of the children that serve this one, including those that serve sessions of its
    * environment.
    */
   get servers(): ReadonlySet<string> {
-    const names = Array.from(this.#environment.values(), ({ serverName }) => serverName);
-    return new Set([...this.sessions.servers, ...names.filter((name) => name !== undefined)]);
+    return new Set([...this.sessions.servers, ...this.#environment.servers]);
+  }
+
+  /** Where its sessions lead, those of its environment too. */
+  get routed(): RoutedSession[] {
+    return [...this.#environment.routed, ...this.sessions.routed];
+  }
+
+  /** Its sessions, those of its environment too, for people and managers. */
+  get standings(): SessionStanding[] {
+    return [...this.#environment.standings, ...this.sessions.standings];
+  }
+
+  /** The sessions that it is to have and does not have. */
+  get missing(): MissingSession[] {
+    return [...this.#environment.missing, ...this.sessions.missing];
+  }
+
+  /** What its account holds; `undefined` while there is none. */
+  async accountState(): Promise<AccountState | undefined> {
+    return this.quota.state();
+  }
+
+  /** The child as the plan of a new config sees it. */
+  get existing(): ExistingChild {
+    const standing: Standing = this.over?.how ?? (this.stuck ? 'stuck' : this.retried ? 'retried' : 'alive');
+    return {
+      start: this.#start,
+      standing,
+      sessions: this.stuck?.sessions ?? this.routed,
+      assigned: this.quota.active
+        ? minus(this.quota.assigned, this.quota.granted)
+        : { ram: this.#born.ram, caps: this.#born.caps },
+    };
   }
 
   /** The quota and the sessions of the child as init has booked them. */
   get ledger(): LedgerChild {
-    return { name: this.name, ending: this.ended, given: this.#given, sessions: this.sessions.ledger };
+    const { given } = this.quota;
+    return { name: this.name, ending: this.ended, given, sessions: this.sessions.ledger };
   }
 
-  /** The quota of its start node, and what it was granted on top. */
+  /** Whether init keeps books about it: it has begun, and has left something. */
+  get booked(): boolean {
+    return this.#begun && !this.#leftNothing;
+  }
+
+  /** Takes over a changed start node. What a child that has begun cannot change any more stays. */
+  update(start: StartNode): void {
+    this.#start = start;
+    if (!this.#begun) this.#born = start;
+  }
+
+  /** The quota that it has been given so far, and what init needs for it. */
   get assigned(): Resources {
-    return plus({ ram: this.start.ram, caps: this.start.caps }, this.#granted);
+    return this.quota.assigned;
   }
 
   /** The quota that it has asked for and not been given. */
@@ -138,44 +219,60 @@ export class Child {
 
   /** Gives it more quota than its start node says, out of init's account. */
   async give(more: Resources): Promise<void> {
-    await this.#host.env.pd.transfer(await this.#account.promise, more);
-    this.#given = plus(this.#given, more);
-    this.#granted = plus(this.#granted, more);
+    await this.quota.grant(more);
     this.#dialogue.grown();
   }
 
-  /** Asks it to give back so much quota. `ChildHost.yielded` is called when it has answered. */
-  askToYield(amount: Resources): void {
-    this.#dialogue.askToYield(amount);
+  /**
+   * Gives it what it has less than its start node says, as far as `limit` goes. The result is what
+   * it was given.
+   */
+  async grow(limit: Resources): Promise<Resources> {
+    const given = await this.quota.grow(this.#start, limit);
+    if (!isNothing(given)) this.#dialogue.grown();
+    return given;
   }
 
-  /** Makes the child's account and starts its thread. */
-  async begin(): Promise<void> {
-    refuseTooPoor(this.start);
+  /**
+   * Takes back what it has more than its start node says and does not use, and asks it to free the
+   * rest. `ChildHost.yielded` is called when it has answered.
+   */
+  async shrink(): Promise<void> {
+    this.#dialogue.askToYield(await this.quota.shrink(this.#start));
+  }
+
+  /** A new version of its configuration. */
+  updateConfig(): void {
+    this.#config.update(this.#start.config);
+  }
+
+  /** Routes of the child are missing. It goes on without the sessions that it has lost. */
+  becomeStuck(why: string, lost: readonly RoutedSession[]): void {
+    const known = new Set(this.routed);
+    this.stuck = { why, sessions: [...known, ...lost.filter((session) => !known.has(session))] };
+    // Nothing is left of a child without its account and its thread; and its last words are heard.
+    const kept = new Set<RoutedSession>(this.#environment.routed);
+    this.sessions.endLost(new Set(lost.filter((it) => !kept.has(it) && it.service !== 'LOG')));
+  }
+
+  /** Makes the child's account and starts its thread. `paid` is called when it has its quota. */
+  async begin(paid: () => void = () => {}): Promise<void> {
+    refuseTooPoor(this.#start);
+    this.#begun = true;
     const opening = [
-      this.#openEnvironment('PD'),
-      this.#openEnvironment('CPU'),
-      this.#openEnvironment('ROM'),
+      this.#environment.open('PD'),
+      this.#environment.open('CPU'),
+      this.#environment.open('ROM'),
     ] as const;
     // All of them are waited for, even if one fails: every session that has been opened is then
     // known, and is closed with the child.
     await Promise.allSettled(opening);
     const [pd, cpu] = [capabilityOf(Pd, await opening[0]), capabilityOf(Cpu, await opening[1])];
     const binary = capabilityOf(Rom, await opening[2]);
-    await this.#giveQuota(pd);
+    await this.quota.give(pd, this.#born);
+    this.#account.resolve(pd);
+    paid();
     await this.#host.launches.run(() => this.#launch(cpu, pd, binary));
-  }
-
-  /**
-   * Gives the account the quota that is left when everything that init needs for the child is paid.
-   */
-  async #giveQuota(account: Capability<typeof Pd>): Promise<void> {
-    const { env } = this.#host;
-    await account.setReferenceAccount(env.pd);
-    const amount = { ram: this.start.ram - INIT_COST.ram, caps: this.start.caps - INIT_COST.caps };
-    await env.pd.transfer(account, amount);
-    this.#given = amount;
-    this.#account.resolve(account);
   }
 
   async #launch(
@@ -183,13 +280,13 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { jail, domain, heap, hostDepth } = this.start;
+    const { jail, domain, heap, hostDepth } = this.#born;
     const grants = await this.#takeGrants();
     const starting = cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
       binary,
-      isolation: hasOwnProcess(this.start) ? 'process' : 'thread',
+      isolation: hasOwnProcess(this.#born) ? 'process' : 'thread',
       domain,
       heap,
       hostDepth,
@@ -207,7 +304,13 @@ export class Child {
   /** Takes the grants of its start node from the grants that init itself has. */
   #takeGrants(): Promise<Capability<typeof HostGrant>[]> {
     const { host } = this.#host.env;
-    return Promise.all(this.start.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
+    return Promise.all(this.#born.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
+  }
+
+  #routeEnvironment(service: string): RoutedTo {
+    const route = this.#host.route(this, service, this.name);
+    if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
+    return route;
   }
 
   /** Whether the child's main function can have been called by now. */
@@ -221,6 +324,11 @@ export class Child {
    */
   get gone(): Promise<void> {
     return this.#gone.promise;
+  }
+
+  /** Whether the child itself is gone. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /**
@@ -253,7 +361,7 @@ export class Child {
 
   async #kill(): Promise<void> {
     this.#thread?.[Symbol.dispose]();
-    await this.#closeEnvironment('CPU');
+    await this.#environment.close('CPU');
   }
 
   /**
@@ -271,7 +379,7 @@ export class Child {
 
   async #end(reason: string, how: HowItEnds): Promise<void> {
     this.#host.env.revoke(this.#parent);
-    this.#endBegins.abort();
+    this.#environment.endBegins();
     this.#dialogue.end();
     this.#account.reject(new SessionError('DENIED', reason));
     if (how === 'crashed') this.server.end(reason);
@@ -283,10 +391,12 @@ export class Child {
     await this.sessions.endAtParent();
     await this.kill();
     this.server.leftover.accountEnded(await this.#endAccount());
+    this.#isGone = true;
     this.#gone.resolve();
-    await this.#closeEnvironment('ROM');
+    await this.#environment.close('ROM');
     await elsewhere.back;
     this.server.leftover.complete();
+    this.#leftNothing = true;
   }
 
   /**
@@ -294,43 +404,21 @@ export class Child {
    * account.
    */
   async #endAccount(): Promise<Resources> {
-    const session = this.#environment.get('PD')?.served;
+    const session = this.#environment.served('PD');
     const account = session && capabilityOf(Pd, session.capability);
+    this.quota.end();
     const back = account && (await untilTaken(this.#host.env, () => account.end()).catch(() => NOTHING));
-    await this.#closeEnvironment('PD');
+    await this.#environment.close('PD');
     return back ?? NOTHING;
   }
 
-  async #closeEnvironment(service: EnvironmentService): Promise<void> {
-    const session = this.#environment.get(service);
-    if (!session) return;
-    this.#environment.delete(service);
-    const wait = { by: this.name, for: session.serverName, service, step: 'close' } as const;
-    await this.#host.waits.during(wait, session.served.close(() => false).closed);
-  }
-
-  /**
-   * Finds out what became of the thread of a child whose channel is lost. The thread may have ended
-   * already; then its state says whose fault that is. If the report of its end is still on the way,
-   * it is waited for. A thread that runs on is ended here. The supervisor reports the crashes that
-   * it has seen; every other end is reported here.
-   */
+  /** The channel to the child is lost. The child is ended, unless it has ended already. */
   async #isLost(reason: string): Promise<void> {
     if (this.#lost || this.#ended) return;
-    this.#lost = quietDeferred();
+    const lost = quietDeferred<void>();
+    this.#lost = lost;
     const thread = this.#thread;
-    let state = await stateOf(thread);
-    if (thread && isAlive(state)) {
-      // Without a Timer session there is no way to wait, and the child is ended at once.
-      const grace = this.#host.env.timer.sleep(LOST_GRACE_MS).catch(() => {});
-      await Promise.race([this.#lost.promise, grace]);
-      state = await stateOf(thread);
-    }
-    const lives = thread && isAlive(state);
-    if (lives) {
-      await thread.kill().catch(() => {});
-      state = await stateOf(thread);
-    }
+    const { state, lives } = await outcomeOfLost(thread, this.#host.env.timer, lost.promise);
     if (thread && state?.state !== 'crashed') this.#tell(lives ? `is lost: ${reason}` : ACCOUNT_ENDED);
     const its: ThreadState = { state: 'crashed', reason: `${this.name}: ${reason}`, culprit: true };
     this.#host.crashed(this, state?.state === 'crashed' ? state : its);
@@ -343,6 +431,7 @@ export class Child {
     if (!isAlive(state)) this.#lost?.resolve();
     if (this.#ended || this.#lost) return;
     this.#state = state.state;
+    this.#host.changed();
     // The supervisor kills the thread without our asking only when its account has ended. The child
     // has done that itself; had its host done it, that would have been reported.
     const killed = state.state === 'killed' && this.#killed === undefined;
@@ -353,74 +442,5 @@ export class Child {
   /** Reports why the child ended, unless it is being stopped: then no end counts as a crash. */
   #tell(why: string): void {
     if (this.#stopped === undefined && !this.#ended) this.#host.tell(this, why);
-  }
-
-  /** Opens a session that belongs to the child's environment; its label is the child's name. */
-  async #openEnvironment(service: EnvironmentService): Promise<SessionCapability> {
-    const route = this.#host.route(this, service, this.name);
-    if (route === 'config') throw new SessionError('DENIED', 'not a session of the environment');
-    const { server, serverName, label } = route;
-    const args = this.#arguments(service, {});
-    const { signal: givenUp } = this.#endBegins;
-    const opening = server.open({ service, label, args, donation: ENVIRONMENT_COST[service], givenUp });
-    const wait = { by: this.name, for: serverName, service, step: 'open' } as const;
-    const served = await this.#host.waits.during(wait, opening);
-    if ('refused' in served) throw served.refused;
-    this.#environment.set(service, { served, serverName });
-    if (this.#ended) {
-      await this.#closeEnvironment(service);
-      throw new SessionError('DENIED', `"${this.name}" has ended`);
-    }
-    return served.capability;
-  }
-
-  #makeParent(): Implementation<typeof Parent> {
-    return {
-      session: (request) => this.#session(request),
-      upgrade: async (id, ram, caps) => {
-        try {
-          await this.sessions.upgrade(id, { ram, caps });
-          return undefined;
-        } catch (error) {
-          return refusalOf(error);
-        }
-      },
-      close: (id) => this.sessions.close(id),
-      announce: (service, root) => this.server.announce(service, root),
-      exit: (code) => {
-        this.#exitCode ??= code;
-        this.#host.exited(this, this.#exitCode);
-      },
-      ...this.#dialogue.operations,
-    };
-  }
-
-  async #session(request: SessionRequest): Promise<SessionAnswer> {
-    const { id, service, ram, caps } = request;
-    try {
-      const args = this.#requested(service, request.args);
-      const asked = { id, service, args, donation: { ram, caps } };
-      return { session: await this.sessions.open(asked, () => this.#route(request)) };
-    } catch (error) {
-      return { refused: refusalOf(error) };
-    }
-  }
-
-  #route({ service, label }: SessionRequest): RoutedTo {
-    // The LOG session of the environment is the child's own voice: its label is the child's name.
-    const own = service === 'LOG' && label === '';
-    const route = this.#host.route(this, service, own ? this.name : prependLabel(this.name, label));
-    if (route !== 'config') return route;
-    return { server: this.#config, serverName: undefined, label: CONFIG_LABEL };
-  }
-
-  #arguments(service: string, args: SessionArguments): SessionArguments {
-    return service === Cpu.service ? schedulingArguments(args, this.start, this.#host.config) : args;
-  }
-
-  /** The arguments of a session that the child itself asks for. */
-  #requested(service: string, args: SessionArguments): SessionArguments {
-    const given = this.#arguments(service, args);
-    return service === Cpu.service && this.start.confines ? withConfinement(given) : given;
   }
 }

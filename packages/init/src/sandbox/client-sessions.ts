@@ -4,11 +4,12 @@
  * request is refused, when the session is closed, and when the server dies, as far as it comes back
  * at all. It stays with init when the client is gone.
  */
-import { type Capability, type Env, SessionError } from '@ginit/core';
+import { type Capability, type Env, hasCode, SessionError } from '@ginit/core';
 import {
   COSTS,
   type LedgerSession,
   LIMITS,
+  type SessionOverview,
   type Pd,
   type Resources,
   type SessionArguments,
@@ -16,8 +17,11 @@ import {
 } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
+import type { RoutedSession } from '../plan/index.ts';
+import { type MissingSession, phaseText, type SessionPhase, type SessionStanding } from '../report/index.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
-import { refusalFor, type ServedSession, type SessionServer } from './session-server.ts';
+import { refusalFor, type Refused, type ServedSession, type SessionServer } from './session-server.ts';
+import { Refusals } from './refusals.ts';
 import type { Waits } from './waits.ts';
 
 /** The server that a request was routed to, and the label that the server sees. */
@@ -26,6 +30,10 @@ export interface RoutedTo {
   /** The child that serves it; `undefined` for a service of the parent's or of init itself. */
   readonly serverName: string | undefined;
   readonly label: string;
+  /** The request and the place that it was routed to, by which a new config is compared. */
+  readonly asked: RoutedSession;
+  /** The place where the request goes if this server denies it. */
+  readonly otherwise?: RoutedTo;
 }
 
 /** A request of the child. */
@@ -38,7 +46,11 @@ export interface ClientRequest {
 
 interface ClientSession {
   readonly service: string;
+  readonly request: ClientRequest;
   serverName: string | undefined;
+  asked: RoutedSession | undefined;
+  /** What it was before its server refused it. */
+  refusedAs: RoutedSession | undefined;
   readonly givenUp: AbortController;
   /** The session at its server, or `undefined` if there will be none. */
   readonly opened: Deferred<ServedSession | undefined>;
@@ -49,6 +61,8 @@ interface ClientSession {
    * was given.
    */
   upgraded: Promise<void>;
+  /** The number of upgrades under way. */
+  upgrading: number;
   /** The end of the session, once that has begun. */
   ending: { readonly closed: Promise<void>; readonly kept: Promise<Resources> } | undefined;
 }
@@ -57,6 +71,8 @@ interface ClientSession {
 export interface ClientSessionsHost {
   readonly env: Pick<Env, 'pd' | 'error'> & WaitingEnv;
   readonly waits: Waits;
+  /** The state of a session has changed. */
+  changed(): void;
   /** Takes the quota that comes back when the client is gone. */
   returned(back: Resources): void;
 }
@@ -67,6 +83,7 @@ export class ClientSessions {
   readonly #client: string;
   readonly #account: Promise<Capability<typeof Pd>>;
   readonly #sessions = new Map<number, ClientSession>();
+  readonly #refusals = new Refusals();
   #ended = false;
   /** The number of requests that are being worked on. */
   #requests = 0;
@@ -81,6 +98,43 @@ export class ClientSessions {
   get servers(): ReadonlySet<string> {
     const names = [...this.#sessions.values()].map(({ serverName }) => serverName);
     return new Set(names.filter((name) => name !== undefined));
+  }
+
+  /** All sessions that are open or asked for and are not being closed, and where they lead. */
+  get routed(): RoutedSession[] {
+    return [...this.#sessions.values()].flatMap(({ asked, ending }) => (asked && !ending ? [asked] : []));
+  }
+
+  /** All sessions, for people and managers. */
+  get standings(): SessionStanding[] {
+    return Array.from(this.#sessions.values(), (session) => ({
+      service: session.service,
+      label: session.asked?.label ?? '',
+      phase: phaseOf(session),
+      donation: session.served?.donation ?? session.request.donation,
+      args: session.request.args,
+    }));
+  }
+
+  /** The sessions that the client has asked for and does not have, with the reasons. */
+  get missing(): MissingSession[] {
+    const waiting = [...this.#sessions.values()].flatMap(
+      ({ service, served, ending, asked, serverName }): MissingSession[] => {
+        if (served || ending || !asked) return [];
+        return [{ service, label: asked.label, reason: { kind: 'waiting', server: serverName } }];
+      },
+    );
+    return [...this.#refusals.newest, ...waiting];
+  }
+
+  /** All sessions for people; the labels are those that the servers see. */
+  get overview(): SessionOverview[] {
+    return Array.from(this.#sessions.values(), (session) => ({
+      service: session.service,
+      label: session.asked && 'label' in session.asked.to ? session.asked.to.label : '',
+      server: session.serverName,
+      state: phaseText(phaseOf(session), '26.04'),
+    }));
   }
 
   /** All sessions; those that are not open yet are listed without their donations. */
@@ -110,19 +164,26 @@ export class ClientSessions {
     const { id, service } = request;
     const session: ClientSession = {
       service,
+      request,
       serverName: undefined,
+      asked: undefined,
+      refusedAs: undefined,
       givenUp: new AbortController(),
       opened: quietDeferred(),
       served: undefined,
       forgetServer: () => {},
       upgraded: Promise.resolve(),
+      upgrading: 0,
       ending: undefined,
     };
     this.#sessions.set(id, session);
+    this.#host.changed();
     try {
       const served = await this.#openAt(session, request, route());
       session.served = served;
       session.opened.resolve(served);
+      this.#refusals.forget(service, session.asked?.label);
+      this.#host.changed();
       if (session.ending)
         throw new SessionError('DENIED', 'the client has given up', await session.ending.kept);
       session.forgetServer = served.onServerEnd(() => void this.#end(id, session));
@@ -130,28 +191,46 @@ export class ClientSessions {
     } catch (error) {
       if (!session.served) this.#sessions.delete(id);
       session.opened.resolve(session.served);
+      if (!session.served && !session.ending) this.#refusals.note(error, session);
+      this.#host.changed();
       throw error;
     }
   }
 
-  async #openAt(
-    session: ClientSession,
-    { service, args, donation }: ClientRequest,
-    { server, serverName, label }: RoutedTo,
-  ): Promise<ServedSession> {
-    session.serverName = serverName;
+  async #openAt(session: ClientSession, request: ClientRequest, routed: RoutedTo): Promise<ServedSession> {
+    const { donation } = request;
+    this.#leads(session, routed);
     await this.#pay(donation);
     if (session.ending) {
       const kept = await this.#refund(donation, donation);
       throw new SessionError('DENIED', 'the client has given up', kept);
     }
-    const request = { service, label, args, donation, givenUp: session.givenUp.signal };
-    const opening = server.open(request);
-    const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
-    const answer = await this.#host.waits.during(wait, opening);
+    let answer = await this.#askAt(session, request, routed);
+    const { otherwise } = routed;
+    if (otherwise && 'refused' in answer && isPlainDenial(answer, donation) && !session.ending) {
+      this.#leads(session, otherwise);
+      answer = await this.#askAt(session, request, otherwise);
+    }
     if (!('refused' in answer)) return answer;
+    session.refusedAs = session.asked;
+    session.asked = undefined;
     const kept = await this.#refund(donation, answer.back);
     throw new SessionError(answer.refused.code, answer.refused.message, kept);
+  }
+
+  #leads(session: ClientSession, { serverName, asked }: RoutedTo): void {
+    session.serverName = serverName;
+    session.asked = asked;
+  }
+
+  #askAt(
+    session: ClientSession,
+    { service, args, donation }: ClientRequest,
+    { server, serverName, label }: RoutedTo,
+  ): Promise<ServedSession | Refused> {
+    const opening = server.open({ service, label, args, donation, givenUp: session.givenUp.signal });
+    const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
+    return this.#host.waits.during(wait, opening);
   }
 
   /** Donates more to an open session. Throws `SessionError`. */
@@ -165,7 +244,14 @@ export class ClientSessions {
   async #upgrade(session: ClientSession, served: ServedSession, more: Resources): Promise<void> {
     const done = this.#upgradeAt(served, more);
     session.upgraded = Promise.allSettled([session.upgraded, done]).then(() => {});
-    await done;
+    session.upgrading++;
+    this.#host.changed();
+    try {
+      await done;
+    } finally {
+      session.upgrading--;
+      this.#host.changed();
+    }
   }
 
   async #upgradeAt(served: ServedSession, more: Resources): Promise<void> {
@@ -199,6 +285,13 @@ export class ClientSessions {
   async close(id: number): Promise<Resources> {
     const session = this.#sessions.get(id);
     return session ? this.#end(id, session).kept : NOTHING;
+  }
+
+  /** Ends those of its sessions that have lost their routes. The client goes on without them. */
+  endLost(lost: ReadonlySet<RoutedSession>): void {
+    for (const [id, session] of this.#sessions) {
+      if (session.asked && lost.has(session.asked)) void this.#end(id, session);
+    }
   }
 
   /** Ends the sessions with other children, because the client is gone or going. */
@@ -246,6 +339,7 @@ export class ClientSessions {
 
   #beginEnd(id: number, session: ClientSession): NonNullable<ClientSession['ending']> {
     session.givenUp.abort();
+    this.#host.changed();
     const closed = quietDeferred<void>();
     return { closed: closed.promise, kept: this.#close(id, session, () => closed.resolve()) };
   }
@@ -265,6 +359,7 @@ export class ClientSessions {
     session.forgetServer();
     served.capability[Symbol.dispose]();
     this.#sessions.delete(id);
+    this.#host.changed();
     return kept;
   }
 
@@ -297,6 +392,11 @@ export class ClientSessions {
   }
 }
 
+/** Whether a server has denied a request and kept nothing of the donation. */
+function isPlainDenial({ refused, back }: Refused, donation: Resources): boolean {
+  return hasCode(refused, 'DENIED') && isNothing(minus(donation, back));
+}
+
 /**
  * Refuses requests that pay less than any session costs. Each session takes room in init's own
  * table, whoever serves it; a server and a client that work together could fill that table with
@@ -307,4 +407,10 @@ function refuseUnpaid({ ram, caps }: Resources): void {
   if (ram < session.ram) throw new SessionError('INSUFFICIENT_RAM', `a session costs ${session.ram} bytes`);
   if (caps < session.caps)
     throw new SessionError('INSUFFICIENT_CAPS', `a session costs ${session.caps} caps`);
+}
+
+function phaseOf({ served, ending, upgrading }: ClientSession): SessionPhase {
+  if (ending) return 'closing';
+  if (!served) return 'requested';
+  return upgrading > 0 ? 'upgrading' : 'open';
 }

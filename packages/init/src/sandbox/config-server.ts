@@ -2,9 +2,8 @@
  * Serves a child its configuration: the ROM `config`, in as many sessions as the child pays for.
  */
 import { type Env, type Implementation, Rom, RomModule } from '@ginit/core';
-import { toData } from '@ginit/core/config';
+import { type ConfigNode, toData } from '@ginit/core/config';
 import { refuseTooLittle, type Resources, someSession } from '@ginit/core/system';
-import type { StartNode } from '../model/index.ts';
 import { plus } from './amounts.ts';
 import {
   refusalFor,
@@ -19,10 +18,14 @@ export class ConfigServer implements SessionServer {
   readonly #env: Env;
   readonly #config: RomModule;
 
-  constructor(env: Env, { config }: StartNode) {
+  constructor(env: Env, config: ConfigNode | undefined) {
     this.#env = env;
-    const text = config ? JSON.stringify(toData(config)) : '';
-    this.#config = new RomModule(new TextEncoder().encode(text));
+    this.#config = new RomModule(contentOf(config));
+  }
+
+  /** A new version, of which the child is told. */
+  update(config: ConfigNode | undefined): void {
+    this.#config.replace(contentOf(config));
   }
 
   async open({ donation }: RoutedRequest): Promise<ServedSession | Refused> {
@@ -58,4 +61,9 @@ export class ConfigServer implements SessionServer {
     this.#env.revoke(rom);
     await rom[Symbol.dispose]?.();
   }
+}
+
+/** A child without a configuration gets an empty module, which reads as an empty `<config/>`. */
+function contentOf(config: ConfigNode | undefined): Uint8Array {
+  return new TextEncoder().encode(config ? JSON.stringify(toData(config)) : '');
 }

@@ -1,13 +1,19 @@
 /** Counts how often a child may still be started again after crashes of its own doing. */
-import type { RestartBudget } from '../model/index.ts';
+import type { RestartBudget, StartNode } from '../model/index.ts';
+import { sameNode } from '../plan/index.ts';
+
+/** The pause before the second restart in a period; it doubles with each further one. */
+const PAUSE_MS = 100;
+const PAUSE_MAX_MS = 10_000;
 
 /** The crashes of one child that count against its budget. */
 export class RestartRecord {
-  readonly #budget: RestartBudget | undefined;
+  /** The budget of its start node, which a new config may change. */
+  budget: RestartBudget | undefined;
   #crashesUs: number[] = [];
 
   constructor(budget: RestartBudget | undefined) {
-    this.#budget = budget;
+    this.budget = budget;
   }
 
   /** The number of restarts within the period so far, including the one just granted. */
@@ -16,16 +22,57 @@ export class RestartRecord {
   }
 
   /**
+   * The pause before the restart just granted. The first restart in a period comes at once, so that
+   * a crash that stays the only one costs as little as possible. No pause is longer than the budget
+   * lasts for one restart.
+   */
+  get pauseMs(): number {
+    const { max = 0, periodS = 0 } = this.budget ?? {};
+    if (this.count < 2 || max === 0) return 0;
+    return Math.min(PAUSE_MS * 2 ** (this.count - 2), PAUSE_MAX_MS, (periodS * 1000) / max);
+  }
+
+  /** Forgets all crashes. */
+  clear(): void {
+    this.#crashesUs = [];
+  }
+
+  /**
    * Whether the child may be started again. Only a child that brought its process down spends
    * budget. A child that merely lived in that process is started again at no cost.
    */
   grant(culprit: boolean, nowUs: number): boolean {
-    if (!this.#budget) return false;
+    if (!this.budget) return false;
     if (!culprit) return true;
-    const since = nowUs - this.#budget.periodS * 1_000_000;
+    const since = nowUs - this.budget.periodS * 1_000_000;
     this.#crashesUs = this.#crashesUs.filter((us) => us > since);
-    if (this.#crashesUs.length >= this.#budget.max) return false;
+    if (this.#crashesUs.length >= this.budget.max) return false;
     this.#crashesUs.push(nowUs);
     return true;
+  }
+}
+
+/** The records of all start nodes of a config. */
+export class RestartRecords {
+  readonly #records = new Map<string, RestartRecord>();
+
+  of(name: string): RestartRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  /** A start node that says something else than before begins without crashes. */
+  update(start: StartNode, before: StartNode | undefined): void {
+    const record = this.#records.get(start.name);
+    if (record && before && sameNode(before.element, start.element)) record.budget = start.restart;
+    else this.#records.set(start.name, new RestartRecord(start.restart));
+  }
+
+  /** Drops the records of all other names. */
+  keep(names: ReadonlySet<string>): void {
+    for (const name of this.#records.keys()) if (!names.has(name)) this.#records.delete(name);
+  }
+
+  forget(name: string): void {
+    this.#records.get(name)?.clear();
   }
 }

@@ -1,29 +1,36 @@
 /**
  * The sandbox: runs the children of an init config, routes their sessions, and takes them down in
- * order. The init component is this library and little else; other components may use it to run
- * children of their own.
+ * order. Its config may change at any time. The init component is this library and little else;
+ * other components may use it to run children of their own.
+ *
+ * What a new config changes is decided at once, by the plan, and holds from then on for every
+ * request. What follows from it (ends, starts, quota that is moved) is done beside everything else;
+ * the next config does not wait for it.
  */
-import { type Env, hasCode, SessionError } from '@ginit/core';
-import {
-  type ChildAction,
-  keepLedger,
-  keepOverview,
-  type Resources,
-  type ThreadState,
-} from '@ginit/core/system';
+import type { Env } from '@ginit/core';
+import { type ChildAction, keepLedger, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
-import { type InitConfig, rulesOf, type StartNode } from '../model/index.ts';
-import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
-import { Child, type HowItEnds } from './child.ts';
+import { ConfigNode } from '@ginit/core/config';
+import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
+import { type Change, type ExistingChild, planChanges, type PlanOptions } from '../plan/index.ts';
+import { Budgets } from './budgets.ts';
+import { Child } from './child.ts';
 import type { ChildHost } from './child-host.ts';
+import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
-import { childOverview } from './overview.ts';
-import { Purse } from './purse.ts';
-import { ResourceGrants } from './resource-grants.ts';
-import { RestartRecord } from './restart-record.ts';
+import { Leaving } from './leaving.ts';
+import { NoRoute } from './no-route.ts';
+import { Observation } from './observation.ts';
+import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
-import { nextToStop, type StopCandidate } from './stop-order.ts';
+import { ResourceGrants } from './resource-grants.ts';
+import { RestartRecords } from './restart-record.ts';
+import { Router } from './router.ts';
+import { failurePhrase, reasonOf } from './start-failure.ts';
+import { Treasury } from './treasury.ts';
+import { Undecided } from './undecided.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
+import type { Work } from './work.ts';
 
 /**
  * The number of threads that are started at the same time. Each start takes objects of init, which
@@ -33,124 +40,129 @@ const LAUNCHES_MAX = 16;
 /** The exit code of a system if a child crashed whose exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
 
-/** A child as the sandbox sees it. */
-export interface ChildStanding {
-  readonly name: string;
-  readonly state: 'starting' | 'running' | 'ending';
-  /** A text that names what the child waits for, if it has waited for a while. */
-  readonly why: string | undefined;
-  /** The quota of its clients that the child has kept. */
-  readonly kept: Resources;
-}
-
 /** Runs children. */
 export class Sandbox implements ChildHost<Child> {
   readonly env: Env;
-  readonly config: InitConfig;
   readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
-  readonly #parent: ParentServer;
+  readonly #router: Router;
+  readonly #budgets: Budgets;
   readonly #grants: ResourceGrants;
-  /** The children in the order of the config. */
-  readonly #children = new Map<string, Child>();
-  readonly #restarts: ReadonlyMap<string, RestartRecord>;
-  readonly #directory: ServiceDirectory;
+  readonly #treasury: Treasury;
+  readonly #observation: Observation;
+  readonly #leaving: Leaving;
+  readonly #records = new RestartRecords();
+  #config: InitConfig;
+  /** The children in the order of the config, also those that have ended and are not replaced. */
+  #children = new Map<string, Child>();
+  /** For each child the end of those that were there before it under its name. */
+  readonly #before = new WeakMap<Child, Promise<void>>();
   /** The children that are being ended, including those whose successor runs already. */
   readonly #endings = new Set<Promise<void>>();
+  #made = 0;
   #stopping = false;
   /** Whether our own parent has been told that we exit. */
   #exiting = false;
-  /**
-   * The number of children about which something is being decided, for instance whether they are
-   * started again.
-   */
-  #undecided = 0;
-  #saidAlone = false;
+  readonly #undecided: Undecided;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
-  constructor(env: Env, config: InitConfig, exit: (code: number) => void) {
+  constructor(env: Env, exit: (code: number) => void) {
     this.env = env;
-    this.config = config;
+    this.#config = readInitConfig(ConfigNode.empty('config')).config;
     this.#exit = (code) => {
       this.#exiting = true;
       exit(code);
     };
-    this.#parent = new ParentServer(env);
-    this.#grants = new ResourceGrants({ env, preserve: () => this.config.preserve });
-    this.#restarts = new Map(config.starts.map(({ name, restart }) => [name, new RestartRecord(restart)]));
-    this.#directory = directoryOf(config);
-    keepLedger(env, () => Array.from(this.#children.values(), ({ ledger }) => ledger));
-    keepOverview(env, {
-      children: () => this.#overview,
-      act: async (action, name) => this.#act(action, name),
+    this.#router = new Router({
+      env,
+      parent: new ParentServer(env),
+      config: () => this.#config,
+      child: (name) => this.#children.get(name),
     });
+    this.#treasury = new Treasury({ env });
+    this.#budgets = new Budgets({
+      env,
+      treasury: this.#treasury,
+      children: () => this.#children.values(),
+      preserve: () => this.#config.preserve,
+    });
+    this.#grants = new ResourceGrants({ env, preserve: () => this.#config.preserve });
+    this.#observation = new Observation({
+      env,
+      config: () => this.#config,
+      directory: () => this.#router.services,
+      children: () => this.#children.values(),
+      waits: (name) => this.waits.why(name) !== undefined,
+      restart: (name, why) => void this.restart(name, why),
+      act: (action, name) => this.act(action, name),
+    });
+    this.#undecided = new Undecided(env, () => {
+      if (this.#stopping || this.#exiting) return false;
+      return this.#children.size > 0 && [...this.#children.values()].every(({ over }) => over);
+    });
+    this.#leaving = new Leaving((child) => this.#stopChild(child));
+    keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
     this.waits = new Waits({
       env,
-      boundsOf: (name) => this.#children.get(name)?.start.stepBounds ?? config.stepBounds,
-      progressOf: async (name) => this.#children.get(name)?.progress(),
+      boundsOf: (name) => this.#waitedFor(name)?.start.stepBounds ?? this.#config.stepBounds,
+      progressOf: async (name) => this.#waitedFor(name)?.progress(),
       about: (wait) => this.#about(wait),
       overdue: (name, reason) => this.#overdue(name, reason),
     });
   }
 
-  /** The children, each with its state and with what it waits for. */
-  get state(): ChildStanding[] {
-    return Array.from(this.#children.values(), (child) => ({
-      name: child.name,
-      state: child.ended ? 'ending' : child.running ? 'running' : 'starting',
-      why: this.waits.why(child.name),
-      kept: child.server.kept,
-    }));
+  /** The config that holds at this moment. */
+  get config(): InitConfig {
+    return this.#config;
   }
 
-  get #overview(): ReturnType<typeof childOverview>[] {
-    return Array.from(this.#children.values(), (child) =>
-      childOverview(child, {
-        why: this.waits.why(child.name),
-        restarts: this.#restarts.get(child.name)?.count ?? 0,
-      }),
-    );
+  /** The children, each with its state and with what keeps it from getting on. */
+  get state(): ChildStanding[] {
+    return this.#observation.standings();
+  }
+
+  /** The children as a plan of a new config sees them. */
+  existing(): ExistingChild[] {
+    return this.#each(({ existing }) => existing);
   }
 
   /**
-   * Does what a person has asked for, without waiting for its end. The result says why it cannot.
+   * Makes the children those of a config, by the rules of the plan. It holds from the moment of the
+   * call. The result settles when everything that follows from it is done, as far as it ever is: a
+   * child may wait for a server for as long as that is not there. It never rejects.
    */
-  #act(action: ChildAction, name: string): string | undefined {
+  apply(config: InitConfig): Promise<void> {
+    return this.#apply(config, {});
+  }
+
+  /**
+   * Starts a child again, and with it those that depend on it as if the config had changed.
+   * Settles when that is done.
+   */
+  restart(name: string, why: string): Promise<void> {
+    this.#records.forget(name);
+    return this.#apply(this.#config, { forced: new Map([[name, why]]), retry: false });
+  }
+
+  /**
+   * Does to a child what somebody asks for: starts it again, or ends it at once as if it had
+   * crashed. Settles when that is under way; the result says why it is impossible.
+   */
+  async act(action: ChildAction, name: string): Promise<string | undefined> {
     const child = this.#children.get(name);
-    if (!child || child.ended || this.#stopping) return `"${name}" does not run`;
+    const runs = child && !this.#stopping && (action === 'restart' || !child.ended);
+    if (!runs) return `"${name}" does not run`;
     void this.env.warning(`child "${name}" is ${action === 'kill' ? 'killed' : 'restarted'} by a command`);
     switch (action) {
+      case 'restart':
+        void this.restart(name, 'a command has asked for it');
+        return undefined;
       case 'kill':
         this.crashed(child, { state: 'crashed', reason: 'killed by a command', culprit: true });
         void child.kill();
         return undefined;
-      case 'restart':
-        void this.#deciding(() => this.#startAgain(child));
-        return undefined;
     }
-  }
-
-  async #startAgain(child: Child): Promise<void> {
-    await this.#stopChild(child);
-    if (this.#stopping) return;
-    const next = new Child(child.start, this);
-    this.#children.set(next.name, next);
-    await this.#startChild(next);
-  }
-
-  /**
-   * Starts all children side by side, because each start waits several times for an answer of the
-   * supervisor. A child that cannot be started is left out, with a warning.
-   */
-  async start(): Promise<void> {
-    const children = this.config.starts.map((start) => new Child(start, this));
-    for (const child of children) this.#children.set(child.name, child);
-    const purse = new Purse(await this.env.quota());
-    const starting = children.map((child) =>
-      this.#deciding(() => this.#startChild(child, () => purse.take(child.start))),
-    );
-    await Promise.all(starting);
   }
 
   /**
@@ -159,81 +171,81 @@ export class Sandbox implements ChildHost<Child> {
    */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const stopping = new Map<Child, Promise<void>>();
-    while (this.#children.size > 0) {
-      for (const { name } of nextToStop(this.#candidates(stopping))) {
-        const child = this.#children.get(name);
-        if (child && !stopping.has(child)) stopping.set(child, this.#stopChild(child));
-      }
-      await Promise.race([...this.#children.values()].flatMap((child) => stopping.get(child) ?? []));
-    }
+    this.#observation.end();
+    await this.#leaving.stop([...new Set([...this.#leaving.children, ...this.#children.values()])]);
     await Promise.all(this.#endings);
-  }
-
-  #candidates(stopping: ReadonlyMap<Child, unknown>): StopCandidate[] {
-    return Array.from(this.#children.values(), (child) => ({
-      name: child.name,
-      servers: child.servers,
-      stopping: stopping.has(child),
-    }));
+    this.#children.clear();
   }
 
   route(child: Child, service: string, label: string): RoutedTo | 'config' {
-    const { start } = child;
-    const asking = {
-      name: start.name,
-      binaryName: start.binary.name,
-      hasConfig: start.configFile === undefined,
-      configFile: start.configFile,
-      usesLinker: start.usesLinker,
-      rules: rulesOf(this.config, start),
-    };
-    const route = resolveRequest(asking, { service, label }, this.#directory);
-    switch (route.kind) {
-      case 'config':
-        return 'config';
-      case 'parent':
-        return { server: this.#parent, serverName: undefined, label: route.label };
-      case 'child':
-        return this.#routeToChild(route.child, route.label);
-      case 'denied':
-        void this.env.warning(`${child.name}: ${route.text}`);
-        throw new SessionError('DENIED', route.text);
-    }
+    return this.#router.route(child, service, label);
   }
 
   exited(child: Child, code: number): void {
-    if (this.#children.get(child.name) !== child) return;
+    if (this.#children.get(child.name) !== child || child.over) return;
     void this.env.log(`child "${child.name}" exited with exit value ${code}`);
-    if (child.start.exitPropagate) this.#exit(code);
-    else void this.#deciding(() => this.#stopChild(child));
+    this.#observation.changedNow();
+    const { start } = child;
+    if (start.exitPropagate) return this.#exit(code);
+    if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
+      const reason = `it exited with exit value ${code}`;
+      return this.#undecided.decide(() =>
+        this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'),
+      );
+    }
+    child.stuck = undefined;
+    child.over = { how: 'exited', why: `it exited with exit value ${code}` };
+    this.#undecided.decide(() => this.#stopChild(child));
   }
 
   crashed(child: Child, state: ThreadState): void {
-    if (this.#children.get(child.name) !== child || child.ended) return;
-    if (this.#stopping) void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
-    else {
-      void this.#deciding(() => this.#recover(child, state)).catch((error: unknown) =>
-        this.env.error(String(error)),
-      );
+    if (child.ended) return;
+    const isCurrent = this.#children.get(child.name) === child;
+    if (isCurrent && !this.#stopping && !child.stuck && child.voice) {
+      child.becomeStuck('there is no route for its LOG session', [child.voice]);
     }
+    // A stuck child that fails for want of its server is started again when all of its routes are
+    // there.
+    if (!isCurrent || this.#stopping || child.stuck) {
+      void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
+    } else this.#undecided.decide(() => this.#recover(child, state, 'crashed'));
   }
 
   resourcesRequested(child: Child): void {
+    this.#observation.changedNow();
     void this.#grants.asked(child);
   }
 
-  /** What a child has freed is taken when a config is applied that gives it less. */
-  yielded(): void {}
+  yielded(child: Child): void {
+    void this.#budgets.yielded(child);
+  }
+
+  announced(child: Child, service: string): void {
+    this.#observation.announced(child, service);
+  }
+
+  changed(): void {
+    this.#observation.changed();
+  }
 
   tell(child: Child, why: string): void {
     void this.env.error(`child "${child.name}" ${why}`);
   }
 
-  #routeToChild(name: string, label: string): RoutedTo {
-    const child = this.#children.get(name);
-    if (!child || child.ended) throw new SessionError('DENIED', `server "${name}" is not running`);
-    return { server: child.server, serverName: name, label };
+  #each<T>(what: (child: Child) => T): T[] {
+    return Array.from(this.#children.values(), what);
+  }
+
+  /** The children of which init keeps books. */
+  #booked(): Child[] {
+    const all = new Set([...this.#leaving.children, ...this.#children.values()]);
+    return [...all].filter(({ booked }) => booked);
+  }
+
+  /** The child that somebody waits for: the one that leaves, if its successor is there already. */
+  #waitedFor(name: string): Child | undefined {
+    const leaving = this.#leaving.children.find((child) => child.name === name && !child.isGone);
+    return leaving ?? this.#children.get(name);
   }
 
   #about({ for: name, service = '' }: Wait): WaitState {
@@ -246,65 +258,175 @@ export class Sandbox implements ChildHost<Child> {
    * Ends a child that keeps others waiting too long. For the others this is a crash of the child.
    */
   #overdue(name: string, reason: string): void {
-    const child = this.#children.get(name);
+    const child = this.#waitedFor(name);
     if (!child) return;
     void this.env.error(reason);
     this.crashed(child, { state: 'crashed', reason, culprit: true });
     void child.kill();
   }
 
-  /** Starts a child. `pay` throws if there is too little quota for it. */
-  async #startChild(child: Child, pay = (): void => {}): Promise<void> {
-    try {
-      pay();
-      await child.begin();
-    } catch (error) {
-      if (!child.ended) await this.env.error(`child "${child.name}" cannot be started: ${reasonOf(error)}`);
-      await this.#endChild(child, 'it could not be started', 'crashed');
-      if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
+  #apply(config: InitConfig, options: PlanOptions): Promise<void> {
+    if (this.#stopping) return Promise.resolve();
+    const changes = planChanges(this.existing(), config, options);
+    this.#config = config;
+    this.#router.changed();
+    if (changes.length > 0) this.#undecided.sayAgain();
+    for (const start of config.starts) {
+      const child = this.#children.get(start.name);
+      this.#records.update(start, child?.start);
+      child?.update(start);
     }
+    this.#records.keep(new Set(config.starts.map(({ name }) => name)));
+    const work: Work = { leave: [], launch: [], budget: false };
+    for (const change of changes) this.#change(change, work);
+    const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
+    this.#children = new Map(order.map((child) => [child.name, child]));
+    this.#observation.apply(
+      config,
+      changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'),
+    );
+    return this.#undecided.during(() => this.#carryOut(work));
+  }
+
+  #change(change: Change, work: Work): void {
+    switch (change.kind) {
+      case 'start': {
+        const before = this.#children.get(change.start.name);
+        const child = this.#make(change.start, before);
+        child.retried = before?.over?.how === 'failed';
+        work.launch.push(child);
+        return;
+      }
+      case 'restart': {
+        const before = this.#children.get(change.start.name);
+        if (before) work.leave.push(before);
+        work.launch.push(this.#make(change.start, before));
+        return;
+      }
+      case 'stop': {
+        const child = this.#children.get(change.name);
+        if (child) work.leave.push(child);
+        this.#children.delete(change.name);
+        return;
+      }
+      case 'stuck':
+        void this.env.warning(`${change.name}: ${change.why}`);
+        this.#children.get(change.name)?.becomeStuck(change.why, change.lost);
+        return;
+      case 'config':
+        this.#children.get(change.name)?.updateConfig();
+        return;
+      case 'provides':
+        this.#children.get(change.name)?.server.declare(change.added, change.removed);
+        return;
+      case 'budget':
+        work.budget = true;
+        return;
+    }
+  }
+
+  /** Makes a child that begins when those before it under its name are gone. */
+  #make(start: StartNode, before: Child | undefined): Child {
+    const child = new Child(start, ++this.#made, this);
+    const leaving = this.#leaving.children.filter(({ name }) => name === start.name);
+    const all = new Set([...leaving, ...(before ? [before] : [])]);
+    for (const { restarts } of all) child.restarts = Math.max(child.restarts, restarts + 1);
+    const gone = Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)]));
+    this.#before.set(
+      child,
+      gone.then(() => {}),
+    );
+    this.#children.set(child.name, child);
+    this.#observation.made(child);
+    return child;
+  }
+
+  async #carryOut({ leave, launch, budget }: Work): Promise<void> {
+    this.#treasury.lookAgain();
+    const left = this.#leaving.stop(leave);
+    if (leave.length > 0) this.#treasury.expect(left);
+    if (budget) await this.#budgets.shrink();
+    await Promise.all([left, ...launch.map((child) => this.#launch(child))]);
+    if (budget) await this.#budgets.grow();
+  }
+
+  /** Starts a child when it is its turn and there is quota for it. */
+  async #launch(child: Child, pauseMs = 0): Promise<void> {
+    try {
+      await this.#before.get(child);
+      // Without a Timer session there is no way to wait.
+      if (pauseMs > 0) await this.env.timer.sleep(pauseMs).catch(() => {});
+      if (child.ended || this.#stopping) return;
+      const paid = await this.#treasury.promise(child.start);
+      try {
+        if (child.ended) return;
+        child.restarting = false;
+        await child.begin(paid);
+      } finally {
+        paid();
+      }
+    } catch (error) {
+      return this.#couldNotBegin(child, error);
+    }
+    if (child.retried) {
+      child.retried = false;
+      this.#reconsider(child);
+    }
+    const { assigned, start } = child.existing;
+    if (assigned.ram === start.ram && assigned.caps === start.caps) return;
+    await child.shrink();
+    await this.#budgets.grow();
+  }
+
+  async #couldNotBegin(child: Child, error: unknown): Promise<void> {
+    const { name, ended } = child;
+    const isCurrent = this.#children.get(name) === child && !ended;
+    const why = reasonOf(error);
+    if (isCurrent && error instanceof NoRoute) child.becomeStuck(why, [error.session]);
+    else if (isCurrent) child.over = { how: 'failed', why: failurePhrase(error) };
+    this.#router.changed();
+    if (!ended) await this.env.error(`child "${name}" cannot be started: ${why}`);
+    await this.#endChild(child, 'it could not be started', 'crashed');
+    if (child.over?.how !== 'failed') return;
+    if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
+    this.#reconsider(child);
+  }
+
+  /** The services of a child have come or gone: others may be stuck because of it, or heal. */
+  #reconsider({ start }: Child): void {
+    this.#router.changed();
+    if (start.provides.length > 0) void this.#apply(this.#config, { retry: false });
   }
 
   /**
    * Starts a crashed child again as soon as it is gone. Sessions that its servers have yet to close
    * do not delay that.
    */
-  async #recover(child: Child, state: ThreadState): Promise<void> {
-    const { start } = child;
-    const ended = this.#endChild(child, `"${child.name}" crashed`, 'crashed');
+  async #recover(child: Child, state: ThreadState, how: HowItEnds): Promise<void> {
+    const why = state.reason ?? 'it has ended';
+    child.over = { how: 'crashed', why, undecided: child.start.restart !== undefined };
+    if (how === 'stopped') await child.stop();
+    const ended = this.#endChild(child, `"${child.name}" crashed`, how);
     await child.gone;
-    const record = this.#restarts.get(start.name);
-    if (record?.grant(state.culprit ?? true, await this.env.timer.elapsedUs())) {
-      if (!(await this.#canPay(start))) await ended;
-      await this.#restart(start, record);
+    const record = this.#records.of(child.name);
+    const granted = record?.budget && record.grant(state.culprit ?? true, await this.env.timer.elapsedUs());
+    // The config may have changed meanwhile, and something else may have taken its place.
+    if (this.#children.get(child.name) !== child || this.#stopping) return ended;
+    if (granted && record) {
+      const { count, pauseMs } = record;
+      const { max = 0, periodS = 0 } = record.budget ?? {};
+      const next = this.#make(child.start, child);
+      await this.env.warning(`child "${child.name}" is started again (${count} of ${max} in ${periodS} s)`);
+      next.restarting = true;
+      await this.#launch(next, pauseMs);
     } else {
-      if (start.restart) await this.env.error(`child "${start.name}" has crashed too often and stays down`);
-      if (start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
+      const { restart, exitPropagate } = child.start;
+      const bound = restart && `gave up: ${restart.max} crashes in ${restart.periodS} s, last: ${why}`;
+      child.over = { how: 'crashed', why: bound ?? why, gaveUp: restart !== undefined };
+      if (restart) await this.env.error(`child "${child.name}" has crashed too often and stays down`);
+      if (exitPropagate) this.#exit(CRASH_EXIT_CODE);
     }
     await ended;
-  }
-
-  /**
-   * Whether there is quota for the child. If not, quota of its predecessor is still on the way back
-   * from that one's servers.
-   */
-  async #canPay({ ram, caps }: StartNode): Promise<boolean> {
-    const { ramQuota, ramUsed, capQuota, capUsed } = await this.env.pd.state();
-    return ramQuota - ramUsed >= ram && capQuota - capUsed >= caps;
-  }
-
-  async #restart(start: StartNode, record: RestartRecord): Promise<void> {
-    if (this.#stopping) return;
-    const { max = 0, periodS = 0 } = start.restart ?? {};
-    await this.env.warning(
-      `child "${start.name}" is started again (${record.count} of ${max} in ${periodS} s)`,
-    );
-    // The sandbox may have been stopped while the warning was on its way. `stop` does not know a
-    // child that begins after it.
-    if (this.#stopping) return;
-    const child = new Child(start, this);
-    this.#children.set(start.name, child);
-    await this.#startChild(child);
   }
 
   async #stopChild(child: Child): Promise<void> {
@@ -315,44 +437,9 @@ export class Sandbox implements ChildHost<Child> {
   async #endChild(child: Child, reason: string, how: HowItEnds): Promise<void> {
     const ended = child.end(reason, how);
     this.#endings.add(ended);
+    this.#treasury.expect(ended);
+    this.#observation.childChanged();
     await ended;
     this.#endings.delete(ended);
-    if (this.#children.get(child.name) === child) this.#children.delete(child.name);
   }
-
-  /**
-   * Does something that may leave the sandbox without children. Whether it has is known only when
-   * nothing else is undecided.
-   */
-  async #deciding(what: () => Promise<void>): Promise<void> {
-    this.#undecided++;
-    try {
-      await what();
-    } finally {
-      this.#undecided--;
-    }
-    const alone = this.#children.size === 0 && this.#undecided === 0 && this.config.starts.length > 0;
-    if (!alone || this.#stopping || this.#exiting || this.#saidAlone) return;
-    this.#saidAlone = true;
-    await this.env.log('no child is left; waiting to be stopped');
-  }
-}
-
-function directoryOf(config: InitConfig): ServiceDirectory {
-  const parentProvides = new Set(config.parentProvides.map(({ name }) => name));
-  const provided = new Map(
-    config.starts.map((start) => [start.name, new Set(start.provides.map(({ name }) => name))]),
-  );
-  return {
-    parentProvides: (service) => parentProvides.has(service),
-    childProvides: (child, service) => provided.get(child)?.has(service) ?? false,
-    childrenProviding: (service) =>
-      [...provided].filter(([, services]) => services.has(service)).map(([name]) => name),
-  };
-}
-
-function reasonOf(error: unknown): string {
-  if (hasCode(error, 'OUT_OF_RAM')) return `not enough RAM quota (${error.message})`;
-  if (hasCode(error, 'OUT_OF_CAPS')) return `not enough capability quota (${error.message})`;
-  return error instanceof Error ? error.message : String(error);
 }

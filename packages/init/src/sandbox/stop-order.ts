@@ -16,7 +16,7 @@ export interface StopCandidate {
  * The children of `remaining` that may be stopped now: those that no other child of the list uses,
  * or one of a circle.
  */
-export function nextToStop(remaining: readonly StopCandidate[]): StopCandidate[] {
+export function nextToStop<Candidate extends StopCandidate>(remaining: readonly Candidate[]): Candidate[] {
   const used = new Set(
     remaining.flatMap(({ name, servers }) => [...servers].filter((server) => server !== name)),
   );

@@ -1,0 +1,42 @@
+/** A plan in words, for people. */
+import { formatBytes, quotedList } from '@ginit/core/config';
+import type { Quota } from '../model/index.ts';
+import type { Change } from './changes.ts';
+import { whereText } from './where-text.ts';
+
+/** One change in a line; the lines of its reroutes follow, set in by two spaces. */
+export function describeChange(change: Change): string[] {
+  switch (change.kind) {
+    case 'start':
+      return [`start "${change.start.name}": ${change.why}`];
+    case 'stop':
+      return [`stop "${change.name}": ${change.why}`];
+    case 'restart':
+      return [
+        `restart "${change.start.name}": ${change.why}`,
+        ...change.reroutes.flatMap(({ session: { service, label }, to }) =>
+          to ? [`  re-route ${service} "${label}" to ${whereText(to)}`] : [],
+        ),
+      ];
+    case 'stuck':
+      return [`stuck "${change.name}": ${change.why}`];
+    case 'config':
+      return [`new config for "${change.name}"`];
+    case 'provides':
+      return [`services of "${change.name}": ${servicesText(change.added, change.removed)}`];
+    case 'budget':
+      return [`re-budget "${change.name}": ${quotaText(change.from)} become ${quotaText(change.to)}`];
+  }
+}
+
+function servicesText(added: readonly string[], removed: readonly string[]): string {
+  const parts = [
+    added.length > 0 ? `${quotedList(added)} added` : '',
+    removed.length > 0 ? `${quotedList(removed)} removed` : '',
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+function quotaText({ ram, caps }: Quota): string {
+  return `${formatBytes(ram)} of ram and ${caps} caps`;
+}

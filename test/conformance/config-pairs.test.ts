@@ -1,0 +1,145 @@
+/**
+ * Random pairs of configs: a system that runs by the first and is given the second ends like one
+ * that was started by the second, except for what the rules let survive; the children that are new
+ * are those that the plan names; and the books agree with the accounts after every step.
+ */
+import { component, rpc, session, text } from '@ginit/core';
+import * as fc from 'fast-check';
+import { expect, test, vi } from 'vitest';
+import { nameOf, planChanges } from '../../packages/init/src/plan/index.ts';
+import { type Laboratory, laboratory, readSystem } from '../harness/laboratory.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const RUNS = 12;
+const SERVERS = ['s0', 's1', 's2'] as const;
+const CLIENTS = ['c0', 'c1', 'c2'] as const;
+const Store = session('Store', { read: rpc<() => string>({ args: [], result: text() }) });
+
+/** One system: which children there are, and where their routes lead. */
+interface System {
+  readonly servers: Readonly<Record<string, { readonly version: number; readonly provides: boolean }>>;
+  readonly clients: Readonly<
+    Record<
+      string,
+      {
+        readonly version: number;
+        readonly targets: readonly string[];
+        readonly label: string;
+        readonly ram: number;
+      }
+    >
+  >;
+}
+
+const version = fc.nat({ max: 1 });
+const target = fc.constantFrom(...SERVERS, 'parent', 'any');
+const system: fc.Arbitrary<System> = fc.record({
+  servers: fc.dictionary(fc.constantFrom(...SERVERS), fc.record({ version, provides: fc.boolean() })),
+  clients: fc.dictionary(
+    fc.constantFrom(...CLIENTS),
+    fc.record({
+      version,
+      targets: fc.uniqueArray(target, { maxLength: 3 }),
+      label: fc.constantFrom('', 'x'),
+      ram: fc.integer({ min: 2, max: 5 }),
+    }),
+  ),
+});
+
+const targetText = (name: string, label: string): string => {
+  const rewrite = label === '' ? '' : `label="${label}"`;
+  if (name === 'parent') return `<parent ${rewrite}/>`;
+  return name === 'any' ? '<any-child/>' : `<child name="${name}" ${rewrite}/>`;
+};
+const textOf = ({ servers, clients }: System): string =>
+  [
+    ...Object.entries(servers).map(
+      ([name, { version: its, provides }]) => `<start name="${name}" version="${its}"> <binary name="server"/>
+        <provides> ${provides ? '<service name="Store"/>' : ''} </provides> <config tag="${name}"/> </start>`,
+    ),
+    ...Object.entries(clients).map(
+      ([
+        name,
+        { version: its, targets, label, ram },
+      ]) => `<start name="${name}" version="${its}" ram="${ram}M">
+        <binary name="client"/> <route> <service name="Store"> ${targets.map((to) => targetText(to, label)).join('')} </service>
+        <any-service> <parent/> </any-service> </route> </start>`,
+    ),
+  ].join('\n');
+
+/**
+ * The clients stay whatever becomes of their sessions, so what they had is seen by their servers.
+ */
+function cast() {
+  const open = new Set<string>();
+  const server = component({ provides: [Store] }, (env) => {
+    const tag = env.config.node.value('tag');
+    env.provide(Store, ({ label }) => {
+      const name = `${tag}<${label}>`;
+      open.add(name);
+      return { read: () => name, [Symbol.dispose]: () => void open.delete(name) };
+    });
+  });
+  const client = component({}, async (env) => {
+    await env.connect(Store).catch(() => {});
+  });
+  return { open, components: { server, client } };
+}
+
+/** Waits until nothing changes any more. */
+async function settled(it: Laboratory, open: ReadonlySet<string>): Promise<void> {
+  let last = '';
+  for (let same = 0; same < 5; ) {
+    const now = it.children() + [...open].toSorted().join();
+    same = now === last && !/incomplete|restarting/.test(now) ? same + 1 : 0;
+    last = now;
+    await it.env.timer.sleep(2);
+  }
+  await it.conserved();
+}
+
+const numbers = (it: Laboratory): Map<string, number> =>
+  new Map(it.sandbox.state.map(({ name, id }) => [name, id]));
+
+test('a config that is applied to another one ends in the state of a fresh start, by the plan', async () => {
+  await fc.assert(
+    fc.asyncProperty(system, system, async (first, second) => {
+      const [changed, fresh] = [cast(), cast()];
+      let stuck: string[] = [];
+      let after = '';
+      await laboratory(changed.components, async (it) => {
+        await it.apply(textOf(first));
+        await settled(it, changed.open);
+        const before = numbers(it);
+        const plan = planChanges(it.sandbox.existing(), readSystem(textOf(second)));
+        await it.apply(textOf(second));
+        await settled(it, changed.open);
+        const anew = plan.filter(({ kind }) => kind === 'start' || kind === 'restart').map(nameOf);
+        const found = [...numbers(it)].filter(([name, id]) => before.get(name) !== id).map(([name]) => name);
+        expect(found.toSorted()).toEqual(anew.toSorted());
+        stuck = it.sandbox.state.filter(({ state }) => state === 'stuck').map(({ name }) => name);
+        expect(stuck.toSorted()).toEqual(
+          plan
+            .filter(({ kind }) => kind === 'stuck')
+            .map(nameOf)
+            .toSorted(),
+        );
+        // Applied once more, it changes nothing.
+        expect(planChanges(it.sandbox.existing(), readSystem(textOf(second)))).toEqual([]);
+        after = it.sandbox.state.map(({ name }) => name).join();
+      });
+      await laboratory(fresh.components, async (it) => {
+        await it.apply(textOf(second));
+        await settled(it, fresh.open);
+        expect(after).toBe(it.sandbox.state.map(({ name }) => name).join());
+        // A client that was denied before stays without its session, because it had none to lose.
+        const kept = [...changed.open];
+        expect([...fresh.open]).toEqual(expect.arrayContaining(kept));
+        // A stuck client has no session, and neither has a fresh one.
+        for (const name of stuck) expect([...fresh.open].join()).not.toContain(`<${name} -> `);
+      });
+    }),
+    { numRuns: RUNS, endOnFailure: false },
+  );
+});
