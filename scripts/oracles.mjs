@@ -10,6 +10,7 @@ const ORACLES = [
   { program: 'qemu-io', debianPackage: 'qemu-utils' },
   { program: 'parted', debianPackage: 'parted' },
   { program: 'zstd', debianPackage: 'zstd' },
+  { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 

@@ -1,6 +1,6 @@
 /**
- * The state report of a nested init as a manager sees it, and the services that it forwards, in whole
- * systems of one thread: a row for each thing that a report shows or that makes one go out.
+ * The state report of a nested init as a manager sees it, and the services that it forwards, in
+ * whole systems of one thread: a row for each thing that a report shows or that makes one go out.
  */
 import { component, hasCode, rpc, session, text, type Component } from '@ginit/core';
 import { Report, serveReport } from '@ginit/core/report';

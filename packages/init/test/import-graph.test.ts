@@ -41,6 +41,19 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
+test('a package of CommonJS that our own runtime uses counts with the files that it requires', () => {
+  write({
+    'main.mjs': `import './runtime/index.js';`,
+    'runtime/index.js': `import 'dep';`,
+    'runtime/package.json': { type: 'module' },
+    'node_modules/dep/index.js': `require('./inner');`,
+    'node_modules/dep/inner.js': '',
+  });
+  const isTrusted = (file: string): boolean => file.startsWith(path('runtime/'));
+  const { files } = new ImportGraphs({ directory, isTrusted }).read(pathToFileURL(path('main.mjs')).href);
+  expect(files).toContain(path('node_modules/dep/inner.js'));
+});
+
 describe('what counts as an import', () => {
   const COMPUTED = 'a module whose name is computed';
   const HIDDEN = 'require under another name';

@@ -1,6 +1,6 @@
 /** Configuration trees: nodes with places, their plain form, schemas. No syntax, no I/O. */
 export * from './data.ts';
-export { describe } from './describe.ts';
+export { defaultOf, describe } from './describe.ts';
 export * from './document.ts';
 export * from './error.ts';
 export * from './limits.ts';

@@ -10,6 +10,7 @@ import { hostLimits } from './host-limits.ts';
 import { Binaries, type NamedBinaries } from './binaries.ts';
 import { ComponentImports } from './component-imports.ts';
 import { readComponents } from './read-components.ts';
+import { systemReason } from './system-reason.ts';
 
 /** A config, with every error and warning that was found in it. */
 export interface CheckedConfig {
@@ -102,18 +103,4 @@ export async function readCheckedConfig(
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {
   return list.toSorted((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
-}
-
-function systemReason(error: unknown): string {
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EACCES':
-      return 'permission denied';
-    case 'EISDIR':
-      return 'it is a directory';
-    default:
-      return typeof code === 'string' ? code : 'it cannot be read';
-  }
 }

@@ -18,24 +18,39 @@ export type ComponentHelp = ({ readonly text: string } | { readonly problem: str
   readonly lack?: string | undefined;
 };
 
-/** Paths are relative to the current directory. */
+/** The help text of a component. Paths are relative to the current directory. */
 export async function componentHelp(name: string): Promise<ComponentHelp> {
+  const found = await componentFacts(name);
+  return 'problem' in found ? found : { text: describeFacts(name, found.facts), lack: found.lack };
+}
+
+/**
+ * What a component's manifest says, or why it cannot be read; with `lack` as in `ComponentHelp`.
+ */
+export async function componentFacts(
+  name: string,
+): Promise<
+  ({ readonly facts: ManifestFacts } | { readonly problem: string }) & { readonly lack?: string | undefined }
+> {
   const found = new Binaries('.').find(name);
   if ('problem' in found) return found;
   const stock = stockManifest(name);
-  if (stock) return helpFrom(name, stock);
+  if (stock) return factsFrom(name, stock);
   const files = new ComponentImports('.').readable(found.moduleUrl);
   const reader = new ManifestReader(1);
   const answers = await reader.read([{ moduleUrl: found.moduleUrl, files }]);
-  return { ...helpFrom(name, answers.get(found.moduleUrl)), lack: reader.lack };
+  return { ...factsFrom(name, answers.get(found.moduleUrl)), lack: reader.lack };
 }
 
-function helpFrom(name: string, answer: ManifestAnswer | undefined): ComponentHelp {
+function factsFrom(
+  name: string,
+  answer: ManifestAnswer | undefined,
+): { readonly facts: ManifestFacts } | { readonly problem: string } {
   if (!answer || 'problem' in answer) {
     return { problem: `component "${name}" cannot be read: ${answer?.problem ?? 'no answer'}` };
   }
   try {
-    return { text: describeFacts(name, manifestFactsFromData(answer.manifest)) };
+    return { facts: manifestFactsFromData(answer.manifest) };
   } catch (error) {
     return { problem: `component "${name}": ${error instanceof Error ? error.message : String(error)}` };
   }

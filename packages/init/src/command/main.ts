@@ -12,7 +12,10 @@ import { Launcher } from './launcher.ts';
 import { Output } from './output.ts';
 import { ROOT_CAPS } from './root-quota.ts';
 import { runSystem } from './run.ts';
+import { schema } from './schema/main.ts';
 import { STOCK_NAMES } from './stock.ts';
+import { convert } from './text/convert.ts';
+import { format } from './text/format.ts';
 
 const USAGE_EXIT_CODE = 2;
 const OUTPUT_LOST_EXIT_CODE = 1;
@@ -22,6 +25,9 @@ const HELP = `ginit: runs a system of components from one config file
   ginit [OPTIONS] CONFIG.xml        run the system until a child's exit, or Ctrl-C, ends it
   ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
   ginit sim [OPTIONS] CONFIG.xml    run it in one thread, on a virtual clock, in an order by a seed (ginit sim --help)
+  ginit convert IN [OUT]            write a config as HID, or as XML; --help says more, also of the next two
+  ginit format [-i] FILE...         lay out HID
+  ginit schema [FILE]               an XML Schema of configs, for editors
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help | --help               this text
   ginit --version                   the version
@@ -30,6 +36,7 @@ const HELP = `ginit: runs a system of components from one config file
   --jail=audit  run whoever would be jailed without, and list at its end which <host> grants it would take
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
 
+A config is XML or, if it does not begin with "<", HID (docs/hid.md).
 Components write to standard output, each line as "[init -> child] text"; ginit itself writes to standard error.
 Exit code: that of the child with <exit propagate="yes"/>; 0 after Ctrl-C, or when nobody reads the output any more; 1 if
 that child, or init, crashed, or the output cannot be written; 2 if the config or the command line is wrong, before anything
@@ -132,7 +139,11 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function perform(args: readonly string[], output: Output, launcher: Launcher): Promise<number> {
-  if (args[0] === 'sim') {
+  const [first, ...others] = args;
+  if (first === 'convert') return convert(others, output);
+  if (first === 'format') return format(others, output);
+  if (first === 'schema') return schema(others, version(), output);
+  if (first === 'sim') {
     // The simulator's modules are loaded for this command only.
     const { simulate } = await import('./sim/main.ts');
     return simulate(args.slice(1), output);

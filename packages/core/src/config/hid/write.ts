@@ -83,8 +83,12 @@ function writeHead({ head, indent, below, isOneLine }: Head, node: DocumentNode,
   const last = own.at(-1) ?? head;
   const [first, ...others] = node.comments;
   if (attributes.length === 0 && first?.trailing === true) {
-    lines.push(`${head} | ${comment(first)}`, ...others.map((each) => below + comment(each)));
-  } else lines.push(...own, ...node.comments.map((each) => below + comment(each)));
+    lines.push(`${head} | ${comment(first)}`);
+    for (const each of others) lines.push(below + comment(each));
+  } else {
+    lines.push(...own);
+    for (const each of node.comments) lines.push(below + comment(each));
+  }
   return last.length;
 }
 

@@ -1,4 +1,4 @@
-import type { Position } from '../error.ts';
+import { ConfigError, type Position } from '../error.ts';
 import { readRelaxedHid } from '../hid/index.ts';
 import type { ConfigNode } from '../node.ts';
 import { syntaxOf } from './read.ts';
@@ -20,7 +20,12 @@ export function runtimeDifference(
   node: ConfigNode,
 ): RuntimeDifference | undefined {
   if (syntaxOf(source) !== 'hid') return undefined;
-  return firstDifference(node, readRelaxedHid(source, node.position.file));
+  try {
+    return firstDifference(node, readRelaxedHid(source, node.position.file));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { text: `Genode's runtime does not read this: ${error.text}`, position: error.position };
+  }
 }
 
 function firstDifference(node: ConfigNode, other: ConfigNode): RuntimeDifference | undefined {

@@ -3,6 +3,7 @@ import { writeHidDocument } from '../hid/index.ts';
 import type { ConfigNode } from '../node.ts';
 import { writeXmlDocument } from '../xml/index.ts';
 
+export { hidProblems } from '../hid/index.ts';
 export { readXml, writeXml } from '../xml/index.ts';
 
 /**

@@ -19,8 +19,10 @@ interface RecordedNode extends DocumentNode {
 /** Text that is still being read: the pieces between comments and CDATA sections are one. */
 interface Run {
   text: string;
-  readonly start: number;
-  end: number;
+  /** The same as it stands in the source. */
+  raw: string;
+  /** Where its first character stands that is not blank. */
+  ink: number | undefined;
   /** Whether a part of it is a CDATA section: then nothing of it is layout. */
   isExact: boolean;
 }
@@ -56,8 +58,7 @@ export class Recorder {
   get document(): DocumentNode {
     const root = this.#root;
     if (root === undefined) throw new Error('nothing was recorded');
-    root.comments.push(...this.#pending);
-    this.#pending = [];
+    this.#describe(root);
     return root;
   }
 
@@ -92,19 +93,24 @@ export class Recorder {
     this.#endRun(true);
     const node = this.#open.pop();
     if (node === undefined) throw new Error('the end of no element');
-    node.comments.push(...this.#pending);
-    this.#pending = [];
+    this.#describe(node);
     this.#tag(node, end);
+  }
+
+  /** The comments that describe no element behind them describe the one around them. */
+  #describe(node: RecordedNode): void {
+    for (const comment of this.#pending) node.comments.push(comment);
+    this.#pending = [];
   }
 
   /** A piece of the text of the innermost open element, which begins at `start`. */
   text(text: string, start: number, isExact: boolean): void {
     const markup = this.#source.indexOf('<', start);
-    const end = markup === -1 ? this.#source.length : markup;
-    this.#run ??= { text: '', start, end, isExact };
-    this.#run.text += text;
-    this.#run.end = end;
-    this.#run.isExact ||= isExact;
+    const run = (this.#run ??= { text: '', raw: '', ink: undefined, isExact: false });
+    if (text.trim() !== '') run.ink ??= firstInk(this.#source, start);
+    run.text += text;
+    run.raw += this.#source.slice(start, markup === -1 ? undefined : markup);
+    run.isExact ||= isExact;
   }
 
   /** A comment that ends at `end`. */
@@ -123,8 +129,8 @@ export class Recorder {
     }
     const position = this.#places.at(firstInk(this.#source, offset));
     const lines = linesOfComment(comment).map((text) => ({ text, position, trailing: isTrailing }));
-    if (isTrailing) this.#last?.comments.push(...lines);
-    else this.#pending.push(...lines);
+    const comments = isTrailing ? this.#last?.comments : this.#pending;
+    for (const line of lines) comments?.push(line);
   }
 
   #tag(node: RecordedNode, end: number): void {
@@ -146,21 +152,21 @@ export class Recorder {
     this.#run = undefined;
     if (run === undefined || node === undefined) return;
     const isWhole = isElementEnd && node.content.length === 0;
-    const position = this.#places.at(firstInk(this.#source, run.start));
-    for (const text of this.#linesOf(run, isWhole)) node.content.push({ kind: 'text', text, position });
+    const position = run.ink === undefined ? node.position : this.#places.at(run.ink);
+    for (const text of linesOfRun(run, isWhole)) node.content.push({ kind: 'text', text, position });
   }
+}
 
-  #linesOf({ text, start, end, isExact }: Run, isWhole: boolean): readonly string[] {
-    if (isExact) return text.split('\n');
-    const raw = this.#source.slice(start, end);
-    if (raw.trim() === '' && (!isWhole || /[\r\n]/.test(raw))) return [];
-    const lines = text.split('\n');
-    const beginsWithBreak = /^[ \t]*[\r\n]/.test(raw);
-    const endsWithBreak = /[\r\n]$/.test(raw.replace(/[ \t]*$/, ''));
-    if (isWhole && !(beginsWithBreak && endsWithBreak)) return lines;
-    const from = beginsWithBreak ? 1 : 0;
-    return withoutIndentation(lines.slice(from, endsWithBreak ? -1 : undefined), from === 0);
-  }
+/** The lines of a text; `isWhole` tells whether there is nothing else in its element. */
+function linesOfRun({ text, raw, isExact }: Run, isWhole: boolean): readonly string[] {
+  const lines = text.split('\n');
+  if (isExact) return lines;
+  if (raw.trim() === '' && (!isWhole || /[\r\n]/.test(raw))) return [];
+  const beginsWithBreak = /^[ \t]*[\r\n]/.test(raw);
+  const endsWithBreak = /[\r\n]$/.test(raw.slice(raw.trimEnd().length).replaceAll(/[ \t]/g, ''));
+  if (isWhole && !(beginsWithBreak && endsWithBreak)) return lines;
+  const kept = lines.slice(beginsWithBreak ? 1 : 0, endsWithBreak ? -1 : undefined);
+  return beginsWithBreak ? withoutIndentation(kept) : kept;
 }
 
 /** The lines of a comment, without the layout around them. */
@@ -169,17 +175,14 @@ function linesOfComment(comment: string): readonly string[] {
   const from = lines.findIndex((line) => line !== '');
   if (from === -1) return [''];
   const [first = '', ...others] = lines.slice(from, lines.findLastIndex((line) => line !== '') + 1);
-  return [first.trimStart(), ...withoutIndentation(others, false)];
+  return [first.trimStart(), ...withoutIndentation(others)];
 }
 
-/**
- * Lines without the white space that all of them begin with; with `keepFirst` the first one counts
- * as it is.
- */
-function withoutIndentation(lines: readonly string[], keepFirst: boolean): readonly string[] {
-  const [first, ...others] = lines;
-  if (keepFirst && first !== undefined) return [first, ...withoutIndentation(others, false)];
-  const inked = lines.filter((line) => line.trim() !== '');
-  const indentation = Math.min(...inked.map((line) => line.length - line.trimStart().length));
+/** Lines without the white space that all of them begin with; blank ones become empty. */
+function withoutIndentation(lines: readonly string[]): readonly string[] {
+  let indentation = Number.POSITIVE_INFINITY;
+  for (const line of lines) {
+    if (line.trim() !== '') indentation = Math.min(indentation, line.length - line.trimStart().length);
+  }
   return lines.map((line) => (line.trim() === '' ? '' : line.slice(indentation)));
 }

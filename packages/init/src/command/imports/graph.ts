@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { initSync } from 'es-module-lexer';
 import { builtinName } from './builtins.ts';
 import { PackageFiles } from './package-files.ts';
-import { importsOf, ownImportsOf } from './parse.ts';
+import { importsOf, ownImportsOf, type SourceFormat } from './parse.ts';
 import { ImportResolver } from './resolve.ts';
 import { installedIn, installedPackage, type OpenedFile, openSource } from './source-file.ts';
 import { type ImportForm, SourceError, type SourceImport } from './source-import.ts';
@@ -187,12 +187,17 @@ export class ImportGraphs {
     let found = this.#ours.get(file);
     if (!found) {
       const opened = openSource(file, this.#packages);
-      const imports = 'source' in opened ? ownImportsOf(opened.source) : [];
+      const imports = 'source' in opened ? this.#importsOfOurs(file, opened.source, opened.format) : [];
       const targets = imports.map((one) => this.#target(one, { file, entry: file }, new Set()));
       found = targets.flatMap((target) => (target.kind === 'file' ? [target.path] : []));
       this.#ours.set(file, found);
     }
     return found;
+  }
+
+  /** The imports of a file of our runtime, or of a package that it uses: that may be CommonJS. */
+  #importsOfOurs(file: string, source: string, format: SourceFormat): readonly SourceImport[] {
+    return this.#isTrusted(file) || this.#isInner(file) ? ownImportsOf(source) : importsOf(source, format);
   }
 
   #lookInto(file: string, entry: string): LookedAt {
