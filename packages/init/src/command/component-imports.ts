@@ -26,6 +26,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'host',
   'index',
   'packet-stream',
+  'report',
   'system',
 ]);
 
