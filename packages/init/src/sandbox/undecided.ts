@@ -8,13 +8,18 @@ import type { Env } from '@ginit/core';
 export class Undecided {
   readonly #env: Pick<Env, 'log' | 'error'>;
   readonly #isAlone: () => boolean;
+  readonly #decided: () => void;
   #count = 0;
   #said = false;
 
-  /** `isAlone` says whether no child is left and nobody has asked for that. */
-  constructor(env: Pick<Env, 'log' | 'error'>, isAlone: () => boolean) {
+  /**
+   * `isAlone` says whether no child is left and nobody has asked for that; `decided` is called
+   * after every step.
+   */
+  constructor(env: Pick<Env, 'log' | 'error'>, isAlone: () => boolean, decided: () => void) {
     this.#env = env;
     this.#isAlone = isAlone;
+    this.#decided = decided;
   }
 
   /** Does such a step, which nobody waits for. */
@@ -29,6 +34,7 @@ export class Undecided {
       await what();
     } finally {
       this.#count--;
+      this.#decided();
     }
     if (this.#count > 0 || this.#said || !this.#isAlone()) return;
     this.#said = true;
