@@ -14,6 +14,8 @@ export type { FindBinary, ResolvedBinary } from './supervisor/binary-service.ts'
 export type { ResolvedGrant } from './runtime/host-access.ts';
 export type { Placement, ThreadUse } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/host/form.ts';
+export { DatagramSocket } from './platform/host/datagram-socket.ts';
+export type { KeptReport } from './supervisor/kept-reports.ts';
 export { SupervisorServices } from './supervisor/supervisor-services.ts';
 export type { ComponentOverview, SystemOverview } from './supervisor/system-overview.ts';
 export type { AccountTree } from './supervisor/account-tree.ts';
@@ -22,5 +24,6 @@ export {
   type ComponentSummary,
   ROOT_LABEL,
   Supervisor,
+  type SystemConfig,
   type SystemEnd,
 } from './supervisor/supervisor.ts';

@@ -218,7 +218,7 @@ describe('CPU', () => {
 
   test('a driver is started only with a grant, and a component that hands grants on uses none of them', () => {
     const { cpu, options, started, entrypoint } = core();
-    const grants = [new GrantTable(entrypoint, [DISK]).capability(0, 'rw')];
+    const grants = [new GrantTable(entrypoint, [DISK]).capability(DISK)];
     const driver = { ...IDLE, takes: 'grant' as const };
     expect(() => cpu().start(options(driver))).toThrow('with a host grant only');
     cpu().start(options(driver, { grants }));
@@ -231,7 +231,7 @@ describe('CPU', () => {
 
   test('a driver with which the starter is not trusted is started in a jail, or not at all', () => {
     const { cpu, options, started, entrypoint } = core();
-    const grants = [new GrantTable(entrypoint, [DISK]).capability(0, 'rw')];
+    const grants = [new GrantTable(entrypoint, [DISK]).capability(DISK)];
     const driver = { ...IDLE, takes: 'grant and jail' as const };
     expect(() => cpu().start(options(driver))).toThrow('with a host grant only');
     const freer: Partial<StartOptions>[] = [{ isolation: 'thread' }, { jail: 'no' }];
@@ -306,20 +306,34 @@ describe('capabilities that the supervisor recognises', () => {
   test('a grant gives what the component has of it, or less, and nothing else', () => {
     const { entrypoint } = core();
     const table = new GrantTable(entrypoint, [DISK, TEXT]);
-    expect(grantOf(table.capability(0, 'rw'))).toEqual(DISK);
-    expect(grantOf(table.capability(0, 'ro'))).toEqual({ ...DISK, access: 'ro' });
-    expect(grantOf(table.capability(1, 'ro'))).toEqual(TEXT);
-    expect(() => table.capability(1, 'rw')).toThrow('grant 1 is for reading only');
-    expect(() => table.capability(2, 'ro')).toThrow('the component has no grant 2');
+    expect(grantOf(table.capability(DISK))).toEqual(DISK);
+    expect(grantOf(table.capability({ ...DISK, access: 'ro' }))).toEqual({ ...DISK, access: 'ro' });
+    expect(grantOf(table.capability(TEXT))).toEqual(TEXT);
+    expect(() => table.capability({ ...TEXT, access: 'rw' })).toThrow('no such grant');
+    expect(() => table.capability({ ...DISK, path: 'other' })).toThrow('no such grant');
+  });
+
+  test('grants that are replaced are withdrawn, those that stay are not, and new ones can be had', async () => {
+    const { entrypoint } = core();
+    const table = new GrantTable(entrypoint, [DISK]);
+    const disk = table.capability(DISK);
+    table.replace([TEXT, { ...DISK }]);
+    expect(grantOf(table.capability(DISK))).toBe(grantOf(disk));
+    expect(grantOf(table.capability(TEXT))).toEqual(TEXT);
+    table.replace([TEXT]);
+    expect(() => table.capability(DISK)).toThrow('no such grant');
+    await expect(disk.fact()).rejects.toMatchObject({ code: 'Revoked' });
+    table.replace([{ ...DISK, target: 'elsewhere' }]);
+    expect(grantOf(table.capability(DISK))).toMatchObject({ target: 'elsewhere' });
   });
 
   test('one grant is one object, however often it is asked for', () => {
     const { entrypoint } = core();
     const table = new GrantTable(entrypoint, [DISK]);
     const [first, again, less] = [
-      table.capability(0, 'rw'),
-      table.capability(0, 'rw'),
-      table.capability(0, 'ro'),
+      table.capability(DISK),
+      table.capability(DISK),
+      table.capability({ ...DISK, access: 'ro' }),
     ];
     expect(grantOf(again)).toBe(grantOf(first));
     expect(grantOf(less)).not.toBe(grantOf(first));

@@ -111,6 +111,30 @@ describe('dummy', () => {
     ]);
   });
 
+  test('that consumes more than its quota asks its parent for what is missing, and waits for it', async () => {
+    const config = configOf('a', command('consume_ram', { amount: '2M' }), log('done'));
+    await using run = await runComponent(dummy, { config, quota: { ram: 2 ** 20, caps: 100 } });
+    const { ramQuota, ramUsed } = await run.account();
+    expect(run.requested).toEqual({ ram: 2 ** 21 - (ramQuota - ramUsed), caps: 0 });
+    expect(run.log.at(-1)).toBe('consume 2M bytes of memory');
+    await run.give({ ram: 2 ** 21, caps: 0 });
+    await run.settle();
+    expect(run.log.at(-1)).toBe('done');
+  });
+
+  test('frees what it has consumed when its parent wants some back, if it was told to', async () => {
+    const consume = [command('consume_ram', { amount: '1M' }), command('consume_caps', { amount: 10 })];
+    await using run = await runComponent(dummy, {
+      config: configOf('a', ...consume, command('handle_yield_requests')),
+    });
+    const before = await run.account();
+    await run.askToYield({ ram: 2 ** 20, caps: 0 });
+    await run.settle();
+    const after = await run.account();
+    expect(before.ramUsed - after.ramUsed).toBe(2 ** 20);
+    expect(run.log.slice(3)).toEqual(['got yield request', 'release 1M bytes of memory', 'release 10 caps']);
+  });
+
   test('a command that does not exist is refused with a hint', async () => {
     const run = await runComponent(dummy, { config: configOf('a', command('slep')) });
     expect((await run.crashed()).reason).toContain(

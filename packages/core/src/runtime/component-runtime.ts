@@ -183,7 +183,7 @@ export class ComponentRuntime {
       host: new GrantedHost({
         ...this.#platform.host,
         asked: hostKindsOf(this.#component.manifest),
-        capability: (index, access) => this.#supervisor.grant(index, access),
+        capability: (wanted) => this.#supervisor.grant(wanted),
       }),
       memory: this.#platform.memory ?? LOCAL_MEMORY,
       report: (error) => this.#report(error),

@@ -4,21 +4,11 @@
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
-import {
-  boolean,
-  nothing,
-  oneOf,
-  optional,
-  record,
-  type ShapeType,
-  text,
-  u32,
-  u53,
-} from '../interface/shapes.ts';
+import { boolean, nothing, optional, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
 import { SESSION_ERRORS } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type ChildAction, childAction, type ChildrenOverview, overviewAnswer } from './overview-shapes.ts';
-import { HostGrant } from '../session/host-grant.ts';
+import { HostGrant, hostGrant, type HostGrantFact } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 
@@ -44,11 +34,11 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
   /** Settles when the owner has made the introduction, or cannot make it. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
   /**
-   * The host grant with this number, as a capability to be handed on. The number counts the grants
-   * that the caller was started with.
+   * A host grant that the caller has, or the same for reading only, as a capability to be handed
+   * on.
    */
-  grant: rpc<(index: number, access: 'ro' | 'rw') => Capability<typeof HostGrant>>({
-    args: [u32, oneOf(['ro', 'rw'])],
+  grant: rpc<(wanted: HostGrantFact) => Capability<typeof HostGrant>>({
+    args: [hostGrant],
     result: capability(HostGrant),
   }),
   /**

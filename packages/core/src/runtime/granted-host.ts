@@ -1,5 +1,5 @@
 /** `env.host`: compares every use of the host with the grants, then has the platform do it. */
-import { RpcError } from '../errors.ts';
+import { hasCode, RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import {
   grantCovers,
@@ -29,8 +29,10 @@ export interface GrantedHostParts {
   readonly asked: readonly HostGrantKind[];
   /** The platform's part, loaded when it is first used. */
   readonly platform: () => HostPlatform | Promise<HostPlatform>;
-  /** Asks the supervisor for the grant with this number as a capability. */
-  readonly capability: (index: number, access: 'ro' | 'rw') => Promise<Capability<typeof HostGrant>>;
+  /**
+   * Asks the supervisor, which knows what the component has by now, for a grant as a capability.
+   */
+  readonly capability: (wanted: HostGrantFact) => Promise<Capability<typeof HostGrant>>;
 }
 
 const UNIX = 'unix:';
@@ -49,9 +51,11 @@ export class GrantedHost implements HostAccess {
 
   async grant(wanted: HostGrantFact): Promise<Capability<typeof HostGrant>> {
     checkAccess(wanted.access);
-    const index = this.grants.findIndex((held) => grantCovers(held, wanted));
-    if (index === -1) throw this.#notGranted(wanted);
-    return this.#parts.capability(index, wanted.access);
+    try {
+      return await this.#parts.capability(wanted);
+    } catch (error) {
+      throw hasCode(error, 'InvalidArgument') ? this.#notGranted(wanted) : error;
+    }
   }
 
   async openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile> {

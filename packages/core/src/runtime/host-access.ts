@@ -186,7 +186,7 @@ export interface HostProcess {
 
 /** The host as the config grants it. Everything rejects with `HostError`. */
 export interface HostAccess {
-  /** The grants of the start node, as the config spells them. */
+  /** The grants that the component was started with, as the config spells them. */
   readonly grants: readonly HostGrantFact[];
   /**
    * A grant as a capability, to be handed on: one of `grants`, or the same for reading only. A

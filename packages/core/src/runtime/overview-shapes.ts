@@ -50,6 +50,8 @@ export type SessionOverview = ShapeType<typeof sessionOverview>;
 
 const childOverview = record({
   name: text(LIMITS.nameBytes),
+  /** The name of its binary, as the config gives it. */
+  binary: text(LIMITS.reasonBytes),
   state: oneOf(CHILD_STATES),
   /** What keeps it from getting on, in one phrase for people. */
   why: optional(text(LIMITS.reasonBytes)),

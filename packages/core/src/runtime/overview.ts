@@ -47,7 +47,8 @@ function bounded(all: readonly ChildOverview[]): ChildrenOverview {
     const sessions = child.sessions.slice(0, room);
     room -= sessions.length;
     cut ||= sessions.length < child.sessions.length;
-    children.push({ ...child, why: child.why?.slice(0, LIMITS.reasonBytes), sessions });
+    const binary = child.binary.slice(0, LIMITS.reasonBytes);
+    children.push({ ...child, binary, why: child.why?.slice(0, LIMITS.reasonBytes), sessions });
   }
   return { children, cut };
 }

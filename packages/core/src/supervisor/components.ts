@@ -30,6 +30,8 @@ export interface LiveComponent {
   readonly peers: Set<number>;
   /** The bound of its heap in bytes, if it has one. */
   readonly heapBytes: number | undefined;
+  /** The host grants that it may hand on. */
+  readonly grants: GrantTable;
   /** The number of its thread at the host's kernel; known once it has started, where it is. */
   thread: number | undefined;
   /** Its last statistics that the supervisor has heard of. */
@@ -93,7 +95,8 @@ export class Components {
       this.#forget(id);
       ended(violation === undefined ? end : { crashed: true, reason: violation, culprit: true });
     });
-    const service = this.#serviceFor(id, new GrantTable(this.entrypoint, specification.grants));
+    const grants = new GrantTable(this.entrypoint, specification.grants);
+    const service = this.#serviceFor(id, grants);
     const channel = this.entrypoint.addChannel(id, running.supervisor, service);
     const control = capabilityFor(ComponentControl, channel.import(0));
     const component: LiveComponent = {
@@ -105,6 +108,7 @@ export class Components {
       peers: new Set<number>(),
       heapBytes: specification.heapBytes,
       thread: undefined,
+      grants,
       statistics: undefined,
       violation: undefined,
       stopping: false,
@@ -116,7 +120,7 @@ export class Components {
   #serviceFor(id: number, grants: GrantTable): ExportedObject {
     return this.entrypoint.exportObject(SupervisorCalls, {
       introduce: (request) => this.#introduce(id, request),
-      grant: (index, access) => grants.capability(index, access),
+      grant: (wanted) => grants.capability(wanted),
       waiting: (peer, wait) => this.#waits.begin(id, { peer, wait }),
       waited: (wait) => this.#waits.end(id, wait),
       stopping: () => this.#live.get(id)?.stopping ?? true,

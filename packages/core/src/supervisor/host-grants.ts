@@ -4,7 +4,7 @@ import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import type { Entrypoint } from '../runtime/entrypoint.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
-import { HostGrant, type HostGrantFact } from '../session/host-grant.ts';
+import { grantCovers, HostGrant, type HostGrantFact } from '../session/host-grant.ts';
 
 /** The object behind a grant's capability. */
 class HeldGrant {
@@ -23,31 +23,49 @@ class HeldGrant {
 /** The grants of one component, as it may hand them on. */
 export class GrantTable {
   readonly #entrypoint: Entrypoint;
-  readonly #grants: readonly ResolvedGrant[];
+  #grants: readonly ResolvedGrant[];
   /**
-   * The objects of grants that were asked for, each made once: by number, and separately for
-   * reading only.
+   * The objects of grants that were asked for, each made once, and separately for reading only.
    */
-  readonly #held = new Map<string, HeldGrant>();
+  readonly #held = new Map<ResolvedGrant, Partial<Record<'ro' | 'rw', HeldGrant>>>();
 
   constructor(entrypoint: Entrypoint, grants: readonly ResolvedGrant[]) {
     this.#entrypoint = entrypoint;
     this.#grants = grants;
   }
 
-  /**
-   * The grant with this number as a capability. It never gives more access than the component has.
-   */
-  capability(index: number, access: 'ro' | 'rw'): Capability<typeof HostGrant> {
-    const grant = this.#grants[index];
-    if (!grant) throw new RpcError('InvalidArgument', `the component has no grant ${index}`);
-    if (access === 'rw' && grant.access === 'ro')
-      throw new RpcError('InvalidArgument', `grant ${index} is for reading only`);
-    const key = `${index} ${access}`;
-    const held = this.#held.get(key) ?? new HeldGrant({ ...grant, access });
-    this.#held.set(key, held);
+  /** A grant as a capability. It never gives more access than the component has. */
+  capability(wanted: HostGrantFact): Capability<typeof HostGrant> {
+    const grant = this.#grants.find((held) => grantCovers(held, wanted));
+    if (!grant) throw new RpcError('InvalidArgument', 'the component has no such grant');
+    const { access } = wanted;
+    const known = this.#held.get(grant) ?? {};
+    const held = (known[access] ??= new HeldGrant({ ...grant, access }));
+    this.#held.set(grant, known);
     return this.#entrypoint.export(HostGrant, held);
   }
+
+  /**
+   * Puts others in the place of the grants. Those that are not among them are withdrawn: what the
+   * component still holds of them is void. Whoever was started with one keeps it.
+   */
+  replace(grants: readonly ResolvedGrant[]): void {
+    this.#grants = grants.map((grant) => this.#grants.find((old) => sameGrant(old, grant)) ?? grant);
+    for (const [grant, held] of this.#held) {
+      if (this.#grants.includes(grant)) continue;
+      for (const one of Object.values(held)) this.#entrypoint.revoke(one);
+      this.#held.delete(grant);
+    }
+  }
+}
+
+function sameGrant(one: ResolvedGrant, other: ResolvedGrant): boolean {
+  return (
+    one.kind === other.kind &&
+    one.path === other.path &&
+    one.access === other.access &&
+    one.target === other.target
+  );
 }
 
 /** The grant behind a capability that a component has passed. */

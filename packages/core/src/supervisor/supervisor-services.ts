@@ -1,15 +1,17 @@
 /**
  * The services that the supervisor provides to root init, and what closing a session of each means.
  */
-import { SessionError } from '../errors.ts';
+import type { Cost } from '../costs.ts';
+import { RpcError, SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
 import { prependLabel, splitLabel } from '../label.ts';
 import type { RomModule } from '../runtime/rom-module.ts';
-import { refuseTooLittle } from '../runtime/session-cost.ts';
+import { refuseTooLittle, sessionCost } from '../runtime/session-cost.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
+import { Report } from '../session/report/index.ts';
 import { Rom } from '../session/rom.ts';
 import { isConfined } from '../session/confinement.ts';
 import { schedulingOf } from '../session/scheduling.ts';
@@ -17,6 +19,7 @@ import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { BinaryRom, type FindBinary } from './binary-service.ts';
 import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
+import { type KeptReport, KeptReports } from './kept-reports.ts';
 import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
@@ -34,7 +37,8 @@ const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
 export class SupervisorServices {
   readonly #parts: CpuParts;
   readonly #config: RomModule;
-  readonly #findBinary: FindBinary;
+  readonly #reports = new KeptReports();
+  #findBinary: FindBinary;
 
   /** `config` is the module behind root init's config. */
   constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
@@ -43,8 +47,18 @@ export class SupervisorServices {
     this.#findBinary = findBinary;
   }
 
+  /** From now on binaries are found by this function; sessions that are open keep theirs. */
+  replaceBinaries(findBinary: FindBinary): void {
+    this.#findBinary = findBinary;
+  }
+
+  /** The newest report of each open Report session. */
+  get reports(): readonly KeptReport[] {
+    return this.#reports.all;
+  }
+
   /** Names of the services. */
-  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer].map(({ service }) => service);
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report].map(({ service }) => service);
 
   /**
    * Opens a session. The label is complete, from the root of the tree on. Throws `SessionError` if
@@ -72,6 +86,8 @@ export class SupervisorServices {
         return this.#serve(Log, request, () => new LogSession(platform, label));
       case Timer.service:
         return this.#serve(Timer, request, () => new TimerSession(platform));
+      case Report.service:
+        return this.#serve(Report, request, () => this.#reports.open(request));
       case Rom.service:
         return this.#openRom(request);
       default:
@@ -101,7 +117,7 @@ export class SupervisorServices {
     make: () => Implementation<I>,
     ended: () => Promise<void> = async () => {},
   ): SupervisorSession {
-    refuseTooLittle(request, interface_.cost);
+    refuseTooLittle(request, costOf(interface_, request));
     const { entrypoint } = this.#parts.components;
     const implementation = make();
     return {
@@ -113,6 +129,16 @@ export class SupervisorServices {
         await ended();
       },
     };
+  }
+}
+
+/** The cost of a session. Throws `SessionError` for arguments that are none. */
+function costOf(interface_: SessionInterface, { args }: RootRequest): Cost {
+  try {
+    return sessionCost(interface_, args, []);
+  } catch (error) {
+    if (error instanceof RpcError) throw new SessionError('DENIED', error.message);
+    throw error;
   }
 }
 

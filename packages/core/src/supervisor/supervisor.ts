@@ -20,6 +20,7 @@ import { BinaryRom, type FindBinary, type ResolvedBinary } from './binary-servic
 import { type SupervisorSession, SupervisorServices } from './supervisor-services.ts';
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
+import type { KeptReport } from './kept-reports.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
@@ -43,15 +44,19 @@ export interface SupervisorObserver {
   warning(text: string): void;
 }
 
-/** Which component is started first, and what it is given. */
-export interface RootOptions {
-  /** The code of root init. */
-  readonly binary: ResolvedBinary;
+/** A checked config, with what is made of it before anything starts. */
+export interface SystemConfig {
   /** Finds the code that may be started below root init. */
   readonly findBinary: FindBinary;
   /** All host grants of the config, for any component: root init hands them on and uses none. */
   readonly grants: readonly ResolvedGrant[];
   readonly config: Uint8Array;
+}
+
+/** Which component is started first, and what it is given. */
+export interface RootOptions extends SystemConfig {
+  /** The code of root init. */
+  readonly binary: ResolvedBinary;
   readonly quota: Resources;
   readonly observer: SupervisorObserver;
 }
@@ -102,6 +107,7 @@ export class Supervisor {
   readonly #platform: Platform;
   readonly #options: RootOptions;
   readonly #components: Components;
+  readonly #config: RomModule;
   readonly #services: SupervisorServices;
   readonly #cpu: CpuSession;
   readonly #sessions = new Map<number, { session: SupervisorSession; donation: Resources }>();
@@ -129,7 +135,8 @@ export class Supervisor {
       ended: (component: LiveComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
     const parts = { components: this.#components, platform, observer, threads: this.#threads };
-    this.#services = new SupervisorServices(parts, new RomModule(options.config), options.findBinary);
+    this.#config = new RomModule(options.config);
+    this.#services = new SupervisorServices(parts, this.#config, options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, {
       scheduling: { affinity: [], priority: 0 },
       confined: false,
@@ -147,10 +154,22 @@ export class Supervisor {
       parent: entrypoint.export(Parent, this.#parent()),
       binary: entrypoint.export(Rom, new BinaryRom(this.#options.binary)),
       isolation: 'process',
-      grants: this.#options.grants.map(({ access }, index) => grants.capability(index, access)),
+      grants: this.#options.grants.map((grant) => grants.capability(grant)),
       jail: 'default',
     });
     return this.#end;
+  }
+
+  /**
+   * Gives the running system another config: first the binaries and grants that come with it, then
+   * the config itself, as a new version of root init's ROM. Grants that are in it no more are
+   * withdrawn from root init.
+   */
+  reconfigure({ config, findBinary, grants }: SystemConfig): void {
+    this.#services.replaceBinaries(findBinary);
+    for (const { label, grants: table } of this.#components.live)
+      if (label === ROOT_LABEL) table.replace(grants);
+    this.#config.replace(config);
   }
 
   /** Ends the system from outside; `run` settles with it. */
@@ -184,6 +203,11 @@ export class Supervisor {
   /** The whole system as it is now. Settles within a second, whichever component hangs. */
   overview(): Promise<SystemOverview> {
     return this.#overviews.now(this.#own.total);
+  }
+
+  /** The newest reports that were routed to the supervisor. */
+  get reports(): readonly KeptReport[] {
+    return this.#services.reports;
   }
 
   /** Starts a component again or ends it, by its label. The result says why that is impossible. */

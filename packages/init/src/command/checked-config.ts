@@ -14,6 +14,8 @@ import { systemReason } from './system-reason.ts';
 
 /** A config, with every error and warning that was found in it. */
 export interface CheckedConfig {
+  /** The file as it was read. */
+  readonly source: Uint8Array;
   readonly node: ConfigNode | undefined;
   readonly config: InitConfig | undefined;
   /** The binaries that the config names to be started. */
@@ -36,17 +38,20 @@ export interface CheckedConfig {
  * Reads and checks `file`; `quota` is the quota that the root of the tree will have. `readable` is
  * called once the config is free of errors as far as can be seen without its components; the
  * components are looked at after that. `text` stands in the place of the file's content if it is
- * given.
+ * given. From the check `before` it is taken over what was found in files that have not changed.
  */
 export async function readCheckedConfig(
   file: string,
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
-  text?: string,
+  text?: string | Uint8Array,
+  before?: Pick<CheckedConfig, 'imports'>,
 ): Promise<CheckedConfig> {
-  const imports = new ComponentImports(dirname(file));
+  const imports = new ComponentImports(dirname(file), before?.imports);
   const targets = new GrantTargets(dirname(file));
+  let source = new Uint8Array();
   const failed = (errors: readonly string[]): CheckedConfig => ({
+    source,
     node: undefined,
     config: undefined,
     binaries: { byName: new Map(), trusted: new Map() },
@@ -56,9 +61,8 @@ export async function readCheckedConfig(
     warnings: [],
     lack: undefined,
   });
-  let source: Uint8Array;
   try {
-    source = text === undefined ? readFileSync(file) : new TextEncoder().encode(text);
+    source = contentOf(file, text);
   } catch (error) {
     return failed([`ginit: cannot read ${file}: ${systemReason(error)}`]);
   }
@@ -90,6 +94,7 @@ export async function readCheckedConfig(
     ...checked.warnings,
   ];
   return {
+    source,
     node,
     config: reading.config,
     binaries: { byName: found.byName, trusted: found.trusted },
@@ -99,6 +104,11 @@ export async function readCheckedConfig(
     warnings: inOrder(warnings).map(formatWarning),
     lack: found.lack,
   };
+}
+
+function contentOf(file: string, text: string | Uint8Array | undefined): Uint8Array<ArrayBuffer> {
+  if (typeof text === 'string') return new TextEncoder().encode(text);
+  return new Uint8Array(text ?? readFileSync(file));
 }
 
 function inOrder<T extends { readonly position: Position }>(list: readonly T[]): T[] {

@@ -1,8 +1,9 @@
 /** The import graphs of the components of a config; each is read once. */
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { BUNDLED, type ResolvedBinary } from '@ginit/core/supervisor';
+import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
+import { fileState } from './watch/file-state.ts';
 import { stockModule } from './stock.ts';
 import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
 
@@ -43,29 +44,83 @@ function isInner(file: string): boolean {
   return room !== undefined && !DOORS.has(room);
 }
 
+/**
+ * A file that was written this short a time ago may be written again within one tick of its clock.
+ */
+const SETTLED_MS = 20;
+
+function isUnchanged({ graph, states }: KnownModule): boolean {
+  return states !== undefined && graph.files.every((file, index) => fileState(file) === states[index]);
+}
+
+/** The states of files; `undefined` if one has changed just before it was read, or since. */
+function statesOf(files: readonly string[], readMs: number): readonly string[] | undefined {
+  const newestMs = Math.max(
+    ...files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? readMs),
+  );
+  return newestMs > readMs - SETTLED_MS ? undefined : files.map(fileState);
+}
+
 /** The room of our runtime that a file lies in. */
 function roomOf(file: string): string | undefined {
   return /^(?:dist|bundle)\/([^/.]+)/.exec(relative(CORE, file).replaceAll(sep, '/'))?.[1];
 }
 
+/** A module that was looked at. */
+interface KnownModule {
+  readonly graph: ImportGraph;
+  /** Its files as they were then; missing if one of them may have changed meanwhile. */
+  readonly states: readonly string[] | undefined;
+  manifest: ManifestAnswer | undefined;
+}
+
 /** Reads import graphs, and remembers them: several start nodes may run one module. */
 export class ComponentImports {
   readonly #graphs: ImportGraphs;
-  readonly #known = new Map<string, ImportGraph>();
+  readonly #before: ComponentImports | undefined;
+  readonly #known = new Map<string, KnownModule>();
 
-  /** `directory` is the config file's. */
-  constructor(directory: string) {
+  /**
+   * `directory` is the config file's. What was read for the check before this one is taken over
+   * from `before` where no file has changed since.
+   */
+  constructor(directory: string, before?: ComponentImports) {
     this.#graphs = new ImportGraphs({ directory, conditions: CONDITIONS, isTrusted: isDoor, isInner });
+    this.#before = before;
   }
 
   /** The graph of the module at this URL. */
   of(moduleUrl: string): ImportGraph {
-    let graph = this.#known.get(moduleUrl);
-    if (!graph) {
-      graph = this.#graphs.read(moduleUrl);
-      this.#known.set(moduleUrl, graph);
+    return this.#module(moduleUrl).graph;
+  }
+
+  /**
+   * Its manifest, if that was read for the check before. Nothing is read here, because the process
+   * that reads manifests is to be started before the imports are looked at.
+   */
+  knownManifest(moduleUrl: string): ManifestAnswer | undefined {
+    const old = this.#before ? this.#before.#known.get(moduleUrl) : undefined;
+    return old && isUnchanged(old) ? old.manifest : undefined;
+  }
+
+  keepManifest(moduleUrl: string, manifest: ManifestAnswer): void {
+    this.#module(moduleUrl).manifest = manifest;
+  }
+
+  #module(moduleUrl: string): KnownModule {
+    let known = this.#known.get(moduleUrl);
+    if (!known) {
+      const old = this.#before ? this.#before.#known.get(moduleUrl) : undefined;
+      known = old && isUnchanged(old) ? old : this.#read(moduleUrl);
+      this.#known.set(moduleUrl, known);
     }
-    return graph;
+    return known;
+  }
+
+  #read(moduleUrl: string): KnownModule {
+    const beganMs = Date.now();
+    const graph = this.#graphs.read(moduleUrl);
+    return { graph, states: statesOf(graph.files, beganMs), manifest: undefined };
   }
 
   /**

@@ -1,10 +1,12 @@
 /**
  * Ends a system for reasons from outside: signals, and the loss of standard output or of the
  * program that has started us. The first reason stops the tree in order. Only a second SIGINT or
- * SIGTERM, which somebody has sent on purpose, ends it at once.
+ * SIGTERM, which somebody has sent on purpose, ends it at once. SIGHUP comes when the terminal is
+ * lost, which ends the system, and from people who want the config to be read again.
  */
 import type { SystemEnd } from '@ginit/core/supervisor';
 import { isUnderPackageManager, type Launcher } from './launcher.ts';
+import type { Terminal } from './terminal.ts';
 import type { Output } from './output.ts';
 
 /** The exit code that shells report for a program that was ended by SIGINT. */
@@ -21,10 +23,22 @@ export interface Endable {
   end(end: SystemEnd): void;
 }
 
+/** What a signal does that is no end, and how the loss of the terminal is told from it. */
+export interface HangUps {
+  readonly terminal: Pick<Terminal, 'lost'>;
+  /** Called for SIGHUP from somebody who wants the config to be read again. */
+  readonly reload: () => void;
+}
+
 /**
  * Ends the system when something from outside says so. The result of this function takes that back.
  */
-export function endFromOutside(system: Endable, output: Output, launcher: Launcher): () => void {
+export function endFromOutside(
+  system: Endable,
+  output: Output,
+  launcher: Launcher,
+  { terminal, reload }: HangUps,
+): () => void {
   let asked = 0;
   let askedMs = 0;
   const passedOnMs = isUnderPackageManager(process.env) ? PASSED_ON_MS : 0;
@@ -43,6 +57,7 @@ export function endFromOutside(system: Endable, output: Output, launcher: Launch
     stop(0);
   };
   const onHangUp = (): void => {
+    if (!terminal.lost) return reload();
     output.hangUp();
     stop(0);
   };

@@ -5,7 +5,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ResolvedGrant } from '@ginit/core/supervisor';
-import type { HostGrant } from '../model/index.ts';
+import type { HostGrant, InitConfig } from '../model/index.ts';
 
 /** The file or directory that a path leads to. */
 interface Target {
@@ -62,6 +62,11 @@ export class GrantTargets {
     }
     return target;
   }
+}
+
+/** The grants that the config gives of the host. */
+export function grantsOf(config: InitConfig, targets: GrantTargets): ResolvedGrant[] {
+  return config.starts.flatMap(({ host }) => host).map((grant) => targets.resolve(grant));
 }
 
 /** A path that does not exist yet is resolved to the place where it would be. */

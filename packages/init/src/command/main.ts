@@ -9,11 +9,16 @@ import { processesAhead } from './ahead.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { type ComponentHelp, componentHelp } from './component-help.ts';
 import { Launcher } from './launcher.ts';
+import { freeOfErrors } from './live-config.ts';
+import { keptOutput, LogKeeper } from './log-keeper.ts';
 import { Output } from './output.ts';
 import { ROOT_CAPS } from './root-quota.ts';
+import { runningCommand } from './running/main.ts';
+import { RUNNING_COMMANDS, RUNNING_HELP } from './running/options.ts';
 import { runSystem } from './run.ts';
 import { schema } from './schema/main.ts';
 import { STOCK_NAMES } from './stock.ts';
+import { systemNameProblem } from './control/index.ts';
 import { convert } from './text/convert.ts';
 import { format } from './text/format.ts';
 
@@ -23,15 +28,24 @@ const OUTPUT_LOST_EXIT_CODE = 1;
 const HELP = `ginit: runs a system of components from one config file
 
   ginit [OPTIONS] CONFIG.xml        run the system until a child's exit, or Ctrl-C, ends it
+  ginit dev [OPTIONS] CONFIG.xml    the same, and components whose files have changed are started again
   ginit check [OPTIONS] CONFIG.xml  only check the config: form, routes, host grants, quotas
   ginit sim [OPTIONS] CONFIG.xml    run it in one thread, on a virtual clock, in an order by a seed (ginit sim --help)
   ginit convert IN [OUT]            write a config as HID, or as XML; --help says more, also of the next two
   ginit format [-i] FILE...         lay out HID
   ginit schema [FILE]               an XML Schema of configs, for editors
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
+  ginit help COMMAND                the options of one of the commands below
   ginit help | --help               this text
   ginit --version                   the version
 
+  ginit ps | top | graph            the components of a running system; what they do; who has sessions with whom
+  ginit log [-f] LABEL              the last lines of a component; with -f also what comes
+  ginit restart | kill LABEL        starts a component again; ends it at once
+  ginit report LABEL                the last report of a component
+  ginit wait [LABEL...]             until the system, or these components, are complete
+
+  --system NAME its name for the commands above (default: that of the config)
   --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
   --jail=audit  run whoever would be jailed without, and list at its end which <host> grants it would take
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
@@ -45,13 +59,15 @@ is started. A second Ctrl-C ends everything at once.
 Stock components: ${STOCK_NAMES.join(', ')}`;
 
 interface CommandLine {
-  readonly command: 'run' | 'check' | 'help' | 'version';
+  readonly command: 'run' | 'dev' | 'check' | 'help' | 'version';
   /** The config file; for `help`, the component. */
   readonly file: string;
   readonly quota: Quota;
   readonly summary: boolean;
   /** Whether jails are audited. */
   readonly audit: boolean;
+  /** The name that the system is given. */
+  readonly system: string | undefined;
 }
 
 /** Reads the command line. A string as the result says what is wrong with it. */
@@ -62,6 +78,7 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     summary: { type: 'boolean' },
     ram: { type: 'string' },
     jail: { type: 'string' },
+    system: { type: 'string' },
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
@@ -69,7 +86,10 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
     if (values.jail !== undefined && values.jail !== 'audit')
       return `--jail=${values.jail}: only audit (attributes jail= in the config say who is jailed)`;
+    const named = values.system === undefined ? undefined : systemNameProblem(values.system);
+    if (named !== undefined) return `--system ${JSON.stringify(values.system)}: ${named}`;
     const rest = {
+      system: values.system,
       quota: { ram, caps: ROOT_CAPS },
       summary: values.summary ?? false,
       audit: values.jail !== undefined,
@@ -77,12 +97,13 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     if (values.help || positionals[0] === 'help')
       return { command: 'help', file: positionals[1] ?? '', ...rest };
     if (values.version) return { command: 'version', file: '', ...rest };
-    const check = positionals[0] === 'check' && positionals.length > 1;
-    const files = check ? positionals.slice(1) : positionals;
+    const [first] = positionals;
+    const command = positionals.length > 1 && (first === 'check' || first === 'dev') ? first : 'run';
+    const files = command === 'run' ? positionals : positionals.slice(1);
     const [file, extra] = files;
     if (file === undefined) return 'no config file given';
     if (extra !== undefined) return `one config file at a time, not also "${extra}"`;
-    return { command: check ? 'check' : 'run', file, ...rest };
+    return { command, file, ...rest };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -95,27 +116,32 @@ function version(): string {
 
 async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher): Promise<number> {
   const { file, quota } = line;
-  const platform = new NodePlatform(output, { audit: line.audit });
+  const logs = new LogKeeper();
+  const platform = new NodePlatform(keptOutput(output, logs), { audit: line.audit });
   const checked = await readCheckedConfig(file, quota, (readable) => {
-    if (line.command === 'run') platform.startAhead(processesAhead(readable));
+    if (line.command !== 'check') platform.startAhead(processesAhead(readable));
   });
-  const { node, config, binaries, imports, targets, errors, warnings } = checked;
-  for (const text of [...warnings, ...errors]) output.plain(text);
+  for (const text of [...checked.warnings, ...checked.errors]) output.plain(text);
   if (checked.lack !== undefined) platform.tellLack(checked.lack);
-  if (errors.length > 0 || !node || !config) {
+  const sound = freeOfErrors(checked);
+  if (!sound) {
     await platform.destroy();
     return USAGE_EXIT_CODE;
   }
   if (line.command === 'check') {
-    output.say(`${file}: ${config.starts.length} start nodes, no errors`);
+    output.say(`${file}: ${sound.config.starts.length} start nodes, no errors`);
     return 0;
   }
-  const summary = line.summary || config.summary;
-  return runSystem({ platform, node, config, binaries, imports, targets, quota, summary, launcher }, output);
+  const summary = line.summary || sound.config.summary;
+  const dev = line.command === 'dev';
+  const parts = { platform, checked: sound, quota, summary, launcher, logs, file, dev, name: line.system };
+  return runSystem(parts, output);
 }
 
 async function help(component: string, output: Output): Promise<number> {
-  const answer: ComponentHelp = component === '' ? { text: HELP } : await componentHelp(component);
+  const command = RUNNING_COMMANDS.find((known) => known === component);
+  const known = component === '' ? HELP : command && RUNNING_HELP[command];
+  const answer: ComponentHelp = known === undefined ? await componentHelp(component) : { text: known };
   if (answer.lack !== undefined) output.complaint(withoutJails(answer.lack));
   if ('problem' in answer) {
     output.say(answer.problem);
@@ -148,6 +174,8 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
     const { simulate } = await import('./sim/main.ts');
     return simulate(args.slice(1), output);
   }
+  const running = RUNNING_COMMANDS.find((command) => command === args[0]);
+  if (running) return runningCommand(running, args.slice(1), output);
   const line = parseCommandLine(args);
   if (typeof line === 'string') {
     output.say(line);
@@ -161,6 +189,7 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
       await output.line(`ginit ${version()}`);
       return 0;
     case 'check':
+    case 'dev':
     case 'run':
       return checkOrRun(line, output, launcher);
   }

@@ -104,9 +104,13 @@ export async function readComponents(
     if ('problem' in found) result.errors.push(new ConfigError(found.problem, position));
     else modules.set(name, found.moduleUrl);
   }
-  const toRead = new Set(
-    [...modules].filter(([name]) => !stockManifest(name)).map(([, moduleUrl]) => moduleUrl),
-  );
+  const answers = new Map<string, ManifestAnswer>();
+  const toRead = new Set<string>();
+  for (const [name, moduleUrl] of modules) {
+    const known = stockManifest(name) ?? imports.knownManifest(moduleUrl);
+    if (known) answers.set(moduleUrl, known);
+    else toRead.add(moduleUrl);
+  }
   // The process that reads manifests starts while the imports are checked.
   const reader = toRead.size === 0 ? undefined : new ManifestReader(toRead.size);
   // The caller may first want to start other processes.
@@ -132,10 +136,13 @@ export async function readComponents(
     const isFree = free.has(moduleUrl) && findForbidden(imports.of(moduleUrl)) !== undefined;
     return { moduleUrl, files: isFree ? undefined : imports.readable(moduleUrl) };
   });
-  const answers = (await reader?.read(requests)) ?? new Map<string, ManifestAnswer>();
+  for (const [moduleUrl, answer] of (await reader?.read(requests)) ?? []) {
+    answers.set(moduleUrl, answer);
+    imports.keepManifest(moduleUrl, answer);
+  }
   if (requests.length > 0) result.lack = reader?.lack;
   for (const { use, moduleUrl, forbidden } of looked) {
-    const answer = stockManifest(use.name) ?? answers.get(moduleUrl);
+    const answer = answers.get(moduleUrl);
     const facts = answer && factsOf(answer);
     if (facts && 'problem' in facts && (use.granted || !forbidden)) {
       const text = `component "${use.name}" cannot be used: ${facts.problem}`;

@@ -1,67 +1,93 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
-import { toData, type ConfigNode } from '@ginit/core/config';
-import {
-  NodePlatform,
-  ROOT_LABEL,
-  type ResolvedGrant,
-  Supervisor,
-  type SystemEnd,
-} from '@ginit/core/supervisor';
+import { realpathSync } from 'node:fs';
+import { NodePlatform, ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
-import { initBinary, type NamedBinaries, startable } from './binaries.ts';
-import type { ComponentImports } from './component-imports.ts';
+import { initBinary } from './binaries.ts';
+import { type CheckedConfig, readCheckedConfig } from './checked-config.ts';
+import type { ControlServer } from './control/index.ts';
+import { openControlDoor } from './control-door.ts';
+import { controlRequests } from './control-requests.ts';
 import { endFromOutside } from './endings.ts';
-import type { GrantTargets } from './grant-targets.ts';
 import type { Launcher } from './launcher.ts';
+import { type FreeOfErrors, LiveConfig, systemConfigOf } from './live-config.ts';
+import type { LogKeeper } from './log-keeper.ts';
 import type { Output } from './output.ts';
+import { notificationsTo, ServiceManager, watchdogMs } from './service-manager.ts';
 import { formatSummary } from './summary.ts';
+import { Terminal } from './terminal.ts';
 
 const CRASH_EXIT_CODE = 1;
+const REFUSED_EXIT_CODE = 2;
 
 /** The system to run. */
 export interface RunOptions {
   readonly platform: NodePlatform;
-  readonly node: ConfigNode;
-  readonly config: InitConfig;
-  /** The binaries that the config names to be started. */
-  readonly binaries: NamedBinaries;
-  readonly imports: ComponentImports;
-  /** The files that its grants lead to. */
-  readonly targets: GrantTargets;
+  readonly checked: FreeOfErrors;
   readonly quota: Quota;
   readonly summary: boolean;
   readonly launcher: Launcher;
-}
-
-/** The grants that the config gives of the host. */
-export function grantsOf(config: InitConfig, targets: GrantTargets): ResolvedGrant[] {
-  return config.starts.flatMap(({ host }) => host).map((grant) => targets.resolve(grant));
+  readonly logs: LogKeeper;
+  /** The config as the command line names it. */
+  readonly file: string;
+  /** Whether the files of components are watched, too. */
+  readonly dev: boolean;
+  /** The name that the command line gives to the system. */
+  readonly name: string | undefined;
 }
 
 /** Runs the system; settles with the exit code when everything of it is gone. */
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
-  const { platform } = options;
+  const { platform, checked, file, quota, logs } = options;
   const supervisor = new Supervisor(platform, {
-    binary: initBinary(options.imports),
-    findBinary: startable(options.binaries, options.imports),
-    grants: grantsOf(options.config, options.targets),
-    config: new TextEncoder().encode(JSON.stringify(toData(options.node))),
-    quota: options.quota,
+    binary: initBinary(checked.imports),
+    ...systemConfigOf(checked),
+    quota,
     observer: {
       crashed: (label, end) => {
-        if (end.culprit) output.say(`[${label}] crashed: ${end.reason}`);
-        else output.say(`[${label}] is gone: ${end.reason}`);
+        const how = end.culprit ? `crashed: ${end.reason}` : `is gone: ${end.reason}`;
+        output.say(`[${label}] ${how}`);
+        logs.keep(label, `ginit: ${how}`);
       },
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const unlisten = endFromOutside(supervisor, output, options.launcher);
+  const handlers = controlRequests({ supervisor, logs });
+  const door = await openControlDoor(realpathSync(file), options.name, handlers);
+  if ('refused' in door) {
+    output.say(door.refused);
+    await platform.destroy();
+    return REFUSED_EXIT_CODE;
+  }
+  if ('lack' in door) output.say(`warning: ginit ps and its like will not find this system: ${door.lack}`);
+  const control: ControlServer | undefined = 'server' in door ? door.server : undefined;
+  const check = (source: Uint8Array, before: CheckedConfig): Promise<CheckedConfig> =>
+    readCheckedConfig(file, quota, undefined, source, before);
+  const manager = serviceManager(supervisor, output);
+  const reloading = (is: boolean): void => manager?.reloading(is);
+  const live = new LiveConfig({ reloading, file, check, supervisor, output, code: options.dev }, checked);
+  const reload = (): void => void live.reload();
+  const unlisten = endFromOutside(supervisor, output, options.launcher, { terminal: new Terminal(), reload });
   const end = await supervisor.run();
+  live.close();
+  manager?.stopping();
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
-  await supervisor.stop(longestBoundMs(options.config));
+  await supervisor.stop(longestBoundMs(live.applied.config));
   await platform.destroy();
   unlisten();
+  control?.close();
+  manager?.close();
   return exitCode(end, supervisor.exitCode, output);
+}
+
+/** The service manager that has started this process, if it wants to be told. */
+function serviceManager(supervisor: Supervisor, output: Output): ServiceManager | undefined {
+  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env;
+  const variables = { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID };
+  const to = notificationsTo(variables);
+  if (to === undefined) return undefined;
+  if (typeof to !== 'string') return new ServiceManager(to, supervisor, watchdogMs(variables, process.pid));
+  output.say(`warning: the service manager is not told how the system stands: ${to}`);
+  return undefined;
 }
 
 /** The bound for init itself: the longest time that it may wait for any of its children. */

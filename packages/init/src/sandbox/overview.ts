@@ -17,6 +17,9 @@ export interface ChildStanding {
   readonly kept: Resources;
 }
 
+/** The characters of a phrase that people see: at most `LIMITS.reasonBytes` in any script. */
+const WHY_CHARACTERS_MAX = 250;
+
 /** How a child is looked at. */
 export interface Looking extends Surroundings {
   /** Whether the child has waited for a server for a while. */
@@ -36,8 +39,10 @@ export function childOverview(child: Child, looking: Looking): ChildOverview {
   const why = whyOf(child, looking, looking.waits);
   return {
     name,
+    binary: start.binary.name,
     state: stateOf(child, why),
-    why,
+    // Servers and crashed components have a say in it, and it travels to the supervisor.
+    why: why?.slice(0, WHY_CHARACTERS_MAX),
     exitCode,
     restarts,
     skippedHeartbeats: start.heartbeat ? heartbeat.skipped : 0,

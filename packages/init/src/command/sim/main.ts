@@ -24,7 +24,7 @@ import type { ComponentImports } from '../component-imports.ts';
 import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { componentUses } from '../read-components.ts';
-import { grantsOf } from '../run.ts';
+import { grantsOf } from '../grant-targets.ts';
 import { readFaultPlan } from './fault-plan.ts';
 import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';

@@ -1,0 +1,161 @@
+/** What a running system answers at its control socket. */
+import { integer, list, oneOf, optional, record, text } from '@ginit/core';
+import type { Supervisor } from '@ginit/core/supervisor';
+import { CHILD_ACTIONS, splitLabel } from '@ginit/core/system';
+import {
+  CONTROL_LIMITS,
+  type ControlCall,
+  ControlError,
+  type ControlHandlers,
+  fromRoot,
+  incompleteness,
+  meantBy,
+  type SystemTree,
+  treeOf,
+} from './control/index.ts';
+import type { LogKeeper, LogPiece } from './log-keeper.ts';
+
+const labelShape = text(CONTROL_LIMITS.labelCharacters);
+const actArguments = record({ action: oneOf(CHILD_ACTIONS), label: labelShape });
+const logArguments = record({ label: labelShape, follow: optional(oneOf(['yes'])) });
+const reportArguments = record({ label: labelShape });
+const waitArguments = record({
+  labels: list(labelShape, CONTROL_LIMITS.labels),
+  timeoutMs: integer(0, 2 ** 31 - 1),
+});
+
+/** How often a system is looked at that somebody waits for. */
+const LOOK_MS = 100;
+/**
+ * Characters that wait for a follower of a log who does not read; what is more is lost, and said.
+ */
+const FOLLOWER_CHARACTERS = 1024 * 1024;
+
+/** The parts of a running system that answer. */
+export interface ControlParts {
+  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports'>;
+  readonly logs: LogKeeper;
+}
+
+/** The requests that ask for how the system stands, and those that act on one component. */
+export function controlRequests({ supervisor, logs }: ControlParts): ControlHandlers {
+  const tree = async (): Promise<SystemTree> => treeOf(await supervisor.overview());
+  return {
+    tree,
+    act: async (args) => {
+      const { action, label: wanted } = actArguments(args, 'with');
+      const found = meant(wanted, labelsOf(await tree()));
+      const problem = await supervisor.act(action, found);
+      if (problem !== undefined) throw new ControlError('REFUSED', problem);
+      return { label: found };
+    },
+    log: async (args, call) => {
+      const { label: wanted, follow } = logArguments(args, 'with');
+      const known = [...new Set([...labelsOf(await tree()), ...logs.labels])];
+      const found = follow === 'yes' ? (meantBy(wanted, known) ?? fromRoot(wanted)) : meant(wanted, known);
+      const following = follow === 'yes' ? new Follower(logs, found, call) : undefined;
+      for (const piece of logs.recent(found)) await call.send(piece);
+      await following?.run();
+      return { label: found };
+    },
+    report: (args) => {
+      const { label: wanted } = reportArguments(args, 'with');
+      const labels = supervisor.reports.map(({ label }) => label);
+      const exact = meantBy(wanted, labels);
+      // Without a report of that name, all reports of the component that is called so.
+      const of = meantBy(wanted, [...new Set(labels.map((label) => splitLabel(label).prefix))]);
+      const found = supervisor.reports.filter(
+        ({ label }) => label === exact || (exact === undefined && splitLabel(label).prefix === of),
+      );
+      if (found.length === 0) throw new ControlError('NOT_FOUND', noReport(wanted, labels));
+      return {
+        reports: found.map(({ label, content }) => ({ label, content: new TextDecoder().decode(content) })),
+      };
+    },
+    wait: async (args, { signal }) => {
+      const { labels, timeoutMs } = waitArguments(args, 'with');
+      const endMs = performance.now() + timeoutMs;
+      for (;;) {
+        const incomplete = missing(await tree(), labels);
+        const leftMs = endMs - performance.now();
+        if (incomplete.length === 0 || leftMs <= 0 || signal.aborted) return { incomplete };
+        await new Promise((resolve) => setTimeout(resolve, Math.min(LOOK_MS, leftMs)));
+      }
+    },
+  };
+}
+
+function noReport(wanted: string, labels: readonly string[]): string {
+  const known = labels.length === 0 ? 'none was routed to ginit' : `there are ${labels.join(', ')}`;
+  return `there is no report "${wanted}" (${known})`;
+}
+
+const labelsOf = ({ components }: SystemTree): string[] => components.map((node) => node.label);
+
+function meant(wanted: string, labels: readonly string[]): string {
+  const found = meantBy(wanted, labels);
+  if (found !== undefined) return found;
+  const several = labels.filter((one) => one.endsWith(` -> ${wanted}`));
+  const which = several.length > 1 ? `: it could be ${several.map((one) => `"${one}"`).join(' or ')}` : '';
+  throw new ControlError('NOT_FOUND', `there is no component "${wanted}"${which}`);
+}
+
+/** The components that are not complete, each with its reason; those that are named, or all. */
+function missing(
+  tree: SystemTree,
+  wanted: readonly string[],
+): { readonly label: string; readonly reason: string }[] {
+  const labels = labelsOf(tree);
+  const named = wanted.map((one) => ({ label: one, found: meantBy(one, labels) }));
+  const absent = named
+    .filter(({ found }) => found === undefined)
+    .map((one) => ({ label: one.label, reason: 'there is no such component' }));
+  const found = new Set(named.map((one) => one.found));
+  const incomplete = tree.components.flatMap((node) => {
+    const reason = wanted.length === 0 || found.has(node.label) ? incompleteness(node) : undefined;
+    return reason === undefined ? [] : [{ label: node.label, reason }];
+  });
+  return [...absent, ...incomplete];
+}
+
+/** Somebody who follows a log. What has come and is not sent yet is bounded. */
+class Follower {
+  readonly #call: ControlCall;
+  readonly #end: () => void;
+  #waiting: LogPiece[] = [];
+  #characters = 0;
+  #lost = 0;
+  #wake: () => void = () => {};
+
+  constructor(logs: LogKeeper, label: string, call: ControlCall) {
+    this.#call = call;
+    this.#end = logs.follow(label, (piece) => this.#take(piece));
+  }
+
+  /** Settles when the client has had enough. */
+  async run(): Promise<void> {
+    const { signal, send } = this.#call;
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    while (!signal.aborted) {
+      const piece = this.#waiting.shift();
+      if (piece) {
+        this.#characters -= piece.text.length;
+        await send(piece);
+      } else if (this.#lost > 0) {
+        const lost = this.#lost;
+        this.#lost = 0;
+        await send({ lost });
+      } else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    this.#end();
+  }
+
+  #take(piece: LogPiece): void {
+    if (this.#characters + piece.text.length > FOLLOWER_CHARACTERS) this.#lost++;
+    else {
+      this.#characters += piece.text.length;
+      this.#waiting.push(piece);
+    }
+    this.#wake();
+  }
+}

@@ -1,0 +1,222 @@
+/** The commands that look at a running system through its control socket, and act on it. */
+import { isRecord, list, record, ShapeError, text } from '@ginit/core';
+import { linesOf, visibleText } from '@ginit/core/system';
+import {
+  ControlClient,
+  ControlError,
+  findSystem,
+  type FoundSystem,
+  type SystemTree,
+  systemTree,
+} from '../control/index.ts';
+import type { Output } from '../output.ts';
+import { dotOf, mermaidOf } from './graph.ts';
+import { parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
+import { activities, psLines, topLines } from './tables.ts';
+
+const USAGE_EXIT_CODE = 2;
+const FAILED_EXIT_CODE = 1;
+/** How often a system is looked for that does not run yet. */
+const LOOK_MS = 200;
+const WORDS = 4096;
+
+const incompleteAnswer = record({
+  incomplete: list(record({ label: text(WORDS), reason: text(WORDS) }), 65_536),
+});
+const logPiece = record({ label: text(WORDS), text: text(2 ** 24) });
+
+/** Runs a command with the arguments behind its name; the result is its exit code. */
+export async function runningCommand(
+  command: RunningCommand,
+  args: readonly string[],
+  output: Output,
+): Promise<number> {
+  const options = parseRunning(command, args);
+  if (options === 'help') {
+    await output.text(RUNNING_HELP[command]);
+    return 0;
+  }
+  if (typeof options === 'string') {
+    output.say(options);
+    output.say(`try "ginit help ${command}"`);
+    return USAGE_EXIT_CODE;
+  }
+  const beganMs = performance.now();
+  const found = command === 'wait' ? await awaited(options) : await findSystem(options.system);
+  if ('problem' in found) {
+    output.say(found.problem);
+    return FAILED_EXIT_CODE;
+  }
+  try {
+    return await perform(
+      { ...options, timeoutMs: options.timeoutMs - (performance.now() - beganMs) },
+      found.client,
+      output,
+    );
+  } catch (error) {
+    if (!(error instanceof ControlError || error instanceof ShapeError)) throw error;
+    output.say(error.message);
+    return FAILED_EXIT_CODE;
+  } finally {
+    found.client.close();
+  }
+}
+
+/** A system that may yet be started. */
+async function awaited({ system, timeoutMs }: RunningOptions): Promise<FoundSystem> {
+  const endMs = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await findSystem(system);
+    if (!('problem' in found) || found.absent !== true || performance.now() >= endMs) return found;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+async function perform(options: RunningOptions, client: ControlClient, output: Output): Promise<number> {
+  const { command, json, labels } = options;
+  const [label = ''] = labels;
+  switch (command) {
+    case 'ps':
+      return show(json, output, await treeFrom(client), (tree) => psLines(tree).join('\n'));
+    case 'graph':
+      return show(json, output, await treeFrom(client), options.mermaid ? mermaidOf : dotOf);
+    case 'top':
+      return top(options, client, output);
+    case 'log':
+      return log(options, client, output);
+    case 'restart':
+    case 'kill': {
+      const done = await client.ask('act', { action: command, label });
+      return show(json, output, done, () => undefined);
+    }
+    case 'report':
+      return report(options, client, output);
+    case 'wait':
+      return wait(options, client, output);
+  }
+}
+
+async function treeFrom(client: ControlClient): Promise<SystemTree> {
+  return systemTree(await client.ask('tree'), 'tree');
+}
+
+/** Writes an answer as JSON, or as the text that is made of it. */
+async function show<T>(
+  json: boolean,
+  output: Output,
+  answer: T,
+  textOf: (answer: T) => string | undefined,
+): Promise<number> {
+  const shown = json ? JSON.stringify(answer) : textOf(answer);
+  if (shown !== undefined) await output.text(shown);
+  return 0;
+}
+
+/** Settles when Ctrl-C asks for the end; a second one ends the program. */
+function interruption(): AbortSignal {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  return stop.signal;
+}
+
+const CLEAR = '\u001b[H\u001b[J';
+
+async function top(
+  { json, intervalMs, count }: RunningOptions,
+  client: ControlClient,
+  output: Output,
+): Promise<number> {
+  const stop = interruption();
+  const onTerminal = !json && process.stdout.isTTY === true;
+  let before: SystemTree | undefined = await treeFrom(client);
+  for (let left = count ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted && !output.loss; left--) {
+    await pause(intervalMs, stop);
+    const now = await treeFrom(client);
+    const rows = activities(before, now);
+    before = now;
+    if (json) await output.text(JSON.stringify(rows));
+    else {
+      const lines = topLines(rows);
+      const { rows: height = lines.length + 1 } = process.stdout;
+      const shownLines = onTerminal ? lines.slice(0, height - 1) : [...lines, ''];
+      await output.text(`${onTerminal ? CLEAR : ''}${shownLines.join('\n')}`);
+    }
+  }
+  return 0;
+}
+
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    stop.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+async function log(
+  { json, labels: [label = ''], follow }: RunningOptions,
+  client: ControlClient,
+  output: Output,
+): Promise<number> {
+  const stop = new AbortController();
+  const interrupted = interruption();
+  interrupted.addEventListener('abort', () => stop.abort());
+  output.onLoss(() => stop.abort());
+  const item = async (piece: unknown): Promise<void> => {
+    if (isRecord(piece) && typeof piece['lost'] === 'number') {
+      output.say(
+        `${piece['lost']} pieces of the log were lost: they came faster than this command took them`,
+      );
+      return;
+    }
+    const { label: writer, text: lines } = logPiece(piece, 'log');
+    if (json) {
+      for (const line of linesOf(lines)) await output.text(JSON.stringify({ label: writer, line }));
+    } else await output.lines(lines, `[${writer}] `);
+  };
+  const asking = client.ask(
+    'log',
+    { label, ...(follow ? { follow: 'yes' } : {}) },
+    { item, signal: stop.signal },
+  );
+  try {
+    await asking;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  return 0;
+}
+
+async function report(
+  { json, labels: [label = ''] }: RunningOptions,
+  client: ControlClient,
+  output: Output,
+): Promise<number> {
+  const answer = await client.ask('report', { label });
+  const reports = reportAnswer(answer, 'report').reports;
+  if (json) return show(true, output, reports, () => '');
+  for (const { label: of, content } of reports) {
+    if (reports.length > 1) await output.text(`# ${visibleText(of)}`);
+    for (const line of linesOf(content)) await output.text(visibleText(line));
+  }
+  return 0;
+}
+
+const reportAnswer = record({
+  reports: list(record({ label: text(WORDS), content: text(2 ** 24) }), 65_536),
+});
+
+async function wait(
+  { json, labels, timeoutMs }: RunningOptions,
+  client: ControlClient,
+  output: Output,
+): Promise<number> {
+  const asked = { labels, timeoutMs: Math.max(0, Math.floor(timeoutMs)) };
+  const answer = incompleteAnswer(await client.ask('wait', asked), 'wait');
+  if (json) await output.text(JSON.stringify(answer.incomplete));
+  else for (const { label, reason } of answer.incomplete) output.say(`[${label}] ${reason}`);
+  return answer.incomplete.length === 0 ? 0 : FAILED_EXIT_CODE;
+}

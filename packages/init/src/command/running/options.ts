@@ -1,0 +1,196 @@
+/** The command lines of the commands that look at a running system, and their help. */
+import { parseArgs } from 'node:util';
+
+/** A command on a running system. */
+export const RUNNING_COMMANDS = ['ps', 'top', 'graph', 'log', 'restart', 'kill', 'report', 'wait'] as const;
+/** One of `RUNNING_COMMANDS`. */
+export type RunningCommand = (typeof RUNNING_COMMANDS)[number];
+
+/** The command line of one of them. */
+export interface RunningOptions {
+  readonly command: RunningCommand;
+  /** The name of the system; without one there must be only one. */
+  readonly system: string | undefined;
+  readonly json: boolean;
+  readonly labels: readonly string[];
+  readonly follow: boolean;
+  readonly mermaid: boolean;
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  /** How many tables `top` shows; `undefined` goes on until it is interrupted. */
+  readonly count: number | undefined;
+}
+
+const COMMON = `  --system NAME   the system, if several run (the name of its config, or that given to it by --system)
+  --json          one line of JSON instead of text`;
+
+const LABELS = `LABEL is a whole label ("init -> fs"), one without "init", or the end of one if that fits a single component.`;
+
+/** The help of each command. */
+export const RUNNING_HELP: Readonly<Record<RunningCommand, string>> = {
+  ps: `ginit ps: the components of a running system
+
+  ginit ps [OPTIONS]
+
+The tree of components, each with: its state; where it runs (process and thread); RAM and capabilities in use of its
+quota; how often it was started again; and why it does not get on, if it does not.
+
+${COMMON}`,
+  top: `ginit top: what the components of a running system do
+
+  ginit top [OPTIONS]
+
+On a terminal one table is drawn again and again, the busiest component first; elsewhere one table follows the other.
+CPU is the time of the component's own thread (threads of V8 that collect garbage or compile are not part of it);
+columns that the host cannot tell are left out.
+
+  --interval TIME between two tables (default 2s)
+  --count N       end after so many tables
+${COMMON}`,
+  graph: `ginit graph: who has sessions with whom in a running system, for Graphviz or Mermaid
+
+  ginit graph [OPTIONS]
+
+  --mermaid       Mermaid's language instead of DOT
+${COMMON}`,
+  log: `ginit log: the last lines of a component and of the components below it
+
+  ginit log [OPTIONS] LABEL
+
+ginit keeps the last 64 KiB of each component's log in memory, also after its death.
+
+  -f, --follow    go on with what comes, through restarts; waits for a component that is not there yet
+${COMMON}
+
+${LABELS}`,
+  restart: `ginit restart: starts a component again
+
+  ginit restart [OPTIONS] LABEL
+
+It is stopped in order and started anew; one that is down is started, and its restarts are counted from zero.
+
+${COMMON}
+
+${LABELS}`,
+  kill: `ginit kill: ends a component at once, as if it had crashed
+
+  ginit kill [OPTIONS] LABEL
+
+Its clients get PeerGone. Whether it is started again is up to its start node.
+
+${COMMON}
+
+${LABELS}`,
+  report: `ginit report: the last report of a component
+
+  ginit report [OPTIONS] LABEL
+
+LABEL is that of a Report session ("init -> fs -> state") or of a component, whose reports are shown then. ginit knows
+the reports that are routed to it: <service name="Report"> <parent/> </service>.
+
+${COMMON}`,
+  wait: `ginit wait: waits until a system is complete
+
+  ginit wait [OPTIONS] [LABEL...]
+
+Exit code 0 when each component that is named (without names: every one) runs or has exited with 0; 1 when the time is
+over, with the reason of each that does not. Waits for the system itself, too.
+
+  --timeout TIME  how long (default 30s)
+${COMMON}
+
+${LABELS}`,
+};
+
+/** Options that one command has, and that command. */
+const ONLY_OF: Readonly<Record<string, RunningCommand>> = {
+  follow: 'log',
+  mermaid: 'graph',
+  timeout: 'wait',
+  interval: 'top',
+  count: 'top',
+};
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_INTERVAL_MS = 2000;
+const INTERVAL_MS_MIN = 100;
+const TIME_MS_MAX = 2 ** 31 - 1;
+
+/** A length of time such as `30s`, `500ms`, `2m` or `1h`, in milliseconds. */
+export function parseTime(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  if (!match) return undefined;
+  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+  const unit = match[2];
+  const factor = unit === 'ms' || unit === 'm' || unit === 'h' ? units[unit] : units.s;
+  const ms = Math.round(Number(match[1]) * factor);
+  return ms <= TIME_MS_MAX ? ms : undefined;
+}
+
+/** Reads the arguments behind the name of the command. A string says what is wrong with them. */
+export function parseRunning(
+  command: RunningCommand,
+  args: readonly string[],
+): RunningOptions | 'help' | string {
+  const options = {
+    help: { type: 'boolean', short: 'h' },
+    system: { type: 'string' },
+    json: { type: 'boolean' },
+    follow: { type: 'boolean', short: 'f' },
+    mermaid: { type: 'boolean' },
+    timeout: { type: 'string' },
+    interval: { type: 'string' },
+    count: { type: 'string' },
+  } as const;
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    if (values.help === true) return 'help';
+    const foreign = Object.entries(ONLY_OF).find(
+      ([name, of]) => Object.hasOwn(values, name) && of !== command,
+    );
+    if (foreign) return `ginit ${command} has no option --${foreign[0]}`;
+    const timeoutMs = timeOf(values.timeout, DEFAULT_TIMEOUT_MS);
+    if (timeoutMs === undefined)
+      return `--timeout ${values.timeout}: not a time (for example 30s, 500ms or 2m)`;
+    const intervalMs = timeOf(values.interval, DEFAULT_INTERVAL_MS);
+    if (intervalMs === undefined || intervalMs < INTERVAL_MS_MIN)
+      return `--interval ${values.interval}: not a time of ${INTERVAL_MS_MIN}ms or more (for example 2s)`;
+    const count = values.count === undefined ? undefined : Number(values.count);
+    if (count !== undefined && (!Number.isSafeInteger(count) || count < 1))
+      return `--count ${values.count}: not a number of 1 or more`;
+    const wrong = wrongLabels(command, positionals);
+    if (wrong !== undefined) return wrong;
+    return {
+      command,
+      system: values.system,
+      json: values.json ?? false,
+      labels: positionals,
+      follow: values.follow ?? false,
+      mermaid: values.mermaid ?? false,
+      timeoutMs,
+      intervalMs,
+      count,
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function timeOf(text: string | undefined, fallback: number): number | undefined {
+  return text === undefined ? fallback : parseTime(text);
+}
+
+function wrongLabels(command: RunningCommand, labels: readonly string[]): string | undefined {
+  switch (command) {
+    case 'ps':
+    case 'top':
+    case 'graph':
+      return labels[0] === undefined ? undefined : `ginit ${command} takes no "${labels[0]}"`;
+    case 'log':
+    case 'restart':
+    case 'kill':
+    case 'report':
+      return labels.length === 1 ? undefined : `ginit ${command} takes one label (in quotes: "init -> fs")`;
+    case 'wait':
+      return undefined;
+  }
+}
