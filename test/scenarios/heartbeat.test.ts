@@ -1,4 +1,7 @@
-/** A component that does not respond any more, under the real command: it is found and started again. */
+/**
+ * A component that does not respond any more, under the real command: it is found and started
+ * again.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
