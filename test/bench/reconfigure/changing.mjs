@@ -3,7 +3,7 @@ import { component } from '@ginit/core';
 import { attribute, element } from '@ginit/core/config';
 
 const CONFIG = element('config', 'Says its round', {
-  attributes: { round: attribute.number('The round of the measurement', { fallback: 0 }) },
+  attributes: { round: attribute.integer('The round of the measurement', { min: 0, fallback: 0 }) },
 });
 
 export default component({ config: CONFIG }, (env) => {
