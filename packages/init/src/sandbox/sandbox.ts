@@ -27,6 +27,7 @@ import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { reasonOf } from './start-failure.ts';
 import { Treasury } from './treasury.ts';
+import { planLines } from './plan-lines.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
 
 /**
@@ -101,6 +102,7 @@ export class Sandbox implements ChildHost<Child> {
     keepOverview(env, {
       children: () => this.#each((child) => childOverview(child, this.waits.why(child.name))),
       act: (action, name) => this.act(action, name),
+      plan: (content) => planLines(this.existing(), content),
     });
     this.waits = new Waits({
       env,

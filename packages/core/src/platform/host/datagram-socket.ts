@@ -43,14 +43,7 @@ export class DatagramSocket {
       const koffi: Koffi = createRequire(import.meta.url)(findKoffi());
       const library = koffi.load(null);
       const open = library.func('socket', 'int', ['int', 'int', 'int']);
-      const send = library.func('sendto', 'long', [
-        'int',
-        'void *',
-        'size_t',
-        'int',
-        'void *',
-        'uint32_t',
-      ]);
+      const send = library.func('sendto', 'long', ['int', 'void *', 'size_t', 'int', 'void *', 'uint32_t']);
       const socket = open(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
       if (socket < 0) return 'the kernel gives no socket';
       const address = new Uint8Array(FAMILY_BYTES + name.byteLength);
