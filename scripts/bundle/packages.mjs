@@ -61,9 +61,20 @@ export const PACKAGES = [
   {
     directory: 'os',
     name: '@ginit/os',
-    bundles: ['file_block/main', 'fs_tool/main', 'part_block/main', 'ram_block/main'].map((entry) => ({
-      entries: () => [entry],
-    })),
+    bundles: [
+      'dummy',
+      'dynamic_rom',
+      'file_block',
+      'fs_rom',
+      'fs_tool',
+      'host_rom',
+      'part_block',
+      'ram_block',
+      'ram_fs',
+      'report_log',
+      'report_rom',
+      'rom_filter',
+    ].map((name) => ({ entries: () => [`${name}/main`] })),
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
   { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },

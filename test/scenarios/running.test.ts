@@ -99,7 +99,7 @@ async function until(what: () => boolean): Promise<void> {
   while (!what()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-const labels = [
+const LABELS = [
   'init',
   'init -> seller',
   'init -> buyer',
@@ -143,13 +143,13 @@ test('a running system is waited for, shown, restarted, killed and followed, and
     'inner',
   ]);
   expect((await rows()).map(({ label, state }) => [label, state])).toEqual(
-    labels.map((label) => [label, 'running']),
+    LABELS.map((label) => [label, 'running']),
   );
 
   const top = await ginit('top', '--count', '2', '--interval', '500ms', '--json');
   const [, second = ''] = top.lines;
   const activity: { label: string; cpuUs: number; callsPerS: number }[] = JSON.parse(second);
-  expect(activity.map(({ label }) => label).toSorted()).toEqual(labels.toSorted());
+  expect(activity.map(({ label }) => label).toSorted()).toEqual(LABELS.toSorted());
   expect(activity.find(({ label }) => label === 'init -> seller')?.callsPerS).toBeGreaterThan(0);
   if (process.platform === 'linux') for (const { cpuUs } of activity) expect(cpuUs).toBeGreaterThan(0);
 

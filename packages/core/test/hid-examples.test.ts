@@ -287,3 +287,37 @@ describe('HID as it is formatted', () => {
     },
   );
 });
+
+/*
+ * The examples 32 to 36 are XML. Genode's tool trims text, keeps entities and writes what it cannot
+ * hold.
+ */
+describe('XML as HID', () => {
+  const hid = (xml: string): string => writeDocument(readDocument(xml, 'g.hid'), 'hid');
+
+  it.each([
+    [
+      32,
+      '<garden wet="no"><bed ph="7" name="a"/><note> hi &amp; bye </note></garden>',
+      'garden | wet: no\n+ bed a | ph: 7\n+ note\n  :  hi & bye \n-\n',
+    ],
+    [33, '<garden><note>\n  one\n    two\n</note></garden>', 'garden\n+ note\n  : one\n  :   two\n-\n'],
+    [
+      34,
+      '<garden v="a &lt; b" w=" x "/>',
+      '1:22: HID cannot hold attribute "w" of <garden>, which is " x ": spaces around a value are lost',
+    ],
+    [
+      35,
+      '<garden v="a | b: 1"/>',
+      '1:9: HID cannot hold attribute "v" of <garden>, which is "a | b: 1": a "|" ends a value',
+    ],
+    [
+      36,
+      '<garden>\n<!-- near the wall -->\n<bed a="1"/> <!-- sunny -->\n<!-- <bed b="2"/> -->\n<!-- the rest -->\n</garden>',
+      'garden\n. the rest\n+ bed | a: 1\n  . near the wall\n  . sunny\nx bed | b: 2\n-\n',
+    ],
+  ])('example %i', (_, xml, expected) => {
+    expect(outcome(() => hid(xml))).toBe(expected);
+  });
+});

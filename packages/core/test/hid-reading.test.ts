@@ -279,6 +279,11 @@ describe('from HID to XML', () => {
       'a\nx b | c: d--e\n  + f\n-\n',
       '<a>\n  <!-- <b c="d&#45;-e"><f/></b> -->\n</a>\n',
     ],
+    [
+      'an empty line of a comment ends with no space',
+      'a\n. one\n.\n. two\n-\n',
+      '<!-- one\n\n     two -->\n<a/>\n',
+    ],
     ['empty lines at the ends of a text stay', 'a\n:\n: b\n:\n-\n', '<a>&#10;b&#10;</a>\n'],
   ])('%s', (_, hid, expected) => {
     expect(xml(hid)).toBe(expected);

@@ -51,12 +51,12 @@ const system = (components: readonly ComponentOverview[], atUs = 0): SystemOverv
 });
 
 const of = (...children: ChildOverview[]) => ({ children, cut: false });
-const disk = { service: 'Block', label: 'fs', server: 'disk', state: 'OK' };
+const DISK = { service: 'Block', label: 'fs', server: 'disk', state: 'OK' };
 const SHOP = system([
   live('init', {
     children: of(
       child('disk'),
-      child('fs', { sessions: [disk] }),
+      child('fs', { sessions: [DISK] }),
       child('sub', { binary: 'init' }),
       child('down', { state: 'gave up', why: '5 crashes in 60 s' }),
     ),
@@ -79,7 +79,7 @@ describe('the tree', () => {
       ['init -> sub -> one', 2, 'exited'],
       ['init -> down', 1, 'gave up'],
     ]);
-    expect(tree.components[2]?.sessions).toEqual([{ ...disk, server: 'init -> disk' }]);
+    expect(tree.components[2]?.sessions).toEqual([{ ...DISK, server: 'init -> disk' }]);
     expect(systemTree(JSON.parse(JSON.stringify(tree)), 'tree')).toEqual(JSON.parse(JSON.stringify(tree)));
   });
 
@@ -194,7 +194,7 @@ describe('tables and graphs', () => {
         live('init', {
           children: of(
             child('a"]; x'),
-            child('b', { sessions: [{ ...disk, label: 'l"\\', server: 'a"]; x' }] }),
+            child('b', { sessions: [{ ...DISK, label: 'l"\\', server: 'a"]; x' }] }),
           ),
         }),
       ]),

@@ -23,6 +23,11 @@ export interface PacketServing<Served extends ServedPacket> {
    * returns.
    */
   begin(sink: PacketSink, served: Served): void;
+  /**
+   * Sends what answers no request, as far as there are slots for it (`PacketSink.notify`). It is
+   * called before packets are taken, and soon after `PacketService.notify`.
+   */
+  notices?(sink: PacketSink): void;
 }
 
 /**
@@ -74,6 +79,11 @@ export class PacketService<Served extends ServedPacket> {
     if (!this.#taking) this.#scheduleFlush();
   }
 
+  /** There is something to be sent that answers no request: has `notices` called soon. */
+  notify(): void {
+    this.#scheduleFlush();
+  }
+
   /**
    * Takes the packets that are there. They are no more than the acknowledge queue holds, even if
    * all of them are answered at once and the client goes on submitting: acknowledgements travel
@@ -83,6 +93,7 @@ export class PacketService<Served extends ServedPacket> {
     const sink = this.#sink;
     if (sink === undefined || this.#taking) return;
     this.#taking = true;
+    this.#serving.notices?.(sink);
     let served = this.#free.pop() ?? this.#serving.make();
     while (this.#underWay < this.#underWayMax && sink.next(served.packet)) {
       this.#underWay++;

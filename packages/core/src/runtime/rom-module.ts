@@ -24,11 +24,22 @@ export class RomModule {
     for (const session of this.#sessions) session.changed();
   }
 
-  /** A session for one more client. */
-  open(): Implementation<typeof Rom> {
+  /**
+   * Empties the module without waking anybody: each client keeps what it has got until it asks
+   * again. For content whose maker is gone.
+   */
+  withdraw(): void {
+    this.#content = Dataspace.ofContent(new Uint8Array(0));
+  }
+
+  /** A session for one more client; `closed` is called when it has ended. */
+  open(closed: () => void = () => {}): Implementation<typeof Rom> {
     const session: RomModuleSession = new RomModuleSession(
       () => ({ version: this.#version, content: this.#content }),
-      () => this.#sessions.delete(session),
+      () => {
+        this.#sessions.delete(session);
+        closed();
+      },
     );
     this.#sessions.add(session);
     return session;

@@ -9,11 +9,19 @@ const PACKAGE = new URL('../../', import.meta.url);
 
 const STOCK: Readonly<Record<string, string>> = {
   blockcache: '@ginit/blockcache',
+  dummy: '@ginit/os/dummy',
+  dynamic_rom: '@ginit/os/dynamic_rom',
   file_block: '@ginit/os/file_block',
+  fs_rom: '@ginit/os/fs_rom',
   fs_tool: '@ginit/os/fs_tool',
+  host_rom: '@ginit/os/host_rom',
   init: '@ginit/init/component',
   part_block: '@ginit/os/part_block',
   ram_block: '@ginit/os/ram_block',
+  ram_fs: '@ginit/os/ram_fs',
+  report_log: '@ginit/os/report_log',
+  report_rom: '@ginit/os/report_rom',
+  rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
 };
 

@@ -56,6 +56,7 @@ class Planning {
   readonly #directory: ServiceDirectory;
   /** The children that may stay as they are. */
   readonly #kept = new Map<string, Kept>();
+  readonly #verdicts = new Map<string, Verdict>();
   readonly #starts = new Map<string, string>();
   readonly #restarts = new Map<string, { readonly why: string; readonly reroutes: readonly Reroute[] }>();
 
@@ -112,18 +113,34 @@ class Planning {
    * too, and its clients are in turn.
    */
   #spreadRestarts(): void {
-    for (let more = true; more; ) {
-      more = false;
-      for (const [name, kept] of this.#kept) {
-        if (this.#restarts.has(name)) continue;
-        const { lost, reroutes } = this.#verdict(kept);
-        if (lost.length > 0) continue;
-        const [first] = reroutes;
-        const stuck = kept.child.standing === 'stuck';
-        if (!first && !stuck) continue;
+    const others = [...this.#starts.keys(), ...this.#restarts.keys()];
+    const clients = new Map<string, { readonly name: string; readonly session: RoutedSession }[]>();
+    for (const [name, kept] of this.#kept) {
+      const verdict = this.#verdict(kept);
+      this.#verdicts.set(name, verdict);
+      if (verdict.lost.length > 0) continue;
+      const [first] = verdict.reroutes;
+      const stuck = kept.child.standing === 'stuck';
+      if (first || stuck) {
         const why = stuck ? 'all of its sessions have a route again' : whyRerouted(first);
-        this.#restarts.set(name, { why, reroutes });
-        more = true;
+        this.#restarts.set(name, { why, reroutes: verdict.reroutes });
+        others.push(name);
+        continue;
+      }
+      for (const session of kept.child.sessions) {
+        const server = serverOf(session.to);
+        if (server === undefined) continue;
+        const known = clients.get(server);
+        if (known) known.push({ name, session });
+        else clients.set(server, [{ name, session }]);
+      }
+    }
+    for (let server = others.pop(); server !== undefined; server = others.pop()) {
+      for (const { name, session } of clients.get(server) ?? []) {
+        if (this.#restarts.has(name)) continue;
+        const reroutes = [{ session, to: undefined }];
+        this.#restarts.set(name, { why: `its server "${server}" is another one`, reroutes });
+        others.push(name);
       }
     }
   }
@@ -148,16 +165,8 @@ class Planning {
       }
       const to = servedBy(route);
       if (!leadsTo(session.to, to)) verdict.reroutes.push({ session, to });
-      else if (this.#isAnother(session.to)) verdict.reroutes.push({ session, to: undefined });
     }
     return verdict;
-  }
-
-  /** Whether the server of a session is going to be another child with the same name. */
-  #isAnother(to: Destination): boolean {
-    const server = to.kind === 'no config' ? to.refused : to;
-    if (server?.kind !== 'child') return false;
-    return this.#restarts.has(server.child) || this.#starts.has(server.child);
   }
 
   #changesOf(start: StartNode): Change[] {
@@ -176,7 +185,7 @@ class Planning {
     const changes = providesOf(kept);
     // A stuck child is left as it is until it is restarted.
     if (child.standing === 'stuck') return changes;
-    const { lost } = this.#verdict(kept);
+    const lost = this.#verdicts.get(name)?.lost ?? [];
     if (start.config !== undefined && !sameNode(child.start.config, start.config)) {
       changes.push({ kind: 'config', name });
     }
@@ -205,6 +214,12 @@ function servedBy(
 ): ServedBy {
   const { label } = route;
   return route.kind === 'parent' ? { kind: 'parent', label } : { kind: 'child', child: route.child, label };
+}
+
+/** The child that serves a session. */
+function serverOf(to: Destination): string | undefined {
+  const server = to.kind === 'no config' ? to.refused : to;
+  return server?.kind === 'child' ? server.child : undefined;
 }
 
 function leadsTo(before: Destination, now: ServedBy): boolean {

@@ -7,6 +7,7 @@ import type { Child } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { NoRoute } from './no-route.ts';
 import type { ParentServer } from './parent-server.ts';
+import type { SessionServer } from './session-server.ts';
 
 /** The services of the sandbox that the router needs. */
 export interface RouterHost {
@@ -43,7 +44,7 @@ export class Router {
         return { server: this.#host.parent, serverName: undefined, label: route.label, asked };
       }
       case 'child': {
-        const { server } = this.#running(route.child);
+        const server = this.#serverOf(route.child);
         const to = { kind: 'child', child: route.child, label: route.label } as const;
         return { server, serverName: route.child, label: route.label, asked: { service, label, to } };
       }
@@ -72,9 +73,10 @@ export class Router {
     );
   }
 
-  #running(name: string): Child {
+  #serverOf(name: string): SessionServer {
     const child = this.#host.child(name);
+    if (child?.over?.undecided) return child.over.undecided;
     if (!child || child.ended) throw new SessionError('DENIED', `server "${name}" is not running`);
-    return child;
+    return child.server;
   }
 }

@@ -23,6 +23,7 @@ import { NoRoute } from './no-route.ts';
 import { childOverview, type ChildStanding, standingOf } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
 import { ResourceGrants } from './resource-grants.ts';
+import { Recovery } from './recovery.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { reasonOf } from './start-failure.ts';
@@ -53,10 +54,11 @@ export class Sandbox implements ChildHost<Child> {
   readonly #exit: (code: number) => void;
   readonly #router: Router;
   readonly #budgets: Budgets;
-  readonly #grants: ResourceGrants;
+  readonly #requests: ResourceGrants;
   readonly #treasury: Treasury;
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
+  readonly #recovery: Recovery;
   #config: InitConfig;
   /** The children in the order of the config, also those that have ended and are not replaced. */
   #children = new Map<string, Child>();
@@ -96,7 +98,16 @@ export class Sandbox implements ChildHost<Child> {
       children: () => this.#children.values(),
       preserve: () => this.#config.preserve,
     });
-    this.#grants = new ResourceGrants({ env, preserve: () => this.#config.preserve });
+    this.#requests = new ResourceGrants({ env, preserve: () => this.#config.preserve });
+    this.#recovery = new Recovery({
+      env,
+      records: this.#records,
+      current: (name) => (this.#stopping ? undefined : this.#children.get(name)),
+      make: (start, before) => this.#make(start, before),
+      launch: (child, pauseMs) => this.#launch(child, pauseMs),
+      end: (child, how) => this.#endChild(child, `"${child.name}" crashed`, how),
+      failed: () => this.#exit(CRASH_EXIT_CODE),
+    });
     this.#leaving = new Leaving((child) => this.#stopChild(child));
     keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
     keepOverview(env, {
@@ -188,7 +199,7 @@ export class Sandbox implements ChildHost<Child> {
     if (start.exitPropagate) return this.#exit(code);
     if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
       const reason = `it exited with exit value ${code}`;
-      return this.#decide(() => this.#recover(child, { state: 'crashed', reason, culprit: true }, 'stopped'));
+      return this.#decide(() => this.#recovery.recover(child, { reason, culprit: true }, 'stopped'));
     }
     child.stuck = undefined;
     child.over = { how: 'exited', why: `it exited with exit value ${code}` };
@@ -205,11 +216,11 @@ export class Sandbox implements ChildHost<Child> {
     // there.
     if (!isCurrent || this.#stopping || child.stuck) {
       void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
-    } else this.#decide(() => this.#recover(child, state, 'crashed'));
+    } else this.#decide(() => this.#recovery.recover(child, state, 'crashed'));
   }
 
   resourcesRequested(child: Child): void {
-    void this.#grants.asked(child);
+    void this.#requests.asked(child);
   }
 
   yielded(child: Child): void {
@@ -379,37 +390,6 @@ export class Sandbox implements ChildHost<Child> {
   #reconsider({ start }: Child): void {
     this.#router.changed();
     if (start.provides.length > 0) void this.#apply(this.#config, { retry: false });
-  }
-
-  /**
-   * Starts a crashed child again as soon as it is gone. Sessions that its servers have yet to close
-   * do not delay that.
-   */
-  async #recover(child: Child, state: ThreadState, how: HowItEnds): Promise<void> {
-    const why = state.reason ?? 'it has ended';
-    child.over = { how: 'crashed', why, undecided: child.start.restart !== undefined };
-    if (how === 'stopped') await child.stop();
-    const ended = this.#endChild(child, `"${child.name}" crashed`, how);
-    await child.gone;
-    const record = this.#records.of(child.name);
-    const granted = record?.budget && record.grant(state.culprit ?? true, await this.env.timer.elapsedUs());
-    // The config may have changed meanwhile, and something else may have taken its place.
-    if (this.#children.get(child.name) !== child || this.#stopping) return ended;
-    if (granted && record) {
-      const { count, pauseMs } = record;
-      const { max = 0, periodS = 0 } = record.budget ?? {};
-      const next = this.#make(child.start, child);
-      await this.env.warning(`child "${child.name}" is started again (${count} of ${max} in ${periodS} s)`);
-      next.restarting = true;
-      await this.#launch(next, pauseMs);
-    } else {
-      const { restart, exitPropagate } = child.start;
-      const bound = restart && `gave up: ${restart.max} crashes in ${restart.periodS} s, last: ${why}`;
-      child.over = { how: 'crashed', why: bound ?? why, gaveUp: restart !== undefined };
-      if (restart) await this.env.error(`child "${child.name}" has crashed too often and stays down`);
-      if (exitPropagate) this.#exit(CRASH_EXIT_CODE);
-    }
-    await ended;
   }
 
   async #stopChild(child: Child): Promise<void> {

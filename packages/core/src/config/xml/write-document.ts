@@ -44,7 +44,8 @@ function commentsOf({ comments }: DocumentNode, indent: string): { before: strin
 function commentOf(texts: readonly string[], indent: string): string {
   // "--" would end the comment.
   const safe = texts.map((text) => text.replaceAll(/-(?=-)/g, '- '));
-  return `<!-- ${safe.join(`\n${indent}     `)} -->`;
+  const lines = safe.map((text, index) => (index === 0 ? text : `${indent}     ${text}`.trimEnd()));
+  return `<!-- ${lines.join('\n')} -->`;
 }
 
 function inline(node: DocumentNode): string {

@@ -7,6 +7,7 @@
  * forbids.
  */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUNDLED } from '../host/form.ts';
@@ -29,7 +30,18 @@ export function readerFiles(calls: SystemCalls): readonly string[] {
 
 function ownFiles(): string[] {
   const root = realpathSync(fileURLToPath(new URL('../../', import.meta.url)));
-  return [join(root, '..', 'package.json'), ...modulesBelow(root)];
+  return [join(root, '..', 'package.json'), ...modulesBelow(root), ...xmlReaderFiles()];
+}
+
+/**
+ * The library by which our modules read XML, and the one that it uses. The bundle has them in it.
+ */
+function xmlReaderFiles(): string[] {
+  if (BUNDLED) return [];
+  const reader = fileURLToPath(import.meta.resolve('saxes'));
+  const characters = createRequire(reader).resolve('xmlchars/package.json');
+  const packages = [reader, characters].flatMap((file) => packageFileOf(realpathSync(file)));
+  return packages.concat(packages.flatMap((file) => modulesBelow(dirname(file))));
 }
 
 function sharedMemoryFiles(): string[] {

@@ -31,6 +31,11 @@ export interface OpenFileOptions {
   readonly create?: 'never' | 'if-missing' | 'new';
 }
 
+/** A node that is watched, until it is closed. */
+export interface NodeWatch {
+  close(): Promise<void>;
+}
+
 /** How many symbolic links at the ends of paths are resolved for one file. */
 const SYMLINKS_MAX = 40;
 /** Attempts to open or create a file that others make and remove meanwhile. */
@@ -217,6 +222,24 @@ export class FileSystemClient {
   /** Makes a file shorter, or longer with zeros. */
   truncate(path: string, sizeBytes: number): Promise<void> {
     return this.withFile(path, { mode: 'write-only' }, (file) => file.truncate(sizeBytes));
+  }
+
+  /**
+   * Watches what a path leads to: `changed` is called once at the beginning, and whenever the node
+   * may have changed since (`declaration.ts` says when). It looks itself at what there is to see.
+   * What has the path later is another node: who follows a name watches its directory as well.
+   */
+  async watch(path: string, changed: () => void): Promise<NodeWatch> {
+    const handle = await this.session.watch(toNameData(path));
+    const end = this.#connection.watch(handle, changed);
+    // Word of a change that was sent before we knew the handle has been dropped.
+    changed();
+    return {
+      close: () => {
+        end();
+        return this.session.close(handle);
+      },
+    };
   }
 
   /** A whole file. `Size_limit_reached` if it is larger than `bytesMax`. */

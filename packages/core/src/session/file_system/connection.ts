@@ -35,6 +35,8 @@ export class Connection {
   /** Whole entries that one packet reads of a directory, in bytes. */
   readonly directoryBytes: number;
   readonly #requests: PacketRequests;
+  /** Whom to tell of changes, by the handles of watched nodes. */
+  readonly #watchers = new Map<number, () => void>();
 
   /**
    * Takes over the session's packet stream. Throws RangeError if its bulk buffer is too small to be
@@ -52,7 +54,19 @@ export class Connection {
     this.#requests = new PacketRequests(source, {
       closedError: (closure) =>
         new PeerGone(closure === 'closed' ? 'the session was closed' : `the file system server: ${closure}`),
+      unasked: ({ operation, handle }) => {
+        if (operation === FILE_SYSTEM_OPERATION.contentChanged) this.#watchers.get(handle)?.();
+      },
     });
+  }
+
+  /**
+   * From now on `changed` is called with every word of a change of a watched node; the result ends
+   * that.
+   */
+  watch(handle: number, changed: () => void): () => void {
+    this.#watchers.set(handle, changed);
+    return () => this.#watchers.delete(handle);
   }
 
   /** Reads with one packet; `take` gets the bytes that came, for the time of the call. */

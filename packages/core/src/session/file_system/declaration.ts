@@ -27,8 +27,15 @@
  * goes meanwhile; any other position is counted from the beginning. WRITE_TIMESTAMP: `position` =
  * modification time in ms. SYNC (no handle): acknowledged when every write of the session that was
  * acknowledged before is on stable storage. `status` of an acknowledgement: `PACKET_STATUS.ok`, or
- * an error (`fileSystemStatus`) and then a `length` of 0. CONTENT_CHANGED and READ_READY are for
- * nodes that no server has yet; READ_READY is `Unsupported`.
+ * an error (`fileSystemStatus`) and then a `length` of 0. READ_READY is for nodes that no server
+ * has yet, and `Unsupported`.
+ *
+ * `watch` opens a node in order to hear of its changes, whichever session makes them: the server
+ * sends CONTENT_CHANGED packets with its handle, which answer no request. Several changes may
+ * become one packet, none is lost. A file changes for its watchers when a handle by which it was
+ * written, cut or dated is closed, or with the next SYNC of that session, so that nobody reads what
+ * is half written; a directory when an entry comes, goes or is renamed. Removing or replacing a
+ * file tells its own watchers, too.
  */
 import { rpc, session } from '../../interface/interface.ts';
 import {
@@ -199,6 +206,11 @@ export const FileSystem = session(
      * its target.
      */
     node: rpc<(path: NameData, follow: boolean) => number>({ args: [path, boolean], result: handle }),
+    /**
+     * Opens any node in order to hear of its changes, by CONTENT_CHANGED. Symbolic links are
+     * followed.
+     */
+    watch: rpc<(path: NameData) => number>({ args: [path], result: handle }),
     close: rpc<(handle: number) => void>({ args: [handle], result: nothing }),
     status: rpc<(handle: number) => NodeStatus>({ args: [handle], result: nodeStatus }),
     /** The status of an entry of an open directory, without a handle of its own. */

@@ -1,5 +1,10 @@
 /** The client's side of a File_system session, and what both sides share. */
-export { FileSystemClient, type OpenFileOptions, type ConnectFileSystemOptions } from './client.ts';
+export {
+  FileSystemClient,
+  type OpenFileOptions,
+  type ConnectFileSystemOptions,
+  type NodeWatch,
+} from './client.ts';
 export type { FileSystemEntry } from './directory-entry.ts';
 export { decodeName, encodeName } from './names.ts';
 export { OpenDirectory } from './open-directory.ts';

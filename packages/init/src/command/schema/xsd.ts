@@ -53,10 +53,12 @@ class XsdWriter {
 
   schema(root: ElementSchema, version: string): ConfigNode {
     const top: PlacedElement = { component: 'init', schema: root, around: [] };
-    const globals = this.#unions.childrenOf(this.#configs);
+    // The outermost element keeps its own type, also if a component has one of that name in its
+    // config.
+    const globals = [...this.#unions.childrenOf(this.#configs)].filter(([type]) => type !== root.type);
     const elements = [
       this.#element(root.type, [top]),
-      ...[...globals].map(([type, union]) => this.#element(type, union)),
+      ...globals.map(([type, union]) => this.#element(type, union)),
     ];
     const types = [...this.#types.values()].flatMap(({ node }) => node ?? []);
     const about = `The config of a system, and the configs of the stock components of ginit ${version}. Made by "ginit schema".`;

@@ -3,8 +3,10 @@ import { fileSystemFailure } from '../names.ts';
 import type { BackendNode } from './backend.ts';
 import { DirectoryStream } from './directory-stream.ts';
 
-/** The use that a handle was opened for. `node` allows status and links only. */
-export type HandleKind = 'directory' | 'file' | 'node';
+/**
+ * The use that a handle was opened for. `node` allows status and links only, `watch` status only.
+ */
+export type HandleKind = 'directory' | 'file' | 'node' | 'watch';
 
 /** An open handle; the table holds its node. */
 export class OpenNode<Node extends BackendNode> {
@@ -17,6 +19,10 @@ export class OpenNode<Node extends BackendNode> {
    */
   users = 0;
   closed = false;
+  /** Whether the file was changed through it, and its watchers have not been told yet. */
+  modified = false;
+  /** Called when it is closed. */
+  onClosed: (() => void) | undefined;
   #stream: DirectoryStream<Node> | undefined;
 
   constructor(
@@ -42,13 +48,14 @@ const HANDLE_LIMIT = 2 ** 32;
 /** The handles of one session: numbers that are not given again until all others have been. */
 export class HandleTable<Node extends BackendNode> {
   readonly #handlesMax: number;
-  readonly #release: (node: Node) => Promise<void>;
+  readonly #release: (open: OpenNode<Node>) => Promise<void>;
   readonly #open = new Map<number, OpenNode<Node>>();
   /** Handles that are being opened. */
   #reserved = 0;
   #next = 1;
 
-  constructor(handlesMax: number, release: (node: Node) => Promise<void>) {
+  /** `release` is called with every node that was closed and is not in use any more. */
+  constructor(handlesMax: number, release: (open: OpenNode<Node>) => Promise<void>) {
     this.#handlesMax = handlesMax;
     this.#release = release;
   }
@@ -61,13 +68,12 @@ export class HandleTable<Node extends BackendNode> {
    * A handle for what `make` opens, whose node it holds. `Out_of_node_handles` before anything is
    * made, so that no file is created that cannot be opened.
    */
-  async add(make: () => Promise<OpenNode<Node>>): Promise<number> {
+  async add(make: (handle: number) => Promise<OpenNode<Node>>): Promise<number> {
     if (this.#open.size + this.#reserved >= this.#handlesMax) throw fileSystemFailure('Out_of_node_handles');
     this.#reserved++;
     try {
-      const made = await make();
       const handle = this.#freeNumber();
-      this.#open.set(handle, made);
+      this.#open.set(handle, await make(handle));
       return handle;
     } finally {
       this.#reserved--;
@@ -97,7 +103,13 @@ export class HandleTable<Node extends BackendNode> {
     const open = this.get(handle);
     this.#open.delete(handle);
     open.closed = true;
+    open.onClosed?.();
     await this.#releaseUnused(open);
+  }
+
+  /** The open handles. */
+  get all(): Iterable<OpenNode<Node>> {
+    return this.#open.values();
   }
 
   /**
@@ -110,7 +122,7 @@ export class HandleTable<Node extends BackendNode> {
   }
 
   async #releaseUnused(open: OpenNode<Node>): Promise<void> {
-    if (open.closed && open.users === 0) await this.#release(open.node);
+    if (open.closed && open.users === 0) await this.#release(open);
   }
 
   #freeNumber(): number {

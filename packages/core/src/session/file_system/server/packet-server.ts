@@ -9,6 +9,7 @@ import { FILE_SYSTEM_OPERATION, fileSystemStatus, SEEK_TAIL } from '../declarati
 import { fileSystemFailure } from '../names.ts';
 import type { Activity } from './activity.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
+import type { ChangeNotices } from './change-notices.ts';
 import type { Failures } from './failures.ts';
 import type { HandleTable, OpenNode } from './handle-table.ts';
 
@@ -19,6 +20,9 @@ export interface PacketServerParts<Node extends BackendNode> {
   readonly activity: Activity;
   readonly failures: Failures;
   readonly writeable: boolean;
+  readonly notices: ChangeNotices;
+  /** Tells the watchers of a file that was changed through this handle, if it was. */
+  readonly tellModified: (open: OpenNode<Node>) => void;
 }
 
 /**
@@ -36,8 +40,10 @@ export class PacketServer<Node extends BackendNode> {
     this.#sink = sink;
     const make = (): ServedPacket => ({ packet: new Packet() });
     const begin = (_: PacketSink, served: ServedPacket): void => void this.#serve(served);
-    this.#packets = new PacketService({ make, begin });
+    const notices = (to: PacketSink): void => parts.notices.sendTo(to);
+    this.#packets = new PacketService({ make, begin, notices });
     this.#packets.serve(sink);
+    parts.notices.attach(() => this.#packets.notify());
   }
 
   async #serve(served: ServedPacket): Promise<void> {
@@ -89,6 +95,7 @@ export class PacketServer<Node extends BackendNode> {
     if (!open.writeable) throw fileSystemFailure('Invalid_handle');
     if (packet.length === 0) return 0;
     const from = this.#payload(packet);
+    open.modified = true;
     if (packet.position === SEEK_TAIL) return checked(await backend.append(open.node, from), packet);
     if (packet.position > Number.MAX_SAFE_INTEGER - packet.length)
       throw fileSystemFailure('Size_limit_reached');
@@ -98,11 +105,14 @@ export class PacketServer<Node extends BackendNode> {
   async #writeTimestamp(open: OpenNode<Node>, packet: Packet): Promise<number> {
     if (!this.#parts.writeable) throw fileSystemFailure('Permission_denied');
     await this.#parts.backend.setModified(open.node, packet.position);
+    open.modified = true;
     return 0;
   }
 
   async #sync(): Promise<number> {
-    await this.#parts.backend.sync();
+    const { backend, handles, tellModified } = this.#parts;
+    await backend.sync();
+    for (const open of handles.all) tellModified(open);
     return 0;
   }
 

@@ -10,9 +10,11 @@ import {
   toNameData,
 } from '../names.ts';
 import { Activity } from './activity.ts';
+import { ChangeNotices } from './change-notices.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
 import { Failures } from './failures.ts';
 import { HandleTable, OpenNode } from './handle-table.ts';
+import { type NodeWatches, watchesOf } from './node-watches.ts';
 import { PacketServer } from './packet-server.ts';
 import { walkBackend } from './backend-tree.ts';
 
@@ -37,6 +39,8 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   readonly #writeable: boolean;
   readonly #handles: HandleTable<Node>;
   readonly #activity = new Activity();
+  readonly #watches: NodeWatches;
+  readonly #notices = new ChangeNotices();
   readonly #failures: Failures;
 
   constructor(options: FileSystemSessionOptions<Node>) {
@@ -44,7 +48,11 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     this.#backend = backend;
     this.#root = root;
     this.#writeable = options.writeable && backend.writeable;
-    this.#handles = new HandleTable(handlesMax, (node) => backend.release(node));
+    this.#watches = watchesOf(backend);
+    this.#handles = new HandleTable(handlesMax, (open) => {
+      this.#tellModified(open);
+      return backend.release(open.node);
+    });
     this.#failures = new Failures((error) => backend.errorCode(error), report);
   }
 
@@ -56,6 +64,8 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
       activity: this.#activity,
       failures: this.#failures,
       writeable: this.#writeable,
+      notices: this.#notices,
+      tellModified: (open: OpenNode<Node>): void => this.#tellModified(open),
     };
     void new PacketServer(parts, sink);
   }
@@ -75,6 +85,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         const node = create
           ? await this.#backend.createDirectory(parent, name)
           : await this.#backend.lookup(parent, name);
+        if (create) this.#watches.changed(parent);
         return this.#openDirectory(node);
       }),
     );
@@ -88,6 +99,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         const node = create
           ? await this.#backend.createFile(parent, name)
           : await this.#backend.lookup(parent, name);
+        if (create) this.#watches.changed(parent);
         return this.#keeping(node, () => {
           if (node.type === 'symlink') throw fileSystemFailure('Is_a_symlink');
           if (node.type === 'directory') throw fileSystemFailure('Is_a_directory');
@@ -103,6 +115,18 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     return this.#opening(
       async () => new OpenNode(await this.#walk(checkedPath(pathData), follow), 'node', NODE_ACCESS),
     );
+  }
+
+  watch(pathData: NameData): Promise<number> {
+    return this.#opening(async (handle) => {
+      const open = new OpenNode(await this.#walk(checkedPath(pathData), true), 'watch', NODE_ACCESS);
+      const end = this.#watches.add(open.node, () => this.#notices.add(handle));
+      open.onClosed = () => {
+        end();
+        this.#notices.forget(handle);
+      };
+      return open;
+    });
   }
 
   close(handle: number): Promise<void> {
@@ -123,6 +147,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         const target = checkedTarget(targetData);
         this.#requireWriteable();
         await this.#backend.release(await this.#backend.createSymlink(parent, name, target));
+        this.#watches.changed(parent);
       }),
     );
   }
@@ -137,17 +162,22 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   }
 
   unlink(directory: number, nameData: NameData): Promise<void> {
-    return this.#changing(directory, nameData, (parent, name) => this.#backend.unlink(parent, name));
+    return this.#changing(directory, nameData, (parent, name) =>
+      this.#tellingOf(parent, name, () => this.#backend.unlink(parent, name)),
+    );
   }
 
   rmdir(directory: number, nameData: NameData): Promise<void> {
-    return this.#changing(directory, nameData, (parent, name) => this.#backend.removeDirectory(parent, name));
+    return this.#changing(directory, nameData, (parent, name) =>
+      this.#tellingOf(parent, name, () => this.#backend.removeDirectory(parent, name)),
+    );
   }
 
   truncate(handle: number, sizeBytes: number): Promise<void> {
     return this.#run(() =>
       this.#handles.using(handle, async (open) => {
         if (!open.writeable) throw fileSystemFailure('Invalid_handle');
+        open.modified = true;
         await this.#backend.truncate(open.node, sizeBytes);
       }),
     );
@@ -155,15 +185,20 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
 
   move(directory: number, nameData: NameData, toDirectory: number, toNameData_: NameData): Promise<void> {
     return this.#changing(directory, nameData, (parent, name) =>
-      this.#inDirectory(toDirectory, toNameData_, (toParent, toName) =>
-        this.#backend.rename(parent, name, toParent, toName),
-      ),
+      this.#inDirectory(toDirectory, toNameData_, async (toParent, toName) => {
+        await this.#tellingOf(toParent, toName, () => this.#backend.rename(parent, name, toParent, toName));
+        if (parent !== toParent) this.#watches.changed(parent);
+      }),
     );
   }
 
   link(handle: number, directory: number, nameData: NameData): Promise<void> {
     return this.#changing(directory, nameData, (parent, name) =>
-      this.#handles.using(handle, ({ node }) => this.#backend.link(parent, name, node)),
+      this.#handles.using(handle, async ({ node, kind }) => {
+        if (kind === 'watch') throw fileSystemFailure('Invalid_handle');
+        await this.#backend.link(parent, name, node);
+        this.#watches.changed(parent);
+      }),
     );
   }
 
@@ -206,7 +241,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     }
   }
 
-  #opening(make: () => Promise<OpenNode<Node>>): Promise<number> {
+  #opening(make: (handle: number) => Promise<OpenNode<Node>>): Promise<number> {
     return this.#run(() => this.#handles.add(make));
   }
 
@@ -234,6 +269,31 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     );
   }
 
+  /** Tells the watchers of a file that was changed through this handle, if it was. */
+  #tellModified(open: OpenNode<Node>): void {
+    if (!open.modified) return;
+    open.modified = false;
+    this.#watches.changed(open.node);
+  }
+
+  /**
+   * Takes the name away from what has it, or gives it to something else, by `change`. Then tells
+   * the watchers of the directory, and of what had the name; nobody looks for that if nobody
+   * watches.
+   */
+  async #tellingOf(directory: Node, name: string, change: () => Promise<void>): Promise<void> {
+    const before = this.#watches.any
+      ? await this.#backend.lookup(directory, name).catch(() => undefined)
+      : undefined;
+    try {
+      await change();
+      this.#watches.changed(directory);
+      if (before) this.#watches.changed(before);
+    } finally {
+      if (before) await this.#backend.release(before);
+    }
+  }
+
   /** Lends the node of an entry to `use`. */
   #onEntry<Result>(
     directory: number,
@@ -259,7 +319,9 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     const directory = await this.#walk(parent, true);
     try {
       if (directory.type !== 'directory') throw fileSystemFailure('Not_a_directory');
-      return await this.#backend.createDirectory(directory, name);
+      const made = await this.#backend.createDirectory(directory, name);
+      this.#watches.changed(directory);
+      return made;
     } finally {
       await this.#backend.release(directory);
     }

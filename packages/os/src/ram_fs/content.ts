@@ -1,0 +1,124 @@
+/** The config of `ram_fs`, and the making of the files that it lists. */
+import { type Env, Rom, RomClient, RpcError } from '@ginit/core';
+import { attribute, type ConfigNode, type ConfigOf, element, enclosing } from '@ginit/core/config';
+import { FILE_SYSTEM_POLICY_ELEMENTS, type FileSystemBackend, NAME_BYTES_MAX } from '@ginit/core/file_system';
+import { inlineText } from '../lib/inline-text.ts';
+import type { RamNode } from './ram-node.ts';
+
+const NAME = { name: attribute.text('Name in the directory', { required: true }) };
+
+const INLINE = element('inline', 'A file with this content: a text, or elements', {
+  attributes: NAME,
+  anyContent: true,
+});
+const ROM = element('rom', 'A file with the content that a ROM module has at the start', {
+  attributes: {
+    name: attribute.label('Label of the ROM session', { required: true }),
+    as: attribute.text('Name in the directory', { otherwise: 'the name of the module' }),
+  },
+});
+const SYMLINK = element('symlink', 'A symbolic link', {
+  attributes: { ...NAME, target: attribute.text('The path that it leads to', { required: true }) },
+});
+const DIR = element('dir', 'A directory', {
+  attributes: NAME,
+  children: [INLINE, ROM, SYMLINK, enclosing('dir')],
+});
+
+/** The config of `ram_fs`. */
+export const RAM_FS_CONFIG = element(
+  'config',
+  'A file system in memory: what is in it, and who may see which part',
+  {
+    children: [
+      ...FILE_SYSTEM_POLICY_ELEMENTS,
+      element('content', 'Files that are there from the start', {
+        children: [INLINE, ROM, SYMLINK, DIR],
+        max: 1,
+      }),
+    ],
+  },
+);
+
+type Content = NonNullable<ConfigOf<typeof RAM_FS_CONFIG>['$children']['content']>['$content'];
+type Item = Content[number];
+
+/** The part of `env` that the making of files uses. */
+export type ContentEnv = Pick<Env, 'connect' | 'close' | 'config'>;
+
+/**
+ * Makes the files that the config lists. Throws a `ConfigError` at the element that cannot be: a
+ * name that is none or is there already, a module that is absent, or no space.
+ */
+export async function fillWithContent(env: ContentEnv, fs: FileSystemBackend<RamNode>): Promise<void> {
+  const { content } = env.config.read(RAM_FS_CONFIG).$children;
+  if (content) await fillDirectory(env, fs, fs.root, content.$content);
+}
+
+async function fillDirectory(
+  env: ContentEnv,
+  fs: FileSystemBackend<RamNode>,
+  directory: RamNode,
+  items: Content,
+): Promise<void> {
+  for (const item of items) {
+    try {
+      await fs.release(await make(env, fs, directory, item));
+    } catch (error) {
+      throw error instanceof RpcError ? item.$node.errorAt(`<${item.$type}>: ${error.message}`) : error;
+    }
+  }
+}
+
+async function make(
+  env: ContentEnv,
+  fs: FileSystemBackend<RamNode>,
+  directory: RamNode,
+  item: Item,
+): Promise<RamNode> {
+  switch (item.$type) {
+    case 'inline':
+      return makeFile(fs, directory, item.name, new TextEncoder().encode(inlineText(item.$node)), item.$node);
+    case 'rom':
+      return makeFile(fs, directory, item.as ?? item.name, await romContent(env, item.name), item.$node);
+    case 'symlink':
+      return fs.createSymlink(directory, checkedName(item.name, item.$node), item.target);
+    case 'dir': {
+      const made = await fs.createDirectory(directory, checkedName(item.name, item.$node));
+      await fillDirectory(env, fs, made, item.$content);
+      return made;
+    }
+  }
+}
+
+async function makeFile(
+  fs: FileSystemBackend<RamNode>,
+  directory: RamNode,
+  name: string,
+  content: Uint8Array,
+  node: ConfigNode,
+): Promise<RamNode> {
+  const file = await fs.createFile(directory, checkedName(name, node));
+  if (content.length > 0 && (await fs.write(file, 0, content)) < content.length) {
+    throw new RpcError('No_space', 'the RAM quota is used up');
+  }
+  return file;
+}
+
+async function romContent(env: ContentEnv, label: string): Promise<Uint8Array> {
+  const rom = await env.connect(Rom, { label });
+  try {
+    const content = await new RomClient(rom).content();
+    if (content) return content;
+    throw new RpcError('Unavailable', `there is no ROM module "${label}"`);
+  } finally {
+    await env.close(rom);
+  }
+}
+
+/** A name of one component. */
+function checkedName(name: string, node: ConfigNode): string {
+  const isName = name !== '' && name !== '.' && name !== '..' && !name.includes('/');
+  if (isName && new TextEncoder().encode(name).length <= NAME_BYTES_MAX) return name;
+  throw node.errorAt(`"${name}" is no name of a file: 1 to ${NAME_BYTES_MAX} bytes, without "/"`, 'name');
+}
