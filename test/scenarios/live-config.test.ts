@@ -1,4 +1,7 @@
-/** The live config, under the real command: one system, whose config, grants and code change while it runs. */
+/**
+ * The live config, under the real command: one system, whose config, grants and code change while
+ * it runs.
+ */
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';

@@ -31,7 +31,9 @@ export async function planRunning(
   return show(answer.changes, json, output);
 }
 
-/** Says what it would change to run `after` in the place of `before`; the result is the exit code. */
+/**
+ * Says what it would change to run `after` in the place of `before`; the result is the exit code.
+ */
 export async function planBetween(
   [before, after]: readonly [string, string],
   json: boolean,
