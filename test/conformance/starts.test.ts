@@ -213,7 +213,7 @@ test('a component that runs children of its own sees the state of each, and what
     const starting = sandbox.apply(config);
     await env.log(states());
     await starting;
-    const patient = (): boolean => sandbox.state.some(({ why }) => why?.includes('waits'));
+    const patient = (): boolean => sandbox.state.some(({ why }) => why?.includes('waiting for'));
     while (!patient()) await env.timer.sleep(20);
     await env.log(states());
     for (const { name, why, kept } of sandbox.state) await env.log(`${name}: ${why} ${kept.ram}`);
@@ -236,7 +236,7 @@ test('a component that runs children of its own sees the state of each, and what
       'Warning: "waiting" waits for "silent", which has not offered its service "Store" yet',
       'silent running, waiting waiting, leaver exited',
       'silent: undefined 0',
-      'waiting: "waiting" waits for "silent", which has not offered its service "Store" yet 0',
+      'waiting: waiting for "silent" to answer 0',
       'leaver: undefined 0',
       'left 0',
     ].map((line) => `[init -> client] ${line}`),

@@ -29,6 +29,7 @@ function bench(root: Partial<RootCapability> = {}) {
       timer: { sleep: async () => {} },
     },
     lost: (reason: string) => void lost.push(reason),
+    changed: () => {},
   };
   const server = new ChildServer(host, 'shop', ['Store'], Promise.resolve(pd));
   const capability = { [Symbol.dispose]: () => void released.push(1) };
@@ -250,4 +251,37 @@ test('a server whose channel or account is gone is ended, and its clients get th
     ]);
     expect(warnings).toEqual([]);
   }
+});
+
+test('the sessions of a server show each state that they go through, with the label that it sees', async () => {
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  const { server, open, announce } = bench({ upgrade: () => answered });
+  const opening = open();
+  const shown = { service: 'Store', label: 'client -> x', donation: DONATION, args: { colour: 'red' } };
+  expect(server.standings).toEqual([{ ...shown, phase: 'requested' }]);
+  announce();
+  const session = await opened(opening);
+  expect(server.standings).toEqual([{ ...shown, phase: 'open' }]);
+  const upgrade = session.upgrade({ ram: 7, caps: 1 });
+  expect(server.standings).toMatchObject([{ phase: 'upgrading' }]);
+  answer();
+  await upgrade;
+  expect(server.standings).toEqual([{ ...shown, donation: { ram: 57, caps: 6 }, phase: 'open' }]);
+  const closing = session.close(() => true);
+  expect(server.standings).toMatchObject([{ phase: 'closing' }]);
+  await closing.closed;
+  await Promise.resolve();
+  expect(server.standings).toEqual([]);
+});
+
+test('a session that a server refuses is not shown any more', async () => {
+  const { server, open, announce } = bench({
+    session: async () => {
+      throw new SessionError('DENIED', 'no');
+    },
+  });
+  announce();
+  await refused(open());
+  expect(server.standings).toEqual([]);
 });

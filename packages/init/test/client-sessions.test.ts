@@ -8,6 +8,7 @@ import { quietDeferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
 import { TestClock } from '../../core/test/test-clock.ts';
 import { ClientSessions } from '../src/sandbox/client-sessions.ts';
+import { NoRoute } from '../src/sandbox/no-route.ts';
 import type { Refused, RoutedRequest, ServedSession, SessionServer } from '../src/sandbox/session-server.ts';
 import { Waits } from '../src/sandbox/waits.ts';
 import { Accounts } from './accounts.ts';
@@ -86,7 +87,9 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
     about: () => 'running',
     overdue: () => {},
   });
-  const host = { env, waits, returned: (back: Resources) => void returned.push(back) };
+  const changes = { count: 0 };
+  const changed = (): void => void changes.count++;
+  const host = { env, waits, changed, returned: (back: Resources) => void returned.push(back) };
   const sessions = new ClientSessions(host, 'client', Promise.resolve(pd));
   const open = (id = 1, donation: Resources = DONATION, service = 'Store') =>
     sessions.open({ id, service, args: {}, donation }, () => ({
@@ -104,7 +107,9 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
     if (!(error instanceof SessionError)) throw new Error(`no refusal: ${String(error)}`);
     return [`${error.code} ${error.message}`, error.kept];
   };
-  return { account, server, sessions, open, refusal, returned, errors };
+  /** The states of all sessions. */
+  const phases = (): string[] => sessions.standings.map(({ phase }) => phase);
+  return { account, server, sessions, open, refusal, returned, errors, changes, phases };
 }
 
 test('a donation comes back when the session is closed, and the number of the session is free again', async () => {
@@ -282,4 +287,79 @@ test('a refund that cannot be made is reported, and stays with init', async () =
   expect(await sessions.close(1)).toEqual(DONATION);
   expect(returned).toEqual([DONATION]);
   expect(errors).toEqual([expect.stringContaining('"client" cannot be refunded')]);
+});
+
+test('a session shows each state that it goes through, and every change is told', async () => {
+  const { server, sessions, open, phases, changes } = bench();
+  const answer = quietDeferred<ServedSession>();
+  server.answer = () => answer.promise;
+  const opening = open();
+  await turn();
+  expect(sessions.standings).toEqual([
+    { service: 'Store', label: 'client -> x', phase: 'requested', donation: DONATION, args: {} },
+  ]);
+  const seen = [changes.count];
+  answer.resolve(server.session(DONATION));
+  await opening;
+  expect(phases()).toEqual(['open']);
+  seen.push(changes.count);
+  const upgraded = quietDeferred<undefined>();
+  server.upgrade = () => upgraded.promise;
+  const upgrade = sessions.upgrade(1, { ram: 10, caps: 1 });
+  expect(phases()).toEqual(['upgrading']);
+  seen.push(changes.count);
+  upgraded.resolve(undefined);
+  await upgrade;
+  expect(sessions.standings[0]).toMatchObject({ phase: 'open', donation: { ram: DONATION.ram + 10 } });
+  seen.push(changes.count);
+  const closed = quietDeferred<void>();
+  server.closing = closed.promise;
+  const closing = sessions.close(1);
+  expect(phases()).toEqual(['closing']);
+  seen.push(changes.count);
+  closed.resolve();
+  await closing;
+  expect(phases()).toEqual([]);
+  seen.push(changes.count);
+  expect(seen).toEqual(seen.toSorted((one, two) => one - two));
+  expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('a session that is missing has a reason, until one of the same name is open', async () => {
+  const { server, sessions, open, refusal } = bench();
+  const answer = quietDeferred<Refused>();
+  server.answer = () => answer.promise;
+  const opening = open();
+  await turn();
+  const session = { service: 'Store', label: 'client -> x' };
+  expect(sessions.missing).toEqual([{ ...session, reason: { kind: 'waiting', server: 'shop' } }]);
+  answer.resolve(DENIED);
+  await refusal(opening);
+  const denied = { ...session, reason: { kind: 'denied', server: 'shop', text: 'by policy' } };
+  expect(sessions.missing).toEqual([denied]);
+  server.answer = async ({ donation }) => server.session(donation);
+  await open(2, DONATION, 'Other');
+  expect(sessions.missing).toEqual([denied]);
+  await open();
+  expect(sessions.missing).toEqual([]);
+});
+
+test('a session without a route is missing for that reason, and one that was too poor is not', async () => {
+  const { server, sessions, open, refusal } = bench();
+  const denial = { kind: 'denied', reason: 'no-rule', text: 'no route', position: undefined } as const;
+  const request = { id: 1, service: 'Store', args: {}, donation: DONATION };
+  const opening = sessions.open(request, () => {
+    throw new NoRoute(denial, { service: 'Store', label: 'client -> x', childName: 'client' });
+  });
+  await refusal(opening);
+  const noRoute = {
+    service: 'Store',
+    label: 'client -> x',
+    reason: { kind: 'no route', phrase: 'no route for Store "x"' },
+  };
+  expect(sessions.missing).toEqual([noRoute]);
+  const poor = new SessionError('INSUFFICIENT_RAM', 'more');
+  server.answer = async () => ({ refused: poor, back: DONATION });
+  await refusal(open());
+  expect(sessions.missing).toEqual([noRoute]);
 });

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigWarning } from '../src/warning.ts';
 import {
+  denialPhrase,
   matchesLabel,
   parseRoute,
   possibleRoutes,
@@ -428,5 +429,35 @@ describe('old spellings and other names', () => {
       { kind: 'child', name: 'disk', rewrite: { label: 'a' } },
       { kind: 'child', name: 'store', rewrite: { label: 'a' } },
     ]);
+  });
+});
+
+describe('the phrase of a denial', () => {
+  it.each([
+    ['', 'Block', 'tool -> x', 'no route for Block "x"'],
+    ['', 'PD', 'tool', 'no route for PD'],
+    [
+      '<service name="Block"><child name="fs"/></service>',
+      'Block',
+      'tool -> x',
+      'route leads to "fs", which does not provide Block',
+    ],
+    [
+      '<service name="Nic"><parent/><child name="fs"/></service>',
+      'Nic',
+      'tool -> x',
+      'route leads to the parent, "fs", which do not provide Nic',
+    ],
+    ['<service name="Nic"/>', 'Nic', 'tool -> x', 'no route for Nic "x": its rule has no target'],
+    [
+      '<service name="Block"><any-child/></service>',
+      'Block',
+      'tool -> x',
+      'no route for Block "x": <any-child> is ambiguous: service "Block" is provided by "disk", "cache"',
+    ],
+  ])('%s', (xml, service, label, phrase) => {
+    const request = { service, label, childName: 'tool' };
+    const route = resolveRoute(rulesOf(xml), request, directory(OFFERS));
+    expect(route.kind === 'denied' && denialPhrase(route, request)).toBe(phrase);
   });
 });

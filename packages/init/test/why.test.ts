@@ -29,6 +29,7 @@ test.each([
   ['a denied session', [DENIED], {}, {}, 'denied by "disk" (no policy defined for label "a -> x")'],
   ['the first cause of several', [WAITING, DENIED, NO_ROUTE], { ram: 1 }, {}, 'no route for Block "x"'],
   ['too little RAM', [], { ram: M / 2 }, {}, 'RAM 512K short'],
+  ['too little RAM by some bytes', [], { ram: 1025 }, {}, 'RAM 2K short'],
   ['too few capabilities', [], { caps: 3 }, {}, '3 caps short'],
   ['too little of both', [], { ram: M, caps: 3 }, {}, 'RAM 1M and 3 caps short'],
   ['skipped heartbeats', [], {}, { skipped: 1 }, 'heartbeat missed 1 time'],

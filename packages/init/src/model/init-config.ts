@@ -169,6 +169,8 @@ export interface InitConfig {
   readonly preserve: Quota;
   readonly affinitySpace: { readonly width: number; readonly height: number };
   readonly report: ReportOptions | undefined;
+  /** The syntax of the state report. */
+  readonly reportSyntax: 'xml' | 'hid';
   readonly heartbeatRateMs: number;
   /** The bounds for children that have none of their own. */
   readonly stepBounds: StepBounds;

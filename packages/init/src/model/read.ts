@@ -75,6 +75,7 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     preserve: readPreserve(top),
     affinitySpace: around.affinitySpace,
     report: readReport(parts.report),
+    reportSyntax: top.generate_xml ? 'xml' : 'hid',
     stepBounds: around.stepBounds,
     heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
     starts: withoutDoubles(

@@ -83,8 +83,12 @@ const START_SCHEMA = element('start', 'A child', {
     caps: attribute.integer('Quota of capabilities', { min: 0, otherwise: 'that of <default>' }),
     heap: attribute.bytes("Bound of the child's JavaScript heap", { min: LIMITS.heapBytesMin }),
     priority: attribute.integer('0 or less; the lower, the less urgent', { max: 0, fallback: 0 }),
-    managing_system: attribute.boolean('May use privileged operations of PD', { fallback: false }),
-    ld: attribute.boolean('Whether the binary is loaded by the dynamic linker', { fallback: true }),
+    managing_system: attribute.boolean('PD sessions of the child, and through it, may say that they manage', {
+      fallback: false,
+    }),
+    ld: attribute.boolean('With no, the ROM ld.lib.so is the binary; there is no dynamic linker here', {
+      fallback: true,
+    }),
     isolation: attribute.oneOf(
       'Where the child runs; "jail" is a process that is surely jailed',
       ['thread', 'process', 'jail'],
@@ -238,8 +242,8 @@ export const INIT_SCHEMA = element('config', 'Init: a tree of components and who
       max: 65_536,
       fallback: 1,
     }),
-    ld_verbose: attribute.boolean('Log what the dynamic linker does'),
-    generate_xml: attribute.boolean('Write reports as XML'),
+    ld_verbose: attribute.boolean('Means nothing here: there is no dynamic linker'),
+    generate_xml: attribute.boolean('Whether the state report is XML, or else HID', { fallback: true }),
     ...STEP_BOUNDS,
   },
   children: [

@@ -55,9 +55,15 @@ function serverText(server: string | undefined): string {
   return server === undefined ? 'the parent' : quotedList([server]);
 }
 
-/** The quota that is missing: of a request, or for a child that could not be made. */
+/**
+ * The quota that is missing: of a request, or for a child that could not be made. Bytes are rounded
+ * up to K.
+ */
 export function shortPhrase({ ram, caps }: Resources): string | undefined {
-  const parts = [ram > 0 ? `RAM ${formatBytes(ram)}` : '', caps > 0 ? `${caps} caps` : ''];
+  const parts = [
+    ram > 0 ? `RAM ${formatBytes(Math.ceil(ram / 1024) * 1024)}` : '',
+    caps > 0 ? `${caps} caps` : '',
+  ];
   const text = parts.filter((part) => part !== '').join(' and ');
   return text === '' ? undefined : `${text} short`;
 }

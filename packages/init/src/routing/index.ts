@@ -1,6 +1,7 @@
 /** The route model: rules, their reading from a configuration, and how they decide. */
 export { withoutAliases } from './aliases.ts';
 export { matchesLabel, rewriteLabel } from './labels.ts';
+export { denialPhrase } from './denial-phrase.ts';
 export { parseRoute } from './parse.ts';
 export { possibleRoutes, type PossibleRoute } from './possible.ts';
 export { type ConfigRom, type RequestingChild, resolveRequest } from './request.ts';

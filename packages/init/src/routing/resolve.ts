@@ -47,6 +47,8 @@ export interface RouteDenial {
   readonly text: string;
   /** The rule or target that denied; `undefined` if none did. */
   readonly position: Position | undefined;
+  /** The rule none of whose targets provides the service. */
+  readonly rule?: RouteRule;
 }
 
 /**
@@ -145,7 +147,7 @@ function noProvider(service: string, rule: RouteRule): RouteDenial {
     rule.targets.length === 0
       ? `the route of service "${service}" has no target`
       : `no target of this route provides service "${service}"`;
-  return { kind: 'denied', reason: 'no-provider', text, position: rule.position };
+  return { kind: 'denied', reason: 'no-provider', text, position: rule.position, rule };
 }
 
 function ambiguous(service: string, children: readonly string[], position: Position): RouteDenial {

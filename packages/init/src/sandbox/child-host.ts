@@ -21,12 +21,15 @@ export interface ChildHost<Child> {
    * if there is none.
    */
   route(child: Child, service: string, label: string): RoutedTo | 'config';
+  announced(child: Child, service: string): void;
   exited(child: Child, code: number): void;
   crashed(child: Child, state: ThreadState): void;
   /** The child asks for other amounts of quota than before: see its `requested`. */
   resourcesRequested(child: Child): void;
   /** The child has freed what it could of the quota that it was asked to give back. */
   yielded(child: Child): void;
+  /** Something of the child has changed that the state report shows. */
+  changed(): void;
   /** Reports why a child has come to an end that the supervisor has not reported. */
   tell(child: Child, why: string): void;
 }

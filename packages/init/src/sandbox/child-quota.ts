@@ -55,6 +55,11 @@ export class ChildQuota {
     return this.#granted;
   }
 
+  /** What its account holds; `undefined` while there is none. */
+  async state(): Promise<AccountState | undefined> {
+    return this.#account?.state().catch(() => undefined);
+  }
+
   /** Whether it has been assigned anything that has not ended. */
   get active(): boolean {
     return this.#account !== undefined;

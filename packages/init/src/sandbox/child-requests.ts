@@ -3,6 +3,7 @@ import { type Implementation, Rom } from '@ginit/core';
 import {
   Cpu,
   type Parent,
+  Pd,
   prependLabel,
   refusalOf,
   type SessionAnswer,
@@ -15,6 +16,7 @@ import type { ServedBy } from '../plan/index.ts';
 import type { ChildServer } from './child-server.ts';
 import type { ClientSessions, RoutedTo } from './client-sessions.ts';
 import type { ConfigServer } from './config-server.ts';
+import { managingArguments } from './managing-system.ts';
 import { NoRoute } from './no-route.ts';
 import { schedulingArguments } from './scheduling.ts';
 
@@ -33,6 +35,7 @@ export interface RequestsHost {
   route(service: string, label: string): RoutedTo | 'config';
   /** The child's voice was denied, so it cannot run. */
   voiceless(label: string): void;
+  announced(service: string): void;
   exited(code: number): void;
 }
 
@@ -61,14 +64,17 @@ export class ChildRequests {
         }
       },
       close: (id) => sessions.close(id),
-      announce: (service, root) => server.announce(service, root),
+      announce: (service, root) => {
+        server.announce(service, root);
+        this.#host.announced(service);
+      },
       exit: (code) => this.#host.exited(code),
     };
   }
 
   /** The arguments of a session that init opens for the child. */
   environmentArguments(service: string): SessionArguments {
-    return this.#arguments(service, {});
+    return this.#arguments(service, {}, true);
   }
 
   async #session(request: SessionRequest): Promise<SessionAnswer> {
@@ -87,7 +93,9 @@ export class ChildRequests {
     // The LOG session of the environment is the child's own voice: its label is the child's name.
     const own = service === 'LOG' && label === '';
     const whole = own ? name : prependLabel(name, label);
-    const isConfig = service === Rom.service && label === CONFIG_LABEL;
+    // A child whose start node names the ROM in the place of its config must have that.
+    const named = this.#host.born().configFile !== undefined;
+    const isConfig = service === Rom.service && label === CONFIG_LABEL && !named;
     try {
       const route = this.#host.route(service, whole);
       if (route === 'config') return this.#ownConfig(whole, { kind: 'config' });
@@ -112,14 +120,16 @@ export class ChildRequests {
     return { server: this.#host.config, serverName: undefined, label: CONFIG_LABEL, asked };
   }
 
-  #arguments(service: string, args: SessionArguments): SessionArguments {
+  /** `own` is whether init opens the session for the child itself. */
+  #arguments(service: string, args: SessionArguments, own: boolean): SessionArguments {
     const { born, surroundings } = this.#host;
+    if (service === Pd.service) return managingArguments(args, born(), own);
     return service === Cpu.service ? schedulingArguments(args, born(), surroundings) : args;
   }
 
   /** The arguments of a session that the child itself asks for. */
   #requested(service: string, args: SessionArguments): SessionArguments {
-    const given = this.#arguments(service, args);
+    const given = this.#arguments(service, args, false);
     return service === Cpu.service && this.#host.born().confines ? withConfinement(given) : given;
   }
 }

@@ -2,6 +2,7 @@
 import { type Capability, type Env, hasCode, PeerGone, RpcError, SessionError } from '@ginit/core';
 import { type Pd, type Resources, type Root } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
+import type { SessionPhase, SessionStanding } from '../report/index.ts';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { Ending } from './ending.ts';
@@ -34,6 +35,15 @@ export interface ChildServerHost {
    * ended.
    */
   lost(reason: string): void;
+  /** The state of a session has changed. */
+  changed(): void;
+}
+
+/** A session at the child, in its present state. */
+interface Serving {
+  readonly request: RoutedRequest;
+  phase: SessionPhase;
+  donation: Resources;
 }
 
 /** A child in its role as a server. */
@@ -49,6 +59,8 @@ export class ChildServer implements SessionServer {
   readonly #announced = new Set<string>();
   readonly #account: Promise<Account>;
   readonly #ending = new Ending();
+  /** The sessions that it serves or is asked for. */
+  readonly #serving = new Set<Serving>();
   #nextId = 1;
   /**
    * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
@@ -70,8 +82,24 @@ export class ChildServer implements SessionServer {
     return this.#kept;
   }
 
+  /** The sessions that it serves or is asked for, for people and managers. */
+  get standings(): SessionStanding[] {
+    return Array.from(this.#serving, ({ request: { service, label, args }, phase, donation }) => ({
+      service,
+      label,
+      phase,
+      donation,
+      args,
+    }));
+  }
+
   hasAnnounced(service: string): boolean {
     return this.#announced.has(service);
+  }
+
+  /** Whether it has announced every service that its start node declares. */
+  get isComplete(): boolean {
+    return [...this.#declared].every((service) => this.#announced.has(service));
   }
 
   /** The child says that it is ready to serve sessions. */
@@ -121,6 +149,51 @@ export class ChildServer implements SessionServer {
   }
 
   async open(request: RoutedRequest): Promise<ServedSession | Refused> {
+    const serving: Serving = { request, phase: 'requested', donation: request.donation };
+    this.#serving.add(serving);
+    const answer = await this.#open(request);
+    if ('refused' in answer) {
+      this.#serving.delete(serving);
+      this.#host.changed();
+      return answer;
+    }
+    this.#becomes(serving, 'open');
+    return this.#watched(serving, answer);
+  }
+
+  #becomes(serving: Serving, phase: SessionPhase): void {
+    serving.phase = phase;
+    this.#host.changed();
+  }
+
+  /** The session, whose state is told. */
+  #watched(serving: Serving, session: ServedSession): ServedSession {
+    return {
+      capability: session.capability,
+      get donation() {
+        return session.donation;
+      },
+      onServerEnd: (handler) => session.onServerEnd(handler),
+      upgrade: async (more) => {
+        this.#becomes(serving, 'upgrading');
+        const refused = await session.upgrade(more);
+        serving.donation = session.donation;
+        this.#becomes(serving, 'open');
+        return refused;
+      },
+      close: (clientLives) => {
+        this.#becomes(serving, 'closing');
+        const closing = session.close(clientLives);
+        void closing.closed.then(() => {
+          this.#serving.delete(serving);
+          this.#host.changed();
+        });
+        return closing;
+      },
+    };
+  }
+
+  async #open(request: RoutedRequest): Promise<ServedSession | Refused> {
     const { service, label, args, donation, givenUp } = request;
     let account: Account;
     let root: RootCapability;

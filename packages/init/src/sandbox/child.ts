@@ -9,6 +9,7 @@ import {
   Parent,
   Pd,
   QuotaDialogue,
+  type AccountState,
   type LedgerChild,
   type Resources,
   type Thread,
@@ -17,6 +18,7 @@ import {
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { hasOwnProcess, type StartNode } from '../model/index.ts';
 import type { ExistingChild, RoutedSession, Standing } from '../plan/index.ts';
+import type { MissingSession, SessionStanding } from '../report/index.ts';
 import { untilTaken } from './again.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import type { ChildHost } from './child-host.ts';
@@ -27,18 +29,13 @@ import type { HowItEnds, Over, Stuck } from './child-states.ts';
 import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
 import { EnvironmentSessions } from './environment-sessions.ts';
-import { isAlive, stateOf } from './thread-state.ts';
+import { Heartbeat } from './heartbeats.ts';
+import { isAlive, outcomeOfLost, stateOf } from './thread-state.ts';
 import { refuseTooPoor } from './treasury.ts';
 import type { Progress } from './waits.ts';
 
 /** The reason of a child's end whose thread has neither crashed nor been killed by us. */
 const ACCOUNT_ENDED = 'has ended its own account, and itself with it';
-/**
- * The end of a channel can be seen before the end of the thread or process behind it. A child that
- * has closed its channel is left alone for this time: if it has crashed, the supervisor reports
- * within it how it did.
- */
-const LOST_GRACE_MS = 2000;
 
 /** One instance of a start node. When a child is started again, that is another instance. */
 export class Child {
@@ -47,6 +44,7 @@ export class Child {
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
   readonly quota: ChildQuota;
+  readonly heartbeat = new Heartbeat(async () => this.#thread?.heartbeat());
   /** The start node that the child was made from. */
   #born: StartNode;
   readonly #host: ChildHost<Child>;
@@ -94,10 +92,11 @@ export class Child {
     const provides = start.provides.map((service) => service.name);
     const { env, waits } = host;
     const lost = (reason: string): void => void this.#isLost(reason);
+    const changed = (): void => host.changed();
     this.quota = new ChildQuota({ env }, name);
-    this.server = new ChildServer({ env, lost }, name, provides, this.#account.promise);
+    this.server = new ChildServer({ env, lost, changed }, name, provides, this.#account.promise);
     const returned = (back: Resources): void => this.server.leftover.add(back);
-    this.sessions = new ClientSessions({ env, waits, returned }, name, this.#account.promise);
+    this.sessions = new ClientSessions({ env, waits, returned, changed }, name, this.#account.promise);
     this.#config = new ConfigServer(env, start.config);
     const born = (): StartNode => this.#born;
     this.#requests = new ChildRequests({
@@ -111,6 +110,7 @@ export class Child {
       voiceless: (label) => {
         this.#voice = { service: 'LOG', label, to: { kind: 'parent', label } };
       },
+      announced: (service) => host.announced(this, service),
       exited: (code) => {
         this.#exitCode ??= code;
         host.exited(this, this.#exitCode);
@@ -126,6 +126,7 @@ export class Child {
       child: name,
       route: (service) => this.#routeEnvironment(service),
       arguments: (service) => this.#requests.environmentArguments(service),
+      changed,
     });
   }
 
@@ -159,6 +160,21 @@ export class Child {
   /** Where its sessions lead, those of its environment too. */
   get routed(): RoutedSession[] {
     return [...this.#environment.routed, ...this.sessions.routed];
+  }
+
+  /** Its sessions, those of its environment too, for people and managers. */
+  get standings(): SessionStanding[] {
+    return [...this.#environment.standings, ...this.sessions.standings];
+  }
+
+  /** The sessions that it is to have and does not have. */
+  get missing(): MissingSession[] {
+    return [...this.#environment.missing, ...this.sessions.missing];
+  }
+
+  /** What its account holds; `undefined` while there is none. */
+  async accountState(): Promise<AccountState | undefined> {
+    return this.quota.state();
   }
 
   /** The child as the plan of a new config sees it. */
@@ -396,28 +412,13 @@ export class Child {
     return back ?? NOTHING;
   }
 
-  /**
-   * Finds out what became of the thread of a child whose channel is lost. The thread may have ended
-   * already; then its state says whose fault that is. If the report of its end is still on the way,
-   * it is waited for. A thread that runs on is ended here. The supervisor reports the crashes that
-   * it has seen; every other end is reported here.
-   */
+  /** The channel to the child is lost. The child is ended, unless it has ended already. */
   async #isLost(reason: string): Promise<void> {
     if (this.#lost || this.#ended) return;
-    this.#lost = quietDeferred();
+    const lost = quietDeferred<void>();
+    this.#lost = lost;
     const thread = this.#thread;
-    let state = await stateOf(thread);
-    if (thread && isAlive(state)) {
-      // Without a Timer session there is no way to wait, and the child is ended at once.
-      const grace = this.#host.env.timer.sleep(LOST_GRACE_MS).catch(() => {});
-      await Promise.race([this.#lost.promise, grace]);
-      state = await stateOf(thread);
-    }
-    const lives = thread && isAlive(state);
-    if (lives) {
-      await thread.kill().catch(() => {});
-      state = await stateOf(thread);
-    }
+    const { state, lives } = await outcomeOfLost(thread, this.#host.env.timer, lost.promise);
     if (thread && state?.state !== 'crashed') this.#tell(lives ? `is lost: ${reason}` : ACCOUNT_ENDED);
     const its: ThreadState = { state: 'crashed', reason: `${this.name}: ${reason}`, culprit: true };
     this.#host.crashed(this, state?.state === 'crashed' ? state : its);
@@ -430,6 +431,7 @@ export class Child {
     if (!isAlive(state)) this.#lost?.resolve();
     if (this.#ended || this.#lost) return;
     this.#state = state.state;
+    this.#host.changed();
     // The supervisor kills the thread without our asking only when its account has ended. The child
     // has done that itself; had its host done it, that would have been reported.
     const killed = state.state === 'killed' && this.#killed === undefined;

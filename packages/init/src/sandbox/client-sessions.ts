@@ -18,8 +18,10 @@ import {
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import type { RoutedSession } from '../plan/index.ts';
+import { type MissingSession, phaseText, type SessionPhase, type SessionStanding } from '../report/index.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
 import { refusalFor, type Refused, type ServedSession, type SessionServer } from './session-server.ts';
+import { Refusals } from './refusals.ts';
 import type { Waits } from './waits.ts';
 
 /** The server that a request was routed to, and the label that the server sees. */
@@ -44,8 +46,11 @@ export interface ClientRequest {
 
 interface ClientSession {
   readonly service: string;
+  readonly request: ClientRequest;
   serverName: string | undefined;
   asked: RoutedSession | undefined;
+  /** What it was before its server refused it. */
+  refusedAs: RoutedSession | undefined;
   readonly givenUp: AbortController;
   /** The session at its server, or `undefined` if there will be none. */
   readonly opened: Deferred<ServedSession | undefined>;
@@ -56,6 +61,8 @@ interface ClientSession {
    * was given.
    */
   upgraded: Promise<void>;
+  /** The number of upgrades under way. */
+  upgrading: number;
   /** The end of the session, once that has begun. */
   ending: { readonly closed: Promise<void>; readonly kept: Promise<Resources> } | undefined;
 }
@@ -64,6 +71,8 @@ interface ClientSession {
 export interface ClientSessionsHost {
   readonly env: Pick<Env, 'pd' | 'error'> & WaitingEnv;
   readonly waits: Waits;
+  /** The state of a session has changed. */
+  changed(): void;
   /** Takes the quota that comes back when the client is gone. */
   returned(back: Resources): void;
 }
@@ -74,6 +83,7 @@ export class ClientSessions {
   readonly #client: string;
   readonly #account: Promise<Capability<typeof Pd>>;
   readonly #sessions = new Map<number, ClientSession>();
+  readonly #refusals = new Refusals();
   #ended = false;
   /** The number of requests that are being worked on. */
   #requests = 0;
@@ -95,13 +105,35 @@ export class ClientSessions {
     return [...this.#sessions.values()].flatMap(({ asked, ending }) => (asked && !ending ? [asked] : []));
   }
 
+  /** All sessions, for people and managers. */
+  get standings(): SessionStanding[] {
+    return Array.from(this.#sessions.values(), (session) => ({
+      service: session.service,
+      label: session.asked?.label ?? '',
+      phase: phaseOf(session),
+      donation: session.served?.donation ?? session.request.donation,
+      args: session.request.args,
+    }));
+  }
+
+  /** The sessions that the client has asked for and does not have, with the reasons. */
+  get missing(): MissingSession[] {
+    const waiting = [...this.#sessions.values()].flatMap(
+      ({ service, served, ending, asked, serverName }): MissingSession[] => {
+        if (served || ending || !asked) return [];
+        return [{ service, label: asked.label, reason: { kind: 'waiting', server: serverName } }];
+      },
+    );
+    return [...this.#refusals.newest, ...waiting];
+  }
+
   /** All sessions for people; the labels are those that the servers see. */
   get overview(): SessionOverview[] {
-    return Array.from(this.#sessions.values(), ({ service, serverName, asked, served, ending }) => ({
-      service,
-      label: asked && 'label' in asked.to ? asked.to.label : '',
-      server: serverName,
-      state: ending ? 'CLOSING' : served ? 'OK' : 'CREATING',
+    return Array.from(this.#sessions.values(), (session) => ({
+      service: session.service,
+      label: session.asked && 'label' in session.asked.to ? session.asked.to.label : '',
+      server: session.serverName,
+      state: phaseText(phaseOf(session), '26.04'),
     }));
   }
 
@@ -132,20 +164,26 @@ export class ClientSessions {
     const { id, service } = request;
     const session: ClientSession = {
       service,
+      request,
       serverName: undefined,
       asked: undefined,
+      refusedAs: undefined,
       givenUp: new AbortController(),
       opened: quietDeferred(),
       served: undefined,
       forgetServer: () => {},
       upgraded: Promise.resolve(),
+      upgrading: 0,
       ending: undefined,
     };
     this.#sessions.set(id, session);
+    this.#host.changed();
     try {
       const served = await this.#openAt(session, request, route());
       session.served = served;
       session.opened.resolve(served);
+      this.#refusals.forget(service, session.asked?.label);
+      this.#host.changed();
       if (session.ending)
         throw new SessionError('DENIED', 'the client has given up', await session.ending.kept);
       session.forgetServer = served.onServerEnd(() => void this.#end(id, session));
@@ -153,6 +191,8 @@ export class ClientSessions {
     } catch (error) {
       if (!session.served) this.#sessions.delete(id);
       session.opened.resolve(session.served);
+      if (!session.served && !session.ending) this.#refusals.note(error, session);
+      this.#host.changed();
       throw error;
     }
   }
@@ -172,6 +212,7 @@ export class ClientSessions {
       answer = await this.#askAt(session, request, otherwise);
     }
     if (!('refused' in answer)) return answer;
+    session.refusedAs = session.asked;
     session.asked = undefined;
     const kept = await this.#refund(donation, answer.back);
     throw new SessionError(answer.refused.code, answer.refused.message, kept);
@@ -203,7 +244,14 @@ export class ClientSessions {
   async #upgrade(session: ClientSession, served: ServedSession, more: Resources): Promise<void> {
     const done = this.#upgradeAt(served, more);
     session.upgraded = Promise.allSettled([session.upgraded, done]).then(() => {});
-    await done;
+    session.upgrading++;
+    this.#host.changed();
+    try {
+      await done;
+    } finally {
+      session.upgrading--;
+      this.#host.changed();
+    }
   }
 
   async #upgradeAt(served: ServedSession, more: Resources): Promise<void> {
@@ -291,6 +339,7 @@ export class ClientSessions {
 
   #beginEnd(id: number, session: ClientSession): NonNullable<ClientSession['ending']> {
     session.givenUp.abort();
+    this.#host.changed();
     const closed = quietDeferred<void>();
     return { closed: closed.promise, kept: this.#close(id, session, () => closed.resolve()) };
   }
@@ -310,6 +359,7 @@ export class ClientSessions {
     session.forgetServer();
     served.capability[Symbol.dispose]();
     this.#sessions.delete(id);
+    this.#host.changed();
     return kept;
   }
 
@@ -357,4 +407,10 @@ function refuseUnpaid({ ram, caps }: Resources): void {
   if (ram < session.ram) throw new SessionError('INSUFFICIENT_RAM', `a session costs ${session.ram} bytes`);
   if (caps < session.caps)
     throw new SessionError('INSUFFICIENT_CAPS', `a session costs ${session.caps} caps`);
+}
+
+function phaseOf({ served, ending, upgrading }: ClientSession): SessionPhase {
+  if (ending) return 'closing';
+  if (!served) return 'requested';
+  return upgrading > 0 ? 'upgrading' : 'open';
 }

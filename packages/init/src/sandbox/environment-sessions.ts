@@ -2,10 +2,11 @@
  * The sessions that init opens for a child: its account, its means to run, and its binary. They are
  * numbered apart from those that the child opens itself.
  */
-import { SessionError } from '@ginit/core';
-import type { SessionArguments, SessionCapability } from '@ginit/core/system';
+import { hasCode, SessionError } from '@ginit/core';
+import type { Resources, SessionArguments, SessionCapability } from '@ginit/core/system';
 import { ENVIRONMENT_COST } from '../model/index.ts';
 import type { RoutedSession } from '../plan/index.ts';
+import type { MissingSession, SessionPhase, SessionStanding } from '../report/index.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import type { ServedSession } from './session-server.ts';
 import type { Waits } from './waits.ts';
@@ -21,6 +22,8 @@ export interface EnvironmentHost {
   /** Finds the server of a session. Throws `SessionError` if there is none. */
   route(service: EnvironmentService): RoutedTo;
   arguments(service: EnvironmentService): SessionArguments;
+  /** The state of a session has changed. */
+  changed(): void;
 }
 
 interface EnvironmentSession {
@@ -34,6 +37,8 @@ export class EnvironmentSessions {
   readonly #open = new Map<EnvironmentService, EnvironmentSession>();
   /** The requests that no server has answered yet. */
   readonly #asked = new Map<EnvironmentService, RoutedTo>();
+  /** The requests that were refused. */
+  readonly #refused = new Map<EnvironmentService, SessionPhase>();
   readonly #endBegins = new AbortController();
 
   constructor(host: EnvironmentHost) {
@@ -44,6 +49,33 @@ export class EnvironmentSessions {
   get routed(): RoutedSession[] {
     const open = Array.from(this.#open.values(), ({ routed }) => routed);
     return [...this.#asked.values(), ...open].map(({ asked }) => asked);
+  }
+
+  /** All sessions, for people and managers. */
+  get standings(): SessionStanding[] {
+    const standing = (service: string, phase: SessionPhase, donation: Resources): SessionStanding => ({
+      service,
+      label: this.#host.child,
+      phase,
+      donation,
+      args: {},
+    });
+    return (['PD', 'CPU', 'ROM'] as const).flatMap((service) => {
+      const served = this.#open.get(service)?.served;
+      if (served) return [standing(service, 'open', served.donation)];
+      const refused = this.#refused.get(service);
+      if (refused) return [standing(service, refused, ENVIRONMENT_COST[service])];
+      return this.#asked.has(service) ? [standing(service, 'requested', ENVIRONMENT_COST[service])] : [];
+    });
+  }
+
+  /** The sessions that are asked for, each with the child that has to answer. */
+  get missing(): MissingSession[] {
+    return Array.from(this.#asked, ([service, { serverName }]) => ({
+      service,
+      label: this.#host.child,
+      reason: { kind: 'waiting', server: serverName },
+    }));
   }
 
   /** The names of the children that serve these sessions. */
@@ -61,6 +93,17 @@ export class EnvironmentSessions {
   }
 
   async open(service: EnvironmentService): Promise<SessionCapability> {
+    try {
+      return await this.#openNow(service);
+    } catch (error) {
+      this.#refused.set(service, refusedPhase(error));
+      throw error;
+    } finally {
+      this.#host.changed();
+    }
+  }
+
+  async #openNow(service: EnvironmentService): Promise<SessionCapability> {
     const { child, waits } = this.#host;
     const routed = this.#host.route(service);
     const { server, serverName, label } = routed;
@@ -87,4 +130,10 @@ export class EnvironmentSessions {
     const wait = { by: this.#host.child, for: session.routed.serverName, service, step: 'close' } as const;
     await this.#host.waits.during(wait, session.served.close(() => false).closed);
   }
+}
+
+function refusedPhase(error: unknown): SessionPhase {
+  if (hasCode(error, 'OUT_OF_RAM') || hasCode(error, 'INSUFFICIENT_RAM')) return 'short-of-ram';
+  if (hasCode(error, 'OUT_OF_CAPS') || hasCode(error, 'INSUFFICIENT_CAPS')) return 'short-of-caps';
+  return 'denied';
 }

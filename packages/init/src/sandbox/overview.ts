@@ -1,6 +1,7 @@
 /** How the children of a sandbox stand: for whoever runs it, and for `ginit ps` and its like. */
 import type { ChildOverview, ChildState, Resources } from '@ginit/core/system';
 import { hasOwnProcess } from '../model/index.ts';
+import { type Surroundings, whyOf } from './child-report.ts';
 import type { Child } from './child.ts';
 
 /** A child as whoever runs a sandbox sees it. */
@@ -16,24 +17,35 @@ export interface ChildStanding {
   readonly kept: Resources;
 }
 
-/** `waitsFor` says what the child waits for, if it has waited for a while. */
-export function standingOf(child: Child, waitsFor: string | undefined): ChildStanding {
+/** The characters of a phrase that people see: at most `LIMITS.reasonBytes` in any script. */
+const WHY_CHARACTERS_MAX = 250;
+
+/** How a child is looked at. */
+export interface Looking extends Surroundings {
+  /** Whether the child has waited for a server for a while. */
+  readonly waits: boolean;
+}
+
+/** How a child stands. */
+export function standingOf(child: Child, looking: Looking): ChildStanding {
   const { name, id, exitCode } = child;
-  const why = whyOf(child, waitsFor);
-  return { name, id, state: stateOf(child, waitsFor), why, exitCode, kept: child.server.kept };
+  const why = whyOf(child, looking, looking.waits);
+  return { name, id, state: stateOf(child, why), why, exitCode, kept: child.server.kept };
 }
 
 /** The same for people. */
-export function childOverview(child: Child, waitsFor: string | undefined): ChildOverview {
-  const { name, start, exitCode, restarts } = child;
+export function childOverview(child: Child, looking: Looking): ChildOverview {
+  const { name, start, exitCode, restarts, heartbeat } = child;
+  const why = whyOf(child, looking, looking.waits);
   return {
     name,
     binary: start.binary.name,
-    state: stateOf(child, waitsFor),
-    why: whyOf(child, waitsFor),
+    state: stateOf(child, why),
+    // Servers and crashed components have a say in it, and it travels to the supervisor.
+    why: why?.slice(0, WHY_CHARACTERS_MAX),
     exitCode,
     restarts,
-    skippedHeartbeats: 0,
+    skippedHeartbeats: start.heartbeat ? heartbeat.skipped : 0,
     isolation: hasOwnProcess(start) ? 'process' : 'thread',
     ram: start.ram,
     caps: start.caps,
@@ -41,17 +53,12 @@ export function childOverview(child: Child, waitsFor: string | undefined): Child
   };
 }
 
-function whyOf({ stuck, over }: Child, waitsFor: string | undefined): string | undefined {
-  if (over) return over.how === 'exited' ? undefined : over.why;
-  return stuck?.why ?? waitsFor;
-}
-
-function stateOf({ over, stuck, running, restarting }: Child, waitsFor: string | undefined): ChildState {
+function stateOf({ over, stuck, running, restarting }: Child, why: string | undefined): ChildState {
   if (over?.how === 'exited') return 'exited';
   if (stuck) return 'stuck';
   if (restarting || over?.undecided) return 'restarting';
   if (over?.gaveUp) return 'gave up';
   if (over) return over.how === 'failed' ? 'incomplete' : 'crashed';
   if (!running) return 'incomplete';
-  return waitsFor === undefined ? 'running' : 'waiting';
+  return why === undefined ? 'running' : 'waiting';
 }

@@ -35,7 +35,7 @@ export class Router {
   /** See `ChildHost.route`. */
   route(child: Child, service: string, label: string): RoutedTo | 'config' {
     const asking = requestingChild(this.#host.config(), child.start);
-    const route = resolveRequest(asking, { service, label }, this.#services);
+    const route = resolveRequest(asking, { service, label }, this.services);
     switch (route.kind) {
       case 'config':
         return 'config';
@@ -53,11 +53,12 @@ export class Router {
         if (service !== 'ROM' || label !== prependLabel(child.name, 'config')) {
           void this.#host.env.warning(`${child.name}: ${route.text}`);
         }
-        throw new NoRoute(route.text, service, label);
+        throw new NoRoute(route, { service, label, childName: child.name });
     }
   }
 
-  get #services(): ServiceDirectory {
+  /** The services that are declared at this moment. */
+  get services(): ServiceDirectory {
     this.#directory ??= directoryOf(this.#host.config(), this.#absent());
     return this.#directory;
   }

@@ -8,7 +8,7 @@
  * the next config does not wait for it.
  */
 import type { Env } from '@ginit/core';
-import { type ChildAction, keepLedger, keepOverview, type ThreadState } from '@ginit/core/system';
+import { type ChildAction, keepLedger, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
@@ -20,16 +20,18 @@ import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
-import { childOverview, type ChildStanding, standingOf } from './overview.ts';
+import { Observation } from './observation.ts';
+import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { Recovery } from './recovery.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
-import { reasonOf } from './start-failure.ts';
+import { failurePhrase, reasonOf } from './start-failure.ts';
 import { Treasury } from './treasury.ts';
-import { planLines } from './plan-lines.ts';
+import { Undecided } from './undecided.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
+import type { Work } from './work.ts';
 
 /**
  * The number of threads that are started at the same time. Each start takes objects of init, which
@@ -38,13 +40,6 @@ import { type Wait, Waits, type WaitState } from './waits.ts';
 const LAUNCHES_MAX = 16;
 /** The exit code of a system if a child crashed whose exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
-
-/** What the changes of a config leave to be done. */
-interface Work {
-  readonly leave: Child[];
-  readonly launch: Child[];
-  budget: boolean;
-}
 
 /** Runs children. */
 export class Sandbox implements ChildHost<Child> {
@@ -56,6 +51,7 @@ export class Sandbox implements ChildHost<Child> {
   readonly #budgets: Budgets;
   readonly #requests: ResourceGrants;
   readonly #treasury: Treasury;
+  readonly #observation: Observation;
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
   readonly #recovery: Recovery;
@@ -70,12 +66,7 @@ export class Sandbox implements ChildHost<Child> {
   #stopping = false;
   /** Whether our own parent has been told that we exit. */
   #exiting = false;
-  /**
-   * The number of children about which something is being decided, for instance whether they are
-   * started again.
-   */
-  #undecided = 0;
-  #saidAlone = false;
+  readonly #undecided: Undecided;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
   constructor(env: Env, exit: (code: number) => void) {
@@ -108,13 +99,23 @@ export class Sandbox implements ChildHost<Child> {
       end: (child, how) => this.#endChild(child, `"${child.name}" crashed`, how),
       failed: () => this.#exit(CRASH_EXIT_CODE),
     });
+    this.#observation = new Observation({
+      env,
+      config: () => this.#config,
+      directory: () => this.#router.services,
+      children: () => this.#children.values(),
+      waits: (name) => this.waits.why(name) !== undefined,
+      restart: (name, why) => void this.restart(name, why),
+      act: (action, name) => this.act(action, name),
+      existing: () => this.existing(),
+    });
+    const isAlone = (): boolean => {
+      if (this.#stopping || this.#exiting) return false;
+      return this.#children.size > 0 && [...this.#children.values()].every(({ over }) => over);
+    };
+    this.#undecided = new Undecided(env, isAlone, () => this.#observation.changed());
     this.#leaving = new Leaving((child) => this.#stopChild(child));
     keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
-    keepOverview(env, {
-      children: () => this.#each((child) => childOverview(child, this.waits.why(child.name))),
-      act: (action, name) => this.act(action, name),
-      plan: (content) => planLines(this.existing(), content),
-    });
     this.waits = new Waits({
       env,
       boundsOf: (name) => this.#waitedFor(name)?.start.stepBounds ?? this.#config.stepBounds,
@@ -131,7 +132,7 @@ export class Sandbox implements ChildHost<Child> {
 
   /** The children, each with its state and with what keeps it from getting on. */
   get state(): ChildStanding[] {
-    return this.#each((child) => standingOf(child, this.waits.why(child.name)));
+    return this.#observation.standings();
   }
 
   /** The children as a plan of a new config sees them. */
@@ -183,6 +184,7 @@ export class Sandbox implements ChildHost<Child> {
    */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#observation.end();
     await this.#leaving.stop([...new Set([...this.#leaving.children, ...this.#children.values()])]);
     await Promise.all(this.#endings);
     this.#children.clear();
@@ -195,15 +197,18 @@ export class Sandbox implements ChildHost<Child> {
   exited(child: Child, code: number): void {
     if (this.#children.get(child.name) !== child || child.over) return;
     void this.env.log(`child "${child.name}" exited with exit value ${code}`);
+    this.#observation.changedNow();
     const { start } = child;
     if (start.exitPropagate) return this.#exit(code);
     if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
       const reason = `it exited with exit value ${code}`;
-      return this.#decide(() => this.#recovery.recover(child, { reason, culprit: true }, 'stopped'));
+      return this.#undecided.decide(() =>
+        this.#recovery.recover(child, { reason, culprit: true }, 'stopped'),
+      );
     }
     child.stuck = undefined;
     child.over = { how: 'exited', why: `it exited with exit value ${code}` };
-    this.#decide(() => this.#stopChild(child));
+    this.#undecided.decide(() => this.#stopChild(child));
   }
 
   crashed(child: Child, state: ThreadState): void {
@@ -216,15 +221,24 @@ export class Sandbox implements ChildHost<Child> {
     // there.
     if (!isCurrent || this.#stopping || child.stuck) {
       void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
-    } else this.#decide(() => this.#recovery.recover(child, state, 'crashed'));
+    } else this.#undecided.decide(() => this.#recovery.recover(child, state, 'crashed'));
   }
 
   resourcesRequested(child: Child): void {
+    this.#observation.changedNow();
     void this.#requests.asked(child);
   }
 
   yielded(child: Child): void {
     void this.#budgets.yielded(child);
+  }
+
+  announced(child: Child, service: string): void {
+    this.#observation.announced(child, service);
+  }
+
+  changed(): void {
+    this.#observation.changed();
   }
 
   tell(child: Child, why: string): void {
@@ -269,7 +283,7 @@ export class Sandbox implements ChildHost<Child> {
     const changes = planChanges(this.existing(), config, options);
     this.#config = config;
     this.#router.changed();
-    this.#saidAlone &&= changes.length === 0;
+    if (changes.length > 0) this.#undecided.sayAgain();
     for (const start of config.starts) {
       const child = this.#children.get(start.name);
       this.#records.update(start, child?.start);
@@ -280,7 +294,11 @@ export class Sandbox implements ChildHost<Child> {
     for (const change of changes) this.#change(change, work);
     const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
     this.#children = new Map(order.map((child) => [child.name, child]));
-    return this.#deciding(() => this.#carryOut(work));
+    this.#observation.apply(
+      config,
+      changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'),
+    );
+    return this.#undecided.during(() => this.#carryOut(work));
   }
 
   #change(change: Change, work: Work): void {
@@ -332,6 +350,7 @@ export class Sandbox implements ChildHost<Child> {
       gone.then(() => {}),
     );
     this.#children.set(child.name, child);
+    this.#observation.made(child);
     return child;
   }
 
@@ -377,7 +396,7 @@ export class Sandbox implements ChildHost<Child> {
     const isCurrent = this.#children.get(name) === child && !ended;
     const why = reasonOf(error);
     if (isCurrent && error instanceof NoRoute) child.becomeStuck(why, [error.session]);
-    else if (isCurrent) child.over = { how: 'failed', why };
+    else if (isCurrent) child.over = { how: 'failed', why: failurePhrase(error) };
     this.#router.changed();
     if (!ended) await this.env.error(`child "${name}" cannot be started: ${why}`);
     await this.#endChild(child, 'it could not be started', 'crashed');
@@ -401,28 +420,8 @@ export class Sandbox implements ChildHost<Child> {
     const ended = child.end(reason, how);
     this.#endings.add(ended);
     this.#treasury.expect(ended);
+    this.#observation.childChanged();
     await ended;
     this.#endings.delete(ended);
-  }
-
-  #decide(what: () => Promise<void>): void {
-    this.#deciding(what).catch((error: unknown) => this.env.error(String(error)));
-  }
-
-  /**
-   * Does something that may leave the sandbox without children. Whether it has is known only when
-   * nothing else is undecided.
-   */
-  async #deciding(what: () => Promise<void>): Promise<void> {
-    this.#undecided++;
-    try {
-      await what();
-    } finally {
-      this.#undecided--;
-    }
-    const alone = this.#children.size > 0 && [...this.#children.values()].every(({ over }) => over);
-    if (!alone || this.#undecided > 0 || this.#stopping || this.#exiting || this.#saidAlone) return;
-    this.#saidAlone = true;
-    await this.env.log('no child is left; waiting to be stopped');
   }
 }

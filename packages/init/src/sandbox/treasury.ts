@@ -68,7 +68,7 @@ export class Treasury {
     for (let hurried = false; ; ) {
       this.#left ??= await this.#look();
       if (need.ram <= this.#left.ram && need.caps <= this.#left.caps) break;
-      if (hurried || this.#returning.size + this.#promised.size === 0) throw tooLittle(need, this.#left);
+      if (hurried || this.#returning.size + this.#promised.size === 0) throw new TooLittle(need, this.#left);
       hurried = !(await this.#somethingComes());
       this.#left = undefined;
     }
@@ -96,9 +96,16 @@ export class Treasury {
   }
 }
 
-function tooLittle(need: Quota, left: Resources): RpcError {
-  if (need.ram > left.ram) return new RpcError('OUT_OF_RAM', `${need.ram} bytes wanted, ${left.ram} left`);
-  return new RpcError('OUT_OF_CAPS', `${need.caps} caps wanted, ${left.caps} left`);
+/** Init has too little quota for a child. */
+export class TooLittle extends RpcError {
+  /** The quota that is missing. */
+  readonly short: Resources;
+
+  constructor(need: Quota, left: Resources) {
+    if (need.ram > left.ram) super('OUT_OF_RAM', `${need.ram} bytes wanted, ${left.ram} left`);
+    else super('OUT_OF_CAPS', `${need.caps} caps wanted, ${left.caps} left`);
+    this.short = minus(need, left);
+  }
 }
 
 /**
