@@ -29,9 +29,9 @@ export default component({ host: ['file'] }, async (env) => {
 const IDLE = `import { component } from '${CORE_URL}';
 export default component(() => {});`;
 
-const speaker = `<start name="speaker"> <binary name="./speaker.mjs"/> </start>`;
+const SPEAKER_START = `<start name="speaker"> <binary name="./speaker.mjs"/> </start>`;
 const idle = (more: string): string => `<start name="idle" ${more}> <binary name="./idle.mjs"/> </start>`;
-const reader = `<start name="reader"> <binary name="./reader.mjs"/> <host> <file path="note"/> </host> </start>`;
+const READER_START = `<start name="reader"> <binary name="./reader.mjs"/> <host> <file path="note"/> </host> </start>`;
 
 /** Room for a machine that has a lot to do besides. */
 const TIMEOUT_MS = 240_000;
@@ -47,7 +47,7 @@ beforeAll(() => {
   place.write('reader.mjs', READER);
   place.write('idle.mjs', IDLE);
   place.write('note', 'a note');
-  place.write('live.xml', systemConfig(speaker + idle('')));
+  place.write('live.xml', systemConfig(SPEAKER_START + idle('')));
   system = place.start('dev', 'live.xml');
 });
 afterAll(async () => {
@@ -98,7 +98,7 @@ test('a running system takes new versions of its config and of its code, and is 
   const first = await threads();
 
   // A plan changes nothing, and is what then happens.
-  const next = place.write('next.xml', systemConfig(idle('ram="5M"') + reader));
+  const next = place.write('next.xml', systemConfig(idle('ram="5M"') + READER_START));
   const [code, plan] = await ginit('plan', next);
   expect([
     code,
@@ -116,7 +116,7 @@ test('a running system takes new versions of its config and of its code, and is 
   expect([wrong, errors]).toEqual([2, expect.stringMatching(/wrong\.xml:7:20: unknown attribute "rma"/)]);
 
   // A component with a grant that the first version did not have.
-  put('live.xml', systemConfig(idle('ram="5M"') + reader));
+  put('live.xml', systemConfig(idle('ram="5M"') + READER_START));
   await system.until('live.xml: the new version is applied');
   await system.until('[init -> reader] reads a note');
   expect(await ginit('wait', '--timeout', '50s')).toEqual([0, '']);
@@ -131,7 +131,7 @@ test('a running system takes new versions of its config and of its code, and is 
   );
   expect(await threads()).toEqual(second);
 
-  put('live.xml', systemConfig(speaker + idle('ram="5M"')));
+  put('live.xml', systemConfig(SPEAKER_START + idle('ram="5M"')));
   while (system.stdout.split('says one').length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   await ginit('wait', '--timeout', '50s');
   const third = await threads();
