@@ -33,6 +33,9 @@ const STARTS = `<start name="seller"> <binary name="./deal.mjs"/> <provides> <se
     <start name="deal"> <binary name="./deal.mjs"/> <provides> <service name="Deal"/> </provides> </start>
     <start name="inner" isolation="process"> <binary name="./buyer.mjs"/> </start>`)} </start>`;
 
+/** Room for a machine that has a lot to do besides. */
+const TIMEOUT_MS = 240_000;
+
 let place: Workplace;
 let sockets: string;
 let system: GinitRun;
@@ -121,7 +124,9 @@ async function rows(): Promise<Row[]> {
 const rowOf = async (label: string): Promise<Row | undefined> =>
   (await rows()).find((row) => row.label === label);
 
-test('a running system is waited for, shown, restarted, killed and followed, and a second one of its name is refused', async () => {
+test('a running system is waited for, shown, restarted, killed and followed, and a second one of its name is refused', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   // It waits for the system itself, too.
   const waited = await ginit('wait', '--timeout', '50s');
   expect([waited.code, waited.stdout, waited.stderr]).toEqual([0, '', '']);

@@ -197,6 +197,8 @@ export const LIMITS = {
   /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */
   overviewChildren: 4096,
   overviewSessions: 16_384,
+  /** A config of which a component is asked what it would change. */
+  planBytes: 8 * 1024 * 1024,
   /** A text that gives a reason to another component. */
   reasonBytes: 1024,
 } as const;

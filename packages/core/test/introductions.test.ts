@@ -91,6 +91,7 @@ function start(label: string): Peer {
     statistics: never,
     overview: never,
     act: never,
+    plan: never,
     heartbeat: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {

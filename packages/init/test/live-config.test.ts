@@ -157,7 +157,14 @@ function liveConfig(code = false) {
   const applied: SystemConfig[] = [];
   const restarted: string[] = [];
   const check = async (source: Uint8Array): Promise<CheckedConfig> => {
-    const failed = { source, node: undefined, config: undefined, warnings: [], lack: undefined };
+    const failed = {
+      source,
+      node: undefined,
+      config: undefined,
+      warnings: [],
+      manifests: new Map(),
+      lack: undefined,
+    };
     const known = { imports: new ComponentImports(directory), targets: new GrantTargets(directory) };
     const binary = {
       moduleUrl: pathToFileURL(at('code.mjs')).href,

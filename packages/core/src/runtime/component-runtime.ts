@@ -18,7 +18,7 @@ import { type Census, SUPERVISOR_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
 import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
-import { actOnChild, overviewOf } from './overview.ts';
+import { actOnChild, overviewOf, planOf } from './overview.ts';
 import type { ChildrenOverview } from './overview-shapes.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
@@ -166,6 +166,7 @@ export class ComponentRuntime {
         heapUsed: this.#platform.heapUsed?.(),
       }),
       overview: () => this.#environment && overviewOf(this.#environment),
+      plan: (config) => this.#environment && planOf(this.#environment, config),
       act: async (action, child) =>
         this.#environment ? actOnChild(this.#environment, action, child) : 'the component is starting',
       // The supervisor is heard even while the component waits in a synchronous call, and a

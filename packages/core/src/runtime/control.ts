@@ -4,7 +4,18 @@
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
-import { boolean, nothing, optional, record, type ShapeType, text, u32, u53 } from '../interface/shapes.ts';
+import {
+  boolean,
+  bytes,
+  list,
+  nothing,
+  optional,
+  record,
+  type ShapeType,
+  text,
+  u32,
+  u53,
+} from '../interface/shapes.ts';
 import { SESSION_ERRORS } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type ChildAction, childAction, type ChildrenOverview, overviewAnswer } from './overview-shapes.ts';
@@ -93,6 +104,11 @@ export const ComponentControl = rpcInterface(
     statistics: rpc<() => ComponentStatistics>({ args: [], result: statistics }),
     /** What it says of its children; `undefined` if it keeps no overview. */
     overview: rpc<() => ChildrenOverview | undefined>({ args: [], result: overviewAnswer }),
+    /** The changes that another config would bring; `undefined` if it cannot say that. */
+    plan: rpc<(config: Uint8Array) => string[] | undefined>({
+      args: [bytes(LIMITS.planBytes)],
+      result: optional(list(text(LIMITS.reasonBytes), LIMITS.overviewSessions)),
+    }),
     /** Acts on one of its children. The result says why that is impossible. */
     act: rpc<(action: ChildAction, child: string) => string | undefined>({
       args: [childAction, text(LIMITS.nameBytes)],

@@ -16,6 +16,11 @@ export interface OverviewSource {
    * the result says why it is impossible.
    */
   act(action: ChildAction, child: string): Promise<string | undefined>;
+  /**
+   * The changes that another config would bring, in lines for people, without making them. Throws a
+   * `ConfigError` if it cannot be read.
+   */
+  plan?(config: Uint8Array): readonly string[];
 }
 
 const sources = new WeakMap<Env, OverviewSource>();
@@ -36,6 +41,12 @@ export async function actOnChild(env: Env, action: ChildAction, child: string): 
   const source = sources.get(env);
   if (!source) return 'the component runs no children that could be acted on';
   return (await source.act(action, child))?.slice(0, LIMITS.reasonBytes);
+}
+
+/** The changes that another config would bring; `undefined` if the component cannot say that. */
+export function planOf(env: Env, config: Uint8Array): string[] | undefined {
+  const lines = sources.get(env)?.plan?.(config);
+  return lines?.slice(0, LIMITS.overviewSessions).map((line) => line.slice(0, LIMITS.reasonBytes));
 }
 
 /** As much of an overview as fits into one message, with its texts cut to their bounds. */

@@ -205,6 +205,14 @@ export class Supervisor {
     return this.#overviews.now(this.#own.total);
   }
 
+  /**
+   * The changes that another config would bring, in lines for people; `undefined` if root init
+   * cannot say.
+   */
+  plan(config: Uint8Array): Promise<readonly string[] | undefined> {
+    return this.#overviews.plan(config);
+  }
+
   /** The newest reports that were routed to the supervisor. */
   get reports(): readonly KeptReport[] {
     return this.#services.reports;

@@ -68,6 +68,12 @@ export class SystemOverviews {
     return { atUs: this.#platform.monotonicUs(), components, total };
   }
 
+  /** The changes that another config would bring to the children of root init. */
+  async plan(config: Uint8Array): Promise<readonly string[] | undefined> {
+    const root = [...this.#components.live].find(({ label }) => label === ROOT_LABEL);
+    return root?.control.plan(config);
+  }
+
   /** Acts on a component by its label. The result says why that is impossible. */
   async act(action: ChildAction, label: string): Promise<string | undefined> {
     const { prefix, last } = splitLabel(label);

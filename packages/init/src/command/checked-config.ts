@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, type ConfigNode, type Position, readNode, runtimeDifference } from '@ginit/core/config';
 import { SupervisorServices } from '@ginit/core/supervisor';
-import { checkConfig } from '../check/index.ts';
+import { checkConfig, type ManifestFacts } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
 import { GrantTargets } from './grant-targets.ts';
 import { hostLimits } from './host-limits.ts';
@@ -20,6 +20,8 @@ export interface CheckedConfig {
   readonly config: InitConfig | undefined;
   /** The binaries that the config names to be started. */
   readonly binaries: NamedBinaries;
+  /** The manifests of its components, by the paths of their start nodes. */
+  readonly manifests: ReadonlyMap<string, ManifestFacts>;
   /** The import graphs of its components. */
   readonly imports: ComponentImports;
   /** The files that its grants lead to. */
@@ -55,6 +57,7 @@ export async function readCheckedConfig(
     node: undefined,
     config: undefined,
     binaries: { byName: new Map(), trusted: new Map() },
+    manifests: new Map(),
     imports,
     targets,
     errors,
@@ -98,6 +101,7 @@ export async function readCheckedConfig(
     node,
     config: reading.config,
     binaries: { byName: found.byName, trusted: found.trusted },
+    manifests: found.manifests,
     imports,
     targets,
     errors: inOrder(errors).map(({ message }) => message),

@@ -13,12 +13,15 @@ import {
   type SystemTree,
   treeOf,
 } from './control/index.ts';
+import type { CheckedConfig } from './checked-config.ts';
+import { freeOfErrors, systemConfigOf } from './live-config.ts';
 import type { LogKeeper, LogPiece } from './log-keeper.ts';
 
 const labelShape = text(CONTROL_LIMITS.labelCharacters);
 const actArguments = record({ action: oneOf(CHILD_ACTIONS), label: labelShape });
 const logArguments = record({ label: labelShape, follow: optional(oneOf(['yes'])) });
 const reportArguments = record({ label: labelShape });
+const planArguments = record({ file: text(CONTROL_LIMITS.pathCharacters) });
 const waitArguments = record({
   labels: list(labelShape, CONTROL_LIMITS.labels),
   timeoutMs: integer(0, 2 ** 31 - 1),
@@ -33,12 +36,14 @@ const FOLLOWER_CHARACTERS = 1024 * 1024;
 
 /** The parts of a running system that answer. */
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports'>;
+  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports' | 'plan'>;
+  /** Checks another config as if it were that of the system. */
+  readonly check: (file: string) => Promise<CheckedConfig>;
   readonly logs: LogKeeper;
 }
 
 /** The requests that ask for how the system stands, and those that act on one component. */
-export function controlRequests({ supervisor, logs }: ControlParts): ControlHandlers {
+export function controlRequests({ supervisor, logs, check }: ControlParts): ControlHandlers {
   const tree = async (): Promise<SystemTree> => treeOf(await supervisor.overview());
   return {
     tree,
@@ -71,6 +76,16 @@ export function controlRequests({ supervisor, logs }: ControlParts): ControlHand
       return {
         reports: found.map(({ label, content }) => ({ label, content: new TextDecoder().decode(content) })),
       };
+    },
+    plan: async (args) => {
+      const { file } = planArguments(args, 'with');
+      const checked = await check(file);
+      const { warnings, errors } = checked;
+      const sound = freeOfErrors(checked);
+      if (!sound) return { warnings, errors, changes: [] };
+      const changes = await supervisor.plan(systemConfigOf(sound).config);
+      if (!changes) throw new ControlError('REFUSED', 'root init is not there yet');
+      return { warnings, errors, changes };
     },
     wait: async (args, { signal }) => {
       const { labels, timeoutMs } = waitArguments(args, 'with');

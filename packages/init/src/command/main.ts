@@ -1,6 +1,5 @@
 /** The ginit command. */
 import { readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseBytes } from '@ginit/core/config';
 import { NodePlatform, withoutJails } from '@ginit/core/supervisor';
@@ -12,7 +11,7 @@ import { Launcher } from './launcher.ts';
 import { freeOfErrors } from './live-config.ts';
 import { keptOutput, LogKeeper } from './log-keeper.ts';
 import { Output } from './output.ts';
-import { ROOT_CAPS } from './root-quota.ts';
+import { defaultQuota, ROOT_CAPS } from './root-quota.ts';
 import { runningCommand } from './running/main.ts';
 import { RUNNING_COMMANDS, RUNNING_HELP } from './running/options.ts';
 import { runSystem } from './run.ts';
@@ -44,6 +43,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit restart | kill LABEL        starts a component again; ends it at once
   ginit report LABEL                the last report of a component
   ginit wait [LABEL...]             until the system, or these components, are complete
+  ginit plan [OLD] NEW              what a config would change in a running system, or in the place of another
 
   --system NAME its name for the commands above (default: that of the config)
   --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
@@ -82,7 +82,7 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    const ram = values.ram === undefined ? Math.floor(totalmem() / 2) : parseBytes(values.ram);
+    const ram = values.ram === undefined ? defaultQuota().ram : parseBytes(values.ram);
     if (ram === undefined) return `--ram ${values.ram}: not a size (for example 512M or 2G)`;
     if (values.jail !== undefined && values.jail !== 'audit')
       return `--jail=${values.jail}: only audit (attributes jail= in the config say who is jailed)`;

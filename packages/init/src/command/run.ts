@@ -51,7 +51,11 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
       warning: (text) => output.say(`warning: ${text}`),
     },
   });
-  const handlers = controlRequests({ supervisor, logs });
+  // The config is live when the system has its name, and may be asked for a plan before.
+  let inForce: Pick<LiveConfig, 'applied'> = { applied: checked };
+  const checkOther = (other: string): Promise<CheckedConfig> =>
+    readCheckedConfig(other, quota, undefined, undefined, inForce.applied);
+  const handlers = controlRequests({ supervisor, logs, check: checkOther });
   const door = await openControlDoor(realpathSync(file), options.name, handlers);
   if ('refused' in door) {
     output.say(door.refused);
@@ -65,6 +69,7 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   const manager = serviceManager(supervisor, output);
   const reloading = (is: boolean): void => manager?.reloading(is);
   const live = new LiveConfig({ reloading, file, check, supervisor, output, code: options.dev }, checked);
+  inForce = live;
   const reload = (): void => void live.reload();
   const unlisten = endFromOutside(supervisor, output, options.launcher, { terminal: new Terminal(), reload });
   const end = await supervisor.run();

@@ -107,6 +107,7 @@ export class Sandbox implements ChildHost<Child> {
       waits: (name) => this.waits.why(name) !== undefined,
       restart: (name, why) => void this.restart(name, why),
       act: (action, name) => this.act(action, name),
+      existing: () => this.existing(),
     });
     const isAlone = (): boolean => {
       if (this.#stopping || this.#exiting) return false;

@@ -12,6 +12,7 @@ import {
 import type { Output } from '../output.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
+import { planBetween, planRunning } from './plan.ts';
 import { activities, psLines, topLines } from './tables.ts';
 
 const USAGE_EXIT_CODE = 2;
@@ -41,6 +42,9 @@ export async function runningCommand(
     output.say(`try "ginit help ${command}"`);
     return USAGE_EXIT_CODE;
   }
+  const [old, next] = options.labels;
+  if (command === 'plan' && old !== undefined && next !== undefined)
+    return planBetween([old, next], options.json, output);
   const beganMs = performance.now();
   const found = command === 'wait' ? await awaited(options) : await findSystem(options.system);
   if ('problem' in found) {
@@ -91,6 +95,8 @@ async function perform(options: RunningOptions, client: ControlClient, output: O
     }
     case 'report':
       return report(options, client, output);
+    case 'plan':
+      return planRunning(client, label, json, output);
     case 'wait':
       return wait(options, client, output);
   }

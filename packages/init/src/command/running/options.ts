@@ -2,7 +2,17 @@
 import { parseArgs } from 'node:util';
 
 /** A command on a running system. */
-export const RUNNING_COMMANDS = ['ps', 'top', 'graph', 'log', 'restart', 'kill', 'report', 'wait'] as const;
+export const RUNNING_COMMANDS = [
+  'ps',
+  'top',
+  'graph',
+  'log',
+  'restart',
+  'kill',
+  'report',
+  'wait',
+  'plan',
+] as const;
 /** One of `RUNNING_COMMANDS`. */
 export type RunningCommand = (typeof RUNNING_COMMANDS)[number];
 
@@ -100,6 +110,17 @@ over, with the reason of each that does not. Waits for the system itself, too.
 ${COMMON}
 
 ${LABELS}`,
+  plan: `ginit plan: what a new config would change
+
+  ginit plan [OPTIONS] NEW.xml
+  ginit plan [OPTIONS] OLD.xml NEW.xml
+
+The first form asks the running system, which has the config checked as if it were its own, and changes nothing. The
+second compares two configs: children of OLD are taken to run as it says, with the sessions that they cannot do without.
+Exit code: 0; 2 if a config is wrong, which is said as by "ginit check". Of a nested init it is said that its config
+changes, not what that changes below.
+
+${COMMON}`,
 };
 
 /** Options that one command has, and that command. */
@@ -192,5 +213,7 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
       return labels.length === 1 ? undefined : `ginit ${command} takes one label (in quotes: "init -> fs")`;
     case 'wait':
       return undefined;
+    case 'plan':
+      return labels.length === 1 || labels.length === 2 ? undefined : 'ginit plan takes one config, or two';
   }
 }

@@ -1,0 +1,15 @@
+/** The answer of an init to `ginit plan`. */
+import { readNode } from '@ginit/core/config';
+import { readInitConfig } from '../model/index.ts';
+import { describeChange, type ExistingChild, planChanges } from '../plan/index.ts';
+
+/**
+ * The changes that a config would bring, in lines for people. Throws the first error that is in the
+ * config.
+ */
+export function planLines(existing: readonly ExistingChild[], content: Uint8Array): string[] {
+  const { config, errors } = readInitConfig(readNode(content, { name: 'config' }));
+  const [first] = errors;
+  if (first) throw first;
+  return planChanges(existing, config).flatMap(describeChange);
+}
