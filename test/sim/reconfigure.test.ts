@@ -24,7 +24,8 @@ const nested = (starts: string): string =>
 const CONFIGS = {
   'config.xml': `${server('one')} ${server('two')} ${client('a', 'one')} ${client('b', 'two')}
     ${nested(server('in') + client('c', 'in'))}`,
-  // A server goes, a client is led elsewhere, quotas change, and so does the config of the nested init.
+  // A server goes, a client is led elsewhere, quotas change, and so does the config of the nested
+  // init.
   'less.xml': `${server('one', 'ram="5M"')} ${client('a', 'one', 'ram="3M"')} ${client('b', 'one')}
     ${nested(server('in', 'version="2"') + client('c', 'in') + client('d', 'in'))}`,
   // A client without a server, a new child, and no nested init.

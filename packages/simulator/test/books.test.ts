@@ -55,6 +55,8 @@ const RIGHT = account(
 );
 
 interface Situation {
+  /** The label of the init; `init` unless told. */
+  readonly label?: string;
   readonly children?: readonly Child[];
   readonly hostile?: readonly string[];
   /**
@@ -78,13 +80,14 @@ function system(now: { situation: Situation; root: AccountTree }): Books {
     },
   });
   const hostile = (): readonly string[] => now.situation.hostile ?? [];
+  const { label = 'init' } = now.situation;
   const watched = {
     platform: {
       get live() {
         const children = now.situation.children ?? FAMILY;
         return [
-          component(1, 'init'),
-          ...children.map((child, index) => component(index + 2, `init -> ${child.name}`, child)),
+          component(1, label),
+          ...children.map((child, index) => component(index + 2, `${label} -> ${child.name}`, child)),
         ];
       },
       get anybodyHostile() {
@@ -119,6 +122,16 @@ test('a child that has another quota than its parent believes is found', () => {
   expect(problem).toBe(
     '[init -> client] has not the quota that its parent believes; it deviates by -10 bytes and 0 caps',
   );
+});
+
+test('an init whose parent is gone is not compared: its children get nothing back from above', () => {
+  const label = 'init -> mid';
+  const children = [{ name: 'client', ending: false, given: amount(100, 10), sessions: [] }];
+  const client = account(`${label} -> client`, amount(70, 7));
+  const root = account('init', amount(700, 70), account(label, amount(230, 23), client));
+  const books = system({ situation: { label, children }, root });
+  expect(books.look()).toBeUndefined();
+  expect(books.compared).toEqual({ children: 0, inits: 0 });
 });
 
 test('an init that pays for its children, or keeps what belongs to them, is found', () => {

@@ -5,7 +5,16 @@ import { type Observed, whereOverviewsAreWrong } from '../src/checks/overviews.t
 
 function child(name: string, state: ChildState): ChildOverview {
   const counts = { restarts: 0, skippedHeartbeats: 0, ram: 0, caps: 0 };
-  return { name, state, ...counts, isolation: 'thread', sessions: [], why: undefined, exitCode: undefined };
+  return {
+    name,
+    binary: name,
+    state,
+    ...counts,
+    isolation: 'thread',
+    sessions: [],
+    why: undefined,
+    exitCode: undefined,
+  };
 }
 
 function init(label: string, children: readonly ChildOverview[], cut = false): Observed {

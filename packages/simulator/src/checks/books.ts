@@ -21,7 +21,7 @@
  * knows of.
  *
  * A child that waits for its init, or that its init waits for, is not compared at that moment; nor
- * are its servers.
+ * are its servers. An init whose parent is gone is not compared either: it goes with its parent.
  */
 import type { LedgerChild, Resources } from '@ginit/core/system';
 import type { Simulation } from '../world/simulation.ts';
@@ -179,6 +179,7 @@ export class Books {
     const account = trees.get(init.label);
     const children = init.runtime?.ledger;
     if (!account || !children || this.#alive(init.label)?.id !== init.id) return undefined;
+    if (this.#isOrphan(init)) return undefined;
     const unsettled = new Set<string>();
     for (const { name, sessions, ending } of children) {
       const child = this.#alive(`${init.label} -> ${name}`);
@@ -187,6 +188,14 @@ export class Books {
       for (const { server } of sessions) if (server !== undefined) unsettled.add(server);
     }
     return { init, children, account, unsettled, waiting: unsettled.size > 0 };
+  }
+
+  /**
+   * Whether an init's parent is gone. Such an init goes, too; until then nothing comes back of what
+   * its children had donated for sessions above it.
+   */
+  #isOrphan({ label }: Component): boolean {
+    return label !== ROOT_LABEL && this.#alive(label.slice(0, label.lastIndexOf(' -> '))) === undefined;
   }
 
   /** The component with a label, if there is exactly one. */
