@@ -93,7 +93,7 @@ function system(now: { situation: Situation; root: AccountTree }): Books {
       get anybodyHostile() {
         return hostile().length > 0;
       },
-      hasBeenHostile: (label: string) => hostile().includes(label),
+      hasBeenHostile: (whose: string) => hostile().includes(whose),
     },
     calls: {
       between: (a: number, b: number) => (now.situation.open?.includes(`${a}>${b}`) ? 1 : 0),
