@@ -22,6 +22,7 @@ import { LIMITS } from '../limits.ts';
  * `exited`: it has given its exit code. `crashed`: it is down and is not started again.
  * `gave up`: it has crashed more often than its start node allows, and stays down.
  * `restarting`: it is down, and is going to be started again.
+ * `ending`: it is being taken down, and may be gone already.
  */
 export const CHILD_STATES = [
   'incomplete',
@@ -32,6 +33,7 @@ export const CHILD_STATES = [
   'crashed',
   'gave up',
   'restarting',
+  'ending',
 ] as const;
 /** One of `CHILD_STATES`. */
 export type ChildState = (typeof CHILD_STATES)[number];

@@ -53,12 +53,13 @@ export function childOverview(child: Child, looking: Looking): ChildOverview {
   };
 }
 
-function stateOf({ over, stuck, running, restarting }: Child, why: string | undefined): ChildState {
+function stateOf({ over, stuck, running, restarting, ended }: Child, why: string | undefined): ChildState {
   if (over?.how === 'exited') return 'exited';
   if (stuck) return 'stuck';
   if (restarting || over?.undecided) return 'restarting';
   if (over?.gaveUp) return 'gave up';
   if (over) return over.how === 'failed' ? 'incomplete' : 'crashed';
+  if (ended) return 'ending';
   if (!running) return 'incomplete';
   return why === undefined ? 'running' : 'waiting';
 }

@@ -203,6 +203,7 @@ export function incompleteness({ state, why, exitCode }: TreeNode): string | und
     case 'crashed':
     case 'gave up':
     case 'restarting':
+    case 'ending':
     case 'silent':
       return `${state}${because}`;
   }
