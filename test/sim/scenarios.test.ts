@@ -15,6 +15,7 @@ const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input
 
 /** Other tests that start systems. */
 const REAL_ONLY: Readonly<Record<string, string>> = {
+  'packages/os/test/rom-scenarios.test.ts': 'one real run; its examples are simulated beside it',
   'packages/core/test/thread-parking.test.ts': 'how threads of the host park',
   'test/conformance/large-messages.test.ts': 'carriers of threads and processes under load',
   'test/conformance/synchronous.test.ts':
@@ -34,12 +35,17 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/component-output.test.ts': 'streams of threads and processes',
   'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
+  'test/scenarios/heartbeat.test.ts': 'a thread that never returns',
+  'test/scenarios/hid.test.ts': 'the command line; its system is simulated beside it',
   'test/scenarios/host.test.ts': 'sockets, directories, devices and programs of the host',
   'test/scenarios/import-rule.test.ts': 'what the check of a config says, and modules of Node',
+  'test/scenarios/live-config.test.ts': 'files of the host that change while a system runs',
   'test/scenarios/lost-output.test.ts': 'pipes, terminals and full devices',
   'test/scenarios/manifests.test.ts': 'how manifests are read, in a process of their own',
   'test/scenarios/package-manager.test.ts': 'signals to npx',
+  'test/scenarios/running.test.ts': 'the commands that look at a running system',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
+  'test/scenarios/schema.test.ts': 'no systems: it compares configs with the XML Schema',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
@@ -48,6 +54,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
 const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
+/** Examples that run until they are stopped: `packages/os/test/rom-scenarios.test.ts` simulates them. */
+const ENDLESS = ['live-config.xml', 'roms.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 
@@ -78,7 +86,7 @@ test('every test that starts a system is in one of the lists', () => {
 
 test('every example is in the list', () => {
   const configs = filesBelow('examples', /\.xml$/).map((name) => name.replace(/^examples\//, ''));
-  expect(configs.toSorted()).toEqual([...EXAMPLES, ...RACES].toSorted());
+  expect(configs.toSorted()).toEqual([...EXAMPLES, ...ENDLESS, ...RACES].toSorted());
 });
 
 test.each(EXAMPLES)('%s says the same simulated as in a real run, twice', async (name) => {
