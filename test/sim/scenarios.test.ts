@@ -54,8 +54,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
 const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
-/** Examples that run until they are stopped: `packages/os/test/rom-scenarios.test.ts` simulates them. */
-const ENDLESS = ['live-config.xml', 'roms.xml'];
+/** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
+const ELSEWHERE = ['live-config.xml', 'roms.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 
@@ -86,7 +86,7 @@ test('every test that starts a system is in one of the lists', () => {
 
 test('every example is in the list', () => {
   const configs = filesBelow('examples', /\.xml$/).map((name) => name.replace(/^examples\//, ''));
-  expect(configs.toSorted()).toEqual([...EXAMPLES, ...ENDLESS, ...RACES].toSorted());
+  expect(configs.toSorted()).toEqual([...EXAMPLES, ...ELSEWHERE, ...RACES].toSorted());
 });
 
 test.each(EXAMPLES)('%s says the same simulated as in a real run, twice', async (name) => {
