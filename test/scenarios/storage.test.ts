@@ -147,7 +147,7 @@ describe.skipIf(missingTools)(
       });
     });
 
-    test.each([1024, 2048, 4096])(
+    test.each([1024, 4096])(
       'blocks of %i bytes: sparse, large and many files survive a second run',
       async (blockSize) => {
         const image = DiskImage.make(place.directory, 'disk.img', 32_768, ['-b', String(blockSize)], tree());

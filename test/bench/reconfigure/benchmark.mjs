@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const MEASURE = fileURLToPath(new URL('./measure.mjs', import.meta.url));
 
 function contenders({ directory, places, quick }) {
-  const [count, rounds] = quick ? [8, 1] : [100, 7];
+  const [count, rounds] = quick ? [3, 1] : [100, 7];
   const file = join(directory, 'reconfigure.xml');
   const command = [process.execPath, MEASURE, file, String(count), String(rounds)];
   return [{ id: 'running', label: `ginit, ${count} children`, place: places.free ?? places.one, command }];
