@@ -1,6 +1,6 @@
 /** Runs a whole system (core, init, components given as objects) in the test's own thread. */
 import type { Component } from '@ginit/core';
-import { toData, readXml } from '@ginit/core/config';
+import { configContent, readXml } from '@ginit/core/config';
 import { ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
 import initComponent from '@ginit/init/component';
 import { type CarrierKind, InProcessPlatform } from '../../packages/core/test/in-process-platform.ts';
@@ -43,7 +43,7 @@ export function startSystem(
     binary: { moduleUrl: 'init', files: [], takes: 'nothing' },
     grants: [],
     findBinary: (name) => (all.has(name) ? { moduleUrl: name, files: [], takes: 'nothing' } : undefined),
-    config: new TextEncoder().encode(JSON.stringify(toData(readXml(configOf(starts), 'config.xml')))),
+    config: configContent(readXml(configOf(starts), 'config.xml')),
     quota: QUOTA,
     observer: {
       crashed: (label, end) => platform.complaints.push(`[${label}] crashed: ${end.reason}`),

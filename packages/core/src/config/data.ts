@@ -47,6 +47,14 @@ export function toData(node: ConfigNode): NodeData {
   return nodeToData(node, GENERATED_POSITION.file);
 }
 
+/**
+ * A tree as the content of the ROM `config`; without one the content is empty, which reads as an
+ * empty `<config/>`.
+ */
+export function configContent(node: ConfigNode | undefined): Uint8Array {
+  return new TextEncoder().encode(node ? JSON.stringify(toData(node)) : '');
+}
+
 function nodeToData(node: ConfigNode, parentFile: string): NodeData {
   const { file, line, column } = node.position;
   return {

@@ -4,7 +4,7 @@
  * children, without routes, restarts and waits.
  */
 import type { Component } from '../runtime/component.ts';
-import { type ConfigNode, toData } from '../config/index.ts';
+import { configContent, type ConfigNode } from '../config/index.ts';
 import type { Env } from '../runtime/env.ts';
 import {
   type Capability,
@@ -104,7 +104,7 @@ export class Child {
     this.name = options.name;
     this.#host = host;
     this.#options = options;
-    this.#config = new RomModule(contentOf(options.config));
+    this.#config = new RomModule(configContent(options.config));
     this.#dialogue = new QuotaDialogue({
       requested: () => {},
       yielded: () => {
@@ -203,7 +203,7 @@ export class Child {
 
   /** A new version of its config. */
   configure(config: ConfigNode): void {
-    this.#config.replace(contentOf(config));
+    this.#config.replace(configContent(config));
   }
 
   /** Lets it put its things in order; settles when it has, or is dead. */
@@ -366,10 +366,6 @@ export class Child {
   async #giveBack(amount: Resources): Promise<void> {
     await this.#pd?.transferUpTo(this.#host.env.pd, amount).catch(() => NOTHING);
   }
-}
-
-function contentOf(config: ConfigNode): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(toData(config)));
 }
 
 /** Why a request could not be granted, as its client may see it. */

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { toData } from '@ginit/core/config';
+import { configContent } from '@ginit/core/config';
 import { ROOT_LABEL, type Supervisor, type SystemConfig } from '@ginit/core/supervisor';
 import { prependLabel } from '@ginit/core/system';
 import { startable } from './binaries.ts';
@@ -33,7 +33,7 @@ export function systemConfigOf({ node, config, binaries, imports, targets }: Fre
   return {
     findBinary: startable(binaries, imports),
     grants: grantsOf(config, targets),
-    config: new TextEncoder().encode(JSON.stringify(toData(node))),
+    config: configContent(node),
   };
 }
 

@@ -2,7 +2,7 @@
  * Serves a child its configuration: the ROM `config`, in as many sessions as the child pays for.
  */
 import { type Env, type Implementation, Rom, RomModule } from '@ginit/core';
-import { type ConfigNode, toData } from '@ginit/core/config';
+import { configContent, type ConfigNode } from '@ginit/core/config';
 import { refuseTooLittle, type Resources, someSession } from '@ginit/core/system';
 import { plus } from './amounts.ts';
 import {
@@ -20,12 +20,12 @@ export class ConfigServer implements SessionServer {
 
   constructor(env: Env, config: ConfigNode | undefined) {
     this.#env = env;
-    this.#config = new RomModule(contentOf(config));
+    this.#config = new RomModule(configContent(config));
   }
 
   /** A new version, of which the child is told. */
   update(config: ConfigNode | undefined): void {
-    this.#config.replace(contentOf(config));
+    this.#config.replace(configContent(config));
   }
 
   async open({ donation }: RoutedRequest): Promise<ServedSession | Refused> {
@@ -61,9 +61,4 @@ export class ConfigServer implements SessionServer {
     this.#env.revoke(rom);
     await rom[Symbol.dispose]?.();
   }
-}
-
-/** A child without a configuration gets an empty module, which reads as an empty `<config/>`. */
-function contentOf(config: ConfigNode | undefined): Uint8Array {
-  return new TextEncoder().encode(config ? JSON.stringify(toData(config)) : '');
 }

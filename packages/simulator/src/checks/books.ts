@@ -23,7 +23,7 @@
  * A child that waits for its init, or that its init waits for, is not compared at that moment; nor
  * are its servers. An init whose parent is gone is not compared either: it goes with its parent.
  */
-import type { LedgerChild, Resources } from '@ginit/core/system';
+import { type LedgerChild, type Resources, splitLabel } from '@ginit/core/system';
 import type { Simulation } from '../world/simulation.ts';
 import { type AccountTree, ROOT_LABEL } from '@ginit/core/supervisor';
 import { Bequests, type Suspicions } from './bequests.ts';
@@ -195,7 +195,7 @@ export class Books {
    * its children had donated for sessions above it.
    */
   #isOrphan({ label }: Component): boolean {
-    return label !== ROOT_LABEL && this.#alive(label.slice(0, label.lastIndexOf(' -> '))) === undefined;
+    return label !== ROOT_LABEL && this.#alive(splitLabel(label).prefix) === undefined;
   }
 
   /** The component with a label, if there is exactly one. */
@@ -215,7 +215,7 @@ export class Books {
     root: Resources,
   ): Resources | undefined {
     if (init.label === ROOT_LABEL) return root;
-    const parent = this.#alive(init.label.slice(0, init.label.lastIndexOf(' -> ')));
+    const parent = this.#alive(splitLabel(init.label).prefix);
     if (!parent || !this.#resting.has(parent.id)) return undefined;
     const household = this.#household(parent, trees);
     const own = household?.children.find(({ name }) => `${parent.label} -> ${name}` === init.label);

@@ -2,7 +2,7 @@
  * Compares what each init tells people of its children with the components that there are. This is
  * done while nothing is on its way, when a difference has no excuse.
  */
-import { type ChildrenOverview, type ChildState, LABEL_SEPARATOR } from '@ginit/core/system';
+import { type ChildrenOverview, type ChildState, prependLabel, splitLabel } from '@ginit/core/system';
 
 /** A live component, as far as it matters here. */
 export interface Observed {
@@ -37,18 +37,16 @@ function wrongAbout(
   { children }: ChildrenOverview,
   labels: ReadonlySet<string>,
 ): string | undefined {
-  const lead = `${init}${LABEL_SEPARATOR}`;
   for (const { name, state } of children) {
-    const there = labels.has(`${lead}${name}`);
+    const there = labels.has(prependLabel(init, name));
     if (!there && SURE.there.includes(state))
       return `[${init}] says that "${name}" is ${state}, and it is gone`;
     if (there && SURE.gone.includes(state)) return `[${init}] says that "${name}" ${state}, and it is there`;
   }
   const told = new Set(children.map(({ name }) => name));
   for (const label of labels) {
-    if (!label.startsWith(lead)) continue;
-    const name = label.slice(lead.length);
-    if (!name.includes(LABEL_SEPARATOR) && !told.has(name)) return `[${init}] does not tell of "${name}"`;
+    const { prefix, last: name } = splitLabel(label);
+    if (prefix === init && !told.has(name)) return `[${init}] does not tell of "${name}"`;
   }
   return undefined;
 }

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, toData } from '@ginit/core/config';
+import { ConfigError, configContent } from '@ginit/core/config';
 import { withoutJails } from '@ginit/core/supervisor';
 import {
   BROKEN_EXIT_CODE,
@@ -107,8 +107,7 @@ async function prepareConfig(
   for (const line of [...warnings, ...all]) output.plain(line);
   if (checked.lack !== undefined) output.complaint(withoutJails(checked.lack));
   if (all.length > 0 || !node || !config) return undefined;
-  const bytes = new TextEncoder().encode(JSON.stringify(toData(node)));
-  return { plain: { config: bytes, binaries, grants: grantsOf(config, targets) }, config };
+  return { plain: { config: configContent(node), binaries, grants: grantsOf(config, targets) }, config };
 }
 
 /** Finds numbers that name no fault of the plan. */
