@@ -50,7 +50,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['threads10Ms', 'threads100Ms', 'process1Ms', ...(onLinux ? ['threadMiB', 'processMiB'] : [])],
     ratios: ['threads10VsWorkers', 'threads100VsWorkers', 'process1VsFork'],
   },
-  reconfigure: { figures: ['changeMs', 'watchedMs', 'restartMs', 'wholeMs'], ratios: ['changeVsRestart'] },
+  reconfigure: {
+    figures: ['changeMs', 'watchedMs', 'restartMs', 'warmChangeMs', 'wholeMs'],
+    ratios: ['changeVsRestart'],
+  },
 };
 
 /** Differences of two figures: in a quick run their order may be reversed. */

@@ -18,6 +18,7 @@ export const reconfigure = {
     changeMs: 'its <config>, by SIGHUP, ms',
     watchedMs: 'by the file alone, ms',
     restartMs: 'its version, ms',
+    warmChangeMs: 'its <config> again, ms',
     wholeMs: 'all stopped and started, ms',
   },
   contenders,
@@ -26,6 +27,8 @@ export const reconfigure = {
     /** With the quiet moment after which a written file counts. */
     watchedMs: median('running', 'watchedMs'),
     restartMs: median('running', 'restartMs'),
+    /** After all of the changes above. */
+    warmChangeMs: median('running', 'warmChangeMs'),
     wholeMs: median('running', 'wholeMs'),
   }),
   ratios: (median) => ({
