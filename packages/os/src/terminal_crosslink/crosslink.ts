@@ -4,7 +4,9 @@ import { ServedTerminal, type Terminal } from '@ginit/core/terminal';
 
 const ENDS = 2;
 
-/** A line with two ends. Bytes wait at the end where they were written until the other takes them. */
+/**
+ * A line with two ends. Bytes wait at the end where they were written until the other takes them.
+ */
 export class Crosslink {
   readonly #ends = new Set<ServedTerminal>();
 

@@ -8,8 +8,9 @@
  * time has come, because a client that waits has to learn of the end of its server, too. They tell
  * of states and not of events, so asking twice does no harm.
  *
- * Session arguments, both paid by the client's donation: `buffer_size` bytes for each direction, and
- * `scroll_back`, the bytes of output that a server keeps for those who look at the terminal later.
+ * Session arguments, both paid by the client's donation: `buffer_size` bytes for each direction,
+ * and `scroll_back`, the bytes of output that a server keeps for those who look at the terminal
+ * later.
  */
 import { COSTS } from '../../costs.ts';
 import { RpcError } from '../../errors.ts';

@@ -1,7 +1,7 @@
 /**
  * The last bytes of a stream, each with its position in the whole stream. Everybody who follows the
- * stream has a position of his own, so the memory for all of them is that of the scroll-back; who is
- * too slow is told how much he has missed.
+ * stream has a position of his own, so the memory for all of them is that of the scroll-back; who
+ * is too slow is told how much he has missed.
  */
 import { assert } from '../../errors.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The server's side of a Terminal session: two bounded queues of bytes, and word for both sides when
- * there is something to read or room to write.
+ * The server's side of a Terminal session: two bounded queues of bytes, and word for both sides
+ * when there is something to read or room to write.
  */
 import { type Deferred, deferred } from '../../async/index.ts';
 import type { Implementation } from '../../interface/interface.ts';

@@ -39,7 +39,9 @@ export class TerminalClient {
     this.#close = close;
   }
 
-  /** Opens a terminal, and waits until there is one at the other end. Rejects with `SessionError`. */
+  /**
+   * Opens a terminal, and waits until there is one at the other end. Rejects with `SessionError`.
+   */
   static async connect(env: SessionOpening, options: ConnectTerminalOptions = {}): Promise<TerminalClient> {
     const { label, bufferBytes, scrollBackBytes } = options;
     const session = await env.connect(Terminal, {
