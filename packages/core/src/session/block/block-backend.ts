@@ -96,17 +96,19 @@ export function blockError(code: BlockErrorCode, message?: string): RpcError<Blo
  * taken away.
  */
 export class Listeners {
-  readonly #handlers = new Set<{ readonly call: () => void }>();
+  #handlers: readonly { readonly call: () => void }[] = [];
 
   /** Adds a handler; the result takes it away again. */
   add(handler: () => void): () => void {
     const entry = { call: handler };
-    this.#handlers.add(entry);
-    return () => void this.#handlers.delete(entry);
+    this.#handlers = [...this.#handlers, entry];
+    return () => {
+      this.#handlers = this.#handlers.filter((other) => other !== entry);
+    };
   }
 
   /** Calls those that were there before the call and still are. */
   call(): void {
-    for (const entry of [...this.#handlers]) if (this.#handlers.has(entry)) entry.call();
+    for (const entry of this.#handlers) if (this.#handlers.includes(entry)) entry.call();
   }
 }
