@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isRecord } from '@ginit/core';
 import { BUNDLED } from '@ginit/core/supervisor';
 import { form } from './form.ts';
+import type { WantedAllowance } from './imports/index.ts';
 
 /** This package. */
 const PACKAGE = new URL('../../', import.meta.url);
@@ -26,7 +27,42 @@ const STOCK: Readonly<Record<string, string>> = {
   socket_terminal: '@ginit/os/socket_terminal',
   terminal_crosslink: '@ginit/os/terminal_crosslink',
   terminal_log: '@ginit/os/terminal_log',
+  vmm: '@ginit/vmm',
 };
+
+/**
+ * What ginit trusts libraries of its own components with. The text of the rule is the same as for
+ * any component; here ginit says of a library what a config would say by `<allow>`.
+ */
+export interface StockTrust {
+  readonly allowances: readonly WantedAllowance[];
+  /**
+   * Files that these libraries read: each lies beside a file of code of that name, and a jail has to
+   * let it be read.
+   */
+  readonly data: readonly { readonly beside: string; readonly name: string }[];
+}
+
+const NO_TRUST: StockTrust = { allowances: [], data: [] };
+const TRUST: Readonly<Record<string, StockTrust>> = {
+  // Both load their WebAssembly; v86 also asks for random numbers.
+  vmm: {
+    allowances: [
+      { module: 'v86', uses: ['crypto', 'fs/promises'], anything: false },
+      { module: 'node-liblzma', uses: [], anything: true },
+    ],
+    data: [
+      { beside: 'libv86.mjs', name: 'v86.wasm' },
+      { beside: 'liblzma.js', name: 'liblzma.wasm' },
+    ],
+  },
+};
+
+/** The trust in the libraries of the component at this URL: none, unless it is a stock component. */
+export function stockTrust(moduleUrl: string): StockTrust {
+  const found = Object.entries(TRUST).find(([name]) => stockModule(name) === moduleUrl);
+  return found ? found[1] : NO_TRUST;
+}
 
 /** The short names, sorted. */
 export const STOCK_NAMES: readonly string[] = Object.keys(STOCK).toSorted();
