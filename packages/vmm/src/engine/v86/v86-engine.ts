@@ -221,6 +221,7 @@ interface IdeImage {
   onload?: (event: object) => void;
   load(): void;
   get_from_cache(): undefined;
+  get_and_cache(position: number, length: number, done: (bytes: Uint8Array) => void): void;
   get(position: number, length: number, done: (bytes: Uint8Array) => void): void;
   set(position: number, bytes: Uint8Array, done: () => void): void;
   get_state(): readonly never[];
@@ -240,6 +241,7 @@ function ideImage({ sizeBytes, read, write }: IdeDisk): IdeImage {
     },
     // The first sector would tell a geometry; nobody needs that.
     get_from_cache: () => undefined,
+    get_and_cache: (position, length, done) => void read(position, length).then(done, () => {}),
     get: (position, length, done) => void read(position, length).then(done, () => {}),
     // v86 uses its memory again before the answer has come.
     set: (position, bytes, done) => void write(position, bytes.slice()).then(done, () => {}),
