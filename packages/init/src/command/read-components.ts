@@ -15,12 +15,7 @@ import {
 } from '../model/index.ts';
 import type { Binaries } from './binaries.ts';
 import { type ComponentImports, CORE } from './component-imports.ts';
-import {
-  describeAllowance,
-  type ForbiddenImport,
-  type ImportGraph,
-  isHostModule,
-} from './imports/index.ts';
+import { describeAllowance, type ForbiddenImport, type ImportGraph, isHostModule } from './imports/index.ts';
 import { stockManifest } from './stock.ts';
 import { addTrust, type Trust } from './trust.ts';
 

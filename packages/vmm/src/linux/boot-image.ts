@@ -48,7 +48,9 @@ export interface BootParts {
 export function bootImage({ file, kernel, initrd, commandLine, memoryBytes }: BootParts): BootImage {
   const text = new TextEncoder().encode(commandLine);
   if (text.byteLength > COMMAND_LINE_BYTES_MAX) {
-    throw new KernelError(`its command line has ${text.byteLength} bytes, more than ${COMMAND_LINE_BYTES_MAX}`);
+    throw new KernelError(
+      `its command line has ${text.byteLength} bytes, more than ${COMMAND_LINE_BYTES_MAX}`,
+    );
   }
   const kernelEnd = Math.max(...kernel.segments.map(({ address, memoryBytes: bytes }) => address + bytes));
   const top = Math.min(memoryBytes, LOW_MEMORY_END);

@@ -89,7 +89,9 @@ export async function unpackKernel({ payload, packing }: KernelFile, unxz: Unxz)
         return await unxz(payload.subarray(0, -4));
     }
   } catch (error) {
-    throw new KernelError(`its payload cannot be unpacked: ${error instanceof Error ? error.message : error}`);
+    throw new KernelError(
+      `its payload cannot be unpacked: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 

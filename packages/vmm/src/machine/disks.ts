@@ -35,7 +35,8 @@ export async function openDisks(
 
 function checkNumber(configs: readonly DiskConfig[], model: DiskConfig['model'], most: number): void {
   const tooMany = configs.filter((disk) => disk.model === model)[most];
-  if (tooMany) throw tooMany.$node.errorAt(`a machine has at most ${most} disks of the model ${model}`, 'label');
+  if (tooMany)
+    throw tooMany.$node.errorAt(`a machine has at most ${most} disks of the model ${model}`, 'label');
 }
 
 async function openDisk(env: Pick<Env, 'connect' | 'close'>, config: DiskConfig): Promise<OpenDisk> {
@@ -85,7 +86,11 @@ export interface VirtioDiskEvents {
 }
 
 /** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
-export function addVirtioDisk(engine: Engine, { label, client }: OpenDisk, events: VirtioDiskEvents): () => void {
+export function addVirtioDisk(
+  engine: Engine,
+  { label, client }: OpenDisk,
+  events: VirtioDiskEvents,
+): () => void {
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
   let line: InterruptLine | undefined;
   const device = new VirtioBlockDevice(

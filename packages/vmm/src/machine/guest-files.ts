@@ -18,7 +18,8 @@ export class GuestFiles {
   /** The content. Throws a `ConfigError` at the element if it is not to be had. */
   async read(place: FileConfig): Promise<Uint8Array> {
     const { rom, file, $node: node } = place;
-    if (rom !== undefined && file !== undefined) throw node.errorAt('rom and file exclude each other', 'file');
+    if (rom !== undefined && file !== undefined)
+      throw node.errorAt('rom and file exclude each other', 'file');
     if (rom !== undefined) return this.#readRom(rom, place);
     if (file !== undefined) return this.#readFile(file, place);
     throw node.errorAt(`<${node.type}> needs rom or file`);
@@ -50,7 +51,10 @@ export class GuestFiles {
       return await files.readFile(path, FILE_BYTES_MAX);
     } catch (error) {
       if (hasCode(error, 'PeerGone')) throw error;
-      throw node.errorAt(`"${path}" cannot be read: ${error instanceof Error ? error.message : error}`, 'file');
+      throw node.errorAt(
+        `"${path}" cannot be read: ${error instanceof Error ? error.message : error}`,
+        'file',
+      );
     }
   }
 }

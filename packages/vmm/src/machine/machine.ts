@@ -144,9 +144,11 @@ export class Machine {
     this.#engine?.close();
     await this.#serial?.end();
     for (const { client, label } of this.#disks) {
-      await client.sync().catch((error: unknown) =>
-        this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`),
-      );
+      await client
+        .sync()
+        .catch((error: unknown) =>
+          this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`),
+        );
     }
   }
 }

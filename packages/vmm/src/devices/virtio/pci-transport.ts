@@ -311,7 +311,8 @@ export class PciTransport {
   }
 
   #notify(): void {
-    if ((this.#status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) === STATUS_DRIVER_OK) this.#device.notified();
+    if ((this.#status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) === STATUS_DRIVER_OK)
+      this.#device.notified();
   }
 
   /** Reading why there was an interrupt takes it back. */

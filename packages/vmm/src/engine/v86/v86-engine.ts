@@ -8,14 +8,7 @@ import { V86 } from 'v86';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
-import type {
-  Engine,
-  EngineEvents,
-  IdeDisk,
-  InterruptLine,
-  MachineParts,
-  PciDevice,
-} from '../engine.ts';
+import type { Engine, EngineEvents, IdeDisk, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
 import { IdleWaits } from './idle.ts';
 import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
 

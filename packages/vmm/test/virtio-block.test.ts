@@ -1,0 +1,175 @@
+/** The virtio block device, driven by hand through its modern transport. */
+import { RpcError } from '@ginit/core';
+import { describe, expect, test } from 'vitest';
+import { checkRange, type GuestMemory } from '../src/devices/guest-memory.ts';
+import { type BlockDisk, VirtioBlockDevice } from '../src/devices/virtio/block-device.ts';
+import { PciTransport } from '../src/devices/virtio/pci-transport.ts';
+import { SplitQueue } from '../src/devices/virtio/split-queue.ts';
+
+const SIZE = 8;
+const [DESCRIPTORS, AVAILABLE, USED] = [0x1000, 0x2000, 0x3000];
+const [HEADER, DATA, STATUS] = [0x4000, 0x5000, 0x6000];
+const [NEXT, WRITE] = [1, 2];
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A guest with one disk of 8 blocks, whose answers come when the test says so. */
+function guest() {
+  const bytes = new Uint8Array(0x1_0000);
+  const view = new DataView(bytes.buffer);
+  const memory: GuestMemory = {
+    sizeBytes: bytes.byteLength,
+    view: (address, length) => {
+      checkRange(bytes.byteLength, address, length);
+      return bytes.subarray(address, address + length);
+    },
+    written: () => {},
+  };
+  const content = Uint8Array.from({ length: 8 * 512 }, (_, index) => index >> 9);
+  const answers: ((error?: Error) => void)[] = [];
+  const later = <T>(act: () => T): Promise<T> =>
+    new Promise((resolve, reject) => {
+      answers.push((error) => {
+        if (error) return reject(error);
+        try {
+          resolve(act());
+        } catch (thrown) {
+          reject(thrown);
+        }
+      });
+    });
+  const disk: BlockDisk = {
+    info: { blockSize: 512, blockCount: 8, alignLog2: 0, writeable: true },
+    requestBlocksMax: 4,
+    readWith: (first, count, use) => later(() => use(content.subarray(first * 512, (first + count) * 512))),
+    writeWith: (first, count, fill) =>
+      later(() => fill(content.subarray(first * 512, (first + count) * 512))),
+    sync: () => later(() => {}),
+    trim: () => later(() => {}),
+  };
+  const seen = { interrupts: 0, broken: '', failed: '' };
+  const queue = new SplitQueue(memory, SIZE);
+  const device = new VirtioBlockDevice(
+    disk,
+    memory,
+    queue,
+    {
+      interrupt: () => transport.interrupt(),
+      fail: (reason) => transport.fail(reason),
+      diskFailed: ({ code }) => (seen.failed = code),
+    },
+    'disk',
+  );
+  const transport: PciTransport = new PciTransport(device, queue, {
+    raiseInterrupt: () => seen.interrupts++,
+    lowerInterrupt: () => {},
+    broken: (reason) => (seen.broken = reason),
+  });
+  const { modern } = transport;
+  const begin = (): void => {
+    modern.write(20, 1, 3);
+    modern.write(8, 4, 1);
+    modern.write(12, 4, 1);
+    modern.write(20, 1, 11);
+    modern.write(24, 2, SIZE);
+    for (const [at, address] of [
+      [32, DESCRIPTORS],
+      [40, AVAILABLE],
+      [48, USED],
+    ] as const)
+      modern.write(at, 4, address);
+    modern.write(28, 2, 1);
+    modern.write(20, 1, 15);
+  };
+  const descriptor = (index: number, address: number, length: number, flags: number, next = 0): void => {
+    const at = DESCRIPTORS + 16 * index;
+    view.setBigUint64(at, BigInt(address), true);
+    view.setUint32(at + 8, length, true);
+    view.setUint16(at + 12, flags, true);
+    view.setUint16(at + 14, next, true);
+  };
+  /** A request of one block in three descriptors from `first` on. */
+  const request = (first: number, type: number, sector: number, dataFlags: number): void => {
+    const place = first / 3;
+    view.setUint32(HEADER + 16 * place, type, true);
+    view.setBigUint64(HEADER + 16 * place + 8, BigInt(sector), true);
+    descriptor(first, HEADER + 16 * place, 16, NEXT, first + 1);
+    descriptor(first + 1, DATA + 512 * place, 512, NEXT | dataFlags, first + 2);
+    descriptor(first + 2, STATUS + place, 1, WRITE);
+    bytes[STATUS + place] = 0xff;
+  };
+  const publish = (...heads: number[]): void => {
+    let index = view.getUint16(AVAILABLE + 2, true);
+    for (const head of heads) view.setUint16(AVAILABLE + 4 + 2 * (index++ % SIZE), head, true);
+    view.setUint16(AVAILABLE + 2, index, true);
+    modern.write(68, 2, 0);
+  };
+  return { bytes, view, content, answers, seen, modern, begin, descriptor, request, publish };
+}
+
+describe('a virtio disk', () => {
+  test('has several requests under way and answers them in the order of the disk', async () => {
+    const { bytes, view, answers, seen, begin, request, publish, content } = guest();
+    begin();
+    request(0, 0, 5, WRITE);
+    request(3, 1, 2, 0);
+    bytes.fill(0x77, DATA + 512, DATA + 1024);
+    publish(0, 3);
+    expect([answers.length, seen.interrupts]).toEqual([2, 0]);
+    answers[1]?.();
+    await turn();
+    expect([view.getUint16(USED + 2, true), view.getUint32(USED + 4, true)]).toEqual([1, 3]);
+    expect([bytes[STATUS], bytes[STATUS + 1], content[2 * 512]]).toEqual([0xff, 0, 0x77]);
+    answers[0]?.();
+    await turn();
+    expect([view.getUint16(USED + 2, true), view.getUint32(USED + 12, true)]).toEqual([2, 0]);
+    expect([bytes[STATUS], bytes[DATA], view.getUint32(USED + 16, true)]).toEqual([0, 5, 513]);
+    expect([seen.interrupts, seen.broken]).toEqual([2, '']);
+  });
+
+  test('fails what is beyond its end, what the disk fails, and what it does not know', async () => {
+    const { bytes, answers, seen, begin, request, publish } = guest();
+    begin();
+    request(0, 0, 8, WRITE);
+    request(3, 99, 0, WRITE);
+    publish(0, 3);
+    await turn();
+    expect([bytes[STATUS], bytes[STATUS + 1], answers.length]).toEqual([1, 2, 0]);
+    request(0, 0, 0, WRITE);
+    publish(0);
+    answers[0]?.(new RpcError('InputOutput'));
+    await turn();
+    expect([bytes[STATUS], seen.failed]).toEqual([1, 'InputOutput']);
+  });
+
+  test('that is reset sends and writes nothing of what was under way', async () => {
+    const { bytes, answers, seen, modern, begin, request, publish, content } = guest();
+    begin();
+    request(0, 0, 5, WRITE);
+    request(3, 1, 2, 0);
+    publish(0, 3);
+    modern.write(20, 1, 0);
+    bytes.fill(0xee, DATA, DATA + 1024);
+    for (const answer of answers) answer();
+    await turn();
+    expect([bytes[DATA], content[2 * 512], bytes[STATUS], seen.interrupts]).toEqual([0xee, 2, 0xff, 0]);
+  });
+
+  test('is broken by an impossible request until it is reset', async () => {
+    for (const spoil of [
+      ({ descriptor }: ReturnType<typeof guest>) => descriptor(1, 0xf_0000, 512, NEXT | WRITE, 2),
+      ({ descriptor }: ReturnType<typeof guest>) => descriptor(1, DATA, 512, NEXT | WRITE, 1),
+      ({ descriptor }: ReturnType<typeof guest>) => descriptor(1, DATA, 512, NEXT | WRITE, 200),
+    ]) {
+      const one = guest();
+      one.begin();
+      one.request(0, 0, 5, WRITE);
+      spoil(one);
+      one.publish(0);
+      await turn();
+      expect(one.seen.broken).not.toBe('');
+      expect([one.answers.length, one.modern.read(20, 1) & 0x40]).toEqual([0, 0x40]);
+      one.modern.write(20, 1, 0);
+      expect(one.modern.read(20, 1)).toBe(0);
+    }
+  });
+});
