@@ -92,7 +92,6 @@ export function addVirtioDisk(
   events: VirtioDiskEvents,
 ): () => void {
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
-  let line: InterruptLine | undefined;
   const device = new VirtioBlockDevice(
     client,
     engine.memory,
@@ -105,11 +104,11 @@ export function addVirtioDisk(
     label,
   );
   const transport: PciTransport = new PciTransport(device, queue, {
-    raiseInterrupt: () => line?.raise(),
-    lowerInterrupt: () => line?.lower(),
+    raiseInterrupt: () => line.raise(),
+    lowerInterrupt: () => line.lower(),
     broken: events.broken,
   });
-  line = engine.addPciDevice({
+  const line: InterruptLine = engine.addPciDevice({
     name: `virtio-blk ${label}`,
     legacy: transport.legacy,
     modern: transport.modern,
