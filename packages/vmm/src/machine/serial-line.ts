@@ -27,6 +27,7 @@ export class SerialLine {
   #waiting = 0;
   #typed = new Uint8Array(0);
   #wakeReader: () => void = () => {};
+  #feeding = false;
   #lost = false;
   /** The newest write. */
   #writing: Promise<void> = Promise.resolve();
@@ -57,11 +58,15 @@ export class SerialLine {
   /** Moves what has come in either direction. */
   turn(engine: Pick<Engine, 'serialRoom' | 'serialInput'>): void {
     this.#flush();
+    // Giving the guest a byte wakes its processor, and that is a turn again.
+    if (this.#feeding) return;
+    this.#feeding = true;
     const count = Math.min(engine.serialRoom, this.#typed.byteLength);
-    if (count === 0) return;
-    engine.serialInput(this.#typed.subarray(0, count));
+    const piece = this.#typed.subarray(0, count);
     this.#typed = this.#typed.subarray(count);
-    if (this.#typed.byteLength === 0) this.#wakeReader();
+    if (count > 0) engine.serialInput(piece);
+    this.#feeding = false;
+    if (count > 0 && this.#typed.byteLength === 0) this.#wakeReader();
   }
 
   /** Settles when the terminal has everything that was written so far. */
