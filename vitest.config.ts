@@ -1,7 +1,31 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const source = (path: string): string => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
+
+const EVERY_TEST = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
+/**
+ * Tests that start processes, or change or measure their own: each file gets a process to itself.
+ * All others share the processes of their workers, which load our sources once and not anew for
+ * each file; so a test file may leave nothing behind in its process.
+ */
+const OWN_PROCESS = [
+  'test/!(conformance)/**/*.test.ts',
+  'packages/sharedarraybuffer-polyfill/test/**/*.test.ts',
+];
+
+/**
+ * Files with a process to themselves come first, because they take longest: the short ones then
+ * keep all workers busy to the end. Within both, vitest's own order.
+ */
+class SharedLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const own = (file: TestSpecification): boolean => file.project.config.isolate;
+    return [...sorted.filter(own), ...sorted.filter((file) => !own(file))];
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -30,7 +54,19 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'own', include: OWN_PROCESS, isolate: true } },
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: EVERY_TEST,
+          exclude: [...configDefaults.exclude, ...OWN_PROCESS],
+          isolate: false,
+        },
+      },
+    ],
+    sequence: { sequencer: SharedLast },
     // The door for simulated systems starts threads and reads manifests: it runs compiled, as it does for those who use it.
     server: { deps: { external: [/\/packages\/init\/dist\//] } },
     setupFiles: ['test/property-seed.ts'],

@@ -57,23 +57,14 @@ beforeEach(() => {
 afterEach(() => place[Symbol.dispose]());
 
 test('a system that gets other configs in any order keeps every promise', async () => {
-  const run = await place.run(
-    'sim',
-    '--until',
-    '3s',
-    '--seeds',
-    '1..12',
-    '--faults',
-    'plan.xml',
-    'config.xml',
-  );
+  const run = await place.simulate('--until', '3s', '--seeds', '1..12', '--faults', 'plan.xml', 'config.xml');
   expect(run.code, run.stderr).toBe(0);
   expect(run.stderr).toMatch(/ config \d\d,/);
 });
 
 test('a config of the plan in which something is wrong is refused before anything runs', async () => {
   place.write('less.xml', '<config> <start/> </config>');
-  const run = await place.run('sim', '--faults', 'plan.xml', 'config.xml');
+  const run = await place.simulate('--faults', 'plan.xml', 'config.xml');
   expect(run.code).toBe(2);
   expect(run.stderr).toContain('less.xml:1:10: <start> needs an attribute "name"');
 });
@@ -84,7 +75,7 @@ test('a component that answers no heartbeat is started again, and one that answe
   place.write('beats.xml', systemConfig(HEARTBEATS));
   const sim = (name: string, plan: string) => {
     place.write(name, plan);
-    return place.run('sim', '--seed', '3', '--faults', name, 'beats.xml');
+    return place.simulate('--seed', '3', '--faults', name, 'beats.xml');
   };
   const silent = await sim(
     'silent.xml',
@@ -110,7 +101,7 @@ test('a component is asked by the plan to give back quota; a plan in HID is the 
     'yield.hid',
     'faults\n+ yield | component: init -> saver | within: 500 | ram: 64K | caps: 2\n+ stall | within: 500 | ms: 10\n-\n',
   );
-  const sim = (plan: string) => place.run('sim', '--seed', '5', '--faults', plan, 'beats.xml');
+  const sim = (plan: string) => place.simulate('--seed', '5', '--faults', plan, 'beats.xml');
   const [xml, hid] = [await sim('yield.xml'), await sim('yield.hid')];
   expect(xml.code, xml.stderr).toBe(0);
   expect(xml.stdout).toContain('[init -> saver] asked for 65536 bytes and 2 caps');
