@@ -153,7 +153,12 @@ describe('both sides', () => {
     const device = new RamDevice(4096);
     const { client: end } = serve(device);
     const { client } = await ClientConnection.open(end, { exportName: 'disk' });
-    const codes = { InputOutput: 'InputOutput', NoSpace: 'NoSpace', ReadOnly: 'ReadOnly', Gone: 'InputOutput' };
+    const codes = {
+      InputOutput: 'InputOutput',
+      NoSpace: 'NoSpace',
+      ReadOnly: 'ReadOnly',
+      Gone: 'InputOutput',
+    };
     for (const [code, expected] of Object.entries(codes)) {
       device.before = () => {
         throw new RpcError(code, `no ${code}`);

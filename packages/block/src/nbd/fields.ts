@@ -29,7 +29,8 @@ export class Fields {
   /** A size or a position, which must be one that a device of ours can have. */
   u64(): number {
     const value = this.#view.getBigUint64(this.#skip(8));
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw protocolError(`${value} bytes are no size of a device`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw protocolError(`${value} bytes are no size of a device`);
     return Number(value);
   }
 

@@ -152,7 +152,15 @@ export class ClientConnection {
       do this.#cookie = (this.#cookie + 1) >>> 0;
       while (this.#pending.has(this.#cookie));
       const coverage = into && new Coverage(bytes);
-      this.#pending.set(this.#cookie, { command, position, into, coverage, error: undefined, resolve, reject });
+      this.#pending.set(this.#cookie, {
+        command,
+        position,
+        into,
+        coverage,
+        error: undefined,
+        resolve,
+        reject,
+      });
       const room = this.#writer.message(REQUEST_BYTES + (from?.byteLength ?? 0));
       this.#header(room, command, flags, this.#cookie, position, bytes);
       if (from) copyInto(room, from, REQUEST_BYTES);

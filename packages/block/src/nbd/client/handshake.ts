@@ -85,7 +85,8 @@ export class ClientHandshake {
     await reader.need(18);
     const view = viewOf(reader.take(18));
     if (view.getBigUint64(0) !== GREETING_MAGIC) throw protocolError('the other end is no server of NBD');
-    if (view.getBigUint64(8) !== OPTION_MAGIC) throw protocolError('the server knows only the oldest handshake');
+    if (view.getBigUint64(8) !== OPTION_MAGIC)
+      throw protocolError('the server knows only the oldest handshake');
     const flags = view.getUint16(16);
     if ((flags & HANDSHAKE_FLAG.fixedNewstyle) === 0) {
       throw protocolError('the server knows only an old handshake, in which nothing can be refused');
@@ -164,8 +165,7 @@ export class ClientHandshake {
   }
 
   #describe(sizeBytes: number, flags: number, minimumBytes: number, maximumBytes: number): RemoteExport {
-    const has = (flag: number): boolean =>
-      (flags & EXPORT_FLAG.hasFlags) !== 0 && (flags & flag) !== 0;
+    const has = (flag: number): boolean => (flags & EXPORT_FLAG.hasFlags) !== 0 && (flags & flag) !== 0;
     return {
       sizeBytes,
       readOnly: has(EXPORT_FLAG.readOnly),
@@ -184,7 +184,10 @@ export class ClientHandshake {
 /** Why the server does not do what was asked for, in its own words if it has any. */
 function refusal(what: string, reply: Reply | undefined): NbdConnectionError {
   const text = new TextDecoder().decode(reply?.data.subarray(0, NBD_LIMITS.textBytes)).trim();
-  return new NbdConnectionError('Refused', `the server refuses ${what}: ${refusalName(reply?.type)}${text && `, ${text}`}`);
+  return new NbdConnectionError(
+    'Refused',
+    `the server refuses ${what}: ${refusalName(reply?.type)}${text && `, ${text}`}`,
+  );
 }
 
 function refusalName(type: number | undefined): string {

@@ -112,7 +112,11 @@ export class ServerHandshake {
     } catch (error) {
       if (error instanceof Refusal) this.#reply(option, error.type, new TextEncoder().encode(error.message));
       // A malformed option leaves both ends at the same place, so the handshake goes on.
-      else if (error instanceof NbdConnectionError && error.code === 'Protocol' && option !== OPTION.startTls) {
+      else if (
+        error instanceof NbdConnectionError &&
+        error.code === 'Protocol' &&
+        option !== OPTION.startTls
+      ) {
         this.#reply(option, OPTION_REPLY.invalid, new TextEncoder().encode(error.message));
       } else throw error;
       return 'next';
@@ -127,7 +131,11 @@ export class ServerHandshake {
       case OPTION.list:
         fields.end();
         for (const { name, description } of this.#parts.exports()) {
-          this.#reply(option, OPTION_REPLY.server, new FieldWriter().countedText(name).text(description).done());
+          this.#reply(
+            option,
+            OPTION_REPLY.server,
+            new FieldWriter().countedText(name).text(description).done(),
+          );
         }
         this.#reply(option, OPTION_REPLY.ack);
         return 'next';
@@ -172,10 +180,15 @@ export class ServerHandshake {
     fields.end();
     if (!this.#structured) throw new Refusal(OPTION_REPLY.invalid, 'structured replies were not agreed on');
     this.#find(name);
-    const matches = (query: string): boolean => query === ALLOCATION_CONTEXT || (!setting && query === 'base:');
+    const matches = (query: string): boolean =>
+      query === ALLOCATION_CONTEXT || (!setting && query === 'base:');
     if (queries.some(matches) || (!setting && queries.length === 0)) {
       const id = setting ? ALLOCATION_ID : 0;
-      this.#reply(option, OPTION_REPLY.metaContext, new FieldWriter().u32(id).text(ALLOCATION_CONTEXT).done());
+      this.#reply(
+        option,
+        OPTION_REPLY.metaContext,
+        new FieldWriter().u32(id).text(ALLOCATION_CONTEXT).done(),
+      );
       if (setting) this.#contextOf = name;
     }
     this.#reply(option, OPTION_REPLY.ack);

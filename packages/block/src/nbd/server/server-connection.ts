@@ -17,7 +17,6 @@ export class ServerConnection {
   readonly #connection: HostConnection;
   readonly #rules: ServerRules;
   #transmission: ServerTransmission | undefined;
-  #stopped = false;
 
   constructor(connection: HostConnection, rules: ServerRules) {
     this.#connection = connection;
@@ -44,7 +43,6 @@ export class ServerConnection {
       const agreed = await new ServerHandshake({ reader, writer, exports, tls, startTls }).run();
       if (!agreed) return;
       this.#transmission = new ServerTransmission(reader, writer, agreed);
-      if (this.#stopped) this.#transmission.stop();
       await this.#transmission.run();
       await connection.end();
     } catch (error) {
@@ -56,10 +54,13 @@ export class ServerConnection {
     }
   }
 
-  /** Answers no more requests but those under way. */
-  stop(): void {
-    this.#stopped = true;
-    this.#transmission?.stop();
+  /**
+   * Answers the requests that are under way, and no others. Settles when that is done, which takes
+   * as long as the client takes to read the answers; a client that has picked no export yet is left.
+   */
+  async stop(): Promise<void> {
+    await this.#transmission?.stop();
+    await this.close();
   }
 
   /** Ends the connection at once. */

@@ -91,14 +91,22 @@ export class ServerTransmission {
     try {
       while (await this.#next());
     } finally {
-      while (this.#underWay > 0) await this.#room.wait();
+      await this.#drained();
     }
     await this.#writer.flush();
   }
 
-  /** Answers requests that come from now on with `shutdown`. */
-  stop(): void {
+  /**
+   * Answers requests that come from now on with `shutdown`. Settles when those that came before are
+   * answered.
+   */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    await this.#drained();
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#underWay > 0) await this.#room.wait();
   }
 
   /** Takes one request; false if there will be no more. */
@@ -145,9 +153,7 @@ export class ServerTransmission {
 
   #hasRoom(bytes: number): boolean {
     if (this.#underWay === 0) return true;
-    return (
-      this.#underWay < REQUESTS_UNDER_WAY_MAX && this.#bytesUnderWay + bytes <= BYTES_UNDER_WAY_MAX
-    );
+    return this.#underWay < REQUESTS_UNDER_WAY_MAX && this.#bytesUnderWay + bytes <= BYTES_UNDER_WAY_MAX;
   }
 
   async #waitForRoom(bytes: number): Promise<void> {
