@@ -17,7 +17,10 @@ function isThere(program: string): boolean {
   });
 }
 
-/** What to say of tests that are skipped because one of the programs is missing; `undefined` if none is. */
+/**
+ * What to say of tests that are skipped because one of the programs is missing; `undefined` if none
+ * is.
+ */
 export function missingOf(...programs: readonly string[]): string | undefined {
   const missing = programs.filter((program) => !isThere(program));
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;

@@ -69,7 +69,8 @@ describe('both sides', () => {
         const model = new Uint8Array(65_536);
         let turn = 0;
         device.before = async () => {
-          for (let late = requests[turn++ % requests.length]?.late ?? 0; late > 0; late--) await 0;
+          for (let late = requests[turn++ % requests.length]?.late ?? 0; late > 0; late--)
+            await Promise.resolve();
         };
         const { client: end, served } = serve(device, chunkSizes);
         const { client, remote } = await ClientConnection.open(end, { exportName: 'disk' });

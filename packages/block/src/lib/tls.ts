@@ -1,6 +1,6 @@
 /**
- * The element `<tls>`, which drivers with connections share. Keys and certificates come from granted
- * files, or from ROM modules where no file of that name is granted.
+ * The element `<tls>`, which drivers with connections share. Keys and certificates come from
+ * granted files, or from ROM modules where no file of that name is granted.
  */
 import { type Env, Rom, RomClient, RpcError } from '@ginit/core';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
@@ -41,7 +41,9 @@ export type TlsEnv = Pick<Env, 'host' | 'connect' | 'close'>;
 /** A file with a certificate is never as large. */
 const MATERIAL_BYTES_MAX = 1024 * 1024;
 
-/** Reads what a server needs. Throws `ConfigError` at the attribute that names what is not there. */
+/**
+ * Reads what a server needs. Throws `ConfigError` at the attribute that names what is not there.
+ */
 export async function serverTls(env: TlsEnv, config: ConfigOf<typeof SERVER_TLS>): Promise<HostTls> {
   const read = (name: 'certificate' | 'key' | 'authority'): Promise<string> => material(env, config, name);
   return {

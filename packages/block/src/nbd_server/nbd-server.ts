@@ -142,7 +142,8 @@ export class NbdServer {
 
   #blame(peer: string, error: unknown): void {
     if (!(error instanceof RpcError)) throw error;
-    // A client may leave as it likes; it is at fault only if it has said nonsense, or is not trusted.
+    // A client may leave as it likes; it is at fault only if it has said nonsense, or is not
+    // trusted.
     if (error.code !== 'Protocol' && error.code !== 'Untrusted') return;
     if (this.#stopped || this.#faultsLogged >= FAULTS_LOGGED_MAX) return;
     this.#faultsLogged++;

@@ -1,6 +1,6 @@
 /**
- * The client's side of a connection: requests with a promise each, any number at a time, answered in
- * any order. When the connection ends, for whatever reason, every promise rejects with
+ * The client's side of a connection: requests with a promise each, any number at a time, answered
+ * in any order. When the connection ends, for whatever reason, every promise rejects with
  * `NbdConnectionError`, and with an `NbdRequestError` where the server has answered with an error.
  */
 import { RpcError } from '@ginit/core';

@@ -1,7 +1,7 @@
 /**
- * The client's side of the handshake: secures the connection if that is wanted, agrees on structured
- * replies, and picks one export. A server that refuses an option which is only good to have is taken
- * as it is; one that does not keep to the protocol is left.
+ * The client's side of the handshake: secures the connection if that is wanted, agrees on
+ * structured replies, and picks one export. A server that refuses an option which is only good to
+ * have is taken as it is; one that does not keep to the protocol is left.
  */
 import type { HostTls } from '@ginit/core/host';
 import { type ByteReader, viewOf } from '../byte-reader.ts';

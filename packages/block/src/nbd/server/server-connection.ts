@@ -56,7 +56,8 @@ export class ServerConnection {
 
   /**
    * Answers the requests that are under way, and no others. Settles when that is done, which takes
-   * as long as the client takes to read the answers; a client that has picked no export yet is left.
+   * as long as the client takes to read the answers; a client that has picked no export yet is
+   * left.
    */
   async stop(): Promise<void> {
     await this.#transmission?.stop();
