@@ -1,6 +1,6 @@
 /**
- * Keeps writes apart of which one reads blocks first, because it changes only a part of them. Such a
- * *partial* write waits for all writes before it that meet its blocks, and those behind it wait for
+ * Keeps writes apart of which one reads blocks first, because it changes only a part of them. Such
+ * a partial write waits for all writes before it that meet its blocks, and those behind it wait for
  * it. Whole writes do not wait for each other, and pay nothing while there are no partial ones.
  */
 
