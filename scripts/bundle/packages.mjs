@@ -59,17 +59,19 @@ export const PACKAGES = [
     ],
   },
   {
+    directory: 'block',
+    name: '@ginit/block',
+    bundles: ['file_block', 'part_block', 'ram_block'].map((name) => ({ entries: () => [`${name}/main`] })),
+  },
+  {
     directory: 'os',
     name: '@ginit/os',
     bundles: [
       'dummy',
       'dynamic_rom',
-      'file_block',
       'fs_rom',
       'fs_tool',
       'host_rom',
-      'part_block',
-      'ram_block',
       'ram_fs',
       'report_log',
       'report_rom',
