@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
@@ -17,13 +18,13 @@ const OWN_PROCESS = [
 
 /**
  * Files with a process to themselves come first, because they take longest: the short ones then
- * keep all workers busy to the end. Within both, vitest's own order.
+ * keep all workers busy to the end. Within both, the larger file comes first.
  */
 class SharedLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const own = (file: TestSpecification): boolean => file.project.config.isolate;
-    return [...sorted.filter(own), ...sorted.filter((file) => !own(file))];
+    const rank = ({ project }: TestSpecification): number => (project.config.isolate ? 0 : 1);
+    const size = ({ moduleId }: TestSpecification): number => statSync(moduleId).size;
+    return files.toSorted((a, b) => rank(a) - rank(b) || size(b) - size(a));
   }
 }
 
