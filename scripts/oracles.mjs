@@ -9,6 +9,7 @@ const ORACLES = [
   { program: 'sfdisk', debianPackage: 'fdisk' },
   { program: 'qemu-io', debianPackage: 'qemu-utils' },
   { program: 'parted', debianPackage: 'parted' },
+  { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
