@@ -1,6 +1,13 @@
 /** part_block in whole systems, over disks with a GPT. */
 import { type Component, component } from '@ginit/core';
-import { Block, BlockClient, serveBlock } from '@ginit/core/block';
+import {
+  Block,
+  type BlockBackend,
+  BlockClient,
+  type BlockInfo,
+  Listeners,
+  serveBlock,
+} from '@ginit/core/block';
 import { Report, serveReport } from '@ginit/core/report';
 import { expect, test } from 'vitest';
 import { runSystem } from '../../../test/harness/in-process-system.ts';
@@ -32,6 +39,37 @@ function serverOf(image: Uint8Array): Component {
     const disk = new RamDisk(image, SIZE);
     env.provide(Block, (session) => serveBlock(session, disk));
   });
+}
+
+/** A disk of which only a part is there at first. */
+class GrowingDisk implements BlockBackend {
+  readonly #disk: RamDisk;
+  readonly #listeners = new Listeners();
+  #blockCount: number;
+
+  constructor(image: Uint8Array, blockCount: number) {
+    this.#disk = new RamDisk(image, SIZE);
+    this.#blockCount = blockCount;
+  }
+
+  grow(blockCount: number): void {
+    this.#blockCount = blockCount;
+    this.#listeners.call();
+  }
+
+  get info(): BlockInfo {
+    return { ...this.#disk.info, blockCount: this.#blockCount };
+  }
+
+  onInfoChanged(handler: () => void): () => void {
+    return this.#listeners.add(handler);
+  }
+
+  read = (block: number, count: number, into: Uint8Array): void => this.#disk.read(block, count, into);
+  write = (block: number, count: number, from: Uint8Array): void => this.#disk.write(block, count, from);
+  sync = (): void => {};
+  trim = (): void => {};
+  writeZeroes = (block: number, count: number): void => this.#disk.writeZeroes(block, count);
 }
 
 /** A server of reports that keeps them. */
@@ -122,7 +160,9 @@ test('a policy that names no partition is an error with its place', async () => 
     '<config> <policy label_suffix="any" writeable="yes"/> </config>',
     clientOf((env) => env.timer.sleep(50)),
   );
-  expect(complaints.join('\n')).toMatch(/config\.xml:\d+:\d+: a policy names its partition by partition, name/);
+  expect(complaints.join('\n')).toMatch(
+    /config\.xml:\d+:\d+: a policy names its partition by partition, name/,
+  );
 });
 
 test('an MBR has types, too', async () => {
@@ -220,5 +260,52 @@ test('a report that does not fit its buffer is a warning, and sessions go on', a
   );
   expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   expect(reports).toEqual([]);
-  expect(lines.join('\n')).toContain('Warning: no report of the partitions: RpcError: report "partitions" has');
+  expect(lines.join('\n')).toContain(
+    'Warning: no report of the partitions: RpcError: report "partitions" has',
+  );
+});
+
+const systemOf = (disk: GrowingDisk, config: string, client: Component, reports: string[]) => {
+  const server = component({ provides: [Block] }, (env) => {
+    env.provide(Block, (session) => serveBlock(session, disk));
+  });
+  const components = { disk: server, reports: reportsTo(reports), part_block: partBlock, client };
+  return runSystem('shared', components, system(config));
+};
+
+test('a disk that grows: the table is looked at again, and sessions get partitions behind its old end', async () => {
+  const image = gptImage([...ENTRIES.slice(0, 3), { first: 800, last: 899, name: 'far' }]);
+  const disk = new GrowingDisk(image, 500);
+  const reports: string[] = [];
+  const client = clientOf(async (env) => {
+    expect(await reasonOf(BlockClient.connect(env, { label: 'far' }))).toContain(
+      'beyond the end of the disk',
+    );
+    disk.grow(BLOCKS);
+    while (reports.length < 2) await env.timer.sleep(1);
+    expect((await BlockClient.connect(env, { label: 'far' })).info.blockCount).toBe(100);
+  });
+  const config = '<config> <report partitions="yes"/> <policy label_suffix="far" name="far"/> </config>';
+  const { end, lines } = await systemOf(disk, config, client, reports);
+  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  expect(reports[0]).toContain('total_blocks="500"');
+  expect(reports[0]).toContain('<partition number="4" fault="has blocks 800 to 899');
+  expect(reports[1]).toContain('total_blocks="1000"');
+  expect(reports[1]).toContain('start="800" length="100"');
+});
+
+test('a session of a disk without a table grows with the disk', async () => {
+  const disk = new GrowingDisk(new Uint8Array(BLOCKS * SIZE), 500);
+  const client = clientOf(async (env) => {
+    const whole = await BlockClient.connect(env, { label: 'whole' });
+    expect(whole.info.blockCount).toBe(500);
+    const grown = new Promise<void>((resolve) => whole.onInfoChanged(resolve));
+    disk.grow(BLOCKS);
+    await grown;
+    expect(whole.info.blockCount).toBe(BLOCKS);
+    await whole.write(999, 1, new Uint8Array(SIZE));
+  });
+  const config = '<config> <policy label_suffix="whole" partition="0" writeable="yes"/> </config>';
+  const { end, lines } = await systemOf(disk, config, client, []);
+  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
 });

@@ -15,18 +15,16 @@ export interface WantedPartition {
  * there are several: a number of the table must not decide who may write where.
  */
 export function chosenPartition(table: PartitionTable, wanted: WantedPartition): Partition {
-  const candidates =
-    wanted.partition === undefined ? [...table.partitions.values()] : [numbered(table, wanted.partition)];
-  const found = candidates.filter((partition) => isWanted(partition, wanted));
-  const [chosen, another] = found;
+  if (wanted.partition !== undefined) requireUsable(table, wanted.partition);
+  const [chosen, another] = table.listed.filter((partition) => isWanted(partition, wanted));
   if (chosen === undefined) throw denied(`there is no ${described(wanted)}${why(table)}`);
   if (another !== undefined) {
     throw denied(`partitions ${chosen.number} and ${another.number} are both a ${described(wanted)}`);
   }
-  return chosen;
+  return requireUsable(table, chosen.number);
 }
 
-function numbered(table: PartitionTable, number: number): Partition {
+function requireUsable(table: PartitionTable, number: number): Partition {
   const partition = table.partitions.get(number);
   if (partition) return partition;
   const fault = table.faults.get(number);
@@ -34,8 +32,9 @@ function numbered(table: PartitionTable, number: number): Partition {
   throw denied(`there is no partition ${number}: ${table.absence}`);
 }
 
-function isWanted(partition: Partition, { name, guid, type }: WantedPartition): boolean {
+function isWanted(partition: Partition, { partition: number, name, guid, type }: WantedPartition): boolean {
   return (
+    (number === undefined || partition.number === number) &&
     (name === undefined || partition.name === name) &&
     (guid === undefined || partition.guid === plain(guid)) &&
     (type === undefined || partition.type === plain(type))

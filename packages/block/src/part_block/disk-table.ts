@@ -57,6 +57,7 @@ export class DiskTable {
     this.#ignored = ignored;
     this.#changed = changed;
     this.#disk = disk;
+    this.#watch();
   }
 
   /** What is on the disk now. Rejects if it cannot be read. */
@@ -74,8 +75,18 @@ export class DiskTable {
       // The server of the disk has been started again: there is a new session to be had.
       await this.#disk.close().catch(() => {});
       this.#disk = await connect(this.#env);
+      this.#watch();
       await this.#readOnce();
     }
+  }
+
+  /** Looks at the table whenever the disk has another size. */
+  #watch(): void {
+    this.#disk.onInfoChanged(() => {
+      this.fresh().catch((error: unknown) => {
+        void this.#env.warning(`the partition table cannot be read: ${String(error)}`);
+      });
+    });
   }
 
   async #readOnce(): Promise<void> {

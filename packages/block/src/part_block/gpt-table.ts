@@ -85,9 +85,11 @@ async function backupWarnings(disk: DiskBlocks, { header }: Gpt): Promise<string
 
 function tableOf(disk: DiskBlocks, { header, entries }: Gpt, warnings: readonly string[]): PartitionTable {
   const faults = new Faults();
+  const listed: Partition[] = [];
   const found: Partition[] = [];
   for (const { number, first, last, type, guid, name } of entries) {
     const partition = { number, first, count: last - first + 1, type, guid, name };
+    listed.push(partition);
     const problem = entryProblem(partition, last, header, disk);
     if (problem === undefined) found.push(partition);
     else faults.add(number, problem);
@@ -98,6 +100,7 @@ function tableOf(disk: DiskBlocks, { header, entries }: Gpt, warnings: readonly 
     kind: 'gpt',
     guid: header.diskGuid,
     partitions: new Map(usable.map((partition) => [partition.number, partition])),
+    listed,
     faults: faults.byNumber,
     absence: 'the partition table has no such entry',
     problems: faults.problems,

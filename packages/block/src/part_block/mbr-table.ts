@@ -9,7 +9,14 @@
  */
 import type { DiskBlocks } from './disk-blocks.ts';
 import { isExtended, isProtective, readExtendedBootRecord, type TableEntry } from './mbr.ts';
-import { eachOverlap, Faults, type PartitionTable, type Place, rangeProblem } from './table.ts';
+import {
+  eachOverlap,
+  Faults,
+  type Partition,
+  type PartitionTable,
+  type Place,
+  rangeProblem,
+} from './table.ts';
 
 /**
  * The largest number of logical partitions that are looked for. It bounds the boot records that are
@@ -38,6 +45,7 @@ interface Found extends Place {
 class TableReader {
   readonly #disk: DiskBlocks;
   readonly #found: Found[] = [];
+  readonly #listed: Partition[] = [];
   readonly #faults = new Faults();
   /**
    * The blocks of the boot records that have been read. A chain that comes to one of them again
@@ -60,7 +68,10 @@ class TableReader {
       const place = { number: index + 1, first, count };
       if (isProtective(entry)) this.#faults.add(place.number, 'protects a GPT');
       else if (isExtended(entry)) containers.push(place);
-      else this.#add({ ...place, type: typeText(type) });
+      else {
+        this.#listed.push({ ...place, type: typeText(type) });
+        this.#add({ ...place, type: typeText(type) });
+      }
     }
     for (const container of containers) {
       this.#addContainer(container);
@@ -78,6 +89,7 @@ class TableReader {
       partitions: new Map(
         usable.map(({ number, first, count, type }) => [number, { number, first, count, type }]),
       ),
+      listed: this.#listed,
       faults: this.#faults.byNumber,
       absence: 'the partition table has no such entry',
       problems: this.#faults.problems,
@@ -150,6 +162,7 @@ class TableReader {
   #addLogical(container: Container, at: number, { type, first, count }: TableEntry): void {
     const number = this.#nextLogical++;
     const end = container.first + container.count;
+    this.#listed.push({ number, first: at + first, count, type: typeText(type) });
     if (this.#doubt !== undefined)
       this.#faults.byNumber.set(
         number,

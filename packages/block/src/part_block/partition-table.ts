@@ -93,6 +93,7 @@ function wholeDisk({ blockCount }: DiskBlocks, reason: string): PartitionTable {
   return {
     kind: 'disk',
     partitions: new Map([[WHOLE_DISK, whole]]),
+    listed: [whole],
     faults: new Map(),
     absence: `the disk has no partition table (${reason}), it is partition 0 as a whole`,
     problems: [],

@@ -67,14 +67,13 @@ export class Partitions {
     const part: BlockInfo = { ...info, blockCount: partition.count, writeable: true };
     const view = blockView(part, args, policy.writeable);
     const { offset: _, num_blocks: __, ...others } = args;
-    // A session of the whole disk says nothing of its size, so that it grows with the disk.
-    const whole = partition.number === WHOLE_DISK && view.first === 0 && args['num_blocks'] === undefined;
-    const range = whole ? {} : { offset: partition.first + view.first, num_blocks: view.count };
+    // A session of a disk without a table says nothing of its size, so that it grows with the disk.
+    const size = partition.number === WHOLE_DISK && view.grows ? {} : { num_blocks: view.count };
     const release = this.#use(partition);
     try {
       const ticket = await this.#env.request(Block, {
         label: label.text.replace(/ -> $/, ''),
-        args: { ...others, ...range, writeable: view.writeable },
+        args: { ...others, offset: partition.first + view.first, ...size, writeable: view.writeable },
         donation,
       });
       ticket.onClosed = release;

@@ -29,6 +29,8 @@ export interface PartitionTable {
   /** The GUID of the disk, if it has a GPT. */
   readonly guid?: string;
   readonly partitions: ReadonlyMap<number, Partition>;
+  /** All partitions as the table lists them, those that cannot be used too. */
+  readonly listed: readonly Partition[];
   /** Why a partition of the table cannot be used, by its number. */
   readonly faults: ReadonlyMap<number, string>;
   /** The reason why a number has no partition at all, as the end of a sentence. */
@@ -41,7 +43,15 @@ export interface PartitionTable {
 
 /** The table of a disk whose partitions cannot be told: none can be used. */
 export function unusableTable(kind: TableKind, absence: string, problem: string): PartitionTable {
-  return { kind, partitions: new Map(), faults: new Map(), absence, problems: [problem], warnings: [] };
+  return {
+    kind,
+    partitions: new Map(),
+    listed: [],
+    faults: new Map(),
+    absence,
+    problems: [problem],
+    warnings: [],
+  };
 }
 
 /** Why a partition cannot lie where the table says. */
