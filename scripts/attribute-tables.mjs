@@ -32,6 +32,7 @@ const FILES = [
   'packages/os/src/ram_fs/README.md',
   'packages/os/src/report_rom/README.md',
   'packages/os/src/rom_filter/README.md',
+  'packages/os/src/socket_terminal/README.md',
   'packages/rumpfs/README.md',
   'packages/simulator/README.md',
 ];

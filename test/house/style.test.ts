@@ -99,6 +99,9 @@ test('folders with underscores are named after services and components', () => {
     'report_log',
     'report_rom',
     'rom_filter',
+    'socket_terminal',
+    'terminal_crosslink',
+    'terminal_log',
   ]);
   const folders = projectFiles().flatMap((file) =>
     file.startsWith('packages/') ? file.split('/').slice(0, -1) : [],

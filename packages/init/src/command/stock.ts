@@ -23,6 +23,9 @@ const STOCK: Readonly<Record<string, string>> = {
   report_rom: '@ginit/os/report_rom',
   rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
+  socket_terminal: '@ginit/os/socket_terminal',
+  terminal_crosslink: '@ginit/os/terminal_crosslink',
+  terminal_log: '@ginit/os/terminal_log',
 };
 
 /** The short names, sorted. */
