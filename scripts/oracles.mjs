@@ -11,6 +11,11 @@ const ORACLES = [
   { program: 'parted', debianPackage: 'parted' },
   { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },
+  { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
+  { program: 'nbdsh', debianPackage: 'python3-libnbd' },
+  { program: 'nbdkit', debianPackage: 'nbdkit' },
+  { program: 'fio', debianPackage: 'fio' },
+  { program: 'openssl', debianPackage: 'openssl' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];

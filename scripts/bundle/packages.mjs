@@ -62,7 +62,9 @@ export const PACKAGES = [
   {
     directory: 'block',
     name: '@ginit/block',
-    bundles: ['file_block', 'part_block', 'ram_block'].map((name) => ({ entries: () => [`${name}/main`] })),
+    bundles: ['file_block', 'nbd_server', 'part_block', 'ram_block'].map((name) => ({
+      entries: () => [`${name}/main`],
+    })),
   },
   {
     directory: 'os',

@@ -164,6 +164,8 @@ export class Hostility {
           right: () => parent.exit(code),
           wrong: { 'with another code': () => parent.exit(255 - code) },
         }),
+      sessionHandler: (handler) => parent.sessionHandler(handler),
+      sessionNotices: () => parent.sessionNotices(),
       requestResources: (amount) => parent.requestResources(amount),
       yieldHandler: (handler) => parent.yieldHandler(handler),
       yieldRequest: () => parent.yieldRequest(),
