@@ -1,8 +1,8 @@
 /**
- * The changes that a server has answered and not put on stable storage yet. If the server is started
- * again, or its host is, it may have lost them, and a later FLUSH would succeed all the same. So they
- * are kept, to be made again on the next connection, until a FLUSH that came after them has been
- * answered.
+ * The changes that a server has answered and not put on stable storage yet. If the server is
+ * started again, or its host is, it may have lost them, and a later FLUSH would succeed all the
+ * same. So they are kept, to be made again on the next connection, until a FLUSH that came after
+ * them has been answered.
  */
 
 /** A change of the device, in bytes. */

@@ -1,7 +1,8 @@
 /**
- * Connections to an export that are made anew when they are lost. All connections of a link live and
- * die together: only so is it known in which order changes are made again. Requests wait meanwhile,
- * for as long as the config says; then they fail with `Gone`, until there is a connection again.
+ * Connections to an export that are made anew when they are lost. All connections of a link live
+ * and die together: only so is it known in which order changes are made again. Requests wait
+ * meanwhile, for as long as the config says; then they fail with `Gone`, until there is a
+ * connection again.
  */
 import { RpcError } from '@ginit/core';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
@@ -38,7 +39,9 @@ export interface LinkOptions {
   readonly tell: (text: string) => void;
 }
 
-/** What the owner of a link does whenever there are connections again, before anything else is sent. */
+/**
+ * What the owner of a link does whenever there are connections again, before anything else is sent.
+ */
 export type Renewed = (remote: RemoteExport, connection: ClientConnection) => Promise<void>;
 
 /** Connections that live and die together. */
@@ -78,8 +81,8 @@ export class RemoteLink {
   }
 
   /**
-   * Sends a request. Rejects with an `RpcError` of a code of Block: what the server has answered, or
-   * `Gone`. `send` is called again if a connection was lost and `replay` is set.
+   * Sends a request. Rejects with an `RpcError` of a code of Block: what the server has answered,
+   * or `Gone`. `send` is called again if a connection was lost and `replay` is set.
    */
   async perform(send: (connection: ClientConnection) => Promise<void>): Promise<void> {
     for (;;) {
