@@ -54,15 +54,16 @@ class TestClock implements LinkClock {
 
   /** Lets the timeouts of this length come. */
   expire(ms: number): void {
-    for (const [fire, length] of [...this.timeouts]) {
-      if (length !== ms) continue;
+    const due = [...this.timeouts].filter(([, length]) => length === ms);
+    for (const [fire] of due) {
       this.timeouts.delete(fire);
       fire();
     }
   }
 
   period(): void {
-    for (const fire of [...this.periods]) fire();
+    const due = [...this.periods];
+    for (const fire of due) fire();
   }
 }
 
