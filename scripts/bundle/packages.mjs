@@ -66,6 +66,7 @@ export const PACKAGES = [
       'block_tester',
       'fault_block',
       'file_block',
+      'nbd_block',
       'nbd_server',
       'part_block',
       'ram_block',
