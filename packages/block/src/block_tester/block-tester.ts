@@ -16,7 +16,9 @@ const REPORT_BYTES = 64 * 1024;
 
 type TesterEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'log' | 'error' | 'warning'>;
 
-/** Runs all tests. Resolves to whether all went well. Throws `ConfigError` at an impossible test. */
+/**
+ * Runs all tests. Resolves to whether all went well. Throws `ConfigError` at an impossible test.
+ */
 export async function runTests(env: TesterEnv): Promise<boolean> {
   const config = env.config.read(BLOCK_TESTER_CONFIG);
   const probe = await BlockClient.connect(env, { args: { tx_buf_size: BUFFER_BYTES_MIN } });

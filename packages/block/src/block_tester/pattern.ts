@@ -10,7 +10,9 @@ const SECTOR_WORDS = SECTOR_BYTES / 4;
 const HEAD_WORDS = 4;
 const MARK = 0x67_69_6e_74;
 
-/** Fills blocks with the pattern of a write. `first` is the first block, in a device of `blockSize`. */
+/**
+ * Fills blocks with the pattern of a write. `first` is the first block, in a device of `blockSize`.
+ */
 export function fillPattern(
   bytes: Uint8Array,
   first: number,

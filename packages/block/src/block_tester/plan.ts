@@ -85,7 +85,9 @@ function passesOf(test: RangeTest, units: number, at: At): (() => Iterable<TestR
   }
 }
 
-/** A pass that reads or writes in an order; a test that verifies what it has written reads it then. */
+/**
+ * A pass that reads or writes in an order; a test that verifies what it has written reads it then.
+ */
 function ordered(
   { write, verify }: { readonly write: boolean; readonly verify: boolean },
   units: number,
