@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcError } from '@ginit/core';
 import { ConfigNode, type ElementSchema, readConfig } from '@ginit/core/config';
-import { BlockClient, serveBlock } from '@ginit/core/block';
+import { BlockClient, Listeners, serveBlock } from '@ginit/core/block';
 import { type HostAccess, type HostFile } from '@ginit/core/host';
 import { openNodeFile } from '../../core/src/platform/thread/host-access/node-file.ts';
 import * as fc from 'fast-check';
@@ -148,6 +148,10 @@ test('bytes behind the last whole block are left out, with a warning', async () 
 class SteeredFile implements HostFile {
   readonly writeable = true;
   readonly sizeBytes = 100 * SIZE;
+  readonly resized = new Listeners();
+  readonly asked: string[] = [];
+  sizeNow = 100 * SIZE;
+  can = true;
   readonly pending: { what: string; end: () => void; fail: (error: Error) => void }[] = [];
 
   read(): Promise<void> {
@@ -159,6 +163,21 @@ class SteeredFile implements HostFile {
   sync(): Promise<void> {
     return this.#operation('sync');
   }
+  async size(): Promise<number> {
+    return this.sizeNow;
+  }
+  onResized(handler: () => void): () => void {
+    return this.resized.add(handler);
+  }
+  async zero(position: number, bytes: number): Promise<boolean> {
+    this.asked.push(`zero ${position} ${bytes}`);
+    return this.can;
+  }
+  async discard(position: number, bytes: number): Promise<boolean> {
+    this.asked.push(`discard ${position} ${bytes}`);
+    return this.can;
+  }
+  async resize(): Promise<void> {}
   close(): Promise<void> {
     return this.#operation('close');
   }
