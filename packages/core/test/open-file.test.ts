@@ -22,6 +22,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { support } from 'sharedarraybuffer-polyfill';
 import type { HostFile, HostFileOptions } from '../src/runtime/host-access.ts';
 import { openNodeFile } from '../src/platform/thread/host-access/node-file.ts';
+import { addressOf } from '../src/platform/host/memory-address.ts';
 import { IoRing } from '../src/platform/host/io-ring.ts';
 
 const PAGE = 4096;
@@ -45,8 +46,9 @@ const open = (access: 'ro' | 'rw' = 'rw', options: HostFileOptions = {}): Promis
 
 /** Shared memory that begins at a page. */
 const sharedPages = (pages: number): Uint8Array => {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(pages / 16), maximum: 1024, shared: true });
-  return new Uint8Array(memory.buffer, 0, pages * PAGE);
+  const bytes = new Uint8Array(new SharedArrayBuffer((pages + 1) * PAGE));
+  const over = (addressOf(bytes) ?? 0) % PAGE;
+  return bytes.subarray((PAGE - over) % PAGE).subarray(0, pages * PAGE);
 };
 
 const pattern = (page: number, version: number): Uint8Array =>
