@@ -29,6 +29,7 @@ const FILES = [
   'packages/os/src/host_rom/README.md',
   'packages/block/src/part_block/README.md',
   'packages/block/src/ram_block/README.md',
+  'packages/block/src/rom_block/README.md',
   'packages/os/src/ram_fs/README.md',
   'packages/os/src/report_rom/README.md',
   'packages/os/src/rom_filter/README.md',

@@ -61,7 +61,9 @@ export const PACKAGES = [
   {
     directory: 'block',
     name: '@ginit/block',
-    bundles: ['file_block', 'part_block', 'ram_block'].map((name) => ({ entries: () => [`${name}/main`] })),
+    bundles: ['file_block', 'part_block', 'ram_block', 'rom_block'].map((name) => ({
+      entries: () => [`${name}/main`],
+    })),
   },
   {
     directory: 'os',

@@ -1,4 +1,6 @@
-/** fio with one of its engines: what a program in C reaches. One job, as the others have one client. */
+/**
+ * fio with one of its engines: what a program in C reaches. One job, as the others have one client.
+ */
 import { spawnSync } from 'node:child_process';
 import { figureOf, SPAN_BYTES, workloadsOf } from './workloads.mjs';
 

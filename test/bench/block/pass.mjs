@@ -1,4 +1,6 @@
-/** Stands between a client and a device, and passes every request on: what one more component costs. */
+/**
+ * Stands between a client and a device, and passes every request on: what one more component costs.
+ */
 import { component } from '@ginit/core';
 import { Block, BlockClient, serveBlock } from '@ginit/core/block';
 

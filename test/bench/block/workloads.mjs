@@ -19,7 +19,7 @@ const KINDS = {
 
 /** All workloads: figures of 4 KiB are requests in a second, those of 1 MiB are MB in a second. */
 export const WORKLOADS = Object.entries(KINDS).flatMap(([kind, what]) =>
-  DEPTHS.map((depth) => ({ ...what, key: `${kind}x${depth}`, kind, depth })),
+  DEPTHS.map((depth) => Object.assign({ key: `${kind}x${depth}`, kind, depth }, what)),
 );
 
 /** The workloads whose number is set in `mask`. */
@@ -38,7 +38,10 @@ export function positions({ bytes, random }) {
   };
 }
 
-/** Performs `count` requests, `depth` of them at a time; `perform(lane, position)` settles with each. */
+/**
+ * Performs `count` requests, `depth` of them at a time; `perform(lane, position)` settles with
+ * each.
+ */
 export async function inLanes(count, { depth }, next, perform) {
   let left = count;
   const lane = async (number) => {

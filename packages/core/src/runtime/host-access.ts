@@ -65,16 +65,18 @@ export interface HostFile {
   /** Settles when everything that was written before is on stable storage. */
   sync(): Promise<void>;
   /**
-   * Makes a range within the file read as zeros, without writing them. Resolves to false if the host
-   * cannot: the range may then hold zeros in part.
+   * Makes a range within the file read as zeros, without writing them. Resolves to false if the
+   * host cannot: the range may then hold zeros in part.
    */
   zero(position: number, bytes: number): Promise<boolean>;
   /**
-   * Gives back the space of a range within the file. What it holds afterwards is undefined. Resolves
-   * to false if the host cannot.
+   * Gives back the space of a range within the file. What it holds afterwards is undefined.
+   * Resolves to false if the host cannot.
    */
   discard(position: number, bytes: number): Promise<boolean>;
-  /** Gives the file another size; what is added reads as zeros. A device has the size that it has. */
+  /**
+   * Gives the file another size; what is added reads as zeros. A device has the size that it has.
+   */
   resize(sizeBytes: number): Promise<void>;
   /** Settles when the file is closed. Operations that are under way end first. */
   close(): Promise<void>;

@@ -5,8 +5,8 @@ import { FileCalls } from './file-calls.ts';
 const SECTOR_BYTES = 512;
 
 /**
- * The capacity of a block device in bytes, which its status does not tell. `number` is the number of
- * the device (`st_rdev`). 0 if nobody tells it.
+ * The capacity of a block device in bytes, which its status does not tell. `number` is the number
+ * of the device (`st_rdev`). 0 if nobody tells it.
  */
 export function blockDeviceBytes(descriptor: number, number: number): number {
   const end = FileCalls.load()?.end(descriptor) ?? -1;

@@ -58,8 +58,8 @@ export class FileCalls {
   }
 
   /**
-   * Calls fallocate(2) on a range; false if that fails. The reason cannot be told: the error belongs
-   * to the thread of the pool.
+   * Calls fallocate(2) on a range; false if that fails. The reason cannot be told: the error
+   * belongs to the thread of the pool.
    */
   allocate(descriptor: number, mode: number, position: number, bytes: number): Promise<boolean> {
     return later((done) => this.#fallocate.async(descriptor, mode, position, bytes, done));

@@ -1,13 +1,13 @@
 /**
  * Reads and writes of files through io_uring: requests of one turn of the event loop go to the
- * kernel in one call, and what the kernel has in memory is there when that call returns; no thread of
- * libuv's pool takes part. (Source: io_uring(7).)
+ * kernel in one call, and what the kernel has in memory is there when that call returns; no thread
+ * of libuv's pool takes part. (Source: io_uring(7).)
  *
  * A ring is two queues in memory that is shared with the kernel. This side writes entries and moves
  * the tail of the first; `io_uring_enter` takes them. The kernel writes completions and moves the
  * tail of the second; this side moves its head. While something is under way that was not complete
- * at once, one read of an eventfd waits in libuv's pool: the kernel rings it at the next completion.
- * The bell is switched off (a flag in the ring) while nobody waits.
+ * at once, one read of an eventfd waits in libuv's pool: the kernel rings it at the next
+ * completion. The bell is switched off (a flag in the ring) while nobody waits.
  *
  * What goes through a ring is seen by no filter of system calls. So a process that is to be jailed
  * is born without the right to make one (`platform/jail`); `IoRing.open` then says why there is
@@ -96,7 +96,9 @@ export class IoRing {
     return this;
   }
 
-  /** A file does not use the ring any more, and nothing of it is under way. Closes an unused ring. */
+  /**
+   * A file does not use the ring any more, and nothing of it is under way. Closes an unused ring.
+   */
   release(): void {
     if (--this.#users > 0) return;
     assert(this.#free.length === this.#ring.entryCount, 'nothing is under way in a ring without users');

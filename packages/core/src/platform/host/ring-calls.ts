@@ -1,7 +1,7 @@
 /**
  * The kernel's calls behind `io-ring.ts`, through koffi, and the memory that a ring shares with the
- * kernel. Constants are those of Linux on 64-bit processors; the numbers of io_uring's calls are the
- * same on all of them.
+ * kernel. Constants are those of Linux on 64-bit processors; the numbers of io_uring's calls are
+ * the same on all of them.
  */
 import { createRequire } from 'node:module';
 import { findKoffi } from 'sharedarraybuffer-polyfill';

@@ -1,6 +1,7 @@
 /**
- * An open file of the host, or a block device as one. Reads and writes go through a ring of io_uring
- * where the thread can have one and the memory is shared; everything else goes to libuv's pool.
+ * An open file of the host, or a block device as one. Reads and writes go through a ring of
+ * io_uring where the thread can have one and the memory is shared; everything else goes to libuv's
+ * pool.
  */
 import { close, fdatasync, fstat, ftruncate, read, type Stats, write } from 'node:fs';
 import { getSystemErrorName, promisify } from 'node:util';
