@@ -40,6 +40,7 @@ export const PACKAGES = [
           'supervisor',
           'packet-stream',
           'report',
+          'terminal',
           'platform',
           'testing',
           'platform/thread/component-main',
@@ -61,9 +62,11 @@ export const PACKAGES = [
   {
     directory: 'block',
     name: '@ginit/block',
-    bundles: ['file_block', 'part_block', 'ram_block', 'rom_block'].map((name) => ({
-      entries: () => [`${name}/main`],
-    })),
+    bundles: ['file_block', 'nbd_block', 'nbd_server', 'part_block', 'ram_block', 'rom_block'].map(
+      (name) => ({
+        entries: () => [`${name}/main`],
+      }),
+    ),
   },
   {
     directory: 'os',
@@ -78,6 +81,9 @@ export const PACKAGES = [
       'report_log',
       'report_rom',
       'rom_filter',
+      'socket_terminal',
+      'terminal_crosslink',
+      'terminal_log',
     ].map((name) => ({ entries: () => [`${name}/main`] })),
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },

@@ -93,6 +93,8 @@ test('folders with underscores are named after services and components', () => {
     'fs_rom',
     'fs_tool',
     'host_rom',
+    'nbd_block',
+    'nbd_server',
     'part_block',
     'ram_block',
     'ram_fs',
@@ -100,6 +102,9 @@ test('folders with underscores are named after services and components', () => {
     'report_rom',
     'rom_block',
     'rom_filter',
+    'socket_terminal',
+    'terminal_crosslink',
+    'terminal_log',
   ]);
   const folders = projectFiles().flatMap((file) =>
     file.startsWith('packages/') ? file.split('/').slice(0, -1) : [],

@@ -19,6 +19,7 @@ export type {
   HostProcessEnd,
   HostSink,
   HostSource,
+  HostTls,
 } from './runtime/host-access.ts';
 export {
   grantCovers,

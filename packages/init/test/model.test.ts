@@ -51,6 +51,7 @@ describe('readInitConfig', () => {
         domain: undefined,
         node: undefined,
         ramLimit: undefined,
+        reattach: false,
         binary: { name: 'a', position: { file: 'm.xml', line: 1, column: 16 } },
         provides: [],
         route: undefined,

@@ -268,6 +268,78 @@ describe('start nodes', () => {
   });
 });
 
+describe('reattach="yes"', () => {
+  const faithful = client('c', via('<child name="a"/>'), 'reattach="yes"');
+  const forced = new Map([['a', 'somebody asked for it']]);
+
+  test('a server that is another one: the client stays and takes its session anew', () => {
+    expect(changes(running(server('a') + faithful), server('a') + faithful, undefined, forced)).toEqual([
+      'restart "a": somebody asked for it',
+      're-attach "c": its server "a" is another one',
+      '  new Store session "c -> " at "a" (label "c -> ")',
+    ]);
+  });
+
+  test('the restart of a server ends at a client that stays: its own clients are not touched', () => {
+    const middle = `<start name="b" reattach="yes"> <binary name="client"/>
+      <provides> <service name="Shop"/> </provides> ${via('<child name="a"/>')} </start>`;
+    const last = `<start name="d"> <binary name="buyer"/>
+      <route> <service name="Shop"> <child name="b"/> </service> <any-service> <parent/> </any-service> </route>
+    </start>`;
+    const starts = server('a') + middle + last;
+    const needs: Record<string, readonly string[]> = { client: ['Store'], buyer: ['Shop'] };
+    const children = expectedChildren(config(starts), ({ binary }) => needs[binary.name] ?? []);
+    expect(changes(children, starts, undefined, forced).filter((line) => !line.startsWith(' '))).toEqual([
+      'restart "a": somebody asked for it',
+      're-attach "b": its server "a" is another one',
+    ]);
+    const without = starts.replace('reattach="yes"', '');
+    expect(changes(children, without, undefined, forced).map((line) => line.slice(0, 11))).toEqual([
+      'restart "a"',
+      'restart "b"',
+      'restart "d"',
+    ]);
+  });
+
+  test('no route any more: the client is not stuck, and waits for one', () => {
+    expect(changes(running(server('a') + faithful), faithful)).toEqual([
+      're-attach "c": no target of this route provides service "Store"',
+      '  no Store session "c -> " until there is a route for it',
+      'stop "a": it is not named any more',
+    ]);
+  });
+
+  test('own route changed: restart, as without it', () => {
+    const elsewhere = client('c', via('<child name="b"/>'), 'reattach="yes"');
+    const both = server('a') + server('b');
+    expect(changes(running(both + faithful), both + elsewhere)).toEqual([
+      'restart "c": its Store session leads to "b" (label "c -> ") now',
+      '  re-route Store "c -> " to "b" (label "c -> ")',
+    ]);
+  });
+
+  test('a session that the client cannot take anew, or its binary or account: restart', () => {
+    const children = running(server('a') + faithful);
+    const c = children[1]?.sessions ?? [];
+    const sessions = c.map(({ service, label, to }): RoutedSession => ({ service, label, to }));
+    const once = standing(children, 'c', { sessions });
+    expect(changes(once, server('a') + faithful, undefined, forced)[1]).toBe(
+      'restart "c": its server "a" is another one',
+    );
+    const roms = `<start name="roms"> <provides> <service name="ROM"/> </provides> </start>`;
+    const fed = client(
+      'c',
+      '<route> <service name="ROM"> <child name="roms"/> </service> <any-service> <parent/> </any-service> </route>',
+      'reattach="yes"',
+    );
+    const asked = new Map([['roms', 'somebody asked for it']]);
+    const fedChildren = expectedChildren(config(roms + fed), () => []);
+    expect(changes(fedChildren, roms + fed, undefined, asked)[1]).toBe(
+      'restart "c": its server "roms" is another one',
+    );
+  });
+});
+
 test('a restart that somebody asks for spreads like one of the config', () => {
   const asked = new Map([['a', 'somebody asked for it']]);
   expect(changes(running(TWO), TWO, undefined, asked)).toEqual([

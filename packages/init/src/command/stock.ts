@@ -16,6 +16,8 @@ const STOCK: Readonly<Record<string, string>> = {
   fs_tool: '@ginit/os/fs_tool',
   host_rom: '@ginit/os/host_rom',
   init: '@ginit/init/component',
+  nbd_block: '@ginit/block/nbd_block',
+  nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',
   ram_block: '@ginit/block/ram_block',
   ram_fs: '@ginit/os/ram_fs',
@@ -24,6 +26,9 @@ const STOCK: Readonly<Record<string, string>> = {
   rom_block: '@ginit/block/rom_block',
   rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
+  socket_terminal: '@ginit/os/socket_terminal',
+  terminal_crosslink: '@ginit/os/terminal_crosslink',
+  terminal_log: '@ginit/os/terminal_log',
 };
 
 /** The short names, sorted. */

@@ -93,6 +93,8 @@ export interface StartNode {
   readonly domain: string | undefined;
   readonly node: string | undefined;
   readonly ramLimit: number | undefined;
+  /** Whether it is handed new sessions in the place of those that lose their servers. */
+  readonly reattach: boolean;
   readonly binary: NamedPlace;
   readonly provides: readonly NamedPlace[];
   /** Its own `<route>`; then the default route does not count at all. */

@@ -99,6 +99,10 @@ const START_SCHEMA = element('start', 'A child', {
     }),
     domain: attribute.text('The domain process of a child with isolation="thread"', { otherwise: 'main' }),
     node: attribute.text('The machine of the cluster to run on'),
+    reattach: attribute.boolean(
+      'The child is handed new sessions in the place of those that lose their servers, if it can take them',
+      { fallback: false },
+    ),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
     ...CHILD_STEP_BOUNDS,
   },

@@ -69,6 +69,7 @@ export function readStart(
     domain,
     node: start.node,
     ramLimit: start.ram_limit,
+    reattach: start.reattach,
     binary,
     provides: servicesOf(parts.provides, findings),
     route: route === undefined ? undefined : parseRoute(route, findings.warnings),

@@ -6,7 +6,8 @@ import type { RoutedSession, ServedBy } from './existing.ts';
 export interface Reroute {
   readonly session: RoutedSession;
   /**
-   * The new place; `undefined` if there is none, or if it is another child with the same name.
+   * The new place; `undefined` if there is none, or, for a restart, if it is another child with the
+   * same name.
    */
   readonly to: ServedBy | { readonly kind: 'config' } | undefined;
 }
@@ -30,6 +31,16 @@ export type Change =
       readonly name: string;
       readonly why: string;
       readonly lost: readonly RoutedSession[];
+    }
+  /**
+   * A child stays and loses sessions, for which it is handed new ones: at once, or as soon as there
+   * is a route for them.
+   */
+  | {
+      readonly kind: 'reattach';
+      readonly name: string;
+      readonly why: string;
+      readonly sessions: readonly Reroute[];
     }
   /** A child gets another version of its ROM `config`. */
   | { readonly kind: 'config'; readonly name: string }

@@ -20,6 +20,15 @@ export function describeChange(change: Change): string[] {
       ];
     case 'stuck':
       return [`stuck "${change.name}": ${change.why}`];
+    case 'reattach':
+      return [
+        `re-attach "${change.name}": ${change.why}`,
+        ...change.sessions.map(({ session: { service, label }, to }) =>
+          to
+            ? `  new ${service} session "${label}" at ${whereText(to)}`
+            : `  no ${service} session "${label}" until there is a route for it`,
+        ),
+      ];
     case 'config':
       return [`new config for "${change.name}"`];
     case 'provides':

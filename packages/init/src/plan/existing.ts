@@ -23,6 +23,8 @@ export interface RoutedSession {
   /** The label that the routes are compared with: `child -> label`, or that of the environment. */
   readonly label: string;
   readonly to: Destination;
+  /** Whether the child can take a new session in its place. */
+  readonly reattach?: true;
 }
 
 /**

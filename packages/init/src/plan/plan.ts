@@ -26,6 +26,8 @@ interface Kept {
 interface Verdict {
   readonly lost: { readonly session: RoutedSession; readonly text: string }[];
   readonly reroutes: Reroute[];
+  /** Sessions without a route, for which the child takes new ones when there is a route again. */
+  readonly detached: { readonly session: RoutedSession; readonly text: string }[];
 }
 
 /** What is planned beside the changes of the config. */
@@ -58,6 +60,8 @@ class Planning {
   readonly #kept = new Map<string, Kept>();
   readonly #verdicts = new Map<string, Verdict>();
   readonly #starts = new Map<string, string>();
+  /** The sessions that children are handed anew, and why. */
+  readonly #reattached = new Map<string, { readonly why: string; readonly sessions: Reroute[] }>();
   readonly #restarts = new Map<string, { readonly why: string; readonly reroutes: readonly Reroute[] }>();
 
   constructor(existing: readonly ExistingChild[], config: InitConfig, options: PlanOptions) {
@@ -110,7 +114,7 @@ class Planning {
 
   /**
    * Finds all restarts that follow from routes. A client of a server that restarts is restarted,
-   * too, and its clients are in turn.
+   * too, and its clients are in turn, unless all that it loses are sessions that it takes anew.
    */
   #spreadRestarts(): void {
     const others = [...this.#starts.keys(), ...this.#restarts.keys()];
@@ -118,6 +122,9 @@ class Planning {
     for (const [name, kept] of this.#kept) {
       const verdict = this.#verdict(kept);
       this.#verdicts.set(name, verdict);
+      for (const { session, text } of verdict.detached) {
+        this.#reattach(name, text, { session, to: undefined });
+      }
       if (verdict.lost.length > 0) continue;
       const [first] = verdict.reroutes;
       const stuck = kept.child.standing === 'stuck';
@@ -138,6 +145,10 @@ class Planning {
     for (let server = others.pop(); server !== undefined; server = others.pop()) {
       for (const { name, session } of clients.get(server) ?? []) {
         if (this.#restarts.has(name)) continue;
+        if (this.#takesAnew(name, session)) {
+          this.#reattach(name, `its server "${server}" is another one`, { session, to: session.to });
+          continue;
+        }
         const reroutes = [{ session, to: undefined }];
         this.#restarts.set(name, { why: `its server "${server}" is another one`, reroutes });
         others.push(name);
@@ -145,8 +156,20 @@ class Planning {
     }
   }
 
+  #takesAnew(name: string, session: RoutedSession): session is RoutedSession & { readonly to: ServedBy } {
+    const start = this.#kept.get(name)?.start;
+    const { kind } = session.to;
+    return start?.reattach === true && session.reattach === true && (kind === 'child' || kind === 'parent');
+  }
+
+  #reattach(name: string, why: string, session: Reroute): void {
+    const known = this.#reattached.get(name);
+    if (known) known.sessions.push(session);
+    else this.#reattached.set(name, { why, sessions: [session] });
+  }
+
   #verdict({ start, child }: Kept): Verdict {
-    const verdict: Verdict = { lost: [], reroutes: [] };
+    const verdict: Verdict = { lost: [], reroutes: [], detached: [] };
     const asking = requestingChild(this.#config, start);
     for (const session of child.sessions) {
       const route = resolveRequest(asking, session, this.#directory);
@@ -160,6 +183,7 @@ class Planning {
         if (session.to.kind === 'no config') continue;
         // A child without a config can always be given an empty one, so this is no missing route.
         if (session.to.kind === 'config') verdict.reroutes.push({ session, to: undefined });
+        else if (this.#takesAnew(start.name, session)) verdict.detached.push({ session, text: route.text });
         else verdict.lost.push({ session, text: route.text });
         continue;
       }
@@ -189,6 +213,8 @@ class Planning {
     if (start.config !== undefined && !sameNode(child.start.config, start.config)) {
       changes.push({ kind: 'config', name });
     }
+    const reattached = this.#reattached.get(name);
+    if (reattached) changes.push({ kind: 'reattach', name, ...reattached });
     const to = { ram: start.ram, caps: start.caps };
     if (child.assigned.ram !== to.ram || child.assigned.caps !== to.caps) {
       changes.push({ kind: 'budget', name, from: child.assigned, to });

@@ -67,7 +67,7 @@ export function whyOf(child: Child, around: Surroundings, waits = true): string 
  */
 function missingOf({ missing, running, server }: Child, waits: boolean): MissingSession[] {
   const needsAll = !running || !server.isComplete;
-  return missing.filter(({ reason }) => (reason.kind === 'waiting' ? waits : needsAll));
+  return missing.filter(({ reason, lost }) => lost ?? (reason.kind === 'waiting' ? waits : needsAll));
 }
 
 /** The first of the sessions of a stuck child that has no route by the config of now. */

@@ -61,6 +61,8 @@ export class ChildServer implements SessionServer {
   readonly #ending = new Ending();
   /** The sessions that it serves or is asked for. */
   readonly #serving = new Set<Serving>();
+  /** The ends of its sessions that are under way. */
+  readonly #closings = new Set<Promise<void>>();
   #nextId = 1;
   /**
    * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
@@ -91,6 +93,11 @@ export class ChildServer implements SessionServer {
       donation,
       args,
     }));
+  }
+
+  /** Settles when the sessions that are being closed at this moment are closed. */
+  async untilClosed(): Promise<void> {
+    await Promise.all(this.#closings);
   }
 
   hasAnnounced(service: string): boolean {
@@ -173,7 +180,7 @@ export class ChildServer implements SessionServer {
       get donation() {
         return session.donation;
       },
-      onServerEnd: (handler) => session.onServerEnd(handler),
+      onLeave: (handler) => session.onLeave(handler),
       upgrade: async (more) => {
         this.#becomes(serving, 'upgrading');
         const refused = await session.upgrade(more);
@@ -184,7 +191,9 @@ export class ChildServer implements SessionServer {
       close: (clientLives) => {
         this.#becomes(serving, 'closing');
         const closing = session.close(clientLives);
+        this.#closings.add(closing.closed);
         void closing.closed.then(() => {
+          this.#closings.delete(closing.closed);
           this.#serving.delete(serving);
           this.#host.changed();
         });
@@ -250,7 +259,7 @@ export class ChildServer implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: (handler) => this.#ending.on(handler),
+      onLeave: (handler) => this.#ending.on(() => handler(true)),
       upgrade: async (more) => {
         const refused = await this.#upgrade(root, account, id, more);
         if (!refused) donation = plus(donation, more);

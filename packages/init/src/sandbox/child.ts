@@ -106,6 +106,7 @@ export class Child {
       server: this.server,
       sessions: this.sessions,
       config: this.#config,
+      reattaches: () => this.#start.reattach,
       route: (service, label) => host.route(this, service, label),
       voiceless: (label) => {
         this.#voice = { service: 'LOG', label, to: { kind: 'parent', label } };

@@ -78,7 +78,7 @@ export class Sandbox implements ChildHost<Child> {
     };
     this.#router = new Router({
       env,
-      parent: new ParentServer(env),
+      parent: new ParentServer(env, () => this.#retry()),
       config: () => this.#config,
       child: (name) => this.#children.get(name),
     });
@@ -94,7 +94,7 @@ export class Sandbox implements ChildHost<Child> {
       env,
       records: this.#records,
       current: (name) => (this.#stopping ? undefined : this.#children.get(name)),
-      make: (start, before) => this.#make(start, before),
+      make: (start, before) => this.#makeAgain(start, before),
       launch: (child, pauseMs) => this.#launch(child, pauseMs),
       end: (child, how) => this.#endChild(child, `"${child.name}" crashed`, how),
       failed: () => this.#exit(CRASH_EXIT_CODE),
@@ -298,6 +298,7 @@ export class Sandbox implements ChildHost<Child> {
       config,
       changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'),
     );
+    this.#retry();
     return this.#undecided.during(() => this.#carryOut(work));
   }
 
@@ -326,6 +327,11 @@ export class Sandbox implements ChildHost<Child> {
         void this.env.warning(`${change.name}: ${change.why}`);
         this.#children.get(change.name)?.becomeStuck(change.why, change.lost);
         return;
+      case 'reattach': {
+        const lost = new Set(change.sessions.map(({ session }) => session));
+        this.#children.get(change.name)?.sessions.endLost(lost);
+        return;
+      }
       case 'config':
         this.#children.get(change.name)?.updateConfig();
         return;
@@ -352,6 +358,18 @@ export class Sandbox implements ChildHost<Child> {
     this.#children.set(child.name, child);
     this.#observation.made(child);
     return child;
+  }
+
+  /** Makes a child in the place of one that has crashed. */
+  #makeAgain(start: StartNode, before: Child): Child {
+    const child = this.#make(start, before);
+    this.#retry();
+    return child;
+  }
+
+  /** Children may get sessions now that they were refused. */
+  #retry(): void {
+    for (const { sessions } of this.#children.values()) sessions.retry();
   }
 
   async #carryOut({ leave, launch, budget }: Work): Promise<void> {
@@ -412,6 +430,8 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   async #stopChild(child: Child): Promise<void> {
+    // Its clients that go on without it are done with it first.
+    await child.server.untilClosed();
     await child.stop();
     await this.#endChild(child, `"${child.name}" was stopped`, 'stopped');
   }
