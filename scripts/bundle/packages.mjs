@@ -62,9 +62,11 @@ export const PACKAGES = [
   {
     directory: 'block',
     name: '@ginit/block',
-    bundles: ['file_block', 'nbd_block', 'nbd_server', 'part_block', 'ram_block'].map((name) => ({
-      entries: () => [`${name}/main`],
-    })),
+    bundles: ['file_block', 'http_block', 'nbd_block', 'nbd_server', 'part_block', 'ram_block'].map(
+      (name) => ({
+        entries: () => [`${name}/main`],
+      }),
+    ),
   },
   {
     directory: 'os',
