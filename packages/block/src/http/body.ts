@@ -8,8 +8,8 @@ import { type ResponseHead, takeLine } from './response-head.ts';
 export type Afterwards = 'reusable' | 'spent';
 
 /**
- * Fills `into` with a body of exactly that length. `mayGoOn` is asked before anything is written: it
- * throws when the reader of the body has gone.
+ * Fills `into` with a body of exactly that length. `mayGoOn` is asked before anything is written:
+ * it throws when the reader of the body has gone.
  */
 export async function takeBody(
   reader: ByteReader,

@@ -54,7 +54,9 @@ export async function serverTls(env: TlsEnv, config: ConfigOf<typeof SERVER_TLS>
   };
 }
 
-/** Likewise for a client, which connects to `host`. Without an element it checks the host's name. */
+/**
+ * Likewise for a client, which connects to `host`. Without an element it checks the host's name.
+ */
 export async function clientTls(
   env: TlsEnv,
   config: ConfigOf<typeof CLIENT_TLS> | undefined,
