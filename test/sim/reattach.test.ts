@@ -52,6 +52,30 @@ test('whatever happens to a server, its clients stay and have sessions again', a
   expect(run.code, run.stderr).toBe(0);
 });
 
+test('a server that is replaced when another is ready, again and again: the same', async () => {
+  const system = (version: string): string =>
+    systemConfig(
+      SYSTEM.replace('<start name="one">', `<start name="one" replace="ready" version="${version}">`),
+    );
+  place.write('config.xml', system('1'));
+  place.write('next.xml', system('2'));
+  const configs = `<config file="next.xml" within="1200" count="2"/> <config file="config.xml" within="1200" count="2"/>`;
+  place.write('plan.xml', PLAN.replace('<faults>', `<faults> ${configs}`));
+  const run = await place.run(
+    'sim',
+    '--until',
+    '6s',
+    '--patience',
+    '2s',
+    '--seeds',
+    '1..6',
+    '--faults',
+    'plan.xml',
+    'config.xml',
+  );
+  expect(run.code, run.stderr).toBe(0);
+});
+
 test('the rig finds out when a client is not handed another session', async () => {
   place.write('config.xml', systemConfig(SYSTEM.replace('name="a" reattach="yes"', 'name="a"')));
   const run = await place.run(

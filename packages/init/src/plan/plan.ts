@@ -40,7 +40,9 @@ export interface PlanOptions {
   readonly ready?: ReadonlySet<string>;
 }
 
-/** Why something happens, and the child that must be replaced before, if it does not come at once. */
+/**
+ * Why something happens, and the child that must be replaced before, if it does not come at once.
+ */
 interface Later {
   readonly why: string;
   readonly after: string | undefined;
@@ -189,7 +191,9 @@ class Planning {
     }
   }
 
-  /** What becomes of the clients of servers that are others, when `after` is replaced or at once. */
+  /**
+   * What becomes of the clients of servers that are others, when `after` is replaced or at once.
+   */
   #spread(servers: string[], after: string | undefined): void {
     const atOnce = after === undefined || this.#options.ready?.has(after) === true;
     for (let server = servers.pop(); server !== undefined; server = servers.pop()) {

@@ -1,4 +1,5 @@
 import type { LedgerChild } from '@ginit/core/system';
+import { plus } from './amounts.ts';
 import type { Child } from './child.ts';
 
 /**
@@ -6,22 +7,29 @@ import type { Child } from './child.ts';
  * the place of the other, there is one entry: their accounts have the same label.
  */
 export function ledgerOf(children: Iterable<Child>): LedgerChild[] {
-  const entries = new Map<string, LedgerChild[]>();
+  const entries: LedgerChild[] = [];
+  /** The place of the entry of each name that is not ending. */
+  const places = new Map<string, number>();
   for (const { booked, ledger } of new Set(children)) {
     if (!booked) continue;
-    const same = entries.get(ledger.name) ?? [];
-    entries.set(ledger.name, [...same, ledger]);
+    const place = ledger.ending ? undefined : places.get(ledger.name);
+    const other = place === undefined ? undefined : entries[place];
+    if (place !== undefined && other) {
+      entries[place] = both(other, ledger);
+      continue;
+    }
+    if (!ledger.ending) places.set(ledger.name, entries.length);
+    entries.push(ledger);
   }
-  return [...entries.values()].flatMap((same) => {
-    const [one, two] = same.filter(({ ending }) => !ending);
-    if (!one || !two) return same;
-    const both: LedgerChild = {
-      name: one.name,
-      // Nobody else can tell the two apart.
-      ending: true,
-      given: { ram: one.given.ram + two.given.ram, caps: one.given.caps + two.given.caps },
-      sessions: [...one.sessions, ...two.sessions],
-    };
-    return [...same.filter(({ ending }) => ending), both];
-  });
+  return entries;
+}
+
+function both(one: LedgerChild, two: LedgerChild): LedgerChild {
+  return {
+    name: one.name,
+    // Nobody else can tell the two apart.
+    ending: true,
+    given: plus(one.given, two.given),
+    sessions: one.sessions.concat(two.sessions),
+  };
 }

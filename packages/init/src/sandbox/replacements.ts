@@ -1,8 +1,8 @@
 /**
  * Replacements: children that are started while those whose places they are to take go on
- * (`replace="ready"`). Which ones there are follows from the plan: whatever it does not say any more
- * is ended, so the newest config counts. One that fails leaves everything as it was; it is tried
- * again with the next config.
+ * (`replace="ready"`). Which ones there are follows from the plan: whatever it does not say any
+ * more is ended, so the newest config counts. One that fails leaves everything as it was; it is
+ * tried again with the next config.
  */
 import type { Env } from '@ginit/core';
 import type { StartNode } from '../model/index.ts';
@@ -109,13 +109,16 @@ export class Replacements {
     return true;
   }
 
-  /** Something has changed: replacements may be ready. They take their places in a step of its own. */
+  /**
+   * Something has changed: replacements may be ready. They take their places in a step of its own.
+   */
   look(): void {
     if (this.#looking || this.#pending.size === 0) return;
     this.#looking = true;
     void Promise.resolve().then(() => {
       this.#looking = false;
-      for (const [name, { child }] of [...this.#pending]) if (child.ready) this.#host.ready(name);
+      const ready = this.children.filter((child) => child.ready);
+      for (const { name } of ready) this.#host.ready(name);
     });
   }
 

@@ -1,4 +1,6 @@
-/** Who waits for whom among the children of a sandbox, and what becomes of those who do not answer. */
+/**
+ * Who waits for whom among the children of a sandbox, and what becomes of those who do not answer.
+ */
 import type { Env } from '@ginit/core';
 import type { ThreadState } from '@ginit/core/system';
 import type { InitConfig } from '../model/index.ts';
