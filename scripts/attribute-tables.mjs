@@ -27,6 +27,7 @@ const FILES = [
   'packages/block/src/file_block/README.md',
   'packages/os/src/fs_tool/README.md',
   'packages/os/src/host_rom/README.md',
+  'packages/block/src/nbd_block/README.md',
   'packages/block/src/nbd_server/README.md',
   'packages/block/src/part_block/README.md',
   'packages/block/src/ram_block/README.md',

@@ -9,6 +9,7 @@ const ORACLES = [
   { program: 'sfdisk', debianPackage: 'fdisk' },
   { program: 'qemu-io', debianPackage: 'qemu-utils' },
   { program: 'parted', debianPackage: 'parted' },
+  { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },
   { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
   { program: 'nbdsh', debianPackage: 'python3-libnbd' },

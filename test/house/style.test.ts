@@ -93,6 +93,7 @@ test('folders with underscores are named after services and components', () => {
     'fs_rom',
     'fs_tool',
     'host_rom',
+    'nbd_block',
     'nbd_server',
     'part_block',
     'ram_block',

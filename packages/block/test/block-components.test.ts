@@ -1,5 +1,5 @@
 /** Block components in whole systems: ram_block, and part_block over a disk in memory. */
-import { type Component, component, type Main, RpcError } from '@ginit/core';
+import { type Component, component, RpcError } from '@ginit/core';
 import { Block, BlockClient, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
@@ -7,6 +7,7 @@ import partBlock from '../src/part_block/main.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { type Entry, numberedImage } from './disk-image.ts';
+import { clientOf, codeOf, reasonOf } from './system-client.ts';
 
 const SIZE = 512;
 
@@ -28,31 +29,6 @@ const TABLE = [
   { type: LINUX, first: 500, count: 500 },
   { type: LINUX, first: 990, count: 11 },
 ];
-
-/** A client that exits with 0 if its work ends well. */
-function clientOf(work: Main): Component {
-  return component({ requires: [Block] }, async (env) => {
-    try {
-      await work(env);
-      env.exit(0);
-    } catch (error) {
-      await env.error(error instanceof Error ? (error.stack ?? '') : String(error));
-      env.exit(1);
-    }
-  });
-}
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'succeeded',
-    (error: unknown) => (error instanceof RpcError ? error.code : `not an RpcError: ${String(error)}`),
-  );
-
-const reasonOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'succeeded',
-    (error: unknown) => String(error),
-  );
 
 const TO_PARTITIONS =
   '<route> <service name="Block"> <child name="partitions"/> </service> <any-service> <parent/> </any-service> </route>';
@@ -169,11 +145,11 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     );
     expect(sessions).toEqual([
       'partitions -> table {"tx_buf_size":65536,"writeable":false}',
-      'closed partitions -> table',
       'partitions -> client -> data {"offset":10,"num_blocks":100,"writeable":true}',
-      'partitions -> client -> ro {"offset":503,"num_blocks":4,"tx_buf_size":65536,"writeable":false}',
+      'partitions -> client -> ro {"tx_buf_size":65536,"offset":503,"num_blocks":4,"writeable":false}',
       'closed partitions -> client -> ro',
       'closed partitions -> client -> data',
+      'closed partitions -> table',
     ]);
   });
 

@@ -16,6 +16,7 @@ const STOCK: Readonly<Record<string, string>> = {
   fs_tool: '@ginit/os/fs_tool',
   host_rom: '@ginit/os/host_rom',
   init: '@ginit/init/component',
+  nbd_block: '@ginit/block/nbd_block',
   nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',
   ram_block: '@ginit/block/ram_block',
