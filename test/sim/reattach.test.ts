@@ -77,6 +77,8 @@ test('a server that is replaced when another is ready, again and again: the same
 });
 
 test('the rig finds out when a client is not handed another session', async () => {
+  // A restart would take it along, and it would have a session again.
+  place.write('plan.xml', '<faults> <crash component="init -> one" within="1200" count="2"/> </faults>');
   place.write('config.xml', systemConfig(SYSTEM.replace('name="a" reattach="yes"', 'name="a"')));
   const run = await place.run(
     'sim',
