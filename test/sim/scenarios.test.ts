@@ -11,7 +11,11 @@ import { expectSameSimulated } from '../harness/simulated-too.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 
 /** Tests whose systems all run in a `SimulatedToo`. */
-const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input.test.ts'];
+const SIMULATED = [
+  'test/scenarios/block-tools.test.ts',
+  'test/scenarios/storage.test.ts',
+  'test/scenarios/wrong-input.test.ts',
+];
 
 /** Other tests that start systems. */
 const REAL_ONLY: Readonly<Record<string, string>> = {
