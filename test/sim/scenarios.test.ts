@@ -11,10 +11,15 @@ import { expectSameSimulated } from '../harness/simulated-too.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 
 /** Tests whose systems all run in a `SimulatedToo`. */
-const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input.test.ts'];
+const SIMULATED = [
+  'test/scenarios/block-tools.test.ts',
+  'test/scenarios/storage.test.ts',
+  'test/scenarios/wrong-input.test.ts',
+];
 
 /** Other tests that start systems. */
 const REAL_ONLY: Readonly<Record<string, string>> = {
+  'packages/block/test/http-block.test.ts': 'sockets of the host, and programs that listen there',
   'packages/block/test/nbd-block.test.ts': 'sockets of the host, and programs that listen there',
   'packages/block/test/nbd-server.test.ts': 'sockets of the host, and programs that connect to them',
   'packages/os/test/rom-scenarios.test.ts': 'one real run; its examples are simulated beside it',

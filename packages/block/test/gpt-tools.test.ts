@@ -1,4 +1,7 @@
-/** Compares what we read of GUID partition tables with sfdisk, on tables of sgdisk, sfdisk and parted. */
+/**
+ * Compares what we read of GUID partition tables with sfdisk, on tables of sgdisk, sfdisk and
+ * parted.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
