@@ -48,7 +48,9 @@ const system = (more: string, isolation = ''): string =>
     <config file="disk.img" block_size="4K" writeable="yes" ${more}/> </start>
   <start name="client"> <binary name="./client.mjs"/> <exit propagate="yes"/> </start>`);
 
-/** Processes under a filter of system calls that have a ring of io_uring, past which no filter sees. */
+/**
+ * Processes under a filter of system calls that have a ring of io_uring, past which no filter sees.
+ */
 const confinedRings = (run: GinitRun): number[] =>
   run.processes().filter((pid) => {
     const filtered = /^Seccomp:\s*2$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

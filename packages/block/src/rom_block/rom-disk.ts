@@ -26,8 +26,8 @@ export class RomDisk implements BlockBackend {
   readonly #content: Dataspace;
 
   /**
-   * Opens the ROM module that the config names. Throws `ConfigError` at a part of the config that is
-   * impossible.
+   * Opens the ROM module that the config names. Throws `ConfigError` at a part of the config that
+   * is impossible.
    */
   static async open(env: Pick<Env, 'config' | 'connect' | 'signal' | 'warning'>): Promise<RomDisk> {
     const config = env.config.read(ROM_BLOCK_CONFIG);
