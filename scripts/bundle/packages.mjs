@@ -71,6 +71,7 @@ export const PACKAGES = [
       'nbd_server',
       'part_block',
       'ram_block',
+      'rom_block',
       'vfs_block',
     ].map((name) => ({
       entries: () => [`${name}/main`],

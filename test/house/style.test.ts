@@ -104,6 +104,7 @@ test('folders with underscores are named after services and components', () => {
     'ram_fs',
     'report_log',
     'report_rom',
+    'rom_block',
     'rom_filter',
     'socket_terminal',
     'terminal_crosslink',

@@ -41,6 +41,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/jail/manifest.test.ts': 'what the kernel refuses to a process',
   'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/component-output.test.ts': 'streams of threads and processes',
+  'test/scenarios/devices.test.ts':
+    'files of the host that change while a system runs, and what the kernel does to them',
   'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/heartbeat.test.ts': 'a thread that never returns',
   'test/scenarios/hid.test.ts': 'the command line; its system is simulated beside it',

@@ -26,6 +26,7 @@ const STOCK: Readonly<Record<string, string>> = {
   ram_fs: '@ginit/os/ram_fs',
   report_log: '@ginit/os/report_log',
   report_rom: '@ginit/os/report_rom',
+  rom_block: '@ginit/block/rom_block',
   rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
   socket_terminal: '@ginit/os/socket_terminal',
