@@ -70,6 +70,7 @@ export const PACKAGES = [
       'nbd_server',
       'part_block',
       'ram_block',
+      'snapshot_block',
       'vfs_block',
     ].map((name) => ({
       entries: () => [`${name}/main`],

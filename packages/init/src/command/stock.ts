@@ -22,6 +22,7 @@ const STOCK: Readonly<Record<string, string>> = {
   nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',
   ram_block: '@ginit/block/ram_block',
+  snapshot_block: '@ginit/block/snapshot_block',
   ram_fs: '@ginit/os/ram_fs',
   report_log: '@ginit/os/report_log',
   report_rom: '@ginit/os/report_rom',
