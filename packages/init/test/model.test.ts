@@ -52,6 +52,7 @@ describe('readInitConfig', () => {
         node: undefined,
         ramLimit: undefined,
         reattach: false,
+        replaceReady: false,
         binary: { name: 'a', position: { file: 'm.xml', line: 1, column: 16 } },
         provides: [],
         route: undefined,

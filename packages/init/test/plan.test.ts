@@ -340,6 +340,77 @@ describe('reattach="yes"', () => {
   });
 });
 
+describe('replace="ready"', () => {
+  const node = (attributes = '', inner = '') =>
+    `<start name="a" replace="ready" ${attributes}> <binary name="server"/>
+      <provides> <service name="Store"/> </provides> ${inner} </start>`;
+  const clients =
+    client('c', via('<child name="a"/>'), 'reattach="yes"') + client('d', via('<child name="a"/>'));
+  const replace = (why: string) => [
+    `replace "a" when another is ready: ${why}`,
+    '  it takes 4M of ram and 100 caps more until then',
+  ];
+  const after = [
+    're-attach "c" when "a" is replaced: its server "a" is another one',
+    '  new Store session "c -> " at "a" (label "c -> ")',
+    'restart "d" when "a" is replaced: its server "a" is another one',
+  ];
+  const old = running(node() + clients);
+
+  test('version, place and binary, and whoever asks for a restart: a replacement; its clients follow when it is ready', () => {
+    expect(changes(old, node('version="2"') + clients)).toEqual([
+      ...replace('it has another version'),
+      ...after,
+    ]);
+    expect(changes(old, node('heap="64M"') + clients)).toEqual([
+      ...replace('the bound of its heap has changed'),
+      ...after,
+    ]);
+    const other = node().replace('name="server"', 'name="other"');
+    expect(changes(old, other + clients)[0]).toMatch(/^replace "a" when another is ready: its ROM session/);
+    const forced = new Map([['a', 'somebody asked for it']]);
+    expect(changes(old, node() + clients, undefined, forced)).toEqual([
+      ...replace('somebody asked for it'),
+      ...after,
+    ]);
+  });
+
+  test('what else the config says of the clients comes at once', () => {
+    const richer = clients.replace('<start name="d"', '<start name="d" ram="8M"');
+    expect(changes(old, node('version="2"') + richer)).toEqual([
+      ...replace('it has another version'),
+      ...after.slice(0, 2),
+      're-budget "d": 4M of ram and 100 caps become 8M of ram and 100 caps',
+      after[2],
+    ]);
+  });
+
+  test('when it is ready the same follows as from a restart', () => {
+    const next = config(node('version="2"') + clients);
+    const kinds = planChanges(old, next, { ready: new Set(['a']) }).map(({ kind }) => kind);
+    expect(kinds).toEqual(['restart', 'reattach', 'restart']);
+  });
+
+  test('a child that has not offered its services yet, or loses its own server, cannot go on: restart', () => {
+    const young = standing(old, 'a', { ready: false });
+    expect(changes(young, node('version="2"') + clients)[0]).toBe('restart "a": it has another version');
+    const below = server('b', '', 'Shop');
+    const shop = (version: string) =>
+      `<start name="a" replace="ready" version="${version}"> <binary name="buyer"/>
+        <provides> <service name="Store"/> </provides>
+        <route> <service name="Shop"> <child name="b"/> </service> <any-service> <parent/> </any-service> </route>
+      </start>`;
+    const both = expectedChildren(config(below + shop('1')), ({ binary }) =>
+      binary.name === 'buyer' ? ['Shop'] : [],
+    );
+    const asked = new Map([['b', 'somebody asked for it']]);
+    expect(changes(both, below + shop('2'), undefined, asked)).toEqual([
+      'restart "b": somebody asked for it',
+      'restart "a": its server "b" is another one',
+    ]);
+  });
+});
+
 test('a restart that somebody asks for spreads like one of the config', () => {
   const asked = new Map([['a', 'somebody asked for it']]);
   expect(changes(running(TWO), TWO, undefined, asked)).toEqual([

@@ -48,4 +48,6 @@ export interface ExistingChild {
   readonly sessions: readonly RoutedSession[];
   /** The quota that it has been assigned so far. */
   readonly assigned: Quota;
+  /** Whether it runs and offers all of its services. */
+  readonly ready: boolean;
 }

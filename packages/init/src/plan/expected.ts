@@ -41,7 +41,13 @@ export function expectedChildren(config: InitConfig, needs: ServicesNeeded): Exi
       const own = label === name && ['PD', 'CPU', 'ROM'].includes(service);
       return [start.reattach && !own ? { ...session, reattach: true } : session];
     });
-    return { start, standing: 'alive', sessions, assigned: { ram: start.ram, caps: start.caps } };
+    return {
+      start,
+      standing: 'alive',
+      sessions,
+      assigned: { ram: start.ram, caps: start.caps },
+      ready: true,
+    };
   });
 }
 

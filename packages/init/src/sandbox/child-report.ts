@@ -50,7 +50,7 @@ export function whyOf(child: Child, around: Surroundings, waits = true): string 
   if (over) return over.how === 'exited' && !over.undecided ? undefined : over.why;
   if (stuck) return stuckPhrase(child, around) ?? stuck.why;
   const { heartbeatRateMs: rateMs } = around.config;
-  return whyPhrase({
+  const phrase = whyPhrase({
     missing: missingOf(child, waits),
     wanted: requested,
     heartbeat: {
@@ -59,6 +59,7 @@ export function whyOf(child: Child, around: Surroundings, waits = true): string 
       rateMs,
     },
   });
+  return phrase ?? child.replacing;
 }
 
 /**
