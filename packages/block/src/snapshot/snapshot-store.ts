@@ -177,7 +177,8 @@ export class SnapshotStore {
   async put(id: number, chunk: number, content: Uint8Array): Promise<void> {
     const slot = this.#free.pop();
     if (slot === undefined) throw new StoreFull();
-    // After a failure nobody knows what the device has: the chunk stays unused until the next start.
+    // After a failure nobody knows what the device has: the chunk stays unused until the next
+    // start.
     this.#used++;
     await writeBytes(this.#device, chunkAt(slot, this.chunkBytes), content);
     await this.#change([{ slot, entry: { snapshot: id, chunk } }]);
