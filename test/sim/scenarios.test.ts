@@ -56,6 +56,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/schema.test.ts': 'no systems: it compares configs with the XML Schema',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
+  'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',

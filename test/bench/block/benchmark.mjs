@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasCommand } from '../harness/environment.mjs';
-import { blockSystem } from './system.mjs';
+import { blockSystem, nbdSystem } from './system.mjs';
 import { maskOf, SPAN_BYTES, WORKLOADS } from './workloads.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -25,6 +25,13 @@ function makeFile(directory) {
   closeSync(descriptor);
   spawnSync('sync');
   return file;
+}
+
+/** Why NBD cannot be measured here; undefined if it can. */
+function nbdLack() {
+  if (!hasCommand('fio') || !hasCommand('nbdkit')) return 'fio or nbdkit is not there';
+  const { stdout } = spawnSync('fio', ['--enghelp'], { encoding: 'utf8' });
+  return /\bnbd\b/.test(stdout) ? undefined : 'fio is built without NBD';
 }
 
 /** The contenders, made by what they run. */
@@ -66,6 +73,19 @@ class Contenders {
     const skipped = hasCommand('fio') ? undefined : 'fio is not there';
     return { id: `fio-${engine}`, label: `fio, ${engine}`, place, command, skipped };
   }
+
+  /** fio over NBD: from ginit's nbd_server, or from nbdkit. */
+  nbd(id, label, place) {
+    const socket = join(this.#directory, `${id}.sock`);
+    const ours = id === 'nbd';
+    const server = ours
+      ? nbdSystem(this.#directory, this.#file, socket)
+      : ['nbdkit', '--foreground', '--unix', socket, 'file', this.#file];
+    const uri = `nbd+unix:///${ours ? 'disk' : ''}?socket=${socket}`;
+    const settings = JSON.stringify({ engine: 'nbd', workloads: SMALL, runMs: this.#quick ? 50 : 500 });
+    const command = [process.execPath, path('./nbd.mjs'), socket, uri, settings, ...server];
+    return { id, label, place, command, skipped: nbdLack() };
+  }
 }
 
 function contenders({ directory, places, settings, quick }) {
@@ -91,6 +111,8 @@ function contenders({ directory, places, settings, quick }) {
     make.node('node-one', one, 4),
     make.node('node-wide', free, 64),
     ...FIO_ENGINES.map((engine) => make.fio(engine, free)),
+    make.nbd('nbd', 'ginit, nbd_server over file_block, to fio', free ?? one),
+    make.nbd('nbdkit', 'nbdkit, file plugin, to fio', free ?? one),
     make.ginit('ram-free', 'ram_block', free, { device: 'ram', workloads: READS }),
     make.ginit('ram', 'ram_block', one, { device: 'ram', workloads: SMALL }),
     make.ginit('ram-pass', 'ram_block through an interposer', one, {
@@ -140,8 +162,10 @@ export const block = {
         against('file-thread-1', 'node', DEEP_READS),
         against('file-thread-1', 'node-wide', DEEP_READS),
       ),
+      nbdVsNbdkit: against('nbd', 'nbdkit', ['read4Kx64', 'write4Kx64']),
       partitionVsNone: against('ram-partition', 'ram', none),
     };
   },
+  /** There is no aim for nbdVsNbdkit: nbdkit is C. */
   aims: { chainVsNodeFs: 0.9, chainTwoCoresVsNodeFs: 1.5, partitionVsNone: 1 },
 };

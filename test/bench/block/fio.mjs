@@ -14,8 +14,8 @@ for (const workload of workloadsOf(workloads)) {
     'fio',
     [
       '--name=block',
-      ...where,
       `--ioengine=${engine}`,
+      ...where,
       `--rw=${random ? 'rand' : ''}${write ? 'write' : 'read'}`,
       `--bs=${bytes}`,
       `--iodepth=${depth}`,

@@ -38,6 +38,14 @@ const PARTITION = `
     <config> <default-policy partition="0" writeable="yes"/> </config>
   </start>`;
 
+/** The start node of a server of NBD at a socket. */
+const NBD = (socket, isolation, below) => `
+  <start name="nbd" ram="24M" isolation="${isolation}">
+    <binary name="nbd_server"/> ${routeTo(below)}
+    <host> <unix listen="${socket}"/> </host>
+    <config listen="unix:${socket}"> <export name="disk" writeable="yes" tx_buf_size="8M"/> </config>
+  </start>`;
+
 let systems = 0;
 
 /**
@@ -55,16 +63,29 @@ export function blockSystem(directory, { device, file, passes = 0, partition, is
     nodes.push(PASS(number, isolation, last));
     last = `pass${number}`;
   }
+  return command(
+    directory,
+    `${nodes.join('')}
+  <start name="client" ram="40M" isolation="${isolation}">
+    <binary name="${path('./client.mjs')}"/> <exit propagate="yes"/> ${routeTo(last)}
+    <config ${toAttributes(settings)}/>
+  </start>`,
+  );
+}
+
+/** The command that runs a system with a server of NBD, of a file, at `socket`. */
+export function nbdSystem(directory, file, socket) {
+  const device = DEVICES.file(file, 'process', 'auto');
+  return command(directory, `${device}${NBD(socket, 'process', 'device')}`);
+}
+
+function command(directory, nodes) {
   const config = join(directory, `block-${++systems}.xml`);
   writeFileSync(
     config,
     `<config>
 ${PARENT_PROVIDES}
-  <default caps="100" ram="4M"/>${nodes.join('')}
-  <start name="client" ram="40M" isolation="${isolation}">
-    <binary name="${path('./client.mjs')}"/> <exit propagate="yes"/> ${routeTo(last)}
-    <config ${toAttributes(settings)}/>
-  </start>
+  <default caps="100" ram="4M"/>${nodes}
 </config>
 `,
   );
