@@ -15,6 +15,7 @@ const ORACLES = [
   { program: 'nbdsh', debianPackage: 'python3-libnbd' },
   { program: 'nbdkit', debianPackage: 'nbdkit' },
   { program: 'fio', debianPackage: 'fio' },
+  { program: 'nginx', debianPackage: 'nginx-light' },
   { program: 'openssl', debianPackage: 'openssl' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];

@@ -66,10 +66,12 @@ export const PACKAGES = [
       'block_tester',
       'fault_block',
       'file_block',
+      'http_block',
       'nbd_block',
       'nbd_server',
       'part_block',
       'ram_block',
+      'rom_block',
       'vfs_block',
     ].map((name) => ({
       entries: () => [`${name}/main`],
