@@ -35,6 +35,7 @@ const FILES = [
   'packages/block/src/part_block/README.md',
   'packages/block/src/ram_block/README.md',
   'packages/block/src/rom_block/README.md',
+  'packages/block/src/snapshot_block/README.md',
   'packages/block/src/vfs_block/README.md',
   'packages/os/src/ram_fs/README.md',
   'packages/os/src/report_rom/README.md',

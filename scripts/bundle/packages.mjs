@@ -72,6 +72,7 @@ export const PACKAGES = [
       'part_block',
       'ram_block',
       'rom_block',
+      'snapshot_block',
       'vfs_block',
     ].map((name) => ({
       entries: () => [`${name}/main`],

@@ -100,6 +100,7 @@ test('folders with underscores are named after services and components', () => {
     'nbd_server',
     'part_block',
     'ram_block',
+    'snapshot_block',
     'vfs_block',
     'ram_fs',
     'report_log',

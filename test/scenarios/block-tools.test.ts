@@ -3,7 +3,7 @@
  * of blocks that need nothing of the host but an image, in whole systems.
  */
 import { join } from 'node:path';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { guidOf, writeGpt } from '../../packages/block/test/gpt-image.ts';
 import { SimulatedToo } from '../harness/simulated-too.ts';
@@ -25,9 +25,11 @@ const start = (
   config: string,
   to: Readonly<Record<string, string>> = {},
 ): string => {
-  const services = Object.entries(to).map(
-    ([service, child]) => `<service name="${service}"> <child name="${child}"/> </service>`,
-  );
+  const services = Object.entries(to).map(([which, child]) => {
+    const [service, label] = which.split(':');
+    const labelled = label === undefined ? '' : ` label="${label}"`;
+    return `<service name="${service}"${labelled}> <child name="${child}"/> </service>`;
+  });
   return `<start name="${name}" ram="16M"> <binary name="${binary}"/>
     ${provides(binary)} ${config}
     <route> ${services.join(' ')} <any-service> <parent/> </any-service> </route> </start>`;
@@ -108,4 +110,50 @@ test('a bad place of a partition is found, and its place is named', async () => 
   );
   expect(lines).toContain('[init -> test] 2 of 2 tests failed');
   expect(code).toBe(1);
+});
+
+test('a snapshot is taken, survives what is written since, and is what the next start rolls back to', async () => {
+  for (const name of ['disk.img', 'store.img'])
+    writeFileSync(join(place.directory, name), new Uint8Array(512 * 1024));
+  const disk = (file: string): string =>
+    `<host> <file path="${file}" access="rw"/> </host> <config file="${file}" writeable="yes"/>`;
+  const config = (children: string, tests: string): string =>
+    configOf(
+      start('disk', 'file_block', disk('disk.img')),
+      start('store', 'file_block', disk('store.img')),
+      start(
+        'snapshots',
+        'snapshot_block',
+        `<config format="yes" chunk_size="4K"> ${children} <policy label_prefix="test" writeable="yes"/> </config>`,
+        { 'Block:origin': 'disk', 'Block:store': 'store' },
+      ),
+      start(
+        'test',
+        'block_tester',
+        `<exit propagate="yes"/> <config figures="no"> <tests> ${tests} </tests> </config>`,
+        {
+          Block: 'snapshots',
+        },
+      ),
+    );
+  place.write(
+    'config.xml',
+    config(
+      '<snapshot name="before"/>',
+      '<sequential size="16K" batch="4" length="128K" write="yes" verify="yes"/> <random size="4K" batch="8" write="yes" length="128K" verify="yes"/>',
+    ),
+  );
+  const first = await place.run('config.xml');
+  expect(first.code, first.stderr).toBe(0);
+  expect(first.lines).toContain('[init -> snapshots] snapshot "before" was made');
+  const written = readFileSync(join(place.directory, 'disk.img'));
+  expect(written.subarray(0, 128 * 1024).every((byte) => byte === 0)).toBe(false);
+  place.write(
+    'config.xml',
+    config('<rollback name="before" token="1"/>', '<replay> <request type="read"/> </replay>'),
+  );
+  const second = await place.run('config.xml');
+  expect(second.code, second.stderr).toBe(0);
+  expect(second.lines).toContain('[init -> snapshots] the device was rolled back to snapshot "before"');
+  expect(readFileSync(join(place.directory, 'disk.img')).every((byte) => byte === 0)).toBe(true);
 });

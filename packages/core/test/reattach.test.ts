@@ -3,6 +3,8 @@
  * dialogue with the parent about them.
  */
 import { component, type Env, PeerGone, rpc, type Session, session, SessionError, text } from '@ginit/core';
+import { type BlockBackend, Block, BlockClient, serveBlock } from '@ginit/core/block';
+import { Report, Reporter } from '@ginit/core/report';
 import { LIMITS, Parent, SessionDialogue } from '@ginit/core/system';
 import { runComponent, type RunningComponent, script } from '@ginit/core/testing';
 import { expect, test } from 'vitest';
@@ -104,6 +106,59 @@ test('a handler that fails is told in the log, and the session that it was hande
   await run.restartPeer(Store);
   expect(handed).toBe(2);
   expect(run.log.filter((line) => line.startsWith('Error: Error: clumsy'))).toHaveLength(2);
+});
+
+test('a client of a disk is handed another one, which reads and writes; its requests of before end', async () => {
+  const disk = new Uint8Array(8 * 512);
+  const backend: BlockBackend = {
+    info: { blockSize: 512, blockCount: 8, alignLog2: 9, writeable: true },
+    read: (block, count, into) => into.set(disk.subarray(block * 512, (block + count) * 512)),
+    write: (block, _, from) => disk.set(from, block * 512),
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+  };
+  const read: number[] = [];
+  const own: { first?: BlockClient } = {};
+  const main = component({}, async (env) => {
+    own.first = await BlockClient.connect(env, {
+      onReattach: async (next) => {
+        const block = new Uint8Array(512);
+        await next.read(3, 1, block);
+        read.push(block[0] ?? 0);
+        await next.write(3, 1, block.fill((block[0] ?? 0) + 1));
+      },
+    });
+    await own.first.write(3, 1, new Uint8Array(512).fill(7));
+  });
+  const block = script(Block, (context) => serveBlock(context, backend));
+  const run = await runComponent(main, { services: [block] });
+  await run.restartPeer(Block);
+  await run.restartPeer(Block);
+  expect(read).toEqual([7, 8]);
+  expect(disk[3 * 512]).toBe(9);
+  await expect(own.first?.read(0, 1, new Uint8Array(512))).rejects.toBeInstanceOf(PeerGone);
+  const { problems, unreleased, crash } = await run.end();
+  expect({ problems, unreleased, crash }).toEqual({ problems: [], unreleased: [], crash: undefined });
+});
+
+test('a new server of reports is given the last one, without the component', async () => {
+  const seen: string[] = [];
+  const report = script(Report, () => ({
+    submit: (content) => void seen.push(new TextDecoder().decode(content)),
+  }));
+  const own: { reporter?: Reporter } = {};
+  const main = component({}, (env) => void (own.reporter = new Reporter(env, 'state')));
+  const run = await runComponent(main, { services: [report] });
+  await using _ = run;
+  const say = (words: string): Promise<void> | undefined =>
+    own.reporter?.submit(new TextEncoder().encode(words));
+  await say('one');
+  await say('two');
+  await run.restartPeer(Report);
+  await say('three');
+  await run.restartPeer(Report);
+  expect(seen).toEqual(['one', 'two', 'two', 'three', 'three']);
 });
 
 /** A handler that counts how often it was woken. */

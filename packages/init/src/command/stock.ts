@@ -29,6 +29,7 @@ const STOCK: Readonly<Record<string, string>> = {
   rom_block: '@ginit/block/rom_block',
   rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
+  snapshot_block: '@ginit/block/snapshot_block',
   socket_terminal: '@ginit/os/socket_terminal',
   terminal_crosslink: '@ginit/os/terminal_crosslink',
   terminal_log: '@ginit/os/terminal_log',
