@@ -14,6 +14,9 @@ const EVERY_TEST = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
 const OWN_PROCESS = [
   'test/!(conformance)/**/*.test.ts',
   'packages/sharedarraybuffer-polyfill/test/**/*.test.ts',
+  // These load the compiled door for simulated systems.
+  'packages/init/test/testing.test.ts',
+  'packages/os/test/rom-scenarios.test.ts',
 ];
 
 /**

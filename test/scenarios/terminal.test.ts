@@ -180,8 +180,8 @@ describe('ginit console', () => {
 
   test('refuses what is no terminal, and says which there are', async () => {
     for (const [label, problem] of [
-      ['served', 'there is no terminal "served" (there are init -> shown -> serial'],
-      ['serial', 'there is no terminal "serial" (there are init -> shown -> serial'],
+      ['served', /^there is no terminal "served" \(there are .*init -> shown -> serial/],
+      ['serial', /^there is no terminal "serial" \(there are .*init -> shown -> serial/],
     ] as const) {
       const { ended } = await attach({ label }).catch((error: unknown) => ({ ended: Promise.reject(error) }));
       await expect(ended).rejects.toThrow(problem);

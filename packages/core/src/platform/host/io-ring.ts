@@ -16,7 +16,7 @@
  * Only memory of a `SharedArrayBuffer` may be used: it can neither move nor be detached. It is kept
  * from being collected until the kernel is done with it.
  */
-import { close, read } from 'node:fs';
+import { read } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { assert } from '../../errors.ts';
 import { addressOf } from './memory-address.ts';
@@ -105,7 +105,7 @@ export class IoRing {
     this.#closed = true;
     this.#calls.unmake(this.#ring);
     // If a read of the bell still waited, the number could belong to another file by now.
-    if (!this.#listening) close(this.#bell, () => {});
+    if (!this.#listening) this.#calls.closeBell(this.#bell);
   }
 
   /** Begins a request. Those of one turn go to the kernel together, after it. */
@@ -211,7 +211,7 @@ export class IoRing {
 
   #bellRung(): void {
     this.#listening = false;
-    if (this.#closed) close(this.#bell, () => {});
+    if (this.#closed) this.#calls.closeBell(this.#bell);
     else if (!this.#scheduled) this.#flushBatch();
   }
 

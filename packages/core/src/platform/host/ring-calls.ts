@@ -142,6 +142,13 @@ export class RingCalls {
     return -error;
   }
 
+  /**
+   * Closes a bell. Node's own close would complain in a worker, because Node has not opened it.
+   */
+  closeBell(bell: number): void {
+    this.#close(bell);
+  }
+
   /** Takes back a ring. Its memory must not be touched any more. */
   unmake({ descriptor, words, entries }: RingMemory): void {
     for (const memory of [words, entries]) this.#munmap(this.addressOf(memory), memory.byteLength);
