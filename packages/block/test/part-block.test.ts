@@ -1,11 +1,11 @@
 /** part_block in whole systems, over disks with a GPT. */
 import { type Component, component } from '@ginit/core';
+import { Listeners } from '@ginit/core/async';
 import {
   Block,
   type BlockBackend,
   BlockClient,
   type BlockInfo,
-  Listeners,
   serveBlock,
 } from '@ginit/core/block';
 import { Report, serveReport } from '@ginit/core/report';

@@ -3,13 +3,13 @@
  * directly from and into the memory of the client's packet stream; the host ends them in any order.
  */
 import { type Env, RpcError } from '@ginit/core';
+import { Listeners } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
   blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  Listeners,
   SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';

@@ -1,12 +1,11 @@
 /** An export of an NBD server as a device. */
 import { type Env, RpcError } from '@ginit/core';
-import { inPieces } from '@ginit/core/async';
+import { inPieces, Listeners } from '@ginit/core/async';
 import {
   type BlockAnswer,
   type BlockBackend,
   blockError,
   type BlockInfo,
-  Listeners,
   SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';

@@ -1,5 +1,6 @@
 /** A block device that is a file of a File_system session. */
 import { type Env, hasCode, RpcError } from '@ginit/core';
+import { Listeners } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
@@ -7,7 +8,6 @@ import {
   type BlockErrorCode,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  Listeners,
   SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
