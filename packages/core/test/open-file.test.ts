@@ -55,7 +55,7 @@ const pattern = (page: number, version: number): Uint8Array =>
   Uint8Array.from({ length: PAGE }, (_, at) => (at * 3 + page * 17 + version * 29 + (at >> 8)) & 255);
 
 /** How many rings, or their bells, this process has. Node has some of its own. */
-const count = (kind: 'io_uring' | 'eventfd'): number =>
+const descriptors = (kind: 'io_uring' | 'eventfd'): number =>
   readdirSync('/proc/self/fd').filter((name) => {
     try {
       return readlinkSync(`/proc/self/fd/${name}`) === `anon_inode:[${kind}]`;
@@ -63,7 +63,7 @@ const count = (kind: 'io_uring' | 'eventfd'): number =>
       return false;
     }
   }).length;
-const rings = (): number => count('io_uring');
+const rings = (): number => descriptors('io_uring');
 
 describe.each<[string, HostFileOptions]>([
   ['as fast as the host can', {}],
@@ -212,7 +212,7 @@ describe.each<[string, HostFileOptions]>([
 
 describe.skipIf(noRing !== undefined)(`a ring${noRing ? ` (skipped: ${noRing})` : ''}`, () => {
   test('lets go of the thread that waits for its bell when the last request is over, whoever noticed that', async () => {
-    const before = count('eventfd');
+    const before = descriptors('eventfd');
     const fifo = join(directory, 'fifo');
     spawnSync('mkfifo', [fifo]);
     const descriptor = openSync(fifo, 'r+');
@@ -229,7 +229,7 @@ describe.skipIf(noRing !== undefined)(`a ring${noRing ? ` (skipped: ${noRing})` 
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await Promise.all([reading, byte(RING_OPERATION.write)])).toEqual([1, 1]);
     ring.release();
-    await expect.poll(() => count('eventfd')).toBe(before);
+    await expect.poll(() => descriptors('eventfd')).toBe(before);
     closeSync(descriptor);
   });
 

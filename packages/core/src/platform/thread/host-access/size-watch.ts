@@ -15,8 +15,8 @@ export class SizeWatch {
   #looking = false;
 
   /**
-   * `size` tells the size now; if it rejects, that is as if nothing had changed. `known` is the size
-   * that everybody knows.
+   * `size` tells the size now; if it rejects, that is as if nothing had changed. `known` is the
+   * size that everybody knows.
    */
   constructor(size: () => Promise<number>, known: number) {
     this.#size = size;
