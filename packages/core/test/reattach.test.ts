@@ -192,11 +192,15 @@ test('a disk whose next server goes while the client looks at it goes on at the 
   let servers = 0;
   const block = script(Block, (context) => {
     const number = servers++;
-    const session = serveBlock(context, {
+    const served = serveBlock(context, {
       info: { blockSize: 512, blockCount: 8, alignLog2: 9, writeable: true },
-      ...{ read: () => {}, write: () => {}, sync: () => {}, trim: () => {}, writeZeroes: () => {} },
+      read: () => {},
+      write: () => {},
+      sync: () => {},
+      trim: () => {},
+      writeZeroes: () => {},
     });
-    return number === 1 ? { ...session, info: () => new Promise<never>(() => {}) } : session;
+    return number === 1 ? { ...served, info: () => new Promise<never>(() => {}) } : served;
   });
   let handed = 0;
   const main = component({}, async (env) => {
