@@ -102,12 +102,18 @@ function tableProblem(header: GptHeader, { blockSize, blockCount }: DiskBlocks):
   if (entries * entryBytes > TABLE_BYTES_MAX) {
     return `states ${entries} entries of ${entryBytes} bytes, and ${TABLE_BYTES_MAX} bytes are the most`;
   }
-  const end = first + Math.ceil((entries * entryBytes) / blockSize);
+  const blocks = Math.ceil((entries * entryBytes) / blockSize);
+  const end = first + blocks;
   if (firstUsable <= PRIMARY_HEADER_AT || firstUsable > lastUsable) {
     return `leaves blocks ${firstUsable} to ${lastUsable} to partitions`;
   }
   if (alternate >= firstUsable && alternate <= lastUsable) {
     return `states the other header in block ${alternate}, which it leaves to partitions`;
+  }
+  // The copy of the table lies in front of the last header.
+  if (at === PRIMARY_HEADER_AT && alternate > lastUsable && alternate - blocks <= lastUsable) {
+    const copy = `blocks ${alternate - blocks} to ${alternate - 1}`;
+    return `leaves ${copy} to partitions, where the backup of its table is`;
   }
   // A partition over the table would let its user change all partitions.
   const inFront = first > PRIMARY_HEADER_AT && end <= firstUsable;
