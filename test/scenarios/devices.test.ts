@@ -129,3 +129,59 @@ export default component({ requires: [Block] }, async (env) => {
   );
   expect(code).toBe(0);
 });
+
+test.each([
+  ['in the same process', ''],
+  ['in another process', 'isolation="process"'],
+])('rom_block answers with Gone when the server of its ROM has crashed, %s', async (_, isolation) => {
+  place.write(
+    'roms.mjs',
+    `import { component, Rom } from '${CORE_URL}';
+export default component({ provides: [Rom] }, async (env) => {
+  const content = await env.ram.allocate(4096);
+  content.attach().fill(7);
+  content.seal();
+  env.provide(Rom, ({ label }) => {
+    if (label.last === 'crash') void Promise.reject(new Error('as planned'));
+    return { dataspace: () => content, update: () => true, setHandler: () => {} };
+  });
+});`,
+  );
+  place.write(
+    'reader.mjs',
+    `import { component, Rom } from '${CORE_URL}';
+import { Block, BlockClient } from '${CORE_URL}/block';
+export default component({ requires: [Block, Rom] }, async (env) => {
+  const disk = await BlockClient.connect(env);
+  const read = () => disk.read(0, 1, new Uint8Array(512)).then(() => 'read', (error) => error.code);
+  await env.log('first ' + (await read()));
+  await env.connect(Rom, { label: 'crash' }).catch(() => {});
+  let last = 'read';
+  while (last === 'read') {
+    await env.timer.sleep(5);
+    last = await read();
+  }
+  await env.log('then ' + last + ' and ' + (await read()));
+  env.exit(0);
+});`,
+  );
+  place.write(
+    'config.xml',
+    systemConfig(`<start name="roms" ram="8M" ${isolation}> <binary name="./roms.mjs"/>
+    <provides> <service name="ROM"/> </provides> </start>
+  <start name="cd"> <binary name="rom_block"/>
+    <provides> <service name="Block"/> </provides>
+    <config file="cd.iso"/>
+    <route> <service name="ROM" label="cd.iso"> <child name="roms"/> </service>
+      <any-service> <parent/> </any-service> </route> </start>
+  <start name="reader"> <binary name="./reader.mjs"/> <exit propagate="yes"/>
+    <route> <service name="ROM" label="crash"> <child name="roms"/> </service>
+      <service name="Block"> <child name="cd"/> </service> <any-service> <parent/> </any-service> </route> </start>`),
+  );
+  const { code, lines, stderr } = await place.run('config.xml');
+  expect(stderr).toContain('as planned');
+  expect(lines, stderr).toEqual(
+    expect.arrayContaining(['[init -> reader] first read', '[init -> reader] then Gone and Gone']),
+  );
+  expect(code).toBe(0);
+});
