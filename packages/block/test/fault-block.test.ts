@@ -3,14 +3,14 @@ import { type Component, type Env, type Main } from '@ginit/core';
 import { BlockClient } from '@ginit/core/block';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
+import { runSystem } from '../../../test/harness/in-process-system.ts';
 import { propertyRuns } from '../../../test/property-runs.ts';
 import faultBlock from '../src/fault_block/main.ts';
 import { VolatileDevice } from '../src/fault_block/volatile-device.ts';
 import { Random } from '../src/lib/random.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
-import { clientOf, codeOf } from './system-client.ts';
+import { clientOf, codeOf, complaintsOf, endsWell, filled, firstByte, idleClient } from './system-client.ts';
 
 const SIZE = 512;
 const BLOCKS = 128;
@@ -28,19 +28,10 @@ const starts = (config: string, blockSize = SIZE): string => `
 
 const components = (client: Component) => ({ ram_block: ramBlock, fault_block: faultBlock, client });
 
-async function run(config: string, work: Main, blockSize = SIZE): Promise<readonly string[]> {
-  const { end, lines } = await runSystem('shared', components(clientOf(work)), starts(config, blockSize));
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
-  return lines;
-}
+const run = (config: string, work: Main, blockSize = SIZE): Promise<readonly string[]> =>
+  endsWell(runSystem('shared', components(clientOf(work)), starts(config, blockSize)));
 
 const connect = (env: Env): Promise<BlockClient> => BlockClient.connect(env, { label: 'disk' });
-const filled = (byte: number, size = SIZE): Uint8Array => new Uint8Array(size).fill(byte);
-async function firstByte(disk: BlockClient, block: number): Promise<number | undefined> {
-  const bytes = new Uint8Array(disk.info.blockSize);
-  await disk.read(block, 1, bytes);
-  return bytes[0];
-}
 
 test('a batch is answered in reverse, and each request gets its own blocks', async () => {
   await run('<config> <reorder window="8" order="reverse" hold_ms="60000"/> </config>', async (env) => {
@@ -180,13 +171,8 @@ test('after a power cut everything ends, and the device has what SYNC has acknow
     expect(new Set(found.slice(0, 39))).toEqual(new Set([1, 2]));
     expect(new Set(found.slice(39))).toEqual(new Set([1]));
   });
-  const system = startSystem(
-    'shared',
-    components(client),
-    starts('<config> <volatile size="64K"/> <power-cut after="100"/> </config>'),
-  );
-  const { end, lines } = await finish(system);
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  const config = '<config> <volatile size="64K"/> <power-cut after="100"/> </config>';
+  const lines = await endsWell(runSystem('shared', components(client), starts(config)));
   expect(lines.join('\n')).toMatch(
     /Error: the power is gone: of the blocks in memory \d+ are kept, \d+ lost, 0 torn/,
   );
@@ -249,12 +235,11 @@ test('a device with a small memory answers as a model does, and keeps after a po
 });
 
 test('a power cut without anything that could be lost is an error of the config', async () => {
-  const { complaints } = await runSystem(
-    'shared',
-    components(clientOf((env) => env.timer.sleep(50))),
+  const complaints = await complaintsOf(
+    components(idleClient),
     starts('<config> <power-cut after="1"/> </config>'),
   );
-  expect(complaints.join('\n')).toMatch(/config\.xml:\d+:\d+: without <volatile> there is nothing/);
+  expect(complaints).toMatch(/config\.xml:\d+:\d+: without <volatile> there is nothing/);
 });
 
 test('the device has as many blocks as the one below', async () => {

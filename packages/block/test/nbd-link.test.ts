@@ -10,6 +10,7 @@ import { RemoteDisk, type RemoteDiskOptions } from '../src/nbd_block/remote-disk
 import type { LinkClock, LinkOptions } from '../src/nbd_block/remote-link.ts';
 import { pipe, type PipeEnd } from './nbd-pipe.ts';
 import { RamDevice } from './nbd-ram.ts';
+import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
 const BLOCKS = 64;
@@ -128,11 +129,6 @@ const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 const block = (fill: number): Uint8Array => new Uint8Array(SIZE).fill(fill);
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'done',
-    (error: unknown) => (error instanceof RpcError ? error.code : String(error)),
-  );
 
 describe('a server that crashes', () => {
   const action = fc.oneof(
@@ -219,7 +215,7 @@ describe('a server that crashes', () => {
     await turns(3);
     server.crash();
     expect(await codeOf(lost)).toBe('Gone');
-    expect(await codeOf(disk.read(0, 1, new Uint8Array(SIZE)))).toBe('done');
+    expect(await codeOf(disk.read(0, 1, new Uint8Array(SIZE)))).toBe('succeeded');
     await disk.close();
   });
 
@@ -263,7 +259,7 @@ describe('a server that is not what it was', () => {
     server.device = new VolatileDevice(server.device.stable);
     server.clock.period();
     server.clock.period();
-    expect(await codeOf(read)).toBe('done');
+    expect(await codeOf(read)).toBe('succeeded');
     expect(server.told).toContain('connection lost, trying again: the server answers nothing');
     await disk.close();
   });
@@ -297,7 +293,7 @@ describe('a server that is not what it was', () => {
       throw new RpcError('InputOutput', 'the disk is ill');
     };
     expect(await codeOf(disk.sync())).toBe('InputOutput');
-    expect(await codeOf(disk.sync())).toBe('done');
+    expect(await codeOf(disk.sync())).toBe('succeeded');
     expect(server.device.stable[3 * SIZE]).toBe(7);
     await disk.close();
   });
