@@ -15,10 +15,14 @@ import { FileDisk } from '../src/file_block/file-disk.ts';
 const SIZE = 512;
 
 let directory = '';
+const disks: FileDisk[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ginit-file-'));
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  await Promise.all(disks.splice(0).map((disk) => disk.close()));
+  rmSync(directory, { recursive: true });
+});
 
 /** A config with positions, as a parser makes it. */
 function configOf(attributes: Readonly<Record<string, string>>): ConfigNode {
@@ -43,7 +47,9 @@ async function open(
   const config = { read: (schema: ElementSchema) => readConfig(configOf(attributes), schema) };
   const env: unknown = { config, host, warning: write, error: write };
   // The three members of `env` that the driver uses.
-  return { disk: await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]), log };
+  const disk = await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]);
+  disks.push(disk);
+  return { disk, log };
 }
 
 async function clientOf(disk: FileDisk, shared: boolean): Promise<BlockClient> {
