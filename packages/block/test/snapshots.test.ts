@@ -498,3 +498,30 @@ test('a store that fails makes the write fail, and the snapshot stays whole', as
   expect((await ofSnapshot(opened, 'one'))[0]).toBe(0);
   expect(await ofSnapshot(await open(origin, device), 'one')).toEqual(times(BLOCKS, 0));
 });
+
+test('an entry that a failed write has left on the store does not outlive its snapshot', async () => {
+  const { origin, device } = await make(10);
+  let failing = false;
+  const store: DeviceBelow = {
+    info: device.info,
+    read: (block, count, into) => device.read(block, count, into),
+    write: (block, count, from) => {
+      if (failing && block === GROUPS_AT / SIZE) throw blockError('InputOutput', 'broken');
+      device.write(block, count, from);
+    },
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+  };
+  const opened = await open(origin, store);
+  await opened.snapshots.create('one', 0);
+  failing = true;
+  await expect(opened.snapshots.write(0, 1, filled(1))).rejects.toThrow('broken');
+  failing = false;
+  // The next write of the map has the entry of the failed one, too.
+  await opened.snapshots.write(8, 1, filled(1));
+  await opened.snapshots.delete('one');
+  const again = await open(origin, device);
+  expect(again.store.chunks).toEqual({ total: 10, used: 0 });
+  expect(again.store.freeChunks).toBe(10);
+});

@@ -254,20 +254,19 @@ export class SnapshotStore {
 
   /** Takes up the entries of further chunks. */
   async #takeEntries(total: number): Promise<void> {
-    const known = new Set<string>();
-    const twice: Change[] = [];
+    const stale: Change[] = [];
     for (let slot = this.#slots; slot < total; slot++) {
       const map = this.#map(Math.floor(slot / GROUP_CHUNKS));
-      this.#takeEntry(slot, readEntry(map, slot % GROUP_CHUNKS), known, twice);
+      this.#takeEntry(slot, readEntry(map, slot % GROUP_CHUNKS), stale);
     }
     this.#slots = total;
     // The lowest are taken first.
     this.#free.sort((left, right) => right - left);
-    await this.#change(twice);
-    for (const { slot } of twice) this.#release(slot);
+    await this.#change(stale);
+    for (const { slot } of stale) this.#release(slot);
   }
 
-  #takeEntry(slot: number, entry: MapEntry | undefined, known: Set<string>, twice: Change[]): void {
+  #takeEntry(slot: number, entry: MapEntry | undefined, stale: Change[]): void {
     if (entry === undefined) throw blockError('Invalid', `the snapshot store is damaged: entry ${slot}`);
     const { snapshot, chunk } = entry;
     if (snapshot === 0) {
@@ -275,15 +274,14 @@ export class SnapshotStore {
       return;
     }
     const chunks = this.#index.get(snapshot);
-    if (!chunks) {
+    if (!chunks && snapshot > this.#superblock.lastId) {
       throw blockError('Invalid', `the snapshot store is damaged: entry ${slot} is of no snapshot`);
     }
     this.#used++;
-    const key = `${snapshot} ${chunk}`;
-    // One that was written when the store failed; both have the same content.
-    if (known.has(key)) twice.push({ slot, entry: { snapshot: 0, chunk: 0 } });
+    // A put that failed may have left its entry. Then another chunk has the same content, or the
+    // snapshot has been deleted, which passes on only those entries that are known to be durable.
+    if (!chunks || chunks.has(chunk)) stale.push({ slot, entry: { snapshot: 0, chunk: 0 } });
     else chunks.set(chunk, slot);
-    known.add(key);
   }
 
   #release(slot: number): void {
