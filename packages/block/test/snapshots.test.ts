@@ -10,7 +10,7 @@ import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { SnapshotStore } from '../src/snapshot/snapshot-store.ts';
 import { type SnapshotEvents, Snapshots, type WhenFull } from '../src/snapshot/snapshots.ts';
-import { GROUPS_AT } from '../src/snapshot/store-format.ts';
+import { GROUP_CHUNKS, GROUPS_AT, MAP_BYTES } from '../src/snapshot/store-format.ts';
 import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
@@ -171,34 +171,65 @@ test('a rollback that the store has no room for is refused before it begins', as
   expect(await codeOf(snapshots.write(3, 1, filled(4)))).toBe('NoSpace');
 });
 
+/** A device of which only a part is there: room for some chunks of a store. */
+class SizedDevice implements DeviceBelow {
+  readonly #disk: RamDisk;
+  chunks: number;
+
+  constructor(bytes: Uint8Array, chunks: number) {
+    this.#disk = new RamDisk(bytes, SIZE);
+    this.chunks = chunks;
+  }
+
+  get info(): BlockInfo {
+    const maps = Math.ceil(this.chunks / GROUP_CHUNKS);
+    return {
+      ...this.#disk.info,
+      blockCount: (GROUPS_AT + maps * MAP_BYTES + this.chunks * CHUNK) / SIZE,
+    };
+  }
+
+  read = (block: number, count: number, into: Uint8Array): void => this.#disk.read(block, count, into);
+  write = (block: number, count: number, from: Uint8Array): void => this.#disk.write(block, count, from);
+  sync = (): void => {};
+  trim = (): void => {};
+  writeZeroes = (): void => {};
+}
+
 test('a store that grows has more room at once, whatever was there before', async () => {
-  const whole = new Uint8Array(storeBytes(128) + storeBytes(20)).fill(0xa5);
-  let chunks = 2;
-  const disk = new RamDisk(whole, SIZE);
-  const device: DeviceBelow = {
-    get info(): BlockInfo {
-      return { ...disk.info, blockCount: storeBytes(chunks) / SIZE + (chunks > 128 ? 8 : 0) };
-    },
-    read: (block, count, into) => disk.read(block, count, into),
-    write: (block, count, from) => disk.write(block, count, from),
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  const device = new SizedDevice(new Uint8Array(storeBytes(128) + storeBytes(20)).fill(0xa5), 2);
   const origin = new RamDisk(new Uint8Array(BLOCKS * SIZE), SIZE);
   await SnapshotStore.format(device, CHUNK, SIZE);
   const opened = await open(origin, device);
   await opened.snapshots.create('one', 0);
   await opened.snapshots.write(0, 16, filled(1, 16));
   expect(await codeOf(opened.snapshots.write(16, 1, filled(2)))).toBe('NoSpace');
-  chunks = 140;
+  device.chunks = 140;
   await opened.snapshots.growStore();
   expect(opened.store.chunks).toEqual({ total: 140, used: 2 });
   await opened.snapshots.write(16, BLOCKS - 16, filled(2, BLOCKS - 16));
   const again = await open(origin, device);
   expect(await ofSnapshot(again, 'one')).toEqual(times(BLOCKS, 0));
-  chunks = 100;
+  device.chunks = 100;
   expect(await codeOf(open(origin, device))).toBe('Invalid');
+});
+
+test('a store that has shrunk within its last group is refused, at the start and in use', async () => {
+  const device = new SizedDevice(new Uint8Array(storeBytes(8)), 8);
+  const origin = new RamDisk(new Uint8Array(BLOCKS * SIZE), SIZE);
+  await SnapshotStore.format(device, CHUNK, SIZE);
+  const opened = await open(origin, device);
+  await opened.snapshots.create('one', 0);
+  await opened.snapshots.write(0, 40, filled(1, 40));
+  device.chunks = 4;
+  const reason = (work: Promise<unknown>): Promise<string> => work.then(() => 'opened', String);
+  expect(await reason(opened.snapshots.growStore())).toContain('the snapshot store is shorter than it was');
+  expect(await reason(open(origin, device))).toContain('the snapshot store is shorter than it was');
+  device.chunks = 8;
+  await opened.snapshots.growStore();
+  expect(opened.store.chunks).toEqual({ total: 8, used: 5 });
+  await opened.snapshots.write(40, 8, filled(1, 8));
+  expect(await ofSnapshot(await open(origin, device), 'one')).toEqual(times(BLOCKS, 0));
 });
 
 test('what is no store, a damaged one, or one for another device is refused with the reason', async () => {

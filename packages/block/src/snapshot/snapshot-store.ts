@@ -2,6 +2,7 @@
  * A snapshot store in use: its superblock, and where the chunks of each snapshot are. Changes of
  * entries that are asked for at the same time become durable together: the chunks, then the maps.
  */
+import { type RpcError } from '@ginit/core';
 import { blockError, SyncGroup } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
@@ -145,7 +146,7 @@ export class SnapshotStore {
     const { total } = this.chunks;
     const { groups: written } = this.#superblock;
     const groups = Math.ceil(total / GROUP_CHUNKS);
-    if (written > groups) throw blockError('Invalid', 'the snapshot store is shorter than it was');
+    if (written > groups || total < this.#slots) throw shorter();
     for (let group = this.#maps.length; group < groups; group++) {
       const map = new Uint8Array(MAP_BYTES);
       const at = mapAt(group, this.chunkBytes);
@@ -154,6 +155,7 @@ export class SnapshotStore {
       else await writeBytes(this.#device, at, map);
       this.#maps.push(map);
     }
+    this.#requireFree(total, groups * GROUP_CHUNKS);
     if (groups > written) await this.update({ groups });
     await this.#takeEntries(total);
   }
@@ -252,6 +254,14 @@ export class SnapshotStore {
     return map;
   }
 
+  /** Throws unless these entries are free: the last group may have more of them than chunks. */
+  #requireFree(first: number, end: number): void {
+    for (let slot = first; slot < end; slot++) {
+      const entry = readEntry(this.#map(Math.floor(slot / GROUP_CHUNKS)), slot % GROUP_CHUNKS);
+      if (entry?.snapshot !== 0) throw shorter();
+    }
+  }
+
   /** Takes up the entries of further chunks. */
   async #takeEntries(total: number): Promise<void> {
     const stale: Change[] = [];
@@ -288,4 +298,8 @@ export class SnapshotStore {
     this.#used--;
     this.#free.push(slot);
   }
+}
+
+function shorter(): RpcError {
+  return blockError('Invalid', 'the snapshot store is shorter than it was');
 }
