@@ -556,3 +556,36 @@ test('an entry that a failed write has left on the store does not outlive its sn
   expect(again.store.chunks).toEqual({ total: 10, used: 0 });
   expect(again.store.freeChunks).toBe(10);
 });
+
+test('after a create that failed, no write destroys what the device may list as a snapshot', async () => {
+  const { origin, device } = await make(10);
+  let syncsLeft = Infinity;
+  const store: DeviceBelow = {
+    info: device.info,
+    read: (block, count, into) => device.read(block, count, into),
+    write: (block, count, from) => device.write(block, count, from),
+    sync: () => {
+      if (syncsLeft-- <= 0) throw blockError('InputOutput', 'broken');
+    },
+    trim: () => {},
+    writeZeroes: () => {},
+  };
+  const opened = await open(origin, store);
+  await opened.snapshots.create('one', 0);
+  await opened.snapshots.write(0, 8, filled(1, 8));
+  syncsLeft = 1;
+  await expect(opened.snapshots.create('two', 0)).rejects.toThrow('broken');
+  expect(opened.store.doubtful).toBe(true);
+  expect(await codeOf(opened.snapshots.write(0, 1, filled(2)))).toBe('InputOutput');
+  await opened.snapshots.trim(0, 8);
+  // If it crashed now, the snapshot would be there.
+  const crashed = await open(origin, device);
+  expect(names(crashed)).toEqual(['one', 'two']);
+  expect((await ofSnapshot(crashed, 'two')).slice(0, 9)).toEqual([...times(8, 1), 0]);
+
+  syncsLeft = Infinity;
+  await opened.snapshots.write(0, 1, filled(2));
+  const again = await open(origin, device);
+  expect(names(again)).toEqual(['one']);
+  expect(await ofSnapshot(again, 'one')).toEqual(times(BLOCKS, 0));
+});

@@ -47,6 +47,7 @@ export class SnapshotStore {
   readonly #free: number[] = [];
   #pending: Change[] = [];
   #superblock: Superblock;
+  #doubtful = false;
   /** Chunks of the store whose entries are known, and those that hold something. */
   #slots = 0;
   #used = 0;
@@ -105,6 +106,14 @@ export class SnapshotStore {
 
   get superblock(): Superblock {
     return this.#superblock;
+  }
+
+  /**
+   * Whether a change of the superblock has failed, so that the device may have the one or the
+   * other. Nothing must be written that the new one forbids until a later change has succeeded.
+   */
+  get doubtful(): boolean {
+    return this.#doubtful;
   }
 
   get chunkBytes(): number {
@@ -209,8 +218,10 @@ export class SnapshotStore {
   async update(change: Partial<Omit<Superblock, 'generation' | 'chunkBytes'>>): Promise<void> {
     const next = { ...this.#superblock, ...change, generation: this.#superblock.generation + 1 };
     await this.#device.sync();
+    this.#doubtful = true;
     await writeBytes(this.#device, SUPERBLOCKS_AT[next.generation % 2 === 1 ? 0 : 1], writeSuperblock(next));
     await this.#device.sync();
+    this.#doubtful = false;
     this.#superblock = next;
     const listed = new Set(next.snapshots.map(({ id }) => id));
     for (const { id } of next.snapshots) if (!this.#index.has(id)) this.#index.set(id, new Map());

@@ -116,6 +116,7 @@ export class Snapshots implements BlockBackend {
    */
   async trim(block: number, count: number): Promise<void> {
     await this.#shared(async () => {
+      if (this.#store.doubtful) return;
       let first = block;
       const end = block + count;
       for (let at = block; at < end; ) {
@@ -238,8 +239,10 @@ export class Snapshots implements BlockBackend {
 
   async #change(block: number, count: number, perform: () => void | Promise<void>): Promise<void> {
     for (;;) {
+      if (this.#store.doubtful) await this.#settleStore();
       try {
         await this.#shared(async () => {
+          if (this.#store.doubtful) throw blockError('InputOutput', 'the snapshot store has failed');
           await this.#preserve(block, count);
           await perform();
         });
@@ -253,6 +256,13 @@ export class Snapshots implements BlockBackend {
       }
       await this.#dropOldest();
     }
+  }
+
+  /** Makes sure that the store lists the snapshots that we know, and no other. */
+  async #settleStore(): Promise<void> {
+    await this.#exclusive(async () => {
+      if (this.#store.doubtful) await this.#store.update({});
+    });
   }
 
   /** Settles when the store has what a write to these blocks would destroy. */
