@@ -589,3 +589,36 @@ test('after a create that failed, no write destroys what the device may list as 
   expect(names(again)).toEqual(['one']);
   expect(await ofSnapshot(again, 'one')).toEqual(times(BLOCKS, 0));
 });
+
+test('one WRITE_ZEROES over many chunks copies a few at a time, and all of them', async () => {
+  const chunks = 200;
+  const origin = new RamDisk(new Uint8Array(chunks * CHUNK).fill(1), SIZE);
+  const device = new RamDisk(new Uint8Array(storeBytes(128) + storeBytes(128)), SIZE);
+  await SnapshotStore.format(device, CHUNK, SIZE);
+  let underWay = 0;
+  let underWayMax = 0;
+  const counting: DeviceBelow = {
+    info: origin.info,
+    read: async (block, count, into) => {
+      underWayMax = Math.max(underWayMax, ++underWay);
+      await Promise.resolve();
+      origin.read(block, count, into);
+      underWay--;
+    },
+    write: (block, count, from) => origin.write(block, count, from),
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: (block, count) => origin.writeZeroes(block, count),
+  };
+  const { snapshots, store } = await open(counting, device);
+  await snapshots.create('one', 0);
+  const all = origin.info.blockCount;
+  // The second one meets the copies of the first.
+  await Promise.all([snapshots.writeZeroes(0, all), snapshots.write(8, 8, filled(2, 8))]);
+  expect(store.chunks.used).toBe(chunks);
+  expect(underWayMax).toBeGreaterThan(1);
+  expect(underWayMax).toBeLessThanOrEqual(16);
+  const content = new Uint8Array(all * SIZE);
+  await snapshots.view('one')?.read(0, all, content);
+  expect(content.every((byte) => byte === 1)).toBe(true);
+});

@@ -2,14 +2,16 @@
  * Snapshots of a device that goes on being written: before a chunk of it is written for the first
  * time since the newest snapshot was made, its content goes to the store.
  */
-import { inLanes, ReaderWriterLock } from '@ginit/core/async';
+import { inLanes, ReaderWriterLock, Semaphore } from '@ginit/core/async';
 import { type BlockBackend, blockError, type BlockInfo } from '@ginit/core/block';
 import type { DeviceBelow } from '../lib/device-below.ts';
 import { type SnapshotStore, StoreFull } from './snapshot-store.ts';
 import { NAME_BYTES_MAX, type SnapshotRecord, SNAPSHOTS_MAX } from './store-format.ts';
 
-/** Chunks that are copied at a time. */
-const COPIES_UNDER_WAY = 8;
+/** Chunks of one request that are worked on at a time. */
+const CHUNKS_UNDER_WAY = 8;
+/** Bytes of chunks that are on their way to the store for all requests together, at most. */
+const COPY_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What is done when the store is full. */
 export type WhenFull = 'fail' | 'drop-oldest';
@@ -34,6 +36,7 @@ export class Snapshots implements BlockBackend {
   readonly #lock = new ReaderWriterLock();
   /** Chunks on their way to the store. */
   readonly #copies = new Map<number, Promise<void>>();
+  readonly #copiers: Semaphore;
   /** Sessions of each snapshot. */
   readonly #views = new Map<number, number>();
   /** A rollback has failed: the device is neither the one nor the other. */
@@ -73,6 +76,7 @@ export class Snapshots implements BlockBackend {
     this.#store = store;
     this.#whenFull = whenFull;
     this.#events = events;
+    this.#copiers = new Semaphore(COPY_BYTES_MAX / store.chunkBytes);
   }
 
   get info(): BlockInfo {
@@ -267,15 +271,24 @@ export class Snapshots implements BlockBackend {
 
   /** Settles when the store has what a write to these blocks would destroy. */
   async #preserve(block: number, count: number): Promise<void> {
-    const copies: Promise<void>[] = [];
+    const needed: number[] = [];
     for (let at = block; at < block + count; at = this.#chunkEnd(at)) {
       const chunk = this.#chunkOf(at);
-      if (this.#isNeeded(chunk)) copies.push(this.#copy(chunk));
+      if (this.#isNeeded(chunk)) needed.push(chunk);
     }
-    // All have to end, so that none outlives the lock.
-    for (const outcome of await Promise.allSettled(copies)) {
-      if (outcome.status === 'rejected') throw outcome.reason;
-    }
+    if (needed.length === 0) return;
+    await this.#inLanes(needed, async (chunk) => {
+      // Another request may have copied it meanwhile, and then written to the origin.
+      if (this.#isNeeded(chunk)) await this.#copy(chunk);
+    });
+  }
+
+  /** Does something with each of these, some at a time. None outlives the lock. */
+  #inLanes<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+    const rest = items.values();
+    return inLanes(Math.min(CHUNKS_UNDER_WAY, items.length), async () => {
+      for (const item of rest) await work(item);
+    });
   }
 
   /** Whether the newest snapshot still has this chunk in common with the origin. */
@@ -288,7 +301,7 @@ export class Snapshots implements BlockBackend {
   #copy(chunk: number): Promise<void> {
     const running = this.#copies.get(chunk);
     if (running) return running;
-    const copy = this.#copyNow(chunk).finally(() => this.#copies.delete(chunk));
+    const copy = this.#copiers.run(() => this.#copyNow(chunk)).finally(() => this.#copies.delete(chunk));
     this.#copies.set(chunk, copy);
     return copy;
   }
@@ -345,10 +358,7 @@ export class Snapshots implements BlockBackend {
   async #rollBack(record: SnapshotRecord, token: number): Promise<void> {
     this.#broken = true;
     await this.#store.update({ rollbackTo: record.id, rollbackToken: token });
-    const chunks = this.#chunksSince(record.id).values();
-    await inLanes(COPIES_UNDER_WAY, async () => {
-      for (const chunk of chunks) await this.#restore(record, chunk);
-    });
+    await this.#inLanes(this.#chunksSince(record.id), (chunk) => this.#restore(record, chunk));
     await this.#origin.sync();
     await this.#store.update({ rollbackTo: 0 });
     this.#broken = false;
