@@ -622,3 +622,38 @@ test('one WRITE_ZEROES over many chunks copies a few at a time, and all of them'
   await snapshots.view('one')?.read(0, all, content);
   expect(content.every((byte) => byte === 1)).toBe(true);
 });
+
+test('during a rollback reads and SYNCs wait for its end, as writes do', async () => {
+  const { origin, device } = await make(10);
+  let held: (() => void) | undefined;
+  let holds = false;
+  const slow: DeviceBelow = {
+    info: origin.info,
+    read: (block, count, into) => origin.read(block, count, into),
+    write: async (block, count, from) => {
+      if (holds) await new Promise<void>((resolve) => (held = resolve));
+      origin.write(block, count, from);
+    },
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+  };
+  const opened = await open(slow, device);
+  const { snapshots } = opened;
+  await snapshots.write(0, 8, filled(1, 8));
+  await snapshots.create('one', 0);
+  await snapshots.write(0, 8, filled(2, 8));
+  holds = true;
+  const back = snapshots.rollBack('one', 1);
+  while (!held) await new Promise((resolve) => setImmediate(resolve));
+  const bytes = new Uint8Array(SIZE);
+  const asked = [
+    codeOf(Promise.resolve(snapshots.read(0, 1, bytes))),
+    codeOf(Promise.resolve(snapshots.sync())),
+  ];
+  holds = false;
+  held();
+  expect(await Promise.all(asked)).toEqual(['succeeded', 'succeeded']);
+  expect(bytes[0]).toBe(1);
+  await back;
+});

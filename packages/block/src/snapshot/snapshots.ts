@@ -39,7 +39,7 @@ export class Snapshots implements BlockBackend {
   readonly #copiers: Semaphore;
   /** Sessions of each snapshot. */
   readonly #views = new Map<number, number>();
-  /** A rollback has failed: the device is neither the one nor the other. */
+  /** A rollback is under way or has failed: the device is neither the one nor the other. */
   #broken = false;
 
   /**
@@ -97,7 +97,8 @@ export class Snapshots implements BlockBackend {
   }
 
   read(block: number, count: number, into: Uint8Array): void | Promise<void> {
-    this.#requireWhole();
+    // A rollback that is under way ends before that.
+    if (this.#broken) return this.#shared(async () => this.#origin.read(block, count, into));
     return this.#origin.read(block, count, into);
   }
 
@@ -111,7 +112,7 @@ export class Snapshots implements BlockBackend {
 
   /** What a SYNC covers of the store is durable already. */
   sync(): void | Promise<void> {
-    this.#requireWhole();
+    if (this.#broken) return this.#shared(async () => this.#origin.sync());
     return this.#origin.sync();
   }
 
