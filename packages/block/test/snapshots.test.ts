@@ -657,3 +657,29 @@ test('during a rollback reads and SYNCs wait for its end, as writes do', async (
   expect(bytes[0]).toBe(1);
   await back;
 });
+
+test('a large read of a snapshot reads several chunks at a time', async () => {
+  const { origin, device } = await make(10);
+  let underWay = 0;
+  let underWayMax = 0;
+  const counting: DeviceBelow = {
+    info: origin.info,
+    read: async (block, count, into) => {
+      underWayMax = Math.max(underWayMax, ++underWay);
+      await Promise.resolve();
+      origin.read(block, count, into);
+      underWay--;
+    },
+    write: (block, count, from) => origin.write(block, count, from),
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+  };
+  const opened = await open(counting, device);
+  for (let block = 0; block < BLOCKS; block++) await opened.snapshots.write(block, 1, filled(block + 1));
+  await opened.snapshots.create('one', 0);
+  await opened.snapshots.write(20, 9, filled(99, 9));
+  underWayMax = 0;
+  expect(await ofSnapshot(opened, 'one')).toEqual(Array.from({ length: BLOCKS }, (_, block) => block + 1));
+  expect(underWayMax).toBeGreaterThan(1);
+});

@@ -208,13 +208,15 @@ export class Snapshots implements BlockBackend {
   async readSnapshot(record: SnapshotRecord, block: number, count: number, into: Uint8Array): Promise<void> {
     await this.#shared(async () => {
       if (!this.list.some(({ id, state }) => id === record.id && state === 'sound')) throw blockError('Gone');
+      const end = block + count;
+      const firsts: number[] = [];
+      for (let at = block; at < end; at = this.#chunkEnd(at)) firsts.push(at);
       const { blockSize } = this.info;
-      for (let at = block; at < block + count; ) {
-        const next = Math.min(block + count, this.#chunkEnd(at));
-        const part = into.subarray((at - block) * blockSize, (next - block) * blockSize);
-        await this.#readPart(record.id, at, next - at, part);
-        at = next;
-      }
+      await this.#inLanes(firsts, (first) => {
+        const next = Math.min(end, this.#chunkEnd(first));
+        const part = into.subarray((first - block) * blockSize, (next - block) * blockSize);
+        return this.#readPart(record.id, first, next - first, part);
+      });
     });
   }
 
