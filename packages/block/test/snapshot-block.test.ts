@@ -17,11 +17,12 @@ const serverOf = (disk: RamDisk): Component =>
   });
 
 class Place {
-  readonly origin = new RamDisk(new Uint8Array(256 * 1024), SIZE);
+  readonly origin: RamDisk;
   readonly reports: string[] = [];
   readonly store: RamDisk;
 
-  constructor(storeBytes = 1024 * 1024) {
+  constructor(storeBytes = 1024 * 1024, blockSize = SIZE) {
+    this.origin = new RamDisk(new Uint8Array(256 * 1024), blockSize);
     this.store = new RamDisk(new Uint8Array(storeBytes), SIZE);
   }
 
@@ -173,12 +174,22 @@ test('random requests are answered as by a model, and the snapshot keeps the beg
 
 test.each([
   ['', 'the device holds no snapshot store'],
-  ['format="yes" chunk_size="5000"', 'chunks of 5000 bytes are not possible'],
+  ['format="yes" chunk_size="5000"', 'chunk_size is 5000, which is no power of two'],
 ])('with attributes %j: %s', async (attributes, problem) => {
   const { complaints } = await new Place().run(`<config ${attributes}> ${POLICIES} </config>`, (env) =>
     env.timer.sleep(60),
   );
   expect(complaints.join('\n')).toContain(problem);
+});
+
+test('chunks that are smaller than a block of the device are an error with its place', async () => {
+  const { complaints } = await new Place(1024 * 1024, 16 * 1024).run(
+    `<config format="yes" chunk_size="8K"> ${POLICIES} </config>`,
+    (env) => env.timer.sleep(60),
+  );
+  expect(complaints.join('\n')).toMatch(
+    /config\.xml:\d+:\d+: chunk_size is 8192, which is less than a block of the device \(16384 bytes\)/,
+  );
 });
 
 test('a store that holds something else is not formatted', async () => {

@@ -2,7 +2,7 @@
  * A snapshot store in use: its superblock, and where the chunks of each snapshot are. Changes of
  * entries that are asked for at the same time become durable together: the chunks, then the maps.
  */
-import { type RpcError } from '@ginit/core';
+import { assert, type RpcError } from '@ginit/core';
 import { blockError, SyncGroup } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
@@ -55,8 +55,7 @@ export class SnapshotStore {
   /** Makes a store of a device, whatever was there. */
   static async format(device: DeviceBelow, chunkBytes: number, originBlockSize: number): Promise<void> {
     checkStoreDevice(device);
-    if (!isChunkSize(chunkBytes))
-      throw blockError('Invalid', `chunks of ${chunkBytes} bytes are not possible`);
+    assert(isChunkSize(chunkBytes) && chunkBytes >= originBlockSize, 'a chunk is blocks of the origin');
     // An old superblock must not come back to the new maps.
     for (const at of SUPERBLOCKS_AT) await writeBytes(device, at, new Uint8Array(SUPERBLOCK_BYTES));
     await device.sync();

@@ -16,6 +16,7 @@ import { ConfigNode } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
 import { SnapshotStore } from '../snapshot/snapshot-store.ts';
 import { Snapshots } from '../snapshot/snapshots.ts';
+import { isChunkSize } from '../snapshot/store-format.ts';
 import { SNAPSHOT_BLOCK_CONFIG, type SnapshotBlockConfig } from './schema.ts';
 
 const REPORT_LABEL = 'snapshots';
@@ -42,6 +43,7 @@ export class SnapshotBlock {
     const origin = await BlockClient.connect(env, { label: 'origin', args });
     const device = await BlockClient.connect(env, { label: 'store', args });
     if (config.format && (await SnapshotStore.isBlank(device))) {
+      checkChunkSize(config, origin.info.blockSize);
       await SnapshotStore.format(device, config.chunk_size, origin.info.blockSize);
       await env.log('the snapshot store was formatted');
     }
@@ -208,6 +210,19 @@ export class SnapshotBlock {
           chunks: store.chunksOf(id).size,
         }),
       ),
+    );
+  }
+}
+
+/** Checks what the schema cannot express. Throws `ConfigError`. */
+function checkChunkSize({ chunk_size: bytes, $node }: SnapshotBlockConfig, blockSize: number): void {
+  if (!isChunkSize(bytes)) {
+    throw $node.errorAt(`chunk_size is ${bytes}, which is no power of two`, 'chunk_size');
+  }
+  if (bytes < blockSize) {
+    throw $node.errorAt(
+      `chunk_size is ${bytes}, which is less than a block of the device (${blockSize} bytes)`,
+      'chunk_size',
     );
   }
 }
