@@ -156,6 +156,16 @@ test('a full store may drop its oldest snapshot, with a warning', async () => {
   expect(lines).toContain('Warning: the snapshot store was full: its oldest snapshot "one" was deleted');
 });
 
+test('many writes make few reports, and the last one has them all', async () => {
+  const place = new Place();
+  await place.ok('<snapshot name="one"/> <report snapshots="yes"/>', async (env) => {
+    const device = await connect(env, 'device');
+    for (let chunk = 0; chunk < 60; chunk++) await device.write(chunk * 8, 1, filled(1));
+    while (!place.reports.at(-1)?.includes('used="60"')) await env.timer.sleep(10);
+  });
+  expect(place.reports.length).toBeLessThan(20);
+});
+
 test('random requests are answered as by a model, and the snapshot keeps the beginning', async () => {
   const place = new Place();
   const begin = Uint8Array.from({ length: 256 * 1024 }, (_, at) => at * 7);

@@ -21,6 +21,8 @@ import { SNAPSHOT_BLOCK_CONFIG, type SnapshotBlockConfig } from './schema.ts';
 
 const REPORT_LABEL = 'snapshots';
 const REPORT_BYTES = 32 * 1024;
+/** The time between two reports. The use of the store changes with many a write. */
+const REPORT_INTERVAL_MS = 1000;
 
 type SnapshotEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'log' | 'warning' | 'error'>;
 
@@ -31,6 +33,12 @@ export class SnapshotBlock {
   readonly #close: () => Promise<void>;
   readonly #applying = new Mutex();
   readonly #reporter: Reporter;
+  /** The config that was applied last, or is being. */
+  #config: SnapshotBlockConfig;
+  /** Whether something has changed since the last report, and whether one is on its way. */
+  #unreported = false;
+  #reporting = false;
+  #closed = false;
   /** Sessions that show the device itself. */
   #sessions = 0;
   #warned = false;
@@ -48,15 +56,15 @@ export class SnapshotBlock {
       await env.log('the snapshot store was formatted');
     }
     const store = await SnapshotStore.open(device);
-    const whenFull = () => env.config.read(SNAPSHOT_BLOCK_CONFIG).when_full;
     // Events of what is made up for at the start tell nobody anything new.
     const told: { block?: SnapshotBlock } = {};
+    const whenFull = () => (told.block ? told.block.#config : config).when_full;
     const snapshots = await Snapshots.open(origin, store, whenFull, {
       full: () => told.block && told.block.#full(),
       dropped: (name) => told.block && told.block.#dropped(name),
       usage: () => told.block && told.block.#usage(),
     });
-    const opened = new SnapshotBlock(env, snapshots, async () => {
+    const opened = new SnapshotBlock(env, config, snapshots, async () => {
       await origin.close();
       await device.close();
     });
@@ -67,8 +75,14 @@ export class SnapshotBlock {
     return opened;
   }
 
-  private constructor(env: SnapshotEnv, snapshots: Snapshots, close: () => Promise<void>) {
+  private constructor(
+    env: SnapshotEnv,
+    config: SnapshotBlockConfig,
+    snapshots: Snapshots,
+    close: () => Promise<void>,
+  ) {
     this.#env = env;
+    this.#config = config;
     this.#snapshots = snapshots;
     this.#close = close;
     this.#reporter = new Reporter(env, REPORT_LABEL, { bufferBytes: REPORT_BYTES });
@@ -101,6 +115,7 @@ export class SnapshotBlock {
     await this.#applying.acquire();
     try {
       const config = this.#env.config.read(SNAPSHOT_BLOCK_CONFIG);
+      this.#config = config;
       for (const { name } of config.$children.delete) await this.#delete(name);
       await this.#rollBack(config);
       for (const { name } of config.$children.snapshot) await this.#create(name);
@@ -112,6 +127,7 @@ export class SnapshotBlock {
 
   /** Ends the use of the two devices. */
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#snapshots.info.writeable) await this.#snapshots.sync();
     await this.#close();
   }
@@ -184,7 +200,7 @@ export class SnapshotBlock {
 
   #usage(): void {
     const { total, used } = this.#snapshots.store.chunks;
-    const { warn_at: warnAt, $children } = this.#env.config.read(SNAPSHOT_BLOCK_CONFIG);
+    const { warn_at: warnAt, $children } = this.#config;
     const over = used * 100 >= total * warnAt;
     if (over && !this.#warned) {
       void this.#env.warning(`the snapshot store is full to ${Math.floor((used * 100) / total)} %`);
@@ -192,13 +208,26 @@ export class SnapshotBlock {
     this.#warned = over;
     if (used < total) this.#complained = false;
     if ($children.report?.snapshots !== true) return;
-    this.#reporter.report(this.#report(total, used)).catch((error: unknown) => {
-      void this.#env.warning(`no report of the snapshots: ${String(error)}`);
-    });
+    this.#unreported = true;
+    if (!this.#reporting) void this.#report();
   }
 
-  #report(total: number, used: number): ConfigNode {
+  /** Reports how things are, and again while they change. */
+  async #report(): Promise<void> {
+    this.#reporting = true;
+    while (this.#unreported && !this.#closed) {
+      this.#unreported = false;
+      await this.#reporter.report(this.#state()).catch((error: unknown) => {
+        void this.#env.warning(`no report of the snapshots: ${String(error)}`);
+      });
+      await this.#env.timer.sleep(REPORT_INTERVAL_MS).catch(() => {});
+    }
+    this.#reporting = false;
+  }
+
+  #state(): ConfigNode {
     const { store, list } = this.#snapshots;
+    const { total, used } = store.chunks;
     return ConfigNode.make(
       'snapshots',
       { chunk_bytes: store.chunkBytes, chunks: total, used },
