@@ -68,8 +68,9 @@ export class Partitions {
     const view = blockView(part, args, policy.writeable);
     const { offset: _, num_blocks: __, ...others } = args;
     // A session of a disk without a table says nothing of its size, so that it grows with the disk.
-    const size = partition.number === WHOLE_DISK && view.grows ? {} : { num_blocks: view.count };
-    const release = this.#use(partition);
+    const grows = partition.number === WHOLE_DISK && view.grows;
+    const size = grows ? {} : { num_blocks: view.count };
+    const release = this.#use(grows ? { ...partition, count: Infinity } : partition);
     try {
       const ticket = await this.#env.request(Block, {
         label: label.text.replace(/ -> $/, ''),
