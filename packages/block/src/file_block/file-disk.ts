@@ -52,8 +52,6 @@ export class FileDisk implements BlockBackend {
   #info: BlockInfo;
   #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
-  /** Whether something was written that no SYNC has covered yet. */
-  #unsynced = false;
 
   /**
    * Opens the file that the config names. Throws `ConfigError` at a part of the config that is
@@ -111,7 +109,6 @@ export class FileDisk implements BlockBackend {
   }
 
   write(block: number, count: number, from: Uint8Array): Promise<void> {
-    this.#unsynced = true;
     return this.#file.write(from, block * this.#info.blockSize).catch((error: unknown) => {
       throw this.#failure('write', block, count, error);
     });
@@ -124,7 +121,6 @@ export class FileDisk implements BlockBackend {
   /** Gives the space back to the host, where the host takes it. */
   async trim(block: number, count: number): Promise<void> {
     const { blockSize } = this.#info;
-    this.#unsynced = true;
     await this.#file.discard(block * blockSize, count * blockSize).catch((error: unknown) => {
       throw this.#failure('trim', block, count, error);
     });
@@ -132,7 +128,6 @@ export class FileDisk implements BlockBackend {
 
   async writeZeroes(block: number, count: number): Promise<void> {
     const { blockSize } = this.#info;
-    this.#unsynced = true;
     const done = await this.#file.zero(block * blockSize, count * blockSize).catch((error: unknown) => {
       throw this.#failure('write of zeros', block, count, error);
     });
@@ -142,7 +137,8 @@ export class FileDisk implements BlockBackend {
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
-      if (this.#unsynced) await this.sync();
+      // A SYNC says nothing of a write that was under way when it began, so this is the last one.
+      if (this.#info.writeable && !this.#syncFailure) await this.sync();
     } finally {
       await this.#file.close();
     }
@@ -171,7 +167,6 @@ export class FileDisk implements BlockBackend {
    */
   async #syncFile(): Promise<void> {
     if (this.#syncFailure) throw this.#syncFailure;
-    this.#unsynced = false;
     try {
       await this.#file.sync();
     } catch (error) {

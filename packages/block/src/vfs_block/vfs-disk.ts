@@ -40,8 +40,6 @@ export class VfsDisk implements BlockBackend {
   readonly #syncs: SyncGroup;
   #info: BlockInfo;
   #watch: NodeWatch | undefined;
-  /** Whether something was written that no SYNC has covered yet. */
-  #unsynced = false;
 
   /** Opens the file that the config names. Throws `ConfigError` if it cannot be a device. */
   static async open(env: VfsEnv): Promise<VfsDisk> {
@@ -82,7 +80,7 @@ export class VfsDisk implements BlockBackend {
     this.#file = file;
     this.#warn = warn;
     this.#info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
-    this.#syncs = new SyncGroup(() => this.#syncNow());
+    this.#syncs = new SyncGroup(() => asBlockError(fs.sync()));
   }
 
   get info(): BlockInfo {
@@ -101,7 +99,6 @@ export class VfsDisk implements BlockBackend {
   }
 
   async write(block: number, _count: number, from: Uint8Array): Promise<void> {
-    this.#unsynced = true;
     await asBlockError(this.#file.write(block * this.#info.blockSize, from));
   }
 
@@ -119,21 +116,12 @@ export class VfsDisk implements BlockBackend {
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
-      if (this.#unsynced) await this.sync();
+      // A SYNC says nothing of a write that was under way when it began, so this is the last one.
+      if (this.#info.writeable) await this.sync();
       await this.#watch?.close();
       await this.#file.close();
     } finally {
       await this.#fs.close();
-    }
-  }
-
-  async #syncNow(): Promise<void> {
-    this.#unsynced = false;
-    try {
-      await asBlockError(this.#fs.sync());
-    } catch (error) {
-      this.#unsynced = true;
-      throw error;
     }
   }
 
