@@ -136,6 +136,28 @@ test('a torn write leaves its first sectors, also within a block, and fails', as
   );
 });
 
+test('a fault is logged with the number of its request, and counted only if it has struck', async () => {
+  const lines = await run(
+    `<config verbose="yes"> <torn-write one_in="1"/> <lost-sync one_in="1"/>
+       <error one_in="1" after="2"/> </config>`,
+    async (env) => {
+      const disk = await connect(env);
+      for (let time = 0; time < 2; time++) {
+        await codeOf(disk.write(7, 1, filled(1)));
+        await codeOf(disk.sync());
+      }
+    },
+  );
+  const told = lines.filter((line) => line.startsWith('[init -> faults] '));
+  expect(told.map((line) => line.slice('[init -> faults] '.length))).toEqual([
+    'request 1, write of 1 blocks from 7 on, is carried out in part',
+    'request 2, sync, is answered and not carried out',
+    'request 3, write of 1 blocks from 7 on, fails with InputOutput',
+    'request 4, sync, fails with InputOutput',
+    'torn writes: 1, lost SYNCs: 1, errors: 2',
+  ]);
+});
+
 test('what is stuck ends with its session, and takes nobody else along', async () => {
   const lines = await run(
     '<config verbose="yes"> <stuck operation="read" one_in="1" first="5" count="1"/> </config>',
