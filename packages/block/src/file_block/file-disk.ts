@@ -3,6 +3,7 @@
  * directly from and into the memory of the client's packet stream; the host ends them in any order.
  */
 import { type Env, RpcError } from '@ginit/core';
+import { Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
@@ -10,7 +11,6 @@ import {
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
   Listeners,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
@@ -48,7 +48,7 @@ export class FileDisk implements BlockBackend {
   readonly #file: HostFile;
   readonly #infoChanged = new Listeners();
   readonly #complain: (text: string) => void;
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   #info: BlockInfo;
   #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
@@ -84,7 +84,7 @@ export class FileDisk implements BlockBackend {
   constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
     this.#file = file;
     this.#complain = complain;
-    this.#syncs = new SyncGroup(() => this.#syncFile());
+    this.#syncs = new Rounds(() => this.#syncFile());
     this.#info = {
       blockSize,
       blockCount: Math.floor(file.sizeBytes / blockSize),

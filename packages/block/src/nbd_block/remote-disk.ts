@@ -1,13 +1,12 @@
 /** An export of an NBD server as a device. */
 import { type Env, RpcError } from '@ginit/core';
-import { inPieces } from '@ginit/core/async';
+import { inPieces, Rounds } from '@ginit/core/async';
 import {
   type BlockAnswer,
   type BlockBackend,
   blockError,
   type BlockInfo,
   Listeners,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import type { ConfigOf } from '@ginit/core/config';
@@ -47,7 +46,7 @@ export class RemoteDisk implements BlockBackend {
   readonly #link: RemoteLink;
   readonly #options: RemoteDiskOptions;
   readonly #journal = new Journal();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   readonly #listeners = new Listeners();
   #remote: RemoteExport;
   #info: BlockInfo;
@@ -95,7 +94,7 @@ export class RemoteDisk implements BlockBackend {
     this.#options = options;
     this.#remote = remote;
     this.#info = this.#describe(remote);
-    this.#syncs = new SyncGroup(() => this.#flush());
+    this.#syncs = new Rounds(() => this.#flush());
     link.onRenewed((renewed, connection) => this.#renew(renewed, connection));
     if (options.writeable && !remote.canFlush) {
       options.warn('the server knows no FLUSH: a SYNC does not say what is on stable storage');

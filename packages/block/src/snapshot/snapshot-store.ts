@@ -3,7 +3,8 @@
  * entries that are asked for at the same time become durable together: the chunks, then the maps.
  */
 import { assert, type RpcError } from '@ginit/core';
-import { blockError, SyncGroup } from '@ginit/core/block';
+import { Rounds } from '@ginit/core/async';
+import { blockError } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
 import {
@@ -39,7 +40,7 @@ interface Change {
 /** A store. */
 export class SnapshotStore {
   readonly #device: DeviceBelow;
-  readonly #commits = new SyncGroup(() => this.#commit());
+  readonly #commits = new Rounds(() => this.#commit());
   /** The maps as they are on the device. */
   readonly #maps: Uint8Array[] = [];
   /** The chunks of each snapshot: by the chunk of the origin, the one of the store. */

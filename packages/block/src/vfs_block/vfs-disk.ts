@@ -1,5 +1,6 @@
 /** A block device that is a file of a File_system session. */
 import { type Env, hasCode, RpcError } from '@ginit/core';
+import { Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
@@ -8,7 +9,6 @@ import {
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
   Listeners,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { FileSystemClient, type NodeWatch, type OpenFile } from '@ginit/core/file_system';
@@ -37,7 +37,7 @@ export class VfsDisk implements BlockBackend {
   readonly #file: OpenFile;
   readonly #warn: (text: string) => void;
   readonly #listeners = new Listeners();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   #info: BlockInfo;
   #watch: NodeWatch | undefined;
 
@@ -80,7 +80,7 @@ export class VfsDisk implements BlockBackend {
     this.#file = file;
     this.#warn = warn;
     this.#info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
-    this.#syncs = new SyncGroup(() => asBlockError(fs.sync()));
+    this.#syncs = new Rounds(() => asBlockError(fs.sync()));
   }
 
   get info(): BlockInfo {
