@@ -625,13 +625,13 @@ test('one WRITE_ZEROES over many chunks copies a few at a time, and all of them'
 
 test('during a rollback reads and SYNCs wait for its end, as writes do', async () => {
   const { origin, device } = await make(10);
-  let held: (() => void) | undefined;
+  const held: (() => void)[] = [];
   let holds = false;
   const slow: DeviceBelow = {
     info: origin.info,
     read: (block, count, into) => origin.read(block, count, into),
     write: async (block, count, from) => {
-      if (holds) await new Promise<void>((resolve) => (held = resolve));
+      if (holds) await new Promise<void>((resolve) => held.push(resolve));
       origin.write(block, count, from);
     },
     sync: () => {},
@@ -645,14 +645,14 @@ test('during a rollback reads and SYNCs wait for its end, as writes do', async (
   await snapshots.write(0, 8, filled(2, 8));
   holds = true;
   const back = snapshots.rollBack('one', 1);
-  while (!held) await new Promise((resolve) => setImmediate(resolve));
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const bytes = new Uint8Array(SIZE);
   const asked = [
     codeOf(Promise.resolve(snapshots.read(0, 1, bytes))),
     codeOf(Promise.resolve(snapshots.sync())),
   ];
   holds = false;
-  held();
+  for (const go of held) go();
   expect(await Promise.all(asked)).toEqual(['succeeded', 'succeeded']);
   expect(bytes[0]).toBe(1);
   await back;

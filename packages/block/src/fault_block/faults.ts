@@ -154,5 +154,7 @@ function striking(
   request: FaultRequest,
   open: boolean,
 ): Armed<unknown> | undefined {
-  return faults.filter(({ trigger }) => trigger.strikes(request, open))[0];
+  let first: Armed<unknown> | undefined;
+  for (const fault of faults) if (fault.trigger.strikes(request, open)) first ??= fault;
+  return first;
 }
