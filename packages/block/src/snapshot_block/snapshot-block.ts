@@ -5,8 +5,8 @@
 import {
   type Env,
   type Implementation,
+  requiredPolicy,
   RpcError,
-  selectPolicy,
   type SessionContext,
   SessionError,
 } from '@ginit/core';
@@ -90,7 +90,7 @@ export class SnapshotBlock {
 
   /** Serves the device or a snapshot, as the policy says. Throws `SessionError`. */
   serve(session: SessionContext<typeof Block>): Implementation<typeof Block> {
-    const policy = this.#policy(session);
+    const policy = requiredPolicy(this.#env.config.read(SNAPSHOT_BLOCK_CONFIG), session.label);
     if (policy.snapshot === undefined) {
       const served = serveBlock(session, this.#snapshots, {
         writeable: policy.writeable,
@@ -130,16 +130,6 @@ export class SnapshotBlock {
     this.#closed = true;
     if (this.#snapshots.info.writeable) await this.#snapshots.sync();
     await this.#close();
-  }
-
-  #policy({ label }: SessionContext<typeof Block>): {
-    readonly snapshot?: string | undefined;
-    readonly writeable: boolean;
-  } {
-    const config = this.#env.config.read(SNAPSHOT_BLOCK_CONFIG);
-    const policy = selectPolicy(config, label);
-    if (policy) return policy;
-    throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
   }
 
   async #create(name: string): Promise<void> {
