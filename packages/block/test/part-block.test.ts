@@ -1,13 +1,7 @@
 /** part_block in whole systems, over disks with a GPT. */
 import { type Component, component } from '@ginit/core';
-import {
-  Block,
-  type BlockBackend,
-  BlockClient,
-  type BlockInfo,
-  Listeners,
-  serveBlock,
-} from '@ginit/core/block';
+import { Listeners } from '@ginit/core/async';
+import { Block, type BlockBackend, BlockClient, type BlockInfo, serveBlock } from '@ginit/core/block';
 import { Report, serveReport } from '@ginit/core/report';
 import { expect, test } from 'vitest';
 import { runSystem } from '../../../test/harness/in-process-system.ts';

@@ -3,14 +3,13 @@
  * directly from and into the memory of the client's packet stream; the host ends them in any order.
  */
 import { type Env, RpcError } from '@ginit/core';
-import { Rounds } from '@ginit/core/async';
+import { Listeners, Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
   blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  Listeners,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';

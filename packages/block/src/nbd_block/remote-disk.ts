@@ -1,12 +1,11 @@
 /** An export of an NBD server as a device. */
 import { type Env, RpcError } from '@ginit/core';
-import { inPieces, Rounds } from '@ginit/core/async';
+import { inPieces, Listeners, Rounds } from '@ginit/core/async';
 import {
   type BlockAnswer,
   type BlockBackend,
   blockError,
   type BlockInfo,
-  Listeners,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import type { ConfigOf } from '@ginit/core/config';

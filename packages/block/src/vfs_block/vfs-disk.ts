@@ -1,6 +1,6 @@
 /** A block device that is a file of a File_system session. */
 import { type Env, hasCode, RpcError } from '@ginit/core';
-import { Rounds } from '@ginit/core/async';
+import { Listeners, Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
@@ -8,7 +8,6 @@ import {
   type BlockErrorCode,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  Listeners,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { FileSystemClient, type NodeWatch, type OpenFile } from '@ginit/core/file_system';
