@@ -5,6 +5,7 @@
 import { inLanes, ReaderWriterLock, Semaphore } from '@ginit/core/async';
 import { type BlockBackend, blockError, type BlockInfo } from '@ginit/core/block';
 import type { DeviceBelow } from '../lib/device-below.ts';
+import { SnapshotView } from './snapshot-view.ts';
 import { type SnapshotStore, StoreFull } from './snapshot-store.ts';
 import { NAME_BYTES_MAX, type SnapshotRecord, SNAPSHOTS_MAX } from './store-format.ts';
 
@@ -428,44 +429,5 @@ export class Snapshots implements BlockBackend {
     } finally {
       this.#lock.releaseExclusive();
     }
-  }
-}
-
-/** A snapshot as a device. */
-export class SnapshotView implements BlockBackend {
-  readonly info: BlockInfo;
-  readonly #snapshots: Snapshots;
-  readonly #record: SnapshotRecord;
-
-  constructor(snapshots: Snapshots, record: SnapshotRecord) {
-    this.#snapshots = snapshots;
-    this.#record = record;
-    this.info = { ...snapshots.info, blockCount: record.blockCount, writeable: false };
-  }
-
-  opened(): void {
-    this.#snapshots.viewOpened(this.#record);
-  }
-
-  closed(): void {
-    this.#snapshots.viewClosed(this.#record);
-  }
-
-  read(block: number, count: number, into: Uint8Array): Promise<void> {
-    return this.#snapshots.readSnapshot(this.#record, block, count, into);
-  }
-
-  write(): void {
-    throw blockError('ReadOnly');
-  }
-
-  sync(): void {}
-
-  trim(): void {
-    throw blockError('ReadOnly');
-  }
-
-  writeZeroes(): void {
-    throw blockError('ReadOnly');
   }
 }
