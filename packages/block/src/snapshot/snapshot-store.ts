@@ -21,7 +21,7 @@ import {
   writeEntry,
   writeSuperblock,
 } from './store-format.ts';
-import { checkStoreDevice, chunkAt, chunksOf, mapAt, readBytes, writeBytes } from './store-layout.ts';
+import { checkStoreDevice, chunkAt, chunkCount, mapAt, readBytes, writeBytes } from './store-layout.ts';
 
 /** The store has no free chunk. */
 export class StoreFull extends Error {
@@ -122,7 +122,7 @@ export class SnapshotStore {
 
   /** Chunks of the store that can be used, and those that hold something. */
   get chunks(): { readonly total: number; readonly used: number } {
-    return { total: chunksOf(this.#device, this.chunkBytes), used: this.#used };
+    return { total: chunkCount(this.#device, this.chunkBytes), used: this.#used };
   }
 
   get freeChunks(): number {
