@@ -13,7 +13,7 @@ import {
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
-import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
+import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize, wholeBlocks } from '../lib/block-size.ts';
 
 /** The number of requests of one session that the host works on at the same time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
@@ -61,21 +61,12 @@ export class FileDisk implements BlockBackend {
     checkBlockSize(config);
     const { file: path, block_size: blockSize } = config;
     const file = await openFile(env, config);
-    const blockCount = Math.floor(file.sizeBytes / blockSize);
-    if (blockCount === 0) {
+    const { problem, warning } = wholeBlocks(`file "${path}" has`, file.sizeBytes, blockSize);
+    if (problem !== undefined) {
       await file.close();
-      throw config.$node.errorAt(
-        `file "${path}" has ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'file',
-      );
+      throw config.$node.errorAt(problem, 'file');
     }
-    const tailBytes = file.sizeBytes - blockCount * blockSize;
-    if (tailBytes > 0) {
-      void env.warning(
-        `file "${path}" has ${file.sizeBytes} bytes: the last ${tailBytes} are no whole block of ${blockSize} ` +
-          'and left out',
-      );
-    }
+    if (warning !== undefined) void env.warning(warning);
     return new FileDisk(file, blockSize, (text) => void env.error(text));
   }
 

@@ -5,7 +5,7 @@ import { type BlockAnswer, type BlockBackend, blockError, type BlockInfo, reject
 import type { ConfigOf } from '@ginit/core/config';
 import { httpPlace, type HttpPlace } from '../http/http-place.ts';
 import { hostOf } from '../lib/address.ts';
-import { checkBlockSize, PAYLOAD_ALIGN_LOG2 } from '../lib/block-size.ts';
+import { checkBlockSize, PAYLOAD_ALIGN_LOG2, wholeBlocks } from '../lib/block-size.ts';
 import { clientTls } from '../lib/tls.ts';
 import { RemoteFile } from './remote-file.ts';
 import { HTTP_BLOCK_CONFIG } from './schema.ts';
@@ -41,18 +41,12 @@ export class HttpDisk implements BlockBackend {
       if (error instanceof RpcError) throw $node.errorAt(error.message, 'uri');
       throw error;
     }
-    const tailBytes = file.sizeBytes % blockSize;
-    if (file.sizeBytes < blockSize) {
+    const { problem, warning } = wholeBlocks('there are', file.sizeBytes, blockSize);
+    if (problem !== undefined) {
       await file.close();
-      throw $node.errorAt(
-        `there are ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'uri',
-      );
+      throw $node.errorAt(problem, 'uri');
     }
-    if (tailBytes > 0) {
-      const text = `there are ${file.sizeBytes} bytes: the last ${tailBytes} are no whole block of ${blockSize} and left out`;
-      void env.warning(text);
-    }
+    if (warning !== undefined) void env.warning(warning);
     return new HttpDisk(file, blockSize, connections, (text) => void env.error(text));
   }
 
