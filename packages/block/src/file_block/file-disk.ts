@@ -14,13 +14,12 @@ import {
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize, wholeBlocks } from '../lib/block-size.ts';
+import { BoundedLog } from '../lib/bounded-log.ts';
 
 /** The number of requests of one session that the host works on at the same time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
 /** The ways to the host. */
 const IO = ['auto', 'pool'] as const;
-/** The number of failures of the host that are logged; later ones are told to the clients only. */
-const FAILURES_LOGGED_MAX = 16;
 
 /** The config of `file_block`. */
 export const FILE_BLOCK_CONFIG = element('config', 'A file of the host as a block device', {
@@ -47,9 +46,10 @@ export class FileDisk implements BlockBackend {
   readonly #file: HostFile;
   readonly #infoChanged = new Listeners();
   readonly #complain: (text: string) => void;
+  /** Failures of the host; later ones are told to the clients only. */
+  readonly #failures: BoundedLog;
   readonly #syncs: Rounds;
   #info: BlockInfo;
-  #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
 
   /**
@@ -74,6 +74,7 @@ export class FileDisk implements BlockBackend {
   constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
     this.#file = file;
     this.#complain = complain;
+    this.#failures = new BoundedLog(complain);
     this.#syncs = new Rounds(() => this.#syncFile());
     this.#info = {
       blockSize,
@@ -167,11 +168,7 @@ export class FileDisk implements BlockBackend {
 
   #failure(what: string, block: number, count: number, error: unknown): RpcError {
     if (!(error instanceof RpcError)) throw error;
-    if (this.#failuresLogged < FAILURES_LOGGED_MAX) {
-      this.#failuresLogged++;
-      const last = this.#failuresLogged === FAILURES_LOGGED_MAX ? ' (further failures are not logged)' : '';
-      this.#complain(`${what} of ${count} blocks from ${block} on: ${error.message}${last}`);
-    }
+    this.#failures.tell(`${what} of ${count} blocks from ${block} on: ${error.message}`);
     return blockError(error.code === 'NoSpace' ? 'NoSpace' : 'InputOutput');
   }
 }

@@ -6,14 +6,13 @@ import type { ConfigOf } from '@ginit/core/config';
 import { httpPlace, type HttpPlace } from '../http/http-place.ts';
 import { hostOf } from '../lib/address.ts';
 import { checkBlockSize, PAYLOAD_ALIGN_LOG2, wholeBlocks } from '../lib/block-size.ts';
+import { BoundedLog } from '../lib/bounded-log.ts';
 import { clientTls } from '../lib/tls.ts';
 import { RemoteFile } from './remote-file.ts';
 import { HTTP_BLOCK_CONFIG } from './schema.ts';
 
 /** Bytes of one request to the server. */
 const REQUEST_BYTES_MAX = 1024 * 1024;
-/** The number of failures that are logged; later ones are told to the clients only. */
-const FAILURES_LOGGED_MAX = 16;
 
 /** The part of `env` that the driver uses. */
 export type HttpDiskEnv = Pick<Env, 'config' | 'host' | 'connect' | 'close' | 'timer' | 'warning' | 'error'>;
@@ -24,8 +23,8 @@ export class HttpDisk implements BlockBackend {
   readonly info: BlockInfo;
   readonly #file: RemoteFile;
   readonly #connections: number;
-  readonly #complain: (text: string) => void;
-  #failuresLogged = 0;
+  /** Failures of the server; later ones are told to the clients only. */
+  readonly #failures: BoundedLog;
 
   /** Opens the file that the config names. Throws `ConfigError` where that cannot work. */
   static async open(env: HttpDiskEnv): Promise<HttpDisk> {
@@ -50,11 +49,11 @@ export class HttpDisk implements BlockBackend {
     return new HttpDisk(file, blockSize, connections, (text) => void env.error(text));
   }
 
-  /** `complain` is called with a line for each read that fails. */
+  /** `complain` is called with a line for each of the first reads that fail. */
   constructor(file: RemoteFile, blockSize: number, connections: number, complain: (text: string) => void) {
     this.#file = file;
     this.#connections = connections;
-    this.#complain = complain;
+    this.#failures = new BoundedLog(complain);
     const blockCount = Math.floor(file.sizeBytes / blockSize);
     this.info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable: false };
   }
@@ -89,11 +88,7 @@ export class HttpDisk implements BlockBackend {
 
   #failure(block: number, count: number, error: unknown): unknown {
     if (!(error instanceof RpcError)) return error;
-    if (this.#failuresLogged < FAILURES_LOGGED_MAX) {
-      this.#failuresLogged++;
-      const last = this.#failuresLogged === FAILURES_LOGGED_MAX ? ' (further failures are not logged)' : '';
-      this.#complain(`read of ${count} blocks from ${block} on: ${error.message}${last}`);
-    }
+    this.#failures.tell(`read of ${count} blocks from ${block} on: ${error.message}`);
     return blockError(error.code === 'Gone' ? 'Gone' : 'InputOutput', error.message);
   }
 }
