@@ -13,6 +13,17 @@ export const BLOCK_SIZE_ATTRIBUTE = {
   }),
 };
 
+/** The attribute `tx_buf_size` of a component that has sessions of its own. */
+export function bufferAttribute(meaning: string) {
+  return {
+    tx_buf_size: attribute.bytes(meaning, {
+      fallback: 1024 * 1024,
+      min: 64 * 1024,
+      max: 64 * 1024 * 1024,
+    }),
+  };
+}
+
 /**
  * Checks a block size that the schema accepts; the schema cannot express every condition. Throws
  * `ConfigError` if the size is impossible.

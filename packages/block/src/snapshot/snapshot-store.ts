@@ -7,6 +7,7 @@ import { Rounds } from '@ginit/core/async';
 import { blockError } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
+import { isZero } from '../lib/is-zero.ts';
 import {
   GROUP_CHUNKS,
   isChunkSize,
@@ -79,7 +80,7 @@ export class SnapshotStore {
     checkStoreDevice(device);
     const bytes = new Uint8Array(SUPERBLOCKS_AT[1] + SUPERBLOCK_BYTES);
     await readBytes(device, 0, bytes);
-    return bytes.every((byte) => byte === 0);
+    return isZero(bytes);
   }
 
   /** Opens a store. Rejects with a `blockError` if the device holds none, or a damaged one. */

@@ -11,7 +11,13 @@ import {
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { FileSystemClient, type NodeWatch, type OpenFile } from '@ginit/core/file_system';
-import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize, wholeBlocks } from '../lib/block-size.ts';
+import {
+  BLOCK_SIZE_ATTRIBUTE,
+  bufferAttribute,
+  PAYLOAD_ALIGN_LOG2,
+  checkBlockSize,
+  wholeBlocks,
+} from '../lib/block-size.ts';
 
 /** The config of `vfs_block`. */
 export const VFS_BLOCK_CONFIG = element('config', 'A file of a file system as a block device', {
@@ -19,11 +25,7 @@ export const VFS_BLOCK_CONFIG = element('config', 'A file of a file system as a 
     file: attribute.text('Path of the file in the File_system session', { required: true }),
     ...BLOCK_SIZE_ATTRIBUTE,
     writeable: attribute.boolean('Whether the file may be written', { fallback: false }),
-    tx_buf_size: attribute.bytes('Buffer for transfers from and to the file system', {
-      fallback: 1024 * 1024,
-      min: 64 * 1024,
-      max: 64 * 1024 * 1024,
-    }),
+    ...bufferAttribute('Buffer for transfers from and to the file system'),
   },
   children: BLOCK_POLICY_ELEMENTS,
 });
