@@ -1,9 +1,11 @@
 /** block_tester over devices that work, and over some that do not. */
 import type { Component } from '@ginit/core';
 import type { BlockBackend } from '@ginit/core/block';
+import { ConfigNode, readConfig } from '@ginit/core/config';
 import { expect, test } from 'vitest';
 import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
 import blockTester from '../src/block_tester/main.ts';
+import { BLOCK_TESTER_CONFIG } from '../src/block_tester/schema.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { complaintsOf, endsWell, reportsTo, serverOf } from './system-client.ts';
 
@@ -190,4 +192,14 @@ test.each([
   );
   expect(complaints).toMatch(/config\.xml:\d+:\d+: /);
   expect(complaints).toContain(problem);
+});
+
+test('more requests than can be replayed are an error of the config', () => {
+  const requests = Array.from({ length: 65_537 }, () => ConfigNode.make('request', { type: 'read' }));
+  const config = (count: number): ConfigNode =>
+    ConfigNode.make('config', {}, [
+      ConfigNode.make('tests', {}, [ConfigNode.make('replay', {}, requests.slice(0, count))]),
+    ]);
+  expect(() => readConfig(config(65_537), BLOCK_TESTER_CONFIG)).toThrow('65536');
+  expect(readConfig(config(65_536), BLOCK_TESTER_CONFIG).$children.tests.$content.length).toBe(1);
 });

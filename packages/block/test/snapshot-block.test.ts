@@ -24,11 +24,12 @@ const SIZE = 512;
 const PROVIDES = '<provides> <service name="Block"/> </provides>';
 
 class Place {
-  readonly origin = new RamDisk(new Uint8Array(256 * 1024), SIZE);
+  readonly origin: RamDisk;
   readonly reports: string[] = [];
   readonly store: RamDisk;
 
-  constructor(storeBytes = 1024 * 1024) {
+  constructor(storeBytes = 1024 * 1024, blockSize = SIZE) {
+    this.origin = new RamDisk(new Uint8Array(256 * 1024), blockSize);
     this.store = new RamDisk(new Uint8Array(storeBytes), SIZE);
   }
 
@@ -154,6 +155,16 @@ test('a full store may drop its oldest snapshot, with a warning', async () => {
   expect(lines).toContain('Warning: the snapshot store was full: its oldest snapshot "one" was deleted');
 });
 
+test('many writes make few reports, and the last one has them all', async () => {
+  const place = new Place();
+  await place.ok('<snapshot name="one"/> <report snapshots="yes"/>', async (env) => {
+    const device = await connect(env, 'device');
+    for (let chunk = 0; chunk < 60; chunk++) await device.write(chunk * 8, 1, filled(1));
+    while (!place.reports.at(-1)?.includes('used="60"')) await env.timer.sleep(10);
+  });
+  expect(place.reports.length).toBeLessThan(20);
+});
+
 test('random requests are answered as by a model, and the snapshot keeps the beginning', async () => {
   const place = new Place();
   const begin = Uint8Array.from({ length: 256 * 1024 }, (_, at) => at * 7);
@@ -172,9 +183,16 @@ test('random requests are answered as by a model, and the snapshot keeps the beg
 
 test.each([
   ['', 'the device holds no snapshot store'],
-  ['format="yes" chunk_size="5000"', 'chunks of 5000 bytes are not possible'],
+  ['format="yes" chunk_size="5000"', 'chunk_size is 5000, which is no power of two'],
 ])('with attributes %j: %s', async (attributes, problem) => {
   expect(await new Place().complaints(attributes)).toContain(problem);
+});
+
+test('chunks that are smaller than a block of the device are an error with its place', async () => {
+  const place = new Place(1024 * 1024, 16 * 1024);
+  expect(await place.complaints('format="yes" chunk_size="8K"')).toMatch(
+    /config\.xml:\d+:\d+: chunk_size is 8192, which is less than a block of the device \(16384 bytes\)/,
+  );
 });
 
 test('a store that holds something else is not formatted', async () => {

@@ -1,18 +1,17 @@
 /** An export of an NBD server as a device. */
 import { type Env, RpcError } from '@ginit/core';
-import { inPieces, Listeners } from '@ginit/core/async';
+import { inPieces, Listeners, Rounds } from '@ginit/core/async';
 import {
   type BlockAnswer,
   type BlockBackend,
   blockError,
   type BlockInfo,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import type { ConfigOf } from '@ginit/core/config';
 import { copyInto } from '@ginit/core/packet-stream';
 import { hostOf } from '../lib/address.ts';
-import { checkBlockSize, PAYLOAD_ALIGN_LOG2 } from '../lib/block-size.ts';
+import { checkBlockSize, PAYLOAD_ALIGN_LOG2, wholeBlocks } from '../lib/block-size.ts';
 import { clientTls } from '../lib/tls.ts';
 import type { ClientConnection } from '../nbd/client/client-connection.ts';
 import type { RemoteExport } from '../nbd/client/handshake.ts';
@@ -46,7 +45,7 @@ export class RemoteDisk implements BlockBackend {
   readonly #link: RemoteLink;
   readonly #options: RemoteDiskOptions;
   readonly #journal = new Journal();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   readonly #listeners = new Listeners();
   #remote: RemoteExport;
   #info: BlockInfo;
@@ -94,18 +93,13 @@ export class RemoteDisk implements BlockBackend {
     this.#options = options;
     this.#remote = remote;
     this.#info = this.#describe(remote);
-    this.#syncs = new SyncGroup(() => this.#flush());
+    this.#syncs = new Rounds(() => this.#flush());
     link.onRenewed((renewed, connection) => this.#renew(renewed, connection));
     if (options.writeable && !remote.canFlush) {
       options.warn('the server knows no FLUSH: a SYNC does not say what is on stable storage');
     }
-    const tailBytes = remote.sizeBytes % this.#info.blockSize;
-    if (tailBytes > 0) {
-      options.warn(
-        `the export has ${remote.sizeBytes} bytes: the last ${tailBytes} are no whole block of ` +
-          `${this.#info.blockSize} and left out`,
-      );
-    }
+    const { warning } = wholeBlocks('the export has', remote.sizeBytes, this.#info.blockSize);
+    if (warning !== undefined) options.warn(warning);
   }
 
   get info(): BlockInfo {
@@ -218,8 +212,8 @@ export class RemoteDisk implements BlockBackend {
     if (blockSize < minimumBytes || blockSize > maximumBytes) {
       throw blockError('Invalid', `the server takes requests of ${minimumBytes} to ${maximumBytes} bytes`);
     }
-    const blockCount = Math.floor(sizeBytes / blockSize);
-    if (blockCount === 0) throw blockError('Invalid', `the export has ${sizeBytes} bytes, less than a block`);
+    const { count: blockCount, problem } = wholeBlocks('the export has', sizeBytes, blockSize);
+    if (problem !== undefined) throw blockError('Invalid', problem);
     return { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { BlockClient } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
-import { isZero } from '../nbd/server/is-zero.ts';
+import { isZero } from '../lib/is-zero.ts';
 import type { Extent, NbdDevice } from '../nbd/server/nbd-device.ts';
 import { RangeOrder } from './range-order.ts';
 
