@@ -1,28 +1,22 @@
 /** block_tester over devices that work, and over some that do not. */
 import type { Component } from '@ginit/core';
-import type { BlockBackend } from '@ginit/core/block';
+import { blockError } from '@ginit/core/block';
 import { ConfigNode, readConfig } from '@ginit/core/config';
 import { expect, test } from 'vitest';
 import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
 import blockTester from '../src/block_tester/main.ts';
 import { BLOCK_TESTER_CONFIG } from '../src/block_tester/schema.ts';
+import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
+import { overDisk } from './over-disk.ts';
 import { complaintsOf, endsWell, reportsTo, serverOf } from './system-client.ts';
 
 const SIZE = 512;
 
 /** A server of what `change` makes of a disk in memory. */
-function changedDisk(change: (disk: RamDisk) => Partial<BlockBackend> = () => ({})): Component {
+function changedDisk(change: (disk: RamDisk) => Partial<DeviceBelow> = () => ({})): Component {
   const disk = new RamDisk(new Uint8Array(256 * 1024), SIZE);
-  return serverOf({
-    info: disk.info,
-    read: (block, count, into) => disk.read(block, count, into),
-    write: (block, count, from) => disk.write(block, count, from),
-    sync: () => disk.sync(),
-    trim: (block, count) => disk.trim(block, count),
-    writeZeroes: (block, count) => disk.writeZeroes(block, count),
-    ...change(disk),
-  });
+  return serverOf(overDisk(disk, change(disk)));
 }
 
 const reports: string[] = [];
@@ -98,7 +92,7 @@ test('as many requests are under way as the test says', async () => {
 
 const VERIFIED = '<sequential size="4K" batch="4" write="yes" verify="yes"/>';
 
-test.each<[string, (disk: RamDisk) => Partial<BlockBackend>, RegExp]>([
+test.each<[string, (disk: RamDisk) => Partial<DeviceBelow>, RegExp]>([
   [
     'loses a write',
     (disk) => ({
@@ -148,7 +142,7 @@ test('an old content is told from a new one', async () => {
 });
 
 test('requests that fail are counted, and the first test that fails is the last one, unless the config says otherwise', async () => {
-  const bad = changedDisk(() => ({ read: () => ({ rejected: 'InputOutput' }) }));
+  const bad = changedDisk(() => ({ read: () => Promise.reject(blockError('InputOutput')) }));
   const tests =
     '<tests> <sequential size="64K" synchronous="yes"/> <replay> <request type="sync"/> </replay> </tests>';
   const stopped = await run(`<config figures="no"> ${tests} </config>`, bad);
