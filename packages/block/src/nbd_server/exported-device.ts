@@ -3,11 +3,12 @@
  * their data copied once on its way: between the packet stream and the message. Those that do not
  * (copying programs write the odd end of a file as it is) cost a read of the blocks at the edges.
  */
+import { inPieces } from '@ginit/core/async';
 import type { BlockClient } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
+import { RangeOrder } from '../lib/range-order.ts';
 import { isZero } from '../nbd/server/is-zero.ts';
 import type { Extent, NbdDevice } from '../nbd/server/nbd-device.ts';
-import { RangeOrder } from './range-order.ts';
 
 /** The session as the device uses it. */
 export type ExportedSession = Pick<
@@ -15,6 +16,8 @@ export type ExportedSession = Pick<
   'info' | 'requestBlocksMax' | 'read' | 'readWith' | 'write' | 'writeWith' | 'sync' | 'trim' | 'writeZeroes'
 >;
 
+/** Pieces of one request that are under way, where it is larger than the session's requests. */
+const PIECES_UNDER_WAY = 4;
 /** The size of the pieces that are looked at for zeros. */
 const GRANULE_BYTES = 64 * 1024;
 
@@ -51,23 +54,26 @@ export class ExportedDevice implements NbdDevice {
     return this.#session.info.blockSize;
   }
 
-  read(position: number, bytes: number, use: (payload: Uint8Array) => void): Promise<void> {
+  read(
+    position: number,
+    bytes: number,
+    use: (payload: Uint8Array, lasting?: boolean) => void,
+  ): Promise<void> {
     const { first, count, skip, aligned } = this.#blocks(position, bytes);
-    const part = (payload: Uint8Array): void => use(aligned ? payload : payload.subarray(skip, skip + bytes));
-    if (count <= this.#session.requestBlocksMax) return this.#session.readWith(first, count, part);
-    return this.#readLarge(first, count, part);
+    const part = (payload: Uint8Array): Uint8Array =>
+      aligned ? payload : payload.subarray(skip, skip + bytes);
+    if (count > this.#session.requestBlocksMax) {
+      return this.#readLarge(first, count, (payload) => use(part(payload), true));
+    }
+    return this.#session.readWith(first, count, (payload) => use(part(payload)));
   }
 
   write(position: number, bytes: number, parts: readonly Uint8Array[]): Promise<void> {
     const { first, count, skip, aligned } = this.#blocks(position, bytes);
     const write = async (): Promise<void> => {
       if (!aligned) return this.#merge(first, count, skip, parts);
-      if (count <= this.#session.requestBlocksMax) {
-        return this.#session.writeWith(first, count, (payload) => gather(payload, 0, parts));
-      }
-      const whole = new Uint8Array(bytes);
-      gather(whole, 0, parts);
-      return this.#session.write(first, count, whole);
+      if (count > this.#session.requestBlocksMax) return this.#writeLarge(first, count, parts);
+      return this.#session.writeWith(first, count, (payload) => gather(payload, 0, parts));
     };
     return this.#order.run(first, first + count, !aligned, write);
   }
@@ -117,6 +123,15 @@ export class ExportedDevice implements NbdDevice {
     use(whole);
   }
 
+  /** Several writes, each of which takes its piece out of the parts when it is its turn. */
+  async #writeLarge(first: number, count: number, parts: readonly Uint8Array[]): Promise<void> {
+    const size = this.minimumBytes;
+    const pieces = { total: count, pieceMax: this.#session.requestBlocksMax, underWayMax: PIECES_UNDER_WAY };
+    await inPieces(pieces, (at, blocks) =>
+      this.#session.writeWith(first + at, blocks, (payload) => gather(payload, 0, parts, at * size)),
+    );
+  }
+
   /** Writes whole blocks, of which those at the edges keep what lies outside of the parts. */
   async #merge(first: number, count: number, skip: number, parts: readonly Uint8Array[]): Promise<void> {
     const size = this.minimumBytes;
@@ -146,10 +161,22 @@ export class ExportedDevice implements NbdDevice {
   }
 }
 
-function gather(into: Uint8Array, start: number, parts: readonly Uint8Array[]): void {
+/** Puts parts one behind the other, without their first `skip` bytes, until the place is full. */
+function gather(into: Uint8Array, start: number, parts: readonly Uint8Array[], skip = 0): void {
   let at = start;
+  let left = skip;
   for (const part of parts) {
-    copyInto(into, part, at);
-    at += part.byteLength;
+    if (left >= part.byteLength) {
+      left -= part.byteLength;
+      continue;
+    }
+    if (at >= into.byteLength) return;
+    const taken =
+      left > 0 || part.byteLength > into.byteLength - at
+        ? part.subarray(left, left + into.byteLength - at)
+        : part;
+    copyInto(into, taken, at);
+    at += taken.byteLength;
+    left = 0;
   }
 }
