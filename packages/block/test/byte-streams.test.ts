@@ -3,6 +3,7 @@ import { RpcError } from '@ginit/core';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteReader } from '../src/lib/byte-reader.ts';
+import { SpareMemory } from '../src/lib/spare-memory.ts';
 import { ByteWriter } from '../src/nbd/byte-writer.ts';
 
 const ended = (text: string): Error => new RpcError('Ended', text);
@@ -46,6 +47,18 @@ describe('ByteReader', () => {
     expect(parts.length).toBeLessThan(8);
     expect(parts.reduce((sum, { byteLength }) => sum + byteLength, 0)).toBe(50_000);
   });
+});
+
+test('memory that was given back is used again, and only so much of it is kept', () => {
+  const spare = new SpareMemory(2 ** 20);
+  const first = spare.take(600_000);
+  expect(first.byteLength).toBe(2 ** 20);
+  const [second, small] = [spare.take(2 ** 20), spare.take(1)];
+  for (const memory of [first, second, small]) spare.give(memory);
+  expect(spare.take(2 ** 20 - 1)).toBe(first);
+  expect(spare.take(2 ** 20)).not.toBe(second);
+  spare.give(small);
+  expect(spare.take(100)).toBe(small);
 });
 
 describe('ByteWriter', () => {

@@ -7,6 +7,7 @@ import { inPieces } from '@ginit/core/async';
 import type { BlockClient } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import { RangeOrder } from '../lib/range-order.ts';
+import { SpareMemory } from '../lib/spare-memory.ts';
 import { isZero } from '../nbd/server/is-zero.ts';
 import type { Extent, NbdDevice } from '../nbd/server/nbd-device.ts';
 
@@ -18,6 +19,10 @@ export type ExportedSession = Pick<
 
 /** Pieces of one request that are under way, where it is larger than the session's requests. */
 const PIECES_UNDER_WAY = 4;
+/** Reads above that have memory of their own: batches of messages have room for smaller ones. */
+const LARGE_BYTES = 256 * 1024;
+/** Memory that an export keeps for its next large reads. */
+const SPARE_BYTES_MAX = 8 * 1024 * 1024;
 /** The size of the pieces that are looked at for zeros. */
 const GRANULE_BYTES = 64 * 1024;
 
@@ -34,6 +39,8 @@ export class ExportedDevice implements NbdDevice {
   readonly #session: ExportedSession;
   readonly #detectZeroes: boolean;
   readonly #order = new RangeOrder();
+  /** For large reads. */
+  readonly #memory = new SpareMemory(SPARE_BYTES_MAX);
 
   /** With `detectZeroes` the device is read to answer where it has zeros. */
   constructor(session: ExportedSession, detectZeroes = false) {
@@ -57,13 +64,13 @@ export class ExportedDevice implements NbdDevice {
   read(
     position: number,
     bytes: number,
-    use: (payload: Uint8Array, lasting?: boolean) => void,
+    use: (payload: Uint8Array, release?: () => void) => void,
   ): Promise<void> {
     const { first, count, skip, aligned } = this.#blocks(position, bytes);
     const part = (payload: Uint8Array): Uint8Array =>
       aligned ? payload : payload.subarray(skip, skip + bytes);
-    if (count > this.#session.requestBlocksMax) {
-      return this.#readLarge(first, count, (payload) => use(part(payload), true));
+    if (bytes > LARGE_BYTES || count > this.#session.requestBlocksMax) {
+      return this.#readLarge(first, count, (payload, release) => use(part(payload), release));
     }
     return this.#session.readWith(first, count, (payload) => use(part(payload)));
   }
@@ -117,10 +124,21 @@ export class ExportedDevice implements NbdDevice {
     return found;
   }
 
-  async #readLarge(first: number, count: number, use: (payload: Uint8Array) => void): Promise<void> {
-    const whole = new Uint8Array(count * this.minimumBytes);
-    await this.#session.read(first, count, whole);
-    use(whole);
+  async #readLarge(
+    first: number,
+    count: number,
+    use: (payload: Uint8Array, release: () => void) => void,
+  ): Promise<void> {
+    const bytes = count * this.minimumBytes;
+    const memory = this.#memory.take(bytes);
+    const release = (): void => this.#memory.give(memory);
+    try {
+      await this.#session.read(first, count, memory.subarray(0, bytes));
+    } catch (error) {
+      release();
+      throw error;
+    }
+    use(memory.subarray(0, bytes), release);
   }
 
   /** Several writes, each of which takes its piece out of the parts when it is its turn. */

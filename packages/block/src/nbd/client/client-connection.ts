@@ -34,6 +34,9 @@ export type NbdRequestCode = 'ReadOnly' | 'NoSpace' | 'Invalid' | 'InputOutput' 
 /** The server has answered a request with an error. */
 export class NbdRequestError extends RpcError<NbdRequestCode> {}
 
+/** From this size on data is sent from where it is; smaller data goes with its header. */
+const SENT_AS_IS_BYTES = 64 * 1024;
+
 /** A request that waits for its answer. */
 interface Pending {
   readonly command: number;
@@ -111,6 +114,7 @@ export class ClientConnection {
     return this.#request(COMMAND.read, 0, position, into.byteLength, { into });
   }
 
+  /** `from` must never change: a server that is given up may take it later. */
   write(position: number, from: Uint8Array, fua = false): Promise<void> {
     return this.#request(COMMAND.write, fua ? COMMAND_FLAG.fua : 0, position, from.byteLength, { from });
   }
@@ -163,9 +167,11 @@ export class ClientConnection {
         resolve,
         reject,
       });
-      const room = this.#writer.message(REQUEST_BYTES + (from?.byteLength ?? 0));
+      const asIs = from !== undefined && from.byteLength >= SENT_AS_IS_BYTES;
+      const room = this.#writer.message(REQUEST_BYTES + (asIs ? 0 : (from?.byteLength ?? 0)));
       this.#header(room, command, flags, this.#cookie, position, bytes);
-      if (from) copyInto(room, from, REQUEST_BYTES);
+      if (asIs) this.#writer.append(from, () => {});
+      else if (from) copyInto(room, from, REQUEST_BYTES);
     });
   }
 

@@ -203,8 +203,8 @@ export class ServerTransmission {
     const { device } = this.#agreed.export;
     const { command, position, bytes } = request;
     if (command === COMMAND.read && bytes > 0) {
-      return device.read(position, bytes, (payload, lasting = false) =>
-        this.#answerRead(request, payload, lasting, end),
+      return device.read(position, bytes, (payload, release) =>
+        this.#answerRead(request, payload, release, end),
       );
     }
     if (command === COMMAND.blockStatus) return this.#answerStatus(request, end);
@@ -227,7 +227,12 @@ export class ServerTransmission {
     else this.#simple(request, NBD_ERROR.ok, 0, end);
   }
 
-  #answerRead(request: Request, payload: Uint8Array, lasting: boolean, end: () => void): void {
+  #answerRead(
+    request: Request,
+    payload: Uint8Array,
+    release: (() => void) | undefined,
+    end: () => void,
+  ): void {
     const bytes = payload.byteLength;
     const { structured } = this.#agreed;
     const mayBeHole = structured && (request.flags & COMMAND_FLAG.dontFragment) === 0;
@@ -235,17 +240,21 @@ export class ServerTransmission {
       const room = this.#chunk(request, CHUNK.hole, 12, 12, end);
       writePosition(room, request.position);
       viewOf(room).setUint32(CHUNK_HEADER_BYTES + 8, bytes);
+      release?.();
       return;
     }
-    const copied = lasting ? 0 : bytes;
-    const done = lasting ? undefined : end;
+    const copied = release ? 0 : bytes;
+    const done = release ? undefined : end;
     let room: Uint8Array;
     if (structured) {
       room = this.#chunk(request, CHUNK.data, 8 + bytes, 8 + copied, done);
       writePosition(room, request.position);
     } else room = this.#simple(request, NBD_ERROR.ok, copied, done);
-    if (lasting) this.#writer.append(payload, end);
-    else copyInto(room, payload, room.byteLength - bytes);
+    if (!release) return copyInto(room, payload, room.byteLength - bytes);
+    this.#writer.append(payload, () => {
+      release();
+      end();
+    });
   }
 
   async #answerStatus(request: Request, end: () => void): Promise<void> {
