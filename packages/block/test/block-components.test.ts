@@ -1,9 +1,10 @@
 /** Block components in whole systems: ram_block, and part_block over a disk in memory. */
-import { type Component, component, Rom, RpcError, type SignalCapability } from '@ginit/core';
+import { type Component, component, Dataspace, Rom, RpcError, type SignalCapability } from '@ginit/core';
 import { Block, BlockClient, type BlockBackend, serveBlock } from '@ginit/core/block';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
 import romBlock from '../src/rom_block/main.ts';
+import { RomDisk } from '../src/rom_block/rom-disk.ts';
 import partBlock from '../src/part_block/main.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
@@ -279,4 +280,17 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     );
     expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   });
+});
+
+test('rom_block: a module that is taken back during a read gives an error, and no zeros', () => {
+  const content = Dataspace.ofContent(new Uint8Array(2 * SIZE).fill(3));
+  const disk = new RomDisk(content, SIZE);
+  const bytes = new Uint8Array(SIZE);
+  disk.read(1, 1, bytes);
+  expect(bytes[0]).toBe(3);
+  vi.spyOn(content, 'attach').mockImplementation(() => {
+    content.detached();
+    return new Uint8Array(2 * SIZE);
+  });
+  expect(() => disk.read(1, 1, bytes)).toThrow(expect.objectContaining({ code: 'Gone' }));
 });

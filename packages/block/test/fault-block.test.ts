@@ -1,12 +1,13 @@
 /** fault_block in whole systems, and its device with a cache that forgets. */
 import { type Component, type Env, type Main } from '@ginit/core';
-import { BlockClient } from '@ginit/core/block';
+import { BlockClient, blockError } from '@ginit/core/block';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
 import { propertyRuns } from '../../../test/property-runs.ts';
 import faultBlock from '../src/fault_block/main.ts';
 import { VolatileDevice } from '../src/fault_block/volatile-device.ts';
+import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { Random } from '../src/lib/random.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
@@ -135,6 +136,28 @@ test('a torn write leaves its first sectors, also within a block, and fails', as
   );
 });
 
+test('a fault is logged with the number of its request, and counted only if it has struck', async () => {
+  const lines = await run(
+    `<config verbose="yes"> <torn-write one_in="1"/> <lost-sync one_in="1"/>
+       <error one_in="1" after="2"/> </config>`,
+    async (env) => {
+      const disk = await connect(env);
+      for (let time = 0; time < 2; time++) {
+        await codeOf(disk.write(7, 1, filled(1)));
+        await codeOf(disk.sync());
+      }
+    },
+  );
+  const told = lines.filter((line) => line.startsWith('[init -> faults] '));
+  expect(told.map((line) => line.slice('[init -> faults] '.length))).toEqual([
+    'request 1, write of 1 blocks from 7 on, is carried out in part',
+    'request 2, sync, is answered and not carried out',
+    'request 3, write of 1 blocks from 7 on, fails with InputOutput',
+    'request 4, sync, fails with InputOutput',
+    'torn writes: 1, lost SYNCs: 1, errors: 2',
+  ]);
+});
+
 test('what is stuck ends with its session, and takes nobody else along', async () => {
   const lines = await run(
     '<config verbose="yes"> <stuck operation="read" one_in="1" first="5" count="1"/> </config>',
@@ -246,6 +269,46 @@ test('a device with a small memory answers as a model does, and keeps after a po
     { numRuns: propertyRuns(100) },
   );
   expect(lost).toBeGreaterThan(10);
+});
+
+test('a batch of which one write fails has ended before the next one begins', async () => {
+  const base = new RamDisk(new Uint8Array(8 * SIZE), SIZE);
+  const ends: (() => void)[] = [];
+  let failing = true;
+  const slow: DeviceBelow = {
+    info: base.info,
+    read: (block, count, into) => base.read(block, count, into),
+    write: async (block, count, from) => {
+      if (failing) {
+        failing = false;
+        throw blockError('InputOutput');
+      }
+      await new Promise<void>((resolve) => ends.push(resolve));
+      base.write(block, count, from);
+    },
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+  };
+  const device = new VolatileDevice(slow, new Uint8Array(8 * SIZE), {
+    evictOneIn: undefined,
+    random: new Random(1, 'volatile'),
+  });
+  await device.write(0, 2, filled(1, 2 * SIZE));
+  const failed = codeOf(device.sync());
+  await device.write(1, 1, filled(2));
+  const synced = codeOf(device.sync());
+  await new Promise((resolve) => setImmediate(resolve));
+  // Of one block there is one write at a time, so that the older one never comes last.
+  expect(ends.length).toBe(1);
+  while (ends.length > 0) {
+    ends.pop()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect([await failed, await synced]).toEqual(['InputOutput', 'succeeded']);
+  const bytes = new Uint8Array(2 * SIZE);
+  base.read(0, 2, bytes);
+  expect([bytes[0], bytes[SIZE]]).toEqual([1, 2]);
 });
 
 test('a power cut without anything that could be lost is an error of the config', async () => {

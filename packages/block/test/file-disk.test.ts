@@ -2,14 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcError } from '@ginit/core';
+import { Listeners } from '@ginit/core/async';
 import { ConfigNode, type ElementSchema, readConfig } from '@ginit/core/config';
-import { BlockClient, Listeners, serveBlock } from '@ginit/core/block';
+import { BlockClient, serveBlock } from '@ginit/core/block';
 import { type HostAccess, type HostFile } from '@ginit/core/host';
 import { openNodeFile } from '../../core/src/platform/thread/host-access/node-file.ts';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';
 import { FileDisk } from '../src/file_block/file-disk.ts';
+import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
 
@@ -214,6 +216,37 @@ test('the end of the driver syncs the writes since the last SYNC, and closes the
   }
   await closed;
   expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'close']);
+});
+
+test('the end of the driver syncs a write that was under way during the last SYNC', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  const write = disk.write(0, 1, new Uint8Array(SIZE));
+  const sync = disk.sync();
+  file.pending[1]?.end();
+  await sync;
+  file.pending[0]?.end();
+  await write;
+  const closed = disk.close();
+  for (const index of [2, 3]) {
+    await new Promise((done) => setImmediate(done));
+    file.pending[index]?.end();
+  }
+  await closed;
+  expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'sync', 'close']);
+});
+
+test('after a sync that failed the end of the driver closes the file without another', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  const sync = codeOf(disk.sync());
+  file.pending[0]?.fail(new RpcError('InputOutput', 'file "disk.img": InputOutput (EIO)'));
+  expect(await sync).toBe('InputOutput');
+  const closed = disk.close();
+  await new Promise((done) => setImmediate(done));
+  file.pending[1]?.end();
+  await closed;
+  expect(file.pending.map(({ what }) => what)).toEqual(['sync', 'close']);
 });
 
 test('trimmed blocks go back to the host, and zeros are written only if the host cannot make them', async () => {

@@ -1,13 +1,7 @@
 /** part_block in whole systems, over disks with a GPT. */
 import { type Component, component } from '@ginit/core';
-import {
-  Block,
-  type BlockBackend,
-  BlockClient,
-  type BlockInfo,
-  Listeners,
-  serveBlock,
-} from '@ginit/core/block';
+import { Listeners } from '@ginit/core/async';
+import { Block, type BlockBackend, BlockClient, type BlockInfo, serveBlock } from '@ginit/core/block';
 import { Report, serveReport } from '@ginit/core/report';
 import { expect, test } from 'vitest';
 import { runSystem } from '../../../test/harness/in-process-system.ts';
@@ -306,6 +300,27 @@ test('a session of a disk without a table grows with the disk', async () => {
     await whole.write(999, 1, new Uint8Array(SIZE));
   });
   const config = '<config> <policy label_suffix="whole" partition="0" writeable="yes"/> </config>';
+  const { end, lines } = await systemOf(disk, config, client, []);
+  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+});
+
+test('whoever has a whole disk that has grown has its new blocks, too, so that nobody else gets them', async () => {
+  const image = new Uint8Array(BLOCKS * SIZE);
+  const disk = new GrowingDisk(image, 500);
+  const client = clientOf(async (env) => {
+    const whole = await BlockClient.connect(env, { label: 'whole' });
+    const grown = new Promise<void>((resolve) => whole.onInfoChanged(resolve));
+    disk.grow(BLOCKS);
+    await grown;
+    writeGpt(image, { entries: [{ first: 800, last: 899, name: 'far' }] });
+    expect(await reasonOf(BlockClient.connect(env, { label: 'far' }))).toContain(
+      'partition 1 is in use by another session, as partition 0 of an earlier table',
+    );
+    await whole.close();
+    expect((await BlockClient.connect(env, { label: 'far' })).info.blockCount).toBe(100);
+  });
+  const config = `<config> <policy label_suffix="whole" partition="0" writeable="yes"/>
+    <policy label_suffix="far" name="far" writeable="yes"/> </config>`;
   const { end, lines } = await systemOf(disk, config, client, []);
   expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
 });

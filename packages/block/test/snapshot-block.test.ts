@@ -17,11 +17,12 @@ const serverOf = (disk: RamDisk): Component =>
   });
 
 class Place {
-  readonly origin = new RamDisk(new Uint8Array(256 * 1024), SIZE);
+  readonly origin: RamDisk;
   readonly reports: string[] = [];
   readonly store: RamDisk;
 
-  constructor(storeBytes = 1024 * 1024) {
+  constructor(storeBytes = 1024 * 1024, blockSize = SIZE) {
+    this.origin = new RamDisk(new Uint8Array(256 * 1024), blockSize);
     this.store = new RamDisk(new Uint8Array(storeBytes), SIZE);
   }
 
@@ -155,6 +156,16 @@ test('a full store may drop its oldest snapshot, with a warning', async () => {
   expect(lines).toContain('Warning: the snapshot store was full: its oldest snapshot "one" was deleted');
 });
 
+test('many writes make few reports, and the last one has them all', async () => {
+  const place = new Place();
+  await place.ok('<snapshot name="one"/> <report snapshots="yes"/>', async (env) => {
+    const device = await connect(env, 'device');
+    for (let chunk = 0; chunk < 60; chunk++) await device.write(chunk * 8, 1, filled(1));
+    while (!place.reports.at(-1)?.includes('used="60"')) await env.timer.sleep(10);
+  });
+  expect(place.reports.length).toBeLessThan(20);
+});
+
 test('random requests are answered as by a model, and the snapshot keeps the beginning', async () => {
   const place = new Place();
   const begin = Uint8Array.from({ length: 256 * 1024 }, (_, at) => at * 7);
@@ -173,12 +184,22 @@ test('random requests are answered as by a model, and the snapshot keeps the beg
 
 test.each([
   ['', 'the device holds no snapshot store'],
-  ['format="yes" chunk_size="5000"', 'chunks of 5000 bytes are not possible'],
+  ['format="yes" chunk_size="5000"', 'chunk_size is 5000, which is no power of two'],
 ])('with attributes %j: %s', async (attributes, problem) => {
   const { complaints } = await new Place().run(`<config ${attributes}> ${POLICIES} </config>`, (env) =>
     env.timer.sleep(60),
   );
   expect(complaints.join('\n')).toContain(problem);
+});
+
+test('chunks that are smaller than a block of the device are an error with its place', async () => {
+  const { complaints } = await new Place(1024 * 1024, 16 * 1024).run(
+    `<config format="yes" chunk_size="8K"> ${POLICIES} </config>`,
+    (env) => env.timer.sleep(60),
+  );
+  expect(complaints.join('\n')).toMatch(
+    /config\.xml:\d+:\d+: chunk_size is 8192, which is less than a block of the device \(16384 bytes\)/,
+  );
 });
 
 test('a store that holds something else is not formatted', async () => {

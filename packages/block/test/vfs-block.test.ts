@@ -1,11 +1,13 @@
 /** vfs_block over a file system in memory. */
 import { type Main } from '@ginit/core';
 import { Block, BlockClient } from '@ginit/core/block';
+import { ConfigNode, type ElementSchema, readConfig } from '@ginit/core/config';
 import { FileSystem, FileSystemClient } from '@ginit/core/file_system';
 import ramFs from '@ginit/os/ram_fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
 import vfsBlock from '../src/vfs_block/main.ts';
+import { VfsDisk } from '../src/vfs_block/vfs-disk.ts';
 import { clientOf, codeOf } from './system-client.ts';
 
 const TO_FS = '<service name="File_system"> <child name="fs"/> </service>';
@@ -104,4 +106,35 @@ test('a disk that is not to be written refuses it', async () => {
     expect(await codeOf(disk.write(0, 1, new Uint8Array(512)))).toBe('ReadOnly');
   });
   expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+});
+
+test('the end of the driver syncs a write that was under way during the last SYNC', async () => {
+  const done: string[] = [];
+  let endWrite = (): void => {};
+  const file = {
+    status: async () => ({ sizeBytes: 1024 }),
+    write: async () => {
+      await new Promise<void>((resolve) => (endWrite = resolve));
+      done.push('write');
+    },
+    close: async () => void done.push('close'),
+  };
+  const fs: unknown = {
+    open: async () => file,
+    watch: async () => ({ close: async () => {} }),
+    sync: async () => void done.push('sync'),
+    close: async () => {},
+  };
+  // The members of the two that the driver uses.
+  const connect = vi.spyOn(FileSystemClient, 'connect').mockResolvedValue(fs as FileSystemClient);
+  const node = ConfigNode.make('config', { file: '/disk', writeable: true });
+  const env: unknown = { config: { read: (schema: ElementSchema) => readConfig(node, schema) } };
+  const disk = await VfsDisk.open(env as Parameters<typeof VfsDisk.open>[0]);
+  connect.mockRestore();
+  const write = disk.write(0, 1, new Uint8Array(512));
+  await disk.sync();
+  endWrite();
+  await write;
+  await disk.close();
+  expect(done).toEqual(['sync', 'write', 'sync', 'close']);
 });

@@ -11,12 +11,12 @@ import {
   type BlockErrorCode,
   type BlockInfo,
   BLOCK_NOTICE,
-  Listeners,
   rejected,
   RETRY,
   serveBlock,
   writeZeroesByWriting,
 } from '../src/block.ts';
+import { Listeners } from '../src/async.ts';
 import { PeerGone, RpcError } from '../src/index.ts';
 import { Packet } from '../src/packet-stream.ts';
 import { type SessionArguments } from '../src/system.ts';

@@ -161,6 +161,59 @@ test('a new server of reports is given the last one, without the component', asy
   expect(seen).toEqual(['one', 'two', 'two', 'three', 'three']);
 });
 
+test('a report that is under way when its server goes is given to the next one', async () => {
+  const seen: string[] = [];
+  let servers = 0;
+  const report = script(Report, () => {
+    const isFirst = servers++ === 0;
+    return {
+      submit: async (content) => {
+        const words = new TextDecoder().decode(content);
+        if (isFirst && words === 'two') await new Promise(() => {});
+        seen.push(words);
+      },
+    };
+  });
+  const own: { reporter?: Reporter } = {};
+  const main = component({}, (env) => void (own.reporter = new Reporter(env, 'state')));
+  const run = await runComponent(main, { services: [report] });
+  await using _ = run;
+  const say = (words: string): Promise<void> | undefined =>
+    own.reporter?.submit(new TextEncoder().encode(words));
+  await say('one');
+  const lost = expect(say('two')).rejects.toBeInstanceOf(PeerGone);
+  await run.settle();
+  await run.restartPeer(Report);
+  await lost;
+  expect(seen).toEqual(['one', 'two']);
+});
+
+test('a disk whose next server goes while the client looks at it goes on at the one behind', async () => {
+  let servers = 0;
+  const block = script(Block, (context) => {
+    const number = servers++;
+    const served = serveBlock(context, {
+      info: { blockSize: 512, blockCount: 8, alignLog2: 9, writeable: true },
+      read: () => {},
+      write: () => {},
+      sync: () => {},
+      trim: () => {},
+      writeZeroes: () => {},
+    });
+    return number === 1 ? { ...served, info: () => new Promise<never>(() => {}) } : served;
+  });
+  let handed = 0;
+  const main = component({}, async (env) => {
+    await BlockClient.connect(env, { onReattach: () => void handed++ });
+  });
+  const run = await runComponent(main, { services: [block] });
+  await using _ = run;
+  await run.restartPeer(Block);
+  expect([servers, handed]).toEqual([2, 0]);
+  await run.restartPeer(Block);
+  expect([servers, handed]).toEqual([3, 1]);
+});
+
 /** A handler that counts how often it was woken. */
 function counter(): { readonly handler: SignalCapability; count: number } {
   const it = {

@@ -3,14 +3,13 @@
  * directly from and into the memory of the client's packet stream; the host ends them in any order.
  */
 import { type Env, RpcError } from '@ginit/core';
+import { Listeners, Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
   blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  Listeners,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
@@ -48,12 +47,10 @@ export class FileDisk implements BlockBackend {
   readonly #file: HostFile;
   readonly #infoChanged = new Listeners();
   readonly #complain: (text: string) => void;
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   #info: BlockInfo;
   #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
-  /** Whether something was written that no SYNC has covered yet. */
-  #unsynced = false;
 
   /**
    * Opens the file that the config names. Throws `ConfigError` at a part of the config that is
@@ -86,7 +83,7 @@ export class FileDisk implements BlockBackend {
   constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
     this.#file = file;
     this.#complain = complain;
-    this.#syncs = new SyncGroup(() => this.#syncFile());
+    this.#syncs = new Rounds(() => this.#syncFile());
     this.#info = {
       blockSize,
       blockCount: Math.floor(file.sizeBytes / blockSize),
@@ -111,7 +108,6 @@ export class FileDisk implements BlockBackend {
   }
 
   write(block: number, count: number, from: Uint8Array): Promise<void> {
-    this.#unsynced = true;
     return this.#file.write(from, block * this.#info.blockSize).catch((error: unknown) => {
       throw this.#failure('write', block, count, error);
     });
@@ -124,7 +120,6 @@ export class FileDisk implements BlockBackend {
   /** Gives the space back to the host, where the host takes it. */
   async trim(block: number, count: number): Promise<void> {
     const { blockSize } = this.#info;
-    this.#unsynced = true;
     await this.#file.discard(block * blockSize, count * blockSize).catch((error: unknown) => {
       throw this.#failure('trim', block, count, error);
     });
@@ -132,7 +127,6 @@ export class FileDisk implements BlockBackend {
 
   async writeZeroes(block: number, count: number): Promise<void> {
     const { blockSize } = this.#info;
-    this.#unsynced = true;
     const done = await this.#file.zero(block * blockSize, count * blockSize).catch((error: unknown) => {
       throw this.#failure('write of zeros', block, count, error);
     });
@@ -142,7 +136,8 @@ export class FileDisk implements BlockBackend {
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
-      if (this.#unsynced) await this.sync();
+      // A SYNC says nothing of a write that was under way when it began, so this is the last one.
+      if (this.#info.writeable && !this.#syncFailure) await this.sync();
     } finally {
       await this.#file.close();
     }
@@ -171,7 +166,6 @@ export class FileDisk implements BlockBackend {
    */
   async #syncFile(): Promise<void> {
     if (this.#syncFailure) throw this.#syncFailure;
-    this.#unsynced = false;
     try {
       await this.#file.sync();
     } catch (error) {

@@ -1,13 +1,11 @@
 /** An export of an NBD server as a device. */
 import { type Env, RpcError } from '@ginit/core';
-import { inLanes, inPieces } from '@ginit/core/async';
+import { inLanes, inPieces, Listeners, Rounds } from '@ginit/core/async';
 import {
   type BlockAnswer,
   type BlockBackend,
   blockError,
   type BlockInfo,
-  Listeners,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import type { ConfigOf } from '@ginit/core/config';
@@ -50,7 +48,7 @@ export class RemoteDisk implements BlockBackend {
   readonly #link: RemoteLink;
   readonly #options: RemoteDiskOptions;
   readonly #journal = new Journal();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   readonly #listeners = new Listeners();
   #remote: RemoteExport;
   #info: BlockInfo;
@@ -98,7 +96,7 @@ export class RemoteDisk implements BlockBackend {
     this.#options = options;
     this.#remote = remote;
     this.#info = this.#describe(remote);
-    this.#syncs = new SyncGroup(() => this.#flush());
+    this.#syncs = new Rounds(() => this.#flush());
     link.onRenewed((renewed, connection) => this.#renew(renewed, connection));
     if (options.writeable && !remote.canFlush) {
       options.warn('the server knows no FLUSH: a SYNC does not say what is on stable storage');

@@ -145,12 +145,18 @@ export function readSuperblock(bytes: Uint8Array): Superblock | undefined {
       readSnapshot(bytes, view, SNAPSHOTS_AT + index * SNAPSHOT_BYTES),
     ),
   };
-  const { chunkBytes } = superblock;
+  const { chunkBytes, originBlockSize } = superblock;
   const mapBytes = view.getUint32(28, true);
   if (!isChunkSize(chunkBytes) || mapBytes !== MAP_BYTES) {
     throw blockError(
       'Invalid',
       `a snapshot store with chunks of ${chunkBytes} and maps of ${mapBytes} bytes`,
+    );
+  }
+  if (chunkBytes < originBlockSize) {
+    throw blockError(
+      'Invalid',
+      `a snapshot store with chunks of ${chunkBytes} bytes for blocks of ${originBlockSize}`,
     );
   }
   return superblock;

@@ -1,4 +1,5 @@
 import { attribute, type ConfigOf, element, policyElements } from '@ginit/core/config';
+import { CHUNK_BYTES_MAX, CHUNK_BYTES_MIN } from '../snapshot/store-format.ts';
 
 /** The config of `snapshot_block`. */
 export const SNAPSHOT_BLOCK_CONFIG = element('config', 'Snapshots of a Block session, kept on another', {
@@ -6,11 +7,14 @@ export const SNAPSHOT_BLOCK_CONFIG = element('config', 'Snapshots of a Block ses
     format: attribute.boolean('Whether a store that holds nothing but zeros is formatted', {
       fallback: false,
     }),
-    chunk_size: attribute.bytes('With `format`: what is kept at a time, a power of two', {
-      fallback: 64 * 1024,
-      min: 4096,
-      max: 1024 * 1024,
-    }),
+    chunk_size: attribute.bytes(
+      'With `format`: what is kept at a time, a power of two and no less than a block',
+      {
+        fallback: 64 * 1024,
+        min: CHUNK_BYTES_MIN,
+        max: CHUNK_BYTES_MAX,
+      },
+    ),
     when_full: attribute.oneOf(
       'When the store is full: writes fail, or the oldest snapshot goes',
       ['fail', 'drop-oldest'],

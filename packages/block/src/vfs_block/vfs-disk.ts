@@ -1,5 +1,6 @@
 /** A block device that is a file of a File_system session. */
 import { type Env, hasCode, RpcError } from '@ginit/core';
+import { Listeners, Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
@@ -7,8 +8,6 @@ import {
   type BlockErrorCode,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  Listeners,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { FileSystemClient, type NodeWatch, type OpenFile } from '@ginit/core/file_system';
@@ -37,11 +36,9 @@ export class VfsDisk implements BlockBackend {
   readonly #file: OpenFile;
   readonly #warn: (text: string) => void;
   readonly #listeners = new Listeners();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   #info: BlockInfo;
   #watch: NodeWatch | undefined;
-  /** Whether something was written that no SYNC has covered yet. */
-  #unsynced = false;
 
   /** Opens the file that the config names. Throws `ConfigError` if it cannot be a device. */
   static async open(env: VfsEnv): Promise<VfsDisk> {
@@ -82,7 +79,7 @@ export class VfsDisk implements BlockBackend {
     this.#file = file;
     this.#warn = warn;
     this.#info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
-    this.#syncs = new SyncGroup(() => this.#syncNow());
+    this.#syncs = new Rounds(() => asBlockError(fs.sync()));
   }
 
   get info(): BlockInfo {
@@ -101,7 +98,6 @@ export class VfsDisk implements BlockBackend {
   }
 
   async write(block: number, _count: number, from: Uint8Array): Promise<void> {
-    this.#unsynced = true;
     await asBlockError(this.#file.write(block * this.#info.blockSize, from));
   }
 
@@ -119,21 +115,12 @@ export class VfsDisk implements BlockBackend {
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
-      if (this.#unsynced) await this.sync();
+      // A SYNC says nothing of a write that was under way when it began, so this is the last one.
+      if (this.#info.writeable) await this.sync();
       await this.#watch?.close();
       await this.#file.close();
     } finally {
       await this.#fs.close();
-    }
-  }
-
-  async #syncNow(): Promise<void> {
-    this.#unsynced = false;
-    try {
-      await asBlockError(this.#fs.sync());
-    } catch (error) {
-      this.#unsynced = true;
-      throw error;
     }
   }
 
