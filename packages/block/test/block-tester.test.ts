@@ -1,10 +1,12 @@
 /** block_tester over devices that work, and over some that do not. */
 import { type Component, component } from '@ginit/core';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
+import { ConfigNode, readConfig } from '@ginit/core/config';
 import { Report, serveReport } from '@ginit/core/report';
 import { expect, test } from 'vitest';
 import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
 import blockTester from '../src/block_tester/main.ts';
+import { BLOCK_TESTER_CONFIG } from '../src/block_tester/schema.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 
 const SIZE = 512;
@@ -208,4 +210,14 @@ test.each([
   const { complaints } = await system;
   expect(complaints.join('\n')).toMatch(/config\.xml:\d+:\d+: /);
   expect(complaints.join('\n')).toContain(problem);
+});
+
+test('more requests than can be replayed are an error of the config', () => {
+  const requests = Array.from({ length: 65_537 }, () => ConfigNode.make('request', { type: 'read' }));
+  const config = (count: number): ConfigNode =>
+    ConfigNode.make('config', {}, [
+      ConfigNode.make('tests', {}, [ConfigNode.make('replay', {}, requests.slice(0, count))]),
+    ]);
+  expect(() => readConfig(config(65_537), BLOCK_TESTER_CONFIG)).toThrow('65536');
+  expect(readConfig(config(65_536), BLOCK_TESTER_CONFIG).$children.tests.$content.length).toBe(1);
 });

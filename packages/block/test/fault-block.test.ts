@@ -7,10 +7,10 @@ import { finish, runSystem, startSystem } from '../../../test/harness/in-process
 import { propertyRuns } from '../../../test/property-runs.ts';
 import faultBlock from '../src/fault_block/main.ts';
 import { VolatileDevice } from '../src/fault_block/volatile-device.ts';
-import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { Random } from '../src/lib/random.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
+import { overDisk } from './over-disk.ts';
 import { clientOf, codeOf } from './system-client.ts';
 
 const SIZE = 512;
@@ -275,9 +275,7 @@ test('a batch of which one write fails has ended before the next one begins', as
   const base = new RamDisk(new Uint8Array(8 * SIZE), SIZE);
   const ends: (() => void)[] = [];
   let failing = true;
-  const slow: DeviceBelow = {
-    info: base.info,
-    read: (block, count, into) => base.read(block, count, into),
+  const slow = overDisk(base, {
     write: async (block, count, from) => {
       if (failing) {
         failing = false;
@@ -286,10 +284,7 @@ test('a batch of which one write fails has ended before the next one begins', as
       await new Promise<void>((resolve) => ends.push(resolve));
       base.write(block, count, from);
     },
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const device = new VolatileDevice(slow, new Uint8Array(8 * SIZE), {
     evictOneIn: undefined,
     random: new Random(1, 'volatile'),

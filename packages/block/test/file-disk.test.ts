@@ -107,7 +107,10 @@ test('a file that shrinks under the driver gives errors, not short reads', async
   writeFileSync(join(directory, 'disk.img'), new Uint8Array(5 * SIZE));
   await disk.read(4, 1, new Uint8Array(SIZE));
   await expect(disk.read(4, 2, new Uint8Array(2 * SIZE))).rejects.toMatchObject({ code: 'InputOutput' });
-  expect(log).toEqual(['read of 2 blocks from 4 on: file "disk.img" ends at byte 2560']);
+  // That the file has shrunk is told, too, when the driver sees it.
+  expect(log.filter((line) => line.startsWith('read'))).toEqual([
+    'read of 2 blocks from 4 on: file "disk.img" ends at byte 2560',
+  ]);
 });
 
 test.each<[string, Record<string, string>, string]>([

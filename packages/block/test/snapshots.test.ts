@@ -11,6 +11,7 @@ import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { SnapshotStore } from '../src/snapshot/snapshot-store.ts';
 import { type SnapshotEvents, Snapshots, type WhenFull } from '../src/snapshot/snapshots.ts';
 import { GROUP_CHUNKS, GROUPS_AT, MAP_BYTES } from '../src/snapshot/store-format.ts';
+import { overDisk } from './over-disk.ts';
 import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
@@ -508,17 +509,12 @@ test('after a power cut at any request every snapshot is whole, and what was int
 test('a store that fails makes the write fail, and the snapshot stays whole', async () => {
   const { origin, device } = await make(10);
   let broken = false;
-  const failing: DeviceBelow = {
-    info: device.info,
-    read: (block, count, into) => device.read(block, count, into),
+  const failing = overDisk(device, {
     write: (block, count, from) => {
       if (broken) throw blockError('InputOutput', 'broken');
       device.write(block, count, from);
     },
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const opened = await open(origin, failing);
   await opened.snapshots.create('one', 0);
   broken = true;
@@ -533,17 +529,12 @@ test('a store that fails makes the write fail, and the snapshot stays whole', as
 test('an entry that a failed write has left on the store does not outlive its snapshot', async () => {
   const { origin, device } = await make(10);
   let failing = false;
-  const store: DeviceBelow = {
-    info: device.info,
-    read: (block, count, into) => device.read(block, count, into),
+  const store = overDisk(device, {
     write: (block, count, from) => {
       if (failing && block === GROUPS_AT / SIZE) throw blockError('InputOutput', 'broken');
       device.write(block, count, from);
     },
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const opened = await open(origin, store);
   await opened.snapshots.create('one', 0);
   failing = true;
@@ -560,16 +551,11 @@ test('an entry that a failed write has left on the store does not outlive its sn
 test('after a create that failed, no write destroys what the device may list as a snapshot', async () => {
   const { origin, device } = await make(10);
   let syncsLeft = Infinity;
-  const store: DeviceBelow = {
-    info: device.info,
-    read: (block, count, into) => device.read(block, count, into),
-    write: (block, count, from) => device.write(block, count, from),
+  const store = overDisk(device, {
     sync: () => {
       if (syncsLeft-- <= 0) throw blockError('InputOutput', 'broken');
     },
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const opened = await open(origin, store);
   await opened.snapshots.create('one', 0);
   await opened.snapshots.write(0, 8, filled(1, 8));
@@ -597,19 +583,14 @@ test('one WRITE_ZEROES over many chunks copies a few at a time, and all of them'
   await SnapshotStore.format(device, CHUNK, SIZE);
   let underWay = 0;
   let underWayMax = 0;
-  const counting: DeviceBelow = {
-    info: origin.info,
+  const counting = overDisk(origin, {
     read: async (block, count, into) => {
       underWayMax = Math.max(underWayMax, ++underWay);
       await Promise.resolve();
       origin.read(block, count, into);
       underWay--;
     },
-    write: (block, count, from) => origin.write(block, count, from),
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: (block, count) => origin.writeZeroes(block, count),
-  };
+  });
   const { snapshots, store } = await open(counting, device);
   await snapshots.create('one', 0);
   const all = origin.info.blockCount;
@@ -627,17 +608,12 @@ test('during a rollback reads and SYNCs wait for its end, as writes do', async (
   const { origin, device } = await make(10);
   const held: (() => void)[] = [];
   let holds = false;
-  const slow: DeviceBelow = {
-    info: origin.info,
-    read: (block, count, into) => origin.read(block, count, into),
+  const slow = overDisk(origin, {
     write: async (block, count, from) => {
       if (holds) await new Promise<void>((resolve) => held.push(resolve));
       origin.write(block, count, from);
     },
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const opened = await open(slow, device);
   const { snapshots } = opened;
   await snapshots.write(0, 8, filled(1, 8));
@@ -662,19 +638,14 @@ test('a large read of a snapshot reads several chunks at a time', async () => {
   const { origin, device } = await make(10);
   let underWay = 0;
   let underWayMax = 0;
-  const counting: DeviceBelow = {
-    info: origin.info,
+  const counting = overDisk(origin, {
     read: async (block, count, into) => {
       underWayMax = Math.max(underWayMax, ++underWay);
       await Promise.resolve();
       origin.read(block, count, into);
       underWay--;
     },
-    write: (block, count, from) => origin.write(block, count, from),
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const opened = await open(counting, device);
   for (let block = 0; block < BLOCKS; block++) await opened.snapshots.write(block, 1, filled(block + 1));
   await opened.snapshots.create('one', 0);

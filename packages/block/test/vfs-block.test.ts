@@ -53,7 +53,7 @@ test('whole blocks of the file are the device, and what is written is in the fil
   });
   expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   expect(lines).toContain(
-    '[init -> disk] Warning: the last 392 bytes of the file are no whole block and left out',
+    '[init -> disk] Warning: file "/images/disk" has 5000 bytes: the last 392 are no whole block of 512 and left out',
   );
 });
 

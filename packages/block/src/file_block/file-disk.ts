@@ -13,14 +13,13 @@ import {
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
-import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
+import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize, wholeBlocks } from '../lib/block-size.ts';
+import { BoundedLog } from '../lib/bounded-log.ts';
 
 /** The number of requests of one session that the host works on at the same time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
 /** The ways to the host. */
 const IO = ['auto', 'pool'] as const;
-/** The number of failures of the host that are logged; later ones are told to the clients only. */
-const FAILURES_LOGGED_MAX = 16;
 
 /** The config of `file_block`. */
 export const FILE_BLOCK_CONFIG = element('config', 'A file of the host as a block device', {
@@ -47,9 +46,10 @@ export class FileDisk implements BlockBackend {
   readonly #file: HostFile;
   readonly #infoChanged = new Listeners();
   readonly #complain: (text: string) => void;
+  /** Failures of the host; later ones are told to the clients only. */
+  readonly #failures: BoundedLog;
   readonly #syncs: Rounds;
   #info: BlockInfo;
-  #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
 
   /**
@@ -61,21 +61,12 @@ export class FileDisk implements BlockBackend {
     checkBlockSize(config);
     const { file: path, block_size: blockSize } = config;
     const file = await openFile(env, config);
-    const blockCount = Math.floor(file.sizeBytes / blockSize);
-    if (blockCount === 0) {
+    const { problem, warning } = wholeBlocks(`file "${path}" has`, file.sizeBytes, blockSize);
+    if (problem !== undefined) {
       await file.close();
-      throw config.$node.errorAt(
-        `file "${path}" has ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'file',
-      );
+      throw config.$node.errorAt(problem, 'file');
     }
-    const tailBytes = file.sizeBytes - blockCount * blockSize;
-    if (tailBytes > 0) {
-      void env.warning(
-        `file "${path}" has ${file.sizeBytes} bytes: the last ${tailBytes} are no whole block of ${blockSize} ` +
-          'and left out',
-      );
-    }
+    if (warning !== undefined) void env.warning(warning);
     return new FileDisk(file, blockSize, (text) => void env.error(text));
   }
 
@@ -83,6 +74,7 @@ export class FileDisk implements BlockBackend {
   constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
     this.#file = file;
     this.#complain = complain;
+    this.#failures = new BoundedLog(complain);
     this.#syncs = new Rounds(() => this.#syncFile());
     this.#info = {
       blockSize,
@@ -176,11 +168,7 @@ export class FileDisk implements BlockBackend {
 
   #failure(what: string, block: number, count: number, error: unknown): RpcError {
     if (!(error instanceof RpcError)) throw error;
-    if (this.#failuresLogged < FAILURES_LOGGED_MAX) {
-      this.#failuresLogged++;
-      const last = this.#failuresLogged === FAILURES_LOGGED_MAX ? ' (further failures are not logged)' : '';
-      this.#complain(`${what} of ${count} blocks from ${block} on: ${error.message}${last}`);
-    }
+    this.#failures.tell(`${what} of ${count} blocks from ${block} on: ${error.message}`);
     return blockError(error.code === 'NoSpace' ? 'NoSpace' : 'InputOutput');
   }
 }

@@ -11,7 +11,7 @@ import {
 import type { ConfigOf } from '@ginit/core/config';
 import { copyInto } from '@ginit/core/packet-stream';
 import { hostOf } from '../lib/address.ts';
-import { checkBlockSize, PAYLOAD_ALIGN_LOG2 } from '../lib/block-size.ts';
+import { checkBlockSize, PAYLOAD_ALIGN_LOG2, wholeBlocks } from '../lib/block-size.ts';
 import { RangeOrder } from '../lib/range-order.ts';
 import { clientTls } from '../lib/tls.ts';
 import type { ClientConnection } from '../nbd/client/client-connection.ts';
@@ -101,13 +101,8 @@ export class RemoteDisk implements BlockBackend {
     if (options.writeable && !remote.canFlush) {
       options.warn('the server knows no FLUSH: a SYNC does not say what is on stable storage');
     }
-    const tailBytes = remote.sizeBytes % this.#info.blockSize;
-    if (tailBytes > 0) {
-      options.warn(
-        `the export has ${remote.sizeBytes} bytes: the last ${tailBytes} are no whole block of ` +
-          `${this.#info.blockSize} and left out`,
-      );
-    }
+    const { warning } = wholeBlocks('the export has', remote.sizeBytes, this.#info.blockSize);
+    if (warning !== undefined) options.warn(warning);
   }
 
   get info(): BlockInfo {
@@ -222,8 +217,8 @@ export class RemoteDisk implements BlockBackend {
     if (blockSize < minimumBytes || blockSize > maximumBytes) {
       throw blockError('Invalid', `the server takes requests of ${minimumBytes} to ${maximumBytes} bytes`);
     }
-    const blockCount = Math.floor(sizeBytes / blockSize);
-    if (blockCount === 0) throw blockError('Invalid', `the export has ${sizeBytes} bytes, less than a block`);
+    const { count: blockCount, problem } = wholeBlocks('the export has', sizeBytes, blockSize);
+    if (problem !== undefined) throw blockError('Invalid', problem);
     return { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
   }
 }

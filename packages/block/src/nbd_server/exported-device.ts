@@ -6,9 +6,9 @@
 import { inPieces } from '@ginit/core/async';
 import type { BlockClient } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
+import { isZero } from '../lib/is-zero.ts';
 import { RangeOrder } from '../lib/range-order.ts';
 import { SpareMemory } from '../lib/spare-memory.ts';
-import { isZero } from '../nbd/server/is-zero.ts';
 import type { Extent, NbdDevice } from '../nbd/server/nbd-device.ts';
 
 /** The session as the device uses it. */

@@ -12,7 +12,9 @@
  * unused), its own GUID, its first and its last block (64 bits each), attributes, and 36 units of
  * UTF-16 for a name, which ends at the first zero.
  */
+import { viewOf } from '../lib/byte-reader.ts';
 import { crc32 } from '../lib/crc32.ts';
+import { isZero } from '../lib/is-zero.ts';
 import type { DiskBlocks } from './disk-blocks.ts';
 import { GUID_BYTES, guidText } from './guid.ts';
 
@@ -61,7 +63,7 @@ export type Checked<Value> =
 export async function readGptHeader(disk: DiskBlocks, at: number): Promise<Checked<GptHeader>> {
   if (at >= disk.blockCount) return { ok: false, reason: `block ${at} is beyond the end of the disk` };
   const block = await disk.read(at, 1);
-  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  const view = viewOf(block);
   const fault = (reason: string): Checked<GptHeader> => ({ ok: false, reason: `block ${at} ${reason}` });
   if (latin1(block.subarray(0, SIGNATURE.length)) !== SIGNATURE) {
     return { ok: false, reason: `block ${at} holds no header`, absent: true };
@@ -135,8 +137,8 @@ export async function readGptEntries(
   for (let index = 0; index < entries; index++) {
     const bytes = table.subarray(index * entryBytes, (index + 1) * entryBytes);
     const type = bytes.subarray(0, GUID_BYTES);
-    if (type.every((byte) => byte === 0)) continue;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (isZero(type)) continue;
+    const view = viewOf(bytes);
     const guid = guidText(bytes.subarray(GUID_BYTES));
     found.push({
       number: index + 1,

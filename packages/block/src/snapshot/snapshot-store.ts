@@ -7,6 +7,7 @@ import { Rounds } from '@ginit/core/async';
 import { blockError } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
+import { isZero } from '../lib/is-zero.ts';
 import {
   GROUP_CHUNKS,
   isChunkSize,
@@ -21,7 +22,7 @@ import {
   writeEntry,
   writeSuperblock,
 } from './store-format.ts';
-import { checkStoreDevice, chunkAt, chunksOf, mapAt, readBytes, writeBytes } from './store-layout.ts';
+import { checkStoreDevice, chunkAt, chunkCount, mapAt, readBytes, writeBytes } from './store-layout.ts';
 
 /** The store has no free chunk. */
 export class StoreFull extends Error {
@@ -79,7 +80,7 @@ export class SnapshotStore {
     checkStoreDevice(device);
     const bytes = new Uint8Array(SUPERBLOCKS_AT[1] + SUPERBLOCK_BYTES);
     await readBytes(device, 0, bytes);
-    return bytes.every((byte) => byte === 0);
+    return isZero(bytes);
   }
 
   /** Opens a store. Rejects with a `blockError` if the device holds none, or a damaged one. */
@@ -122,7 +123,7 @@ export class SnapshotStore {
 
   /** Chunks of the store that can be used, and those that hold something. */
   get chunks(): { readonly total: number; readonly used: number } {
-    return { total: chunksOf(this.#device, this.chunkBytes), used: this.#used };
+    return { total: chunkCount(this.#device, this.chunkBytes), used: this.#used };
   }
 
   get freeChunks(): number {

@@ -11,7 +11,13 @@ import {
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { FileSystemClient, type NodeWatch, type OpenFile } from '@ginit/core/file_system';
-import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
+import {
+  BLOCK_SIZE_ATTRIBUTE,
+  bufferAttribute,
+  PAYLOAD_ALIGN_LOG2,
+  checkBlockSize,
+  wholeBlocks,
+} from '../lib/block-size.ts';
 
 /** The config of `vfs_block`. */
 export const VFS_BLOCK_CONFIG = element('config', 'A file of a file system as a block device', {
@@ -19,11 +25,7 @@ export const VFS_BLOCK_CONFIG = element('config', 'A file of a file system as a 
     file: attribute.text('Path of the file in the File_system session', { required: true }),
     ...BLOCK_SIZE_ATTRIBUTE,
     writeable: attribute.boolean('Whether the file may be written', { fallback: false }),
-    tx_buf_size: attribute.bytes('Buffer for transfers from and to the file system', {
-      fallback: 1024 * 1024,
-      min: 64 * 1024,
-      max: 64 * 1024 * 1024,
-    }),
+    ...bufferAttribute('Buffer for transfers from and to the file system'),
   },
   children: BLOCK_POLICY_ELEMENTS,
 });
@@ -66,19 +68,13 @@ export class VfsDisk implements BlockBackend {
     warn: (text: string) => void,
   ) {
     const { block_size: blockSize, writeable, $node: node } = config;
-    const blockCount = Math.floor(sizeBytes / blockSize);
-    if (blockCount === 0) {
-      throw node.errorAt(
-        `file "${config.file}" has ${sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'file',
-      );
-    }
-    const tailBytes = sizeBytes % blockSize;
-    if (tailBytes > 0) warn(`the last ${tailBytes} bytes of the file are no whole block and left out`);
+    const whole = wholeBlocks(`file "${config.file}" has`, sizeBytes, blockSize);
+    if (whole.problem !== undefined) throw node.errorAt(whole.problem, 'file');
+    if (whole.warning !== undefined) warn(whole.warning);
     this.#fs = fs;
     this.#file = file;
     this.#warn = warn;
-    this.#info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
+    this.#info = { blockSize, blockCount: whole.count, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
     this.#syncs = new Rounds(() => asBlockError(fs.sync()));
   }
 

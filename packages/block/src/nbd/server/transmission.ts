@@ -26,7 +26,7 @@ import {
   SIMPLE_REPLY_MAGIC,
 } from '../protocol.ts';
 import { type Agreement, ALLOCATION_ID } from './handshake.ts';
-import { isZero } from './is-zero.ts';
+import { isZero } from '../../lib/is-zero.ts';
 import { errorNumber } from './error-number.ts';
 
 /** Requests of one connection that are under way. */
