@@ -115,7 +115,7 @@ export class ByteReader {
     return parts;
   }
 
-  /** Fills a place with bytes of the stream as they come. `before` is called before each writing. */
+  /** Fills a place as the bytes come. `before` is called before each time that it is written. */
   async moveInto(into: Uint8Array, before: () => void): Promise<void> {
     for (let at = 0; at < into.byteLength; ) {
       if (this.#held === 0) await this.need(1);

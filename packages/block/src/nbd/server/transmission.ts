@@ -262,8 +262,8 @@ export class ServerTransmission {
     const found = await device.extents(request.position, request.bytes);
     const most = (request.flags & COMMAND_FLAG.oneExtent) !== 0 ? 1 : NBD_LIMITS.extents;
     const extents = found.slice(0, most);
-    const bytes = 4 + 8 * extents.length;
-    const room = viewOf(this.#chunk(request, CHUNK.blockStatus, bytes, bytes, end));
+    const length = 4 + 8 * extents.length;
+    const room = viewOf(this.#chunk(request, CHUNK.blockStatus, length, length, end));
     room.setUint32(CHUNK_HEADER_BYTES, ALLOCATION_ID);
     for (const [index, { bytes, zero }] of extents.entries()) {
       room.setUint32(CHUNK_HEADER_BYTES + 4 + 8 * index, bytes);
