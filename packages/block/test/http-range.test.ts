@@ -191,6 +191,15 @@ describe('a server of ranges', () => {
     expect(await read).toBe('Passing: the server does not answer in time');
   });
 
+  test('that lets nobody connect is given up as well', async () => {
+    const web = new Web((asked) => sound(asked));
+    const opening = reasonOf(web.open({ retries: 0, connect: () => new Promise(() => {}) }));
+    await expect.poll(() => web.timeouts.size).toBe(1);
+    const due = [...web.timeouts];
+    for (const fire of due) fire();
+    expect(await opening).toBe('Passing: the server does not answer in time');
+  });
+
   test('that has something else there now is not believed', async () => {
     const web = new Web((asked) => sound(asked));
     const file = await web.open();

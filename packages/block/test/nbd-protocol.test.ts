@@ -455,6 +455,21 @@ const hole = (position: number, bytes: number): Uint8Array =>
   new FieldWriter().u64(position).u32(bytes).done();
 
 describe('a client whose server lies', () => {
+  test.each([
+    ['many replies', 65, 8, 'the replies to an option do not end'],
+    ['large replies', 3, 40_000, 'the replies to an option have 80000 bytes'],
+  ])('holds no more than a few pieces of information, and not %s', async (_, count, bytes, reason) => {
+    const [near, far] = pipe();
+    const opening = ClientConnection.open(near, { exportName: 'disk' });
+    await far.write(new FieldWriter().u64(GREETING_MAGIC).u64(OPTION_MAGIC).u16(3).done());
+    await far.write(reply(OPTION.structuredReply, OPTION_REPLY.ack));
+    for (let left = count; left > 0; left--) {
+      await far.write(reply(OPTION.go, OPTION_REPLY.info, new Uint8Array(bytes).fill(9)));
+    }
+    await far.write(reply(OPTION.go, OPTION_REPLY.ack));
+    await expect(opening).rejects.toThrow(reason);
+  });
+
   test.each<[string, Uint8Array[], string]>([
     ['no magic number', [new Uint8Array(16)], 'a reply has no magic number'],
     [
