@@ -62,7 +62,21 @@ export const PACKAGES = [
   {
     directory: 'block',
     name: '@ginit/block',
-    bundles: ['file_block', 'part_block', 'ram_block'].map((name) => ({ entries: () => [`${name}/main`] })),
+    bundles: [
+      'block_tester',
+      'fault_block',
+      'file_block',
+      'http_block',
+      'nbd_block',
+      'nbd_server',
+      'part_block',
+      'ram_block',
+      'rom_block',
+      'snapshot_block',
+      'vfs_block',
+    ].map((name) => ({
+      entries: () => [`${name}/main`],
+    })),
   },
   {
     directory: 'os',
