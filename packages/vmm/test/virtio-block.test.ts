@@ -1,4 +1,4 @@
-/** The virtio block device, driven by hand through its modern transport. */
+/** The virtio block device, driven by hand through both of its transports. */
 import { RpcError } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { checkRange, type GuestMemory } from '../src/devices/guest-memory.ts';
@@ -7,13 +7,16 @@ import { PciTransport } from '../src/devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../src/devices/virtio/split-queue.ts';
 
 const SIZE = 8;
-const [DESCRIPTORS, AVAILABLE, USED] = [0x1000, 0x2000, 0x3000];
+/** As a legacy driver has to place them, which a modern one may. */
+const [DESCRIPTORS, AVAILABLE, USED] = [0x1000, 0x1000 + 16 * SIZE, 0x2000];
 const [HEADER, DATA, STATUS] = [0x4000, 0x5000, 0x6000];
 const [NEXT, WRITE] = [1, 2];
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+type Transport = 'legacy' | 'modern';
+
 /** A guest with one disk of 8 blocks, whose answers come when the test says so. */
-function guest() {
+function guest(kind: Transport = 'modern') {
   const bytes = new Uint8Array(0x1_0000);
   const view = new DataView(bytes.buffer);
   const memory: GuestMemory = {
@@ -43,10 +46,21 @@ function guest() {
     readWith: (first, count, use) => later(() => use(content.subarray(first * 512, (first + count) * 512))),
     writeWith: (first, count, fill) =>
       later(() => fill(content.subarray(first * 512, (first + count) * 512))),
-    sync: () => later(() => {}),
-    trim: () => later(() => {}),
+    sync: () => {
+      seen.requests.push('sync');
+      return later(() => {});
+    },
+    trim: (first, count) => {
+      seen.requests.push(`trim ${first} ${count}`);
+      return later(() => {});
+    },
   };
-  const seen = { interrupts: 0, broken: '', failed: '' };
+  const seen: { interrupts: number; broken: string; failed: string; requests: string[] } = {
+    interrupts: 0,
+    broken: '',
+    failed: '',
+    requests: [],
+  };
   const queue = new SplitQueue(memory, SIZE);
   const device = new VirtioBlockDevice(
     disk,
@@ -64,8 +78,15 @@ function guest() {
     lowerInterrupt: () => {},
     broken: (reason) => (seen.broken = reason),
   });
-  const { modern } = transport;
-  const begin = (): void => {
+  const { legacy, modern } = transport;
+  const beginLegacy = (): void => {
+    legacy.write(18, 1, 3);
+    legacy.write(4, 4, legacy.read(0, 4));
+    expect(legacy.read(12, 2)).toBe(SIZE);
+    legacy.write(8, 4, DESCRIPTORS / 4096);
+    legacy.write(18, 1, 7);
+  };
+  const beginModern = (): void => {
     modern.write(20, 1, 3);
     modern.write(8, 4, 1);
     modern.write(12, 4, 1);
@@ -101,10 +122,107 @@ function guest() {
     let index = view.getUint16(AVAILABLE + 2, true);
     for (const head of heads) view.setUint16(AVAILABLE + 4 + 2 * (index++ % SIZE), head, true);
     view.setUint16(AVAILABLE + 2, index, true);
-    modern.write(68, 2, 0);
+    if (kind === 'legacy') legacy.write(16, 2, 0);
+    else modern.write(68, 2, 0);
   };
-  return { bytes, view, content, answers, seen, modern, begin, descriptor, request, publish };
+  const begin = kind === 'legacy' ? beginLegacy : beginModern;
+  /** Why there was an interrupt; asking takes it back. */
+  const interruptReason = (): number => (kind === 'legacy' ? legacy.read(19, 1) : modern.read(64, 1));
+  const used = (entry: number): { head: number; bytes: number } => ({
+    head: view.getUint32(USED + 4 + 8 * entry, true),
+    bytes: view.getUint32(USED + 8 + 8 * entry, true),
+  });
+  const usedCount = (): number => view.getUint16(USED + 2, true);
+  return {
+    bytes,
+    view,
+    content,
+    answers,
+    seen,
+    legacy,
+    modern,
+    begin,
+    descriptor,
+    request,
+    publish,
+    interruptReason,
+    used,
+    usedCount,
+  };
 }
+
+describe.each<Transport>(['legacy', 'modern'])('through its %s transport a virtio disk', (kind) => {
+  test('takes all requests that fit into its queue, and answers them in the order of the disk', async () => {
+    const { bytes, answers, seen, begin, descriptor, publish, interruptReason, used, usedCount, view } =
+      guest(kind);
+    begin();
+    // Eight indirect requests of a block each.
+    for (let index = 0; index < SIZE; index++) {
+      const table = 0x8000 + 48 * index;
+      view.setUint32(HEADER + 16 * index, 0, true);
+      view.setBigUint64(HEADER + 16 * index + 8, BigInt(index), true);
+      for (const [place, [address, length, flags]] of [
+        [HEADER + 16 * index, 16, NEXT],
+        [DATA + 512 * index, 512, NEXT | WRITE],
+        [STATUS + index, 1, WRITE],
+      ].entries()) {
+        view.setBigUint64(table + 16 * place, BigInt(address ?? 0), true);
+        view.setUint32(table + 16 * place + 8, length ?? 0, true);
+        view.setUint16(table + 16 * place + 12, flags ?? 0, true);
+        view.setUint16(table + 16 * place + 14, place + 1, true);
+      }
+      descriptor(index, table, 48, 4);
+    }
+    publish(0, 1, 2, 3, 4, 5, 6, 7);
+    expect([answers.length, interruptReason()]).toEqual([SIZE, 0]);
+    const order = [3, 0, 7, 1, 6, 2, 5, 4];
+    for (const index of order) {
+      answers[index]?.();
+      await turn();
+    }
+    expect(usedCount()).toBe(SIZE);
+    expect(order.map((_, entry) => used(entry))).toEqual(order.map((head) => ({ head, bytes: 513 })));
+    expect(order.map((index) => bytes[DATA + 512 * index])).toEqual(order);
+    expect([seen.broken, interruptReason(), interruptReason()]).toEqual(['', 1, 0]);
+  });
+
+  test('makes a flush a SYNC, and a discard a TRIM, each answered when the disk has', async () => {
+    const { bytes, view, answers, seen, begin, request, descriptor, publish, usedCount } = guest(kind);
+    begin();
+    request(0, 4, 0, 0);
+    descriptor(0, HEADER, 16, NEXT, 2);
+    request(3, 11, 0, 0);
+    descriptor(4, DATA + 512, 32, NEXT, 5);
+    for (const [at, value] of [2, 0, 3, 0, 7, 0, 1, 0].entries()) {
+      view.setUint32(DATA + 512 + 4 * at, value, true);
+    }
+    publish(0, 3);
+    await turn();
+    expect([seen.requests, usedCount()]).toEqual([['sync', 'trim 2 3'], 0]);
+    answers[0]?.();
+    answers[1]?.();
+    await turn();
+    expect([seen.requests.at(-1), usedCount(), bytes[STATUS], bytes[STATUS + 1]]).toEqual([
+      'trim 7 1',
+      1,
+      0,
+      0xff,
+    ]);
+    answers[2]?.();
+    await turn();
+    expect([usedCount(), bytes[STATUS + 1]]).toEqual([2, 0]);
+  });
+
+  test('tells how large it is, and what its serial number is', async () => {
+    const { bytes, legacy, modern, begin, request, publish } = guest(kind);
+    begin();
+    expect(kind === 'legacy' ? legacy.read(20, 4) : modern.read(128, 4)).toBe(8);
+    request(0, 8, 0, WRITE);
+    publish(0);
+    await turn();
+    expect(new TextDecoder().decode(bytes.subarray(DATA, DATA + 5))).toBe('disk\0');
+  });
+});
 
 describe('a virtio disk', () => {
   test('has several requests under way and answers them in the order of the disk', async () => {

@@ -1,11 +1,12 @@
 /** The disks of a machine: Block sessions, as virtio devices or on the IDE bus. */
-import { type Env, RpcError, SessionError } from '@ginit/core';
+import { type Env, RpcError } from '@ginit/core';
 import { BlockClient } from '@ginit/core/block';
 import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
 import type { Engine, IdeDisk, InterruptLine } from '../engine/engine.ts';
 import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
+import { refusedAt } from './refused.ts';
 import type { DiskConfig } from './schema.ts';
 
 const IDE_DISKS_MAX = 2;
@@ -41,10 +42,9 @@ function checkNumber(configs: readonly DiskConfig[], model: DiskConfig['model'],
 
 async function openDisk(env: Pick<Env, 'connect' | 'close'>, config: DiskConfig): Promise<OpenDisk> {
   const { label, writeable, model, $node: node } = config;
-  const client = await BlockClient.connect(env, { label, args: { writeable } }).catch((error: unknown) => {
-    if (!(error instanceof SessionError)) throw error;
-    throw node.errorAt(`there is no disk "${label}": ${error.message}`, 'label');
-  });
+  const client = await BlockClient.connect(env, { label, args: { writeable } }).catch(
+    refusedAt(node, 'label', `there is no disk "${label}"`),
+  );
   const { blockSize } = client.info;
   const problem =
     writeable && !client.info.writeable

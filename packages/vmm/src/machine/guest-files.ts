@@ -1,6 +1,7 @@
 /** The files that a machine starts with: ROM modules, or files of a File_system session. */
 import { type Env, hasCode, Rom, RomClient } from '@ginit/core';
 import { FileSystemClient } from '@ginit/core/file_system';
+import { refusedAt } from './refused.ts';
 import type { FileConfig } from './schema.ts';
 
 /** The largest of them. */
@@ -32,7 +33,9 @@ export class GuestFiles {
   }
 
   async #readRom(name: string, { $node: node }: FileConfig): Promise<Uint8Array> {
-    const session = await this.#env.connect(Rom, { label: name });
+    const session = await this.#env
+      .connect(Rom, { label: name })
+      .catch(refusedAt(node, 'rom', `there is no ROM module "${name}"`));
     try {
       const content = await new RomClient(session).content();
       if (content === undefined || content.byteLength === 0) {
@@ -45,7 +48,9 @@ export class GuestFiles {
   }
 
   async #readFile(path: string, { $node: node }: FileConfig): Promise<Uint8Array> {
-    this.#files ??= FileSystemClient.connect(this.#env, { label: 'files', writeable: false });
+    this.#files ??= FileSystemClient.connect(this.#env, { label: 'files', writeable: false }).catch(
+      refusedAt(node, 'file', 'there is no File_system session "files"'),
+    );
     const files = await this.#files;
     try {
       return await files.readFile(path, FILE_BYTES_MAX);

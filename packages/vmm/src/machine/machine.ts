@@ -8,6 +8,7 @@ import { KernelError, readElf, readKernelFile, unpackKernel } from '../linux/ker
 import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
 import { GuestFiles } from './guest-files.ts';
 import { inMebibytes, reserveGuestMemory } from './memory.ts';
+import { refusedAt } from './refused.ts';
 import { SerialLine } from './serial-line.ts';
 import type { VmmConfig } from './schema.ts';
 import { unxz } from './unxz.ts';
@@ -49,7 +50,11 @@ export class Machine {
     if (cpu && cpu.count > PROCESSORS_MAX) {
       throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
     }
-    const terminal = serial && (await TerminalClient.connect(env, { label: serial.label }));
+    const terminal =
+      serial &&
+      (await TerminalClient.connect(env, { label: serial.label }).catch(
+        refusedAt(serial.$node, 'label', `there is no terminal "${serial.label}"`),
+      ));
     const disks = await openDisks(env, disk);
     const files = new GuestFiles(env);
     const kernelBytes = await files.read(kernel);

@@ -9,7 +9,7 @@ const FILE = {
 /** The schema of `vmm`. */
 export const VMM_CONFIG = element('config', 'One virtual machine', {
   attributes: {
-    engine: attribute.oneOf('What runs the machine; auto chooses by what the guest needs', ['auto', 'v86'], {
+    engine: attribute.oneOf('What runs the machine; auto takes v86, the only one', ['auto', 'v86'], {
       fallback: 'auto',
     }),
   },
