@@ -18,6 +18,7 @@ import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
 import { setAnnouncer } from './announcing.ts';
+import { setRootMaker } from './own-root.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
@@ -87,6 +88,7 @@ export class Environment implements Env {
       watch: parts.watch,
     });
     setAnnouncer(this, (service, root) => this.#announce(service, root));
+    setRootMaker(this, (interface_, open) => this.#service(interface_, open));
     this.#resources = new ResourceRequests(parts.parent, (ms, handler) => this.timer.after(ms, handler));
     this.#yields = new YieldRequests({
       parent: parts.parent,
@@ -141,10 +143,16 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
+    const service = this.#service(interface_, open);
+    this.#services.set(interface_.service, () => service.count);
+    this.#announce(interface_.service, service).catch(this.#parts.report);
+  }
+
+  #service<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): Service<I> {
     const { entrypoint, pd, report, served, calls, watch, progress } = this.#parts;
     const { packets } = progress;
     const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
-    const service = new Service(interface_, open, {
+    return new Service(interface_, open, {
       entrypoint,
       pd,
       report,
@@ -154,8 +162,6 @@ export class Environment implements Env {
       closeTicket,
       watch,
     });
-    this.#services.set(interface_.service, () => service.count);
-    this.#announce(interface_.service, service).catch(report);
   }
 
   async #announce(service: string, root: Implementation<typeof Root>): Promise<void> {

@@ -6,7 +6,7 @@ import type { InitConfig } from './init-config.ts';
  * are names of start nodes whose services do not count, because there is no such child.
  */
 export function directoryOf(
-  { parentProvides, starts }: Pick<InitConfig, 'parentProvides' | 'starts'>,
+  { parentProvides, localServices, starts }: Pick<InitConfig, 'parentProvides' | 'localServices' | 'starts'>,
   absent: ReadonlySet<string> = new Set(),
 ): ServiceDirectory {
   const parent = new Set(parentProvides.map(({ name }) => name));
@@ -23,6 +23,7 @@ export function directoryOf(
   }
   return {
     parentProvides: (service) => parent.has(service),
+    localProvides: (service) => localServices.includes(service),
     childProvides: (child, service) => services.get(child)?.has(service) ?? false,
     childrenProviding: (service) => providers.get(service) ?? [],
   };

@@ -13,6 +13,8 @@ import type { SessionServer } from './session-server.ts';
 export interface RouterHost {
   readonly env: Pick<Env, 'warning'>;
   readonly parent: ParentServer;
+  /** The services of the component itself that runs the children, by their names. */
+  readonly local: ReadonlyMap<string, SessionServer>;
   config(): InitConfig;
   child(name: string): Child | undefined;
 }
@@ -42,6 +44,12 @@ export class Router {
       case 'parent': {
         const asked = { service, label, to: { kind: 'parent', label: route.label } } as const;
         return { server: this.#host.parent, serverName: undefined, label: route.label, asked };
+      }
+      case 'local': {
+        const server = this.#host.local.get(service);
+        if (!server) throw new SessionError('DENIED', `there is no service "${service}"`);
+        const asked = { service, label, to: { kind: 'local', label: route.label } } as const;
+        return { server, serverName: undefined, label: route.label, asked };
       }
       case 'child': {
         const server = this.#serverOf(route.child);

@@ -19,10 +19,12 @@ import type { ChildHost } from './child-host.ts';
 import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
+import { LocalServer, type LocalService } from './local-service.ts';
 import { NoRoute } from './no-route.ts';
 import { Observation } from './observation.ts';
 import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
+import { planLines } from './plan-lines.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { Recovery } from './recovery.ts';
 import { RestartRecords } from './restart-record.ts';
@@ -41,12 +43,19 @@ const LAUNCHES_MAX = 16;
 /** The exit code of a system if a child crashed whose exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
 
+/** What can be plugged into a sandbox. */
+export interface SandboxOptions {
+  /** The services to which `<local/>` in routes leads. */
+  readonly services?: readonly LocalService[];
+}
+
 /** Runs children. */
 export class Sandbox implements ChildHost<Child> {
   readonly env: Env;
   readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
+  readonly #local: ReadonlyMap<string, LocalServer>;
   readonly #router: Router;
   readonly #budgets: Budgets;
   readonly #requests: ResourceGrants;
@@ -69,9 +78,10 @@ export class Sandbox implements ChildHost<Child> {
   readonly #undecided: Undecided;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
-  constructor(env: Env, exit: (code: number) => void) {
+  constructor(env: Env, exit: (code: number) => void, { services = [] }: SandboxOptions = {}) {
     this.env = env;
-    this.#config = readInitConfig(ConfigNode.empty('config')).config;
+    this.#local = new Map(services.map((service) => [service.name, new LocalServer(env, service)]));
+    this.#config = this.#completed(readInitConfig(ConfigNode.empty('config')).config);
     this.#exit = (code) => {
       this.#exiting = true;
       exit(code);
@@ -79,6 +89,7 @@ export class Sandbox implements ChildHost<Child> {
     this.#router = new Router({
       env,
       parent: new ParentServer(env),
+      local: this.#local,
       config: () => this.#config,
       child: (name) => this.#children.get(name),
     });
@@ -107,7 +118,7 @@ export class Sandbox implements ChildHost<Child> {
       waits: (name) => this.waits.why(name) !== undefined,
       restart: (name, why) => void this.restart(name, why),
       act: (action, name) => this.act(action, name),
-      existing: () => this.existing(),
+      plan: (content) => planLines(this.existing(), content, (config) => this.#completed(config)),
     });
     const isAlone = (): boolean => {
       if (this.#stopping || this.#exiting) return false;
@@ -146,7 +157,7 @@ export class Sandbox implements ChildHost<Child> {
    * child may wait for a server for as long as that is not there. It never rejects.
    */
   apply(config: InitConfig): Promise<void> {
-    return this.#apply(config, {});
+    return this.#apply(this.#completed(config), {});
   }
 
   /**
@@ -243,6 +254,10 @@ export class Sandbox implements ChildHost<Child> {
 
   tell(child: Child, why: string): void {
     void this.env.error(`child "${child.name}" ${why}`);
+  }
+
+  #completed(config: InitConfig): InitConfig {
+    return { ...config, localServices: [...this.#local.keys()] };
   }
 
   #each<T>(what: (child: Child) => T): T[] {
