@@ -14,6 +14,7 @@ export * from './session/parent.ts';
 export { SESSION_ERRORS, toSessionErrorCode } from './errors.ts';
 export { announceRoot } from './runtime/announcing.ts';
 export { ownRoot } from './runtime/own-root.ts';
+export { ownUse } from './runtime/own-use.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { QuotaDialogue, type QuotaDialogueHost } from './runtime/quota-dialogue.ts';
 export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';

@@ -19,6 +19,7 @@ import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
 import { setAnnouncer } from './announcing.ts';
 import { setRootMaker } from './own-root.ts';
+import { setOwnUse } from './own-use.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
@@ -88,6 +89,7 @@ export class Environment implements Env {
       watch: parts.watch,
     });
     setAnnouncer(this, (service, root) => this.#announce(service, root));
+    setOwnUse(this, () => this.#ownUse());
     setRootMaker(this, (interface_, open) => this.#service(interface_, open));
     this.#resources = new ResourceRequests(parts.parent, (ms, handler) => this.timer.after(ms, handler));
     this.#yields = new YieldRequests({
@@ -280,6 +282,12 @@ export class Environment implements Env {
     this.#exiting = tell().catch((error: unknown) => {
       if (!hasCode(error, 'PeerGone')) this.#parts.report(error);
     });
+  }
+
+  /** The handler of the timer is an object that others hold. */
+  #ownUse(): Resources {
+    const { ram, caps } = this.#sessions.ownDonations;
+    return { ram, caps: caps + (this.timer.used ? 1 : 0) };
   }
 
   #tellUnmet(): void {

@@ -1,5 +1,11 @@
 import { didYouMean } from '@ginit/core/config';
-import type { InitConfig, Quota, StartNode } from '../model/index.ts';
+import {
+  type InitConfig,
+  initStartCost,
+  type Quota,
+  ROOT_START_COST,
+  type StartNode,
+} from '../model/index.ts';
 import { checkChildConfig, checkHandedOn, checkHost, checkPolicies, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
@@ -7,7 +13,7 @@ import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
 import { checkForwarding } from './forwarding.ts';
 import { checkSharedFiles, type FileIdentity } from './grants.ts';
-import { checkQuotas, checkStartCost } from './quotas.ts';
+import { checkQuotas, checkStartCost, type InitQuota } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
 import { checkTargets } from './targets.ts';
@@ -17,7 +23,7 @@ import { checkTargets } from './targets.ts';
  * checked.
  */
 export interface CheckOptions {
-  /** The quota that the outermost init has to give. */
+  /** The quota that the outermost init has. */
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
@@ -40,16 +46,24 @@ export function checkConfig(
   options: CheckOptions = {},
 ): CheckResult {
   const findings = new CheckFindings();
-  checkScope(scopeOf(config), manifests, options, findings);
+  const { quota: whole, parentServices } = options;
+  const quota = whole && { whole, start: ROOT_START_COST };
+  checkScope(scopeOf(config), manifests, { quota, parentServices }, findings);
   if (options.fileIdentity) checkSharedFiles(config, options.fileIdentity, findings);
   if (options.host) checkHostNeeds(config, options.host, findings);
   return findings.result();
 }
 
+/** What is known of the surroundings of one init. */
+interface ScopeOptions {
+  readonly quota?: InitQuota | undefined;
+  readonly parentServices?: readonly string[] | undefined;
+}
+
 function checkScope(
   scope: Scope,
   manifests: ManifestsByPath,
-  options: CheckOptions,
+  options: ScopeOptions,
   findings: CheckFindings,
 ): void {
   const { config } = scope;
@@ -94,7 +108,7 @@ function checkNested(
     findings,
   );
   checkHandedOn(start, config, findings);
-  const quota = { ram: start.ram, caps: start.caps };
+  const quota = { whole: { ram: start.ram, caps: start.caps }, start: initStartCost(start) };
   checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
 }
 

@@ -1,12 +1,20 @@
-import { formatBytes, type Position } from '@ginit/core/config';
+import { formatBytes } from '@ginit/core/config';
 import { type InitConfig, type Quota, type StartNode, startCost } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 
-/** The quotas of all children together must fit in what init has, less what it keeps for itself. */
-export function checkQuotas(config: InitConfig, available: Quota, findings: CheckFindings): void {
-  const { position } = config.node;
-  checkSum('ram', available, config, position, (value) => `${formatBytes(value)} of ram`, findings);
-  checkSum('caps', available, config, position, (value) => `${value} caps`, findings);
+/** What an init has before it starts, and what its own start takes of that. */
+export interface InitQuota {
+  readonly whole: Quota;
+  readonly start: Quota;
+}
+
+/**
+ * The quotas of all children together must fit in what init has, less what it needs to start and
+ * what it keeps for itself.
+ */
+export function checkQuotas(config: InitConfig, quota: InitQuota, findings: CheckFindings): void {
+  checkSum('ram', quota, config, (value) => `${formatBytes(value)} of ram`, findings);
+  checkSum('caps', quota, config, (value) => `${value} caps`, findings);
 }
 
 /** A child must be able to pay for what every component has. */
@@ -22,15 +30,15 @@ export function checkStartCost(start: StartNode, findings: CheckFindings): void 
 
 function checkSum(
   kind: keyof Quota,
-  available: Quota,
+  { whole, start }: InitQuota,
   config: InitConfig,
-  position: Position,
   format: (value: number) => string,
   findings: CheckFindings,
 ): void {
   const needed = config.starts.reduce((sum, start) => sum + start[kind], 0);
   const kept = config.preserve[kind];
-  if (needed === 0 || needed + kept <= available[kind]) return;
-  const has = `init has ${format(available[kind])} and keeps ${format(kept)} for itself`;
-  findings.error(`the children need ${format(needed)} together, but ${has}`, position);
+  if (needed === 0 || needed + kept + start[kind] <= whole[kind]) return;
+  const has = `init has ${format(whole[kind])}, of which its own start takes ${format(start[kind])}`;
+  const keeps = `and keeps ${format(kept)} for itself`;
+  findings.error(`the children need ${format(needed)} together, but ${has}, ${keeps}`, config.node.position);
 }

@@ -4,7 +4,15 @@ export { directoryOf } from './directory.ts';
 export { rulesOf } from './init-config.ts';
 export { requestingChild } from './requesting-child.ts';
 export { PRESERVE_DEFAULT } from './quota.ts';
-export { ENVIRONMENT_COST, hasOwnProcess, INIT_COST, isDriver, startCost } from './start-cost.ts';
+export {
+  ENVIRONMENT_COST,
+  hasOwnProcess,
+  INIT_COST,
+  initStartCost,
+  isDriver,
+  ROOT_START_COST,
+  startCost,
+} from './start-cost.ts';
 export { type InitConfigReading, readInitConfig } from './read.ts';
 export { INIT_SCHEMA } from './schema.ts';
 export { type ConfigWarning, formatWarning } from '../warning.ts';

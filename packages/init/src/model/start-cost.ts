@@ -39,8 +39,22 @@ const CHILD_OBJECTS = { ram: 0, caps: 2 };
 /** The costs that init pays for a child before it runs. */
 export const INIT_COST: Cost = sumOf(CHILD_OBJECTS, ...Object.values(ENVIRONMENT_COST));
 
+/** The costs of a component that runs: the object that stands for it, its config and its log. */
+const RUNNING_COST: Cost = sumOf(COSTS.thread, COSTS.threadObject, Rom.cost, Log.cost);
+
 /** The least quota that a child needs: to be made, to run, to read its configuration and to log. */
 export function startCost(start: Placed): Cost {
-  const running = hasOwnProcess(start) ? sumOf(COSTS.thread, COSTS.process) : COSTS.thread;
-  return sumOf(INIT_COST, running, COSTS.threadObject, Rom.cost, Log.cost);
+  const process = hasOwnProcess(start) ? [COSTS.process] : [];
+  return sumOf(INIT_COST, RUNNING_COST, ...process);
 }
+
+/** The handler by which a component that runs children is told of new configs. */
+const CONFIG_HANDLER = { ram: 0, caps: 1 };
+
+/** What of its start node's quota an init has spent when it begins to start its children. */
+export function initStartCost(start: Placed): Cost {
+  return sumOf(startCost(start), CONFIG_HANDLER);
+}
+
+/** The same for root init, which has a process of its own and no init that would open its sessions. */
+export const ROOT_START_COST: Cost = sumOf(RUNNING_COST, COSTS.process, CONFIG_HANDLER);

@@ -31,7 +31,8 @@ export interface LocalService {
 /**
  * A service for the children of a sandbox. `open` answers each of their session requests, as for
  * `env.provide`: with the session's object, or as a mediator with a session that it has requested
- * itself. The donation of a request is in the component's own account.
+ * itself. The donation of a request is in the component's own account. Of it the object of the
+ * session is paid; what a mediator's server keeps of it is the component's loss.
  */
 export function localService<I extends SessionInterface>(
   interface_: I,
@@ -40,7 +41,7 @@ export function localService<I extends SessionInterface>(
   return { name: interface_.service, root: (env) => ownRoot(env, interface_, open) };
 }
 
-/** One local service as the server of sessions. Its donations never leave the component's account. */
+/** One local service as the server of sessions. */
 export class LocalServer implements SessionServer {
   readonly #root: Implementation<typeof Root>;
   #nextId = 1;

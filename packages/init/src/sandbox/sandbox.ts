@@ -13,8 +13,8 @@ import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
 import { type Change, type ExistingChild, planChanges, type PlanOptions } from '../plan/index.ts';
-import { Budgets } from './budgets.ts';
 import { Child } from './child.ts';
+import type { Custody } from './custody.ts';
 import type { ChildHost } from './child-host.ts';
 import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
@@ -25,12 +25,11 @@ import { Observation } from './observation.ts';
 import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
 import { planLines } from './plan-lines.ts';
-import { ResourceGrants } from './resource-grants.ts';
+import { QuotaKeeping } from './quota-keeping.ts';
 import { Recovery } from './recovery.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { failurePhrase, reasonOf } from './start-failure.ts';
-import { Treasury } from './treasury.ts';
 import { Undecided } from './undecided.ts';
 import { type Wait, Waits, type WaitState } from './waits.ts';
 import type { Work } from './work.ts';
@@ -57,9 +56,7 @@ export class Sandbox implements ChildHost<Child> {
   readonly #exit: (code: number) => void;
   readonly #local: ReadonlyMap<string, LocalServer>;
   readonly #router: Router;
-  readonly #budgets: Budgets;
-  readonly #requests: ResourceGrants;
-  readonly #treasury: Treasury;
+  readonly #quota: QuotaKeeping;
   readonly #observation: Observation;
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
@@ -80,6 +77,11 @@ export class Sandbox implements ChildHost<Child> {
   /** `exit` is called with the code of a child whose exit is to be propagated. */
   constructor(env: Env, exit: (code: number) => void, { services = [] }: SandboxOptions = {}) {
     this.env = env;
+    this.#quota = new QuotaKeeping({
+      env,
+      config: () => this.#config,
+      children: () => this.#children.values(),
+    });
     this.#local = new Map(services.map((service) => [service.name, new LocalServer(env, service)]));
     this.#config = this.#completed(readInitConfig(ConfigNode.empty('config')).config);
     this.#exit = (code) => {
@@ -93,14 +95,6 @@ export class Sandbox implements ChildHost<Child> {
       config: () => this.#config,
       child: (name) => this.#children.get(name),
     });
-    this.#treasury = new Treasury({ env });
-    this.#budgets = new Budgets({
-      env,
-      treasury: this.#treasury,
-      children: () => this.#children.values(),
-      preserve: () => this.#config.preserve,
-    });
-    this.#requests = new ResourceGrants({ env, preserve: () => this.#config.preserve });
     this.#recovery = new Recovery({
       env,
       records: this.#records,
@@ -134,6 +128,10 @@ export class Sandbox implements ChildHost<Child> {
       about: (wait) => this.#about(wait),
       overdue: (name, reason) => this.#overdue(name, reason),
     });
+  }
+
+  get custody(): Custody {
+    return this.#quota.custody;
   }
 
   /** The config that holds at this moment. */
@@ -237,11 +235,11 @@ export class Sandbox implements ChildHost<Child> {
 
   resourcesRequested(child: Child): void {
     this.#observation.changedNow();
-    void this.#requests.asked(child);
+    void this.#quota.requests.asked(child);
   }
 
   yielded(child: Child): void {
-    void this.#budgets.yielded(child);
+    void this.#quota.budgets.yielded(child);
   }
 
   announced(child: Child, service: string): void {
@@ -297,6 +295,7 @@ export class Sandbox implements ChildHost<Child> {
     if (this.#stopping) return Promise.resolve();
     const changes = planChanges(this.existing(), config, options);
     this.#config = config;
+    this.#quota.reserve.applied();
     this.#router.changed();
     if (changes.length > 0) this.#undecided.sayAgain();
     for (const start of config.starts) {
@@ -370,12 +369,12 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   async #carryOut({ leave, launch, budget }: Work): Promise<void> {
-    this.#treasury.lookAgain();
+    this.#quota.treasury.lookAgain();
     const left = this.#leaving.stop(leave);
-    if (leave.length > 0) this.#treasury.expect(left);
-    if (budget) await this.#budgets.shrink();
+    if (leave.length > 0) this.#quota.treasury.expect(left);
+    if (budget) await this.#quota.budgets.shrink();
     await Promise.all([left, ...launch.map((child) => this.#launch(child))]);
-    if (budget) await this.#budgets.grow();
+    if (budget) await this.#quota.budgets.grow();
   }
 
   /** Starts a child when it is its turn and there is quota for it. */
@@ -385,7 +384,7 @@ export class Sandbox implements ChildHost<Child> {
       // Without a Timer session there is no way to wait.
       if (pauseMs > 0) await this.env.timer.sleep(pauseMs).catch(() => {});
       if (child.ended || this.#stopping) return;
-      const paid = await this.#treasury.promise(child.start);
+      const paid = await this.#quota.treasury.promise(child.start);
       try {
         if (child.ended) return;
         child.restarting = false;
@@ -403,7 +402,7 @@ export class Sandbox implements ChildHost<Child> {
     const { assigned, start } = child.existing;
     if (assigned.ram === start.ram && assigned.caps === start.caps) return;
     await child.shrink();
-    await this.#budgets.grow();
+    await this.#quota.budgets.grow();
   }
 
   async #couldNotBegin(child: Child, error: unknown): Promise<void> {
@@ -434,7 +433,7 @@ export class Sandbox implements ChildHost<Child> {
   async #endChild(child: Child, reason: string, how: HowItEnds): Promise<void> {
     const ended = child.end(reason, how);
     this.#endings.add(ended);
-    this.#treasury.expect(ended);
+    this.#quota.treasury.expect(ended);
     this.#observation.childChanged();
     await ended;
     this.#endings.delete(ended);
