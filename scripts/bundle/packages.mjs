@@ -86,6 +86,7 @@ export const PACKAGES = [
     bundles: [
       { entries: () => ['command/main'] },
       { entries: () => ['component/main'] },
+      { entries: () => ['sequence/main'] },
       { entries: () => ['index'] },
     ],
   },

@@ -1,7 +1,9 @@
 import { didYouMean } from '@ginit/core/config';
 import {
+  heldBy,
   type InitConfig,
   initStartCost,
+  isHolder,
   type Quota,
   ROOT_START_COST,
   type StartNode,
@@ -15,7 +17,7 @@ import { checkForwarding } from './forwarding.ts';
 import { checkSharedFiles, type FileIdentity } from './grants.ts';
 import { checkQuotas, checkStartCost, type InitQuota } from './quotas.ts';
 import { checkRequests } from './requests.ts';
-import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
+import { pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
 import { checkTargets } from './targets.ts';
 
 /**
@@ -77,7 +79,7 @@ function checkScope(
     checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
     checkPolicies(start, findings);
-    if (isInit(start)) checkNested(scope, start, manifests, findings);
+    if (isHolder(start.binary.name)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
       checkProvides(start, facts.provides, findings);
       checkHost(start, facts, findings);
@@ -88,8 +90,8 @@ function checkScope(
 }
 
 /**
- * Checks a nested init: it provides the services that its configuration forwards, and it can give
- * away only the grants of its own start node.
+ * Checks a nested init, or a sequence: it provides the services that its configuration forwards,
+ * and it can give away only the grants of its own start node.
  */
 function checkNested(
   scope: Scope,
@@ -97,19 +99,17 @@ function checkNested(
   manifests: ManifestsByPath,
   findings: CheckFindings,
 ): void {
-  const reading = nestedReading(start);
-  if (reading === undefined) return;
-  for (const { text, position } of reading.errors) findings.error(text, position);
-  for (const { text, position } of reading.warnings) findings.warn(text, position);
-  const { config } = reading;
-  checkProvides(
-    start,
-    config.services.map(({ name }) => name),
-    findings,
-  );
-  checkHandedOn(start, config, findings);
+  const held = heldBy(start);
+  if (held === undefined) return;
+  for (const { text, position } of held.errors) findings.error(text, position);
+  for (const { text, position } of held.warnings) findings.warn(text, position);
+  const services = held.configs.flatMap((config) => config.services.map(({ name }) => name));
+  checkProvides(start, services, findings);
   const quota = { whole: { ram: start.ram, caps: start.caps }, start: initStartCost(start) };
-  checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
+  for (const config of held.configs) {
+    checkHandedOn(start, config, findings);
+    checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
+  }
 }
 
 function checkParentProvides(

@@ -4,17 +4,18 @@
  */
 import { Log, Rom } from '@ginit/core';
 import { type Cost, COSTS, Cpu, Pd, sumOf } from '@ginit/core/system';
+import { isHolder } from './holder-name.ts';
 import type { StartNode } from './init-config.ts';
 
 /** The parts of a start node that decide where its component runs. */
 export type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host' | 'binary'>;
 
 /**
- * Whether a start node grants host resources to a component that uses them itself. A nested init
- * only hands its grants on.
+ * Whether a start node grants host resources to a component that uses them itself. A nested init, or
+ * a sequence, only hands its grants on.
  */
 export function isDriver({ host, binary }: Pick<StartNode, 'host' | 'binary'>): boolean {
-  return host.length > 0 && binary.name !== 'init';
+  return host.length > 0 && !isHolder(binary.name);
 }
 
 /**

@@ -5,6 +5,7 @@ import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
 import type { InitConfig, NamedPlace, RestartBudget, StartNode, StepBounds } from './init-config.ts';
+import { isHolder } from './holder-name.ts';
 import { hasOwnProcess, isDriver, type Placed } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { type Findings, servicesOf } from './reading.ts';
@@ -65,7 +66,7 @@ export function readStart(
     isolation,
     jail,
     confines:
-      start.isolation === 'jail' || (binary.name !== 'init' && hasOwnProcess(placed) && jail !== 'no'),
+      start.isolation === 'jail' || (!isHolder(binary.name) && hasOwnProcess(placed) && jail !== 'no'),
     domain,
     node: start.node,
     ramLimit: start.ram_limit,

@@ -8,18 +8,19 @@
  * the next config does not wait for it.
  */
 import type { Env } from '@ginit/core';
-import { type ChildAction, keepLedger, type ThreadState } from '@ginit/core/system';
+import { type ChildAction, keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
 import { type Change, type ExistingChild, planChanges, type PlanOptions } from '../plan/index.ts';
+import { isNothing } from './amounts.ts';
 import { Child } from './child.ts';
 import type { Custody } from './custody.ts';
 import type { ChildHost } from './child-host.ts';
 import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { Leaving } from './leaving.ts';
-import { LocalServer, type LocalService } from './local-service.ts';
+import { LocalServer } from './local-service.ts';
 import { NoRoute } from './no-route.ts';
 import { Observation } from './observation.ts';
 import type { ChildStanding } from './overview.ts';
@@ -27,6 +28,7 @@ import { ParentServer } from './parent-server.ts';
 import { planLines } from './plan-lines.ts';
 import { QuotaKeeping } from './quota-keeping.ts';
 import { Recovery } from './recovery.ts';
+import type { SandboxOptions } from './sandbox-options.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { failurePhrase, reasonOf } from './start-failure.ts';
@@ -42,18 +44,13 @@ const LAUNCHES_MAX = 16;
 /** The exit code of a system if a child crashed whose exit was to be propagated. */
 const CRASH_EXIT_CODE = 1;
 
-/** What can be plugged into a sandbox. */
-export interface SandboxOptions {
-  /** The services to which `<local/>` in routes leads. */
-  readonly services?: readonly LocalService[];
-}
-
 /** Runs children. */
 export class Sandbox implements ChildHost<Child> {
   readonly env: Env;
   readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
+  readonly #options: SandboxOptions;
   readonly #local: ReadonlyMap<string, LocalServer>;
   readonly #router: Router;
   readonly #quota: QuotaKeeping;
@@ -75,8 +72,10 @@ export class Sandbox implements ChildHost<Child> {
   readonly #undecided: Undecided;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
-  constructor(env: Env, exit: (code: number) => void, { services = [] }: SandboxOptions = {}) {
+  constructor(env: Env, exit: (code: number) => void, options: SandboxOptions = {}) {
     this.env = env;
+    this.#options = options;
+    const { services = [] } = options;
     this.#quota = new QuotaKeeping({
       env,
       config: () => this.#config,
@@ -147,6 +146,11 @@ export class Sandbox implements ChildHost<Child> {
   /** The children as a plan of a new config sees them. */
   existing(): ExistingChild[] {
     return this.#each(({ existing }) => existing);
+  }
+
+  /** The quota that it could give to children at this moment. */
+  spare(): Promise<Resources> {
+    return this.#quota.reserve.spare();
   }
 
   /**
@@ -235,7 +239,10 @@ export class Sandbox implements ChildHost<Child> {
 
   resourcesRequested(child: Child): void {
     this.#observation.changedNow();
-    void this.#quota.requests.asked(child);
+    void this.#quota.requests.asked(child).then(() => {
+      const { name, requested, ended } = child;
+      if (!ended && !isNothing(requested)) this.#options.requested?.(name, requested);
+    });
   }
 
   yielded(child: Child): void {
