@@ -27,6 +27,7 @@ export {
   type ChildOverview,
   type ChildrenOverview,
   type ChildState,
+  type PlannedLine,
   type SessionOverview,
 } from './runtime/overview-shapes.ts';
 export { keepOverview, type OverviewSource } from './runtime/overview.ts';

@@ -35,6 +35,13 @@ export function heldBy(start: StartNode): HeldChildren | undefined {
   return { configs: [held], errors, warnings };
 }
 
+/** The config of a nested init, if it is given inline and free of errors. */
+export function nestedConfigOf({ binary, config }: StartNode): InitConfig | undefined {
+  if (binary.name !== 'init' || config === undefined) return undefined;
+  const reading = readInitConfig(config);
+  return reading.errors.length === 0 ? reading.config : undefined;
+}
+
 /** What a component that keeps the usual for itself can give to its children. */
 function leftFor(start: StartNode): Quota {
   const own = initStartCost(start);

@@ -3,7 +3,7 @@ export type * from './init-config.ts';
 export { directoryOf } from './directory.ts';
 export { rulesOf } from './init-config.ts';
 export { isHolder } from './holder-name.ts';
-export { heldBy, type HeldChildren } from './holder.ts';
+export { heldBy, type HeldChildren, nestedConfigOf } from './holder.ts';
 export { requestingChild } from './requesting-child.ts';
 export { PRESERVE_DEFAULT } from './quota.ts';
 export {

@@ -6,7 +6,7 @@
 import type { Env } from '@ginit/core';
 import { writeHid, writeXml } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
-import { announceRoot, type ChildAction, keepOverview } from '@ginit/core/system';
+import { announceRoot, type ChildAction, keepOverview, type PlannedLine } from '@ginit/core/system';
 import type { InitConfig, ReportOptions } from '../model/index.ts';
 import type { SandboxReport } from '../report/index.ts';
 import type { ServiceDirectory } from '../routing/index.ts';
@@ -31,7 +31,7 @@ export interface ObservationHost {
   /** Whether the child has waited for a server for a while. */
   waits(child: string): boolean;
   /** The changes that another config would bring, in lines for people. */
-  plan(content: Uint8Array): readonly string[];
+  plan(content: Uint8Array): readonly PlannedLine[];
   restart(child: string, why: string): void;
   /** Does to a child what somebody asks for; the result says why it is impossible. */
   act(action: ChildAction, child: string): Promise<string | undefined>;

@@ -1,7 +1,8 @@
 /** The answer of an init to `ginit plan`. */
 import { readNode } from '@ginit/core/config';
+import type { PlannedLine } from '@ginit/core/system';
 import { type InitConfig, readInitConfig } from '../model/index.ts';
-import { describeChange, type ExistingChild, planChanges } from '../plan/index.ts';
+import { describePlan, type ExistingChild, planChanges } from '../plan/index.ts';
 
 /**
  * The changes that a config would bring, in lines for people; `completed` adds to it what its
@@ -11,9 +12,9 @@ export function planLines(
   existing: readonly ExistingChild[],
   content: Uint8Array,
   completed: (config: InitConfig) => InitConfig,
-): string[] {
+): PlannedLine[] {
   const { config, errors } = readInitConfig(readNode(content, { name: 'config' }));
   const [first] = errors;
   if (first) throw first;
-  return planChanges(existing, completed(config)).flatMap(describeChange);
+  return describePlan(planChanges(existing, completed(config)));
 }
