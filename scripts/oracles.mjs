@@ -10,6 +10,11 @@ const ORACLES = [
   { program: 'qemu-io', debianPackage: 'qemu-utils' },
   { program: 'parted', debianPackage: 'parted' },
   { program: 'zstd', debianPackage: 'zstd' },
+  { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
+  { program: 'nbdsh', debianPackage: 'python3-libnbd' },
+  { program: 'nbdkit', debianPackage: 'nbdkit' },
+  { program: 'fio', debianPackage: 'fio' },
+  { program: 'openssl', debianPackage: 'openssl' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];

@@ -7,7 +7,7 @@ import { Block, BlockClient, serveBlock } from '@ginit/core/block';
 import { Cpu, Pd } from '@ginit/core/system';
 import { localService, type SandboxOptions } from '@ginit/init';
 import { expect, test } from 'vitest';
-import { RamDisk } from '../../packages/os/src/ram_block/ram-disk.ts';
+import { RamDisk } from '../../packages/block/src/ram_block/ram-disk.ts';
 import { type Laboratory, laboratory } from '../harness/laboratory.ts';
 
 const Greeter = session('Greeter', { greet: rpc<() => string>({ args: [], result: text() }) });

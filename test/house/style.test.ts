@@ -93,12 +93,16 @@ test('folders with underscores are named after services and components', () => {
     'fs_rom',
     'fs_tool',
     'host_rom',
+    'nbd_server',
     'part_block',
     'ram_block',
     'ram_fs',
     'report_log',
     'report_rom',
     'rom_filter',
+    'socket_terminal',
+    'terminal_crosslink',
+    'terminal_log',
   ]);
   const folders = projectFiles().flatMap((file) =>
     file.startsWith('packages/') ? file.split('/').slice(0, -1) : [],

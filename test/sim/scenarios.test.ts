@@ -15,6 +15,7 @@ const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input
 
 /** Other tests that start systems. */
 const REAL_ONLY: Readonly<Record<string, string>> = {
+  'packages/block/test/nbd-server.test.ts': 'sockets of the host, and programs that connect to them',
   'packages/os/test/rom-scenarios.test.ts': 'one real run; its examples are simulated beside it',
   'packages/core/test/thread-parking.test.ts': 'how threads of the host park',
   'test/conformance/large-messages.test.ts': 'carriers of threads and processes under load',

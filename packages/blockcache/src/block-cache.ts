@@ -135,6 +135,18 @@ export class BlockCache implements BlockBackend {
     });
   }
 
+  /**
+   * The device makes the zeros, because it may have a better way than to write them. The blocks
+   * leave the cache as they do after a trim; a write to them that was answered meanwhile counts as
+   * earlier.
+   */
+  writeZeroes(block: number, count: number): Promise<void> {
+    return this.#writeBack.exclude(async () => {
+      await this.#device.writeZeroes(block, count);
+      this.#discard(block, count);
+    });
+  }
+
   #planAhead(block: number, count: number): ReadAheadPlan {
     const plan = this.#readAhead.plan(block, count);
     const busy = this.#device.waiting > 0 || this.#fetcher.underWay >= FETCHES_AHEAD_MAX;

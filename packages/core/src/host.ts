@@ -18,6 +18,7 @@ export type {
   HostProcessEnd,
   HostSink,
   HostSource,
+  HostTls,
 } from './runtime/host-access.ts';
 export {
   grantCovers,

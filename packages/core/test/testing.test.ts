@@ -320,6 +320,7 @@ describe('a packet stream', () => {
       },
       sync: () => void done.push('sync'),
       trim: () => {},
+      writeZeroes: () => {},
     };
     const block = script(Block, (session_) => serveBlock(session_, backend));
     await using run = await runComponent(sync, { services: [block] });

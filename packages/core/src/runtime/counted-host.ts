@@ -81,6 +81,7 @@ function countedThings(progress: Completed): CountedThings {
     peer: of.peer,
     ...source(of),
     ...sink(of),
+    startTls: (tls) => counted(of.startTls(tls)),
     close: () => counted(of.close()),
   });
   const listener = (of: HostListener): HostListener => ({

@@ -24,6 +24,8 @@ export type HostErrorCode =
   | 'InUse'
   /** Nobody listens at the address, or it cannot be reached. */
   | 'Unreachable'
+  /** The other end has shown no certificate that is accepted, or speaks no TLS. */
+  | 'Untrusted'
   | 'LimitExceeded'
   | 'Unsupported'
   /** The simulator has no substitute for this thing. */
@@ -140,10 +142,34 @@ export interface HostSink {
   end(): Promise<void>;
 }
 
+/**
+ * How a connection is secured by TLS (1.2 or newer). Keys and certificates are texts in PEM, which
+ * the component reads from granted files or from ROM modules: nothing is taken from the host.
+ */
+export interface HostTls {
+  /** The end of the handshake that this one is. A server needs a certificate and its key. */
+  readonly role: 'client' | 'server';
+  readonly certificate?: string;
+  readonly key?: string;
+  /**
+   * The authorities by which the other end must be certified. Without them a client takes those
+   * that Node was built with, and a server wants no certificate from its clients.
+   */
+  readonly authority?: string;
+  /** The name, or IP address, that the server's certificate must be for. A client needs it. */
+  readonly serverName?: string;
+}
+
 /** A connection over TCP, or over a socket of the file system. */
 export interface HostConnection extends HostSource, HostSink {
   /** The address of the other end, for people; empty for a socket of the file system. */
   readonly peer: string;
+  /**
+   * Secures the connection: settles when both ends have shown what they must, and from then on
+   * everything that is read and written is encrypted. Rejects with `Untrusted`, and the connection
+   * is closed then. No read may be under way, and everything that came before must have been read.
+   */
+  startTls(tls: HostTls): Promise<void>;
   /** Ends the connection at once, in both directions. */
   close(): Promise<void>;
 }

@@ -21,6 +21,7 @@ import { type SupervisorSession, SupervisorServices } from './supervisor-service
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
 import type { KeptReport } from './kept-reports.ts';
+import type { KeptTerminal } from './kept-terminals.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
@@ -216,6 +217,11 @@ export class Supervisor {
   /** The newest reports that were routed to the supervisor. */
   get reports(): readonly KeptReport[] {
     return this.#services.reports;
+  }
+
+  /** The terminals that were routed to the supervisor. */
+  get terminals(): readonly KeptTerminal[] {
+    return this.#services.terminals;
   }
 
   /** Starts a component again or ends it, by its label. The result says why that is impossible. */

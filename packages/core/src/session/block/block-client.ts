@@ -12,10 +12,10 @@ import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session } from '../../interface/interface.ts';
 import { copyInto } from '../../memory/copy-into.ts';
 import { type Packet, PacketRequests, type PacketSource } from '../../packet-stream/index.ts';
-import { Block, type BlockInfo, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
+import { Block, type BlockInfo, BLOCK_NOTICE, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import type { SessionOpening } from '../session-opening.ts';
-import { blockError } from './block-backend.ts';
+import { type BlockBackend, blockError, Listeners } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
 
 /**
@@ -35,9 +35,11 @@ export interface ConnectBlockOptions {
 
 const noPayload = (): void => {};
 
-/** A Block session as an object with promises. */
-export class BlockClient {
-  readonly info: BlockInfo;
+/**
+ * A Block session as an object with promises. It is also a `BlockBackend`: a server that stands
+ * between its clients and another one serves it, or a device of its own that passes requests to it.
+ */
+export class BlockClient implements BlockBackend {
   /**
    * The most blocks that `readWith` and `writeWith` take; `read` and `write` cut larger transfers
    * into such pieces.
@@ -45,6 +47,8 @@ export class BlockClient {
   readonly requestBlocksMax: number;
   readonly #requests: PacketRequests;
   readonly #close: () => Promise<void>;
+  readonly #infoListeners = new Listeners();
+  #info: BlockInfo;
 
   /**
    * Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be
@@ -80,14 +84,28 @@ export class BlockClient {
     if (capacityBlocks < 1) {
       throw blockError('Invalid', `a bulk buffer of ${source.capacityBytes} bytes holds no block`);
     }
-    this.info = info;
+    this.#info = info;
     this.requestBlocksMax = Math.max(1, Math.floor(capacityBlocks / PIECES_UNDER_WAY));
     this.#close = close;
     this.#requests = new PacketRequests(source, {
       closedError: (closure) =>
         new PeerGone(closure === 'closed' ? 'the Block session was closed' : `the block server: ${closure}`),
+      unasked: (packet) => this.#noticed(packet),
       waitingMax: WAITING_MAX,
     });
+  }
+
+  /** The device as the server has last described it. Its size may change. */
+  get info(): BlockInfo {
+    return this.#info;
+  }
+
+  /**
+   * Has `handler` called whenever `info` has changed: the device has another size, or may or may
+   * not be written any more. The result ends that.
+   */
+  onInfoChanged(handler: () => void): () => void {
+    return this.#infoListeners.add(handler);
   }
 
   /** The number of requests under way or waiting for room in the stream. */
@@ -146,8 +164,8 @@ export class BlockClient {
    * session that cannot write there is nothing to do.
    */
   sync(): Promise<void> {
-    if (!this.info.writeable) return Promise.resolve();
-    return this.#control(BLOCK_OPERATION.sync, 0, this.info.blockCount);
+    if (!this.#info.writeable) return Promise.resolve();
+    return this.#control(BLOCK_OPERATION.sync, 0, this.#info.blockCount);
   }
 
   /**
@@ -160,9 +178,23 @@ export class BlockClient {
     return this.#control(BLOCK_OPERATION.trim, first, count);
   }
 
+  /** Makes the blocks read as zeros, without sending them. */
+  writeZeroes(first: number, count: number): Promise<void> {
+    const problem = this.#rangeProblem(first, count);
+    if (problem !== undefined) return Promise.reject(problem);
+    return this.#control(BLOCK_OPERATION.writeZeroes, first, count);
+  }
+
   /** Closes the session; what is under way ends with `PeerGone`. */
   close(): Promise<void> {
     return this.#close();
+  }
+
+  /** Takes a notice. What no server should send is ignored. */
+  #noticed({ operation, position, argument }: Packet): void {
+    if (operation !== BLOCK_NOTICE.info || !Number.isSafeInteger(position * this.#info.blockSize)) return;
+    this.#info = { ...this.#info, blockCount: position, writeable: (argument & 1) !== 0 };
+    this.#infoListeners.call();
   }
 
   #request<Result>(
@@ -175,7 +207,7 @@ export class BlockClient {
     const problem = this.#rangeProblem(first, count) ?? this.#requestProblem(count);
     if (problem !== undefined) return Promise.reject(problem);
     return this.#requests.perform(
-      count * this.info.blockSize,
+      count * this.#info.blockSize,
       (packet, payload) => {
         packet.operation = operation;
         packet.position = first;
@@ -204,7 +236,7 @@ export class BlockClient {
   }
 
   #part(bytes: Uint8Array, at: number, blocks: number): Uint8Array {
-    const { blockSize } = this.info;
+    const { blockSize } = this.#info;
     return bytes.subarray(at * blockSize, (at + blocks) * blockSize);
   }
 
@@ -220,12 +252,12 @@ export class BlockClient {
   #problem(first: number, count: number, bytes: number): RpcError | undefined {
     const problem = this.#rangeProblem(first, count);
     if (problem !== undefined) return problem;
-    if (count > 0 && bytes === count * this.info.blockSize) return undefined;
-    return blockError('Invalid', `${bytes} bytes are not ${count} blocks of ${this.info.blockSize}`);
+    if (count > 0 && bytes === count * this.#info.blockSize) return undefined;
+    return blockError('Invalid', `${bytes} bytes are not ${count} blocks of ${this.#info.blockSize}`);
   }
 
   #rangeProblem(first: number, count: number): RpcError | undefined {
-    const { blockCount } = this.info;
+    const { blockCount } = this.#info;
     if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 || count < 0) {
       return blockError('Invalid', `${count} blocks from ${first} on are no range`);
     }

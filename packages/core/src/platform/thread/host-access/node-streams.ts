@@ -19,16 +19,27 @@ export class NodeSource implements HostSource {
   #reading = false;
   #failure: Error | undefined;
   #wake: () => void = () => {};
+  readonly #readable = (): void => this.#wake();
 
   constructor(stream: Readable, name: StreamName) {
     this.#stream = stream;
     this.#name = name;
-    const wake = (): void => this.#wake();
+    const wake = this.#readable;
     stream.on('readable', wake).on('end', wake).on('close', wake);
     stream.on('error', (error) => {
       this.#failure = error;
       wake();
     });
+  }
+
+  /** Whether a read is under way. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  /** Takes nothing more from the stream, because something else does from now on. */
+  leave(): void {
+    this.#stream.off('readable', this.#readable);
   }
 
   async read(): Promise<Uint8Array | undefined> {

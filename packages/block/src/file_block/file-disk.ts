@@ -10,6 +10,7 @@ import {
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
   SyncGroup,
+  writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
@@ -101,6 +102,10 @@ export class FileDisk implements BlockBackend {
 
   /** The file keeps its size and content: there is no portable way to make holes in it. */
   trim(): void {}
+
+  writeZeroes(block: number, count: number): Promise<void> {
+    return writeZeroesByWriting(this, block, count);
+  }
 
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {

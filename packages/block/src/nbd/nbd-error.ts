@@ -1,0 +1,10 @@
+import { RpcError } from '@ginit/core';
+import type { NbdFailure } from './protocol.ts';
+
+/** An error of a connection, which is of no more use. */
+export class NbdConnectionError extends RpcError<NbdFailure> {}
+
+/** The other end does not keep to the protocol. */
+export function protocolError(text: string): NbdConnectionError {
+  return new NbdConnectionError('Protocol', text);
+}
