@@ -62,7 +62,19 @@ export const PACKAGES = [
   {
     directory: 'block',
     name: '@ginit/block',
-    bundles: ['file_block', 'nbd_server', 'part_block', 'ram_block'].map((name) => ({
+    bundles: [
+      'block_tester',
+      'fault_block',
+      'file_block',
+      'http_block',
+      'nbd_block',
+      'nbd_server',
+      'part_block',
+      'ram_block',
+      'rom_block',
+      'snapshot_block',
+      'vfs_block',
+    ].map((name) => ({
       entries: () => [`${name}/main`],
     })),
   },

@@ -50,6 +50,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['threads10Ms', 'threads100Ms', 'process1Ms', ...(onLinux ? ['threadMiB', 'processMiB'] : [])],
     ratios: ['threads10VsWorkers', 'threads100VsWorkers', 'process1VsFork'],
   },
+  block: {
+    figures: ['ramBlockIops', 'interposerUs', 'file-thread-1Iops'],
+    ratios: ['chainVsNodeFs', 'partitionVsNone', ...(severalCpus ? ['chainTwoCoresVsNodeFs'] : [])],
+  },
   reconfigure: {
     figures: ['changeMs', 'watchedMs', 'restartMs', 'warmChangeMs', 'wholeMs'],
     ratios: ['changeVsRestart'],
@@ -57,7 +61,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
 };
 
 /** Differences of two figures: in a quick run their order may be reversed. */
-const DIFFERENCE = /^jailStart/;
+const DIFFERENCE = /^(?:jailStart|interposerUs$)/;
 
 /** The numbers in one part of a last line. */
 function numbers(part: unknown): Record<string, unknown> {

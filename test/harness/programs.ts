@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Debian's programs come first, because some of them are scripts for Debian's own Python. */
-const PATH = ['/usr/sbin', '/usr/bin', process.env['PATH'] ?? ''].join(delimiter);
+export const PATH = ['/usr/sbin', '/usr/bin', process.env['PATH'] ?? ''].join(delimiter);
 
 function isThere(program: string): boolean {
   return PATH.split(delimiter).some((directory) => {

@@ -1,12 +1,14 @@
 /** Block components in whole systems: ram_block, and part_block over a disk in memory. */
-import { type Component, component, type Main, RpcError } from '@ginit/core';
+import { type Component, component, Rom, RpcError, type SignalCapability } from '@ginit/core';
 import { Block, BlockClient, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
+import romBlock from '../src/rom_block/main.ts';
 import partBlock from '../src/part_block/main.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { type Entry, numberedImage } from './disk-image.ts';
+import { clientOf, codeOf, reasonOf } from './system-client.ts';
 
 const SIZE = 512;
 
@@ -28,31 +30,6 @@ const TABLE = [
   { type: LINUX, first: 500, count: 500 },
   { type: LINUX, first: 990, count: 11 },
 ];
-
-/** A client that exits with 0 if its work ends well. */
-function clientOf(work: Main): Component {
-  return component({ requires: [Block] }, async (env) => {
-    try {
-      await work(env);
-      env.exit(0);
-    } catch (error) {
-      await env.error(error instanceof Error ? (error.stack ?? '') : String(error));
-      env.exit(1);
-    }
-  });
-}
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'succeeded',
-    (error: unknown) => (error instanceof RpcError ? error.code : `not an RpcError: ${String(error)}`),
-  );
-
-const reasonOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'succeeded',
-    (error: unknown) => String(error),
-  );
 
 const TO_PARTITIONS =
   '<route> <service name="Block"> <child name="partitions"/> </service> <any-service> <parent/> </any-service> </route>';
@@ -136,6 +113,75 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     await finish(system);
   });
 
+  test('rom_block: the module as it was at the start, for reading', async () => {
+    let handler: SignalCapability | undefined;
+    const roms = component({ provides: [Rom] }, async (env) => {
+      const content = await env.ram.allocate(3 * SIZE - 10);
+      content.attach().fill(3);
+      content.seal();
+      env.provide(Rom, ({ label }) => ({
+        dataspace: () => (label.last === 'none' ? null : content),
+        update: () => true,
+        setHandler: (given) => {
+          handler = given;
+          given.submit();
+        },
+      }));
+    });
+    const client = clientOf(async (env) => {
+      const disk = await BlockClient.connect(env);
+      expect(disk.info).toMatchObject({ blockSize: SIZE, blockCount: 3, writeable: false });
+      const bytes = new Uint8Array(2 * SIZE).fill(9);
+      await disk.read(1, 2, bytes);
+      expect(bytes.indexOf(0)).toBe(2 * SIZE - 10);
+      expect(bytes.lastIndexOf(3)).toBe(2 * SIZE - 11);
+      expect(await codeOf(disk.write(0, 1, new Uint8Array(SIZE)))).toBe('ReadOnly');
+      expect(await codeOf(disk.read(3, 1, new Uint8Array(SIZE)))).toBe('OutOfRange');
+      await disk.sync();
+    });
+    const { end, lines } = await runSystem(
+      kind,
+      { rom_block: romBlock, roms, client },
+      `<start name="roms" ram="8M"> <provides> <service name="ROM"/> </provides> </start>
+       <start name="rom_block" ram="8M"> <provides> <service name="Block"/> </provides> <config file="cd"/>
+         <route> <service name="ROM" label="cd"> <child name="roms"/> </service>
+           <any-service> <parent/> </any-service> </route> </start>
+       <start name="client"> <exit propagate="yes"/> </start>`,
+    );
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+    expect(handler).not.toBe(undefined);
+    expect(lines.join('\n')).toContain('the ROM module "cd" has changed: the device keeps its content');
+  });
+
+  test.each([
+    ['a module that is not there', 'file="none"', 'the ROM module "none" is not there'],
+    [
+      'a block size that is none',
+      'file="cd" block_size="1000"',
+      'block_size is 1000, which is no power of two',
+    ],
+  ])('rom_block: %s is one clear error', async (_, attributes, message) => {
+    const roms = component({ provides: [Rom] }, (env) => {
+      env.provide(Rom, () => ({ dataspace: () => null, update: () => false, setHandler: () => {} }));
+    });
+    const system = startSystem(
+      kind,
+      { rom_block: romBlock, roms },
+      `<start name="roms" ram="8M"> <provides> <service name="ROM"/> </provides> </start>
+       <start name="rom_block" ram="8M"> <exit propagate="yes"/> <provides> <service name="Block"/> </provides>
+         <config ${attributes}/>
+         <route> <service name="ROM" label="cd"> <child name="roms"/> </service>
+           <service name="ROM" label="none"> <child name="roms"/> </service>
+           <any-service> <parent/> </any-service> </route> </start>`,
+    );
+    await Promise.race([system.end, new Promise((done) => setTimeout(done, 500))]);
+    const { lines, complaints } = system.platform;
+    const told = [...lines, ...complaints].filter((line) => line.includes(message));
+    expect(told).toEqual([expect.stringMatching(/^\[init -> rom_block\] crashed: /)]);
+    system.supervisor.end({ kind: 'exit', code: 0 });
+    await finish(system);
+  });
+
   test('part_block: each client sees its partition, as its policy lets it', async () => {
     const sessions: string[] = [];
     const client = clientOf(async (env) => {
@@ -169,11 +215,11 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     );
     expect(sessions).toEqual([
       'partitions -> table {"tx_buf_size":65536,"writeable":false}',
-      'closed partitions -> table',
       'partitions -> client -> data {"offset":10,"num_blocks":100,"writeable":true}',
-      'partitions -> client -> ro {"offset":503,"num_blocks":4,"tx_buf_size":65536,"writeable":false}',
+      'partitions -> client -> ro {"tx_buf_size":65536,"offset":503,"num_blocks":4,"writeable":false}',
       'closed partitions -> client -> ro',
       'closed partitions -> client -> data',
+      'closed partitions -> table',
     ]);
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcError } from '@ginit/core';
 import { ConfigNode, type ElementSchema, readConfig } from '@ginit/core/config';
-import { BlockClient, serveBlock } from '@ginit/core/block';
+import { BlockClient, Listeners, serveBlock } from '@ginit/core/block';
 import { type HostAccess, type HostFile } from '@ginit/core/host';
 import { openNodeFile } from '../../core/src/platform/thread/host-access/node-file.ts';
 import * as fc from 'fast-check';
@@ -148,6 +148,10 @@ test('bytes behind the last whole block are left out, with a warning', async () 
 class SteeredFile implements HostFile {
   readonly writeable = true;
   readonly sizeBytes = 100 * SIZE;
+  readonly resized = new Listeners();
+  readonly asked: string[] = [];
+  sizeNow = 100 * SIZE;
+  can = true;
   readonly pending: { what: string; end: () => void; fail: (error: Error) => void }[] = [];
 
   read(): Promise<void> {
@@ -159,6 +163,21 @@ class SteeredFile implements HostFile {
   sync(): Promise<void> {
     return this.#operation('sync');
   }
+  async size(): Promise<number> {
+    return this.sizeNow;
+  }
+  onResized(handler: () => void): () => void {
+    return this.resized.add(handler);
+  }
+  async zero(position: number, bytes: number): Promise<boolean> {
+    this.asked.push(`zero ${position} ${bytes}`);
+    return this.can;
+  }
+  async discard(position: number, bytes: number): Promise<boolean> {
+    this.asked.push(`discard ${position} ${bytes}`);
+    return this.can;
+  }
+  async resize(): Promise<void> {}
   close(): Promise<void> {
     return this.#operation('close');
   }
@@ -195,6 +214,40 @@ test('the end of the driver syncs the writes since the last SYNC, and closes the
   }
   await closed;
   expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'close']);
+});
+
+test('trimmed blocks go back to the host, and zeros are written only if the host cannot make them', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  await disk.trim(3, 5);
+  await disk.writeZeroes(10, 2);
+  expect(file.asked).toEqual([`discard ${3 * SIZE} ${5 * SIZE}`, `zero ${10 * SIZE} ${2 * SIZE}`]);
+  expect(file.pending).toEqual([]);
+  file.can = false;
+  await disk.trim(3, 5);
+  const zeroes = disk.writeZeroes(10, 2);
+  await new Promise((done) => setImmediate(done));
+  expect(file.pending.map(({ what }) => what)).toEqual(['write']);
+  file.pending[0]?.end();
+  await zeroes;
+});
+
+test('the device grows with its file, and keeps its size when the file shrinks', async () => {
+  const file = new SteeredFile();
+  const log: string[] = [];
+  const disk = new FileDisk(file, SIZE, (text) => log.push(text));
+  let told = 0;
+  disk.onInfoChanged(() => told++);
+  const resized = async (size: number): Promise<void> => {
+    file.sizeNow = size;
+    file.resized.call();
+    await new Promise((done) => setImmediate(done));
+  };
+  await resized(150 * SIZE + 17);
+  expect([disk.info.blockCount, told]).toEqual([150, 1]);
+  await resized(50 * SIZE);
+  expect([disk.info.blockCount, told]).toEqual([150, 1]);
+  expect(log).toEqual([`the file has shrunk to ${50 * SIZE} bytes: its blocks from 50 on are gone`]);
 });
 
 test('a full host is reported as such', async () => {

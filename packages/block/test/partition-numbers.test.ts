@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { propertyRuns } from '../../../test/property-runs.ts';
-import { type PartitionTable, readPartitionTable } from '../src/part_block/partition-table.ts';
-import { type Entry, writeBootRecord } from './disk-image.ts';
+import { readPartitionTable } from '../src/part_block/partition-table.ts';
+import type { PartitionTable } from '../src/part_block/table.ts';
+import { diskOfImage, type Entry, writeBootRecord } from './disk-image.ts';
 
 const LINUX = 0x83;
 const EXTENDED = 0x05;
@@ -48,12 +49,7 @@ function bySfdisk(): { readonly partitions: Numbered; readonly text: string } {
 }
 
 function byUs(): Promise<PartitionTable> {
-  const image = readFileSync(disk);
-  const read = async (block: number): Promise<Uint8Array> => {
-    if (block < 0 || block >= image.length / 512) throw new Error(`read of block ${block}`);
-    return new Uint8Array(image.subarray(block * 512, block * 512 + 512));
-  };
-  return readPartitionTable(read, image.length / 512);
+  return readPartitionTable(diskOfImage(readFileSync(disk)));
 }
 
 const numbered = (table: PartitionTable): Numbered =>

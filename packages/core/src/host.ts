@@ -12,6 +12,7 @@ export type {
   HostError,
   HostErrorCode,
   HostFile,
+  HostFileOptions,
   HostListener,
   HostOpenOptions,
   HostProcess,

@@ -10,7 +10,7 @@
 export { Component, component, type Main, type Manifest } from './runtime/component.ts';
 export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
-export type { ConnectOptions } from './runtime/connect-options.ts';
+export type { ConnectOptions, SessionConnectOptions } from './runtime/connect-options.ts';
 export type { ResourceRequestOptions } from './runtime/resource-requests.ts';
 export type { YieldHandler } from './runtime/yield-requests.ts';
 export type { SessionOpening } from './session/session-opening.ts';

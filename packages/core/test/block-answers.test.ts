@@ -103,6 +103,25 @@ describe.each([
   ['shared', true],
   ['copying', false],
 ])('a backend over a %s carrier', (_, shared) => {
+  test('that ends a batch in reverse has its answers arrive in reverse, each with its own block', async () => {
+    const disk = new ToldDisk(64);
+    for (let block = 0; block < 64; block++) disk.bytes.fill(block, block * SIZE, (block + 1) * SIZE);
+    const held: (() => void)[] = [];
+    disk.answer = (work) => new Promise<void>((resolve) => held.push(() => resolve(work())));
+    const { client } = await serve(disk, shared);
+    const order: number[] = [];
+    const reads = Array.from({ length: 64 }, async (__, block) => {
+      const bytes = new Uint8Array(SIZE);
+      await client.read(block, 1, bytes);
+      expect([bytes[0], bytes[SIZE - 1]]).toEqual([block, block]);
+      order.push(block);
+    });
+    for (let turn = 0; held.length < 64 && turn < 100; turn++) await turns(1);
+    for (const end of held.toReversed()) end();
+    await Promise.all(reads);
+    expect(order).toEqual(Array.from({ length: 64 }, (__, block) => 63 - block));
+  });
+
   test('that says retry gets the request again, before those behind it', async () => {
     const disk = new ToldDisk(100);
     const { client } = await serve(disk, shared);

@@ -9,6 +9,7 @@ import {
   blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
+  Listeners,
   SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
@@ -17,6 +18,8 @@ import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib
 
 /** The number of requests of one session that the host works on at the same time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
+/** The ways to the host. */
+const IO = ['auto', 'pool'] as const;
 /** The number of failures of the host that are logged; later ones are told to the clients only. */
 const FAILURES_LOGGED_MAX = 16;
 
@@ -28,16 +31,25 @@ export const FILE_BLOCK_CONFIG = element('config', 'A file of the host as a bloc
     writeable: attribute.boolean('Whether the file may be written; needs a grant with access="rw"', {
       fallback: false,
     }),
+    direct: attribute.boolean('Whether to read and write past the cache of the host', { fallback: false }),
+    io: attribute.oneOf(
+      'How requests reach the host: as fast as it can, or always by a pool of threads',
+      IO,
+      {
+        fallback: 'auto',
+      },
+    ),
   },
   children: BLOCK_POLICY_ELEMENTS,
 });
 
 /** The device. */
 export class FileDisk implements BlockBackend {
-  readonly info: BlockInfo;
   readonly #file: HostFile;
+  readonly #infoChanged = new Listeners();
   readonly #complain: (text: string) => void;
   readonly #syncs: SyncGroup;
+  #info: BlockInfo;
   #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
   /** Whether something was written that no SYNC has covered yet. */
@@ -75,23 +87,32 @@ export class FileDisk implements BlockBackend {
     this.#file = file;
     this.#complain = complain;
     this.#syncs = new SyncGroup(() => this.#syncFile());
-    this.info = {
+    this.#info = {
       blockSize,
       blockCount: Math.floor(file.sizeBytes / blockSize),
       alignLog2: PAYLOAD_ALIGN_LOG2,
       writeable: file.writeable,
     };
+    file.onResized(() => void this.#look());
+  }
+
+  get info(): BlockInfo {
+    return this.#info;
+  }
+
+  onInfoChanged(handler: () => void): () => void {
+    return this.#infoChanged.add(handler);
   }
 
   read(block: number, count: number, into: Uint8Array): Promise<void> {
-    return this.#file.read(into, block * this.info.blockSize).catch((error: unknown) => {
+    return this.#file.read(into, block * this.#info.blockSize).catch((error: unknown) => {
       throw this.#failure('read', block, count, error);
     });
   }
 
   write(block: number, count: number, from: Uint8Array): Promise<void> {
     this.#unsynced = true;
-    return this.#file.write(from, block * this.info.blockSize).catch((error: unknown) => {
+    return this.#file.write(from, block * this.#info.blockSize).catch((error: unknown) => {
       throw this.#failure('write', block, count, error);
     });
   }
@@ -100,11 +121,22 @@ export class FileDisk implements BlockBackend {
     return this.#syncs.request();
   }
 
-  /** The file keeps its size and content: there is no portable way to make holes in it. */
-  trim(): void {}
+  /** Gives the space back to the host, where the host takes it. */
+  async trim(block: number, count: number): Promise<void> {
+    const { blockSize } = this.#info;
+    this.#unsynced = true;
+    await this.#file.discard(block * blockSize, count * blockSize).catch((error: unknown) => {
+      throw this.#failure('trim', block, count, error);
+    });
+  }
 
-  writeZeroes(block: number, count: number): Promise<void> {
-    return writeZeroesByWriting(this, block, count);
+  async writeZeroes(block: number, count: number): Promise<void> {
+    const { blockSize } = this.#info;
+    this.#unsynced = true;
+    const done = await this.#file.zero(block * blockSize, count * blockSize).catch((error: unknown) => {
+      throw this.#failure('write of zeros', block, count, error);
+    });
+    if (!done) await writeZeroesByWriting(this, block, count);
   }
 
   /** Ends the use of the file. Everything that was written is on stable storage then. */
@@ -113,6 +145,23 @@ export class FileDisk implements BlockBackend {
       if (this.#unsynced) await this.sync();
     } finally {
       await this.#file.close();
+    }
+  }
+
+  /**
+   * Looks at the size of the file. The device grows with it, but does not shrink: whoever uses the
+   * blocks that are gone gets errors.
+   */
+  async #look(): Promise<void> {
+    const sizeBytes = await this.#file.size().catch(() => undefined);
+    if (sizeBytes === undefined) return;
+    const { blockSize, blockCount } = this.#info;
+    const blocks = Math.floor(sizeBytes / blockSize);
+    if (blocks < blockCount) {
+      this.#complain(`the file has shrunk to ${sizeBytes} bytes: its blocks from ${blocks} on are gone`);
+    } else if (blocks > blockCount) {
+      this.#info = { ...this.#info, blockCount: blocks };
+      this.#infoChanged.call();
     }
   }
 
@@ -126,7 +175,7 @@ export class FileDisk implements BlockBackend {
     try {
       await this.#file.sync();
     } catch (error) {
-      this.#syncFailure = this.#failure('sync', 0, this.info.blockCount, error);
+      this.#syncFailure = this.#failure('sync', 0, this.#info.blockCount, error);
       throw this.#syncFailure;
     }
   }
@@ -144,10 +193,10 @@ export class FileDisk implements BlockBackend {
 
 async function openFile(
   env: Pick<Env, 'host'>,
-  { file, writeable, $node }: ConfigOf<typeof FILE_BLOCK_CONFIG>,
+  { file, writeable, direct, io, $node }: ConfigOf<typeof FILE_BLOCK_CONFIG>,
 ): Promise<HostFile> {
   try {
-    return await env.host.openFile(file, writeable ? 'rw' : 'ro');
+    return await env.host.openFile(file, writeable ? 'rw' : 'ro', { direct, pool: io === 'pool' });
   } catch (error) {
     if (error instanceof RpcError) throw $node.errorAt(error.message, 'file');
     throw error;

@@ -54,12 +54,15 @@ export async function serverTls(env: TlsEnv, config: ConfigOf<typeof SERVER_TLS>
   };
 }
 
-/** Likewise for a client, which connects to `host`. */
+/**
+ * Likewise for a client, which connects to `host`. Without an element it checks the host's name.
+ */
 export async function clientTls(
   env: TlsEnv,
-  config: ConfigOf<typeof CLIENT_TLS>,
+  config: ConfigOf<typeof CLIENT_TLS> | undefined,
   host: string,
 ): Promise<HostTls> {
+  if (!config) return { role: 'client', serverName: host };
   const read = (name: 'certificate' | 'key' | 'authority'): Promise<string> => material(env, config, name);
   const { certificate, key, $node } = config;
   if ((certificate === undefined) !== (key === undefined)) {

@@ -2,7 +2,7 @@
  * Reads the fields of a message that came from outside: every length is compared with what is
  * there.
  */
-import { viewOf } from './byte-reader.ts';
+import { viewOf } from '../lib/byte-reader.ts';
 import { protocolError } from './nbd-error.ts';
 import { NBD_LIMITS } from './protocol.ts';
 

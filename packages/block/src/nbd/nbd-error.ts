@@ -8,3 +8,8 @@ export class NbdConnectionError extends RpcError<NbdFailure> {}
 export function protocolError(text: string): NbdConnectionError {
   return new NbdConnectionError('Protocol', text);
 }
+
+/** The other end has closed the connection where it must not. */
+export function endedError(text: string): NbdConnectionError {
+  return new NbdConnectionError('Ended', text);
+}

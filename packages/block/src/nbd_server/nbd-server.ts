@@ -95,9 +95,12 @@ export class NbdServer {
     await Promise.race([ended, this.#env.timer.sleep(STOP_MS)]);
     await Promise.all(connections.map((connection) => connection.close()));
     for (const session of this.#sessions) {
-      await session
-        .sync()
-        .catch((error: unknown) => this.#env.error(`the last SYNC failed: ${textOf(error)}`));
+      try {
+        await session.sync();
+        await session.close();
+      } catch (error) {
+        void this.#env.error(`the last SYNC failed: ${textOf(error)}`);
+      }
     }
   }
 

@@ -50,6 +50,13 @@ export interface HostFile {
   readonly writeable: boolean;
   /** The size in bytes when the file was opened; of a block device, its capacity. */
   readonly sizeBytes: number;
+  /** The size in bytes now. */
+  size(): Promise<number>;
+  /**
+   * Has `handler` called soon after the size has changed, whoever has changed it. The result ends
+   * that.
+   */
+  onResized(handler: () => void): () => void;
   /**
    * Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of
    * the file.
@@ -59,7 +66,33 @@ export interface HostFile {
   write(from: Uint8Array, position: number): Promise<void>;
   /** Settles when everything that was written before is on stable storage. */
   sync(): Promise<void>;
+  /**
+   * Makes a range within the file read as zeros, without writing them. Resolves to false if the
+   * host cannot: the range may then hold zeros in part.
+   */
+  zero(position: number, bytes: number): Promise<boolean>;
+  /**
+   * Gives back the space of a range within the file. What it holds afterwards is undefined.
+   * Resolves to false if the host cannot.
+   */
+  discard(position: number, bytes: number): Promise<boolean>;
+  /**
+   * Gives the file another size; what is added reads as zeros. A device has the size that it has.
+   */
+  resize(sizeBytes: number): Promise<void>;
+  /** Settles when the file is closed. Operations that are under way end first. */
   close(): Promise<void>;
+}
+
+/** How a granted file is opened. */
+export interface HostFileOptions {
+  /**
+   * Past the host's cache, directly from and to the medium, wherever memory and positions are
+   * aligned to it. Rejects with `Unsupported` if the file's file system cannot do that.
+   */
+  readonly direct?: boolean;
+  /** Whether to use nothing but the pool of threads, even where the host has a faster way. */
+  readonly pool?: boolean;
 }
 
 /** An entry of a directory. Links are listed, and never followed. */
@@ -220,7 +253,7 @@ export interface HostAccess {
    */
   grant(wanted: HostGrantFact): Promise<Capability<typeof HostGrant>>;
   /** Opens a granted file by the path in the config. */
-  openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile>;
+  openFile(path: string, access: 'ro' | 'rw', options?: HostFileOptions): Promise<HostFile>;
   openDirectory(path: string): Promise<HostDirectory>;
   openDevice(path: string, access: 'ro' | 'rw'): Promise<HostDevice>;
   /** Listens at a granted address: HOST:PORT, or `unix:PATH`. */
@@ -247,7 +280,7 @@ export type HostPlace = Pick<ResolvedGrant, 'target' | 'path'>;
 
 /** The operations of a platform for drivers. The caller has checked that the use is granted. */
 export interface HostPlatform {
-  openFile(place: HostPlace, access: 'ro' | 'rw'): Promise<HostFile>;
+  openFile(place: HostPlace, access: 'ro' | 'rw', options?: HostFileOptions): Promise<HostFile>;
   openDirectory(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDirectory>;
   openDevice(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDevice>;
   listen(kind: 'tcp' | 'unix', place: HostPlace): Promise<HostListener>;

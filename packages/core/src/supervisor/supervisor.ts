@@ -313,6 +313,9 @@ export class Supervisor {
       requestResources: () => {
         throw new SessionError('DENIED', 'the root component has all quota of the system');
       },
+      // Core's services do not end.
+      sessionHandler: (handler) => handler[Symbol.dispose](),
+      sessionNotices: () => [],
       // The supervisor takes no quota back.
       yieldHandler: (handler) => handler[Symbol.dispose](),
       yieldRequest: () => NOTHING,

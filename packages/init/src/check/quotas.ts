@@ -10,7 +10,7 @@ export interface InitQuota {
 
 /**
  * The quotas of all children together must fit in what init has, less what it needs to start and
- * what it keeps for itself.
+ * what it keeps for itself. A child that goes on while its replacement is started counts twice.
  */
 export function checkQuotas(config: InitConfig, quota: InitQuota, findings: CheckFindings): void {
   checkSum('ram', quota, config, (value) => `${formatBytes(value)} of ram`, findings);
@@ -35,10 +35,14 @@ function checkSum(
   format: (value: number) => string,
   findings: CheckFindings,
 ): void {
-  const needed = config.starts.reduce((sum, start) => sum + start[kind], 0);
+  const once = config.starts.reduce((sum, start) => sum + start[kind], 0);
+  const again = config.starts.reduce((sum, start) => sum + (start.replaceReady ? start[kind] : 0), 0);
+  const needed = once + again;
   const kept = config.preserve[kind];
   if (needed === 0 || needed + kept + start[kind] <= whole[kind]) return;
   const has = `init has ${format(whole[kind])}, of which its own start takes ${format(start[kind])}`;
   const keeps = `and keeps ${format(kept)} for itself`;
-  findings.error(`the children need ${format(needed)} together, but ${has}, ${keeps}`, config.node.position);
+  const twice = again === 0 ? '' : `, ${format(again)} of it for replacements (replace="ready")`;
+  const text = `the children need ${format(needed)} together${twice}, but ${has}, ${keeps}`;
+  findings.error(text, config.node.position);
 }

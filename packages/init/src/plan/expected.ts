@@ -35,9 +35,19 @@ export function expectedChildren(config: InitConfig, needs: ServicesNeeded): Exi
         // Nobody above the root has a config for one of its children.
         return [{ service, label, to: { kind: 'no config', refused: refusedBy(route) } }];
       }
-      return route.kind === 'denied' ? [] : [{ service, label, to: destinationOf(route) }];
+      if (route.kind === 'denied') return [];
+      const session = { service, label, to: destinationOf(route) };
+      // Nobody says before it runs which of its sessions a component can do anew.
+      const own = label === name && ['PD', 'CPU', 'ROM'].includes(service);
+      return [start.reattach && !own ? { ...session, reattach: true } : session];
     });
-    return { start, standing: 'alive', sessions, assigned: { ram: start.ram, caps: start.caps } };
+    return {
+      start,
+      standing: 'alive',
+      sessions,
+      assigned: { ram: start.ram, caps: start.caps },
+      ready: true,
+    };
   });
 }
 

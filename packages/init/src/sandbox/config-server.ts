@@ -55,7 +55,7 @@ export class ConfigServer implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: () => () => {},
+      onLeave: () => () => {},
       upgrade: async (more) => {
         donation = plus(donation, more);
         custody.take(more);

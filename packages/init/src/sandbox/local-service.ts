@@ -68,7 +68,7 @@ export class LocalServer implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: () => () => {},
+      onLeave: () => () => {},
       upgrade: async (more) => {
         try {
           await this.#root.upgrade(id, more.ram, more.caps);

@@ -6,6 +6,7 @@ import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import type { Child } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { NoRoute } from './no-route.ts';
+import { NotRunning } from './not-running.ts';
 import type { ParentServer } from './parent-server.ts';
 import type { SessionServer } from './session-server.ts';
 
@@ -52,7 +53,7 @@ export class Router {
         return { server, serverName: undefined, label: route.label, asked };
       }
       case 'child': {
-        const server = this.#serverOf(route.child);
+        const server = this.#serverOf(route.child, label);
         const to = { kind: 'child', child: route.child, label: route.label } as const;
         return { server, serverName: route.child, label: route.label, asked: { service, label, to } };
       }
@@ -82,10 +83,10 @@ export class Router {
     );
   }
 
-  #serverOf(name: string): SessionServer {
+  #serverOf(name: string, label: string): SessionServer {
     const child = this.#host.child(name);
     if (child?.over?.undecided) return child.over.undecided;
-    if (!child || child.ended) throw new SessionError('DENIED', `server "${name}" is not running`);
+    if (!child || child.ended) throw new NotRunning(name, label);
     return child.server;
   }
 }

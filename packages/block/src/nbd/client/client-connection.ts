@@ -6,9 +6,9 @@
 import { RpcError } from '@ginit/core';
 import type { HostConnection, HostTls } from '@ginit/core/host';
 import { copyInto } from '@ginit/core/packet-stream';
-import { ByteReader, viewOf } from '../byte-reader.ts';
+import { ByteReader, viewOf } from '../../lib/byte-reader.ts';
 import { ByteWriter } from '../byte-writer.ts';
-import { NbdConnectionError, protocolError } from '../nbd-error.ts';
+import { endedError, NbdConnectionError, protocolError } from '../nbd-error.ts';
 import {
   CHUNK,
   CHUNK_DONE,
@@ -85,7 +85,7 @@ export class ClientConnection {
   private constructor(connection: HostConnection) {
     this.#connection = connection;
     this.#ended = new Promise((resolve) => (this.#tell = resolve));
-    this.#reader = new ByteReader(connection);
+    this.#reader = new ByteReader(connection, endedError);
     this.#writer = new ByteWriter(connection, (error) => this.#end(asEnd(error)));
   }
 

@@ -4,7 +4,7 @@
  * have is taken as it is; one that does not keep to the protocol is left.
  */
 import type { HostTls } from '@ginit/core/host';
-import { type ByteReader, viewOf } from '../byte-reader.ts';
+import { type ByteReader, viewOf } from '../../lib/byte-reader.ts';
 import type { ByteWriter } from '../byte-writer.ts';
 import { Fields, FieldWriter } from '../fields.ts';
 import { NbdConnectionError, protocolError } from '../nbd-error.ts';

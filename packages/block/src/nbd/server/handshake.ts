@@ -3,8 +3,8 @@
  * an export or leaves. Nothing that a client sends here makes it hold more than one option.
  */
 import type { HostTls } from '@ginit/core/host';
-import type { ByteReader } from '../byte-reader.ts';
-import { viewOf } from '../byte-reader.ts';
+import type { ByteReader } from '../../lib/byte-reader.ts';
+import { viewOf } from '../../lib/byte-reader.ts';
 import type { ByteWriter } from '../byte-writer.ts';
 import { Fields, FieldWriter } from '../fields.ts';
 import { NbdConnectionError, protocolError } from '../nbd-error.ts';

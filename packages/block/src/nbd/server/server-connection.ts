@@ -1,8 +1,8 @@
 /** One connection of a client, from the greeting to its end. */
 import type { HostConnection, HostTls } from '@ginit/core/host';
-import { ByteReader } from '../byte-reader.ts';
+import { ByteReader } from '../../lib/byte-reader.ts';
 import { ByteWriter } from '../byte-writer.ts';
-import { NbdConnectionError } from '../nbd-error.ts';
+import { endedError, NbdConnectionError } from '../nbd-error.ts';
 import { ServerHandshake } from './handshake.ts';
 import type { NbdExport } from './nbd-device.ts';
 import { ServerTransmission } from './transmission.ts';
@@ -34,7 +34,7 @@ export class ServerConnection {
    */
   async run(): Promise<void> {
     const connection = this.#connection;
-    const reader = new ByteReader(connection);
+    const reader = new ByteReader(connection, endedError);
     // Once nothing can be written, nothing is read either.
     const writer = new ByteWriter(connection, () => void connection.close());
     try {

@@ -7,7 +7,7 @@
 import { RpcError } from '@ginit/core';
 import { copyInto } from '@ginit/core/packet-stream';
 import { Condition } from '@ginit/core/async';
-import { type ByteReader, viewOf } from '../byte-reader.ts';
+import { type ByteReader, viewOf } from '../../lib/byte-reader.ts';
 import type { ByteWriter } from '../byte-writer.ts';
 import { protocolError } from '../nbd-error.ts';
 import {

@@ -31,6 +31,12 @@ export interface ConnectBlockOptions {
   readonly label?: string;
   /** The session arguments `tx_buf_size`, `offset`, `num_blocks` and `writeable`. */
   readonly args?: SessionArguments;
+  /**
+   * Called with a new client when the server has ended or is being replaced: see `ReattachOptions`.
+   * Writes that no `sync` followed may be lost with the old server.
+   */
+  readonly onReattach?: (client: BlockClient) => void | Promise<void>;
+  readonly onReattachRefused?: (reason: Error) => void;
 }
 
 const noPayload = (): void => {};
@@ -54,15 +60,21 @@ export class BlockClient implements BlockBackend {
    * Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be
    * used.
    */
-  static async connect(env: SessionOpening, options?: ConnectBlockOptions): Promise<BlockClient> {
-    const session = await env.connect(Block, options);
-    const close = async (): Promise<void> => void (await env.close(session));
-    try {
-      return await BlockClient.over(session, close);
-    } catch (error) {
-      await close().catch(() => {});
-      throw error;
-    }
+  static async connect(env: SessionOpening, options: ConnectBlockOptions = {}): Promise<BlockClient> {
+    const { onReattach, ...others } = options;
+    const over = async (session: Session<typeof Block>): Promise<BlockClient> => {
+      const close = async (): Promise<void> => void (await env.close(session));
+      try {
+        return await BlockClient.over(session, close);
+      } catch (error) {
+        await close().catch(() => {});
+        throw error;
+      }
+    };
+    const again = onReattach && {
+      onReattach: async (session: Session<typeof Block>) => onReattach(await over(session)),
+    };
+    return over(await env.connect(Block, { ...others, ...again }));
   }
 
   /** A client over a session that was opened before. `close` closes the session. */

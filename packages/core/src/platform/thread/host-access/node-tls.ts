@@ -19,8 +19,13 @@ const HANDSHAKE_MS = 30_000;
  * stream that takes its place; rejects, with the socket closed, if there is no trust.
  */
 export async function secured(socket: Socket, tls: HostTls, name: StreamName): Promise<TLSSocket> {
+  // An end that leaves in the middle of the handshake is noticed at once; later each direction ends
+  // by itself.
+  socket.allowHalfOpen = false;
   try {
     const stream = tls.role === 'server' ? await asServer(socket, tls) : await asClient(socket, tls);
+    socket.allowHalfOpen = true;
+    stream.allowHalfOpen = true;
     // The stream ends with its socket, whichever of the two fails first.
     stream.on('close', () => socket.destroy());
     return stream;
@@ -47,7 +52,7 @@ function asServer(socket: Socket, tls: HostTls): Promise<TLSSocket> {
     if (tls.certificate === undefined || tls.key === undefined) {
       throw new RpcError<HostErrorCode>('Unsupported', 'a server of TLS needs a certificate and its key');
     }
-    const options = { ...material(tls), handshakeTimeout: HANDSHAKE_MS, allowHalfOpen: true };
+    const options = { ...material(tls), handshakeTimeout: HANDSHAKE_MS };
     const server = tlsModule().createServer({
       ...options,
       requestCert: wanted,

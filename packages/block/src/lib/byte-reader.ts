@@ -5,21 +5,23 @@
  */
 import { assert } from '@ginit/core';
 import type { HostSource } from '@ginit/core/host';
-import { NbdConnectionError } from './nbd-error.ts';
 
 /** A stream of bytes that comes in. */
 export type ByteSource = Pick<HostSource, 'read'>;
 
 export class ByteReader {
   readonly #source: ByteSource;
+  readonly #ended: (text: string) => Error;
   #chunks: Uint8Array[] = [];
   /** Index of the first chunk in use, and of the first byte in it. */
   #first = 0;
   #offset = 0;
   #held = 0;
 
-  constructor(source: ByteSource) {
+  /** `ended` makes the error for a stream that ends where it must not. */
+  constructor(source: ByteSource, ended: (text: string) => Error) {
     this.#source = source;
+    this.#ended = ended;
   }
 
   /** The bytes that have come and were not taken yet. */
@@ -28,15 +30,15 @@ export class ByteReader {
   }
 
   /**
-   * Waits until `bytes` are there. False if the stream ends before the first of them; rejects with
-   * `Ended` if it ends in their middle.
+   * Waits until `bytes` are there. False if the stream ends before the first of them; rejects if
+   * it ends in their middle.
    */
   async fill(bytes: number): Promise<boolean> {
     while (this.#held < bytes) {
       const chunk = await this.#source.read();
       if (chunk === undefined) {
         if (this.#held === 0) return false;
-        throw new NbdConnectionError('Ended', 'the connection ended in the middle of a message');
+        throw this.#ended('the connection ended in the middle of a message');
       }
       if (chunk.byteLength === 0) continue;
       this.#chunks.push(chunk);
@@ -48,7 +50,7 @@ export class ByteReader {
   /** Like `fill`, where the stream must not end. */
   async need(bytes: number): Promise<void> {
     if (this.#held < bytes && !(await this.fill(bytes))) {
-      throw new NbdConnectionError('Ended', 'the other end has closed the connection');
+      throw this.#ended('the other end has closed the connection');
     }
   }
 
@@ -86,15 +88,31 @@ export class ByteReader {
     return parts;
   }
 
-  /** Drops bytes that may not have come yet, without keeping them. */
-  async drop(bytes: number): Promise<void> {
-    let left = bytes;
-    while (left > 0) {
-      await this.need(1);
-      const now = Math.min(left, this.#held);
-      this.takeParts(now);
-      left -= now;
+  /**
+   * Waits for a line, and takes it with its end. Resolves to nothing if the line has more than
+   * `bytesMax` bytes.
+   */
+  async takeLine(bytesMax: number): Promise<Uint8Array | undefined> {
+    for (let looked = 0; ; ) {
+      const bytes = this.#lineBytes(looked);
+      if (bytes > bytesMax || (bytes === 0 && this.#held >= bytesMax)) return undefined;
+      if (bytes > 0) return this.take(bytes);
+      looked = this.#held;
+      await this.need(looked + 1);
     }
+  }
+
+  /** How long the first line is that is there; 0 if it has no end yet in what follows `from`. */
+  #lineBytes(from: number): number {
+    let start = -this.#offset;
+    for (let index = this.#first; index < this.#chunks.length; index++) {
+      const chunk = this.#chunks[index];
+      if (chunk === undefined) break;
+      const found = chunk.indexOf(0x0a, Math.max(0, from - start, index === this.#first ? this.#offset : 0));
+      if (found !== -1) return start + found + 1;
+      start += chunk.byteLength;
+    }
+    return 0;
   }
 
   /** Moves on within the first chunk. */

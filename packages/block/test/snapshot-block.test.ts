@@ -1,0 +1,191 @@
+/** snapshot_block in whole systems. */
+import { type Component, component, type Main } from '@ginit/core';
+import { Block, BlockClient, serveBlock } from '@ginit/core/block';
+import { Report, serveReport } from '@ginit/core/report';
+import { expect, test } from 'vitest';
+import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
+import { RamDisk } from '../src/ram_block/ram-disk.ts';
+import snapshotBlock from '../src/snapshot_block/main.ts';
+import { DeviceModel, mixRequests } from './mixed-requests.ts';
+import { clientOf, codeOf, reasonOf } from './system-client.ts';
+
+const SIZE = 512;
+
+const serverOf = (disk: RamDisk): Component =>
+  component({ provides: [Block] }, (env) => {
+    env.provide(Block, (session) => serveBlock(session, disk));
+  });
+
+class Place {
+  readonly origin = new RamDisk(new Uint8Array(256 * 1024), SIZE);
+  readonly reports: string[] = [];
+  readonly store: RamDisk;
+
+  constructor(storeBytes = 1024 * 1024) {
+    this.store = new RamDisk(new Uint8Array(storeBytes), SIZE);
+  }
+
+  run(config: string, work: Main): Promise<FinishedSystem> {
+    const reports = component({ provides: [Report] }, (env) => {
+      env.provide(Report, (session) =>
+        serveReport(session, {
+          submit: (content) => void this.reports.push(new TextDecoder().decode(content)),
+        }),
+      );
+    });
+    const block = '<provides> <service name="Block"/> </provides>';
+    return runSystem(
+      'shared',
+      {
+        origin: serverOf(this.origin),
+        store: serverOf(this.store),
+        reports,
+        snapshot_block: snapshotBlock,
+        client: clientOf(work),
+      },
+      `<start name="origin"> ${block} </start> <start name="store"> ${block} </start>
+       <start name="reports"> <provides> <service name="Report"/> </provides> </start>
+       <start name="snapshots" ram="8M"> <binary name="snapshot_block"/> ${block} ${config}
+         <route> <service name="Block" label="origin"> <child name="origin"/> </service>
+           <service name="Block" label="store"> <child name="store"/> </service>
+           <service name="Report"> <child name="reports"/> </service> <any-service> <parent/> </any-service> </route>
+       </start>
+       <start name="client" ram="16M"> <exit propagate="yes"/>
+         <route> <service name="Block"> <child name="snapshots"/> </service> <any-service> <parent/> </any-service> </route>
+       </start>`,
+    );
+  }
+
+  /** Runs with these children of the config, and expects a good end. */
+  async ok(
+    children: string,
+    work: Main,
+    attributes = 'format="yes" chunk_size="4K"',
+  ): Promise<readonly string[]> {
+    const { end, lines } = await this.run(`<config ${attributes}> ${children} ${POLICIES} </config>`, work);
+    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+    return lines.filter((line) => line.startsWith('[init -> snapshots]')).map((line) => line.slice(20));
+  }
+}
+
+const POLICIES = `
+  <policy label_suffix="device" writeable="yes"/> <policy label_suffix="reader"/>
+  <policy label_suffix="one" snapshot="one"/> <policy label_suffix="two" snapshot="two" writeable="yes"/>`;
+
+const filled = (byte: number): Uint8Array => new Uint8Array(SIZE).fill(byte);
+async function firstByte(disk: BlockClient, block: number): Promise<number | undefined> {
+  const bytes = new Uint8Array(SIZE);
+  await disk.read(block, 1, bytes);
+  return bytes[0];
+}
+const connect = (env: Parameters<Main>[0], label: string): Promise<BlockClient> =>
+  BlockClient.connect(env, { label });
+
+test('the config says which snapshots there are; over restarts they are made, shown, rolled back to and deleted', async () => {
+  const place = new Place();
+  const first = await place.ok('<snapshot name="one"/>', async (env) => {
+    const device = await connect(env, 'device');
+    expect(await reasonOf(connect(env, 'two'))).toContain('there is no snapshot "two"');
+    await device.write(3, 1, filled(1));
+    const one = await connect(env, 'one');
+    expect([await firstByte(device, 3), await firstByte(one, 3)]).toEqual([1, 0]);
+    expect(one.info).toMatchObject({ blockCount: 512, writeable: false });
+    expect(await codeOf(one.write(3, 1, filled(2)))).toBe('ReadOnly');
+    expect((await connect(env, 'reader')).info.writeable).toBe(false);
+  });
+  expect(first).toEqual(['the snapshot store was formatted', 'snapshot "one" was made']);
+
+  const second = await place.ok(
+    '<snapshot name="one"/> <snapshot name="two"/> <report snapshots="yes"/>',
+    async (env) => {
+      const device = await connect(env, 'device');
+      await device.write(3, 1, filled(2));
+      const [one, two] = [await connect(env, 'one'), await connect(env, 'two')];
+      expect([await firstByte(device, 3), await firstByte(two, 3), await firstByte(one, 3)]).toEqual([
+        2, 1, 0,
+      ]);
+      expect(await codeOf(two.writeZeroes(3, 1))).toBe('ReadOnly');
+      while (!place.reports.at(-1)?.includes('used="2"')) await env.timer.sleep(1);
+    },
+  );
+  expect(second).toEqual(['snapshot "two" was made']);
+  expect(place.reports.at(-1)).toMatch(
+    /^<snapshots chunk_bytes="4096" chunks="\d+" used="2">\s+<snapshot name="one" created_ms="\d+" blocks="512" chunks="1"\/>\s+<snapshot name="two"/,
+  );
+
+  const back = '<rollback name="one" token="1"/>';
+  const third = await place.ok(`${back} <delete name="two"/>`, async (env) => {
+    expect(await firstByte(await connect(env, 'reader'), 3)).toBe(0);
+    await (await connect(env, 'device')).write(3, 1, filled(9));
+  });
+  expect(third).toEqual(['snapshot "two" was deleted', 'the device was rolled back to snapshot "one"']);
+  // The same token again does nothing.
+  const fourth = await place.ok(back, async (env) => {
+    expect(await firstByte(await connect(env, 'reader'), 3)).toBe(9);
+  });
+  expect(fourth).toEqual([]);
+});
+
+test('a store that fills up warns at a mark, and then writes fail, never in silence', async () => {
+  const place = new Place(65_536 + 4096 + 10 * 4096);
+  const lines = await place.ok('<snapshot name="one"/>', async (env) => {
+    const device = await connect(env, 'device');
+    for (let chunk = 0; chunk < 10; chunk++) await device.write(chunk * 8, 1, filled(1));
+    expect(await codeOf(device.write(80, 1, filled(1)))).toBe('NoSpace');
+    expect(await codeOf(device.write(88, 1, filled(1)))).toBe('NoSpace');
+    expect(await codeOf(device.write(0, 1, filled(2)))).toBe('succeeded');
+  });
+  expect(lines.slice(2)).toEqual([
+    'Warning: the snapshot store is full to 80 %',
+    'Error: the snapshot store is full: writes to the device fail until there is room',
+  ]);
+});
+
+test('a full store may drop its oldest snapshot, with a warning', async () => {
+  const place = new Place(65_536 + 4096 + 4 * 4096);
+  const lines = await place.ok(
+    '<snapshot name="one"/>',
+    async (env) => {
+      const device = await connect(env, 'device');
+      for (let chunk = 0; chunk < 20; chunk++) await device.write(chunk * 8, 1, filled(1));
+      expect(await reasonOf(connect(env, 'one'))).toContain('there is no snapshot "one"');
+    },
+    'format="yes" chunk_size="4K" when_full="drop-oldest" warn_at="100"',
+  );
+  expect(lines).toContain('Warning: the snapshot store was full: its oldest snapshot "one" was deleted');
+});
+
+test('random requests are answered as by a model, and the snapshot keeps the beginning', async () => {
+  const place = new Place();
+  const begin = Uint8Array.from({ length: 256 * 1024 }, (_, at) => at * 7);
+  place.origin.write(0, 512, begin);
+  await place.ok('<snapshot name="one"/>', async (env) => {
+    const device = await connect(env, 'device');
+    const model = new DeviceModel(begin.slice(), SIZE);
+    const { compared } = await mixRequests(device, model, { seed: 11, requests: 400 });
+    expect(compared).toBeGreaterThan(300);
+    const one = await connect(env, 'one');
+    const content = new Uint8Array(begin.length);
+    await one.read(0, 512, content);
+    expect(Buffer.compare(content, begin)).toBe(0);
+  });
+});
+
+test.each([
+  ['', 'the device holds no snapshot store'],
+  ['format="yes" chunk_size="5000"', 'chunks of 5000 bytes are not possible'],
+])('with attributes %j: %s', async (attributes, problem) => {
+  const { complaints } = await new Place().run(`<config ${attributes}> ${POLICIES} </config>`, (env) =>
+    env.timer.sleep(60),
+  );
+  expect(complaints.join('\n')).toContain(problem);
+});
+
+test('a store that holds something else is not formatted', async () => {
+  const place = new Place();
+  place.store.write(5, 1, filled(1));
+  const { complaints } = await place.run(`<config format="yes"> ${POLICIES} </config>`, (env) =>
+    env.timer.sleep(60),
+  );
+  expect(complaints.join('\n')).toContain('the device holds no snapshot store');
+});
