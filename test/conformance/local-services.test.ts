@@ -46,7 +46,7 @@ const routed = (name: string, binary: string, service: string, target = '<local/
     <route> <service name="${service}"> ${target} </service> <any-service> <parent/> </any-service> </route> </start>`;
 
 /** Greets by the label, and notes who is there. */
-function greeter(open: Set<string>): (env: Env) => SandboxOptions {
+function greeting(open: Set<string>): (env: Env) => SandboxOptions {
   return () => ({
     services: [
       localService(Greeter, ({ label }) => {
@@ -82,7 +82,7 @@ test('a route to <local/> leads to the service that was plugged in, and what was
       4, 12_288,
     ]);
     await shows('c#1 running');
-  }, greeter(open));
+  }, greeting(open));
 });
 
 test('the sessions of a child that is removed, or crashes, are closed', async () => {
@@ -95,7 +95,7 @@ test('the sessions of a child that is removed, or crashes, are closed', async ()
     await apply('');
     expect(open.size).toBe(0);
     await conserved();
-  }, greeter(open));
+  }, greeting(open));
 });
 
 test('the target rewrites the label, and another label restarts the client', async () => {
@@ -109,7 +109,7 @@ test('the target rewrites the label, and another label restarts the client', asy
     await apply(to('two'));
     await until(() => open.has('two') && open.size === 1);
     await shows('c#2 running');
-  }, greeter(open));
+  }, greeting(open));
 });
 
 test('children of a nested init reach it along their routes', async () => {
@@ -126,7 +126,7 @@ test('children of a nested init reach it along their routes', async () => {
     await apply('');
     expect(open.size).toBe(0);
     await conserved();
-  }, greeter(open));
+  }, greeting(open));
 });
 
 test('packet streams work as with any other server', async () => {

@@ -24,7 +24,10 @@ const idle = component({}, () => {});
 const PAIR = `<start name="server" caps="100" ram="4M"> <provides> <service name="Store"/> </provides> </start>
   <start name="client" caps="100" ram="4M"> <exit propagate="yes"/> </start>`;
 
-/** A nested init with as much quota as its children, its own start and what it keeps come to, and `more`. */
+/**
+ * A nested init with as much quota as its children, its own start and what it keeps come to, and
+ * `more`.
+ */
 function nested(more: { readonly ram: number; readonly caps: number }, around = ''): string {
   const start = (ram: number, caps: number): string =>
     `<start name="sub" ram="${ram}" caps="${caps}"> <binary name="init"/> <exit propagate="yes"/>
@@ -88,17 +91,17 @@ describe('what init keeps', () => {
 
   test('more than there is: an error, once for each config, and nothing for children', async () => {
     await laboratory({ idle }, async ({ apply, conserved, lines, shows, until }) => {
-      const text = 'Error: RAM preservation exceeds available memory';
+      const words = 'Error: RAM preservation exceeds available memory';
       await apply(start('1M'), keeping('300M'));
       await until(() => lines('cannot be started').length === 1);
-      expect(lines(text)).toHaveLength(1);
+      expect(lines(words)).toHaveLength(1);
       await conserved();
       await apply(start('1M'), keeping('301M'));
       await until(() => lines('cannot be started').length === 2);
-      expect(lines(text)).toHaveLength(2);
+      expect(lines(words)).toHaveLength(2);
       await apply(start('1M'), keeping('1M'));
       await shows('idle#3 running');
-      expect(lines(text)).toHaveLength(2);
+      expect(lines(words)).toHaveLength(2);
     });
   });
 

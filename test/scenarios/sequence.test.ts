@@ -1,4 +1,7 @@
-/** Tests the component `sequence` as users run it, and its check; and that a simulated run says the same. */
+/**
+ * Tests the component `sequence` as users run it, and its check; and that a simulated run says the
+ * same.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 import { expectSaysTheSame } from '../harness/simulated-too.ts';

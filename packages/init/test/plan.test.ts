@@ -431,7 +431,9 @@ describe('below a nested init', () => {
   const inner = (starts: string) =>
     `<start name="sub" ram="40M" caps="900"> <binary name="init"/>
       <config> ${PARENT_PROVIDES} ${DEFAULT_ROUTE} <default ram="4M" caps="100"/> ${starts} </config> </start>`;
-  /** A plan of which each init says its part as if it had no other children than those of `before`. */
+  /**
+   * A plan of which each init says its part as if it had no other children than those of `before`.
+   */
   const tree = (before: string, after: string, silent?: string) => {
     const planner: Planner = (path, next) => {
       if (path === silent && path !== undefined) return Promise.resolve(undefined);

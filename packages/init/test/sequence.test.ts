@@ -102,11 +102,11 @@ describe('checks', () => {
       config(`<start name="s"> <binary name="sequence"/> <config> <start name="a"/>
         <start name="b"> <binary name="init"/> <config> <start name="c"/> </config> </start> </config> </start>`),
     );
-    expect(places.map(({ path, steps }) => [path, ...steps])).toEqual([
-      ['s'],
-      ['s -> a', ['s', 0]],
-      ['s -> b', ['s', 1]],
-      ['s -> b -> c', ['s', 1]],
+    expect(places.map(({ path, steps }) => [path, Object.fromEntries(steps)])).toEqual([
+      ['s', {}],
+      ['s -> a', { s: 0 }],
+      ['s -> b', { s: 1 }],
+      ['s -> b -> c', { s: 1 }],
     ]);
   });
 

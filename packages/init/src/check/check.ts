@@ -49,7 +49,7 @@ export function checkConfig(
 ): CheckResult {
   const findings = new CheckFindings();
   const { quota: whole, parentServices } = options;
-  const quota = whole && { whole, start: ROOT_START_COST };
+  const quota = whole && { whole, ownStart: ROOT_START_COST };
   checkScope(scopeOf(config), manifests, { quota, parentServices }, findings);
   if (options.fileIdentity) checkSharedFiles(config, options.fileIdentity, findings);
   if (options.host) checkHostNeeds(config, options.host, findings);
@@ -105,7 +105,7 @@ function checkNested(
   for (const { text, position } of held.warnings) findings.warn(text, position);
   const services = held.configs.flatMap((config) => config.services.map(({ name }) => name));
   checkProvides(start, services, findings);
-  const quota = { whole: { ram: start.ram, caps: start.caps }, start: initStartCost(start) };
+  const quota = { whole: { ram: start.ram, caps: start.caps }, ownStart: initStartCost(start) };
   for (const config of held.configs) {
     checkHandedOn(start, config, findings);
     checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);

@@ -5,7 +5,7 @@ import type { CheckFindings } from './findings.ts';
 /** What an init has before it starts, and what its own start takes of that. */
 export interface InitQuota {
   readonly whole: Quota;
-  readonly start: Quota;
+  readonly ownStart: Quota;
 }
 
 /**
@@ -30,7 +30,7 @@ export function checkStartCost(start: StartNode, findings: CheckFindings): void 
 
 function checkSum(
   kind: keyof Quota,
-  { whole, start }: InitQuota,
+  { whole, ownStart }: InitQuota,
   config: InitConfig,
   format: (value: number) => string,
   findings: CheckFindings,
@@ -39,8 +39,8 @@ function checkSum(
   const again = config.starts.reduce((sum, start) => sum + (start.replaceReady ? start[kind] : 0), 0);
   const needed = once + again;
   const kept = config.preserve[kind];
-  if (needed === 0 || needed + kept + start[kind] <= whole[kind]) return;
-  const has = `init has ${format(whole[kind])}, of which its own start takes ${format(start[kind])}`;
+  if (needed === 0 || needed + kept + ownStart[kind] <= whole[kind]) return;
+  const has = `init has ${format(whole[kind])}, of which its own start takes ${format(ownStart[kind])}`;
   const keeps = `and keeps ${format(kept)} for itself`;
   const twice = again === 0 ? '' : `, ${format(again)} of it for replacements (replace="ready")`;
   const text = `the children need ${format(needed)} together${twice}, but ${has}, ${keeps}`;

@@ -11,8 +11,8 @@ import type { StartNode } from './init-config.ts';
 export type Placed = Pick<StartNode, 'isolation' | 'domain' | 'host' | 'binary'>;
 
 /**
- * Whether a start node grants host resources to a component that uses them itself. A nested init, or
- * a sequence, only hands its grants on.
+ * Whether a start node grants host resources to a component that uses them itself. A nested init,
+ * or a sequence, only hands its grants on.
  */
 export function isDriver({ host, binary }: Pick<StartNode, 'host' | 'binary'>): boolean {
   return host.length > 0 && !isHolder(binary.name);
@@ -57,5 +57,7 @@ export function initStartCost(start: Placed): Cost {
   return sumOf(startCost(start), CONFIG_HANDLER);
 }
 
-/** The same for root init, which has a process of its own and no init that would open its sessions. */
+/**
+ * The same for root init, which has a process of its own and no init that would open its sessions.
+ */
 export const ROOT_START_COST: Cost = sumOf(RUNNING_COST, COSTS.process, CONFIG_HANDLER);

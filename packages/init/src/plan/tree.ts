@@ -7,8 +7,8 @@ import { type InitConfig, nestedConfigOf } from '../model/index.ts';
 
 /**
  * Says what a config changes for the children of one init. `path` names the init from the outermost
- * one (`sub -> inner`); it is `undefined` for that. The result is `undefined` if the init cannot say
- * it.
+ * one (`sub -> inner`); it is `undefined` for that. The result is `undefined` if the init cannot
+ * say it.
  */
 export type Planner = (
   path: string | undefined,

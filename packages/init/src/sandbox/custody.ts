@@ -1,6 +1,6 @@
 /**
- * What children have donated for the sessions of their configs, which init serves itself. It lies in
- * init's account and is to be given back.
+ * What children have donated for the sessions of their configs, which init serves itself. It lies
+ * in init's account and is to be given back.
  */
 import type { Resources } from '@ginit/core/system';
 import { minus, NOTHING, plus } from './amounts.ts';

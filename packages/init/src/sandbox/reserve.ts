@@ -4,8 +4,8 @@
  * that quota for, so they count as part of it: otherwise it would depend on a moment whether the
  * last child of a config can be paid for. `ginit check` computes alike.
  *
- * Init also has in its account what its children have donated for the ROM sessions of their configs.
- * They get that back, so it is not given to others either.
+ * Init also has in its account what its children have donated for the ROM sessions of their
+ * configs. They get that back, so it is not given to others either.
  */
 import type { Env } from '@ginit/core';
 import type { Resources } from '@ginit/core/system';

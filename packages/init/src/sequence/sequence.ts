@@ -23,7 +23,9 @@ const PAUSE_MAX_MS = 10_000;
 interface Running {
   index: number;
   readonly name: string;
-  /** Settles with the exit code; with `undefined` if the config does not name the child any more. */
+  /**
+   * Settles with the exit code; with `undefined` if the config does not name the child any more.
+   */
   readonly over: Deferred<number | undefined>;
 }
 
@@ -89,7 +91,9 @@ export class Sequence {
     }
   }
 
-  /** Does one step. The result says how the child has ended, and where in the config it was then. */
+  /**
+   * Does one step. The result says how the child has ended, and where in the config it was then.
+   */
   async #perform(index: number): Promise<{ readonly code: number | undefined; readonly at: number }> {
     const step = this.#steps(await this.#sandbox.spare())[index];
     const [start] = step?.starts ?? [];

@@ -44,10 +44,10 @@ export async function planBetween(
   const [old, next] = [await sound(before, output), await sound(after, output)];
   if (!old || !next) return WRONG_EXIT_CODE;
   const planner: Planner = (path, config) => {
-    const before = path === undefined ? old.config : configAt(old.config, path.split(LABEL_SEPARATOR));
+    const outdated = path === undefined ? old.config : configAt(old.config, path.split(LABEL_SEPARATOR));
     const needs = ({ name }: StartNode): readonly string[] =>
       old.manifests.get(path === undefined ? name : prependLabel(path, name))?.requires ?? [];
-    const plan = before && describePlan(planChanges(expectedChildren(before, needs), config));
+    const plan = outdated && describePlan(planChanges(expectedChildren(outdated, needs), config));
     return Promise.resolve(plan);
   };
   return show((await planTree(planner, next.config)) ?? [], json, output);
