@@ -14,6 +14,11 @@ const EVERY_TEST = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
 const OWN_PROCESS = [
   'test/!(conformance)/**/*.test.ts',
   'packages/sharedarraybuffer-polyfill/test/**/*.test.ts',
+  'packages/block/test/{http-block,nbd-block,nbd-server}.test.ts',
+  'packages/core/test/open-file.test.ts',
+  // These load the compiled door for simulated systems.
+  'packages/init/test/testing.test.ts',
+  'packages/os/test/rom-scenarios.test.ts',
 ];
 
 /**
@@ -75,8 +80,9 @@ export default defineConfig({
     setupFiles: ['test/property-seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Scenarios start processes of their own; two files side by side fill a two-core machine.
-    maxWorkers: 2,
+    // Many tests wait, for processes that start and bounds that pass: one file more than there are
+    // cores keeps a machine of two busy.
+    maxWorkers: 3,
     pool: 'forks',
   },
 });

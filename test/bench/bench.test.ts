@@ -50,13 +50,13 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['threads10Ms', 'threads100Ms', 'process1Ms', ...(onLinux ? ['threadMiB', 'processMiB'] : [])],
     ratios: ['threads10VsWorkers', 'threads100VsWorkers', 'process1VsFork'],
   },
-  block: {
-    figures: ['ramBlockIops', 'interposerUs', 'file-thread-1Iops'],
-    ratios: ['chainVsNodeFs', 'partitionVsNone', ...(severalCpus ? ['chainTwoCoresVsNodeFs'] : [])],
-  },
   reconfigure: {
     figures: ['changeMs', 'watchedMs', 'restartMs', 'warmChangeMs', 'wholeMs'],
     ratios: ['changeVsRestart'],
+  },
+  block: {
+    figures: ['ramBlockIops', 'interposerUs', 'file-thread-1Iops'],
+    ratios: ['chainVsNodeFs', 'partitionVsNone', ...(severalCpus ? ['chainTwoCoresVsNodeFs'] : [])],
   },
 };
 

@@ -14,7 +14,9 @@ const RUN_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * RUN_MS });
 
 /** Enough seeds for a system in which nothing is to be found. */
-const FEW_SEEDS = '1..30';
+const FEW_SEEDS = '1..10';
+/** The mistakes are found by earlier ones. `npm run sim-campaign` runs thousands. */
+const HEALTHY_SEEDS = '1..50';
 const ROOT = new URL('../..', import.meta.url).pathname;
 const REGISTER = new URL('./canary/register.mjs', import.meta.url).href;
 
@@ -37,8 +39,8 @@ function breakBy(canary: string): void {
 }
 
 describe.each(['cache', 'bank', 'labels'] as const)('the healthy system "%s"', (system) => {
-  test.each(['1..50', '51..100'])('withstands its faults: seeds %s', async (seeds) => {
-    const run = await simulate(system, '--seeds', seeds, '--faults', 'plan.xml');
+  test('withstands its faults', async () => {
+    const run = await simulate(system, '--seeds', HEALTHY_SEEDS, '--faults', 'plan.xml');
     expect(run.code, run.stderr).toBe(0);
   });
 

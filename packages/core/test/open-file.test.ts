@@ -23,7 +23,7 @@ import { support } from 'sharedarraybuffer-polyfill';
 import type { HostFile, HostFileOptions } from '../src/runtime/host-access.ts';
 import { openNodeFile } from '../src/platform/thread/host-access/node-file.ts';
 import { addressOf } from '../src/platform/host/memory-address.ts';
-import { IoRing } from '../src/platform/host/io-ring.ts';
+import { IoRing, RING_OPERATION } from '../src/platform/host/io-ring.ts';
 
 const PAGE = 4096;
 const PAGES = 64;
@@ -54,15 +54,16 @@ const sharedPages = (pages: number): Uint8Array => {
 const pattern = (page: number, version: number): Uint8Array =>
   Uint8Array.from({ length: PAGE }, (_, at) => (at * 3 + page * 17 + version * 29 + (at >> 8)) & 255);
 
-/** How many rings this process has. Node has some of its own. */
-const rings = (): number =>
+/** How many rings, or their bells, this process has. Node has some of its own. */
+const descriptors = (kind: 'io_uring' | 'eventfd'): number =>
   readdirSync('/proc/self/fd').filter((name) => {
     try {
-      return readlinkSync(`/proc/self/fd/${name}`) === 'anon_inode:[io_uring]';
+      return readlinkSync(`/proc/self/fd/${name}`) === `anon_inode:[${kind}]`;
     } catch {
       return false;
     }
   }).length;
+const rings = (): number => descriptors('io_uring');
 
 describe.each<[string, HostFileOptions]>([
   ['as fast as the host can', {}],
@@ -209,9 +210,31 @@ describe.each<[string, HostFileOptions]>([
   });
 });
 
-describe.skipIf(noRing !== undefined)('a ring', () => {
+describe.skipIf(noRing !== undefined)(`a ring${noRing ? ` (skipped: ${noRing})` : ''}`, () => {
+  test('lets go of the thread that waits for its bell when the last request is over, whoever noticed that', async () => {
+    const before = descriptors('eventfd');
+    const fifo = join(directory, 'fifo');
+    spawnSync('mkfifo', [fifo]);
+    const descriptor = openSync(fifo, 'r+');
+    const ring = IoRing.open();
+    if (typeof ring === 'string') throw new Error(ring);
+    ring.use();
+    const byte = (operation: 22 | 23): Promise<number> => {
+      const memory = sharedPages(1).subarray(0, 1);
+      return new Promise((done) => ring.submit({ operation, descriptor, position: 0, memory, done }));
+    };
+    const reading = byte(RING_OPERATION.read);
+    // It is not complete at once, so the bell is listened to. The write completes it while the bell
+    // is off, because the kernel is being asked at that moment.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await Promise.all([reading, byte(RING_OPERATION.write)])).toEqual([1, 1]);
+    ring.release();
+    await expect.poll(() => descriptors('eventfd')).toBe(before);
+    closeSync(descriptor);
+  });
+
   test('is there while a file uses it', async () => {
-    const before = rings();
+    const [before, bells] = [rings(), descriptors('eventfd')];
     const files = [await open('ro'), await open('ro')];
     const memory = sharedPages(1);
     await Promise.all(files.map((file) => file.read(memory, 0)));
@@ -225,6 +248,7 @@ describe.skipIf(noRing !== undefined)('a ring', () => {
     expect(rings()).toBe(before + 1);
     await again.close();
     expect(rings()).toBe(before);
+    await expect.poll(() => descriptors('eventfd')).toBe(bells);
   });
 
   test('is not made for a file that shall use the pool, nor for memory that is not shared', async () => {

@@ -199,8 +199,9 @@ export interface HostConnection extends HostSource, HostSink {
   readonly peer: string;
   /**
    * Secures the connection: settles when both ends have shown what they must, and from then on
-   * everything that is read and written is encrypted. Rejects with `Untrusted`, and the connection
-   * is closed then. No read may be under way, and everything that came before must have been read.
+   * everything that is read and written is encrypted. Rejects with `Untrusted`, or with
+   * `Unreachable` if the other end went or took too long; the connection is closed then. No read
+   * may be under way, and everything that came before must have been read.
    */
   startTls(tls: HostTls): Promise<void>;
   /** Ends the connection at once, in both directions. */

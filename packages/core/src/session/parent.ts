@@ -44,6 +44,21 @@ export const sessionArguments = table(sessionArgument, LIMITS.sessionArguments);
 /** Arguments of a session request by name, such as `tx_buf_size` or `writeable`. */
 export type SessionArguments = Record<string, SessionArgument>;
 
+/**
+ * The session argument of this name as a number of bytes, `fallback` if it is not there. Throws
+ * `InvalidArgument` if it is not from 1 to `most`.
+ */
+export function bytesArgument(
+  args: Readonly<SessionArguments>,
+  name: string,
+  fallback: number,
+  most: number,
+): number {
+  const { [name]: value = fallback } = args;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= most) return value;
+  throw new RpcError('InvalidArgument', `${name} is a number of bytes from 1 to ${most}`);
+}
+
 /** A session request of a child. */
 export interface SessionRequest {
   /** Chosen by the client, to name the session in `upgrade` and `close`. */

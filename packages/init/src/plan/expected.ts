@@ -3,7 +3,13 @@
  * system runs.
  */
 import { prependLabel } from '@ginit/core/system';
-import { directoryOf, type InitConfig, requestingChild, type StartNode } from '../model/index.ts';
+import {
+  directoryOf,
+  ENVIRONMENT_COST,
+  type InitConfig,
+  requestingChild,
+  type StartNode,
+} from '../model/index.ts';
 import { resolveRequest, type Route, type RouteDenial } from '../routing/index.ts';
 import type { Destination, ExistingChild, RoutedSession, ServedBy } from './existing.ts';
 
@@ -38,7 +44,7 @@ export function expectedChildren(config: InitConfig, needs: ServicesNeeded): Exi
       if (route.kind === 'denied') return [];
       const session = { service, label, to: destinationOf(route) };
       // Nobody says before it runs which of its sessions a component can do anew.
-      const own = label === name && ['PD', 'CPU', 'ROM'].includes(service);
+      const own = label === name && Object.hasOwn(ENVIRONMENT_COST, service);
       return [start.reattach && !own ? { ...session, reattach: true } : session];
     });
     return {

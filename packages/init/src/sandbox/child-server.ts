@@ -201,6 +201,7 @@ export class ChildServer implements SessionServer {
     const answer = await this.#open(request);
     if ('refused' in answer) {
       this.#serving.delete(serving);
+      this.#someoneLeft();
       this.#host.changed();
       return answer;
     }

@@ -1,5 +1,4 @@
 import type { Env } from '@ginit/core';
-import { quietDeferred } from '@ginit/core/async';
 import type { Child } from './child.ts';
 
 /**
@@ -7,14 +6,13 @@ import type { Child } from './child.ts';
  * that may turn to another server have as long as the child has for its own steps.
  */
 export async function untilClientsLeft(
-  { timer }: { readonly timer: Pick<Env['timer'], 'after'> },
+  { timer }: { readonly timer: Pick<Env['timer'], 'sleep'> },
   { server, start, ended }: Child,
 ): Promise<void> {
   if (server.isReplaced && !ended) {
-    const late = quietDeferred<void>();
-    const cancel = timer.after(start.stepBounds.boundMs, () => late.resolve());
-    await Promise.race([server.untilLeft(), late.promise]);
-    cancel();
+    // Without a Timer nobody waits: a client that hangs must not hold up the child's end.
+    const late = timer.sleep(start.stepBounds.boundMs).catch(() => {});
+    await Promise.race([server.untilLeft(), late]);
     server.dismiss();
   }
   await server.untilClosed();

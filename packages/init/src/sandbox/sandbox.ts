@@ -306,10 +306,10 @@ export class Sandbox implements ChildHost<Child> {
     const { ready = new Set(), retry = true } = options;
     const touched = new Set(changes.filter((change) => touches(change, ready)).map(nameOf));
     const work: Work = { leave: [], launch: [], budget: false, ready, forced, touched, retry };
-    const { env } = this;
-    const own = { env, children: this.#children, replacements: this.#replacements };
     const host: ChangingHost = {
-      ...own,
+      env: this.env,
+      children: this.#children,
+      replacements: this.#replacements,
       make: (start, before) => this.#make(start, before),
       takesOver: (child) => this.#takesOver(child),
     };

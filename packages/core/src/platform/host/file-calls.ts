@@ -3,8 +3,7 @@
  * are not written, the size of a block device. Those that may take long run in libuv's pool.
  * Constants are those of Linux on 64-bit processors.
  */
-import { createRequire } from 'node:module';
-import { findKoffi } from 'sharedarraybuffer-polyfill';
+import { loadKoffi } from 'sharedarraybuffer-polyfill';
 
 type Argument = number | Uint8Array;
 
@@ -34,6 +33,8 @@ export class FileCalls {
   readonly #fallocate: NativeFunction;
   readonly #ioctl: NativeFunction;
   readonly #lseek: NativeFunction;
+  /** Memory that the kernel may read. koffi keeps no reference to it. */
+  readonly #lent = new Set<Uint8Array>();
 
   private constructor(koffi: Koffi) {
     const library = koffi.load(null);
@@ -51,7 +52,7 @@ export class FileCalls {
   static #tryLoad(): FileCalls | undefined {
     if (process.platform !== 'linux') return undefined;
     try {
-      return new FileCalls(createRequire(import.meta.url)(findKoffi()));
+      return new FileCalls(loadKoffi());
     } catch {
       return undefined;
     }
@@ -69,7 +70,10 @@ export class FileCalls {
   discardBlocks(descriptor: number, position: number, bytes: number): Promise<boolean> {
     const range = new BigUint64Array([BigInt(position), BigInt(bytes)]);
     const argument = new Uint8Array(range.buffer);
-    return later((done) => this.#ioctl.async(descriptor, BLKDISCARD, argument, done));
+    this.#lent.add(argument);
+    return later((done) => this.#ioctl.async(descriptor, BLKDISCARD, argument, done)).finally(() =>
+      this.#lent.delete(argument),
+    );
   }
 
   /** The position of the end: of a block device, its size. Negative if it cannot be told. */

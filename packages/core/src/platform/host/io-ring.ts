@@ -16,7 +16,7 @@
  * Only memory of a `SharedArrayBuffer` may be used: it can neither move nor be detached. It is kept
  * from being collected until the kernel is done with it.
  */
-import { close, read } from 'node:fs';
+import { read, writeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { assert } from '../../errors.ts';
 import { addressOf } from './memory-address.ts';
@@ -28,6 +28,8 @@ const ENTRY_WORDS = 16;
 const COMPLETION_WORDS = 4;
 const BELL_OFF = 1;
 const HIGH = 2 ** 32;
+/** The number that an eventfd is given to ring once. */
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 /** The operations, by the kernel's numbers. */
 export const RING_OPERATION = { read: 22, write: 23 } as const;
@@ -53,7 +55,7 @@ export class IoRing {
   readonly #underWay: (RingRequest | undefined)[];
   readonly #free: number[];
   /** Requests that wait for a number, the first of them at `#waitingFirst`. */
-  #waiting: RingRequest[] = [];
+  readonly #waiting: RingRequest[] = [];
   #waitingFirst = 0;
   readonly #flush = (): void => this.#flushBatch();
   readonly #rung = (): void => this.#bellRung();
@@ -105,7 +107,7 @@ export class IoRing {
     this.#closed = true;
     this.#calls.unmake(this.#ring);
     // If a read of the bell still waited, the number could belong to another file by now.
-    if (!this.#listening) close(this.#bell, () => {});
+    if (!this.#listening) this.#calls.closeBell(this.#bell);
   }
 
   /** Begins a request. Those of one turn go to the kernel together, after it. */
@@ -187,8 +189,9 @@ export class IoRing {
     const next = this.#waiting[this.#waitingFirst];
     if (next === undefined) return;
     this.#waitingFirst++;
-    if (this.#waitingFirst === this.#waiting.length) {
-      this.#waiting = [];
+    // A queue that never runs dry must not keep what it has given out.
+    if (this.#waitingFirst * 2 >= this.#waiting.length) {
+      this.#waiting.splice(0, this.#waitingFirst);
       this.#waitingFirst = 0;
     }
     this.submit(next);
@@ -197,7 +200,13 @@ export class IoRing {
   /** Sees to it that completions of what is under way are noticed. */
   #listen(): void {
     const { words, completeHead, completeTail, completeFlags, entryCount } = this.#ring;
-    if (this.#scheduled || this.#free.length === entryCount) return;
+    if (this.#scheduled) return;
+    if (this.#free.length === entryCount) {
+      // The kernel has nothing left to ring for. A read that went on waiting would keep a thread of
+      // the pool, and a worker that is to end waits for it.
+      if (this.#listening) writeSync(this.#bell, ONE);
+      return;
+    }
     Atomics.store(words, completeFlags, 0);
     if (this.#unsubmitted > 0 || words[completeHead] !== Atomics.load(words, completeTail)) {
       // The kernel had no room, or something was complete before the bell was on.
@@ -211,7 +220,7 @@ export class IoRing {
 
   #bellRung(): void {
     this.#listening = false;
-    if (this.#closed) close(this.#bell, () => {});
+    if (this.#closed) this.#calls.closeBell(this.#bell);
     else if (!this.#scheduled) this.#flushBatch();
   }
 

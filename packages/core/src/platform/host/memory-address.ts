@@ -1,6 +1,5 @@
 /** Addresses of memory, for the kernel, through koffi. */
-import { createRequire } from 'node:module';
-import { findKoffi } from 'sharedarraybuffer-polyfill';
+import { loadKoffi } from 'sharedarraybuffer-polyfill';
 
 type AddressOf = (view: Uint8Array) => bigint;
 
@@ -27,7 +26,7 @@ export function addressOf(memory: Uint8Array): number | undefined {
 
 function loadFind(): AddressOf | null {
   try {
-    const koffi: { address: AddressOf } = createRequire(import.meta.url)(findKoffi());
+    const koffi = loadKoffi<{ address: AddressOf }>();
     return (view) => koffi.address(view);
   } catch {
     return null;

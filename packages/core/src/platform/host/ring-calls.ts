@@ -3,8 +3,7 @@
  * kernel. Constants are those of Linux on 64-bit processors; the numbers of io_uring's calls are
  * the same on all of them.
  */
-import { createRequire } from 'node:module';
-import { findKoffi } from 'sharedarraybuffer-polyfill';
+import { loadKoffi } from 'sharedarraybuffer-polyfill';
 
 type NativeFunction = (...values: readonly (number | Uint8Array)[]) => number;
 
@@ -20,16 +19,16 @@ const IO_URING_SETUP = 425;
 const IO_URING_ENTER = 426;
 const IO_URING_REGISTER = 427;
 const REGISTER_EVENTFD = 4;
-const FEATURE_SINGLE_MMAP = 1;
 const OFFSET_RINGS = 0;
 const OFFSET_ENTRIES = 0x1000_0000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 const EFD_CLOEXEC = 0x8_0000;
+const ENOSYS = 38;
 /** Large enough for V8 to keep it off its heap, where it would move. */
 const PARAMETER_WORDS = 30;
 /** Where struct io_uring_params has what, in words. */
-const PARAMETER = { entries: 0, completions: 1, features: 5, submit: 10, complete: 20 } as const;
+const PARAMETER = { entries: 0, completions: 1, submit: 10, complete: 20 } as const;
 const ENTRY_BYTES = 64;
 const COMPLETION_BYTES = 16;
 
@@ -73,7 +72,7 @@ export class RingCalls {
   static load(): RingCalls | string {
     if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
     try {
-      return new RingCalls(createRequire(import.meta.url)(findKoffi()));
+      return new RingCalls(loadKoffi());
     } catch {
       return 'koffi is not installed or cannot be loaded (npm install koffi)';
     }
@@ -97,15 +96,18 @@ export class RingCalls {
     const completionCount = at(PARAMETER.completions);
     const completions = complete(5);
     const ringBytes = Math.max(submit(6) + entries * 4, completions + completionCount * COMPLETION_BYTES);
-    const single = (at(PARAMETER.features) & FEATURE_SINGLE_MMAP) !== 0;
-    const words = single ? this.#map(descriptor, ringBytes, OFFSET_RINGS) : this.#koffi.errno();
-    const table =
-      words instanceof Int32Array
-        ? this.#map(descriptor, entries * ENTRY_BYTES, OFFSET_ENTRIES)
-        : this.#koffi.errno();
-    if (!(words instanceof Int32Array) || !(table instanceof Int32Array)) {
+    // Kernels before 5.8 cannot switch the bell off; those behind it have both queues in one piece.
+    if (complete(6) === 0) {
       this.#close(descriptor);
-      return typeof table === 'number' ? table : this.#koffi.errno();
+      return ENOSYS;
+    }
+    const words = this.#map(descriptor, ringBytes, OFFSET_RINGS);
+    const table =
+      typeof words === 'number' ? words : this.#map(descriptor, entries * ENTRY_BYTES, OFFSET_ENTRIES);
+    if (typeof words === 'number' || typeof table === 'number') {
+      if (typeof words !== 'number') this.#munmap(this.addressOf(words), words.byteLength);
+      this.#close(descriptor);
+      return typeof table === 'number' ? table : ENOSYS;
     }
     // Entry N is always in place N of the queue.
     for (let number = 0; number < entries; number++) words[submit(6) / 4 + number] = number;
@@ -140,6 +142,13 @@ export class RingCalls {
     const error = this.#koffi.errno();
     this.#close(bell);
     return -error;
+  }
+
+  /**
+   * Closes a bell. Node's own close would complain in a worker, because Node has not opened it.
+   */
+  closeBell(bell: number): void {
+    this.#close(bell);
   }
 
   /** Takes back a ring. Its memory must not be touched any more. */

@@ -7,7 +7,7 @@
  *     const disk = await BlockClient.connect(env, { label: 'disk' });
  *     await disk.read(0, 8, bytes);
  */
-import { inPieces } from '../../async/index.ts';
+import { inPieces, Listeners } from '../../async/index.ts';
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session } from '../../interface/interface.ts';
 import { copyInto } from '../../memory/copy-into.ts';
@@ -15,7 +15,7 @@ import { type Packet, PacketRequests, type PacketSource } from '../../packet-str
 import { Block, type BlockInfo, BLOCK_NOTICE, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import type { SessionOpening } from '../session-opening.ts';
-import { type BlockBackend, blockError, Listeners } from './block-backend.ts';
+import { type BlockBackend, blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
 
 /**
@@ -62,19 +62,20 @@ export class BlockClient implements BlockBackend {
    */
   static async connect(env: SessionOpening, options: ConnectBlockOptions = {}): Promise<BlockClient> {
     const { onReattach, ...others } = options;
-    const over = async (session: Session<typeof Block>): Promise<BlockClient> => {
-      const close = async (): Promise<void> => void (await env.close(session));
-      try {
-        return await BlockClient.over(session, close);
-      } catch (error) {
-        await close().catch(() => {});
-        throw error;
-      }
-    };
+    const over = (session: Session<typeof Block>): Promise<BlockClient> =>
+      BlockClient.over(session, async () => void (await env.close(session)));
     const again = onReattach && {
+      // A new session that cannot be used is not closed: its server may be gone, too, and closing
+      // the newest session would end the healing.
       onReattach: async (session: Session<typeof Block>) => onReattach(await over(session)),
     };
-    return over(await env.connect(Block, { ...others, ...again }));
+    const first = await env.connect(Block, { ...others, ...again });
+    try {
+      return await over(first);
+    } catch (error) {
+      await env.close(first).catch(() => {});
+      throw error;
+    }
   }
 
   /** A client over a session that was opened before. `close` closes the session. */

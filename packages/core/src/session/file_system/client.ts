@@ -76,19 +76,20 @@ export class FileSystemClient {
       ...(root === undefined ? {} : { root }),
       ...(writeable === undefined ? {} : { writeable }),
     };
-    const over = async (session: Session<typeof FileSystem>): Promise<FileSystemClient> => {
-      try {
-        return new FileSystemClient(session, async () => void (await env.close(session)));
-      } catch (error) {
-        await env.close(session);
-        throw error;
-      }
-    };
+    const over = (session: Session<typeof FileSystem>): FileSystemClient =>
+      new FileSystemClient(session, async () => void (await env.close(session)));
     const again = onReattach && {
-      onReattach: async (session: Session<typeof FileSystem>) => onReattach(await over(session)),
+      // A new session that cannot be used is not closed: that would end the healing.
+      onReattach: async (session: Session<typeof FileSystem>) => onReattach(over(session)),
     };
     const refused = onReattachRefused && { onReattachRefused };
-    return over(await env.connect(FileSystem, { label, args, ...again, ...refused }));
+    const first = await env.connect(FileSystem, { label, args, ...again, ...refused });
+    try {
+      return over(first);
+    } catch (error) {
+      await env.close(first).catch(() => {});
+      throw error;
+    }
   }
 
   /** Ends the session. What is under way ends with `PeerGone`. */

@@ -34,6 +34,11 @@ export class Reporter {
   readonly #write: (node: ConfigNode) => string;
   #enabled: boolean;
   #session: Session<typeof Report> | undefined;
+  /**
+   * Whether the server of the session was found gone. The session is closed by the next report, not
+   * at once: a session that is closed is not healed.
+   */
+  #dead = false;
   /** The report that goes out next. */
   #newest: Uint8Array | undefined;
   /** The report that went out last. */
@@ -102,6 +107,7 @@ export class Reporter {
     let used: Session<typeof Report> | undefined;
     try {
       for (let content = this.#take(); content !== undefined; content = this.#take()) {
+        if (this.#dead) await this.#close().catch(() => {});
         this.#session ??= await this.#connect();
         used = this.#session;
         this.#last = content;
@@ -111,7 +117,7 @@ export class Reporter {
       this.#newest = undefined;
       const dead = !REPORT_ERRORS.some((code) => hasCode(error, code));
       // Another session may have taken its place meanwhile.
-      if (dead && used === this.#session) await this.#close().catch(() => {});
+      if (dead && used === this.#session) this.#dead = true;
       throw error;
     } finally {
       this.#sending = undefined;
@@ -122,6 +128,7 @@ export class Reporter {
     const { label, bufferBytes } = this;
     const onReattach = async (session: Session<typeof Report>): Promise<void> => {
       this.#session = session;
+      this.#dead = false;
       if (this.#last) await this.submit(this.#newest ?? this.#last);
     };
     return this.#env.connect(Report, { label, args: { buffer_size: bufferBytes }, onReattach });
@@ -136,6 +143,7 @@ export class Reporter {
   async #close(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    this.#dead = false;
     if (session) await this.#env.close(session);
   }
 }

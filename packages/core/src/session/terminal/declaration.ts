@@ -13,11 +13,10 @@
  * later.
  */
 import { COSTS } from '../../costs.ts';
-import { RpcError } from '../../errors.ts';
 import { rpc, session } from '../../interface/interface.ts';
 import { bytes, integer, nothing, record, type ShapeType } from '../../interface/shapes.ts';
 import { LIMITS } from '../../limits.ts';
-import type { SessionArguments } from '../parent.ts';
+import { bytesArgument, type SessionArguments } from '../parent.ts';
 
 /** The buffer of each direction in bytes if the client does not say; Genode's. */
 export const TERMINAL_BUFFER_BYTES_DEFAULT = 4096;
@@ -47,17 +46,16 @@ export interface TerminalBuffers {
  * The buffers that these arguments ask for. Throws `InvalidArgument` for impossible ones.
  */
 export function terminalBuffers(args: Readonly<SessionArguments>): TerminalBuffers {
-  const { buffer_size: buffer = TERMINAL_BUFFER_BYTES_DEFAULT } = args;
-  const { scroll_back: scrollBack = TERMINAL_SCROLL_BACK_BYTES_DEFAULT } = args;
+  const { terminalBufferBytes, terminalScrollBackBytes } = LIMITS;
   return {
-    bufferBytes: within('buffer_size', buffer, LIMITS.terminalBufferBytes),
-    scrollBackBytes: within('scroll_back', scrollBack, LIMITS.terminalScrollBackBytes),
+    bufferBytes: bytesArgument(args, 'buffer_size', TERMINAL_BUFFER_BYTES_DEFAULT, terminalBufferBytes),
+    scrollBackBytes: bytesArgument(
+      args,
+      'scroll_back',
+      TERMINAL_SCROLL_BACK_BYTES_DEFAULT,
+      terminalScrollBackBytes,
+    ),
   };
-}
-
-function within(name: string, value: unknown, most: number): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= most) return value;
-  throw new RpcError('InvalidArgument', `${name} is a number of bytes from 1 to ${most}`);
 }
 
 /** The Terminal session. */

@@ -2,7 +2,7 @@
  * The server's side of a Terminal session: two bounded queues of bytes, and word for both sides
  * when there is something to read or room to write.
  */
-import { type Deferred, deferred } from '../../async/index.ts';
+import { Condition } from '../../async/index.ts';
 import type { Implementation } from '../../interface/interface.ts';
 import type { SessionArguments } from '../parent.ts';
 import { ByteQueue } from './byte-queue.ts';
@@ -23,22 +23,6 @@ export interface TerminalEvents {
   readonly closed?: () => void | Promise<void>;
 }
 
-/** Word for those who wait for a state: they share one promise, however many they are. */
-class Word {
-  #waiting: Deferred<void> | undefined;
-
-  wait(): Promise<void> {
-    this.#waiting ??= deferred<void>();
-    return this.#waiting.promise;
-  }
-
-  give(): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.resolve();
-  }
-}
-
 /**
  * One terminal as its server has it.
  *
@@ -54,10 +38,10 @@ export class ServedTerminal {
   readonly #toClient: ByteQueue;
   readonly #fromClient: ByteQueue;
   readonly #events: TerminalEvents;
-  readonly #readable = new Word();
-  readonly #writeable = new Word();
-  readonly #connection = new Word();
-  readonly #resizing = new Word();
+  readonly #readable = new Condition();
+  readonly #writeable = new Condition();
+  readonly #connection = new Condition();
+  readonly #resizing = new Condition();
   #size = TERMINAL_SIZE_DEFAULT;
   #connected = false;
   #closed = false;
@@ -92,26 +76,26 @@ export class ServedTerminal {
   /** From now on there is a terminal at this end: the client may go on. */
   connect(): void {
     this.#connected = true;
-    this.#connection.give();
+    this.#connection.wakeAll();
   }
 
   resize({ columns, lines }: TerminalSize): void {
     if (this.#isSize({ columns, lines })) return;
     this.#size = { columns, lines };
-    this.#resizing.give();
+    this.#resizing.wakeAll();
   }
 
   /** Sends bytes from the front of `bytes` to the client; the result is how many. */
   push(bytes: Uint8Array): number {
     const count = this.#toClient.push(bytes);
-    if (count > 0) this.#readable.give();
+    if (count > 0) this.#readable.wakeAll();
     return count;
   }
 
   /** Takes at most `bytesMax` of the bytes that the client has written. */
   take(bytesMax?: number): Uint8Array {
     const taken = this.#fromClient.take(bytesMax);
-    if (taken.byteLength > 0) this.#writeable.give();
+    if (taken.byteLength > 0) this.#writeable.wakeAll();
     return taken;
   }
 
@@ -120,7 +104,7 @@ export class ServedTerminal {
   }
 
   /** Waits for a state, or for the end of the session. */
-  async #until(holds: () => boolean, word: Word): Promise<void> {
+  async #until(holds: () => boolean, word: Condition): Promise<void> {
     while (!holds() && !this.#closed) await word.wait();
   }
 
@@ -147,7 +131,8 @@ export class ServedTerminal {
       writeAvail: () => this.#until(() => this.#fromClient.room > 0, this.#writeable),
       [Symbol.asyncDispose]: async () => {
         this.#closed = true;
-        for (const word of [this.#readable, this.#writeable, this.#connection, this.#resizing]) word.give();
+        for (const word of [this.#readable, this.#writeable, this.#connection, this.#resizing])
+          word.wakeAll();
         await this.#events.closed?.();
       },
     };

@@ -3,7 +3,7 @@
  * what was written before they came as far as it is kept. Nobody who looks, or does not look, holds
  * up the component that writes: a watcher that is too slow is told how much it has missed.
  */
-import { type Deferred, deferred, Mutex } from '../../async/index.ts';
+import { Condition, Mutex } from '../../async/index.ts';
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Implementation } from '../../interface/interface.ts';
 import { LIMITS } from '../../limits.ts';
@@ -19,19 +19,19 @@ export class WatchedTerminal {
   readonly #terminal: ServedTerminal;
   readonly #output: ScrollBack;
   readonly #watchers = new Set<TerminalWatcher>();
-  /** Settles with the next change: output, room for input, or the end. */
-  #change: Deferred<void> = deferred<void>();
+  /** Wakes with every change: output, room for input, or the end. */
+  readonly #change = new Condition();
 
   constructor(session: TerminalSessionContext, closed: () => void | Promise<void> = () => {}) {
     this.#output = new ScrollBack(terminalBuffers(session.args).scrollBackBytes);
     this.#terminal = new ServedTerminal(session, {
       written: () => {
         this.#output.append(this.#terminal.take());
-        this.#changed();
+        this.#change.wakeAll();
       },
-      drained: () => this.#changed(),
+      drained: () => this.#change.wakeAll(),
       closed: () => {
-        this.#changed();
+        this.#change.wakeAll();
         return closed();
       },
     });
@@ -60,22 +60,16 @@ export class WatchedTerminal {
       output: (position, bytesMax) =>
         position < this.#output.end ? this.#output.from(position, bytesMax) : undefined,
       input: (bytes) => this.#terminal.push(bytes),
-      change: () => this.#change.promise,
+      change: () => this.#change.wait(),
       resized: () => this.#fit(),
       left: () => {
         this.#watchers.delete(watcher);
         this.#fit();
-        this.#changed();
+        this.#change.wakeAll();
       },
     });
     this.#watchers.add(watcher);
     return watcher;
-  }
-
-  #changed(): void {
-    const before = this.#change;
-    this.#change = deferred<void>();
-    before.resolve();
   }
 
   /** The terminal is as large as the smallest window, so that everybody sees all of it. */

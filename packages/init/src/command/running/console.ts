@@ -37,10 +37,8 @@ export function ownTerminal(): OwnTerminal {
     isTerminal: stdin.isTTY === true,
     setRawMode: (raw) => void stdin.setRawMode(raw),
     show: (bytes) =>
-      new Promise((resolve) => {
-        if (stdout.destroyed || stdout.write(bytes)) return resolve();
-        stdout.once('drain', resolve).once('close', resolve);
-      }),
+      // The callback comes also when the output has failed or is closed.
+      new Promise((resolve) => void stdout.write(bytes, () => resolve())),
     window: () =>
       stdout.isTTY === true && stdout.columns > 0 && stdout.rows > 0
         ? { columns: stdout.columns, lines: stdout.rows }
@@ -104,8 +102,6 @@ export async function attachConsole(
     keyboard?.release();
     if (!detached) throw error;
     output.say('detached');
-  } finally {
-    keyboard?.release();
   }
   return 0;
 }

@@ -13,6 +13,10 @@ const tlsModule = (): typeof import('node:tls') => process.getBuiltinModule('nod
 const VERSION_MIN = 'TLSv1.2';
 /** An end that does not finish the handshake in this time is given up. */
 const HANDSHAKE_MS = 30_000;
+const HAS_CLOSED = 'the other end has closed the connection';
+const TAKES_TOO_LONG = 'the handshake takes too long';
+/** Ends of a handshake that say nothing of trust: another attempt may succeed. */
+const PASSING_CODES = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ERR_TLS_HANDSHAKE_TIMEOUT'];
 
 /**
  * Makes the handshake over `socket`, which nobody reads or writes from now on. Resolves to the
@@ -56,10 +60,16 @@ function asServer(socket: Socket, tls: HostTls): Promise<TLSSocket> {
     const server = tlsModule().createServer({
       ...options,
       requestCert: wanted,
-      rejectUnauthorized: wanted,
+      // Node would close the connection without a word, as if the other end had left.
+      rejectUnauthorized: false,
     });
-    server.once('secureConnection', resolve).once('tlsClientError', reject).once('error', reject);
-    socket.once('close', () => reject(new Error('the other end has closed the connection')));
+    server.once('tlsClientError', reject).once('error', reject);
+    server.once('secureConnection', (stream) => {
+      if (!wanted || stream.authorized) return resolve(stream);
+      stream.destroy();
+      reject(new Error(`the certificate of the client: ${String(stream.authorizationError)}`));
+    });
+    socket.once('close', () => reject(new Error(HAS_CLOSED)));
     server.emit('connection', socket);
   });
 }
@@ -74,7 +84,7 @@ function asClient(socket: Socket, tls: HostTls): Promise<TLSSocket> {
     // A certificate may be for an IP address, but SNI names hosts only.
     if (!isAddress(serverName)) options.servername = serverName;
     const stream = tlsModule().connect(options);
-    const late = setTimeout(() => stream.destroy(new Error('the handshake takes too long')), HANDSHAKE_MS);
+    const late = setTimeout(() => stream.destroy(new Error(TAKES_TOO_LONG)), HANDSHAKE_MS);
     stream.once('secureConnect', () => {
       clearTimeout(late);
       resolve(stream);
@@ -82,7 +92,7 @@ function asClient(socket: Socket, tls: HostTls): Promise<TLSSocket> {
     stream.once('error', reject);
     stream.once('close', () => {
       clearTimeout(late);
-      reject(new Error('the other end has closed the connection'));
+      reject(new Error(HAS_CLOSED));
     });
   });
 }
@@ -95,5 +105,11 @@ function tlsError(error: unknown, { what, path }: StreamName): RpcError {
   if (!(error instanceof Error)) return hostError(error, path, what);
   const reason: unknown = Reflect.get(error, 'reason');
   const text = typeof reason === 'string' ? reason : (error.message.split('\n')[0] ?? '');
-  return new RpcError<HostErrorCode>('Untrusted', `${what} "${path}": TLS: ${text}`);
+  const passing =
+    [HAS_CLOSED, TAKES_TOO_LONG].includes(error.message) ||
+    PASSING_CODES.includes(String(Reflect.get(error, 'code')));
+  return new RpcError<HostErrorCode>(
+    passing ? 'Unreachable' : 'Untrusted',
+    `${what} "${path}": TLS: ${text}`,
+  );
 }

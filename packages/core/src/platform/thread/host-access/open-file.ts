@@ -49,9 +49,11 @@ export class OpenFile implements HostFile {
   readonly #closed: () => void;
   readonly #pool: boolean;
   readonly #isDevice: boolean;
-  readonly #watch = new SizeWatch(() => this.#sizeNow());
+  readonly #watch: SizeWatch;
   /** The ring that this file uses, once it does. */
   #ring: IoRing | undefined;
+  /** The alignment with which the medium seems to take direct I/O. */
+  #directBytes = DIRECT_SECTOR_BYTES;
   #open = true;
   #underWay = 0;
   #idle: (() => void) | undefined;
@@ -66,6 +68,7 @@ export class OpenFile implements HostFile {
     this.#isDevice = stats.isBlockDevice();
     this.writeable = writeable;
     this.sizeBytes = this.#isDevice ? blockDeviceBytes(descriptor, stats.rdev) : stats.size;
+    this.#watch = new SizeWatch(() => this.size(), this.sizeBytes);
   }
 
   read(into: Uint8Array, position: number): Promise<void> {
@@ -81,7 +84,7 @@ export class OpenFile implements HostFile {
   }
 
   onResized(handler: () => void): () => void {
-    return this.#watch.add(handler);
+    return this.#open ? this.#watch.add(handler) : () => {};
   }
 
   sync(): Promise<void> {
@@ -139,7 +142,8 @@ export class OpenFile implements HostFile {
         if (typeof result !== 'number') {
           if (descriptor === this.#descriptor || !isInvalid(result))
             return reject(hostError(result, this.#path));
-          // The medium has larger sectors, and does not take this directly.
+          // The medium has larger sectors, and does not take this directly; nor will it the next.
+          this.#directBytes = DIRECT_ALIGN_BYTES;
           descriptor = this.#descriptor;
           return next();
         }
@@ -178,7 +182,7 @@ export class OpenFile implements HostFile {
 
   #descriptorFor(memory: Uint8Array, position: number): number {
     const direct = this.#directDescriptor;
-    if (direct === undefined || (position | memory.byteLength) % DIRECT_SECTOR_BYTES !== 0) {
+    if (direct === undefined || (position | memory.byteLength) % this.#directBytes !== 0) {
       return this.#descriptor;
     }
     // What is not aligned goes through the host's cache. The host keeps both the same.
