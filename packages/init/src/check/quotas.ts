@@ -11,8 +11,8 @@ export interface InitQuota {
 
 /**
  * The quotas of all children together must fit in what init has, less what it needs to start and
- * what it keeps for itself. That is what its state reports are paid from; if they take more, that
- * much is missing for the children. A child that goes on while its replacement is started counts twice.
+ * what it keeps for itself. Its state reports are paid from what it keeps; if they take more, that
+ * is missing for the children. A child that goes on while its replacement is started counts twice.
  */
 export function checkQuotas(config: InitConfig, quota: InitQuota, findings: CheckFindings): void {
   checkSum('ram', quota, config, (value) => `${formatBytes(value)} of ram`, findings);

@@ -20,6 +20,7 @@ const STOCK: Readonly<Record<string, string>> = {
   host_rom: '@ginit/os/host_rom',
   http_block: '@ginit/block/http_block',
   init: '@ginit/init/component',
+  log_report: '@ginit/os/log_report',
   nbd_block: '@ginit/block/nbd_block',
   nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',

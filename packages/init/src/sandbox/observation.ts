@@ -18,7 +18,6 @@ import { childOverview, type ChildStanding, type Looking, standingOf } from './o
 import { StateReporter } from './state-reporter.ts';
 import { announcementText, childText, parentServicesText } from './verbose.ts';
 
-
 /** What is observed. */
 export interface ObservationHost {
   readonly env: Env;
