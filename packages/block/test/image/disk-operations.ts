@@ -12,11 +12,20 @@ export function diskOperations(sectors: number, lengthMax = 300): fc.Arbitrary<D
       weight: 6,
       arbitrary: fc
         .tuple(range, fc.integer({ min: 1, max: 255 }))
-        .map(([where, value]): DiskOperation => ({ kind: 'write', ...where, value })),
+        .map(([{ sector, count }, value]): DiskOperation => ({ kind: 'write', sector, count, value })),
     },
-    { weight: 3, arbitrary: range.map((where): DiskOperation => ({ kind: 'read', ...where })) },
-    { weight: 2, arbitrary: range.map((where): DiskOperation => ({ kind: 'zero', ...where })) },
-    { weight: 2, arbitrary: range.map((where): DiskOperation => ({ kind: 'discard', ...where })) },
+    {
+      weight: 3,
+      arbitrary: range.map(({ sector, count }): DiskOperation => ({ kind: 'read', sector, count })),
+    },
+    {
+      weight: 2,
+      arbitrary: range.map(({ sector, count }): DiskOperation => ({ kind: 'zero', sector, count })),
+    },
+    {
+      weight: 2,
+      arbitrary: range.map(({ sector, count }): DiskOperation => ({ kind: 'discard', sector, count })),
+    },
     { weight: 1, arbitrary: fc.constant<DiskOperation>({ kind: 'sync' }) },
   );
   return fc.array(operation, { minLength: 10, maxLength: 60 });

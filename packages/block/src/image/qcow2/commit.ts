@@ -11,7 +11,7 @@ import type { Qcow2Header } from './header.ts';
 import { writeL1Entry } from './l2-entry.ts';
 import type { Qcow2File } from './qcow2-file.ts';
 import type { Run } from './refcounts.ts';
-import type { CachedTable } from './table-cache.ts';
+import type { CachedTable } from '../table-cache.ts';
 
 /** Writes of tables that are under way at a time. */
 const WRITES_UNDER_WAY = 4;

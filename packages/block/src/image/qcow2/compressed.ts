@@ -7,8 +7,6 @@ import { decompress as unzstd } from 'fzstd';
 import { malformed } from '../image-error.ts';
 import type { Qcow2Compression } from './header.ts';
 
-/** The window of raw deflate that QEMU reads: 4 KiB. */
-const WINDOW_BITS = 12;
 /** The largest window that a frame may ask for: more than any encoder uses for a cluster. */
 const ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024;
 const ZSTD_MAGIC = 0xfd2fb528;
@@ -31,12 +29,6 @@ export function decompressCluster(
   }
   if (cluster.byteLength === clusterBytes) return cluster;
   throw malformed(`a compressed cluster has ${cluster.byteLength} bytes, not ${clusterBytes}`, at);
-}
-
-/** Compresses a cluster by zlib; `undefined` if that saves nothing. */
-export function compressCluster(cluster: Uint8Array): Uint8Array | undefined {
-  const packed = zlib.deflateRawSync(cluster, { windowBits: WINDOW_BITS });
-  return packed.byteLength < cluster.byteLength ? packed : undefined;
 }
 
 function inflate(bytes: Uint8Array, clusterBytes: number): Uint8Array {

@@ -12,7 +12,7 @@ import {
 } from './header.ts';
 import { type EntryForm, isSharedL1Entry, readL1Entry } from './l2-entry.ts';
 import { Refcounts } from './refcounts.ts';
-import { TableCache } from './table-cache.ts';
+import { TableCache } from '../table-cache.ts';
 
 /** The memory for tables of each kind, and the least number of tables. */
 const CACHE_BYTES = 8 * 1024 * 1024;

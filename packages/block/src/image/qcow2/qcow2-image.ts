@@ -13,7 +13,8 @@ import { type Extent, findExtent } from './lookup.ts';
 import { Qcow2File } from './qcow2-file.ts';
 import { rebuiltRefcounts } from './rebuild.ts';
 import { resizeFile } from './resize.ts';
-import { UnpackedClusters } from './unpacked-clusters.ts';
+import type { TableCache } from '../table-cache.ts';
+import { UnpackedClusters } from '../unpacked-clusters.ts';
 
 /** Pieces of one request that are under way at a time. */
 const PIECES_UNDER_WAY = 8;
@@ -35,7 +36,8 @@ export class Qcow2Image implements DiskImage {
   readonly writeable: boolean;
   readonly file: Qcow2File;
   readonly #backing: DiskImage | undefined;
-  readonly #allocation: Allocation;
+  /** The clusters of the file. */
+  readonly allocation: Allocation;
   readonly #commits: Commits;
   readonly #syncs: SyncGroup;
   readonly #clusters = new RangeLocks();
@@ -62,8 +64,8 @@ export class Qcow2Image implements DiskImage {
     this.file = file;
     this.writeable = writeable;
     this.#backing = backing;
-    this.#allocation = new Allocation(file, () => this.#unpacked.clear());
-    this.#commits = new Commits(file, (freed) => this.#allocation.committed(freed));
+    this.allocation = new Allocation(file, () => this.#unpacked.clear());
+    this.#commits = new Commits(file, (freed) => this.allocation.committed(freed));
     this.#syncs = new SyncGroup(() => this.#commits.commit());
   }
 
@@ -80,7 +82,7 @@ export class Qcow2Image implements DiskImage {
 
   async read(into: Uint8Array, position: number): Promise<void> {
     checkRange(this, position, into.byteLength);
-    await this.#allocation.requests.run(() => this.#read(into, position));
+    await this.allocation.requests.run(() => this.#read(into, position));
   }
 
   async #read(into: Uint8Array, position: number): Promise<void> {
@@ -148,8 +150,8 @@ export class Qcow2Image implements DiskImage {
   async write(from: Uint8Array, position: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, from.byteLength);
-    await this.#allocation.requests.run(() => this.#write(from, position));
-    await this.#commitIfCrowded();
+    await this.allocation.requests.run(() => this.#write(from, position));
+    await this.commitIfCrowded();
   }
 
   async #write(from: Uint8Array, position: number): Promise<void> {
@@ -200,7 +202,7 @@ export class Qcow2Image implements DiskImage {
     const { clusterBytes } = this.file.form;
     const first = Math.floor(position / clusterBytes);
     const wanted = Math.ceil((position + from.byteLength) / clusterBytes) - first;
-    const run = await this.#allocation.take(wanted);
+    const run = await this.allocation.take(wanted);
     const length = Math.min(from.byteLength, (first + run.count) * clusterBytes - position);
     try {
       await this.#fillClusters(run, from.subarray(0, length), position);
@@ -208,7 +210,7 @@ export class Qcow2Image implements DiskImage {
         kind: 'data' as const,
         cluster: run.first + index,
       }));
-      await this.#allocation.map(first, mappings);
+      await this.allocation.map(first, mappings);
     } catch (error) {
       this.file.refcounts.giveBack(run);
       throw error;
@@ -248,15 +250,15 @@ export class Qcow2Image implements DiskImage {
   async writeZeroes(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
-    await this.#allocation.requests.run(() => this.#clear(position, length, true));
-    await this.#commitIfCrowded();
+    await this.allocation.requests.run(() => this.#clear(position, length, true));
+    await this.commitIfCrowded();
   }
 
   async discard(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
-    await this.#allocation.requests.run(() => this.#clear(position, length, false));
-    await this.#commitIfCrowded();
+    await this.allocation.requests.run(() => this.#clear(position, length, false));
+    await this.commitIfCrowded();
   }
 
   /** Frees whole clusters. With `edges`, what is no whole cluster is made zero, too. */
@@ -291,7 +293,7 @@ export class Qcow2Image implements DiskImage {
     const wanted = hides ? 'zero' : 'none';
     if (extent.length === length && extent.kind === wanted) return;
     const mappings = Array.from({ length: count }, () => ({ kind: wanted }) as const);
-    await this.#allocation.map(first, mappings, true);
+    await this.allocation.map(first, mappings, true);
   }
 
   async #zeroBytes(from: number, end: number): Promise<void> {
@@ -332,6 +334,27 @@ export class Qcow2Image implements DiskImage {
     }
   }
 
+  /** Whether there is an image behind this one. */
+  get hasBacking(): boolean {
+    return this.#backing !== undefined;
+  }
+
+  /** Takes all tables to the first free places of the file. */
+  async rewriteTables(): Promise<void> {
+    const { file } = this;
+    for (let key = 0; key < file.l1.length; key++) {
+      if (file.l1[key] !== 0) await file.changingTables(() => touchTable(file.l2, key));
+      await this.commitIfCrowded();
+    }
+    for (let block = 0; block < file.refcounts.blocks.length; block++) {
+      const { cache, blocks } = file.refcounts;
+      if (blocks[block] !== 0) await file.changingTables(() => touchTable(cache, block));
+      await this.commitIfCrowded();
+    }
+    file.l1Changed = true;
+    await this.sync();
+  }
+
   async close(): Promise<void> {
     if (!this.writeable) return;
     await this.sync();
@@ -347,11 +370,18 @@ export class Qcow2Image implements DiskImage {
       await device.setSize(end * form.clusterBytes).catch(() => {});
   }
 
-  async #commitIfCrowded(): Promise<void> {
+  /** Commits if so much has changed that memory for it would run out. */
+  async commitIfCrowded(): Promise<void> {
     const { l2, refcounts } = this.file;
     const crowded = l2.isCrowded || refcounts.cache.isCrowded || refcounts.freedClusters > FREED_CLUSTERS_MAX;
     if (crowded) await this.sync();
   }
+}
+
+async function touchTable(tables: TableCache, key: number): Promise<void> {
+  const table = await tables.pin(key);
+  tables.touch(table);
+  table.pins--;
 }
 
 function checkMayWrite({ header }: Qcow2File): void {

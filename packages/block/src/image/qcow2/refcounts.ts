@@ -6,7 +6,7 @@
 import { assert } from '@ginit/core';
 import { ImageError, malformed } from '../image-error.ts';
 import { countMax, readCount, writeCount } from './refcount-width.ts';
-import { type CachedTable, TableCache } from './table-cache.ts';
+import { type CachedTable, TableCache } from '../table-cache.ts';
 
 /** Clusters of the file that follow each other. */
 export interface Run {
