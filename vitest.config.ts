@@ -1,7 +1,37 @@
+import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const source = (path: string): string => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
+
+const EVERY_TEST = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
+/**
+ * Tests that start processes, or change or measure their own: each file gets a process to itself.
+ * All others share the processes of their workers, which load our sources once and not anew for
+ * each file; so a test file may leave nothing behind in its process.
+ */
+const OWN_PROCESS = [
+  'test/!(conformance)/**/*.test.ts',
+  'packages/sharedarraybuffer-polyfill/test/**/*.test.ts',
+  'packages/block/test/{http-block,nbd-block,nbd-server}.test.ts',
+  'packages/core/test/open-file.test.ts',
+  // These load the compiled door for simulated systems.
+  'packages/init/test/testing.test.ts',
+  'packages/os/test/rom-scenarios.test.ts',
+];
+
+/**
+ * Files with a process to themselves come first, because they take longest: the short ones then
+ * keep all workers busy to the end. Within both, the larger file comes first.
+ */
+class SharedLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ project }: TestSpecification): number => (project.config.isolate ? 0 : 1);
+    const size = ({ moduleId }: TestSpecification): number => statSync(moduleId).size;
+    return files.toSorted((a, b) => rank(a) - rank(b) || size(b) - size(a));
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -31,14 +61,27 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'own', include: OWN_PROCESS, isolate: true } },
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: EVERY_TEST,
+          exclude: [...configDefaults.exclude, ...OWN_PROCESS],
+          isolate: false,
+        },
+      },
+    ],
+    sequence: { sequencer: SharedLast },
     // The door for simulated systems starts threads and reads manifests: it runs compiled, as it does for those who use it.
     server: { deps: { external: [/\/packages\/init\/dist\//] } },
     setupFiles: ['test/property-seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Scenarios start processes of their own; two files side by side fill a two-core machine.
-    maxWorkers: 2,
+    // Many tests wait, for processes that start and bounds that pass: one file more than there are
+    // cores keeps a machine of two busy.
+    maxWorkers: 3,
     pool: 'forks',
   },
 });

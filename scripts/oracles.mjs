@@ -9,7 +9,14 @@ const ORACLES = [
   { program: 'sfdisk', debianPackage: 'fdisk' },
   { program: 'qemu-io', debianPackage: 'qemu-utils' },
   { program: 'parted', debianPackage: 'parted' },
+  { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },
+  { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
+  { program: 'nbdsh', debianPackage: 'python3-libnbd' },
+  { program: 'nbdkit', debianPackage: 'nbdkit' },
+  { program: 'fio', debianPackage: 'fio' },
+  { program: 'nginx', debianPackage: 'nginx-light' },
+  { program: 'openssl', debianPackage: 'openssl' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];

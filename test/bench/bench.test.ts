@@ -54,10 +54,14 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['changeMs', 'watchedMs', 'restartMs', 'warmChangeMs', 'wholeMs'],
     ratios: ['changeVsRestart'],
   },
+  block: {
+    figures: ['ramBlockIops', 'interposerUs', 'file-thread-1Iops'],
+    ratios: ['chainVsNodeFs', 'partitionVsNone', ...(severalCpus ? ['chainTwoCoresVsNodeFs'] : [])],
+  },
 };
 
 /** Differences of two figures: in a quick run their order may be reversed. */
-const DIFFERENCE = /^jailStart/;
+const DIFFERENCE = /^(?:jailStart|interposerUs$)/;
 
 /** The numbers in one part of a last line. */
 function numbers(part: unknown): Record<string, unknown> {

@@ -1,8 +1,9 @@
 /** Every benchmark by its name. */
+import { block } from './block/benchmark.mjs';
 import { bulk } from './bulk/benchmark.mjs';
 import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block];

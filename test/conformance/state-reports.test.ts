@@ -206,3 +206,24 @@ test('init forwards a service of its children by the policies of its config', as
     expect.stringContaining('no policy defined for label "visitor -> b"'),
   ]);
 });
+
+test('the children of a config go out at once', async () => {
+  const { report } = await reported(
+    watcher('<child name="idle" binary="idle"'),
+    { idle },
+    `<report delay_ms="3600000"/> ${node('idle')}`,
+  );
+  expect(report).toContain('<state version="5">');
+});
+
+test('generate_xml="no" makes the report HID', async () => {
+  const { lines } = await runSystem(
+    'shared',
+    { idle, watch: watcher('child idle') },
+    `<start name="watch" ram="8M"> <provides> <service name="Report"/> </provides> <exit propagate="yes"/> </start>
+     <start name="sub" ram="64M" caps="1500"> <binary name="init"/>
+       <config version="5" generate_xml="no"> ${PARENT} ${ROUTE} ${QUOTA} <report delay_ms="10"/> ${node('idle')} </config> </start>`,
+  );
+  const said = lines.filter((line) => line.startsWith('[init -> watch] ')).map((line) => line.slice(16));
+  expect(said[1]).toBe('state | version: 5');
+});

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { simulateIn } from './sim-process.ts';
 
 /** The command, as the workspace root has it. */
 export const GINIT = fileURLToPath(new URL('../../packages/init/bin/ginit.js', import.meta.url));
@@ -74,7 +75,7 @@ export class GinitRun {
       this.child.on('close', (code, signal) => {
         clearTimeout(timer);
         const { stdout, stderr } = this;
-        resolve({ code, signal, stdout, stderr, lines: stdout.split('\n').filter((line) => line !== '') });
+        resolve({ code, signal, stdout, stderr, lines: linesOf(stdout) });
       });
     });
   }
@@ -119,6 +120,8 @@ export class GinitRun {
     }
   }
 }
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 /** Group of a live process; zombies count as gone. */
 function processGroup(pid: string): number | undefined {
@@ -179,6 +182,15 @@ export class Workplace implements Disposable {
   /** Like `run`, for systems that need more time. */
   async runLong(timeoutMs: number, ...args: readonly string[]): Promise<FinishedRun> {
     return this.#toItsEnd(new GinitRun(args, this.directory, undefined, undefined, timeoutMs));
+  }
+
+  /**
+   * What `run('sim', …)` does, in a process that the tests of a file share. Schedules (`--log`) may
+   * name operations of the same shape by another interface there, so they are compared by `run`.
+   */
+  async simulate(...args: readonly string[]): Promise<FinishedRun> {
+    const result = await simulateIn(this.directory, args, TIMEOUT_MS);
+    return { ...result, signal: null, lines: linesOf(result.stdout) };
   }
 
   async #toItsEnd(started: GinitRun): Promise<FinishedRun> {

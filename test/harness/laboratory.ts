@@ -24,6 +24,23 @@ export function readSystem(starts: string, around = DEFAULT_AROUND): InitConfig 
   return config;
 }
 
+/**
+ * A start node "nest" for an init whose children may have sessions of `Store`, which come from its
+ * sibling "a".
+ */
+export function nestedInit(starts: string, attributes = 'reattach="yes"'): string {
+  return `<start name="nest" ${attributes} caps="400" ram="40M"> <binary name="init"/>
+    <config>
+      <parent-provides> <service name="ROM"/> <service name="LOG"/> <service name="PD"/>
+        <service name="CPU"/> <service name="Timer"/> <service name="Store"/> </parent-provides>
+      <default-route> <any-service> <parent/> </any-service> </default-route>
+      <default caps="100" ram="4M"/>
+      ${starts}
+    </config>
+    <route> <service name="Store"> <child name="a"/> </service>
+      <any-service> <parent/> </any-service> </route> </start>`;
+}
+
 /** What a test has of its sandbox. */
 export interface Laboratory {
   readonly env: Env;
@@ -44,10 +61,20 @@ export interface Laboratory {
   conserved(): Promise<void>;
 }
 
+/** Two instances of a child have one name, while one takes the place of the other. */
+function add(
+  sums: Map<string, { ram: number; caps: number }>,
+  name: string,
+  { ram, caps }: { readonly ram: number; readonly caps: number },
+): void {
+  const sum = sums.get(name) ?? { ram: 0, caps: 0 };
+  sums.set(name, { ram: sum.ram + ram, caps: sum.caps + caps });
+}
+
 /** The amounts by which the accounts differ from what init has booked. */
 function differences(children: readonly LedgerChild[], tree: AccountTree | undefined): string[] {
   const expected = new Map<string, { ram: number; caps: number }>();
-  for (const { name, given } of children) expected.set(name, { ...given });
+  for (const { name, given } of children) add(expected, name, given);
   for (const { name, sessions } of children) {
     for (const { server, donation } of sessions) {
       const [own, theirs] = [expected.get(name), server === undefined ? undefined : expected.get(server)];
@@ -55,7 +82,8 @@ function differences(children: readonly LedgerChild[], tree: AccountTree | undef
       if (theirs) [theirs.ram, theirs.caps] = [theirs.ram + donation.ram, theirs.caps + donation.caps];
     }
   }
-  const accounts = new Map((tree?.dependents ?? []).map(({ label, total }) => [label, total]));
+  const accounts = new Map<string, { ram: number; caps: number }>();
+  for (const { label, total } of tree?.dependents ?? []) add(accounts, label, total);
   const found = Array.from(expected, ([name, { ram, caps }]) => {
     const total = accounts.get(`${LABEL} -> ${name}`);
     accounts.delete(`${LABEL} -> ${name}`);

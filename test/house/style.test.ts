@@ -89,16 +89,27 @@ test('folders with underscores are named after services and components', () => {
   const named = new Set([
     'file_system',
     'dynamic_rom',
+    'block_tester',
+    'fault_block',
     'file_block',
     'fs_rom',
     'fs_tool',
     'host_rom',
+    'http_block',
+    'nbd_block',
+    'nbd_server',
     'part_block',
     'ram_block',
+    'snapshot_block',
+    'vfs_block',
     'ram_fs',
     'report_log',
     'report_rom',
+    'rom_block',
     'rom_filter',
+    'socket_terminal',
+    'terminal_crosslink',
+    'terminal_log',
   ]);
   const folders = projectFiles().flatMap((file) =>
     file.startsWith('packages/') ? file.split('/').slice(0, -1) : [],
@@ -132,7 +143,7 @@ test('nothing names a machine, a session or a registry', () => {
 
 test('every component has a README', () => {
   const components = sourceFiles()
-    .filter((file) => file.endsWith('/main.ts') && /packages\/(os|blockcache|rumpfs)\//.test(file))
+    .filter((file) => file.endsWith('/main.ts') && /packages\/(os|block|blockcache|rumpfs)\//.test(file))
     .map((file) => file.replace(/\/src\/main\.ts$|\/main\.ts$/, ''));
   const files = new Set(projectFiles());
   expect(components.filter((directory) => !files.has(`${directory}/README.md`))).toEqual([]);

@@ -20,7 +20,8 @@ function component(name: string, body: string, head = 'export default component(
 
 async function run(starts: string, ...args: string[]): Promise<FinishedRun> {
   place.write('config.xml', systemConfig(starts));
-  return place.run(...args, 'config.xml');
+  const [command, ...options] = args;
+  return command === 'sim' ? place.simulate(...options, 'config.xml') : place.run(...args, 'config.xml');
 }
 
 describe('assertAlways', () => {

@@ -34,7 +34,7 @@ const LAST = '<exit propagate="yes"/>';
 
 async function simulate(starts: string, ...args: string[]): Promise<FinishedRun> {
   place.write('config.xml', systemConfig(starts));
-  return place.run('sim', ...args, 'config.xml');
+  return place.simulate(...args, 'config.xml');
 }
 
 const only = worker('worker', 'disk', 'rounds="200" depth="2" blocks="4" label="data"', LAST);

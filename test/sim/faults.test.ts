@@ -23,7 +23,7 @@ function component(name: string, body: string): void {
 async function simulate(starts: string, plan: string, ...args: string[]): Promise<FinishedRun> {
   place.write('config.xml', systemConfig(starts));
   place.write('plan.xml', `<faults> ${plan} </faults>`);
-  return place.run('sim', '--log', '--faults', 'plan.xml', ...args, 'config.xml');
+  return place.simulate('--log', '--faults', 'plan.xml', ...args, 'config.xml');
 }
 
 const BLOCKS = 64;

@@ -23,14 +23,14 @@ function copyRace(): void {
 
 test('the race of the documentation is found within 100 seeds, and its seed repeats it', async () => {
   copyRace();
-  const many = await place.run('sim', '--seeds', '1..100', 'race.xml');
+  const many = await place.simulate('--seeds', '1..100', 'race.xml');
   expect(many.code, many.stderr).toBe(3);
   const [, seed = '', rest = ''] =
     /^ginit: sim: seed (\d+): (FAILED: nothing can happen any more.*)$/m.exec(many.stderr) ?? [];
-  const one = await place.run('sim', '--seed', seed, 'race.xml');
+  const one = await place.simulate('--seed', seed, 'race.xml');
   expect(one.stderr).toContain(`seed ${seed}: ${rest}`);
   expect(one.code).toBe(3);
-  const fixed = await place.run('sim', '--seeds', `${seed}..${Number(seed) + 10}`, 'fixed.xml');
+  const fixed = await place.simulate('--seeds', `${seed}..${Number(seed) + 10}`, 'fixed.xml');
   expect(fixed.code, fixed.stderr).toBe(0);
 });
 
@@ -56,7 +56,7 @@ test('a call that is not answered is found, and it is said which component waits
       <start name="client"> <binary name="./client.mjs"/> <exit propagate="yes"/> </start>`,
     ),
   );
-  const { code, stderr } = await place.run('sim', '--patience', '1m', 'config.xml');
+  const { code, stderr } = await place.simulate('--patience', '1m', 'config.xml');
   expect(stderr).toMatch(
     /calls are not answered; \[init -> client\] waits for \[init -> deaf\] to answer Deaf\.ask/,
   );
@@ -82,7 +82,7 @@ test.skipIf(missingTools)(
      <verify path="/made/f" size="2M" seed="7"/> <unlink path="/new.txt"/> <sync/>`,
     );
     for (const seed of ['1', '2']) {
-      const run = await place.run('sim', '--seed', seed, '--images', 'after', 'storage.xml');
+      const run = await place.simulate('--seed', seed, '--images', 'after', 'storage.xml');
       expect(run.code, run.stderr).toBe(0);
       const again = new Workplace();
       const image = DiskImage.make(again.directory, 'disk.img', 8192, ['-b', '1024']);
@@ -105,15 +105,7 @@ test('crashes and power cuts by a plan are the same each time, and leave nothing
   expect(first.stderr).toMatch(/^fault \d: \[init -> [a-z]+\] crashes$/m);
   expect(first.stderr).toMatch(/crashed by the fault plan|power of its disk was cut/);
   expect((await place.run(...args)).stderr).toBe(first.stderr);
-  const many = await place.run(
-    'sim',
-    '--faults',
-    'plan.xml',
-    '--seeds',
-    '1..20',
-    '--any-exit',
-    'storage.xml',
-  );
+  const many = await place.simulate('--faults', 'plan.xml', '--seeds', '1..20', '--any-exit', 'storage.xml');
   expect(many.code, many.stderr).toBe(0);
 });
 
@@ -143,7 +135,7 @@ test('a planned end of a process takes its components with it; stalls and clock 
   const texts: string[] = [];
   for (let seed = 1; seed <= 6; seed++) {
     const args = ['--log', '--seed', String(seed), '--faults', 'plan.xml'];
-    const { code, stdout, stderr } = await place.run('sim', ...args, 'config.xml');
+    const { code, stdout, stderr } = await place.simulate(...args, 'config.xml');
     expect(code, stderr).toBe(0);
     texts.push(stdout + stderr);
   }
@@ -161,7 +153,7 @@ test('a component that never rests ends at --tasks', async () => {
     export default component(async (env) => { for (;;) await env.quota(); });`,
   );
   place.write('config.xml', systemConfig('<start name="busy"> <binary name="./busy.mjs"/> </start>'));
-  const { code, stderr } = await place.run('sim', '--tasks', '5000', 'config.xml');
+  const { code, stderr } = await place.simulate('--tasks', '5000', 'config.xml');
   expect(stderr).toContain('ginit: sim: still running at --tasks');
   expect(code).toBe(0);
 });
@@ -169,7 +161,7 @@ test('a component that never rests ends at --tasks', async () => {
 test('a wrong fault plan gives one clear error with its place', async () => {
   copyRace();
   place.write('plan.xml', '<faults>\n  <crash whithin="5"/>\n</faults>');
-  const { code, stderr } = await place.run('sim', '--faults', 'plan.xml', 'race.xml');
+  const { code, stderr } = await place.simulate('--faults', 'plan.xml', 'race.xml');
   expect(stderr).toContain('plan.xml:2:10: unknown attribute "whithin" of <crash> (did you mean "within"?)');
   expect(code).toBe(2);
 });

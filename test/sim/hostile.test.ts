@@ -44,7 +44,7 @@ afterEach(() => place[Symbol.dispose]());
 
 function simulate(plan: string, ...args: string[]): Promise<FinishedRun> {
   place.write('plan.xml', `<faults>\n  ${plan}\n</faults>`);
-  return place.run('sim', '--faults', 'plan.xml', '--no-shrink', ...args, 'config.xml');
+  return place.simulate('--faults', 'plan.xml', '--no-shrink', ...args, 'config.xml');
 }
 
 test.each(HOSTILE_WAYS)(
@@ -65,14 +65,16 @@ test.each(HOSTILE_WAYS)(
 test('a hostile act is reported, and the seed repeats it', async () => {
   const plan =
     '<hostile component="init -> den-server-open" as="server" step="open" how="late" within="1" ms="500"/>';
-  const args = ['--seed', '3', '--log'];
-  const first = await simulate(plan, ...args);
+  const verdict = ({ stderr }: FinishedRun): string | undefined =>
+    /^.* state [0-9a-f]{16}$/m.exec(stderr)?.[0];
+  const first = await simulate(plan, '--seed', '3', '--log');
   expect(first.stderr).toMatch(
     /^fault 1: \[init -> den-server-open\] will do its next "open" as a server late$/m,
   );
   expect(first.stderr).toMatch(/^fault 1: \[init -> den-server-open\] does open as a server \d+ ms late$/m);
   expect(first.code).toBe(0);
-  expect((await simulate(plan, ...args)).stderr).toBe(first.stderr);
+  expect(verdict(first)).toMatch(/./);
+  expect(verdict(await simulate(plan, '--seed', '3'))).toBe(verdict(first));
 });
 
 test('a plan with a step in which the role has no part is refused, with its place', async () => {

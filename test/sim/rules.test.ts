@@ -24,7 +24,7 @@ function component(name: string, body: string, imports = ''): void {
 
 async function simulate(starts: string, ...args: string[]): Promise<FinishedRun> {
   place.write('config.xml', systemConfig(starts));
-  return place.run('sim', ...args, 'config.xml');
+  return place.simulate(...args, 'config.xml');
 }
 
 test('start nodes with the same binary share no state of its modules, not even with a restarted one', async () => {

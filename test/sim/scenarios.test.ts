@@ -11,10 +11,17 @@ import { expectSameSimulated } from '../harness/simulated-too.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 
 /** Tests whose systems all run in a `SimulatedToo`. */
-const SIMULATED = ['test/scenarios/storage.test.ts', 'test/scenarios/wrong-input.test.ts'];
+const SIMULATED = [
+  'test/scenarios/block-tools.test.ts',
+  'test/scenarios/storage.test.ts',
+  'test/scenarios/wrong-input.test.ts',
+];
 
 /** Other tests that start systems. */
 const REAL_ONLY: Readonly<Record<string, string>> = {
+  'packages/block/test/http-block.test.ts': 'sockets of the host, and programs that listen there',
+  'packages/block/test/nbd-block.test.ts': 'sockets of the host, and programs that listen there',
+  'packages/block/test/nbd-server.test.ts': 'sockets of the host, and programs that connect to them',
   'packages/os/test/rom-scenarios.test.ts': 'one real run; its examples are simulated beside it',
   'packages/core/test/thread-parking.test.ts': 'how threads of the host park',
   'test/conformance/large-messages.test.ts': 'carriers of threads and processes under load',
@@ -34,6 +41,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/jail/manifest.test.ts': 'what the kernel refuses to a process',
   'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/component-output.test.ts': 'streams of threads and processes',
+  'test/scenarios/devices.test.ts':
+    'files of the host that change while a system runs, and what the kernel does to them',
   'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/heartbeat.test.ts': 'a thread that never returns',
   'test/scenarios/hid.test.ts': 'the command line; its system is simulated beside it',
@@ -47,6 +56,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/schema.test.ts': 'no systems: it compares configs with the XML Schema',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',
+  'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',

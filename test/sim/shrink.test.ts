@@ -58,7 +58,7 @@ const MINIMAL =
   /it fails with 2 of its \d+ faults, none of which can be left out \(\d+ runs\):\nginit: sim: {3}before task #\d+: fault (\d+): \[init -> [ab]\] crashes\nginit: sim: {3}before task #\d+: fault (\d+): \[init -> [ab]\] crashes\nginit: sim: to see it: the same command with --replay (\d+) --only-faults (\d+,\d+)$/m;
 
 test('a seed that fails with many faults is shrunk to the two it needs', async () => {
-  const many = await place.run('sim', '--faults', 'plan.xml', '--seeds', '1..20', 'config.xml');
+  const many = await place.simulate('--faults', 'plan.xml', '--seeds', '1..20', 'config.xml');
   expect(many.code, many.stderr).toBe(7);
   expect(many.stderr).toMatch(MINIMAL);
   const [, first, second, seed = '', only = ''] = MINIMAL.exec(many.stderr) ?? [];
@@ -79,16 +79,16 @@ test('a seed that fails with many faults is shrunk to the two it needs', async (
   for (const number of [first ?? '', second ?? '', 'none']) {
     expect((await place.run(...again, number, '--seed', seed)).code).toBe(0);
   }
-  const alone = await place.run('sim', '--faults', 'plan.xml', '--seed', seed, 'config.xml');
+  const alone = await place.simulate('--faults', 'plan.xml', '--seed', seed, 'config.xml');
   expect(alone.stderr).toContain(`--replay ${seed} --only-faults ${only}`);
 }, 180_000);
 
 test('shrinking can be switched off, and the number of its runs is bounded', async () => {
-  const faults = ['sim', '--faults', 'plan.xml', '--seeds', '1..20', 'config.xml'];
-  const plain = await place.run(...faults, '--no-shrink');
+  const faults = ['--faults', 'plan.xml', '--seeds', '1..20', 'config.xml'];
+  const plain = await place.simulate(...faults, '--no-shrink');
   expect(plain.stderr).not.toContain('can be left out');
   expect(plain.stderr).toMatch(/to see it: the same command with --replay \d+$/m);
-  const bounded = await place.run(...faults, '--shrink-runs', '3');
+  const bounded = await place.simulate(...faults, '--shrink-runs', '3');
   expect(bounded.stderr).toMatch(/ faults, perhaps more than it needs: no more runs \(3 runs\):$/m);
 });
 
@@ -103,7 +103,7 @@ test('a run that fails without any fault says so', async () => {
     export default component(async (env) => { await env.timer.sleep(1000); env.exit(4); });`,
   );
   place.write('plan.xml', '<faults> <clock-jump by_s="5" within="1" count="3"/> </faults>');
-  const run = await place.run('sim', '--faults', 'plan.xml', '--seed', '1', 'config.xml');
+  const run = await place.simulate('--faults', 'plan.xml', '--seed', '1', 'config.xml');
   expect(run.code).toBe(4);
   expect(run.stderr).toContain('it fails without any of its 3 faults (1 run)\n');
   expect(run.stderr).toMatch(/with --replay 1 --only-faults none$/m);
@@ -114,14 +114,14 @@ test.each([
   [['--faults', 'plan.xml', '--only-faults', '3,x'], '--only-faults x: not a whole number from 1 to 1000000'],
   [['--seed', '1', '--replay', '2'], 'one of --seed, --seeds and --replay at a time'],
 ])('a wrong option for shrinking is refused: %j', async (args, text) => {
-  const { code, stderr } = await place.run('sim', ...args, 'config.xml');
+  const { code, stderr } = await place.simulate(...args, 'config.xml');
   expect(stderr).toBe(`ginit: ${text}\nginit: try "ginit sim --help"\n`);
   expect(code).toBe(2);
 });
 
 test('the number of a fault that the plan does not have is refused', async () => {
   const args = ['--faults', 'plan.xml', '--only-faults', '2,17'];
-  const { code, stderr } = await place.run('sim', ...args, 'config.xml');
+  const { code, stderr } = await place.simulate(...args, 'config.xml');
   expect(stderr).toBe('ginit: --only-faults 17: the plan has 16 faults\n');
   expect(code).toBe(2);
 });

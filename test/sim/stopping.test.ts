@@ -42,7 +42,7 @@ test.each([1, 2, 3])(
   'a file system whose block server ends while it mounts does not crash: seed %i',
   async (seed) => {
     place.write('config.xml', system(1));
-    const { code, stderr } = await place.run('sim', '--seed', String(seed), 'config.xml');
+    const { code, stderr } = await place.simulate('--seed', String(seed), 'config.xml');
     expect(stderr).not.toContain('crashed');
     expect(code).toBe(0);
   },

@@ -1,4 +1,6 @@
 /** Partition tables for tests. */
+import type { DiskBlocks } from '../src/part_block/disk-blocks.ts';
+import type { PartitionTable, Place } from '../src/part_block/table.ts';
 
 /** An entry of a table. */
 export interface Entry {
@@ -28,4 +30,24 @@ export function numberedImage(blockCount: number, entries: readonly Entry[]): Ui
   for (let block = 1; block < blockCount; block++) view.setUint32(block * 512, block, true);
   writeBootRecord(image, 0, entries);
   return image;
+}
+
+/** An image as the readers of tables see a disk. A read beyond its end is a fault of theirs. */
+export function diskOfImage(image: Uint8Array, blockSize = 512): DiskBlocks {
+  const blockCount = Math.floor(image.length / blockSize);
+  return {
+    blockSize,
+    blockCount,
+    read: async (first, count) => {
+      if (first < 0 || count < 1 || first + count > blockCount) {
+        throw new Error(`read of ${count} blocks from ${first} on`);
+      }
+      return new Uint8Array(image.subarray(first * blockSize, (first + count) * blockSize));
+    },
+  };
+}
+
+/** Where the partitions of a table are. */
+export function placesOf(table: PartitionTable): Place[] {
+  return [...table.partitions.values()].map(({ number, first, count }) => ({ number, first, count }));
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcError } from '@ginit/core';
+import { Listeners } from '@ginit/core/async';
 import { ConfigNode, type ElementSchema, readConfig } from '@ginit/core/config';
 import { BlockClient, serveBlock } from '@ginit/core/block';
 import { type HostAccess, type HostFile } from '@ginit/core/host';
@@ -10,14 +11,23 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';
 import { FileDisk } from '../src/file_block/file-disk.ts';
+import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
 
 let directory = '';
+const disks = new Set<FileDisk>();
+const close = (disk: FileDisk): Promise<void> => {
+  disks.delete(disk);
+  return disk.close();
+};
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ginit-file-'));
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  await Promise.all([...disks].map(close));
+  rmSync(directory, { recursive: true });
+});
 
 /** A config with positions, as a parser makes it. */
 function configOf(attributes: Readonly<Record<string, string>>): ConfigNode {
@@ -42,7 +52,9 @@ async function open(
   const config = { read: (schema: ElementSchema) => readConfig(configOf(attributes), schema) };
   const env: unknown = { config, host, warning: write, error: write };
   // The three members of `env` that the driver uses.
-  return { disk: await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]), log };
+  const disk = await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]);
+  disks.add(disk);
+  return { disk, log };
 }
 
 async function clientOf(disk: FileDisk, shared: boolean): Promise<BlockClient> {
@@ -91,7 +103,7 @@ describe.each([
         });
         await Promise.all(all);
         await client.sync();
-        await disk.close();
+        await close(disk);
         expect(Buffer.compare(readFileSync(join(directory, 'disk.img')), model)).toBe(0);
       }),
       { numRuns: 8 },
@@ -105,7 +117,10 @@ test('a file that shrinks under the driver gives errors, not short reads', async
   writeFileSync(join(directory, 'disk.img'), new Uint8Array(5 * SIZE));
   await disk.read(4, 1, new Uint8Array(SIZE));
   await expect(disk.read(4, 2, new Uint8Array(2 * SIZE))).rejects.toMatchObject({ code: 'InputOutput' });
-  expect(log).toEqual(['read of 2 blocks from 4 on: file "disk.img" ends at byte 2560']);
+  // That the file has shrunk is told, too, when the driver sees it.
+  expect(log.filter((line) => line.startsWith('read'))).toEqual([
+    'read of 2 blocks from 4 on: file "disk.img" ends at byte 2560',
+  ]);
 });
 
 test.each<[string, Record<string, string>, string]>([
@@ -148,6 +163,10 @@ test('bytes behind the last whole block are left out, with a warning', async () 
 class SteeredFile implements HostFile {
   readonly writeable = true;
   readonly sizeBytes = 100 * SIZE;
+  readonly resized = new Listeners();
+  readonly asked: string[] = [];
+  sizeNow = 100 * SIZE;
+  can = true;
   readonly pending: { what: string; end: () => void; fail: (error: Error) => void }[] = [];
 
   read(): Promise<void> {
@@ -159,6 +178,21 @@ class SteeredFile implements HostFile {
   sync(): Promise<void> {
     return this.#operation('sync');
   }
+  async size(): Promise<number> {
+    return this.sizeNow;
+  }
+  onResized(handler: () => void): () => void {
+    return this.resized.add(handler);
+  }
+  async zero(position: number, bytes: number): Promise<boolean> {
+    this.asked.push(`zero ${position} ${bytes}`);
+    return this.can;
+  }
+  async discard(position: number, bytes: number): Promise<boolean> {
+    this.asked.push(`discard ${position} ${bytes}`);
+    return this.can;
+  }
+  async resize(): Promise<void> {}
   close(): Promise<void> {
     return this.#operation('close');
   }
@@ -195,6 +229,71 @@ test('the end of the driver syncs the writes since the last SYNC, and closes the
   }
   await closed;
   expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'close']);
+});
+
+test('the end of the driver syncs a write that was under way during the last SYNC', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  const write = disk.write(0, 1, new Uint8Array(SIZE));
+  const sync = disk.sync();
+  file.pending[1]?.end();
+  await sync;
+  file.pending[0]?.end();
+  await write;
+  const closed = disk.close();
+  for (const index of [2, 3]) {
+    await new Promise((done) => setImmediate(done));
+    file.pending[index]?.end();
+  }
+  await closed;
+  expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'sync', 'close']);
+});
+
+test('after a sync that failed the end of the driver closes the file without another', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  const sync = codeOf(disk.sync());
+  file.pending[0]?.fail(new RpcError('InputOutput', 'file "disk.img": InputOutput (EIO)'));
+  expect(await sync).toBe('InputOutput');
+  const closed = disk.close();
+  await new Promise((done) => setImmediate(done));
+  file.pending[1]?.end();
+  await closed;
+  expect(file.pending.map(({ what }) => what)).toEqual(['sync', 'close']);
+});
+
+test('trimmed blocks go back to the host, and zeros are written only if the host cannot make them', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  await disk.trim(3, 5);
+  await disk.writeZeroes(10, 2);
+  expect(file.asked).toEqual([`discard ${3 * SIZE} ${5 * SIZE}`, `zero ${10 * SIZE} ${2 * SIZE}`]);
+  expect(file.pending).toEqual([]);
+  file.can = false;
+  await disk.trim(3, 5);
+  const zeroes = disk.writeZeroes(10, 2);
+  await new Promise((done) => setImmediate(done));
+  expect(file.pending.map(({ what }) => what)).toEqual(['write']);
+  file.pending[0]?.end();
+  await zeroes;
+});
+
+test('the device grows with its file, and keeps its size when the file shrinks', async () => {
+  const file = new SteeredFile();
+  const log: string[] = [];
+  const disk = new FileDisk(file, SIZE, (text) => log.push(text));
+  let told = 0;
+  disk.onInfoChanged(() => told++);
+  const resized = async (size: number): Promise<void> => {
+    file.sizeNow = size;
+    file.resized.call();
+    await new Promise((done) => setImmediate(done));
+  };
+  await resized(150 * SIZE + 17);
+  expect([disk.info.blockCount, told]).toEqual([150, 1]);
+  await resized(50 * SIZE);
+  expect([disk.info.blockCount, told]).toEqual([150, 1]);
+  expect(log).toEqual([`the file has shrunk to ${50 * SIZE} bytes: its blocks from 50 on are gone`]);
 });
 
 test('a full host is reported as such', async () => {

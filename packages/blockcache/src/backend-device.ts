@@ -16,4 +16,5 @@ export interface BackendDevice {
   writeWith(first: number, count: number, fill: (payload: Uint8Array) => void): Promise<void>;
   sync(): Promise<void>;
   trim(first: number, count: number): Promise<void>;
+  writeZeroes(first: number, count: number): Promise<void>;
 }

@@ -47,4 +47,8 @@ export class WatchedDevice implements BackendDevice {
   trim(first: number, count: number): Promise<void> {
     return this.#device.trim(first, count).catch(this.#look);
   }
+
+  writeZeroes(first: number, count: number): Promise<void> {
+    return this.#device.writeZeroes(first, count).catch(this.#look);
+  }
 }

@@ -25,6 +25,7 @@ const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('read' as const), block, count }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('sync' as const), block, count }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('trim' as const), block, count }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('zeroes' as const), block, count }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('break' as const), block, count }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('mend' as const), block, count }) },
 );
@@ -37,6 +38,8 @@ type Step = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 class BlockModel {
   /** The newest version that was written. Version 0 is the zeros at the start. */
   newest = 0;
+  /** The versions that are zeros. */
+  readonly zeros = new Set([0]);
   /** The newest version that was answered. */
   answered = 0;
   /** The medium must have this version or a newer one. */
@@ -52,13 +55,9 @@ class BlockModel {
 
 const patternOf = (number: number, version: number): Uint8Array => {
   const words = new Uint32Array(BLOCK_BYTES / 4);
-  if (version > 0)
-    for (const index of words.keys()) words[index] = number * 1_000_003 + version * 7919 + index;
+  for (const index of words.keys()) words[index] = number * 1_000_003 + version * 7919 + index;
   return new Uint8Array(words.buffer);
 };
-
-const isVersion = (bytes: Uint8Array, number: number, version: number): boolean =>
-  Buffer.compare(bytes, patternOf(number, version)) === 0;
 
 class World {
   readonly device: FakeDevice;
@@ -87,6 +86,9 @@ class World {
         return;
       case 'trim':
         if (numbers.every((number) => this.free(number))) this.start(() => this.trim(numbers));
+        return;
+      case 'zeroes':
+        if (numbers.every((number) => this.free(number))) this.start(() => this.writeZeroes(numbers));
         return;
       case 'sync':
         return this.start(() => this.sync());
@@ -142,9 +144,14 @@ class World {
       const content = bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
       let found = false;
       for (let version = old.answered; version <= now.newest; version++)
-        found ||= isVersion(content, number, version);
+        found ||= this.isVersion(content, number, version);
       expect(found, `block ${number} has none of the versions ${old.answered} to ${now.newest}`).toBe(true);
     }
+  }
+
+  isVersion(bytes: Uint8Array, number: number, version: number): boolean {
+    const zeros = this.model(number).zeros.has(version);
+    return Buffer.compare(bytes, zeros ? new Uint8Array(BLOCK_BYTES) : patternOf(number, version)) === 0;
   }
 
   readonly everBad = new Set<number>();
@@ -158,9 +165,30 @@ class World {
       bytes.set(patternOf(number, model.newest), index * BLOCK_BYTES);
       return model.newest;
     });
+    await this.finishWrite(numbers, versions, this.cache.write(numbers[0] ?? 0, numbers.length, bytes));
+    // The memory belongs to the client again, which may overwrite it.
+    bytes.fill(0x99);
+  }
+
+  async writeZeroes(numbers: readonly number[]): Promise<void> {
+    const versions = numbers.map((number) => {
+      const model = this.model(number);
+      model.writing = true;
+      model.newest++;
+      model.zeros.add(model.newest);
+      return model.newest;
+    });
+    await this.finishWrite(numbers, versions, this.cache.writeZeroes(numbers[0] ?? 0, numbers.length));
+  }
+
+  async finishWrite(
+    numbers: readonly number[],
+    versions: readonly number[],
+    write: void | Promise<void>,
+  ): Promise<void> {
     let failed = false;
     try {
-      await this.cache.write(numbers[0] ?? 0, numbers.length, bytes);
+      await write;
     } catch (error) {
       this.expectDeviceError(error);
       failed = true;
@@ -175,8 +203,6 @@ class World {
         if (this.mode === 'write-through') this.checkWritten(number);
       }
     }
-    // The memory belongs to the client again, which may overwrite it.
-    bytes.fill(0x99);
   }
 
   /**
@@ -185,9 +211,10 @@ class World {
    */
   checkWritten(number: number): void {
     const content = this.device.content.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES);
-    expect(isVersion(content, number, this.model(number).answered), `block ${number} is not written`).toBe(
-      true,
-    );
+    expect(
+      this.isVersion(content, number, this.model(number).answered),
+      `block ${number} is not written`,
+    ).toBe(true);
   }
 
   async trim(numbers: readonly number[]): Promise<void> {
@@ -229,7 +256,7 @@ class World {
       const content = this.device.durable.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES);
       let found = false;
       for (let version = model.floor; version <= model.newest; version++)
-        found ||= isVersion(content, number, version);
+        found ||= this.isVersion(content, number, version);
       expect(found, `the medium has no version from ${model.floor} on of block ${number}`).toBe(true);
     }
   }
@@ -295,7 +322,7 @@ describe.each<WriteMode>(['write-back', 'write-through'])('%s', (mode) => {
               { length: model.newest - model.answered + 1 },
               (_, index) => model.answered + index,
             );
-            expect(versions.some((version) => isVersion(content, number, version))).toBe(true);
+            expect(versions.some((version) => world.isVersion(content, number, version))).toBe(true);
           }
         }),
         { numRuns: 60 },

@@ -3,6 +3,9 @@ import type { BackendDevice } from '../src/backend-device.ts';
 
 export const BLOCK_BYTES = 512;
 
+/** The operations that change any number of blocks at once. */
+const EXCLUSIVE: readonly string[] = ['trim', 'zeroes'];
+
 interface Operation {
   readonly what: string;
   readonly first: number;
@@ -74,6 +77,13 @@ export class FakeDevice implements BackendDevice {
     });
   }
 
+  writeZeroes(first: number, count: number): Promise<void> {
+    return this.#add('zeroes', first, count, {
+      begin: () => {},
+      end: () => void this.#range(this.content, first, count).fill(0),
+    });
+  }
+
   /** Lets one request begin or end, as `choice` says. */
   step(choice: number): void {
     const operation = this.#pending[choice % Math.max(1, this.#pending.length)];
@@ -120,8 +130,9 @@ export class FakeDevice implements BackendDevice {
     work: { begin: () => void; end: () => Result },
   ): Promise<Result> {
     if (first + count > this.info.blockCount) throw new Error(`${what} beyond the device`);
-    if (what !== 'trim' && count > this.requestBlocksMax) throw new Error(`${what} of ${count} blocks`);
-    if (what === 'write' || what === 'trim') this.#checkAlone(what, first, count);
+    if (!EXCLUSIVE.includes(what) && count > this.requestBlocksMax)
+      throw new Error(`${what} of ${count} blocks`);
+    if (what === 'write' || EXCLUSIVE.includes(what)) this.#checkAlone(what, first, count);
     this.log.push(`${what} ${first} ${count}`);
     return new Promise((resolve, reject) => {
       this.#pending.push({
@@ -138,7 +149,7 @@ export class FakeDevice implements BackendDevice {
 
   #checkAlone(what: string, first: number, count: number): void {
     for (const other of this.#pending) {
-      if (other.what !== 'write' && other.what !== 'trim') continue;
+      if (other.what !== 'write' && !EXCLUSIVE.includes(other.what)) continue;
       if (other.first < first + count && first < other.first + other.count) {
         throw new Error(
           `${what} ${first} ${count} while ${other.what} ${other.first} ${other.count} is under way`,

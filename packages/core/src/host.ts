@@ -12,12 +12,14 @@ export type {
   HostError,
   HostErrorCode,
   HostFile,
+  HostFileOptions,
   HostListener,
   HostOpenOptions,
   HostProcess,
   HostProcessEnd,
   HostSink,
   HostSource,
+  HostTls,
 } from './runtime/host-access.ts';
 export {
   grantCovers,

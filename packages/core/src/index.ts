@@ -10,7 +10,7 @@
 export { Component, component, type Main, type Manifest } from './runtime/component.ts';
 export type { Env, Ram, SessionContext, SessionOpener } from './runtime/env.ts';
 export type { Config } from './runtime/config.ts';
-export type { ConnectOptions } from './runtime/connect-options.ts';
+export type { ConnectOptions, SessionConnectOptions } from './runtime/connect-options.ts';
 export type { ResourceRequestOptions } from './runtime/resource-requests.ts';
 export type { YieldHandler } from './runtime/yield-requests.ts';
 export type { SessionOpening } from './session/session-opening.ts';
@@ -56,7 +56,7 @@ export { Timer } from './session/timer.ts';
 
 // For servers: which client gets what, by its label and the server's policies.
 export { Label } from './label.ts';
-export { type PolicyConfig, type PolicySelection, selectPolicy } from './policy.ts';
+export { type PolicyConfig, type PolicySelection, requiredPolicy, selectPolicy } from './policy.ts';
 
 // Errors.
 export {

@@ -190,8 +190,16 @@ export const LIMITS = {
   sessionRequestsAtParent: 8192,
   /** Sessions that an init closes at its parent at a time. Further ones wait for their turn. */
   sessionClosingsAtParent: 2048,
+  /** Notices of sessions that a parent tells a client at a time, and those that it keeps for it. */
+  sessionNotices: 1024,
+  sessionNoticesKept: 16_384,
   /** The largest report; a config is not larger either. */
   reportBytes: 4 * 1024 * 1024,
+  /** The buffer of one direction of a terminal, and the output that is kept for later. */
+  terminalBufferBytes: 1024 * 1024,
+  terminalScrollBackBytes: 16 * 1024 * 1024,
+  /** People who look at one terminal at a time. */
+  terminalWatchers: 16,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
   /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */

@@ -16,6 +16,7 @@ export type { Placement, ThreadUse } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/host/form.ts';
 export { DatagramSocket } from './platform/host/datagram-socket.ts';
 export type { KeptReport } from './supervisor/kept-reports.ts';
+export type { KeptTerminal } from './supervisor/kept-terminals.ts';
 export { SupervisorServices } from './supervisor/supervisor-services.ts';
 export type { ComponentOverview, SystemOverview } from './supervisor/system-overview.ts';
 export type { AccountTree } from './supervisor/account-tree.ts';

@@ -15,6 +15,9 @@ export { SESSION_ERRORS, toSessionErrorCode } from './errors.ts';
 export { announceRoot } from './runtime/announcing.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { QuotaDialogue, type QuotaDialogueHost } from './runtime/quota-dialogue.ts';
+export { SessionDialogue } from './runtime/session-dialogue.ts';
+export { watchSessions } from './runtime/session-watching.ts';
+export type { SessionWatcher } from './runtime/reattachments.ts';
 export { keepLedger, type Ledger, type LedgerChild, type LedgerSession } from './runtime/ledger.ts';
 
 // An overview of a parent's children, for people.

@@ -27,7 +27,7 @@ function heldDevice(): { backend: BlockBackend; answer: () => void; asked: () =>
     return new Promise((resolve) => waiting.push(resolve));
   };
   return {
-    backend: { info: INFO, read: later, write: later, sync: later, trim: later },
+    backend: { info: INFO, read: later, write: later, sync: later, trim: later, writeZeroes: later },
     answer: () => {
       for (const resolve of waiting.splice(0)) resolve();
     },
@@ -90,7 +90,7 @@ test('an undeclared error of a device is an input/output error for the client, a
   const ends: number[] = [];
   const request = new ServedRequest((_request, status) => ends.push(status));
   expect(() =>
-    request.run(() => {
+    request.offer(() => {
       throw new TypeError('a bug');
     }),
   ).toThrow('a bug');

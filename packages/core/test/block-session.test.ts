@@ -12,7 +12,6 @@ import {
   blockView,
   serveBlock,
   type ServeBlockOptions,
-  SyncGroup,
 } from '../src/block.ts';
 import { type SessionArguments } from '../src/system.ts';
 import { blockStream } from './block-stream.ts';
@@ -48,7 +47,11 @@ class SlowDisk implements BlockBackend {
   }
 
   trim(block: number, count: number): Promise<void> {
-    return this.#later('trim', block, count, () => this.#range(block, count).fill(0));
+    return this.#later('trim', block, count, () => this.#range(block, count).fill(0xee));
+  }
+
+  writeZeroes(block: number, count: number): Promise<void> {
+    return this.#later('zeroes', block, count, () => this.#range(block, count).fill(0));
   }
 
   #range(block: number, count: number): Uint8Array {
@@ -155,8 +158,12 @@ describe.each([
     expect(bytes).toEqual(disk.bytes.subarray(29 * SIZE, 30 * SIZE));
     await client.write(0, 1, pattern(1, 77));
     await client.trim(2, 3);
+    await client.writeZeroes(3, 4);
     await client.sync();
-    expect(disk.seen).toEqual(['read 29 1', 'write 10 1', 'trim 12 3', 'sync 0 0']);
+    expect(disk.seen).toEqual(['read 29 1', 'write 10 1', 'trim 12 3', 'zeroes 13 4', 'sync 0 0']);
+    await client.read(6, 1, bytes);
+    expect(same(bytes, new Uint8Array(SIZE))).toBe(true);
+    expect(await codeOf(client.writeZeroes(17, 4))).toBe('OutOfRange');
     expect(await codeOf(client.read(20, 1, bytes))).toBe('OutOfRange');
   });
 
@@ -211,6 +218,7 @@ describe.each([
     expect(await codeOf(client.read(0, 1, new Uint8Array(SIZE)))).toBe('succeeded');
     expect(await codeOf(client.write(0, 1, new Uint8Array(SIZE)))).toBe('ReadOnly');
     expect(await codeOf(client.trim(0, 1))).toBe('ReadOnly');
+    expect(await codeOf(client.writeZeroes(0, 1))).toBe('ReadOnly');
     expect(await codeOf(client.sync())).toBe('ReadOnly');
     expect(disk.seen).toEqual(['read 0 1']);
   });
@@ -225,7 +233,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
   );
   const offset = fc.constantFrom(0, 4096, 8192, 12_288);
   const wild = fc.record({
-    operation: fc.oneof(fc.nat(6), fc.nat(0xffff_ffff)),
+    operation: fc.oneof(fc.nat(7), fc.nat(0xffff_ffff)),
     position: number,
     count: number,
     size: fc.oneof(fc.constantFrom(0, SIZE, 2 * SIZE, 3 * SIZE), fc.nat(8192)),
@@ -235,7 +243,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
   // Right but for where they are: about half of them go beyond the view, most of these though each
   // number is below its size.
   const near = fc
-    .record({ operation: fc.integer({ min: 1, max: 4 }), position: fc.nat(5), count: fc.nat(5), offset })
+    .record({ operation: fc.integer({ min: 1, max: 5 }), position: fc.nat(5), count: fc.nat(5), offset })
     .map((packet) => Object.assign(packet, { size: packet.count * SIZE, length: 0 }));
   const packets = fc.array(fc.oneof({ weight: 1, arbitrary: wild }, { weight: 2, arbitrary: near }), {
     maxLength: 300,
@@ -279,7 +287,7 @@ test('whatever a client puts into the stream, the backend sees valid requests an
       expect(sink.closure).toBe(undefined);
       for (const seen of disk.seen) {
         if (seen === 'sync 0 0') continue;
-        const [, block, count] = /^(?:read|write|trim) (\d+) (\d+)$/.exec(seen) ?? [];
+        const [, block, count] = /^(?:read|write|trim|zeroes) (\d+) (\d+)$/.exec(seen) ?? [];
         expect(Number(block), seen).toBeGreaterThanOrEqual(3);
         expect(Number(count), seen).toBeGreaterThan(0);
         expect(Number(block) + Number(count), seen).toBeLessThanOrEqual(7);
@@ -302,7 +310,7 @@ function statusFor(packet: Packet, info: BlockInfo, writeable: boolean): number 
   if (operation === BLOCK_OPERATION.read || operation === BLOCK_OPERATION.write) {
     if (!sized) return BLOCK_STATUS.invalid;
     if (!inRange) return BLOCK_STATUS.outOfRange;
-  } else if (operation === BLOCK_OPERATION.trim) {
+  } else if (operation === BLOCK_OPERATION.trim || operation === BLOCK_OPERATION.writeZeroes) {
     if (!inRange) return BLOCK_STATUS.outOfRange;
   } else if (operation !== BLOCK_OPERATION.sync) return BLOCK_STATUS.invalid;
   return operation === BLOCK_OPERATION.read || writeable ? BLOCK_STATUS.ok : BLOCK_STATUS.readOnly;
@@ -345,33 +353,6 @@ test('a client refuses a description of a device that is impossible', async () =
   expect(await codeOf(client.read(-1, 1, new Uint8Array(SIZE)))).toBe('Invalid');
   expect(await codeOf(client.write(0, 0, new Uint8Array(0)))).toBe('Invalid');
   expect(await codeOf(client.write(9, 2, new Uint8Array(2 * SIZE)))).toBe('OutOfRange');
-});
-
-test('requests to synchronise share runs, but never a run that began before them', async () => {
-  const ends: (() => void)[] = [];
-  const group = new SyncGroup(() => new Promise((resolve) => ends.push(resolve)));
-  const settled: string[] = [];
-  const ask = (name: string): Promise<unknown> => group.request().then(() => settled.push(name));
-  const first = ask('a');
-  const others = [ask('b'), ask('c')];
-  expect(ends.length).toBe(1);
-  ends[0]?.();
-  await first;
-  await new Promise((done) => setImmediate(done));
-  expect(settled).toEqual(['a']);
-  expect(ends.length).toBe(2);
-  const last = ask('d');
-  ends[1]?.();
-  await Promise.all(others);
-  await new Promise((done) => setImmediate(done));
-  expect(ends.length).toBe(3);
-  ends[2]?.();
-  await last;
-  expect(settled).toEqual(['a', 'b', 'c', 'd']);
-  const again = ask('e');
-  expect(ends.length).toBe(4);
-  ends[3]?.();
-  await again;
 });
 
 test('every error of a request has one of the declared codes', async () => {

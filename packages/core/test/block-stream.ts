@@ -10,6 +10,8 @@ class TurnLink implements StreamLink {
   closed: (() => void) | undefined;
   peer: TurnLink | undefined;
   ended = false;
+  /** How many frames it has sent: over shared memory each is a wake-up. */
+  sent = 0;
 
   constructor(shared: boolean, memory: SharedArrayBuffer | ArrayBuffer) {
     this.shared = shared;
@@ -17,6 +19,7 @@ class TurnLink implements StreamLink {
   }
 
   send(frame: Uint8Array): void {
+    this.sent++;
     const copy = frame.slice();
     const { peer } = this;
     setImmediate(() => {
@@ -40,6 +43,8 @@ class TurnLink implements StreamLink {
 export interface BlockStream {
   readonly source: PacketSource;
   readonly sink: PacketSink;
+  /** How many frames each end has sent. */
+  readonly sent: () => { readonly source: number; readonly sink: number };
 }
 
 /** The two ends of a Block session's stream, joined in this thread. */
@@ -55,5 +60,6 @@ export function blockStream(shared: boolean, bulkBytes = 2 ** 20): BlockStream {
   return {
     source: new PacketSource(sourceLink, parameters, payloadDirection),
     sink: new PacketSink(sinkLink, parameters, payloadDirection),
+    sent: () => ({ source: sourceLink.sent, sink: sinkLink.sent }),
   };
 }

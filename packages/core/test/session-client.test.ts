@@ -48,6 +48,10 @@ class Family {
         typeof SessionClient
       >[0]['packets'],
       watch: undefined,
+      signal: () => {
+        throw new Error('nobody listens here');
+      },
+      refused: () => {},
     });
   }
 

@@ -10,6 +10,8 @@ export function uniformParent(answer: () => Promise<never>): Implementation<type
     close: answer,
     announce: answer,
     exit: answer,
+    sessionHandler: answer,
+    sessionNotices: answer,
     requestResources: answer,
     yieldHandler: answer,
     yieldRequest: answer,

@@ -320,6 +320,7 @@ describe('a packet stream', () => {
       },
       sync: () => void done.push('sync'),
       trim: () => {},
+      writeZeroes: () => {},
     };
     const block = script(Block, (session_) => serveBlock(session_, backend));
     await using run = await runComponent(sync, { services: [block] });
@@ -349,7 +350,12 @@ test('a driver finds the host that the test makes up, as far as it is granted', 
     sizeBytes: 4096,
     read: none,
     write: none,
+    size: none,
+    onResized: none,
     sync: none,
+    zero: none,
+    discard: none,
+    resize: none,
     close: async () => {},
   };
   const platform: HostPlatform = {

@@ -50,6 +50,7 @@ function bench(root: Partial<RootCapability> = {}) {
     label: 'client -> x',
     args: { colour: 'red' },
     donation: DONATION,
+    reattach: false,
     givenUp: giveUp.signal,
   };
   const open = (): ReturnType<ChildServer['open']> => server.open(request);
@@ -203,8 +204,8 @@ test('the end of a server is told to its sessions, and their donations come from
   announce();
   const session = await opened(open());
   let ended = 0;
-  session.onServerEnd(() => ended++);
-  session.onServerEnd(() => ended++)();
+  session.onLeave(() => ended++);
+  session.onLeave(() => ended++)();
   server.end('it has crashed');
   expect(ended).toBe(1);
   const { closed, back: returning } = session.close(() => true);

@@ -44,8 +44,8 @@ class Server implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: (handler) => {
-        this.end = handler;
+      onLeave: (handler) => {
+        this.end = () => handler(true);
         return () => {
           this.end = () => {};
         };
@@ -91,8 +91,8 @@ function bench(where: 'at a child' | 'at the parent' = 'at a child') {
   const changed = (): void => void changes.count++;
   const host = { env, waits, changed, returned: (back: Resources) => void returned.push(back) };
   const sessions = new ClientSessions(host, 'client', Promise.resolve(pd));
-  const open = (id = 1, donation: Resources = DONATION, service = 'Store') =>
-    sessions.open({ id, service, args: {}, donation }, () => ({
+  const open = (id = 1, donation: Resources = DONATION, service = 'Store', reattach = false) =>
+    sessions.open({ id, service, args: {}, donation, reattach }, () => ({
       server,
       serverName,
       label: 'client -> x',
@@ -347,7 +347,7 @@ test('a session that is missing has a reason, until one of the same name is open
 test('a session without a route is missing for that reason, and one that was too poor is not', async () => {
   const { server, sessions, open, refusal } = bench();
   const denial = { kind: 'denied', reason: 'no-rule', text: 'no route', position: undefined } as const;
-  const request = { id: 1, service: 'Store', args: {}, donation: DONATION };
+  const request = { id: 1, service: 'Store', args: {}, donation: DONATION, reattach: false };
   const opening = sessions.open(request, () => {
     throw new NoRoute(denial, { service: 'Store', label: 'client -> x', childName: 'client' });
   });
@@ -362,4 +362,64 @@ test('a session without a route is missing for that reason, and one that was too
   server.answer = async () => ({ refused: poor, back: DONATION });
   await refusal(open());
   expect(sessions.missing).toEqual([noRoute]);
+});
+
+test('a session whose server has ended is told to a client that asks anew, until that closes it, with what was kept', async () => {
+  const { account, server, sessions, open } = bench();
+  const notices = () => sessions.news.operations.sessionNotices();
+  server.kept = { ram: 7, caps: 0 };
+  await open(1, DONATION, 'Store', true);
+  await open(2);
+  server.end();
+  await turn();
+  expect(notices()).toEqual([]);
+  await sessions.close(1);
+  await open(3, DONATION, 'Store', true);
+  server.end();
+  expect(notices()).toEqual([{ id: 3, ended: true }]);
+  await turn();
+  expect(notices()).toEqual([{ id: 3, ended: true }]);
+  expect(sessions.ledger).toEqual([]);
+  expect(await sessions.close(3)).toEqual({ ram: 7, caps: 0 });
+  expect(notices()).toEqual([]);
+  expect(await sessions.close(3)).toEqual(NOTHING);
+  expect(account.free.caps).toBe(OWN.caps);
+});
+
+test('a lost session that is refused is missing for that reason until there is one, whatever else is refused', async () => {
+  const { server, sessions, open, refusal } = bench();
+  await open(1, DONATION, 'Store', true);
+  server.end();
+  await turn();
+  server.answer = async () => DENIED;
+  await refusal(open(2, DONATION, 'Store', true));
+  await refusal(open(3, DONATION, 'Other'));
+  const lost = {
+    service: 'Store',
+    label: 'client -> x',
+    lost: true,
+    reason: { kind: 'denied', server: 'shop', text: 'by policy' },
+  };
+  expect(sessions.missing[0]).toEqual(lost);
+  expect(sessions.missing).toHaveLength(2);
+  // The client asks again, if it still wants the session.
+  sessions.retry();
+  expect(sessions.missing).toHaveLength(1);
+  await refusal(open(4, DONATION, 'Store', true));
+  expect(sessions.missing[0]).toEqual(lost);
+  server.answer = async ({ donation }) => server.session(donation);
+  await open(5, DONATION, 'Store', true);
+  expect(sessions.missing.map(({ service }) => service)).toEqual(['Other']);
+});
+
+test('a request that loses its route before it is answered is refused, and not told of besides', async () => {
+  const { server, sessions, open, refusal } = bench();
+  const answer = quietDeferred<Refused>();
+  server.answer = () => answer.promise;
+  const opening = refusal(open(1, DONATION, 'Store', true));
+  await turn();
+  sessions.endLost(new Set(sessions.routed));
+  answer.resolve(DENIED);
+  expect((await opening)[0]).toBe('DENIED by policy');
+  expect(sessions.news.operations.sessionNotices()).toEqual([]);
 });

@@ -14,7 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -261,6 +261,16 @@ describe('systems side by side', () => {
     expect(await open('/c.xml', 'second')).toEqual({
       refused: expect.stringContaining('"second" runs already'),
     });
+  });
+
+  test('a name that somebody holds who does not say who he is leaves a config the other one', async () => {
+    const silent = createServer((socket) => void socket.destroy());
+    await new Promise<void>((resolve) => silent.listen(socketPath(directory, 'shop'), resolve));
+    const door = await openControlDoor('/a/shop.xml', undefined, {}, directory);
+    if (!('server' in door)) throw new Error(JSON.stringify(door));
+    servers.push(door.server);
+    expect(door.server.name).toMatch(/^shop-[0-9a-f]{6}$/);
+    silent.close();
   });
 
   test('a command finds the only system, or the one that is named; otherwise it says which there are', async () => {

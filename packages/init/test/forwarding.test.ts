@@ -33,7 +33,7 @@ class Server implements SessionServer {
     return {
       capability: { [Symbol.dispose]: () => {} },
       donation,
-      onServerEnd: () => () => {},
+      onLeave: () => () => {},
       upgrade: async (more) => void this.upgrades.push(more),
       close: () => {
         this.closed++;

@@ -51,6 +51,8 @@ describe('readInitConfig', () => {
         domain: undefined,
         node: undefined,
         ramLimit: undefined,
+        reattach: false,
+        replaceReady: false,
         binary: { name: 'a', position: { file: 'm.xml', line: 1, column: 16 } },
         provides: [],
         route: undefined,

@@ -45,14 +45,15 @@ class Parent {
 
 async function open(server: ParentServer): Promise<ServedSession> {
   const { signal: givenUp } = new AbortController();
-  const answer = await server.open({ service: 'Den', label: '', args: {}, donation: DONATION, givenUp });
+  const request = { service: 'Den', label: '', args: {}, donation: DONATION, reattach: false, givenUp };
+  const answer = await server.open(request);
   if ('refused' in answer) throw answer.refused;
   return answer;
 }
 
 test('a session that cannot be closed because of too many calls is closed later, and its donation comes back', async () => {
   const parent = new Parent();
-  const served = await open(new ParentServer(parent.env));
+  const served = await open(new ParentServer(parent.env, () => {}));
   parent.refusals = 3;
   const { closed, back } = served.close(() => true);
   await closed;
@@ -62,7 +63,7 @@ test('a session that cannot be closed because of too many calls is closed later,
 
 test('requests of children leave room for the calls that must be made at the parent', async () => {
   const parent = new Parent();
-  const server = new ParentServer(parent.env);
+  const server = new ParentServer(parent.env, () => {});
   const served = await open(server);
   const upgrades = Array.from({ length: LIMITS.sessionRequestsAtParent }, () => served.upgrade(NOTHING));
   const refused = await served.upgrade(DONATION);
@@ -78,7 +79,7 @@ test('requests of children leave room for the calls that must be made at the par
 
 test('any number of sessions may be closed at once, and only some are being closed at a time', async () => {
   const parent = new Parent();
-  const server = new ParentServer(parent.env);
+  const server = new ParentServer(parent.env, () => {});
   const more = LIMITS.sessionClosingsAtParent + 100;
   const sessions = await Promise.all(Array.from({ length: more }, () => open(server)));
   parent.closesAtOnce = false;

@@ -268,6 +268,149 @@ describe('start nodes', () => {
   });
 });
 
+describe('reattach="yes"', () => {
+  const faithful = client('c', via('<child name="a"/>'), 'reattach="yes"');
+  const forced = new Map([['a', 'somebody asked for it']]);
+
+  test('a server that is another one: the client stays and takes its session anew', () => {
+    expect(changes(running(server('a') + faithful), server('a') + faithful, undefined, forced)).toEqual([
+      'restart "a": somebody asked for it',
+      're-attach "c": its server "a" is another one',
+      '  new Store session "c -> " at "a" (label "c -> ")',
+    ]);
+  });
+
+  test('the restart of a server ends at a client that stays: its own clients are not touched', () => {
+    const middle = `<start name="b" reattach="yes"> <binary name="client"/>
+      <provides> <service name="Shop"/> </provides> ${via('<child name="a"/>')} </start>`;
+    const last = `<start name="d"> <binary name="buyer"/>
+      <route> <service name="Shop"> <child name="b"/> </service> <any-service> <parent/> </any-service> </route>
+    </start>`;
+    const starts = server('a') + middle + last;
+    const needs: Record<string, readonly string[]> = { client: ['Store'], buyer: ['Shop'] };
+    const children = expectedChildren(config(starts), ({ binary }) => needs[binary.name] ?? []);
+    expect(changes(children, starts, undefined, forced).filter((line) => !line.startsWith(' '))).toEqual([
+      'restart "a": somebody asked for it',
+      're-attach "b": its server "a" is another one',
+    ]);
+    const without = starts.replace('reattach="yes"', '');
+    expect(changes(children, without, undefined, forced).map((line) => line.slice(0, 11))).toEqual([
+      'restart "a"',
+      'restart "b"',
+      'restart "d"',
+    ]);
+  });
+
+  test('no route any more: the client is not stuck, and waits for one', () => {
+    expect(changes(running(server('a') + faithful), faithful)).toEqual([
+      're-attach "c": no target of this route provides service "Store"',
+      '  no Store session "c -> " until there is a route for it',
+      'stop "a": it is not named any more',
+    ]);
+  });
+
+  test('own route changed: restart, as without it', () => {
+    const elsewhere = client('c', via('<child name="b"/>'), 'reattach="yes"');
+    const both = server('a') + server('b');
+    expect(changes(running(both + faithful), both + elsewhere)).toEqual([
+      'restart "c": its Store session leads to "b" (label "c -> ") now',
+      '  re-route Store "c -> " to "b" (label "c -> ")',
+    ]);
+  });
+
+  test('a session that the client cannot take anew, or its binary or account: restart', () => {
+    const children = running(server('a') + faithful);
+    const c = children[1]?.sessions ?? [];
+    const sessions = c.map(({ service, label, to }): RoutedSession => ({ service, label, to }));
+    const once = standing(children, 'c', { sessions });
+    expect(changes(once, server('a') + faithful, undefined, forced)[1]).toBe(
+      'restart "c": its server "a" is another one',
+    );
+    const roms = `<start name="roms"> <provides> <service name="ROM"/> </provides> </start>`;
+    const fed = client(
+      'c',
+      '<route> <service name="ROM"> <child name="roms"/> </service> <any-service> <parent/> </any-service> </route>',
+      'reattach="yes"',
+    );
+    const asked = new Map([['roms', 'somebody asked for it']]);
+    const fedChildren = expectedChildren(config(roms + fed), () => []);
+    expect(changes(fedChildren, roms + fed, undefined, asked)[1]).toBe(
+      'restart "c": its server "roms" is another one',
+    );
+  });
+});
+
+describe('replace="ready"', () => {
+  const node = (attributes = '', inner = '') =>
+    `<start name="a" replace="ready" ${attributes}> <binary name="server"/>
+      <provides> <service name="Store"/> </provides> ${inner} </start>`;
+  const clients =
+    client('c', via('<child name="a"/>'), 'reattach="yes"') + client('d', via('<child name="a"/>'));
+  const replace = (why: string) => [
+    `replace "a" when another is ready: ${why}`,
+    '  it takes 4M of ram and 100 caps more until then',
+  ];
+  const after = [
+    're-attach "c" when "a" is replaced: its server "a" is another one',
+    '  new Store session "c -> " at "a" (label "c -> ")',
+    'restart "d" when "a" is replaced: its server "a" is another one',
+  ];
+  const old = running(node() + clients);
+
+  test('version, place and binary, and whoever asks for a restart: a replacement; its clients follow when it is ready', () => {
+    expect(changes(old, node('version="2"') + clients)).toEqual([
+      ...replace('it has another version'),
+      ...after,
+    ]);
+    expect(changes(old, node('heap="64M"') + clients)).toEqual([
+      ...replace('the bound of its heap has changed'),
+      ...after,
+    ]);
+    const other = node().replace('name="server"', 'name="other"');
+    expect(changes(old, other + clients)[0]).toMatch(/^replace "a" when another is ready: its ROM session/);
+    const forced = new Map([['a', 'somebody asked for it']]);
+    expect(changes(old, node() + clients, undefined, forced)).toEqual([
+      ...replace('somebody asked for it'),
+      ...after,
+    ]);
+  });
+
+  test('what else the config says of the clients comes at once', () => {
+    const richer = clients.replace('<start name="d"', '<start name="d" ram="8M"');
+    expect(changes(old, node('version="2"') + richer)).toEqual([
+      ...replace('it has another version'),
+      ...after.slice(0, 2),
+      're-budget "d": 4M of ram and 100 caps become 8M of ram and 100 caps',
+      after[2],
+    ]);
+  });
+
+  test('when it is ready the same follows as from a restart', () => {
+    const next = config(node('version="2"') + clients);
+    const kinds = planChanges(old, next, { ready: new Set(['a']) }).map(({ kind }) => kind);
+    expect(kinds).toEqual(['restart', 'reattach', 'restart']);
+  });
+
+  test('a child that has not offered its services yet, or loses its own server, cannot go on: restart', () => {
+    const young = standing(old, 'a', { ready: false });
+    expect(changes(young, node('version="2"') + clients)[0]).toBe('restart "a": it has another version');
+    const below = server('b', '', 'Shop');
+    const shop = (version: string) =>
+      `<start name="a" replace="ready" version="${version}"> <binary name="buyer"/>
+        <provides> <service name="Store"/> </provides>
+        <route> <service name="Shop"> <child name="b"/> </service> <any-service> <parent/> </any-service> </route>
+      </start>`;
+    const both = expectedChildren(config(below + shop('1')), ({ binary }) =>
+      binary.name === 'buyer' ? ['Shop'] : [],
+    );
+    const asked = new Map([['b', 'somebody asked for it']]);
+    expect(changes(both, below + shop('2'), undefined, asked)).toEqual([
+      'restart "b": somebody asked for it',
+      'restart "a": its server "b" is another one',
+    ]);
+  });
+});
+
 test('a restart that somebody asks for spreads like one of the config', () => {
   const asked = new Map([['a', 'somebody asked for it']]);
   expect(changes(running(TWO), TWO, undefined, asked)).toEqual([

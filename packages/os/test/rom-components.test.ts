@@ -352,7 +352,12 @@ describe('host_rom', () => {
         sizeBytes: content.length,
         read: async (into, position) => into.set(content.subarray(position, position + into.length)),
         write: async () => expect.unreachable(),
+        size: async () => content.length,
+        onResized: () => () => {},
         sync: async () => {},
+        zero: async () => expect.unreachable(),
+        discard: async () => expect.unreachable(),
+        resize: async () => expect.unreachable(),
         close: async () => {},
       };
     };

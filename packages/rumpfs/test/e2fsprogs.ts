@@ -29,6 +29,15 @@ export function run(name: string, args: readonly string[], input?: string): Tool
   return { code: done.status ?? -1, output, bytes: new Uint8Array(done.stdout) };
 }
 
+/**
+ * The bytes of a file, in memory of their own: images are large, and copies of them take longer
+ * than most tests.
+ */
+function bytesOf(path: string): Uint8Array {
+  const { buffer, byteOffset, byteLength } = readFileSync(path);
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /** The contents of a tree for a test: text or bytes of a file, or further names. */
 export interface Tree {
   readonly [name: string]: string | Uint8Array | Tree;
@@ -49,7 +58,7 @@ export class Workshop {
     const from = tree === undefined ? [] : ['-d', this.folderOf(tree)];
     const made = run('mke2fs', ['-q', '-F', '-t', 'ext2', ...args, ...from, path, size]);
     if (made.code !== 0) throw new Error(`mke2fs: ${made.output}`);
-    return new Uint8Array(readFileSync(path));
+    return bytesOf(path);
   }
 
   /** The image after a session of debugfs with writing. */
@@ -57,7 +66,7 @@ export class Workshop {
     const path = this.save(image);
     const done = run('debugfs', ['-w', '-f', '-', path], `${commands.join('\n')}\n`);
     if (done.code !== 0) throw new Error(`debugfs: ${done.output}`);
-    return new Uint8Array(readFileSync(path));
+    return bytesOf(path);
   }
 
   /** The output of a debugfs command. */
@@ -73,6 +82,17 @@ export class Workshop {
     return new Uint8Array(readFileSync(target));
   }
 
+  /** The contents of many files, by one session of debugfs. */
+  dumpAll(image: Uint8Array, paths: readonly string[]): Uint8Array[] {
+    const targets = paths.map(() => this.#path('dump'));
+    const commands = paths.map((path, index) => `dump ${path} ${targets[index]}`);
+    const done = run('debugfs', ['-f', '-', this.save(image)], `${commands.join('\n')}\n`);
+    return targets.map((target) => {
+      if (!existsSync(target)) throw new Error(`debugfs: ${done.output}`);
+      return readFileSync(target);
+    });
+  }
+
   /** The findings of e2fsck; '' for a clean image. */
   check(image: Uint8Array): string {
     const { code, output } = run('e2fsck', ['-f', '-n', this.save(image)]);
@@ -84,7 +104,7 @@ export class Workshop {
     const path = this.save(image);
     const { code, output } = run('e2fsck', [...args, path]);
     if (code > 1) throw new Error(`e2fsck: ${output}`);
-    return new Uint8Array(readFileSync(path));
+    return bytesOf(path);
   }
 
   save(image: Uint8Array): string {

@@ -122,10 +122,19 @@ export function writeModel(node: ModelNode, offset: number, bytes: Uint8Array): 
   node.data.set(bytes, offset);
 }
 
+/**
+ * Makes the content of a file shorter, or longer by zeros. Its memory stays as long as it is large
+ * enough: files may be sparse, and large.
+ */
 export function resizeModel(node: ModelNode, size: number): void {
-  const data = new Uint8Array(size);
-  data.set(node.data.subarray(0, Math.min(size, node.data.length)));
-  node.data = data;
+  const { data } = node;
+  if (size < data.length) data.fill(0, size);
+  if (size <= data.buffer.byteLength) {
+    node.data = new Uint8Array(data.buffer, 0, size);
+    return;
+  }
+  node.data = new Uint8Array(size);
+  node.data.set(data);
 }
 
 function contains(above: ModelNode, node: ModelNode): boolean {

@@ -5,7 +5,7 @@
 export type { Arena, MapOptions, Region } from './arena.ts';
 export { DescriptorSocket, type ReceivedDescriptor, TAG_BYTES_MAX } from './descriptor-socket.ts';
 export { SharedMemoryError, type SharedMemoryErrorCode } from './errors.ts';
-export { findKoffi } from './find-koffi.ts';
+export { findKoffi, loadKoffi } from './find-koffi.ts';
 export { futexWait, futexWaitAsync, futexWake, type WaitOutcome } from './futex.ts';
 export {
   checkMemory,

@@ -4,10 +4,8 @@
  * Nothing here knows what the calls are for. The constants are those of Linux's generic ABI, which
  * all processors below share.
  */
-import { createRequire } from 'node:module';
-import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { callFailure, type SharedMemoryError } from './errors.ts';
-import { findKoffi } from './find-koffi.ts';
+import { loadKoffi } from './find-koffi.ts';
 import { FUTEX_OPERATION } from './futex-operation.ts';
 
 type Argument = number | bigint | string | Uint8Array | null;
@@ -55,31 +53,6 @@ export const ERRNO = {
  * number.
  */
 type ResultOrErrno = number;
-
-/** The key under which workers find the path of koffi that an earlier thread has loaded. */
-const KOFFI_FILE_KEY = 'sharedarraybuffer-polyfill: koffi';
-
-/**
- * Loads koffi; undefined if it is not there. Each thread loads its own. Finding its native part
- * takes several times as long as loading that, which has all that we use: so who has found it tells
- * the workers that it starts from then on.
- */
-function loadKoffi(): Koffi | undefined {
-  const require = createRequire(import.meta.url);
-  const known = getEnvironmentData(KOFFI_FILE_KEY);
-  try {
-    if (typeof known === 'string') {
-      const native: Koffi = require(known);
-      return native;
-    }
-    const koffi: Koffi = require(findKoffi());
-    const file = Object.keys(require.cache).find((name) => name.endsWith('koffi.node'));
-    if (file !== undefined) setEnvironmentData(KOFFI_FILE_KEY, file);
-    return koffi;
-  } catch {
-    return undefined;
-  }
-}
 
 /**
  * Calls of the C library, each bound when it is made for the first time: most threads make few of
@@ -141,8 +114,12 @@ export class Kernel {
     if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
     const futexCall = FUTEX_CALLS[process.arch];
     if (futexCall === undefined) return `the processor ${process.arch} is not supported`;
-    const koffi = loadKoffi();
-    if (koffi === undefined) return 'koffi is not installed or cannot be loaded: npm install koffi';
+    let koffi: Koffi;
+    try {
+      koffi = loadKoffi();
+    } catch {
+      return 'koffi is not installed or cannot be loaded: npm install koffi';
+    }
     try {
       return new Kernel(koffi, futexCall);
     } catch (error) {

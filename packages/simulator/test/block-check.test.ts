@@ -26,7 +26,7 @@ class Bench {
   }
 
   beginWrite(value: number, at = 0): CheckedRequest {
-    const range = { first: at, count: 1, payload: block(value) };
+    const range = { first: at, count: 1, content: block(value) };
     return this.device.beginWrite(range, 'writer', ++this.now, 0);
   }
 
@@ -94,11 +94,21 @@ describe('without crashes', () => {
     expect([bench.read(1), bench.read(2), bench.read(4)]).toEqual([false, false, true]);
   });
 
+  test('after WRITE_ZEROES a block reads as zeros and nothing else', () => {
+    const bench = new Bench();
+    bench.device.fits(BLOCK);
+    bench.write(1);
+    const zeros = bench.device.beginWrite({ first: 0, count: 1, content: 'zeros' }, 'writer', ++bench.now, 0);
+    bench.endWrite(zeros);
+    expect(bench.read(1)).toBe(false);
+    expect(bench.read(0)).toBe(true);
+  });
+
   test('a trimmed block may read as anything until it is written', () => {
     const bench = new Bench();
     bench.write(1);
     const trim = bench.device.beginWrite(
-      { first: 0, count: 1, payload: undefined },
+      { first: 0, count: 1, content: undefined },
       'writer',
       ++bench.now,
       0,

@@ -53,8 +53,14 @@ export const CANARIES = {
   // The costs of a session are not given back to its client when the server crashes.
   'init-donation': {
     module: '/packages/init/dist/sandbox/client-sessions.js',
-    from: 'served.onServerEnd(() => void this.#end(id, session));',
-    to: 'served.onServerEnd(() => {});',
+    from: 'session.forgetServer = served.onLeave((ended) => this.#leave(id, session, ended));',
+    to: 'session.forgetServer = served.onLeave(() => {});',
+  },
+  // A new config that only changes the label of a session changes nothing.
+  'plan-label': {
+    module: '/packages/init/dist/plan/plan.js',
+    from: 'server?.kind !== now.kind || server.label !== now.label',
+    to: 'server?.kind !== now.kind',
   },
   // The account of a child that has crashed is not closed.
   'init-quota': {

@@ -21,7 +21,7 @@ const RETRIES = 200;
 const END_MS = 2000;
 
 /** Whether a server is gone: the one that was asked, or the one behind it. */
-const isFault = (error) => hasCode(error, 'PeerGone') || hasCode(error, 'InputOutput');
+const isFault = (error) => ['PeerGone', 'Gone', 'InputOutput'].some((code) => hasCode(error, code));
 
 class Model {
   /**

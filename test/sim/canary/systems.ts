@@ -35,6 +35,15 @@ const BANK = `<start name="bank">
   </start>
   <start name="customer"> ${binary('customer')} <exit propagate="yes"/> </start>`;
 
+/** A client that its server knows by this label. */
+const labelled = (label: string): string =>
+  systemConfig(`<start name="teller">
+    ${binary('teller')} <provides> <service name="Teller"/> </provides>
+  </start>
+  <start name="listener"> ${binary('listener')} <exit propagate="yes"/> <config label="${label}"/>
+    <route> <service name="Teller"> <child name="teller" label="${label}"/> </service> ${PARENT} </route>
+  </start>`);
+
 const SYSTEMS = {
   cache: {
     args: [],
@@ -55,6 +64,15 @@ const SYSTEMS = {
       <clock-jump by_s="3600" within="1500" count="2"/>
     </faults>`,
   },
+  labels: {
+    args: [],
+    config: labelled('one'),
+    plan: `<faults>
+      <config file="other.xml" within="500" count="2"/>
+      <config file="config.xml" within="500"/>
+      <stall within="500" ms="30" count="2"/>
+    </faults>`,
+  },
 } as const;
 
 export type SystemName = keyof typeof SYSTEMS;
@@ -67,6 +85,7 @@ export function writeSystem(place: Workplace, name: SystemName): readonly string
   const { config, plan, args } = SYSTEMS[name];
   place.write('config.xml', config);
   place.write('plan.xml', plan);
+  place.write('other.xml', labelled('two'));
   place.write('disk.img', new Uint8Array(DISK_BYTES));
   return args;
 }

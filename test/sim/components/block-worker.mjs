@@ -15,7 +15,7 @@ const CONFIG = element('config', 'A client that does not look', {
     blocks: number('Blocks that are used', 8),
     salt: number('Makes what it does, and writes, its own', 1),
     label: attribute.text('Of its session', { fallback: '' }),
-    trims: attribute.boolean('Whether it trims as well', { fallback: false }),
+    trims: attribute.boolean('Whether it trims and writes zeros as well', { fallback: false }),
   },
 });
 
@@ -52,6 +52,7 @@ export default component({ requires: [Block], config: CONFIG }, async (env) => {
       const what = below(20);
       if (what === 0) await disk.sync();
       else if (what === 1 && trims) await disk.trim(block, count);
+      else if (what === 2 && trims) await disk.writeZeroes(block, count);
       else if (what < 12) await disk.read(block, count, bytes);
       else {
         new DataView(bytes.buffer).setUint32(bytes.length - 4, ++stamp);

@@ -7,7 +7,7 @@
  */
 import { component } from '@ginit/core';
 import { attribute, element } from '@ginit/core/config';
-import { Block, serveBlock } from '@ginit/core/block';
+import { Block, serveBlock, writeZeroesByWriting } from '@ginit/core/block';
 
 const FAULTS = ['none', 'stale', 'swapped', 'unsynced', 'torn', 'garbage'];
 const BLOCK = 512;
@@ -71,6 +71,10 @@ class LyingDisk {
   }
 
   trim() {}
+
+  writeZeroes(block, count) {
+    return writeZeroesByWriting(this, block, count);
+  }
 }
 
 export default component({ provides: [Block], host: ['file'], config: CONFIG }, async (env) => {

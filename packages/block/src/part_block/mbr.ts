@@ -7,8 +7,8 @@
  * An extended partition (type 05, 0F or 85) holds a chain of extended boot records of the same
  * form: one entry is a logical partition, relative to the record's own block; another leads to the
  * next record, relative to the extended partition. Either may be missing, and either may come
- * first; an entry without blocks is ignored. A protective MBR (type EE) says that the disk has a
- * GPT.
+ * first; an entry without blocks is ignored. An entry of type EE says that the disk has a GPT, and
+ * covers it.
  */
 
 /** A partition as the table lists it; not checked against the disk. */
@@ -20,8 +20,8 @@ export interface TableEntry {
 
 /** The kinds of content that block 0 may have. */
 export type MasterBootRecord =
-  | { readonly kind: 'none'; readonly reason: string }
-  | { readonly kind: 'gpt' }
+  /** `signed`: the block has the signature of a boot record all the same. */
+  | { readonly kind: 'none'; readonly reason: string; readonly signed: boolean }
   | { readonly kind: 'table'; readonly entries: readonly TableEntry[] };
 
 /** The number of bytes of a boot record that have a meaning. */
@@ -40,13 +40,18 @@ export function isExtended({ type }: TableEntry): boolean {
   return TYPES_EXTENDED.includes(type);
 }
 
+/** Whether an entry says that the disk has a GPT. */
+export function isProtective({ type }: TableEntry): boolean {
+  return type === TYPE_GPT;
+}
+
 /** Reads the boot record at the start of `block`, which has at least `BOOT_RECORD_BYTES`. */
 export function readMasterBootRecord(block: Uint8Array): MasterBootRecord {
   const view = new DataView(block.buffer, block.byteOffset, BOOT_RECORD_BYTES);
   const signature = view.getUint16(SIGNATURE_AT, true);
   if (signature !== SIGNATURE) {
     const found = signature.toString(16).padStart(4, '0');
-    return { kind: 'none', reason: `block 0 has the signature 0x${found} and not 0xaa55` };
+    return { kind: 'none', reason: `block 0 has the signature 0x${found} and not 0xaa55`, signed: false };
   }
   const entries: TableEntry[] = [];
   for (let index = 0; index < ENTRIES; index++) {
@@ -55,11 +60,11 @@ export function readMasterBootRecord(block: Uint8Array): MasterBootRecord {
     if (status !== 0 && status !== 0x80) {
       // The first block of a FAT or NTFS volume has the signature too, and code in the place of the
       // table.
-      return { kind: 'none', reason: `block 0 has 0x${status.toString(16)} as status of entry ${index + 1}` };
+      const reason = `block 0 has 0x${status.toString(16)} as status of entry ${index + 1}`;
+      return { kind: 'none', reason, signed: true };
     }
     entries.push(entryAt(view, at));
   }
-  if (entries.some(({ type }) => type === TYPE_GPT)) return { kind: 'gpt' };
   return { kind: 'table', entries };
 }
 

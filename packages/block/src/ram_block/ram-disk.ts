@@ -56,6 +56,10 @@ export class RamDisk implements BlockBackend {
   sync(): void {}
 
   trim(block: number, count: number): void {
+    this.writeZeroes(block, count);
+  }
+
+  writeZeroes(block: number, count: number): void {
     this.#range(block, count).fill(0);
   }
 

@@ -20,9 +20,11 @@ export interface PacketServing<Served extends ServedPacket> {
   make(): Served;
   /**
    * Begins the operation. It ends by `PacketService.end`, which is called once, perhaps before this
-   * returns.
+   * returns. The result `'later'` says that the operation cannot begin now, and has not: the packet
+   * stays first in line, and nothing behind it is taken. It is offered again when another operation
+   * has ended, and after `PacketService.retry`.
    */
-  begin(sink: PacketSink, served: Served): void;
+  begin(sink: PacketSink, served: Served): 'later' | void;
   /**
    * Sends what answers no request, as far as there are slots for it (`PacketSink.notify`). It is
    * called before packets are taken, and soon after `PacketService.notify`.
@@ -41,6 +43,8 @@ export class PacketService<Served extends ServedPacket> {
   readonly #flush = (): void => this.#flushBatch();
   #sink: PacketSink | undefined;
   #underWay = 0;
+  /** The packet that was taken and could not begin. */
+  #held: Served | undefined;
   #taking = false;
   #flushScheduled = false;
   #idle: (() => void) | undefined;
@@ -60,8 +64,14 @@ export class PacketService<Served extends ServedPacket> {
     sink.onWake(() => this.#take());
   }
 
+  /** Operations that have begun and not ended, with one that is about to begin. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   /** Takes nothing more; settles when the operations that are under way have ended. */
   async close(): Promise<void> {
+    this.#held = undefined;
     this.#sink?.close();
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     this.#sink?.watch?.done();
@@ -84,6 +94,11 @@ export class PacketService<Served extends ServedPacket> {
     this.#scheduleFlush();
   }
 
+  /** An operation that could not begin may be able to now: has it offered again soon. */
+  retry(): void {
+    if (this.#held !== undefined) this.#scheduleFlush();
+  }
+
   /**
    * Takes the packets that are there. They are no more than the acknowledge queue holds, even if
    * all of them are answered at once and the client goes on submitting: acknowledgements travel
@@ -94,14 +109,31 @@ export class PacketService<Served extends ServedPacket> {
     if (sink === undefined || this.#taking) return;
     this.#taking = true;
     this.#serving.notices?.(sink);
-    let served = this.#free.pop() ?? this.#serving.make();
-    while (this.#underWay < this.#underWayMax && sink.next(served.packet)) {
+    while (this.#underWay < this.#underWayMax) {
+      const served = this.#next(sink);
+      if (served === undefined) break;
       this.#underWay++;
-      this.#serving.begin(sink, served);
-      served = this.#free.pop() ?? this.#serving.make();
+      if (this.#serving.begin(sink, served) === 'later') {
+        this.#underWay--;
+        // The stream may have ended meanwhile: nobody waits for it then.
+        if (sink.closure === undefined) this.#held = served;
+        break;
+      }
     }
-    this.#free.push(served);
     this.#taking = false;
+  }
+
+  /** The packet that is next in line, if there is one. */
+  #next(sink: PacketSink): Served | undefined {
+    const held = this.#held;
+    if (held !== undefined) {
+      this.#held = undefined;
+      return held;
+    }
+    const served = this.#free.pop() ?? this.#serving.make();
+    if (sink.next(served.packet)) return served;
+    this.#free.push(served);
+    return undefined;
   }
 
   #scheduleFlush(): void {

@@ -171,7 +171,10 @@ export class ComponentRuntime {
         this.#environment ? actOnChild(this.#environment, action, child) : 'the component is starting',
       // The supervisor is heard even while the component waits in a synchronous call, and a
       // component that waits so does not go on.
-      heartbeat: () => new Promise((answer) => this.#platform.schedule(answer)),
+      heartbeat: () => {
+        const beat = (): Promise<void> => new Promise((answer) => this.#platform.schedule(answer));
+        return this.#platform.dealings?.heartbeat(beat) ?? beat();
+      },
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>

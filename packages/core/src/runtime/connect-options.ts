@@ -1,6 +1,8 @@
 /** How a component asks for a session. */
+import type { SessionInterface } from '../interface/interface.ts';
 import type { SessionArguments } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
+import type { ReattachOptions } from '../session/session-opening.ts';
 
 /** The options of a session request. Everything has a default. */
 export interface ConnectOptions {
@@ -34,4 +36,13 @@ export interface ConnectOptions {
    * must know how much of the donation has come back.
    */
   readonly awaitAnswer?: boolean;
+}
+
+/** The options of `Env.connect`. */
+export type SessionConnectOptions<I extends SessionInterface> = ConnectOptions & ReattachOptions<I>;
+
+/** The options of `Env.request`. */
+export interface RequestOptions extends ConnectOptions {
+  /** Whether this component hears, by `watchSessions`, when the server of the session goes. */
+  readonly reattach?: boolean;
 }

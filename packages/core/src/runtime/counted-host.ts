@@ -21,7 +21,7 @@ export function countedHost(host: HostAccess, progress: Completed): HostAccess {
   return {
     grants: host.grants,
     grant: (wanted) => host.grant(wanted),
-    openFile: async (path, access) => file(await counted(host.openFile(path, access))),
+    openFile: async (path, access, options) => file(await counted(host.openFile(path, access, options))),
     openDirectory: async (path) => directory(await counted(host.openDirectory(path))),
     openDevice: async (path, access) => device(await counted(host.openDevice(path, access))),
     listen: async (address) => listener(await counted(host.listen(address))),
@@ -41,19 +41,28 @@ interface CountedThings {
 }
 
 function countedThings(progress: Completed): CountedThings {
-  const counted = async <T>(request: Promise<T>): Promise<T> => {
-    try {
-      return await request;
-    } finally {
-      progress.hostRequests++;
-    }
-  };
+  const counted = <T>(request: Promise<T>): Promise<T> =>
+    request.then(
+      (result) => {
+        progress.hostRequests++;
+        return result;
+      },
+      (error: unknown) => {
+        progress.hostRequests++;
+        throw error;
+      },
+    );
   const file = (of: HostFile): HostFile => ({
     writeable: of.writeable,
     sizeBytes: of.sizeBytes,
     read: (into, position) => counted(of.read(into, position)),
     write: (from, position) => counted(of.write(from, position)),
+    size: () => counted(of.size()),
+    onResized: (handler) => of.onResized(handler),
     sync: () => counted(of.sync()),
+    zero: (position, bytes) => counted(of.zero(position, bytes)),
+    discard: (position, bytes) => counted(of.discard(position, bytes)),
+    resize: (sizeBytes) => counted(of.resize(sizeBytes)),
     close: () => counted(of.close()),
   });
   const directory = (of: HostDirectory): HostDirectory => ({
@@ -81,6 +90,7 @@ function countedThings(progress: Completed): CountedThings {
     peer: of.peer,
     ...source(of),
     ...sink(of),
+    startTls: (tls) => counted(of.startTls(tls)),
     close: () => counted(of.close()),
   });
   const listener = (of: HostListener): HostListener => ({

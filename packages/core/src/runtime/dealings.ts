@@ -20,4 +20,8 @@ export interface Dealings {
   root(root: Implementation<typeof Root>): Implementation<typeof Root>;
   /** Called instead of the component's stop handlers; `stop` runs them. */
   stop(stop: () => Promise<void>): Promise<void>;
+  /**
+   * Called when the component is asked whether it goes on; `beat` settles between two of its turns.
+   */
+  heartbeat(beat: () => Promise<void>): Promise<void>;
 }

@@ -14,7 +14,7 @@ import type {
 import type { Label } from '../label.ts';
 import type { Dataspace } from '../memory/dataspace.ts';
 import type { HostAccess } from './host-access.ts';
-import type { ConnectOptions } from './connect-options.ts';
+import type { RequestOptions, SessionConnectOptions } from './connect-options.ts';
 import type { ResourceRequestOptions } from './resource-requests.ts';
 import type { SessionTicket } from './session-client.ts';
 import type { Synchronous, SynchronousOptions } from './synchronous.ts';
@@ -90,14 +90,15 @@ export interface Env {
   /**
    * Opens a session. Rejects with `SessionError` if it is denied or cannot be paid for; calls on
    * the session reject with `PeerGone` once its server is gone. With `timeoutMs` or `signal` it
-   * does not wait for ever.
+   * does not wait for ever. With `onReattach` the component is handed another session then, if its
+   * start node says `reattach="yes"`.
    */
-  connect<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<Session<I>>;
+  connect<I extends SessionInterface>(interface_: I, options?: SessionConnectOptions<I>): Promise<Session<I>>;
   /**
    * Opens a session in order to hand it on: as a mediator's answer to a session request, for
    * instance. The session cannot be used here. Rejects as `connect` does.
    */
-  request<I extends SessionInterface>(interface_: I, options?: ConnectOptions): Promise<SessionTicket<I>>;
+  request<I extends SessionInterface>(interface_: I, options?: RequestOptions): Promise<SessionTicket<I>>;
   /**
    * Closes a session that `connect` or `request` has opened. Settles when the server is done with
    * it and the donation is back. The result is the part of the donation that has not come back,

@@ -19,7 +19,7 @@ import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
 import { setAnnouncer } from './announcing.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
-import type { ConnectOptions } from './connect-options.ts';
+import type { RequestOptions, SessionConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
 import type { Completed } from './completed.ts';
 import { countedHost } from './counted-host.ts';
@@ -32,6 +32,7 @@ import { RomClient } from './rom-client.ts';
 import type { ServedCounter } from './served-counter.ts';
 import { Service } from './service.ts';
 import { SessionClient, type SessionTicket } from './session-client.ts';
+import { setSessionWatching } from './session-watching.ts';
 import type { SessionWatch } from './session-watch.ts';
 import type { Synchronous, SynchronousCalls, SynchronousOptions } from './synchronous.ts';
 import { Timeouts } from './timeouts.ts';
@@ -85,7 +86,10 @@ export class Environment implements Env {
       startTimeout: (ms, handler) => this.timer.after(ms, handler),
       packets: parts.progress.packets,
       watch: parts.watch,
+      signal: (handler) => this.signal(handler),
+      refused: (text) => void this.warning(text),
     });
+    setSessionWatching(this, (watcher) => (this.#sessions.reattachments.watcher = watcher));
     setAnnouncer(this, (service, root) => this.#announce(service, root));
     this.#resources = new ResourceRequests(parts.parent, (ms, handler) => this.timer.after(ms, handler));
     this.#yields = new YieldRequests({
@@ -116,18 +120,22 @@ export class Environment implements Env {
 
   /** Opens the sessions that every component has: LOG, and the ROM `config`. */
   async open(): Promise<void> {
-    const [log, config] = await Promise.all([this.connect(Log), this.#openConfig()]);
-    this.#log.attach((line) => log.write(line));
+    const attach = (log: Session<typeof Log>): void => this.#log.attach((line) => log.write(line));
+    const [log, config] = await Promise.all([this.connect(Log, { onReattach: attach }), this.#openConfig()]);
+    attach(log);
     this.#config = config;
   }
 
-  connect<I extends SessionInterface>(interface_: I, options: ConnectOptions = {}): Promise<Session<I>> {
+  connect<I extends SessionInterface>(
+    interface_: I,
+    options: SessionConnectOptions<I> = {},
+  ): Promise<Session<I>> {
     return this.#sessions.connect(interface_, options);
   }
 
   request<I extends SessionInterface>(
     interface_: I,
-    options: ConnectOptions = {},
+    options: RequestOptions = {},
   ): Promise<SessionTicket<I>> {
     return this.#sessions.request(interface_, options);
   }
@@ -284,9 +292,17 @@ export class Environment implements Env {
   }
 
   async #openConfig(): Promise<Config> {
-    const rom = new RomClient(await this.connect(Rom, { label: 'config' }));
+    let rom: RomClient;
+    const look = async (): Promise<void> => config.replace(parseConfig(await rom.content()));
+    const changed = this.signal(look);
+    const onReattach = async (session: Session<typeof Rom>): Promise<void> => {
+      rom = new RomClient(session);
+      await rom.onChange(changed);
+      await look();
+    };
+    rom = new RomClient(await this.connect(Rom, { label: 'config', onReattach }));
     const config = new Config(parseConfig(await rom.content()), this.#parts.report);
-    await rom.onChange(this.signal(async () => config.replace(parseConfig(await rom.content()))));
+    await rom.onChange(changed);
     return config;
   }
 

@@ -16,6 +16,7 @@ import {
   type HostDirectory,
   type HostErrorCode,
   type HostFile,
+  type HostFileOptions,
   type HostListener,
   type HostPlatform,
   type HostProcess,
@@ -58,9 +59,9 @@ export class GrantedHost implements HostAccess {
     }
   }
 
-  async openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile> {
+  async openFile(path: string, access: 'ro' | 'rw', options?: HostFileOptions): Promise<HostFile> {
     const place = this.#find({ kind: 'file', path, access });
-    return (await this.#parts.platform()).openFile(place, access);
+    return (await this.#parts.platform()).openFile(place, access, options);
   }
 
   async openDirectory(path: string): Promise<HostDirectory> {

@@ -24,6 +24,8 @@ export type HostErrorCode =
   | 'InUse'
   /** Nobody listens at the address, or it cannot be reached. */
   | 'Unreachable'
+  /** The other end has shown no certificate that is accepted, or speaks no TLS. */
+  | 'Untrusted'
   | 'LimitExceeded'
   | 'Unsupported'
   /** The simulator has no substitute for this thing. */
@@ -48,6 +50,13 @@ export interface HostFile {
   readonly writeable: boolean;
   /** The size in bytes when the file was opened; of a block device, its capacity. */
   readonly sizeBytes: number;
+  /** The size in bytes now. */
+  size(): Promise<number>;
+  /**
+   * Has `handler` called soon after the size has changed, whoever has changed it. The result ends
+   * that.
+   */
+  onResized(handler: () => void): () => void;
   /**
    * Reads exactly `into.byteLength` bytes at `position`; rejects with `InputOutput` at the end of
    * the file.
@@ -57,7 +66,33 @@ export interface HostFile {
   write(from: Uint8Array, position: number): Promise<void>;
   /** Settles when everything that was written before is on stable storage. */
   sync(): Promise<void>;
+  /**
+   * Makes a range within the file read as zeros, without writing them. Resolves to false if the
+   * host cannot: the range may then hold zeros in part.
+   */
+  zero(position: number, bytes: number): Promise<boolean>;
+  /**
+   * Gives back the space of a range within the file. What it holds afterwards is undefined.
+   * Resolves to false if the host cannot.
+   */
+  discard(position: number, bytes: number): Promise<boolean>;
+  /**
+   * Gives the file another size; what is added reads as zeros. A device has the size that it has.
+   */
+  resize(sizeBytes: number): Promise<void>;
+  /** Settles when the file is closed. Operations that are under way end first. */
   close(): Promise<void>;
+}
+
+/** How a granted file is opened. */
+export interface HostFileOptions {
+  /**
+   * Past the host's cache, directly from and to the medium, wherever memory and positions are
+   * aligned to it. Rejects with `Unsupported` if the file's file system cannot do that.
+   */
+  readonly direct?: boolean;
+  /** Whether to use nothing but the pool of threads, even where the host has a faster way. */
+  readonly pool?: boolean;
 }
 
 /** An entry of a directory. Links are listed, and never followed. */
@@ -140,10 +175,35 @@ export interface HostSink {
   end(): Promise<void>;
 }
 
+/**
+ * How a connection is secured by TLS (1.2 or newer). Keys and certificates are texts in PEM, which
+ * the component reads from granted files or from ROM modules: nothing is taken from the host.
+ */
+export interface HostTls {
+  /** The end of the handshake that this one is. A server needs a certificate and its key. */
+  readonly role: 'client' | 'server';
+  readonly certificate?: string;
+  readonly key?: string;
+  /**
+   * The authorities by which the other end must be certified. Without them a client takes those
+   * that Node was built with, and a server wants no certificate from its clients.
+   */
+  readonly authority?: string;
+  /** The name, or IP address, that the server's certificate must be for. A client needs it. */
+  readonly serverName?: string;
+}
+
 /** A connection over TCP, or over a socket of the file system. */
 export interface HostConnection extends HostSource, HostSink {
   /** The address of the other end, for people; empty for a socket of the file system. */
   readonly peer: string;
+  /**
+   * Secures the connection: settles when both ends have shown what they must, and from then on
+   * everything that is read and written is encrypted. Rejects with `Untrusted`, or with
+   * `Unreachable` if the other end went or took too long; the connection is closed then. No read
+   * may be under way, and everything that came before must have been read.
+   */
+  startTls(tls: HostTls): Promise<void>;
   /** Ends the connection at once, in both directions. */
   close(): Promise<void>;
 }
@@ -194,7 +254,7 @@ export interface HostAccess {
    */
   grant(wanted: HostGrantFact): Promise<Capability<typeof HostGrant>>;
   /** Opens a granted file by the path in the config. */
-  openFile(path: string, access: 'ro' | 'rw'): Promise<HostFile>;
+  openFile(path: string, access: 'ro' | 'rw', options?: HostFileOptions): Promise<HostFile>;
   openDirectory(path: string): Promise<HostDirectory>;
   openDevice(path: string, access: 'ro' | 'rw'): Promise<HostDevice>;
   /** Listens at a granted address: HOST:PORT, or `unix:PATH`. */
@@ -221,7 +281,7 @@ export type HostPlace = Pick<ResolvedGrant, 'target' | 'path'>;
 
 /** The operations of a platform for drivers. The caller has checked that the use is granted. */
 export interface HostPlatform {
-  openFile(place: HostPlace, access: 'ro' | 'rw'): Promise<HostFile>;
+  openFile(place: HostPlace, access: 'ro' | 'rw', options?: HostFileOptions): Promise<HostFile>;
   openDirectory(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDirectory>;
   openDevice(place: HostPlace, access: 'ro' | 'rw'): Promise<HostDevice>;
   listen(kind: 'tcp' | 'unix', place: HostPlace): Promise<HostListener>;

@@ -3,17 +3,19 @@
  * streams, and closes it again. If a server says that the donation is too small, the client asks
  * again with more, a bounded number of times (Genode's client library does so without end).
  */
+import type { SignalCapability } from '../capability/signal.ts';
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
-import { assert, hasCode, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
+import { assert, hasCode, PeerGone, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
 import { PacketSink, PacketSource, type SourceWatch, type StreamPlace } from '../packet-stream/index.ts';
 import { type Parent, refusalError, type SessionCapability, type SessionRequest } from '../session/parent.ts';
 import type { Resources } from '../session/pd.ts';
-import type { ConnectOptions } from './connect-options.ts';
+import type { ConnectOptions, RequestOptions, SessionConnectOptions } from './connect-options.ts';
 import { GivenUp, type StartTimeout, unlessGivenUp } from './giving-up.ts';
+import { Reattachments } from './reattachments.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
@@ -60,16 +62,33 @@ export interface SessionClientHost {
   /** Counts the packets of the component's streams. */
   readonly packets: ServedCounter;
   readonly watch: SessionWatch | undefined;
+  readonly signal: (handler: () => Promise<void>) => SignalCapability;
+  /** Says that a session which was lost has no successor for now. */
+  readonly refused: (text: string) => void;
 }
 
 /** The sessions that a component has opened. */
 export class SessionClient {
   readonly #host: SessionClientHost;
   readonly #open = new Map<object, OpenSession>();
+  /** The sessions that go on in others when their servers go. */
+  readonly reattachments: Reattachments;
+  /** The sessions that the component did not close itself, because others took their places. */
+  readonly #left = new WeakSet<object>();
   #nextId = 1;
 
   constructor(host: SessionClientHost) {
     this.#host = host;
+    this.reattachments = new Reattachments({
+      parent: host.parent,
+      signal: host.signal,
+      report: host.report,
+      sessions: () => new Map(Array.from(this.#open, ([session, { id }]) => [id, session])),
+      close: (session) => {
+        this.#left.add(session);
+        return this.#closeOpen(session);
+      },
+    });
   }
 
   /** The numbers of the open sessions. */
@@ -78,13 +97,35 @@ export class SessionClient {
   }
 
   /** Opens a session for use; see `Env.connect`. */
-  connect<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<Session<I>> {
-    return this.#unlessGivenUp(interface_, options, (givenUp) => this.#connect(interface_, options, givenUp));
+  async connect<I extends SessionInterface>(
+    interface_: I,
+    options: SessionConnectOptions<I>,
+  ): Promise<Session<I>> {
+    const { onReattach, onReattachRefused } = options;
+    const asked = onReattach ? { ...options, reattach: true } : options;
+    const session = await this.#unlessGivenUp(interface_, options, (givenUp) =>
+      this.#connect(interface_, asked, givenUp),
+    );
+    if (onReattach && this.#open.has(session)) {
+      const { label = '' } = options;
+      const title = `${interface_.service} session "${label}" is lost`;
+      this.reattachments.keep(session, {
+        open: async (givenUp) => {
+          const next = await this.#connect(interface_, asked, givenUp);
+          return { session: next, hand: () => onReattach(next) };
+        },
+        refused: (reason) => {
+          if (onReattachRefused) onReattachRefused(reason);
+          else this.#host.refused(`${title}, and there is no other for now: ${reason.message}`);
+        },
+      });
+    }
+    return session;
   }
 
   async #connect<I extends SessionInterface>(
     interface_: I,
-    options: ConnectOptions,
+    options: RequestOptions,
     givenUp: AbortSignal | undefined,
   ): Promise<Session<I>> {
     const { id, capability } = await this.#request(interface_, options, givenUp);
@@ -128,7 +169,7 @@ export class SessionClient {
   }
 
   /** Opens a session to be handed on; see `Env.request`. */
-  request<I extends SessionInterface>(interface_: I, options: ConnectOptions): Promise<SessionTicket<I>> {
+  request<I extends SessionInterface>(interface_: I, options: RequestOptions): Promise<SessionTicket<I>> {
     if (options.awaitAnswer) return this.#requestTicket(interface_, options, options.signal);
     return this.#unlessGivenUp(interface_, options, (givenUp) =>
       this.#requestTicket(interface_, options, givenUp),
@@ -137,7 +178,7 @@ export class SessionClient {
 
   async #requestTicket<I extends SessionInterface>(
     interface_: I,
-    options: ConnectOptions,
+    options: RequestOptions,
     givenUp: AbortSignal | undefined,
   ): Promise<SessionTicket<I>> {
     const { id, capability } = await this.#request(interface_, options, givenUp);
@@ -158,7 +199,12 @@ export class SessionClient {
    * that has not come back. The session is forgotten when the parent has accepted that, not before:
    * a caller that is told `LimitExceeded` may close it again.
    */
-  async close(session: object): Promise<Resources> {
+  close(session: object): Promise<Resources> {
+    this.reattachments.forget(session);
+    return this.#closeOpen(session);
+  }
+
+  async #closeOpen(session: object): Promise<Resources> {
     const open = this.#open.get(session);
     if (!open) return NOTHING;
     if (open.closing) {
@@ -206,6 +252,7 @@ export class SessionClient {
 
   /** Donates more to an open session. */
   async upgrade(session: object, more: Resources): Promise<void> {
+    if (this.#left.has(session)) throw new PeerGone('the session is lost');
     const open = this.#open.get(session);
     assert(open !== undefined && !open.ended, 'only an open session can be upgraded');
     const refused = await this.#host.parent.upgrade(open.id, more.ram, more.caps);
@@ -225,7 +272,7 @@ export class SessionClient {
 
   async #request(
     interface_: SessionInterface,
-    options: ConnectOptions,
+    options: RequestOptions,
     givenUp: AbortSignal | undefined,
   ): Promise<{ id: number; capability: SessionCapability }> {
     const args = options.args ?? {};
@@ -238,7 +285,8 @@ export class SessionClient {
       if (givenUp?.aborted) throw new GivenUp();
       const id = this.#nextId++;
       try {
-        const request = { id, service, label: options.label ?? '', args, ram, caps };
+        const { label = '', reattach } = options;
+        const request = { id, service, label, args, ram, caps, reattach };
         return { id, capability: await this.#ask(request, givenUp) };
       } catch (error) {
         if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_RAM')) ram += MORE_RAM;
@@ -258,7 +306,8 @@ export class SessionClient {
     const close = (): Promise<Resources> => (closed ??= this.#closeAtParent(request.id).catch(() => NOTHING));
     givenUp?.addEventListener('abort', close, { once: true });
     try {
-      const { session, refused } = await parent.session(request);
+      const { session, refused, watched } = await parent.session(request);
+      if (watched) this.reattachments.listen();
       if (session && !givenUp?.aborted) return session;
       session?.[Symbol.dispose]();
       if (refused) throw refusalError(refused);

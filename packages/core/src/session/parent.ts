@@ -12,6 +12,7 @@ import {
   boolean,
   finite,
   integer,
+  list,
   nothing,
   oneOf,
   optional,
@@ -43,6 +44,21 @@ export const sessionArguments = table(sessionArgument, LIMITS.sessionArguments);
 /** Arguments of a session request by name, such as `tx_buf_size` or `writeable`. */
 export type SessionArguments = Record<string, SessionArgument>;
 
+/**
+ * The session argument of this name as a number of bytes, `fallback` if it is not there. Throws
+ * `InvalidArgument` if it is not from 1 to `most`.
+ */
+export function bytesArgument(
+  args: Readonly<SessionArguments>,
+  name: string,
+  fallback: number,
+  most: number,
+): number {
+  const { [name]: value = fallback } = args;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= most) return value;
+  throw new RpcError('InvalidArgument', `${name} is a number of bytes from 1 to ${most}`);
+}
+
 /** A session request of a child. */
 export interface SessionRequest {
   /** Chosen by the client, to name the session in `upgrade` and `close`. */
@@ -57,6 +73,8 @@ export interface SessionRequest {
   ram: number;
   /** Capability quota donated. */
   caps: number;
+  /** Whether the client can put another session in the place of this one when its server goes. */
+  reattach?: boolean | undefined;
 }
 
 const sessionRequest = record({
@@ -66,6 +84,7 @@ const sessionRequest = record({
   args: sessionArguments,
   ram: u53,
   caps: u53,
+  reattach: optional(boolean),
 });
 
 /** A session request as a server sees it. The parent has chosen `id`. */
@@ -110,9 +129,15 @@ const refusal = record({ code: oneOf(SESSION_ERRORS), message: text(LIMITS.reaso
  */
 export type Refusal = ShapeType<typeof refusal>;
 
-/** The answer to a session request: exactly one of the two fields is there. */
-const sessionAnswer = record({ session: optional(someSession), refused: optional(refusal) });
-/** The answer to a session request: the session, or why it was refused. */
+const sessionAnswer = record({
+  session: optional(someSession),
+  refused: optional(refusal),
+  watched: optional(boolean),
+});
+/**
+ * The answer to a session request: the session, or why it was refused. `watched` says whether the
+ * parent tells the client, by `sessionNotices`, when the server of such a session goes.
+ */
 export type SessionAnswer = ShapeType<typeof sessionAnswer>;
 
 /** A refusal as it travels. An error that is no refusal is thrown again. */
@@ -128,6 +153,14 @@ export function refusalOf(error: unknown): Refusal {
 export function refusalError({ code, message, kept }: Refusal): SessionError {
   return new SessionError(code, message, kept);
 }
+
+const sessionNotice = record({ id: u32, ended: boolean });
+/**
+ * The server of a session of the client has gone, and the session has `ended`. Or another server is
+ * about to take the place of the one that still serves it: the client may open a session there
+ * before it closes this one.
+ */
+export type SessionNotice = ShapeType<typeof sessionNotice>;
 
 /** The largest exit code. Exit codes go from 0, for success, to what a process can end with. */
 export const EXIT_CODE_MAX = 255;
@@ -151,6 +184,19 @@ export const Parent = rpcInterface(
      * refused, and a session that comes later is closed.
      */
     close: rpc<(id: number) => Resources>({ args: [u32], result: resources }),
+    /**
+     * Sets the handler that is woken when there are new notices of sessions, and when session
+     * requests with `reattach` that were refused may be granted now.
+     */
+    sessionHandler: rpc<(handler: SignalCapability) => void>({ args: [signal], result: nothing }),
+    /**
+     * The watched sessions that have lost their servers or are about to. A session is listed until
+     * the client closes it.
+     */
+    sessionNotices: rpc<() => SessionNotice[]>({
+      args: [],
+      result: list(sessionNotice, LIMITS.sessionNotices),
+    }),
     announce: rpc<(service: string, root: Capability<typeof Root>) => void>({
       args: [text(LIMITS.nameBytes), capability(Root)],
       result: nothing,

@@ -15,11 +15,13 @@ import { Report } from '../session/report/index.ts';
 import { Rom } from '../session/rom.ts';
 import { isConfined } from '../session/confinement.ts';
 import { schedulingOf } from '../session/scheduling.ts';
+import { Terminal } from '../session/terminal/index.ts';
 import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { BinaryRom, type FindBinary } from './binary-service.ts';
 import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { type KeptReport, KeptReports } from './kept-reports.ts';
+import { type KeptTerminal, KeptTerminals } from './kept-terminals.ts';
 import { LogSession } from './log-session.ts';
 import { PdSession } from './pd-service.ts';
 import { TimerSession } from './timer-session.ts';
@@ -38,6 +40,7 @@ export class SupervisorServices {
   readonly #parts: CpuParts;
   readonly #config: RomModule;
   readonly #reports = new KeptReports();
+  readonly #terminals = new KeptTerminals();
   #findBinary: FindBinary;
 
   /** `config` is the module behind root init's config. */
@@ -57,8 +60,15 @@ export class SupervisorServices {
     return this.#reports.all;
   }
 
+  /** The open Terminal sessions. */
+  get terminals(): readonly KeptTerminal[] {
+    return this.#terminals.all;
+  }
+
   /** Names of the services. */
-  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report].map(({ service }) => service);
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report, Terminal].map(
+    ({ service }) => service,
+  );
 
   /**
    * Opens a session. The label is complete, from the root of the tree on. Throws `SessionError` if
@@ -88,6 +98,8 @@ export class SupervisorServices {
         return this.#serve(Timer, request, () => new TimerSession(platform));
       case Report.service:
         return this.#serve(Report, request, () => this.#reports.open(request));
+      case Terminal.service:
+        return this.#serve(Terminal, request, () => this.#terminals.open(request));
       case Rom.service:
         return this.#openRom(request);
       default:

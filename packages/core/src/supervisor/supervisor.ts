@@ -21,6 +21,7 @@ import { type SupervisorSession, SupervisorServices } from './supervisor-service
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
 import type { KeptReport } from './kept-reports.ts';
+import type { KeptTerminal } from './kept-terminals.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
@@ -218,6 +219,11 @@ export class Supervisor {
     return this.#services.reports;
   }
 
+  /** The terminals that were routed to the supervisor. */
+  get terminals(): readonly KeptTerminal[] {
+    return this.#services.terminals;
+  }
+
   /** Starts a component again or ends it, by its label. The result says why that is impossible. */
   act(action: ChildAction, label: string): Promise<string | undefined> {
     return this.#overviews.act(action, label);
@@ -307,6 +313,9 @@ export class Supervisor {
       requestResources: () => {
         throw new SessionError('DENIED', 'the root component has all quota of the system');
       },
+      // Core's services do not end.
+      sessionHandler: (handler) => handler[Symbol.dispose](),
+      sessionNotices: () => [],
       // The supervisor takes no quota back.
       yieldHandler: (handler) => handler[Symbol.dispose](),
       yieldRequest: () => NOTHING,

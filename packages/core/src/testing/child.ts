@@ -17,6 +17,7 @@ import { RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import { prependLabel } from '../label.ts';
 import { QuotaDialogue } from '../runtime/quota-dialogue.ts';
 import { RomModule } from '../runtime/rom-module.ts';
+import { SessionDialogue } from '../runtime/session-dialogue.ts';
 import type { SessionTicket } from '../runtime/session-client.ts';
 import { Cpu, type Thread } from '../session/cpu.ts';
 import type { HostGrantFact } from '../session/host-grant.ts';
@@ -89,6 +90,7 @@ export class Child {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #parent: Implementation<typeof Parent>;
   readonly #dialogue: QuotaDialogue;
+  readonly #news = new SessionDialogue();
   /** Whoever waits for its answer to a yield request. */
   readonly #yielding: (() => void)[] = [];
   #pd: Session<typeof Pd> | undefined;
@@ -116,8 +118,8 @@ export class Child {
     this.#parent = {
       session: (request) =>
         this.#track(this.#session(request)).then(
-          (opened) => ({ session: opened }),
-          (error: unknown) => ({ refused: refusalOf(asSessionError(error)) }),
+          (opened) => ({ session: opened, watched: request.reattach }),
+          (error: unknown) => ({ refused: refusalOf(asSessionError(error)), watched: request.reattach }),
         ),
       upgrade: (id, ram, caps) =>
         this.#track(this.#upgrade(id, { ram, caps })).then(
@@ -135,6 +137,7 @@ export class Child {
       },
       exit: (code) => this.#tell({ kind: 'exit', code }),
       ...this.#dialogue.operations,
+      ...this.#news.operations,
     };
   }
 
@@ -201,6 +204,14 @@ export class Child {
     });
   }
 
+  /** Tells it, as a parent with `reattach="yes"` does, that a sibling that served it has ended. */
+  leave(server: Child): void {
+    for (const [id, open] of this.#sessions) {
+      if (open.server.kind === 'child' && open.server.child === server) this.#news.leave(id, true);
+    }
+    this.#news.retry();
+  }
+
   /** A new version of its config. */
   configure(config: ConfigNode): void {
     this.#config.replace(configContent(config));
@@ -222,6 +233,7 @@ export class Child {
     this.#gone = true;
     env.revoke(this.#parent);
     this.#dialogue.end();
+    this.#news.end();
     await this.#thread?.kill().catch(() => {});
     await Promise.allSettled(this.#underWay);
     await Promise.all(Array.from(this.#sessions.keys(), (id) => this.#close(id)));
@@ -323,6 +335,7 @@ export class Child {
 
   async #close(id: number): Promise<void> {
     const open = this.#sessions.get(id);
+    this.#news.forget(id);
     if (!open) return;
     this.#sessions.delete(id);
     const { service, server, donation } = open;

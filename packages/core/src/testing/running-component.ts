@@ -176,6 +176,28 @@ export class RunningComponent implements AsyncDisposable {
   }
 
   /**
+   * Ends the peer that serves a scripted service as a crash would, and starts another in its place.
+   * Sessions that the component has opened with `onReattach` are replaced, as they are where its
+   * start node says `reattach="yes"`.
+   */
+  async restartPeer(service: SessionInterface | string): Promise<ScriptedPeer> {
+    const old = this.peer(service);
+    const { name } = old;
+    const [before, scripted] = [this.#peers.get(name)?.child, this.#options.services];
+    await old.crash();
+    await before?.end();
+    const make = scripted?.find((known) => known.service === name)?.peer;
+    if (!before || !make) throw new Error(`the test scripts no service "${name}"`);
+    const { child, env } = await this.#system.companion(name, make);
+    const peer = new ScriptedPeer(child, env, this.#companionHost);
+    this.#peers.set(name, { child, peer });
+    await this.settle();
+    this.#child?.leave(before);
+    await this.settle();
+    return peer;
+  }
+
+  /**
    * Opens a session of a service that the component announces, as a client named `client`. Waits
    * until it has announced it.
    */

@@ -2,7 +2,10 @@ import { formatBytes, type Position } from '@ginit/core/config';
 import { type InitConfig, type Quota, type StartNode, startCost } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
 
-/** The quotas of all children together must fit in what init has, less what it keeps for itself. */
+/**
+ * The quotas of all children together must fit in what init has, less what it keeps for itself. A
+ * child that goes on while its replacement is started counts twice.
+ */
 export function checkQuotas(config: InitConfig, available: Quota, findings: CheckFindings): void {
   const { position } = config.node;
   checkSum('ram', available, config, position, (value) => `${formatBytes(value)} of ram`, findings);
@@ -28,9 +31,12 @@ function checkSum(
   format: (value: number) => string,
   findings: CheckFindings,
 ): void {
-  const needed = config.starts.reduce((sum, start) => sum + start[kind], 0);
+  const once = config.starts.reduce((sum, start) => sum + start[kind], 0);
+  const again = config.starts.reduce((sum, start) => sum + (start.replaceReady ? start[kind] : 0), 0);
+  const needed = once + again;
   const kept = config.preserve[kind];
   if (needed === 0 || needed + kept <= available[kind]) return;
   const has = `init has ${format(available[kind])} and keeps ${format(kept)} for itself`;
-  findings.error(`the children need ${format(needed)} together, but ${has}`, position);
+  const twice = again === 0 ? '' : `, ${format(again)} of it for replacements (replace="ready")`;
+  findings.error(`the children need ${format(needed)} together${twice}, but ${has}`, position);
 }

@@ -29,6 +29,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'packet-stream',
   'report',
   'system',
+  'terminal',
 ]);
 
 function isDoor(file: string): boolean {

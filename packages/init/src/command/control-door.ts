@@ -26,14 +26,19 @@ export async function openControlDoor(
 ): Promise<ControlDoor> {
   const greeting = { pid: process.pid, config };
   for (const each of name === undefined ? defaultNames(config) : [name]) {
-    const opened = await ControlServer.listen(directory, each, greeting, handlers);
+    let opened = await ControlServer.listen(directory, each, greeting, handlers);
+    let holder: Holder | undefined;
+    if (!(opened instanceof ControlServer) && opened.kind === 'taken') {
+      holder = await holderOf(socketPath(directory, each));
+      // Who had the name a moment ago may have ended since.
+      if (!holder) opened = await ControlServer.listen(directory, each, greeting, handlers);
+    }
     if (opened instanceof ControlServer) return { server: opened };
     if (opened.kind === 'impossible') {
       return name === undefined ? { lack: opened.reason } : { refused: `--system ${name}: ${opened.reason}` };
     }
-    const holder = await holderOf(socketPath(directory, each));
     // Another config may have the same name: then this system gets one that tells the two apart.
-    if (name === undefined && holder !== undefined && holder.config !== config) continue;
+    if (name === undefined && holder?.config !== config) continue;
     return { refused: taken(each, holder) };
   }
   return { refused: taken(defaultNames(config)[1], undefined) };

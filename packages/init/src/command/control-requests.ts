@@ -14,6 +14,7 @@ import {
   treeOf,
 } from './control/index.ts';
 import type { CheckedConfig } from './checked-config.ts';
+import { consoleRequests } from './console-requests.ts';
 import { freeOfErrors, systemConfigOf } from './live-config.ts';
 import type { LogKeeper, LogPiece } from './log-keeper.ts';
 
@@ -36,7 +37,7 @@ const FOLLOWER_CHARACTERS = 1024 * 1024;
 
 /** The parts of a running system that answer. */
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports' | 'plan'>;
+  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports' | 'terminals' | 'plan'>;
   /** Checks another config as if it were that of the system. */
   readonly check: (file: string) => Promise<CheckedConfig>;
   readonly logs: LogKeeper;
@@ -46,6 +47,7 @@ export interface ControlParts {
 export function controlRequests({ supervisor, logs, check }: ControlParts): ControlHandlers {
   const tree = async (): Promise<SystemTree> => treeOf(await supervisor.overview());
   return {
+    ...consoleRequests(supervisor),
     tree,
     act: async (args) => {
       const { action, label: wanted } = actArguments(args, 'with');

@@ -42,6 +42,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit log [-f] LABEL              the last lines of a component; with -f also what comes
   ginit restart | kill LABEL        starts a component again; ends it at once
   ginit report LABEL                the last report of a component
+  ginit console LABEL               attaches your terminal to that of a component
   ginit wait [LABEL...]             until the system, or these components, are complete
   ginit plan [OLD] NEW              what a config would change in a running system, or in the place of another
 

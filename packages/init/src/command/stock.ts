@@ -8,21 +8,32 @@ import { form } from './form.ts';
 const PACKAGE = new URL('../../', import.meta.url);
 
 const STOCK: Readonly<Record<string, string>> = {
+  block_tester: '@ginit/block/block_tester',
   blockcache: '@ginit/blockcache',
   dummy: '@ginit/os/dummy',
   dynamic_rom: '@ginit/os/dynamic_rom',
+  fault_block: '@ginit/block/fault_block',
   file_block: '@ginit/block/file_block',
   fs_rom: '@ginit/os/fs_rom',
   fs_tool: '@ginit/os/fs_tool',
   host_rom: '@ginit/os/host_rom',
+  http_block: '@ginit/block/http_block',
   init: '@ginit/init/component',
+  nbd_block: '@ginit/block/nbd_block',
+  nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',
   ram_block: '@ginit/block/ram_block',
   ram_fs: '@ginit/os/ram_fs',
   report_log: '@ginit/os/report_log',
   report_rom: '@ginit/os/report_rom',
+  rom_block: '@ginit/block/rom_block',
   rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
+  snapshot_block: '@ginit/block/snapshot_block',
+  socket_terminal: '@ginit/os/socket_terminal',
+  terminal_crosslink: '@ginit/os/terminal_crosslink',
+  terminal_log: '@ginit/os/terminal_log',
+  vfs_block: '@ginit/block/vfs_block',
 };
 
 /** The short names, sorted. */

@@ -93,6 +93,10 @@ export interface StartNode {
   readonly domain: string | undefined;
   readonly node: string | undefined;
   readonly ramLimit: number | undefined;
+  /** Whether it is handed new sessions in the place of those that lose their servers. */
+  readonly reattach: boolean;
+  /** Whether it goes on until the instance that takes its place offers all of its services. */
+  readonly replaceReady: boolean;
   readonly binary: NamedPlace;
   readonly provides: readonly NamedPlace[];
   /** Its own `<route>`; then the default route does not count at all. */

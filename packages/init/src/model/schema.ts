@@ -99,6 +99,14 @@ const START_SCHEMA = element('start', 'A child', {
     }),
     domain: attribute.text('The domain process of a child with isolation="thread"', { otherwise: 'main' }),
     node: attribute.text('The machine of the cluster to run on'),
+    reattach: attribute.boolean(
+      'The child is handed new sessions in the place of those that lose their servers, if it can take them',
+      { fallback: false },
+    ),
+    replace: attribute.oneOf(
+      'When another instance takes its place: with "ready" only when that offers all of its services',
+      ['ready'],
+    ),
     ram_limit: attribute.bytes('Up to this init grants requests for more memory by itself'),
     ...CHILD_STEP_BOUNDS,
   },

@@ -1,10 +1,18 @@
-import { shown } from '@ginit/core/config';
+import { ConfigError, shown } from '@ginit/core/config';
+import { grantText } from '@ginit/core/host';
 import { childNameProblem, type JailDemand } from '@ginit/core/system';
 import { parseRoute } from '../routing/parse.ts';
 import { readAllowances } from './allow.ts';
 import { readAffinity } from './affinity.ts';
 import { readHostGrants } from './host.ts';
-import type { InitConfig, NamedPlace, RestartBudget, StartNode, StepBounds } from './init-config.ts';
+import type {
+  HostGrant,
+  InitConfig,
+  NamedPlace,
+  RestartBudget,
+  StartNode,
+  StepBounds,
+} from './init-config.ts';
 import { hasOwnProcess, isDriver, type Placed } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { type Findings, servicesOf } from './reading.ts';
@@ -69,6 +77,8 @@ export function readStart(
     domain,
     node: start.node,
     ramLimit: start.ram_limit,
+    reattach: start.reattach,
+    replaceReady: readReplace(start, host, findings),
     binary,
     provides: servicesOf(parts.provides, findings),
     route: route === undefined ? undefined : parseRoute(route, findings.warnings),
@@ -96,6 +106,19 @@ function readBinary(start: StartReading, startName: string, findings: Findings):
   const { name, $node } = binary;
   if (name === '') findings.errors.push($node.errorAt('attribute "name" of <binary> is empty', 'name'));
   return { name, position: $node.positionOf('name') };
+}
+
+/** Two instances run side by side for a while, and must not want the same for themselves. */
+function readReplace({ replace }: StartReading, host: readonly HostGrant[], findings: Findings): boolean {
+  if (replace !== 'ready') return false;
+  for (const { kind, path, access, position } of host) {
+    const exclusive = kind === 'tcp-listen' || kind === 'unix-listen' || (kind === 'file' && access === 'rw');
+    if (!exclusive) continue;
+    const grant = grantText({ kind, path, access });
+    const text = `${grant} is for one at a time, but replace="ready" runs two instances side by side`;
+    findings.errors.push(new ConfigError(text, position));
+  }
+  return true;
 }
 
 function readConfigFile({ $children: parts }: StartReading, findings: Findings): string | undefined {

@@ -13,13 +13,29 @@ export function describeChange(change: Change): string[] {
       return [`stop "${change.name}": ${change.why}`];
     case 'restart':
       return [
-        `restart "${change.start.name}": ${change.why}`,
+        `restart "${change.start.name}"${afterText(change.after)}: ${change.why}`,
         ...change.reroutes.flatMap(({ session: { service, label }, to }) =>
           to ? [`  re-route ${service} "${label}" to ${whereText(to)}`] : [],
         ),
       ];
+    case 'replace': {
+      const { name, ram, caps } = change.start;
+      return [
+        `replace "${name}" when another is ready: ${change.why}`,
+        `  it takes ${quotaText({ ram, caps })} more until then`,
+      ];
+    }
     case 'stuck':
       return [`stuck "${change.name}": ${change.why}`];
+    case 'reattach':
+      return [
+        `re-attach "${change.name}"${afterText(change.after)}: ${change.why}`,
+        ...change.sessions.map(({ session: { service, label }, to }) =>
+          to
+            ? `  new ${service} session "${label}" at ${whereText(to)}`
+            : `  no ${service} session "${label}" until there is a route for it`,
+        ),
+      ];
     case 'config':
       return [`new config for "${change.name}"`];
     case 'provides':
@@ -27,6 +43,10 @@ export function describeChange(change: Change): string[] {
     case 'budget':
       return [`re-budget "${change.name}": ${quotaText(change.from)} become ${quotaText(change.to)}`];
   }
+}
+
+function afterText(replaced: string | undefined): string {
+  return replaced === undefined ? '' : ` when "${replaced}" is replaced`;
 }
 
 function servicesText(added: readonly string[], removed: readonly string[]): string {

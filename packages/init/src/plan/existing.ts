@@ -23,6 +23,8 @@ export interface RoutedSession {
   /** The label that the routes are compared with: `child -> label`, or that of the environment. */
   readonly label: string;
   readonly to: Destination;
+  /** Whether the child can take a new session in its place. */
+  readonly reattach?: true;
 }
 
 /**
@@ -46,4 +48,6 @@ export interface ExistingChild {
   readonly sessions: readonly RoutedSession[];
   /** The quota that it has been assigned so far. */
   readonly assigned: Quota;
+  /** Whether it runs and offers all of its services. */
+  readonly ready: boolean;
 }

@@ -3,7 +3,13 @@
  * system runs.
  */
 import { prependLabel } from '@ginit/core/system';
-import { directoryOf, type InitConfig, requestingChild, type StartNode } from '../model/index.ts';
+import {
+  directoryOf,
+  ENVIRONMENT_COST,
+  type InitConfig,
+  requestingChild,
+  type StartNode,
+} from '../model/index.ts';
 import { resolveRequest, type Route, type RouteDenial } from '../routing/index.ts';
 import type { Destination, ExistingChild, RoutedSession, ServedBy } from './existing.ts';
 
@@ -35,9 +41,19 @@ export function expectedChildren(config: InitConfig, needs: ServicesNeeded): Exi
         // Nobody above the root has a config for one of its children.
         return [{ service, label, to: { kind: 'no config', refused: refusedBy(route) } }];
       }
-      return route.kind === 'denied' ? [] : [{ service, label, to: destinationOf(route) }];
+      if (route.kind === 'denied') return [];
+      const session = { service, label, to: destinationOf(route) };
+      // Nobody says before it runs which of its sessions a component can do anew.
+      const own = label === name && Object.hasOwn(ENVIRONMENT_COST, service);
+      return [start.reattach && !own ? { ...session, reattach: true } : session];
     });
-    return { start, standing: 'alive', sessions, assigned: { ram: start.ram, caps: start.caps } };
+    return {
+      start,
+      standing: 'alive',
+      sessions,
+      assigned: { ram: start.ram, caps: start.caps },
+      ready: true,
+    };
   });
 }
 

@@ -1,5 +1,5 @@
 /** What a new config changes: pure, so that it can be said before it is done. */
-export { type Change, nameOf, type Reroute } from './changes.ts';
+export { type Change, nameOf, type Reroute, touches } from './changes.ts';
 export { describeChange } from './describe.ts';
 export type { Destination, ExistingChild, RoutedSession, ServedBy, Standing } from './existing.ts';
 export { expectedChildren, type ServicesNeeded } from './expected.ts';

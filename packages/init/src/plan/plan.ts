@@ -26,6 +26,8 @@ interface Kept {
 interface Verdict {
   readonly lost: { readonly session: RoutedSession; readonly text: string }[];
   readonly reroutes: Reroute[];
+  /** Sessions without a route, for which the child takes new ones when there is a route again. */
+  readonly detached: { readonly session: RoutedSession; readonly text: string }[];
 }
 
 /** What is planned beside the changes of the config. */
@@ -34,7 +36,19 @@ export interface PlanOptions {
   readonly forced?: ReadonlyMap<string, string>;
   /** Whether children that could not be created are tried again; they are unless this is false. */
   readonly retry?: boolean;
+  /** Children whose replacements are ready and take their places now. */
+  readonly ready?: ReadonlySet<string>;
 }
+
+/**
+ * Why something happens, and the child that must be replaced before, if it does not come at once.
+ */
+interface Later {
+  readonly why: string;
+  readonly after: string | undefined;
+}
+
+type Reattached = Later & { readonly session: Reroute };
 
 /**
  * The changes by which the children become those of the config: in the order of its start nodes,
@@ -58,7 +72,13 @@ class Planning {
   readonly #kept = new Map<string, Kept>();
   readonly #verdicts = new Map<string, Verdict>();
   readonly #starts = new Map<string, string>();
-  readonly #restarts = new Map<string, { readonly why: string; readonly reroutes: readonly Reroute[] }>();
+  /** The sessions that children are handed anew, and why. */
+  readonly #reattached = new Map<string, (Later & { readonly sessions: Reroute[] })[]>();
+  readonly #restarts = new Map<string, Later & { readonly reroutes: readonly Reroute[] }>();
+  /** The children that go on until others are ready to take their places. */
+  readonly #replaced = new Map<string, { readonly why: string; readonly child: ExistingChild }>();
+  /** The clients of each server, with their sessions. */
+  readonly #clients = new Map<string, { readonly name: string; readonly session: RoutedSession }[]>();
 
   constructor(existing: readonly ExistingChild[], config: InitConfig, options: PlanOptions) {
     this.#options = options;
@@ -91,8 +111,13 @@ class Planning {
     const over = standing === 'exited' || standing === 'crashed';
     const again = (why: string): void => {
       if (over) this.#starts.set(start.name, why);
-      else this.#restarts.set(start.name, { why, reroutes: [] });
+      else if (this.#canGoOn(start, child)) this.#replaced.set(start.name, { why, child });
+      else this.#restarts.set(start.name, { why, reroutes: [], after: undefined });
     };
+    if (this.#options.ready?.has(start.name)) {
+      const why = 'its replacement is ready';
+      return void this.#restarts.set(start.name, { why, reroutes: [], after: start.name });
+    }
     if (before.version !== start.version) return again('it has another version');
     if (forced !== undefined) return again(forced);
     if (standing === 'failed') {
@@ -110,43 +135,100 @@ class Planning {
 
   /**
    * Finds all restarts that follow from routes. A client of a server that restarts is restarted,
-   * too, and its clients are in turn.
+   * too, and its clients are in turn, unless all that it loses are sessions that it takes anew.
+   * Whatever follows from a replacement comes when that is ready.
    */
   #spreadRestarts(): void {
-    const others = [...this.#starts.keys(), ...this.#restarts.keys()];
-    const clients = new Map<string, { readonly name: string; readonly session: RoutedSession }[]>();
-    for (const [name, kept] of this.#kept) {
-      const verdict = this.#verdict(kept);
-      this.#verdicts.set(name, verdict);
-      if (verdict.lost.length > 0) continue;
-      const [first] = verdict.reroutes;
-      const stuck = kept.child.standing === 'stuck';
-      if (first || stuck) {
-        const why = stuck ? 'all of its sessions have a route again' : whyRerouted(first);
-        this.#restarts.set(name, { why, reroutes: verdict.reroutes });
-        others.push(name);
-        continue;
-      }
-      for (const session of kept.child.sessions) {
-        const server = serverOf(session.to);
-        if (server === undefined) continue;
-        const known = clients.get(server);
-        if (known) known.push({ name, session });
-        else clients.set(server, [{ name, session }]);
-      }
+    for (const [name, kept] of this.#kept) this.#judge(name, kept);
+    for (const [name, { child }] of this.#replaced) {
+      // It goes on by the start node that it has.
+      const { lost, reroutes } = this.#verdict({ start: child.start, child });
+      if (lost.length + reroutes.length > 0) this.#replaceNow(name);
+      else this.#noteServers(name, child);
     }
-    for (let server = others.pop(); server !== undefined; server = others.pop()) {
-      for (const { name, session } of clients.get(server) ?? []) {
+    const now = [...this.#restarts].filter(([, { after }]) => after === undefined);
+    this.#spread([...this.#starts.keys(), ...now.map(([name]) => name)], undefined);
+    for (const name of [...this.#replaced.keys(), ...(this.#options.ready ?? [])]) this.#spread([name], name);
+  }
+
+  /** What its own routes do to a child that its start node leaves as it is. */
+  #judge(name: string, kept: Kept): void {
+    const { start, child } = kept;
+    const verdict = this.#verdict(kept);
+    this.#verdicts.set(name, verdict);
+    for (const { session, text } of verdict.detached) {
+      this.#reattach(name, { why: text, after: undefined, session: { session, to: undefined } });
+    }
+    if (verdict.lost.length > 0) return;
+    const [first] = verdict.reroutes;
+    const stuck = child.standing === 'stuck';
+    if (!first && !stuck) return this.#noteServers(name, child);
+    const why = stuck ? 'all of its sessions have a route again' : whyRerouted(first);
+    // What the parent serves is there as long as the child is, its old binary for instance.
+    const goesOn = verdict.reroutes.every(({ session }) => session.to.kind === 'parent');
+    if (goesOn && this.#canGoOn(start, child)) this.#replaced.set(name, { why, child });
+    else this.#restarts.set(name, { why, reroutes: verdict.reroutes, after: undefined });
+  }
+
+  /** Whether a child may go on until another one is ready to take its place. */
+  #canGoOn(start: StartNode, { standing, ready }: ExistingChild): boolean {
+    return start.replaceReady && standing === 'alive' && ready;
+  }
+
+  #replaceNow(name: string): void {
+    const why = this.#replaced.get(name)?.why ?? '';
+    this.#replaced.delete(name);
+    this.#restarts.set(name, { why, reroutes: [], after: undefined });
+  }
+
+  #noteServers(name: string, { sessions }: ExistingChild): void {
+    for (const session of sessions) {
+      const server = serverOf(session.to);
+      if (server === undefined) continue;
+      const known = this.#clients.get(server);
+      if (known) known.push({ name, session });
+      else this.#clients.set(server, [{ name, session }]);
+    }
+  }
+
+  /**
+   * What becomes of the clients of servers that are others, when `after` is replaced or at once.
+   */
+  #spread(servers: string[], after: string | undefined): void {
+    const atOnce = after === undefined || this.#options.ready?.has(after) === true;
+    for (let server = servers.pop(); server !== undefined; server = servers.pop()) {
+      for (const { name, session } of this.#clients.get(server) ?? []) {
         if (this.#restarts.has(name)) continue;
-        const reroutes = [{ session, to: undefined }];
-        this.#restarts.set(name, { why: `its server "${server}" is another one`, reroutes });
-        others.push(name);
+        const why = `its server "${server}" is another one`;
+        if (this.#takesAnew(name, session)) {
+          this.#reattach(name, { why, after, session: { session, to: session.to } });
+          continue;
+        }
+        // A child that is being replaced itself has not to be restarted, too.
+        if (this.#replaced.has(name) && !atOnce) continue;
+        this.#replaced.delete(name);
+        this.#restarts.set(name, { why, reroutes: [{ session, to: undefined }], after });
+        servers.push(name);
       }
     }
   }
 
+  #takesAnew(name: string, session: RoutedSession): session is RoutedSession & { readonly to: ServedBy } {
+    const start = this.#replaced.get(name)?.child.start ?? this.#kept.get(name)?.start;
+    const { kind } = session.to;
+    return start?.reattach === true && session.reattach === true && (kind === 'child' || kind === 'parent');
+  }
+
+  #reattach(name: string, { why, after, session }: Reattached): void {
+    const known = this.#reattached.get(name) ?? [];
+    this.#reattached.set(name, known);
+    const same = known.find((it) => it.after === after && it.why === why);
+    if (same) same.sessions.push(session);
+    else known.push({ why, after, sessions: [session] });
+  }
+
   #verdict({ start, child }: Kept): Verdict {
-    const verdict: Verdict = { lost: [], reroutes: [] };
+    const verdict: Verdict = { lost: [], reroutes: [], detached: [] };
     const asking = requestingChild(this.#config, start);
     for (const session of child.sessions) {
       const route = resolveRequest(asking, session, this.#directory);
@@ -160,6 +242,7 @@ class Planning {
         if (session.to.kind === 'no config') continue;
         // A child without a config can always be given an empty one, so this is no missing route.
         if (session.to.kind === 'config') verdict.reroutes.push({ session, to: undefined });
+        else if (this.#takesAnew(start.name, session)) verdict.detached.push({ session, text: route.text });
         else verdict.lost.push({ session, text: route.text });
         continue;
       }
@@ -173,10 +256,23 @@ class Planning {
     const { name } = start;
     const why = this.#starts.get(name);
     if (why !== undefined) return [{ kind: 'start', start, why }];
-    const restart = this.#restarts.get(name);
-    if (restart) return [{ kind: 'restart', start, ...restart }];
+    const replaced = this.#replaced.get(name);
+    if (replaced) return [...this.#reattachesOf(name), { kind: 'replace', start, why: replaced.why }];
     const kept = this.#kept.get(name);
-    return kept ? this.#updatesOf(kept) : [];
+    const restart = this.#restarts.get(name);
+    if (!restart) return kept ? this.#updatesOf(kept) : [];
+    const later = restart.after !== undefined && !this.#options.ready?.has(restart.after);
+    return [...(later && kept ? this.#updatesOf(kept) : []), { kind: 'restart', start, ...restart }];
+  }
+
+  #reattachesOf(name: string): Change[] {
+    return (this.#reattached.get(name) ?? []).map(({ why, after, sessions }) => ({
+      kind: 'reattach',
+      name,
+      why,
+      after,
+      sessions,
+    }));
   }
 
   #updatesOf(kept: Kept): Change[] {
@@ -189,6 +285,7 @@ class Planning {
     if (start.config !== undefined && !sameNode(child.start.config, start.config)) {
       changes.push({ kind: 'config', name });
     }
+    changes.push(...this.#reattachesOf(name));
     const to = { ram: start.ram, caps: start.caps };
     if (child.assigned.ram !== to.ram || child.assigned.caps !== to.caps) {
       changes.push({ kind: 'budget', name, from: child.assigned, to });

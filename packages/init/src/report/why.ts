@@ -10,6 +10,8 @@ export interface MissingSession {
   readonly service: string;
   /** The label that the child has given it itself; empty for one of its environment. */
   readonly label: string;
+  /** Whether it was to take the place of a session that the child had and has lost. */
+  readonly lost?: true;
   readonly reason: /** The words of a denial by a route. */
     | { readonly kind: 'no route'; readonly phrase: string }
     /** The request is at its server; `undefined` is the parent. */

@@ -50,7 +50,7 @@ export function whyOf(child: Child, around: Surroundings, waits = true): string 
   if (over) return over.how === 'exited' && !over.undecided ? undefined : over.why;
   if (stuck) return stuckPhrase(child, around) ?? stuck.why;
   const { heartbeatRateMs: rateMs } = around.config;
-  return whyPhrase({
+  const phrase = whyPhrase({
     missing: missingOf(child, waits),
     wanted: requested,
     heartbeat: {
@@ -59,6 +59,7 @@ export function whyOf(child: Child, around: Surroundings, waits = true): string 
       rateMs,
     },
   });
+  return phrase ?? child.replacing;
 }
 
 /**
@@ -67,7 +68,7 @@ export function whyOf(child: Child, around: Surroundings, waits = true): string 
  */
 function missingOf({ missing, running, server }: Child, waits: boolean): MissingSession[] {
   const needsAll = !running || !server.isComplete;
-  return missing.filter(({ reason }) => (reason.kind === 'waiting' ? waits : needsAll));
+  return missing.filter(({ reason, lost }) => lost ?? (reason.kind === 'waiting' ? waits : needsAll));
 }
 
 /** The first of the sessions of a stuck child that has no route by the config of now. */

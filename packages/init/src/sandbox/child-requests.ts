@@ -32,6 +32,8 @@ export interface RequestsHost {
   readonly server: ChildServer;
   readonly sessions: ClientSessions;
   readonly config: ConfigServer;
+  /** Whether its start node says that it is handed new sessions for those it loses. */
+  reattaches(): boolean;
   route(service: string, label: string): RoutedTo | 'config';
   /** The child's voice was denied, so it cannot run. */
   voiceless(label: string): void;
@@ -50,7 +52,7 @@ export class ChildRequests {
   /** Its part of the operations of `Parent`. */
   get operations(): Pick<
     Implementation<typeof Parent>,
-    'session' | 'upgrade' | 'close' | 'announce' | 'exit'
+    'session' | 'upgrade' | 'close' | 'announce' | 'exit' | 'sessionHandler' | 'sessionNotices'
   > {
     const { sessions, server } = this.#host;
     return {
@@ -69,6 +71,7 @@ export class ChildRequests {
         this.#host.announced(service);
       },
       exit: (code) => this.#host.exited(code),
+      ...sessions.news.operations,
     };
   }
 
@@ -79,12 +82,14 @@ export class ChildRequests {
 
   async #session(request: SessionRequest): Promise<SessionAnswer> {
     const { id, service, ram, caps } = request;
+    const reattach = request.reattach === true && this.#host.reattaches();
     try {
       const args = this.#requested(service, request.args);
-      const asked = { id, service, args, donation: { ram, caps } };
-      return { session: await this.#host.sessions.open(asked, () => this.#route(request)) };
+      const asked = { id, service, args, donation: { ram, caps }, reattach };
+      const session = await this.#host.sessions.open(asked, () => this.#route(request));
+      return { session, watched: reattach };
     } catch (error) {
-      return { refused: refusalOf(error) };
+      return { refused: refusalOf(error), watched: reattach };
     }
   }
 

@@ -61,6 +61,12 @@ export class ChildServer implements SessionServer {
   readonly #ending = new Ending();
   /** The sessions that it serves or is asked for. */
   readonly #serving = new Set<Serving>();
+  /** Those who are told when its sessions are to be left. */
+  readonly #leavers = new Set<(ended: boolean) => void>();
+  #replaced = false;
+  #someoneLeft: () => void = () => {};
+  /** The ends of its sessions that are under way. */
+  readonly #closings = new Set<Promise<void>>();
   #nextId = 1;
   /**
    * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
@@ -91,6 +97,11 @@ export class ChildServer implements SessionServer {
       donation,
       args,
     }));
+  }
+
+  /** Settles when the sessions that are being closed at this moment are closed. */
+  async untilClosed(): Promise<void> {
+    await Promise.all(this.#closings);
   }
 
   hasAnnounced(service: string): boolean {
@@ -146,6 +157,42 @@ export class ChildServer implements SessionServer {
     const gone = new PeerGone(reason);
     for (const waiting of this.#roots.values()) waiting.reject(gone);
     this.#ending.end(gone);
+    this.#someoneLeft();
+  }
+
+  /** Another server takes over: clients that can take sessions there are told to do so. */
+  beReplaced(): void {
+    this.#replaced = true;
+    for (const leave of this.#leavers) leave(false);
+  }
+
+  /** Whether another server has taken over. */
+  get isReplaced(): boolean {
+    return this.#replaced;
+  }
+
+  /** Settles when no client is left that may still turn to the server that has taken over. */
+  async untilLeft(): Promise<void> {
+    while (!this.#ending.reason && [...this.#serving].some(({ request }) => request.reattach)) {
+      await new Promise<void>((resolve) => (this.#someoneLeft = resolve));
+    }
+  }
+
+  /** Ends the sessions of clients that have not left. */
+  dismiss(): void {
+    for (const leave of this.#leavers) leave(true);
+    this.#someoneLeft();
+  }
+
+  #onLeave(handler: (ended: boolean) => void): () => void {
+    const forget = this.#ending.on(() => handler(true));
+    const leave = (ended: boolean): void => handler(ended);
+    this.#leavers.add(leave);
+    if (this.#replaced) leave(false);
+    return () => {
+      forget();
+      this.#leavers.delete(leave);
+    };
   }
 
   async open(request: RoutedRequest): Promise<ServedSession | Refused> {
@@ -154,6 +201,7 @@ export class ChildServer implements SessionServer {
     const answer = await this.#open(request);
     if ('refused' in answer) {
       this.#serving.delete(serving);
+      this.#someoneLeft();
       this.#host.changed();
       return answer;
     }
@@ -173,7 +221,7 @@ export class ChildServer implements SessionServer {
       get donation() {
         return session.donation;
       },
-      onServerEnd: (handler) => session.onServerEnd(handler),
+      onLeave: (handler) => session.onLeave(handler),
       upgrade: async (more) => {
         this.#becomes(serving, 'upgrading');
         const refused = await session.upgrade(more);
@@ -184,8 +232,11 @@ export class ChildServer implements SessionServer {
       close: (clientLives) => {
         this.#becomes(serving, 'closing');
         const closing = session.close(clientLives);
+        this.#closings.add(closing.closed);
         void closing.closed.then(() => {
+          this.#closings.delete(closing.closed);
           this.#serving.delete(serving);
+          this.#someoneLeft();
           this.#host.changed();
         });
         return closing;
@@ -250,7 +301,7 @@ export class ChildServer implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: (handler) => this.#ending.on(handler),
+      onLeave: (handler) => this.#onLeave(handler),
       upgrade: async (more) => {
         const refused = await this.#upgrade(root, account, id, more);
         if (!refused) donation = plus(donation, more);

@@ -3,7 +3,6 @@
  * provides. It is built up in this order and taken down in the reverse one.
  */
 import { type Capability, capabilityOf, type Implementation, Rom, SessionError } from '@ginit/core';
-import { type HostGrant } from '@ginit/core/host';
 import {
   Cpu,
   Parent,
@@ -30,6 +29,7 @@ import { ClientSessions, type RoutedTo } from './client-sessions.ts';
 import { ConfigServer } from './config-server.ts';
 import { EnvironmentSessions } from './environment-sessions.ts';
 import { Heartbeat } from './heartbeats.ts';
+import { takeGrants } from './take-grants.ts';
 import { isAlive, outcomeOfLost, stateOf } from './thread-state.ts';
 import { refuseTooPoor } from './treasury.ts';
 import type { Progress } from './waits.ts';
@@ -76,6 +76,8 @@ export class Child {
   over: Over | undefined;
   /** Set while routes of it are missing. */
   stuck: Stuck | undefined;
+  /** How it goes with the child that is to take its place when it is ready, in one phrase. */
+  replacing: string | undefined;
   /** How many children were there before it under its name. */
   restarts = 0;
   /** Whether it takes the place of a child that has crashed, and has not begun yet. */
@@ -106,6 +108,7 @@ export class Child {
       server: this.server,
       sessions: this.sessions,
       config: this.#config,
+      reattaches: () => this.#start.reattach,
       route: (service, label) => host.route(this, service, label),
       voiceless: (label) => {
         this.#voice = { service: 'LOG', label, to: { kind: 'parent', label } };
@@ -177,6 +180,11 @@ export class Child {
     return this.quota.state();
   }
 
+  /** Whether it runs and offers all of its services. */
+  get ready(): boolean {
+    return this.running && this.server.isComplete && !this.ended && !this.over;
+  }
+
   /** The child as the plan of a new config sees it. */
   get existing(): ExistingChild {
     const standing: Standing = this.over?.how ?? (this.stuck ? 'stuck' : this.retried ? 'retried' : 'alive');
@@ -187,6 +195,7 @@ export class Child {
       assigned: this.quota.active
         ? minus(this.quota.assigned, this.quota.granted)
         : { ram: this.#born.ram, caps: this.#born.caps },
+      ready: this.ready,
     };
   }
 
@@ -281,7 +290,7 @@ export class Child {
     binary: Capability<typeof Rom>,
   ): Promise<void> {
     const { jail, domain, heap, hostDepth } = this.#born;
-    const grants = await this.#takeGrants();
+    const grants = await takeGrants(this.#host.env, this.#born);
     const starting = cpu.start({
       pd,
       parent: this.#host.env.capability(Parent, this.#parent),
@@ -299,12 +308,6 @@ export class Child {
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));
-  }
-
-  /** Takes the grants of its start node from the grants that init itself has. */
-  #takeGrants(): Promise<Capability<typeof HostGrant>[]> {
-    const { host } = this.#host.env;
-    return Promise.all(this.#born.host.map(({ kind, path, access }) => host.grant({ kind, path, access })));
   }
 
   #routeEnvironment(service: string): RoutedTo {

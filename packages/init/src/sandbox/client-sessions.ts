@@ -9,17 +9,26 @@ import {
   COSTS,
   type LedgerSession,
   LIMITS,
-  type SessionOverview,
   type Pd,
   type Resources,
-  type SessionArguments,
   type SessionCapability,
+  SessionDialogue,
+  type SessionOverview,
 } from '@ginit/core/system';
-import { type Deferred, quietDeferred } from '@ginit/core/async';
+import { quietDeferred } from '@ginit/core/async';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import type { RoutedSession } from '../plan/index.ts';
-import { type MissingSession, phaseText, type SessionPhase, type SessionStanding } from '../report/index.ts';
+import type { MissingSession, SessionStanding } from '../report/index.ts';
 import { isNothing, minus, NOTHING } from './amounts.ts';
+import {
+  type ClientRequest,
+  type ClientSession,
+  ledgerOf,
+  overviewOf,
+  requestedSession,
+  standingOf,
+  waitingOf,
+} from './client-session.ts';
 import { refusalFor, type Refused, type ServedSession, type SessionServer } from './session-server.ts';
 import { Refusals } from './refusals.ts';
 import type { Waits } from './waits.ts';
@@ -34,37 +43,6 @@ export interface RoutedTo {
   readonly asked: RoutedSession;
   /** The place where the request goes if this server denies it. */
   readonly otherwise?: RoutedTo;
-}
-
-/** A request of the child. */
-export interface ClientRequest {
-  readonly id: number;
-  readonly service: string;
-  readonly args: SessionArguments;
-  readonly donation: Resources;
-}
-
-interface ClientSession {
-  readonly service: string;
-  readonly request: ClientRequest;
-  serverName: string | undefined;
-  asked: RoutedSession | undefined;
-  /** What it was before its server refused it. */
-  refusedAs: RoutedSession | undefined;
-  readonly givenUp: AbortController;
-  /** The session at its server, or `undefined` if there will be none. */
-  readonly opened: Deferred<ServedSession | undefined>;
-  served: ServedSession | undefined;
-  forgetServer: () => void;
-  /**
-   * Settles when the upgrades under way are done. Only then it is known how much quota the server
-   * was given.
-   */
-  upgraded: Promise<void>;
-  /** The number of upgrades under way. */
-  upgrading: number;
-  /** The end of the session, once that has begun. */
-  ending: { readonly closed: Promise<void>; readonly kept: Promise<Resources> } | undefined;
 }
 
 /** The services of the sandbox that the sessions need. */
@@ -84,6 +62,12 @@ export class ClientSessions {
   readonly #account: Promise<Capability<typeof Pd>>;
   readonly #sessions = new Map<number, ClientSession>();
   readonly #refusals = new Refusals();
+  /** What the client is told of its sessions. */
+  readonly news = new SessionDialogue();
+  /**
+   * The sessions that have ended without the client's doing, and what of their donations was kept.
+   */
+  readonly #left = new Map<number, Promise<Resources>>();
   #ended = false;
   /** The number of requests that are being worked on. */
   #requests = 0;
@@ -107,45 +91,22 @@ export class ClientSessions {
 
   /** All sessions, for people and managers. */
   get standings(): SessionStanding[] {
-    return Array.from(this.#sessions.values(), (session) => ({
-      service: session.service,
-      label: session.asked?.label ?? '',
-      phase: phaseOf(session),
-      donation: session.served?.donation ?? session.request.donation,
-      args: session.request.args,
-    }));
+    return Array.from(this.#sessions.values(), standingOf);
   }
 
   /** The sessions that the client has asked for and does not have, with the reasons. */
   get missing(): MissingSession[] {
-    const waiting = [...this.#sessions.values()].flatMap(
-      ({ service, served, ending, asked, serverName }): MissingSession[] => {
-        if (served || ending || !asked) return [];
-        return [{ service, label: asked.label, reason: { kind: 'waiting', server: serverName } }];
-      },
-    );
-    return [...this.#refusals.newest, ...waiting];
+    return [...this.#refusals.all, ...[...this.#sessions.values()].flatMap(waitingOf)];
   }
 
   /** All sessions for people; the labels are those that the servers see. */
   get overview(): SessionOverview[] {
-    return Array.from(this.#sessions.values(), (session) => ({
-      service: session.service,
-      label: session.asked && 'label' in session.asked.to ? session.asked.to.label : '',
-      server: session.serverName,
-      state: phaseText(phaseOf(session), '26.04'),
-    }));
+    return Array.from(this.#sessions.values(), overviewOf);
   }
 
   /** All sessions; those that are not open yet are listed without their donations. */
   get ledger(): LedgerSession[] {
-    return Array.from(this.#sessions, ([id, { service, serverName, served, ending }]) => ({
-      id,
-      service,
-      server: serverName,
-      donation: served?.donation ?? NOTHING,
-      closing: ending !== undefined,
-    }));
+    return Array.from(this.#sessions.values(), ledgerOf);
   }
 
   /**
@@ -156,26 +117,14 @@ export class ClientSessions {
     const { id } = request;
     if (this.#sessions.has(id)) throw new SessionError('DENIED', `session ${id} exists`);
     if (this.#ended) throw new SessionError('DENIED', 'the client has ended');
+    this.#forget(id);
     refuseUnpaid(request.donation);
     return this.#whileThereIsRoom(() => this.#open(request, route));
   }
 
   async #open(request: ClientRequest, route: () => RoutedTo): Promise<SessionCapability> {
     const { id, service } = request;
-    const session: ClientSession = {
-      service,
-      request,
-      serverName: undefined,
-      asked: undefined,
-      refusedAs: undefined,
-      givenUp: new AbortController(),
-      opened: quietDeferred(),
-      served: undefined,
-      forgetServer: () => {},
-      upgraded: Promise.resolve(),
-      upgrading: 0,
-      ending: undefined,
-    };
+    const session = requestedSession(request);
     this.#sessions.set(id, session);
     this.#host.changed();
     try {
@@ -186,9 +135,11 @@ export class ClientSessions {
       this.#host.changed();
       if (session.ending)
         throw new SessionError('DENIED', 'the client has given up', await session.ending.kept);
-      session.forgetServer = served.onServerEnd(() => void this.#end(id, session));
+      session.forgetServer = served.onLeave((ended) => this.#leave(id, session, ended));
       return served.capability;
     } catch (error) {
+      // The answer to its request tells the client all.
+      this.#forget(id);
       if (!session.served) this.#sessions.delete(id);
       session.opened.resolve(session.served);
       if (!session.served && !session.ending) this.#refusals.note(error, session);
@@ -220,15 +171,16 @@ export class ClientSessions {
 
   #leads(session: ClientSession, { serverName, asked }: RoutedTo): void {
     session.serverName = serverName;
-    session.asked = asked;
+    session.asked = session.request.reattach ? { ...asked, reattach: true } : asked;
   }
 
   #askAt(
     session: ClientSession,
-    { service, args, donation }: ClientRequest,
+    { service, args, donation, reattach }: ClientRequest,
     { server, serverName, label }: RoutedTo,
   ): Promise<ServedSession | Refused> {
-    const opening = server.open({ service, label, args, donation, givenUp: session.givenUp.signal });
+    const { signal: givenUp } = session.givenUp;
+    const opening = server.open({ service, label, args, donation, reattach, givenUp });
     const wait = { by: this.#client, for: serverName, service, step: 'open' } as const;
     return this.#host.waits.during(wait, opening);
   }
@@ -283,20 +235,54 @@ export class ClientSessions {
    * has not come back.
    */
   async close(id: number): Promise<Resources> {
+    const left = this.#forget(id);
     const session = this.#sessions.get(id);
-    return session ? this.#end(id, session).kept : NOTHING;
+    return session ? this.#end(id, session).kept : (left ?? NOTHING);
   }
 
-  /** Ends those of its sessions that have lost their routes. The client goes on without them. */
+  /**
+   * Ends those of its sessions that are lost. The client goes on without them, or takes new ones.
+   */
   endLost(lost: ReadonlySet<RoutedSession>): void {
     for (const [id, session] of this.#sessions) {
-      if (session.asked && lost.has(session.asked)) void this.#end(id, session);
+      if (session.asked && lost.has(session.asked)) this.#leave(id, session, true);
     }
+  }
+
+  /** Requests that were refused may be granted now: the client is to make them again. */
+  retry(): void {
+    this.#refusals.retry();
+    this.news.retry();
+  }
+
+  /**
+   * The session has ended without the client's doing, or is to be left for another one. The client
+   * is told, if it wants to hear that.
+   */
+  #leave(id: number, session: ClientSession, ended: boolean): void {
+    if (session.ending) return;
+    const { service, asked, request } = session;
+    if (ended) {
+      const { kept } = this.#end(id, session);
+      if (this.#left.size < LIMITS.sessionNoticesKept) this.#left.set(id, kept);
+    }
+    if (!request.reattach) return;
+    if (ended) this.#refusals.lost(service, asked?.label);
+    this.news.leave(id, ended);
+  }
+
+  /** The client knows that a session is gone. The result is what of its donation was kept. */
+  #forget(id: number): Promise<Resources> | undefined {
+    const left = this.#left.get(id);
+    this.#left.delete(id);
+    this.news.forget(id);
+    return left;
   }
 
   /** Ends the sessions with other children, because the client is gone or going. */
   endAtChildren(): { readonly closed: Promise<void>; readonly back: Promise<void> } {
     this.#ended = true;
+    this.news.end();
     const endings = this.#endAll((session) => session.serverName !== undefined);
     return {
       closed: Promise.all(endings.map(({ closed }) => closed)).then(() => {}),
@@ -407,10 +393,4 @@ function refuseUnpaid({ ram, caps }: Resources): void {
   if (ram < session.ram) throw new SessionError('INSUFFICIENT_RAM', `a session costs ${session.ram} bytes`);
   if (caps < session.caps)
     throw new SessionError('INSUFFICIENT_CAPS', `a session costs ${session.caps} caps`);
-}
-
-function phaseOf({ served, ending, upgrading }: ClientSession): SessionPhase {
-  if (ending) return 'closing';
-  if (!served) return 'requested';
-  return upgrading > 0 ? 'upgrading' : 'open';
 }

@@ -45,7 +45,7 @@ export class ConfigServer implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: () => () => {},
+      onLeave: () => () => {},
       upgrade: async (more) => {
         donation = plus(donation, more);
         return undefined;

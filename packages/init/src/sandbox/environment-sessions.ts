@@ -110,7 +110,8 @@ export class EnvironmentSessions {
     const args = this.#host.arguments(service);
     const { signal: givenUp } = this.#endBegins;
     this.#asked.set(service, routed);
-    const opening = server.open({ service, label, args, donation: ENVIRONMENT_COST[service], givenUp });
+    const donation = ENVIRONMENT_COST[service];
+    const opening = server.open({ service, label, args, donation, reattach: false, givenUp });
     const wait = { by: child, for: serverName, service, step: 'open' } as const;
     const served = await waits.during(wait, opening);
     this.#asked.delete(service);

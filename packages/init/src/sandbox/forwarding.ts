@@ -149,6 +149,7 @@ export class Forwarding {
         label,
         args: request.args,
         donation,
+        reattach: false,
         givenUp: givenUp.signal,
       });
       if ('refused' in answer) throw answer.refused;

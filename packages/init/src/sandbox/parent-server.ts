@@ -1,6 +1,6 @@
 /** The services of init's own parent. */
 import { type Env, SessionError, session, type SessionTicket } from '@ginit/core';
-import { LIMITS, type Resources } from '@ginit/core/system';
+import { LIMITS, type Resources, watchSessions } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { untilTaken } from './again.ts';
 import { minus, NOTHING, plus } from './amounts.ts';
@@ -21,16 +21,26 @@ const NAME = 'the parent';
 export class ParentServer implements SessionServer {
   readonly #env: Env;
   readonly #closings = new Semaphore(LIMITS.sessionClosingsAtParent);
+  /** Those who want to hear when the servers of sessions go. */
+  readonly #leaving = new WeakMap<object, (ended: boolean) => void>();
+  /** The sessions whose servers go, which may be known before anybody wants to hear of it. */
+  readonly #left = new WeakMap<object, boolean>();
   #requests = 0;
 
-  constructor(env: Env) {
+  /** `retry` is called when requests that the parent has refused may be granted. */
+  constructor(env: Env, retry: () => void) {
     this.#env = env;
+    const left = (ticket: object, ended: boolean): void => {
+      this.#left.set(ticket, ended);
+      this.#leaving.get(ticket)?.(ended);
+    };
+    watchSessions(env, { left, retry });
   }
 
   async open(request: RoutedRequest): Promise<ServedSession | Refused> {
-    const { service, label, args, donation, givenUp } = request;
+    const { service, label, args, donation, reattach, givenUp } = request;
     try {
-      const options = { label, args, donation, signal: givenUp, awaitAnswer: true };
+      const options = { label, args, donation, reattach, signal: givenUp, awaitAnswer: true };
       const ticket = await this.#request(() => this.#env.request(session(service, {}), options));
       return this.#served(ticket, donation);
     } catch (error) {
@@ -61,7 +71,12 @@ export class ParentServer implements SessionServer {
       get donation() {
         return donation;
       },
-      onServerEnd: () => () => {},
+      onLeave: (handler) => {
+        this.#leaving.set(ticket, handler);
+        const ended = this.#left.get(ticket);
+        if (ended !== undefined) handler(ended);
+        return () => void this.#leaving.delete(ticket);
+      },
       upgrade: async (more) => {
         try {
           await this.#request(() => this.#env.upgrade(ticket, more));

@@ -1,11 +1,12 @@
 /** Finds the servers of requests by the config that holds at the moment. */
-import { type Env, SessionError } from '@ginit/core';
+import type { Env } from '@ginit/core';
 import { prependLabel } from '@ginit/core/system';
 import { directoryOf, type InitConfig, requestingChild } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 import type { Child } from './child.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { NoRoute } from './no-route.ts';
+import { NotRunning } from './not-running.ts';
 import type { ParentServer } from './parent-server.ts';
 import type { SessionServer } from './session-server.ts';
 
@@ -44,7 +45,7 @@ export class Router {
         return { server: this.#host.parent, serverName: undefined, label: route.label, asked };
       }
       case 'child': {
-        const server = this.#serverOf(route.child);
+        const server = this.#serverOf(route.child, label);
         const to = { kind: 'child', child: route.child, label: route.label } as const;
         return { server, serverName: route.child, label: route.label, asked: { service, label, to } };
       }
@@ -74,10 +75,10 @@ export class Router {
     );
   }
 
-  #serverOf(name: string): SessionServer {
+  #serverOf(name: string, label: string): SessionServer {
     const child = this.#host.child(name);
     if (child?.over?.undecided) return child.over.undecided;
-    if (!child || child.ended) throw new SessionError('DENIED', `server "${name}" is not running`);
+    if (!child || child.ended) throw new NotRunning(name, label);
     return child.server;
   }
 }

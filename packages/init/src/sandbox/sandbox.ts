@@ -12,17 +12,23 @@ import { type ChildAction, keepLedger, type ThreadState } from '@ginit/core/syst
 import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
-import { type Change, type ExistingChild, planChanges, type PlanOptions } from '../plan/index.ts';
+import { type ExistingChild, nameOf, planChanges, type PlanOptions, touches } from '../plan/index.ts';
+import { actOn } from './act-on.ts';
+import { ledgerOf } from './booked.ts';
 import { Budgets } from './budgets.ts';
-import { Child } from './child.ts';
+import { carryOut, type ChangingHost } from './carry-out.ts';
+import type { Child } from './child.ts';
 import type { ChildHost } from './child-host.ts';
 import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
+import { untilClientsLeft } from './clients-leaving.ts';
+import { Generations } from './generations.ts';
 import { Leaving } from './leaving.ts';
 import { NoRoute } from './no-route.ts';
 import { Observation } from './observation.ts';
 import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
+import { Replacements } from './replacements.ts';
 import { ResourceGrants } from './resource-grants.ts';
 import { Recovery } from './recovery.ts';
 import { RestartRecords } from './restart-record.ts';
@@ -30,7 +36,8 @@ import { Router } from './router.ts';
 import { failurePhrase, reasonOf } from './start-failure.ts';
 import { Treasury } from './treasury.ts';
 import { Undecided } from './undecided.ts';
-import { type Wait, Waits, type WaitState } from './waits.ts';
+import { waitsOf } from './waiting.ts';
+import type { Waits } from './waits.ts';
 import type { Work } from './work.ts';
 
 /**
@@ -55,14 +62,13 @@ export class Sandbox implements ChildHost<Child> {
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
   readonly #recovery: Recovery;
+  readonly #replacements: Replacements;
   #config: InitConfig;
   /** The children in the order of the config, also those that have ended and are not replaced. */
   #children = new Map<string, Child>();
-  /** For each child the end of those that were there before it under its name. */
-  readonly #before = new WeakMap<Child, Promise<void>>();
+  readonly #generations: Generations;
   /** The children that are being ended, including those whose successor runs already. */
   readonly #endings = new Set<Promise<void>>();
-  #made = 0;
   #stopping = false;
   /** Whether our own parent has been told that we exit. */
   #exiting = false;
@@ -71,6 +77,7 @@ export class Sandbox implements ChildHost<Child> {
   /** `exit` is called with the code of a child whose exit is to be propagated. */
   constructor(env: Env, exit: (code: number) => void) {
     this.env = env;
+    this.#generations = new Generations(this);
     this.#config = readInitConfig(ConfigNode.empty('config')).config;
     this.#exit = (code) => {
       this.#exiting = true;
@@ -78,7 +85,7 @@ export class Sandbox implements ChildHost<Child> {
     };
     this.#router = new Router({
       env,
-      parent: new ParentServer(env),
+      parent: new ParentServer(env, () => this.#retry()),
       config: () => this.#config,
       child: (name) => this.#children.get(name),
     });
@@ -94,7 +101,7 @@ export class Sandbox implements ChildHost<Child> {
       env,
       records: this.#records,
       current: (name) => (this.#stopping ? undefined : this.#children.get(name)),
-      make: (start, before) => this.#make(start, before),
+      make: (start, before) => this.#makeAgain(start, before),
       launch: (child, pauseMs) => this.#launch(child, pauseMs),
       end: (child, how) => this.#endChild(child, `"${child.name}" crashed`, how),
       failed: () => this.#exit(CRASH_EXIT_CODE),
@@ -115,13 +122,20 @@ export class Sandbox implements ChildHost<Child> {
     };
     this.#undecided = new Undecided(env, isAlone, () => this.#observation.changed());
     this.#leaving = new Leaving((child) => this.#stopChild(child));
-    keepLedger(env, () => this.#booked().map(({ ledger }) => ledger));
-    this.waits = new Waits({
+    keepLedger(env, () => ledgerOf(this.#everyone));
+    this.#replacements = new Replacements({
       env,
-      boundsOf: (name) => this.#waitedFor(name)?.start.stepBounds ?? this.#config.stepBounds,
-      progressOf: async (name) => this.#waitedFor(name)?.progress(),
-      about: (wait) => this.#about(wait),
-      overdue: (name, reason) => this.#overdue(name, reason),
+      current: (name) => this.#children.get(name),
+      make: (start, before) => this.#makeReplacement(start, before),
+      stop: (child) => void this.#leaving.stop([child]),
+      ready: (name) => void this.#apply(this.#config, { ready: new Set([name]), retry: false }),
+    });
+    this.waits = waitsOf({
+      env,
+      config: () => this.#config,
+      child: (name) => this.#children.get(name),
+      leaving: () => this.#leaving.children,
+      crashed: (child, state) => this.crashed(child, state),
     });
   }
 
@@ -137,7 +151,7 @@ export class Sandbox implements ChildHost<Child> {
 
   /** The children as a plan of a new config sees them. */
   existing(): ExistingChild[] {
-    return this.#each(({ existing }) => existing);
+    return Array.from(this.#children.values(), ({ existing }) => existing);
   }
 
   /**
@@ -163,19 +177,12 @@ export class Sandbox implements ChildHost<Child> {
    * crashed. Settles when that is under way; the result says why it is impossible.
    */
   async act(action: ChildAction, name: string): Promise<string | undefined> {
-    const child = this.#children.get(name);
-    const runs = child && !this.#stopping && (action === 'restart' || !child.ended);
-    if (!runs) return `"${name}" does not run`;
-    void this.env.warning(`child "${name}" is ${action === 'kill' ? 'killed' : 'restarted'} by a command`);
-    switch (action) {
-      case 'restart':
-        void this.restart(name, 'a command has asked for it');
-        return undefined;
-      case 'kill':
-        this.crashed(child, { state: 'crashed', reason: 'killed by a command', culprit: true });
-        void child.kill();
-        return undefined;
-    }
+    return actOn(name, action, {
+      env: this.env,
+      child: this.#stopping ? undefined : this.#children.get(name),
+      restart: (why) => void this.restart(name, why),
+      crashed: (child, state) => this.crashed(child, state),
+    });
   }
 
   /**
@@ -185,7 +192,7 @@ export class Sandbox implements ChildHost<Child> {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#observation.end();
-    await this.#leaving.stop([...new Set([...this.#leaving.children, ...this.#children.values()])]);
+    await this.#leaving.stop([...this.#everyone]);
     await Promise.all(this.#endings);
     this.#children.clear();
   }
@@ -195,11 +202,15 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   exited(child: Child, code: number): void {
+    if (this.#replacements.failed(child, `it exited with exit value ${code}`)) {
+      return void this.#leaving.stop([child]);
+    }
     if (this.#children.get(child.name) !== child || child.over) return;
     void this.env.log(`child "${child.name}" exited with exit value ${code}`);
     this.#observation.changedNow();
     const { start } = child;
     if (start.exitPropagate) return this.#exit(code);
+    if (this.#takesOver(child)) return void this.#leaving.stop([child]);
     if (start.restart && !this.#stopping && (code !== 0 || start.restart.on === 'always')) {
       const reason = `it exited with exit value ${code}`;
       return this.#undecided.decide(() =>
@@ -217,9 +228,10 @@ export class Sandbox implements ChildHost<Child> {
     if (isCurrent && !this.#stopping && !child.stuck && child.voice) {
       child.becomeStuck('there is no route for its LOG session', [child.voice]);
     }
+    this.#replacements.failed(child, state.reason ?? 'it has ended');
     // A stuck child that fails for want of its server is started again when all of its routes are
     // there.
-    if (!isCurrent || this.#stopping || child.stuck) {
+    if (!isCurrent || this.#stopping || child.stuck || this.#takesOver(child)) {
       void this.#endChild(child, `"${child.name}" crashed`, 'crashed');
     } else this.#undecided.decide(() => this.#recovery.recover(child, state, 'crashed'));
   }
@@ -235,123 +247,103 @@ export class Sandbox implements ChildHost<Child> {
 
   announced(child: Child, service: string): void {
     this.#observation.announced(child, service);
+    this.#replacements.look();
   }
 
   changed(): void {
     this.#observation.changed();
+    this.#replacements.look();
   }
 
   tell(child: Child, why: string): void {
     void this.env.error(`child "${child.name}" ${why}`);
   }
 
-  #each<T>(what: (child: Child) => T): T[] {
-    return Array.from(this.#children.values(), what);
-  }
-
-  /** The children of which init keeps books. */
-  #booked(): Child[] {
-    const all = new Set([...this.#leaving.children, ...this.#children.values()]);
-    return [...all].filter(({ booked }) => booked);
-  }
-
-  /** The child that somebody waits for: the one that leaves, if its successor is there already. */
-  #waitedFor(name: string): Child | undefined {
-    const leaving = this.#leaving.children.find((child) => child.name === name && !child.isGone);
-    return leaving ?? this.#children.get(name);
-  }
-
-  #about({ for: name, service = '' }: Wait): WaitState {
-    const child = name === undefined ? undefined : this.#children.get(name);
-    if (!child?.running) return 'starting';
-    return child.server.hasAnnounced(service) ? 'running' : 'not provided';
-  }
-
-  /**
-   * Ends a child that keeps others waiting too long. For the others this is a crash of the child.
-   */
-  #overdue(name: string, reason: string): void {
-    const child = this.#waitedFor(name);
-    if (!child) return;
-    void this.env.error(reason);
-    this.crashed(child, { state: 'crashed', reason, culprit: true });
-    void child.kill();
+  /** All children that there are, also those on their way out and those that are to take places. */
+  get #everyone(): Set<Child> {
+    const { children: leaving } = this.#leaving;
+    return new Set([...leaving, ...this.#children.values(), ...this.#replacements.children]);
   }
 
   #apply(config: InitConfig, options: PlanOptions): Promise<void> {
     if (this.#stopping) return Promise.resolve();
-    const changes = planChanges(this.existing(), config, options);
+    const forced = new Map([...this.#replacements.forced, ...(options.forced ?? [])]);
+    const changes = planChanges(this.existing(), config, { ...options, forced });
     this.#config = config;
     this.#router.changed();
     if (changes.length > 0) this.#undecided.sayAgain();
+    const replaced = new Set(changes.filter(({ kind }) => kind === 'replace').map(nameOf));
     for (const start of config.starts) {
       const child = this.#children.get(start.name);
       this.#records.update(start, child?.start);
-      child?.update(start);
+      // A child that is being replaced goes on as it is.
+      if (!child || replaced.has(start.name)) continue;
+      child.update(start);
+      child.replacing = undefined;
     }
     this.#records.keep(new Set(config.starts.map(({ name }) => name)));
-    const work: Work = { leave: [], launch: [], budget: false };
-    for (const change of changes) this.#change(change, work);
+    const { ready = new Set(), retry = true } = options;
+    const touched = new Set(changes.filter((change) => touches(change, ready)).map(nameOf));
+    const work: Work = { leave: [], launch: [], budget: false, ready, forced, touched, retry };
+    const host: ChangingHost = {
+      env: this.env,
+      children: this.#children,
+      replacements: this.#replacements,
+      make: (start, before) => this.#make(start, before),
+      takesOver: (child) => this.#takesOver(child),
+    };
+    for (const change of changes) carryOut(change, work, host);
+    this.#replacements.keep(replaced);
     const order = config.starts.flatMap(({ name }) => this.#children.get(name) ?? []);
     this.#children = new Map(order.map((child) => [child.name, child]));
     this.#observation.apply(
       config,
       changes.some(({ kind }) => kind !== 'config' && kind !== 'budget'),
     );
+    this.#retry();
     return this.#undecided.during(() => this.#carryOut(work));
-  }
-
-  #change(change: Change, work: Work): void {
-    switch (change.kind) {
-      case 'start': {
-        const before = this.#children.get(change.start.name);
-        const child = this.#make(change.start, before);
-        child.retried = before?.over?.how === 'failed';
-        work.launch.push(child);
-        return;
-      }
-      case 'restart': {
-        const before = this.#children.get(change.start.name);
-        if (before) work.leave.push(before);
-        work.launch.push(this.#make(change.start, before));
-        return;
-      }
-      case 'stop': {
-        const child = this.#children.get(change.name);
-        if (child) work.leave.push(child);
-        this.#children.delete(change.name);
-        return;
-      }
-      case 'stuck':
-        void this.env.warning(`${change.name}: ${change.why}`);
-        this.#children.get(change.name)?.becomeStuck(change.why, change.lost);
-        return;
-      case 'config':
-        this.#children.get(change.name)?.updateConfig();
-        return;
-      case 'provides':
-        this.#children.get(change.name)?.server.declare(change.added, change.removed);
-        return;
-      case 'budget':
-        work.budget = true;
-        return;
-    }
   }
 
   /** Makes a child that begins when those before it under its name are gone. */
   #make(start: StartNode, before: Child | undefined): Child {
-    const child = new Child(start, ++this.#made, this);
     const leaving = this.#leaving.children.filter(({ name }) => name === start.name);
-    const all = new Set([...leaving, ...(before ? [before] : [])]);
-    for (const { restarts } of all) child.restarts = Math.max(child.restarts, restarts + 1);
-    const gone = Promise.all([...all].flatMap((it) => [it.gone, this.#before.get(it)]));
-    this.#before.set(
-      child,
-      gone.then(() => {}),
-    );
+    const child = this.#generations.make(start, [...leaving, ...(before ? [before] : [])]);
     this.#children.set(child.name, child);
     this.#observation.made(child);
     return child;
+  }
+
+  /** Makes a child that is to take the place of another when it is ready. */
+  #makeReplacement(start: StartNode, before: Child | undefined): Child {
+    const child = this.#generations.make(start, before ? [before] : []);
+    child.restarts = (this.#children.get(start.name)?.restarts ?? 0) + 1;
+    this.#observation.made(child);
+    return child;
+  }
+
+  /** If there is a replacement for a child that leaves its place, it is there from now on. */
+  #takesOver(child: Child): boolean {
+    const { name } = child;
+    const next = this.#children.get(name) === child ? this.#replacements.take(name) : undefined;
+    if (!next) return false;
+    this.#children.set(name, next);
+    this.#router.changed();
+    child.server.beReplaced();
+    this.#observation.childChanged();
+    this.#retry();
+    return true;
+  }
+
+  /** Makes a child in the place of one that has crashed. */
+  #makeAgain(start: StartNode, before: Child): Child {
+    const child = this.#make(start, before);
+    this.#retry();
+    return child;
+  }
+
+  /** Children may get sessions now that they were refused. */
+  #retry(): void {
+    for (const { sessions } of this.#children.values()) sessions.retry();
   }
 
   async #carryOut({ leave, launch, budget }: Work): Promise<void> {
@@ -366,7 +358,7 @@ export class Sandbox implements ChildHost<Child> {
   /** Starts a child when it is its turn and there is quota for it. */
   async #launch(child: Child, pauseMs = 0): Promise<void> {
     try {
-      await this.#before.get(child);
+      await this.#generations.turnOf(child);
       // Without a Timer session there is no way to wait.
       if (pauseMs > 0) await this.env.timer.sleep(pauseMs).catch(() => {});
       if (child.ended || this.#stopping) return;
@@ -399,6 +391,7 @@ export class Sandbox implements ChildHost<Child> {
     else if (isCurrent) child.over = { how: 'failed', why: failurePhrase(error) };
     this.#router.changed();
     if (!ended) await this.env.error(`child "${name}" cannot be started: ${why}`);
+    this.#replacements.failed(child, why);
     await this.#endChild(child, 'it could not be started', 'crashed');
     if (child.over?.how !== 'failed') return;
     if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);
@@ -412,6 +405,7 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   async #stopChild(child: Child): Promise<void> {
+    await untilClientsLeft(this.env, child);
     await child.stop();
     await this.#endChild(child, `"${child.name}" was stopped`, 'stopped');
   }

@@ -19,6 +19,8 @@ export interface RoutedRequest {
   readonly label: string;
   readonly args: SessionArguments;
   readonly donation: Resources;
+  /** Whether the client is told when the server of the session goes, and asks for another then. */
+  readonly reattach: boolean;
   /**
    * Aborted when nobody wants the session any more. A server that has begun to open it may finish.
    */
@@ -47,10 +49,12 @@ export interface ServedSession {
   /** The sum of all that its client has donated so far. */
   readonly donation: Resources;
   /**
-   * Calls `handler` when the server has ended, and the session with it. The session must be closed
-   * nevertheless. The result of this function cancels that.
+   * Calls `handler` with true when the server has ended, and the session with it; and with false
+   * when another server is about to take over, which the client may turn to before it closes this
+   * session. It may be called several times. The session must be closed nevertheless. The result of
+   * this function cancels that.
    */
-  onServerEnd(handler: () => void): () => void;
+  onLeave(handler: (ended: boolean) => void): () => void;
   /** Donates more quota, which is in init's account when this is called. */
   upgrade(more: Resources): Promise<Refused | undefined>;
   /**

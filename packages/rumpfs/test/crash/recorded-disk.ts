@@ -1,4 +1,5 @@
 import type { BlockIo, Hypercalls } from '../../src/hypercall/hypercalls.ts';
+import { assert } from '../../src/errors.ts';
 import { randomFrom } from '../memory-hypercalls.ts';
 
 /** The events of a device, in the order in which they happened. */
@@ -74,6 +75,9 @@ export class RecordedDisk implements Hypercalls {
 export class CrashStates {
   readonly #disk: RecordedDisk;
   readonly #pieceBytes: number;
+  /** The durable content after the first events, so many of them. */
+  readonly #durable: Uint8Array;
+  #durableEvents = 0;
 
   /**
    * @param pieceBytes the unit that the device writes whole or not at all: a block of the file
@@ -82,28 +86,31 @@ export class CrashStates {
   constructor(disk: RecordedDisk, pieceBytes: number) {
     this.#disk = disk;
     this.#pieceBytes = pieceBytes;
+    this.#durable = disk.base.slice();
   }
 
   /**
-   * The state just before event `end`: the durable writes and, of the others, the pieces that
-   * `survives` lets through.
+   * The state just before event `end`, as the content of `image`: the durable writes and, of the
+   * others, the pieces that `survives` lets through. To be asked for in the order of the events.
    */
-  at(end: number, survives: () => boolean, order: () => number): Uint8Array {
-    const image = this.#disk.base.slice();
+  at(image: Uint8Array, end: number, survives: () => boolean, order: () => number): void {
     const events = this.#disk.events.slice(0, end);
     let durable = 0;
     for (const event of events) if (event.kind === 'sync') durable = Math.max(durable, event.covers);
+    assert(durable >= this.#durableEvents, 'what was durable stays so');
+    for (const event of events.slice(this.#durableEvents, durable)) {
+      if (event.kind !== 'sync') this.#durable.set(event.bytes, event.offset);
+    }
+    this.#durableEvents = durable;
+    image.set(this.#durable);
     const loose: { readonly offset: number; readonly bytes: Uint8Array; readonly rank: number }[] = [];
-    for (const [index, event] of events.entries()) {
-      if (event.kind === 'sync') continue;
-      if (index < durable) image.set(event.bytes, event.offset);
-      else loose.push({ ...event, rank: order() });
+    for (const event of events.slice(durable)) {
+      if (event.kind !== 'sync') loose.push({ ...event, rank: order() });
     }
     for (const { offset, bytes } of loose.toSorted((one, other) => one.rank - other.rank)) {
       for (let from = 0; from < bytes.length; from += this.#pieceBytes) {
         if (survives()) image.set(bytes.subarray(from, from + this.#pieceBytes), offset + from);
       }
     }
-    return image;
   }
 }

@@ -121,21 +121,26 @@ export class CheckedDevice {
   }
 
   /**
-   * Begins a write of these bytes or, without bytes, an operation that leaves the blocks undefined.
+   * Begins a write of these bytes or of zeros or, without content, an operation that leaves the
+   * blocks undefined.
    */
   beginWrite(
-    range: BlockRange & { readonly payload: Uint8Array | undefined },
+    range: BlockRange & { readonly content: Uint8Array | 'zeros' | undefined },
     by: string,
     now: number,
     nowUs: number,
   ): CheckedRequest {
-    const { first, count, payload } = range;
-    const blockBytes = (payload?.length ?? 0) / count;
+    const { first, count, content } = range;
+    const same = content instanceof Uint8Array ? ANYTHING : this.#contentWithout(content);
+    const blockBytes = content instanceof Uint8Array ? content.length / count : 0;
     const versions: (Version | undefined)[] = [];
     for (let index = 0; index < count; index++) {
       const history = this.#historyOf(first + index);
-      const bytes = payload?.subarray(index * blockBytes, (index + 1) * blockBytes);
-      const version = newVersion(bytes ? contentHash(bytes) : ANYTHING, now, by, nowUs);
+      const hash =
+        content instanceof Uint8Array
+          ? contentHash(content.subarray(index * blockBytes, (index + 1) * blockBytes))
+          : same;
+      const version = newVersion(hash, now, by, nowUs);
       history?.begin(version);
       versions.push(history && version);
     }
@@ -224,6 +229,12 @@ export class CheckedDevice {
     }
     if (known.read(content, begun, now)) return undefined;
     return { versions: known.versions, past: known.past };
+  }
+
+  /** The content that all blocks of a write without bytes have. */
+  #contentWithout(content: 'zeros' | undefined): number {
+    const known = content === 'zeros' && this.#blockBytes > 0;
+    return known ? contentHash(new Uint8Array(this.#blockBytes)) : ANYTHING;
   }
 
   #historyOf(block: number): BlockHistory | undefined {

@@ -7,8 +7,13 @@ import { BLOCK_OPERATION, BLOCK_STATUS } from '@ginit/core/block';
 import { type SourceWatch } from '@ginit/core/platform';
 import type { BlockRange, CheckedDevice, CheckedRequest, IllegalRead } from './checked-device.ts';
 
-/** The largest number of blocks of a TRIM that are handled one by one. */
+/** The largest number of blocks of a TRIM or WRITE_ZEROES that are handled one by one. */
 const TRIM_MAX = 65_536;
+
+/** The statuses of requests that the device itself has failed. */
+const FAILURES: readonly number[] = [BLOCK_STATUS.inputOutput, BLOCK_STATUS.noSpace, BLOCK_STATUS.gone];
+/** The operations that change blocks. */
+const CHANGES: readonly number[] = [BLOCK_OPERATION.write, BLOCK_OPERATION.trim, BLOCK_OPERATION.writeZeroes];
 
 /** The services of the whole check that a session needs. */
 export interface SessionHost {
@@ -92,7 +97,7 @@ export class ClientSession implements SourceWatch {
     const { device } = this.target;
     const done = packet.status === BLOCK_STATUS.ok;
     const now = this.#host.event();
-    if (packet.status === BLOCK_STATUS.inputOutput || packet.status === BLOCK_STATUS.noSpace) {
+    if (FAILURES.includes(packet.status)) {
       device.failures.add(this.clientLabel);
     }
     switch (operation) {
@@ -116,7 +121,7 @@ export class ClientSession implements SourceWatch {
    */
   closed(): void {
     for (const [tag, { operation, request }] of this.#underWay) {
-      if (operation === BLOCK_OPERATION.write || operation === BLOCK_OPERATION.trim) continue;
+      if (CHANGES.includes(operation)) continue;
       this.#underWay.delete(tag);
       this.target.device.dropRead(request);
     }
@@ -139,19 +144,20 @@ export class ClientSession implements SourceWatch {
     // Every server refuses such a request, so it changes nothing.
     if (count < 1 || count > Number.MAX_SAFE_INTEGER - position) return undefined;
     const first = view.first + position;
-    const range = { first, count, payload: undefined };
-    if (operation === BLOCK_OPERATION.trim) {
+    const range = { first, count, content: undefined };
+    if (operation === BLOCK_OPERATION.trim || operation === BLOCK_OPERATION.writeZeroes) {
       device.writesThrough(view, this.clientLabel);
       if (count > TRIM_MAX) {
         device.undefine(first, count);
         return undefined;
       }
-      return device.beginWrite(range, this.clientLabel, now, this.#host.nowUs());
+      const content = operation === BLOCK_OPERATION.writeZeroes ? 'zeros' : undefined;
+      return device.beginWrite({ ...range, content }, this.clientLabel, now, this.#host.nowUs());
     }
     if (size % count !== 0 || size === 0 || !device.fits(size / count)) return undefined;
     if (operation === BLOCK_OPERATION.read) return device.beginRead(first, count, now);
     if (operation !== BLOCK_OPERATION.write) return undefined;
     device.writesThrough(view, this.clientLabel);
-    return device.beginWrite({ ...range, payload }, this.clientLabel, now, this.#host.nowUs());
+    return device.beginWrite({ ...range, content: payload }, this.clientLabel, now, this.#host.nowUs());
   }
 }

@@ -31,7 +31,7 @@ export class Phases {
   look(faultsLeft: number): void {
     if (!this.#planned || this.#healedUs !== undefined || faultsLeft > 0) return;
     const { platform, scheduler } = this.#system;
-    if (scheduler.allGoOnUs > scheduler.nowUs) return;
+    if (Math.max(scheduler.allGoOnUs, platform.allAnswerUs) > scheduler.nowUs) return;
     this.#healedUs = scheduler.nowUs;
     platform.calm();
   }

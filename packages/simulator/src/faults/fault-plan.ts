@@ -22,6 +22,15 @@ export interface PlannedHostility {
 export type PlannedFault = { readonly within: number; readonly count: number } & (
   | { readonly kind: 'crash'; readonly component: string | undefined; readonly process: boolean }
   | { readonly kind: 'stall'; readonly component: string | undefined; readonly ms: number }
+  /** A component answers no heartbeat for a while, and does everything else. */
+  | { readonly kind: 'silence'; readonly component: string | undefined; readonly ms: number }
+  /** A component is asked to give back quota. */
+  | {
+      readonly kind: 'yield';
+      readonly component: string | undefined;
+      readonly ram: number;
+      readonly caps: number;
+    }
   | { readonly kind: 'clock-jump'; readonly byS: number }
   | { readonly kind: 'power-cut'; readonly torn: boolean }
   | DiskFault

@@ -1,7 +1,8 @@
 /** Brings about the faults of a run, each before the task that its random stream has picked. */
+import type { SimulatedComponent } from '../world/simulated-component.ts';
 import type { Simulation } from '../world/simulation.ts';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
-import type { ChildAction } from '@ginit/core/system';
+import type { ChildAction, Resources } from '@ginit/core/system';
 import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
 import { befallDisk, type DiskFault } from './disk-faults.ts';
 import type { FaultPlan } from './fault-plan.ts';
@@ -80,6 +81,10 @@ export class Faults {
         return this.#crash(concrete, fault.component, fault.process);
       case 'stall':
         return this.#stall(concrete, fault.component, fault.ms);
+      case 'silence':
+        return this.#silence(concrete, fault.component, fault.ms);
+      case 'yield':
+        return this.#yield(concrete, fault);
       case 'clock-jump':
         this.#simulation.platform.clockOffMs += fault.byS * 1000;
         return `the wall clock jumps by ${fault.byS} s`;
@@ -152,14 +157,31 @@ export class Faults {
     return `[${victim.label}] stalls for ${ms} ms`;
   }
 
+  #silence(concrete: ConcreteFault, label: string | undefined, ms: number): string | undefined {
+    const victim = this.#victim(concrete, label);
+    victim?.planned.silence(ms * 1000);
+    return victim && `[${victim.label}] answers no heartbeat for ${ms} ms`;
+  }
+
+  #yield(
+    concrete: ConcreteFault,
+    { component, ram, caps }: { readonly component: string | undefined } & Resources,
+  ): string | undefined {
+    const victim = this.#victim(concrete, component, ({ planned }) => planned.listens);
+    victim?.planned.askToYield({ ram, caps });
+    return victim && `[${victim.label}] is asked to give back ${ram} bytes and ${caps} caps`;
+  }
+
+  /** One of those with a label, or of all but init; `fits` says which can be struck. */
   #victim(
     concrete: ConcreteFault,
     label: string | undefined,
-  ): { readonly id: number; readonly label: string } | undefined {
+    fits: (component: SimulatedComponent) => boolean = () => true,
+  ): SimulatedComponent | undefined {
     const candidates = [...this.#simulation.platform.live].filter((component) =>
       label === undefined ? component.label !== ROOT_LABEL : component.label === label,
     );
-    return pickByLabel(candidates, concrete);
+    return pickByLabel(candidates.filter(fits), concrete);
   }
 
   #powerCut({ random }: ConcreteFault, torn: boolean): string | undefined {

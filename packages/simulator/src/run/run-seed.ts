@@ -6,6 +6,7 @@ import { Books } from '../checks/books.ts';
 import { afterTheEnd, whereTheyDiffer, whoWaits } from '../checks/checks.ts';
 import { Liveness } from '../checks/liveness.ts';
 import { nameUnmet, UnmetObligations } from '../checks/obligations.ts';
+import { whereHeartbeatsAreWrong } from '../checks/heartbeats.ts';
 import { whereOverviewsAreWrong } from '../checks/overviews.ts';
 import { Phases } from '../checks/phases.ts';
 import { whereCoreIsWrong, wrongTotal } from '../checks/truth.ts';
@@ -286,7 +287,8 @@ class SeedRun {
     const problem =
       whereTheyDiffer(platform, this.#supervisor.census()) ??
       whereCoreIsWrong(platform, this.#supervisor.standing(), this.#system.quota) ??
-      whereOverviewsAreWrong(platform.live);
+      whereOverviewsAreWrong(platform.live) ??
+      whereHeartbeatsAreWrong(platform.live, this.#simulation.scheduler);
     this.#breaks(problem);
   }
 

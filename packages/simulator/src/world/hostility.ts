@@ -55,6 +55,9 @@ export interface HostileAct {
   readonly done: (what: string) => void;
 }
 
+/** The dealings of a component with its parent that it can do wrongly. */
+export type HostileDealings = Pick<Dealings, 'parent' | 'root' | 'stop'>;
+
 /** The services of the live component that hostility needs. */
 export interface HostileHost {
   readonly delay: (us: number) => Promise<void>;
@@ -102,7 +105,7 @@ export class Hostility {
   }
 
   /** The dealings of a component that is started, with its hostile acts built in. */
-  dealingsOf(host: HostileHost): Dealings {
+  dealingsOf(host: HostileHost): HostileDealings {
     const account: { pd: Capability<typeof Pd> | undefined } = { pd: undefined };
     return {
       parent: (parent, pd) => {
@@ -164,6 +167,8 @@ export class Hostility {
           right: () => parent.exit(code),
           wrong: { 'with another code': () => parent.exit(255 - code) },
         }),
+      sessionHandler: (handler) => parent.sessionHandler(handler),
+      sessionNotices: () => parent.sessionNotices(),
       requestResources: (amount) => parent.requestResources(amount),
       yieldHandler: (handler) => parent.yieldHandler(handler),
       yieldRequest: () => parent.yieldRequest(),

@@ -1,5 +1,6 @@
 /** One component of a simulated system, with everything that must end with it. */
 import type { Carrier, ComponentEnd, ComponentRuntime, ComponentSpecification } from '@ginit/core/platform';
+import { PlannedDealings } from './planned-dealings.ts';
 import type { CarrierEnd } from './simulated-carrier.ts';
 import type { Random } from '../order/random.ts';
 import type { Scheduled, Scheduler } from '../order/scheduler.ts';
@@ -23,6 +24,8 @@ export class SimulatedComponent {
   readonly #timers = new Set<Scheduled>();
   /** Channels that came before the component was loaded. */
   readonly early: [peer: number, carrier: Carrier][] = [];
+  /** What the fault plan brings into its dealings with its parent. */
+  readonly planned: PlannedDealings;
   runtime: ComponentRuntime | undefined;
   alive = true;
   /** Whether its end has been decided and will come soon. */
@@ -45,6 +48,14 @@ export class SimulatedComponent {
     this.gone = new Promise((resolve) => {
       this.settleGone = resolve;
     });
+    this.planned = new PlannedDealings({
+      nowUs: () => this.#scheduler.nowUs,
+      delay: (us) => this.delay(us),
+      turn: (run) => {
+        const describe = (): string => 'is asked to give back quota';
+        this.#scheduler.soon({ owner: this.id, describe, run: () => this.alive && run() });
+      },
+    });
   }
 
   get id(): number {
@@ -53,6 +64,11 @@ export class SimulatedComponent {
 
   get label(): string {
     return this.specification.label;
+  }
+
+  /** Settles in a turn of this component after `us`; never, if it is dead by then. */
+  delay(us: number): Promise<void> {
+    return new Promise((resolve) => void this.timer(us, false, resolve));
   }
 
   /** Calls `run` in a turn of this component after `us`, unless it is dead by then. */

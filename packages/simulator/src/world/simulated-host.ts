@@ -176,6 +176,29 @@ class SimulatedFile implements HostFile {
     });
   }
 
+  async size(): Promise<number> {
+    return this.sizeBytes;
+  }
+
+  /** It never is. */
+  onResized(): () => void {
+    return () => {};
+  }
+
+  async zero(position: number, bytes: number): Promise<boolean> {
+    await this.write(new Uint8Array(bytes), position);
+    return true;
+  }
+
+  /** What was discarded is undefined; here it stays. */
+  async discard(): Promise<boolean> {
+    return true;
+  }
+
+  async resize(): Promise<never> {
+    throw hostError('Unsupported', `file "${this.#path}" is a simulated disk, whose size is fixed`);
+  }
+
   sync(): Promise<void> {
     const { mark } = this.#disk;
     const perform = (): void => {

@@ -65,6 +65,11 @@ export class SimulatedPlatform implements Platform {
     return this.#components.values();
   }
 
+  /** The time from which on every live component answers its heartbeats. */
+  get allAnswerUs(): number {
+    return Math.max(0, ...Array.from(this.live, ({ planned }) => planned.silentUntilUs));
+  }
+
   /** Whether anything is on its way from one component to another. */
   get busy(): boolean {
     for (const { ends } of this.#components.values()) {
@@ -213,15 +218,15 @@ export class SimulatedPlatform implements Platform {
       const loaded = await loadInstance(moduleUrl, this.#world.sharesModules(moduleUrl));
       component.runtime = new ComponentRuntime(loaded, supervisor, {
         schedule: (turn) => queueMicrotask(() => component.alive && turn()),
-        delay: (ms) => new Promise((resolve) => component.timer(ms * 1000, false, resolve)),
+        delay: (ms) => component.delay(ms * 1000),
         crash: (error) => this.crashSoon(component, error),
         complain: (text) => this.#world.print(`[${label}] ${text}`),
         host: { grants: specification.grants, platform: () => component.host },
         sleep: () => this.#refuseSleep(component),
         watch: this.#world.blocks.watchOf(component.id),
-        dealings: this.hostilityOf(label).dealingsOf({
-          delay: (us) => new Promise((resolve) => component.timer(us, false, resolve)),
-        }),
+        dealings: component.planned.around(
+          this.hostilityOf(label).dealingsOf({ delay: (us) => component.delay(us) }),
+        ),
         assertions: {
           failed: (what) => this.#world.violated(`[${label}] assertion failed: ${what}`),
           unmet: (obligations) => this.#world.unmet(label, obligations),

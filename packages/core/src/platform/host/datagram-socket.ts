@@ -2,8 +2,7 @@
  * Sends datagrams to a Unix socket, which Node cannot do: service managers listen on such a one.
  * The calls are made through koffi, on Linux. Constants are those of Linux on 64-bit processors.
  */
-import { createRequire } from 'node:module';
-import { findKoffi } from 'sharedarraybuffer-polyfill';
+import { loadKoffi } from 'sharedarraybuffer-polyfill';
 
 type NativeFunction = (...values: readonly (number | Uint8Array)[]) => number;
 
@@ -40,7 +39,7 @@ export class DatagramSocket {
     const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : path);
     if (name.byteLength > PATH_BYTES_MAX) return 'its path is too long for a socket';
     try {
-      const koffi: Koffi = createRequire(import.meta.url)(findKoffi());
+      const koffi = loadKoffi<Koffi>();
       const library = koffi.load(null);
       const open = library.func('socket', 'int', ['int', 'int', 'int']);
       const send = library.func('sendto', 'long', ['int', 'void *', 'size_t', 'int', 'void *', 'uint32_t']);

@@ -4,8 +4,7 @@
  * its parent. koffi is optional: the callers say what cannot be done without it. Constants are
  * those of Linux on 64-bit processors.
  */
-import { createRequire } from 'node:module';
-import { findKoffi } from 'sharedarraybuffer-polyfill';
+import { loadKoffi } from 'sharedarraybuffer-polyfill';
 
 type NativeFunction = (...values: readonly (number | Uint8Array)[]) => number;
 
@@ -61,7 +60,7 @@ export class Kernel {
   static load(): Kernel | string {
     if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
     try {
-      return new Kernel(createRequire(import.meta.url)(findKoffi()));
+      return new Kernel(loadKoffi());
     } catch {
       return 'koffi is not installed or cannot be loaded (npm install koffi)';
     }

@@ -7,15 +7,15 @@
  *     const disk = await BlockClient.connect(env, { label: 'disk' });
  *     await disk.read(0, 8, bytes);
  */
-import { inPieces } from '../../async/index.ts';
+import { inPieces, Listeners } from '../../async/index.ts';
 import { PeerGone, RpcError } from '../../errors.ts';
 import type { Session } from '../../interface/interface.ts';
 import { copyInto } from '../../memory/copy-into.ts';
 import { type Packet, PacketRequests, type PacketSource } from '../../packet-stream/index.ts';
-import { Block, type BlockInfo, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
+import { Block, type BlockInfo, BLOCK_NOTICE, BLOCK_OPERATION, BLOCK_STATUS } from './declaration.ts';
 import type { SessionArguments } from '../parent.ts';
 import type { SessionOpening } from '../session-opening.ts';
-import { blockError } from './block-backend.ts';
+import { type BlockBackend, blockError } from './block-backend.ts';
 import { codeOfStatus } from './block-status.ts';
 
 /**
@@ -31,13 +31,21 @@ export interface ConnectBlockOptions {
   readonly label?: string;
   /** The session arguments `tx_buf_size`, `offset`, `num_blocks` and `writeable`. */
   readonly args?: SessionArguments;
+  /**
+   * Called with a new client when the server has ended or is being replaced: see `ReattachOptions`.
+   * Writes that no `sync` followed may be lost with the old server.
+   */
+  readonly onReattach?: (client: BlockClient) => void | Promise<void>;
+  readonly onReattachRefused?: (reason: Error) => void;
 }
 
 const noPayload = (): void => {};
 
-/** A Block session as an object with promises. */
-export class BlockClient {
-  readonly info: BlockInfo;
+/**
+ * A Block session as an object with promises. It is also a `BlockBackend`: a server that stands
+ * between its clients and another one serves it, or a device of its own that passes requests to it.
+ */
+export class BlockClient implements BlockBackend {
   /**
    * The most blocks that `readWith` and `writeWith` take; `read` and `write` cut larger transfers
    * into such pieces.
@@ -45,18 +53,27 @@ export class BlockClient {
   readonly requestBlocksMax: number;
   readonly #requests: PacketRequests;
   readonly #close: () => Promise<void>;
+  readonly #infoListeners = new Listeners();
+  #info: BlockInfo;
 
   /**
    * Opens a Block session. Rejects with `SessionError`, or with an error if the session cannot be
    * used.
    */
-  static async connect(env: SessionOpening, options?: ConnectBlockOptions): Promise<BlockClient> {
-    const session = await env.connect(Block, options);
-    const close = async (): Promise<void> => void (await env.close(session));
+  static async connect(env: SessionOpening, options: ConnectBlockOptions = {}): Promise<BlockClient> {
+    const { onReattach, ...others } = options;
+    const over = (session: Session<typeof Block>): Promise<BlockClient> =>
+      BlockClient.over(session, async () => void (await env.close(session)));
+    const again = onReattach && {
+      // A new session that cannot be used is not closed: its server may be gone, too, and closing
+      // the newest session would end the healing.
+      onReattach: async (session: Session<typeof Block>) => onReattach(await over(session)),
+    };
+    const first = await env.connect(Block, { ...others, ...again });
     try {
-      return await BlockClient.over(session, close);
+      return await over(first);
     } catch (error) {
-      await close().catch(() => {});
+      await env.close(first).catch(() => {});
       throw error;
     }
   }
@@ -80,14 +97,28 @@ export class BlockClient {
     if (capacityBlocks < 1) {
       throw blockError('Invalid', `a bulk buffer of ${source.capacityBytes} bytes holds no block`);
     }
-    this.info = info;
+    this.#info = info;
     this.requestBlocksMax = Math.max(1, Math.floor(capacityBlocks / PIECES_UNDER_WAY));
     this.#close = close;
     this.#requests = new PacketRequests(source, {
       closedError: (closure) =>
         new PeerGone(closure === 'closed' ? 'the Block session was closed' : `the block server: ${closure}`),
+      unasked: (packet) => this.#noticed(packet),
       waitingMax: WAITING_MAX,
     });
+  }
+
+  /** The device as the server has last described it. Its size may change. */
+  get info(): BlockInfo {
+    return this.#info;
+  }
+
+  /**
+   * Has `handler` called whenever `info` has changed: the device has another size, or may or may
+   * not be written any more. The result ends that.
+   */
+  onInfoChanged(handler: () => void): () => void {
+    return this.#infoListeners.add(handler);
   }
 
   /** The number of requests under way or waiting for room in the stream. */
@@ -146,8 +177,8 @@ export class BlockClient {
    * session that cannot write there is nothing to do.
    */
   sync(): Promise<void> {
-    if (!this.info.writeable) return Promise.resolve();
-    return this.#control(BLOCK_OPERATION.sync, 0, this.info.blockCount);
+    if (!this.#info.writeable) return Promise.resolve();
+    return this.#control(BLOCK_OPERATION.sync, 0, this.#info.blockCount);
   }
 
   /**
@@ -160,9 +191,23 @@ export class BlockClient {
     return this.#control(BLOCK_OPERATION.trim, first, count);
   }
 
+  /** Makes the blocks read as zeros, without sending them. */
+  writeZeroes(first: number, count: number): Promise<void> {
+    const problem = this.#rangeProblem(first, count);
+    if (problem !== undefined) return Promise.reject(problem);
+    return this.#control(BLOCK_OPERATION.writeZeroes, first, count);
+  }
+
   /** Closes the session; what is under way ends with `PeerGone`. */
   close(): Promise<void> {
     return this.#close();
+  }
+
+  /** Takes a notice. What no server should send is ignored. */
+  #noticed({ operation, position, argument }: Packet): void {
+    if (operation !== BLOCK_NOTICE.info || !Number.isSafeInteger(position * this.#info.blockSize)) return;
+    this.#info = { ...this.#info, blockCount: position, writeable: (argument & 1) !== 0 };
+    this.#infoListeners.call();
   }
 
   #request<Result>(
@@ -175,7 +220,7 @@ export class BlockClient {
     const problem = this.#rangeProblem(first, count) ?? this.#requestProblem(count);
     if (problem !== undefined) return Promise.reject(problem);
     return this.#requests.perform(
-      count * this.info.blockSize,
+      count * this.#info.blockSize,
       (packet, payload) => {
         packet.operation = operation;
         packet.position = first;
@@ -204,7 +249,7 @@ export class BlockClient {
   }
 
   #part(bytes: Uint8Array, at: number, blocks: number): Uint8Array {
-    const { blockSize } = this.info;
+    const { blockSize } = this.#info;
     return bytes.subarray(at * blockSize, (at + blocks) * blockSize);
   }
 
@@ -220,12 +265,12 @@ export class BlockClient {
   #problem(first: number, count: number, bytes: number): RpcError | undefined {
     const problem = this.#rangeProblem(first, count);
     if (problem !== undefined) return problem;
-    if (count > 0 && bytes === count * this.info.blockSize) return undefined;
-    return blockError('Invalid', `${bytes} bytes are not ${count} blocks of ${this.info.blockSize}`);
+    if (count > 0 && bytes === count * this.#info.blockSize) return undefined;
+    return blockError('Invalid', `${bytes} bytes are not ${count} blocks of ${this.#info.blockSize}`);
   }
 
   #rangeProblem(first: number, count: number): RpcError | undefined {
-    const { blockCount } = this.info;
+    const { blockCount } = this.#info;
     if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 || count < 0) {
       return blockError('Invalid', `${count} blocks from ${first} on are no range`);
     }

@@ -8,18 +8,25 @@ const STATUS: Readonly<Record<BlockErrorCode, number>> = {
   OutOfRange: BLOCK_STATUS.outOfRange,
   ReadOnly: BLOCK_STATUS.readOnly,
   NoSpace: BLOCK_STATUS.noSpace,
+  Gone: BLOCK_STATUS.gone,
 };
 
 function isBlockErrorCode(code: string): code is BlockErrorCode {
   return Object.hasOwn(STATUS, code);
 }
 
+/** The status that stands for a code. */
+export function statusOfCode(code: BlockErrorCode): number {
+  return STATUS[code];
+}
+
 /**
- * The status by which a client is told of `error`. A code that Block does not declare becomes an
- * input/output error.
+ * The status by which a client is told of `error`. If the peer behind a server is gone, then so is
+ * the device. Any other code that Block does not declare becomes an input/output error.
  */
-export function statusOfError(error: RpcError): number {
-  return isBlockErrorCode(error.code) ? STATUS[error.code] : BLOCK_STATUS.inputOutput;
+export function statusOfError({ code }: RpcError): number {
+  if (isBlockErrorCode(code)) return STATUS[code];
+  return code === 'PeerGone' || code === 'Revoked' ? BLOCK_STATUS.gone : BLOCK_STATUS.inputOutput;
 }
 
 /**
@@ -36,6 +43,8 @@ export function codeOfStatus(status: number): BlockErrorCode {
       return 'ReadOnly';
     case BLOCK_STATUS.noSpace:
       return 'NoSpace';
+    case BLOCK_STATUS.gone:
+      return 'Gone';
     default:
       return 'InputOutput';
   }

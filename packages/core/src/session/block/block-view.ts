@@ -11,6 +11,12 @@ export interface BlockView {
   readonly first: number;
   /** Blocks of the view, at least one unless the device has none. */
   readonly count: number;
+  /**
+   * Whether it shows all that the device has from `first` on, so that it grows with the device. It
+   * does if the client has named no number of blocks.
+   */
+  readonly grows: boolean;
+  /** Whether the server's policy and the client allow writing; the device has a say, too. */
   readonly writeable: boolean;
 }
 
@@ -25,17 +31,29 @@ export function blockView(info: BlockInfo, args: SessionArguments, writeable = t
   if (first > info.blockCount || (first > 0 && first === info.blockCount)) {
     throw new SessionError('DENIED', `offset ${first} is beyond the ${info.blockCount} blocks of the device`);
   }
-  const count = blocksArgument(args, 'num_blocks') ?? info.blockCount - first;
+  const wantedCount = blocksArgument(args, 'num_blocks');
+  const count = wantedCount ?? info.blockCount - first;
   if (count > info.blockCount - first) {
     throw new SessionError(
       'DENIED',
       `${count} blocks from ${first} on go beyond the ${info.blockCount} blocks of the device`,
     );
   }
-  if (count === 0 && args['num_blocks'] !== undefined) throw new SessionError('DENIED', 'num_blocks is 0');
+  if (wantedCount === 0) throw new SessionError('DENIED', 'num_blocks is 0');
   const wanted = args['writeable'] ?? true;
   if (typeof wanted !== 'boolean') throw new SessionError('DENIED', 'writeable is not a boolean');
-  return { first, count, writeable: info.writeable && writeable && wanted };
+  const grows = wantedCount === undefined;
+  return { first, count, grows, writeable: writeable && wanted };
+}
+
+/** The device as a view shows it now, whatever the size that it had when the view was made. */
+export function infoOfView(info: BlockInfo, { first, count, grows, writeable }: BlockView): BlockInfo {
+  const behind = Math.max(0, info.blockCount - first);
+  return {
+    ...info,
+    blockCount: grows ? behind : Math.min(count, behind),
+    writeable: info.writeable && writeable,
+  };
 }
 
 function blocksArgument(args: SessionArguments, name: string): number | undefined {

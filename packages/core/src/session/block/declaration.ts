@@ -10,9 +10,14 @@
  *
  * Packets: `operation`, `position` = first block, `count` = blocks, payload of `count` blocks for
  * READ and WRITE. SYNC covers the whole device whatever its range. TRIM is a hint, which a server
- * may ignore; what the blocks hold afterwards is undefined until they are written. Everything but
- * READ needs a session that is writeable. The acknowledgement's `status` is a `BLOCK_STATUS`; a
- * server must answer every packet it takes.
+ * may ignore; what the blocks hold afterwards is undefined until they are written. After
+ * WRITE_ZEROES they read as zeros. Both may name no block at all. Everything but READ needs a
+ * session that is writeable. The acknowledgement's `status` is a `BLOCK_STATUS`; a server must
+ * answer every packet it takes.
+ *
+ * A device may change: grow, shrink, become read-only. A session whose view it concerns gets a
+ * notice (`BLOCK_NOTICE`) by an acknowledgement that answers no request; a view with `num_blocks`
+ * never grows beyond that.
  *
  * Both sides have libraries beside this file: `BlockClient`, and `serveBlock` over a
  * `BlockBackend`.
@@ -23,9 +28,15 @@ import { packetStream } from '../../interface/stream.ts';
 import { type Packet, PACKET_STATUS } from '../../packet-stream/index.ts';
 
 /** The operations of packets. */
-export const BLOCK_OPERATION = { read: 1, write: 2, sync: 3, trim: 4 } as const;
+export const BLOCK_OPERATION = { read: 1, write: 2, sync: 3, trim: 4, writeZeroes: 5 } as const;
 /** The name of an operation. */
 export type BlockOperation = keyof typeof BLOCK_OPERATION;
+
+/**
+ * The operations of acknowledgements that answer no request. `info`: the device is different now;
+ * `position` is its number of blocks, and bit 0 of `argument` says whether it can be written.
+ */
+export const BLOCK_NOTICE = { info: 1 } as const;
 
 /** The statuses of acknowledgements: why a request failed. */
 export const BLOCK_STATUS = {
@@ -37,10 +48,12 @@ export const BLOCK_STATUS = {
   outOfRange: PACKET_STATUS.firstCode + 1,
   readOnly: PACKET_STATUS.firstCode + 2,
   noSpace: PACKET_STATUS.firstCode + 3,
+  /** The medium, or whoever provides it, is gone. */
+  gone: PACKET_STATUS.firstCode + 4,
 } as const;
 
 /** Codes of failed requests, as errors of the client library. */
-export type BlockErrorCode = 'InputOutput' | 'OutOfRange' | 'ReadOnly' | 'NoSpace' | 'Invalid';
+export type BlockErrorCode = 'InputOutput' | 'OutOfRange' | 'ReadOnly' | 'NoSpace' | 'Invalid' | 'Gone';
 
 /** The device that a session gives access to. */
 const blockInfo = record({

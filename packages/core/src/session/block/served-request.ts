@@ -1,7 +1,8 @@
 import { RpcError } from '../../errors.ts';
 import { Packet } from '../../packet-stream/index.ts';
+import { type BlockAnswer, RETRY } from './block-backend.ts';
 import { BLOCK_STATUS } from './declaration.ts';
-import { statusOfError } from './block-status.ts';
+import { statusOfCode, statusOfError } from './block-status.ts';
 
 /** A request that a backend is working on. The object is used for one request after the other. */
 export class ServedRequest {
@@ -17,20 +18,27 @@ export class ServedRequest {
     }
   };
 
-  /** `end` is called once for each `run`, perhaps before that has returned. */
+  /**
+   * `end` is called once for each `offer` that did not return `'later'`, perhaps before that has
+   * returned.
+   */
   constructor(end: (request: ServedRequest, status: number) => void) {
     this.#end = end;
   }
 
-  run(perform: () => void | Promise<void>): void {
-    let pending: void | Promise<void>;
+  /** Offers the request to the backend; `'later'` if the backend cannot take it now. */
+  offer(perform: () => BlockAnswer): 'later' | undefined {
+    let answer: BlockAnswer;
     try {
-      pending = perform();
+      answer = perform();
     } catch (error) {
       this.#fail(error);
-      return;
+      return undefined;
     }
-    if (pending === undefined) this.#succeed();
-    else void pending.then(this.#succeed, this.#fail);
+    if (answer === undefined) this.#succeed();
+    else if (answer === RETRY) return 'later';
+    else if ('rejected' in answer) this.#end(this, statusOfCode(answer.rejected));
+    else void answer.then(this.#succeed, this.#fail);
+    return undefined;
   }
 }

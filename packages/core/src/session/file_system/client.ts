@@ -18,6 +18,12 @@ export interface ConnectFileSystemOptions {
   /** A directory below the one that the server's policy gives; `/` unless told. */
   readonly root?: string | undefined;
   readonly writeable?: boolean | undefined;
+  /**
+   * Called with a new client when the server has ended or is being replaced: see `ReattachOptions`.
+   * What was open is closed, and writes that no `sync` followed may be lost with the old server.
+   */
+  readonly onReattach?: ((client: FileSystemClient) => void | Promise<void>) | undefined;
+  readonly onReattachRefused?: ((reason: Error) => void) | undefined;
 }
 
 /** How a file is opened. */
@@ -64,17 +70,24 @@ export class FileSystemClient {
     env: SessionOpening,
     options: ConnectFileSystemOptions = {},
   ): Promise<FileSystemClient> {
-    const { label = '', bufferBytes, root, writeable } = options;
+    const { label = '', bufferBytes, root, writeable, onReattach, onReattachRefused } = options;
     const args = {
       ...(bufferBytes === undefined ? {} : { tx_buf_size: bufferBytes }),
       ...(root === undefined ? {} : { root }),
       ...(writeable === undefined ? {} : { writeable }),
     };
-    const session = await env.connect(FileSystem, { label, args });
+    const over = (session: Session<typeof FileSystem>): FileSystemClient =>
+      new FileSystemClient(session, async () => void (await env.close(session)));
+    const again = onReattach && {
+      // A new session that cannot be used is not closed: that would end the healing.
+      onReattach: async (session: Session<typeof FileSystem>) => onReattach(over(session)),
+    };
+    const refused = onReattachRefused && { onReattachRefused };
+    const first = await env.connect(FileSystem, { label, args, ...again, ...refused });
     try {
-      return new FileSystemClient(session, async () => void (await env.close(session)));
+      return over(first);
     } catch (error) {
-      await env.close(session);
+      await env.close(first).catch(() => {});
       throw error;
     }
   }

@@ -8,12 +8,11 @@
  * the buffer is a dataspace that both map; here a report travels with the call, which also works
  * between peers that share no memory. Genode's `response` half is left out: nobody uses it.
  */
-import { RpcError } from '../../errors.ts';
 import { rpc, session } from '../../interface/interface.ts';
 import { bytes, nothing } from '../../interface/shapes.ts';
 import { COSTS } from '../../costs.ts';
 import { LIMITS } from '../../limits.ts';
-import type { SessionArguments } from '../parent.ts';
+import { bytesArgument, type SessionArguments } from '../parent.ts';
 
 /** The size of a report's buffer in bytes if the client does not say; Genode's. */
 export const REPORT_BUFFER_BYTES_DEFAULT = 4096;
@@ -29,11 +28,7 @@ export const REPORT_ERRORS = [
  * ones.
  */
 export function reportBufferBytes(args: Readonly<SessionArguments>): number {
-  const { buffer_size: asked = REPORT_BUFFER_BYTES_DEFAULT } = args;
-  if (typeof asked === 'number' && Number.isSafeInteger(asked) && asked > 0 && asked <= LIMITS.reportBytes) {
-    return asked;
-  }
-  throw new RpcError('InvalidArgument', `buffer_size is a number of bytes from 1 to ${LIMITS.reportBytes}`);
+  return bytesArgument(args, 'buffer_size', REPORT_BUFFER_BYTES_DEFAULT, LIMITS.reportBytes);
 }
 
 /** The Report session. Its argument `buffer_size` is the size of the largest report, in bytes. */

@@ -24,7 +24,8 @@ export interface ReporterOptions {
  *
  * The session is opened by the first report. One report is on its way at a time; of those that are
  * made meanwhile only the newest goes out. A report that finds the server gone rejects, and the
- * next one asks for a session again.
+ * next one asks for a session again. In a component with `reattach="yes"` a new server is given the
+ * last report at once.
  */
 export class Reporter {
   readonly label: string;
@@ -33,8 +34,15 @@ export class Reporter {
   readonly #write: (node: ConfigNode) => string;
   #enabled: boolean;
   #session: Session<typeof Report> | undefined;
+  /**
+   * Whether the server of the session was found gone. The session is closed by the next report, not
+   * at once: a session that is closed is not healed.
+   */
+  #dead = false;
   /** The report that goes out next. */
   #newest: Uint8Array | undefined;
+  /** The report that went out last. */
+  #last: Uint8Array | undefined;
   #sending: Promise<void> | undefined;
 
   /** Opens nothing yet. `label` names the report. */
@@ -96,14 +104,20 @@ export class Reporter {
   async #send(): Promise<void> {
     // The caller has to have the promise first; and reports of one turn become one.
     await Promise.resolve();
+    let used: Session<typeof Report> | undefined;
     try {
       for (let content = this.#take(); content !== undefined; content = this.#take()) {
+        if (this.#dead) await this.#close().catch(() => {});
         this.#session ??= await this.#connect();
-        await this.#session.submit(content);
+        used = this.#session;
+        this.#last = content;
+        await used.submit(content);
       }
     } catch (error) {
       this.#newest = undefined;
-      if (!REPORT_ERRORS.some((code) => hasCode(error, code))) await this.#close().catch(() => {});
+      const dead = !REPORT_ERRORS.some((code) => hasCode(error, code));
+      // Another session may have taken its place meanwhile.
+      if (dead && used === this.#session) this.#dead = true;
       throw error;
     } finally {
       this.#sending = undefined;
@@ -111,7 +125,13 @@ export class Reporter {
   }
 
   #connect(): Promise<Session<typeof Report>> {
-    return this.#env.connect(Report, { label: this.label, args: { buffer_size: this.bufferBytes } });
+    const { label, bufferBytes } = this;
+    const onReattach = async (session: Session<typeof Report>): Promise<void> => {
+      this.#session = session;
+      this.#dead = false;
+      if (this.#last) await this.submit(this.#newest ?? this.#last);
+    };
+    return this.#env.connect(Report, { label, args: { buffer_size: bufferBytes }, onReattach });
   }
 
   #take(): Uint8Array | undefined {
@@ -123,6 +143,7 @@ export class Reporter {
   async #close(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    this.#dead = false;
     if (session) await this.#env.close(session);
   }
 }

@@ -10,6 +10,7 @@ import {
   systemTree,
 } from '../control/index.ts';
 import type { Output } from '../output.ts';
+import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
@@ -95,6 +96,11 @@ async function perform(options: RunningOptions, client: ControlClient, output: O
     }
     case 'report':
       return report(options, client, output);
+    case 'console': {
+      const { look, detachByte } = options;
+      const asked = { label, look, detachByte, interrupted: interruption() };
+      return attachConsole(asked, client, output, ownTerminal());
+    }
     case 'plan':
       return planRunning(client, label, json, output);
     case 'wait':

@@ -1,5 +1,6 @@
 /** The command lines of the commands that look at a running system, and their help. */
 import { parseArgs } from 'node:util';
+import { controlByte } from './console.ts';
 
 /** A command on a running system. */
 export const RUNNING_COMMANDS = [
@@ -10,6 +11,7 @@ export const RUNNING_COMMANDS = [
   'restart',
   'kill',
   'report',
+  'console',
   'wait',
   'plan',
 ] as const;
@@ -24,6 +26,10 @@ export interface RunningOptions {
   readonly json: boolean;
   readonly labels: readonly string[];
   readonly follow: boolean;
+  /** Whether `console` types nothing. */
+  readonly look: boolean;
+  /** The byte that ends `console`; `undefined` if no key does. */
+  readonly detachByte: number | undefined;
   readonly mermaid: boolean;
   readonly timeoutMs: number;
   readonly intervalMs: number;
@@ -99,6 +105,19 @@ LABEL is that of a Report session ("init -> fs -> state") or of a component, who
 the reports that are routed to it: <service name="Report"> <parent/> </service>.
 
 ${COMMON}`,
+  console: `ginit console: attaches your terminal to that of a component
+
+  ginit console [OPTIONS] LABEL
+
+LABEL is that of a Terminal session ("init -> vmm -> serial") or of a component that has one. ginit knows the terminals
+that are routed to it: <service name="Terminal"> <parent/> </service>. What was written before comes first, as far as it
+is kept. Every key goes to the component, Ctrl-C too, except the one that detaches; the component sees the size of your
+window, or that of the smallest if several look. Without a terminal, standard input is passed on to its end, and the
+command goes on showing output until the terminal is closed or Ctrl-C ends it.
+
+  --look            only look: nothing is typed, and your window does not count
+  --detach-key KEY  ctrl-] unless told, ctrl-A and the like, or none
+  --system NAME     the system, if several run (the name of its config, or that given to it by --system)`,
   wait: `ginit wait: waits until a system is complete
 
   ginit wait [OPTIONS] [LABEL...]
@@ -126,11 +145,15 @@ ${COMMON}`,
 /** Options that one command has, and that command. */
 const ONLY_OF: Readonly<Record<string, RunningCommand>> = {
   follow: 'log',
+  look: 'console',
+  'detach-key': 'console',
   mermaid: 'graph',
   timeout: 'wait',
   interval: 'top',
   count: 'top',
 };
+const DEFAULT_DETACH_KEY = 'ctrl-]';
+const NO_KEY = 'none';
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_INTERVAL_MS = 2000;
 const INTERVAL_MS_MIN = 100;
@@ -157,6 +180,8 @@ export function parseRunning(
     system: { type: 'string' },
     json: { type: 'boolean' },
     follow: { type: 'boolean', short: 'f' },
+    look: { type: 'boolean' },
+    'detach-key': { type: 'string' },
     mermaid: { type: 'boolean' },
     timeout: { type: 'string' },
     interval: { type: 'string' },
@@ -178,6 +203,11 @@ export function parseRunning(
     const count = values.count === undefined ? undefined : Number(values.count);
     if (count !== undefined && (!Number.isSafeInteger(count) || count < 1))
       return `--count ${values.count}: not a number of 1 or more`;
+    const { 'detach-key': detachKey = DEFAULT_DETACH_KEY } = values;
+    const detachByte = detachKey === NO_KEY ? undefined : controlByte(detachKey);
+    if (detachByte === undefined && detachKey !== NO_KEY)
+      return `--detach-key ${detachKey}: not a key such as ctrl-] or ctrl-A, and not none`;
+    if (command === 'console' && values.json === true) return 'ginit console has no option --json';
     const wrong = wrongLabels(command, positionals);
     if (wrong !== undefined) return wrong;
     return {
@@ -186,6 +216,8 @@ export function parseRunning(
       json: values.json ?? false,
       labels: positionals,
       follow: values.follow ?? false,
+      look: values.look ?? false,
+      detachByte,
       mermaid: values.mermaid ?? false,
       timeoutMs,
       intervalMs,
@@ -210,6 +242,7 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
     case 'restart':
     case 'kill':
     case 'report':
+    case 'console':
       return labels.length === 1 ? undefined : `ginit ${command} takes one label (in quotes: "init -> fs")`;
     case 'wait':
       return undefined;

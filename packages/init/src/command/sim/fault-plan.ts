@@ -91,6 +91,21 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
         ...timing,
       },
     }),
+    element('silence', 'A component answers no heartbeat for a while, and does everything else', {
+      attributes: {
+        ...whom,
+        ms: attribute.integer('For how long', { required: true, min: 1, max: 86_400_000 }),
+        ...timing,
+      },
+    }),
+    element('yield', 'A component that can be asked for quota is asked to give some back', {
+      attributes: {
+        ...whom,
+        ram: attribute.bytes('How much memory', { fallback: 0 }),
+        caps: attribute.integer('How many capabilities', { min: 0, fallback: 0 }),
+        ...timing,
+      },
+    }),
     element('clock-jump', 'The wall clock jumps', {
       attributes: {
         by_s: attribute.integer('Seconds, back if negative', { required: true, min: -1e9, max: 1e9 }),
@@ -194,6 +209,10 @@ function readFault(fault: FaultReading, configFiles: readonly string[]): Planned
       return { kind: fault.$type, component: fault.component, process: fault.process, ...when };
     case 'stall':
       return { kind: fault.$type, component: fault.component, ms: fault.ms, ...when };
+    case 'silence':
+      return { kind: fault.$type, component: fault.component, ms: fault.ms, ...when };
+    case 'yield':
+      return { kind: fault.$type, component: fault.component, ram: fault.ram, caps: fault.caps, ...when };
     case 'clock-jump':
       return { kind: fault.$type, byS: fault.by_s, ...when };
     case 'power-cut':

@@ -1,18 +1,17 @@
 /**
- * A granted file of the host, over Node's asynchronous file API: many operations at once, in
- * libuv's pool.
+ * Opens granted files of the host. What is done with them then is in `open-file.ts`.
  */
-import { close, constants, fstat, fsync, open, read, type Stats, write } from 'node:fs';
+import { close, constants, fstat, open } from 'node:fs';
 import { promisify } from 'node:util';
 import { RpcError } from '../../../errors.ts';
-import type { HostErrorCode, HostFile } from '../../../runtime/host-access.ts';
+import type { HostErrorCode, HostFile, HostFileOptions } from '../../../runtime/host-access.ts';
 import { lockForWriting } from './file-lock.ts';
-import { atPlace } from '../../host/granted-place.ts';
+import { atPlace, pathOfDescriptor } from '../../host/granted-place.ts';
 import { hostError } from '../../host/host-error.ts';
+import { OpenFile } from './open-file.ts';
 
 const openFile = promisify(open);
 const statFile = promisify(fstat);
-const syncFile = promisify(fsync);
 const closeFile = promisify(close);
 
 /**
@@ -29,15 +28,15 @@ export async function openNodeFileWithin(
   try {
     const stats = await statFile(descriptor);
     if (!stats.isFile()) throw new RpcError<HostErrorCode>('Unsupported', `"${path}" is no regular file`);
-    return new NodeFile(descriptor, path, access === 'rw', stats, closed);
+    return new OpenFile({ descriptor, path, writeable: access === 'rw', stats, closed });
   } catch (error) {
     await closeFile(descriptor).catch(() => {});
     throw error;
   }
 }
 
-/** Is told of what becomes of a file. */
-export interface FileObserver {
+/** How a file is opened, and who is told of what becomes of it. */
+export interface OpenNodeFileOptions extends HostFileOptions {
   /** The file could not be locked, for this reason. */
   readonly lack?: (text: string) => void;
   /** The file was open, and is closed now. */
@@ -52,12 +51,13 @@ export async function openNodeFile(
   target: string,
   path: string,
   access: 'ro' | 'rw',
-  { lack = () => {}, closed = () => {} }: FileObserver = {},
+  { lack = () => {}, closed = () => {}, direct = false, pool = false }: OpenNodeFileOptions = {},
 ): Promise<HostFile> {
-  let descriptor: number | undefined;
+  const descriptors: number[] = [];
   try {
     const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
-    descriptor = await atPlace({ target, path }, 'file', (place) => openFile(place, flags));
+    const descriptor = await atPlace({ target, path }, 'file', (place) => openFile(place, flags));
+    descriptors.push(descriptor);
     const stats = await statFile(descriptor);
     if (stats.isDirectory()) {
       throw new RpcError<HostErrorCode>('Unsupported', `file "${path}" is a directory`);
@@ -65,84 +65,26 @@ export async function openNodeFile(
     const unlocked =
       access === 'rw' ? lockForWriting({ descriptor, device: stats.dev, inode: stats.ino }, path) : undefined;
     if (unlocked !== undefined) lack(unlocked);
-    return new NodeFile(descriptor, path, access === 'rw', stats, closed);
+    const directDescriptor = direct ? await openDirectly(descriptor, flags, path) : undefined;
+    if (directDescriptor !== undefined) descriptors.push(directDescriptor);
+    const writeable = access === 'rw';
+    return new OpenFile({ descriptor, directDescriptor, path, writeable, stats, closed, pool });
   } catch (error) {
-    if (descriptor !== undefined) await closeFile(descriptor).catch(() => {});
+    for (const descriptor of descriptors) await closeFile(descriptor).catch(() => {});
     throw error instanceof RpcError ? error : hostError(error, path);
   }
 }
 
-/** An open file of the host. */
-class NodeFile implements HostFile {
-  readonly writeable: boolean;
-  readonly sizeBytes: number;
-  readonly #descriptor: number;
-  readonly #path: string;
-  readonly #closed: () => void;
-  #open = true;
-
-  constructor(descriptor: number, path: string, writeable: boolean, stats: Stats, closed = (): void => {}) {
-    this.#closed = closed;
-    this.#descriptor = descriptor;
-    this.#path = path;
-    this.writeable = writeable;
-    this.sizeBytes = stats.size;
-  }
-
-  read(into: Uint8Array, position: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let done = 0;
-      const next = (): void => {
-        if (!this.#open) return reject(this.#isClosed());
-        read(this.#descriptor, into, done, into.byteLength - done, position + done, (error, count) => {
-          if (error) return reject(hostError(error, this.#path));
-          done += count;
-          if (done === into.byteLength) return resolve();
-          if (count === 0) return reject(this.#endOfFile(position + done));
-          return next();
-        });
-      };
-      next();
-    });
-  }
-
-  write(from: Uint8Array, position: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let done = 0;
-      const next = (): void => {
-        if (!this.#open) return reject(this.#isClosed());
-        write(this.#descriptor, from, done, from.byteLength - done, position + done, (error, count) => {
-          if (error) return reject(hostError(error, this.#path));
-          done += count;
-          return done === from.byteLength ? resolve() : next();
-        });
-      };
-      next();
-    });
-  }
-
-  async sync(): Promise<void> {
-    if (!this.#open) throw this.#isClosed();
-    try {
-      await syncFile(this.#descriptor);
-    } catch (error) {
-      throw hostError(error, this.#path);
-    }
-  }
-
-  async close(): Promise<void> {
-    if (!this.#open) return;
-    // From now on the number may belong to another file.
-    this.#open = false;
-    await closeFile(this.#descriptor).catch(() => {});
-    this.#closed();
-  }
-
-  #isClosed(): RpcError<HostErrorCode> {
-    return new RpcError<HostErrorCode>('Closed', `file "${this.#path}" is closed`);
-  }
-
-  #endOfFile(position: number): RpcError<HostErrorCode> {
-    return new RpcError<HostErrorCode>('InputOutput', `file "${this.#path}" ends at byte ${position}`);
+/** Opens a file that is open once more, for direct I/O. */
+async function openDirectly(descriptor: number, flags: number, path: string): Promise<number> {
+  const code: HostErrorCode = 'Unsupported';
+  const refusal = `file "${path}": its file system has no direct I/O`;
+  if (process.platform !== 'linux') throw new RpcError(code, refusal);
+  try {
+    // By way of the descriptor, so that it is the same file whatever the path leads to by now.
+    return await openFile(pathOfDescriptor(descriptor), flags | constants.O_DIRECT);
+  } catch (error) {
+    const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    throw system === 'EINVAL' ? new RpcError(code, refusal) : error;
   }
 }

@@ -18,10 +18,10 @@ import { OpenThings } from './open-things.ts';
 export function nodeHost(pins: MemoryPins | undefined, lack: (text: string) => void): HostPlatform {
   const things = new OpenThings();
   return {
-    openFile: async ({ target, path }, access) => {
+    openFile: async ({ target, path }, access, options) => {
       const closed = things.add();
       try {
-        return pinning(await openNodeFile(target, path, access, { lack, closed }), pins);
+        return pinning(await openNodeFile(target, path, access, { lack, closed, ...options }), pins);
       } catch (error) {
         closed();
         throw error;
@@ -45,7 +45,12 @@ function pinning(file: HostFile, pins: MemoryPins | undefined): HostFile {
     sizeBytes: file.sizeBytes,
     read: (into, position) => pins.during(into, () => file.read(into, position)),
     write: (from, position) => pins.during(from, () => file.write(from, position)),
+    size: () => file.size(),
+    onResized: (handler) => file.onResized(handler),
     sync: () => file.sync(),
+    zero: (position, bytes) => file.zero(position, bytes),
+    discard: (position, bytes) => file.discard(position, bytes),
+    resize: (sizeBytes) => file.resize(sizeBytes),
     close: () => file.close(),
   };
 }

@@ -3,12 +3,19 @@ import type { Server, Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { RpcError } from '../../../errors.ts';
 import { LIMITS } from '../../../limits.ts';
-import type { HostConnection, HostErrorCode, HostListener, HostPlace } from '../../../runtime/host-access.ts';
+import type {
+  HostConnection,
+  HostErrorCode,
+  HostListener,
+  HostPlace,
+  HostTls,
+} from '../../../runtime/host-access.ts';
 import { atPlace } from '../../host/granted-place.ts';
 import { hostError } from '../../host/host-error.ts';
 import { removeLeftOver } from '../../host/left-over-socket.ts';
 import type { MemoryPins } from '../memory/memory-pins.ts';
 import { NodeSink, NodeSource, type StreamName } from './node-streams.ts';
+import { secured } from './node-tls.ts';
 import type { OpenThings } from './open-things.ts';
 
 /**
@@ -82,15 +89,32 @@ async function connectTo(
 class NodeConnection implements HostConnection {
   readonly peer: string;
   readonly #socket: Socket;
-  readonly #source: NodeSource;
-  readonly #sink: NodeSink;
+  readonly #name: StreamName;
+  readonly #pins: MemoryPins | undefined;
+  #source: NodeSource;
+  #sink: NodeSink;
+  #secured = false;
 
   constructor(socket: Socket, name: StreamName, pins: MemoryPins | undefined) {
     const { remoteAddress, remotePort } = socket;
     this.peer = remoteAddress === undefined ? '' : tcpAddress(remoteAddress, remotePort ?? 0);
     this.#socket = socket;
+    this.#name = name;
+    this.#pins = pins;
     this.#source = new NodeSource(socket, name);
     this.#sink = new NodeSink(socket, name, pins);
+  }
+
+  async startTls(tls: HostTls): Promise<void> {
+    if (this.#secured || this.#source.reading) {
+      const why = this.#secured ? 'is secured already' : 'is being read';
+      throw new RpcError<HostErrorCode>('Unsupported', `${this.#name.what} "${this.#name.path}" ${why}`);
+    }
+    this.#secured = true;
+    this.#source.leave();
+    const stream = await secured(this.#socket, tls, this.#name);
+    this.#source = new NodeSource(stream, this.#name);
+    this.#sink = new NodeSink(stream, this.#name, this.#pins);
   }
 
   read(): Promise<Uint8Array | undefined> {

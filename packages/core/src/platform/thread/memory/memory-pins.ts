@@ -57,21 +57,45 @@ export class MemoryPins {
    */
   during<Result>(memory: Uint8Array, operation: () => Promise<Result>): Promise<Result> {
     const pinnable = this.#known.get(memory.buffer);
-    return pinnable ? this.#pinned(pinnable, operation) : operation();
+    if (!pinnable) return operation();
+    if (pinnable.pins > 0 || this.#take(pinnable)) return this.#pinned(pinnable, operation);
+    return this.#later(pinnable, operation);
   }
 
-  async #pinned<Result>(pinnable: Pinnable, operation: () => Promise<Result>): Promise<Result> {
-    while (pinnable.pins === 0 && !this.#take(pinnable)) {
+  async #later<Result>(pinnable: Pinnable, operation: () => Promise<Result>): Promise<Result> {
+    do {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+    } while (pinnable.pins === 0 && !this.#take(pinnable));
+    return this.#pinned(pinnable, operation);
+  }
+
+  /** The pin is taken. This is on the way of every request, so it takes one promise only. */
+  #pinned<Result>(pinnable: Pinnable, operation: () => Promise<Result>): Promise<Result> {
     pinnable.pins++;
-    try {
-      if (isRevoked(pinnable.state))
-        throw new RpcError('Revoked', 'the dataspace has been freed by its owner');
-      return await operation();
-    } finally {
+    const done = (): void => {
       if (--pinnable.pins === 0) this.#giveBack(pinnable);
+    };
+    if (isRevoked(pinnable.state)) {
+      done();
+      return Promise.reject(new RpcError('Revoked', 'the dataspace has been freed by its owner'));
     }
+    let begun: Promise<Result>;
+    try {
+      begun = operation();
+    } catch (error) {
+      done();
+      throw error;
+    }
+    return begun.then(
+      (result) => {
+        done();
+        return result;
+      },
+      (error: unknown) => {
+        done();
+        throw error;
+      },
+    );
   }
 
   /** Writes a file on the board. False if all places are taken. */

@@ -1,0 +1,13 @@
+/** Faults for the requests to a Block session. */
+import { component, Timer } from '@ginit/core';
+import { Block } from '@ginit/core/block';
+import { FaultBlock } from './fault-block.ts';
+import { FAULT_BLOCK_CONFIG } from './schema.ts';
+
+const manifest = { provides: [Block], requires: [Block, Timer], config: FAULT_BLOCK_CONFIG };
+
+export default component(manifest, async (env) => {
+  const faults = await FaultBlock.open(env);
+  env.onStop(() => faults.close());
+  env.provide(Block, (session) => faults.serve(session));
+});

@@ -1,0 +1,57 @@
+/**
+ * The work that every contender of `block` does in the same way: requests on one file or device,
+ * a number of them under way all the time.
+ */
+
+/** The part of the file or device that is used. */
+export const SPAN_BYTES = 128 * 1024 * 1024;
+export const BLOCK_BYTES = 4096;
+const LARGE_BYTES = 1024 * 1024;
+const DEPTHS = [1, 8, 64];
+
+/** The kinds of requests, by the beginning of their figures' names. */
+const KINDS = {
+  read4K: { write: false, bytes: BLOCK_BYTES, random: true },
+  write4K: { write: true, bytes: BLOCK_BYTES, random: true },
+  read1M: { write: false, bytes: LARGE_BYTES, random: false },
+  write1M: { write: true, bytes: LARGE_BYTES, random: false },
+};
+
+/** All workloads: figures of 4 KiB are requests in a second, those of 1 MiB are MB in a second. */
+export const WORKLOADS = Object.entries(KINDS).flatMap(([kind, what]) =>
+  DEPTHS.map((depth) => Object.assign({ key: `${kind}x${depth}`, kind, depth }, what)),
+);
+
+/** The workloads whose number is set in `mask`. */
+export const workloadsOf = (mask) => WORKLOADS.filter((_, number) => (mask & (1 << number)) !== 0);
+/** A mask of the workloads for which `which` is true. */
+export const maskOf = (which) =>
+  WORKLOADS.reduce((mask, workload, number) => (which(workload) ? mask | (1 << number) : mask), 0);
+
+/** The positions of one workload's requests, one after the other, in bytes. */
+export function positions({ bytes, random }) {
+  const places = SPAN_BYTES / bytes;
+  let state = 1;
+  return () => {
+    state = random ? (Math.imul(state, 1_103_515_245) + 12_345) >>> 0 : state + 1;
+    return ((random ? state >>> 8 : state) % places) * bytes;
+  };
+}
+
+/**
+ * Performs `count` requests, `depth` of them at a time; `perform(lane, position)` settles with
+ * each.
+ */
+export async function inLanes(count, { depth }, next, perform) {
+  let left = count;
+  const lane = async (number) => {
+    while (left > 0) {
+      left--;
+      await perform(number, next());
+    }
+  };
+  await Promise.all(Array.from({ length: depth }, (_, number) => lane(number)));
+}
+
+/** The figure for requests that take so many microseconds each. */
+export const figureOf = ({ bytes }, us) => (bytes === BLOCK_BYTES ? 1e6 / us : bytes / us);
