@@ -1,7 +1,8 @@
 /** Copies a disk from one image to another. What reads as zeros takes no space in the other one. */
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import { inLanes } from '@ginit/core/async';
-import { type DiskImage, isZero } from './disk-image.ts';
+import { isZero } from '../lib/is-zero.ts';
+import type { DiskImage } from './disk-image.ts';
 
 /** The size of the pieces that are read at a time, unless clusters are larger. */
 const PIECE_BYTES = 1024 * 1024;

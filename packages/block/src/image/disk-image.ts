@@ -61,13 +61,3 @@ export function checkRange(
   if (sound && position <= sizeBytes && length <= sizeBytes - position) return;
   throw new ImageError('Invalid', `${length} bytes from ${position} on are not within ${sizeBytes} bytes`);
 }
-
-/** Whether all bytes are zero. */
-export function isZero(bytes: Uint8Array): boolean {
-  const words = bytes.byteOffset % 4 === 0 ? Math.floor(bytes.byteLength / 4) : 0;
-  const view = new Uint32Array(bytes.buffer, words === 0 ? 0 : bytes.byteOffset, words);
-  // Loops, because a callback for each element takes many times as long.
-  for (let index = 0; index < words; index++) if (view[index] !== 0) return false;
-  for (let at = words * 4; at < bytes.byteLength; at++) if (bytes[at] !== 0) return false;
-  return true;
-}

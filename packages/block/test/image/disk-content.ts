@@ -1,14 +1,6 @@
 /** Contents of disks for tests: zeros, text that compresses, and noise, in pieces. */
 import type { DiskImage } from '../../src/image/disk-image.ts';
-
-/** A generator of numbers from 0 to before 1, by a seed. */
-export function numbers(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
+import { Random } from '../../src/lib/random.ts';
 
 /** Fills bytes with something that does not compress. */
 export function noise(bytes: Uint8Array, seed: number): Uint8Array {
@@ -23,13 +15,13 @@ export function noise(bytes: Uint8Array, seed: number): Uint8Array {
 }
 
 /** A disk of pieces that are zero, repeat themselves, or are noise. */
-export function patchwork(sizeBytes: number, pieceBytes: number, seed = 1): Uint8Array {
+export function patchwork(sizeBytes: number, pieceBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
   const disk = new Uint8Array(sizeBytes);
-  const random = numbers(seed);
+  const random = new Random(seed, 'patchwork');
   for (let at = 0; at < sizeBytes; at += pieceBytes) {
     const piece = disk.subarray(at, at + pieceBytes);
-    const kind = Math.floor(random() * 3);
-    if (kind === 1) piece.fill(1 + Math.floor(random() * 255));
+    const kind = random.below(3);
+    if (kind === 1) piece.fill(1 + random.below(255));
     if (kind === 2) noise(piece, at + seed);
   }
   return disk;

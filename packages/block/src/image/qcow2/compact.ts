@@ -3,7 +3,7 @@
  * file move to free places before, and the end is cut off. Each step is a commit, so that a crash
  * leaves a whole image.
  */
-import { isZero } from '../disk-image.ts';
+import { isZero } from '../../lib/is-zero.ts';
 import { readPadded } from '../byte-device.ts';
 import type { NewMapping } from './allocation.ts';
 import { readEntry } from './l2-entry.ts';

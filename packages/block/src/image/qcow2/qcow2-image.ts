@@ -1,10 +1,9 @@
 /** A disk in a qcow2 file. */
-import { inLanes } from '@ginit/core/async';
-import { SyncGroup } from '@ginit/core/block';
+import { inLanes, Rounds } from '@ginit/core/async';
 import { type ByteDevice, readPadded } from '../byte-device.ts';
 import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
+import { RangeOrder } from '../../lib/range-order.ts';
 import { ImageError, malformed, unsupported } from '../image-error.ts';
-import { RangeLocks } from '../range-locks.ts';
 import { Allocation } from './allocation.ts';
 import { Commits } from './commit.ts';
 import { decompressCluster } from './compressed.ts';
@@ -39,8 +38,8 @@ export class Qcow2Image implements DiskImage {
   /** The clusters of the file. */
   readonly allocation: Allocation;
   readonly #commits: Commits;
-  readonly #syncs: SyncGroup;
-  readonly #clusters = new RangeLocks();
+  readonly #syncs: Rounds;
+  readonly #clusters = new RangeOrder();
   readonly #unpacked = new UnpackedClusters();
 
   /** Opens an image. Rejects with `ImageError` if that cannot be read, or written. */
@@ -66,7 +65,7 @@ export class Qcow2Image implements DiskImage {
     this.#backing = backing;
     this.allocation = new Allocation(file, () => this.#unpacked.clear());
     this.#commits = new Commits(file, (freed) => this.allocation.committed(freed));
-    this.#syncs = new SyncGroup(() => this.#commits.commit());
+    this.#syncs = new Rounds(() => this.#commits.commit());
   }
 
   get sizeBytes(): number {
@@ -178,7 +177,7 @@ export class Qcow2Image implements DiskImage {
     const wanted = Math.ceil((position + from.byteLength) / clusterBytes) - first;
     const ofTable = l2Entries - (first % l2Entries);
     const count = Math.min(wanted, ofTable, CLUSTERS_PER_STEP);
-    return this.#clusters.use(first, count, async () => {
+    return this.#clusters.run(first, first + count, true, async () => {
       const length = Math.min(from.byteLength, (first + count) * clusterBytes - position);
       // Somebody may have written there meanwhile.
       const elsewhere = await this.#lengthElsewhere(position, length);
@@ -280,7 +279,7 @@ export class Qcow2Image implements DiskImage {
     for (let done = 0; done < whole; ) {
       const first = firstWhole + done;
       const count = Math.min(whole - done, l2Entries - (first % l2Entries), CLUSTERS_PER_STEP);
-      await this.#clusters.use(first, count, () => this.#free(first, count, hides));
+      await this.#clusters.run(first, first + count, true, () => this.#free(first, count, hides));
       done += count;
     }
   }

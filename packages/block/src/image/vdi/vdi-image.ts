@@ -1,10 +1,9 @@
 /** A disk in a VDI file. */
-import { Mutex } from '@ginit/core/async';
-import { SyncGroup } from '@ginit/core/block';
+import { Mutex, Rounds } from '@ginit/core/async';
 import { type ByteDevice, readPadded } from '../byte-device.ts';
 import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
+import { RangeOrder } from '../../lib/range-order.ts';
 import { ImageError, malformed } from '../image-error.ts';
-import { RangeLocks } from '../range-locks.ts';
 import { BlockMap } from './block-map.ts';
 import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks } from './header.ts';
 import { makeRoomForMaps } from './make-room.ts';
@@ -18,9 +17,9 @@ export class VdiImage implements DiskImage {
   readonly writeable: boolean;
   readonly map: BlockMap;
   readonly #device: ByteDevice;
-  readonly #blocks = new RangeLocks();
+  readonly #blocks = new RangeOrder();
   readonly #commits = new Mutex();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   /** Indexes that were taken and not used. */
   readonly #free: number[] = [];
   /** The first index that was never taken. */
@@ -48,7 +47,7 @@ export class VdiImage implements DiskImage {
     this.writeable = writeable;
     this.#next = map.end;
     this.#fresh = Math.max(0, Math.ceil((device.sizeBytes - map.header.dataOffset) / map.header.blockBytes));
-    this.#syncs = new SyncGroup(() => this.#commit());
+    this.#syncs = new Rounds(() => this.#commit());
   }
 
   get sizeBytes(): number {
@@ -72,7 +71,7 @@ export class VdiImage implements DiskImage {
       const part = from.subarray(at, at + length);
       const index = this.map.index(block);
       if (index !== undefined) await this.#device.write(part, this.map.position(index) + within);
-      else await this.#blocks.use(block, 1, () => this.#writeNew(block, within, part));
+      else await this.#blocks.run(block, block + 1, true, () => this.#writeNew(block, within, part));
     });
   }
 
