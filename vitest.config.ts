@@ -59,6 +59,7 @@ export default defineConfig({
       { find: /^@ginit\/rumpfs\/(.+)$/, replacement: source('rumpfs/src/$1.ts') },
       { find: /^@ginit\/init$/, replacement: source('init/src/index.ts') },
       { find: /^@ginit\/init\/component$/, replacement: source('init/src/component/main.ts') },
+      { find: /^@ginit\/init\/sequence$/, replacement: source('init/src/sequence/main.ts') },
     ],
   },
   test: {
