@@ -15,7 +15,7 @@ export function noise(bytes: Uint8Array, seed: number): Uint8Array {
 }
 
 /** A disk of pieces that are zero, repeat themselves, or are noise. */
-export function patchwork(sizeBytes: number, pieceBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
+export function patchwork(sizeBytes: number, pieceBytes: number, seed = 1): Uint8Array {
   const disk = new Uint8Array(sizeBytes);
   const random = new Random(seed, 'patchwork');
   for (let at = 0; at < sizeBytes; at += pieceBytes) {

@@ -11,7 +11,7 @@ export class MemoryDevice implements ByteDevice {
   sizeMax = Infinity;
   discarded = 0;
 
-  constructor(bytes = new Uint8Array(0), writeable = true) {
+  constructor(bytes: Uint8Array = new Uint8Array(0), writeable = true) {
     this.bytes = bytes;
     this.#sizeBytes = bytes.byteLength;
     this.writeable = writeable;

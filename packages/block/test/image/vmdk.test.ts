@@ -25,7 +25,7 @@ async function packed(disk: Uint8Array): Promise<Uint8Array> {
 }
 
 /** A disk of zeros but for what lies at some places. */
-function sparseDisk(sizeBytes: number, places: readonly number[]): Uint8Array<ArrayBuffer> {
+function sparseDisk(sizeBytes: number, places: readonly number[]): Uint8Array {
   const disk = new Uint8Array(sizeBytes);
   for (const at of places) disk.set(patchwork(1_400_000, 100_000, at).subarray(0, sizeBytes - at), at);
   return disk;
