@@ -1,4 +1,6 @@
-/** Numbers for requests, so that one can tell when all that had begun before a moment have ended. */
+/**
+ * Numbers for requests, so that one can tell when all that had begun before a moment have ended.
+ */
 export class RequestsUnderWay {
   readonly #active = new Set<number>();
   #next = 0;

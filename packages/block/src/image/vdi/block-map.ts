@@ -18,7 +18,10 @@ export class BlockMap {
   header: VdiHeader;
   /** The index of each block in the file, or why it has none. */
   entries: Uint32Array;
-  /** Sectors of the map that a place does not have as they are now; a place that is missing has none. */
+  /**
+   * Sectors of the map that a place does not have as they are now; a place that is missing has
+   * none.
+   */
   readonly #stale = new Map<number, Set<number>>();
   #changed = false;
 

@@ -1,8 +1,9 @@
 /**
  * VDI: VirtualBox's image format. A header of one sector, a map with the place of each block of the
  * disk, and the blocks. All numbers are little-endian. The map may lie anywhere; here it has two
- * places before the blocks, so that a changed map can be written beside the one in use. (Source: the
- * structures of VirtualBox's `VDICore.h`, version 1.1, as QEMU describes them in `block/vdi.c`.)
+ * places before the blocks, so that a changed map can be written beside the one in use. (Source:
+ * the structures of VirtualBox's `VDICore.h`, version 1.1, as QEMU describes them in
+ * `block/vdi.c`.) /
  */
 import { ImageError, malformed, unsupported } from '../image-error.ts';
 
