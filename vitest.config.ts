@@ -14,6 +14,8 @@ const EVERY_TEST = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
 const OWN_PROCESS = [
   'test/!(conformance)/**/*.test.ts',
   'packages/sharedarraybuffer-polyfill/test/**/*.test.ts',
+  'packages/block/test/{http-block,nbd-block,nbd-server}.test.ts',
+  'packages/core/test/open-file.test.ts',
   // These load the compiled door for simulated systems.
   'packages/init/test/testing.test.ts',
   'packages/os/test/rom-scenarios.test.ts',

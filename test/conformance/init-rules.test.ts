@@ -3,17 +3,11 @@
  * lists all rules, each with its test.
  */
 import { component, type Component, hasCode, Log, rpc, session, text } from '@ginit/core';
+import { deferred } from '@ginit/core/async';
 import { describe, expect, test } from 'vitest';
 import { type Laboratory, laboratory } from '../harness/laboratory.ts';
 
 const Store = session('Store', { read: rpc<() => string>({ args: [], result: text() }) });
-
-/** A promise that the test settles. */
-function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
 
 /** A server, a client and others, and the sessions that are open at servers. */
 function cast() {
@@ -173,13 +167,13 @@ describe('a client that is removed', () => {
   });
 
   test('while its server is still answering: the session that comes late is closed', async () => {
-    const door = gate();
+    const door = deferred<void>();
     const asked: string[] = [];
     const closed: string[] = [];
     const slow = component({ provides: [Store] }, (env) => {
       env.provide(Store, async ({ label }) => {
         asked.push(label.text);
-        await door.opened;
+        await door.promise;
         return { read: () => '', [Symbol.dispose]: () => void closed.push(label.text) };
       });
     });
@@ -190,7 +184,7 @@ describe('a client that is removed', () => {
         await until(() => asked.length === 1);
         await apply(one);
         await shows('s#1 running');
-        door.open();
+        door.resolve();
         await until(() => closed.length === 1);
         expect(closed).toEqual(['c -> x']);
         await conserved();
@@ -200,14 +194,14 @@ describe('a client that is removed', () => {
   });
 
   test('while it waits for one of its sessions to close: the close completes, and touches nobody', async () => {
-    const door = gate();
+    const door = deferred<void>();
     const closing: string[] = [];
     const slow = component({ provides: [Store] }, (env) => {
       env.provide(Store, ({ label }) => ({
         read: () => '',
         [Symbol.asyncDispose]: async () => {
           closing.push(label.text);
-          await door.opened;
+          await door.promise;
         },
       }));
     });
@@ -224,7 +218,7 @@ describe('a client that is removed', () => {
         await until(() => closing.length === 1);
         const removed = apply(one);
         const again = apply(one + client('c', 's'));
-        door.open();
+        door.resolve();
         await Promise.all([removed, again]);
         await shows('s#1 running, c#3 running');
         expect(closing).toEqual(['c -> x']);

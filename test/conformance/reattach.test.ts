@@ -7,6 +7,7 @@ import {
   component,
   type Env,
   hasCode,
+  Log,
   rpc,
   type Session,
   session,
@@ -16,7 +17,7 @@ import {
 } from '@ginit/core';
 import { deferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
-import { type Laboratory, laboratory } from '../harness/laboratory.ts';
+import { type Laboratory, laboratory, nestedInit } from '../harness/laboratory.ts';
 
 const Store = session('Store', {
   read: rpc<() => string>({ args: [], result: text() }),
@@ -225,17 +226,11 @@ test('a client that closes its session while the new one is being opened has nei
 });
 
 test('a client of a nested init is handed sessions of a server beyond that init, which stays, too', async () => {
-  const nested = (attributes: string, binary = 'client') =>
-    `<start name="nest" ${attributes} caps="400" ram="40M"> <binary name="init"/>
-      <config>
-        <parent-provides> <service name="ROM"/> <service name="LOG"/> <service name="PD"/>
-          <service name="CPU"/> <service name="Timer"/> <service name="Store"/> </parent-provides>
-        <default-route> <any-service> <parent/> </any-service> </default-route>
-        <default caps="100" ram="4M"/>
-        <start name="c" reattach="yes"> <binary name="${binary}"/> <config tag="c"/> </start>
-      </config>
-      <route> <service name="Store"> <child name="a"/> </service>
-        <any-service> <parent/> </any-service> </route> </start>`;
+  const nested = (attributes: string) =>
+    nestedInit(
+      '<start name="c" reattach="yes"> <binary name="client"/> <config tag="c"/> </start>',
+      attributes,
+    );
   await run(async ({ apply, conserved, events, sandbox, shows, until }) => {
     const system = server('a', RESTART) + nested('reattach="yes"');
     await apply(system);
@@ -295,7 +290,6 @@ test('a client that cannot pay for two sessions is healed again and again: one d
 test('the own sessions of the runtime go on, too: a log server that is restarted takes no client along', async () => {
   const actors = cast();
   const heard: string[] = [];
-  const { Log } = await import('@ginit/core');
   const logger = component({ provides: [Log] }, (env) => {
     env.provide(Log, ({ label }) => ({ write: (line: string) => void heard.push(`${label}: ${line}`) }));
   });

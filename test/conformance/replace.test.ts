@@ -6,7 +6,7 @@
 import { component, type Env, hasCode, rpc, type Session, session, text } from '@ginit/core';
 import { deferred } from '@ginit/core/async';
 import { expect, test } from 'vitest';
-import { type Laboratory, laboratory } from '../harness/laboratory.ts';
+import { type Laboratory, laboratory, nestedInit } from '../harness/laboratory.ts';
 
 const Store = session('Store', {
   read: rpc<() => string>({ args: [], result: text() }),
@@ -246,16 +246,9 @@ test('a client that does not let go of its session is not waited for longer than
 
 test('a client of a nested init is moved, too', async () => {
   await run(async ({ apply, conserved, events, shows, until }) => {
-    const nested = `<start name="nest" reattach="yes" caps="400" ram="40M"> <binary name="init"/>
-      <config>
-        <parent-provides> <service name="ROM"/> <service name="LOG"/> <service name="PD"/>
-          <service name="CPU"/> <service name="Timer"/> <service name="Store"/> </parent-provides>
-        <default-route> <any-service> <parent/> </any-service> </default-route>
-        <default caps="100" ram="4M"/>
-        <start name="c" reattach="yes"> <binary name="client"/> <config name="c"/> </start>
-      </config>
-      <route> <service name="Store"> <child name="a"/> </service>
-        <any-service> <parent/> </any-service> </route> </start>`;
+    const nested = nestedInit(
+      '<start name="c" reattach="yes"> <binary name="client"/> <config name="c"/> </start>',
+    );
     await apply(server('1') + nested);
     await until(() => events.includes('c reads a1 nest -> c -> x'));
     await apply(server('2') + nested);

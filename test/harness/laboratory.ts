@@ -24,6 +24,23 @@ export function readSystem(starts: string, around = DEFAULT_AROUND): InitConfig 
   return config;
 }
 
+/**
+ * A start node "nest" for an init whose children may have sessions of `Store`, which come from its
+ * sibling "a".
+ */
+export function nestedInit(starts: string, attributes = 'reattach="yes"'): string {
+  return `<start name="nest" ${attributes} caps="400" ram="40M"> <binary name="init"/>
+    <config>
+      <parent-provides> <service name="ROM"/> <service name="LOG"/> <service name="PD"/>
+        <service name="CPU"/> <service name="Timer"/> <service name="Store"/> </parent-provides>
+      <default-route> <any-service> <parent/> </any-service> </default-route>
+      <default caps="100" ram="4M"/>
+      ${starts}
+    </config>
+    <route> <service name="Store"> <child name="a"/> </service>
+      <any-service> <parent/> </any-service> </route> </start>`;
+}
+
 /** What a test has of its sandbox. */
 export interface Laboratory {
   readonly env: Env;

@@ -1,6 +1,7 @@
 /** Programs of the host that check our work. */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 /** Debian's programs come first, because some of them are scripts for Debian's own Python. */
@@ -33,11 +34,19 @@ export interface Ended {
   readonly text: string;
 }
 
+/** How a program is run. */
+export interface ProgramOptions {
+  readonly cwd?: string;
+  /** What the program reads from its standard input. */
+  readonly input?: string;
+  readonly timeoutMs?: number;
+}
+
 /** Runs a program to its end; at most `timeoutMs`. */
 export function runProgram(
   program: string,
   args: readonly string[],
-  { cwd, timeoutMs = 40_000 }: { readonly cwd?: string; readonly timeoutMs?: number } = {},
+  { cwd, input = '', timeoutMs = 40_000 }: ProgramOptions = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, PATH };
@@ -50,15 +59,31 @@ export function runProgram(
     child.stderr.setEncoding('utf8').on('data', (part: string) => (text += part));
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, stdout, text }));
-    child.stdin.end();
+    // A program may end without having read its input.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
   });
 }
 
-/** Runs a program that must succeed. */
-export async function mustRun(program: string, args: readonly string[], cwd?: string): Promise<string> {
-  const { status, text } = await runProgram(program, args, cwd === undefined ? {} : { cwd });
+/** Runs a program that must succeed. The result is what it has written, errors and all. */
+export async function mustRun(
+  program: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<string> {
+  const { status, text } = await runProgram(program, args, options);
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${text}`);
   return text;
+}
+
+/** A port of this machine that nobody listens at. */
+export async function freePort(): Promise<number> {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const address = listener.address();
+  await new Promise((resolve) => listener.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('a listener without a port');
+  return address.port;
 }
 
 /** Certificates for TLS on this machine, in PEM, made by openssl in `directory`. */

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemConfig, Workplace } from '../harness/ginit.ts';
+import { JAILABLE } from '../harness/jailable.ts';
 
 const PROBER = fileURLToPath(new URL('./prober.mjs', import.meta.url));
 const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
@@ -96,8 +97,7 @@ async function outcomes(attributes: string): Promise<Map<string, string>> {
   return new Map(found.flatMap((match) => (match ? [[match[1] ?? '', match[2] ?? '']] : [])));
 }
 
-const jailable = process.platform === 'linux' && process.arch === 'x64';
-describe.skipIf(!jailable)('attempts (jails are for Linux on x64)', () => {
+describe.skipIf(!JAILABLE)('attempts (jails are for Linux on x64)', () => {
   test('succeed outside', async () => {
     const open = await outcomes('isolation="process" jail="no"');
     const failed = [...open].filter(([name, outcome]) => outcome !== 'open' && !MAY_FAIL_OUTSIDE.has(name));

@@ -6,6 +6,7 @@ import { copyFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { JAILABLE } from '../harness/jailable.ts';
 
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
 
@@ -91,8 +92,7 @@ test.each([
   expect(said('confined="no"')).toBe('DENIED');
   expect(said('confined=""')).toBe('DENIED');
   expect(lines).toContain(`[${label} -> kid] up`);
-  if (process.platform === 'linux' && process.arch === 'x64')
-    expect(stderr).toMatch(new RegExp(`^ginit: ${label} -> kid +process \\d+, jailed`, 'm'));
+  if (JAILABLE) expect(stderr).toMatch(new RegExp(`^ginit: ${label} -> kid +process \\d+, jailed`, 'm'));
 });
 
 test('a component that is not jailed starts threads, but none that must be jailed', async () => {
@@ -122,8 +122,7 @@ test('an init that is jailed by default starts threads and drivers as its config
   expect(await untilEnded('isolation="process"', up)).not.toContain('cannot be started');
 });
 
-const jailable = process.platform === 'linux' && process.arch === 'x64';
-test.skipIf(!jailable)(
+test.skipIf(!JAILABLE)(
   'isolation="jail" of an init holds for everything below it (jails are for Linux on x64)',
   async () => {
     const refused = ['threads cannot be jailed', 'jail "no" is refused'];

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 // Code that runs in a jail is compiled.
 import { jailMeans } from '../../packages/core/dist/platform/jail/lacks.js';
 import { type FinishedRun, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { JAILABLE } from '../harness/jailable.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
 
 const DRIVER = `import { component } from '@ginit/core';
@@ -102,8 +103,7 @@ async function run(attributes: string, ...options: readonly string[]): Promise<O
   return { ...finished, of, other };
 }
 
-const jailable = process.platform === 'linux' && process.arch === 'x64';
-describe.skipIf(!jailable)('a driver (jails are for Linux on x64)', () => {
+describe.skipIf(!JAILABLE)('a driver (jails are for Linux on x64)', () => {
   test('reaches its grants in a jail, and nothing else', async () => {
     const { of, other } = await run('isolation="jail"');
     for (const granted of ['read', 'readInPool', 'make', 'list', 'listen']) expect(of(granted)).toBe('done');
@@ -153,7 +153,7 @@ export default component({ host: ['unix-listen'] }, async (env) => {
   env.exit(0);
 });`;
 
-test.skipIf(!jailable)(
+test.skipIf(!JAILABLE)(
   'a jailed listener takes over the name of a killed one, and removes nothing beside it',
   async () => {
     place.write('listener.mjs', LISTENER);
@@ -236,7 +236,7 @@ export default component({ mayHost: ['device', 'unix-listen', 'unix-connect'] },
   env.exit(0);
 });`;
 
-describe.skipIf(!jailable)('a driver of devices and Unix sockets (jails are for Linux on x64)', () => {
+describe.skipIf(!JAILABLE)('a driver of devices and Unix sockets (jails are for Linux on x64)', () => {
   async function runSpecial(attributes: string, host: string): Promise<FinishedRun & Pick<Outcome, 'of'>> {
     const [served, shut] = ['served.sock', 'shut.sock'].map((name) => place.path(name)) as [string, string];
     for (const path of [served, shut, `\0${shut}`]) {
@@ -372,7 +372,7 @@ test('where no jail is possible, a default jail is left out with one line, and a
   expect(await running.leftOver()).toEqual([]);
 });
 
-test.skipIf(!jailable)('the summary says which components were jailed', async () => {
+test.skipIf(!JAILABLE)('the summary says which components were jailed', async () => {
   const running = place.start('--summary', idle('isolation="process"', 'isolation="process" jail="no"', ''));
   for (const child of ['c0', 'c1', 'c2']) await running.until(`child "${child}" exited`);
   running.child.kill('SIGTERM');

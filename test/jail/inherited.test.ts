@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, GINIT, systemConfig, Workplace } from '../harness/ginit.ts';
+import { JAILABLE } from '../harness/jailable.ts';
 
 /** This number lies beyond a gap: Node keeps those before it to itself. */
 const LEFT_OPEN = 40;
@@ -48,8 +49,7 @@ async function lines(start: string): Promise<string[]> {
   return output.split('\n').flatMap((line) => /^\[init -> a\] (.+)$/.exec(line)?.[1] ?? []);
 }
 
-const jailable = process.platform === 'linux' && process.arch === 'x64';
-describe.skipIf(!jailable)('descriptors that ginit has inherited (jails are for Linux on x64)', () => {
+describe.skipIf(!JAILABLE)('descriptors that ginit has inherited (jails are for Linux on x64)', () => {
   test.each(['isolation="process"', 'isolation="jail"', 'isolation="process" jail="no"', ''])(
     'reach no component: %s',
     async (attributes) => {

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManifestReader } from '../../packages/core/dist/supervisor.js';
 import { ComponentImports } from '../../packages/init/dist/command/component-imports.js';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { JAILABLE } from '../harness/jailable.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
 
 const BACK_DOOR = `const host = Reflect.get(globalThis, ['pro', 'cess'].join(''));
@@ -99,8 +100,7 @@ async function outcomes(jailed: boolean): Promise<Record<string, string>> {
   return JSON.parse(doc) as Record<string, string>;
 }
 
-const jailable = process.platform === 'linux' && process.arch === 'x64';
-describe.skipIf(!jailable)('the top-level code of a component (jails are for Linux on x64)', () => {
+describe.skipIf(!JAILABLE)('the top-level code of a component (jails are for Linux on x64)', () => {
   test('reaches its own files and nothing else when its manifest is read', async () => {
     const { 'read a file of its own': own, ...others } = await outcomes(true);
     expect(own).toBe('open');

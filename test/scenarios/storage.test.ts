@@ -4,6 +4,7 @@
  * judges.
  */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskImage, missingTools, writeTree } from '../harness/disk-image.ts';
@@ -235,7 +236,6 @@ describe.skipIf(missingTools)(
       ['no partition table', (disk: Buffer) => disk.fill(0, 440, 512)],
     ])('%s: the system ends with one clear error', async (_name, damage) => {
       const image = DiskImage.make(place.directory, 'disk.img', 4096, ['-b', '1024'], tree());
-      const { readFileSync } = await import('node:fs');
       place.write('disk.img', damage(readFileSync(image.path)));
       place.write('config.xml', storageConfig('<ls path="/"/>'));
       const { code, stdout, stderr } = await place.run('config.xml');

@@ -1,5 +1,5 @@
 /** Terminals of a running system: people at `ginit console`, programs at sockets, and the log. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { Output } from '../../packages/init/src/command/output.ts';
 import { attachConsole, type OwnTerminal } from '../../packages/init/src/command/running/console.ts';
 import { parseRunning } from '../../packages/init/src/command/running/options.ts';
 import { CORE_URL, GINIT, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { missingOf } from '../harness/programs.ts';
 
 /** Echoes what is typed, tells its size when that changes, and ends its session at `end`. */
 const ECHO = `import { component } from '${CORE_URL}';
@@ -42,7 +43,7 @@ const routed = (name: string, to: string): string => `<start name="${name}"> <bi
 const STARTS = `
   <start name="sockets" ram="8M"> <binary name="socket_terminal"/> <provides> <service name="Terminal"/> </provides>
     <host> <unix listen="served.sock"/> </host>
-    <config> <policy label_prefix="served" listen="unix:served.sock"/> <policy label_prefix="other" listen="unix:served.sock"/> </config>
+    <config> <policy label_prefix="served" listen="unix:served.sock"/> </config>
   </start>
   <start name="terminal_log"> <provides> <service name="Terminal"/> </provides> </start>
   ${routed('shown', '<parent/>')} ${routed('brief', '<parent/>')}
@@ -87,10 +88,12 @@ interface AttachOptions {
   readonly look?: boolean;
   readonly window?: { columns: number; lines: number };
   readonly label?: string;
+  /** Whether the input is a pipe and no terminal. */
+  readonly piped?: boolean;
 }
 
 /** Somebody at a terminal of his own, which is a pipe here. */
-async function attach({ look = false, window, label = 'shown' }: AttachOptions = {}) {
+async function attach({ look = false, window, label = 'shown', piped = false }: AttachOptions = {}) {
   const seen = { output: '', said: '' };
   const into = (key: 'output' | 'said'): Writable =>
     new Writable({
@@ -105,7 +108,7 @@ async function attach({ look = false, window, label = 'shown' }: AttachOptions =
   const input = new PassThrough();
   const terminal: OwnTerminal = {
     input,
-    isTerminal: true,
+    isTerminal: !piped,
     setRawMode: (raw) => void modes.push(raw),
     show: async (bytes) => void (seen.output += new TextDecoder().decode(bytes)),
     window: () => own,
@@ -128,6 +131,7 @@ async function attach({ look = false, window, label = 'shown' }: AttachOptions =
     modes,
     ended,
     type: (text: string) => void input.write(text),
+    endInput: () => void input.end(),
     interrupt: () => interrupt.abort(),
     resize: (size: { columns: number; lines: number }) => {
       own = size;
@@ -197,6 +201,22 @@ describe('ginit console', () => {
     client.close();
   });
 
+  test('without a terminal of its own passes its input on to the end, and shows output until it is interrupted', async () => {
+    const program = await attach({ piped: true });
+    expect(program.seen.said).toContain('Ctrl-C detaches');
+    // No key detaches here: the byte is one as any other.
+    program.type('first\n\u001dlast\n');
+    program.endInput();
+    await until(() => program.seen.output.includes('got "\\u001dlast"\n'));
+    const person = await attach();
+    person.type('later\n');
+    await until(() => program.seen.output.includes('got "later"\n'));
+    program.interrupt();
+    expect([await program.ended, program.modes]).toEqual([0, []]);
+    person.interrupt();
+    await person.ended;
+  });
+
   test('ends when the component closes its terminal', async () => {
     const person = await attach({ label: 'brief' });
     person.type('end\n');
@@ -205,11 +225,9 @@ describe('ginit console', () => {
     expect(person.modes).toEqual([true, false]);
   });
 
-  test('works at a real terminal, in raw mode and with its size, and gives it back', async () => {
-    if (process.platform !== 'linux' || spawnSync('script', ['--version']).status !== 0) {
-      console.log('skipped: there is no script(1), which makes a terminal');
-      return;
-    }
+  const lacksTerminal = process.platform === 'linux' ? missingOf('script') : 'for Linux';
+  const title = 'works at a real terminal, in raw mode and with its size, and gives it back';
+  test.skipIf(lacksTerminal)(`${title}${lacksTerminal ? ` (skipped: ${lacksTerminal})` : ''}`, async () => {
     // The shell of the terminal shows its modes before and after.
     const command = `stty rows 33 cols 77; stty -g; ${process.execPath} ${GINIT} console shown; stty -g`;
     const child = spawn('script', ['-qec', command, '/dev/null'], {
@@ -248,6 +266,34 @@ describe('ginit console', () => {
 describe('other ends of terminals', () => {
   test('terminal_log has the lines in the log', () => {
     expect(system.stdout).toContain('[init -> terminal_log] logged -> serial: ready\n');
+  });
+
+  test('socket_terminal denies a second session at the same socket', async () => {
+    place.write(
+      'both.mjs',
+      `import { component } from '${CORE_URL}';
+import { Terminal, TerminalClient } from '${CORE_URL}/terminal';
+export default component({ requires: [Terminal] }, async (env) => {
+  await TerminalClient.connect(env, { label: 'one' });
+  const other = TerminalClient.connect(env, { label: 'two' });
+  await env.log(await other.then(() => 'has both', (error) => String(error)));
+  env.exit(0);
+});`,
+    );
+    place.write(
+      'both.xml',
+      systemConfig(`
+  <start name="sockets" ram="8M"> <binary name="socket_terminal"/> <provides> <service name="Terminal"/> </provides>
+    <host> <unix listen="both.sock"/> </host>
+    <config> <policy label_suffix="one" listen="unix:both.sock"/> <policy label_suffix="two" listen="unix:both.sock"/> </config>
+  </start>
+  <start name="both"> <binary name="./both.mjs"/> <exit propagate="yes"/> </start>`),
+    );
+    const { code, lines } = await place.run('both.xml');
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^\[init -> both\] .*DENIED: cannot listen at "unix:both\.sock" \(/),
+    );
+    expect(code).toBe(0);
   });
 
   test('socket_terminal serves whoever connects, with what was written before, and tells of what is lost', async () => {

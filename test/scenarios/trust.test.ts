@@ -7,6 +7,7 @@ import { copyFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { JAILABLE } from '../harness/jailable.ts';
 
 /** Starts components as init does. */
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
@@ -135,8 +136,7 @@ test('a component without trust cannot start a driver in a thread, whichever gra
   expect(finished.stdout).not.toContain('secret');
 });
 
-const jailable = process.platform === 'linux' && process.arch === 'x64';
-describe.skipIf(!jailable)('by its label (jails are for Linux on x64)', () => {
+describe.skipIf(!JAILABLE)('by its label (jails are for Linux on x64)', () => {
   test('a driver is started in a jail with the grants handed on to it, and has no others', async () => {
     const attempts = [['./driver.mjs', 'process', true]] as const;
     const finished = await run(`${driver()} ${starter(attempts, HOST)}`);

@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemConfig, Workplace } from '../harness/ginit.ts';
+import { type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`./components/${name}.mjs`, import.meta.url));
 
@@ -36,19 +36,13 @@ beforeEach(() => {
 });
 afterEach(() => place[Symbol.dispose]());
 
+const simulate = (seeds: string, ...more: readonly string[]): Promise<FinishedRun> => {
+  const bounds = ['--until', '8s', '--patience', '2s', '--seeds', seeds];
+  return place.simulate(...bounds, ...more, '--faults', 'plan.xml', 'config.xml');
+};
+
 test('whatever happens to a server, its clients stay and have sessions again', async () => {
-  const run = await place.run(
-    'sim',
-    '--until',
-    '8s',
-    '--patience',
-    '2s',
-    '--seeds',
-    '1..3',
-    '--faults',
-    'plan.xml',
-    'config.xml',
-  );
+  const run = await simulate('1..3');
   expect(run.code, run.stderr).toBe(0);
 });
 
@@ -61,18 +55,7 @@ test('a server that is replaced when another is ready, again and again: the same
   place.write('next.xml', system('2'));
   const configs = `<config file="next.xml" within="2500" count="2"/> <config file="config.xml" within="2500" count="2"/>`;
   place.write('plan.xml', PLAN.replace('<faults>', `<faults> ${configs}`));
-  const run = await place.run(
-    'sim',
-    '--until',
-    '8s',
-    '--patience',
-    '2s',
-    '--seeds',
-    '1..3',
-    '--faults',
-    'plan.xml',
-    'config.xml',
-  );
+  const run = await simulate('1..3');
   expect(run.code, run.stderr).toBe(0);
 });
 
@@ -80,19 +63,7 @@ test('the rig finds out when a client is not handed another session', async () =
   // A restart would take it along, and it would have a session again.
   place.write('plan.xml', '<faults> <crash component="init -> one" within="2500" count="4"/> </faults>');
   place.write('config.xml', systemConfig(SYSTEM.replace('name="a" reattach="yes"', 'name="a"')));
-  const run = await place.run(
-    'sim',
-    '--until',
-    '8s',
-    '--patience',
-    '2s',
-    '--seeds',
-    '1..1',
-    '--no-shrink',
-    '--faults',
-    'plan.xml',
-    'config.xml',
-  );
+  const run = await simulate('1..1', '--no-shrink');
   expect(run.code).not.toBe(0);
   expect(run.stderr).toContain('a session takes the place of one that is lost');
 });

@@ -1,7 +1,7 @@
 /**
  * Gives one running system many configs, one after the other, and looks whether it grows: memory,
- * descriptors, threads and processes of all that it consists of. Every fourth version changes a
- * content, brings a client, starts a server again with its clients, or takes the client away.
+ * descriptors, threads and processes of all that it consists of. The versions in turn change a
+ * content, bring a client, start a server again with its clients, and take the client away.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,41 +1,30 @@
 /** block_tester over devices that work, and over some that do not. */
-import { type Component, component } from '@ginit/core';
-import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
-import { Report, serveReport } from '@ginit/core/report';
+import type { Component } from '@ginit/core';
+import { blockError } from '@ginit/core/block';
+import { ConfigNode, readConfig } from '@ginit/core/config';
 import { expect, test } from 'vitest';
 import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
 import blockTester from '../src/block_tester/main.ts';
+import { BLOCK_TESTER_CONFIG } from '../src/block_tester/schema.ts';
+import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
+import { overDisk } from './over-disk.ts';
+import { complaintsOf, endsWell, reportsTo, serverOf } from './system-client.ts';
 
 const SIZE = 512;
 
 /** A server of what `change` makes of a disk in memory. */
-const serverOf = (change: (disk: RamDisk) => Partial<BlockBackend> = () => ({})): Component =>
-  component({ provides: [Block] }, (env) => {
-    const disk = new RamDisk(new Uint8Array(256 * 1024), SIZE);
-    const backend: BlockBackend = {
-      info: disk.info,
-      read: (block, count, into) => disk.read(block, count, into),
-      write: (block, count, from) => disk.write(block, count, from),
-      sync: () => disk.sync(),
-      trim: (block, count) => disk.trim(block, count),
-      writeZeroes: (block, count) => disk.writeZeroes(block, count),
-      ...change(disk),
-    };
-    env.provide(Block, (session) => serveBlock(session, backend));
-  });
+function changedDisk(change: (disk: RamDisk) => Partial<DeviceBelow> = () => ({})): Component {
+  const disk = new RamDisk(new Uint8Array(256 * 1024), SIZE);
+  return serverOf(overDisk(disk, change(disk)));
+}
 
 const reports: string[] = [];
-const reportServer = component({ provides: [Report] }, (env) => {
-  env.provide(Report, (session) =>
-    serveReport(session, { submit: (content) => void reports.push(new TextDecoder().decode(content)) }),
-  );
-});
 
-function run(config: string, disk = serverOf()): Promise<FinishedSystem> {
+function run(config: string, disk = changedDisk()): Promise<FinishedSystem> {
   return runSystem(
     'shared',
-    { disk, reports: reportServer, block_tester: blockTester },
+    { disk, reports: reportsTo(reports), block_tester: blockTester },
     `<start name="disk"> <provides> <service name="Block"/> </provides> </start>
      <start name="reports"> <provides> <service name="Report"/> </provides> </start>
      <start name="test" ram="16M"> <binary name="block_tester"/> <exit propagate="yes"/> ${config} </start>`,
@@ -48,7 +37,8 @@ const ofTest = (lines: readonly string[]): string[] =>
     .map((line) => line.slice('[init -> test] '.length));
 
 test('every kind of test runs, counts its bytes and says so', async () => {
-  const { end, lines } = await run(`<config figures="no"> <tests>
+  const lines = await endsWell(
+    run(`<config figures="no"> <tests>
     <sequential size="4K" batch="8"/>
     <sequential size="16K" batch="4" write="yes" length="128K" start="64K"/>
     <sequential size="8K" batch="4" write="yes" verify="yes"/>
@@ -61,8 +51,8 @@ test('every kind of test runs, counts its bytes and says so', async () => {
       <request type="write" lba="3" count="2"/> <request type="sync"/> <request type="read" lba="3" count="2"/>
       <request type="trim" lba="3"/> <request type="zeroes" lba="0" count="16"/>
     </replay>
-  </tests> </config>`);
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  </tests> </config>`),
+  );
   expect(ofTest(lines)).toEqual([
     'sequential read of 4096 bytes, 8 under way: ok, 64 requests, 256K read',
     'sequential write of 16384 bytes, 4 under way: ok, 8 requests, 128K written',
@@ -80,7 +70,7 @@ test('every kind of test runs, counts its bytes and says so', async () => {
 test('as many requests are under way as the test says', async () => {
   let underWay = 0;
   let most = 0;
-  const slow = serverOf((disk) => ({
+  const slow = changedDisk((disk) => ({
     read: async (block, count, into) => {
       most = Math.max(most, ++underWay);
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -93,18 +83,16 @@ test('as many requests are under way as the test says', async () => {
     ['batch="12" synchronous="yes"', 1],
   ] as const) {
     most = 0;
-    const { end } = await run(
-      `<config> <tests> <random size="1K" requests="60" ${attributes}/> </tests> </config>`,
-      slow,
+    await endsWell(
+      run(`<config> <tests> <random size="1K" requests="60" ${attributes}/> </tests> </config>`, slow),
     );
-    expect(end).toEqual({ kind: 'exit', code: 0 });
     expect(most).toBe(expected);
   }
 });
 
 const VERIFIED = '<sequential size="4K" batch="4" write="yes" verify="yes"/>';
 
-test.each<[string, (disk: RamDisk) => Partial<BlockBackend>, RegExp]>([
+test.each<[string, (disk: RamDisk) => Partial<DeviceBelow>, RegExp]>([
   [
     'loses a write',
     (disk) => ({
@@ -133,7 +121,7 @@ test.each<[string, (disk: RamDisk) => Partial<BlockBackend>, RegExp]>([
     /^Error: sector 65 should hold write 1 and is damaged$/,
   ],
 ])('a device that %s is found out', async (_, change, problem) => {
-  const { end, lines } = await run(`<config> <tests> ${VERIFIED} </tests> </config>`, serverOf(change));
+  const { end, lines } = await run(`<config> <tests> ${VERIFIED} </tests> </config>`, changedDisk(change));
   expect(end).toEqual({ kind: 'exit', code: 1 });
   expect(ofTest(lines)).toContainEqual(expect.stringMatching(problem));
   expect(ofTest(lines)).toContain('1 of 1 tests failed');
@@ -141,7 +129,7 @@ test.each<[string, (disk: RamDisk) => Partial<BlockBackend>, RegExp]>([
 
 test('an old content is told from a new one', async () => {
   let writes = 0;
-  const forgetful = serverOf((disk) => ({
+  const forgetful = changedDisk((disk) => ({
     write: (block, count, from) => (block === 0 && ++writes > 1 ? undefined : disk.write(block, count, from)),
   }));
   const { lines } = await run(
@@ -154,7 +142,7 @@ test('an old content is told from a new one', async () => {
 });
 
 test('requests that fail are counted, and the first test that fails is the last one, unless the config says otherwise', async () => {
-  const bad = serverOf(() => ({ read: () => ({ rejected: 'InputOutput' }) }));
+  const bad = changedDisk(() => ({ read: () => Promise.reject(blockError('InputOutput')) }));
   const tests =
     '<tests> <sequential size="64K" synchronous="yes"/> <replay> <request type="sync"/> </replay> </tests>';
   const stopped = await run(`<config figures="no"> ${tests} </config>`, bad);
@@ -191,21 +179,21 @@ test.each([
   ['<replay> <request type="read" lba="511" count="2"/> </replay>', 'the request ends beyond the 512 blocks'],
   ['<replay> <request type="write" count="0"/> </replay>', 'a write of no blocks'],
 ])('a test that cannot be, as %s, is an error with its place', async (tests, problem) => {
-  const system = runSystem(
-    'shared',
-    {
-      disk: serverOf(),
-      block_tester: blockTester,
-      end: component({}, async (env) => {
-        await env.timer.sleep(60);
-        env.exit(0);
-      }),
-    },
+  const complaints = await complaintsOf(
+    { disk: changedDisk(), block_tester: blockTester },
     `<start name="disk"> <provides> <service name="Block"/> </provides> </start>
-     <start name="test" ram="16M"> <binary name="block_tester"/> <config> <tests> ${tests} </tests> </config> </start>
-     <start name="end"> <exit propagate="yes"/> </start>`,
+     <start name="test" ram="16M"> <binary name="block_tester"/> <config> <tests> ${tests} </tests> </config> </start>`,
   );
-  const { complaints } = await system;
-  expect(complaints.join('\n')).toMatch(/config\.xml:\d+:\d+: /);
-  expect(complaints.join('\n')).toContain(problem);
+  expect(complaints).toMatch(/config\.xml:\d+:\d+: /);
+  expect(complaints).toContain(problem);
+});
+
+test('more requests than can be replayed are an error of the config', () => {
+  const requests = Array.from({ length: 65_537 }, () => ConfigNode.make('request', { type: 'read' }));
+  const config = (count: number): ConfigNode =>
+    ConfigNode.make('config', {}, [
+      ConfigNode.make('tests', {}, [ConfigNode.make('replay', {}, requests.slice(0, count))]),
+    ]);
+  expect(() => readConfig(config(65_537), BLOCK_TESTER_CONFIG)).toThrow('65536');
+  expect(readConfig(config(65_536), BLOCK_TESTER_CONFIG).$children.tests.$content.length).toBe(1);
 });

@@ -3,7 +3,14 @@ import { BlockClient, serveBlock } from '@ginit/core/block';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';
+import { ByteReader } from '../src/lib/byte-reader.ts';
+import { ByteWriter } from '../src/nbd/byte-writer.ts';
+import { FieldWriter } from '../src/nbd/fields.ts';
+import { endedError } from '../src/nbd/nbd-error.ts';
+import { CHUNK_HEADER_BYTES, COMMAND, REQUEST_MAGIC, SIMPLE_REPLY_BYTES } from '../src/nbd/protocol.ts';
+import { ServerTransmission } from '../src/nbd/server/transmission.ts';
 import { ExportedDevice } from '../src/nbd_server/exported-device.ts';
+import { pipe } from './nbd-pipe.ts';
 
 const SIZE = 4096;
 const BLOCKS = 16;
@@ -72,6 +79,37 @@ test('requests that share blocks and no bytes may go side by side', async () => 
     }),
     { numRuns: 60 },
   );
+});
+
+test.each([
+  ['simple replies', false],
+  ['structured replies', true],
+])('a read that is larger than the requests of the session goes out whole, by %s', async (_, structured) => {
+  const memory = Uint8Array.from({ length: SIZE * BLOCKS }, (_byte, index) => (index * 7) % 251);
+  const device = new ExportedDevice(await slowSession(memory, [3, 0, 1]));
+  const [near, far] = pipe([1000]);
+  const agreed = { export: { name: '', description: '', device }, structured, allocation: false };
+  const served = new ServerTransmission(
+    new ByteReader(far, endedError),
+    new ByteWriter(far, () => {}),
+    agreed,
+  ).run();
+  const answers = new ByteReader(near, endedError);
+  for (const [position, bytes] of [
+    [0, SIZE * BLOCKS],
+    [100, SIZE * 9],
+    [SIZE, SIZE],
+  ] as const) {
+    const request = new FieldWriter().u32(REQUEST_MAGIC).u16(0).u16(COMMAND.read).u64(1);
+    await near.write(request.u64(position).u32(bytes).done());
+    const header = structured ? CHUNK_HEADER_BYTES + 8 : SIMPLE_REPLY_BYTES;
+    await answers.need(header + bytes);
+    answers.take(header);
+    expect(Buffer.compare(answers.take(bytes), memory.subarray(position, position + bytes))).toBe(0);
+  }
+  await near.end();
+  await served;
+  expect(answers.held).toBe(0);
 });
 
 test('a trim leaves the bytes alone that share a block with others', async () => {

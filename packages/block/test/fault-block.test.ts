@@ -1,16 +1,17 @@
 /** fault_block in whole systems, and its device with a cache that forgets. */
 import { type Component, type Env, type Main } from '@ginit/core';
-import { BlockClient } from '@ginit/core/block';
+import { BlockClient, blockError } from '@ginit/core/block';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { finish, runSystem, startSystem } from '../../../test/harness/in-process-system.ts';
+import { runSystem } from '../../../test/harness/in-process-system.ts';
 import { propertyRuns } from '../../../test/property-runs.ts';
 import faultBlock from '../src/fault_block/main.ts';
 import { VolatileDevice } from '../src/fault_block/volatile-device.ts';
 import { Random } from '../src/lib/random.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
-import { clientOf, codeOf } from './system-client.ts';
+import { overDisk } from './over-disk.ts';
+import { clientOf, codeOf, complaintsOf, endsWell, filled, firstByte, idleClient } from './system-client.ts';
 
 const SIZE = 512;
 const BLOCKS = 128;
@@ -28,19 +29,10 @@ const starts = (config: string, blockSize = SIZE): string => `
 
 const components = (client: Component) => ({ ram_block: ramBlock, fault_block: faultBlock, client });
 
-async function run(config: string, work: Main, blockSize = SIZE): Promise<readonly string[]> {
-  const { end, lines } = await runSystem('shared', components(clientOf(work)), starts(config, blockSize));
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
-  return lines;
-}
+const run = (config: string, work: Main, blockSize = SIZE): Promise<readonly string[]> =>
+  endsWell(runSystem('shared', components(clientOf(work)), starts(config, blockSize)));
 
 const connect = (env: Env): Promise<BlockClient> => BlockClient.connect(env, { label: 'disk' });
-const filled = (byte: number, size = SIZE): Uint8Array => new Uint8Array(size).fill(byte);
-async function firstByte(disk: BlockClient, block: number): Promise<number | undefined> {
-  const bytes = new Uint8Array(disk.info.blockSize);
-  await disk.read(block, 1, bytes);
-  return bytes[0];
-}
 
 test('a batch is answered in reverse, and each request gets its own blocks', async () => {
   await run('<config> <reorder window="8" order="reverse" hold_ms="60000"/> </config>', async (env) => {
@@ -135,6 +127,28 @@ test('a torn write leaves its first sectors, also within a block, and fails', as
   );
 });
 
+test('a fault is logged with the number of its request, and counted only if it has struck', async () => {
+  const lines = await run(
+    `<config verbose="yes"> <torn-write one_in="1"/> <lost-sync one_in="1"/>
+       <error one_in="1" after="2"/> </config>`,
+    async (env) => {
+      const disk = await connect(env);
+      for (let time = 0; time < 2; time++) {
+        await codeOf(disk.write(7, 1, filled(1)));
+        await codeOf(disk.sync());
+      }
+    },
+  );
+  const told = lines.filter((line) => line.startsWith('[init -> faults] '));
+  expect(told.map((line) => line.slice('[init -> faults] '.length))).toEqual([
+    'request 1, write of 1 blocks from 7 on, is carried out in part',
+    'request 2, sync, is answered and not carried out',
+    'request 3, write of 1 blocks from 7 on, fails with InputOutput',
+    'request 4, sync, fails with InputOutput',
+    'torn writes: 1, lost SYNCs: 1, errors: 2',
+  ]);
+});
+
 test('what is stuck ends with its session, and takes nobody else along', async () => {
   const lines = await run(
     '<config verbose="yes"> <stuck operation="read" one_in="1" first="5" count="1"/> </config>',
@@ -180,13 +194,8 @@ test('after a power cut everything ends, and the device has what SYNC has acknow
     expect(new Set(found.slice(0, 39))).toEqual(new Set([1, 2]));
     expect(new Set(found.slice(39))).toEqual(new Set([1]));
   });
-  const system = startSystem(
-    'shared',
-    components(client),
-    starts('<config> <volatile size="64K"/> <power-cut after="100"/> </config>'),
-  );
-  const { end, lines } = await finish(system);
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  const config = '<config> <volatile size="64K"/> <power-cut after="100"/> </config>';
+  const lines = await endsWell(runSystem('shared', components(client), starts(config)));
   expect(lines.join('\n')).toMatch(
     /Error: the power is gone: of the blocks in memory \d+ are kept, \d+ lost, 0 torn/,
   );
@@ -248,13 +257,47 @@ test('a device with a small memory answers as a model does, and keeps after a po
   expect(lost).toBeGreaterThan(10);
 });
 
+test('a batch of which one write fails has ended before the next one begins', async () => {
+  const base = new RamDisk(new Uint8Array(8 * SIZE), SIZE);
+  const ends: (() => void)[] = [];
+  let failing = true;
+  const slow = overDisk(base, {
+    write: async (block, count, from) => {
+      if (failing) {
+        failing = false;
+        throw blockError('InputOutput');
+      }
+      await new Promise<void>((resolve) => ends.push(resolve));
+      base.write(block, count, from);
+    },
+  });
+  const device = new VolatileDevice(slow, new Uint8Array(8 * SIZE), {
+    evictOneIn: undefined,
+    random: new Random(1, 'volatile'),
+  });
+  await device.write(0, 2, filled(1, 2 * SIZE));
+  const failed = codeOf(device.sync());
+  await device.write(1, 1, filled(2));
+  const synced = codeOf(device.sync());
+  await new Promise((resolve) => setImmediate(resolve));
+  // Of one block there is one write at a time, so that the older one never comes last.
+  expect(ends.length).toBe(1);
+  while (ends.length > 0) {
+    ends.pop()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect([await failed, await synced]).toEqual(['InputOutput', 'succeeded']);
+  const bytes = new Uint8Array(2 * SIZE);
+  base.read(0, 2, bytes);
+  expect([bytes[0], bytes[SIZE]]).toEqual([1, 2]);
+});
+
 test('a power cut without anything that could be lost is an error of the config', async () => {
-  const { complaints } = await runSystem(
-    'shared',
-    components(clientOf((env) => env.timer.sleep(50))),
+  const complaints = await complaintsOf(
+    components(idleClient),
     starts('<config> <power-cut after="1"/> </config>'),
   );
-  expect(complaints.join('\n')).toMatch(/config\.xml:\d+:\d+: without <volatile> there is nothing/);
+  expect(complaints).toMatch(/config\.xml:\d+:\d+: without <volatile> there is nothing/);
 });
 
 test('the device has as many blocks as the one below', async () => {

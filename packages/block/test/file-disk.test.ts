@@ -11,14 +11,23 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';
 import { FileDisk } from '../src/file_block/file-disk.ts';
+import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
 
 let directory = '';
+const disks = new Set<FileDisk>();
+const close = (disk: FileDisk): Promise<void> => {
+  disks.delete(disk);
+  return disk.close();
+};
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ginit-file-'));
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  await Promise.all([...disks].map(close));
+  rmSync(directory, { recursive: true });
+});
 
 /** A config with positions, as a parser makes it. */
 function configOf(attributes: Readonly<Record<string, string>>): ConfigNode {
@@ -43,7 +52,9 @@ async function open(
   const config = { read: (schema: ElementSchema) => readConfig(configOf(attributes), schema) };
   const env: unknown = { config, host, warning: write, error: write };
   // The three members of `env` that the driver uses.
-  return { disk: await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]), log };
+  const disk = await FileDisk.open(env as Parameters<typeof FileDisk.open>[0]);
+  disks.add(disk);
+  return { disk, log };
 }
 
 async function clientOf(disk: FileDisk, shared: boolean): Promise<BlockClient> {
@@ -92,7 +103,7 @@ describe.each([
         });
         await Promise.all(all);
         await client.sync();
-        await disk.close();
+        await close(disk);
         expect(Buffer.compare(readFileSync(join(directory, 'disk.img')), model)).toBe(0);
       }),
       { numRuns: 8 },
@@ -106,7 +117,10 @@ test('a file that shrinks under the driver gives errors, not short reads', async
   writeFileSync(join(directory, 'disk.img'), new Uint8Array(5 * SIZE));
   await disk.read(4, 1, new Uint8Array(SIZE));
   await expect(disk.read(4, 2, new Uint8Array(2 * SIZE))).rejects.toMatchObject({ code: 'InputOutput' });
-  expect(log).toEqual(['read of 2 blocks from 4 on: file "disk.img" ends at byte 2560']);
+  // That the file has shrunk is told, too, when the driver sees it.
+  expect(log.filter((line) => line.startsWith('read'))).toEqual([
+    'read of 2 blocks from 4 on: file "disk.img" ends at byte 2560',
+  ]);
 });
 
 test.each<[string, Record<string, string>, string]>([
@@ -215,6 +229,37 @@ test('the end of the driver syncs the writes since the last SYNC, and closes the
   }
   await closed;
   expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'close']);
+});
+
+test('the end of the driver syncs a write that was under way during the last SYNC', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  const write = disk.write(0, 1, new Uint8Array(SIZE));
+  const sync = disk.sync();
+  file.pending[1]?.end();
+  await sync;
+  file.pending[0]?.end();
+  await write;
+  const closed = disk.close();
+  for (const index of [2, 3]) {
+    await new Promise((done) => setImmediate(done));
+    file.pending[index]?.end();
+  }
+  await closed;
+  expect(file.pending.map(({ what }) => what)).toEqual(['write', 'sync', 'sync', 'close']);
+});
+
+test('after a sync that failed the end of the driver closes the file without another', async () => {
+  const file = new SteeredFile();
+  const disk = new FileDisk(file, SIZE, () => {});
+  const sync = codeOf(disk.sync());
+  file.pending[0]?.fail(new RpcError('InputOutput', 'file "disk.img": InputOutput (EIO)'));
+  expect(await sync).toBe('InputOutput');
+  const closed = disk.close();
+  await new Promise((done) => setImmediate(done));
+  file.pending[1]?.end();
+  await closed;
+  expect(file.pending.map(({ what }) => what)).toEqual(['sync', 'close']);
 });
 
 test('trimmed blocks go back to the host, and zeros are written only if the host cannot make them', async () => {

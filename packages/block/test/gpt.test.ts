@@ -200,6 +200,22 @@ test.each<[string, GptTestEntry[], number[], string[]]>([
   expect(table.faults.size).toBe(entries.length - usable.length);
 });
 
+test.each([967, 998])(
+  'a first header that leaves the copy of the table to partitions, up to block %i, is refused',
+  async (last) => {
+    const image = imageOf();
+    changeHeader(image, 1, (view) => view.setBigUint64(48, BigInt(last), true));
+    const table = await tableOf(image);
+    // The backup is sound, and used.
+    expect(placesOf(table)).toEqual(PLACES);
+    expect(table.warnings).toEqual([
+      expect.stringContaining(
+        'block 1 leaves blocks 967 to 998 to partitions, where the backup of its table is',
+      ),
+    ]);
+  },
+);
+
 test.each<[string, (view: DataView) => void, string]>([
   ['numbers beyond 2^53', (view) => view.setBigUint64(48, 2n ** 63n, true), 'which it leaves to partitions'],
   ['entries of 100 bytes', (view) => view.setUint32(84, 100, true), 'states entries of 100 bytes'],
@@ -271,7 +287,7 @@ test('a backup alone makes no GPT of a disk with an MBR', async () => {
   expect(placesOf(await tableOf(image))).toEqual([{ number: 1, first: 10, count: 20 }]);
 });
 
-test('for any bytes of a GPT, partitions lie apart from each other, from the table and from its backup', async () => {
+test('for any bytes of a GPT, partitions lie apart from each other, and for sound headers from the tables', async () => {
   const image = numberedImage(BLOCKS, []);
   writeGpt(image, { entries: ENTRIES });
   const change = fc.record({
@@ -293,12 +309,14 @@ test('for any bytes of a GPT, partitions lie apart from each other, from the tab
         }
         const table = await tableOf(disk);
         read += table.partitions.size;
-        let free = 2;
+        // Sound headers have their tables in blocks 2 to 33 and 967 to 998.
+        const [from, end] = changes.length === 0 ? [34, 967] : [2, BLOCKS];
+        let free = from;
         for (const { first, count } of placesOf(table).toSorted((left, right) => left.first - right.first)) {
           expect(first).toBeGreaterThanOrEqual(free);
           expect(count).toBeGreaterThan(0);
           free = first + count;
-          expect(free).toBeLessThanOrEqual(BLOCKS);
+          expect(free).toBeLessThanOrEqual(end);
         }
       },
     ),

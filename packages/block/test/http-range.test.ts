@@ -162,13 +162,23 @@ describe('a server of ranges', () => {
     expect(web.asked.length - before).toBe(4);
   });
 
-  test('that closes an idle connection costs no retry', async () => {
+  test('that says it closes the connection is asked over another one', async () => {
     const web = new Web((asked) => sound(asked, ['Connection: close']));
     const file = await web.open({ retries: 0 });
     expect(Buffer.compare(await readAll(file), CONTENT)).toBe(0);
-    web.answer = (asked) => (asked.number % 2 === 0 ? sound(asked) : undefined);
+    expect([web.asked.length, web.connections]).toEqual([2, 2]);
+  });
+
+  test('that closes an idle connection costs no retry', async () => {
+    const web = new Web((asked) => sound(asked));
+    const file = await web.open({ retries: 0 });
     await readAll(file);
-    expect(web.pauses).toBe(0);
+    // The connection is idle now: the next request finds it closed, and is made again.
+    const next = web.asked.length;
+    web.answer = (asked) => (asked.number === next ? undefined : sound(asked));
+    expect(Buffer.compare(await readAll(file), CONTENT)).toBe(0);
+    expect([web.asked.length, web.pauses]).toEqual([next + 2, 0]);
+    expect(web.connections).toBe(2);
   });
 
   test('that says nothing is given up', async () => {
@@ -179,6 +189,15 @@ describe('a server of ranges', () => {
     const due = [...web.timeouts];
     for (const fire of due) fire();
     expect(await read).toBe('Passing: the server does not answer in time');
+  });
+
+  test('that lets nobody connect is given up as well', async () => {
+    const web = new Web((asked) => sound(asked));
+    const opening = reasonOf(web.open({ retries: 0, connect: () => new Promise(() => {}) }));
+    await expect.poll(() => web.timeouts.size).toBe(1);
+    const due = [...web.timeouts];
+    for (const fire of due) fire();
+    expect(await opening).toBe('Passing: the server does not answer in time');
   });
 
   test('that has something else there now is not believed', async () => {

@@ -2,64 +2,49 @@
  * Runs `nbd_block` against servers that users have, and exports what it gives by `nbd_server`, so
  * that the tools of libnbd and QEMU look at both ends of a chain that is ours in the middle.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type GinitRun, systemConfig, Workplace } from '../../../test/harness/ginit.ts';
-import { makeCertificates, missingOf, mustRun, runProgram } from '../../../test/harness/programs.ts';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { GinitRun } from '../../../test/harness/ginit.ts';
+import { ginitForEach, killed } from '../../../test/harness/ginit-for-each.ts';
+import { JAILABLE } from '../../../test/harness/jailable.ts';
+import {
+  freePort,
+  makeCertificates,
+  missingOf,
+  mustRun,
+  runProgram,
+} from '../../../test/harness/programs.ts';
 
 const MIB = 2 ** 20;
 
-let place: Workplace;
-let running: GinitRun | undefined;
-let servers: ChildProcess[];
-beforeEach(() => {
-  place = new Workplace();
-  running = undefined;
-  servers = [];
-});
-afterEach(async () => {
-  running?.child.kill('SIGTERM');
-  await running?.finished;
-  expect(await running?.leftOver()).toEqual(running && []);
-  for (const server of servers) server.kill('SIGKILL');
-  place[Symbol.dispose]();
-});
+const it = ginitForEach();
+const path = (name: string): string => it.place.path(name);
 
-/** Starts a server in the foreground, and waits for its socket if it has one. */
-async function serve(program: string, args: readonly string[], socket?: string): Promise<ChildProcess> {
-  const child = spawn(program, args, { cwd: place.directory, stdio: 'ignore' });
-  servers.push(child);
-  if (socket !== undefined) {
-    await expect.poll(() => existsSync(place.path(socket)), { timeout: 20_000, interval: 20 }).toBe(true);
-  }
+/** Starts a server, and waits for its socket or its file of a process number. */
+async function serve(program: string, args: readonly string[], file: string): Promise<ChildProcess> {
+  const child = it.serve(program, args);
+  await expect.poll(() => existsSync(path(file)), { timeout: 20_000, interval: 20 }).toBe(true);
   return child;
 }
 
-async function kill(child: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
-}
+const disk = (grants: string, config: string, attributes = ''): string =>
+  `<start name="disk" ram="16M" ${attributes}> <binary name="nbd_block"/> <provides> <service name="Block"/> </provides>
+      <host> ${grants} </host> ${config} </start>`;
 
 /** An export of somebody else, through `nbd_block`, `nbd_server` and its socket `out.sock`. */
-async function chain(grants: string, config: string, attributes = ''): Promise<void> {
-  place.write(
-    'config.xml',
-    systemConfig(`
-    <start name="disk" ram="16M" ${attributes}> <binary name="nbd_block"/> <provides> <service name="Block"/> </provides>
-      <host> ${grants} </host> ${config} </start>
+function chain(grants: string, config: string, attributes = ''): Promise<GinitRun> {
+  return it.start(
+    `${disk(grants, config, attributes)}
     <start name="server" ram="16M"> <binary name="nbd_server"/> <host> <unix listen="out.sock"/> </host>
       <config listen="unix:out.sock"> <export name="out" writeable="yes"/> </config>
       <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route>
-    </start>`),
+    </start>`,
+    'exports at',
   );
-  running = place.start('config.xml');
-  await running.until('exports at');
 }
 
-const out = (): string => `nbd+unix:///out?socket=${place.path('out.sock')}`;
+const out = (): string => `nbd+unix:///out?socket=${path('out.sock')}`;
 
 function image(name: string, sizeBytes: number): string {
   const bytes = Buffer.alloc(sizeBytes);
@@ -68,12 +53,12 @@ function image(name: string, sizeBytes: number): string {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     bytes[i] = state >>> 24;
   }
-  writeFileSync(place.path(name), bytes);
-  return place.path(name);
+  writeFileSync(path(name), bytes);
+  return path(name);
 }
 
 const equal = (one: string, other: string): boolean =>
-  readFileSync(place.path(one)).equals(readFileSync(place.path(other)));
+  readFileSync(path(one)).equals(readFileSync(path(other)));
 
 const lacksTools = missingOf('nbdkit', 'qemu-nbd', 'nbdcopy', 'qemu-io');
 describe.skipIf(lacksTools)(`foreign servers${lacksTools ? ` (skipped: ${lacksTools})` : ''}`, () => {
@@ -87,16 +72,15 @@ describe.skipIf(lacksTools)(`foreign servers${lacksTools ? ` (skipped: ${lacksTo
     ['nbdkit without structured replies', () => nbdkit('--no-sr', 'file', 'back.img')],
     [
       'qemu-nbd',
-      () =>
-        serve('qemu-nbd', ['-f', 'raw', '-e', '4', '-t', '-k', place.path('in.sock'), 'back.img'], 'in.sock'),
+      () => serve('qemu-nbd', ['-f', 'raw', '-e', '4', '-t', '-k', path('in.sock'), 'back.img'], 'in.sock'),
     ],
   ])('%s: what goes in comes out, at both ends', async (_, start) => {
-    writeFileSync(place.path('back.img'), Buffer.alloc(8 * MIB));
+    writeFileSync(path('back.img'), Buffer.alloc(8 * MIB));
     await start();
     await chain(unix, writeable);
     await mustRun('nbdcopy', ['--flush', image('source.img', 8 * MIB), out()]);
     expect(equal('source.img', 'back.img')).toBe(true);
-    await mustRun('nbdcopy', [out(), place.path('copy.img')]);
+    await mustRun('nbdcopy', [out(), path('copy.img')]);
     expect(equal('source.img', 'copy.img')).toBe(true);
     await mustRun('qemu-io', [
       '-f',
@@ -113,51 +97,55 @@ describe.skipIf(lacksTools)(`foreign servers${lacksTools ? ` (skipped: ${lacksTo
       'read -P 8 7M 4k',
       out(),
     ]);
-    const back = readFileSync(place.path('back.img'));
+    const back = readFileSync(path('back.img'));
     expect(back.subarray(MIB, 3 * MIB).every((byte) => byte === 0)).toBe(true);
     expect(back.subarray(7 * MIB, 7 * MIB + 4096).every((byte) => byte === 8)).toBe(true);
   });
 
   test('one that is killed and started again in the middle of a copy delays it, and nothing else', async () => {
-    writeFileSync(place.path('back.img'), Buffer.alloc(32 * MIB));
-    const slow = ['--filter=delay', 'file', 'back.img', 'wdelay=20ms'];
+    const blocks = (): number => statSync(path('back.img')).blocks;
+    writeFileSync(path('back.img'), '');
+    truncateSync(path('back.img'), 16 * MIB);
+    // Two writes of 256 KiB at a time: the copy takes seconds, so a kill comes in its middle.
+    const slow = ['--threads=2', '--filter=delay', 'file', 'back.img', 'wdelay=100ms'];
     let server = await nbdkit(...slow);
-    await chain(unix, '<config connect="unix:in.sock" writeable="yes"/>');
-    const copy = runProgram('nbdcopy', ['--flush', image('source.img', 32 * MIB), out()], {
-      timeoutMs: 90_000,
-    });
-    for (const lossy of [1, 2, 3]) {
-      await new Promise((resolve) => setTimeout(resolve, 200 * lossy));
-      await kill(server);
-      await mustRun('rm', ['-f', place.path('in.sock'), place.path('in.pid')]);
+    const run = await chain(unix, '<config connect="unix:in.sock" writeable="yes"/>');
+    let ended = false;
+    const source = image('source.img', 16 * MIB);
+    const copy = runProgram('nbdcopy', ['--flush', source, out()], { timeoutMs: 90_000 });
+    void copy.then(() => (ended = true));
+    for (let time = 0; time < 3; time++) {
+      // Another part of the image has come.
+      const before = blocks();
+      await expect.poll(blocks, { timeout: 40_000, interval: 5 }).toBeGreaterThan(before);
+      expect(ended).toBe(false);
+      await killed(server);
+      for (const name of ['in.sock', 'in.pid']) rmSync(path(name), { force: true });
       server = await nbdkit(...slow);
     }
+    expect(blocks() * 512).toBeLessThan(16 * MIB);
     const { status, text } = await copy;
-    expect(status, `${text}${running?.stdout}`).toBe(0);
+    expect(status, `${text}${run.stdout}`).toBe(0);
     expect(equal('source.img', 'back.img')).toBe(true);
-    expect(running?.stdout).toContain('connected again');
+    expect(run.stdout).toContain('connected again');
   });
 
   test('one whose export ends in the middle of a block loses that end, with a warning', async () => {
-    writeFileSync(place.path('back.img'), Buffer.alloc(10_000, 7));
+    writeFileSync(path('back.img'), Buffer.alloc(10_000, 7));
     await nbdkit('-r', 'file', 'back.img');
-    await chain(unix, '<config connect="unix:in.sock"/>');
+    const run = await chain(unix, '<config connect="unix:in.sock"/>');
     expect(await mustRun('nbdinfo', ['--size', out()])).toBe('9728\n');
-    expect(running?.stdout).toContain('the export has 10000 bytes: the last 272 are no whole block of 512');
+    expect(run.stdout).toContain('the export has 10000 bytes: the last 272 are no whole block of 512');
   });
 });
 
 const lacksTls = missingOf('openssl', 'nbdkit', 'nbdcopy');
 describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () => {
   async function secured(): Promise<number> {
-    makeCertificates(place.directory);
-    const listener = createServer();
-    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-    const address = listener.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
-    await new Promise((resolve) => listener.close(resolve));
+    makeCertificates(it.place.directory);
+    const port = await freePort();
     image('back.img', MIB);
-    const tls = ['--tls=require', '--tls-verify-peer', `--tls-certificates=${place.directory}`];
+    const tls = ['--tls=require', '--tls-verify-peer', `--tls-certificates=${it.place.directory}`];
     const where = ['-i', '127.0.0.1', '-p', `${port}`, '-P', 'in.pid'];
     await serve('nbdkit', ['-f', ...tls, ...where, 'file', 'back.img'], 'in.pid');
     return port;
@@ -168,17 +156,18 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     .join(' ');
   const material = 'authority="ca-cert.pem" certificate="client-cert.pem" key="client-key.pem"';
 
-  test.each([
-    ['in a process', ''],
-    ['in a jail', 'isolation="jail"'],
-  ])('with certificates of both ends, %s', async (_, attributes) => {
-    if (attributes !== '' && (process.platform !== 'linux' || process.arch !== 'x64')) return;
+  async function certified(attributes: string): Promise<void> {
     const port = await secured();
     const config = `<config connect="127.0.0.1:${port}"> <tls ${material}/> </config>`;
     await chain(`<tcp connect="127.0.0.1:${port}"/> ${files}`, config, attributes);
-    await mustRun('nbdcopy', [out(), place.path('copy.img')]);
+    await mustRun('nbdcopy', [out(), path('copy.img')]);
     expect(equal('back.img', 'copy.img')).toBe(true);
-  });
+  }
+
+  test('with certificates of both ends', () => certified(''));
+  test.skipIf(!JAILABLE)('with certificates of both ends, in a jail (jails are for Linux on x64)', () =>
+    certified('isolation="jail"'),
+  );
 
   test.each<[string, (port: number) => string, RegExp]>([
     [
@@ -198,14 +187,9 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     ],
   ])('refuses %s', async (_, config, message) => {
     const port = await secured();
-    place.write(
-      'config.xml',
-      systemConfig(`<start name="disk" ram="16M"> <binary name="nbd_block"/> <provides> <service name="Block"/> </provides>
-        <host> <tcp connect="127.0.0.1:${port}"/> ${files} </host> ${config(port)} </start>`),
+    expect(await it.crashOf(disk(`<tcp connect="127.0.0.1:${port}"/> ${files}`, config(port)))).toMatch(
+      message,
     );
-    running = place.start('config.xml');
-    await running.until('crashed');
-    expect(`${running.stdout}${running.stderr}`).toMatch(message);
   });
 });
 
@@ -232,13 +216,6 @@ describe('a config that cannot work gives one clear error', () => {
       /config\.xml:\d+:\d+: <tls> needs an attribute "name"/,
     ],
   ])('%s', async (_, config, message) => {
-    place.write(
-      'config.xml',
-      systemConfig(`<start name="disk" ram="16M"> <binary name="nbd_block"/> <provides> <service name="Block"/> </provides>
-        <host> <unix connect="in.sock"/> </host> ${config} </start>`),
-    );
-    running = place.start('config.xml');
-    await running.until('crashed');
-    expect(`${running.stdout}${running.stderr}`).toMatch(message);
+    expect(await it.crashOf(disk('<unix connect="in.sock"/>', config))).toMatch(message);
   });
 });

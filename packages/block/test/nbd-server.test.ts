@@ -3,25 +3,22 @@
  * reads and writes by itself, and another one looks at the result.
  */
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type GinitRun, systemConfig, Workplace } from '../../../test/harness/ginit.ts';
-import { makeCertificates, missingOf, mustRun, runProgram } from '../../../test/harness/programs.ts';
+import { ginitForEach } from '../../../test/harness/ginit-for-each.ts';
+import { JAILABLE } from '../../../test/harness/jailable.ts';
+import {
+  freePort,
+  makeCertificates,
+  missingOf,
+  mustRun,
+  runProgram,
+} from '../../../test/harness/programs.ts';
 
 const MIB = 2 ** 20;
 
-let place: Workplace;
-let running: GinitRun | undefined;
-beforeEach(() => {
-  place = new Workplace();
-  running = undefined;
-});
-afterEach(async () => {
-  running?.child.kill('SIGTERM');
-  await running?.finished;
-  expect(await running?.leftOver()).toEqual(running && []);
-  place[Symbol.dispose]();
-});
+const it = ginitForEach();
+const path = (name: string): string => it.place.path(name);
 
 const disk = (name: string, attributes: string): string =>
   `<start name="${name}" ram="40M"> <binary name="ram_block"/> <provides> <service name="Block"/> </provides>
@@ -33,12 +30,7 @@ const server = (grants: string, config: string, attributes = ''): string =>
        <service name="Block"> <child name="other"/> </service> <any-service> <parent/> </any-service> </route>
    </start>`;
 
-async function start(...starts: readonly string[]): Promise<GinitRun> {
-  place.write('config.xml', systemConfig(starts.join('\n')));
-  running = place.start('config.xml');
-  await running.until('exports at');
-  return running;
-}
+const start = (...starts: readonly string[]): Promise<GinitRun> => it.start(starts.join('\n'), 'exports at');
 
 /** One disk of 32 MiB, exported on a socket. */
 const simple = (attributes = 'writeable="yes"', size = 'size="32M"', more = ''): Promise<GinitRun> =>
@@ -51,7 +43,7 @@ const simple = (attributes = 'writeable="yes"', size = 'size="32M"', more = ''):
     ),
   );
 
-const uri = (name = 'disk'): string => `nbd+unix:///${name}?socket=${place.path('export.sock')}`;
+const uri = (name = 'disk'): string => `nbd+unix:///${name}?socket=${path('export.sock')}`;
 const nbdsh = async (...lines: readonly string[]): Promise<string> =>
   mustRun('nbdsh', ['-u', uri(), ...lines.flatMap((line) => ['-c', line])]);
 const qemuIo = (commands: readonly string[], target = uri()): Promise<string> =>
@@ -67,16 +59,8 @@ function image(name: string, sizeBytes = 32 * MIB): string {
       bytes[i] = state >>> 24;
     }
   }
-  writeFileSync(place.path(name), bytes);
-  return place.path(name);
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer();
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const address = listener.address();
-  await new Promise((resolve) => listener.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
+  writeFileSync(path(name), bytes);
+  return path(name);
 }
 
 const lacksTools = missingOf('nbdinfo', 'nbdcopy', 'nbdsh', 'qemu-img', 'qemu-io');
@@ -85,14 +69,14 @@ describe.skipIf(lacksTools)(`the usual clients${lacksTools ? ` (skipped: ${lacks
     await simple();
     const source = image('source.img');
     await mustRun('nbdcopy', ['--connections=4', '--flush', source, uri()]);
-    await mustRun('nbdcopy', [uri(), place.path('back.img')]);
-    expect(readFileSync(place.path('back.img')).equals(readFileSync(source))).toBe(true);
+    await mustRun('nbdcopy', [uri(), path('back.img')]);
+    expect(readFileSync(path('back.img')).equals(readFileSync(source))).toBe(true);
     expect(await mustRun('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', source, uri()])).toContain(
       'identical',
     );
-    await mustRun('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', uri(), place.path('copy.qcow2')]);
-    await mustRun('qemu-img', ['convert', '-n', '-f', 'qcow2', '-O', 'raw', place.path('copy.qcow2'), uri()]);
-    expect(await mustRun('qemu-img', ['compare', '-F', 'raw', place.path('copy.qcow2'), uri()])).toContain(
+    await mustRun('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', uri(), path('copy.qcow2')]);
+    await mustRun('qemu-img', ['convert', '-n', '-f', 'qcow2', '-O', 'raw', path('copy.qcow2'), uri()]);
+    expect(await mustRun('qemu-img', ['compare', '-F', 'raw', path('copy.qcow2'), uri()])).toContain(
       'identical',
     );
   });
@@ -214,7 +198,7 @@ describe.skipIf(lacksTools)(`the usual clients${lacksTools ? ` (skipped: ${lacks
   test('get what they asked for when the server is stopped, and the socket is gone', async () => {
     const system = await simple();
     await mustRun('nbdcopy', [image('source.img'), uri()]);
-    const [connected, stopped] = [place.path('connected'), place.path('stopped')];
+    const [connected, stopped] = [path('connected'), path('stopped')];
     const client = runProgram('nbdsh', [
       '-u',
       uri(),
@@ -229,7 +213,7 @@ describe.skipIf(lacksTools)(`the usual clients${lacksTools ? ` (skipped: ${lacks
     system.child.kill('SIGTERM');
     const { code } = await system.finished;
     expect(code).toBe(0);
-    expect(existsSync(place.path('export.sock'))).toBe(false);
+    expect(existsSync(path('export.sock'))).toBe(false);
     writeFileSync(stopped, '');
     expect((await client).stdout).toContain('ended');
   });
@@ -241,11 +225,8 @@ test.skipIf(lacksFio)(
   async () => {
     await simple();
     const job = ['--name=job', '--ioengine=nbd', `--uri=${uri()}`, '--rw=randrw', '--bs=4k', '--iodepth=32'];
-    const text = await mustRun(
-      'fio',
-      [...job, '--size=8m', '--verify=crc32c', '--randseed=7'],
-      place.directory,
-    );
+    const more = ['--size=8m', '--verify=crc32c', '--randseed=7'];
+    const text = await mustRun('fio', [...job, ...more], { cwd: it.place.directory });
     expect(text).toMatch(/err= 0/);
   },
 );
@@ -256,7 +237,7 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     .map((name) => `<file path="${name}.pem"/>`)
     .join(' ');
   const secured = async (attributes = ''): Promise<number> => {
-    makeCertificates(place.directory);
+    makeCertificates(it.place.directory);
     const port = await freePort();
     await start(
       disk('disk', 'size="4M"'),
@@ -272,17 +253,13 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     return port;
   };
 
-  test.each([
-    ['in a process', ''],
-    ['in a jail', 'isolation="jail"'],
-  ])('serves clients with a certificate, %s', async (_, attributes) => {
-    if (attributes !== '' && (process.platform !== 'linux' || process.arch !== 'x64')) return;
+  async function certified(attributes: string): Promise<void> {
     const port = await secured(attributes);
-    const target = `nbds://localhost:${port}/disk?tls-certificates=${place.directory}`;
+    const target = `nbds://localhost:${port}/disk?tls-certificates=${it.place.directory}`;
     expect(await mustRun('nbdinfo', [target])).toContain('with TLS');
     const source = image('source.img', 4 * MIB);
     await mustRun('nbdcopy', [source, target]);
-    const credentials = `tls-creds-x509,id=tls0,endpoint=client,dir=${place.directory}`;
+    const credentials = `tls-creds-x509,id=tls0,endpoint=client,dir=${it.place.directory}`;
     const options = `driver=nbd,host=localhost,port=${port},export=disk,tls-creds=tls0`;
     await mustRun('qemu-img', [
       'convert',
@@ -290,10 +267,15 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
       credentials,
       '--image-opts',
       options,
-      place.path('back.img'),
+      path('back.img'),
     ]);
-    expect(readFileSync(place.path('back.img')).equals(readFileSync(source))).toBe(true);
-  });
+    expect(readFileSync(path('back.img')).equals(readFileSync(source))).toBe(true);
+  }
+
+  test('serves clients with a certificate', () => certified(''));
+  test.skipIf(!JAILABLE)('serves clients with a certificate, in a jail (jails are for Linux on x64)', () =>
+    certified('isolation="jail"'),
+  );
 
   test('refuses clients without TLS, without a certificate, or with one of somebody else', async () => {
     const port = await secured();
@@ -303,14 +285,12 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     const others = new Workplace();
     try {
       makeCertificates(others.directory);
-      copyFileSync(place.path('ca-cert.pem'), others.path('ca-cert.pem'));
+      copyFileSync(path('ca-cert.pem'), others.path('ca-cert.pem'));
       const strange = await runProgram('nbdinfo', [
         `nbds://localhost:${port}/disk?tls-certificates=${others.directory}`,
       ]);
       expect(strange.status).not.toBe(0);
-      await expect
-        .poll(() => running?.stdout)
-        .toMatch(/Warning: client 127\.0\.0\.1:\d+: socket ".*": TLS: /);
+      await expect.poll(() => it.text).toMatch(/Warning: client 127\.0\.0\.1:\d+: socket ".*": TLS: /);
     } finally {
       others[Symbol.dispose]();
     }
@@ -318,7 +298,7 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     expect(
       await mustRun('nbdinfo', [
         '--size',
-        `nbds://localhost:${port}/disk?tls-certificates=${place.directory}`,
+        `nbds://localhost:${port}/disk?tls-certificates=${it.place.directory}`,
       ]),
     ).toBe(`${4 * MIB}\n`);
   });
@@ -363,23 +343,18 @@ describe('a config that cannot work gives one clear error', () => {
       /config\.xml:\d+:\d+: file "config\.xml": it is no PEM/,
     ],
   ])('%s', async (_, grants, config, message) => {
-    place.write(
-      'config.xml',
-      systemConfig(`${disk('disk', 'size="1M"')} ${disk('other', 'size="1M"')} ${server(grants, config)}`),
-    );
-    running = place.start('config.xml');
-    await running.until('crashed');
-    expect(`${running.stdout}${running.stderr}`).toMatch(message);
+    const disks = `${disk('disk', 'size="1M"')} ${disk('other', 'size="1M"')}`;
+    expect(await it.crashOf(`${disks} ${server(grants, config)}`)).toMatch(message);
   });
 
   test('and what the schema sees is refused before anything starts', async () => {
-    place.write(
+    it.place.write(
       'config.xml',
       systemConfig(
         `${disk('disk', 'size="1M"')} ${disk('other', 'size="1M"')} ${server('<unix listen="export.sock"/>', '<config listen="unix:export.sock" connections="0"/>')}`,
       ),
     );
-    const { code, stderr } = await place.run('config.xml');
+    const { code, stderr } = await it.place.run('config.xml');
     expect(code).toBe(2);
     expect(stderr).toMatch(/config\.xml:\d+:\d+: attribute "connections"/);
     expect(stderr).toMatch(/<export>/);

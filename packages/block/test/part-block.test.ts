@@ -1,15 +1,22 @@
 /** part_block in whole systems, over disks with a GPT. */
-import { type Component, component } from '@ginit/core';
+import type { Component } from '@ginit/core';
 import { Listeners } from '@ginit/core/async';
-import { Block, type BlockBackend, BlockClient, type BlockInfo, serveBlock } from '@ginit/core/block';
-import { Report, serveReport } from '@ginit/core/report';
+import { type BlockBackend, BlockClient, type BlockInfo } from '@ginit/core/block';
 import { expect, test } from 'vitest';
 import { runSystem } from '../../../test/harness/in-process-system.ts';
 import partBlock from '../src/part_block/main.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { writeBootRecord } from './disk-image.ts';
 import { EFI_TYPE, type GptTestEntry, guidOf, LINUX_TYPE, writeGpt } from './gpt-image.ts';
-import { clientOf, reasonOf } from './system-client.ts';
+import {
+  clientOf,
+  complaintsOf,
+  endsWell,
+  idleClient,
+  reasonOf,
+  reportsTo,
+  serverOf,
+} from './system-client.ts';
 
 const SIZE = 512;
 const BLOCKS = 1000;
@@ -25,14 +32,6 @@ function gptImage(entries: readonly GptTestEntry[]): Uint8Array {
   const image = new Uint8Array(BLOCKS * SIZE);
   writeGpt(image, { entries });
   return image;
-}
-
-/** A server of one image, which the test may change. */
-function serverOf(image: Uint8Array): Component {
-  return component({ provides: [Block] }, (env) => {
-    const disk = new RamDisk(image, SIZE);
-    env.provide(Block, (session) => serveBlock(session, disk));
-  });
 }
 
 /** A disk of which only a part is there at first. */
@@ -66,17 +65,6 @@ class GrowingDisk implements BlockBackend {
   writeZeroes = (block: number, count: number): void => this.#disk.writeZeroes(block, count);
 }
 
-/** A server of reports that keeps them. */
-function reportsTo(reports: string[]): Component {
-  return component({ provides: [Report] }, (env) => {
-    env.provide(Report, (session) =>
-      serveReport(session, {
-        submit: (content) => void reports.push(`${session.label.text}\n${new TextDecoder().decode(content)}`),
-      }),
-    );
-  });
-}
-
 const TO_PARTITIONS =
   '<route> <service name="Block"> <child name="partitions"/> </service> <any-service> <parent/> </any-service> </route>';
 
@@ -90,12 +78,19 @@ const system = (config: string): string => `
   </start>
   <start name="client" ram="16M"> <exit propagate="yes"/> ${TO_PARTITIONS} </start>`;
 
+const components = (disk: BlockBackend, client: Component, reports: string[] = []) => ({
+  disk: serverOf(disk),
+  reports: reportsTo(reports),
+  part_block: partBlock,
+  client,
+});
+
+const runOver = (disk: BlockBackend, config: string, client: Component, reports: string[] = []) =>
+  endsWell(runSystem('shared', components(disk, client, reports), system(config)));
+
+/** Over an image, which the test may change. */
 const run = (image: Uint8Array, config: string, client: Component, reports: string[] = []) =>
-  runSystem(
-    'shared',
-    { disk: serverOf(image), reports: reportsTo(reports), part_block: partBlock, client },
-    system(config),
-  );
+  runOver(new RamDisk(image, SIZE), config, client, reports);
 
 test('a policy names its partition by name, GUID or type, and by several of them', async () => {
   const client = clientOf(async (env) => {
@@ -114,7 +109,7 @@ test('a policy names its partition by name, GUID or type, and by several of them
   const image = gptImage(ENTRIES);
   const view = new DataView(image.buffer);
   for (const block of [40, 100, 200, 300, 350]) view.setUint32(block * SIZE, block, true);
-  const { end, lines } = await run(
+  await run(
     image,
     `<config>
        <policy label_suffix="name" name="home"/>
@@ -124,7 +119,6 @@ test('a policy names its partition by name, GUID or type, and by several of them
      </config>`,
     client,
   );
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
 });
 
 test('a policy that several partitions fit, or none, gives nobody a session', async () => {
@@ -135,7 +129,7 @@ test('a policy that several partitions fit, or none, gives nobody a session', as
     expect(await why('missing')).toContain('there is no partition with name "hom"');
     expect(await why('other')).toContain('there is no partition 2 with name "root"');
   });
-  const { end, lines } = await run(
+  await run(
     gptImage(ENTRIES),
     `<config>
        <policy label_suffix="twins" name="twin"/>
@@ -145,18 +139,14 @@ test('a policy that several partitions fit, or none, gives nobody a session', as
      </config>`,
     client,
   );
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
 });
 
 test('a policy that names no partition is an error with its place', async () => {
-  const { complaints } = await run(
-    gptImage(ENTRIES),
-    '<config> <policy label_suffix="any" writeable="yes"/> </config>',
-    clientOf((env) => env.timer.sleep(50)),
+  const complaints = await complaintsOf(
+    components(new RamDisk(gptImage(ENTRIES), SIZE), idleClient),
+    system('<config> <policy label_suffix="any" writeable="yes"/> </config>'),
   );
-  expect(complaints.join('\n')).toMatch(
-    /config\.xml:\d+:\d+: a policy names its partition by partition, name/,
-  );
+  expect(complaints).toMatch(/config\.xml:\d+:\d+: a policy names its partition by partition, name/);
 });
 
 test('an MBR has types, too', async () => {
@@ -169,12 +159,7 @@ test('an MBR has types, too', async () => {
     const fat = await BlockClient.connect(env, { label: 'fat' });
     expect(fat.info.blockCount).toBe(40);
   });
-  const { end, lines } = await run(
-    image,
-    '<config> <policy label_suffix="fat" type="0x0C"/> </config>',
-    client,
-  );
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  await run(image, '<config> <policy label_suffix="fat" type="0x0C"/> </config>', client);
 });
 
 test('a table that was written meanwhile is what the next session gets, and what is reported', async () => {
@@ -199,14 +184,13 @@ test('a table that was written meanwhile is what the next session gets, and what
     const fresh = await BlockClient.connect(env, { label: 'new' });
     expect(fresh.info.blockCount).toBe(100);
   });
-  const { end, lines } = await run(
+  await run(
     image,
     `<config> <report partitions="yes"/>
        <policy label_suffix="home" name="home"/> <policy label_suffix="new" name="new"/> </config>`,
     client,
     reports,
   );
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   expect(reports).toHaveLength(2);
   expect(reports[0]).toContain('name="twin"');
   expect(reports[1]).not.toContain('name="twin"');
@@ -222,13 +206,12 @@ test('the report names every partition, and why one cannot be used', async () =>
   const client = clientOf(async (env) => {
     while (reports.length === 0) await env.timer.sleep(1);
   });
-  const { end, lines } = await run(
+  await run(
     gptImage(entries),
     '<config> <report partitions="yes"/> <default-policy partition="1"/> </config>',
     client,
     reports,
   );
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   expect(reports[0]).toBe(`partitions -> partitions
 <partitions type="gpt" guid="${guidOf(0)}" total_blocks="1000" block_size="512">
   <partition number="1" type="${LINUX_TYPE}" start="40" length="60" block_size="512" name="a &lt;b&gt; &amp; &quot;c&quot;" guid="${guidOf(1)}"/>
@@ -246,26 +229,17 @@ test('a report that does not fit its buffer is a warning, and sessions go on', a
     name: 'x'.repeat(36),
   }));
   const client = clientOf(async (env) => void (await BlockClient.connect(env, { label: 'any' })));
-  const { end, lines } = await run(
+  const lines = await run(
     gptImage(many),
     '<config> <report partitions="yes" buffer="1K"/> <default-policy partition="1"/> </config>',
     client,
     reports,
   );
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
   expect(reports).toEqual([]);
   expect(lines.join('\n')).toContain(
     'Warning: no report of the partitions: RpcError: report "partitions" has',
   );
 });
-
-const systemOf = (disk: GrowingDisk, config: string, client: Component, reports: string[]) => {
-  const server = component({ provides: [Block] }, (env) => {
-    env.provide(Block, (session) => serveBlock(session, disk));
-  });
-  const components = { disk: server, reports: reportsTo(reports), part_block: partBlock, client };
-  return runSystem('shared', components, system(config));
-};
 
 test('a disk that grows: the table is looked at again, and sessions get partitions behind its old end', async () => {
   const image = gptImage([...ENTRIES.slice(0, 3), { first: 800, last: 899, name: 'far' }]);
@@ -280,8 +254,7 @@ test('a disk that grows: the table is looked at again, and sessions get partitio
     expect((await BlockClient.connect(env, { label: 'far' })).info.blockCount).toBe(100);
   });
   const config = '<config> <report partitions="yes"/> <policy label_suffix="far" name="far"/> </config>';
-  const { end, lines } = await systemOf(disk, config, client, reports);
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  await runOver(disk, config, client, reports);
   expect(reports[0]).toContain('total_blocks="500"');
   expect(reports[0]).toContain('<partition number="4" fault="has blocks 800 to 899');
   expect(reports[1]).toContain('total_blocks="1000"');
@@ -300,6 +273,25 @@ test('a session of a disk without a table grows with the disk', async () => {
     await whole.write(999, 1, new Uint8Array(SIZE));
   });
   const config = '<config> <policy label_suffix="whole" partition="0" writeable="yes"/> </config>';
-  const { end, lines } = await systemOf(disk, config, client, []);
-  expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+  await runOver(disk, config, client);
+});
+
+test('whoever has a whole disk that has grown has its new blocks, too, so that nobody else gets them', async () => {
+  const image = new Uint8Array(BLOCKS * SIZE);
+  const disk = new GrowingDisk(image, 500);
+  const client = clientOf(async (env) => {
+    const whole = await BlockClient.connect(env, { label: 'whole' });
+    const grown = new Promise<void>((resolve) => whole.onInfoChanged(resolve));
+    disk.grow(BLOCKS);
+    await grown;
+    writeGpt(image, { entries: [{ first: 800, last: 899, name: 'far' }] });
+    expect(await reasonOf(BlockClient.connect(env, { label: 'far' }))).toContain(
+      'partition 1 is in use by another session, as partition 0 of an earlier table',
+    );
+    await whole.close();
+    expect((await BlockClient.connect(env, { label: 'far' })).info.blockCount).toBe(100);
+  });
+  const config = `<config> <policy label_suffix="whole" partition="0" writeable="yes"/>
+    <policy label_suffix="far" name="far" writeable="yes"/> </config>`;
+  await runOver(disk, config, client);
 });

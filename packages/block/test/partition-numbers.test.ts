@@ -2,12 +2,12 @@
  * Compares our numbers of partitions with those of sfdisk: on tables made by sfdisk, by parted, and
  * at random.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { missingOf, mustRun, runProgram } from '../../../test/harness/programs.ts';
 import { propertyRuns } from '../../../test/property-runs.ts';
 import { readPartitionTable } from '../src/part_block/partition-table.ts';
 import type { PartitionTable } from '../src/part_block/table.ts';
@@ -18,18 +18,6 @@ const EXTENDED = 0x05;
 const BLOCKS = 2048;
 const NOTHING = { type: 0, first: 0, count: 0 };
 
-/** sfdisk and parted are in directories that only root has in its PATH. */
-const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-const tool = (
-  program: string,
-  args: readonly string[],
-  input = '',
-): { status: number | null; text: string } => {
-  const { status, stdout, stderr } = spawnSync(program, args, { input, env: { PATH }, encoding: 'utf8' });
-  return { status, text: `${stdout}${stderr}` };
-};
-const missing = ['sfdisk', 'parted'].filter((program) => tool(program, ['--version']).status !== 0);
-
 const directory = mkdtempSync(join(tmpdir(), 'ginit-table-'));
 const disk = join(directory, 'disk');
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -37,8 +25,8 @@ afterAll(() => rmSync(directory, { recursive: true }));
 /** Where partitions are, by their number. */
 type Numbered = Map<number, { readonly first: number; readonly count: number }>;
 
-function bySfdisk(): { readonly partitions: Numbered; readonly text: string } {
-  const { text } = tool('sfdisk', ['--dump', disk]);
+async function bySfdisk(): Promise<{ readonly partitions: Numbered; readonly text: string }> {
+  const { text } = await runProgram('sfdisk', ['--dump', disk]);
   const lines = text.matchAll(/^\S+?(\d+) : start= *(\d+), size= *(\d+), type=(\w+)/gm);
   const partitions: Numbered = new Map();
   for (const [, number, first, count, type] of lines) {
@@ -103,116 +91,120 @@ function writeChain(image: Uint8Array, first: number, { slots, type, excess }: C
   return { type, first, count: slots.length * SLOT_BLOCKS + excess };
 }
 
-describe.skipIf(missing.length > 0)(
-  `partition numbers${missing.length > 0 ? ` (skipped: there is no ${missing.join(' and no ')})` : ''}`,
-  () => {
-    test('in chains in any order, with holes, every number is the one of sfdisk', async () => {
-      let logical = 0;
-      const parts = fc.record({
-        before: fc.array(fc.boolean(), { maxLength: 2 }),
-        chain,
-        last: fc.boolean(),
-        blocks: fc.constantFrom(BLOCKS, 600),
-      });
-      const property = fc.asyncProperty(parts, async ({ before, chain: made, last, blocks }) => {
-        const image = new Uint8Array(BLOCKS * 512);
-        const entries: Entry[] = before.map((there, index) =>
-          there ? { type: LINUX, first: 10 + index * 20, count: 15 } : NOTHING,
-        );
-        entries.push(writeChain(image, 100, made));
-        if (last) entries.push({ type: LINUX, first: 60, count: 20 });
-        writeBootRecord(image, 0, entries);
-        // The disk ends before its table does.
-        writeFileSync(disk, image.subarray(0, blocks * 512));
-        const table = await byUs();
-        const theirs = bySfdisk().partitions;
-        const fitting = [...theirs].filter(([, { first, count }]) => first + count <= blocks);
-        expect(numbered(table)).toEqual(new Map(fitting));
-        logical += fitting.filter(([number]) => number > 4).length;
-      });
-      const runs = propertyRuns(60);
-      await fc.assert(property, { numRuns: runs });
-      expect(logical).toBeGreaterThan(runs);
-    }, 0);
-
-    test('for any content of the blocks, a number that we give is the one of sfdisk', async () => {
-      let given = 0;
-      const field = fc.oneof(fc.nat(60), fc.nat(1200), fc.nat(0xffff_ffff));
-      const entry = fc.record({
-        type: fc.constantFrom(0, LINUX, LINUX, EXTENDED, 0x0f),
-        first: field,
-        count: field,
-      });
-      const records = fc.array(fc.tuple(fc.nat(60), fc.array(entry, { maxLength: 4 })), { maxLength: 40 });
-      const tables = fc.tuple(fc.array(entry, { maxLength: 4 }), records);
-      const property = fc.asyncProperty(tables, async ([entries, others]) => {
-        const image = new Uint8Array(BLOCKS * 512);
-        for (const [block, content] of others) writeBootRecord(image, block, content);
-        writeBootRecord(image, 0, entries);
-        writeFileSync(disk, image);
-        const ours = numbered(await byUs());
-        const { partitions: theirs, text } = bySfdisk();
-        // sfdisk leaves out the partitions in a second extended partition; Linux numbers on, and so
-        // do we.
-        const lastOfTheirs = text.includes('Ignoring extra extended partition')
-          ? Math.max(4, ...theirs.keys())
-          : 255;
-        const certain = new Map([...ours].filter(([number]) => number <= lastOfTheirs));
-        expect(Object.fromEntries(theirs)).toMatchObject(Object.fromEntries(certain));
-        given += certain.size;
-      });
-      const runs = propertyRuns(60);
-      await fc.assert(property, { numRuns: runs });
-      expect(given).toBeGreaterThan(runs / 10);
-    }, 0);
-
-    const emptyDisk = (): void => {
-      writeFileSync(disk, '');
-      truncateSync(disk, 64 * 2 ** 20);
-    };
-    const sfdisk = (args: readonly string[], input = ''): void => {
-      const { status, text } = tool('sfdisk', args, input);
-      expect(status, text).toBe(0);
-    };
-    const parted = (...command: readonly string[]): void => {
-      const { status, text } = tool('parted', ['-s', disk, ...command]);
-      expect(status, text).toBe(0);
-    };
-
-    test('tables that sfdisk makes, deletes from and appends to have the numbers of sfdisk', async () => {
-      emptyDisk();
-      const logical = Array.from({ length: 7 }, () => 'size=2M, type=83\n').join('');
-      sfdisk([disk], `label: dos\nstart=2048, size=4096, type=83\nsize=60000, type=5\n${logical}`);
-      expect(numbered(await byUs())).toEqual(bySfdisk().partitions);
-      for (const deleted of ['5', '6']) {
-        sfdisk(['--delete', disk, deleted]);
-        expect(numbered(await byUs())).toEqual(bySfdisk().partitions);
-      }
-      // The partition goes into the gap that the first deletion left, so the chain goes backwards
-      // now.
-      for (const size of ['1M', '1M', '2M']) {
-        sfdisk(['--append', disk], `size=${size}, type=83\n`);
-        const { partitions } = bySfdisk();
-        expect(numbered(await byUs())).toEqual(partitions);
-      }
-      const logicalFirsts = [...bySfdisk().partitions]
-        .filter(([number]) => number > 4)
-        .map(([, { first }]) => first);
-      expect(logicalFirsts.length).toBeGreaterThanOrEqual(5);
-      expect(logicalFirsts).not.toEqual(logicalFirsts.toSorted((left, right) => left - right));
+const lacksTools = missingOf('sfdisk', 'parted');
+describe.skipIf(lacksTools)(`partition numbers${lacksTools ? ` (skipped: ${lacksTools})` : ''}`, () => {
+  test('in chains in any order, with holes, every number is the one of sfdisk', async () => {
+    let logical = 0;
+    const parts = fc.record({
+      before: fc.array(fc.boolean(), { maxLength: 2 }),
+      chain,
+      last: fc.boolean(),
+      blocks: fc.constantFrom(BLOCKS, 600),
     });
+    const property = fc.asyncProperty(parts, async ({ before, chain: made, last, blocks }) => {
+      const image = new Uint8Array(BLOCKS * 512);
+      const entries: Entry[] = before.map((there, index) =>
+        there ? { type: LINUX, first: 10 + index * 20, count: 15 } : NOTHING,
+      );
+      entries.push(writeChain(image, 100, made));
+      if (last) entries.push({ type: LINUX, first: 60, count: 20 });
+      writeBootRecord(image, 0, entries);
+      // The disk ends before its table does.
+      writeFileSync(disk, image.subarray(0, blocks * 512));
+      const table = await byUs();
+      const { partitions: theirs } = await bySfdisk();
+      const fitting = [...theirs].filter(([, { first, count }]) => first + count <= blocks);
+      expect(numbered(table)).toEqual(new Map(fitting));
+      logical += fitting.filter(([number]) => number > 4).length;
+    });
+    const runs = propertyRuns(60);
+    await fc.assert(property, { numRuns: runs });
+    expect(logical).toBeGreaterThan(runs);
+  }, 0);
 
-    test('tables that parted makes, deletes from and appends to have the numbers of sfdisk', async () => {
-      emptyDisk();
-      parted('mklabel', 'msdos', 'mkpart', 'primary', '1MiB', '3MiB', 'mkpart', 'extended', '4MiB', '60MiB');
-      for (let at = 5; at < 30; at += 5) parted('mkpart', 'logical', `${at}MiB`, `${at + 3}MiB`);
-      parted('rm', '6');
-      parted('rm', '5');
-      expect(numbered(await byUs())).toEqual(bySfdisk().partitions);
-      parted('mkpart', 'logical', '40MiB', '44MiB', 'mkpart', 'logical', '5MiB', '8MiB');
+  test('for any content of the blocks, a number that we give is the one of sfdisk', async () => {
+    let given = 0;
+    const field = fc.oneof(fc.nat(60), fc.nat(1200), fc.nat(0xffff_ffff));
+    const entry = fc.record({
+      type: fc.constantFrom(0, LINUX, LINUX, EXTENDED, 0x0f),
+      first: field,
+      count: field,
+    });
+    const records = fc.array(fc.tuple(fc.nat(60), fc.array(entry, { maxLength: 4 })), { maxLength: 40 });
+    const tables = fc.tuple(fc.array(entry, { maxLength: 4 }), records);
+    const property = fc.asyncProperty(tables, async ([entries, others]) => {
+      const image = new Uint8Array(BLOCKS * 512);
+      for (const [block, content] of others) writeBootRecord(image, block, content);
+      writeBootRecord(image, 0, entries);
+      writeFileSync(disk, image);
       const ours = numbered(await byUs());
-      expect(ours).toEqual(bySfdisk().partitions);
-      expect(ours.size).toBe(6);
+      const { partitions: theirs, text } = await bySfdisk();
+      // sfdisk leaves out the partitions in a second extended partition; Linux numbers on, and so
+      // do we.
+      const lastOfTheirs = text.includes('Ignoring extra extended partition')
+        ? Math.max(4, ...theirs.keys())
+        : 255;
+      const certain = new Map([...ours].filter(([number]) => number <= lastOfTheirs));
+      expect(Object.fromEntries(theirs)).toMatchObject(Object.fromEntries(certain));
+      given += certain.size;
     });
-  },
-);
+    const runs = propertyRuns(60);
+    await fc.assert(property, { numRuns: runs });
+    expect(given).toBeGreaterThan(runs / 10);
+  }, 0);
+
+  const emptyDisk = (): void => {
+    writeFileSync(disk, '');
+    truncateSync(disk, 64 * 2 ** 20);
+  };
+  const sfdisk = (args: readonly string[], input = ''): Promise<string> => mustRun('sfdisk', args, { input });
+  const parted = (...command: readonly string[]): Promise<string> =>
+    mustRun('parted', ['-s', disk, ...command]);
+
+  test('tables that sfdisk makes, deletes from and appends to have the numbers of sfdisk', async () => {
+    emptyDisk();
+    const logical = Array.from({ length: 7 }, () => 'size=2M, type=83\n').join('');
+    await sfdisk([disk], `label: dos\nstart=2048, size=4096, type=83\nsize=60000, type=5\n${logical}`);
+    expect(numbered(await byUs())).toEqual((await bySfdisk()).partitions);
+    for (const deleted of ['5', '6']) {
+      await sfdisk(['--delete', disk, deleted]);
+      expect(numbered(await byUs())).toEqual((await bySfdisk()).partitions);
+    }
+    // The partition goes into the gap that the first deletion left, so the chain goes backwards
+    // now.
+    for (const size of ['1M', '1M', '2M']) {
+      await sfdisk(['--append', disk], `size=${size}, type=83\n`);
+      const { partitions } = await bySfdisk();
+      expect(numbered(await byUs())).toEqual(partitions);
+    }
+    const logicalFirsts = [...(await bySfdisk()).partitions]
+      .filter(([number]) => number > 4)
+      .map(([, { first }]) => first);
+    expect(logicalFirsts.length).toBeGreaterThanOrEqual(5);
+    expect(logicalFirsts).not.toEqual(logicalFirsts.toSorted((left, right) => left - right));
+  });
+
+  test('tables that parted makes, deletes from and appends to have the numbers of sfdisk', async () => {
+    emptyDisk();
+    await parted(
+      'mklabel',
+      'msdos',
+      'mkpart',
+      'primary',
+      '1MiB',
+      '3MiB',
+      'mkpart',
+      'extended',
+      '4MiB',
+      '60MiB',
+    );
+    for (let at = 5; at < 30; at += 5) await parted('mkpart', 'logical', `${at}MiB`, `${at + 3}MiB`);
+    await parted('rm', '6');
+    await parted('rm', '5');
+    expect(numbered(await byUs())).toEqual((await bySfdisk()).partitions);
+    await parted('mkpart', 'logical', '40MiB', '44MiB', 'mkpart', 'logical', '5MiB', '8MiB');
+    const ours = numbered(await byUs());
+    expect(ours).toEqual((await bySfdisk()).partitions);
+    expect(ours.size).toBe(6);
+  });
+});

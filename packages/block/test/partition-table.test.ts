@@ -13,6 +13,16 @@ const tableOf = (image: Uint8Array): Promise<PartitionTable> => readPartitionTab
 
 const of = (...entries: Entry[]): Promise<PartitionTable> => tableOf(numberedImage(BLOCKS, entries));
 
+/** The table of a disk with these entries in block 0, and boot records in other blocks. */
+function chained(
+  entries: readonly Entry[],
+  records: Readonly<Record<number, readonly Entry[]>>,
+): Promise<PartitionTable> {
+  const image = numberedImage(BLOCKS, entries);
+  for (const [block, record] of Object.entries(records)) writeBootRecord(image, Number(block), record);
+  return tableOf(image);
+}
+
 const numbers = (table: PartitionTable): number[] => [...table.partitions.keys()];
 
 test('primary partitions have the numbers of their entries', async () => {
@@ -29,16 +39,19 @@ test('primary partitions have the numbers of their entries', async () => {
 });
 
 test('logical partitions are numbered from 5 on, in the order of their chain', async () => {
-  const image = numberedImage(BLOCKS, [
-    { type: LINUX, first: 10, count: 90 },
-    { type: EXTENDED, first: 100, count: 900 },
-  ]);
-  writeBootRecord(image, 100, [
-    { type: LINUX, first: 10, count: 90 },
-    { type: EXTENDED, first: 200, count: 100 },
-  ]);
-  writeBootRecord(image, 300, [{ type: LINUX, first: 20, count: 680 }]);
-  const table = await tableOf(image);
+  const table = await chained(
+    [
+      { type: LINUX, first: 10, count: 90 },
+      { type: EXTENDED, first: 100, count: 900 },
+    ],
+    {
+      100: [
+        { type: LINUX, first: 10, count: 90 },
+        { type: EXTENDED, first: 200, count: 100 },
+      ],
+      300: [{ type: LINUX, first: 20, count: 680 }],
+    },
+  );
   expect(placesOf(table)).toEqual([
     { number: 1, first: 10, count: 90 },
     { number: 5, first: 110, count: 90 },
@@ -49,22 +62,22 @@ test('logical partitions are numbered from 5 on, in the order of their chain', a
 });
 
 test('boot records without a partition do not count, and partitions that cannot be used do', async () => {
-  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 900 }]);
-  writeBootRecord(image, 100, [NOTHING, { type: EXTENDED, first: 100, count: 100 }]);
-  writeBootRecord(image, 200, [
-    { type: LINUX, first: 10, count: 20 },
-    { type: EXTENDED, first: 200, count: 100 },
-  ]);
-  writeBootRecord(image, 300, [
-    { type: LINUX, first: 10, count: 0 },
-    { type: EXTENDED, first: 300, count: 100 },
-  ]);
-  writeBootRecord(image, 400, [
-    { type: LINUX, first: 10, count: 5000 },
-    { type: EXTENDED, first: 400, count: 100 },
-  ]);
-  writeBootRecord(image, 500, [{ type: LINUX, first: 10, count: 30 }]);
-  const table = await tableOf(image);
+  const table = await chained([{ type: EXTENDED, first: 100, count: 900 }], {
+    100: [NOTHING, { type: EXTENDED, first: 100, count: 100 }],
+    200: [
+      { type: LINUX, first: 10, count: 20 },
+      { type: EXTENDED, first: 200, count: 100 },
+    ],
+    300: [
+      { type: LINUX, first: 10, count: 0 },
+      { type: EXTENDED, first: 300, count: 100 },
+    ],
+    400: [
+      { type: LINUX, first: 10, count: 5000 },
+      { type: EXTENDED, first: 400, count: 100 },
+    ],
+    500: [{ type: LINUX, first: 10, count: 30 }],
+  });
   expect(placesOf(table)).toEqual([
     { number: 5, first: 210, count: 20 },
     { number: 7, first: 510, count: 30 },
@@ -73,17 +86,17 @@ test('boot records without a partition do not count, and partitions that cannot 
 });
 
 test('a chain may go backwards, and a link may come first', async () => {
-  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 900 }]);
-  writeBootRecord(image, 100, [
-    { type: EXTENDED, first: 500, count: 100 },
-    { type: LINUX, first: 10, count: 20 },
-  ]);
-  writeBootRecord(image, 600, [
-    { type: LINUX, first: 20, count: 80 },
-    { type: EXTENDED, first: 200, count: 100 },
-  ]);
-  writeBootRecord(image, 300, [{ type: LINUX, first: 30, count: 40 }]);
-  const table = await tableOf(image);
+  const table = await chained([{ type: EXTENDED, first: 100, count: 900 }], {
+    100: [
+      { type: EXTENDED, first: 500, count: 100 },
+      { type: LINUX, first: 10, count: 20 },
+    ],
+    600: [
+      { type: LINUX, first: 20, count: 80 },
+      { type: EXTENDED, first: 200, count: 100 },
+    ],
+    300: [{ type: LINUX, first: 30, count: 40 }],
+  });
   expect(placesOf(table)).toEqual([
     { number: 5, first: 110, count: 20 },
     { number: 6, first: 620, count: 80 },
@@ -93,13 +106,16 @@ test('a chain may go backwards, and a link may come first', async () => {
 });
 
 test('the numbers go on in a second extended partition', async () => {
-  const image = numberedImage(BLOCKS, [
-    { type: EXTENDED, first: 100, count: 300 },
-    { type: EXTENDED, first: 500, count: 500 },
-  ]);
-  writeBootRecord(image, 100, [{ type: LINUX, first: 10, count: 20 }]);
-  writeBootRecord(image, 500, [{ type: LINUX, first: 20, count: 80 }]);
-  const table = await tableOf(image);
+  const table = await chained(
+    [
+      { type: EXTENDED, first: 100, count: 300 },
+      { type: EXTENDED, first: 500, count: 500 },
+    ],
+    {
+      100: [{ type: LINUX, first: 10, count: 20 }],
+      500: [{ type: LINUX, first: 20, count: 80 }],
+    },
+  );
   expect(placesOf(table)).toEqual([
     { number: 5, first: 110, count: 20 },
     { number: 6, first: 520, count: 80 },
@@ -107,16 +123,19 @@ test('the numbers go on in a second extended partition', async () => {
 });
 
 test('after a broken chain, partitions of a second extended partition have no certain number', async () => {
-  const image = numberedImage(BLOCKS, [
-    { type: EXTENDED, first: 100, count: 300 },
-    { type: EXTENDED, first: 500, count: 500 },
-  ]);
-  writeBootRecord(image, 100, [
-    { type: LINUX, first: 10, count: 20 },
-    { type: EXTENDED, first: 0, count: 100 },
-  ]);
-  writeBootRecord(image, 500, [{ type: LINUX, first: 20, count: 80 }]);
-  const table = await tableOf(image);
+  const table = await chained(
+    [
+      { type: EXTENDED, first: 100, count: 300 },
+      { type: EXTENDED, first: 500, count: 500 },
+    ],
+    {
+      100: [
+        { type: LINUX, first: 10, count: 20 },
+        { type: EXTENDED, first: 0, count: 100 },
+      ],
+      500: [{ type: LINUX, first: 20, count: 80 }],
+    },
+  );
   expect(numbers(table)).toEqual([5]);
   expect(table.faults.get(6)).toContain('has no certain number');
   expect(table.problems).toEqual(['the chain of extended partition 1 comes to block 100 a second time']);
@@ -149,13 +168,16 @@ test.each<[string, Entry[]]>([
 ])(
   '%s in one boot record: partitions that programs count differently cannot be used',
   async (what, entries) => {
-    const image = numberedImage(BLOCKS, [
-      { type: LINUX, first: 10, count: 20 },
-      { type: EXTENDED, first: 100, count: 900 },
-    ]);
-    writeBootRecord(image, 100, entries);
-    writeBootRecord(image, 300, [{ type: LINUX, first: 20, count: 80 }]);
-    const table = await tableOf(image);
+    const table = await chained(
+      [
+        { type: LINUX, first: 10, count: 20 },
+        { type: EXTENDED, first: 100, count: 900 },
+      ],
+      {
+        100: entries,
+        300: [{ type: LINUX, first: 20, count: 80 }],
+      },
+    );
     expect(numbers(table)).toEqual([1]);
     expect(table.problems).toEqual([
       `the boot record in block 100 holds ${what}: partitions from 5 on cannot be told apart`,
@@ -165,20 +187,20 @@ test.each<[string, Entry[]]>([
 );
 
 test('an extended partition that is longer than the disk keeps the part that fits', async () => {
-  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 5000 }]);
-  writeBootRecord(image, 100, [
-    { type: LINUX, first: 10, count: 20 },
-    { type: EXTENDED, first: 200, count: 4000 },
-  ]);
-  writeBootRecord(image, 300, [
-    { type: LINUX, first: 10, count: 3000 },
-    { type: EXTENDED, first: 400, count: 1000 },
-  ]);
-  writeBootRecord(image, 500, [
-    { type: LINUX, first: 10, count: 30 },
-    { type: EXTENDED, first: 3000, count: 100 },
-  ]);
-  const table = await tableOf(image);
+  const table = await chained([{ type: EXTENDED, first: 100, count: 5000 }], {
+    100: [
+      { type: LINUX, first: 10, count: 20 },
+      { type: EXTENDED, first: 200, count: 4000 },
+    ],
+    300: [
+      { type: LINUX, first: 10, count: 3000 },
+      { type: EXTENDED, first: 400, count: 1000 },
+    ],
+    500: [
+      { type: LINUX, first: 10, count: 30 },
+      { type: EXTENDED, first: 3000, count: 100 },
+    ],
+  });
   expect(placesOf(table)).toEqual([
     { number: 5, first: 110, count: 20 },
     { number: 7, first: 510, count: 30 },
@@ -191,24 +213,24 @@ test('an extended partition that is longer than the disk keeps the part that fit
 });
 
 test('a partition that covers a boot record is refused, because a write to it would change others', async () => {
-  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 900 }]);
-  writeBootRecord(image, 100, [
-    { type: LINUX, first: 10, count: 300 },
-    { type: EXTENDED, first: 200, count: 100 },
-  ]);
-  writeBootRecord(image, 300, [{ type: LINUX, first: 200, count: 80 }]);
-  const table = await tableOf(image);
+  const table = await chained([{ type: EXTENDED, first: 100, count: 900 }], {
+    100: [
+      { type: LINUX, first: 10, count: 300 },
+      { type: EXTENDED, first: 200, count: 100 },
+    ],
+    300: [{ type: LINUX, first: 200, count: 80 }],
+  });
   expect(numbers(table)).toEqual([6]);
   expect(table.faults.get(5)).toBe('goes over the boot record in block 300');
 });
 
 test('a chain that leads out of its extended partition ends there', async () => {
-  const image = numberedImage(BLOCKS, [{ type: EXTENDED, first: 100, count: 300 }]);
-  writeBootRecord(image, 100, [
-    { type: LINUX, first: 10, count: 20 },
-    { type: EXTENDED, first: 500, count: 100 },
-  ]);
-  const table = await tableOf(image);
+  const table = await chained([{ type: EXTENDED, first: 100, count: 300 }], {
+    100: [
+      { type: LINUX, first: 10, count: 20 },
+      { type: EXTENDED, first: 500, count: 100 },
+    ],
+  });
   expect(numbers(table)).toEqual([5]);
   expect(table.problems).toEqual(['the chain of extended partition 1 leads out of it, to block 600']);
 });

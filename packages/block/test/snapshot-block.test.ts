@@ -1,59 +1,65 @@
 /** snapshot_block in whole systems. */
-import { type Component, component, type Main } from '@ginit/core';
-import { Block, BlockClient, serveBlock } from '@ginit/core/block';
-import { Report, serveReport } from '@ginit/core/report';
+import type { Component, Main } from '@ginit/core';
+import { BlockClient } from '@ginit/core/block';
 import { expect, test } from 'vitest';
-import { type FinishedSystem, runSystem } from '../../../test/harness/in-process-system.ts';
+import { runSystem } from '../../../test/harness/in-process-system.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import snapshotBlock from '../src/snapshot_block/main.ts';
 import { DeviceModel, mixRequests } from './mixed-requests.ts';
-import { clientOf, codeOf, reasonOf } from './system-client.ts';
+import {
+  clientOf,
+  codeOf,
+  complaintsOf,
+  endsWell,
+  filled,
+  firstByte,
+  idleClient,
+  reasonOf,
+  reportsTo,
+  serverOf,
+} from './system-client.ts';
 
 const SIZE = 512;
 
-const serverOf = (disk: RamDisk): Component =>
-  component({ provides: [Block] }, (env) => {
-    env.provide(Block, (session) => serveBlock(session, disk));
-  });
+const PROVIDES = '<provides> <service name="Block"/> </provides>';
 
 class Place {
-  readonly origin = new RamDisk(new Uint8Array(256 * 1024), SIZE);
+  readonly origin: RamDisk;
   readonly reports: string[] = [];
   readonly store: RamDisk;
 
-  constructor(storeBytes = 1024 * 1024) {
+  constructor(storeBytes = 1024 * 1024, blockSize = SIZE) {
+    this.origin = new RamDisk(new Uint8Array(256 * 1024), blockSize);
     this.store = new RamDisk(new Uint8Array(storeBytes), SIZE);
   }
 
-  run(config: string, work: Main): Promise<FinishedSystem> {
-    const reports = component({ provides: [Report] }, (env) => {
-      env.provide(Report, (session) =>
-        serveReport(session, {
-          submit: (content) => void this.reports.push(new TextDecoder().decode(content)),
-        }),
-      );
-    });
-    const block = '<provides> <service name="Block"/> </provides>';
-    return runSystem(
-      'shared',
-      {
-        origin: serverOf(this.origin),
-        store: serverOf(this.store),
-        reports,
-        snapshot_block: snapshotBlock,
-        client: clientOf(work),
-      },
-      `<start name="origin"> ${block} </start> <start name="store"> ${block} </start>
+  #components(client: Component) {
+    return {
+      origin: serverOf(this.origin),
+      store: serverOf(this.store),
+      reports: reportsTo(this.reports),
+      snapshot_block: snapshotBlock,
+      client,
+    };
+  }
+
+  #starts(config: string): string {
+    return `<start name="origin"> ${PROVIDES} </start> <start name="store"> ${PROVIDES} </start>
        <start name="reports"> <provides> <service name="Report"/> </provides> </start>
-       <start name="snapshots" ram="8M"> <binary name="snapshot_block"/> ${block} ${config}
+       <start name="snapshots" ram="8M"> <binary name="snapshot_block"/> ${PROVIDES} ${config}
          <route> <service name="Block" label="origin"> <child name="origin"/> </service>
            <service name="Block" label="store"> <child name="store"/> </service>
            <service name="Report"> <child name="reports"/> </service> <any-service> <parent/> </any-service> </route>
        </start>
        <start name="client" ram="16M"> <exit propagate="yes"/>
          <route> <service name="Block"> <child name="snapshots"/> </service> <any-service> <parent/> </any-service> </route>
-       </start>`,
-    );
+       </start>`;
+  }
+
+  /** What is said of a config that cannot work. */
+  complaints(attributes: string): Promise<string> {
+    const config = `<config ${attributes}> ${POLICIES} </config>`;
+    return complaintsOf(this.#components(idleClient), this.#starts(config));
   }
 
   /** Runs with these children of the config, and expects a good end. */
@@ -62,8 +68,8 @@ class Place {
     work: Main,
     attributes = 'format="yes" chunk_size="4K"',
   ): Promise<readonly string[]> {
-    const { end, lines } = await this.run(`<config ${attributes}> ${children} ${POLICIES} </config>`, work);
-    expect(end, lines.join('\n')).toEqual({ kind: 'exit', code: 0 });
+    const config = `<config ${attributes}> ${children} ${POLICIES} </config>`;
+    const lines = await endsWell(runSystem('shared', this.#components(clientOf(work)), this.#starts(config)));
     return lines.filter((line) => line.startsWith('[init -> snapshots]')).map((line) => line.slice(20));
   }
 }
@@ -72,12 +78,6 @@ const POLICIES = `
   <policy label_suffix="device" writeable="yes"/> <policy label_suffix="reader"/>
   <policy label_suffix="one" snapshot="one"/> <policy label_suffix="two" snapshot="two" writeable="yes"/>`;
 
-const filled = (byte: number): Uint8Array => new Uint8Array(SIZE).fill(byte);
-async function firstByte(disk: BlockClient, block: number): Promise<number | undefined> {
-  const bytes = new Uint8Array(SIZE);
-  await disk.read(block, 1, bytes);
-  return bytes[0];
-}
 const connect = (env: Parameters<Main>[0], label: string): Promise<BlockClient> =>
   BlockClient.connect(env, { label });
 
@@ -110,7 +110,7 @@ test('the config says which snapshots there are; over restarts they are made, sh
   );
   expect(second).toEqual(['snapshot "two" was made']);
   expect(place.reports.at(-1)).toMatch(
-    /^<snapshots chunk_bytes="4096" chunks="\d+" used="2">\s+<snapshot name="one" created_ms="\d+" blocks="512" chunks="1"\/>\s+<snapshot name="two"/,
+    /^snapshots -> snapshots\n<snapshots chunk_bytes="4096" chunks="\d+" used="2">\s+<snapshot name="one" created_ms="\d+" blocks="512" chunks="1"\/>\s+<snapshot name="two"/,
   );
 
   const back = '<rollback name="one" token="1"/>';
@@ -155,6 +155,16 @@ test('a full store may drop its oldest snapshot, with a warning', async () => {
   expect(lines).toContain('Warning: the snapshot store was full: its oldest snapshot "one" was deleted');
 });
 
+test('many writes make few reports, and the last one has them all', async () => {
+  const place = new Place();
+  await place.ok('<snapshot name="one"/> <report snapshots="yes"/>', async (env) => {
+    const device = await connect(env, 'device');
+    for (let chunk = 0; chunk < 60; chunk++) await device.write(chunk * 8, 1, filled(1));
+    while (!place.reports.at(-1)?.includes('used="60"')) await env.timer.sleep(10);
+  });
+  expect(place.reports.length).toBeLessThan(20);
+});
+
 test('random requests are answered as by a model, and the snapshot keeps the beginning', async () => {
   const place = new Place();
   const begin = Uint8Array.from({ length: 256 * 1024 }, (_, at) => at * 7);
@@ -173,19 +183,20 @@ test('random requests are answered as by a model, and the snapshot keeps the beg
 
 test.each([
   ['', 'the device holds no snapshot store'],
-  ['format="yes" chunk_size="5000"', 'chunks of 5000 bytes are not possible'],
+  ['format="yes" chunk_size="5000"', 'chunk_size is 5000, which is no power of two'],
 ])('with attributes %j: %s', async (attributes, problem) => {
-  const { complaints } = await new Place().run(`<config ${attributes}> ${POLICIES} </config>`, (env) =>
-    env.timer.sleep(60),
+  expect(await new Place().complaints(attributes)).toContain(problem);
+});
+
+test('chunks that are smaller than a block of the device are an error with its place', async () => {
+  const place = new Place(1024 * 1024, 16 * 1024);
+  expect(await place.complaints('format="yes" chunk_size="8K"')).toMatch(
+    /config\.xml:\d+:\d+: chunk_size is 8192, which is less than a block of the device \(16384 bytes\)/,
   );
-  expect(complaints.join('\n')).toContain(problem);
 });
 
 test('a store that holds something else is not formatted', async () => {
   const place = new Place();
   place.store.write(5, 1, filled(1));
-  const { complaints } = await place.run(`<config format="yes"> ${POLICIES} </config>`, (env) =>
-    env.timer.sleep(60),
-  );
-  expect(complaints.join('\n')).toContain('the device holds no snapshot store');
+  expect(await place.complaints('format="yes"')).toContain('the device holds no snapshot store');
 });

@@ -10,7 +10,8 @@ import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { SnapshotStore } from '../src/snapshot/snapshot-store.ts';
 import { type SnapshotEvents, Snapshots, type WhenFull } from '../src/snapshot/snapshots.ts';
-import { GROUPS_AT } from '../src/snapshot/store-format.ts';
+import { GROUP_CHUNKS, GROUPS_AT, MAP_BYTES } from '../src/snapshot/store-format.ts';
+import { overDisk } from './over-disk.ts';
 import { codeOf } from './system-client.ts';
 
 const SIZE = 512;
@@ -171,34 +172,65 @@ test('a rollback that the store has no room for is refused before it begins', as
   expect(await codeOf(snapshots.write(3, 1, filled(4)))).toBe('NoSpace');
 });
 
+/** A device of which only a part is there: room for some chunks of a store. */
+class SizedDevice implements DeviceBelow {
+  readonly #disk: RamDisk;
+  chunks: number;
+
+  constructor(bytes: Uint8Array, chunks: number) {
+    this.#disk = new RamDisk(bytes, SIZE);
+    this.chunks = chunks;
+  }
+
+  get info(): BlockInfo {
+    const maps = Math.ceil(this.chunks / GROUP_CHUNKS);
+    return {
+      ...this.#disk.info,
+      blockCount: (GROUPS_AT + maps * MAP_BYTES + this.chunks * CHUNK) / SIZE,
+    };
+  }
+
+  read = (block: number, count: number, into: Uint8Array): void => this.#disk.read(block, count, into);
+  write = (block: number, count: number, from: Uint8Array): void => this.#disk.write(block, count, from);
+  sync = (): void => {};
+  trim = (): void => {};
+  writeZeroes = (): void => {};
+}
+
 test('a store that grows has more room at once, whatever was there before', async () => {
-  const whole = new Uint8Array(storeBytes(128) + storeBytes(20)).fill(0xa5);
-  let chunks = 2;
-  const disk = new RamDisk(whole, SIZE);
-  const device: DeviceBelow = {
-    get info(): BlockInfo {
-      return { ...disk.info, blockCount: storeBytes(chunks) / SIZE + (chunks > 128 ? 8 : 0) };
-    },
-    read: (block, count, into) => disk.read(block, count, into),
-    write: (block, count, from) => disk.write(block, count, from),
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  const device = new SizedDevice(new Uint8Array(storeBytes(128) + storeBytes(20)).fill(0xa5), 2);
   const origin = new RamDisk(new Uint8Array(BLOCKS * SIZE), SIZE);
   await SnapshotStore.format(device, CHUNK, SIZE);
   const opened = await open(origin, device);
   await opened.snapshots.create('one', 0);
   await opened.snapshots.write(0, 16, filled(1, 16));
   expect(await codeOf(opened.snapshots.write(16, 1, filled(2)))).toBe('NoSpace');
-  chunks = 140;
+  device.chunks = 140;
   await opened.snapshots.growStore();
   expect(opened.store.chunks).toEqual({ total: 140, used: 2 });
   await opened.snapshots.write(16, BLOCKS - 16, filled(2, BLOCKS - 16));
   const again = await open(origin, device);
   expect(await ofSnapshot(again, 'one')).toEqual(times(BLOCKS, 0));
-  chunks = 100;
+  device.chunks = 100;
   expect(await codeOf(open(origin, device))).toBe('Invalid');
+});
+
+test('a store that has shrunk within its last group is refused, at the start and in use', async () => {
+  const device = new SizedDevice(new Uint8Array(storeBytes(8)), 8);
+  const origin = new RamDisk(new Uint8Array(BLOCKS * SIZE), SIZE);
+  await SnapshotStore.format(device, CHUNK, SIZE);
+  const opened = await open(origin, device);
+  await opened.snapshots.create('one', 0);
+  await opened.snapshots.write(0, 40, filled(1, 40));
+  device.chunks = 4;
+  const reason = (work: Promise<unknown>): Promise<string> => work.then(() => 'opened', String);
+  expect(await reason(opened.snapshots.growStore())).toContain('the snapshot store is shorter than it was');
+  expect(await reason(open(origin, device))).toContain('the snapshot store is shorter than it was');
+  device.chunks = 8;
+  await opened.snapshots.growStore();
+  expect(opened.store.chunks).toEqual({ total: 8, used: 5 });
+  await opened.snapshots.write(40, 8, filled(1, 8));
+  expect(await ofSnapshot(await open(origin, device), 'one')).toEqual(times(BLOCKS, 0));
 });
 
 test('what is no store, a damaged one, or one for another device is refused with the reason', async () => {
@@ -477,17 +509,12 @@ test('after a power cut at any request every snapshot is whole, and what was int
 test('a store that fails makes the write fail, and the snapshot stays whole', async () => {
   const { origin, device } = await make(10);
   let broken = false;
-  const failing: DeviceBelow = {
-    info: device.info,
-    read: (block, count, into) => device.read(block, count, into),
+  const failing = overDisk(device, {
     write: (block, count, from) => {
       if (broken) throw blockError('InputOutput', 'broken');
       device.write(block, count, from);
     },
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  });
   const opened = await open(origin, failing);
   await opened.snapshots.create('one', 0);
   broken = true;
@@ -497,4 +524,133 @@ test('a store that fails makes the write fail, and the snapshot stays whole', as
   await opened.snapshots.write(0, 1, filled(2));
   expect((await ofSnapshot(opened, 'one'))[0]).toBe(0);
   expect(await ofSnapshot(await open(origin, device), 'one')).toEqual(times(BLOCKS, 0));
+});
+
+test('an entry that a failed write has left on the store does not outlive its snapshot', async () => {
+  const { origin, device } = await make(10);
+  let failing = false;
+  const store = overDisk(device, {
+    write: (block, count, from) => {
+      if (failing && block === GROUPS_AT / SIZE) throw blockError('InputOutput', 'broken');
+      device.write(block, count, from);
+    },
+  });
+  const opened = await open(origin, store);
+  await opened.snapshots.create('one', 0);
+  failing = true;
+  await expect(opened.snapshots.write(0, 1, filled(1))).rejects.toThrow('broken');
+  failing = false;
+  // The next write of the map has the entry of the failed one, too.
+  await opened.snapshots.write(8, 1, filled(1));
+  await opened.snapshots.delete('one');
+  const again = await open(origin, device);
+  expect(again.store.chunks).toEqual({ total: 10, used: 0 });
+  expect(again.store.freeChunks).toBe(10);
+});
+
+test('after a create that failed, no write destroys what the device may list as a snapshot', async () => {
+  const { origin, device } = await make(10);
+  let syncsLeft = Infinity;
+  const store = overDisk(device, {
+    sync: () => {
+      if (syncsLeft-- <= 0) throw blockError('InputOutput', 'broken');
+    },
+  });
+  const opened = await open(origin, store);
+  await opened.snapshots.create('one', 0);
+  await opened.snapshots.write(0, 8, filled(1, 8));
+  syncsLeft = 1;
+  await expect(opened.snapshots.create('two', 0)).rejects.toThrow('broken');
+  expect(opened.store.doubtful).toBe(true);
+  expect(await codeOf(opened.snapshots.write(0, 1, filled(2)))).toBe('InputOutput');
+  await opened.snapshots.trim(0, 8);
+  // If it crashed now, the snapshot would be there.
+  const crashed = await open(origin, device);
+  expect(names(crashed)).toEqual(['one', 'two']);
+  expect((await ofSnapshot(crashed, 'two')).slice(0, 9)).toEqual([...times(8, 1), 0]);
+
+  syncsLeft = Infinity;
+  await opened.snapshots.write(0, 1, filled(2));
+  const again = await open(origin, device);
+  expect(names(again)).toEqual(['one']);
+  expect(await ofSnapshot(again, 'one')).toEqual(times(BLOCKS, 0));
+});
+
+test('one WRITE_ZEROES over many chunks copies a few at a time, and all of them', async () => {
+  const chunks = 200;
+  const origin = new RamDisk(new Uint8Array(chunks * CHUNK).fill(1), SIZE);
+  const device = new RamDisk(new Uint8Array(storeBytes(128) + storeBytes(128)), SIZE);
+  await SnapshotStore.format(device, CHUNK, SIZE);
+  let underWay = 0;
+  let underWayMax = 0;
+  const counting = overDisk(origin, {
+    read: async (block, count, into) => {
+      underWayMax = Math.max(underWayMax, ++underWay);
+      await Promise.resolve();
+      origin.read(block, count, into);
+      underWay--;
+    },
+  });
+  const { snapshots, store } = await open(counting, device);
+  await snapshots.create('one', 0);
+  const all = origin.info.blockCount;
+  // The second one is done with its chunk before the first comes to it.
+  await Promise.all([snapshots.writeZeroes(0, all), snapshots.write(800, 8, filled(2, 8))]);
+  expect(store.chunks.used).toBe(chunks);
+  expect(underWayMax).toBeGreaterThan(1);
+  expect(underWayMax).toBeLessThanOrEqual(16);
+  const content = new Uint8Array(all * SIZE);
+  await snapshots.view('one')?.read(0, all, content);
+  expect(content.every((byte) => byte === 1)).toBe(true);
+});
+
+test('during a rollback reads and SYNCs wait for its end, as writes do', async () => {
+  const { origin, device } = await make(10);
+  const held: (() => void)[] = [];
+  let holds = false;
+  const slow = overDisk(origin, {
+    write: async (block, count, from) => {
+      if (holds) await new Promise<void>((resolve) => held.push(resolve));
+      origin.write(block, count, from);
+    },
+  });
+  const opened = await open(slow, device);
+  const { snapshots } = opened;
+  await snapshots.write(0, 8, filled(1, 8));
+  await snapshots.create('one', 0);
+  await snapshots.write(0, 8, filled(2, 8));
+  holds = true;
+  const back = snapshots.rollBack('one', 1);
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const bytes = new Uint8Array(SIZE);
+  const asked = [
+    codeOf(Promise.resolve(snapshots.read(0, 1, bytes))),
+    codeOf(Promise.resolve(snapshots.sync())),
+  ];
+  holds = false;
+  for (const go of held) go();
+  expect(await Promise.all(asked)).toEqual(['succeeded', 'succeeded']);
+  expect(bytes[0]).toBe(1);
+  await back;
+});
+
+test('a large read of a snapshot reads several chunks at a time', async () => {
+  const { origin, device } = await make(10);
+  let underWay = 0;
+  let underWayMax = 0;
+  const counting = overDisk(origin, {
+    read: async (block, count, into) => {
+      underWayMax = Math.max(underWayMax, ++underWay);
+      await Promise.resolve();
+      origin.read(block, count, into);
+      underWay--;
+    },
+  });
+  const opened = await open(counting, device);
+  for (let block = 0; block < BLOCKS; block++) await opened.snapshots.write(block, 1, filled(block + 1));
+  await opened.snapshots.create('one', 0);
+  await opened.snapshots.write(20, 9, filled(99, 9));
+  underWayMax = 0;
+  expect(await ofSnapshot(opened, 'one')).toEqual(Array.from({ length: BLOCKS }, (_, block) => block + 1));
+  expect(underWayMax).toBeGreaterThan(1);
 });

@@ -7,8 +7,8 @@
  */
 import { assert } from '@ginit/core';
 import { copyInto } from '@ginit/core/packet-stream';
-import { type BlockBackend, type BlockInfo, SyncGroup } from '@ginit/core/block';
-import { Mutex, settleAll } from '@ginit/core/async';
+import { type BlockBackend, type BlockInfo } from '@ginit/core/block';
+import { Mutex, Rounds, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Fetcher } from './fetcher.ts';
@@ -60,7 +60,7 @@ export class BlockCache implements BlockBackend {
   readonly #mode: WriteMode;
   /** Writes that have to wait for room, in the order in which they came. */
   readonly #writers = new Mutex();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   #hits = 0;
   #misses = 0;
 
@@ -74,7 +74,7 @@ export class BlockCache implements BlockBackend {
     this.#writeBack = new WriteBack(this.#store, device);
     this.#readAhead = new ReadAhead(this.#store.slots, this.#geometry.blocksPerChunk);
     this.#mode = mode;
-    this.#syncs = new SyncGroup(async () => {
+    this.#syncs = new Rounds(async () => {
       await this.#writeBack.flush();
       await device.sync();
     });

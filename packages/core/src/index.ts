@@ -56,7 +56,7 @@ export { Timer } from './session/timer.ts';
 
 // For servers: which client gets what, by its label and the server's policies.
 export { Label } from './label.ts';
-export { type PolicyConfig, type PolicySelection, selectPolicy } from './policy.ts';
+export { type PolicyConfig, type PolicySelection, requiredPolicy, selectPolicy } from './policy.ts';
 
 // Errors.
 export {

@@ -1,3 +1,4 @@
+import { SessionError } from './errors.ts';
 import type { Label } from './label.ts';
 
 /*
@@ -31,9 +32,21 @@ export interface PolicyConfig<Policy extends PolicySelection = PolicySelection, 
 }
 
 /**
+ * The policy for the session with this label. Throws `DENIED` if there is none. `config` was read
+ * by a schema with `policyElements`.
+ */
+export function requiredPolicy<Policy extends PolicySelection, Default>(
+  config: PolicyConfig<Policy, Default>,
+  label: Label,
+): Policy | Default {
+  const policy = selectPolicy(config, label);
+  if (policy !== undefined) return policy;
+  throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
+}
+
+/**
  * The policy for the session with this label, or `undefined` if there is none: then the server has
- * to deny the session (`no policy defined for label "…"`). `config` was read by a schema with
- * `policyElements`.
+ * to deny the session. `config` was read by a schema with `policyElements`.
  */
 export function selectPolicy<Policy extends PolicySelection, Default>(
   config: PolicyConfig<Policy, Default>,

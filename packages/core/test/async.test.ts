@@ -9,6 +9,7 @@ import {
   Mutex,
   quietDeferred,
   ReaderWriterLock,
+  Rounds,
   Semaphore,
   settleAll,
 } from '../src/async/index.ts';
@@ -222,4 +223,67 @@ describe('a transfer in pieces', () => {
       }),
     );
   });
+});
+
+test('requests share rounds, but never a round that began before them', async () => {
+  const ends: (() => void)[] = [];
+  const rounds = new Rounds(() => new Promise((resolve) => ends.push(resolve)));
+  const settled: string[] = [];
+  const ask = (name: string): Promise<unknown> => rounds.request().then(() => settled.push(name));
+  const first = ask('a');
+  const others = [ask('b'), ask('c')];
+  expect(ends.length).toBe(1);
+  ends[0]?.();
+  await first;
+  await settle();
+  expect(settled).toEqual(['a']);
+  expect(ends.length).toBe(2);
+  const last = ask('d');
+  ends[1]?.();
+  await Promise.all(others);
+  await settle();
+  expect(ends.length).toBe(3);
+  ends[2]?.();
+  await last;
+  expect(settled).toEqual(['a', 'b', 'c', 'd']);
+  const again = ask('e');
+  expect(ends.length).toBe(4);
+  ends[3]?.();
+  await again;
+});
+
+test('whoever asks while a round fails gets the next one', async () => {
+  const first = deferred<void>();
+  const outcomes = [first.promise, Promise.resolve()];
+  let begun = 0;
+  const rounds = new Rounds(() => outcomes[begun++] ?? Promise.reject(new Error('one too many')));
+  const failing = rounds.request();
+  const others = [rounds.request(), rounds.request()];
+  first.reject(new Error('broken'));
+  await expect(failing).rejects.toThrow('broken');
+  await Promise.all(others);
+  expect(begun).toBe(2);
+});
+
+test('a round that asks for another one has it after itself', async () => {
+  let underWay = 0;
+  let begun = 0;
+  let second: Promise<void> | undefined;
+  const rounds: Rounds = new Rounds(async () => {
+    expect(underWay++).toBe(0);
+    if (++begun === 1) second = rounds.request();
+    await settle();
+    underWay--;
+  });
+  await rounds.request();
+  await second;
+  expect(begun).toBe(2);
+});
+
+test('a round that throws at once rejects', async () => {
+  const rounds = new Rounds(() => {
+    throw new Error('at once');
+  });
+  await expect(rounds.request()).rejects.toThrow('at once');
+  await expect(rounds.request()).rejects.toThrow('at once');
 });

@@ -99,6 +99,28 @@ async function serve(disk: BlockBackend, shared: boolean, args: SessionArguments
   return { client, session, sink, close: async () => session[Symbol.asyncDispose]?.() };
 }
 
+/** Writes `blocks` blocks from `first` on, makes zeros of a part of them, and reads them back. */
+async function roundTrip(client: BlockClient, first: number, blocks: number): Promise<void> {
+  const { blockSize } = client.info;
+  const bytes = Uint8Array.from({ length: blocks * blockSize }, (_, at) => at * 13 + (at >> 9));
+  const zeros = Math.floor(blocks / 2);
+  await client.write(first, blocks, bytes);
+  await client.writeZeroes(first + 2, zeros);
+  bytes.fill(0, 2 * blockSize, (2 + zeros) * blockSize);
+  const back = new Uint8Array(bytes.length);
+  await client.read(first, blocks, back);
+  expect(Buffer.compare(back, bytes)).toBe(0);
+}
+
+/** A backend that does nothing, for tests that say what some of its operations do. */
+const IDLE = {
+  read: () => {},
+  write: () => {},
+  sync: () => {},
+  trim: () => {},
+  writeZeroes: () => {},
+};
+
 describe.each([
   ['shared', true],
   ['copying', false],
@@ -143,16 +165,13 @@ describe.each([
     const disk = new ToldDisk(100);
     const waiting: (() => void)[] = [];
     const limited: BlockBackend = {
+      ...IDLE,
       info: disk.info,
       read: (block) => {
         if (waiting.length > 1) return RETRY;
         disk.seen.push(`read ${block}`);
         return new Promise((resolve) => waiting.push(resolve));
       },
-      write: () => {},
-      sync: () => {},
-      trim: () => {},
-      writeZeroes: () => {},
     };
     const { client } = await serve(limited, shared);
     const reads = [1, 2, 3, 4].map((block) => client.read(block, 1, new Uint8Array(SIZE)));
@@ -278,13 +297,7 @@ describe.each([
     const disk = new ToldDisk(5000);
     const below = await serve(disk, shared);
     const { client } = await serve(below.client, shared, { offset: 8 });
-    const bytes = Uint8Array.from({ length: 4000 * SIZE }, (__, at) => at * 13 + (at >> 9));
-    await client.write(0, 4000, bytes);
-    await client.writeZeroes(10, 2000);
-    bytes.fill(0, 10 * SIZE, 2010 * SIZE);
-    const back = new Uint8Array(bytes.length);
-    await client.read(0, 4000, back);
-    expect(Buffer.compare(back, bytes)).toBe(0);
+    await roundTrip(client, 0, 4000);
     disk.change({ blockCount: 6000 });
     await turns(6);
     expect(client.info.blockCount).toBe(5992);
@@ -295,13 +308,7 @@ describe.each([
   test.each([512, 1024, 4096, 65_536])('has blocks of %i bytes', async (blockSize) => {
     const disk = new ToldDisk(40, blockSize);
     const { client } = await serve(disk, shared);
-    const bytes = Uint8Array.from({ length: 20 * blockSize }, (__, at) => at * 7 + (at >> 9));
-    await client.write(7, 20, bytes);
-    await client.writeZeroes(9, 3);
-    bytes.fill(0, 2 * blockSize, 5 * blockSize);
-    const back = new Uint8Array(bytes.length);
-    await client.read(7, 20, back);
-    expect(Buffer.compare(back, bytes)).toBe(0);
+    await roundTrip(client, 7, 20);
   });
 
   test('has block numbers beyond 32 bits', async () => {
@@ -309,9 +316,8 @@ describe.each([
     const seen: number[] = [];
     const huge: BlockBackend = {
       info: { blockSize: SIZE, blockCount: 2 ** 43, alignLog2: 12, writeable: true },
+      ...IDLE,
       read: (block, count) => void seen.push(block, count),
-      write: (block, count) => void seen.push(block, count),
-      sync: () => {},
       trim: (block, count) => void seen.push(block, count),
       writeZeroes: (block, count) => void seen.push(block, count),
     };
@@ -325,14 +331,7 @@ describe.each([
 
 test('a backend that says retry although nobody would ask it again is an error of the server', async () => {
   const disk = new ToldDisk(10);
-  const mute: BlockBackend = {
-    info: disk.info,
-    read: () => RETRY,
-    write: () => {},
-    sync: () => {},
-    trim: () => {},
-    writeZeroes: () => {},
-  };
+  const mute: BlockBackend = { ...IDLE, info: disk.info, read: () => RETRY };
   const { source, sink } = blockStream(true);
   // The error comes out of the handler of the stream.
   let handler = (): void => {};

@@ -12,7 +12,6 @@ import {
   blockView,
   serveBlock,
   type ServeBlockOptions,
-  SyncGroup,
 } from '../src/block.ts';
 import { type SessionArguments } from '../src/system.ts';
 import { blockStream } from './block-stream.ts';
@@ -354,33 +353,6 @@ test('a client refuses a description of a device that is impossible', async () =
   expect(await codeOf(client.read(-1, 1, new Uint8Array(SIZE)))).toBe('Invalid');
   expect(await codeOf(client.write(0, 0, new Uint8Array(0)))).toBe('Invalid');
   expect(await codeOf(client.write(9, 2, new Uint8Array(2 * SIZE)))).toBe('OutOfRange');
-});
-
-test('requests to synchronise share runs, but never a run that began before them', async () => {
-  const ends: (() => void)[] = [];
-  const group = new SyncGroup(() => new Promise((resolve) => ends.push(resolve)));
-  const settled: string[] = [];
-  const ask = (name: string): Promise<unknown> => group.request().then(() => settled.push(name));
-  const first = ask('a');
-  const others = [ask('b'), ask('c')];
-  expect(ends.length).toBe(1);
-  ends[0]?.();
-  await first;
-  await new Promise((done) => setImmediate(done));
-  expect(settled).toEqual(['a']);
-  expect(ends.length).toBe(2);
-  const last = ask('d');
-  ends[1]?.();
-  await Promise.all(others);
-  await new Promise((done) => setImmediate(done));
-  expect(ends.length).toBe(3);
-  ends[2]?.();
-  await last;
-  expect(settled).toEqual(['a', 'b', 'c', 'd']);
-  const again = ask('e');
-  expect(ends.length).toBe(4);
-  ends[3]?.();
-  await again;
 });
 
 test('every error of a request has one of the declared codes', async () => {

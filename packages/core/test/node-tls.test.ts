@@ -1,5 +1,5 @@
 /** Connections that are secured after they were made, at both ends, as drivers do it. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -83,6 +83,12 @@ describe.skipIf(lacks)(`TLS${lacks ? ` (skipped: ${lacks})` : ''}`, () => {
     const wants = { ...server(), authority: pem('ca-cert') };
     expect(await secured({ ...client(), ...shown }, wants)).toEqual(['secured', 'secured']);
     expect(await secured({ ...client(), serverName: '127.0.0.1' }, server())).toEqual(['secured', 'secured']);
+    const others = join(directory, 'others');
+    mkdirSync(others);
+    makeCertificates(others);
+    const strange = (name: string): string => readFileSync(join(others, `${name}.pem`), 'utf8');
+    const stranger = { ...client(), certificate: strange('client-cert'), key: strange('client-key') };
+    expect((await secured(stranger, wants))[1]).toMatch(/^Untrusted: socket "socket": TLS: /);
     const [near, far] = await secured(client(), wants);
     expect(near).not.toBe('secured');
     expect(far).toMatch(/^Untrusted: socket "socket": TLS: /);

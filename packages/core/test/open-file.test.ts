@@ -234,7 +234,7 @@ describe.skipIf(noRing !== undefined)(`a ring${noRing ? ` (skipped: ${noRing})` 
   });
 
   test('is there while a file uses it', async () => {
-    const before = rings();
+    const [before, bells] = [rings(), descriptors('eventfd')];
     const files = [await open('ro'), await open('ro')];
     const memory = sharedPages(1);
     await Promise.all(files.map((file) => file.read(memory, 0)));
@@ -248,6 +248,7 @@ describe.skipIf(noRing !== undefined)(`a ring${noRing ? ` (skipped: ${noRing})` 
     expect(rings()).toBe(before + 1);
     await again.close();
     expect(rings()).toBe(before);
+    await expect.poll(() => descriptors('eventfd')).toBe(bells);
   });
 
   test('is not made for a file that shall use the pool, nor for memory that is not shared', async () => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attribute, ConfigNode, element, policyElements, readConfig } from '../src/config/index.ts';
-import { selectPolicy } from '../src/policy.ts';
+import { requiredPolicy, selectPolicy } from '../src/policy.ts';
 import { Label } from '../src/label.ts';
 
 type Attributes = { label?: string; label_prefix?: string; label_suffix?: string };
@@ -104,4 +104,12 @@ describe('selectPolicy', () => {
       }),
     );
   });
+});
+
+it('requiredPolicy denies whoever has no policy', () => {
+  const read = readConfig(config([{ label: 'fs' }]), SCHEMA);
+  expect(requiredPolicy(read, new Label('fs')).id).toBe('0');
+  expect(() => requiredPolicy(read, new Label('other'))).toThrow(
+    expect.objectContaining({ code: 'DENIED', message: expect.stringContaining('for label "other"') }),
+  );
 });

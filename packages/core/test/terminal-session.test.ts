@@ -38,6 +38,23 @@ function bare() {
   return { component: component({ mayRequire: [Terminal] }, (env) => resolve(env)), env: promise };
 }
 
+type TerminalOptions = Parameters<typeof TerminalClient.connect>[1];
+
+/** A component with a terminal, and the other end of that. */
+async function connected(options?: TerminalOptions) {
+  const { promise: served, resolve } = deferred<ServedTerminal>();
+  const server = script(Terminal, (session) => {
+    const made = new ServedTerminal(session);
+    made.connect();
+    resolve(made);
+    return made.session;
+  });
+  const { component: using, env } = bare();
+  const run = await runComponent(using, { services: [server] });
+  const terminal = await TerminalClient.connect(await env, options);
+  return { run, served: await served, terminal };
+}
+
 describe('the queues', () => {
   test('a byte queue gives out what it has taken in, in order and within its bound', () => {
     const steps = fc.array(
@@ -103,15 +120,8 @@ describe('a terminal', () => {
   });
 
   test('carries bytes both ways; a long write waits for the reader, a read for bytes, and writes keep their order', async () => {
-    let served: ServedTerminal | undefined;
-    const server = script(Terminal, (session) => {
-      served = new ServedTerminal(session);
-      served.connect();
-      return served.session;
-    });
-    const { component: using, env } = bare();
-    await using run = await runComponent(using, { services: [server] });
-    const terminal = await TerminalClient.connect(await env, { bufferBytes: 8 });
+    const { run, served, terminal } = await connected({ bufferBytes: 8 });
+    await using _ = run;
     const writing = Promise.all([
       terminal.write(bytesOf('first, longer than 8; ')),
       terminal.write(bytesOf('second')),
@@ -120,7 +130,7 @@ describe('a terminal', () => {
     expect(await hasSettled(writing)).toBe(false);
     let written = '';
     while (!written.endsWith('second')) {
-      written += textOf(served?.take() ?? new Uint8Array(0));
+      written += textOf(served.take());
       await run.settle();
     }
     await writing;
@@ -129,41 +139,27 @@ describe('a terminal', () => {
     const reading = terminal.read();
     await run.settle();
     expect(await hasSettled(reading)).toBe(false);
-    expect(served?.push(bytesOf('0123456789'))).toBe(8);
+    expect(served.push(bytesOf('0123456789'))).toBe(8);
     expect(textOf(await reading)).toBe('01234567');
-    const bytes = served?.push(bytesOf('abc'));
+    const bytes = served.push(bytesOf('abc'));
     expect([bytes, textOf(await terminal.read(2)), textOf(await terminal.read(2))]).toEqual([3, 'ab', 'c']);
   });
 
   test('tells its client of another size, at once if it is another already', async () => {
-    let served: ServedTerminal | undefined;
-    const server = script(Terminal, (session) => {
-      served = new ServedTerminal(session);
-      served.connect();
-      return served.session;
-    });
-    const { component: using, env } = bare();
-    await using run = await runComponent(using, { services: [server] });
-    const terminal = await TerminalClient.connect(await env);
+    const { run, served, terminal } = await connected();
+    await using _ = run;
     const other = { columns: 132, lines: 43 };
     const change = terminal.resized(TERMINAL_SIZE_DEFAULT);
     await run.settle();
     expect(await hasSettled(change)).toBe(false);
-    served?.resize(TERMINAL_SIZE_DEFAULT);
-    served?.resize(other);
+    served.resize(TERMINAL_SIZE_DEFAULT);
+    served.resize(other);
     expect(await change).toEqual(other);
     expect(await terminal.resized(TERMINAL_SIZE_DEFAULT)).toEqual(other);
   });
 
   test('that dies ends whatever its client waits for', async () => {
-    const server = script(Terminal, (session) => {
-      const served = new ServedTerminal(session);
-      served.connect();
-      return served.session;
-    });
-    const { component: using, env } = bare();
-    const run = await runComponent(using, { services: [server] });
-    const terminal = await TerminalClient.connect(await env, { bufferBytes: 4 });
+    const { run, terminal } = await connected({ bufferBytes: 4 });
     const waits = [
       terminal.read(),
       terminal.write(new Uint8Array(100)),
@@ -182,9 +178,11 @@ describe('a terminal', () => {
     });
     await using run = await runComponent(serving);
     const before = await run.account();
-    const session = await run.connect(Terminal, { args: { buffer_size: 10_000, scroll_back: 50_000 } });
+    const payer = await run.client('payer');
+    const session = await payer.connect(Terminal, { args: { buffer_size: 10_000, scroll_back: 50_000 } });
     expect((await run.account()).ramQuota - before.ramQuota).toBeGreaterThanOrEqual(70_000);
-    await (await run.client('other')).env.close(session).catch(() => {});
+    await payer.env.close(session);
+    expect((await run.account()).ramQuota).toBe(before.ramQuota);
     for (const args of [
       { buffer_size: 0 },
       { buffer_size: 2 ** 30 },

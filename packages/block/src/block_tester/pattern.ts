@@ -4,6 +4,7 @@
  * words of 32 bits (a mark with the seed, the number of the sector, low and high, and the number of
  * the write) and then words that follow from these.
  */
+import { viewOf } from '../lib/byte-reader.ts';
 
 const SECTOR_BYTES = 512;
 const SECTOR_WORDS = SECTOR_BYTES / 4;
@@ -20,7 +21,7 @@ export function fillPattern(
   seed: number,
   generation: number,
 ): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const start = (first * blockSize) / SECTOR_BYTES;
   for (let at = 0; at < bytes.byteLength / SECTOR_BYTES; at++) {
     eachWord(start + at, seed, generation, (index, word) => {
@@ -37,7 +38,7 @@ export function patternProblem(
   seed: number,
   generation: number,
 ): string | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const start = (first * blockSize) / SECTOR_BYTES;
   for (let at = 0; at < bytes.byteLength / SECTOR_BYTES; at++) {
     let wrong = false;

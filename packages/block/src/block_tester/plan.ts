@@ -2,7 +2,7 @@
 import type { BlockInfo } from '@ginit/core/block';
 import type { ConfigNode } from '@ginit/core/config';
 import { Random } from '../lib/random.ts';
-import { type TestConfig, tooManyRequests } from './schema.ts';
+import type { TestConfig } from './schema.ts';
 
 /** What a request does. */
 export type TestOperation = 'read' | 'write' | 'sync' | 'trim' | 'zeroes';
@@ -125,9 +125,8 @@ function randomPasses(
 }
 
 function replayPlan(test: TestConfig & { readonly $type: 'replay' }, info: BlockInfo): TestPlan {
-  const { batch, $children, $node: node } = test;
+  const { batch, $children } = test;
   const { blockCount, blockSize, writeable } = info;
-  if (tooManyRequests($children.request.length)) throw node.errorAt('too many requests');
   const requests = $children.request.map(({ type, lba, count, $node }) => {
     if (lba + count > blockCount) {
       throw $node.errorAt(`the request ends beyond the ${blockCount} blocks of the device`, 'lba');

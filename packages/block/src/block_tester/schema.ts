@@ -73,6 +73,7 @@ export const BLOCK_TESTER_CONFIG = element('config', 'Tests a Block session and 
                 lba: attribute.integer('First block', { fallback: 0, min: 0 }),
                 count: attribute.integer('Blocks', { fallback: 1, min: 0 }),
               },
+              max: REPLAY_MAX,
             }),
           ],
         }),
@@ -85,8 +86,3 @@ export const BLOCK_TESTER_CONFIG = element('config', 'Tests a Block session and 
 export type BlockTesterConfig = ConfigOf<typeof BLOCK_TESTER_CONFIG>;
 /** One of its tests. */
 export type TestConfig = BlockTesterConfig['$children']['tests']['$content'][number];
-
-/** Whether there are more requests than can be replayed. */
-export function tooManyRequests(count: number): boolean {
-  return count > REPLAY_MAX;
-}

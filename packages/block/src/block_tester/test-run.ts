@@ -1,5 +1,6 @@
 /** Runs one test: keeps as many requests under way as its plan says, and counts. */
 import { hasCode, RpcError } from '@ginit/core';
+import { inLanes } from '@ginit/core/async';
 import type { BlockClient } from '@ginit/core/block';
 import { Random } from '../lib/random.ts';
 import { Latencies, type Percentiles } from './latencies.ts';
@@ -85,14 +86,13 @@ export class TestRun {
 
   /** Several lanes take the requests of one pass, each one after the other. */
   async #pass(requests: Iterator<TestRequest>): Promise<void> {
-    const lane = async (): Promise<void> => {
+    await inLanes(this.#plan.underWayMax, async () => {
       while (!this.#stopped) {
         const next = requests.next();
         if (next.done === true) return;
         await this.#request(next.value);
       }
-    };
-    await Promise.all(Array.from({ length: this.#plan.underWayMax }, lane));
+    });
   }
 
   async #request(request: TestRequest): Promise<void> {

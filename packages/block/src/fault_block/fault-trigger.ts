@@ -38,15 +38,18 @@ export class FaultTrigger {
     return this.#struck;
   }
 
-  /** Whether the fault strikes this request. It is asked once for each. */
-  strikes(request: FaultRequest): boolean {
+  /**
+   * Whether the fault strikes this request. It is asked once for each. `open` says whether it can:
+   * what has failed already cannot fail another way.
+   */
+  strikes(request: FaultRequest, open = true): boolean {
     const { one_in: oneIn, operation, after, most } = this.#conditions;
     if (operation !== 'any' && operation !== request.operation) return false;
     if (!this.#touches(request)) return false;
     // Every request that could be struck draws, so that the conditions below do not change the
     // fate of the others.
     const drawn = this.#random.once(oneIn);
-    if (this.#seen++ < after || !drawn) return false;
+    if (this.#seen++ < after || !drawn || !open) return false;
     if (most !== undefined && this.#struck >= most) return false;
     this.#struck++;
     return true;

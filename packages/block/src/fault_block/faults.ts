@@ -11,6 +11,10 @@ export interface Fate {
   /** The error with which it ends instead. */
   readonly error: BlockErrorCode | undefined;
   readonly stuck: boolean;
+  /** The share of a write that is carried out before it fails; `undefined`: it does not fail so. */
+  readonly tornShare: number | undefined;
+  /** Whether a SYNC is answered without being carried out. */
+  readonly lost: boolean;
 }
 
 /** What faults need of the component. */
@@ -96,28 +100,19 @@ export class Faults {
       error = details.code;
       this.#note('errors', request, `fails with ${details.code}`);
     }
-    const stuck = error === undefined && this.#stuck < STUCK_MAX && strikesAny(this.#stuckBy, request);
+    const canStick = error === undefined && this.#stuck < STUCK_MAX;
+    const stuck = striking(this.#stuckBy, request, canStick) !== undefined;
     if (stuck) {
       this.#stuck++;
       this.#note('stuck', request, 'is not answered');
     }
-    return { delayMs, error, stuck };
-  }
-
-  /** The share of a write that is carried out before it fails; `undefined`: it does not fail so. */
-  tears(request: FaultRequest): number | undefined {
-    const armed = this.#torn.find(({ trigger }) => trigger.strikes(request));
-    if (!armed) return undefined;
-    const share = armed.random.below(1000) / 1000;
-    this.#note('torn writes', request, 'is carried out in part');
-    return share;
-  }
-
-  /** Whether a SYNC is answered without being carried out. */
-  losesSync(request: FaultRequest): boolean {
-    const lost = strikesAny(this.#lost, request);
+    const carriedOut = error === undefined && !stuck;
+    const torn = request.operation === 'write' ? striking(this.#torn, request, carriedOut) : undefined;
+    if (torn) this.#note('torn writes', request, 'is carried out in part');
+    const tornShare = torn && torn.random.below(1000) / 1000;
+    const lost = request.operation === 'sync' && striking(this.#lost, request, carriedOut) !== undefined;
     if (lost) this.#note('lost SYNCs', request, 'is answered and not carried out');
-    return lost;
+    return { delayMs, error, stuck, tornShare, lost };
   }
 
   /** A stuck request has ended. */
@@ -153,7 +148,13 @@ export class Faults {
   }
 }
 
-/** Whether any of them strikes. Each is asked, so that none changes the fate of another. */
-function strikesAny(faults: readonly Armed<unknown>[], request: FaultRequest): boolean {
-  return faults.map(({ trigger }) => trigger.strikes(request)).some((strikes) => strikes);
+/** The first of them that strikes. Each is asked, so that none changes the fate of another. */
+function striking(
+  faults: readonly Armed<unknown>[],
+  request: FaultRequest,
+  open: boolean,
+): Armed<unknown> | undefined {
+  let first: Armed<unknown> | undefined;
+  for (const fault of faults) if (fault.trigger.strikes(request, open)) first ??= fault;
+  return first;
 }

@@ -7,7 +7,7 @@ import { type BlockBackend, blockError, type BlockInfo } from '@ginit/core/block
 import { type Deferred, deferred } from '@ginit/core/async';
 import type { DeviceBelow } from '../lib/device-below.ts';
 import type { FaultRequest } from './fault-trigger.ts';
-import type { Faults } from './faults.ts';
+import type { Fate, Faults } from './faults.ts';
 import { SECTOR_BYTES, tornBlock } from './torn.ts';
 
 /** The device of one session. */
@@ -31,17 +31,17 @@ export class FaultyDevice implements BlockBackend {
   }
 
   write(first: number, count: number, from: Uint8Array): Promise<void> {
-    const request: FaultRequest = { operation: 'write', first, count };
-    const torn = this.#faults.tears(request);
-    return this.#request(request, () =>
-      torn === undefined ? this.#device.write(first, count, from) : this.#tear(first, count, from, torn),
+    return this.#request({ operation: 'write', first, count }, ({ tornShare }) =>
+      tornShare === undefined
+        ? this.#device.write(first, count, from)
+        : this.#tear(first, count, from, tornShare),
     );
   }
 
   sync(): Promise<void> {
-    const request: FaultRequest = { operation: 'sync', first: 0, count: 0 };
-    const lost = this.#faults.losesSync(request);
-    return this.#request(request, () => (lost ? undefined : this.#device.sync()));
+    return this.#request({ operation: 'sync', first: 0, count: 0 }, ({ lost }) =>
+      lost ? undefined : this.#device.sync(),
+    );
   }
 
   trim(first: number, count: number): Promise<void> {
@@ -63,7 +63,7 @@ export class FaultyDevice implements BlockBackend {
     this.#stuck.clear();
   }
 
-  async #request(request: FaultRequest, perform: () => void | Promise<void>): Promise<void> {
+  async #request(request: FaultRequest, perform: (fate: Fate) => void | Promise<void>): Promise<void> {
     const fate = this.#faults.fateOf(request);
     // A request that nothing holds up begins before the next one is looked at.
     const powerCut = this.#faults.powerCutBefore();
@@ -73,7 +73,7 @@ export class FaultyDevice implements BlockBackend {
     if (fate.delayMs > 0) await this.#faults.sleep(fate.delayMs);
     if (fate.error !== undefined) throw blockError(fate.error);
     if (fate.stuck) await this.#neverAnswered();
-    await perform();
+    await perform(fate);
   }
 
   async #neverAnswered(): Promise<void> {

@@ -1,5 +1,6 @@
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import { BLOCK_POLICY_ELEMENTS } from '@ginit/core/block';
+import { bufferAttribute } from '../lib/block-size.ts';
 
 /** The words for operations in a config. */
 export const FAULT_OPERATIONS = ['any', 'read', 'write', 'sync', 'trim', 'zeroes'] as const;
@@ -25,11 +26,7 @@ export const FAULT_BLOCK_CONFIG = element('config', 'Faults for the requests to 
       fallback: 1,
     }),
     verbose: attribute.boolean('Whether every fault is logged', { fallback: false }),
-    tx_buf_size: attribute.bytes('Buffer for transfers from and to the device', {
-      fallback: 1024 * 1024,
-      min: 64 * 1024,
-      max: 64 * 1024 * 1024,
-    }),
+    ...bufferAttribute('Buffer for transfers from and to the device'),
   },
   children: [
     element('delay', 'Requests begin later', {

@@ -8,7 +8,7 @@
  * has not changed meanwhile.
  */
 import { blockError, type BlockInfo, writeZeroesByWriting } from '@ginit/core/block';
-import { Mutex } from '@ginit/core/async';
+import { Mutex, settleAll } from '@ginit/core/async';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
 import type { Random } from '../lib/random.ts';
@@ -180,7 +180,7 @@ export class VolatileDevice implements DeviceBelow {
     return this.#exclusively(async () => {
       if (this.#off) throw blockError('Gone');
       for (let at = 0; at < blocks.length; at += WRITES_UNDER_WAY) {
-        await Promise.all(blocks.slice(at, at + WRITES_UNDER_WAY).map((block) => this.#writeBack(block)));
+        await settleAll(blocks.slice(at, at + WRITES_UNDER_WAY).map((block) => this.#writeBack(block)));
       }
     });
   }

@@ -3,25 +3,23 @@
  * directly from and into the memory of the client's packet stream; the host ends them in any order.
  */
 import { type Env, RpcError } from '@ginit/core';
-import { Listeners } from '@ginit/core/async';
+import { Listeners, Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
   blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { type HostFile } from '@ginit/core/host';
-import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
+import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize, wholeBlocks } from '../lib/block-size.ts';
+import { BoundedLog } from '../lib/bounded-log.ts';
 
 /** The number of requests of one session that the host works on at the same time. */
 export const REQUESTS_UNDER_WAY_MAX = 64;
 /** The ways to the host. */
 const IO = ['auto', 'pool'] as const;
-/** The number of failures of the host that are logged; later ones are told to the clients only. */
-const FAILURES_LOGGED_MAX = 16;
 
 /** The config of `file_block`. */
 export const FILE_BLOCK_CONFIG = element('config', 'A file of the host as a block device', {
@@ -48,12 +46,11 @@ export class FileDisk implements BlockBackend {
   readonly #file: HostFile;
   readonly #infoChanged = new Listeners();
   readonly #complain: (text: string) => void;
-  readonly #syncs: SyncGroup;
+  /** Failures of the host; later ones are told to the clients only. */
+  readonly #failures: BoundedLog;
+  readonly #syncs: Rounds;
   #info: BlockInfo;
-  #failuresLogged = 0;
   #syncFailure: RpcError | undefined;
-  /** Whether something was written that no SYNC has covered yet. */
-  #unsynced = false;
 
   /**
    * Opens the file that the config names. Throws `ConfigError` at a part of the config that is
@@ -64,21 +61,12 @@ export class FileDisk implements BlockBackend {
     checkBlockSize(config);
     const { file: path, block_size: blockSize } = config;
     const file = await openFile(env, config);
-    const blockCount = Math.floor(file.sizeBytes / blockSize);
-    if (blockCount === 0) {
+    const { problem, warning } = wholeBlocks(`file "${path}" has`, file.sizeBytes, blockSize);
+    if (problem !== undefined) {
       await file.close();
-      throw config.$node.errorAt(
-        `file "${path}" has ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'file',
-      );
+      throw config.$node.errorAt(problem, 'file');
     }
-    const tailBytes = file.sizeBytes - blockCount * blockSize;
-    if (tailBytes > 0) {
-      void env.warning(
-        `file "${path}" has ${file.sizeBytes} bytes: the last ${tailBytes} are no whole block of ${blockSize} ` +
-          'and left out',
-      );
-    }
+    if (warning !== undefined) void env.warning(warning);
     return new FileDisk(file, blockSize, (text) => void env.error(text));
   }
 
@@ -86,7 +74,8 @@ export class FileDisk implements BlockBackend {
   constructor(file: HostFile, blockSize: number, complain: (text: string) => void) {
     this.#file = file;
     this.#complain = complain;
-    this.#syncs = new SyncGroup(() => this.#syncFile());
+    this.#failures = new BoundedLog(complain);
+    this.#syncs = new Rounds(() => this.#syncFile());
     this.#info = {
       blockSize,
       blockCount: Math.floor(file.sizeBytes / blockSize),
@@ -111,7 +100,6 @@ export class FileDisk implements BlockBackend {
   }
 
   write(block: number, count: number, from: Uint8Array): Promise<void> {
-    this.#unsynced = true;
     return this.#file.write(from, block * this.#info.blockSize).catch((error: unknown) => {
       throw this.#failure('write', block, count, error);
     });
@@ -124,7 +112,6 @@ export class FileDisk implements BlockBackend {
   /** Gives the space back to the host, where the host takes it. */
   async trim(block: number, count: number): Promise<void> {
     const { blockSize } = this.#info;
-    this.#unsynced = true;
     await this.#file.discard(block * blockSize, count * blockSize).catch((error: unknown) => {
       throw this.#failure('trim', block, count, error);
     });
@@ -132,7 +119,6 @@ export class FileDisk implements BlockBackend {
 
   async writeZeroes(block: number, count: number): Promise<void> {
     const { blockSize } = this.#info;
-    this.#unsynced = true;
     const done = await this.#file.zero(block * blockSize, count * blockSize).catch((error: unknown) => {
       throw this.#failure('write of zeros', block, count, error);
     });
@@ -142,7 +128,8 @@ export class FileDisk implements BlockBackend {
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
-      if (this.#unsynced) await this.sync();
+      // A SYNC says nothing of a write that was under way when it began, so this is the last one.
+      if (this.#info.writeable && !this.#syncFailure) await this.sync();
     } finally {
       await this.#file.close();
     }
@@ -171,7 +158,6 @@ export class FileDisk implements BlockBackend {
    */
   async #syncFile(): Promise<void> {
     if (this.#syncFailure) throw this.#syncFailure;
-    this.#unsynced = false;
     try {
       await this.#file.sync();
     } catch (error) {
@@ -182,11 +168,7 @@ export class FileDisk implements BlockBackend {
 
   #failure(what: string, block: number, count: number, error: unknown): RpcError {
     if (!(error instanceof RpcError)) throw error;
-    if (this.#failuresLogged < FAILURES_LOGGED_MAX) {
-      this.#failuresLogged++;
-      const last = this.#failuresLogged === FAILURES_LOGGED_MAX ? ' (further failures are not logged)' : '';
-      this.#complain(`${what} of ${count} blocks from ${block} on: ${error.message}${last}`);
-    }
+    this.#failures.tell(`${what} of ${count} blocks from ${block} on: ${error.message}`);
     return blockError(error.code === 'NoSpace' ? 'NoSpace' : 'InputOutput');
   }
 }

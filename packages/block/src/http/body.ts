@@ -1,5 +1,4 @@
 /** The body of a response, moved into its place as it comes. */
-import { copyInto } from '@ginit/core/packet-stream';
 import type { ByteReader } from '../lib/byte-reader.ts';
 import { unsuitable } from './http-error.ts';
 import { type ResponseHead, takeLine } from './response-head.ts';
@@ -21,14 +20,8 @@ export async function takeBody(
   const length = headers.get('content-length');
   let at = 0;
   const move = async (bytes: number): Promise<void> => {
-    for (const end = at + bytes; at < end; ) {
-      if (reader.held === 0) await reader.need(1);
-      mayGoOn();
-      for (const part of reader.takeParts(Math.min(reader.held, end - at))) {
-        copyInto(into, part, at);
-        at += part.byteLength;
-      }
-    }
+    await reader.moveInto(into.subarray(at, at + bytes), mayGoOn);
+    at += bytes;
   };
   if (coding === undefined) {
     if (length !== undefined && length !== String(into.byteLength)) {

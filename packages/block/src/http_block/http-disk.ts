@@ -5,15 +5,14 @@ import { type BlockAnswer, type BlockBackend, blockError, type BlockInfo, reject
 import type { ConfigOf } from '@ginit/core/config';
 import { httpPlace, type HttpPlace } from '../http/http-place.ts';
 import { hostOf } from '../lib/address.ts';
-import { checkBlockSize, PAYLOAD_ALIGN_LOG2 } from '../lib/block-size.ts';
+import { checkBlockSize, PAYLOAD_ALIGN_LOG2, wholeBlocks } from '../lib/block-size.ts';
+import { BoundedLog } from '../lib/bounded-log.ts';
 import { clientTls } from '../lib/tls.ts';
 import { RemoteFile } from './remote-file.ts';
 import { HTTP_BLOCK_CONFIG } from './schema.ts';
 
 /** Bytes of one request to the server. */
 const REQUEST_BYTES_MAX = 1024 * 1024;
-/** The number of failures that are logged; later ones are told to the clients only. */
-const FAILURES_LOGGED_MAX = 16;
 
 /** The part of `env` that the driver uses. */
 export type HttpDiskEnv = Pick<Env, 'config' | 'host' | 'connect' | 'close' | 'timer' | 'warning' | 'error'>;
@@ -24,8 +23,8 @@ export class HttpDisk implements BlockBackend {
   readonly info: BlockInfo;
   readonly #file: RemoteFile;
   readonly #connections: number;
-  readonly #complain: (text: string) => void;
-  #failuresLogged = 0;
+  /** Failures of the server; later ones are told to the clients only. */
+  readonly #failures: BoundedLog;
 
   /** Opens the file that the config names. Throws `ConfigError` where that cannot work. */
   static async open(env: HttpDiskEnv): Promise<HttpDisk> {
@@ -41,26 +40,20 @@ export class HttpDisk implements BlockBackend {
       if (error instanceof RpcError) throw $node.errorAt(error.message, 'uri');
       throw error;
     }
-    const tailBytes = file.sizeBytes % blockSize;
-    if (file.sizeBytes < blockSize) {
+    const { problem, warning } = wholeBlocks('there are', file.sizeBytes, blockSize);
+    if (problem !== undefined) {
       await file.close();
-      throw $node.errorAt(
-        `there are ${file.sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'uri',
-      );
+      throw $node.errorAt(problem, 'uri');
     }
-    if (tailBytes > 0) {
-      const text = `there are ${file.sizeBytes} bytes: the last ${tailBytes} are no whole block of ${blockSize} and left out`;
-      void env.warning(text);
-    }
+    if (warning !== undefined) void env.warning(warning);
     return new HttpDisk(file, blockSize, connections, (text) => void env.error(text));
   }
 
-  /** `complain` is called with a line for each read that fails. */
+  /** `complain` is called with a line for each of the first reads that fail. */
   constructor(file: RemoteFile, blockSize: number, connections: number, complain: (text: string) => void) {
     this.#file = file;
     this.#connections = connections;
-    this.#complain = complain;
+    this.#failures = new BoundedLog(complain);
     const blockCount = Math.floor(file.sizeBytes / blockSize);
     this.info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable: false };
   }
@@ -95,11 +88,7 @@ export class HttpDisk implements BlockBackend {
 
   #failure(block: number, count: number, error: unknown): unknown {
     if (!(error instanceof RpcError)) return error;
-    if (this.#failuresLogged < FAILURES_LOGGED_MAX) {
-      this.#failuresLogged++;
-      const last = this.#failuresLogged === FAILURES_LOGGED_MAX ? ' (further failures are not logged)' : '';
-      this.#complain(`read of ${count} blocks from ${block} on: ${error.message}${last}`);
-    }
+    this.#failures.tell(`read of ${count} blocks from ${block} on: ${error.message}`);
     return blockError(error.code === 'Gone' ? 'Gone' : 'InputOutput', error.message);
   }
 }

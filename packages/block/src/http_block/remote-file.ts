@@ -5,10 +5,9 @@ import type { HostConnection } from '@ginit/core/host';
 import { HttpError } from '../http/http-error.ts';
 import { type HttpPlace, httpPlace } from '../http/http-place.ts';
 import { RangeConnection, Redirected, type TakenRange } from '../http/range-connection.ts';
+import { connectWithin } from '../lib/connect-within.ts';
+import { pauses } from '../lib/pauses.ts';
 
-/** Pauses between attempts: the first one, and the longest. */
-const PAUSE_MS = 100;
-const PAUSE_MS_MAX = 5000;
 /** Redirections that are followed when the file is opened. */
 const REDIRECTIONS_MAX = 5;
 
@@ -92,7 +91,7 @@ export class RemoteFile {
 
   async #attempts(first: number, into: Uint8Array): Promise<TakenRange> {
     const { clock, retries } = this.#options;
-    let pauseMs = PAUSE_MS;
+    const pauseMs = pauses();
     for (let retry = 0; ; retry++) {
       const idle = this.#idle.pop();
       try {
@@ -106,32 +105,28 @@ export class RemoteFile {
         }
         if (retry >= retries) throw error;
       }
-      await clock.sleep(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX);
+      await clock.sleep(pauseMs.next().value);
     }
   }
 
-  async #exchange(idle: RangeConnection | undefined, first: number, into: Uint8Array): Promise<TakenRange> {
+  #exchange(idle: RangeConnection | undefined, first: number, into: Uint8Array): Promise<TakenRange> {
     const { connect, clock, timeoutMs } = this.#options;
-    let connection = idle;
-    let late = false;
-    const cancel = clock.after(timeoutMs, () => {
-      late = true;
-      void connection?.close();
-    });
-    try {
-      connection ??= new RangeConnection(await connect(this.#place));
-      this.#active.add(connection);
-      if (late || this.#closed) await connection.close();
-      const taken = await connection.read(this.#place, first, into);
-      if (connection.reusable) this.#idle.push(connection);
-      return taken;
-    } catch (error) {
-      throw late ? new HttpError('Passing', 'the server does not answer in time') : error;
-    } finally {
-      cancel();
-      if (connection) this.#active.delete(connection);
-    }
+    const tooLate = (): HttpError => new HttpError('Passing', 'the server does not answer in time');
+    return connectWithin(
+      { clock, timeoutMs, tooLate },
+      async () => idle ?? new RangeConnection(await connect(this.#place)),
+      async (connection) => {
+        this.#active.add(connection);
+        try {
+          if (this.#closed) await connection.close();
+          const taken = await connection.read(this.#place, first, into);
+          if (connection.reusable) this.#idle.push(connection);
+          return taken;
+        } finally {
+          this.#active.delete(connection);
+        }
+      },
+    );
   }
 }
 

@@ -13,6 +13,17 @@ export const BLOCK_SIZE_ATTRIBUTE = {
   }),
 };
 
+/** The attribute `tx_buf_size` of a component that has sessions of its own. */
+export function bufferAttribute(meaning: string) {
+  return {
+    tx_buf_size: attribute.bytes(meaning, {
+      fallback: 1024 * 1024,
+      min: 64 * 1024,
+      max: 64 * 1024 * 1024,
+    }),
+  };
+}
+
 /**
  * Checks a block size that the schema accepts; the schema cannot express every condition. Throws
  * `ConfigError` if the size is impossible.
@@ -21,6 +32,30 @@ export function checkBlockSize(config: { readonly block_size: number; readonly $
   const { block_size: blockSize, $node } = config;
   if (Number.isInteger(Math.log2(blockSize))) return;
   throw $node.errorAt(`block_size is ${blockSize}, which is no power of two`, 'block_size');
+}
+
+/** What there is in blocks of something that has a length in bytes. */
+export interface WholeBlocks {
+  readonly count: number;
+  /** Why it cannot be a device: it is less than a block. */
+  readonly problem: string | undefined;
+  /** What is left out: bytes behind the last whole block. */
+  readonly warning: string | undefined;
+}
+
+/** Counts the whole blocks. `holder` begins the texts, with its verb: `file "a" has`. */
+export function wholeBlocks(holder: string, sizeBytes: number, blockSize: number): WholeBlocks {
+  const count = Math.floor(sizeBytes / blockSize);
+  const tailBytes = sizeBytes - count * blockSize;
+  const has = `${holder} ${sizeBytes} bytes`;
+  return {
+    count,
+    problem: count === 0 ? `${has}, which is less than a block of ${blockSize}` : undefined,
+    warning:
+      count > 0 && tailBytes > 0
+        ? `${has}: the last ${tailBytes} are no whole block of ${blockSize} and left out`
+        : undefined,
+  };
 }
 
 /**

@@ -5,9 +5,14 @@
  */
 import { assert } from '@ginit/core';
 import type { HostSource } from '@ginit/core/host';
+import { copyInto } from '@ginit/core/packet-stream';
 
 /** A stream of bytes that comes in. */
 export type ByteSource = Pick<HostSource, 'read'>;
+
+/** Smaller chunks are put together if they have to wait. */
+const PACKED_BYTES_MAX = 1024;
+const PACK_BYTES = 64 * 1024;
 
 export class ByteReader {
   readonly #source: ByteSource;
@@ -17,6 +22,9 @@ export class ByteReader {
   #first = 0;
   #offset = 0;
   #held = 0;
+  /** Where small chunks are put together, and how much of it is used. */
+  #packed = new Uint8Array(0);
+  #packedBytes = 0;
 
   /** `ended` makes the error for a stream that ends where it must not. */
   constructor(source: ByteSource, ended: (text: string) => Error) {
@@ -41,10 +49,29 @@ export class ByteReader {
         throw this.#ended('the connection ended in the middle of a message');
       }
       if (chunk.byteLength === 0) continue;
-      this.#chunks.push(chunk);
+      if (this.#held > 0 && chunk.byteLength < PACKED_BYTES_MAX) this.#pack(chunk);
+      else this.#chunks.push(chunk);
       this.#held += chunk.byteLength;
     }
     return true;
+  }
+
+  /**
+   * Puts a small chunk behind those that wait already, into memory that they share: each for itself
+   * takes a hundred times as much as the byte that it may hold.
+   */
+  #pack(chunk: Uint8Array): void {
+    if (this.#packed.byteLength - this.#packedBytes < chunk.byteLength) {
+      this.#packed = new Uint8Array(PACK_BYTES);
+      this.#packedBytes = 0;
+    }
+    const start = this.#packedBytes;
+    this.#packedBytes += chunk.byteLength;
+    this.#packed.set(chunk, start);
+    const last = this.#chunks.at(-1);
+    const goesOn = last?.buffer === this.#packed.buffer && last.byteOffset + last.byteLength === start;
+    if (goesOn) this.#chunks.pop();
+    this.#chunks.push(this.#packed.subarray(goesOn ? last.byteOffset : start, this.#packedBytes));
   }
 
   /** Like `fill`, where the stream must not end. */
@@ -86,6 +113,18 @@ export class ByteReader {
       this.#skip(part.byteLength);
     }
     return parts;
+  }
+
+  /** Fills a place as the bytes come. `before` is called before each time that it is written. */
+  async moveInto(into: Uint8Array, before: () => void): Promise<void> {
+    for (let at = 0; at < into.byteLength; ) {
+      if (this.#held === 0) await this.need(1);
+      before();
+      for (const part of this.takeParts(Math.min(this.#held, into.byteLength - at))) {
+        copyInto(into, part, at);
+        at += part.byteLength;
+      }
+    }
   }
 
   /**

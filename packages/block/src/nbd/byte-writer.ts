@@ -9,7 +9,8 @@ import { NbdConnectionError } from './nbd-error.ts';
 /** A stream of bytes that goes out. */
 export type ByteSink = Pick<HostSink, 'write'>;
 
-const BATCH_BYTES = 256 * 1024;
+/** As much as a read of 256 KiB, which clients like, with its header and a few small replies. */
+const BATCH_BYTES = 256 * 1024 + 4096;
 /** Bytes of one write: a larger message goes out in several. */
 const WRITE_BYTES_MAX = 4 * 1024 * 1024;
 /** Batches that are kept to be used again. */
@@ -18,6 +19,8 @@ const SPARE_MAX = 4;
 /** Messages that go out in one write. */
 interface Batch {
   readonly bytes: Uint8Array;
+  /** Whether its memory may hold other messages afterwards. */
+  readonly reusable: boolean;
   used: number;
   readonly done: (() => void)[];
 }
@@ -29,11 +32,17 @@ export class ByteWriter {
   readonly #spare: Uint8Array[] = [];
   #writing = false;
   #failure: unknown;
+  #writes = 0;
 
   /** `failed` is called once, when the stream takes no more. */
   constructor(sink: ByteSink, failed: (error: unknown) => void) {
     this.#sink = sink;
     this.#failed = failed;
+  }
+
+  /** How many writes the stream has taken. */
+  get writes(): number {
+    return this.#writes;
   }
 
   /**
@@ -45,23 +54,22 @@ export class ByteWriter {
     const room = batch.bytes.subarray(batch.used, batch.used + bytes);
     batch.used += bytes;
     if (done) batch.done.push(done);
-    if (!this.#writing) {
-      this.#writing = true;
-      // The message is filled by then.
-      void Promise.resolve().then(() => this.#write());
-    }
+    this.#start();
     return room;
   }
 
-  /** Writes a message that lies in memory of its own already, which must not change any more. */
-  send(...parts: readonly Uint8Array[]): void {
-    const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const room = this.message(bytes);
-    let at = 0;
-    for (const part of parts) {
-      room.set(part, at);
-      at += part.byteLength;
-    }
+  /** Writes a copy of a message. */
+  send(message: Uint8Array): void {
+    this.message(message.byteLength).set(message);
+  }
+
+  /**
+   * Writes bytes behind the last message as they are, without a copy. They must not change until
+   * `done` is called, when they have gone out, or when they never will.
+   */
+  append(bytes: Uint8Array, done: () => void): void {
+    this.#queue.push({ bytes, reusable: false, used: bytes.byteLength, done: [done] });
+    this.#start();
   }
 
   /** Settles when everything that was written has gone out; rejects if it never will. */
@@ -76,12 +84,19 @@ export class ByteWriter {
     });
   }
 
+  #start(): void {
+    if (this.#writing) return;
+    this.#writing = true;
+    // The message is filled by then.
+    void Promise.resolve().then(() => this.#write());
+  }
+
   #batchFor(bytes: number): Batch {
     const last = this.#queue.at(-1);
     if (last && last.bytes.byteLength - last.used >= bytes) return last;
-    const memory =
-      bytes > BATCH_BYTES ? new Uint8Array(bytes) : (this.#spare.pop() ?? new Uint8Array(BATCH_BYTES));
-    const batch = { bytes: memory, used: 0, done: [] };
+    const reusable = bytes <= BATCH_BYTES;
+    const memory = reusable ? (this.#spare.pop() ?? new Uint8Array(BATCH_BYTES)) : new Uint8Array(bytes);
+    const batch = { bytes: memory, reusable, used: 0, done: [] };
     this.#queue.push(batch);
     return batch;
   }
@@ -96,9 +111,7 @@ export class ByteWriter {
           this.#failed(this.#failure);
         }
       }
-      if (batch.bytes.byteLength === BATCH_BYTES && this.#spare.length < SPARE_MAX) {
-        this.#spare.push(batch.bytes);
-      }
+      if (batch.reusable && this.#spare.length < SPARE_MAX) this.#spare.push(batch.bytes);
       for (const done of batch.done) done();
     }
     this.#writing = false;
@@ -107,6 +120,7 @@ export class ByteWriter {
   async #writeOut(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength; at += WRITE_BYTES_MAX) {
       await this.#sink.write(bytes.subarray(at, at + WRITE_BYTES_MAX));
+      this.#writes++;
     }
   }
 }

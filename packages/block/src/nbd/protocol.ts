@@ -142,8 +142,8 @@ export const NBD_LIMITS = {
   optionBytes: 64 * 1024,
   /** Options of one handshake; a client that lists the exports of a server uses a few. */
   options: 1024,
-  /** Replies to one option: as many exports as are listed, and contexts. */
-  optionReplies: 4096,
+  /** Replies to one option: a few pieces of information. They have `optionBytes` together. */
+  optionReplies: 64,
   /** Bytes that one request reads or writes; what clients expect where nothing is said. */
   requestBytes: 32 * 1024 * 1024,
   /** Extents of one reply to BLOCK_STATUS. */

@@ -1,18 +1,18 @@
 /** An export of an NBD server as a device. */
 import { type Env, RpcError } from '@ginit/core';
-import { inPieces, Listeners } from '@ginit/core/async';
+import { inLanes, inPieces, Listeners, Rounds } from '@ginit/core/async';
 import {
   type BlockAnswer,
   type BlockBackend,
   blockError,
   type BlockInfo,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import type { ConfigOf } from '@ginit/core/config';
 import { copyInto } from '@ginit/core/packet-stream';
 import { hostOf } from '../lib/address.ts';
-import { checkBlockSize, PAYLOAD_ALIGN_LOG2 } from '../lib/block-size.ts';
+import { checkBlockSize, PAYLOAD_ALIGN_LOG2, wholeBlocks } from '../lib/block-size.ts';
+import { RangeOrder } from '../lib/range-order.ts';
 import { clientTls } from '../lib/tls.ts';
 import type { ClientConnection } from '../nbd/client/client-connection.ts';
 import type { RemoteExport } from '../nbd/client/handshake.ts';
@@ -24,6 +24,8 @@ import { NBD_BLOCK_CONFIG } from './schema.ts';
 export const REQUESTS_UNDER_WAY_MAX = 128;
 /** Pieces of one request, where the server takes no larger ones. */
 const PIECES_UNDER_WAY = 8;
+/** Changes that are made again at a time when the connection was lost. */
+const CHANGES_MADE_AGAIN = 16;
 /** The largest piece of a request without data. */
 const DATALESS_BYTES_MAX = 2 ** 30;
 const SMALLEST_BLOCK = 512;
@@ -46,7 +48,7 @@ export class RemoteDisk implements BlockBackend {
   readonly #link: RemoteLink;
   readonly #options: RemoteDiskOptions;
   readonly #journal = new Journal();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   readonly #listeners = new Listeners();
   #remote: RemoteExport;
   #info: BlockInfo;
@@ -94,18 +96,13 @@ export class RemoteDisk implements BlockBackend {
     this.#options = options;
     this.#remote = remote;
     this.#info = this.#describe(remote);
-    this.#syncs = new SyncGroup(() => this.#flush());
+    this.#syncs = new Rounds(() => this.#flush());
     link.onRenewed((renewed, connection) => this.#renew(renewed, connection));
     if (options.writeable && !remote.canFlush) {
       options.warn('the server knows no FLUSH: a SYNC does not say what is on stable storage');
     }
-    const tailBytes = remote.sizeBytes % this.#info.blockSize;
-    if (tailBytes > 0) {
-      options.warn(
-        `the export has ${remote.sizeBytes} bytes: the last ${tailBytes} are no whole block of ` +
-          `${this.#info.blockSize} and left out`,
-      );
-    }
+    const { warning } = wholeBlocks('the export has', remote.sizeBytes, this.#info.blockSize);
+    if (warning !== undefined) options.warn(warning);
   }
 
   get info(): BlockInfo {
@@ -162,12 +159,14 @@ export class RemoteDisk implements BlockBackend {
     );
   }
 
-  async #inPieces(
+  /** Nearly all requests are one piece, and pay nothing for this. */
+  #inPieces(
     bytes: number,
     pieceMax: number,
     piece: (at: number, bytes: number) => Promise<void>,
   ): Promise<void> {
-    await inPieces({ total: bytes, pieceMax, underWayMax: PIECES_UNDER_WAY }, piece);
+    if (bytes > 0 && bytes <= pieceMax) return piece(0, bytes);
+    return inPieces({ total: bytes, pieceMax, underWayMax: PIECES_UNDER_WAY }, piece).then(() => {});
   }
 
   async #change(change: Change): Promise<void> {
@@ -203,7 +202,7 @@ export class RemoteDisk implements BlockBackend {
     if (info.blockCount < this.#info.blockCount || info.blockSize !== this.#info.blockSize) {
       throw blockError('Gone', `the export has ${remote.sizeBytes} bytes now: it is not the same any more`);
     }
-    for (const change of this.#journal.changes) await make(connection, change);
+    await makeAgain(connection, this.#journal.changes);
     const grown = info.blockCount > this.#info.blockCount;
     this.#remote = remote;
     this.#info = info;
@@ -218,11 +217,32 @@ export class RemoteDisk implements BlockBackend {
     if (blockSize < minimumBytes || blockSize > maximumBytes) {
       throw blockError('Invalid', `the server takes requests of ${minimumBytes} to ${maximumBytes} bytes`);
     }
-    const blockCount = Math.floor(sizeBytes / blockSize);
-    if (blockCount === 0) throw blockError('Invalid', `the export has ${sizeBytes} bytes, less than a block`);
+    const { count: blockCount, problem } = wholeBlocks('the export has', sizeBytes, blockSize);
+    if (problem !== undefined) throw blockError('Invalid', problem);
     return { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
   }
 }
+
+/** Makes changes side by side; those that meet one another go in their order. */
+function makeAgain(connection: ClientConnection, changes: readonly Change[]): Promise<void> {
+  const order = new RangeOrder();
+  let next = 0;
+  let failed = false;
+  return inLanes(CHANGES_MADE_AGAIN, async () => {
+    for (let change = changes[next++]; change && !failed; change = changes[next++]) {
+      const again = change;
+      const { position } = again;
+      try {
+        await order.run(position, position + bytesOf(again), true, () => make(connection, again));
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  });
+}
+
+const bytesOf = (change: Change): number => (change.kind === 'write' ? change.data.byteLength : change.bytes);
 
 function make(connection: ClientConnection, change: Change): Promise<void> {
   switch (change.kind) {

@@ -4,17 +4,16 @@
  * meanwhile, for as long as the config says; then they fail with `Gone`, until there is a
  * connection again.
  */
-import { RpcError } from '@ginit/core';
+import { assert, RpcError } from '@ginit/core';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import { blockError } from '@ginit/core/block';
 import type { HostConnection, HostTls } from '@ginit/core/host';
+import { connectWithin } from '../lib/connect-within.ts';
+import { pauses } from '../lib/pauses.ts';
 import { ClientConnection, NbdRequestError } from '../nbd/client/client-connection.ts';
 import type { RemoteExport } from '../nbd/client/handshake.ts';
 import { NbdConnectionError } from '../nbd/nbd-error.ts';
 
-/** Pauses between attempts to connect: the first one, and the longest. */
-const PAUSE_MS = 100;
-const PAUSE_MS_MAX = 5000;
 /** An attempt that takes longer is given up. */
 const ATTEMPT_MS = 10_000;
 
@@ -125,7 +124,8 @@ export class RemoteLink {
 
   async #connectFirst(): Promise<Bundle> {
     const { clock, reconnectMs, tell } = this.#options;
-    let [waitedMs, pauseMs] = [0, PAUSE_MS];
+    const pause = pauses();
+    let waitedMs = 0;
     for (;;) {
       try {
         return await this.#connectAll();
@@ -133,9 +133,9 @@ export class RemoteLink {
         if (!canComeBack(error) || waitedMs >= reconnectMs) throw error;
         if (waitedMs === 0) tell(`no connection yet, trying again: ${textOf(error)}`);
       }
+      const pauseMs = pause.next().value;
       await clock.sleep(pauseMs);
       waitedMs += pauseMs;
-      pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX);
     }
   }
 
@@ -160,29 +160,12 @@ export class RemoteLink {
     }
   }
 
-  async #connectOne(): Promise<{ client: ClientConnection; remote: RemoteExport }> {
+  #connectOne(): Promise<{ client: ClientConnection; remote: RemoteExport }> {
     const { connect, clock, exportName, tls } = this.#options;
-    const late = quietDeferred<never>();
-    let connection: HostConnection | undefined;
-    let given = false;
-    const cancel = clock.after(ATTEMPT_MS, () => {
-      given = true;
-      late.reject(new NbdConnectionError('Ended', 'the server does not answer'));
-      void connection?.close();
-    });
-    const open = async (): Promise<{ client: ClientConnection; remote: RemoteExport }> => {
-      connection = await connect();
-      if (given) await connection.close();
-      return ClientConnection.open(connection, { exportName, tls });
-    };
-    try {
-      const opening = open();
-      // Whoever comes too late is closed by then.
-      opening.catch(() => {});
-      return await Promise.race([opening, late.promise]);
-    } finally {
-      cancel();
-    }
+    const tooLate = (): NbdConnectionError => new NbdConnectionError('Ended', 'the server does not answer');
+    return connectWithin({ clock, timeoutMs: ATTEMPT_MS, tooLate }, connect, (connection) =>
+      ClientConnection.open(connection, { exportName, tls }),
+    );
   }
 
   #use(bundle: Bundle): void {
@@ -191,16 +174,16 @@ export class RemoteLink {
     for (const client of bundle.clients) void client.ended.then((reason) => this.#lose(bundle, reason));
   }
 
-  /** Gives connections up whose server answers nothing. */
+  /** Gives connections up whose server sends nothing, and takes nothing, while it is asked. */
   #watch(clients: readonly ClientConnection[]): void {
     const { clock, stallMs } = this.#options;
     const seen = new Map<ClientConnection, number>();
     this.#endWatch();
     this.#endWatch = clock.every(stallMs, () => {
       for (const client of clients) {
-        const stalls = client.pending > 0 && seen.get(client) === client.answers;
+        const stalls = client.pending > 0 && seen.get(client) === client.progress;
         if (stalls) void client.close(new NbdConnectionError('Ended', 'the server answers nothing'));
-        if (client.pending > 0) seen.set(client, client.answers);
+        if (client.pending > 0) seen.set(client, client.progress);
         else seen.delete(client);
       }
     });
@@ -226,7 +209,8 @@ export class RemoteLink {
     };
     let told = '';
     const cancel = clock.after(reconnectMs, giveUp);
-    for (let pauseMs = PAUSE_MS; !this.#closed; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    for (const pauseMs of pauses()) {
+      if (this.#closed) break;
       try {
         const bundle = await this.#connectAll();
         const [first] = bundle.clients;
@@ -263,7 +247,7 @@ export class RemoteLink {
 function leastBusy(clients: readonly ClientConnection[]): ClientConnection {
   let [found] = clients;
   for (const client of clients) if (!found || client.pending < found.pending) found = client;
-  if (!found) throw new Error('assertion failed: a bundle has connections');
+  assert(found !== undefined, 'a bundle has connections');
   return found;
 }
 

@@ -3,11 +3,13 @@
  * their data copied once on its way: between the packet stream and the message. Those that do not
  * (copying programs write the odd end of a file as it is) cost a read of the blocks at the edges.
  */
+import { inPieces } from '@ginit/core/async';
 import type { BlockClient } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
-import { isZero } from '../nbd/server/is-zero.ts';
+import { isZero } from '../lib/is-zero.ts';
+import { RangeOrder } from '../lib/range-order.ts';
+import { SpareMemory } from '../lib/spare-memory.ts';
 import type { Extent, NbdDevice } from '../nbd/server/nbd-device.ts';
-import { RangeOrder } from './range-order.ts';
 
 /** The session as the device uses it. */
 export type ExportedSession = Pick<
@@ -15,6 +17,12 @@ export type ExportedSession = Pick<
   'info' | 'requestBlocksMax' | 'read' | 'readWith' | 'write' | 'writeWith' | 'sync' | 'trim' | 'writeZeroes'
 >;
 
+/** Pieces of one request that are under way, where it is larger than the session's requests. */
+const PIECES_UNDER_WAY = 4;
+/** Reads above that have memory of their own: batches of messages have room for smaller ones. */
+const LARGE_BYTES = 256 * 1024;
+/** Memory that an export keeps for its next large reads. */
+const SPARE_BYTES_MAX = 8 * 1024 * 1024;
 /** The size of the pieces that are looked at for zeros. */
 const GRANULE_BYTES = 64 * 1024;
 
@@ -31,6 +39,8 @@ export class ExportedDevice implements NbdDevice {
   readonly #session: ExportedSession;
   readonly #detectZeroes: boolean;
   readonly #order = new RangeOrder();
+  /** For large reads. */
+  readonly #memory = new SpareMemory(SPARE_BYTES_MAX);
 
   /** With `detectZeroes` the device is read to answer where it has zeros. */
   constructor(session: ExportedSession, detectZeroes = false) {
@@ -51,23 +61,26 @@ export class ExportedDevice implements NbdDevice {
     return this.#session.info.blockSize;
   }
 
-  read(position: number, bytes: number, use: (payload: Uint8Array) => void): Promise<void> {
+  read(
+    position: number,
+    bytes: number,
+    use: (payload: Uint8Array, release?: () => void) => void,
+  ): Promise<void> {
     const { first, count, skip, aligned } = this.#blocks(position, bytes);
-    const part = (payload: Uint8Array): void => use(aligned ? payload : payload.subarray(skip, skip + bytes));
-    if (count <= this.#session.requestBlocksMax) return this.#session.readWith(first, count, part);
-    return this.#readLarge(first, count, part);
+    const part = (payload: Uint8Array): Uint8Array =>
+      aligned ? payload : payload.subarray(skip, skip + bytes);
+    if (bytes > LARGE_BYTES || count > this.#session.requestBlocksMax) {
+      return this.#readLarge(first, count, (payload, release) => use(part(payload), release));
+    }
+    return this.#session.readWith(first, count, (payload) => use(part(payload)));
   }
 
   write(position: number, bytes: number, parts: readonly Uint8Array[]): Promise<void> {
     const { first, count, skip, aligned } = this.#blocks(position, bytes);
     const write = async (): Promise<void> => {
       if (!aligned) return this.#merge(first, count, skip, parts);
-      if (count <= this.#session.requestBlocksMax) {
-        return this.#session.writeWith(first, count, (payload) => gather(payload, 0, parts));
-      }
-      const whole = new Uint8Array(bytes);
-      gather(whole, 0, parts);
-      return this.#session.write(first, count, whole);
+      if (count > this.#session.requestBlocksMax) return this.#writeLarge(first, count, parts);
+      return this.#session.writeWith(first, count, (payload) => gather(payload, 0, parts));
     };
     return this.#order.run(first, first + count, !aligned, write);
   }
@@ -111,10 +124,30 @@ export class ExportedDevice implements NbdDevice {
     return found;
   }
 
-  async #readLarge(first: number, count: number, use: (payload: Uint8Array) => void): Promise<void> {
-    const whole = new Uint8Array(count * this.minimumBytes);
-    await this.#session.read(first, count, whole);
-    use(whole);
+  async #readLarge(
+    first: number,
+    count: number,
+    use: (payload: Uint8Array, release: () => void) => void,
+  ): Promise<void> {
+    const bytes = count * this.minimumBytes;
+    const memory = this.#memory.take(bytes);
+    const release = (): void => this.#memory.give(memory);
+    try {
+      await this.#session.read(first, count, memory.subarray(0, bytes));
+    } catch (error) {
+      release();
+      throw error;
+    }
+    use(memory.subarray(0, bytes), release);
+  }
+
+  /** Several writes, each of which takes its piece out of the parts when it is its turn. */
+  async #writeLarge(first: number, count: number, parts: readonly Uint8Array[]): Promise<void> {
+    const size = this.minimumBytes;
+    const pieces = { total: count, pieceMax: this.#session.requestBlocksMax, underWayMax: PIECES_UNDER_WAY };
+    await inPieces(pieces, (at, blocks) =>
+      this.#session.writeWith(first + at, blocks, (payload) => gather(payload, 0, parts, at * size)),
+    );
   }
 
   /** Writes whole blocks, of which those at the edges keep what lies outside of the parts. */
@@ -146,10 +179,22 @@ export class ExportedDevice implements NbdDevice {
   }
 }
 
-function gather(into: Uint8Array, start: number, parts: readonly Uint8Array[]): void {
+/** Puts parts one behind the other, without their first `skip` bytes, until the place is full. */
+function gather(into: Uint8Array, start: number, parts: readonly Uint8Array[], skip = 0): void {
   let at = start;
+  let left = skip;
   for (const part of parts) {
-    copyInto(into, part, at);
-    at += part.byteLength;
+    if (left >= part.byteLength) {
+      left -= part.byteLength;
+      continue;
+    }
+    if (at >= into.byteLength) return;
+    const taken =
+      left > 0 || part.byteLength > into.byteLength - at
+        ? part.subarray(left, left + into.byteLength - at)
+        : part;
+    copyInto(into, taken, at);
+    at += taken.byteLength;
+    left = 0;
   }
 }

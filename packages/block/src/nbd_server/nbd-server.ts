@@ -5,6 +5,7 @@ import type { ConfigOf } from '@ginit/core/config';
 import type { HostConnection, HostListener } from '@ginit/core/host';
 import { Condition } from '@ginit/core/async';
 import { isLocal } from '../lib/address.ts';
+import { BoundedLog } from '../lib/bounded-log.ts';
 import { serverTls } from '../lib/tls.ts';
 import type { NbdExport } from '../nbd/server/nbd-device.ts';
 import { ServerConnection, type ServerRules } from '../nbd/server/server-connection.ts';
@@ -15,8 +16,6 @@ import { NBD_SERVER_CONFIG, type NBD_EXPORT } from './schema.ts';
 const HANDSHAKE_MS = 30_000;
 /** How long the end of the server waits for requests under way to be answered. */
 const STOP_MS = 3000;
-/** Clients at fault that are logged; later ones are sent away without a word. */
-const FAULTS_LOGGED_MAX = 16;
 
 /** The part of `env` that the server uses. */
 export type NbdServerEnv = Pick<
@@ -34,7 +33,8 @@ export class NbdServer {
   readonly #connectionsMax: number;
   readonly #connections = new Set<ServerConnection>();
   readonly #left = new Condition();
-  #faultsLogged = 0;
+  /** Clients at fault; later ones are sent away without a word. */
+  readonly #faults: BoundedLog;
   #stopped = false;
 
   /** Opens the sessions and the socket. Throws `ConfigError` where the config cannot work. */
@@ -72,6 +72,7 @@ export class NbdServer {
     connectionsMax: number,
   ) {
     this.#env = env;
+    this.#faults = new BoundedLog((text) => void env.warning(text));
     this.#rules = rules;
     this.#sessions = sessions;
     this.#listener = listener;
@@ -148,10 +149,8 @@ export class NbdServer {
     // A client may leave as it likes; it is at fault only if it has said nonsense, or is not
     // trusted.
     if (error.code !== 'Protocol' && error.code !== 'Untrusted') return;
-    if (this.#stopped || this.#faultsLogged >= FAULTS_LOGGED_MAX) return;
-    this.#faultsLogged++;
-    const last = this.#faultsLogged === FAULTS_LOGGED_MAX ? ' (further ones are not logged)' : '';
-    void this.#env.warning(`client ${peer === '' ? 'of the socket' : peer}: ${error.message}${last}`);
+    if (this.#stopped) return;
+    this.#faults.tell(`client ${peer === '' ? 'of the socket' : peer}: ${error.message}`);
   }
 }
 

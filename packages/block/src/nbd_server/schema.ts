@@ -1,6 +1,7 @@
 /** The config of `nbd_server`. */
 import { attribute, element } from '@ginit/core/config';
 import { SERVER_TLS } from '../lib/tls.ts';
+import { bufferAttribute } from '../lib/block-size.ts';
 
 export const NBD_EXPORT = element('export', 'A Block session that clients may use', {
   min: 1,
@@ -9,11 +10,7 @@ export const NBD_EXPORT = element('export', 'A Block session that clients may us
     label: attribute.text('Label of the Block session', { otherwise: 'the name' }),
     description: attribute.text('A text for people', { fallback: '' }),
     writeable: attribute.boolean('Whether clients may write', { fallback: false }),
-    tx_buf_size: attribute.bytes("Size of the session's buffer", {
-      fallback: 1024 * 1024,
-      min: 64 * 1024,
-      max: 64 * 1024 * 1024,
-    }),
+    ...bufferAttribute("Size of the session's buffer"),
     detect_zeroes: attribute.boolean('Whether the device is read to answer where it has zeros', {
       fallback: false,
     }),

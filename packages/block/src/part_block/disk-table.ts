@@ -3,7 +3,8 @@
  * it: another client of the disk may have written a new one, and the disk may have grown.
  */
 import { type Env, PeerGone } from '@ginit/core';
-import { BlockClient, type BlockInfo, SyncGroup } from '@ginit/core/block';
+import { Rounds } from '@ginit/core/async';
+import { BlockClient, type BlockInfo } from '@ginit/core/block';
 import type { DiskBlocks } from './disk-blocks.ts';
 import { type IgnoredTables, readPartitionTable } from './partition-table.ts';
 import type { PartitionTable } from './table.ts';
@@ -27,7 +28,7 @@ export class DiskTable {
   readonly #env: TableEnv;
   readonly #ignored: () => IgnoredTables;
   readonly #changed: (state: DiskState) => void;
-  readonly #reads = new SyncGroup(() => this.#read());
+  readonly #reads = new Rounds(() => this.#read());
   #disk: BlockClient;
   #state: DiskState | undefined;
   /** The state as a text, by which changes are recognised. */

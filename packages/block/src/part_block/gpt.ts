@@ -12,7 +12,9 @@
  * unused), its own GUID, its first and its last block (64 bits each), attributes, and 36 units of
  * UTF-16 for a name, which ends at the first zero.
  */
+import { viewOf } from '../lib/byte-reader.ts';
 import { crc32 } from '../lib/crc32.ts';
+import { isZero } from '../lib/is-zero.ts';
 import type { DiskBlocks } from './disk-blocks.ts';
 import { GUID_BYTES, guidText } from './guid.ts';
 
@@ -61,7 +63,7 @@ export type Checked<Value> =
 export async function readGptHeader(disk: DiskBlocks, at: number): Promise<Checked<GptHeader>> {
   if (at >= disk.blockCount) return { ok: false, reason: `block ${at} is beyond the end of the disk` };
   const block = await disk.read(at, 1);
-  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  const view = viewOf(block);
   const fault = (reason: string): Checked<GptHeader> => ({ ok: false, reason: `block ${at} ${reason}` });
   if (latin1(block.subarray(0, SIGNATURE.length)) !== SIGNATURE) {
     return { ok: false, reason: `block ${at} holds no header`, absent: true };
@@ -102,12 +104,18 @@ function tableProblem(header: GptHeader, { blockSize, blockCount }: DiskBlocks):
   if (entries * entryBytes > TABLE_BYTES_MAX) {
     return `states ${entries} entries of ${entryBytes} bytes, and ${TABLE_BYTES_MAX} bytes are the most`;
   }
-  const end = first + Math.ceil((entries * entryBytes) / blockSize);
+  const blocks = Math.ceil((entries * entryBytes) / blockSize);
+  const end = first + blocks;
   if (firstUsable <= PRIMARY_HEADER_AT || firstUsable > lastUsable) {
     return `leaves blocks ${firstUsable} to ${lastUsable} to partitions`;
   }
   if (alternate >= firstUsable && alternate <= lastUsable) {
     return `states the other header in block ${alternate}, which it leaves to partitions`;
+  }
+  // The copy of the table lies in front of the last header.
+  if (at === PRIMARY_HEADER_AT && alternate > lastUsable && alternate - blocks <= lastUsable) {
+    const copy = `blocks ${alternate - blocks} to ${alternate - 1}`;
+    return `leaves ${copy} to partitions, where the backup of its table is`;
   }
   // A partition over the table would let its user change all partitions.
   const inFront = first > PRIMARY_HEADER_AT && end <= firstUsable;
@@ -135,8 +143,8 @@ export async function readGptEntries(
   for (let index = 0; index < entries; index++) {
     const bytes = table.subarray(index * entryBytes, (index + 1) * entryBytes);
     const type = bytes.subarray(0, GUID_BYTES);
-    if (type.every((byte) => byte === 0)) continue;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (isZero(type)) continue;
+    const view = viewOf(bytes);
     const guid = guidText(bytes.subarray(GUID_BYTES));
     found.push({
       number: index + 1,

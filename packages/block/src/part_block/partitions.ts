@@ -4,9 +4,8 @@
  */
 import {
   type Env,
-  type Label,
+  requiredPolicy,
   RpcError,
-  selectPolicy,
   type SessionContext,
   SessionError,
   type SessionTicket,
@@ -16,7 +15,7 @@ import { Reporter } from '@ginit/core/report';
 import { chosenPartition } from './chosen-partition.ts';
 import { type DiskState, DiskTable } from './disk-table.ts';
 import { partitionReport } from './partition-report.ts';
-import { checkConfig, PART_BLOCK_CONFIG, type PartBlockConfig } from './schema.ts';
+import { checkConfig, PART_BLOCK_CONFIG } from './schema.ts';
 import { type Partition, WHOLE_DISK } from './table.ts';
 
 /** The label of the report. */
@@ -61,15 +60,16 @@ export class Partitions {
   /** Answers a session request. Throws `SessionError`. */
   async open(request: SessionContext<typeof Block>): Promise<SessionTicket<typeof Block>> {
     const { label, args, donation } = request;
-    const policy = this.#policy(this.#env.config.read(PART_BLOCK_CONFIG), label);
+    const policy = requiredPolicy(this.#env.config.read(PART_BLOCK_CONFIG), label);
     const { info, table } = await this.#fresh();
     const partition = chosenPartition(table, policy);
     const part: BlockInfo = { ...info, blockCount: partition.count, writeable: true };
     const view = blockView(part, args, policy.writeable);
     const { offset: _, num_blocks: __, ...others } = args;
     // A session of a disk without a table says nothing of its size, so that it grows with the disk.
-    const size = partition.number === WHOLE_DISK && view.grows ? {} : { num_blocks: view.count };
-    const release = this.#use(partition);
+    const grows = partition.number === WHOLE_DISK && view.grows;
+    const size = grows ? {} : { num_blocks: view.count };
+    const release = this.#use(grows ? { ...partition, count: Infinity } : partition);
     try {
       const ticket = await this.#env.request(Block, {
         label: label.text.replace(/ -> $/, ''),
@@ -82,12 +82,6 @@ export class Partitions {
       release();
       throw error;
     }
-  }
-
-  #policy(config: PartBlockConfig, label: Label) {
-    const policy = selectPolicy(config, label);
-    if (policy) return policy;
-    throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
   }
 
   async #fresh(): Promise<DiskState> {

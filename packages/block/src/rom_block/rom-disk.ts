@@ -4,6 +4,7 @@ import { attribute, element } from '@ginit/core/config';
 import { copyInto } from '@ginit/core/packet-stream';
 import {
   type BlockBackend,
+  blockError,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
   rejected,
@@ -57,14 +58,16 @@ export class RomDisk implements BlockBackend {
   }
 
   /**
-   * If the server of the ROM is gone, so is its memory: this throws `Revoked`, which tells clients
-   * that the device is gone.
+   * If the server of the ROM is gone, so is its memory: this throws `Revoked` or `Gone`, both of
+   * which tell clients that the device is gone.
    */
   read(block: number, count: number, into: Uint8Array): void {
     const content = this.#content.attach();
     const first = block * this.info.blockSize;
     const there = content.subarray(first, first + count * this.info.blockSize);
     copyInto(into, there);
+    // From then on the memory reads as zeros, which are not what the module holds.
+    if (this.#content.revoked) throw blockError('Gone');
     // The last block may be longer than what is left of the module.
     if (there.byteLength < into.byteLength) into.fill(0, there.byteLength);
   }

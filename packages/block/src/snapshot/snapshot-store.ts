@@ -2,9 +2,12 @@
  * A snapshot store in use: its superblock, and where the chunks of each snapshot are. Changes of
  * entries that are asked for at the same time become durable together: the chunks, then the maps.
  */
-import { blockError, SyncGroup } from '@ginit/core/block';
+import { assert, type RpcError } from '@ginit/core';
+import { Rounds } from '@ginit/core/async';
+import { blockError } from '@ginit/core/block';
 import { copyInto } from '@ginit/core/packet-stream';
 import type { DeviceBelow } from '../lib/device-below.ts';
+import { isZero } from '../lib/is-zero.ts';
 import {
   GROUP_CHUNKS,
   isChunkSize,
@@ -19,7 +22,7 @@ import {
   writeEntry,
   writeSuperblock,
 } from './store-format.ts';
-import { checkStoreDevice, chunkAt, chunksOf, mapAt, readBytes, writeBytes } from './store-layout.ts';
+import { checkStoreDevice, chunkAt, chunkCount, mapAt, readBytes, writeBytes } from './store-layout.ts';
 
 /** The store has no free chunk. */
 export class StoreFull extends Error {
@@ -38,7 +41,7 @@ interface Change {
 /** A store. */
 export class SnapshotStore {
   readonly #device: DeviceBelow;
-  readonly #commits = new SyncGroup(() => this.#commit());
+  readonly #commits = new Rounds(() => this.#commit());
   /** The maps as they are on the device. */
   readonly #maps: Uint8Array[] = [];
   /** The chunks of each snapshot: by the chunk of the origin, the one of the store. */
@@ -46,6 +49,7 @@ export class SnapshotStore {
   readonly #free: number[] = [];
   #pending: Change[] = [];
   #superblock: Superblock;
+  #doubtful = false;
   /** Chunks of the store whose entries are known, and those that hold something. */
   #slots = 0;
   #used = 0;
@@ -53,8 +57,7 @@ export class SnapshotStore {
   /** Makes a store of a device, whatever was there. */
   static async format(device: DeviceBelow, chunkBytes: number, originBlockSize: number): Promise<void> {
     checkStoreDevice(device);
-    if (!isChunkSize(chunkBytes))
-      throw blockError('Invalid', `chunks of ${chunkBytes} bytes are not possible`);
+    assert(isChunkSize(chunkBytes) && chunkBytes >= originBlockSize, 'a chunk is blocks of the origin');
     // An old superblock must not come back to the new maps.
     for (const at of SUPERBLOCKS_AT) await writeBytes(device, at, new Uint8Array(SUPERBLOCK_BYTES));
     await device.sync();
@@ -77,7 +80,7 @@ export class SnapshotStore {
     checkStoreDevice(device);
     const bytes = new Uint8Array(SUPERBLOCKS_AT[1] + SUPERBLOCK_BYTES);
     await readBytes(device, 0, bytes);
-    return bytes.every((byte) => byte === 0);
+    return isZero(bytes);
   }
 
   /** Opens a store. Rejects with a `blockError` if the device holds none, or a damaged one. */
@@ -106,13 +109,21 @@ export class SnapshotStore {
     return this.#superblock;
   }
 
+  /**
+   * Whether a change of the superblock has failed, so that the device may have the one or the
+   * other. Nothing must be written that the new one forbids until a later change has succeeded.
+   */
+  get doubtful(): boolean {
+    return this.#doubtful;
+  }
+
   get chunkBytes(): number {
     return this.#superblock.chunkBytes;
   }
 
   /** Chunks of the store that can be used, and those that hold something. */
   get chunks(): { readonly total: number; readonly used: number } {
-    return { total: chunksOf(this.#device, this.chunkBytes), used: this.#used };
+    return { total: chunkCount(this.#device, this.chunkBytes), used: this.#used };
   }
 
   get freeChunks(): number {
@@ -145,7 +156,7 @@ export class SnapshotStore {
     const { total } = this.chunks;
     const { groups: written } = this.#superblock;
     const groups = Math.ceil(total / GROUP_CHUNKS);
-    if (written > groups) throw blockError('Invalid', 'the snapshot store is shorter than it was');
+    if (written > groups || total < this.#slots) throw shorter();
     for (let group = this.#maps.length; group < groups; group++) {
       const map = new Uint8Array(MAP_BYTES);
       const at = mapAt(group, this.chunkBytes);
@@ -154,6 +165,7 @@ export class SnapshotStore {
       else await writeBytes(this.#device, at, map);
       this.#maps.push(map);
     }
+    this.#requireFree(total, groups * GROUP_CHUNKS);
     if (groups > written) await this.update({ groups });
     await this.#takeEntries(total);
   }
@@ -207,8 +219,10 @@ export class SnapshotStore {
   async update(change: Partial<Omit<Superblock, 'generation' | 'chunkBytes'>>): Promise<void> {
     const next = { ...this.#superblock, ...change, generation: this.#superblock.generation + 1 };
     await this.#device.sync();
+    this.#doubtful = true;
     await writeBytes(this.#device, SUPERBLOCKS_AT[next.generation % 2 === 1 ? 0 : 1], writeSuperblock(next));
     await this.#device.sync();
+    this.#doubtful = false;
     this.#superblock = next;
     const listed = new Set(next.snapshots.map(({ id }) => id));
     for (const { id } of next.snapshots) if (!this.#index.has(id)) this.#index.set(id, new Map());
@@ -252,22 +266,29 @@ export class SnapshotStore {
     return map;
   }
 
+  /** Throws unless these entries are free: the last group may have more of them than chunks. */
+  #requireFree(first: number, end: number): void {
+    for (let slot = first; slot < end; slot++) {
+      const entry = readEntry(this.#map(Math.floor(slot / GROUP_CHUNKS)), slot % GROUP_CHUNKS);
+      if (entry?.snapshot !== 0) throw shorter();
+    }
+  }
+
   /** Takes up the entries of further chunks. */
   async #takeEntries(total: number): Promise<void> {
-    const known = new Set<string>();
-    const twice: Change[] = [];
+    const stale: Change[] = [];
     for (let slot = this.#slots; slot < total; slot++) {
       const map = this.#map(Math.floor(slot / GROUP_CHUNKS));
-      this.#takeEntry(slot, readEntry(map, slot % GROUP_CHUNKS), known, twice);
+      this.#takeEntry(slot, readEntry(map, slot % GROUP_CHUNKS), stale);
     }
     this.#slots = total;
     // The lowest are taken first.
     this.#free.sort((left, right) => right - left);
-    await this.#change(twice);
-    for (const { slot } of twice) this.#release(slot);
+    await this.#change(stale);
+    for (const { slot } of stale) this.#release(slot);
   }
 
-  #takeEntry(slot: number, entry: MapEntry | undefined, known: Set<string>, twice: Change[]): void {
+  #takeEntry(slot: number, entry: MapEntry | undefined, stale: Change[]): void {
     if (entry === undefined) throw blockError('Invalid', `the snapshot store is damaged: entry ${slot}`);
     const { snapshot, chunk } = entry;
     if (snapshot === 0) {
@@ -275,19 +296,22 @@ export class SnapshotStore {
       return;
     }
     const chunks = this.#index.get(snapshot);
-    if (!chunks) {
+    if (!chunks && snapshot > this.#superblock.lastId) {
       throw blockError('Invalid', `the snapshot store is damaged: entry ${slot} is of no snapshot`);
     }
     this.#used++;
-    const key = `${snapshot} ${chunk}`;
-    // One that was written when the store failed; both have the same content.
-    if (known.has(key)) twice.push({ slot, entry: { snapshot: 0, chunk: 0 } });
+    // A put that failed may have left its entry. Then another chunk has the same content, or the
+    // snapshot has been deleted, which passes on only those entries that are known to be durable.
+    if (!chunks || chunks.has(chunk)) stale.push({ slot, entry: { snapshot: 0, chunk: 0 } });
     else chunks.set(chunk, slot);
-    known.add(key);
   }
 
   #release(slot: number): void {
     this.#used--;
     this.#free.push(slot);
   }
+}
+
+function shorter(): RpcError {
+  return blockError('Invalid', 'the snapshot store is shorter than it was');
 }

@@ -2,14 +2,17 @@
  * Snapshots of a device that goes on being written: before a chunk of it is written for the first
  * time since the newest snapshot was made, its content goes to the store.
  */
-import { inLanes, ReaderWriterLock } from '@ginit/core/async';
+import { inLanes, ReaderWriterLock, Semaphore } from '@ginit/core/async';
 import { type BlockBackend, blockError, type BlockInfo } from '@ginit/core/block';
 import type { DeviceBelow } from '../lib/device-below.ts';
+import { SnapshotView } from './snapshot-view.ts';
 import { type SnapshotStore, StoreFull } from './snapshot-store.ts';
 import { NAME_BYTES_MAX, type SnapshotRecord, SNAPSHOTS_MAX } from './store-format.ts';
 
-/** Chunks that are copied at a time. */
-const COPIES_UNDER_WAY = 8;
+/** Chunks of one request that are worked on at a time. */
+const CHUNKS_UNDER_WAY = 8;
+/** Bytes of chunks that are on their way to the store for all requests together, at most. */
+const COPY_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What is done when the store is full. */
 export type WhenFull = 'fail' | 'drop-oldest';
@@ -34,9 +37,10 @@ export class Snapshots implements BlockBackend {
   readonly #lock = new ReaderWriterLock();
   /** Chunks on their way to the store. */
   readonly #copies = new Map<number, Promise<void>>();
+  readonly #copiers: Semaphore;
   /** Sessions of each snapshot. */
   readonly #views = new Map<number, number>();
-  /** A rollback has failed: the device is neither the one nor the other. */
+  /** A rollback is under way or has failed: the device is neither the one nor the other. */
   #broken = false;
 
   /**
@@ -73,6 +77,7 @@ export class Snapshots implements BlockBackend {
     this.#store = store;
     this.#whenFull = whenFull;
     this.#events = events;
+    this.#copiers = new Semaphore(COPY_BYTES_MAX / store.chunkBytes);
   }
 
   get info(): BlockInfo {
@@ -93,7 +98,8 @@ export class Snapshots implements BlockBackend {
   }
 
   read(block: number, count: number, into: Uint8Array): void | Promise<void> {
-    this.#requireWhole();
+    // A rollback that is under way ends before that.
+    if (this.#broken) return this.#shared(async () => this.#origin.read(block, count, into));
     return this.#origin.read(block, count, into);
   }
 
@@ -107,7 +113,7 @@ export class Snapshots implements BlockBackend {
 
   /** What a SYNC covers of the store is durable already. */
   sync(): void | Promise<void> {
-    this.#requireWhole();
+    if (this.#broken) return this.#shared(async () => this.#origin.sync());
     return this.#origin.sync();
   }
 
@@ -116,6 +122,7 @@ export class Snapshots implements BlockBackend {
    */
   async trim(block: number, count: number): Promise<void> {
     await this.#shared(async () => {
+      if (this.#store.doubtful) return;
       let first = block;
       const end = block + count;
       for (let at = block; at < end; ) {
@@ -202,13 +209,15 @@ export class Snapshots implements BlockBackend {
   async readSnapshot(record: SnapshotRecord, block: number, count: number, into: Uint8Array): Promise<void> {
     await this.#shared(async () => {
       if (!this.list.some(({ id, state }) => id === record.id && state === 'sound')) throw blockError('Gone');
+      const end = block + count;
+      const firsts: number[] = [];
+      for (let at = block; at < end; at = this.#chunkEnd(at)) firsts.push(at);
       const { blockSize } = this.info;
-      for (let at = block; at < block + count; ) {
-        const next = Math.min(block + count, this.#chunkEnd(at));
-        const part = into.subarray((at - block) * blockSize, (next - block) * blockSize);
-        await this.#readPart(record.id, at, next - at, part);
-        at = next;
-      }
+      await this.#inLanes(firsts, (first) => {
+        const next = Math.min(end, this.#chunkEnd(first));
+        const part = into.subarray((first - block) * blockSize, (next - block) * blockSize);
+        return this.#readPart(record.id, first, next - first, part);
+      });
     });
   }
 
@@ -238,8 +247,10 @@ export class Snapshots implements BlockBackend {
 
   async #change(block: number, count: number, perform: () => void | Promise<void>): Promise<void> {
     for (;;) {
+      if (this.#store.doubtful) await this.#settleStore();
       try {
         await this.#shared(async () => {
+          if (this.#store.doubtful) throw blockError('InputOutput', 'the snapshot store has failed');
           await this.#preserve(block, count);
           await perform();
         });
@@ -255,17 +266,33 @@ export class Snapshots implements BlockBackend {
     }
   }
 
+  /** Makes sure that the store lists the snapshots that we know, and no other. */
+  async #settleStore(): Promise<void> {
+    await this.#exclusive(async () => {
+      if (this.#store.doubtful) await this.#store.update({});
+    });
+  }
+
   /** Settles when the store has what a write to these blocks would destroy. */
   async #preserve(block: number, count: number): Promise<void> {
-    const copies: Promise<void>[] = [];
+    const needed: number[] = [];
     for (let at = block; at < block + count; at = this.#chunkEnd(at)) {
       const chunk = this.#chunkOf(at);
-      if (this.#isNeeded(chunk)) copies.push(this.#copy(chunk));
+      if (this.#isNeeded(chunk)) needed.push(chunk);
     }
-    // All have to end, so that none outlives the lock.
-    for (const outcome of await Promise.allSettled(copies)) {
-      if (outcome.status === 'rejected') throw outcome.reason;
-    }
+    if (needed.length === 0) return;
+    await this.#inLanes(needed, async (chunk) => {
+      // Another request may have copied it meanwhile, and then written to the origin.
+      if (this.#isNeeded(chunk)) await this.#copy(chunk);
+    });
+  }
+
+  /** Does something with each of these, some at a time. None outlives the lock. */
+  #inLanes<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+    const rest = items.values();
+    return inLanes(Math.min(CHUNKS_UNDER_WAY, items.length), async () => {
+      for (const item of rest) await work(item);
+    });
   }
 
   /** Whether the newest snapshot still has this chunk in common with the origin. */
@@ -278,7 +305,7 @@ export class Snapshots implements BlockBackend {
   #copy(chunk: number): Promise<void> {
     const running = this.#copies.get(chunk);
     if (running) return running;
-    const copy = this.#copyNow(chunk).finally(() => this.#copies.delete(chunk));
+    const copy = this.#copiers.run(() => this.#copyNow(chunk)).finally(() => this.#copies.delete(chunk));
     this.#copies.set(chunk, copy);
     return copy;
   }
@@ -335,10 +362,7 @@ export class Snapshots implements BlockBackend {
   async #rollBack(record: SnapshotRecord, token: number): Promise<void> {
     this.#broken = true;
     await this.#store.update({ rollbackTo: record.id, rollbackToken: token });
-    const chunks = this.#chunksSince(record.id).values();
-    await inLanes(COPIES_UNDER_WAY, async () => {
-      for (const chunk of chunks) await this.#restore(record, chunk);
-    });
+    await this.#inLanes(this.#chunksSince(record.id), (chunk) => this.#restore(record, chunk));
     await this.#origin.sync();
     await this.#store.update({ rollbackTo: 0 });
     this.#broken = false;
@@ -405,44 +429,5 @@ export class Snapshots implements BlockBackend {
     } finally {
       this.#lock.releaseExclusive();
     }
-  }
-}
-
-/** A snapshot as a device. */
-export class SnapshotView implements BlockBackend {
-  readonly info: BlockInfo;
-  readonly #snapshots: Snapshots;
-  readonly #record: SnapshotRecord;
-
-  constructor(snapshots: Snapshots, record: SnapshotRecord) {
-    this.#snapshots = snapshots;
-    this.#record = record;
-    this.info = { ...snapshots.info, blockCount: record.blockCount, writeable: false };
-  }
-
-  opened(): void {
-    this.#snapshots.viewOpened(this.#record);
-  }
-
-  closed(): void {
-    this.#snapshots.viewClosed(this.#record);
-  }
-
-  read(block: number, count: number, into: Uint8Array): Promise<void> {
-    return this.#snapshots.readSnapshot(this.#record, block, count, into);
-  }
-
-  write(): void {
-    throw blockError('ReadOnly');
-  }
-
-  sync(): void {}
-
-  trim(): void {
-    throw blockError('ReadOnly');
-  }
-
-  writeZeroes(): void {
-    throw blockError('ReadOnly');
   }
 }

@@ -42,6 +42,7 @@
  */
 import { blockError } from '@ginit/core/block';
 import { crc32 } from '../lib/crc32.ts';
+import { isZero } from '../lib/is-zero.ts';
 
 /** The most snapshots of a store. */
 export const SNAPSHOTS_MAX = 64;
@@ -145,12 +146,18 @@ export function readSuperblock(bytes: Uint8Array): Superblock | undefined {
       readSnapshot(bytes, view, SNAPSHOTS_AT + index * SNAPSHOT_BYTES),
     ),
   };
-  const { chunkBytes } = superblock;
+  const { chunkBytes, originBlockSize } = superblock;
   const mapBytes = view.getUint32(28, true);
   if (!isChunkSize(chunkBytes) || mapBytes !== MAP_BYTES) {
     throw blockError(
       'Invalid',
       `a snapshot store with chunks of ${chunkBytes} and maps of ${mapBytes} bytes`,
+    );
+  }
+  if (chunkBytes < originBlockSize) {
+    throw blockError(
+      'Invalid',
+      `a snapshot store with chunks of ${chunkBytes} bytes for blocks of ${originBlockSize}`,
     );
   }
   return superblock;
@@ -195,7 +202,7 @@ export function readEntry(map: Uint8Array, index: number): MapEntry | undefined 
   const bytes = map.slice(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES);
   const view = new DataView(bytes.buffer);
   const snapshot = view.getUint32(0, true);
-  if (snapshot === 0) return bytes.every((byte) => byte === 0) ? { snapshot: 0, chunk: 0 } : undefined;
+  if (snapshot === 0) return isZero(bytes) ? { snapshot: 0, chunk: 0 } : undefined;
   const stated = view.getUint32(4, true);
   view.setUint32(4, 0, true);
   if (crc32(bytes) !== stated) return undefined;

@@ -9,7 +9,7 @@ export const STORE_BLOCK_BYTES_MAX = 4096;
 export const CHUNKS_MAX = 1024 * 1024;
 
 /** The number of chunks for which a device has room. */
-export function chunksOf({ info }: DeviceBelow, chunkBytes: number): number {
+export function chunkCount({ info }: DeviceBelow, chunkBytes: number): number {
   const bytes = info.blockCount * info.blockSize - GROUPS_AT;
   const groupBytes = MAP_BYTES + GROUP_CHUNKS * chunkBytes;
   const groups = Math.floor(Math.max(0, bytes) / groupBytes);

@@ -1,4 +1,6 @@
 import { attribute, type ConfigOf, element, policyElements } from '@ginit/core/config';
+import { CHUNK_BYTES_MAX, CHUNK_BYTES_MIN } from '../snapshot/store-format.ts';
+import { bufferAttribute } from '../lib/block-size.ts';
 
 /** The config of `snapshot_block`. */
 export const SNAPSHOT_BLOCK_CONFIG = element('config', 'Snapshots of a Block session, kept on another', {
@@ -6,11 +8,14 @@ export const SNAPSHOT_BLOCK_CONFIG = element('config', 'Snapshots of a Block ses
     format: attribute.boolean('Whether a store that holds nothing but zeros is formatted', {
       fallback: false,
     }),
-    chunk_size: attribute.bytes('With `format`: what is kept at a time, a power of two', {
-      fallback: 64 * 1024,
-      min: 4096,
-      max: 1024 * 1024,
-    }),
+    chunk_size: attribute.bytes(
+      'With `format`: what is kept at a time, a power of two and no less than a block',
+      {
+        fallback: 64 * 1024,
+        min: CHUNK_BYTES_MIN,
+        max: CHUNK_BYTES_MAX,
+      },
+    ),
     when_full: attribute.oneOf(
       'When the store is full: writes fail, or the oldest snapshot goes',
       ['fail', 'drop-oldest'],
@@ -21,11 +26,7 @@ export const SNAPSHOT_BLOCK_CONFIG = element('config', 'Snapshots of a Block ses
       min: 1,
       max: 100,
     }),
-    tx_buf_size: attribute.bytes('Buffer for transfers, for each of the two devices', {
-      fallback: 1024 * 1024,
-      min: 64 * 1024,
-      max: 64 * 1024 * 1024,
-    }),
+    ...bufferAttribute('Buffer for transfers, for each of the two devices'),
   },
   children: [
     element('snapshot', 'A snapshot that there has to be: it is made if there is none of this name', {

@@ -5,8 +5,8 @@
 import {
   type Env,
   type Implementation,
+  requiredPolicy,
   RpcError,
-  selectPolicy,
   type SessionContext,
   SessionError,
 } from '@ginit/core';
@@ -16,10 +16,13 @@ import { ConfigNode } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
 import { SnapshotStore } from '../snapshot/snapshot-store.ts';
 import { Snapshots } from '../snapshot/snapshots.ts';
+import { isChunkSize } from '../snapshot/store-format.ts';
 import { SNAPSHOT_BLOCK_CONFIG, type SnapshotBlockConfig } from './schema.ts';
 
 const REPORT_LABEL = 'snapshots';
 const REPORT_BYTES = 32 * 1024;
+/** The time between two reports. The use of the store changes with many a write. */
+const REPORT_INTERVAL_MS = 1000;
 
 type SnapshotEnv = Pick<Env, 'config' | 'connect' | 'close' | 'timer' | 'log' | 'warning' | 'error'>;
 
@@ -30,6 +33,12 @@ export class SnapshotBlock {
   readonly #close: () => Promise<void>;
   readonly #applying = new Mutex();
   readonly #reporter: Reporter;
+  /** The config that was applied last, or is being. */
+  #config: SnapshotBlockConfig;
+  /** Whether something has changed since the last report, and whether one is on its way. */
+  #unreported = false;
+  #reporting = false;
+  #closed = false;
   /** Sessions that show the device itself. */
   #sessions = 0;
   #warned = false;
@@ -42,19 +51,20 @@ export class SnapshotBlock {
     const origin = await BlockClient.connect(env, { label: 'origin', args });
     const device = await BlockClient.connect(env, { label: 'store', args });
     if (config.format && (await SnapshotStore.isBlank(device))) {
+      checkChunkSize(config, origin.info.blockSize);
       await SnapshotStore.format(device, config.chunk_size, origin.info.blockSize);
       await env.log('the snapshot store was formatted');
     }
     const store = await SnapshotStore.open(device);
-    const whenFull = () => env.config.read(SNAPSHOT_BLOCK_CONFIG).when_full;
     // Events of what is made up for at the start tell nobody anything new.
     const told: { block?: SnapshotBlock } = {};
+    const whenFull = () => (told.block ? told.block.#config : config).when_full;
     const snapshots = await Snapshots.open(origin, store, whenFull, {
       full: () => told.block && told.block.#full(),
       dropped: (name) => told.block && told.block.#dropped(name),
       usage: () => told.block && told.block.#usage(),
     });
-    const opened = new SnapshotBlock(env, snapshots, async () => {
+    const opened = new SnapshotBlock(env, config, snapshots, async () => {
       await origin.close();
       await device.close();
     });
@@ -65,8 +75,14 @@ export class SnapshotBlock {
     return opened;
   }
 
-  private constructor(env: SnapshotEnv, snapshots: Snapshots, close: () => Promise<void>) {
+  private constructor(
+    env: SnapshotEnv,
+    config: SnapshotBlockConfig,
+    snapshots: Snapshots,
+    close: () => Promise<void>,
+  ) {
     this.#env = env;
+    this.#config = config;
     this.#snapshots = snapshots;
     this.#close = close;
     this.#reporter = new Reporter(env, REPORT_LABEL, { bufferBytes: REPORT_BYTES });
@@ -74,7 +90,7 @@ export class SnapshotBlock {
 
   /** Serves the device or a snapshot, as the policy says. Throws `SessionError`. */
   serve(session: SessionContext<typeof Block>): Implementation<typeof Block> {
-    const policy = this.#policy(session);
+    const policy = requiredPolicy(this.#env.config.read(SNAPSHOT_BLOCK_CONFIG), session.label);
     if (policy.snapshot === undefined) {
       const served = serveBlock(session, this.#snapshots, {
         writeable: policy.writeable,
@@ -99,6 +115,7 @@ export class SnapshotBlock {
     await this.#applying.acquire();
     try {
       const config = this.#env.config.read(SNAPSHOT_BLOCK_CONFIG);
+      this.#config = config;
       for (const { name } of config.$children.delete) await this.#delete(name);
       await this.#rollBack(config);
       for (const { name } of config.$children.snapshot) await this.#create(name);
@@ -110,18 +127,9 @@ export class SnapshotBlock {
 
   /** Ends the use of the two devices. */
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#snapshots.info.writeable) await this.#snapshots.sync();
     await this.#close();
-  }
-
-  #policy({ label }: SessionContext<typeof Block>): {
-    readonly snapshot?: string | undefined;
-    readonly writeable: boolean;
-  } {
-    const config = this.#env.config.read(SNAPSHOT_BLOCK_CONFIG);
-    const policy = selectPolicy(config, label);
-    if (policy) return policy;
-    throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
   }
 
   async #create(name: string): Promise<void> {
@@ -182,7 +190,7 @@ export class SnapshotBlock {
 
   #usage(): void {
     const { total, used } = this.#snapshots.store.chunks;
-    const { warn_at: warnAt, $children } = this.#env.config.read(SNAPSHOT_BLOCK_CONFIG);
+    const { warn_at: warnAt, $children } = this.#config;
     const over = used * 100 >= total * warnAt;
     if (over && !this.#warned) {
       void this.#env.warning(`the snapshot store is full to ${Math.floor((used * 100) / total)} %`);
@@ -190,13 +198,26 @@ export class SnapshotBlock {
     this.#warned = over;
     if (used < total) this.#complained = false;
     if ($children.report?.snapshots !== true) return;
-    this.#reporter.report(this.#report(total, used)).catch((error: unknown) => {
-      void this.#env.warning(`no report of the snapshots: ${String(error)}`);
-    });
+    this.#unreported = true;
+    if (!this.#reporting) void this.#report();
   }
 
-  #report(total: number, used: number): ConfigNode {
+  /** Reports how things are, and again while they change. */
+  async #report(): Promise<void> {
+    this.#reporting = true;
+    while (this.#unreported && !this.#closed) {
+      this.#unreported = false;
+      await this.#reporter.report(this.#state()).catch((error: unknown) => {
+        void this.#env.warning(`no report of the snapshots: ${String(error)}`);
+      });
+      await this.#env.timer.sleep(REPORT_INTERVAL_MS).catch(() => {});
+    }
+    this.#reporting = false;
+  }
+
+  #state(): ConfigNode {
     const { store, list } = this.#snapshots;
+    const { total, used } = store.chunks;
     return ConfigNode.make(
       'snapshots',
       { chunk_bytes: store.chunkBytes, chunks: total, used },
@@ -208,6 +229,19 @@ export class SnapshotBlock {
           chunks: store.chunksOf(id).size,
         }),
       ),
+    );
+  }
+}
+
+/** Checks what the schema cannot express. Throws `ConfigError`. */
+function checkChunkSize({ chunk_size: bytes, $node }: SnapshotBlockConfig, blockSize: number): void {
+  if (!isChunkSize(bytes)) {
+    throw $node.errorAt(`chunk_size is ${bytes}, which is no power of two`, 'chunk_size');
+  }
+  if (bytes < blockSize) {
+    throw $node.errorAt(
+      `chunk_size is ${bytes}, which is less than a block of the device (${blockSize} bytes)`,
+      'chunk_size',
     );
   }
 }

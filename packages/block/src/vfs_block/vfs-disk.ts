@@ -1,6 +1,6 @@
 /** A block device that is a file of a File_system session. */
 import { type Env, hasCode, RpcError } from '@ginit/core';
-import { Listeners } from '@ginit/core/async';
+import { Listeners, Rounds } from '@ginit/core/async';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import {
   type BlockBackend,
@@ -8,11 +8,16 @@ import {
   type BlockErrorCode,
   type BlockInfo,
   BLOCK_POLICY_ELEMENTS,
-  SyncGroup,
   writeZeroesByWriting,
 } from '@ginit/core/block';
 import { FileSystemClient, type NodeWatch, type OpenFile } from '@ginit/core/file_system';
-import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
+import {
+  BLOCK_SIZE_ATTRIBUTE,
+  bufferAttribute,
+  PAYLOAD_ALIGN_LOG2,
+  checkBlockSize,
+  wholeBlocks,
+} from '../lib/block-size.ts';
 
 /** The config of `vfs_block`. */
 export const VFS_BLOCK_CONFIG = element('config', 'A file of a file system as a block device', {
@@ -20,11 +25,7 @@ export const VFS_BLOCK_CONFIG = element('config', 'A file of a file system as a 
     file: attribute.text('Path of the file in the File_system session', { required: true }),
     ...BLOCK_SIZE_ATTRIBUTE,
     writeable: attribute.boolean('Whether the file may be written', { fallback: false }),
-    tx_buf_size: attribute.bytes('Buffer for transfers from and to the file system', {
-      fallback: 1024 * 1024,
-      min: 64 * 1024,
-      max: 64 * 1024 * 1024,
-    }),
+    ...bufferAttribute('Buffer for transfers from and to the file system'),
   },
   children: BLOCK_POLICY_ELEMENTS,
 });
@@ -37,11 +38,9 @@ export class VfsDisk implements BlockBackend {
   readonly #file: OpenFile;
   readonly #warn: (text: string) => void;
   readonly #listeners = new Listeners();
-  readonly #syncs: SyncGroup;
+  readonly #syncs: Rounds;
   #info: BlockInfo;
   #watch: NodeWatch | undefined;
-  /** Whether something was written that no SYNC has covered yet. */
-  #unsynced = false;
 
   /** Opens the file that the config names. Throws `ConfigError` if it cannot be a device. */
   static async open(env: VfsEnv): Promise<VfsDisk> {
@@ -69,20 +68,14 @@ export class VfsDisk implements BlockBackend {
     warn: (text: string) => void,
   ) {
     const { block_size: blockSize, writeable, $node: node } = config;
-    const blockCount = Math.floor(sizeBytes / blockSize);
-    if (blockCount === 0) {
-      throw node.errorAt(
-        `file "${config.file}" has ${sizeBytes} bytes, which is less than a block of ${blockSize}`,
-        'file',
-      );
-    }
-    const tailBytes = sizeBytes % blockSize;
-    if (tailBytes > 0) warn(`the last ${tailBytes} bytes of the file are no whole block and left out`);
+    const whole = wholeBlocks(`file "${config.file}" has`, sizeBytes, blockSize);
+    if (whole.problem !== undefined) throw node.errorAt(whole.problem, 'file');
+    if (whole.warning !== undefined) warn(whole.warning);
     this.#fs = fs;
     this.#file = file;
     this.#warn = warn;
-    this.#info = { blockSize, blockCount, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
-    this.#syncs = new SyncGroup(() => this.#syncNow());
+    this.#info = { blockSize, blockCount: whole.count, alignLog2: PAYLOAD_ALIGN_LOG2, writeable };
+    this.#syncs = new Rounds(() => asBlockError(fs.sync()));
   }
 
   get info(): BlockInfo {
@@ -101,7 +94,6 @@ export class VfsDisk implements BlockBackend {
   }
 
   async write(block: number, _count: number, from: Uint8Array): Promise<void> {
-    this.#unsynced = true;
     await asBlockError(this.#file.write(block * this.#info.blockSize, from));
   }
 
@@ -119,21 +111,12 @@ export class VfsDisk implements BlockBackend {
   /** Ends the use of the file. Everything that was written is on stable storage then. */
   async close(): Promise<void> {
     try {
-      if (this.#unsynced) await this.sync();
+      // A SYNC says nothing of a write that was under way when it began, so this is the last one.
+      if (this.#info.writeable) await this.sync();
       await this.#watch?.close();
       await this.#file.close();
     } finally {
       await this.#fs.close();
-    }
-  }
-
-  async #syncNow(): Promise<void> {
-    this.#unsynced = false;
-    try {
-      await asBlockError(this.#fs.sync());
-    } catch (error) {
-      this.#unsynced = true;
-      throw error;
     }
   }
 

@@ -4,9 +4,9 @@
  * each change all of this is looked up anew.
  */
 import { type Env, hasCode, RpcError, type RomModule } from '@ginit/core';
+import { Rounds } from '@ginit/core/async';
 import type { FileSystemClient, NodeWatch } from '@ginit/core/file_system';
 import { ChargedRom, ROM_BYTES_MAX } from '../lib/charged-rom.ts';
-import { Latest } from '../lib/latest.ts';
 
 /** Errors that mean that there is no such file now. */
 const ABSENT = ['Lookup_failed', 'Not_a_directory', 'Too_many_symlinks', 'Invalid_name'];
@@ -20,7 +20,7 @@ export class FollowedFile {
   readonly #client: FileSystemClient;
   readonly #path: string;
   readonly #rom: ChargedRom;
-  readonly #looking = new Latest(() => this.#look());
+  readonly #looking = new Rounds(() => this.#look());
   #watches: NodeWatch[] = [];
   /** Whether watches are being set up: what they say at their beginning is no news. */
   #watching = false;
@@ -41,7 +41,7 @@ export class FollowedFile {
   /** Settles when the module has what the file has. Never rejects. */
   async look(): Promise<void> {
     try {
-      await this.#looking.again();
+      await this.#looking.request();
     } catch (error) {
       if (this.#closed) return;
       const reason = error instanceof RpcError ? error.message : String(error);
@@ -52,7 +52,7 @@ export class FollowedFile {
   /** Ends the following. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#looking.again().catch(() => {});
+    await this.#looking.request().catch(() => {});
   }
 
   async #look(): Promise<void> {

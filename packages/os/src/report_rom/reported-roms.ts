@@ -9,7 +9,7 @@ import {
   type Implementation,
   type Rom,
   RomModule,
-  selectPolicy,
+  requiredPolicy,
   type SessionContext,
   SessionError,
 } from '@ginit/core';
@@ -76,9 +76,7 @@ export class ReportedRoms {
    * `SessionError`.
    */
   openRom({ label }: SessionContext<typeof Rom>): Implementation<typeof Rom> {
-    const policy = selectPolicy(this.#policies(), label);
-    if (policy === undefined) throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
-    const name = policy.report;
+    const { report: name } = requiredPolicy(this.#policies(), label);
     const module = this.#module(name);
     module.readers++;
     return module.rom.open(() => {

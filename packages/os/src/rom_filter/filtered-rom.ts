@@ -1,8 +1,8 @@
 /** The output as a ROM module, which follows its inputs and the config. */
 import { type Env, type Implementation, Rom, RomClient, type Session, SessionError } from '@ginit/core';
+import { Rounds } from '@ginit/core/async';
 import { ConfigError, type ConfigNode, readNode, syntaxOf, writeXml } from '@ginit/core/config';
 import { ChargedRom } from '../lib/charged-rom.ts';
-import { Latest } from '../lib/latest.ts';
 import { type Found, findInput, sourceOf } from './input.ts';
 import { makeOutput } from './output.ts';
 import { ROM_FILTER_CONFIG } from './schema.ts';
@@ -21,7 +21,7 @@ export class FilteredRom {
   readonly #env: FilterEnv;
   readonly #rom: ChargedRom;
   readonly #sources = new Map<string, Source>();
-  readonly #making = new Latest(() => this.#make());
+  readonly #making = new Rounds(() => this.#make());
   /** The last output, so that an input that changes nothing in it wakes nobody. */
   #newest: string | undefined;
 
@@ -37,7 +37,7 @@ export class FilteredRom {
 
   /** Settles when the output is that of the newest config and inputs. */
   follow(): Promise<void> {
-    return this.#making.again();
+    return this.#making.request();
   }
 
   async #make(): Promise<void> {

@@ -7,7 +7,7 @@ import {
   hasCode,
   type Implementation,
   RpcError,
-  selectPolicy,
+  requiredPolicy,
   type SessionContext,
   SessionError,
 } from '@ginit/core';
@@ -40,9 +40,7 @@ export class SocketTerminals {
    * `DENIED` if there is none, or if nobody can listen there.
    */
   async open({ label, args }: SessionContext<typeof Terminal>): Promise<Implementation<typeof Terminal>> {
-    const policy = selectPolicy(this.#env.config.read(SOCKET_TERMINAL_CONFIG), label);
-    if (policy === undefined) throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
-    const { listen } = policy;
+    const { listen } = requiredPolicy(this.#env.config.read(SOCKET_TERMINAL_CONFIG), label);
     const listener = await this.#env.host.listen(listen).catch((error: unknown) => {
       const why = error instanceof RpcError ? `${error.code}: ${error.message}` : 'it failed';
       throw new SessionError('DENIED', `cannot listen at "${listen}" (${why})`);

@@ -4,6 +4,7 @@
  * `NbdConnectionError`, and with an `NbdRequestError` where the server has answered with an error.
  */
 import { RpcError } from '@ginit/core';
+import { deferred } from '@ginit/core/async';
 import type { HostConnection, HostTls } from '@ginit/core/host';
 import { copyInto } from '@ginit/core/packet-stream';
 import { ByteReader, viewOf } from '../../lib/byte-reader.ts';
@@ -33,6 +34,9 @@ export type NbdRequestCode = 'ReadOnly' | 'NoSpace' | 'Invalid' | 'InputOutput' 
 /** The server has answered a request with an error. */
 export class NbdRequestError extends RpcError<NbdRequestCode> {}
 
+/** From this size on data is sent from where it is; smaller data goes with its header. */
+const SENT_AS_IS_BYTES = 64 * 1024;
+
 /** A request that waits for its answer. */
 interface Pending {
   readonly command: number;
@@ -50,12 +54,11 @@ export class ClientConnection {
   readonly #reader: ByteReader;
   readonly #writer: ByteWriter;
   readonly #pending = new Map<number, Pending>();
-  readonly #ended: Promise<NbdConnectionError>;
-  #tell: (error: NbdConnectionError) => void = () => {};
+  readonly #ended = deferred<NbdConnectionError>();
   #failure: NbdConnectionError | undefined;
   #cookie = 0;
   /** How often anything has come from the server. */
-  #answers = 0;
+  #heard = 0;
 
   /**
    * Opens an export over a connection, which belongs to the result from now on. Rejects, with the
@@ -84,14 +87,13 @@ export class ClientConnection {
 
   private constructor(connection: HostConnection) {
     this.#connection = connection;
-    this.#ended = new Promise((resolve) => (this.#tell = resolve));
     this.#reader = new ByteReader(connection, endedError);
     this.#writer = new ByteWriter(connection, (error) => this.#end(asEnd(error)));
   }
 
   /** Settles with the reason when the connection has ended. It never rejects. */
   get ended(): Promise<NbdConnectionError> {
-    return this.#ended;
+    return this.#ended.promise;
   }
 
   /** The number of requests that wait for an answer. */
@@ -99,9 +101,12 @@ export class ClientConnection {
     return this.#pending.size;
   }
 
-  /** How many answers, or pieces of answers, have come. */
-  get answers(): number {
-    return this.#answers;
+  /**
+   * A number that changes as long as the server sends anything, be it a part of an answer, or takes
+   * anything.
+   */
+  get progress(): number {
+    return this.#heard + this.#writer.writes;
   }
 
   /** Fills `into` from `position` on. */
@@ -109,6 +114,7 @@ export class ClientConnection {
     return this.#request(COMMAND.read, 0, position, into.byteLength, { into });
   }
 
+  /** `from` must never change: a server that is given up may take it later. */
   write(position: number, from: Uint8Array, fua = false): Promise<void> {
     return this.#request(COMMAND.write, fua ? COMMAND_FLAG.fua : 0, position, from.byteLength, { from });
   }
@@ -161,9 +167,11 @@ export class ClientConnection {
         resolve,
         reject,
       });
-      const room = this.#writer.message(REQUEST_BYTES + (from?.byteLength ?? 0));
+      const asIs = from !== undefined && from.byteLength >= SENT_AS_IS_BYTES;
+      const room = this.#writer.message(REQUEST_BYTES + (asIs ? 0 : (from?.byteLength ?? 0)));
       this.#header(room, command, flags, this.#cookie, position, bytes);
-      if (from) copyInto(room, from, REQUEST_BYTES);
+      if (asIs) this.#writer.append(from, () => {});
+      else if (from) copyInto(room, from, REQUEST_BYTES);
     });
   }
 
@@ -195,7 +203,7 @@ export class ClientConnection {
         if (magic === SIMPLE_REPLY_MAGIC) await this.#simple(header, structured);
         else if (magic === CHUNK_MAGIC && structured) await this.#chunk(header);
         else throw protocolError('a reply has no magic number');
-        this.#answers++;
+        this.#heard++;
       }
       this.#end(new NbdConnectionError('Ended', 'the server has closed the connection'));
     } catch (error) {
@@ -211,7 +219,7 @@ export class ClientConnection {
     const error = requestError(header.getUint32(4), '');
     if (into && structured) throw protocolError('the server answers a read without structure');
     if (into && !error) {
-      await this.#copy(into);
+      await this.#reader.moveInto(into, this.#came);
       pending.coverage?.add(0, into.byteLength);
     }
     this.#finish(cookie, pending, error);
@@ -236,7 +244,7 @@ export class ClientConnection {
     if (bytes <= 8) throw protocolError(`a piece of a read has ${bytes} bytes`);
     await this.#reader.need(8);
     const at = this.#piece(pending, this.#reader.take(8), bytes - 8);
-    await this.#copy(into.subarray(at, at + bytes - 8));
+    await this.#reader.moveInto(into.subarray(at, at + bytes - 8), this.#came);
   }
 
   async #hole(pending: Pending, into: Uint8Array, bytes: number): Promise<void> {
@@ -251,8 +259,9 @@ export class ClientConnection {
 
   /** The place of a piece within its read. */
   #piece({ position, coverage }: Pending, start: Uint8Array, bytes: number): number {
-    const offset = viewOf(start).getBigUint64(0) - BigInt(position);
-    const at = offset < 0n || offset > BigInt(NBD_LIMITS.requestBytes) ? -1 : Number(offset);
+    const view = viewOf(start);
+    // Numbers beyond 2^53 lose their last bits, but are never in a read.
+    const at = view.getUint32(0) * 2 ** 32 + view.getUint32(4) - position;
     coverage?.add(at, bytes);
     return at;
   }
@@ -284,18 +293,11 @@ export class ClientConnection {
     return pending;
   }
 
-  /** Moves bytes of the stream into their place, as they come. */
-  async #copy(into: Uint8Array): Promise<void> {
-    const reader = this.#reader;
-    for (let at = 0; at < into.byteLength; ) {
-      if (reader.held === 0) await reader.need(1);
-      this.#mustGoOn();
-      for (const part of reader.takeParts(Math.min(reader.held, into.byteLength - at))) {
-        copyInto(into, part, at);
-        at += part.byteLength;
-      }
-    }
-  }
+  /** Called for each part of an answer that comes. */
+  readonly #came = (): void => {
+    this.#heard++;
+    this.#mustGoOn();
+  };
 
   /** Nothing may be written where a read goes once it has been rejected. */
   #mustGoOn(): void {
@@ -305,7 +307,7 @@ export class ClientConnection {
   #end(reason: NbdConnectionError): void {
     if (this.#failure) return;
     this.#failure = reason;
-    this.#tell(reason);
+    this.#ended.resolve(reason);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of pending) reject(reason);

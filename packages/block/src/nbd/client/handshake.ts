@@ -110,6 +110,7 @@ export class ClientHandshake {
     writer.send(new FieldWriter().u64(OPTION_MAGIC).u32(option).u32(data.byteLength).bytes(data).done());
     await writer.flush();
     const replies: Reply[] = [];
+    let left: number = NBD_LIMITS.optionBytes;
     while (replies.length < NBD_LIMITS.optionReplies) {
       await reader.need(OPTION_REPLY_HEADER_BYTES);
       const header = viewOf(reader.take(OPTION_REPLY_HEADER_BYTES));
@@ -117,7 +118,9 @@ export class ClientHandshake {
       if (header.getBigUint64(0) !== OPTION_REPLY_MAGIC || header.getUint32(8) !== option) {
         throw protocolError('a reply to an option has no magic number, or is for another one');
       }
-      if (bytes > NBD_LIMITS.optionBytes) throw protocolError(`a reply to an option has ${bytes} bytes`);
+      left -= bytes;
+      if (left < 0)
+        throw protocolError(`the replies to an option have ${NBD_LIMITS.optionBytes - left} bytes`);
       await reader.need(bytes);
       const type = header.getUint32(12);
       replies.push({ type, data: reader.take(bytes) });

@@ -17,8 +17,15 @@ export interface NbdDevice {
   readonly writeable: boolean;
   /** The smallest request that needs no work before it; a power of two, at least 512. */
   readonly minimumBytes: number;
-  /** Calls `use` once with the bytes, which are valid during that call only. */
-  read(position: number, bytes: number, use: (payload: Uint8Array) => void): Promise<void>;
+  /**
+   * Calls `use` once with the bytes. They are valid during that call only, or, if it comes with
+   * `release`, until the user calls that.
+   */
+  read(
+    position: number,
+    bytes: number,
+    use: (payload: Uint8Array, release?: () => void) => void,
+  ): Promise<void>;
   /** Writes the parts, one behind the other. */
   write(position: number, bytes: number, parts: readonly Uint8Array[]): Promise<void>;
   /** Settles when everything that was answered before is on stable storage. */

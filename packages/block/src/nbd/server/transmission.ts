@@ -26,7 +26,7 @@ import {
   SIMPLE_REPLY_MAGIC,
 } from '../protocol.ts';
 import { type Agreement, ALLOCATION_ID } from './handshake.ts';
-import { isZero } from './is-zero.ts';
+import { isZero } from '../../lib/is-zero.ts';
 import { errorNumber } from './error-number.ts';
 
 /** Requests of one connection that are under way. */
@@ -203,7 +203,9 @@ export class ServerTransmission {
     const { device } = this.#agreed.export;
     const { command, position, bytes } = request;
     if (command === COMMAND.read && bytes > 0) {
-      return device.read(position, bytes, (payload) => this.#answerRead(request, payload, end));
+      return device.read(position, bytes, (payload, release) =>
+        this.#answerRead(request, payload, release, end),
+      );
     }
     if (command === COMMAND.blockStatus) return this.#answerStatus(request, end);
     if (command === COMMAND.flush) await device.flush();
@@ -220,27 +222,39 @@ export class ServerTransmission {
   }
 
   #answer(request: Request, end: () => void): void {
-    if (this.#agreed.structured && request.command === COMMAND.read) this.#chunk(request, CHUNK.none, 0, end);
+    if (this.#agreed.structured && request.command === COMMAND.read)
+      this.#chunk(request, CHUNK.none, 0, 0, end);
     else this.#simple(request, NBD_ERROR.ok, 0, end);
   }
 
-  #answerRead(request: Request, payload: Uint8Array, end: () => void): void {
+  #answerRead(
+    request: Request,
+    payload: Uint8Array,
+    release: (() => void) | undefined,
+    end: () => void,
+  ): void {
     const bytes = payload.byteLength;
-    if (!this.#agreed.structured) {
-      const room = this.#simple(request, NBD_ERROR.ok, bytes, end);
-      copyInto(room, payload, SIMPLE_REPLY_BYTES);
-      return;
-    }
-    const whole = (request.flags & COMMAND_FLAG.dontFragment) !== 0;
-    if (!whole && isZero(payload)) {
-      const room = this.#chunk(request, CHUNK.hole, 12, end);
+    const { structured } = this.#agreed;
+    const mayBeHole = structured && (request.flags & COMMAND_FLAG.dontFragment) === 0;
+    if (mayBeHole && isZero(payload)) {
+      const room = this.#chunk(request, CHUNK.hole, 12, 12, end);
       writePosition(room, request.position);
       viewOf(room).setUint32(CHUNK_HEADER_BYTES + 8, bytes);
+      release?.();
       return;
     }
-    const room = this.#chunk(request, CHUNK.data, 8 + bytes, end);
-    writePosition(room, request.position);
-    copyInto(room, payload, CHUNK_HEADER_BYTES + 8);
+    const copied = release ? 0 : bytes;
+    const done = release ? undefined : end;
+    let room: Uint8Array;
+    if (structured) {
+      room = this.#chunk(request, CHUNK.data, 8 + bytes, 8 + copied, done);
+      writePosition(room, request.position);
+    } else room = this.#simple(request, NBD_ERROR.ok, copied, done);
+    if (!release) return copyInto(room, payload, room.byteLength - bytes);
+    this.#writer.append(payload, () => {
+      release();
+      end();
+    });
   }
 
   async #answerStatus(request: Request, end: () => void): Promise<void> {
@@ -248,7 +262,8 @@ export class ServerTransmission {
     const found = await device.extents(request.position, request.bytes);
     const most = (request.flags & COMMAND_FLAG.oneExtent) !== 0 ? 1 : NBD_LIMITS.extents;
     const extents = found.slice(0, most);
-    const room = viewOf(this.#chunk(request, CHUNK.blockStatus, 4 + 8 * extents.length, end));
+    const length = 4 + 8 * extents.length;
+    const room = viewOf(this.#chunk(request, CHUNK.blockStatus, length, length, end));
     room.setUint32(CHUNK_HEADER_BYTES, ALLOCATION_ID);
     for (const [index, { bytes, zero }] of extents.entries()) {
       room.setUint32(CHUNK_HEADER_BYTES + 4 + 8 * index, bytes);
@@ -263,14 +278,21 @@ export class ServerTransmission {
       return;
     }
     const message = new TextEncoder().encode(text).subarray(0, NBD_LIMITS.textBytes);
-    const room = this.#chunk(request, CHUNK.error, 6 + message.byteLength, end);
+    const bytes = 6 + message.byteLength;
+    const room = this.#chunk(request, CHUNK.error, bytes, bytes, end);
     const view = viewOf(room);
     view.setUint32(CHUNK_HEADER_BYTES, number);
     view.setUint16(CHUNK_HEADER_BYTES + 4, message.byteLength);
     room.set(message, CHUNK_HEADER_BYTES + 6);
   }
 
-  #simple({ cookieHigh, cookieLow }: Request, error: number, bytes: number, end: () => void): Uint8Array {
+  /** A reply with room for `bytes` of data. */
+  #simple(
+    { cookieHigh, cookieLow }: Request,
+    error: number,
+    bytes: number,
+    end: (() => void) | undefined,
+  ): Uint8Array {
     const room = this.#writer.message(SIMPLE_REPLY_BYTES + bytes, end);
     const view = viewOf(room);
     view.setUint32(0, SIMPLE_REPLY_MAGIC);
@@ -280,9 +302,15 @@ export class ServerTransmission {
     return room;
   }
 
-  /** The only chunk of a reply. */
-  #chunk({ cookieHigh, cookieLow }: Request, type: number, bytes: number, end: () => void): Uint8Array {
-    const room = this.#writer.message(CHUNK_HEADER_BYTES + bytes, end);
+  /** The only chunk of a reply, of so many bytes, with room for the first `here` of them. */
+  #chunk(
+    { cookieHigh, cookieLow }: Request,
+    type: number,
+    bytes: number,
+    here: number,
+    end: (() => void) | undefined,
+  ): Uint8Array {
+    const room = this.#writer.message(CHUNK_HEADER_BYTES + here, end);
     const view = viewOf(room);
     view.setUint32(0, CHUNK_MAGIC);
     view.setUint16(4, CHUNK_DONE);
@@ -295,5 +323,7 @@ export class ServerTransmission {
 }
 
 function writePosition(room: Uint8Array, position: number): void {
-  viewOf(room).setBigUint64(CHUNK_HEADER_BYTES, BigInt(position));
+  const view = viewOf(room);
+  view.setUint32(CHUNK_HEADER_BYTES, Math.floor(position / 2 ** 32));
+  view.setUint32(CHUNK_HEADER_BYTES + 4, position % 2 ** 32);
 }

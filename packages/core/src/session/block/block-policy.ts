@@ -1,8 +1,7 @@
 /** The policies of block servers that show all their clients the same device. */
 import { attribute, policyElements } from '../../config/index.ts';
-import { SessionError } from '../../errors.ts';
 import type { Label } from '../../label.ts';
-import { type PolicyConfig, type PolicySelection, selectPolicy } from '../../policy.ts';
+import { type PolicyConfig, type PolicySelection, requiredPolicy } from '../../policy.ts';
 
 /** The children `<policy>` and `<default-policy>` of such a server's config. */
 export const BLOCK_POLICY_ELEMENTS = policyElements({
@@ -24,10 +23,7 @@ export function blockPolicy(
   config: PolicyConfig<PolicySelection & BlockPolicy, BlockPolicy>,
   label: Label,
 ): boolean {
-  const policy = selectPolicy(config, label);
-  if (policy) return policy.writeable;
-  if (config.$children.policy.length > 0) {
-    throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
-  }
-  return true;
+  const { policy: policies, 'default-policy': fallback } = config.$children;
+  if (policies.length === 0 && fallback === undefined) return true;
+  return requiredPolicy(config, label).writeable;
 }

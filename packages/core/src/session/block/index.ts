@@ -4,5 +4,4 @@ export * from './block-client.ts';
 export * from './block-policy.ts';
 export * from './block-view.ts';
 export * from './serve-block.ts';
-export { SyncGroup } from './sync-group.ts';
 export { writeZeroesByWriting } from './write-zeroes.ts';

@@ -67,8 +67,17 @@ export class NodeSource implements HostSource {
     if (readableLength === 0) this.#stream.read(0);
     const size = Math.min(readableLength, LIMITS.hostReadBytes);
     const bytes: unknown = size > 0 ? this.#stream.read(size) : null;
-    return bytes instanceof Uint8Array ? new Uint8Array(bytes) : undefined;
+    return bytes instanceof Uint8Array ? ownMemory(bytes) : undefined;
   }
+}
+
+/**
+ * Bytes in memory of their own: a component gets to see nothing else. Node reads into memory that
+ * it makes for each chunk, so they nearly always are; small ones may lie in a pool.
+ */
+function ownMemory(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteLength } = bytes;
+  return buffer.byteLength === byteLength ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
 /** Writes to a stream, and takes the next bytes when there is room. */

@@ -60,9 +60,15 @@ function asServer(socket: Socket, tls: HostTls): Promise<TLSSocket> {
     const server = tlsModule().createServer({
       ...options,
       requestCert: wanted,
-      rejectUnauthorized: wanted,
+      // Node would close the connection without a word, as if the other end had left.
+      rejectUnauthorized: false,
     });
-    server.once('secureConnection', resolve).once('tlsClientError', reject).once('error', reject);
+    server.once('tlsClientError', reject).once('error', reject);
+    server.once('secureConnection', (stream) => {
+      if (!wanted || stream.authorized) return resolve(stream);
+      stream.destroy();
+      reject(new Error(`the certificate of the client: ${String(stream.authorizationError)}`));
+    });
     socket.once('close', () => reject(new Error(HAS_CLOSED)));
     server.emit('connection', socket);
   });

@@ -11,7 +11,7 @@ import { attribute, parseBoolean, policyElements } from '../../../config/index.t
 import { SessionError } from '../../../errors.ts';
 import type { Implementation, ServerStreams } from '../../../interface/interface.ts';
 import type { Label } from '../../../label.ts';
-import { type PolicyConfig, type PolicySelection, selectPolicy } from '../../../policy.ts';
+import { type PolicyConfig, type PolicySelection, requiredPolicy } from '../../../policy.ts';
 import type { FileSystem } from '../declaration.ts';
 import type { SessionArguments } from '../../parent.ts';
 import { checkedPath } from '../names.ts';
@@ -63,8 +63,7 @@ export async function serveFileSystem<Node extends BackendNode>(
 ): Promise<Implementation<typeof FileSystem>> {
   const { label, args, streams } = session;
   const { config, report, handlesMax = HANDLES_MAX_DEFAULT } = options;
-  const policy = selectPolicy(config, label);
-  if (policy === undefined) throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
+  const policy = requiredPolicy(config, label);
   const writeable = writeableArgument(args['writeable']) && policy.writeable;
   const below = rootArgument(args['root']);
   const failures = new Failures((error) => backend.errorCode(error), report);
