@@ -22,6 +22,7 @@ const FILES = [
   'packages/blockcache/README.md',
   'packages/core/README.md',
   'packages/init/README.md',
+  'packages/init/src/sequence/README.md',
   'packages/os/src/dummy/README.md',
   'packages/os/src/dynamic_rom/README.md',
   'packages/block/src/block_tester/README.md',

@@ -106,6 +106,7 @@ export const PACKAGES = [
     bundles: [
       { entries: () => ['command/main'] },
       { entries: () => ['component/main'] },
+      { entries: () => ['sequence/main'] },
       { entries: () => ['index'] },
     ],
   },

@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
 import { fileState } from './watch/file-state.ts';
-import { stockModule } from './stock.ts';
+import { isHolderModule } from './stock.ts';
 import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
 
 /** The conditions (`--conditions` of Node) that the threads of components are started with. */
@@ -139,6 +139,6 @@ export class ComponentImports {
   binary(moduleUrl: string): ResolvedBinary {
     const graph = this.of(moduleUrl);
     const takes = findForbidden(graph) === undefined ? 'nothing' : 'grant and jail';
-    return { moduleUrl, files: graph.files, takes, handsOn: moduleUrl === stockModule('init') };
+    return { moduleUrl, files: graph.files, takes, handsOn: isHolderModule(moduleUrl) };
   }
 }

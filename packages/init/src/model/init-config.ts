@@ -167,6 +167,13 @@ export interface InitConfig {
   /** The number of priority levels: a power of two, and 1 without priorities. */
   readonly prioLevels: number;
   readonly parentProvides: readonly NamedPlace[];
+  /** Whether children may use every service of the parent; in a config of init never. */
+  readonly everyParentService: boolean;
+  /**
+   * The services of the component itself that runs the children (`<local/>` in routes). Configs do
+   * not name them: a sandbox adds those that it was made with.
+   */
+  readonly localServices: readonly string[];
   readonly defaultRoute: readonly RouteRule[] | undefined;
   readonly defaults: { readonly ram: number | undefined; readonly caps: number | undefined };
   /** The quota that init keeps for itself. */
