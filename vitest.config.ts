@@ -50,6 +50,7 @@ export default defineConfig({
       { find: /^@ginit\/core\/(.+)$/, replacement: source('core/src/$1.ts') },
       { find: /^@ginit\/simulator$/, replacement: source('simulator/src/index.ts') },
       { find: /^@ginit\/simulator\/run-seed$/, replacement: source('simulator/src/run/run-seed.ts') },
+      { find: /^@ginit\/block\/image$/, replacement: source('block/src/image/index.ts') },
       { find: /^@ginit\/block\/(.+)$/, replacement: source('block/src/$1/main.ts') },
       { find: /^@ginit\/os\/lib\/(.+)$/, replacement: source('os/src/lib/$1.ts') },
       { find: /^@ginit\/os\/(.+)$/, replacement: source('os/src/$1/main.ts') },
@@ -59,6 +60,7 @@ export default defineConfig({
       { find: /^@ginit\/vmm$/, replacement: source('vmm/src/main.ts') },
       { find: /^@ginit\/init$/, replacement: source('init/src/index.ts') },
       { find: /^@ginit\/init\/component$/, replacement: source('init/src/component/main.ts') },
+      { find: /^@ginit\/init\/sequence$/, replacement: source('init/src/sequence/main.ts') },
     ],
   },
   test: {

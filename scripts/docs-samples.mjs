@@ -7,9 +7,9 @@
 //   <!-- output of PROJECT, exit code N: … --> the same, with another exit code
 //   <!-- taken from PATH -->                   what stands word for word in a file of the repository, a test for instance
 //
-// The files of a project are put into a folder of its own, in which `@ginit/core` is installed. If
-// one of them is tsconfig.json, `tsc` compiles the project first. Every block of js, ts and xml
-// must be a sample, so that none is untried.
+// The files of a project are put into a folder of its own, in which `@ginit/core` and `@ginit/init`
+// are installed. If one of them is tsconfig.json, `tsc` compiles the project first. Every block of
+// js, ts and xml must be a sample, so that none is untried.
 //
 // `npm run samples` writes the outputs (of the manuals that are named, or of all); with `--check`
 // it says where the manuals differ from what was printed, and exits with 1. It runs what was built.
@@ -41,7 +41,9 @@ function makeProject() {
   const directory = mkdtempSync(join(tmpdir(), 'ginit-sample-'));
   mkdirSync(join(directory, 'node_modules', '@ginit'), { recursive: true });
   mkdirSync(join(directory, 'node_modules', '@types'));
-  symlinkSync(join(ROOT, 'packages', 'core'), join(directory, 'node_modules', '@ginit', 'core'));
+  for (const name of ['core', 'init']) {
+    symlinkSync(join(ROOT, 'packages', name), join(directory, 'node_modules', '@ginit', name));
+  }
   symlinkSync(
     join(ROOT, 'node_modules', '@types', 'node'),
     join(directory, 'node_modules', '@types', 'node'),

@@ -8,6 +8,7 @@ const ORACLES = [
   { program: 'e2fsck', debianPackage: 'e2fsprogs' },
   { program: 'sfdisk', debianPackage: 'fdisk' },
   { program: 'qemu-io', debianPackage: 'qemu-utils' },
+  { program: '7z', debianPackage: 'p7zip-full' },
   { program: 'parted', debianPackage: 'parted' },
   { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },

@@ -88,6 +88,7 @@ export const PACKAGES = [
       'fs_tool',
       'host_rom',
       'ram_fs',
+      'log_report',
       'report_log',
       'report_rom',
       'rom_filter',
@@ -107,6 +108,7 @@ export const PACKAGES = [
     bundles: [
       { entries: () => ['command/main'] },
       { entries: () => ['component/main'] },
+      { entries: () => ['sequence/main'] },
       { entries: () => ['index'] },
     ],
   },

@@ -1,14 +1,14 @@
 /** The figures of docs/configuration.md are those of the code. */
-import { COSTS, type Cost, sumOf } from '@ginit/core/system';
+import { COSTS, type Cost } from '@ginit/core/system';
 import { Block } from '@ginit/core/block';
 import { streamMemoryBytes } from '../../packages/core/src/packet-stream/index.ts';
 import { expect, test } from 'vitest';
 import {
   INIT_COST,
+  initStartCost,
   PRESERVE_DEFAULT,
   readInitConfig,
   type StartNode,
-  startCost,
 } from '../../packages/init/src/model/index.ts';
 import { readXml } from '@ginit/core/config';
 import { systemConfig } from '../harness/ginit.ts';
@@ -44,10 +44,11 @@ function nestedInit(): StartNode {
 test('the text says what a start costs, what a nested init needs, and what init keeps', () => {
   expect(INIT_COST.caps).toBe(6 + 6 + 3 + 2);
   expect(MANUAL).toContain(`| init has spent | 6 + 6 + 3 + 2 | 4K + 4K + 4K |`);
-  // A nested init is told of new configs by a handler, which is an object that others hold.
-  const nested = sumOf(startCost(nestedInit()), { ram: 0, caps: 1 });
+  const nested = initStartCost(nestedInit());
   expect(MANUAL).toContain(`out of its start node: ${nested.caps} capabilities and ${inK(nested.ram)}.`);
   const { caps, ram } = PRESERVE_DEFAULT;
+  const least = `at least ${nested.caps + caps} capabilities and ${inK(nested.ram + ram)} more than its children`;
+  expect(MANUAL).toContain(least);
   expect(MANUAL).toContain(`does not give ${caps} capabilities and ${inK(ram)} to its children`);
   expect(MANUAL).toContain(`The whole system has ${ROOT_CAPS.toLocaleString('en')} capabilities`);
 });

@@ -1,7 +1,7 @@
 /** Runs a whole system (core, init, components given as objects) in the test's own thread. */
 import type { Component } from '@ginit/core';
 import { configContent, readXml } from '@ginit/core/config';
-import { ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import { ROOT_LABEL, Supervisor, type SystemConfig, type SystemEnd } from '@ginit/core/supervisor';
 import initComponent from '@ginit/init/component';
 import { type CarrierKind, InProcessPlatform } from '../../packages/core/test/in-process-platform.ts';
 
@@ -16,6 +16,8 @@ export interface InProcessSystem {
   readonly supervisor: Supervisor;
   /** The end that components brought about. */
   readonly end: Promise<SystemEnd>;
+  /** Gives it other start nodes. */
+  reconfigure(starts: string): void;
 }
 
 /** Start nodes wrapped in what every config of these tests has. */
@@ -39,18 +41,22 @@ export function startSystem(
 ): InProcessSystem {
   const all = new Map(Object.entries({ ...components, init: initComponent }));
   const platform = new InProcessPlatform(kind, all);
-  const supervisor = new Supervisor(platform, {
-    binary: { moduleUrl: 'init', files: [], takes: 'nothing' },
+  const systemOf = (those: string): SystemConfig => ({
     grants: [],
     findBinary: (name) => (all.has(name) ? { moduleUrl: name, files: [], takes: 'nothing' } : undefined),
-    config: configContent(readXml(configOf(starts), 'config.xml')),
+    config: configContent(readXml(configOf(those), 'config.xml')),
+  });
+  const supervisor = new Supervisor(platform, {
+    binary: { moduleUrl: 'init', files: [], takes: 'nothing' },
+    ...systemOf(starts),
     quota: QUOTA,
     observer: {
       crashed: (label, end) => platform.complaints.push(`[${label}] crashed: ${end.reason}`),
       warning: (text) => platform.complaints.push(text),
     },
   });
-  return { platform, supervisor, end: supervisor.run() };
+  const reconfigure = (those: string): void => supervisor.reconfigure(systemOf(those));
+  return { platform, supervisor, end: supervisor.run(), reconfigure };
 }
 
 /** The result of a finished system. */
@@ -61,7 +67,11 @@ export interface FinishedSystem {
 }
 
 /** Waits for the end of a system, stops it, and checks that all quota came back to the root. */
-export async function finish({ platform, supervisor, end }: InProcessSystem): Promise<FinishedSystem> {
+export async function finish({
+  platform,
+  supervisor,
+  end,
+}: Omit<InProcessSystem, 'reconfigure'>): Promise<FinishedSystem> {
   const timeout = new Promise<never>((_, reject) => {
     const fail = (): void => reject(new Error(`no end in sight; log so far:\n${platform.lines.join('\n')}`));
     setTimeout(fail, TIMEOUT_MS).unref();

@@ -6,7 +6,7 @@ import { type Component, component, type Env } from '@ginit/core';
 import { readXml } from '@ginit/core/config';
 import type { LedgerChild } from '@ginit/core/system';
 import type { AccountTree } from '@ginit/core/supervisor';
-import { type InitConfig, readInitConfig, Sandbox } from '@ginit/init';
+import { type InitConfig, readInitConfig, Sandbox, type SandboxOptions } from '@ginit/init';
 import { ledgerOf } from '../../packages/core/src/runtime/ledger.ts';
 import { finish, startSystem } from './in-process-system.ts';
 
@@ -95,14 +95,18 @@ function differences(children: readonly LedgerChild[], tree: AccountTree | undef
   return [...found.filter((text) => text !== ''), ...accounts.keys()];
 }
 
-/** Runs a script over a sandbox, stops everything, and checks that all quota came back. */
+/**
+ * Runs a script over a sandbox, stops everything, and checks that all quota came back. `plugged`
+ * gives what is plugged into the sandbox.
+ */
 export async function laboratory(
   components: Readonly<Record<string, Component>>,
   script: (it: Laboratory) => Promise<void>,
+  plugged: (env: Env) => SandboxOptions = () => ({}),
 ): Promise<readonly string[]> {
   let failure: unknown;
   const conduct = component({}, async (env) => {
-    const sandbox = new Sandbox(env, () => {});
+    const sandbox = new Sandbox(env, () => {}, plugged(env));
     const tree = (): AccountTree | undefined =>
       system.supervisor.accounts().root.dependents.find(({ label }) => label === LABEL);
     const until = async (what: () => boolean | Promise<boolean>): Promise<void> => {

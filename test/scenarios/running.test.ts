@@ -153,6 +153,21 @@ test('a running system is waited for, shown, restarted, killed and followed, and
   expect(activity.find(({ label }) => label === 'init -> seller')?.callsPerS).toBeGreaterThan(0);
   if (process.platform === 'linux') for (const { cpuUs } of activity) expect(cpuUs).toBeGreaterThan(0);
 
+  // A plan looks into the nested init, which says itself what would change there.
+  const next = STARTS.replace('<start name="inner"', '<start name="outer"').replace('ram="30M"', 'ram="31M"');
+  place.write(
+    'next.xml',
+    systemConfig(next).replace('<service name="Timer"/>', '$& <service name="Report"/>'),
+  );
+  const planned = [
+    'new config for "sub"',
+    '  start "outer": it is new',
+    '  stop "inner": it is not named any more',
+    're-budget "sub": 30M of ram and 600 caps become 31M of ram and 600 caps',
+  ];
+  expect(await ginit('plan', place.path('next.xml'))).toMatchObject({ code: 0, lines: planned, stderr: '' });
+  expect((await place.run('plan', 'shop.xml', 'next.xml')).lines).toEqual(planned);
+
   const dot = await ginit('graph');
   expect(dot.stdout).toMatch(/^digraph ginit \{[^]*c2 -> c1 \[label="Deal[^]*c5 -> c4[^]*\}\n$/);
 

@@ -13,6 +13,8 @@ export { isConfined, withConfinement } from './session/confinement.ts';
 export * from './session/parent.ts';
 export { SESSION_ERRORS, toSessionErrorCode } from './errors.ts';
 export { announceRoot } from './runtime/announcing.ts';
+export { ownRoot } from './runtime/own-root.ts';
+export { ownUse } from './runtime/own-use.ts';
 export { refuseTooLittle } from './runtime/session-cost.ts';
 export { QuotaDialogue, type QuotaDialogueHost } from './runtime/quota-dialogue.ts';
 export { SessionDialogue } from './runtime/session-dialogue.ts';
@@ -28,6 +30,7 @@ export {
   type ChildOverview,
   type ChildrenOverview,
   type ChildState,
+  type PlannedLine,
   type SessionOverview,
 } from './runtime/overview-shapes.ts';
 export { keepOverview, type OverviewSource } from './runtime/overview.ts';

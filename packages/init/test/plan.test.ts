@@ -3,12 +3,15 @@
  * started, stopped, restarted and left alone, and why.
  */
 import { describe, expect, test } from 'vitest';
-import { readInitConfig } from '../src/model/index.ts';
+import { type InitConfig, nestedConfigOf, readInitConfig, type StartNode } from '../src/model/index.ts';
 import {
   describeChange,
+  describePlan,
   type ExistingChild,
   expectedChildren,
   planChanges,
+  type Planner,
+  planTree,
   type RoutedSession,
   type Standing,
 } from '../src/plan/index.ts';
@@ -422,4 +425,62 @@ test('a restart that somebody asks for spreads like one of the config', () => {
     const children = standing(running(client('a')), 'a', { standing: over, sessions });
     expect(changes(children, client('a'), undefined, asked)).toEqual(['start "a": somebody asked for it']);
   }
+});
+
+describe('below a nested init', () => {
+  const inner = (starts: string) =>
+    `<start name="sub" ram="40M" caps="900"> <binary name="init"/>
+      <config> ${PARENT_PROVIDES} ${DEFAULT_ROUTE} <default ram="4M" caps="100"/> ${starts} </config> </start>`;
+  /**
+   * A plan of which each init says its part as if it had no other children than those of `before`.
+   */
+  const tree = (before: string, after: string, silent?: string) => {
+    const planner: Planner = (path, next) => {
+      if (path === silent && path !== undefined) return Promise.resolve(undefined);
+      let old: InitConfig | undefined = config(before);
+      for (const name of path?.split(' -> ') ?? []) {
+        const start: StartNode | undefined = old?.starts.find((one) => one.name === name);
+        old = start && nestedConfigOf(start);
+      }
+      return Promise.resolve(
+        old &&
+          describePlan(
+            planChanges(
+              expectedChildren(old, () => []),
+              next,
+            ),
+          ),
+      );
+    };
+    return planTree(planner, config(after));
+  };
+
+  test('stands what changes inside, set in, and so on downward', async () => {
+    const before = inner(`${server('a')} ${client('old')} ${inner(server('deep'))}`);
+    const after = inner(`${server('a')} ${client('new')} ${inner(server('deep', '', 'Other'))}`);
+    expect(await tree(`${client('top')} ${before}`, `${client('top')} ${after}`)).toEqual([
+      'new config for "sub"',
+      '  start "new": it is new',
+      '  new config for "sub"',
+      '    services of "deep": "Other" added, "Store" removed',
+      '  stop "old": it is not named any more',
+    ]);
+  });
+
+  test('stands nothing if the init is started again, or changes itself only', async () => {
+    const before = inner(server('a'));
+    expect(await tree(before, before.replace('name="sub"', 'name="sub" version="2"'))).toEqual([
+      'restart "sub": it has another version',
+    ]);
+    expect(await tree(before, before.replace('<config>', '<config verbose="yes">'))).toEqual([
+      'new config for "sub"',
+    ]);
+  });
+
+  test('it is said if the init does not answer', async () => {
+    expect(await tree(inner(server('a')), inner(server('b')), 'sub')).toEqual([
+      'new config for "sub"',
+      '  it does not say what that changes inside',
+    ]);
+  });
 });

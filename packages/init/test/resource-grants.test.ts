@@ -7,7 +7,6 @@ import { expect, test } from 'vitest';
 import { type AskingChild, ResourceGrants } from '../src/sandbox/resource-grants.ts';
 
 const M = 1024 ** 2;
-const PRESERVE = { ram: M, caps: 20 };
 
 interface Asking {
   readonly ramLimit?: number;
@@ -15,7 +14,7 @@ interface Asking {
   readonly ended?: boolean;
 }
 
-/** An init with `spare` bytes beyond those that it keeps, and children that ask. */
+/** An init with `spare` bytes that it can give, and children that ask. */
 function bench(spare: number) {
   const lines: string[] = [];
   const given: Resources[] = [];
@@ -24,9 +23,8 @@ function bench(spare: number) {
     env: {
       log: async (text) => void lines.push(text),
       error: async (text) => void lines.push(`Error: ${text}`),
-      quota: async () => ({ ramQuota: spare + PRESERVE.ram, ramUsed, capQuota: 1000, capUsed: 0 }),
     },
-    preserve: () => PRESERVE,
+    spare: async () => ({ ram: spare - ramUsed, caps: 0 }),
   });
   const childOf = (
     { ramLimit, assigned = 4 * M, ended = false }: Asking,

@@ -59,14 +59,12 @@ describe('the quota that init can pay', () => {
   function bench(ram = 100, caps = 20) {
     const account = { ramQuota: ram, ramUsed: 40, capQuota: caps, capUsed: 5 };
     let looks = 0;
-    const env = {
-      quota: async () => {
-        looks++;
-        return { ...account };
-      },
-      timer: { sleep: async () => {} },
+    const spare = async () => {
+      looks++;
+      return { ram: account.ramQuota - account.ramUsed, caps: account.capQuota - account.capUsed };
     };
-    return { account, treasury: new Treasury({ env }), looks: () => looks };
+    const treasury = new Treasury({ env: { timer: { sleep: async () => {} } }, spare });
+    return { account, treasury, looks: () => looks };
   }
   const promise = (treasury: Treasury, ram: number, caps: number) => treasury.promise({ ram, caps });
 

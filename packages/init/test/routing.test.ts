@@ -16,19 +16,27 @@ import {
   withoutAliases,
 } from '../src/routing/index.ts';
 
-/** Services by provider; `parent` is the parent. */
+/** Services by provider; `parent` is the parent, `local` whoever runs the children. */
 function directory(providers: Readonly<Record<string, readonly string[]>>): ServiceDirectory {
   return {
     parentProvides: (service) => providers['parent']?.includes(service) ?? false,
-    childProvides: (child, service) => child !== 'parent' && (providers[child]?.includes(service) ?? false),
+    localProvides: (service) => providers['local']?.includes(service) ?? false,
+    childProvides: (child, service) => isChild(child) && (providers[child]?.includes(service) ?? false),
     childrenProviding: (service) =>
-      Object.keys(providers).filter((name) => name !== 'parent' && providers[name]?.includes(service)),
+      Object.keys(providers).filter((name) => isChild(name) && providers[name]?.includes(service)),
   };
 }
+const isChild = (name: string): boolean => name !== 'parent' && name !== 'local';
 
 const rulesOf = (xml: string, warnings: ConfigWarning[] = []) =>
   parseRoute(inspectConfig(readXml(`<route>${xml}</route>`, 'r.xml'), ROUTE_SCHEMA).config, warnings);
-const OFFERS = { parent: ['ROM', 'LOG'], disk: ['Block'], cache: ['Block', 'Report'], fs: ['File_system'] };
+const OFFERS = {
+  parent: ['ROM', 'LOG'],
+  disk: ['Block'],
+  cache: ['Block', 'Report'],
+  fs: ['File_system'],
+  local: ['Monitor'],
+};
 
 /** `parent:label`, `child:label` or `denied reason`. */
 function routed(
@@ -42,7 +50,8 @@ function routed(
     case 'denied':
       return `denied ${route.reason}`;
     case 'parent':
-      return `parent:${route.label}`;
+    case 'local':
+      return `${route.kind}:${route.label}`;
     case 'child':
       return `${route.child}:${route.label}`;
   }
@@ -65,6 +74,19 @@ describe('targets', () => {
       '<service name="LOG"><child name="parent"/></service>',
       'LOG',
       'denied no-provider',
+    ],
+    ['local without the service', '<service name="Nic"><local/></service>', 'Nic', 'denied no-provider'],
+    [
+      'local, with another label',
+      '<service name="Monitor"><local label="here"/></service>',
+      'Monitor',
+      'local:here',
+    ],
+    [
+      'local first, then the parent',
+      '<any-service><local/><parent/></any-service>',
+      'LOG',
+      'parent:tool -> x',
     ],
     ['any-child', '<any-service><any-child/></any-service>', 'File_system', 'fs:tool -> x'],
     ['any-child, none', '<any-service><any-child/></any-service>', 'Nic', 'denied no-rule'],

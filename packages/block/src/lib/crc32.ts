@@ -1,7 +1,7 @@
 /**
  * The CRC-32 of IEEE 802.3, as GPT and many other formats use it: reflected, polynomial 0xEDB88320,
- * begun with all ones and inverted at the end. Node has it in `node:zlib`, which components of this
- * package do not import.
+ * begun with all ones and inverted at the end. Node has it in `node:zlib`, which a component that
+ * needs only this does not load.
  */
 
 const POLYNOMIAL = 0xed_b8_83_20;

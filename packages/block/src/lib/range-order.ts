@@ -20,14 +20,19 @@ export class RangeOrder {
   #apart = 0;
 
   /** Runs `action`, which changes what lies from `from` to before `to`, when it is its turn. */
-  async run(from: number, to: number, apart: boolean, action: () => Promise<void>): Promise<void> {
+  async run<Result>(
+    from: number,
+    to: number,
+    apart: boolean,
+    action: () => Promise<Result>,
+  ): Promise<Result> {
     const before = apart || this.#apart > 0 ? this.#meeting(from, to, apart) : [];
     const range: Range = { from, to, apart, ended: undefined };
     this.#ranges.add(range);
     if (apart) this.#apart++;
     try {
       for (const ended of before) await ended;
-      await action();
+      return await action();
     } finally {
       this.#ranges.delete(range);
       if (apart) this.#apart--;

@@ -7,7 +7,6 @@ import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
 import {
   boolean,
   bytes,
-  list,
   nothing,
   optional,
   record,
@@ -18,7 +17,14 @@ import {
 } from '../interface/shapes.ts';
 import { SESSION_ERRORS } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { type ChildAction, childAction, type ChildrenOverview, overviewAnswer } from './overview-shapes.ts';
+import {
+  type ChildAction,
+  childAction,
+  type ChildrenOverview,
+  overviewAnswer,
+  planAnswer,
+  type PlannedLine,
+} from './overview-shapes.ts';
 import { HostGrant, hostGrant, type HostGrantFact } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
@@ -105,9 +111,9 @@ export const ComponentControl = rpcInterface(
     /** What it says of its children; `undefined` if it keeps no overview. */
     overview: rpc<() => ChildrenOverview | undefined>({ args: [], result: overviewAnswer }),
     /** The changes that another config would bring; `undefined` if it cannot say that. */
-    plan: rpc<(config: Uint8Array) => string[] | undefined>({
+    plan: rpc<(config: Uint8Array) => PlannedLine[] | undefined>({
       args: [bytes(LIMITS.planBytes)],
-      result: optional(list(text(LIMITS.reasonBytes), LIMITS.overviewSessions)),
+      result: planAnswer,
     }),
     /** Acts on one of its children. The result says why that is impossible. */
     act: rpc<(action: ChildAction, child: string) => string | undefined>({

@@ -18,6 +18,8 @@ import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
 import { setAnnouncer } from './announcing.ts';
+import { setRootMaker } from './own-root.ts';
+import { setOwnUse } from './own-use.ts';
 import { Assertions, nameObligations, type AssertionHost, type Obligation } from './assertions.ts';
 import type { RequestOptions, SessionConnectOptions } from './connect-options.ts';
 import { Config, parseConfig } from './config.ts';
@@ -91,6 +93,8 @@ export class Environment implements Env {
     });
     setSessionWatching(this, (watcher) => (this.#sessions.reattachments.watcher = watcher));
     setAnnouncer(this, (service, root) => this.#announce(service, root));
+    setOwnUse(this, () => this.#ownUse());
+    setRootMaker(this, (interface_, open) => this.#service(interface_, open));
     this.#resources = new ResourceRequests(parts.parent, (ms, handler) => this.timer.after(ms, handler));
     this.#yields = new YieldRequests({
       parent: parts.parent,
@@ -149,10 +153,16 @@ export class Environment implements Env {
   }
 
   provide<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): void {
+    const service = this.#service(interface_, open);
+    this.#services.set(interface_.service, () => service.count);
+    this.#announce(interface_.service, service).catch(this.#parts.report);
+  }
+
+  #service<I extends SessionInterface>(interface_: I, open: SessionOpener<I>): Service<I> {
     const { entrypoint, pd, report, served, calls, watch, progress } = this.#parts;
     const { packets } = progress;
     const closeTicket = async (ticket: object): Promise<void> => void (await this.close(ticket));
-    const service = new Service(interface_, open, {
+    return new Service(interface_, open, {
       entrypoint,
       pd,
       report,
@@ -162,8 +172,6 @@ export class Environment implements Env {
       closeTicket,
       watch,
     });
-    this.#services.set(interface_.service, () => service.count);
-    this.#announce(interface_.service, service).catch(report);
   }
 
   async #announce(service: string, root: Implementation<typeof Root>): Promise<void> {
@@ -282,6 +290,12 @@ export class Environment implements Env {
     this.#exiting = tell().catch((error: unknown) => {
       if (!hasCode(error, 'PeerGone')) this.#parts.report(error);
     });
+  }
+
+  /** The handler of the timer is an object that others hold. */
+  #ownUse(): Resources {
+    const { ram, caps } = this.#sessions.ownDonations;
+    return { ram, caps: caps + (this.timer.used ? 1 : 0) };
   }
 
   #tellUnmet(): void {

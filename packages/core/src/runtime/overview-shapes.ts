@@ -50,6 +50,17 @@ const sessionOverview = record({
 /** A session that a child has asked for. */
 export type SessionOverview = ShapeType<typeof sessionOverview>;
 
+const plannedLine = record({
+  /** The change in words. */
+  text: text(LIMITS.reasonBytes),
+  /** The child that goes on with another config, if that is the change. */
+  newConfig: optional(text(LIMITS.nameBytes)),
+});
+/** A line of what another config would change, for people. */
+export type PlannedLine = ShapeType<typeof plannedLine>;
+/** All that another config would change; `undefined` if the component cannot say that. */
+export const planAnswer = optional(list(plannedLine, LIMITS.overviewSessions));
+
 const childOverview = record({
   name: text(LIMITS.nameBytes),
   /** The name of its binary, as the config gives it. */

@@ -5,7 +5,7 @@
  */
 import { LIMITS } from '../limits.ts';
 import type { Env } from './env.ts';
-import type { ChildAction, ChildOverview, ChildrenOverview } from './overview-shapes.ts';
+import type { ChildAction, ChildOverview, ChildrenOverview, PlannedLine } from './overview-shapes.ts';
 
 /** The source of an overview. */
 export interface OverviewSource {
@@ -20,7 +20,7 @@ export interface OverviewSource {
    * The changes that another config would bring, in lines for people, without making them. Throws a
    * `ConfigError` if it cannot be read.
    */
-  plan?(config: Uint8Array): readonly string[];
+  plan?(config: Uint8Array): readonly PlannedLine[];
 }
 
 const sources = new WeakMap<Env, OverviewSource>();
@@ -44,9 +44,11 @@ export async function actOnChild(env: Env, action: ChildAction, child: string): 
 }
 
 /** The changes that another config would bring; `undefined` if the component cannot say that. */
-export function planOf(env: Env, config: Uint8Array): string[] | undefined {
+export function planOf(env: Env, config: Uint8Array): PlannedLine[] | undefined {
   const lines = sources.get(env)?.plan?.(config);
-  return lines?.slice(0, LIMITS.overviewSessions).map((line) => line.slice(0, LIMITS.reasonBytes));
+  return lines
+    ?.slice(0, LIMITS.overviewSessions)
+    .map(({ text, newConfig }) => ({ text: text.slice(0, LIMITS.reasonBytes), newConfig }));
 }
 
 /** As much of an overview as fits into one message, with its texts cut to their bounds. */

@@ -7,6 +7,7 @@ import type { SignalCapability } from '../capability/signal.ts';
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
+import { sumOf } from '../costs.ts';
 import { assert, hasCode, PeerGone, RpcError, SessionError, toSessionErrorCode } from '../errors.ts';
 import type { Capability, Session, SessionInterface } from '../interface/interface.ts';
 import { isRecord } from '../interface/shapes.ts';
@@ -43,6 +44,9 @@ export class SessionTicket<I extends SessionInterface> {
 
 interface OpenSession {
   readonly id: number;
+  /** Whether the component uses it itself, and everything that was donated for it. */
+  readonly own: boolean;
+  donation: Resources;
   readonly capability: SessionCapability;
   readonly streams: { close(): void; release(): void }[];
   /** Functions that end the counting of its packets. */
@@ -96,6 +100,13 @@ export class SessionClient {
     return Array.from(this.#open.values(), ({ id }) => id);
   }
 
+  /** Everything that was donated for the open sessions that the component uses itself. */
+  get ownDonations(): Resources {
+    let sum = NOTHING;
+    for (const { own, donation } of this.#open.values()) if (own) sum = sumOf(sum, donation);
+    return sum;
+  }
+
   /** Opens a session for use; see `Env.connect`. */
   async connect<I extends SessionInterface>(
     interface_: I,
@@ -128,7 +139,7 @@ export class SessionClient {
     options: RequestOptions,
     givenUp: AbortSignal | undefined,
   ): Promise<Session<I>> {
-    const { id, capability } = await this.#request(interface_, options, givenUp);
+    const { id, capability, donation } = await this.#request(interface_, options, givenUp);
     const reference = referenceOf(capability);
     assert(reference !== undefined, 'a session capability has a reference');
     const session = capabilityFor(interface_, reference);
@@ -136,7 +147,8 @@ export class SessionClient {
     const plans = streamPlans(interface_, args);
     const streams: { close(): void; release(): void }[] = [];
     const uncount: (() => void)[] = [];
-    this.#open.set(session, { id, capability, streams, uncount, ended: false, closing: undefined });
+    const rest = { streams, uncount, ended: false, closing: undefined };
+    this.#open.set(session, { id, own: true, donation, capability, ...rest });
     // Disposing the session, as `using session = await env.connect(…)` does, closes it. It does not
     // only release the capability.
     const dispose = (): void => void this.close(session).catch(this.#host.report);
@@ -181,10 +193,12 @@ export class SessionClient {
     options: RequestOptions,
     givenUp: AbortSignal | undefined,
   ): Promise<SessionTicket<I>> {
-    const { id, capability } = await this.#request(interface_, options, givenUp);
+    const { id, capability, donation } = await this.#request(interface_, options, givenUp);
     const ticket = new SessionTicket(interface_, capability);
     this.#open.set(ticket, {
       id,
+      own: false,
+      donation,
       capability,
       streams: [],
       uncount: [],
@@ -257,6 +271,7 @@ export class SessionClient {
     assert(open !== undefined && !open.ended, 'only an open session can be upgraded');
     const refused = await this.#host.parent.upgrade(open.id, more.ram, more.caps);
     if (refused) throw refusalError(refused);
+    open.donation = sumOf(open.donation, more);
   }
 
   #unlessGivenUp<T extends object>(
@@ -274,7 +289,7 @@ export class SessionClient {
     interface_: SessionInterface,
     options: RequestOptions,
     givenUp: AbortSignal | undefined,
-  ): Promise<{ id: number; capability: SessionCapability }> {
+  ): Promise<{ id: number; capability: SessionCapability; donation: Resources }> {
     const args = options.args ?? {};
     const plans = streamPlans(interface_, args);
     const cost = sessionCost(interface_, args, plans);
@@ -287,7 +302,7 @@ export class SessionClient {
       try {
         const { label = '', reattach } = options;
         const request = { id, service, label, args, ram, caps, reattach };
-        return { id, capability: await this.#ask(request, givenUp) };
+        return { id, capability: await this.#ask(request, givenUp), donation: { ram, caps } };
       } catch (error) {
         if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_RAM')) ram += MORE_RAM;
         else if (attempt < ATTEMPTS && hasCode(error, 'INSUFFICIENT_CAPS')) caps += MORE_CAPS;

@@ -46,6 +46,11 @@ export class Timeouts {
     this.#report = report;
   }
 
+  /** Whether the Timer session is open, or being opened. */
+  get used(): boolean {
+    return this.#session !== undefined;
+  }
+
   /** Microseconds since the timer was first used. */
   async elapsedUs(): Promise<number> {
     return (await this.#timer()).elapsedUs();

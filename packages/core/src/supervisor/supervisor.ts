@@ -27,7 +27,7 @@ import { PdSession } from './pd-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import { type SystemOverview, SystemOverviews } from './system-overview.ts';
-import type { ChildAction } from '../runtime/overview-shapes.ts';
+import type { ChildAction, PlannedLine } from '../runtime/overview-shapes.ts';
 import type { Thread } from '../session/cpu.ts';
 
 export { ROOT_LABEL } from './cpu-session.ts';
@@ -207,11 +207,11 @@ export class Supervisor {
   }
 
   /**
-   * The changes that another config would bring, in lines for people; `undefined` if root init
-   * cannot say.
+   * The changes that another config would bring to the children of the component with this label,
+   * in lines for people; `undefined` if it cannot say.
    */
-  plan(config: Uint8Array): Promise<readonly string[] | undefined> {
-    return this.#overviews.plan(config);
+  plan(label: string, config: Uint8Array): Promise<readonly PlannedLine[] | undefined> {
+    return this.#overviews.plan(label, config);
   }
 
   /** The newest reports that were routed to the supervisor. */

@@ -3,7 +3,8 @@
  * use of the CPU, and what each init says of its children.
  */
 import type { ComponentStatistics } from '../runtime/control.ts';
-import type { ChildAction, ChildrenOverview } from '../runtime/overview-shapes.ts';
+import { quietDeferred } from '../async/deferred.ts';
+import type { ChildAction, ChildrenOverview, PlannedLine } from '../runtime/overview-shapes.ts';
 import { splitLabel } from '../label.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
 import type { Components, LiveComponent } from './components.ts';
@@ -43,6 +44,9 @@ export interface SystemOverview {
   readonly total: Resources;
 }
 
+/** An init may be busy with a config that it was given just before. */
+const PLAN_TIMEOUT_US = 5_000_000;
+
 /** An answer about children, apart from no answer. */
 interface Answer {
   readonly children: ChildrenOverview | undefined;
@@ -68,10 +72,20 @@ export class SystemOverviews {
     return { atUs: this.#platform.monotonicUs(), components, total };
   }
 
-  /** The changes that another config would bring to the children of root init. */
-  async plan(config: Uint8Array): Promise<readonly string[] | undefined> {
-    const root = [...this.#components.live].find(({ label }) => label === ROOT_LABEL);
-    return root?.control.plan(config);
+  /**
+   * The changes that another config would bring to the children of a component; `undefined` if it
+   * cannot say that, or does not answer in time.
+   */
+  async plan(label: string, config: Uint8Array): Promise<readonly PlannedLine[] | undefined> {
+    const asked = [...this.#components.live].find((component) => component.label === label);
+    if (!asked) return undefined;
+    const late = quietDeferred<undefined>();
+    const cancel = this.#platform.after(PLAN_TIMEOUT_US, () => late.resolve(undefined));
+    try {
+      return await Promise.race([asked.control.plan(config), late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   /** Acts on a component by its label. The result says why that is impossible. */

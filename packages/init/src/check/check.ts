@@ -1,5 +1,13 @@
 import { didYouMean } from '@ginit/core/config';
-import type { InitConfig, Quota, StartNode } from '../model/index.ts';
+import {
+  heldBy,
+  type InitConfig,
+  initStartCost,
+  isHolder,
+  type Quota,
+  ROOT_START_COST,
+  type StartNode,
+} from '../model/index.ts';
 import { checkChildConfig, checkHandedOn, checkHost, checkPolicies, checkProvides } from './component.ts';
 import { checkCycles } from './cycles.ts';
 import type { ManifestFacts, ManifestsByPath } from './facts.ts';
@@ -7,9 +15,10 @@ import { checkHostNeeds, type HostLimits } from './host-needs.ts';
 import { CheckFindings, type CheckResult } from './findings.ts';
 import { checkForwarding } from './forwarding.ts';
 import { checkSharedFiles, type FileIdentity } from './grants.ts';
-import { checkQuotas, checkStartCost } from './quotas.ts';
+import { checkQuotas, checkStartCost, type InitQuota } from './quotas.ts';
 import { checkRequests } from './requests.ts';
-import { isInit, nestedReading, pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
+import { pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
+import { checkStateReport } from './state-report.ts';
 import { checkTargets } from './targets.ts';
 
 /**
@@ -17,7 +26,7 @@ import { checkTargets } from './targets.ts';
  * checked.
  */
 export interface CheckOptions {
-  /** The quota that the outermost init has to give. */
+  /** The quota that the outermost init has. */
   readonly quota?: Quota | undefined;
   /** The services that its parent provides. */
   readonly parentServices?: readonly string[] | undefined;
@@ -40,16 +49,24 @@ export function checkConfig(
   options: CheckOptions = {},
 ): CheckResult {
   const findings = new CheckFindings();
-  checkScope(scopeOf(config), manifests, options, findings);
+  const { quota: whole, parentServices } = options;
+  const quota = whole && { whole, ownStart: ROOT_START_COST };
+  checkScope(scopeOf(config), manifests, { quota, parentServices }, findings);
   if (options.fileIdentity) checkSharedFiles(config, options.fileIdentity, findings);
   if (options.host) checkHostNeeds(config, options.host, findings);
   return findings.result();
 }
 
+/** What is known of the surroundings of one init. */
+interface ScopeOptions {
+  readonly quota?: InitQuota | undefined;
+  readonly parentServices?: readonly string[] | undefined;
+}
+
 function checkScope(
   scope: Scope,
   manifests: ManifestsByPath,
-  options: CheckOptions,
+  options: ScopeOptions,
   findings: CheckFindings,
 ): void {
   const { config } = scope;
@@ -58,12 +75,13 @@ function checkScope(
   if (options.quota !== undefined) checkQuotas(config, options.quota, findings);
   const broken = checkTargets(scope, findings);
   checkForwarding(scope, findings);
+  checkStateReport(scope, findings);
   for (const start of config.starts) {
     const facts = factsOf(start);
     checkStartCost(start, findings);
     checkRequests(scope, start, facts, broken, findings);
     checkPolicies(start, findings);
-    if (isInit(start)) checkNested(scope, start, manifests, findings);
+    if (isHolder(start.binary.name)) checkNested(scope, start, manifests, findings);
     else if (facts !== undefined) {
       checkProvides(start, facts.provides, findings);
       checkHost(start, facts, findings);
@@ -74,8 +92,8 @@ function checkScope(
 }
 
 /**
- * Checks a nested init: it provides the services that its configuration forwards, and it can give
- * away only the grants of its own start node.
+ * Checks a nested init, or a sequence: it provides the services that its configuration forwards,
+ * and it can give away only the grants of its own start node.
  */
 function checkNested(
   scope: Scope,
@@ -83,19 +101,17 @@ function checkNested(
   manifests: ManifestsByPath,
   findings: CheckFindings,
 ): void {
-  const reading = nestedReading(start);
-  if (reading === undefined) return;
-  for (const { text, position } of reading.errors) findings.error(text, position);
-  for (const { text, position } of reading.warnings) findings.warn(text, position);
-  const { config } = reading;
-  checkProvides(
-    start,
-    config.services.map(({ name }) => name),
-    findings,
-  );
-  checkHandedOn(start, config, findings);
-  const quota = { ram: start.ram, caps: start.caps };
-  checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
+  const held = heldBy(start);
+  if (held === undefined) return;
+  for (const { text, position } of held.errors) findings.error(text, position);
+  for (const { text, position } of held.warnings) findings.warn(text, position);
+  const services = held.configs.flatMap((config) => config.services.map(({ name }) => name));
+  checkProvides(start, services, findings);
+  const quota = { whole: { ram: start.ram, caps: start.caps }, ownStart: initStartCost(start) };
+  for (const config of held.configs) {
+    checkHandedOn(start, config, findings);
+    checkScope(scopeOf(config, { scope, start }), manifests, { quota }, findings);
+  }
 }
 
 function checkParentProvides(

@@ -97,7 +97,8 @@ export function checkChildConfig(
     for (const { text, position } of validate(start.config, configSchema)) findings.error(text, position);
     return;
   }
-  const isFromRoot = scope.above === undefined && configRoute(scope, start).kind !== 'child';
+  const { kind } = configRoute(scope, start);
+  const isFromRoot = scope.above === undefined && kind !== 'child' && kind !== 'local';
   const [error] = isFromRoot ? validate(ConfigNode.empty('config'), configSchema) : [];
   if (error === undefined) return;
   const component = `component ${shown(start.binary.name)}`;

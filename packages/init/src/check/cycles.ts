@@ -45,7 +45,7 @@ function needOf(scope: Scope, start: StartNode, service: string): Need | undefin
   let need: Need | undefined;
   for (const { outcome } of routes) {
     if (outcome.kind === 'denied') continue;
-    if (outcome.kind === 'parent') return undefined;
+    if (outcome.kind === 'parent' || outcome.kind === 'local') return undefined;
     if (need !== undefined && need.server !== outcome.name) return undefined;
     need ??= { service, server: outcome.name, position: outcome.position };
   }

@@ -1,7 +1,7 @@
 import { formatPosition } from '@ginit/core/config';
-import type { HostGrant, InitConfig } from '../model/index.ts';
+import { type HostGrant, type InitConfig, isHolder } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
-import { isInit, startsOf } from './scope.ts';
+import { mayMeet, type StartPlace, startsOf } from './scope.ts';
 
 /**
  * Tells which file the path of a grant leads to. Two paths that lead to one file have the same
@@ -9,10 +9,10 @@ import { isInit, startsOf } from './scope.ts';
  */
 export type FileIdentity = (path: string) => string;
 
-/** A grant of a file, and the path of the start node that has it. */
+/** A grant of a file, and the start node that has it. */
 interface FileGrant {
   readonly grant: HostGrant;
-  readonly owner: string;
+  readonly place: StartPlace;
 }
 
 /**
@@ -21,26 +21,31 @@ interface FileGrant {
  */
 export function checkSharedFiles(config: InitConfig, identity: FileIdentity, findings: CheckFindings): void {
   const byFile = new Map<string, FileGrant[]>();
-  for (const { path: owner, start } of startsOf(config)) {
+  for (const place of startsOf(config)) {
     // An init does nothing with what it is granted but to grant it to its children.
-    if (isInit(start)) continue;
-    for (const grant of start.host) {
+    if (isHolder(place.start.binary.name)) continue;
+    for (const grant of place.start.host) {
       if (grant.kind !== 'file') continue;
       const file = identity(grant.path);
-      byFile.set(file, [...(byFile.get(file) ?? []), { grant, owner }]);
+      byFile.set(file, [...(byFile.get(file) ?? []), { grant, place }]);
     }
   }
   for (const grants of byFile.values()) {
-    const [writer, ...further] = grants.filter(({ grant }) => grant.access === 'rw');
-    if (!writer) continue;
-    for (const { grant } of further) findings.error(alsoWritten(grant, writer), grant.position);
-    for (const { grant } of grants.filter((one) => one.grant.access === 'ro'))
-      findings.warn(`${alsoWritten(grant, writer)}: what is read may be half written`, grant.position);
+    const writers = grants.filter(({ grant }) => grant.access === 'rw');
+    for (const [index, { grant, place }] of writers.entries()) {
+      const other = writers.slice(0, index).find((writer) => mayMeet(writer.place, place));
+      if (other) findings.error(alsoWritten(grant, other), grant.position);
+    }
+    for (const { grant, place } of grants.filter((one) => one.grant.access === 'ro')) {
+      const other = writers.find((writer) => mayMeet(writer.place, place));
+      if (!other) continue;
+      findings.warn(`${alsoWritten(grant, other)}: what is read may be half written`, grant.position);
+    }
   }
 }
 
-function alsoWritten({ path }: HostGrant, { grant, owner }: FileGrant): string {
+function alsoWritten({ path }: HostGrant, { grant, place }: FileGrant): string {
   const spelled = grant.path === path ? '' : `, as "${grant.path}"`;
-  const place = formatPosition(grant.position);
-  return `start node "${owner}" may write to the same file "${path}"${spelled} (${place})`;
+  const where = formatPosition(grant.position);
+  return `start node "${place.path}" may write to the same file "${path}"${spelled} (${where})`;
 }

@@ -1,7 +1,6 @@
 import { prependLabel } from '@ginit/core/system';
-import { hasOwnProcess, type InitConfig } from '../model/index.ts';
+import { hasOwnProcess, heldBy, type InitConfig } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
-import { isInit, nestedReading } from './scope.ts';
 
 /** How much of the host ginit may use. A bound that is not known is not checked. */
 export interface HostLimits {
@@ -50,28 +49,35 @@ export function checkHostNeeds(config: InitConfig, limits: HostLimits, findings:
   }
 }
 
+/** The processes that components have to themselves, and all components. */
+interface Needs {
+  readonly own: number;
+  readonly components: number;
+}
+
 /**
  * Adds up the needs of the whole tree: the process of the outermost init, and everything that
- * nested inits start.
+ * nested inits start. Of the steps of a sequence the largest counts.
  */
 function needsOf(outermost: InitConfig): HostNeeds {
   const domains = new Set<string>();
-  let own = 1;
-  let components = 1;
   /**
    * `path` is the path of the init. It stands in front of its children's domains, because these
    * names count only within the init's own subtree.
    */
-  const count = ({ starts }: InitConfig, path: string | undefined): void => {
+  const count = ({ starts }: InitConfig, path: string | undefined): Needs => {
     const below = (name: string): string => (path === undefined ? name : prependLabel(path, name));
+    let [own, components] = [0, 0];
     for (const start of starts) {
       components++;
       if (hasOwnProcess(start)) own++;
       else domains.add(below(start.domain ?? DEFAULT_DOMAIN));
-      const nested = isInit(start) ? nestedReading(start) : undefined;
-      if (nested) count(nested.config, below(start.name));
+      const held = (heldBy(start)?.configs ?? []).map((config) => count(config, below(start.name)));
+      own += Math.max(0, ...held.map((needs) => needs.own));
+      components += Math.max(0, ...held.map((needs) => needs.components));
     }
+    return { own, components };
   };
-  count(outermost, undefined);
-  return { processes: own + domains.size, components };
+  const { own, components } = count(outermost, undefined);
+  return { processes: 1 + own + domains.size, components: 1 + components };
 }

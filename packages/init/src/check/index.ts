@@ -2,5 +2,5 @@
 export { checkConfig, type CheckOptions } from './check.ts';
 export { type ManifestFacts, manifestFactsFromData, type ManifestsByPath } from './facts.ts';
 export type { CheckResult } from './findings.ts';
-export { binariesOf, isInit, type StartPlace, startsOf } from './scope.ts';
+export { binariesOf, type StartPlace, startsOf } from './scope.ts';
 export type { HostLimits } from './host-needs.ts';

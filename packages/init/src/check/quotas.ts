@@ -1,15 +1,22 @@
-import { formatBytes, type Position } from '@ginit/core/config';
+import { formatBytes } from '@ginit/core/config';
 import { type InitConfig, type Quota, type StartNode, startCost } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
+import { stateReportCost } from './state-report.ts';
+
+/** What an init has before it starts, and what its own start takes of that. */
+export interface InitQuota {
+  readonly whole: Quota;
+  readonly ownStart: Quota;
+}
 
 /**
- * The quotas of all children together must fit in what init has, less what it keeps for itself. A
- * child that goes on while its replacement is started counts twice.
+ * The quotas of all children together must fit in what init has, less what it needs to start and
+ * what it keeps for itself. Its state reports are paid from what it keeps; if they take more, that
+ * is missing for the children. A child that goes on while its replacement is started counts twice.
  */
-export function checkQuotas(config: InitConfig, available: Quota, findings: CheckFindings): void {
-  const { position } = config.node;
-  checkSum('ram', available, config, position, (value) => `${formatBytes(value)} of ram`, findings);
-  checkSum('caps', available, config, position, (value) => `${value} caps`, findings);
+export function checkQuotas(config: InitConfig, quota: InitQuota, findings: CheckFindings): void {
+  checkSum('ram', quota, config, (value) => `${formatBytes(value)} of ram`, findings);
+  checkSum('caps', quota, config, (value) => `${value} caps`, findings);
 }
 
 /** A child must be able to pay for what every component has. */
@@ -25,18 +32,22 @@ export function checkStartCost(start: StartNode, findings: CheckFindings): void 
 
 function checkSum(
   kind: keyof Quota,
-  available: Quota,
+  { whole, ownStart }: InitQuota,
   config: InitConfig,
-  position: Position,
   format: (value: number) => string,
   findings: CheckFindings,
 ): void {
   const once = config.starts.reduce((sum, start) => sum + start[kind], 0);
   const again = config.starts.reduce((sum, start) => sum + (start.replaceReady ? start[kind] : 0), 0);
   const needed = once + again;
-  const kept = config.preserve[kind];
-  if (needed === 0 || needed + kept <= available[kind]) return;
-  const has = `init has ${format(available[kind])} and keeps ${format(kept)} for itself`;
+  const reports = stateReportCost(config)[kind];
+  const preserve = config.preserve[kind];
+  const kept = Math.max(preserve, reports);
+  if (needed === 0 || needed + kept + ownStart[kind] <= whole[kind]) return;
+  const has = `init has ${format(whole[kind])}, of which its own start takes ${format(ownStart[kind])}`;
+  const keeps =
+    kept > preserve ? `and its state reports take ${format(kept)}` : `and keeps ${format(kept)} for itself`;
   const twice = again === 0 ? '' : `, ${format(again)} of it for replacements (replace="ready")`;
-  findings.error(`the children need ${format(needed)} together${twice}, but ${has}`, position);
+  const text = `the children need ${format(needed)} together${twice}, but ${has}, ${keeps}`;
+  findings.error(text, config.node.position);
 }

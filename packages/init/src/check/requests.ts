@@ -154,7 +154,8 @@ function placeOf(start: StartNode, denial: RouteDenial): Position {
 }
 
 function parentHint(scope: Scope): string {
-  return scope.config.parentProvides.length === 0 ? ': there is no <parent-provides>' : '';
+  const { parentProvides, everyParentService } = scope.config;
+  return parentProvides.length === 0 && !everyParentService ? ': there is no <parent-provides>' : '';
 }
 
 function providerHint(scope: Scope, service: string): string {

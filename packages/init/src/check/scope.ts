@@ -1,10 +1,9 @@
 import { prependLabel } from '@ginit/core/system';
 import {
   directoryOf,
+  heldBy,
   type InitConfig,
-  type InitConfigReading,
   type NamedPlace,
-  readInitConfig,
   requestingChild,
   rulesOf,
   type StartNode,
@@ -12,7 +11,8 @@ import {
 import { possibleRoutes, resolveRequest, type ServiceDirectory } from '../routing/index.ts';
 
 /**
- * One init of the tree: its configuration, and the start node in the init above that it runs from.
+ * One init of the tree, or one step of a sequence: its configuration, and the start node above that
+ * it runs from.
  */
 export interface Scope {
   readonly config: InitConfig;
@@ -57,42 +57,42 @@ export function problemAbove(scope: Scope, service: string, label: string | unde
   return route.kind === 'parent' ? problemAbove(above.scope, service, route.label) : undefined;
 }
 
-/** Whether a start node runs an init of its own. */
-export function isInit(start: StartNode): boolean {
-  return start.binary.name === 'init';
-}
-
 /** A start node somewhere in the tree, with its path (`sub -> disk`). */
 export interface StartPlace {
   readonly path: string;
   readonly start: StartNode;
+  /** For each sequence that it is in, by the path of that: the step at which it is there. */
+  readonly steps: ReadonlyMap<string, number>;
 }
 
 /**
- * Lists all start nodes of a configuration and of the inits nested in it, those above before those
- * below. They say which components a tree is made of, and under which path the checker looks for
- * their manifests.
+ * Lists all start nodes of a configuration and of those that are nested in it, those above before
+ * those below. They say which components a tree is made of, and under which path the checker looks
+ * for their manifests.
  */
 export function startsOf(config: InitConfig): StartPlace[] {
-  return startsIn(scopeOf(config));
+  return startsIn(scopeOf(config), new Map());
 }
 
-/** The binaries that a configuration and the inits nested in it name beside their start nodes. */
+/** Whether two components may be there at the same time: not in different steps of a sequence. */
+export function mayMeet(one: StartPlace, two: StartPlace): boolean {
+  return [...one.steps].every(([sequence, step]) => (two.steps.get(sequence) ?? step) === step);
+}
+
+/** The binaries that a configuration and those nested in it name beside their start nodes. */
 export function binariesOf(config: InitConfig): NamedPlace[] {
-  const nested = startsOf(config).flatMap(({ start }) => nestedReading(start)?.config ?? []);
+  const nested = startsOf(config).flatMap(({ start }) => heldBy(start)?.configs ?? []);
   return [config, ...nested].flatMap(({ binaries }) => binaries);
 }
 
-function startsIn(scope: Scope): StartPlace[] {
-  const here = scope.config.starts.map((start) => ({ path: pathOf(scope, start), start }));
+function startsIn(scope: Scope, steps: StartPlace['steps']): StartPlace[] {
+  const here = scope.config.starts.map((start) => ({ path: pathOf(scope, start), start, steps }));
   const below = scope.config.starts.flatMap((start) => {
-    const nested = nestedReading(start);
-    return nested === undefined ? [] : startsIn(scopeOf(nested.config, { scope, start }));
+    const configs = heldBy(start)?.configs ?? [];
+    return configs.flatMap((config, step) => {
+      const further = configs.length > 1 ? new Map([...steps, [pathOf(scope, start), step]]) : steps;
+      return startsIn(scopeOf(config, { scope, start }), further);
+    });
   });
   return [...here, ...below];
-}
-
-/** The configuration of a nested init, if it is given inline. */
-export function nestedReading(start: StartNode): InitConfigReading | undefined {
-  return isInit(start) && start.config !== undefined ? readInitConfig(start.config) : undefined;
 }

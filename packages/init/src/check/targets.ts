@@ -59,8 +59,13 @@ function checkRule(rule: RouteRule, directory: ServiceDirectory, findings: Check
   if (rule.service === undefined || rule.targets.length === 0) return true;
   const choice = chooseTarget(rule, rule.service, directory);
   if (choice?.kind !== 'denied') return true;
-  const viaParent = rule.targets.some((target) => target.kind === 'parent');
-  const hint = choice.reason === 'no-provider' && viaParent ? ' (it is not in <parent-provides>)' : '';
+  const hint = choice.reason === 'no-provider' ? noProviderHint(rule) : '';
   findings.error(`${choice.text}${hint}`, choice.position ?? rule.position);
   return false;
+}
+
+function noProviderHint({ targets }: RouteRule): string {
+  if (targets.some(({ kind }) => kind === 'parent')) return ' (it is not in <parent-provides>)';
+  const isLocal = targets.some(({ kind }) => kind === 'local');
+  return isLocal ? ' (init has no services of its own, so <local/> leads nowhere)' : '';
 }

@@ -11,7 +11,7 @@ import { prependLabel } from '@ginit/core/system';
 import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
 import { type ComponentImports, CONDITIONS } from './component-imports.ts';
 import { ImportResolver, PackageFiles } from './imports/index.ts';
-import { STOCK_NAMES, stockModule } from './stock.ts';
+import { isHolderModule, STOCK_NAMES, stockModule } from './stock.ts';
 import type { TrustedBinaries } from './trust.ts';
 
 /** A binary that was found, or why it was not. */
@@ -50,7 +50,7 @@ export function initBinary(imports?: ComponentImports): ResolvedBinary {
 }
 
 function binaryOf(moduleUrl: string, imports: ComponentImports | undefined): ResolvedBinary {
-  const handsOn = moduleUrl === stockModule('init');
+  const handsOn = isHolderModule(moduleUrl);
   return imports?.binary(moduleUrl) ?? { moduleUrl, files: [], takes: 'nothing', handsOn };
 }
 

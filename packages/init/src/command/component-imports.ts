@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
 import { fileState } from './watch/file-state.ts';
-import { stockModule, stockTrust } from './stock.ts';
+import { isHolderModule, stockTrust } from './stock.ts';
 import {
   findForbidden,
   type ForbiddenImport,
@@ -160,6 +160,6 @@ export class ComponentImports {
     const graph = this.of(moduleUrl);
     const takes = this.forbidden(moduleUrl) === undefined ? 'nothing' : 'grant and jail';
     const files = [...graph.files, ...dataOf(moduleUrl, graph)];
-    return { moduleUrl, files, takes, handsOn: moduleUrl === stockModule('init') };
+    return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl) };
   }
 }

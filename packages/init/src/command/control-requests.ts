@@ -1,7 +1,9 @@
 /** What a running system answers at its control socket. */
 import { integer, list, oneOf, optional, record, text } from '@ginit/core';
-import type { Supervisor } from '@ginit/core/supervisor';
-import { CHILD_ACTIONS, splitLabel } from '@ginit/core/system';
+import { configContent } from '@ginit/core/config';
+import { ROOT_LABEL, type Supervisor } from '@ginit/core/supervisor';
+import { CHILD_ACTIONS, prependLabel, splitLabel } from '@ginit/core/system';
+import { planTree, type Planner } from '../plan/index.ts';
 import {
   CONTROL_LIMITS,
   type ControlCall,
@@ -15,7 +17,7 @@ import {
 } from './control/index.ts';
 import type { CheckedConfig } from './checked-config.ts';
 import { consoleRequests } from './console-requests.ts';
-import { freeOfErrors, systemConfigOf } from './live-config.ts';
+import { freeOfErrors } from './live-config.ts';
 import type { LogKeeper, LogPiece } from './log-keeper.ts';
 
 const labelShape = text(CONTROL_LIMITS.labelCharacters);
@@ -85,7 +87,11 @@ export function controlRequests({ supervisor, logs, check }: ControlParts): Cont
       const { warnings, errors } = checked;
       const sound = freeOfErrors(checked);
       if (!sound) return { warnings, errors, changes: [] };
-      const changes = await supervisor.plan(systemConfigOf(sound).config);
+      const planner: Planner = (path, config) => {
+        const label = path === undefined ? ROOT_LABEL : prependLabel(ROOT_LABEL, path);
+        return supervisor.plan(label, configContent(config.node));
+      };
+      const changes = await planTree(planner, sound.config);
       if (!changes) throw new ControlError('REFUSED', 'root init is not there yet');
       return { warnings, errors, changes };
     },

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isRecord } from '@ginit/core';
 import { BUNDLED } from '@ginit/core/supervisor';
+import { isHolder } from '../model/index.ts';
 import { form } from './form.ts';
 import type { WantedAllowance } from './imports/index.ts';
 
@@ -20,6 +21,7 @@ const STOCK: Readonly<Record<string, string>> = {
   host_rom: '@ginit/os/host_rom',
   http_block: '@ginit/block/http_block',
   init: '@ginit/init/component',
+  log_report: '@ginit/os/log_report',
   nbd_block: '@ginit/block/nbd_block',
   nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',
@@ -30,6 +32,7 @@ const STOCK: Readonly<Record<string, string>> = {
   rom_block: '@ginit/block/rom_block',
   rom_filter: '@ginit/os/rom_filter',
   rumpfs: '@ginit/rumpfs',
+  sequence: '@ginit/init/sequence',
   snapshot_block: '@ginit/block/snapshot_block',
   socket_terminal: '@ginit/os/socket_terminal',
   terminal_crosslink: '@ginit/os/terminal_crosslink',
@@ -82,6 +85,11 @@ export function stockModule(name: string): string | undefined {
   const url = known.get(name) ?? resolveStock(name);
   if (url !== undefined) known.set(name, url);
   return url;
+}
+
+/** Whether the module at this URL runs the start nodes of its config, and hands its grants on. */
+export function isHolderModule(moduleUrl: string): boolean {
+  return STOCK_NAMES.some((name) => isHolder(name) && stockModule(name) === moduleUrl);
 }
 
 function resolveStock(name: string): string | undefined {

@@ -6,7 +6,12 @@ import type { InitConfig } from './init-config.ts';
  * are names of start nodes whose services do not count, because there is no such child.
  */
 export function directoryOf(
-  { parentProvides, starts }: Pick<InitConfig, 'parentProvides' | 'starts'>,
+  {
+    parentProvides,
+    everyParentService,
+    localServices,
+    starts,
+  }: Pick<InitConfig, 'parentProvides' | 'everyParentService' | 'localServices' | 'starts'>,
   absent: ReadonlySet<string> = new Set(),
 ): ServiceDirectory {
   const parent = new Set(parentProvides.map(({ name }) => name));
@@ -22,7 +27,8 @@ export function directoryOf(
     }
   }
   return {
-    parentProvides: (service) => parent.has(service),
+    parentProvides: (service) => everyParentService || parent.has(service),
+    localProvides: (service) => localServices.includes(service),
     childProvides: (child, service) => services.get(child)?.has(service) ?? false,
     childrenProviding: (service) => providers.get(service) ?? [],
   };

@@ -121,6 +121,9 @@ export interface StartNode {
 /** The release of Genode after which the state report is worded. */
 export type ReportVocabulary = '24.08' | '26.04';
 
+/** The label of the session of the state report. */
+export const STATE_LABEL = 'state';
+
 /** What the state report holds, and when it goes out. */
 export interface ReportOptions {
   readonly ids: boolean;
@@ -167,6 +170,13 @@ export interface InitConfig {
   /** The number of priority levels: a power of two, and 1 without priorities. */
   readonly prioLevels: number;
   readonly parentProvides: readonly NamedPlace[];
+  /** Whether children may use every service of the parent; in a config of init never. */
+  readonly everyParentService: boolean;
+  /**
+   * The services of the component itself that runs the children (`<local/>` in routes). Configs do
+   * not name them: a sandbox adds those that it was made with.
+   */
+  readonly localServices: readonly string[];
   readonly defaultRoute: readonly RouteRule[] | undefined;
   readonly defaults: { readonly ram: number | undefined; readonly caps: number | undefined };
   /** The quota that init keeps for itself. */

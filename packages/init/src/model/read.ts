@@ -70,6 +70,8 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     summary: top.summary,
     prioLevels: around.prioLevels,
     parentProvides: servicesOf(parts['parent-provides'], findings),
+    everyParentService: false,
+    localServices: [],
     defaultRoute: route && withoutAliases(parseRoute(route, findings.warnings), names),
     defaults: around.defaults,
     preserve: readPreserve(top),

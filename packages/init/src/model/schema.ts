@@ -19,7 +19,7 @@ const STEP_CEILING_RANGE = { min: 100, max: 86_400_000 } as const;
  * The default bounds. A child that others wait for may make no progress for a few seconds, and may
  * take some minutes in all.
  */
-const STEP_BOUNDS = {
+export const STEP_BOUNDS = {
   step_bound_ms: attribute.integer(STEP_BOUND, { ...STEP_BOUND_RANGE, fallback: 5000 }),
   step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, fallback: 300_000 }),
 };
@@ -75,7 +75,8 @@ const HOST_SCHEMA = element('host', 'What of the host the component may use; onl
   ],
 });
 
-const START_SCHEMA = element('start', 'A child', {
+/** The schema of a `<start>`. */
+export const START_SCHEMA = element('start', 'A child', {
   attributes: {
     name: attribute.text('Unique among the children', { required: true }),
     version: attribute.text('A change of it restarts the child'),

@@ -13,6 +13,7 @@ import type {
   StartNode,
   StepBounds,
 } from './init-config.ts';
+import { isHolder } from './holder-name.ts';
 import { hasOwnProcess, isDriver, type Placed } from './start-cost.ts';
 import { readQuota } from './quota.ts';
 import { type Findings, servicesOf } from './reading.ts';
@@ -73,7 +74,7 @@ export function readStart(
     isolation,
     jail,
     confines:
-      start.isolation === 'jail' || (binary.name !== 'init' && hasOwnProcess(placed) && jail !== 'no'),
+      start.isolation === 'jail' || (!isHolder(binary.name) && hasOwnProcess(placed) && jail !== 'no'),
     domain,
     node: start.node,
     ramLimit: start.ram_limit,

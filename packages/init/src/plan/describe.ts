@@ -1,8 +1,19 @@
 /** A plan in words, for people. */
 import { formatBytes, quotedList } from '@ginit/core/config';
+import type { PlannedLine } from '@ginit/core/system';
 import type { Quota } from '../model/index.ts';
 import type { Change } from './changes.ts';
 import { whereText } from './where-text.ts';
+
+/** A plan in lines for people; the line of a child that goes on with another config names it. */
+export function describePlan(changes: readonly Change[]): PlannedLine[] {
+  return changes.flatMap((change) =>
+    describeChange(change).map((text) => ({
+      text,
+      newConfig: change.kind === 'config' ? change.name : undefined,
+    })),
+  );
+}
 
 /** One change in a line; the lines of its reroutes follow, set in by two spaces. */
 export function describeChange(change: Change): string[] {

@@ -12,9 +12,12 @@ export type Destination =
   | { readonly kind: 'no config'; readonly refused: ServedBy | undefined }
   | ServedBy;
 
-/** A server other than init, and the label that it sees. */
+/**
+ * A server, and the label that it sees: the parent, a service of the component itself that runs the
+ * children (`local`), or a child.
+ */
 export type ServedBy =
-  | { readonly kind: 'parent'; readonly label: string }
+  | { readonly kind: 'parent' | 'local'; readonly label: string }
   | { readonly kind: 'child'; readonly child: string; readonly label: string };
 
 /** A session that a child has opened or has asked for, or that init has opened to run it. */

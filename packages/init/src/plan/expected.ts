@@ -37,7 +37,7 @@ export function expectedChildren(config: InitConfig, needs: ServicesNeeded): Exi
     ];
     const sessions = requests.flatMap(({ service, label }): RoutedSession[] => {
       const route = resolveRequest(asking, { service, label }, directory);
-      if (label === configLabel && route.kind !== 'config' && route.kind !== 'child') {
+      if (label === configLabel && (route.kind === 'denied' || route.kind === 'parent')) {
         // Nobody above the root has a config for one of its children.
         return [{ service, label, to: { kind: 'no config', refused: refusedBy(route) } }];
       }
@@ -66,7 +66,8 @@ function destinationOf(route: Route | { readonly kind: 'config' }): Destination 
     case 'config':
       return { kind: 'config' };
     case 'parent':
-      return { kind: 'parent', label: route.label };
+    case 'local':
+      return { kind: route.kind, label: route.label };
     case 'child':
       return { kind: 'child', child: route.child, label: route.label };
   }

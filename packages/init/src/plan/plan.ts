@@ -307,10 +307,10 @@ function providesOf({ start, child }: Kept): Change[] {
 }
 
 function servedBy(
-  route: { kind: 'parent'; label: string } | { kind: 'child'; child: string; label: string },
+  route: { kind: 'parent' | 'local'; label: string } | { kind: 'child'; child: string; label: string },
 ): ServedBy {
-  const { label } = route;
-  return route.kind === 'parent' ? { kind: 'parent', label } : { kind: 'child', child: route.child, label };
+  const { kind, label } = route;
+  return kind === 'child' ? { kind, child: route.child, label } : { kind, label };
 }
 
 /** The child that serves a session. */
@@ -322,7 +322,7 @@ function serverOf(to: Destination): string | undefined {
 function leadsTo(before: Destination, now: ServedBy): boolean {
   const server = before.kind === 'no config' ? before.refused : before;
   if (server?.kind !== now.kind || server.label !== now.label) return false;
-  return server.kind === 'parent' || (now.kind === 'child' && server.child === now.child);
+  return server.kind !== 'child' || (now.kind === 'child' && server.child === now.child);
 }
 
 function whyRerouted(reroute: Reroute | undefined): string {

@@ -5,6 +5,8 @@ export function whereText(to: NonNullable<Reroute['to']>): string {
   switch (to.kind) {
     case 'config':
       return 'its own <config>';
+    case 'local':
+      return `a service of its parent's own (label "${to.label}")`;
     case 'parent':
       return `the parent (label "${to.label}")`;
     case 'child':

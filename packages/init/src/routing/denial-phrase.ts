@@ -23,6 +23,8 @@ function noProvider({ rule }: RouteDenial, service: string, what: string): strin
     switch (target.kind) {
       case 'parent':
         return 'the parent';
+      case 'local':
+        return '<local/>';
       case 'child':
         return quotedList([target.name]);
       case 'any-child':

@@ -56,7 +56,8 @@ function parseTarget(target: TargetReading): RouteTarget[] {
   const { position } = target.$node;
   switch (target.$type) {
     case 'parent':
-      return [{ kind: 'parent', rewrite: parseRewrite(target), position }];
+    case 'local':
+      return [{ kind: target.$type, rewrite: parseRewrite(target), position }];
     case 'any-child':
       return [{ kind: 'any-child', position }];
     case 'child': {

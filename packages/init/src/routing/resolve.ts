@@ -19,11 +19,12 @@ export interface RouteRequest {
 }
 
 /**
- * The services that are declared: those of the parent that may be used, and those in the children's
- * `<provides>`.
+ * The services that are declared: those of the parent that may be used, those that the component
+ * provides itself which runs the children, and those in the children's `<provides>`.
  */
 export interface ServiceDirectory {
   parentProvides(service: string): boolean;
+  localProvides(service: string): boolean;
   /** False also if there is no such child. */
   childProvides(child: string, service: string): boolean;
   childrenProviding(service: string): readonly string[];
@@ -57,6 +58,7 @@ export interface RouteDenial {
  */
 export type Route =
   | { readonly kind: 'parent'; readonly label: string; readonly position: Position }
+  | { readonly kind: 'local'; readonly label: string; readonly position: Position }
   | { readonly kind: 'child'; readonly child: string; readonly label: string; readonly position: Position };
 
 /**
@@ -85,7 +87,7 @@ export function matchesService(rule: RouteRule, service: string): boolean {
 
 /** A target that works. An `any-child` has become the child that was found. */
 export type ChosenTarget =
-  | (RouteTarget & { readonly kind: 'parent' | 'child' })
+  | (RouteTarget & { readonly kind: 'parent' | 'local' | 'child' })
   | { readonly kind: 'found-child'; readonly name: string; readonly position: Position };
 
 /**
@@ -101,6 +103,9 @@ export function chooseTarget(
     switch (target.kind) {
       case 'parent':
         if (directory.parentProvides(service)) return target;
+        break;
+      case 'local':
+        if (directory.localProvides(service)) return target;
         break;
       case 'child':
         if (directory.childProvides(target.name, service)) return target;
@@ -128,7 +133,7 @@ function routeTo(target: ChosenTarget, clientLabel: string): Route | RouteDenial
       position,
     };
   }
-  if (target.kind === 'parent') return { kind: 'parent', label, position };
+  if (target.kind === 'parent' || target.kind === 'local') return { kind: target.kind, label, position };
   return { kind: 'child', child: target.name, label, position };
 }
 

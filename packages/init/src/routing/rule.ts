@@ -26,6 +26,8 @@ export interface LabelRewrite {
 /** The targets that a rule can name. */
 export type RouteTarget =
   | { readonly kind: 'parent'; readonly rewrite: LabelRewrite; readonly position: Position }
+  /** The component that runs the children, by a service of its own. */
+  | { readonly kind: 'local'; readonly rewrite: LabelRewrite; readonly position: Position }
   | {
       readonly kind: 'child';
       readonly name: string;

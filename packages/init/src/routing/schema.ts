@@ -19,6 +19,9 @@ const REWRITES = {
 
 const TARGETS = [
   element('parent', 'The parent of this init', { attributes: REWRITES }),
+  element('local', 'A service of the component itself that runs the children; init has none', {
+    attributes: REWRITES,
+  }),
   element('child', 'A child of this init', {
     attributes: { name: attribute.text('Name of its start node', { required: true }), ...REWRITES },
   }),

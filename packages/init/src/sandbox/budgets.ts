@@ -2,22 +2,18 @@
  * Fits the quota of running children to their start nodes: first everything is taken back that can
  * be, then everything is given that is there, to the children that come first in the config first.
  */
-import type { Env } from '@ginit/core';
 import type { Resources } from '@ginit/core/system';
-import type { Quota } from '../model/index.ts';
 import { isNothing, minus } from './amounts.ts';
 import type { Child } from './child.ts';
-import { freeOf } from './child-quota.ts';
 import type { Treasury } from './treasury.ts';
 
 /** The services of the sandbox that the budgets need. */
 export interface BudgetsHost {
-  readonly env: Pick<Env, 'quota' | 'error'>;
   readonly treasury: Treasury;
+  /** The quota that could be given to children at this moment. */
+  spare(): Promise<Resources>;
   /** The children in the order of the config. */
   children(): Iterable<Child>;
-  /** What init keeps for itself. */
-  preserve(): Quota;
 }
 
 /** The budgets of all children of a sandbox. */
@@ -43,21 +39,12 @@ export class Budgets {
   grow(): Promise<void> {
     return this.#host.treasury.inTurn(async () => {
       if (this.#running().every(({ assigned, start }) => isNothing(minus(start, assigned)))) return;
-      let spare = await this.#spare();
+      let spare = await this.#host.spare();
       for (const child of this.#running()) {
         spare = minus(spare, await child.grow(spare));
       }
       this.#host.treasury.lookAgain();
     });
-  }
-
-  /** The quota that init has and does not keep for itself. */
-  async #spare(): Promise<Resources> {
-    const [free, kept] = [freeOf(await this.#host.env.quota()), this.#host.preserve()];
-    const { env } = this.#host;
-    if (kept.ram > free.ram) void env.error('RAM preservation exceeds available memory');
-    if (kept.caps > free.caps) void env.error('Capability preservation exceeds available capabilities');
-    return minus(free, kept);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Env } from '@ginit/core';
 import type { ThreadState } from '@ginit/core/system';
 import type { Semaphore } from '@ginit/core/async';
 import type { InitConfig } from '../model/index.ts';
+import type { Custody } from './custody.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import type { Waits } from './waits.ts';
 
@@ -16,6 +17,8 @@ export interface ChildHost<Child> {
   /** Limits how many threads are started at the same time. */
   readonly launches: Semaphore;
   readonly waits: Waits;
+  /** What children have donated for sessions that init serves itself. */
+  readonly custody: Custody;
   /**
    * Finds the server of a request; `label` is the label that the routes see. Throws `SessionError`
    * if there is none.

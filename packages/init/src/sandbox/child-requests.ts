@@ -106,7 +106,7 @@ export class ChildRequests {
       if (route === 'config') return this.#ownConfig(whole, { kind: 'config' });
       if (!isConfig) return route;
       const { to } = route.asked;
-      const refused = to.kind === 'parent' || to.kind === 'child' ? to : undefined;
+      const refused = to.kind === 'config' || to.kind === 'no config' ? undefined : to;
       return { ...route, otherwise: this.#ownConfig(whole, { kind: 'no config', refused }) };
     } catch (error) {
       if (!(error instanceof NoRoute)) throw error;

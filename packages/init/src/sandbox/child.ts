@@ -99,7 +99,7 @@ export class Child {
     this.server = new ChildServer({ env, lost, changed }, name, provides, this.#account.promise);
     const returned = (back: Resources): void => this.server.leftover.add(back);
     this.sessions = new ClientSessions({ env, waits, returned, changed }, name, this.#account.promise);
-    this.#config = new ConfigServer(env, start.config);
+    this.#config = new ConfigServer(host, start.config);
     const born = (): StartNode => this.#born;
     this.#requests = new ChildRequests({
       name,

@@ -6,9 +6,8 @@
 import type { Env } from '@ginit/core';
 import { writeHid, writeXml } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
-import { announceRoot, type ChildAction, keepOverview } from '@ginit/core/system';
-import type { InitConfig, ReportOptions } from '../model/index.ts';
-import type { ExistingChild } from '../plan/index.ts';
+import { announceRoot, type ChildAction, keepOverview, type PlannedLine } from '@ginit/core/system';
+import { type InitConfig, type ReportOptions, STATE_LABEL } from '../model/index.ts';
 import type { SandboxReport } from '../report/index.ts';
 import type { ServiceDirectory } from '../routing/index.ts';
 import { childReport } from './child-report.ts';
@@ -16,12 +15,8 @@ import type { Child } from './child.ts';
 import { Forwarding } from './forwarding.ts';
 import { type BeatingChild, Heartbeats } from './heartbeats.ts';
 import { childOverview, type ChildStanding, type Looking, standingOf } from './overview.ts';
-import { planLines } from './plan-lines.ts';
 import { StateReporter } from './state-reporter.ts';
 import { announcementText, childText, parentServicesText } from './verbose.ts';
-
-/** The label of the Report session. */
-const STATE_LABEL = 'state';
 
 /** What is observed. */
 export interface ObservationHost {
@@ -32,8 +27,8 @@ export interface ObservationHost {
   children(): Iterable<Child>;
   /** Whether the child has waited for a server for a while. */
   waits(child: string): boolean;
-  /** The children as a plan sees them. */
-  existing(): readonly ExistingChild[];
+  /** The changes that another config would bring, in lines for people. */
+  plan(content: Uint8Array): readonly PlannedLine[];
   restart(child: string, why: string): void;
   /** Does to a child what somebody asks for; the result says why it is impossible. */
   act(action: ChildAction, child: string): Promise<string | undefined>;
@@ -71,7 +66,7 @@ export class Observation {
     keepOverview(env, {
       children: () => Array.from(host.children(), (child) => childOverview(child, this.#looking(child))),
       act: (action, name) => host.act(action, name),
-      plan: (content) => planLines(host.existing(), content),
+      plan: (content) => host.plan(content),
     });
     this.#forwarding = new Forwarding({
       pd: env.pd,

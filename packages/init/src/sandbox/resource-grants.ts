@@ -7,7 +7,6 @@
 import type { Env } from '@ginit/core';
 import type { Resources } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
-import type { Quota } from '../model/index.ts';
 import { NOTHING } from './amounts.ts';
 
 /** Lines of the log about the requests of one instance of a child. A child may ask without end. */
@@ -28,9 +27,9 @@ export interface AskingChild {
 
 /** The services of the sandbox that this needs. */
 export interface ResourceGrantsHost {
-  readonly env: Pick<Env, 'log' | 'error' | 'quota'>;
-  /** What init keeps for itself. */
-  preserve(): Quota;
+  readonly env: Pick<Env, 'log' | 'error'>;
+  /** The quota that could be given to children at this moment. */
+  spare(): Promise<Resources>;
 }
 
 /** Decides about the requests of all children, one at a time. */
@@ -60,8 +59,7 @@ export class ResourceGrants {
   }
 
   async #grant(child: AskingChild, ramLimit: number): Promise<void> {
-    const { ramQuota, ramUsed } = await this.#host.env.quota();
-    const spare = ramQuota - ramUsed - this.#host.preserve().ram;
+    const spare = (await this.#host.spare()).ram;
     const { requested, assigned } = child;
     const ram = Math.min(requested.ram, ramLimit - assigned.ram, spare);
     if (child.ended || ram <= 0) return;

@@ -1,5 +1,5 @@
 /** Finds the servers of requests by the config that holds at the moment. */
-import type { Env } from '@ginit/core';
+import { type Env, SessionError } from '@ginit/core';
 import { prependLabel } from '@ginit/core/system';
 import { directoryOf, type InitConfig, requestingChild } from '../model/index.ts';
 import { resolveRequest, type ServiceDirectory } from '../routing/index.ts';
@@ -14,6 +14,8 @@ import type { SessionServer } from './session-server.ts';
 export interface RouterHost {
   readonly env: Pick<Env, 'warning'>;
   readonly parent: ParentServer;
+  /** The services of the component itself that runs the children, by their names. */
+  readonly local: ReadonlyMap<string, SessionServer>;
   config(): InitConfig;
   child(name: string): Child | undefined;
 }
@@ -43,6 +45,12 @@ export class Router {
       case 'parent': {
         const asked = { service, label, to: { kind: 'parent', label: route.label } } as const;
         return { server: this.#host.parent, serverName: undefined, label: route.label, asked };
+      }
+      case 'local': {
+        const server = this.#host.local.get(service);
+        if (!server) throw new SessionError('DENIED', `there is no service "${service}"`);
+        const asked = { service, label, to: { kind: 'local', label: route.label } } as const;
+        return { server, serverName: undefined, label: route.label, asked };
       }
       case 'child': {
         const server = this.#serverOf(route.child, label);

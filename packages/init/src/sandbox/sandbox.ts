@@ -8,33 +8,36 @@
  * the next config does not wait for it.
  */
 import type { Env } from '@ginit/core';
-import { type ChildAction, keepLedger, type ThreadState } from '@ginit/core/system';
+import { type ChildAction, keepLedger, type Resources, type ThreadState } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { ConfigNode } from '@ginit/core/config';
 import { type InitConfig, readInitConfig, type StartNode } from '../model/index.ts';
 import { type ExistingChild, nameOf, planChanges, type PlanOptions, touches } from '../plan/index.ts';
+import { isNothing } from './amounts.ts';
 import { actOn } from './act-on.ts';
 import { ledgerOf } from './booked.ts';
-import { Budgets } from './budgets.ts';
 import { carryOut, type ChangingHost } from './carry-out.ts';
 import type { Child } from './child.ts';
+import type { Custody } from './custody.ts';
 import type { ChildHost } from './child-host.ts';
 import type { HowItEnds } from './child-states.ts';
 import type { RoutedTo } from './client-sessions.ts';
 import { untilClientsLeft } from './clients-leaving.ts';
 import { Generations } from './generations.ts';
 import { Leaving } from './leaving.ts';
+import { LocalServer } from './local-service.ts';
 import { NoRoute } from './no-route.ts';
 import { Observation } from './observation.ts';
 import type { ChildStanding } from './overview.ts';
 import { ParentServer } from './parent-server.ts';
+import { planLines } from './plan-lines.ts';
+import { QuotaKeeping } from './quota-keeping.ts';
 import { Replacements } from './replacements.ts';
-import { ResourceGrants } from './resource-grants.ts';
 import { Recovery } from './recovery.ts';
+import type { SandboxOptions } from './sandbox-options.ts';
 import { RestartRecords } from './restart-record.ts';
 import { Router } from './router.ts';
 import { failurePhrase, reasonOf } from './start-failure.ts';
-import { Treasury } from './treasury.ts';
 import { Undecided } from './undecided.ts';
 import { waitsOf } from './waiting.ts';
 import type { Waits } from './waits.ts';
@@ -54,10 +57,10 @@ export class Sandbox implements ChildHost<Child> {
   readonly launches = new Semaphore(LAUNCHES_MAX);
   readonly waits: Waits;
   readonly #exit: (code: number) => void;
+  readonly #options: SandboxOptions;
+  readonly #local: ReadonlyMap<string, LocalServer>;
   readonly #router: Router;
-  readonly #budgets: Budgets;
-  readonly #requests: ResourceGrants;
-  readonly #treasury: Treasury;
+  readonly #quota: QuotaKeeping;
   readonly #observation: Observation;
   readonly #leaving: Leaving;
   readonly #records = new RestartRecords();
@@ -75,10 +78,18 @@ export class Sandbox implements ChildHost<Child> {
   readonly #undecided: Undecided;
 
   /** `exit` is called with the code of a child whose exit is to be propagated. */
-  constructor(env: Env, exit: (code: number) => void) {
+  constructor(env: Env, exit: (code: number) => void, options: SandboxOptions = {}) {
     this.env = env;
+    this.#options = options;
+    const { services = [] } = options;
+    this.#quota = new QuotaKeeping({
+      env,
+      config: () => this.#config,
+      children: () => this.#children.values(),
+    });
+    this.#local = new Map(services.map((service) => [service.name, new LocalServer(env, service)]));
     this.#generations = new Generations(this);
-    this.#config = readInitConfig(ConfigNode.empty('config')).config;
+    this.#config = this.#completed(readInitConfig(ConfigNode.empty('config')).config);
     this.#exit = (code) => {
       this.#exiting = true;
       exit(code);
@@ -86,17 +97,10 @@ export class Sandbox implements ChildHost<Child> {
     this.#router = new Router({
       env,
       parent: new ParentServer(env, () => this.#retry()),
+      local: this.#local,
       config: () => this.#config,
       child: (name) => this.#children.get(name),
     });
-    this.#treasury = new Treasury({ env });
-    this.#budgets = new Budgets({
-      env,
-      treasury: this.#treasury,
-      children: () => this.#children.values(),
-      preserve: () => this.#config.preserve,
-    });
-    this.#requests = new ResourceGrants({ env, preserve: () => this.#config.preserve });
     this.#recovery = new Recovery({
       env,
       records: this.#records,
@@ -114,7 +118,7 @@ export class Sandbox implements ChildHost<Child> {
       waits: (name) => this.waits.why(name) !== undefined,
       restart: (name, why) => void this.restart(name, why),
       act: (action, name) => this.act(action, name),
-      existing: () => this.existing(),
+      plan: (content) => planLines(this.existing(), content, (config) => this.#completed(config)),
     });
     const isAlone = (): boolean => {
       if (this.#stopping || this.#exiting) return false;
@@ -139,6 +143,10 @@ export class Sandbox implements ChildHost<Child> {
     });
   }
 
+  get custody(): Custody {
+    return this.#quota.custody;
+  }
+
   /** The config that holds at this moment. */
   get config(): InitConfig {
     return this.#config;
@@ -154,13 +162,18 @@ export class Sandbox implements ChildHost<Child> {
     return Array.from(this.#children.values(), ({ existing }) => existing);
   }
 
+  /** The quota that it could give to children at this moment. */
+  spare(): Promise<Resources> {
+    return this.#quota.reserve.spare();
+  }
+
   /**
    * Makes the children those of a config, by the rules of the plan. It holds from the moment of the
    * call. The result settles when everything that follows from it is done, as far as it ever is: a
    * child may wait for a server for as long as that is not there. It never rejects.
    */
   apply(config: InitConfig): Promise<void> {
-    return this.#apply(config, {});
+    return this.#apply(this.#completed(config), {});
   }
 
   /**
@@ -238,11 +251,14 @@ export class Sandbox implements ChildHost<Child> {
 
   resourcesRequested(child: Child): void {
     this.#observation.changedNow();
-    void this.#requests.asked(child);
+    void this.#quota.requests.asked(child).then(() => {
+      const { name, requested, ended } = child;
+      if (!ended && !isNothing(requested)) this.#options.requested?.(name, requested);
+    });
   }
 
   yielded(child: Child): void {
-    void this.#budgets.yielded(child);
+    void this.#quota.budgets.yielded(child);
   }
 
   announced(child: Child, service: string): void {
@@ -259,6 +275,10 @@ export class Sandbox implements ChildHost<Child> {
     void this.env.error(`child "${child.name}" ${why}`);
   }
 
+  #completed(config: InitConfig): InitConfig {
+    return { ...config, localServices: [...this.#local.keys()] };
+  }
+
   /** All children that there are, also those on their way out and those that are to take places. */
   get #everyone(): Set<Child> {
     const { children: leaving } = this.#leaving;
@@ -270,6 +290,7 @@ export class Sandbox implements ChildHost<Child> {
     const forced = new Map([...this.#replacements.forced, ...(options.forced ?? [])]);
     const changes = planChanges(this.existing(), config, { ...options, forced });
     this.#config = config;
+    this.#quota.reserve.applied();
     this.#router.changed();
     if (changes.length > 0) this.#undecided.sayAgain();
     const replaced = new Set(changes.filter(({ kind }) => kind === 'replace').map(nameOf));
@@ -347,12 +368,12 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   async #carryOut({ leave, launch, budget }: Work): Promise<void> {
-    this.#treasury.lookAgain();
+    this.#quota.treasury.lookAgain();
     const left = this.#leaving.stop(leave);
-    if (leave.length > 0) this.#treasury.expect(left);
-    if (budget) await this.#budgets.shrink();
+    if (leave.length > 0) this.#quota.treasury.expect(left);
+    if (budget) await this.#quota.budgets.shrink();
     await Promise.all([left, ...launch.map((child) => this.#launch(child))]);
-    if (budget) await this.#budgets.grow();
+    if (budget) await this.#quota.budgets.grow();
   }
 
   /** Starts a child when it is its turn and there is quota for it. */
@@ -362,7 +383,7 @@ export class Sandbox implements ChildHost<Child> {
       // Without a Timer session there is no way to wait.
       if (pauseMs > 0) await this.env.timer.sleep(pauseMs).catch(() => {});
       if (child.ended || this.#stopping) return;
-      const paid = await this.#treasury.promise(child.start);
+      const paid = await this.#quota.treasury.promise(child.start);
       try {
         if (child.ended) return;
         child.restarting = false;
@@ -380,7 +401,7 @@ export class Sandbox implements ChildHost<Child> {
     const { assigned, start } = child.existing;
     if (assigned.ram === start.ram && assigned.caps === start.caps) return;
     await child.shrink();
-    await this.#budgets.grow();
+    await this.#quota.budgets.grow();
   }
 
   async #couldNotBegin(child: Child, error: unknown): Promise<void> {
@@ -413,7 +434,7 @@ export class Sandbox implements ChildHost<Child> {
   async #endChild(child: Child, reason: string, how: HowItEnds): Promise<void> {
     const ended = child.end(reason, how);
     this.#endings.add(ended);
-    this.#treasury.expect(ended);
+    this.#quota.treasury.expect(ended);
     this.#observation.childChanged();
     await ended;
     this.#endings.delete(ended);

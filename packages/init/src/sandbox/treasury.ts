@@ -8,21 +8,22 @@ import type { Resources } from '@ginit/core/system';
 import { Semaphore } from '@ginit/core/async';
 import { INIT_COST, type Quota } from '../model/index.ts';
 import { minus, NOTHING, plus } from './amounts.ts';
-import { freeOf } from './child-quota.ts';
 
 /** How long a child that is being made is waited for, which may turn out to need less. */
 const PATIENCE_MS = 1000;
 
 /** The services of the sandbox that the treasury needs. */
 export interface TreasuryHost {
-  readonly env: Pick<Env, 'quota'> & { readonly timer: Pick<Env['timer'], 'sleep'> };
+  readonly env: { readonly timer: Pick<Env['timer'], 'sleep'> };
+  /** The quota that could be given to children at this moment. */
+  spare(): Promise<Resources>;
 }
 
 /** The quota that init has for its children. The supervisor has the last word about it. */
 export class Treasury {
   readonly #host: TreasuryHost;
   readonly #line = new Semaphore(1);
-  /** What was free when it was last looked at, less what was promised since. */
+  /** What there was to give when it was last looked at, less what was promised since. */
   #left: Resources | undefined;
   /** The needs of the children that are being made. */
   readonly #promised = new Set<Quota>();
@@ -80,8 +81,7 @@ export class Treasury {
   }
 
   async #look(): Promise<Resources> {
-    const free = freeOf(await this.#host.env.quota());
-    return minus(free, [...this.#promised].reduce(plus, NOTHING));
+    return minus(await this.#host.spare(), [...this.#promised].reduce(plus, NOTHING));
   }
 
   /** Waits for quota that comes back; false if nothing was to be waited for any longer. */

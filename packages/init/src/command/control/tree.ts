@@ -5,6 +5,7 @@
 import { boolean, integer, list, oneOf, optional, record, type ShapeType, text, u32, u53 } from '@ginit/core';
 import { type ComponentOverview, ROOT_LABEL, type SystemOverview } from '@ginit/core/supervisor';
 import { CHILD_STATES, type ChildOverview, prependLabel, splitLabel } from '@ginit/core/system';
+import { isHolder } from '../../model/index.ts';
 
 const WORDS = 4096;
 const COMPONENTS_MAX = 65_536;
@@ -133,7 +134,7 @@ function stateOf(
   said: ChildOverview | undefined,
   silent: ReadonlySet<string>,
 ): TreeNode['state'] {
-  const isInit = label === ROOT_LABEL || said?.binary === 'init';
+  const isInit = label === ROOT_LABEL || (said !== undefined && isHolder(said.binary));
   const state = said?.state ?? (silent.has(splitLabel(label).prefix) ? 'silent' : 'running');
   if (!isInit || state !== 'running') return state;
   if (live?.children === 'silent') return 'silent';

@@ -1,7 +1,9 @@
 /** `ginit plan`: what a new config would change, in a running system or against another config. */
 import { list, record, text } from '@ginit/core';
 import { resolve } from 'node:path';
-import { describeChange, expectedChildren, planChanges } from '../../plan/index.ts';
+import { LABEL_SEPARATOR, prependLabel } from '@ginit/core/system';
+import { type InitConfig, nestedConfigOf, type StartNode } from '../../model/index.ts';
+import { describePlan, expectedChildren, planChanges, type Planner, planTree } from '../../plan/index.ts';
 import { type CheckedConfig, readCheckedConfig } from '../checked-config.ts';
 import type { ControlClient } from '../control/index.ts';
 import { type FreeOfErrors, freeOfErrors } from '../live-config.ts';
@@ -41,8 +43,21 @@ export async function planBetween(
 ): Promise<number> {
   const [old, next] = [await sound(before, output), await sound(after, output)];
   if (!old || !next) return WRONG_EXIT_CODE;
-  const existing = expectedChildren(old.config, ({ name }) => old.manifests.get(name)?.requires ?? []);
-  return show(planChanges(existing, next.config).flatMap(describeChange), json, output);
+  const planner: Planner = (path, config) => {
+    const outdated = path === undefined ? old.config : configAt(old.config, path.split(LABEL_SEPARATOR));
+    const needs = ({ name }: StartNode): readonly string[] =>
+      old.manifests.get(path === undefined ? name : prependLabel(path, name))?.requires ?? [];
+    const plan = outdated && describePlan(planChanges(expectedChildren(outdated, needs), config));
+    return Promise.resolve(plan);
+  };
+  return show((await planTree(planner, next.config)) ?? [], json, output);
+}
+
+/** The config of the nested init at the end of this way. */
+function configAt(config: InitConfig, [name, ...rest]: readonly string[]): InitConfig | undefined {
+  const start = config.starts.find((one) => one.name === name);
+  const nested = start && nestedConfigOf(start);
+  return nested && rest.length > 0 ? configAt(nested, rest) : nested;
 }
 
 async function sound(file: string, output: Output): Promise<FreeOfErrors | undefined> {

@@ -1,0 +1,24 @@
+/** Disk images: raw, qcow2, VDI and VMDK, over anything that holds bytes. */
+export { type ByteDevice, readPadded } from './byte-device.ts';
+export {
+  type ClusterCompression,
+  type ClusterSink,
+  type Compress,
+  compressAtOnce,
+  copyDisk,
+  type CopyOptions,
+  packDisk,
+} from './convert.ts';
+export { type DiskExtent, type DiskImage, IMAGE_FORMATS, type ImageFormat } from './disk-image.ts';
+export type { ImageCheck } from './image-check.ts';
+export { ImageError, type ImageErrorCode } from './image-error.ts';
+export { checkImage, openImage, type OpenImageOptions, seemingFormat } from './open-image.ts';
+export { compactQcow2 } from './qcow2/compact.ts';
+export { createQcow2, type CreateQcow2Options } from './qcow2/create.ts';
+export { Qcow2PackedWriter } from './qcow2/packed-writer.ts';
+export { Qcow2Image } from './qcow2/qcow2-image.ts';
+export { RawImage } from './raw/raw-image.ts';
+export { createVdi, type CreateVdiOptions } from './vdi/create.ts';
+export { VdiImage } from './vdi/vdi-image.ts';
+export { VmdkStreamWriter, type VmdkStreamOptions } from './vmdk/stream-writer.ts';
+export { VmdkImage } from './vmdk/vmdk-image.ts';

@@ -1,0 +1,53 @@
+/**
+ * The snapshots that lie within a file. Each is an entry of a table with a name and an L1 table of
+ * its own.
+ */
+import { readPadded } from '../byte-device.ts';
+import { malformed } from '../image-error.ts';
+import { u64 } from './header.ts';
+import type { Qcow2File } from './qcow2-file.ts';
+
+const ENTRY_BYTES = 40;
+const ENTRY_BYTES_MAX = ENTRY_BYTES + 1024 + 2 * 0xffff;
+const L1_ENTRIES_MAX = 4 * 1024 * 1024;
+
+/** The L1 table of a snapshot. */
+export interface SnapshotTable {
+  readonly name: string;
+  readonly offset: number;
+  readonly entries: number;
+}
+
+/** Reads the table of snapshots; `bytes` is how long it is. Rejects with `ImageError`. */
+export async function snapshotTables({
+  device,
+  header,
+  form,
+}: Qcow2File): Promise<{ readonly tables: readonly SnapshotTable[]; readonly bytes: number }> {
+  const tables: SnapshotTable[] = [];
+  let at = header.snapshotsOffset;
+  for (let index = 0; index < header.snapshots; index++) {
+    if (at + ENTRY_BYTES > device.sizeBytes)
+      throw malformed(`snapshot ${index} lies behind the end of the file`, at);
+    const entry = new Uint8Array(Math.min(ENTRY_BYTES_MAX, device.sizeBytes - at));
+    await readPadded(device, entry, at);
+    const view = new DataView(entry.buffer);
+    const offset = u64(view, 0, 'the offset of an L1 table');
+    const entries = view.getUint32(8);
+    const idBytes = view.getUint16(12);
+    const nameBytes = view.getUint16(14);
+    const extraBytes = view.getUint32(36);
+    const nameAt = ENTRY_BYTES + extraBytes + idBytes;
+    if (
+      nameAt + nameBytes > entry.byteLength ||
+      entries > L1_ENTRIES_MAX ||
+      offset % form.clusterBytes !== 0
+    ) {
+      throw malformed(`snapshot ${index} is impossible`, at);
+    }
+    const name = new TextDecoder().decode(entry.subarray(nameAt, nameAt + nameBytes));
+    tables.push({ name, offset, entries });
+    at += Math.ceil((nameAt + nameBytes) / 8) * 8;
+  }
+  return { tables, bytes: at - header.snapshotsOffset };
+}

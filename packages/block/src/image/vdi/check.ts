@@ -1,0 +1,37 @@
+/** Whether the map of a VDI file agrees with its header and its size. */
+import { type ByteDevice, readPadded } from '../byte-device.ts';
+import { type ImageCheck, Problems } from '../image-check.ts';
+import { BlockMap } from './block-map.ts';
+import { parseVdiHeader, VDI_SECTOR_BYTES } from './header.ts';
+
+/** Checks an image. Rejects with `ImageError` if it cannot even be read. */
+export async function checkVdi(device: ByteDevice): Promise<ImageCheck> {
+  const sector = new Uint8Array(VDI_SECTOR_BYTES);
+  await readPadded(device, sector, 0);
+  const map = await BlockMap.read(device, sector, parseVdiHeader(sector));
+  const { header } = map;
+  const problems = new Problems();
+  const seen = new Map<number, number>();
+  for (let block = 0; block < header.blocks; block++) {
+    const index = map.index(block);
+    if (index === undefined) continue;
+    const other = seen.get(index);
+    if (other !== undefined) problems.add(`blocks ${other} and ${block} have the same place ${index}`);
+    else if (index >= header.blocks) problems.add(`block ${block} has the impossible place ${index}`);
+    else if (map.position(index) >= device.sizeBytes)
+      problems.add(`block ${block} lies behind the end of the file`);
+    seen.set(index, block);
+  }
+  if (seen.size !== header.allocated) {
+    problems.add(`${seen.size} blocks have a place, and the header counts ${header.allocated}`);
+  }
+  const inFile = Math.floor(Math.max(0, device.sizeBytes - header.dataOffset) / header.blockBytes);
+  return {
+    problems: problems.list,
+    problemCount: problems.count,
+    // Blocks behind the last one in use, which a crash has left; the next writes take them.
+    leaks: Math.max(0, Math.min(inFile, header.blocks) - map.end),
+    repairable: false,
+    dataBytes: seen.size * header.blockBytes,
+  };
+}

@@ -1,0 +1,236 @@
+/** A disk in a VDI file. */
+import { Mutex, Rounds } from '@ginit/core/async';
+import { type ByteDevice, readPadded } from '../byte-device.ts';
+import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
+import { RangeOrder } from '../../lib/range-order.ts';
+import { ImageError, malformed } from '../image-error.ts';
+import { BlockMap } from './block-map.ts';
+import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks } from './header.ts';
+import { makeRoomForMaps } from './make-room.ts';
+
+/** The size of the pieces in which zeros are written. */
+const ZEROES_BYTES = 1024 * 1024;
+
+/** An open image. */
+export class VdiImage implements DiskImage {
+  readonly format = 'vdi';
+  readonly writeable: boolean;
+  readonly map: BlockMap;
+  readonly #device: ByteDevice;
+  readonly #blocks = new RangeOrder();
+  readonly #commits = new Mutex();
+  readonly #syncs: Rounds;
+  /** Indexes that were taken and not used. */
+  readonly #free: number[] = [];
+  /** The first index that was never taken. */
+  #next: number;
+  /** The first index that the file never had room for: it reads as zeros. */
+  #fresh: number;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** Opens an image. Rejects with `ImageError`. */
+  static async open(device: ByteDevice, options: { readonly writeable: boolean }): Promise<VdiImage> {
+    const sector = new Uint8Array(VDI_SECTOR_BYTES);
+    await readPadded(device, sector, 0);
+    const map = await BlockMap.read(device, sector, parseVdiHeader(sector));
+    const writeable = options.writeable && device.writeable;
+    if (writeable) {
+      checkMap(map, device);
+      if (!map.hasRoomFor(map.header.blocks)) await makeRoomForMaps(device, map, map.header.blocks);
+    }
+    return new VdiImage(device, map, writeable);
+  }
+
+  private constructor(device: ByteDevice, map: BlockMap, writeable: boolean) {
+    this.#device = device;
+    this.map = map;
+    this.writeable = writeable;
+    this.#next = map.end;
+    this.#fresh = Math.max(0, Math.ceil((device.sizeBytes - map.header.dataOffset) / map.header.blockBytes));
+    this.#syncs = new Rounds(() => this.#commit());
+  }
+
+  get sizeBytes(): number {
+    return this.map.header.sizeBytes;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<void> {
+    checkRange(this, position, into.byteLength);
+    await this.#eachBlock(position, into.byteLength, async ({ block, within, from, length }) => {
+      const part = into.subarray(from, from + length);
+      const index = this.map.index(block);
+      if (index === undefined) part.fill(0);
+      else await readPadded(this.#device, part, this.map.position(index) + within);
+    });
+  }
+
+  async write(from: Uint8Array, position: number): Promise<void> {
+    checkWriteable(this);
+    checkRange(this, position, from.byteLength);
+    await this.#eachBlock(position, from.byteLength, async ({ block, within, from: at, length }) => {
+      const part = from.subarray(at, at + length);
+      const index = this.map.index(block);
+      if (index !== undefined) await this.#device.write(part, this.map.position(index) + within);
+      else await this.#blocks.run(block, block + 1, true, () => this.#writeNew(block, within, part));
+    });
+  }
+
+  async #writeNew(block: number, within: number, from: Uint8Array): Promise<void> {
+    // Somebody may have written there meanwhile.
+    const known = this.map.index(block);
+    if (known !== undefined) return this.#device.write(from, this.map.position(known) + within);
+    const index = this.#free.pop() ?? this.#next++;
+    const isFresh = index >= this.#fresh;
+    this.#fresh = Math.max(this.#fresh, index + 1);
+    try {
+      const { blockBytes } = this.map.header;
+      if (isFresh) await this.#device.write(from, this.map.position(index) + within);
+      else {
+        const whole = new Uint8Array(blockBytes);
+        whole.set(from, within);
+        await this.#device.write(whole, this.map.position(index));
+      }
+      this.map.allocate(block, index);
+    } catch (error) {
+      this.#free.push(index);
+      throw error;
+    }
+  }
+
+  async writeZeroes(position: number, length: number): Promise<void> {
+    checkWriteable(this);
+    checkRange(this, position, length);
+    const zeroes = new Uint8Array(Math.min(length, ZEROES_BYTES));
+    await this.#eachBlock(position, length, async ({ block, within, length: count }) => {
+      const index = this.map.index(block);
+      if (index === undefined) return;
+      for (let done = 0; done < count; done += zeroes.byteLength) {
+        const at = this.map.position(index) + within + done;
+        await this.#device.write(zeroes.subarray(0, count - done), at);
+      }
+    });
+  }
+
+  /** Blocks keep their places: a hole between them is nothing that the format has. */
+  async discard(position: number, length: number): Promise<void> {
+    checkWriteable(this);
+    checkRange(this, position, length);
+  }
+
+  async sync(): Promise<void> {
+    if (this.writeable) await this.#syncs.request();
+  }
+
+  async #commit(): Promise<void> {
+    if (this.#failure) throw this.#failure.error;
+    await this.#commits.acquire();
+    try {
+      if (!this.map.isChanged) {
+        await this.#device.sync();
+        return;
+      }
+      // The last block may have been written in part.
+      const end = this.map.position(this.map.end);
+      if (this.#device.sizeBytes < end) await this.#device.setSize(end);
+      await this.map.commit();
+    } catch (error) {
+      if (!(error instanceof ImageError && error.code === 'NoSpace')) this.#failure = { error };
+      throw error;
+    } finally {
+      this.#commits.release();
+    }
+  }
+
+  async extent(position: number, lengthMax: number): Promise<DiskExtent> {
+    checkRange(this, position, lengthMax);
+    const { blockBytes } = this.map.header;
+    const block = Math.floor(position / blockBytes);
+    const has = this.map.index(block) !== undefined;
+    let length = Math.min(lengthMax, blockBytes - (position % blockBytes));
+    for (let next = block + 1; length < lengthMax; next++) {
+      if ((this.map.index(next) !== undefined) !== has) break;
+      length = Math.min(lengthMax, length + blockBytes);
+    }
+    return { kind: has ? 'data' : 'zero', length };
+  }
+
+  /** Makes the disk larger. Nothing else may be under way. */
+  async resize(sizeBytes: number): Promise<void> {
+    checkWriteable(this);
+    const { header } = this.map;
+    if (header.isFixed) throw new ImageError('Unsupported', 'a fixed VDI image keeps its size');
+    if (sizeBytes < header.sizeBytes)
+      throw new ImageError('Unsupported', 'a VDI image cannot be made smaller');
+    const blocks = vdiBlocks(sizeBytes, header.blockBytes);
+    await this.sync();
+    if (!this.map.hasRoomFor(blocks)) {
+      await makeRoomForMaps(this.#device, this.map, blocks);
+      this.#next = this.map.end;
+      this.#fresh = Math.max(
+        0,
+        Math.ceil((this.#device.sizeBytes - this.map.header.dataOffset) / header.blockBytes),
+      );
+    }
+    const entries = new Uint32Array(blocks).fill(VDI_NO_BLOCK);
+    const { entries: oldEntries, header: oldHeader } = this.map;
+    entries.set(oldEntries);
+    this.map.replace(entries, { ...oldHeader, blocks, sizeBytes });
+    try {
+      await this.sync();
+    } catch (error) {
+      this.map.replace(oldEntries, oldHeader);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.sync();
+    if (!this.writeable) return;
+    // A crash may have left blocks that the map does not have. A device that cannot be cut keeps
+    // them, and the next writes take them.
+    const end = this.map.position(this.map.end);
+    if (end < this.#device.sizeBytes) await this.#device.setSize(end).catch(() => {});
+  }
+
+  async #eachBlock(
+    position: number,
+    total: number,
+    visit: (part: BlockPart) => Promise<void>,
+  ): Promise<void> {
+    const { blockBytes } = this.map.header;
+    for (let from = 0; from < total; ) {
+      const block = Math.floor((position + from) / blockBytes);
+      const within = (position + from) % blockBytes;
+      const length = Math.min(total - from, blockBytes - within);
+      await visit({ block, within, from, length });
+      from += length;
+    }
+  }
+}
+
+/** The part of a request that lies within one block. */
+interface BlockPart {
+  readonly block: number;
+  readonly within: number;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** Refuses to write to an image whose blocks lie over each other, or outside the file. */
+function checkMap(map: BlockMap, device: ByteDevice): void {
+  const { header } = map;
+  const seen = new Uint8Array(header.blocks);
+  let count = 0;
+  for (let block = 0; block < header.blocks; block++) {
+    const index = map.index(block);
+    if (index === undefined) continue;
+    count++;
+    if (index >= header.blocks || seen[index] === 1)
+      throw malformed(`block ${block} has the impossible place ${index}`);
+    seen[index] = 1;
+    if (map.position(index) >= device.sizeBytes)
+      throw malformed(`block ${block} lies behind the end of the file`);
+  }
+  if (count !== header.allocated)
+    throw malformed(`${count} blocks have a place, and the header counts ${header.allocated}`);
+}

@@ -1,0 +1,85 @@
+/** Devices in memory for tests of images. */
+import type { ByteDevice } from '../../src/image/byte-device.ts';
+import { ImageError } from '../../src/image/image-error.ts';
+
+/** A device of bytes in memory. Every operation takes a turn of the event loop. */
+export class MemoryDevice implements ByteDevice {
+  readonly writeable: boolean;
+  bytes: Uint8Array;
+  #sizeBytes: number;
+  /** The most that the device can hold. */
+  sizeMax = Infinity;
+  discarded = 0;
+
+  constructor(bytes: Uint8Array = new Uint8Array(0), writeable = true) {
+    this.bytes = bytes;
+    this.#sizeBytes = bytes.byteLength;
+    this.writeable = writeable;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** What it holds. */
+  content(): Uint8Array {
+    return this.bytes.slice(0, this.#sizeBytes);
+  }
+
+  async read(into: Uint8Array, position: number): Promise<void> {
+    await turn();
+    if (position + into.byteLength > this.#sizeBytes) {
+      throw new ImageError(
+        'InputOutput',
+        `a read of ${into.byteLength} bytes at ${position} goes beyond the end`,
+      );
+    }
+    into.set(this.bytes.subarray(position, position + into.byteLength));
+  }
+
+  async write(from: Uint8Array, position: number): Promise<void> {
+    await turn();
+    this.writeNow(from, position);
+  }
+
+  /** Writes at once. */
+  writeNow(from: Uint8Array, position: number): void {
+    this.#grow(position + from.byteLength);
+    this.bytes.set(from, position);
+  }
+
+  async sync(): Promise<void> {
+    await turn();
+  }
+
+  async setSize(sizeBytes: number): Promise<void> {
+    await turn();
+    this.sizeNow(sizeBytes);
+  }
+
+  /** Changes the size at once. */
+  sizeNow(sizeBytes: number): void {
+    if (sizeBytes < this.#sizeBytes) {
+      this.bytes.fill(0, sizeBytes);
+      this.#sizeBytes = sizeBytes;
+    } else this.#grow(sizeBytes);
+  }
+
+  async discard(position: number, length: number): Promise<void> {
+    await turn();
+    this.discarded += length;
+    this.bytes.fill(0, position, position + length);
+  }
+
+  #grow(sizeBytes: number): void {
+    if (sizeBytes > this.sizeMax) throw new ImageError('NoSpace', 'the device is full');
+    if (sizeBytes > this.bytes.byteLength) {
+      const grown = new Uint8Array(Math.max(sizeBytes, 2 * this.bytes.byteLength));
+      grown.set(this.bytes);
+      this.bytes = grown;
+    }
+    this.#sizeBytes = Math.max(this.#sizeBytes, sizeBytes);
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

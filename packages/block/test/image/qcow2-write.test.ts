@@ -1,0 +1,200 @@
+/** qcow2 images that are written here: as a model says, and clean in the eyes of qemu-img. */
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { propertyRuns } from '../../../../test/property-runs.ts';
+import { checkQcow2 } from '../../src/image/qcow2/check.ts';
+import { createQcow2, type CreateQcow2Options } from '../../src/image/qcow2/create.ts';
+import { Qcow2Image } from '../../src/image/qcow2/qcow2-image.ts';
+import { RawImage } from '../../src/image/raw/raw-image.ts';
+import { noise, wholeDisk } from './disk-content.ts';
+import { DiskModel, MODEL_SECTOR_BYTES } from './disk-model.ts';
+import { batches, diskOperations } from './disk-operations.ts';
+import { MemoryDevice } from './memory-device.ts';
+import { ImagePlace, QEMU_MISSING } from './qemu.ts';
+
+const MIB = 1024 * 1024;
+const SECTORS = 2000;
+const SIZE = SECTORS * MODEL_SECTOR_BYTES;
+
+async function newImage(options: Omit<CreateQcow2Options, 'sizeBytes'>): Promise<MemoryDevice> {
+  const device = new MemoryDevice();
+  await createQcow2(device, { sizeBytes: SIZE, ...options });
+  return device;
+}
+
+describe.each<[string, Omit<CreateQcow2Options, 'sizeBytes'>, boolean]>([
+  ['with clusters of 512 bytes', { clusterBytes: 512 }, false],
+  ['with clusters of 4 KiB', { clusterBytes: 4096 }, false],
+  ['with clusters of 64 KiB', {}, false],
+  ['of version 2', { clusterBytes: 4096, version: 2 }, false],
+  ['over a backing image', { clusterBytes: 4096 }, true],
+  ['of version 2 over a backing image', { clusterBytes: 2048, version: 2 }, true],
+])('an image %s', (_, options, backed) => {
+  test('reads as a model after random requests, many at a time, and stays clean', async () => {
+    await fc.assert(
+      fc.asyncProperty(diskOperations(SECTORS), async (operations) => {
+        const device = await newImage(
+          backed ? { ...options, backing: { name: 'base', format: 'raw' } } : options,
+        );
+        // Sectors of the backing image are zero, too, as the model begins: it must be read all the same.
+        const backing = backed
+          ? new RawImage(new MemoryDevice(new Uint8Array(SIZE - 7 * 512)), false)
+          : undefined;
+        const image = await Qcow2Image.open(device, { writeable: true, backing });
+        const model = new DiskModel(SECTORS);
+        for (const batch of batches(operations)) {
+          await Promise.all(batch.map((operation) => model.perform(image, operation)));
+        }
+        model.check(await wholeDisk(image), 0);
+        await image.close();
+        expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+        const again = await Qcow2Image.open(device, { writeable: false, backing });
+        model.check(await wholeDisk(again), 0);
+      }),
+      { numRuns: propertyRuns(5) },
+    );
+  });
+});
+
+describe.skipIf(QEMU_MISSING !== undefined)(
+  `in the eyes of qemu-img (${QEMU_MISSING ?? 'it is installed'})`,
+  () => {
+    test.each<[string, CreateQcow2Options]>([
+      ['with the smallest clusters', { sizeBytes: 6 * MIB, clusterBytes: 512 }],
+      ['with default options', { sizeBytes: 5 * MIB + 512 }],
+      ['with the largest clusters', { sizeBytes: 12 * MIB, clusterBytes: 2 * MIB }],
+      ['of version 2', { sizeBytes: 5 * MIB, version: 2 }],
+      ['for zstd', { sizeBytes: 5 * MIB, compression: 'zstd' }],
+      ['of a large disk with small clusters', { sizeBytes: 2 * 1024 * MIB, clusterBytes: 512 }],
+      ['of a very large disk', { sizeBytes: 64 * 1024 * 1024 * MIB, clusterBytes: 2 * MIB }],
+    ])('a new image %s is clean, and after writes holds what was written', async (_, options) => {
+      using place = new ImagePlace();
+      const device = new MemoryDevice();
+      await createQcow2(device, options);
+      place.write('new.qcow2', device.content());
+      expect(place.checkByQemu('new.qcow2', 'qcow2')).toBe('');
+      const image = await Qcow2Image.open(device, { writeable: true });
+      const bytes = noise(new Uint8Array(700_001), 9);
+      await image.write(bytes, 1_234_567);
+      await image.write(bytes, image.sizeBytes - bytes.byteLength);
+      await image.close();
+      place.write('written.qcow2', device.content());
+      expect(place.checkByQemu('written.qcow2', 'qcow2')).toBe('');
+      if (options.sizeBytes > 100 * MIB) return;
+      const disk = new Uint8Array(options.sizeBytes);
+      disk.set(bytes, 1_234_567);
+      disk.set(bytes, disk.byteLength - bytes.byteLength);
+      expect(place.compareByQemu('written.qcow2', 'qcow2', disk)).toBe('');
+    });
+
+    test.each<[string, string[], string[]]>([
+      ['compressed', ['-c'], []],
+      ['with snapshots', [], ['snapshot', '-c', 'one', 'disk.qcow2']],
+      ['with refcounts of one bit', ['-o', 'refcount_bits=1'], []],
+      ['with refcounts of 64 bits', ['-o', 'refcount_bits=64,cluster_size=4k'], []],
+      ['with preallocated metadata', ['-o', 'preallocation=metadata'], []],
+    ])('an image of qemu-img %s is written, and stays clean', async (_, options, then) => {
+      using place = new ImagePlace();
+      const disk = noise(new Uint8Array(3 * MIB), 5).fill(7, MIB, 2 * MIB);
+      place.write('disk.raw', disk);
+      place.run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', ...options, 'disk.raw', 'disk.qcow2']);
+      if (then.length > 0) place.run('qemu-img', then);
+      const device = new MemoryDevice(place.read('disk.qcow2'));
+      const image = await Qcow2Image.open(device, { writeable: true });
+      const bytes = noise(new Uint8Array(200_000), 6);
+      for (const at of [100, MIB + 4096, 2 * MIB + 65_536 * 3]) {
+        await image.write(bytes, at);
+        disk.set(bytes, at);
+      }
+      await image.writeZeroes(70_000, 500_000);
+      disk.fill(0, 70_000, 570_000);
+      await image.close();
+      place.write('written.qcow2', device.content());
+      expect(place.checkByQemu('written.qcow2', 'qcow2')).toBe('');
+      expect(place.compareByQemu('written.qcow2', 'qcow2', disk)).toBe('');
+      expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+      if (then.length === 0) return;
+      place.run('qemu-img', ['snapshot', '-a', 'one', 'written.qcow2']);
+      expect(place.compareByQemu('written.qcow2', 'qcow2', place.read('disk.raw'))).toBe('');
+    });
+
+    test('an image that was not closed, with lazy refcounts, is counted anew before it is written', async () => {
+      using place = new ImagePlace();
+      place.run('qemu-img', ['create', '-f', 'qcow2', '-o', 'lazy_refcounts=on', 'disk.qcow2', '8M']);
+      // qemu-io ends itself by a signal before it has written the refcounts.
+      place.tryRun('qemu-io', [
+        '-f',
+        'qcow2',
+        '-c',
+        'write -P 3 0 1M',
+        '-c',
+        'flush',
+        '-c',
+        'abort',
+        'disk.qcow2',
+      ]);
+      expect(place.checkByQemu('disk.qcow2', 'qcow2')).not.toBe('');
+      const device = new MemoryDevice(place.read('disk.qcow2'));
+      const image = await Qcow2Image.open(device, { writeable: true });
+      await image.write(new Uint8Array(1000).fill(4), 5 * MIB);
+      await image.close();
+      place.write('written.qcow2', device.content());
+      expect(place.checkByQemu('written.qcow2', 'qcow2')).toBe('');
+      const disk = new Uint8Array(8 * MIB).fill(3, 0, MIB).fill(4, 5 * MIB, 5 * MIB + 1000);
+      expect(place.compareByQemu('written.qcow2', 'qcow2', disk)).toBe('');
+    });
+  },
+);
+
+test('what a disk discards gives space of the file back, and the end of the file is cut off', async () => {
+  const device = await newImage({ clusterBytes: 4096 });
+  const image = await Qcow2Image.open(device, { writeable: true });
+  await image.write(new Uint8Array(SIZE).fill(1), 0);
+  await image.sync();
+  const full = device.sizeBytes;
+  await image.discard(0, SIZE - 4096);
+  await image.sync();
+  expect(device.discarded).toBeGreaterThanOrEqual(Math.floor(SIZE / 4096 - 2) * 4096);
+  await image.write(new Uint8Array(SIZE / 2).fill(2), 0);
+  await image.sync();
+  expect(device.sizeBytes).toBeLessThan(full + 65_536);
+  await image.discard(0, SIZE);
+  await image.close();
+  expect(device.sizeBytes).toBeLessThan(full);
+  expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+});
+
+test('a device that is full gives an error, and goes on when there is room again', async () => {
+  const device = await newImage({ clusterBytes: 4096 });
+  const image = await Qcow2Image.open(device, { writeable: true });
+  await image.write(new Uint8Array(65_536).fill(1), 0);
+  await image.sync();
+  device.sizeMax = device.sizeBytes + 16_384;
+  await expect(image.write(new Uint8Array(65_536).fill(2), 131_072)).rejects.toMatchObject({
+    code: 'NoSpace',
+  });
+  device.sizeMax = device.sizeBytes;
+  await image.write(new Uint8Array(4096).fill(3), 0);
+  await image.discard(8192, 4096);
+  await image.sync().catch((error: unknown) => expect(error).toMatchObject({ code: 'NoSpace' }));
+  device.sizeMax = Infinity;
+  await image.write(new Uint8Array(65_536).fill(4), 131_072);
+  await image.close();
+  expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+  const disk = await wholeDisk(await Qcow2Image.open(device, { writeable: false }));
+  expect([disk[0], disk[4096], disk[131_072], disk[131_072 + 65_535]]).toEqual([3, 1, 4, 4]);
+});
+
+test('a disk grows and shrinks; what was cut off reads as zeros when it grows again', async () => {
+  const device = await newImage({ clusterBytes: 512 });
+  const image = await Qcow2Image.open(device, { writeable: true });
+  await image.write(new Uint8Array(SIZE).fill(1), 0);
+  await image.resize(40 * MIB);
+  await image.write(new Uint8Array(1000).fill(2), 40 * MIB - 1000);
+  await image.resize(100 * 512);
+  await image.resize(SIZE);
+  await image.close();
+  expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+  const disk = await wholeDisk(await Qcow2Image.open(device, { writeable: false }));
+  expect(Buffer.compare(disk, new Uint8Array(SIZE).fill(1, 0, 100 * 512))).toBe(0);
+});
