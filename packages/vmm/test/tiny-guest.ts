@@ -1,6 +1,6 @@
 /**
- * Kernels of a few bytes, which run on a real engine in a moment: they talk over the serial line and
- * do what a test needs of them. They start where Linux would, in 32-bit mode without paging.
+ * Kernels of a few bytes, which run on a real engine in a moment: they talk over the serial line
+ * and do what a test needs of them. They start where Linux would, in 32-bit mode without paging.
  */
 
 const LOAD_ADDRESS = 0x10_0000;

@@ -108,7 +108,9 @@ export class ComponentImports {
     return this.#module(moduleUrl).graph;
   }
 
-  /** The first import of it that breaks the rule, beside what ginit trusts its own libraries with. */
+  /**
+   * The first import of it that breaks the rule, beside what ginit trusts its own libraries with.
+   */
   forbidden(moduleUrl: string, rule: ImportRule = {}): ForbiddenImport | undefined {
     const { allowances = [] } = rule;
     const trusted = [...allowances, ...stockTrust(moduleUrl).allowances];

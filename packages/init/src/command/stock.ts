@@ -48,8 +48,8 @@ const STOCK: Readonly<Record<string, string>> = {
 export interface StockTrust {
   readonly allowances: readonly WantedAllowance[];
   /**
-   * Files that these libraries read: each lies beside a file of code of that name, and a jail has to
-   * let it be read.
+   * Files that these libraries read: each lies beside a file of code of that name, and a jail has
+   * to let it be read.
    */
   readonly data: readonly { readonly beside: string; readonly name: string }[];
 }
@@ -69,7 +69,9 @@ const TRUST: Readonly<Record<string, StockTrust>> = {
   },
 };
 
-/** The trust in the libraries of the component at this URL: none, unless it is a stock component. */
+/**
+ * The trust in the libraries of the component at this URL: none, unless it is a stock component.
+ */
 export function stockTrust(moduleUrl: string): StockTrust {
   const found = Object.entries(TRUST).find(([name]) => stockModule(name) === moduleUrl);
   return found ? found[1] : NO_TRUST;

@@ -140,8 +140,8 @@ export class Machine {
   }
 
   /**
-   * Ends the machine as a power cut would, but what it has written to its disks is brought to stable
-   * storage.
+   * Ends the machine as a power cut would, but what it has written to its disks is brought to
+   * stable storage.
    */
   async stop(): Promise<void> {
     if (this.#isOff) return;

@@ -1,4 +1,6 @@
-/** Unpacks xz by liblzma, compiled to WebAssembly: Linux packs its kernels with a filter for x86. */
+/**
+ * Unpacks xz by liblzma, compiled to WebAssembly: Linux packs its kernels with a filter for x86.
+ */
 import { unxzAsync } from 'node-liblzma/wasm';
 
 /** The content of an .xz file. Rejects if it is none. */

@@ -1,7 +1,7 @@
 /**
- * A virtio block device (Virtual I/O Device specification 1.2, 5.2) over a Block session. Any number
- * of requests is under way, up to the size of the queue; each is answered when its disk request has
- * ended, in whatever order. FLUSH is SYNC, DISCARD is TRIM.
+ * A virtio block device (Virtual I/O Device specification 1.2, 5.2) over a Block session. Any
+ * number of requests is under way, up to the size of the queue; each is answered when its disk
+ * request has ended, in whatever order. FLUSH is SYNC, DISCARD is TRIM.
  *
  * No payload lies anywhere between guest memory and the packet stream: it is copied when the stream
  * has room, and when the answer is there. If the guest resets the device meanwhile, what has not
@@ -164,7 +164,9 @@ export class VirtioBlockDevice implements VirtioDevice {
     }
   }
 
-  /** The header is at the front of what the device reads, the status at the end of what it writes. */
+  /**
+   * The header is at the front of what the device reads, the status at the end of what it writes.
+   */
   #takeApart(chain: DescriptorChain): BlockRequest {
     const readBytes = totalLength(chain.readable);
     const writeBytes = totalLength(chain.writable);

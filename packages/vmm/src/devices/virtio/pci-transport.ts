@@ -1,7 +1,7 @@
 /**
- * Virtio over PCI (Virtual I/O Device specification 1.2, 4.1), both ways of it: the legacy registers
- * of a transitional device, and the structures of the modern one, which capabilities in the
- * configuration space lead to. Both are in I/O space. A device has one queue.
+ * Virtio over PCI (Virtual I/O Device specification 1.2, 4.1), both ways of it: the legacy
+ * registers of a transitional device, and the structures of the modern one, which capabilities in
+ * the configuration space lead to. Both are in I/O space. A device has one queue.
  */
 import { GuestFault } from '../guest-memory.ts';
 import type { SplitQueue } from './split-queue.ts';
@@ -19,7 +19,9 @@ export interface RegisterBlock {
 export interface TransportHost {
   raiseInterrupt(): void;
   lowerInterrupt(): void;
-  /** The guest has told the device something impossible; the device is of no use until its reset. */
+  /**
+   * The guest has told the device something impossible; the device is of no use until its reset.
+   */
   broken(reason: string): void;
 }
 

@@ -3,7 +3,6 @@
  * thread of the component. It has one processor of 32 bits. Its own devices are used as they are
  * (serial line, timers, IDE); ours are put on its PCI bus from outside.
  */
-import { fileURLToPath } from 'node:url';
 import { V86 } from 'v86';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
@@ -53,7 +52,7 @@ const PROTECTED = 1;
 export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
   const [first, second] = parts.ideDisks.map(ideImage);
   const emulator = new V86({
-    wasm_path: fileURLToPath(new URL('v86.wasm', import.meta.resolve('v86'))),
+    wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
     memory_size: parts.memoryBytes,
     vga_memory_size: VGA_MEMORY_BYTES,
     autostart: false,
