@@ -89,6 +89,7 @@ export const PACKAGES = [
       'fs_tool',
       'host_rom',
       'ram_fs',
+      'log_report',
       'report_log',
       'report_rom',
       'rom_filter',

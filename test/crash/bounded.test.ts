@@ -23,7 +23,7 @@ const FILES: Readonly<Record<string, string>> = {
   buffers: buffers('Buffer.alloc(256 * 1024, 1)'),
   arrays: buffers('new ArrayBuffer(1024 * 1024)'),
   // These buffers are small: they come with objects in V8's heap, and malloc serves them.
-  crumbs: buffers('new Uint8Array(2000).fill(1)'),
+  crumbs: buffers('new Uint8Array(6000).fill(1)'),
   objects: `import { component } from '${CORE_URL}';
 const kept = [];
 export default component(async (env) => {

@@ -11,12 +11,16 @@ import { type FinishedRun, Workplace } from './ginit.ts';
 const USAGE_EXIT_CODE = 2;
 
 /** What init says of a wait that lasts: in a real run that depends on the load of the machine. */
-const LASTING_WAIT = /^\[[^\]]*\] Warning: ".+" waits for ".+", which /;
+const LASTING_WAITS = [
+  /^\[[^\]]*\] Warning: ".+" waits for "[^"]+", which has not offered /,
+  /^\[[^\]]*\] Warning: ".+" waits for "[^"]+" to answer its request for /,
+  /^\[[^\]]*\] Warning: "[^"]+" has yet to (close a|put its things in order)/,
+];
 
 /** The lines of each component, in their order. */
 export function byComponent({ lines }: FinishedRun): Record<string, string[]> {
   const found: Record<string, string[]> = {};
-  for (const line of lines.filter((text) => !LASTING_WAIT.test(text)))
+  for (const line of lines.filter((text) => !LASTING_WAITS.some((wait) => wait.test(text))))
     (found[/^\[([^\]]*)\]/.exec(line)?.[1] ?? ''] ??= []).push(line);
   return found;
 }

@@ -153,21 +153,21 @@ describe.skipIf(missingTools)(
       async (blockSize) => {
         const image = DiskImage.make(place.directory, 'disk.img', 32_768, ['-b', String(blockSize)], tree());
         const many = Array.from(
-          { length: 60 },
+          { length: 20 },
           (_, i) => `<write path="/many/file-number-${i}">content ${i}</write>`,
         );
         const first = `<mkdir path="/many"/> ${many.join('')}
-      <write path="/sparse">x</write> <truncate path="/sparse" size="20M"/> <append path="/sparse">end</append>
-      <fill path="/large" size="9M" seed="3"/> <repeat count="20"> <append path="/log">line. </append> </repeat> <sync/>`;
+      <write path="/sparse">x</write> <truncate path="/sparse" size="12M"/> <append path="/sparse">end</append>
+      <fill path="/large" size="5M" seed="3"/> <repeat count="20"> <append path="/log">line. </append> </repeat> <sync/>`;
         place.write('first.xml', storageConfig(first));
         const written = await place.run('first.xml');
         expect(written.code, written.stdout + written.stderr).toBe(0);
         expect(image.problems()).toBe('');
-        expect(image.content('/many/file-number-59').toString()).toBe('content 59');
+        expect(image.content('/many/file-number-19').toString()).toBe('content 19');
         const sparse = image.content('/sparse');
-        expect(sparse.length).toBe(20 * 1024 * 1024 + 3);
+        expect(sparse.length).toBe(12 * 1024 * 1024 + 3);
         expect(sparse.subarray(-3).toString()).toBe('end');
-        const second = `<verify path="/large" size="9M" seed="3"/> <cat path="/log"/> <sha256 path="/sparse"/>
+        const second = `<verify path="/large" size="5M" seed="3"/> <cat path="/log"/> <sha256 path="/sparse"/>
       <sha256 path="/big.bin"/> <remove-all path="/many"/> <unlink path="/large"/> <unlink path="/sparse"/> <df/>`;
         place.write('second.xml', storageConfig(second));
         const again = await place.run('second.xml');
@@ -208,7 +208,7 @@ describe.skipIf(missingTools)(
       ['cache', 4],
     ])('when the process of "%s" is killed at work the system ends with an error', async (name, nth) => {
       DiskImage.make(place.directory, 'disk.img', 65_536, ['-b', '1024']);
-      const tool = `<ls path="/"/> <repeat count="1000"> <fill path="/f" size="20M" seed="1"/> <sync/> </repeat>`;
+      const tool = `<ls path="/"/> <repeat count="1000"> <fill path="/f" size="12M" seed="1"/> <sync/> </repeat>`;
       place.write('config.xml', storageConfig(tool, { cache: 'isolation="process"' }));
       const running = place.start('config.xml');
       await running.until('sync: ok');

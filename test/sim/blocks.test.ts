@@ -62,7 +62,7 @@ test.each([
   ['carries out writes after the SYNC that covers them', 'torn'],
 ])('it is found once the power is cut when a device %s', async (_what, fault) => {
   const starts = lying(fault) + only;
-  const calm = await simulate(starts, '--seeds', '1..10');
+  const calm = await simulate(starts, '--seeds', '1..3');
   expect(calm.code, calm.stderr).toBe(0);
   const cut = await simulate(starts, '--seeds', '1..30', '--any-exit', '--faults', 'cut.xml');
   expect(cut.stderr).toMatch(
@@ -132,7 +132,7 @@ describe('a right system is not blamed', () => {
       `<faults> <power-cut within="1500" torn="yes"/> <power-cut within="2500"/> <crash within="1500" count="3"/>
       <stall ms="50" within="2000"/> </faults>`,
     );
-    const run = await simulate(starts, '--seeds', '1..15', '--any-exit', '--faults', 'all.xml');
+    const run = await simulate(starts, '--seeds', '1..8', '--any-exit', '--faults', 'all.xml');
     expect(run.code, run.stderr).toBe(0);
   });
 });

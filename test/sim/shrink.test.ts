@@ -35,7 +35,7 @@ function writeSystem(): void {
     export default component({ requires: [Host] }, async (env) => {
       const host = await env.connect(Host);
       await host.greet(env.config.node.value('name'));
-      for (;;) await env.timer.sleep(100);
+      for (;;) await env.timer.sleep(400);
     });`,
   );
   const guest = (name: string): string =>
@@ -47,10 +47,10 @@ function writeSystem(): void {
       ${guest('a')} ${guest('b')} ${guest('c')} ${guest('d')}`,
     ),
   );
-  const fault = (name: string): string => `<crash component="init -> ${name}" within="5000" count="3"/>`;
+  const fault = (name: string): string => `<crash component="init -> ${name}" within="1250" count="3"/>`;
   place.write(
     'plan.xml',
-    `<faults> ${fault('c')} ${fault('a')} <stall within="5000" ms="20" count="4"/> ${fault('d')} ${fault('b')} </faults>`,
+    `<faults> ${fault('c')} ${fault('a')} <stall within="1250" ms="20" count="4"/> ${fault('d')} ${fault('b')} </faults>`,
   );
 }
 

@@ -23,11 +23,11 @@ function figuresOf(stdout: string): { line: Record<string, unknown>; figures: Re
 test('a short run loses nothing, and a killed ginit takes everything with it', {
   timeout: 170_000,
 }, () => {
-  const { status, stdout, stderr } = stress('--seconds', '6', '--seed', '1', '--components', '8', '--kill');
+  const { status, stdout, stderr } = stress('--seconds', '3', '--seed', '1', '--components', '8', '--kill');
   expect(status, stdout + stderr).toBe(0);
   const { line, figures } = figuresOf(stdout);
   expect(Object.keys(line)).toEqual(['stress', 'seed', 'seconds', 'components', 'figures']);
-  expect(line).toMatchObject({ seed: 1, seconds: 6, components: 8 });
+  expect(line).toMatchObject({ seed: 1, seconds: 3, components: 8 });
   expect(figures['failures']).toBe(0);
   for (const key of [
     'calls',

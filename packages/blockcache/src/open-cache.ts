@@ -83,6 +83,7 @@ export async function openCache(env: CacheEnv): Promise<OpenCache> {
   };
   const close = async (): Promise<void> => {
     await flush();
+    device.closing();
     await client.close();
   };
   return { cache, flush, close };

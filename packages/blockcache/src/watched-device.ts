@@ -2,20 +2,21 @@ import { hasCode } from '@ginit/core';
 import { type BlockInfo } from '@ginit/core/block';
 import type { BackendDevice } from './backend-device.ts';
 
-/** A device that tells, once, when its server is gone. */
+/** A device that tells, once, when its server is gone, but not that it has been closed. */
 export class WatchedDevice implements BackendDevice {
   readonly info: BlockInfo;
   readonly requestBlocksMax: number;
   readonly #device: BackendDevice;
   readonly #onGone: () => void;
   readonly #look = (error: unknown): never => {
-    if (hasCode(error, 'PeerGone') && !this.#gone) {
+    if (hasCode(error, 'PeerGone') && !this.#gone && !this.#closing) {
       this.#gone = true;
       this.#onGone();
     }
     throw error;
   };
   #gone = false;
+  #closing = false;
 
   constructor(device: BackendDevice, onGone: () => void) {
     this.info = device.info;
@@ -30,6 +31,14 @@ export class WatchedDevice implements BackendDevice {
 
   get waiting(): number {
     return this.#device.waiting;
+  }
+
+  /**
+   * The session to the device is about to be closed. That ends the requests under way, such as
+   * reads ahead, as the end of the server does.
+   */
+  closing(): void {
+    this.#closing = true;
   }
 
   readWith<Result>(first: number, count: number, use: (payload: Uint8Array) => Result): Promise<Result> {

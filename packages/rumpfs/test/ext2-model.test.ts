@@ -5,6 +5,9 @@ import type { MemoryOptions } from './memory-hypercalls.ts';
 import type { Model } from './model.ts';
 import { Pair, type Step } from './model-pair.ts';
 
+/** Request mixes for each image and way; `npm run fuzz` does more of them. */
+const RUNS = process.env['GINIT_PROPERTY_SEED'] === undefined ? 7 : 30;
+
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
 
@@ -108,7 +111,7 @@ describe.skipIf(missingTools)(`ext2 against a model ${missingTools ?? ''}`, () =
             expect(workshop.check(await pair.end())).toBe('');
           },
         );
-        await fc.assert(property, { numRuns: 15, endOnFailure: false });
+        await fc.assert(property, { numRuns: RUNS, endOnFailure: false });
       });
     }
   }

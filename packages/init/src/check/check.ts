@@ -18,6 +18,7 @@ import { checkSharedFiles, type FileIdentity } from './grants.ts';
 import { checkQuotas, checkStartCost, type InitQuota } from './quotas.ts';
 import { checkRequests } from './requests.ts';
 import { pathOf, problemAbove, type Scope, scopeOf } from './scope.ts';
+import { checkStateReport } from './state-report.ts';
 import { checkTargets } from './targets.ts';
 
 /**
@@ -74,6 +75,7 @@ function checkScope(
   if (options.quota !== undefined) checkQuotas(config, options.quota, findings);
   const broken = checkTargets(scope, findings);
   checkForwarding(scope, findings);
+  checkStateReport(scope, findings);
   for (const start of config.starts) {
     const facts = factsOf(start);
     checkStartCost(start, findings);

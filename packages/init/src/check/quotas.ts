@@ -1,6 +1,7 @@
 import { formatBytes } from '@ginit/core/config';
 import { type InitConfig, type Quota, type StartNode, startCost } from '../model/index.ts';
 import type { CheckFindings } from './findings.ts';
+import { stateReportCost } from './state-report.ts';
 
 /** What an init has before it starts, and what its own start takes of that. */
 export interface InitQuota {
@@ -10,7 +11,8 @@ export interface InitQuota {
 
 /**
  * The quotas of all children together must fit in what init has, less what it needs to start and
- * what it keeps for itself. A child that goes on while its replacement is started counts twice.
+ * what it keeps for itself. Its state reports are paid from what it keeps; if they take more, that
+ * is missing for the children. A child that goes on while its replacement is started counts twice.
  */
 export function checkQuotas(config: InitConfig, quota: InitQuota, findings: CheckFindings): void {
   checkSum('ram', quota, config, (value) => `${formatBytes(value)} of ram`, findings);
@@ -38,10 +40,13 @@ function checkSum(
   const once = config.starts.reduce((sum, start) => sum + start[kind], 0);
   const again = config.starts.reduce((sum, start) => sum + (start.replaceReady ? start[kind] : 0), 0);
   const needed = once + again;
-  const kept = config.preserve[kind];
+  const reports = stateReportCost(config)[kind];
+  const preserve = config.preserve[kind];
+  const kept = Math.max(preserve, reports);
   if (needed === 0 || needed + kept + ownStart[kind] <= whole[kind]) return;
   const has = `init has ${format(whole[kind])}, of which its own start takes ${format(ownStart[kind])}`;
-  const keeps = `and keeps ${format(kept)} for itself`;
+  const keeps =
+    kept > preserve ? `and its state reports take ${format(kept)}` : `and keeps ${format(kept)} for itself`;
   const twice = again === 0 ? '' : `, ${format(again)} of it for replacements (replace="ready")`;
   const text = `the children need ${format(needed)} together${twice}, but ${has}, ${keeps}`;
   findings.error(text, config.node.position);

@@ -21,6 +21,7 @@ const STOCK: Readonly<Record<string, string>> = {
   http_block: '@ginit/block/http_block',
   image_block: '@ginit/block/image_block',
   init: '@ginit/init/component',
+  log_report: '@ginit/os/log_report',
   nbd_block: '@ginit/block/nbd_block',
   nbd_server: '@ginit/block/nbd_server',
   part_block: '@ginit/block/part_block',

@@ -1,7 +1,7 @@
 /** The configuration of init as validated plain data. */
 export type * from './init-config.ts';
 export { directoryOf } from './directory.ts';
-export { rulesOf } from './init-config.ts';
+export { rulesOf, STATE_LABEL } from './init-config.ts';
 export { isHolder } from './holder-name.ts';
 export { heldBy, type HeldChildren, nestedConfigOf } from './holder.ts';
 export { requestingChild } from './requesting-child.ts';

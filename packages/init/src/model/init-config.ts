@@ -121,6 +121,9 @@ export interface StartNode {
 /** The release of Genode after which the state report is worded. */
 export type ReportVocabulary = '24.08' | '26.04';
 
+/** The label of the session of the state report. */
+export const STATE_LABEL = 'state';
+
 /** What the state report holds, and when it goes out. */
 export interface ReportOptions {
   readonly ids: boolean;

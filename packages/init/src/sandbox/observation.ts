@@ -7,7 +7,7 @@ import type { Env } from '@ginit/core';
 import { writeHid, writeXml } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
 import { announceRoot, type ChildAction, keepOverview, type PlannedLine } from '@ginit/core/system';
-import type { InitConfig, ReportOptions } from '../model/index.ts';
+import { type InitConfig, type ReportOptions, STATE_LABEL } from '../model/index.ts';
 import type { SandboxReport } from '../report/index.ts';
 import type { ServiceDirectory } from '../routing/index.ts';
 import { childReport } from './child-report.ts';
@@ -17,9 +17,6 @@ import { type BeatingChild, Heartbeats } from './heartbeats.ts';
 import { childOverview, type ChildStanding, type Looking, standingOf } from './overview.ts';
 import { StateReporter } from './state-reporter.ts';
 import { announcementText, childText, parentServicesText } from './verbose.ts';
-
-/** The label of the Report session. */
-const STATE_LABEL = 'state';
 
 /** What is observed. */
 export interface ObservationHost {
