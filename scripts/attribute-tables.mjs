@@ -32,6 +32,7 @@ const FILES = [
   'packages/os/src/host_rom/README.md',
   'packages/os/src/log_report/README.md',
   'packages/block/src/http_block/README.md',
+  'packages/block/src/image_block/README.md',
   'packages/block/src/nbd_block/README.md',
   'packages/block/src/nbd_server/README.md',
   'packages/block/src/part_block/README.md',

@@ -67,6 +67,7 @@ export const PACKAGES = [
       'fault_block',
       'file_block',
       'http_block',
+      'image_block',
       'nbd_block',
       'nbd_server',
       'part_block',

@@ -96,6 +96,7 @@ test('folders with underscores are named after services and components', () => {
     'fs_tool',
     'host_rom',
     'http_block',
+    'image_block',
     'nbd_block',
     'nbd_server',
     'part_block',

@@ -20,6 +20,7 @@ const STOCK: Readonly<Record<string, string>> = {
   fs_tool: '@ginit/os/fs_tool',
   host_rom: '@ginit/os/host_rom',
   http_block: '@ginit/block/http_block',
+  image_block: '@ginit/block/image_block',
   init: '@ginit/init/component',
   log_report: '@ginit/os/log_report',
   nbd_block: '@ginit/block/nbd_block',
