@@ -33,6 +33,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit convert IN [OUT]            write a config as HID, or as XML; --help says more, also of the next two
   ginit format [-i] FILE...         lay out HID
   ginit schema [FILE]               an XML Schema of configs, for editors
+  ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help COMMAND                the options of one of the commands below
   ginit help | --help               this text
@@ -170,6 +171,10 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
   if (first === 'convert') return convert(others, output);
   if (first === 'format') return format(others, output);
   if (first === 'schema') return schema(others, version(), output);
+  if (first === 'guests') {
+    const { guests } = await import('./guests/main.ts');
+    return guests(others, output);
+  }
   if (first === 'sim') {
     // The simulator's modules are loaded for this command only.
     const { simulate } = await import('./sim/main.ts');
