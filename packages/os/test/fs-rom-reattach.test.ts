@@ -30,16 +30,19 @@ const REST = `<start name="roms" ram="8M" reattach="yes"> <binary name="fs_rom"/
 test.each([
   ['restarted', ''],
   ['replaced', 'replace="ready"'],
-])('a file system that is %s: modules get what the new one has, and their readers stay', async (_, attributes) => {
-  const seen: string[] = [];
-  const components = { ram_fs: ramFs, fs_rom: fsRom, reader: makeReader(seen) };
-  await laboratory(components, async ({ apply, conserved, shows, until }) => {
-    await apply(files(1, attributes) + REST);
-    await until(() => seen.at(-1) === '1');
-    await apply(files(2, attributes) + REST);
-    await until(() => seen.at(-1) === '2');
-    await shows('files#4 running, roms#2 running, reader#3 running');
-    expect(seen).not.toContain('nothing');
-    await conserved();
-  });
-});
+])(
+  'a file system that is %s: modules get what the new one has, and their readers stay',
+  async (_, attributes) => {
+    const seen: string[] = [];
+    const components = { ram_fs: ramFs, fs_rom: fsRom, reader: makeReader(seen) };
+    await laboratory(components, async ({ apply, conserved, shows, until }) => {
+      await apply(files(1, attributes) + REST);
+      await until(() => seen.at(-1) === '1');
+      await apply(files(2, attributes) + REST);
+      await until(() => seen.at(-1) === '2');
+      await shows('files#4 running, roms#2 running, reader#3 running');
+      expect(seen).not.toContain('nothing');
+      await conserved();
+    });
+  },
+);
