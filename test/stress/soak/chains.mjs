@@ -30,7 +30,7 @@ const route = (below) => {
 };
 
 const file = (name) => `<host> <file path="${name}" access="rw"/> </host>`;
-const policy = '<policy label_prefix="" writeable="yes"/>';
+const POLICY = '<policy label_prefix="" writeable="yes"/>';
 
 /**
  * The chains by name: the start nodes, and the last device. `mayFail`: it fails requests on
@@ -57,7 +57,7 @@ const CHAINS = {
   exported: {
     last: 'client',
     starts: [
-      server('store', 'ram_block', { ram: '80M', inner: `<config size="64M"> ${policy} </config>` }),
+      server('store', 'ram_block', { ram: '80M', inner: `<config size="64M"> ${POLICY} </config>` }),
       `<start name="export" ram="64M"> <binary name="nbd_server"/> <host> <unix listen="soak.sock"/> </host>
         <config listen="unix:soak.sock"> <export name="disk" writeable="yes" detect_zeroes="yes"/> </config>
         ${route('store')} </start>`,
@@ -80,7 +80,7 @@ const CHAINS = {
       }),
       server('snapshots', 'snapshot_block', {
         ram: '24M',
-        inner: `<config format="yes" when_full="drop-oldest"> ${policy} <snapshot name="before"/> </config>`,
+        inner: `<config format="yes" when_full="drop-oldest"> ${POLICY} <snapshot name="before"/> </config>`,
         below: { origin: 'origin', store: 'kept' },
       }),
       server('faults', 'fault_block', {
@@ -99,11 +99,11 @@ export function writeSystem(directory, { seconds, seed, soaker }) {
   writeFileSync(join(directory, 'disk.img'), partitionedDisk());
   for (const name of ['origin.img', 'kept.img'])
     writeFileSync(join(directory, name), Buffer.alloc(DISK_BYTES));
-  const starts = Object.entries(CHAINS).flatMap(([name, { starts: own, last, mayFail }]) => [
-    ...own,
-    `<start name="soak-${name}" ram="24M"> <binary name="${soaker}"/>
+  const soakers = Object.entries(CHAINS).map(
+    ([name, { last, mayFail }]) => `<start name="soak-${name}" ram="24M"> <binary name="${soaker}"/>
       <config seconds="${seconds}" seed="${seed}" lanes="16" may_fail="${mayFail ? 'yes' : 'no'}"/> ${route(last)} </start>`,
-  ]);
+  );
+  const starts = Object.values(CHAINS).flatMap((chain) => chain.starts);
   const path = join(directory, 'config.xml');
   const services = ['ROM', 'LOG', 'PD', 'CPU', 'Timer'].map((name) => `<service name="${name}"/>`);
   writeFileSync(
@@ -111,7 +111,7 @@ export function writeSystem(directory, { seconds, seed, soaker }) {
     `<config> <parent-provides> ${services.join(' ')} </parent-provides>
   <default-route> <any-service> <parent/> </any-service> </default-route>
   <default caps="200"/>
-  ${starts.join('\n  ')}
+  ${[...starts, ...soakers].join('\n  ')}
 </config>
 `,
   );
