@@ -32,6 +32,7 @@ const FILES = [
   'packages/os/src/host_rom/README.md',
   'packages/os/src/log_report/README.md',
   'packages/block/src/http_block/README.md',
+  'packages/block/src/image_block/README.md',
   'packages/block/src/nbd_block/README.md',
   'packages/block/src/nbd_server/README.md',
   'packages/block/src/part_block/README.md',
@@ -45,6 +46,7 @@ const FILES = [
   'packages/os/src/socket_terminal/README.md',
   'packages/rumpfs/README.md',
   'packages/simulator/README.md',
+  'packages/vmm/README.md',
 ];
 
 const REGION = /^<!-- (attributes|reference|doors) of (\S+)(?: (\S+))? -->\n(?:[^]*?\n)??<!-- end -->$/gm;

@@ -67,6 +67,7 @@ export const PACKAGES = [
       'fault_block',
       'file_block',
       'http_block',
+      'image_block',
       'nbd_block',
       'nbd_server',
       'part_block',
@@ -98,6 +99,7 @@ export const PACKAGES = [
     ].map((name) => ({ entries: () => [`${name}/main`] })),
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
+  { directory: 'vmm', name: '@ginit/vmm', bundles: [{ entries: () => ['main'] }] },
   { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
   {
     directory: 'init',

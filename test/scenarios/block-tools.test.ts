@@ -5,6 +5,8 @@
 import { join } from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createQcow2 } from '../../packages/block/src/image/qcow2/create.ts';
+import { MemoryDevice } from '../../packages/block/test/image/memory-device.ts';
 import { guidOf, writeGpt } from '../../packages/block/test/gpt-image.ts';
 import { SimulatedToo } from '../harness/simulated-too.ts';
 
@@ -156,4 +158,26 @@ test('a snapshot is taken, survives what is written since, and is what the next 
   expect(second.code, second.stderr).toBe(0);
   expect(second.lines).toContain('[init -> snapshots] the device was rolled back to snapshot "before"');
   expect(readFileSync(join(place.directory, 'disk.img')).every((byte) => byte === 0)).toBe(true);
+});
+
+test('an image over another is a disk; what is behind it is only read', async () => {
+  const device = new MemoryDevice();
+  await createQcow2(device, { sizeBytes: 65_536, backing: { name: 'base.img', format: 'raw' } });
+  // A simulated file does not become longer: the clusters of the disk have room at the end.
+  await device.setSize(1024 * 1024);
+  place.write('top.qcow2', device.content());
+  place.write('base.img', new Uint8Array(65_536).fill(7));
+  place.write(
+    'config.xml',
+    configOf(
+      `<start name="disk" ram="16M"> <binary name="image_block"/> ${provides('image_block')}
+        <host> <file path="top.qcow2" access="rw"/> <file path="base.img"/> </host>
+        <config file="top.qcow2" writeable="yes"/> <route> <any-service> <parent/> </any-service> </route> </start>`,
+      start('test', 'block_tester', TESTER, { Block: 'disk' }),
+    ),
+  );
+  const { code, lines, stderr } = await place.run('config.xml');
+  expect(lines, stderr).toContain('[init -> test] all tests finished');
+  expect(code).toBe(0);
+  expect(readFileSync(join(place.directory, 'base.img'))).toEqual(Buffer.alloc(65_536, 7));
 });

@@ -47,6 +47,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/heartbeat.test.ts': 'a thread that never returns',
   'test/scenarios/hid.test.ts': 'the command line; its system is simulated beside it',
   'test/scenarios/host.test.ts': 'sockets, directories, devices and programs of the host',
+  'test/scenarios/images.test.ts':
+    'processes that are killed, and tools of the host that look at what they left',
   'test/scenarios/import-rule.test.ts': 'what the check of a config says, and modules of Node',
   'test/scenarios/live-config.test.ts': 'files of the host that change while a system runs',
   'test/scenarios/lost-output.test.ts': 'pipes, terminals and full devices',

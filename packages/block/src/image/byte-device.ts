@@ -24,10 +24,27 @@ export interface ByteDevice {
   /** Makes the device this long. What is new reads as zero. Rejects if that cannot be. */
   setSize(sizeBytes: number): Promise<void>;
   /**
-   * Gives the space of a range within the size back, if the device can. Afterwards the range reads
-   * as zero or as before.
+   * Gives the space of a range within the size back, if the device can. What it holds afterwards is
+   * undefined.
    */
   discard(position: number, length: number): Promise<void>;
+  /**
+   * Makes a range within the size read as zeros, without writing them. Resolves to false if the
+   * device cannot: the range may then hold zeros in part.
+   */
+  zero(position: number, length: number): Promise<boolean>;
+}
+
+/** The size of the pieces in which zeros are written. */
+const ZEROES_BYTES = 1024 * 1024;
+
+/** Makes a range within the size of a device read as zeros, written if need be. */
+export async function zeroRange(device: ByteDevice, position: number, length: number): Promise<void> {
+  if (length === 0 || (await device.zero(position, length))) return;
+  const zeroes = new Uint8Array(Math.min(length, ZEROES_BYTES));
+  for (let done = 0; done < length; done += zeroes.byteLength) {
+    await device.write(zeroes.subarray(0, length - done), position + done);
+  }
 }
 
 /** Reads a range that may go beyond the end of the device; what is there reads as zero. */

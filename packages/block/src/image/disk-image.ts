@@ -6,6 +6,26 @@ export const IMAGE_FORMATS = ['raw', 'qcow2', 'vdi', 'vmdk'] as const;
 /** One of `IMAGE_FORMATS`. */
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
+/** What the names of image files end in. */
+const NAME_ENDS: Readonly<Record<string, ImageFormat>> = {
+  raw: 'raw',
+  img: 'raw',
+  qcow2: 'qcow2',
+  vdi: 'vdi',
+  vmdk: 'vmdk',
+};
+
+/** The format that the name of a file says, whatever the file holds. */
+export function formatOfName(path: string): ImageFormat | undefined {
+  const end = path.slice(path.lastIndexOf('.') + 1).toLowerCase();
+  return path.includes('.') && Object.hasOwn(NAME_ENDS, end) ? NAME_ENDS[end] : undefined;
+}
+
+/** Whether a word is the name of a format. */
+export function isImageFormat(word: string): word is ImageFormat {
+  return IMAGE_FORMATS.some((format) => format === word);
+}
+
 /** What an image holds for a range of the disk. */
 export interface DiskExtent {
   /**

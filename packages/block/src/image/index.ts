@@ -1,5 +1,5 @@
 /** Disk images: raw, qcow2, VDI and VMDK, over anything that holds bytes. */
-export { type ByteDevice, readPadded } from './byte-device.ts';
+export { type ByteDevice, readPadded, zeroRange } from './byte-device.ts';
 export {
   type ClusterCompression,
   type ClusterSink,
@@ -9,7 +9,21 @@ export {
   type CopyOptions,
   packDisk,
 } from './convert.ts';
-export { type DiskExtent, type DiskImage, IMAGE_FORMATS, type ImageFormat } from './disk-image.ts';
+export {
+  type DiskExtent,
+  type DiskImage,
+  formatOfName,
+  IMAGE_FORMATS,
+  type ImageFormat,
+  isImageFormat,
+} from './disk-image.ts';
+export {
+  backingOf,
+  type BackingName,
+  type ChainOptions,
+  type ImageSource,
+  openChain,
+} from './image-chain.ts';
 export type { ImageCheck } from './image-check.ts';
 export { ImageError, type ImageErrorCode } from './image-error.ts';
 export { checkImage, openImage, type OpenImageOptions, seemingFormat } from './open-image.ts';

@@ -71,6 +71,11 @@ export class MemoryDevice implements ByteDevice {
     this.bytes.fill(0, position, position + length);
   }
 
+  /** It has none of the ways to make zeros without writing them. */
+  async zero(): Promise<boolean> {
+    return false;
+  }
+
   #grow(sizeBytes: number): void {
     if (sizeBytes > this.sizeMax) throw new ImageError('NoSpace', 'the device is full');
     if (sizeBytes > this.bytes.byteLength) {

@@ -57,6 +57,10 @@ export class RecordingDevice implements ByteDevice {
     await this.#device.discard(position, length);
   }
 
+  async zero(): Promise<boolean> {
+    return false;
+  }
+
   /**
    * The device as a power cut after the first `events` events may leave it. `keeps` says of each
    * sector written since the last sync whether it was kept; all are if it is missing.

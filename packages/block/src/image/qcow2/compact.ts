@@ -1,7 +1,7 @@
 /**
  * Makes a qcow2 file as small as what it holds: clusters of zeros are freed, those at the end of
  * the file move to free places before, and the end is cut off. Each step is a commit, so that a
- * crash leaves a whole image. /
+ * crash leaves a whole image.
  */
 import { isZero } from '../../lib/is-zero.ts';
 import { readPadded } from '../byte-device.ts';

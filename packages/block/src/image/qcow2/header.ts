@@ -13,8 +13,9 @@ export const HEADER_SECTOR_BYTES = 512;
 
 const V2_HEADER_BYTES = 72;
 const V3_HEADER_BYTES = 104;
-const CLUSTER_BITS_MIN = 9;
-const CLUSTER_BITS_MAX = 21;
+/** The smallest and the largest clusters, as powers of two. */
+export const CLUSTER_BITS_MIN = 9;
+export const CLUSTER_BITS_MAX = 21;
 const REFCOUNT_ORDER_MAX = 6;
 const BACKING_NAME_BYTES_MAX = 1023;
 /** Bounds of the tables that are kept in memory; QEMU has the same. */

@@ -3,6 +3,8 @@ import { Mutex } from '@ginit/core/async';
 import { type ByteDevice, readPadded } from '../byte-device.ts';
 import { malformed } from '../image-error.ts';
 import {
+  CLUSTER_BITS_MAX,
+  CLUSTER_BITS_MIN,
   HEADER_AT,
   HEADER_SECTOR_BYTES,
   parseQcow2Header,
@@ -49,15 +51,7 @@ export class Qcow2File {
 
   /** Reads the header and the L1 table. Rejects with `ImageError`. */
   static async open(device: ByteDevice): Promise<Qcow2File> {
-    const first = new Uint8Array(FIRST_BYTES);
-    await readPadded(device, first, 0);
-    const clusterBits = Math.min(
-      21,
-      Math.max(9, new DataView(first.buffer).getUint32(HEADER_AT.clusterBits)),
-    );
-    const cluster = new Uint8Array(Math.min(device.sizeBytes, 2 ** clusterBits));
-    await device.read(cluster, 0);
-    const header = parseQcow2Header(cluster);
+    const { header, sector } = await readQcow2Header(device);
     const bytes = new Uint8Array(header.l1Entries * 8);
     checkWithin(device, header.l1Offset, bytes.byteLength, HEADER_AT.l1Offset, 'L1 table');
     await readPadded(device, bytes, header.l1Offset);
@@ -66,7 +60,7 @@ export class Qcow2File {
       readL1Entry(view, index, 2 ** header.clusterBits, header.l1Offset),
     );
     const shared = [...l1.keys()].filter((index) => l1[index] !== 0 && isSharedL1Entry(view, index));
-    return new Qcow2File(device, header, first, { l1, shared });
+    return new Qcow2File(device, header, sector, { l1, shared });
   }
 
   private constructor(
@@ -175,6 +169,19 @@ export class Qcow2File {
     }
     return sector;
   }
+}
+
+/** Reads the header of a file, and its first sector. Rejects with `ImageError`. */
+export async function readQcow2Header(
+  device: ByteDevice,
+): Promise<{ readonly header: Qcow2Header; readonly sector: Uint8Array }> {
+  const sector = new Uint8Array(FIRST_BYTES);
+  await readPadded(device, sector, 0);
+  const stated = new DataView(sector.buffer).getUint32(HEADER_AT.clusterBits);
+  const clusterBits = Math.min(CLUSTER_BITS_MAX, Math.max(CLUSTER_BITS_MIN, stated));
+  const cluster = new Uint8Array(Math.min(device.sizeBytes, 2 ** clusterBits));
+  await device.read(cluster, 0);
+  return { header: parseQcow2Header(cluster), sector };
 }
 
 function tablesMax(clusterBytes: number): number {

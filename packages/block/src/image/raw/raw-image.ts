@@ -1,9 +1,6 @@
 /** A raw image: the bytes of the disk as they are, and nothing else. */
-import type { ByteDevice } from '../byte-device.ts';
+import { type ByteDevice, zeroRange } from '../byte-device.ts';
 import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
-
-/** The size of the pieces in which zeros are written. */
-const ZEROES_BYTES = 1024 * 1024;
 
 /** A raw image. */
 export class RawImage implements DiskImage {
@@ -34,10 +31,7 @@ export class RawImage implements DiskImage {
   async writeZeroes(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
-    const zeroes = new Uint8Array(Math.min(length, ZEROES_BYTES));
-    for (let done = 0; done < length; done += zeroes.byteLength) {
-      await this.#device.write(zeroes.subarray(0, length - done), position + done);
-    }
+    await zeroRange(this.#device, position, length);
   }
 
   async discard(position: number, length: number): Promise<void> {

@@ -3,7 +3,7 @@
  * disk, and the blocks. All numbers are little-endian. The map may lie anywhere; here it has two
  * places before the blocks, so that a changed map can be written beside the one in use. (Source:
  * the structures of VirtualBox's `VDICore.h`, version 1.1, as QEMU describes them in
- * `block/vdi.c`.) /
+ * `block/vdi.c`.)
  */
 import { ImageError, malformed, unsupported } from '../image-error.ts';
 

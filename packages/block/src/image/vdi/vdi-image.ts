@@ -1,15 +1,12 @@
 /** A disk in a VDI file. */
 import { Mutex, Rounds } from '@ginit/core/async';
-import { type ByteDevice, readPadded } from '../byte-device.ts';
+import { type ByteDevice, readPadded, zeroRange } from '../byte-device.ts';
 import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
 import { RangeOrder } from '../../lib/range-order.ts';
 import { ImageError, malformed } from '../image-error.ts';
 import { BlockMap } from './block-map.ts';
 import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks } from './header.ts';
 import { makeRoomForMaps } from './make-room.ts';
-
-/** The size of the pieces in which zeros are written. */
-const ZEROES_BYTES = 1024 * 1024;
 
 /** An open image. */
 export class VdiImage implements DiskImage {
@@ -100,21 +97,34 @@ export class VdiImage implements DiskImage {
   async writeZeroes(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
-    const zeroes = new Uint8Array(Math.min(length, ZEROES_BYTES));
     await this.#eachBlock(position, length, async ({ block, within, length: count }) => {
       const index = this.map.index(block);
       if (index === undefined) return;
-      for (let done = 0; done < count; done += zeroes.byteLength) {
-        const at = this.map.position(index) + within + done;
-        await this.#device.write(zeroes.subarray(0, count - done), at);
-      }
+      await this.#withinFile(index, within, count, (at, bytes) => zeroRange(this.#device, at, bytes));
     });
   }
 
-  /** Blocks keep their places: a hole between them is nothing that the format has. */
+  /** Blocks keep their places, because the format has no gaps; the file gets holes. */
   async discard(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
+    await this.#eachBlock(position, length, async ({ block, within, length: count }) => {
+      const index = this.map.index(block);
+      if (index === undefined) return;
+      await this.#withinFile(index, within, count, (at, bytes) => this.#device.discard(at, bytes));
+    });
+  }
+
+  /** Does something with the part of a block that the file has; what it has not reads as zeros. */
+  async #withinFile(
+    index: number,
+    within: number,
+    count: number,
+    work: (at: number, bytes: number) => Promise<void>,
+  ): Promise<void> {
+    const at = this.map.position(index) + within;
+    const bytes = Math.min(count, this.#device.sizeBytes - at);
+    if (bytes > 0) await work(at, bytes);
   }
 
   async sync(): Promise<void> {

@@ -3,7 +3,7 @@
  * directory of tables, and the grains that the tables lead to. In a streamOptimized image grains
  * are compressed, every piece has a marker before it, and the header at the beginning says that the
  * real one is at the end. All numbers are little-endian, all places are in sectors. (Source:
- * "Virtual Disk Format 5.0", VMware.) /
+ * "Virtual Disk Format 5.0", VMware.)
  */
 import { malformed, unsupported } from '../image-error.ts';
 

@@ -1,0 +1,105 @@
+/**
+ * Disk images whose system is killed while it writes: whole and clean in the eyes of qemu-img, with
+ * everything that a SYNC had covered.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { ImagePlace, QEMU_MISSING } from '../../packages/block/test/image/qemu.ts';
+import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+
+const DISK_BYTES = 48 * 1024 * 1024;
+/** Written steps go to the first blocks; behind them, blocks are written and trimmed again. */
+const BLOCKS = 8192;
+const WRITES = 16;
+
+/** The block that a step writes as the n-th one. */
+const blockOf = (step: number, n: number): number => (step * 997 + n * 509) % BLOCKS;
+
+/** Writes steps, syncs each, says so, and never ends. */
+const writer = (first: number): string => `import { component } from '${CORE_URL}';
+import { Block, BlockClient } from '${CORE_URL}/block';
+export default component({ requires: [Block] }, async (env) => {
+  const disk = await BlockClient.connect(env);
+  const blockOf = ${blockOf.toString().replaceAll('BLOCKS', String(BLOCKS))};
+  for (let step = ${first}; ; step++) {
+    const bytes = new Uint8Array(512);
+    new DataView(bytes.buffer).setUint32(0, step);
+    const work = Array.from({ length: ${WRITES} }, (_, n) => disk.write(blockOf(step, n), 1, bytes));
+    const large = new Uint8Array(128 * 512).fill(step);
+    work.push(step % 2 ? disk.write(${BLOCKS} + (step % 64) * 256, 128, large) : disk.trim(${BLOCKS}, ${BLOCKS}));
+    await Promise.all(work);
+    await disk.sync();
+    await env.log('synced ' + step);
+  }
+});`;
+
+let place: Workplace;
+let images: ImagePlace;
+beforeEach(() => {
+  place = new Workplace();
+  images = new ImagePlace();
+});
+afterEach(() => {
+  place[Symbol.dispose]();
+  images[Symbol.dispose]();
+});
+
+/** Runs the writer from a step on until it has synced some more, and kills it. The last synced step. */
+async function runAndKill(image: string, first: number, steps: number): Promise<number> {
+  place.write('writer.mjs', writer(first));
+  place.write(
+    'config.xml',
+    systemConfig(`<start name="disk" ram="8M"> <binary name="image_block"/>
+    <provides> <service name="Block"/> </provides>
+    <host> <file path="${image}" access="rw"/> </host> <config file="${image}" writeable="yes"/> </start>
+  <start name="writer"> <binary name="./writer.mjs"/> </start>`),
+  );
+  const run = new GinitRun(['config.xml'], place.directory);
+  await run.until(`synced ${first + steps}\n`);
+  run.killGroup();
+  const { stdout } = await run.finished;
+  expect(await run.leftOver()).toEqual([]);
+  return Number([...stdout.matchAll(/synced (\d+)\n/g)].at(-1)?.[1]);
+}
+
+/** Checks what is left: of each block, what the last synced step or a later one has written. */
+function checkDisk(disk: Uint8Array, synced: number): void {
+  const view = new DataView(disk.buffer, disk.byteOffset);
+  const expected = new Map<number, number>();
+  const later = new Map<number, number[]>();
+  for (let step = 1; step <= synced + 100; step++) {
+    for (let n = 0; n < WRITES; n++) {
+      const block = blockOf(step, n);
+      if (step <= synced) expected.set(block, step);
+      else later.set(block, [...(later.get(block) ?? []), step]);
+    }
+  }
+  for (const [block, step] of expected) {
+    expect([step, ...(later.get(block) ?? [])], `block ${block}`).toContain(view.getUint32(block * 512));
+  }
+  expect(expected.size).toBeGreaterThan(100);
+}
+
+describe.skipIf(QEMU_MISSING !== undefined)(
+  `killed while it writes (${QEMU_MISSING ?? 'with qemu-img'})`,
+  () => {
+    test.each([
+      ['qcow2', ['-o', 'cluster_size=4k'], [9, 23]],
+      ['vdi', [], [13]],
+    ])(
+      'an image of %s is whole, and has what was synced',
+      { timeout: 120_000 },
+      async (format, options, rounds) => {
+        const image = `disk.${format}`;
+        images.run('qemu-img', ['create', '-f', format, ...options, place.path(image), String(DISK_BYTES)]);
+        let synced = 0;
+        for (const steps of rounds) {
+          synced = await runAndKill(image, synced + 1, steps);
+          expect(images.checkByQemu(place.path(image), format)).toBe('');
+          images.run('qemu-img', ['convert', '-f', format, '-O', 'raw', place.path(image), 'disk.raw']);
+          checkDisk(readFileSync(images.path('disk.raw')), synced);
+        }
+      },
+    );
+  },
+);
