@@ -1,7 +1,7 @@
 /**
- * Replacements that have failed and are tried again: as often as the `<restart>` of their start node
- * allows, with the pauses between restarts. The count is that of one start node, so a changed one
- * begins anew.
+ * Replacements that have failed and are tried again: as often as the `<restart>` of their start
+ * node allows, with the pauses between restarts. The count is that of one start node, so a changed
+ * one begins anew.
  */
 import type { Env } from '@ginit/core';
 import type { StartNode } from '../model/index.ts';

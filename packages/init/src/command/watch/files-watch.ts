@@ -50,9 +50,9 @@ export class FilesWatch {
   }
 
   /**
-   * Watches these files from now on, those that were watched before as they were known. `absent` are
-   * files that were not there: it is told when one of them has come. No directories are watched for
-   * them, because these may be far up and everybody's; the poll sees them.
+   * Watches these files from now on, those that were watched before as they were known. `absent`
+   * are files that were not there: it is told when one of them has come. No directories are watched
+   * for them, because these may be far up and everybody's; the poll sees them.
    */
   set(files: Iterable<string>, absent: Iterable<string> = []): void {
     const old = this.#files;
