@@ -57,6 +57,7 @@ export default defineConfig({
       { find: /^@ginit\/blockcache$/, replacement: source('blockcache/src/main.ts') },
       { find: /^@ginit\/rumpfs$/, replacement: source('rumpfs/src/main.ts') },
       { find: /^@ginit\/rumpfs\/(.+)$/, replacement: source('rumpfs/src/$1.ts') },
+      { find: /^@ginit\/vmm$/, replacement: source('vmm/src/main.ts') },
       { find: /^@ginit\/init$/, replacement: source('init/src/index.ts') },
       { find: /^@ginit\/init\/component$/, replacement: source('init/src/component/main.ts') },
       { find: /^@ginit\/init\/sequence$/, replacement: source('init/src/sequence/main.ts') },

@@ -46,6 +46,7 @@ const FILES = [
   'packages/os/src/socket_terminal/README.md',
   'packages/rumpfs/README.md',
   'packages/simulator/README.md',
+  'packages/vmm/README.md',
 ];
 
 const REGION = /^<!-- (attributes|reference|doors) of (\S+)(?: (\S+))? -->\n(?:[^]*?\n)??<!-- end -->$/gm;

@@ -99,6 +99,7 @@ export const PACKAGES = [
     ].map((name) => ({ entries: () => [`${name}/main`] })),
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
+  { directory: 'vmm', name: '@ginit/vmm', bundles: [{ entries: () => ['main'] }] },
   { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
   {
     directory: 'init',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PACKAGES = fileURLToPath(new URL('../../packages', import.meta.url));
-const OURS = ['core', 'init', 'os', 'block', 'blockcache', 'rumpfs'];
+const OURS = ['core', 'init', 'os', 'block', 'blockcache', 'rumpfs', 'vmm'];
 const POLYFILL = 'sharedarraybuffer-polyfill';
 /** Other packages, by the one of ours that needs them. */
 const OTHERS = [

@@ -145,7 +145,7 @@ test('nothing names a machine, a session or a registry', () => {
 
 test('every component has a README', () => {
   const components = sourceFiles()
-    .filter((file) => file.endsWith('/main.ts') && /packages\/(os|block|blockcache|rumpfs)\//.test(file))
+    .filter((file) => file.endsWith('/main.ts') && /packages\/(os|block|blockcache|rumpfs|vmm)\//.test(file))
     .map((file) => file.replace(/\/src\/main\.ts$|\/main\.ts$/, ''));
   const files = new Set(projectFiles());
   expect(components.filter((directory) => !files.has(`${directory}/README.md`))).toEqual([]);

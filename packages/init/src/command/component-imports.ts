@@ -1,11 +1,17 @@
 /** The import graphs of the components of a config; each is read once. */
-import { realpathSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
 import { fileState } from './watch/file-state.ts';
-import { isHolderModule } from './stock.ts';
-import { findForbidden, type ImportGraph, ImportGraphs } from './imports/index.ts';
+import { isHolderModule, stockTrust } from './stock.ts';
+import {
+  findForbidden,
+  type ForbiddenImport,
+  type ImportGraph,
+  ImportGraphs,
+  type ImportRule,
+} from './imports/index.ts';
 
 /** The conditions (`--conditions` of Node) that the threads of components are started with. */
 export const CONDITIONS: readonly string[] = BUNDLED ? ['ginit-bundle'] : [];
@@ -51,7 +57,8 @@ function isInner(file: string): boolean {
 const SETTLED_MS = 20;
 
 function isUnchanged({ graph, states }: KnownModule): boolean {
-  return states !== undefined && graph.files.every((file, index) => fileState(file) === states[index]);
+  if (states === undefined || graph.absent.some((path) => existsSync(path))) return false;
+  return graph.files.every((file, index) => fileState(file) === states[index]);
 }
 
 /** The states of files; `undefined` if one has changed just before it was read, or since. */
@@ -60,6 +67,13 @@ function statesOf(files: readonly string[], readMs: number): readonly string[] |
     ...files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? readMs),
   );
   return newestMs > readMs - SETTLED_MS ? undefined : files.map(fileState);
+}
+
+/** Files that a stock component's libraries read, beside their code. */
+function dataOf(moduleUrl: string, { files }: ImportGraph): readonly string[] {
+  return stockTrust(moduleUrl).data.flatMap(({ beside, name }) =>
+    files.filter((file) => basename(file) === beside).map((file) => join(dirname(file), name)),
+  );
 }
 
 /** The room of our runtime that a file lies in. */
@@ -93,6 +107,15 @@ export class ComponentImports {
   /** The graph of the module at this URL. */
   of(moduleUrl: string): ImportGraph {
     return this.#module(moduleUrl).graph;
+  }
+
+  /**
+   * The first import of it that breaks the rule, beside what ginit trusts its own libraries with.
+   */
+  forbidden(moduleUrl: string, rule: ImportRule = {}): ForbiddenImport | undefined {
+    const { allowances = [] } = rule;
+    const trusted = [...allowances, ...stockTrust(moduleUrl).allowances];
+    return findForbidden(this.of(moduleUrl), { ...rule, allowances: trusted });
   }
 
   /**
@@ -138,7 +161,8 @@ export class ComponentImports {
    */
   binary(moduleUrl: string): ResolvedBinary {
     const graph = this.of(moduleUrl);
-    const takes = findForbidden(graph) === undefined ? 'nothing' : 'grant and jail';
-    return { moduleUrl, files: graph.files, takes, handsOn: isHolderModule(moduleUrl) };
+    const takes = this.forbidden(moduleUrl) === undefined ? 'nothing' : 'grant and jail';
+    const files = [...graph.files, ...dataOf(moduleUrl, graph)];
+    return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl) };
   }
 }

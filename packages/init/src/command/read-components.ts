@@ -15,13 +15,7 @@ import {
 } from '../model/index.ts';
 import type { Binaries } from './binaries.ts';
 import { type ComponentImports, CORE } from './component-imports.ts';
-import {
-  describeAllowance,
-  findForbidden,
-  type ForbiddenImport,
-  type ImportGraph,
-  isHostModule,
-} from './imports/index.ts';
+import { describeAllowance, type ForbiddenImport, type ImportGraph, isHostModule } from './imports/index.ts';
 import { stockManifest } from './stock.ts';
 import { addTrust, type Trust } from './trust.ts';
 
@@ -119,7 +113,7 @@ export async function readComponents(
     const moduleUrl = modules.get(use.name);
     if (moduleUrl === undefined) return [];
     checkAllowances(use, imports.of(moduleUrl), result);
-    return [{ use, moduleUrl, forbidden: findForbidden(imports.of(moduleUrl), use) }];
+    return [{ use, moduleUrl, forbidden: imports.forbidden(moduleUrl, use) }];
   });
   for (const { use, moduleUrl, forbidden } of looked) {
     const binary = imports.binary(moduleUrl);
@@ -133,7 +127,7 @@ export async function readComponents(
   // without a jail only if the component uses the host and is started without a jail, too.
   const free = new Set(trusted.filter(({ use }) => use.trustedFreely).map(({ moduleUrl }) => moduleUrl));
   const requests = Array.from(readable, (moduleUrl) => {
-    const isFree = free.has(moduleUrl) && findForbidden(imports.of(moduleUrl)) !== undefined;
+    const isFree = free.has(moduleUrl) && imports.forbidden(moduleUrl) !== undefined;
     return { moduleUrl, files: isFree ? undefined : imports.readable(moduleUrl) };
   });
   for (const [moduleUrl, answer] of (await reader?.read(requests)) ?? []) {

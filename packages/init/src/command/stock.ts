@@ -4,6 +4,7 @@ import { isRecord } from '@ginit/core';
 import { BUNDLED } from '@ginit/core/supervisor';
 import { isHolder } from '../model/index.ts';
 import { form } from './form.ts';
+import type { WantedAllowance } from './imports/index.ts';
 
 /** This package. */
 const PACKAGE = new URL('../../', import.meta.url);
@@ -38,7 +39,44 @@ const STOCK: Readonly<Record<string, string>> = {
   terminal_crosslink: '@ginit/os/terminal_crosslink',
   terminal_log: '@ginit/os/terminal_log',
   vfs_block: '@ginit/block/vfs_block',
+  vmm: '@ginit/vmm',
 };
+
+/**
+ * What ginit trusts libraries of its own components with. The text of the rule is the same as for
+ * any component; here ginit says of a library what a config would say by `<allow>`.
+ */
+export interface StockTrust {
+  readonly allowances: readonly WantedAllowance[];
+  /**
+   * Files that these libraries read: each lies beside a file of code of that name, and a jail has
+   * to let it be read.
+   */
+  readonly data: readonly { readonly beside: string; readonly name: string }[];
+}
+
+const NO_TRUST: StockTrust = { allowances: [], data: [] };
+const TRUST: Readonly<Record<string, StockTrust>> = {
+  // Both load their WebAssembly; v86 also asks for random numbers.
+  vmm: {
+    allowances: [
+      { module: 'v86', uses: ['crypto', 'fs/promises'], anything: false },
+      { module: 'node-liblzma', uses: [], anything: true },
+    ],
+    data: [
+      { beside: 'libv86.mjs', name: 'v86.wasm' },
+      { beside: 'liblzma.js', name: 'liblzma.wasm' },
+    ],
+  },
+};
+
+/**
+ * The trust in the libraries of the component at this URL: none, unless it is a stock component.
+ */
+export function stockTrust(moduleUrl: string): StockTrust {
+  const found = Object.entries(TRUST).find(([name]) => stockModule(name) === moduleUrl);
+  return found ? found[1] : NO_TRUST;
+}
 
 /** The short names, sorted. */
 export const STOCK_NAMES: readonly string[] = Object.keys(STOCK).toSorted();

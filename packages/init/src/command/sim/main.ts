@@ -21,7 +21,6 @@ import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
 import type { ComponentImports } from '../component-imports.ts';
-import { findForbidden } from '../imports/index.ts';
 import type { Output } from '../output.ts';
 import { componentUses } from '../read-components.ts';
 import { grantsOf } from '../grant-targets.ts';
@@ -153,7 +152,7 @@ function unfitComponents(file: string, config: InitConfig, imports: ComponentImp
   return componentUses(config).flatMap(({ name, position, allowances }) => {
     const binary = binaries.find(name);
     if ('problem' in binary) return [];
-    const forbidden = findForbidden(imports.of(binary.moduleUrl), { allowances, noLateImports: true });
+    const forbidden = imports.forbidden(binary.moduleUrl, { allowances, noLateImports: true });
     if (!forbidden) return [];
     const place = `${forbidden.file}:${forbidden.line}:${forbidden.column}`;
     const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;

@@ -1,0 +1,109 @@
+/**
+ * The inner parts of v86 that this engine uses. They are no public interface of v86, so each is
+ * looked for at the start: another version of v86 that lacks one is refused by its name.
+ */
+import { isRecord } from '@ginit/core';
+
+/** The version of v86 that this engine is made for. */
+export const V86_VERSION = '0.5.462';
+
+type PortRead = (port: number) => number;
+type PortWrite = (value: number, port: number) => void;
+
+/** The registers and memory of the processor, and what is around it. */
+export interface V86Cpu {
+  readonly mem8: Uint8Array;
+  readonly memory_size: ArrayLike<number>;
+  readonly io: {
+    register_read(port: number, device: object, r8?: PortRead, r16?: PortRead, r32?: PortRead): void;
+    register_write(port: number, device: object, w8?: PortWrite, w16?: PortWrite, w32?: PortWrite): void;
+  };
+  readonly devices: {
+    readonly pci: {
+      readonly isa_bridge_space8: Uint8Array;
+      register_device(device: object): void;
+      raise_irq(id: number): void;
+      lower_irq(id: number): void;
+    };
+    readonly uart0: { readonly input: { readonly length: number } };
+  };
+  readonly cr: Int32Array;
+  readonly protected_mode: Int32Array;
+  readonly flags: Int32Array;
+  readonly is_32: Int32Array;
+  readonly stack_size_32: Int32Array;
+  readonly segment_is_null: Uint8Array;
+  readonly segment_offsets: Int32Array;
+  readonly segment_limits: Uint32Array;
+  readonly sreg: Uint16Array;
+  readonly reg32: Int32Array;
+  readonly instruction_pointer: Int32Array;
+  jit_dirty_cache(start: number, end: number): void;
+  set_jit_config(index: number, value: number): void;
+  get_seg_cs(): number;
+  update_state_flags(): void;
+  reboot_internal(): void;
+}
+
+/** The loop around the processor. */
+export interface V86Loop {
+  readonly cpu: V86Cpu;
+  /** Goes on with `yield_callback(tick)` after `ms`. */
+  yield(ms: number, tick: number): void;
+}
+
+const FUNCTIONS = [
+  'io.register_read',
+  'io.register_write',
+  'devices.pci.register_device',
+  'devices.pci.raise_irq',
+  'devices.pci.lower_irq',
+  'jit_dirty_cache',
+  'set_jit_config',
+  'get_seg_cs',
+  'update_state_flags',
+  'reboot_internal',
+] as const;
+const OBJECTS = [
+  'mem8',
+  'memory_size',
+  'devices.pci.isa_bridge_space8',
+  'devices.uart0.input',
+  'cr',
+  'protected_mode',
+  'flags',
+  'is_32',
+  'stack_size_32',
+  'segment_is_null',
+  'segment_offsets',
+  'segment_limits',
+  'sreg',
+  'reg32',
+  'instruction_pointer',
+] as const;
+
+function at(root: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, name) => Reflect.get(Object(value), name), root);
+}
+
+/** What of the inner parts is not there; nothing if all of it is. */
+function missingParts(loop: unknown): readonly string[] {
+  const functions = FUNCTIONS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'function');
+  const objects = OBJECTS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'object');
+  return [
+    ...(isRecord(loop) && typeof loop['yield'] === 'function' ? [] : ['yield']),
+    ...[...functions, ...objects].map((path) => `cpu.${path}`),
+  ];
+}
+
+function isLoop(value: unknown): value is V86Loop {
+  return missingParts(value).length === 0;
+}
+
+/** The inner parts of an emulator that is ready. Throws an error that names what is missing. */
+export function innerParts(emulator: object): V86Loop {
+  const loop: unknown = Reflect.get(emulator, 'v86');
+  if (isLoop(loop)) return loop;
+  const missing = missingParts(loop).join(', ');
+  throw new Error(`this v86 is not version ${V86_VERSION}, or not as it was: it lacks ${missing}`);
+}

@@ -1,0 +1,243 @@
+/**
+ * The engine v86: an emulator of a PC in JavaScript and WebAssembly, unmodified from npm, in the
+ * thread of the component. It has one processor of 32 bits. Its own devices are used as they are
+ * (serial line, timers, IDE); ours are put on its PCI bus from outside.
+ */
+import { V86 } from 'v86';
+import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
+import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
+import type { BootImage } from '../../linux/boot-image.ts';
+import type { Engine, EngineEvents, IdeDisk, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import { IdleWaits } from './idle.ts';
+import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
+
+/** The least and the most memory of a machine. */
+export const V86_MEMORY = { least: 16 * 1024 * 1024, most: 2047 * 1024 * 1024 } as const;
+/** The memory of a machine is a multiple of this. */
+export const V86_MEMORY_UNIT = 128 * 1024;
+const VGA_MEMORY_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The places of our devices on the bus: each has an interrupt line of its own, because v86 does not
+ * share one safely between devices.
+ */
+const SLOTS = [
+  { slot: 8, link: 3, line: 5 },
+  { slot: 9, link: 0, line: 10 },
+  { slot: 10, link: 1, line: 11 },
+  { slot: 11, link: 2, line: 9 },
+] as const;
+/** The devices of ours that fit. */
+export const PCI_DEVICES_MAX = SLOTS.length;
+const LEGACY_PORT = 0xd000;
+const MODERN_PORT = 0xe000;
+/** Where the bridge keeps the interrupt lines of its four links. */
+const LINK_REGISTERS = 0x60;
+
+/** What the serial line keeps for a guest that has not read yet. */
+const SERIAL_INPUT_BYTES = 16;
+
+/** `set_jit_config`: how many pages of a guest one compiled module covers, and how hot they are. */
+const JIT_PAGES = { index: 1, value: 1 } as const;
+const JIT_THRESHOLD = { index: 3, value: 50 } as const;
+
+const CODE_SEGMENT = 0x10;
+const DATA_SEGMENT = 0x18;
+const SEGMENTS = 6;
+const CODE_INDEX = 1;
+const ESI = 6;
+const PROTECTED = 1;
+
+/** Makes a machine, whose processor does not run yet. */
+export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
+  const [first, second] = parts.ideDisks.map(ideImage);
+  const emulator = new V86({
+    wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
+    memory_size: parts.memoryBytes,
+    vga_memory_size: VGA_MEMORY_BYTES,
+    autostart: false,
+    disable_keyboard: true,
+    disable_mouse: true,
+    disable_speaker: true,
+    // Without a type there is no network card.
+    net_device: {},
+    ...(first ? { hda: first } : {}),
+    ...(second ? { hdb: second } : {}),
+  });
+  await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
+  return new V86Engine(emulator, events);
+}
+
+class V86Engine implements Engine {
+  readonly name = 'v86';
+  readonly version = `v86 ${V86_VERSION}`;
+  readonly memory: GuestMemory;
+  readonly #emulator: V86;
+  readonly #cpu: V86Cpu;
+  readonly #waits = new IdleWaits();
+  #devices = 0;
+
+  constructor(emulator: V86, events: EngineEvents) {
+    this.#emulator = emulator;
+    const loop = innerParts(emulator);
+    const { cpu } = loop;
+    this.#cpu = cpu;
+    const sizeBytes = cpu.memory_size[0] ?? 0;
+    this.memory = {
+      sizeBytes,
+      view: (address, length) => {
+        checkRange(sizeBytes, address, length);
+        return cpu.mem8.subarray(address, address + length);
+      },
+      written: (address, length) => {
+        if (length > 0) cpu.jit_dirty_cache(address, address + length);
+      },
+    };
+    cpu.set_jit_config(JIT_PAGES.index, JIT_PAGES.value);
+    cpu.set_jit_config(JIT_THRESHOLD.index, JIT_THRESHOLD.value);
+    const wait = loop.yield.bind(loop);
+    loop.yield = (ms, tick) => {
+      events.turn();
+      wait(this.#waits.next(ms), tick);
+    };
+    emulator.add_listener('serial0-output-byte', (byte) => {
+      this.#waits.stir();
+      events.serialOutput(byte);
+    });
+    listen(emulator, 'cpu-event-halt', () => events.halted());
+    const reboot = cpu.reboot_internal.bind(cpu);
+    cpu.reboot_internal = () => {
+      reboot();
+      events.reset();
+    };
+  }
+
+  addPciDevice(device: PciDevice): InterruptLine {
+    const index = this.#devices++;
+    const place = SLOTS[index];
+    if (!place) throw new RangeError(`there is room for ${PCI_DEVICES_MAX} devices`);
+    const legacyPort = LEGACY_PORT + index * device.legacy.size;
+    const modernPort = MODERN_PORT + index * device.modern.size;
+    const { pci } = this.#cpu.devices;
+    // Its ports have to be there when the device is registered.
+    this.#register(device.legacy, legacyPort, device);
+    this.#register(device.modern, modernPort, device);
+    const id = place.slot << 3;
+    pci.register_device({
+      name: device.name,
+      pci_id: id,
+      pci_space: [...device.configSpace({ legacyPort, modernPort, interruptLine: place.line })],
+      pci_bars: [{ size: device.legacy.size }, { size: device.modern.size }],
+    });
+    // No BIOS runs that would do this.
+    pci.isa_bridge_space8[LINK_REGISTERS + place.link] = place.line;
+    return {
+      raise: () => {
+        this.#waits.stir();
+        pci.raise_irq(id);
+      },
+      lower: () => pci.lower_irq(id),
+    };
+  }
+
+  boot(image: BootImage): void {
+    const cpu = this.#cpu;
+    for (const { address, bytes } of image.parts) {
+      this.memory.view(address, bytes.byteLength).set(bytes);
+      this.memory.written(address, bytes.byteLength);
+    }
+    cpu.cr[0] = PROTECTED;
+    cpu.protected_mode[0] = 1;
+    // Interrupts are off.
+    cpu.flags[0] = 2;
+    cpu.is_32[0] = 1;
+    cpu.stack_size_32[0] = 1;
+    for (let segment = 0; segment < SEGMENTS; segment++) {
+      cpu.segment_is_null[segment] = 0;
+      cpu.segment_offsets[segment] = 0;
+      cpu.segment_limits[segment] = 0xffff_ffff;
+      cpu.sreg[segment] = segment === CODE_INDEX ? CODE_SEGMENT : DATA_SEGMENT;
+    }
+    cpu.reg32.fill(0);
+    cpu.reg32[ESI] = image.zeroPage;
+    cpu.instruction_pointer[0] = (cpu.get_seg_cs() + image.entry) | 0;
+    cpu.update_state_flags();
+  }
+
+  run(): void {
+    void this.#emulator.run();
+  }
+
+  pause(): void {
+    void this.#emulator.stop();
+  }
+
+  get serialRoom(): number {
+    return Math.max(0, SERIAL_INPUT_BYTES - this.#cpu.devices.uart0.input.length);
+  }
+
+  serialInput(bytes: Uint8Array): void {
+    this.#waits.stir();
+    this.#emulator.serial_send_bytes(0, bytes);
+  }
+
+  close(): void {
+    this.pause();
+  }
+
+  #register(block: RegisterBlock, base: number, device: PciDevice): void {
+    const { io } = this.#cpu;
+    for (let offset = 0; offset < block.size; offset++) {
+      const read = (bytes: number) => (): number => block.read(offset, bytes) | 0;
+      const write =
+        (bytes: number) =>
+        (value: number): void =>
+          block.write(offset, bytes, value >>> 0);
+      io.register_read(base + offset, device, read(1), read(2), read(4));
+      io.register_write(base + offset, device, write(1), write(2), write(4));
+    }
+  }
+}
+
+/** Listens to an event that the types of v86 do not name. */
+function listen(emulator: V86, event: string, handler: () => void): void {
+  const add: unknown = Reflect.get(emulator, 'add_listener');
+  if (typeof add === 'function') Reflect.apply(add, emulator, [event, handler]);
+}
+
+/** A disk in the form of v86's own images, whose answers may come later. */
+interface IdeImage {
+  /** The types of v86 know only images that are in memory. */
+  readonly buffer: ArrayBuffer;
+  readonly byteLength: number;
+  onload?: (event: object) => void;
+  load(): void;
+  get_from_cache(): undefined;
+  get_and_cache(position: number, length: number, done: (bytes: Uint8Array) => void): void;
+  get(position: number, length: number, done: (bytes: Uint8Array) => void): void;
+  set(position: number, bytes: Uint8Array, done: () => void): void;
+  get_state(): readonly never[];
+  set_state(): void;
+}
+
+/**
+ * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it
+ * in vain, and says that its disk does not answer.
+ */
+function ideImage({ sizeBytes, read, write }: IdeDisk): IdeImage {
+  return {
+    buffer: new ArrayBuffer(0),
+    byteLength: sizeBytes,
+    load() {
+      this.onload?.({});
+    },
+    // The first sector would tell a geometry; nobody needs that.
+    get_from_cache: () => undefined,
+    get_and_cache: (position, length, done) => void read(position, length).then(done, () => {}),
+    get: (position, length, done) => void read(position, length).then(done, () => {}),
+    // v86 uses its memory again before the answer has come.
+    set: (position, bytes, done) => void write(position, bytes.slice()).then(done, () => {}),
+    get_state: () => [],
+    set_state: () => {},
+  };
+}

@@ -1,0 +1,118 @@
+/** The disks of a machine: Block sessions, as virtio devices or on the IDE bus. */
+import { type Env, RpcError } from '@ginit/core';
+import { BlockClient } from '@ginit/core/block';
+import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
+import { PciTransport } from '../devices/virtio/pci-transport.ts';
+import { SplitQueue } from '../devices/virtio/split-queue.ts';
+import type { Engine, IdeDisk, InterruptLine } from '../engine/engine.ts';
+import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
+import { refusedAt } from './refused.ts';
+import type { DiskConfig } from './schema.ts';
+
+const IDE_DISKS_MAX = 2;
+const IDE_BLOCK_BYTES = 512;
+/** The largest blocks that Linux takes from a virtio disk: those of a page. */
+const VIRTIO_BLOCK_BYTES_MAX = 4096;
+const QUEUE_SIZE = 64;
+
+/** A disk whose session is open. */
+export interface OpenDisk {
+  readonly label: string;
+  readonly config: DiskConfig;
+  readonly client: BlockClient;
+}
+
+/** Opens the sessions of all disks. Throws a `ConfigError` at the first that cannot be had. */
+export async function openDisks(
+  env: Pick<Env, 'connect' | 'close'>,
+  configs: readonly DiskConfig[],
+): Promise<OpenDisk[]> {
+  checkNumber(configs, 'virtio', PCI_DEVICES_MAX);
+  checkNumber(configs, 'ide', IDE_DISKS_MAX);
+  const open: OpenDisk[] = [];
+  for (const config of configs) open.push(await openDisk(env, config));
+  return open;
+}
+
+function checkNumber(configs: readonly DiskConfig[], model: DiskConfig['model'], most: number): void {
+  const tooMany = configs.filter((disk) => disk.model === model)[most];
+  if (tooMany)
+    throw tooMany.$node.errorAt(`a machine has at most ${most} disks of the model ${model}`, 'label');
+}
+
+async function openDisk(env: Pick<Env, 'connect' | 'close'>, config: DiskConfig): Promise<OpenDisk> {
+  const { label, writeable, model, $node: node } = config;
+  const client = await BlockClient.connect(env, { label, args: { writeable } }).catch(
+    refusedAt(node, 'label', `there is no disk "${label}"`),
+  );
+  const { blockSize } = client.info;
+  const problem =
+    writeable && !client.info.writeable
+      ? 'cannot be written'
+      : model === 'ide' && blockSize !== IDE_BLOCK_BYTES
+        ? `has blocks of ${blockSize} bytes, and a disk of the model ide has ${IDE_BLOCK_BYTES}`
+        : blockSize > VIRTIO_BLOCK_BYTES_MAX
+          ? `has blocks of ${blockSize} bytes, and a guest takes ${VIRTIO_BLOCK_BYTES_MAX} at most`
+          : undefined;
+  if (problem === undefined) return { label, config, client };
+  await client.close();
+  throw node.errorAt(`the disk "${label}" ${problem}`, 'label');
+}
+
+/** A disk in the form of the IDE bus. */
+export function ideDisk({ client }: OpenDisk, failed: (error: RpcError) => void): IdeDisk {
+  const { blockCount } = client.info;
+  const told = (error: unknown): never => {
+    if (error instanceof RpcError) failed(error);
+    throw error;
+  };
+  return {
+    sizeBytes: blockCount * IDE_BLOCK_BYTES,
+    read: async (position, length) => {
+      const count = Math.ceil(length / IDE_BLOCK_BYTES);
+      const bytes = new Uint8Array(count * IDE_BLOCK_BYTES);
+      await client.read(position / IDE_BLOCK_BYTES, count, bytes).catch(told);
+      return bytes.subarray(0, length);
+    },
+    write: (position, bytes) =>
+      client.write(position / IDE_BLOCK_BYTES, bytes.byteLength / IDE_BLOCK_BYTES, bytes).catch(told),
+  };
+}
+
+/** What a virtio disk tells of itself. */
+export interface VirtioDiskEvents {
+  readonly broken: (reason: string) => void;
+  readonly failed: (error: RpcError) => void;
+}
+
+/** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
+export function addVirtioDisk(
+  engine: Engine,
+  { label, client }: OpenDisk,
+  events: VirtioDiskEvents,
+): () => void {
+  const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
+  const device = new VirtioBlockDevice(
+    client,
+    engine.memory,
+    queue,
+    {
+      interrupt: () => transport.interrupt(),
+      fail: (reason) => transport.fail(reason),
+      diskFailed: events.failed,
+    },
+    label,
+  );
+  const transport: PciTransport = new PciTransport(device, queue, {
+    raiseInterrupt: () => line.raise(),
+    lowerInterrupt: () => line.lower(),
+    broken: events.broken,
+  });
+  const line: InterruptLine = engine.addPciDevice({
+    name: `virtio-blk ${label}`,
+    legacy: transport.legacy,
+    modern: transport.modern,
+    configSpace: (place) => transport.configSpace(place),
+  });
+  return () => transport.reset();
+}

@@ -1,0 +1,163 @@
+/** One machine: what the config says, put together from sessions, run, and put in order. */
+import { type Env, RpcError } from '@ginit/core';
+import { TerminalClient } from '@ginit/core/terminal';
+import type { Engine } from '../engine/engine.ts';
+import { startV86 } from '../engine/v86/v86-engine.ts';
+import { type BootImage, bootImage } from '../linux/boot-image.ts';
+import { KernelError, readElf, readKernelFile, unpackKernel } from '../linux/kernel-file.ts';
+import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
+import { GuestFiles } from './guest-files.ts';
+import { inMebibytes, reserveGuestMemory } from './memory.ts';
+import { refusedAt } from './refused.ts';
+import { SerialLine } from './serial-line.ts';
+import type { VmmConfig } from './schema.ts';
+import { unxz } from './unxz.ts';
+
+const PROCESSORS_MAX = 1;
+
+/** The part of `env` that a machine uses. */
+export type MachineEnv = Pick<
+  Env,
+  'connect' | 'close' | 'quota' | 'ram' | 'log' | 'warning' | 'error' | 'exit'
+>;
+
+/** A machine that runs until the guest switches it off. */
+export class Machine {
+  readonly #env: MachineEnv;
+  readonly #disks: readonly OpenDisk[];
+  readonly #serial: SerialLine | undefined;
+  readonly #resets: (() => void)[] = [];
+  #engine: Engine | undefined;
+  #image: BootImage | undefined;
+  #isOff = false;
+
+  private constructor(env: MachineEnv, disks: readonly OpenDisk[], terminal: TerminalClient | undefined) {
+    this.#env = env;
+    this.#disks = disks;
+    this.#serial =
+      terminal &&
+      new SerialLine(terminal, {
+        hold: (is) => this.#hold(is),
+        lost: (error) => {
+          if (!this.#isOff) void env.warning(`the terminal of the serial line is gone: ${textOf(error)}`);
+        },
+      });
+  }
+
+  /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
+  static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
+    const { kernel, initrd, cmdline, cpu, disk, serial } = config.$children;
+    if (cpu && cpu.count > PROCESSORS_MAX) {
+      throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
+    }
+    const terminal =
+      serial &&
+      (await TerminalClient.connect(env, { label: serial.label }).catch(
+        refusedAt(serial.$node, 'label', `there is no terminal "${serial.label}"`),
+      ));
+    const disks = await openDisks(env, disk);
+    const files = new GuestFiles(env);
+    const kernelBytes = await files.read(kernel);
+    const initrdBytes = initrd && (await files.read(initrd));
+    await files.close();
+    const memoryBytes = await reserveGuestMemory(env);
+    const machine = new Machine(env, disks, terminal);
+    try {
+      const file = readKernelFile(kernelBytes);
+      if (file.is64Bits) {
+        throw new KernelError('it is a kernel for 64 bits, and the processor of the engine v86 has 32');
+      }
+      const loaded = readElf(await unpackKernel(file, unxz));
+      const commandLine = cmdline?.$node.text.trim() ?? '';
+      machine.#image = bootImage({ file, kernel: loaded, initrd: initrdBytes, commandLine, memoryBytes });
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      throw kernel.$node.errorAt(`the kernel cannot be started: ${error.message}`);
+    }
+    await machine.#run(memoryBytes);
+    return machine;
+  }
+
+  async #run(memoryBytes: number): Promise<void> {
+    const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
+    const engine = await startV86(
+      { memoryBytes, ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))) },
+      {
+        serialOutput: (byte) => this.#serial?.written(byte),
+        turn: () => this.#turn(),
+        halted: () => void this.#switchedOff(),
+        reset: () => this.#reset(),
+      },
+    );
+    this.#engine = engine;
+    for (const disk of this.#disks.filter(({ config }) => config.model === 'virtio')) {
+      const events = {
+        broken: (reason: string): void =>
+          void this.#env.warning(`the guest has broken its disk "${disk.label}": ${reason}`),
+        failed: this.#failed(disk),
+      };
+      this.#resets.push(addVirtioDisk(engine, disk, events));
+    }
+    await this.#env.log(`${engine.version}, 1 processor, ${inMebibytes(memoryBytes)} MiB`);
+    if (this.#image) engine.boot(this.#image);
+    engine.run();
+    void this.#serial?.readAll(() => this.#turn());
+  }
+
+  /** Tells of a disk that fails, once for each reason. */
+  #failed({ label }: OpenDisk): (error: RpcError) => void {
+    const told = new Set<string>();
+    return ({ code }) => {
+      if (told.has(code) || this.#isOff) return;
+      told.add(code);
+      void this.#env.warning(`requests of the disk "${label}" fail: ${code}`);
+    };
+  }
+
+  #turn(): void {
+    if (this.#engine && !this.#isOff) this.#serial?.turn(this.#engine);
+  }
+
+  #hold(is: boolean): void {
+    if (this.#isOff) return;
+    if (is) this.#engine?.pause();
+    else this.#engine?.run();
+  }
+
+  /** The guest has reset its machine: it starts anew with the same kernel. */
+  #reset(): void {
+    for (const reset of this.#resets) reset();
+    if (this.#engine && this.#image) this.#engine.boot(this.#image);
+    void this.#env.log('the guest starts anew');
+  }
+
+  /** The guest is done. */
+  async #switchedOff(): Promise<void> {
+    if (this.#isOff) return;
+    await this.stop();
+    await this.#env.log('the guest has switched off');
+    this.#env.exit(0);
+  }
+
+  /**
+   * Ends the machine as a power cut would, but what it has written to its disks is brought to
+   * stable storage.
+   */
+  async stop(): Promise<void> {
+    if (this.#isOff) return;
+    this.#isOff = true;
+    this.#engine?.close();
+    await this.#serial?.end();
+    for (const { client, label } of this.#disks) {
+      await client
+        .sync()
+        .catch((error: unknown) =>
+          this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`),
+        );
+    }
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

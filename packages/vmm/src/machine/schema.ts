@@ -1,0 +1,51 @@
+/** The config of the monitor. */
+import { attribute, type ConfigNode, type ConfigOf, element } from '@ginit/core/config';
+
+const FILE = {
+  rom: attribute.name('Name of the ROM module that has it'),
+  file: attribute.text('Path of the file that has it, in the File_system session "files"'),
+};
+
+/** The schema of `vmm`. */
+export const VMM_CONFIG = element('config', 'One virtual machine', {
+  attributes: {
+    engine: attribute.oneOf('What runs the machine; auto takes v86, the only one', ['auto', 'v86'], {
+      fallback: 'auto',
+    }),
+  },
+  children: [
+    element('cpu', 'The processors', {
+      max: 1,
+      attributes: { count: attribute.integer('How many', { min: 1, fallback: 1 }) },
+    }),
+    element('kernel', 'A Linux kernel, which is started without a BIOS: a bzImage, or vmlinux', {
+      min: 1,
+      max: 1,
+      attributes: FILE,
+    }),
+    element('initrd', 'The initial RAM disk of the kernel', { max: 1, attributes: FILE }),
+    element('cmdline', 'The command line of the kernel', { max: 1, text: 'required' }),
+    element('disk', 'A disk', {
+      attributes: {
+        label: attribute.label('Label of the Block session', { required: true }),
+        model: attribute.oneOf('What the guest sees', ['virtio', 'ide'], { fallback: 'virtio' }),
+        writeable: attribute.boolean('Whether the guest may write', { fallback: false }),
+      },
+    }),
+    element('serial', 'The serial line, at a Terminal session', {
+      max: 1,
+      attributes: { label: attribute.label('Label of the Terminal session', { fallback: 'serial' }) },
+    }),
+  ],
+});
+
+/** The config as it is read. */
+export type VmmConfig = ConfigOf<typeof VMM_CONFIG>;
+/** A `<kernel>` or an `<initrd>`. */
+export interface FileConfig {
+  readonly rom: string | undefined;
+  readonly file: string | undefined;
+  readonly $node: ConfigNode;
+}
+/** A `<disk>`. */
+export type DiskConfig = VmmConfig['$children']['disk'][number];

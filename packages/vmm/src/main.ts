@@ -1,0 +1,18 @@
+/** A virtual machine monitor: an unmodified guest system as a component. */
+import { component, Rom } from '@ginit/core';
+import { Block } from '@ginit/core/block';
+import { FileSystem } from '@ginit/core/file_system';
+import { Terminal } from '@ginit/core/terminal';
+import { Machine } from './machine/machine.ts';
+import { VMM_CONFIG } from './machine/schema.ts';
+
+const manifest = {
+  mayRequire: [Block, Terminal, Rom, FileSystem],
+  config: VMM_CONFIG,
+  loop: 'live',
+} as const;
+
+export default component(manifest, async (env) => {
+  const machine = await Machine.start(env, env.config.read(VMM_CONFIG));
+  env.onStop(() => machine.stop());
+});

@@ -1,0 +1,93 @@
+/** The files of kernels: what is taken, and what is refused with which words. */
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { xzAsync } from 'node-liblzma/wasm';
+import { describe, expect, test } from 'vitest';
+import { KernelError, readElf, readKernelFile, unpackKernel } from '../src/linux/kernel-file.ts';
+import { unxz } from '../src/machine/unxz.ts';
+import { bzImageOf, elfOf } from './tiny-guest.ts';
+
+const CODE = Uint8Array.from([1, 2, 3, 4, 5]);
+const ELF = elfOf([{ address: 0x10_0000, bytes: CODE, memoryBytes: 16 }]);
+const sizeAtTheEnd = (packed: Uint8Array): Uint8Array => Uint8Array.from([...packed, 0, 1, 0, 0]);
+
+async function loaded(file: Uint8Array): Promise<ReturnType<typeof readElf>> {
+  const { entry, segments } = readElf(await unpackKernel(readKernelFile(file), unxz));
+  return {
+    entry,
+    segments: segments.map(({ address, bytes, memoryBytes }) => ({
+      address,
+      bytes: Uint8Array.from(bytes),
+      memoryBytes,
+    })),
+  };
+}
+
+describe('a kernel is read', () => {
+  const whole = { entry: 0x10_0000, segments: [{ address: 0x10_0000, bytes: CODE, memoryBytes: 16 }] };
+
+  test('from an ELF file', async () => {
+    expect(await loaded(ELF)).toEqual(whole);
+  });
+
+  test('from a bzImage packed by gzip, by xz, or not at all', async () => {
+    expect(await loaded(bzImageOf(gzipSync(ELF)))).toEqual(whole);
+    expect(await loaded(bzImageOf(sizeAtTheEnd(await xzAsync(ELF))))).toEqual(whole);
+    expect(await loaded(bzImageOf(ELF))).toEqual(whole);
+  });
+
+  test('with what it says of 64 bits', () => {
+    expect(readKernelFile(bzImageOf(ELF, { xloadflags: 1 })).is64Bits).toBe(true);
+    expect(readKernelFile(bzImageOf(ELF, { xloadflags: 2 })).is64Bits).toBe(false);
+    expect(readKernelFile(Uint8Array.from(ELF, (byte, at) => (at === 4 ? 2 : byte))).is64Bits).toBe(true);
+  });
+});
+
+describe('a kernel is refused', () => {
+  test.each([
+    ['that is none', new Uint8Array(4096), /no Linux kernel/],
+    ['that is empty', new Uint8Array(0), /no Linux kernel/],
+    ['of an old boot protocol', bzImageOf(ELF, { version: 0x205 }), /boot protocol is 2\.05/],
+    ['that is cut off', bzImageOf(ELF).subarray(0, 2060), /cut off/],
+    ['packed by zstd', bzImageOf(Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd])), /packed by zstd/],
+    ['packed in an unknown way', bzImageOf(new Uint8Array(9)), /packed in an unknown way/],
+    ['whose gzip is broken', bzImageOf(Uint8Array.from([0x1f, 0x8b, 9, 9])), /cannot be unpacked/],
+    [
+      'whose xz is broken',
+      bzImageOf(Uint8Array.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 1, 2, 0, 0, 0, 0])),
+      /cannot be unpacked/,
+    ],
+    ['whose payload is no ELF file', bzImageOf(gzipSync(new Uint8Array(99))), /payload is no ELF file/],
+    ['with nothing to load', elfOf([{ address: 0, bytes: CODE, type: 4 }]), /no segment to load/],
+    [
+      'with an impossible segment',
+      elfOf([{ address: 0, bytes: CODE, memoryBytes: 1 }]),
+      /segments is impossible/,
+    ],
+    ['with a table beyond its end', ELF.subarray(0, 60), /table of segments is impossible/],
+    [
+      'of another processor',
+      Uint8Array.from(ELF, (byte, at) => (at === 18 ? 40 : byte)),
+      /no ELF file of the 386/,
+    ],
+  ])('%s', async (_, file, message) => {
+    const error: unknown = await loaded(file).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(KernelError);
+    expect(String(error)).toMatch(message);
+  });
+
+  test('with a KernelError, whatever stands in it', async () => {
+    const spoiled = fc.tuple(
+      fc.constantFrom(ELF, bzImageOf(ELF), bzImageOf(gzipSync(ELF))),
+      fc.array(fc.tuple(fc.nat(2200), fc.nat(255)), { maxLength: 6 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(spoiled, async ([file, changes]) => {
+        const bytes = file.slice();
+        for (const [at, value] of changes) bytes[at % bytes.byteLength] = value;
+        const result: unknown = await loaded(bytes).catch((error: unknown) => error);
+        if (result instanceof Error && !(result instanceof KernelError)) throw result;
+      }),
+    );
+  });
+});

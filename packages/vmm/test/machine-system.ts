@@ -1,0 +1,116 @@
+/** Systems with one machine in them, in the test's own thread, on the real engine v86. */
+import { type Component, component, Rom, RomModule } from '@ginit/core';
+import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
+import { ServedTerminal, Terminal } from '@ginit/core/terminal';
+import { expect } from 'vitest';
+import {
+  finish,
+  type FinishedSystem,
+  type InProcessSystem,
+  startSystem,
+} from '../../../test/harness/in-process-system.ts';
+import vmm from '../src/main.ts';
+
+const TIMEOUT_MS = 20_000;
+
+/** What a machine is given. */
+export interface MachineSurroundings {
+  /** ROM modules by name. */
+  readonly roms?: Readonly<Record<string, Uint8Array>>;
+  /** Disks by label. */
+  readonly disks?: Readonly<Record<string, BlockBackend>>;
+  readonly ram?: string;
+}
+
+/** A system that runs, with the other end of the machine's serial line. */
+export class MachineSystem {
+  /** What the guest has written. */
+  output = '';
+  readonly #system: InProcessSystem;
+  #terminal: ServedTerminal | undefined;
+
+  /** `config` is what stands in the config of the machine. */
+  constructor(config: string, { roms = {}, disks = {}, ram = '20M' }: MachineSurroundings) {
+    const files = component({ provides: [Rom] }, (env) => {
+      env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
+    });
+    const terminal = component({ provides: [Terminal] }, (env) => {
+      env.provide(Terminal, (session) => {
+        const served = new ServedTerminal(session, {
+          written: () => (this.output += new TextDecoder().decode(served.take())),
+        });
+        this.#terminal = served;
+        served.connect();
+        return served.session;
+      });
+    });
+    const servers = Object.entries(disks).map(([label, disk]): [string, Component] => [
+      `disk-${label}`,
+      component({ provides: [Block] }, (env) => {
+        env.provide(Block, (session) => serveBlock(session, disk));
+      }),
+    ]);
+    const route = (service: string, label: string, to: string): string =>
+      `<service name="${service}" label="${label}"> <child name="${to}"/> </service>`;
+    const routes = [
+      // There is never a module of this name.
+      ...[...Object.keys(roms), 'none'].map((label) => route('ROM', label, 'files')),
+      ...Object.keys(disks).map((label) => route('Block', label, `disk-${label}`)),
+    ];
+    this.#system = startSystem(
+      'shared',
+      { files, terminal, vmm, ...Object.fromEntries(servers) },
+      `<start name="files" ram="16M"> <provides> <service name="ROM"/> </provides> </start>
+      <start name="terminal"> <provides> <service name="Terminal"/> </provides> </start>
+      ${servers.map(([name]) => `<start name="${name}"> <provides> <service name="Block"/> </provides> </start>`).join('')}
+      <start name="vmm" ram="${ram}"> <exit propagate="yes"/>
+        <route>
+          <service name="Terminal"> <child name="terminal"/> </service>
+          ${routes.join('')}
+          <any-service> <parent/> </any-service>
+        </route>
+        <config>${config}</config>
+      </start>`,
+    );
+  }
+
+  /** Types on the serial line. */
+  type(text: string): void {
+    this.#terminal?.push(new TextEncoder().encode(text));
+  }
+
+  /** Settles when the guest has written this. */
+  async until(text: string): Promise<void> {
+    await expect.poll(() => this.output, { timeout: TIMEOUT_MS }).toContain(text);
+  }
+
+  /** The log so far. */
+  get lines(): readonly string[] {
+    return this.#system.platform.lines;
+  }
+
+  /** The system when the machine has ended well. */
+  async ended(): Promise<FinishedSystem> {
+    const finished = await finish(this.#system);
+    expect(finished.end, [...finished.complaints, ...finished.lines].join('\n')).toEqual({
+      kind: 'exit',
+      code: 0,
+    });
+    return finished;
+  }
+
+  /** Stops the system, as a signal does. */
+  async stop(): Promise<FinishedSystem> {
+    this.#system.supervisor.end({ kind: 'exit', code: 0 });
+    return this.ended();
+  }
+
+  /** The reason for which the machine has crashed. */
+  async crash(): Promise<string> {
+    const { complaints } = this.#system.platform;
+    const crash = (): string | undefined => complaints.find((line) => line.includes('] crashed: '));
+    await expect.poll(crash, { timeout: TIMEOUT_MS }).toBeDefined();
+    await finish(this.#system);
+    return crash() ?? '';
+  }
+}

@@ -1,0 +1,121 @@
+/** Machines with guests of a few bytes, on the engine v86. */
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
+import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
+import { bzImageOf, Program } from './tiny-guest.ts';
+
+const HELLO = new Program().print('hello\n').halt().kernel();
+
+describe('a machine', () => {
+  test('runs a kernel, shows what it writes, and ends with it', async () => {
+    const roms = { linux: bzImageOf(gzipSync(HELLO)) };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/>', { roms });
+    const { lines } = await system.ended();
+    expect(system.output).toBe('hello\n');
+    expect(lines.slice(0, 2)).toEqual([
+      expect.stringMatching(/v86 0\.5\.462, 1 processor, 1\d MiB/),
+      expect.stringContaining('the guest has switched off'),
+    ]);
+  });
+
+  test('gives the guest what is typed', async () => {
+    const roms = { linux: new Program().print('>').echoUntil('.').halt().kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/>', { roms });
+    await system.until('>');
+    system.type('some words, more than sixteen bytes.');
+    await system.ended();
+    expect(system.output).toBe('>some words, more than sixteen bytes.');
+  });
+
+  test('that is stopped synchronises its disks', async () => {
+    const roms = { linux: new Program().print('up').echoUntil('.').halt().kernel() };
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    let synchronised = 0;
+    const counted = {
+      info: disk.info,
+      read: disk.read.bind(disk),
+      write: disk.write.bind(disk),
+      sync: () => void synchronised++,
+      trim: () => {},
+      writeZeroes: () => {},
+    };
+    const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
+      roms,
+      disks: { root: counted },
+    });
+    await system.until('up');
+    await system.stop();
+    expect(synchronised).toBe(1);
+  });
+
+  test('starts anew when the guest resets it', async () => {
+    const program = new Program().print('again').readSerial();
+    // The keyboard controller pulls the reset line.
+    const roms = { linux: program.out(0x64, 1, 0xfe).halt().kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/>', { roms });
+    await system.until('again');
+    system.type('x');
+    await system.until('againagain');
+    expect(system.lines.at(-1)).toContain('the guest starts anew');
+    await system.stop();
+  });
+});
+
+describe('a machine that cannot be is one clear error', () => {
+  const roms = { linux: HELLO, big: bzImageOf(HELLO, { xloadflags: 1 }), text: new Uint8Array(5000) };
+  const disk = new RamDisk(new Uint8Array(16 * 1024), 1024);
+  test.each<[string, string, MachineSurroundings, RegExp]>([
+    [
+      'too little memory',
+      '<kernel rom="linux"/>',
+      { ram: '10M' },
+      /the RAM quota leaves \d MiB for the guest, which needs 16 at least: give the start node \d+ MiB more/,
+    ],
+    [
+      'a kernel for 64 bits',
+      '<kernel rom="big"/>',
+      {},
+      /config\.xml:\d+:\d+: the kernel cannot be started: it is a kernel for 64 bits, and .* v86 has 32/,
+    ],
+    ['no kernel at all', '', {}, /config\.xml:\d+:\d+: <config> .*<kernel>/],
+    ['a kernel without a name', '<kernel/>', {}, /config\.xml:\d+:\d+: <kernel> needs rom or file/],
+    ['a text for a kernel', '<kernel rom="text"/>', {}, /config\.xml:\d+:\d+: .*it is no Linux kernel/],
+    ['a missing kernel', '<kernel rom="none"/>', {}, /config\.xml:\d+:\d+: .*ROM module "none"/],
+    ['missing files', '<kernel file="/linux"/>', {}, /config\.xml:\d+:\d+: .*File_system session "files"/],
+    [
+      'a missing initrd',
+      '<kernel rom="linux"/> <initrd rom="none"/>',
+      {},
+      /config\.xml:\d+:\d+: .*ROM module "none"/,
+    ],
+    [
+      'a missing disk',
+      '<kernel rom="linux"/> <disk label="none"/>',
+      {},
+      /config\.xml:\d+:\d+: there is no disk "none"/,
+    ],
+    [
+      'a disk of blocks that do not fit',
+      '<kernel rom="linux"/> <disk label="odd" model="ide"/>',
+      { disks: { odd: disk } },
+      /config\.xml:\d+:\d+: the disk "odd" has blocks of 1024 bytes/,
+    ],
+    [
+      'two processors',
+      '<kernel rom="linux"/> <cpu count="2"/>',
+      {},
+      /config\.xml:\d+:\d+: the engine v86 has 1 processor/,
+    ],
+    [
+      'too many disks',
+      `<kernel rom="linux"/> ${'<disk label="odd"/>'.repeat(5)}`,
+      { disks: { odd: disk } },
+      /config\.xml:\d+:\d+: a machine has at most 4 disks of the model virtio/,
+    ],
+  ])('%s', async (_, config, surroundings, reason) => {
+    const system = new MachineSystem(config, { roms, ...surroundings });
+    expect(await system.crash()).toMatch(reason);
+    expect(system.lines.filter((line) => line.includes('Error')).length).toBeLessThanOrEqual(1);
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * Kernels of a few bytes, which run on a real engine in a moment: they talk over the serial line
+ * and do what a test needs of them. They start where Linux would, in 32-bit mode without paging.
+ */
+
+const LOAD_ADDRESS = 0x10_0000;
+const SERIAL_PORT = 0x3f8;
+const ELF_HEADER_BYTES = 52;
+const PROGRAM_HEADER_BYTES = 32;
+
+/** A part of an ELF file for the 386. */
+export interface ElfPart {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  readonly memoryBytes?: number;
+  readonly type?: number;
+}
+
+/** An ELF file; its entry is its first part. */
+export function elfOf(parts: readonly ElfPart[]): Uint8Array<ArrayBuffer> {
+  const headers = ELF_HEADER_BYTES + parts.length * PROGRAM_HEADER_BYTES;
+  const elf = new Uint8Array(headers + parts.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
+  const view = new DataView(elf.buffer);
+  elf.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  view.setUint16(16, 2, true);
+  view.setUint16(18, 3, true);
+  view.setUint32(24, parts[0]?.address ?? 0, true);
+  view.setUint32(28, ELF_HEADER_BYTES, true);
+  view.setUint16(42, PROGRAM_HEADER_BYTES, true);
+  view.setUint16(44, parts.length, true);
+  let offset = headers;
+  for (const [index, { address, bytes, memoryBytes, type = 1 }] of parts.entries()) {
+    const at = ELF_HEADER_BYTES + index * PROGRAM_HEADER_BYTES;
+    const words = [type, offset, address, address, bytes.byteLength, memoryBytes ?? bytes.byteLength];
+    for (const [word, value] of words.entries()) view.setUint32(at + 4 * word, value, true);
+    elf.set(bytes, offset);
+    offset += bytes.byteLength;
+  }
+  return elf;
+}
+
+/** A bzImage around a payload, as far as a loader looks at it. */
+export function bzImageOf(
+  payload: Uint8Array,
+  { version = 0x20f, xloadflags = 0 }: { version?: number; xloadflags?: number } = {},
+): Uint8Array<ArrayBuffer> {
+  const setupSectors = 3;
+  const image = new Uint8Array((setupSectors + 1) * 512 + payload.byteLength);
+  const view = new DataView(image.buffer);
+  image[0x1f1] = setupSectors;
+  image[0x201] = 0x66;
+  view.setUint32(0x202, 0x5372_6448, true);
+  view.setUint16(0x206, version, true);
+  view.setUint16(0x236, xloadflags, true);
+  view.setUint32(0x24c, payload.byteLength, true);
+  image.set(payload, (setupSectors + 1) * 512);
+  return image;
+}
+
+function u32(value: number): number[] {
+  return [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
+}
+
+/** Instructions of the 386, one after the other. */
+export class Program {
+  readonly #bytes: number[] = [];
+
+  /** Writes a text to the serial line. */
+  print(text: string): this {
+    // jmp over the text; mov esi, text; mov dx, port; lodsb; test al,al; jz +3; out dx,al; jmp back
+    const bytes = [...new TextEncoder().encode(text), 0];
+    this.#bytes.push(0xe9, ...u32(bytes.length));
+    const at = LOAD_ADDRESS + this.#bytes.length;
+    this.#bytes.push(...bytes, 0xbe, ...u32(at), 0x66, 0xba, ...u32(SERIAL_PORT).slice(0, 2));
+    this.#bytes.push(0xac, 0x84, 0xc0, 0x74, 3, 0xee, 0xeb, 0xf8);
+    return this;
+  }
+
+  /** Waits for a byte of the serial line; it is in AL afterwards. */
+  readSerial(): this {
+    // mov dx, port + 5; in al,dx; test al,1; jz back; mov dx, port; in al,dx
+    this.#bytes.push(0x66, 0xba, ...u32(SERIAL_PORT + 5).slice(0, 2), 0xec, 0xa8, 1, 0x74, 0xfb);
+    this.#bytes.push(0x66, 0xba, ...u32(SERIAL_PORT).slice(0, 2), 0xec);
+    return this;
+  }
+
+  /** Writes AL to the serial line. */
+  writeSerial(): this {
+    this.#bytes.push(0x66, 0xba, ...u32(SERIAL_PORT).slice(0, 2), 0xee);
+    return this;
+  }
+
+  /** Echoes bytes until `last` has come. */
+  echoUntil(last: string): this {
+    const start = this.#bytes.length;
+    this.readSerial().writeSerial();
+    // cmp al, last; jne start
+    this.#bytes.push(0x3c, last.charCodeAt(0), 0x75);
+    this.#bytes.push((start - this.#bytes.length - 1) & 0xff);
+    return this;
+  }
+
+  /** Writes a byte, a word or a double word to a port. */
+  out(port: number, bytes: 1 | 2 | 4, value: number): this {
+    this.#bytes.push(0xb8, ...u32(value), 0x66, 0xba, port & 0xff, port >> 8);
+    this.#bytes.push(...(bytes === 1 ? [0xee] : bytes === 2 ? [0x66, 0xef] : [0xef]));
+    return this;
+  }
+
+  /** Stops the processor for good. */
+  halt(): this {
+    this.#bytes.push(0xfa, 0xf4, 0xeb, 0xfd);
+    return this;
+  }
+
+  /** Bytes as they are. */
+  raw(...bytes: readonly number[]): this {
+    this.#bytes.push(...bytes);
+    return this;
+  }
+
+  /** The kernel with this program. */
+  kernel(): Uint8Array<ArrayBuffer> {
+    return elfOf([{ address: LOAD_ADDRESS, bytes: Uint8Array.from(this.#bytes) }]);
+  }
+}
