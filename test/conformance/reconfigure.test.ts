@@ -456,7 +456,7 @@ describe('healing', () => {
     await run(async ({ apply, sandbox, shows }) => {
       await apply(policy('t', 'trip', 'max="1" period_s="60"'));
       await shows('t#2 gave up');
-      expect(sandbox.state[0]?.why).toBe('gave up: 1 crashes in 60 s, last: Error: over my own feet');
+      expect(sandbox.state[0]?.why).toBe('gave up: 1 crash in 60 s, last: Error: over my own feet');
       expect(await sandbox.act('restart', 't')).toBeUndefined();
       await shows('t#4 gave up');
       await apply(policy('t', 'trip', 'max="1" period_s="61"'));

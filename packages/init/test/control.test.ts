@@ -281,10 +281,13 @@ describe('systems side by side', () => {
     if ('client' in only) only.client.close();
     await serve({}, 'bank');
     expect(await findSystem(undefined, directory)).toEqual({
-      problem: 'several systems run: choose one by --system NAME\nrunning: bank, shop',
+      problem:
+        'several systems run: choose one by --system NAME\nrunning: bank (/srv/shop.xml)\nrunning: shop (/srv/shop.xml)',
     });
     expect(await findSystem('mill', directory)).toMatchObject({
-      problem: expect.stringContaining('no system "mill" runs\nrunning: bank, shop'),
+      problem: expect.stringContaining(
+        'no system "mill" runs\nrunning: bank (/srv/shop.xml)\nrunning: shop (/srv/shop.xml)',
+      ),
       absent: true,
     });
     const byPath = await findSystem(join(directory, 'bank.sock'), directory);

@@ -58,7 +58,7 @@ const SHOP = system([
       child('disk'),
       child('fs', { sessions: [DISK] }),
       child('sub', { binary: 'init' }),
-      child('down', { state: 'gave up', why: '5 crashes in 60 s' }),
+      child('down', { state: 'gave up', why: 'gave up: 5 crashes in 60 s' }),
     ),
   }),
   live('init -> sub', { children: of(child('one', { state: 'exited', exitCode: 3 })) }),
@@ -147,7 +147,7 @@ describe('tables and graphs', () => {
       '  fs  running  process 77, jailed  4K of 4000000  9 of 90  0',
       '  sub  running  main 40 thread 41  4K of 4000000  9 of 90  0',
       '  one  exited 3  thread  - of 4M  - of 100  0',
-      '  down  gave up  thread  - of 4M  - of 100  0  5 crashes in 60 s',
+      '  down  gave up  thread  - of 4M  - of 100  0  gave up: 5 crashes in 60 s',
     ]);
   });
 

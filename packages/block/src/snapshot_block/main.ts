@@ -2,6 +2,7 @@
 import { component, Timer } from '@ginit/core';
 import { Block } from '@ginit/core/block';
 import { Report } from '@ginit/core/report';
+import { closeAtStop } from '../lib/close-at-stop.ts';
 import { SNAPSHOT_BLOCK_CONFIG } from './schema.ts';
 import { SnapshotBlock } from './snapshot-block.ts';
 
@@ -14,6 +15,6 @@ const manifest = {
 
 export default component(manifest, async (env) => {
   const snapshots = await SnapshotBlock.open(env);
-  env.onStop(() => snapshots.close());
+  env.onStop(() => closeAtStop(env, () => snapshots.close()));
   env.provide(Block, (session) => snapshots.serve(session));
 });

@@ -72,7 +72,7 @@ export class Recovery {
     const { name, start } = child;
     if (start.restart) {
       const { max, periodS } = start.restart;
-      const bound = `gave up: ${max} crashes in ${periodS} s, last: ${why}`;
+      const bound = `gave up: ${max} ${max === 1 ? 'crash' : 'crashes'} in ${periodS} s, last: ${why}`;
       child.over = { how: 'crashed', why: bound, gaveUp: true };
       await this.#host.env.error(`child "${name}" has crashed too often and stays down`);
     }

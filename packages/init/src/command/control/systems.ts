@@ -45,7 +45,7 @@ export async function findSystem(
   if (unnameable !== undefined) return { problem: `--system ${JSON.stringify(name)}: ${unnameable}` };
   const running = await runningSystems(directory);
   if (name !== undefined && !running.includes(name)) {
-    const problem = `no system "${name}" runs${listed(running)}${describeOthers(othersSystems())}`;
+    const problem = `no system "${name}" runs${await listed(running, directory)}${describeOthers(othersSystems())}`;
     return { problem, absent: true };
   }
   const [only, second] = running;
@@ -53,7 +53,7 @@ export async function findSystem(
   if (wanted === undefined && only === undefined)
     return { problem: `no system of yours runs${describeOthers(othersSystems())}`, absent: true };
   if (wanted === undefined) {
-    return { problem: `several systems run: choose one by --system NAME${listed(running)}` };
+    return { problem: `several systems run: choose one by --system NAME${await listed(running, directory)}` };
   }
   return connected(await ControlClient.connect(socketPath(directory, wanted)), `"${wanted}"`);
 }
@@ -64,8 +64,16 @@ function connected(client: ControlClient | Unreached, which: string): FoundSyste
   return { problem: `system ${which} cannot be reached: ${reason}`, absent: true };
 }
 
-function listed(names: readonly string[]): string {
-  return names.length === 0 ? '' : `\nrunning: ${names.join(', ')}`;
+/** The systems, a line for each, with their configs as far as they say them. */
+async function listed(names: readonly string[], directory: string): Promise<string> {
+  if (names.length === 0) return '';
+  const lines = names.map(async (name) => {
+    const client = await ControlClient.connect(socketPath(directory, name));
+    if (!(client instanceof ControlClient)) return name;
+    client.close();
+    return `${name} (${client.greeting.config})`;
+  });
+  return `\nrunning: ${(await Promise.all(lines)).join('\nrunning: ')}`;
 }
 
 function describeOthers(others: readonly OthersSystem[]): string {

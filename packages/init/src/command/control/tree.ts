@@ -202,10 +202,12 @@ export function incompleteness({ state, why, exitCode }: TreeNode): string | und
     case 'stuck':
     case 'waiting':
     case 'crashed':
-    case 'gave up':
     case 'restarting':
     case 'ending':
     case 'silent':
       return `${state}${because}`;
+    case 'gave up':
+      // The reason begins with these words, because it stands alone elsewhere.
+      return why ?? state;
   }
 }
