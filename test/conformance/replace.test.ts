@@ -18,13 +18,20 @@ const Store = session('Store', {
 function cast() {
   const events: string[] = [];
   const clients = new Map<string, { session: Session<typeof Store>; connects: number }>();
-  const gates = { announce: Promise.resolve(), slow: deferred<void>(), handed: Promise.resolve() };
+  const gates = {
+    announce: Promise.resolve(),
+    slow: deferred<void>(),
+    handed: Promise.resolve(),
+    /** The server that trips, and how often it still does. */
+    trips: { by: '', times: 0 },
+  };
   const valueOf = (env: Env, name: string): string => env.config.node.value(name) ?? '';
   const server = component({ provides: [Store] }, async (env) => {
     const me = `a${valueOf(env, 'v')}`;
     events.push(`${me} begins`);
     env.onStop(() => void events.push(`${me} stops`));
     if (valueOf(env, 'trips') !== '') throw new Error('over my own feet');
+    if (me === gates.trips.by && gates.trips.times-- > 0) throw new Error('over my own feet');
     if (valueOf(env, 'late') !== '') await gates.announce;
     env.provide(Store, ({ label }) => ({
       read: () => `${me} ${label}`,
@@ -159,13 +166,66 @@ test('a replacement that crashes leaves the old one as it is, which says why; th
     expect(await clients.get('c')?.session.read()).toBe('a1 c -> x');
     expect(lines('Error: child "a" is not replaced, and goes on')).toHaveLength(1);
     await conserved();
-    // Nothing tries again by itself, and going back is no change.
+    // Without a <restart> nothing tries again by itself, and going back is no change.
     expect(events.filter((event) => event === 'a2 begins')).toHaveLength(1);
     await apply(server('1') + client('c'));
     await shows('a#1 running, c#2 running');
     await apply(server('2') + client('c'));
     await until(() => events.includes('a1 stops'));
     await shows('a#4 running, c#2 running');
+    await conserved();
+  });
+});
+
+const RESTART = '<restart on="crash" max="3" period_s="60"/>';
+
+test('with a <restart> a replacement that fails is tried again, and clients are moved when one is complete', async () => {
+  await run(async ({ apply, clients, conserved, events, gates, lines, shows, until }) => {
+    gates.trips = { by: 'a2', times: 3 };
+    await apply(server('1') + client('c'));
+    await until(() => events.includes('c reads a1 c -> x'));
+    await apply(server('2', '', 'replace="ready"', RESTART) + client('c'));
+    await until(() => events.includes('a1 stops'));
+    expect(events.filter((event) => event === 'a2 begins')).toHaveLength(4);
+    expect(lines('Error: child "a" is not replaced, and goes on')).toHaveLength(3);
+    await shows('a#6 running, c#2 running');
+    expect(await clients.get('c')?.session.read()).toBe('a2 c -> x');
+    await conserved();
+  });
+});
+
+test('there is a bound to that, which the why-phrase tells; a changed start node begins anew', async () => {
+  await run(async ({ apply, conserved, events, sandbox, shows, until }) => {
+    await apply(server('1') + client('c'));
+    await until(() => events.includes('c reads a1 c -> x'));
+    await apply(server('2', 'trips="yes"', 'replace="ready"', RESTART) + client('c'));
+    await until(() => sandbox.state[0]?.why?.includes('gave up') === true);
+    expect(sandbox.state[0]?.why).toMatch(/over my own feet; gave up: 3 failures in 60 s$/);
+    expect(events.filter((event) => event === 'a2 begins')).toHaveLength(4);
+    await shows('a#1 waiting, c#2 running');
+    await conserved();
+    await apply(server('3', '', 'replace="ready"', RESTART) + client('c'));
+    await until(() => events.includes('a1 stops'));
+    await shows('a#7 running, c#2 running');
+    await conserved();
+  });
+});
+
+test('a replacement that somebody asked for is tried again as such; a config that fits the old one ends that', async () => {
+  await run(async ({ apply, conserved, events, gates, sandbox, shows, until }) => {
+    const first = server('1', '', 'replace="ready"', RESTART) + client('c');
+    await apply(first);
+    await until(() => events.includes('c reads a1 c -> x'));
+    gates.trips = { by: 'a1', times: 2 };
+    await sandbox.restart('a', 'a test');
+    await until(() => events.includes('a1 stops'));
+    await shows('a#5 running, c#2 running');
+    await apply(server('2', 'trips="yes"', 'replace="ready"', RESTART) + client('c'));
+    await until(() => events.filter((event) => event === 'a2 begins').length === 3);
+    await until(() => sandbox.state[0]?.why?.includes('it is tried again (3 of 3 in 60 s)') === true);
+    await apply(first);
+    await shows('a#5 running, c#2 running');
+    expect(sandbox.state[0]?.why).toBeUndefined();
     await conserved();
   });
 });

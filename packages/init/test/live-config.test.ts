@@ -151,7 +151,7 @@ const configText = (name: string, attribute = ''): string =>
   `<config> <start name="${name}" ram="1M" caps="100" ${attribute}> <binary name="./code.mjs"/> </start> </config>`;
 
 /** A live config whose check looks at the form only, with what it has done. */
-function liveConfig(code = false) {
+function liveConfig(code = false, times = TIMES) {
   const file = at('config.xml');
   const lines: string[] = [];
   const applied: SystemConfig[] = [];
@@ -166,11 +166,10 @@ function liveConfig(code = false) {
       lack: undefined,
     };
     const known = { imports: new ComponentImports(directory), targets: new GrantTargets(directory) };
-    const binary = {
-      moduleUrl: pathToFileURL(at('code.mjs')).href,
-      files: [at('code.mjs')],
-      takes: 'nothing' as const,
-    };
+    const moduleUrl = pathToFileURL(at('code.mjs')).href;
+    const binary = code
+      ? known.imports.binary(moduleUrl)
+      : { moduleUrl, files: [at('code.mjs')], takes: 'nothing' as const };
     const binaries = { byName: new Map([['./code.mjs', binary]]), trusted: new Map() };
     try {
       const node = readNode(source, { name: 'config.xml' });
@@ -195,7 +194,7 @@ function liveConfig(code = false) {
       say: (line: string) => void lines.push(line),
       plain: (line: string) => void lines.push(line),
     };
-    const live = new LiveConfig({ file, check, supervisor, output, code, times: TIMES }, first);
+    const live = new LiveConfig({ file, check, supervisor, output, code, times }, first);
     closing.push(live);
     return live;
   };
@@ -255,6 +254,45 @@ describe('applying', () => {
     expect(applied).toHaveLength(1);
     expect(lines).toEqual(['[init -> a] is started again: its code has changed']);
   });
+
+  test('a file that comes and is loaded instead of another one is a change of the code', async () => {
+    const { restarted, start } = liveConfig(true, { quietMs: 10, pollMs: 20 });
+    mkdirSync(at('node_modules', 'dep'), { recursive: true });
+    writeFileSync(at('node_modules', 'dep', 'index.js'), 'module.exports = 1;');
+    mkdirSync(at('sub'));
+    writeFileSync(at('sub', 'mid.mjs'), `import 'dep';`);
+    writeFileSync(at('code.mjs'), `import './sub/mid.mjs';`);
+    await start(configText('a'));
+    // Other packages, and files beside, are no change.
+    mkdirSync(at('sub', 'other'));
+    writeFileSync(at('sub', 'index.js'), '');
+    await later(AFTER_MS);
+    expect(restarted).toEqual([]);
+    mkdirSync(at('sub', 'node_modules', 'dep'), { recursive: true });
+    writeFileSync(at('sub', 'node_modules', 'dep', 'index.js'), 'module.exports = 2;');
+    await until(() => restarted.length > 0);
+    expect(restarted[0]).toBe('init -> a');
+  });
+});
+
+test('a check takes over what was read for the one before, unless a file that has come would be loaded instead', async () => {
+  mkdirSync(at('node_modules', 'dep'), { recursive: true });
+  writeFileSync(at('node_modules', 'dep', 'index.js'), '');
+  mkdirSync(at('sub'));
+  writeFileSync(at('sub', 'code.mjs'), `import 'dep';`);
+  for (const file of [at('node_modules', 'dep', 'index.js'), at('sub', 'code.mjs')]) utimesSync(file, 1, 1);
+  const moduleUrl = pathToFileURL(at('sub', 'code.mjs')).href;
+  const first = new ComponentImports(directory);
+  const graph = first.of(moduleUrl);
+  const second = new ComponentImports(directory, first);
+  expect(second.of(moduleUrl)).toBe(graph);
+  mkdirSync(at('sub', 'node_modules', 'dep'), { recursive: true });
+  writeFileSync(at('sub', 'node_modules', 'dep', 'index.js'), `import 'node:fs';`);
+  const third = new ComponentImports(directory, second);
+  expect(third.of(moduleUrl).files).toContain(at('sub', 'node_modules', 'dep', 'index.js'));
+  writeFileSync(at('sub', 'package.json'), '{"type": "commonjs"}');
+  const fourth = new ComponentImports(directory, third);
+  expect(fourth.of(moduleUrl).files).toContain(at('sub', 'package.json'));
 });
 
 test('a hang-up ends the system only when the terminal is lost; otherwise it asks for a reload', () => {

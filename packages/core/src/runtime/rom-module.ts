@@ -4,6 +4,7 @@
  */
 import type { SignalCapability } from '../capability/signal.ts';
 import type { Implementation } from '../interface/interface.ts';
+import { deferred } from '../async/deferred.ts';
 import { Dataspace } from '../memory/dataspace.ts';
 import type { Rom } from '../session/rom.ts';
 
@@ -12,6 +13,8 @@ export class RomModule {
   #content: Dataspace | undefined;
   #version = 0;
   readonly #sessions = new Set<RomModuleSession>();
+  /** Called when a client has asked for the newest version, or has gone. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(content?: Uint8Array) {
     if (content) this.#content = Dataspace.ofContent(content);
@@ -22,6 +25,20 @@ export class RomModule {
     this.#content = content ? Dataspace.ofContent(content) : undefined;
     this.#version++;
     for (const session of this.#sessions) session.changed();
+  }
+
+  /** Settles when no client has an older version than the one of now. */
+  seen(): Promise<void> {
+    const version = this.#version;
+    const { promise, resolve } = deferred<void>();
+    const look = (): void => {
+      if ([...this.#sessions].some((session) => session.seen < version)) return;
+      this.#waiting.delete(look);
+      resolve();
+    };
+    this.#waiting.add(look);
+    look();
+    return promise;
   }
 
   /**
@@ -38,29 +55,47 @@ export class RomModule {
       () => ({ version: this.#version, content: this.#content }),
       () => {
         this.#sessions.delete(session);
+        this.#look();
         closed();
       },
+      () => this.#look(),
     );
     this.#sessions.add(session);
     return session;
+  }
+
+  #look(): void {
+    for (const look of this.#waiting) look();
   }
 }
 
 class RomModuleSession {
   readonly #newest: () => { version: number; content: Dataspace | undefined };
   readonly #closed: () => void;
+  readonly #asked: () => void;
   #handler: SignalCapability | undefined;
   #seen: number;
 
-  constructor(newest: () => { version: number; content: Dataspace | undefined }, closed: () => void) {
+  constructor(
+    newest: () => { version: number; content: Dataspace | undefined },
+    closed: () => void,
+    asked: () => void,
+  ) {
     this.#newest = newest;
     this.#closed = closed;
+    this.#asked = asked;
     this.#seen = newest().version;
+  }
+
+  /** The version that the client has. */
+  get seen(): number {
+    return this.#seen;
   }
 
   dataspace(): Dataspace | null {
     const { version, content } = this.#newest();
     this.#seen = version;
+    this.#asked();
     return content ?? null;
   }
 

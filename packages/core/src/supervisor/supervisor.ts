@@ -121,6 +121,9 @@ export class Supervisor {
   #settle: (end: SystemEnd) => void = () => {};
   #root: Capability<typeof Thread> | undefined;
   #exitCode: number | undefined;
+  #findBinary: RootOptions['findBinary'];
+  /** How many configs the system was given after the first. */
+  #configs = 0;
 
   constructor(platform: Platform, options: RootOptions) {
     this.#platform = platform;
@@ -137,6 +140,7 @@ export class Supervisor {
     };
     const parts = { components: this.#components, platform, observer, threads: this.#threads };
     this.#config = new RomModule(options.config);
+    this.#findBinary = options.findBinary;
     this.#services = new SupervisorServices(parts, this.#config, options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, {
       scheduling: { affinity: [], priority: 0 },
@@ -163,14 +167,24 @@ export class Supervisor {
 
   /**
    * Gives the running system another config: first the binaries and grants that come with it, then
-   * the config itself, as a new version of root init's ROM. Grants that are in it no more are
-   * withdrawn from root init.
+   * the config itself, as a new version of root init's ROM. Binaries and grants that are in it no
+   * more are withdrawn when root init goes by that version: until then it may start children by the
+   * one before.
    */
   reconfigure({ config, findBinary, grants }: SystemConfig): void {
-    this.#services.replaceBinaries(findBinary);
-    for (const { label, grants: table } of this.#components.live)
-      if (label === ROOT_LABEL) table.replace(grants);
+    const root = [...this.#components.live].find(({ label }) => label === ROOT_LABEL);
+    const number = ++this.#configs;
+    const before = this.#findBinary;
+    this.#findBinary = (name, path) => findBinary(name, path) ?? before(name, path);
+    this.#services.replaceBinaries(this.#findBinary);
+    root?.grants.add(grants);
     this.#config.replace(config);
+    void this.#untilTaken(root).then(() => {
+      if (number !== this.#configs) return;
+      this.#findBinary = findBinary;
+      this.#services.replaceBinaries(findBinary);
+      root?.grants.replace(grants);
+    });
   }
 
   /** Ends the system from outside; `run` settles with it. */
@@ -281,6 +295,17 @@ export class Supervisor {
   census(): Census & { readonly live: readonly string[] } {
     const live = Array.from(this.#components.live, ({ label }) => label);
     return { ...this.#components.entrypoint.census(), live };
+  }
+
+  /**
+   * Settles when root init goes by the newest version of its config, or has ended. It applies a
+   * version in the turn in which it gets it. The first question may be heard in that same turn, but
+   * the second one comes after it, and after the first answer: so whatever root init has asked for
+   * by the version before has come, too.
+   */
+  async #untilTaken(root: LiveComponent | undefined): Promise<void> {
+    await this.#config.seen();
+    for (let questions = 0; questions < 2; questions++) await root?.control.heartbeat().catch(() => {});
   }
 
   #parent(): Implementation<typeof Parent> {

@@ -1,5 +1,5 @@
 /** The import graphs of the components of a config; each is read once. */
-import { realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
@@ -57,7 +57,8 @@ function isInner(file: string): boolean {
 const SETTLED_MS = 20;
 
 function isUnchanged({ graph, states }: KnownModule): boolean {
-  return states !== undefined && graph.files.every((file, index) => fileState(file) === states[index]);
+  if (states === undefined || graph.absent.some((path) => existsSync(path))) return false;
+  return graph.files.every((file, index) => fileState(file) === states[index]);
 }
 
 /** The states of files; `undefined` if one has changed just before it was read, or since. */

@@ -167,9 +167,12 @@ export class LiveConfig {
     }
   }
 
-  #watchFiles({ binaries }: FreeOfErrors): void {
-    const code = this.#parts.code === true ? [...binaries.byName.values()].flatMap(({ files }) => files) : [];
-    this.#watch.set(new Set([this.#path, ...code]));
+  /** With the code also what would be loaded instead of a file of it, if it came. */
+  #watchFiles({ binaries, imports }: FreeOfErrors): void {
+    const found = this.#parts.code === true ? [...binaries.byName.values()] : [];
+    const code = found.flatMap(({ files }) => files);
+    const absent = found.flatMap(({ moduleUrl }) => imports.of(moduleUrl).absent);
+    this.#watch.set(new Set([this.#path, ...code]), new Set(absent));
   }
 
   /** The code that each start node runs, by a hash over the files that are loaded for it. */

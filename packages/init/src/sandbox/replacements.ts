@@ -2,16 +2,17 @@
  * Replacements: children that are started while those whose places they are to take go on
  * (`replace="ready"`). Which ones there are follows from the plan: whatever it does not say any
  * more is ended, so the newest config counts. One that fails leaves everything as it was; it is
- * tried again with the next config.
+ * tried again with the next config, and before that as the `<restart>` of its start node says.
  */
 import type { Env } from '@ginit/core';
 import type { StartNode } from '../model/index.ts';
 import { sameNode } from '../plan/index.ts';
 import type { Child } from './child.ts';
+import { type ReplacementFailure, ReplacementRetries } from './replacement-retries.ts';
 
 /** The services of the sandbox that replacements need. */
 export interface ReplacementsHost {
-  readonly env: Pick<Env, 'error'>;
+  readonly env: Pick<Env, 'error'> & { readonly timer: Pick<Env['timer'], 'elapsedUs' | 'after'> };
   current(name: string): Child | undefined;
   /** Makes a child that begins when `before` is gone. */
   make(start: StartNode, before: Child | undefined): Child;
@@ -19,6 +20,8 @@ export interface ReplacementsHost {
   stop(child: Child): void;
   /** The replacement of this child offers all of its services. */
   ready(name: string): void;
+  /** Has the plan looked at again: a replacement is to be tried again. */
+  again(): void;
 }
 
 interface Replacement {
@@ -33,10 +36,16 @@ export class Replacements {
   readonly #pending = new Map<string, Replacement>();
   /** The names of the children whose replacements have failed since the last config. */
   readonly #failed = new Set<string>();
+  readonly #retries: ReplacementRetries;
   #looking = false;
 
   constructor(host: ReplacementsHost) {
     this.#host = host;
+    const again = (name: string): void => {
+      this.#failed.delete(name);
+      host.again();
+    };
+    this.#retries = new ReplacementRetries({ env: host.env, again });
   }
 
   get children(): Child[] {
@@ -45,9 +54,10 @@ export class Replacements {
 
   /** The children that are to be replaced because somebody has asked for it, with the reasons. */
   get forced(): [string, string][] {
-    return [...this.#pending].flatMap(([name, { forced }]): [string, string][] =>
+    const pending = [...this.#pending].flatMap(([name, { forced }]): [string, string][] =>
       forced === undefined ? [] : [[name, forced]],
     );
+    return [...this.#retries.forced, ...pending];
   }
 
   /**
@@ -75,6 +85,7 @@ export class Replacements {
       this.#host.stop(pending);
     } else if (!retry && this.#failed.has(name)) return undefined;
     this.#failed.delete(name);
+    this.#retries.cancel(name);
     const child = this.#host.make(start, pending);
     this.#pending.set(name, { child, forced });
     this.#tell(name, 'its replacement is not ready yet');
@@ -89,6 +100,7 @@ export class Replacements {
       this.#host.stop(child);
     }
     for (const name of this.#failed) if (!names.has(name)) this.#failed.delete(name);
+    this.#retries.keep(names);
   }
 
   /** Takes the replacement of a child out of the list, to be in its place from now on. */
@@ -99,13 +111,19 @@ export class Replacements {
   }
 
   /** Whether this child was a replacement, and is none any more because it has failed. */
-  failed(child: Child, why: string): boolean {
+  failed(child: Child, failure: ReplacementFailure): boolean {
     const { name } = child;
-    if (this.#pending.get(name)?.child !== child) return false;
+    const pending = this.#pending.get(name);
+    if (pending?.child !== child) return false;
     this.#pending.delete(name);
     this.#failed.add(name);
-    this.#tell(name, `its replacement has failed: ${why}`);
-    void this.#host.env.error(`child "${name}" is not replaced, and goes on: ${why}`);
+    const phrase = `its replacement has failed: ${failure.why}`;
+    this.#tell(name, phrase);
+    void this.#host.env.error(`child "${name}" is not replaced, and goes on: ${failure.why}`);
+    void this.#retries.failed(child.start, pending.forced, failure).then((then) => {
+      const isLast = this.#failed.has(name) && this.#host.current(name)?.replacing === phrase;
+      if (then !== undefined && isLast) this.#tell(name, `${phrase}; ${then}`);
+    });
     return true;
   }
 

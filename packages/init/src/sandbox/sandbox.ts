@@ -133,6 +133,7 @@ export class Sandbox implements ChildHost<Child> {
       make: (start, before) => this.#makeReplacement(start, before),
       stop: (child) => void this.#leaving.stop([child]),
       ready: (name) => void this.#apply(this.#config, { ready: new Set([name]), retry: false }),
+      again: () => void this.#apply(this.#config, { retry: false }),
     });
     this.waits = waitsOf({
       env,
@@ -215,7 +216,7 @@ export class Sandbox implements ChildHost<Child> {
   }
 
   exited(child: Child, code: number): void {
-    if (this.#replacements.failed(child, `it exited with exit value ${code}`)) {
+    if (this.#replacements.failed(child, { why: `it exited with exit value ${code}`, code })) {
       return void this.#leaving.stop([child]);
     }
     if (this.#children.get(child.name) !== child || child.over) return;
@@ -241,7 +242,8 @@ export class Sandbox implements ChildHost<Child> {
     if (isCurrent && !this.#stopping && !child.stuck && child.voice) {
       child.becomeStuck('there is no route for its LOG session', [child.voice]);
     }
-    this.#replacements.failed(child, state.reason ?? 'it has ended');
+    const { reason: why = 'it has ended', culprit } = state;
+    this.#replacements.failed(child, { why, culprit });
     // A stuck child that fails for want of its server is started again when all of its routes are
     // there.
     if (!isCurrent || this.#stopping || child.stuck || this.#takesOver(child)) {
@@ -412,7 +414,7 @@ export class Sandbox implements ChildHost<Child> {
     else if (isCurrent) child.over = { how: 'failed', why: failurePhrase(error) };
     this.#router.changed();
     if (!ended) await this.env.error(`child "${name}" cannot be started: ${why}`);
-    this.#replacements.failed(child, why);
+    this.#replacements.failed(child, { why });
     await this.#endChild(child, 'it could not be started', 'crashed');
     if (child.over?.how !== 'failed') return;
     if (child.start.exitPropagate) this.#exit(CRASH_EXIT_CODE);

@@ -12,7 +12,7 @@ interface Served {
 /** The modules that are read. */
 export class FileRoms {
   readonly #env: Pick<Env, 'pd' | 'warning'>;
-  readonly #client: FileSystemClient;
+  #client: FileSystemClient;
   readonly #served = new Map<string, Served>();
 
   constructor(env: Pick<Env, 'pd' | 'warning'>, client: FileSystemClient) {
@@ -32,6 +32,12 @@ export class FileRoms {
       this.#served.delete(path);
       void served.file.close();
     });
+  }
+
+  /** Follows the files of another file system. Settles when all modules have what is there. */
+  async moveTo(client: FileSystemClient): Promise<void> {
+    this.#client = client;
+    await Promise.all(Array.from(this.#served.values(), ({ file }) => file.moveTo(client)));
   }
 
   #serve(path: string): Served {

@@ -17,7 +17,7 @@ export type FollowingEnv = Pick<Env, 'pd' | 'warning'>;
 /** A file that is followed until it is closed. */
 export class FollowedFile {
   readonly #env: FollowingEnv;
-  readonly #client: FileSystemClient;
+  #client: FileSystemClient;
   readonly #path: string;
   readonly #rom: ChargedRom;
   readonly #looking = new Rounds(() => this.#look());
@@ -47,6 +47,12 @@ export class FollowedFile {
       const reason = error instanceof RpcError ? error.message : String(error);
       void this.#env.warning(`"${this.#path}" cannot be followed: ${reason}`);
     }
+  }
+
+  /** Follows the file of the same path in another file system, and settles as `look` does. */
+  async moveTo(client: FileSystemClient): Promise<void> {
+    this.#client = client;
+    await this.look();
   }
 
   /** Ends the following. */

@@ -7,6 +7,12 @@ import { FileRoms } from './file-roms.ts';
 const CONFIG = element('config', 'Nothing is to be said');
 
 export default component({ provides: [Rom], requires: [FileSystem], config: CONFIG }, async (env) => {
-  const roms = new FileRoms(env, await FileSystemClient.connect(env, { writeable: false }));
+  const roms: FileRoms = new FileRoms(
+    env,
+    await FileSystemClient.connect(env, {
+      writeable: false,
+      onReattach: (client) => roms.moveTo(client),
+    }),
+  );
   env.provide(Rom, ({ label }) => roms.open(label));
 });

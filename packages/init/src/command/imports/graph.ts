@@ -74,6 +74,11 @@ export interface ImportGraph {
    * need of our runtime included, and the `package.json` files that it consults.
    */
   readonly files: readonly string[];
+  /**
+   * What was looked for in vain on the way to them: a file that comes to one of these paths may be
+   * loaded instead of one of the graph. What our own runtime looks for is left out.
+   */
+  readonly absent: readonly string[];
   /** Every import, except those of our own runtime. */
   readonly imports: readonly GraphImport[];
   readonly problems: readonly GraphProblem[];
@@ -103,6 +108,14 @@ interface LookedAt {
   readonly problem?: GraphProblem;
   /** The `package.json` files that its imports made Node read. */
   readonly consulted: readonly string[];
+  /** What was looked for in vain for them. */
+  readonly absent: readonly string[];
+}
+
+/** What is found out on the way to the files that a file imports. */
+interface Trail {
+  readonly consulted: Set<string>;
+  readonly absent: Set<string>;
 }
 
 /**
@@ -150,7 +163,12 @@ export class ImportGraphs {
       .filter((file) => existsSync(file));
     const files = new Set([...own, ...ours, ...scripts]);
     for (const file of files) this.#addConsulted(file, files, entry);
-    return { files: [...files], imports, problems };
+    const absent = new Set<string>();
+    for (const file of own) {
+      for (const path of this.#packages.absentTo(file)) absent.add(path);
+      for (const path of this.#looked.get(this.#keyOf(file, entry))?.absent ?? []) absent.add(path);
+    }
+    return { files: [...files], absent: [...absent], imports, problems };
   }
 
   /** Adds the `package.json` files that Node reads beside a module to load it. */
@@ -188,7 +206,9 @@ export class ImportGraphs {
     if (!found) {
       const opened = openSource(file, this.#packages);
       const imports = 'source' in opened ? this.#importsOfOurs(file, opened.source, opened.format) : [];
-      const targets = imports.map((one) => this.#target(one, { file, entry: file }, new Set()));
+      const targets = imports.map((one) =>
+        this.#target(one, { file, entry: file }, { consulted: new Set(), absent: new Set() }),
+      );
       found = targets.flatMap((target) => (target.kind === 'file' ? [target.path] : []));
       this.#ours.set(file, found);
     }
@@ -212,35 +232,37 @@ export class ImportGraphs {
       imports: [],
       problem: { reason, place },
       consulted: [],
+      absent: [],
     });
     if ('problem' in opened) return failed(opened.problem);
-    if ('data' in opened) return { imports: [], consulted: [] };
+    if ('data' in opened) return { imports: [], consulted: [], absent: [] };
     const { source, format } = opened;
     const installed = installedPackage(file);
     const name = installed ?? scope?.name;
-    const consulted = new Set<string>();
+    const trail: Trail = { consulted: new Set(), absent: new Set() };
     try {
       const imports = importsOf(source, format).map((found) => ({
         form: found.form,
         what: found.specifier ?? found.what ?? 'a module whose name is computed',
         place: placeIn(file, source, found.offset),
         importer: { name, installed: installed !== undefined },
-        target: this.#target(found, { file, entry }, consulted),
+        target: this.#target(found, { file, entry }, trail),
       }));
-      return { imports, consulted: [...consulted] };
+      return { imports, consulted: [...trail.consulted], absent: [...trail.absent] };
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       return failed(error.message, placeIn(file, source, error.offset));
     }
   }
 
-  #target({ form, specifier }: SourceImport, from: Importer, consulted: Set<string>): ImportTarget {
+  #target({ form, specifier }: SourceImport, from: Importer, trail: Trail): ImportTarget {
     if (specifier === undefined) return { kind: 'unknown' };
     if (form === 'builtin') {
       const name = builtinName(specifier);
       return name === undefined ? { kind: 'missing' } : { kind: 'builtin', name };
     }
     const found = this.#resolver.find(form === 'require' ? 'require' : 'import', specifier, from.file);
+    for (const one of found.absent) trail.absent.add(one);
     if (found.ambiguous !== undefined) return { kind: 'ambiguous', reason: found.ambiguous };
     if (found.builtin !== undefined) return { kind: 'builtin', name: found.builtin };
     if (found.isUrl) return { kind: 'opaque', path: undefined };
@@ -250,7 +272,7 @@ export class ImportGraphs {
     if (path !== undefined && found.escapes) return { kind: 'outside', path, by: 'name' };
     if (path !== undefined && found.byPath && !this.#mayName(path, from))
       return { kind: 'outside', path, by: 'path' };
-    for (const one of found.consulted) consulted.add(one);
+    for (const one of found.consulted) trail.consulted.add(one);
     if (path === undefined) return { kind: 'missing' };
     const isOurs = this.#isTrusted(from.file) || this.#isInner(from.file);
     if (!isOurs && this.#isInner(path)) return { kind: 'inner', path };

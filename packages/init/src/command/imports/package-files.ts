@@ -50,6 +50,16 @@ export class PackageFiles {
     }
     return undefined;
   }
+
+  /** Where a `package.json` would be that a file belonged to instead of the one that it does. */
+  absentTo(file: string): string[] {
+    const absent: string[] = [];
+    for (let directory = dirname(file); !directory.endsWith('node_modules'); directory = dirname(directory)) {
+      if (this.in(directory) || dirname(directory) === directory) break;
+      absent.push(join(directory, 'package.json'));
+    }
+    return absent;
+  }
 }
 
 function readPackageFile(directory: string): PackageFile | undefined {

@@ -40,6 +40,8 @@ export interface Resolution {
   readonly isUrl: boolean;
   /** The `package.json` files that were looked into for it, besides that of the importing file. */
   readonly consulted: readonly string[];
+  /** What was looked for in vain on the way. If one of these comes, the answer may be another. */
+  readonly absent: readonly string[];
   /**
    * The reason why versions of Node may find different files: an ambiguous `package.json` on the
    * way.
@@ -62,6 +64,7 @@ export class ImportResolver {
   readonly #packages: PackageFiles;
   readonly #conditions: Readonly<Record<ImportKind, ReadonlySet<string>>>;
   #consulted: string[] = [];
+  #absent = new Set<string>();
   #byPath = false;
   /** The package that a name leads to. */
   #home: string | undefined;
@@ -82,6 +85,7 @@ export class ImportResolver {
   /** Resolves `specifier` as `file` would, which must be a real path. */
   find(kind: ImportKind, specifier: string, file: string): Resolution {
     this.#consulted = [];
+    this.#absent = new Set();
     this.#byPath = false;
     this.#home = undefined;
     this.#ambiguous = undefined;
@@ -94,6 +98,7 @@ export class ImportResolver {
       byPath: this.#byPath,
       isUrl: found !== undefined && 'url' in found,
       consulted: this.#consulted,
+      absent: [...this.#absent],
       ambiguous: this.#ambiguous,
     };
   }
@@ -105,7 +110,7 @@ export class ImportResolver {
     const isPath = isAbsolute(specifier) || /^\.\.?(?:\/|$)/.test(specifier);
     if (kind === 'import') {
       this.#byPath = isPath;
-      if (isPath) return exact(pathOfUrl(specifier, file));
+      if (isPath) return this.#exact(pathOfUrl(specifier, file));
       return this.#ofUrl(specifier) ?? this.#ofPackage(specifier, file, packageName(specifier));
     }
     // To `require` also "..x" is a path.
@@ -126,7 +131,7 @@ export class ImportResolver {
     if (protocol === 'node:') return { builtin: pathname };
     if (protocol !== 'file:') return { url: specifier };
     this.#byPath = true;
-    return exact(pathOfUrl(specifier, specifier)) ?? { url: specifier };
+    return this.#exact(pathOfUrl(specifier, specifier)) ?? { url: specifier };
   }
 
   /** Resolves `#x`: the `imports` map of the importing package says what it means. */
@@ -136,7 +141,7 @@ export class ImportResolver {
     if (!own || target === undefined) return undefined;
     if (target.startsWith('./')) {
       this.#home = own.directory;
-      return exact(pathOfUrl(target, own.path));
+      return this.#exact(pathOfUrl(target, own.path));
     }
     // The target is the name of a module. It is looked up from the package itself, by the same
     // loader.
@@ -151,13 +156,13 @@ export class ImportResolver {
     if (own?.exports !== undefined && own.name === name) return this.#exported(own, 'import', subpath);
     for (const root of lookupDirectories(dirname(file))) {
       const directory = join(root, 'node_modules', name);
-      if (!isDirectory(directory)) continue;
+      if (!this.#isDirectory(directory)) continue;
       this.#home = directory;
       const packageFile = this.#consult(directory);
       if (packageFile?.exports !== undefined) return this.#exported(packageFile, 'import', subpath);
       return subpath === '.'
         ? this.#legacyMain(directory, packageFile)
-        : exact(pathOfUrl(subpath, join(directory, 'x')));
+        : this.#exact(pathOfUrl(subpath, join(directory, 'x')));
     }
     return undefined;
   }
@@ -175,7 +180,7 @@ export class ImportResolver {
     const name = REQUIRED_NAME.exec(specifier)?.[0];
     for (const root of lookupDirectories(dirname(file))) {
       const modules = join(root, 'node_modules');
-      if (!isDirectory(modules)) continue;
+      if (!this.#isDirectory(modules)) continue;
       const home = join(modules, name ?? specifier.split('/', 1)[0] ?? '');
       if (name !== undefined) {
         const packageFile = this.#consult(home);
@@ -197,7 +202,7 @@ export class ImportResolver {
   #exported({ exports, path, directory }: PackageFile, kind: ImportKind, subpath: string): Found {
     this.#home = directory;
     const target = exportedTarget(exports, subpath, this.#conditions[kind]);
-    return target === undefined ? undefined : exact(pathOfUrl(target, path));
+    return target === undefined ? undefined : this.#exact(pathOfUrl(target, path));
   }
 
   #requiredAt(path: string): Found {
@@ -205,7 +210,7 @@ export class ImportResolver {
   }
 
   #fileOrDirectory(path: string): Found {
-    return withExtension(path) ?? this.#directory(path);
+    return this.#withExtension(path) ?? this.#directory(path);
   }
 
   #directory(path: string): Found {
@@ -213,18 +218,18 @@ export class ImportResolver {
     const main = packageFile?.main;
     if (packageFile && main !== undefined && main !== '') {
       const target = this.#mainOf(path, main);
-      const found = withExtension(target) ?? indexOf(target);
+      const found = this.#withExtension(target) ?? this.#indexOf(target);
       if (found) return found;
     }
-    return indexOf(path);
+    return this.#indexOf(path);
   }
 
   /** The entry of a package without `exports`, for `import`. */
   #legacyMain(directory: string, packageFile: PackageFile | undefined): Found {
     const main = packageFile?.main;
     const named = main === undefined ? undefined : this.#mainOf(directory, main);
-    const found = named === undefined ? undefined : (withExtension(named) ?? indexOf(named));
-    return found ?? indexOf(directory);
+    const found = named === undefined ? undefined : (this.#withExtension(named) ?? this.#indexOf(named));
+    return found ?? this.#indexOf(directory);
   }
 
   /**
@@ -233,7 +238,7 @@ export class ImportResolver {
    */
   #mainOf(directory: string, main: string): string {
     const target = resolvePath(directory, main);
-    if (/(?:^|\/)\.{0,2}$/.test(main) && withExtension(target)) {
+    if (/(?:^|\/)\.{0,2}$/.test(main) && this.#withExtension(target)) {
       this.#ambiguous ??= `${join(directory, 'package.json')}: its "main" names a file as if it were a directory`;
     }
     return target;
@@ -251,10 +256,48 @@ export class ImportResolver {
 
   #consult(directory: string): PackageFile | undefined {
     const packageFile = this.#unambiguous(this.#packages.in(directory));
+    if (!packageFile) this.#absent.add(firstMissing(join(directory, 'package.json')));
     const path = packageFile && realPath(packageFile.path);
     if (path !== undefined) this.#consulted.push(path);
     return packageFile;
   }
+
+  #exact(path: string | undefined): Found {
+    return path !== undefined && this.#isFile(path) ? { path } : undefined;
+  }
+
+  #withExtension(path: string): Found {
+    for (const extension of ['', ...EXTENSIONS])
+      if (this.#isFile(path + extension)) return { path: path + extension };
+    return undefined;
+  }
+
+  #indexOf(directory: string): Found {
+    for (const extension of EXTENSIONS) {
+      const path = join(directory, `index${extension}`);
+      if (this.#isFile(path)) return { path };
+    }
+    return undefined;
+  }
+
+  #isFile(path: string): boolean {
+    return this.#statOf(path)?.isFile() ?? false;
+  }
+
+  #isDirectory(path: string): boolean {
+    return this.#statOf(path)?.isDirectory() ?? false;
+  }
+
+  #statOf(path: string): ReturnType<typeof statSync> {
+    const found = statOf(path);
+    if (!found) this.#absent.add(firstMissing(path));
+    return found;
+  }
+}
+
+/** The first part of a path that is missing: nothing is below it until it is there. */
+function firstMissing(path: string): string {
+  for (let at = path; ; at = dirname(at)) if (dirname(at) === at || statOf(dirname(at))) return at;
 }
 
 /** The path that a specifier means as a URL: "%20" is a blank there. */
@@ -267,28 +310,6 @@ function pathOfUrl(specifier: string, base: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function exact(path: string | undefined): Found {
-  return path !== undefined && isFile(path) ? { path } : undefined;
-}
-
-function withExtension(path: string): Found {
-  const found = ['', ...EXTENSIONS].map((extension) => path + extension).find(isFile);
-  return found === undefined ? undefined : { path: found };
-}
-
-function indexOf(directory: string): Found {
-  const found = EXTENSIONS.map((extension) => join(directory, `index${extension}`)).find(isFile);
-  return found === undefined ? undefined : { path: found };
-}
-
-function isFile(path: string): boolean {
-  return statOf(path)?.isFile() ?? false;
-}
-
-function isDirectory(path: string): boolean {
-  return statOf(path)?.isDirectory() ?? false;
 }
 
 function statOf(path: string): ReturnType<typeof statSync> {

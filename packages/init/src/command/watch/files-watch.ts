@@ -34,6 +34,8 @@ export class FilesWatch {
   readonly #times: WatchTimes;
   /** Each file with how it was when it was told last. */
   #files = new Map<string, string>();
+  /** Those of them whose directories are watched. */
+  #watched: ReadonlySet<string> = new Set();
   readonly #directories = new Map<string, WatchedDirectory>();
   readonly #poll: NodeJS.Timeout;
   #quiet: NodeJS.Timeout | undefined;
@@ -47,10 +49,17 @@ export class FilesWatch {
     this.#poll.unref();
   }
 
-  /** Watches these files from now on. Those that were watched before are known as they were. */
-  set(files: Iterable<string>): void {
+  /**
+   * Watches these files from now on, those that were watched before as they were known. `absent`
+   * are files that were not there: it is told when one of them has come. No directories are watched
+   * for them, because these may be far up and everybody's; the poll sees them.
+   */
+  set(files: Iterable<string>, absent: Iterable<string> = []): void {
     const old = this.#files;
-    this.#files = new Map(Array.from(files, (file) => [file, old.get(file) ?? fileState(file)]));
+    this.#watched = new Set(files);
+    const states = new Map(Array.from(absent, (file) => [file, old.get(file) ?? 'missing']));
+    for (const file of this.#watched) states.set(file, old.get(file) ?? fileState(file));
+    this.#files = states;
     this.#watchDirectories();
   }
 
@@ -91,7 +100,7 @@ export class FilesWatch {
   }
 
   #watchDirectories(): void {
-    const wanted = new Set(Array.from(this.#files.keys(), directoriesOf).flat());
+    const wanted = new Set(Array.from(this.#watched, directoriesOf).flat());
     for (const [directory, { watcher, identity }] of this.#directories) {
       if (wanted.has(directory) && identityOf(directory) === identity) continue;
       watcher.close();
