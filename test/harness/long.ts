@@ -7,7 +7,7 @@ import { test } from 'vitest';
 const wanted = process.env['GINIT_LONG'] !== undefined;
 
 /** A `test` that is skipped unless long tests are asked for, if `long` holds. */
-export const longIf = (long: boolean) => test.skipIf(long && !wanted);
+export const longIf = (long: boolean): ReturnType<typeof test.skipIf> => test.skipIf(long && !wanted);
 
 /** The title of a test that is skipped for this reason says so. */
 export const longTitle = (title: string, long = true): string =>
