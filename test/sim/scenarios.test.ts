@@ -70,7 +70,9 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
 /** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
 const ELSEWHERE = ['live-config.xml', 'roms.xml'];
-/** A virtual machine, which `test/scenarios/vmm.test.ts` starts: it runs on the time of the host. */
+/**
+ * A virtual machine, which `test/scenarios/vmm.test.ts` starts: it runs on the time of the host.
+ */
 const MACHINES = ['linux.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];

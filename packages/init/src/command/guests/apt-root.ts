@@ -1,8 +1,8 @@
 /**
  * A private root of apt: its own lists, cache and (empty) list of installed packages, for another
- * architecture. Neither the user's apt nor his dpkg sees anything of it. What his configuration says
- * of proxies and mirrors holds; what it hangs behind an update is left out, because that would work
- * in his own directories.
+ * architecture. Neither the user's apt nor his dpkg sees anything of it. What his configuration
+ * says of proxies and mirrors holds; what it hangs behind an update is left out, because that would
+ * work in his own directories.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

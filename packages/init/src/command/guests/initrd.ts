@@ -1,4 +1,6 @@
-/** The initrd of a guest: BusyBox, modules of the kernel, and a script that makes a shell of them. */
+/**
+ * The initrd of a guest: BusyBox, modules of the kernel, and a script that makes a shell of them.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';

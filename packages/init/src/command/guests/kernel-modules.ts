@@ -10,7 +10,9 @@ export interface KernelModule {
   readonly name: string;
   /** Its path below the directory of the kernel's modules. */
   readonly path: string;
-  /** Paths of all modules that are loaded before it; the last of them first, as in `modules.dep`. */
+  /**
+   * Paths of all modules that are loaded before it; the last of them first, as in `modules.dep`.
+   */
   readonly needs: readonly string[];
 }
 
@@ -19,7 +21,9 @@ function nameOf(file: string): string {
   return basename(file, '.ko').replaceAll('-', '_');
 }
 
-/** The modules that these names lead to, what is needed first. Names that are built in are skipped. */
+/**
+ * The modules that these names lead to, what is needed first. Names that are built in are skipped.
+ */
 export function modulesFor(names: readonly string[], directory: string): KernelModule[] {
   const files = new Map(
     readdirSync(directory, { recursive: true, encoding: 'utf8' })
