@@ -114,7 +114,9 @@ export class Program {
     return this;
   }
 
-  /** Writes 0x55 to all bytes of the first sector of the first IDE disk, and waits for its answer. */
+  /**
+   * Writes 0x55 to all bytes of the first sector of the first IDE disk, and waits for its answer.
+   */
   writeIdeSector(): this {
     for (const [port, value] of [
       [0x1f6, 0xe0],

@@ -1,7 +1,7 @@
 /**
  * Machine: how people outside act on a virtual machine (`ginit vm`). The machine is the client: it
- * tells how it is, and asks what is wanted of it. Genode has nothing of this kind; there the monitor
- * has a window of its own.
+ * tells how it is, and asks what is wanted of it. Genode has nothing of this kind; there the
+ * monitor has a window of its own.
  */
 import { COSTS } from '../costs.ts';
 import { rpc, session } from '../interface/interface.ts';

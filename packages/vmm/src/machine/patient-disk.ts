@@ -1,8 +1,8 @@
 /**
  * A disk that has patience: while its server is out of space, or has lost what is behind it, a
  * request is not failed but held, and the machine stands still. It is tried again when somebody has
- * mended that and lets the machine go on; the guest never learns of it. What the medium itself fails
- * reaches the guest.
+ * mended that and lets the machine go on; the guest never learns of it. What the medium itself
+ * fails reaches the guest.
  */
 import { hasCode, RpcError } from '@ginit/core';
 import type { BlockClient } from '@ginit/core/block';
