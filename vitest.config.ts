@@ -50,7 +50,7 @@ export default defineConfig({
       { find: /^@ginit\/core\/(.+)$/, replacement: source('core/src/$1.ts') },
       { find: /^@ginit\/simulator$/, replacement: source('simulator/src/index.ts') },
       { find: /^@ginit\/simulator\/run-seed$/, replacement: source('simulator/src/run/run-seed.ts') },
-      { find: /^@ginit\/block\/image$/, replacement: source('block/src/image/index.ts') },
+      { find: /^@ginit\/block\/(image|snapshot)$/, replacement: source('block/src/$1/index.ts') },
       { find: /^@ginit\/block\/(.+)$/, replacement: source('block/src/$1/main.ts') },
       { find: /^@ginit\/os\/lib\/(.+)$/, replacement: source('os/src/lib/$1.ts') },
       { find: /^@ginit\/os\/(.+)$/, replacement: source('os/src/$1/main.ts') },

@@ -1,9 +1,9 @@
 /**
  * Disk images whose system is killed while it writes: whole and clean in the eyes of qemu-img, with
- * everything that a SYNC had covered.
+ * everything that a SYNC had covered. And `ginit image` as the command that it is.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { ImagePlace, QEMU_MISSING } from '../../packages/block/test/image/qemu.ts';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -44,7 +44,9 @@ afterEach(() => {
   images[Symbol.dispose]();
 });
 
-/** Runs the writer from a step on until it has synced some more, and kills it. The last synced step. */
+/**
+ * Runs the writer from a step on until it has synced some more, and kills it. The last synced step.
+ */
 async function runAndKill(image: string, first: number, steps: number): Promise<number> {
   place.write('writer.mjs', writer(first));
   place.write(
@@ -103,3 +105,32 @@ describe.skipIf(QEMU_MISSING !== undefined)(
     );
   },
 );
+
+test('ginit image does its work in threads, and says what came of it', async () => {
+  place.write('a.img', new Uint8Array(1024 * 1024).fill(3));
+  const made = await place.run('image', 'convert', '--json', 'a.img', 'a.qcow2');
+  expect(made.stderr).toBe('');
+  expect(made.lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { command: 'convert', info: { file: 'a.qcow2', format: 'qcow2', diskBytes: 1024 * 1024 } },
+  ]);
+  expect(made.code).toBe(0);
+  const checked = await place.run('image', 'check', 'a.img', 'a.qcow2');
+  expect(checked.stderr).toBe('ginit: image: "a.img": a raw image has nothing that could be checked\n');
+  expect(checked.lines).toEqual(['a.qcow2: sound; 1M (1048576 bytes) of data']);
+  expect(checked.code).toBe(1);
+});
+
+test('ginit image that is interrupted leaves nothing half-done', async () => {
+  place.write('large.img', '');
+  truncateSync(place.path('large.img'), 2 ** 42);
+  const run = new GinitRun(['image', 'convert', 'large.img', 'large.vdi'], place.directory);
+  while (!readdirSync(place.directory).some((name) => name.startsWith('large.vdi'))) {
+    expect(run.child.exitCode).toBeNull();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  run.child.kill('SIGINT');
+  const { code, stderr } = await run.finished;
+  expect([code, stderr]).toEqual([130, 'ginit: image: interrupted\n']);
+  expect(readdirSync(place.directory).filter((name) => name.startsWith('large'))).toEqual(['large.img']);
+  expect(existsSync(place.path('large.vdi'))).toBe(false);
+});

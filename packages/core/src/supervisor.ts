@@ -14,6 +14,7 @@ export type { FindBinary, ResolvedBinary } from './supervisor/binary-service.ts'
 export type { ResolvedGrant } from './runtime/host-access.ts';
 export type { Placement, ThreadUse } from './supervisor/platform.ts';
 export { BUNDLED } from './platform/host/form.ts';
+export { openNodeFile } from './platform/thread/host-access/node-file.ts';
 export { DatagramSocket } from './platform/host/datagram-socket.ts';
 export type { KeptReport } from './supervisor/kept-reports.ts';
 export type { KeptTerminal } from './supervisor/kept-terminals.ts';

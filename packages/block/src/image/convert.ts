@@ -8,7 +8,7 @@ import type { DiskImage } from './disk-image.ts';
 const PIECE_BYTES = 1024 * 1024;
 const PIECES_UNDER_WAY = 4;
 /** The window of the raw deflate that QEMU reads. */
-const RAW_WINDOW_BITS = 12;
+export const RAW_WINDOW_BITS = 12;
 
 /** How clusters are compressed: deflate in a zlib stream, or raw with a small window. */
 export type ClusterCompression = 'deflate' | 'raw-deflate';

@@ -8,6 +8,7 @@ export {
   copyDisk,
   type CopyOptions,
   packDisk,
+  RAW_WINDOW_BITS,
 } from './convert.ts';
 export {
   type DiskExtent,
@@ -17,6 +18,7 @@ export {
   type ImageFormat,
   isImageFormat,
 } from './disk-image.ts';
+export { HostFileDevice } from './host-file-device.ts';
 export {
   backingOf,
   type BackingName,
@@ -27,8 +29,11 @@ export {
 export type { ImageCheck } from './image-check.ts';
 export { ImageError, type ImageErrorCode } from './image-error.ts';
 export { checkImage, openImage, type OpenImageOptions, seemingFormat } from './open-image.ts';
-export { compactQcow2 } from './qcow2/compact.ts';
+export { compactImage, type Compaction } from './compact-image.ts';
+export { DiskDevice } from './disk-device.ts';
 export { createQcow2, type CreateQcow2Options } from './qcow2/create.ts';
+export { repairQcow2 } from './qcow2/repair.ts';
+export { QCOW2_INCOMPATIBLE } from './qcow2/header.ts';
 export { Qcow2PackedWriter } from './qcow2/packed-writer.ts';
 export { Qcow2Image } from './qcow2/qcow2-image.ts';
 export { RawImage } from './raw/raw-image.ts';

@@ -9,6 +9,7 @@ import { Qcow2Image } from './qcow2/qcow2-image.ts';
 import { RawImage } from './raw/raw-image.ts';
 import { checkVdi } from './vdi/check.ts';
 import { VdiImage } from './vdi/vdi-image.ts';
+import { checkVmdk } from './vmdk/check.ts';
 import { VMDK_MAGIC } from './vmdk/header.ts';
 import { VmdkImage } from './vmdk/vmdk-image.ts';
 
@@ -57,9 +58,10 @@ export async function checkImage(
       return checkQcow2(device, progress);
     case 'vdi':
       return checkVdi(device);
-    case 'raw':
     case 'vmdk':
-      throw new ImageError('Unsupported', `a ${format} image has nothing that could be checked`);
+      return checkVmdk(device, progress);
+    case 'raw':
+      throw new ImageError('Unsupported', 'a raw image has nothing that could be checked');
   }
 }
 

@@ -8,13 +8,13 @@ import {
   type BackingName,
   type DiskImage,
   formatOfName,
+  HostFileDevice,
   ImageError,
   type ImageFormat,
   type ImageSource,
   isImageFormat,
   openChain,
 } from '../image/index.ts';
-import { HostFileDevice } from './host-file-device.ts';
 import type { ImageBlockConfig } from './schema.ts';
 
 /** An image that is open, and what it is made of. */

@@ -32,7 +32,9 @@ const HELP = `ginit: runs a system of components from one config file
   ginit sim [OPTIONS] CONFIG.xml    run it in one thread, on a virtual clock, in an order by a seed (ginit sim --help)
   ginit convert IN [OUT]            write a config as HID, or as XML; --help says more, also of the next two
   ginit format [-i] FILE...         lay out HID
+  ginit image COMMAND ...           disk images: info, check, create, convert, resize, compact, snapshot (--help says more)
   ginit schema [FILE]               an XML Schema of configs, for editors
+  ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help COMMAND                the options of one of the commands below
   ginit help | --help               this text
@@ -170,6 +172,14 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
   if (first === 'convert') return convert(others, output);
   if (first === 'format') return format(others, output);
   if (first === 'schema') return schema(others, version(), output);
+  if (first === 'guests') {
+    const { guests } = await import('./guests/main.ts');
+    return guests(others, output);
+  }
+  if (first === 'image') {
+    const { image } = await import('./image/main.ts');
+    return image(others, output);
+  }
   if (first === 'sim') {
     // The simulator's modules are loaded for this command only.
     const { simulate } = await import('./sim/main.ts');

@@ -130,6 +130,13 @@ export class VmdkImage implements DiskImage {
     return sector;
   }
 
+  /** The sector of the file where a grain is that is not zero. */
+  async sectorOf(grain: number): Promise<number> {
+    const found = await this.#find(grain);
+    if (found === 'zero') throw malformed(`grain ${grain} has no place`);
+    return found;
+  }
+
   async write(): Promise<void> {
     checkWriteable(this);
   }

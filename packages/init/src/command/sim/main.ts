@@ -29,7 +29,7 @@ import { parseSimArguments, SIM_HELP, type SimOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { type PlainConfig, type SeedOptions, systemOf } from './seed-options.ts';
 import { onlyOption, sayShrunk } from './shrunk.ts';
-import { StatusLine } from './status-line.ts';
+import { StatusLine } from '../status-line.ts';
 import { Tally } from './tally.ts';
 
 const USAGE_EXIT_CODE = 2;
@@ -222,7 +222,7 @@ async function explain(
   if (options.shrink && failed.struck.length > 0) {
     const { anyExit, shrinkRunsMax: runsMax } = options;
     const total = failed.struck.length;
-    const line = new StatusLine();
+    const line = new StatusLine('sim');
     const progress = (left: number, runs: number): void =>
       line.show(() => `${left} of ${total} faults left after ${runs} runs`);
     const shrunk = await shrinkFaults(failed, pool, { anyExit, runsMax, progress });

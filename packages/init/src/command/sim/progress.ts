@@ -3,7 +3,7 @@
  * line anywhere.
  */
 import type { Output } from '../output.ts';
-import { StatusLine } from './status-line.ts';
+import { StatusLine } from '../status-line.ts';
 import type { SeedVerdict } from '@ginit/simulator';
 
 /** Counts seeds. */
@@ -11,7 +11,7 @@ export class Progress {
   readonly #total: number;
   readonly #output: Output;
   readonly #startMs = performance.now();
-  readonly #line = new StatusLine();
+  readonly #line = new StatusLine('sim');
   #done = 0;
   #tasks = 0;
   #virtualUs = 0;

@@ -1,7 +1,8 @@
 /** A file of the host as the place of an image. */
 import { RpcError } from '@ginit/core';
 import type { HostFile } from '@ginit/core/host';
-import { type ByteDevice, ImageError } from '../image/index.ts';
+import type { ByteDevice } from './byte-device.ts';
+import { ImageError } from './image-error.ts';
 
 /** The place. It grows with what is written behind its end. */
 export class HostFileDevice implements ByteDevice {
