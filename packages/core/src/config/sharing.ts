@@ -2,9 +2,9 @@ import type { ConfigNode } from './node.ts';
 import type { Position } from './error.ts';
 
 /**
- * The tree `now`, made of the elements of `before` wherever the two are the same, with their places.
- * Whoever remembers things by element has to look at the other ones only. A tree of the same content
- * at the same places is `before` itself.
+ * The tree `now`, made of the elements of `before` wherever the two are the same, with their
+ * places. Whoever remembers things by element has to look at the other ones only. A tree of the
+ * same content at the same places is `before` itself.
  */
 export function sharing(before: ConfigNode | undefined, now: ConfigNode): ConfigNode {
   if (before === undefined || before === now) return now;

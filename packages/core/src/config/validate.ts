@@ -19,8 +19,8 @@ export function validate(node: ConfigNode, schema: ElementSchema): ConfigError[]
 }
 
 /**
- * The elements in which nothing was found wrong, with the schema by which they were looked at. A new
- * version of a config shares most of its elements with the one before (`sharing`).
+ * The elements in which nothing was found wrong, with the schema by which they were looked at. A
+ * new version of a config shares most of its elements with the one before (`sharing`).
  */
 const SOUND = new WeakMap<ConfigNode, ElementSchema>();
 

@@ -82,7 +82,9 @@ interface KnownModule {
   /** Its files as they were then; missing if one of them may have changed meanwhile. */
   readonly states: readonly string[] | undefined;
   manifest: ManifestAnswer | undefined;
-  /** The first import that breaks the rule where nothing is allowed; missing until that is asked. */
+  /**
+   * The first import that breaks the rule where nothing is allowed; missing until that is asked.
+   */
   forbidden?: { readonly found: ForbiddenImport | undefined };
 }
 

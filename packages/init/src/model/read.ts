@@ -104,8 +104,8 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
 const KNOWN_STARTS = new WeakMap<StartReading, { readonly around: string; readonly start: StartNode }>();
 
 /**
- * Reads a start node. A new version of a config shares most of its elements with the one before, and
- * those that are the same need not be read again.
+ * Reads a start node. A new version of a config shares most of its elements with the one before,
+ * and those that are the same need not be read again.
  */
 function readKnownStart(
   reading: StartReading,
