@@ -54,7 +54,8 @@ function listen(): void {
 
 /** Waits until the service manager was told this, `times` times. */
 async function toldOf(message: RegExp, times = 1): Promise<void> {
-  while (manager && told.filter((one) => message.test(one)).length < times)
+  if (!manager) return;
+  while (told.filter((one) => message.test(one)).length < times)
     await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
