@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
+import { longIf, longTitle } from '../harness/long.ts';
 import { ROOT } from '../house/source-files.ts';
 
 const hasGcc = spawnSync('gcc', ['--version']).status === 0;
@@ -78,8 +79,13 @@ function numbers(part: unknown): Record<string, unknown> {
 /** A benchmark starts dozens of processes, one after the other. */
 const TIMEOUT_MS = 240_000;
 
+/** Dozens of launches each; they stand on the same harness as the others. */
+const LONG = ['rpc', 'bulk', 'spawn', 'block'];
+
 describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
-  test('runs, and its last line has every key with a number', { timeout: TIMEOUT_MS }, () => {
+  const long = LONG.includes(name);
+  const title = longTitle('runs, and its last line has every key with a number', long);
+  longIf(long)(title, { timeout: TIMEOUT_MS }, () => {
     const { status, stdout, stderr } = bench(name, '--quick');
     expect(status, stdout + stderr).toBe(0);
     const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');

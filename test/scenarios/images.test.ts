@@ -44,7 +44,9 @@ afterEach(() => {
   images[Symbol.dispose]();
 });
 
-/** Runs the writer from a step on until it has synced some more, and kills it. The last synced step. */
+/**
+ * Runs the writer from a step on until it has synced some more, and kills it. The last synced step.
+ */
 async function runAndKill(image: string, first: number, steps: number): Promise<number> {
   place.write('writer.mjs', writer(first));
   place.write(

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskImage, missingTools, writeTree } from '../harness/disk-image.ts';
+import { longIf, longTitle } from '../harness/long.ts';
 import { SimulatedToo } from '../harness/simulated-too.ts';
 
 /** Section 12 of the design, with another tool config, and other placements of the components. */
@@ -148,9 +149,9 @@ describe.skipIf(missingTools)(
       });
     });
 
-    test.each([1024, 4096])(
-      'blocks of %i bytes: sparse, large and many files survive a second run',
-      async (blockSize) => {
+    describe.each([1024, 4096])('blocks of %i bytes', (blockSize) => {
+      const long = blockSize !== 1024;
+      longIf(long)(longTitle('sparse, large and many files survive a second run', long), async () => {
         const image = DiskImage.make(place.directory, 'disk.img', 32_768, ['-b', String(blockSize)], tree());
         const many = Array.from(
           { length: 20 },
@@ -176,8 +177,8 @@ describe.skipIf(missingTools)(
         expect(again.stdout).toContain(`sha256 /big.bin ${sha256(big)}`);
         expect(again.stdout).toContain('line. '.repeat(20).trimEnd());
         expect(image.problems()).toBe('');
-      },
-    );
+      });
+    });
 
     test('every failure is reported with one clear error code', async () => {
       DiskImage.make(place.directory, 'disk.img', 4096, ['-b', '1024'], tree());

@@ -1,8 +1,13 @@
-/** The virtual machine monitor under ginit: wherever it runs, its libraries are there. */
+/**
+ * The virtual machine monitor under ginit: wherever it runs, its libraries are there; and an
+ * unmodified Debian uses a disk. The guest is fetched unless it is in the user's cache.
+ */
+import { createConnection } from 'node:net';
 import { expect, test } from 'vitest';
 import { Program } from '../../packages/vmm/test/tiny-guest.ts';
-import { systemConfig, Workplace } from '../harness/ginit.ts';
+import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { JAILABLE } from '../harness/jailable.ts';
+import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
 
 test('a machine runs in a thread, in a process and, where there are jails, in a jail', async () => {
   using place = new Workplace();
@@ -39,3 +44,104 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
   system.child.kill('SIGTERM');
   expect((await system.finished).code).toBe(0);
 });
+
+const FETCH_MS = 240_000;
+const BOOT_MS = 120_000;
+
+/** A person at the serial line of a guest. */
+class SerialPerson {
+  seen = '';
+  readonly #socket;
+
+  constructor(path: string) {
+    this.#socket = createConnection(path);
+    this.#socket.setEncoding('utf8').on('data', (text: string) => (this.seen += text));
+  }
+
+  /** Types a command, and waits for its end; the result is what it has written. */
+  async run(command: string): Promise<string> {
+    // Behind its prompt, the shell asks where the cursor is.
+    await this.until(/# \S*$/);
+    this.seen = '';
+    // What is typed is echoed; the guest puts the two parts of the last word together.
+    this.#socket.write(`${command}; echo the" end"\n`);
+    await this.until(/^the end\r?$/m);
+    return this.seen;
+  }
+
+  async until(pattern: RegExp): Promise<void> {
+    await expect.poll(() => this.seen, { timeout: BOOT_MS, interval: 50 }).toMatch(pattern);
+  }
+
+  type(text: string): void {
+    this.#socket.write(text);
+  }
+}
+
+const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
+
+test.skipIf(lacks !== undefined)(
+  `an unmodified Debian writes to a disk behind a cache, and what it wrote is there after it has switched off (${lacks ?? 'with e2fsprogs'})`,
+  async (context) => {
+    using place = new Workplace();
+    const fetched = await runProgram(
+      process.execPath,
+      [GINIT, 'guests', 'fetch', 'debian-i686', '--into', place.directory],
+      { timeoutMs: FETCH_MS },
+    );
+    if (fetched.status !== 0) context.skip(`the guest is not to be had: ${fetched.text}`);
+    const disk = place.path('disk.img');
+    await mustRun('mke2fs', ['-q', '-t', 'ext4', disk, '32M']);
+    place.write(
+      'config.xml',
+      systemConfig(`
+      <start name="roms" ram="32M"> <binary name="host_rom"/> <provides> <service name="ROM"/> </provides>
+        <host> <file path="debian-i686/linux"/> <file path="debian-i686/initrd"/> </host>
+        <config> <rom name="linux" file="debian-i686/linux"/> <rom name="initrd" file="debian-i686/initrd"/> </config>
+      </start>
+      <start name="terminal" ram="8M"> <binary name="socket_terminal"/>
+        <provides> <service name="Terminal"/> </provides>
+        <host> <unix listen="serial.sock"/> </host>
+        <config> <policy label_prefix="vmm" listen="unix:serial.sock"/> </config>
+      </start>
+      <start name="disk" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
+        <host> <file path="disk.img" access="rw"/> </host>
+        <config file="disk.img" block_size="512" writeable="yes"/>
+      </start>
+      <start name="cache" ram="16M"> <binary name="blockcache"/> <provides> <service name="Block"/> </provides>
+        <config mode="write-back"/>
+        <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route>
+      </start>
+      <start name="vmm" ram="80M"> <exit propagate="yes"/>
+        <config>
+          <kernel rom="linux"/> <initrd rom="initrd"/>
+          <cmdline>console=ttyS0 quiet noisapnp cryptomgr.notests</cmdline>
+          <disk label="root" writeable="yes"/> <serial/>
+        </config>
+        <route>
+          <service name="ROM" label="linux"> <child name="roms"/> </service>
+          <service name="ROM" label="initrd"> <child name="roms"/> </service>
+          <service name="Terminal"> <child name="terminal"/> </service>
+          <service name="Block"> <child name="cache"/> </service>
+          <any-service> <parent/> </any-service>
+        </route>
+      </start>`),
+    );
+    const system = new GinitRun(['config.xml'], place.directory, GINIT, '', BOOT_MS);
+    await system.until('1 processor');
+    const person = new SerialPerson(place.path('serial.sock'));
+    expect(await person.run('uname -sm')).toMatch(/^Linux i686\r$/m);
+    await person.run('mount /dev/vda /mnt && dd if=/dev/urandom of=/mnt/noise bs=64k count=32 2> /dev/null');
+    const sum = /([0-9a-f]{32})  \/mnt\/noise/.exec(await person.run('sync; md5sum /mnt/noise'))?.[1];
+    await person.run('echo text > /mnt/file');
+    person.type('poweroff\n');
+    const { code, stdout } = await system.finished;
+    expect([code, stdout]).toEqual([0, expect.stringContaining('the guest has switched off')]);
+    expect(await system.leftOver()).toEqual([]);
+    expect((await runProgram('debugfs', ['-R', 'cat /file', disk])).stdout).toBe('text\n');
+    await mustRun('debugfs', ['-R', `dump /noise ${place.path('noise')}`, disk]);
+    expect(await mustRun('md5sum', [place.path('noise')])).toContain(sum ?? 'no sum');
+    await mustRun('e2fsck', ['-fn', disk]);
+  },
+  FETCH_MS + BOOT_MS,
+);

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FinishedRun, Workplace } from '../harness/ginit.ts';
+import { longIf, longTitle } from '../harness/long.ts';
 import { CANARIES } from './canary/canaries.mjs';
 import { type SystemName, writeSystem } from './canary/systems.ts';
 
@@ -78,8 +79,13 @@ const FOUND: readonly (readonly [string, SystemName, number, RegExp])[] = [
   ['plan-label', 'labels', 2, /exit code 9/],
 ];
 
+/** One of each part that canaries break; the others are found in the same ways. */
+const ALWAYS = ['channel-signal', 'cache-sync', 'init-quota', 'plan-label'];
+
 describe.each(FOUND)('canary "%s" in the system "%s"', (canary, system, faultsMax, how) => {
-  test(`is found with ${faultsMax === 0 ? 'no fault' : `1 to ${faultsMax} faults`}`, async () => {
+  const long = !ALWAYS.includes(canary);
+  const title = `is found with ${faultsMax === 0 ? 'no fault' : `1 to ${faultsMax} faults`}`;
+  longIf(long)(longTitle(title, long), async () => {
     breakBy(canary);
     const plain = await simulate(system, ...(faultsMax === 0 ? ['--seeds', SEEDS] : FEW_SEEDS));
     if (faultsMax === 0) {

@@ -62,6 +62,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
+  'test/scenarios/vmm.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
 };
 
@@ -69,6 +70,10 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
 /** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
 const ELSEWHERE = ['live-config.xml', 'roms.xml'];
+/**
+ * A virtual machine, which `test/scenarios/vmm.test.ts` starts: it runs on the time of the host.
+ */
+const MACHINES = ['linux.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 
@@ -99,7 +104,7 @@ test('every test that starts a system is in one of the lists', () => {
 
 test('every example is in the list', () => {
   const configs = filesBelow('examples', /\.xml$/).map((name) => name.replace(/^examples\//, ''));
-  expect(configs.toSorted()).toEqual([...EXAMPLES, ...ELSEWHERE, ...RACES].toSorted());
+  expect(configs.toSorted()).toEqual([...EXAMPLES, ...ELSEWHERE, ...MACHINES, ...RACES].toSorted());
 });
 
 test.each(EXAMPLES)('%s says the same simulated as in a real run, twice', async (name) => {

@@ -4,7 +4,7 @@
  * content, bring a client, start a server again with its clients, and take the client away.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
 /** The versions of one round: after a whole round the system is as before it. */
 const ROUND = 4;
 /** A version that is not applied within this time never will be. */
-const APPLIED_MS = 60_000;
+const APPLIED_MS = 300_000;
 /** Memory that may be more at the end, beyond a share of it: V8 keeps garbage for a while. */
 const GROWTH_MIB = 24;
 const GROWTH_SHARE = 0.15;
@@ -124,7 +124,9 @@ export async function reconfigureOften(times, say = () => {}) {
     const last = Math.max(2 * ROUND, Math.floor(times / ROUND) * ROUND);
     let first;
     for (let version = 1; version <= last; version++) {
-      writeFileSync(file, configOf(version));
+      // At once, so that nobody sees half of it.
+      writeFileSync(`${file}.next`, configOf(version));
+      renameSync(`${file}.next`, file);
       ginit.kill('SIGHUP');
       await applied(version);
       if (version % ROUND !== 0 || (version !== warm && version !== last && version % 1000 !== 0)) continue;

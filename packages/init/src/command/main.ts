@@ -34,6 +34,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit format [-i] FILE...         lay out HID
   ginit image COMMAND ...           disk images: info, check, create, convert, resize, compact, snapshot (--help says more)
   ginit schema [FILE]               an XML Schema of configs, for editors
+  ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help COMMAND                the options of one of the commands below
   ginit help | --help               this text
@@ -171,6 +172,10 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
   if (first === 'convert') return convert(others, output);
   if (first === 'format') return format(others, output);
   if (first === 'schema') return schema(others, version(), output);
+  if (first === 'guests') {
+    const { guests } = await import('./guests/main.ts');
+    return guests(others, output);
+  }
   if (first === 'image') {
     const { image } = await import('./image/main.ts');
     return image(others, output);

@@ -1,0 +1,104 @@
+/**
+ * The initrd of a guest: BusyBox, modules of the kernel, and a script that makes a shell of them.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type ArchiveEntry, cpioArchive } from './cpio.ts';
+import { modulesFor } from './kernel-modules.ts';
+
+const DIRECTORY = 0o040755;
+const PROGRAM = 0o100755;
+const FILE = 0o100644;
+const DEVICE = 0o020600;
+
+/**
+ * The first process. It ends the machine when the shell ends, or when BusyBox' poweroff, reboot and
+ * halt tell it to by their signals: nobody else would unmount the disks.
+ */
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+hostname NAME
+echo 3 > /proc/sys/kernel/printk
+modprobe -a virtio_pci virtio_blk crc32c_generic ext4 evdev button 2> /dev/null
+# The power button is a key; whoever presses it wants the machine to go down in order.
+acpid -c /etc/acpi -a /etc/acpid.conf -M /etc/acpi.map -l /dev/null 2> /dev/null
+end() {
+  cd /
+  umount -a -r 2> /dev/null
+  sync
+  busybox $1 -f
+}
+trap 'end poweroff' USR2
+trap 'end halt' USR1
+trap 'end reboot' TERM
+echo
+echo "Linux $(uname -r) with BusyBox. Disks: $(ls /dev | grep '^[vs]d[a-z]$' | tr '\\n' ' ')"
+echo "The end of this shell, or poweroff, ends the machine."
+cd /root
+setsid cttyhack sh < /dev/console &
+wait $!
+end poweroff
+`;
+
+const ACPI_MAP = 'EV_KEY 0x01 KEY_POWER 116 1 power\n';
+const POWER_BUTTON = '#!/bin/busybox sh\necho "The power button was pressed."\nexec poweroff\n';
+
+/** What it is made of. */
+export interface InitrdParts {
+  readonly name: string;
+  /** The directory that the packages were unpacked to. */
+  readonly unpacked: string;
+  readonly modules: readonly string[];
+}
+
+/** Makes it, packed by gzip. */
+export function makeInitrd({ name, unpacked, modules }: InitrdParts): Uint8Array {
+  const all = join(unpacked, 'lib/modules');
+  const [version] = readdirSync(all);
+  if (version === undefined) throw new Error('the kernel has no modules');
+  const own = modulesFor(modules, join(all, version));
+  const place = `lib/modules/${version}`;
+  const directories = new Set(
+    [...own.map(({ path }) => `${place}/${path}`), 'etc/acpi/x', 'root/x'].flatMap(directoriesAbove),
+  );
+  for (const more of ['bin', 'dev', 'proc', 'sys', 'mnt', 'tmp', 'run']) directories.add(more);
+  const text = (path: string, mode: number, content: string): ArchiveEntry => ({
+    path,
+    mode,
+    content: Buffer.from(content),
+  });
+  const entries: ArchiveEntry[] = [
+    ...Array.from(directories, (path) => ({ path, mode: DIRECTORY })),
+    // Before devtmpfs is there, the kernel opens these for the first process.
+    { path: 'dev/console', mode: DEVICE, device: [5, 1] },
+    { path: 'dev/null', mode: DEVICE, device: [1, 3] },
+    { path: 'bin/busybox', mode: PROGRAM, content: readFileSync(join(unpacked, 'bin/busybox')) },
+    text('init', PROGRAM, INIT.replace('NAME', name)),
+    text('etc/acpid.conf', FILE, ''),
+    text('etc/acpi.map', FILE, ACPI_MAP),
+    text('etc/acpi/power', PROGRAM, POWER_BUTTON),
+    text('etc/passwd', FILE, 'root:x:0:0:root:/root:/bin/sh\n'),
+    text('etc/group', FILE, 'root:x:0:\n'),
+    text(
+      `${place}/modules.dep`,
+      FILE,
+      own.map(({ path, needs }) => `${[`${path}:`, ...needs].join(' ')}\n`).join(''),
+    ),
+    ...own.map(({ path }) => ({
+      path: `${place}/${path}`,
+      mode: FILE,
+      content: readFileSync(join(all, version, path)),
+    })),
+  ];
+  return gzipSync(cpioArchive(entries), { level: 9 });
+}
+
+function directoriesAbove(path: string): string[] {
+  const names = path.split('/').slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join('/'));
+}
