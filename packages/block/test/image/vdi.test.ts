@@ -69,7 +69,8 @@ async function* crashStates(
   for (const { events, model } of crashPoints(points, device.events.length)) {
     yield { bytes: await device.after(events), model, events };
     // Every other one is enough: each state is a copy of the whole file.
-    if (events > opened && events % 2 === 0) yield { bytes: await device.after(events, () => random.once(2)), model, events };
+    if (events > opened && events % 2 === 0)
+      yield { bytes: await device.after(events, () => random.once(2)), model, events };
   }
 }
 

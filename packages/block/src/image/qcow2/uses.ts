@@ -1,8 +1,8 @@
 /**
  * How often each cluster of a file is really used: by the header, by its tables, by the disk, by
- * internal snapshots and by bitmaps. A walk over all tables, which believes no refcount. An L2 table
- * that several L1 entries lead to is looked at once, and counts as often: however often an image
- * names the same table, the walk is no longer than the file.
+ * internal snapshots and by bitmaps. A walk over all tables, which believes no refcount. An L2
+ * table that several L1 entries lead to is looked at once, and counts as often: however often an
+ * image names the same table, the walk is no longer than the file.
  */
 import { readPadded } from '../byte-device.ts';
 import { ImageError, unsupported } from '../image-error.ts';
