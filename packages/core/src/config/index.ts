@@ -25,6 +25,7 @@ export {
   type TextSchema,
 } from './schema.ts';
 export * from './schema-data.ts';
+export { sharing } from './sharing.ts';
 export { didYouMean, suggest } from './suggest.ts';
 export { validate } from './validate.ts';
 export {

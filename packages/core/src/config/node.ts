@@ -65,6 +65,12 @@ export class ConfigNode {
     return new ConfigNode(type, { attributes: entries, children: content });
   }
 
+  /** The same node with other children. */
+  withChildren(children: readonly ConfigNode[]): ConfigNode {
+    const { position, attributes, text, textPosition } = this;
+    return new ConfigNode(this.type, { position, attributes, children, text, textPosition });
+  }
+
   /** Tells whether the attribute is there. */
   has(name: string): boolean {
     return this.attributes.has(name);

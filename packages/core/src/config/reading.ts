@@ -1,7 +1,8 @@
 import { ConfigError } from './error.ts';
 import type { ConfigNode } from './node.ts';
 import type { AttributeSchema, ChildSchema, ElementSchema } from './schema.ts';
-import { childSchemas, validate } from './validate.ts';
+import { childSchemas, isSelfContained } from './schema-children.ts';
+import { validate } from './validate.ts';
 import { parseValue, type Value } from './values.ts';
 
 /*
@@ -157,19 +158,39 @@ export function inspectConfig(
   return { errors: validate(node, schema), config: read(node, schema, []) };
 }
 
+/**
+ * What was read of elements, with the schema by which it was read. A new version of a config shares
+ * most of its elements with the one before (`sharing`).
+ */
+const KNOWN = new WeakMap<ConfigNode, { readonly schema: ElementSchema; readonly reading: AnyReading }>();
+
 function read(node: ConfigNode, schema: ElementSchema, around: readonly ElementSchema[]): AnyReading {
-  const path = [...around, schema];
+  const known = KNOWN.get(node);
+  if (known?.schema === schema) return known.reading;
+  const reading = readAnew(node, schema, [...around, schema]);
+  if (isSelfContained(schema)) KNOWN.set(node, { schema, reading });
+  return reading;
+}
+
+function readAnew(node: ConfigNode, schema: ElementSchema, path: readonly ElementSchema[]): AnyReading {
   const known = childSchemas(schema, path);
-  const content = node.children.flatMap((child) => {
+  const content: AnyReading[] = [];
+  const lists = new Map<string, AnyReading[]>();
+  for (const child of node.children) {
     const found = known.get(child.type);
-    return found === undefined || found.max === 0 ? [] : [read(child, found, path)];
-  });
-  const children = [...known.values()]
-    .filter(({ max }) => max !== 0)
-    .map(({ type, max }) => {
-      const all = content.filter(({ $type }) => $type === type);
-      return [type, max === 1 ? all[0] : all] as const;
-    });
+    if (found === undefined || found.max === 0) continue;
+    const reading = read(child, found, path);
+    content.push(reading);
+    const list = lists.get(child.type);
+    if (list) list.push(reading);
+    else lists.set(child.type, [reading]);
+  }
+  const children: [string, AnyReading | readonly AnyReading[] | undefined][] = [];
+  for (const { type, max } of known.values()) {
+    if (max === 0) continue;
+    const all = lists.get(type) ?? [];
+    children.push([type, max === 1 ? all[0] : all]);
+  }
   const attributes = Object.entries(schema.attributes ?? {}).map(
     ([name, expected]) => [name, attributeOf(node, name, expected)] as const,
   );

@@ -1,7 +1,8 @@
 import { comparePositions, ConfigError } from './error.ts';
 import { CONFIG_LIMITS } from './limits.ts';
 import type { ConfigNode } from './node.ts';
-import type { AttributeSchema, ChildSchema, ElementSchema } from './schema.ts';
+import type { AttributeSchema, ElementSchema } from './schema.ts';
+import { childSchemas, isSelfContained } from './schema-children.ts';
 import { didYouMean, suggest } from './suggest.ts';
 import { shown, valueProblem } from './values.ts';
 
@@ -16,6 +17,12 @@ export function validate(node: ConfigNode, schema: ElementSchema): ConfigError[]
   else validator.add(node.errorAt(`expected <${schema.type}>, found <${node.type}>`));
   return validator.errors.toSorted((left, right) => comparePositions(left.position, right.position));
 }
+
+/**
+ * The elements in which nothing was found wrong, with the schema by which they were looked at. A
+ * new version of a config shares most of its elements with the one before (`sharing`).
+ */
+const SOUND = new WeakMap<ConfigNode, ElementSchema>();
 
 class Validator {
   readonly errors: ConfigError[] = [];
@@ -34,10 +41,15 @@ class Validator {
 
   /** `around` are the schemas of the enclosing elements, the outermost first. */
   element(node: ConfigNode, schema: ElementSchema, around: readonly ElementSchema[]): void {
-    if (this.full) return;
+    if (this.full || SOUND.get(node) === schema) return;
+    const { length } = this.errors;
+    this.content(node, schema, [...around, schema]);
+    if (this.errors.length === length && isSelfContained(schema)) SOUND.set(node, schema);
+  }
+
+  private content(node: ConfigNode, schema: ElementSchema, path: readonly ElementSchema[]): void {
     this.attributes(node, schema);
     this.text(node, schema);
-    const path = [...around, schema];
     const children = childSchemas(schema, path);
     for (const child of node.children) {
       const found = children.get(child.type);
@@ -110,27 +122,4 @@ class Validator {
 
 function slip(value: string, expected: AttributeSchema): string {
   return expected.kind === 'one-of' ? didYouMean(value, expected.values) : '';
-}
-
-/**
- * The children of an element by their type, with `enclosing` resolved against the path down to the
- * element.
- */
-export function childSchemas(
-  schema: ElementSchema,
-  path: readonly ElementSchema[],
-): ReadonlyMap<string, ElementSchema> {
-  const children = new Map<string, ElementSchema>();
-  for (const child of schema.children ?? []) {
-    const resolved = resolveChild(child, path);
-    children.set(resolved.type, resolved);
-  }
-  return children;
-}
-
-function resolveChild(child: ChildSchema, path: readonly ElementSchema[]): ElementSchema {
-  if (!('enclosing' in child)) return child;
-  const found = path.findLast((schema) => schema.type === child.enclosing);
-  if (found === undefined) throw new Error(`schema: no enclosing <${child.enclosing}>`);
-  return found;
 }

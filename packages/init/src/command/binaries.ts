@@ -58,13 +58,21 @@ function binaryOf(moduleUrl: string, imports: ComponentImports | undefined): Res
 export class Binaries {
   readonly #directory: string;
   readonly #resolver = new ImportResolver(new PackageFiles(), CONDITIONS);
+  readonly #known = new Map<string, FoundBinary>();
 
   /** `directory` is the config file's. */
   constructor(directory: string) {
     this.#directory = resolve(directory);
   }
 
+  /** Several start nodes may name one binary; it is looked up once. */
   find(name: string): FoundBinary {
+    const found = this.#known.get(name) ?? this.#lookUp(name);
+    this.#known.set(name, found);
+    return found;
+  }
+
+  #lookUp(name: string): FoundBinary {
     const stock = stockModule(name);
     if (stock !== undefined) return { moduleUrl: stock };
     if (name.startsWith('file:')) return this.#file(name, new URL(name).pathname);

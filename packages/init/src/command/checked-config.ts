@@ -1,7 +1,14 @@
 /** Reads a config file and checks all that can be checked before anything starts. */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError, type ConfigNode, type Position, readNode, runtimeDifference } from '@ginit/core/config';
+import {
+  ConfigError,
+  type ConfigNode,
+  type Position,
+  readNode,
+  runtimeDifference,
+  sharing,
+} from '@ginit/core/config';
 import { SupervisorServices } from '@ginit/core/supervisor';
 import { checkConfig, type ManifestFacts } from '../check/index.ts';
 import { formatWarning, type InitConfig, type Quota, readInitConfig } from '../model/index.ts';
@@ -47,7 +54,7 @@ export async function readCheckedConfig(
   quota: Quota,
   readable: (config: InitConfig) => void = () => {},
   text?: string | Uint8Array,
-  before?: Pick<CheckedConfig, 'imports'>,
+  before?: Pick<CheckedConfig, 'imports' | 'node'>,
 ): Promise<CheckedConfig> {
   const imports = new ComponentImports(dirname(file), before?.imports);
   const targets = new GrantTargets(dirname(file));
@@ -71,7 +78,7 @@ export async function readCheckedConfig(
   }
   let node: ConfigNode;
   try {
-    node = readNode(source, { name: file });
+    node = sharing(before?.node, readNode(source, { name: file }));
   } catch (error) {
     if (error instanceof ConfigError) return failed([error.message]);
     throw error;

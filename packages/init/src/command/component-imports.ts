@@ -1,9 +1,9 @@
 /** The import graphs of the components of a config; each is read once. */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
-import { fileState } from './watch/file-state.ts';
+import { fileState, MISSING } from './watch/file-state.ts';
 import { isHolderModule, stockTrust } from './stock.ts';
 import {
   findForbidden,
@@ -56,11 +56,6 @@ function isInner(file: string): boolean {
  */
 const SETTLED_MS = 20;
 
-function isUnchanged({ graph, states }: KnownModule): boolean {
-  if (states === undefined || graph.absent.some((path) => existsSync(path))) return false;
-  return graph.files.every((file, index) => fileState(file) === states[index]);
-}
-
 /** The states of files; `undefined` if one has changed just before it was read, or since. */
 function statesOf(files: readonly string[], readMs: number): readonly string[] | undefined {
   const newestMs = Math.max(
@@ -87,6 +82,10 @@ interface KnownModule {
   /** Its files as they were then; missing if one of them may have changed meanwhile. */
   readonly states: readonly string[] | undefined;
   manifest: ManifestAnswer | undefined;
+  /**
+   * The first import that breaks the rule where nothing is allowed; missing until that is asked.
+   */
+  forbidden?: { readonly found: ForbiddenImport | undefined };
 }
 
 /** Reads import graphs, and remembers them: several start nodes may run one module. */
@@ -94,6 +93,9 @@ export class ComponentImports {
   readonly #graphs: ImportGraphs;
   readonly #before: ComponentImports | undefined;
   readonly #known = new Map<string, KnownModule>();
+  /** What was found out about files for this check: components share many. */
+  readonly #states = new Map<string, string>();
+  readonly #unchanged = new Map<KnownModule, boolean>();
 
   /**
    * `directory` is the config file's. What was read for the check before this one is taken over
@@ -113,9 +115,16 @@ export class ComponentImports {
    * The first import of it that breaks the rule, beside what ginit trusts its own libraries with.
    */
   forbidden(moduleUrl: string, rule: ImportRule = {}): ForbiddenImport | undefined {
-    const { allowances = [] } = rule;
-    const trusted = [...allowances, ...stockTrust(moduleUrl).allowances];
-    return findForbidden(this.of(moduleUrl), { ...rule, allowances: trusted });
+    const { allowances = [], noLateImports = false } = rule;
+    const known = this.#module(moduleUrl);
+    if (allowances.length > 0 || noLateImports) return this.#find(known, moduleUrl, rule);
+    known.forbidden ??= { found: this.#find(known, moduleUrl, rule) };
+    return known.forbidden.found;
+  }
+
+  #find({ graph }: KnownModule, moduleUrl: string, rule: ImportRule): ForbiddenImport | undefined {
+    const trusted = [...(rule.allowances ?? []), ...stockTrust(moduleUrl).allowances];
+    return findForbidden(graph, { ...rule, allowances: trusted });
   }
 
   /**
@@ -124,7 +133,7 @@ export class ComponentImports {
    */
   knownManifest(moduleUrl: string): ManifestAnswer | undefined {
     const old = this.#before ? this.#before.#known.get(moduleUrl) : undefined;
-    return old && isUnchanged(old) ? old.manifest : undefined;
+    return old && this.#isUnchanged(old) ? old.manifest : undefined;
   }
 
   keepManifest(moduleUrl: string, manifest: ManifestAnswer): void {
@@ -135,9 +144,26 @@ export class ComponentImports {
     let known = this.#known.get(moduleUrl);
     if (!known) {
       const old = this.#before ? this.#before.#known.get(moduleUrl) : undefined;
-      known = old && isUnchanged(old) ? old : this.#read(moduleUrl);
+      known = old && this.#isUnchanged(old) ? old : this.#read(moduleUrl);
       this.#known.set(moduleUrl, known);
     }
+    return known;
+  }
+
+  #isUnchanged(old: KnownModule): boolean {
+    const known = this.#unchanged.get(old) ?? this.#looksUnchanged(old);
+    this.#unchanged.set(old, known);
+    return known;
+  }
+
+  #looksUnchanged({ graph, states }: KnownModule): boolean {
+    if (states === undefined || graph.absent.some((path) => this.#stateOf(path) !== MISSING)) return false;
+    return graph.files.every((file, index) => this.#stateOf(file) === states[index]);
+  }
+
+  #stateOf(file: string): string {
+    const known = this.#states.get(file) ?? fileState(file);
+    this.#states.set(file, known);
     return known;
   }
 

@@ -116,7 +116,7 @@ export async function readComponents(
     return [{ use, moduleUrl, forbidden: imports.forbidden(moduleUrl, use) }];
   });
   for (const { use, moduleUrl, forbidden } of looked) {
-    const binary = imports.binary(moduleUrl);
+    const binary = result.byName.get(use.name) ?? imports.binary(moduleUrl);
     result.byName.set(use.name, binary);
     if (use.path !== undefined && binary.takes !== 'nothing')
       addTrust(result.trusted, use.path, use.name, forbidden === undefined ? 'allowed' : 'granted');
@@ -137,7 +137,7 @@ export async function readComponents(
   if (requests.length > 0) result.lack = reader?.lack;
   for (const { use, moduleUrl, forbidden } of looked) {
     const answer = answers.get(moduleUrl);
-    const facts = answer && factsOf(answer);
+    const facts = answer && knownFactsOf(answer);
     if (facts && 'problem' in facts && (use.granted || !forbidden)) {
       const text = `component "${use.name}" cannot be used: ${facts.problem}`;
       result.errors.push(new ConfigError(text, use.position));
@@ -160,6 +160,7 @@ function checkAllowances(
   graph: ImportGraph,
   found: ReadComponents,
 ): void {
+  if (allowances.length === 0) return;
   const importers = graph.imports.flatMap(({ importer }) => importer.name ?? []);
   // Another version of Node may have further modules, so an unknown name is checked against the
   // imports.
@@ -173,6 +174,17 @@ function checkAllowances(
     const hint = didYouMean(module, [...new Set(importers)]);
     found.warnings.push({ text: `component "${name}" imports no package "${module}"${hint}`, position });
   }
+}
+
+/** What was made of manifests: several start nodes, and the next config, may name one component. */
+const FACTS = new WeakMap<object, ReturnType<typeof factsOf>>();
+
+function knownFactsOf(answer: ManifestAnswer): ReturnType<typeof factsOf> {
+  const key: unknown = 'problem' in answer ? undefined : answer.manifest;
+  if (typeof key !== 'object' || key === null) return factsOf(answer);
+  const facts = FACTS.get(key) ?? factsOf(answer);
+  FACTS.set(key, facts);
+  return facts;
 }
 
 function factsOf(answer: ManifestAnswer): ManifestFacts | { readonly problem: string } {

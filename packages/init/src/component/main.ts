@@ -1,6 +1,6 @@
 /** The init component: a sandbox over its config, whose every version is applied to it. */
 import { component, Timer } from '@ginit/core';
-import type { ConfigNode } from '@ginit/core/config';
+import { type ConfigNode, sharing } from '@ginit/core/config';
 import { Cpu, Pd } from '@ginit/core/system';
 import { formatWarning, INIT_SCHEMA, readInitConfig } from '../model/index.ts';
 import { sameNode } from '../plan/index.ts';
@@ -10,10 +10,13 @@ export default component({ requires: [Pd, Cpu, Timer], config: INIT_SCHEMA }, (e
   const sandbox = new Sandbox(env, (code) => env.exit(code));
   env.onStop(() => sandbox.stop());
 
+  let latest: ConfigNode | undefined;
   let broken: ConfigNode | undefined;
 
   /** A version with errors changes nothing: what runs goes on running. */
-  const apply = (node: ConfigNode): void => {
+  const apply = (version: ConfigNode): void => {
+    const node = sharing(latest, version);
+    latest = node;
     // Several signals of one version may come.
     if (broken && sameNode(broken, node)) return;
     const { config, errors, warnings } = readInitConfig(node);

@@ -1,3 +1,4 @@
+import type { ConfigNode } from '@ginit/core/config';
 import { readInitConfig } from './read.ts';
 import { isHolder } from './holder-name.ts';
 import { initStartCost } from './start-cost.ts';
@@ -27,6 +28,16 @@ export interface HeldChildren extends Pick<InitConfigReading, 'errors' | 'warnin
 export function heldBy(start: StartNode): HeldChildren | undefined {
   const { binary, config } = start;
   if (!isHolder(binary.name) || config === undefined) return undefined;
+  const known = KNOWN.get(start) ?? readHeld(start, config);
+  KNOWN.set(start, known);
+  return known;
+}
+
+/** What was read of start nodes: several parts of a check ask for it. */
+const KNOWN = new WeakMap<StartNode, HeldChildren>();
+
+function readHeld(start: StartNode, config: ConfigNode): HeldChildren {
+  const { binary } = start;
   if (binary.name === 'sequence') {
     const { steps, errors, warnings } = readSequenceConfig(config, leftFor(start));
     return { configs: steps, errors, warnings };

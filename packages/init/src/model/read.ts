@@ -13,7 +13,13 @@ import { notYetWarnings } from './not-yet.ts';
 import { readForwardedServices } from './forwarded.ts';
 import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
-import { AFFINITY_SPACE_SCHEMA, HEARTBEAT_SCHEMA, type InitReading, INIT_SCHEMA } from './schema.ts';
+import {
+  AFFINITY_SPACE_SCHEMA,
+  HEARTBEAT_SCHEMA,
+  type InitReading,
+  INIT_SCHEMA,
+  type StartReading,
+} from './schema.ts';
 import { readStart, type StartSurroundings } from './start.ts';
 import type { ConfigWarning } from '../warning.ts';
 
@@ -82,8 +88,9 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
     starts: withoutDoubles(
       parts.start.flatMap((start) => {
-        const read = readStart(start, around, findings);
-        return read ? [{ ...read, route: read.route && withoutAliases(read.route, names) }] : [];
+        const read = readKnownStart(start, around, findings);
+        if (!read?.route || names.size === 0) return read ? [read] : [];
+        return [{ ...read, route: withoutAliases(read.route, names) }];
       }),
       findings,
     ),
@@ -91,6 +98,28 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     services: readForwardedServices(parts.service, names, findings),
     aliases,
   };
+}
+
+/** Start nodes in which nothing was found, with what else their reading depends on. */
+const KNOWN_STARTS = new WeakMap<StartReading, { readonly around: string; readonly start: StartNode }>();
+
+/**
+ * Reads a start node. A new version of a config shares most of its elements with the one before,
+ * and those that are the same need not be read again.
+ */
+function readKnownStart(
+  reading: StartReading,
+  surroundings: StartSurroundings,
+  findings: Findings,
+): StartNode | undefined {
+  const around = JSON.stringify(surroundings);
+  const known = KNOWN_STARTS.get(reading);
+  if (known?.around === around) return known.start;
+  const found = findings.errors.length + findings.warnings.length;
+  const start = readStart(reading, surroundings, findings);
+  if (start && findings.errors.length + findings.warnings.length === found)
+    KNOWN_STARTS.set(reading, { around, start });
+  return start;
 }
 
 function readPrioLevels({ prio_levels: levels, $node: node }: InitReading, findings: Findings): number {

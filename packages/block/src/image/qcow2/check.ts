@@ -3,7 +3,11 @@ import type { ByteDevice } from '../byte-device.ts';
 import { QCOW2_INCOMPATIBLE } from './header.ts';
 import { Qcow2File } from './qcow2-file.ts';
 import { countUses, MARKED, type Uses } from './uses.ts';
-import { Problems, type ImageCheck } from '../image-check.ts';
+import { type ImageCheck, Problems } from '../image-check.ts';
+import { readCount } from './refcount-width.ts';
+
+/** Refcount blocks for clusters that the file does not have; more of them are a fault. */
+const BLOCKS_BEHIND_MAX = 64;
 
 /** Checks an image. Rejects with `ImageError` if it cannot even be read. */
 export async function checkQcow2(
@@ -34,28 +38,43 @@ export async function checkQcow2(
 /** Compares refcounts with uses. The result is the number of clusters that are lost. */
 async function compareCounts(file: Qcow2File, uses: Uses, complain: (text: string) => void): Promise<number> {
   const { refcounts } = file;
-  let leaks = 0;
-  for (let cluster = 0; cluster < refcounts.blocks.length * refcounts.perBlock; cluster++) {
-    const block = Math.floor(cluster / refcounts.perBlock);
-    if (refcounts.blocks[block] === 0 && cluster >= uses.counts.length) {
-      cluster = (block + 1) * refcounts.perBlock - 1;
-      continue;
-    }
-    if (cluster % refcounts.perBlock === 0 && refcounts.blocks[block] !== 0)
-      await refcounts.cache.load(block);
-    const count = refcounts.cache.peek(block) ? refcounts.count(cluster) : await refcounts.read(cluster);
-    const used = uses.counts[cluster] ?? 0;
-    if (count < used) complain(`cluster ${cluster} has refcount ${count} and is used ${used} times`);
-    else if (count > used) leaks++;
-    const marks = uses.marks[cluster] ?? 0;
-    if (marks & MARKED.sole && count !== 1)
-      complain(`cluster ${cluster} is marked as used once, its refcount is ${count}`);
-    if (marks & MARKED.shared && count === 1)
-      complain(`cluster ${cluster} is not marked as used once, its refcount is 1`);
+  const { blocks, perBlock } = refcounts;
+  const inFile = Math.ceil(uses.counts.length / perBlock);
+  const behind = blocks.subarray(inFile).filter((offset) => offset !== 0).length;
+  if (behind > BLOCKS_BEHIND_MAX) {
+    complain(`${behind} refcount blocks are for clusters behind the end of the file`);
   }
-  const counted = refcounts.blocks.length * refcounts.perBlock;
-  for (let cluster = counted; cluster < uses.counts.length; cluster++) {
-    if ((uses.counts[cluster] ?? 0) > 0) complain(`cluster ${cluster} is used, and has no refcount`);
+  const seen = new Set<number>();
+  let leaks = 0;
+  for (let block = 0; block < Math.max(inFile, behind > BLOCKS_BEHIND_MAX ? 0 : blocks.length); block++) {
+    const offset = blocks[block] ?? 0;
+    if (offset === 0 && block >= inFile) continue;
+    // What two blocks have in common was told when uses were counted.
+    if (offset !== 0 && seen.has(offset)) continue;
+    seen.add(offset);
+    const view = offset === 0 ? undefined : (await refcounts.cache.load(block)).view;
+    for (let index = 0; index < perBlock; index++) {
+      const cluster = block * perBlock + index;
+      const count = view === undefined ? 0 : readCount(view, file.header.refcountOrder, index);
+      leaks += compareCluster(cluster, count, uses, complain);
+    }
   }
   return leaks;
+}
+
+/** Compares one count. The result is 1 if the cluster is lost. */
+function compareCluster(
+  cluster: number,
+  count: number,
+  uses: Uses,
+  complain: (text: string) => void,
+): number {
+  const used = uses.counts[cluster] ?? 0;
+  const marks = uses.marks[cluster] ?? 0;
+  if (count < used) complain(`cluster ${cluster} has refcount ${count} and is used ${used} times`);
+  if (marks & MARKED.sole && count !== 1)
+    complain(`cluster ${cluster} is marked as used once, its refcount is ${count}`);
+  if (marks & MARKED.shared && count === 1)
+    complain(`cluster ${cluster} is not marked as used once, its refcount is 1`);
+  return count > used ? 1 : 0;
 }

@@ -167,6 +167,9 @@ export class Qcow2Image implements DiskImage {
   async #writeInPlace(from: Uint8Array, at: number): Promise<void> {
     const table = this.file.clustersOf(at, from.byteLength).find((cluster) => this.file.tables.has(cluster));
     if (table !== undefined) throw malformed(`an L2 entry leads to cluster ${table}, which holds a table`);
+    if (at - (at % this.file.form.clusterBytes) >= this.file.device.sizeBytes) {
+      throw malformed(`an L2 entry leads to byte ${at}, behind the end of the file`);
+    }
     await this.file.device.write(from, at);
   }
 

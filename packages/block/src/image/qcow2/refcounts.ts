@@ -8,6 +8,11 @@ import { ImageError, malformed } from '../image-error.ts';
 import { countMax, readCount, writeCount } from './refcount-width.ts';
 import { type CachedTable, TableCache } from '../table-cache.ts';
 
+/** The largest refcount table; QEMU has the same bound. */
+const TABLE_BYTES_MAX = 8 * 1024 * 1024;
+/** Clusters that have a count and that the file does not have; more of them are a fault. */
+const BEHIND_MAX = 1024 * 1024;
+
 /** Clusters of the file that follow each other. */
 export interface Run {
   readonly first: number;
@@ -116,14 +121,6 @@ export class Refcounts {
     return readCount(table.view, this.#form.refcountOrder, cluster % this.#perBlock);
   }
 
-  /** The count of any cluster. */
-  async read(cluster: number): Promise<number> {
-    const block = Math.floor(cluster / this.#perBlock);
-    if (this.#offset(block) === 0 && !this.#cache.peek(block)) return 0;
-    const table = await this.#cache.load(block);
-    return readCount(table.view, this.#form.refcountOrder, cluster % this.#perBlock);
-  }
-
   /** Counts one more use of a cluster whose count is pinned. */
   use(cluster: number): void {
     const count = this.count(cluster);
@@ -155,15 +152,25 @@ export class Refcounts {
   async reserve(count: number, exactly: boolean): Promise<Run> {
     let first = this.#hint;
     let length = 0;
-    for (let cluster = this.#hint; length < count; cluster++) {
-      if (cluster * this.#form.clusterBytes > Number.MAX_SAFE_INTEGER / 2) {
+    let behind = 0;
+    search: for (let cluster = this.#hint; ; ) {
+      const block = Math.floor(cluster / this.#perBlock);
+      if ((block + 1) * 8 > TABLE_BYTES_MAX) {
         throw new ImageError('NoSpace', 'the image file cannot become larger');
       }
-      if (await this.#isFree(cluster)) {
-        if (length === 0) first = cluster;
-        length++;
-      } else {
-        if (length > 0 && !exactly) break;
+      const counted = this.#offset(block) !== 0 || this.#cache.peek(block) !== undefined;
+      const view = counted ? (await this.#cache.load(block)).view : undefined;
+      for (const end = (block + 1) * this.#perBlock; cluster < end; cluster++) {
+        if (length === count) break search;
+        if (this.#isFree(cluster, view)) {
+          if (length === 0) first = cluster;
+          length++;
+          continue;
+        }
+        if (cluster >= this.#fresh && ++behind > BEHIND_MAX) {
+          throw malformed('refcounts count clusters behind the end of the file');
+        }
+        if (length > 0 && !exactly) break search;
         if (length === 0 && first === this.#hint && cluster === this.#hint) this.#hint++;
         length = 0;
         first = cluster + 1;
@@ -180,9 +187,10 @@ export class Refcounts {
     this.#hint = Math.min(this.#hint, first);
   }
 
-  async #isFree(cluster: number): Promise<boolean> {
-    if (this.#reserved.has(cluster) || this.#freed.has(cluster) || this.#form.isTable(cluster)) return false;
-    return (await this.read(cluster)) === 0;
+  /** `view` is the refcount block of the cluster; without one all of its counts are 0. */
+  #isFree(cluster: number, view: DataView | undefined): boolean {
+    if (view && readCount(view, this.#form.refcountOrder, cluster % this.#perBlock) !== 0) return false;
+    return !this.#reserved.has(cluster) && !this.#freed.has(cluster) && !this.#form.isTable(cluster);
   }
 
   /** The clusters that have been freed up to now, for `reuse` when that is on stable storage. */
@@ -244,6 +252,9 @@ export class Refcounts {
 
   #growTable(block: number): void {
     if (block < this.#table.length) return;
+    if ((block + 1) * 8 > TABLE_BYTES_MAX) {
+      throw malformed(`something lies in cluster ${block * this.#perBlock} or behind it, which no file has`);
+    }
     const perCluster = this.#form.clusterBytes / 8;
     const grown = new Float64Array(Math.ceil((block + 1) / perCluster) * perCluster);
     grown.set(this.#table);

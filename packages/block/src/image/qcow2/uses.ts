@@ -1,6 +1,8 @@
 /**
  * How often each cluster of a file is really used: by the header, by its tables, by the disk, by
- * internal snapshots and by bitmaps. A walk over all tables, which believes no refcount.
+ * internal snapshots and by bitmaps. A walk over all tables, which believes no refcount. An L2
+ * table that several L1 entries lead to is looked at once, and counts as often: however often an
+ * image names the same table, the walk is no longer than the file.
  */
 import { readPadded } from '../byte-device.ts';
 import { ImageError, unsupported } from '../image-error.ts';
@@ -9,12 +11,12 @@ import { type Mapping, readEntry, readL1Entry } from './l2-entry.ts';
 import type { Qcow2File } from './qcow2-file.ts';
 import { snapshotTables } from './snapshots.ts';
 
-/** The largest file that is walked, in clusters; it takes three bytes of memory for each. */
-const CLUSTERS_MAX = 2 ** 28;
+/** The largest file that is walked, in clusters; it takes five bytes of memory for each. */
+const CLUSTERS_MAX = 2 ** 27;
 const USES_MAX = 0xffff;
 
-/** Flags of a cluster of the disk. */
-export const MARKED = { sole: 1, shared: 2 } as const;
+/** Flags of a cluster: how entries of the disk have it, and whether it is a table of the disk. */
+export const MARKED = { sole: 1, shared: 2, table: 4 } as const;
 
 /** Is told of each thing that is wrong. */
 export type Complain = (problem: string) => void;
@@ -52,13 +54,13 @@ export async function countUses(file: Qcow2File, options: UsesOptions): Promise<
   }
   walk.use(header.l1Offset, header.l1Entries * 8, 'the L1 table');
   for (const [index, offset] of file.l1.entries()) {
-    if (offset !== 0) await walk.table(offset, `L2 table ${index}`, true);
-    options.progress?.(index / file.l1.length);
+    if (offset !== 0) walk.useTable(offset, `L2 table ${index}`, true);
   }
   const { tables, bytes } = await snapshotTables(file);
   walk.use(header.snapshotsOffset, bytes, 'the snapshot table');
   for (const { offset, entries, name } of tables) await walk.snapshot(offset, entries, name);
-  for (const { offset, length, what } of await bitmapTables(file)) walk.use(offset, length, what);
+  await walk.tables(options.progress);
+  await bitmapTables(file, ({ offset, length, what }) => walk.use(offset, length, what));
   return walk;
 }
 
@@ -69,6 +71,8 @@ class UsesWalk implements Uses {
   compressedClusters = 0;
   readonly #file: Qcow2File;
   readonly #complain: Complain;
+  /** How often each cluster is named as an L2 table. */
+  readonly #tableUses: Uint16Array;
 
   constructor(file: Qcow2File, complain: Complain) {
     const clusters = Math.ceil(file.device.sizeBytes / file.form.clusterBytes);
@@ -78,33 +82,46 @@ class UsesWalk implements Uses {
     this.#complain = complain;
     this.counts = new Uint16Array(clusters);
     this.marks = new Uint8Array(clusters);
+    this.#tableUses = new Uint16Array(clusters);
   }
 
-  /** Counts a use of the clusters of a range. The result says whether they are in the file. */
-  use(offset: number, bytes: number, what: string): boolean {
+  /** Counts uses of the clusters of a range. The result says whether they are in the file. */
+  use(offset: number, bytes: number, what: string, times = 1): boolean {
     if (bytes === 0) return true;
-    const clusters = this.#file.clustersOf(offset, bytes);
-    const outside = clusters.find((cluster) => cluster >= this.counts.length);
-    if (outside !== undefined) {
+    const { clusterBytes } = this.#file.form;
+    const first = Math.floor(offset / clusterBytes);
+    const last = Math.floor((offset + bytes - 1) / clusterBytes);
+    if (last >= this.counts.length) {
       this.#complain(`${what} is at byte ${offset}, behind the end of the file`);
       return false;
     }
-    for (const cluster of clusters) {
-      this.counts[cluster] = Math.min(USES_MAX, (this.counts[cluster] ?? 0) + 1);
-    }
+    for (let cluster = first; cluster <= last; cluster++) add(this.counts, cluster, times);
     return true;
   }
 
-  /** Counts an L2 table and what its entries use. */
-  async table(offset: number, what: string, active: boolean): Promise<void> {
+  /** Counts a use of an L2 table, whose entries `tables` looks at. */
+  useTable(offset: number, what: string, active: boolean): void {
+    if (!this.use(offset, this.#file.form.clusterBytes, what)) return;
+    const cluster = offset / this.#file.form.clusterBytes;
+    add(this.#tableUses, cluster, 1);
+    if (active) this.marks[cluster] = (this.marks[cluster] ?? 0) | MARKED.table;
+  }
+
+  /** Counts what the entries of all L2 tables use. */
+  async tables(progress?: (share: number) => void): Promise<void> {
     const { form, device } = this.#file;
-    if (!this.use(offset, form.clusterBytes, what)) return;
     const bytes = new Uint8Array(form.clusterBytes);
-    await readPadded(device, bytes, offset);
     const view = new DataView(bytes.buffer);
-    for (let index = 0; index < form.l2Entries; index++) {
-      const mapping = this.#entry(view, index, offset);
-      if (mapping) this.#useMapping(mapping, `entry ${index} of ${what}`, active);
+    for (const [cluster, times] of this.#tableUses.entries()) {
+      if (times === 0) continue;
+      const offset = cluster * form.clusterBytes;
+      const active = ((this.marks[cluster] ?? 0) & MARKED.table) !== 0;
+      await readPadded(device, bytes, offset);
+      for (let index = 0; index < form.l2Entries; index++) {
+        const mapping = this.#entry(view, index, offset);
+        if (mapping) this.#useMapping(mapping, offset, index, times, active);
+      }
+      progress?.(cluster / this.counts.length);
     }
   }
 
@@ -118,22 +135,24 @@ class UsesWalk implements Uses {
     }
   }
 
-  #useMapping(mapping: Mapping, what: string, active: boolean): void {
+  #useMapping(mapping: Mapping, table: number, index: number, times: number, active: boolean): void {
     const { clusterBytes } = this.#file.form;
+    const use = (host: number, bytes: number): boolean =>
+      this.use(host, bytes, `what entry ${index} of the L2 table at byte ${table} leads to`, times);
     switch (mapping.kind) {
       case 'none':
         return;
       case 'compressed':
-        if (this.use(mapping.host, mapping.bytes, what) && active) this.compressedClusters++;
+        if (use(mapping.host, mapping.bytes) && active) this.compressedClusters++;
         return;
       case 'zero':
-        if (mapping.host !== undefined) this.use(mapping.host, clusterBytes, what);
+        if (mapping.host !== undefined) use(mapping.host, clusterBytes);
         return;
       case 'subclusters':
-        if (mapping.host !== 0 && this.use(mapping.host, clusterBytes, what) && active) this.dataClusters++;
+        if (mapping.host !== 0 && use(mapping.host, clusterBytes) && active) this.dataClusters++;
         return;
       case 'data': {
-        if (!this.use(mapping.host, clusterBytes, what) || !active) return;
+        if (!use(mapping.host, clusterBytes) || !active) return;
         this.dataClusters++;
         const cluster = mapping.host / clusterBytes;
         this.marks[cluster] = (this.marks[cluster] ?? 0) | (mapping.sole ? MARKED.sole : MARKED.shared);
@@ -151,11 +170,15 @@ class UsesWalk implements Uses {
     for (let index = 0; index < entries; index++) {
       try {
         const table = readL1Entry(view, index, this.#file.form.clusterBytes, offset);
-        if (table !== 0) await this.table(table, `L2 table ${index} of snapshot "${name}"`, false);
+        if (table !== 0) this.useTable(table, `L2 table ${index} of snapshot "${name}"`, false);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         this.#complain(error.message);
       }
     }
   }
+}
+
+function add(counts: Uint16Array, index: number, times: number): void {
+  counts[index] = Math.min(USES_MAX, (counts[index] ?? 0) + times);
 }

@@ -11,19 +11,22 @@ export async function checkVdi(device: ByteDevice): Promise<ImageCheck> {
   const map = await BlockMap.read(device, sector, parseVdiHeader(sector));
   const { header } = map;
   const problems = new Problems();
-  const seen = new Map<number, number>();
+  /** The block of each place, plus 1. */
+  const seen = new Uint32Array(header.blocks);
+  let count = 0;
   for (let block = 0; block < header.blocks; block++) {
     const index = map.index(block);
     if (index === undefined) continue;
-    const other = seen.get(index);
-    if (other !== undefined) problems.add(`blocks ${other} and ${block} have the same place ${index}`);
+    const other = seen[index] ?? 0;
+    if (other !== 0) problems.add(`blocks ${other - 1} and ${block} have the same place ${index}`);
     else if (index >= header.blocks) problems.add(`block ${block} has the impossible place ${index}`);
     else if (map.position(index) >= device.sizeBytes)
       problems.add(`block ${block} lies behind the end of the file`);
-    seen.set(index, block);
+    if (other === 0) count++;
+    seen[index] = block + 1;
   }
-  if (seen.size !== header.allocated) {
-    problems.add(`${seen.size} blocks have a place, and the header counts ${header.allocated}`);
+  if (count !== header.allocated) {
+    problems.add(`${count} blocks have a place, and the header counts ${header.allocated}`);
   }
   const inFile = Math.floor(Math.max(0, device.sizeBytes - header.dataOffset) / header.blockBytes);
   return {
@@ -32,6 +35,6 @@ export async function checkVdi(device: ByteDevice): Promise<ImageCheck> {
     // Blocks behind the last one in use, which a crash has left; the next writes take them.
     leaks: Math.max(0, Math.min(inFile, header.blocks) - map.end),
     repairable: false,
-    dataBytes: seen.size * header.blockBytes,
+    dataBytes: count * header.blockBytes,
   };
 }

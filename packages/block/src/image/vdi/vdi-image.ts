@@ -5,7 +5,7 @@ import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../
 import { RangeOrder } from '../../lib/range-order.ts';
 import { ImageError, malformed } from '../image-error.ts';
 import { BlockMap } from './block-map.ts';
-import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks } from './header.ts';
+import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks, vdiMapBytes } from './header.ts';
 import { makeRoomForMaps } from './make-room.ts';
 
 /** An open image. */
@@ -34,6 +34,8 @@ export class VdiImage implements DiskImage {
     if (writeable) {
       checkMap(map, device);
       if (!map.hasRoomFor(map.header.blocks)) await makeRoomForMaps(device, map, map.header.blocks);
+      // A crash has left it behind the blocks, where the next block goes.
+      else if (map.header.mapOffset >= map.header.dataOffset) await map.commit();
     }
     return new VdiImage(device, map, writeable);
   }
@@ -83,9 +85,8 @@ export class VdiImage implements DiskImage {
       const { blockBytes } = this.map.header;
       if (isFresh) await this.#device.write(from, this.map.position(index) + within);
       else {
-        const whole = new Uint8Array(blockBytes);
-        whole.set(from, within);
-        await this.#device.write(whole, this.map.position(index));
+        await this.#withinFile(index, 0, blockBytes, (at, bytes) => zeroRange(this.#device, at, bytes));
+        await this.#device.write(from, this.map.position(index) + within);
       }
       this.map.allocate(block, index);
     } catch (error) {
@@ -229,6 +230,10 @@ interface BlockPart {
 /** Refuses to write to an image whose blocks lie over each other, or outside the file. */
 function checkMap(map: BlockMap, device: ByteDevice): void {
   const { header } = map;
+  const isBefore = header.mapOffset + vdiMapBytes(header.blocks) <= header.dataOffset;
+  if (!isBefore && header.mapOffset < map.position(map.end)) {
+    throw malformed(`the map at ${header.mapOffset} lies over the blocks`);
+  }
   const seen = new Uint8Array(header.blocks);
   let count = 0;
   for (let block = 0; block < header.blocks; block++) {

@@ -11,30 +11,40 @@ export async function checkVmdk(
 ): Promise<ImageCheck> {
   const image = await VmdkImage.open(device);
   const problems = new Problems();
+  /** The grains by their sectors, and the tables. */
   const seen = new Map<number, number>();
-  const { sizeBytes, grainBytes } = image;
-  const grains = Math.ceil(sizeBytes / grainBytes);
-  let position = 0;
-  while (position < sizeBytes) {
-    const { kind, length } = await image.extent(position, sizeBytes - position);
-    const end = kind === 'zero' ? position : position + length;
-    for (let grain = Math.floor(position / grainBytes); grain * grainBytes < end; grain++) {
+  const tables = new Set<number>();
+  const { tableEntries } = image.header;
+  for (const [number, at] of image.directory.entries()) {
+    if (at === 0) continue;
+    // However often an image names a table, it is looked at once.
+    if (tables.has(at)) {
+      problems.add(`table ${number} at sector ${at} is another one's, too`);
+      continue;
+    }
+    tables.add(at);
+    progress(number / image.directory.length);
+    if (at * VMDK_SECTOR_BYTES >= device.sizeBytes) {
+      problems.add(`table ${number} at sector ${at} lies behind the end of the file`);
+      continue;
+    }
+    for (let grain = number * tableEntries; grain < (number + 1) * tableEntries; grain++) {
       const sector = await image.sectorOf(grain);
+      if (sector === undefined) continue;
       const other = seen.get(sector);
       if (other !== undefined) problems.add(`grains ${other} and ${grain} have the same sector ${sector}`);
       if (sector * VMDK_SECTOR_BYTES >= device.sizeBytes) {
         problems.add(`grain ${grain} at sector ${sector} lies behind the end of the file`);
+        continue;
       }
       seen.set(sector, grain);
-      if (grain % 1024 === 0) progress(grain / grains);
     }
-    position += length;
   }
   return {
     problems: problems.list,
     problemCount: problems.count,
     leaks: 0,
     repairable: false,
-    dataBytes: seen.size * grainBytes,
+    dataBytes: seen.size * image.grainBytes,
   };
 }

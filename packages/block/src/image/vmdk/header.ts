@@ -21,6 +21,8 @@ const DESCRIPTOR_SECTORS_MAX = 2048;
 const SECTORS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / VMDK_SECTOR_BYTES);
 const NO_PARENT = 'ffffffff';
 const COMPRESSION_DEFLATE = 1;
+/** What lines of the descriptor begin with that name a file of the disk. */
+const EXTENT_ACCESS: ReadonlySet<string> = new Set(['RW', 'RDONLY', 'NOACCESS']);
 
 /** Flags of the header. */
 export const VMDK_FLAG = {
@@ -124,9 +126,17 @@ function checkMagic(bytes: Uint8Array, view: DataView, at: number): void {
 
 /** Refuses disks that are not wholly in this file. Throws `ImageError`. */
 export function checkDescriptor(text: string, at: number): void {
+  const lines = text.split('\n');
   const value = (name: string): string | undefined => {
-    const [, found] = new RegExp(`^\\s*${name}\\s*=\\s*"?([^"\\r\\n]*?)"?\\s*$`, 'im').exec(text) ?? [];
-    return found;
+    for (const line of lines) {
+      const equals = line.indexOf('=');
+      if (equals < 0 || line.slice(0, equals).trim().toLowerCase() !== name.toLowerCase()) continue;
+      return line
+        .slice(equals + 1)
+        .trim()
+        .replaceAll('"', '');
+    }
+    return undefined;
   };
   const type = value('createType') ?? 'unknown';
   if (type !== 'monolithicSparse' && type !== 'streamOptimized') {
@@ -134,6 +144,6 @@ export function checkDescriptor(text: string, at: number): void {
   }
   const parent = value('parentCID') ?? NO_PARENT;
   if (parent.toLowerCase() !== NO_PARENT) throw unsupported('the image is a difference to another one', at);
-  const extents = text.split('\n').filter((line) => /^\s*(RW|RDONLY|NOACCESS)\s/.test(line));
+  const extents = lines.filter((line) => EXTENT_ACCESS.has(line.trim().split(' ', 1)[0] ?? ''));
   if (extents.length > 1) throw unsupported(`the disk lies in ${extents.length} files`, at);
 }

@@ -130,11 +130,15 @@ export class VmdkImage implements DiskImage {
     return sector;
   }
 
-  /** The sector of the file where a grain is that is not zero. */
-  async sectorOf(grain: number): Promise<number> {
+  /** Where the tables are: 0 for one that would hold zeros. */
+  get directory(): Uint32Array {
+    return this.#directory;
+  }
+
+  /** The sector of the file where a grain is; `undefined` if it is zero. */
+  async sectorOf(grain: number): Promise<number | undefined> {
     const found = await this.#find(grain);
-    if (found === 'zero') throw malformed(`grain ${grain} has no place`);
-    return found;
+    return found === 'zero' ? undefined : found;
   }
 
   async write(): Promise<void> {
@@ -154,14 +158,20 @@ export class VmdkImage implements DiskImage {
   async extent(position: number, lengthMax: number): Promise<DiskExtent> {
     checkRange(this, position, lengthMax);
     const { grainBytes } = this;
+    const { tableEntries } = this.header;
     const first = Math.floor(position / grainBytes);
-    const isZero = (await this.#find(first)) === 'zero';
-    let length = Math.min(lengthMax, grainBytes - (position % grainBytes));
-    for (let next = first + 1; length < lengthMax; next++) {
-      if (((await this.#find(next)) === 'zero') !== isZero) break;
-      length = Math.min(lengthMax, length + grainBytes);
+    let table = Math.floor(first / tableEntries);
+    const upTo = (grain: number): number => Math.min(lengthMax, grain * grainBytes - position);
+    if ((this.#directory[table] ?? 0) === 0) {
+      while (upTo(table * tableEntries) < lengthMax && (this.#directory[table] ?? 0) === 0) table++;
+      return { kind: 'zero', length: upTo(table * tableEntries) };
     }
-    return { kind: isZero ? 'zero' : 'data', length };
+    const isZero = (await this.#find(first)) === 'zero';
+    // What lies behind the last grain of this table is for the next call.
+    const end = (table + 1) * tableEntries;
+    let next = first + 1;
+    while (next < end && upTo(next) < lengthMax && ((await this.#find(next)) === 'zero') === isZero) next++;
+    return { kind: isZero ? 'zero' : 'data', length: upTo(next) };
   }
 
   async resize(): Promise<void> {

@@ -6,7 +6,7 @@
  */
 import { type FSWatcher, lstatSync, readlinkSync, statSync, watch } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { fileState } from './file-state.ts';
+import { fileState, MISSING } from './file-state.ts';
 
 /** A moment in which nothing has happened. */
 const QUIET_MS = 50;
@@ -57,7 +57,7 @@ export class FilesWatch {
   set(files: Iterable<string>, absent: Iterable<string> = []): void {
     const old = this.#files;
     this.#watched = new Set(files);
-    const states = new Map(Array.from(absent, (file) => [file, old.get(file) ?? 'missing']));
+    const states = new Map(Array.from(absent, (file) => [file, old.get(file) ?? MISSING]));
     for (const file of this.#watched) states.set(file, old.get(file) ?? fileState(file));
     this.#files = states;
     this.#watchDirectories();
