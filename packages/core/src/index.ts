@@ -49,14 +49,6 @@ export { Dataspace } from './memory/dataspace.ts';
 
 // Services that the supervisor provides to root init, which routes them to everybody.
 export { Log } from './session/log.ts';
-export {
-  Machine,
-  MACHINE_ACTIONS,
-  type MachineAction,
-  type MachineState,
-  machineState,
-  type MachineWish,
-} from './session/machine.ts';
 export { dataspace, Rom } from './session/rom.ts';
 export { RomClient } from './runtime/rom-client.ts';
 export { RomModule } from './runtime/rom-module.ts';

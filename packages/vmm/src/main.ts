@@ -1,5 +1,6 @@
 /** A virtual machine monitor: an unmodified guest system as a component. */
-import { component, Machine as MachineSession, Rom } from '@ginit/core';
+import { component, Rom } from '@ginit/core';
+import { Machine as MachineSession } from '@ginit/core/machine';
 import { Block } from '@ginit/core/block';
 import { FileSystem } from '@ginit/core/file_system';
 import { Terminal } from '@ginit/core/terminal';

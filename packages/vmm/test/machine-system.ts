@@ -1,13 +1,6 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
-import {
-  type Component,
-  component,
-  Machine,
-  type MachineAction,
-  type MachineState,
-  Rom,
-  RomModule,
-} from '@ginit/core';
+import { type Component, component, Rom, RomModule } from '@ginit/core';
+import { Machine, type MachineAction, type MachineState } from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
 import { expect } from 'vitest';

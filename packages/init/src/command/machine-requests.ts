@@ -1,5 +1,6 @@
 /** The requests that look at virtual machines, and act on one. */
-import { MACHINE_ACTIONS, oneOf, record, text } from '@ginit/core';
+import { oneOf, record, text } from '@ginit/core';
+import { MACHINE_ACTIONS } from '@ginit/core/machine';
 import type { KeptMachine, Supervisor } from '@ginit/core/supervisor';
 import { splitLabel } from '@ginit/core/system';
 import { CONTROL_LIMITS, ControlError, type ControlHandlers, meantBy } from './control/index.ts';

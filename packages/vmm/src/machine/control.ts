@@ -1,5 +1,6 @@
 /** How people act on a machine: a Machine session that is routed to ginit. */
-import { type Env, Machine, type MachineAction, type MachineState, type Session } from '@ginit/core';
+import { type Env, type Session } from '@ginit/core';
+import { Machine, type MachineAction, type MachineState } from '@ginit/core/machine';
 
 /** Does what is wanted; the result says why not. */
 export type Obey = (action: MachineAction) => string | undefined;

@@ -1,5 +1,6 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
-import { type Env, type MachineAction, type MachineState, RpcError } from '@ginit/core';
+import { type Env, RpcError } from '@ginit/core';
+import { type MachineAction, type MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';

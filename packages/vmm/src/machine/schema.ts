@@ -31,7 +31,7 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
         model: attribute.oneOf('What the guest sees', ['virtio', 'ide'], { fallback: 'virtio' }),
         writeable: attribute.boolean('Whether the guest may write', { fallback: false }),
         on_error: attribute.oneOf(
-          'When there is no space, or what is behind the session is lost: whether the machine is paused, or the guest gets an error',
+          'Without space, or what is behind its server: the machine is paused, or the guest gets an error',
           ['pause', 'report'],
           { fallback: 'pause' },
         ),

@@ -1,6 +1,6 @@
 /** The command lines of the commands that look at a running system, and their help. */
 import { parseArgs } from 'node:util';
-import { MACHINE_ACTIONS } from '@ginit/core';
+import { MACHINE_ACTIONS } from '@ginit/core/machine';
 import { controlByte } from './console.ts';
 
 /** A command on a running system. */
