@@ -104,7 +104,12 @@ async function mix(
       );
     }
     const requests = propertyRuns(300);
-    result = await mixRequests(disk, new DeviceModel(content, blockSize), { seed, requests, mayFail, readOnly: !writeable });
+    result = await mixRequests(disk, new DeviceModel(content, blockSize), {
+      seed,
+      requests,
+      mayFail,
+      readOnly: !writeable,
+    });
   });
   await endsWell(
     runSystem(
