@@ -1,6 +1,6 @@
 /**
  * The live config, under the real command: one system, whose config, grants and code change while
- * it runs.
+ * it runs. A service manager hears of it.
  */
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import {
   type SystemTree,
   systemTree,
 } from '../../packages/init/src/command/control/index.ts';
+import { DatagramReceiver, HAS_DATAGRAMS } from '../../packages/init/test/datagram-receiver.ts';
 import { Output } from '../../packages/init/src/command/output.ts';
 import { runningCommand } from '../../packages/init/src/command/running/main.ts';
 import { CORE_URL, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
@@ -38,6 +39,25 @@ const TIMEOUT_MS = 240_000;
 
 let place: Workplace;
 let system: GinitRun;
+let manager: DatagramReceiver | undefined;
+/** What the service manager was told, in order, without the signs of life. */
+const told: string[] = [];
+let signsOfLife = 0;
+let listening: NodeJS.Timeout;
+
+function listen(): void {
+  for (const message of manager?.take() ?? []) {
+    if (message === 'WATCHDOG=1') signsOfLife++;
+    else told.push(message);
+  }
+}
+
+/** Waits until the service manager was told this, `times` times. */
+async function toldOf(message: RegExp, times = 1): Promise<void> {
+  if (!manager) return;
+  while (told.filter((one) => message.test(one)).length < times)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 beforeAll(() => {
   place = new Workplace();
@@ -48,12 +68,20 @@ beforeAll(() => {
   place.write('idle.mjs', IDLE);
   place.write('note', 'a note');
   place.write('live.xml', systemConfig(SPEAKER_START + idle('')));
+  if (HAS_DATAGRAMS) {
+    process.env['NOTIFY_SOCKET'] = join(place.directory, 'n');
+    process.env['WATCHDOG_USEC'] = '1000000';
+    manager = new DatagramReceiver(join(place.directory, 'n'));
+    listening = setInterval(listen, 5);
+  }
   system = place.start('dev', 'live.xml');
 });
 afterAll(async () => {
   system.child.kill('SIGKILL');
   await system.finished;
-  delete process.env['GINIT_RUNTIME_DIR'];
+  for (const name of ['GINIT_RUNTIME_DIR', 'NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete process.env[name];
+  clearInterval(listening);
+  manager?.[Symbol.dispose]();
   place[Symbol.dispose]();
 });
 
@@ -95,6 +123,7 @@ test('a running system takes new versions of its config and of its code, and is 
 }, async () => {
   expect(await ginit('wait', '--timeout', '50s')).toEqual([0, '']);
   await system.until('[init -> speaker] says one');
+  await toldOf(/^READY=1\nSTATUS=complete$/);
   const first = await threads();
 
   // A plan changes nothing, and is what then happens.
@@ -126,6 +155,7 @@ test('a running system takes new versions of its config and of its code, and is 
 
   put('live.xml', systemConfig(idle('rma="5M"')));
   await system.until('this version is refused; the system runs on as it is');
+  await toldOf(/^READY=1$/, 2);
   expect(system.stderr).toMatch(
     /^live\.xml:7:20: unknown attribute "rma" of <start> \(did you mean "ram"\?\)$/m,
   );
@@ -152,4 +182,14 @@ test('a running system takes new versions of its config and of its code, and is 
   expect([said('the new version is applied'), said('is refused'), said('its code has changed')]).toEqual([
     2, 1, 1,
   ]);
+  if (!manager) return;
+  listen();
+  expect(signsOfLife).toBeGreaterThan(0);
+  const phases = told.map((message) => message.split('=', 1)[0]).filter((phase) => phase !== 'STATUS');
+  // A new version, one that is refused, the one after, new code; the hang-up may come too late.
+  expect(phases.slice(0, 9).join(' ')).toBe(`READY ${'RELOADING READY '.repeat(4)}`.trim());
+  expect(phases.at(-1)).toBe('STOPPING');
+  expect(told.find((message) => message.startsWith('RELOADING'))).toMatch(
+    /^RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=/,
+  );
 });

@@ -1,12 +1,11 @@
 /** What a service manager is told, and that it gets there. */
-import { createRequire } from 'node:module';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ComponentOverview, SystemOverview } from '@ginit/core/supervisor';
 import type { ChildState } from '@ginit/core/system';
-import { findKoffi } from 'sharedarraybuffer-polyfill';
 import { expect, test } from 'vitest';
+import { DatagramReceiver, HAS_DATAGRAMS } from './datagram-receiver.ts';
 import { notificationsTo, ServiceManager, watchdogMs } from '../src/command/service-manager.ts';
 
 /** A system with one child in this state; `silent` has root init answer nothing. */
@@ -87,42 +86,20 @@ test('without a service manager nobody is told, and an odd address is said', () 
   expect(notificationsTo({ NOTIFY_SOCKET: `/${'x'.repeat(200)}` })).toContain('too long');
 });
 
-/** koffi is optional: without it datagrams cannot be sent, which is said. */
-function loadKoffi(): unknown {
+test.runIf(HAS_DATAGRAMS)('datagrams arrive at a socket of the file system and at an abstract one', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'gn-'));
   try {
-    return createRequire(import.meta.url)(findKoffi());
-  } catch {
-    return undefined;
-  }
-}
-const koffi = loadKoffi();
-
-test.runIf(process.platform === 'linux' && koffi !== undefined)(
-  'datagrams arrive at a socket of the file system and at an abstract one',
-  () => {
-    const library = Object(koffi).load(null);
-    const open = library.func('socket', 'int', ['int', 'int', 'int']);
-    const bind = library.func('bind', 'int', ['int', 'void *', 'uint32_t']);
-    const receive = library.func('recv', 'long', ['int', 'void *', 'size_t', 'int']);
-    const directory = mkdtempSync(join(tmpdir(), 'gn-'));
-    try {
-      for (const name of [join(directory, 's'), `@ginit-test-${process.pid}`]) {
-        const raw = Buffer.from(name.replace(/^@/, '\0'));
-        const address = Buffer.concat([Buffer.from([1, 0]), raw]);
-        const socket = open(1, 2, 0);
-        expect(bind(socket, address, address.byteLength)).toBe(0);
-        const to = notificationsTo({ NOTIFY_SOCKET: name });
-        if (to === undefined || typeof to === 'string') throw new Error(String(to));
-        expect(to.send('READY=1')).toBe(true);
-        const bytes = new Uint8Array(100);
-        const length = receive(socket, bytes, bytes.byteLength, 0x40);
-        expect(Buffer.from(bytes.subarray(0, length)).toString()).toBe('READY=1');
-      }
-      const nobody = notificationsTo({ NOTIFY_SOCKET: join(directory, 'nobody') });
-      if (nobody === undefined || typeof nobody === 'string') throw new Error(String(nobody));
-      expect(nobody.send('READY=1')).toBe(false);
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
+    for (const name of [join(directory, 's'), `@ginit-test-${process.pid}`]) {
+      using receiver = new DatagramReceiver(name);
+      const to = notificationsTo({ NOTIFY_SOCKET: name });
+      if (to === undefined || typeof to === 'string') throw new Error(String(to));
+      expect(to.send('READY=1')).toBe(true);
+      expect(receiver.take()).toEqual(['READY=1']);
     }
-  },
-);
+    const nobody = notificationsTo({ NOTIFY_SOCKET: join(directory, 'nobody') });
+    if (nobody === undefined || typeof nobody === 'string') throw new Error(String(nobody));
+    expect(nobody.send('READY=1')).toBe(false);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
