@@ -6,9 +6,9 @@
  *
  * No payload lies anywhere between guest memory and the packet stream: it is copied when the stream
  * has room, and when the answer is there. If the guest resets the device meanwhile, what has not
- * gone out is not sent, and what comes back does not reach guest memory. What has gone out already can
- * no longer be called back, so the device takes nothing of the new driver until that has ended: a
- * late write would land on a newer one.
+ * gone out is not sent, and what comes back does not reach guest memory. What has gone out already
+ * can no longer be called back, so the device takes nothing of the new driver until that has ended:
+ * a late write would land on a newer one.
  */
 import { RpcError } from '@ginit/core';
 import { inPieces } from '@ginit/core/async';
