@@ -20,7 +20,7 @@ import { isRecord } from '@ginit/core';
 import { RECIPE } from './catalogue.ts';
 
 const LIST = 'guest.json';
-/** Begins the name of a directory for what is under way; the number of the process stands behind. */
+/** Begins the name of a directory for what is under way; the number of its process follows. */
 const WORKPLACE = '.fetch-';
 /** No fetch takes longer; a process of the same number is another one by then. */
 const WORKPLACE_MS = 24 * 60 * 60 * 1000;
