@@ -49,6 +49,7 @@ export class Machine {
         lost: (error) => {
           if (!this.#isOff) void env.warning(`the terminal of the serial line is gone: ${textOf(error)}`);
         },
+        told: (text) => void env.warning(text),
       });
   }
 
