@@ -32,7 +32,9 @@ export const Machine = session(
   'Machine',
   {
     tell: rpc<(state: MachineState) => void>({ args: [machineState], result: nothing }),
-    /** Settles with the next wish as soon as there is one; with nothing if the session has ended. */
+    /**
+     * Settles with the next wish as soon as there is one; with nothing if the session has ended.
+     */
     wish: rpc<() => MachineWish | undefined>({ args: [], result: optional(machineWish) }),
     /** The wish was granted, or there is a problem. */
     answer: rpc<(number: number, problem: string | undefined) => void>({

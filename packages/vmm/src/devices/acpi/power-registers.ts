@@ -1,7 +1,7 @@
 /**
- * The fixed power registers of ACPI (PM1; ACPI specification 4.8.3): the power button sets a bit and
- * raises an interrupt until the guest has taken it back; a guest switches its machine off by a sleep
- * type and a bit that means "now".
+ * The fixed power registers of ACPI (PM1; ACPI specification 4.8.3): the power button sets a bit
+ * and raises an interrupt until the guest has taken it back; a guest switches its machine off by a
+ * sleep type and a bit that means "now".
  */
 import type { RegisterBlock } from '../virtio/pci-transport.ts';
 
