@@ -15,10 +15,11 @@ const BYTE = 0x0a;
 const DOUBLE_WORD = 0x0c;
 
 /** Little-endian bytes of numbers. */
+export const bytes1 = (...values: readonly number[]): Aml => values;
 export const bytes2 = (...values: readonly number[]): Aml =>
   values.flatMap((value) => [value & 0xff, (value >>> 8) & 0xff]);
 export const bytes4 = (...values: readonly number[]): Aml =>
-  values.flatMap((value) => [...bytes2(value & 0xffff), ...bytes2(value >>> 16)]);
+  values.flatMap((value) => bytes2(value & 0xffff, value >>> 16));
 
 /** A text of ASCII, as bytes. */
 export const ascii = (text: string): Aml => Array.from(text, (character) => character.charCodeAt(0));

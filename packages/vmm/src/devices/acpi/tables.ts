@@ -8,6 +8,7 @@ import {
   ascii,
   buffer,
   byte,
+  bytes1,
   bytes2,
   bytes4,
   device,
@@ -89,15 +90,15 @@ function fixedDescription({ powerPort, powerInterrupt }: AcpiMachine): Aml {
   return [
     ...bytes4(FACS_AT, DSDT_AT),
     // The dual PIC; no way to leave ACPI, so no command port.
-    ...[0, 0],
+    ...bytes1(0, 0),
     ...bytes2(powerInterrupt),
     ...bytes4(0),
-    ...[0, 0, 0, 0],
+    ...bytes1(0, 0, 0, 0),
     ...bytes4(powerPort + events, 0, powerPort + control, 0, 0, 0, 0, 0),
     // Bytes of these registers: events, control, and six that are not there.
-    ...[4, 2, 0, 0, 0, 0, 0, 0],
+    ...bytes1(4, 2, 0, 0, 0, 0, 0, 0),
     ...bytes2(NO_STATE_2, NO_STATE_3, 0, 0),
-    ...[0, 0, 0, 0, 0, 0, 0, 0],
+    ...bytes1(0, 0, 0, 0, 0, 0, 0, 0),
     ...bytes4(WRITE_BACK_FLUSHES | HALTS | NO_SLEEP_BUTTON | NO_CLOCK_EVENT),
   ];
 }
@@ -132,21 +133,23 @@ const READ_WRITE = 1;
 /** The numbers, ports and addresses that go to the bus (resources, as `_CRS` has them). */
 function hostBridgeWindows(): Aml {
   const words = (kind: number, flags: number, first: number, last: number): Aml => [
-    ...[0x88, 13, 0, kind, FIXED_ENDS, flags],
+    ...bytes1(0x88, 13, 0, kind, FIXED_ENDS, flags),
     ...bytes2(0, first, last, 0, last - first + 1),
   ];
   const memory = (first: number, last: number): Aml => [
-    ...[0x87, 23, 0, MEMORY_WINDOW, FIXED_ENDS, READ_WRITE],
+    ...bytes1(0x87, 23, 0, MEMORY_WINDOW, FIXED_ENDS, READ_WRITE),
     ...bytes4(0, first, last, 0, last - first + 1),
   ];
   return [
     ...words(BUS_WINDOW, 0, 0, 0xff),
     // The bridge's own two registers, which are no window.
-    ...[0x47, 1, ...bytes2(0xcf8, 0xcf8), 1, 8],
+    ...bytes1(0x47, 1),
+    ...bytes2(0xcf8, 0xcf8),
+    ...bytes1(1, 8),
     ...words(PORT_WINDOW, ENTIRE_RANGE, 0, 0xcf7),
     ...words(PORT_WINDOW, ENTIRE_RANGE, 0xd00, 0xffff),
     ...memory(0xa_0000, 0xb_ffff),
     ...memory(0x8000_0000, 0xfebf_ffff),
-    ...[0x79, 0],
+    ...bytes1(0x79, 0),
   ];
 }
