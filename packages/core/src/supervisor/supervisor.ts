@@ -21,6 +21,7 @@ import { type SupervisorSession, SupervisorServices } from './supervisor-service
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
 import type { KeptReport } from './kept-reports.ts';
+import type { KeptMachine } from './kept-machines.ts';
 import type { KeptTerminal } from './kept-terminals.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
@@ -244,6 +245,11 @@ export class Supervisor {
   /** The terminals that were routed to the supervisor. */
   get terminals(): readonly KeptTerminal[] {
     return this.#services.terminals;
+  }
+
+  /** The virtual machines that were routed to the supervisor. */
+  get machines(): readonly KeptMachine[] {
+    return this.#services.machines;
   }
 
   /** Starts a component again or ends it, by its label. The result says why that is impossible. */
