@@ -6,9 +6,10 @@ import { checkQcow2 } from '../../src/image/qcow2/check.ts';
 import { createQcow2, type CreateQcow2Options } from '../../src/image/qcow2/create.ts';
 import { Qcow2Image } from '../../src/image/qcow2/qcow2-image.ts';
 import { RawImage } from '../../src/image/raw/raw-image.ts';
+import { Random } from '../../src/lib/random.ts';
 import { noise, wholeDisk } from './disk-content.ts';
 import { DiskModel, MODEL_SECTOR_BYTES } from './disk-model.ts';
-import { batches, diskOperations } from './disk-operations.ts';
+import { diskOperations, performOverlapping } from './disk-operations.ts';
 import { MemoryDevice } from './memory-device.ts';
 import { ImagePlace, QEMU_MISSING } from './qemu.ts';
 
@@ -32,7 +33,7 @@ describe.each<[string, Omit<CreateQcow2Options, 'sizeBytes'>, boolean]>([
 ])('an image %s', (_, options, backed) => {
   test('reads as a model after random requests, many at a time, and stays clean', async () => {
     await fc.assert(
-      fc.asyncProperty(diskOperations(SECTORS), async (operations) => {
+      fc.asyncProperty(diskOperations(SECTORS), fc.nat(2 ** 31 - 1), async (operations, seed) => {
         const device = await newImage(
           backed ? { ...options, backing: { name: 'base', format: 'raw' } } : options,
         );
@@ -40,11 +41,11 @@ describe.each<[string, Omit<CreateQcow2Options, 'sizeBytes'>, boolean]>([
         const backing = backed
           ? new RawImage(new MemoryDevice(new Uint8Array(SIZE - 7 * 512)), false)
           : undefined;
+        const random = new Random(seed, 'turns');
+        device.turns = () => random.below(4);
         const image = await Qcow2Image.open(device, { writeable: true, backing });
         const model = new DiskModel(SECTORS);
-        for (const batch of batches(operations)) {
-          await Promise.all(batch.map((operation) => model.perform(image, operation)));
-        }
+        await performOverlapping(operations, (operation) => model.perform(image, operation));
         model.check(await wholeDisk(image), 0);
         await image.close();
         expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
