@@ -40,6 +40,7 @@ export const PACKAGES = [
           'supervisor',
           'packet-stream',
           'report',
+          'machine',
           'terminal',
           'platform',
           'testing',

@@ -12,6 +12,8 @@ import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
 test('a machine runs in a thread, in a process and, where there are jails, in a jail', async () => {
   using place = new Workplace();
   place.write('linux', new Program().print('a guest is here\n').halt().kernel());
+  // This one never ends.
+  place.write('endless', new Program().print('here I stay\n').raw(0xeb, 0xfe).kernel());
   const places = {
     thread: '',
     process: 'isolation="process"',
@@ -30,19 +32,28 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
     'config.xml',
     systemConfig(`
     <start name="roms"> <binary name="host_rom"/> <provides> <service name="ROM"/> </provides>
-      <host> <file path="linux"/> </host>
-      <config> <rom name="linux"/> </config>
+      <host> <file path="linux"/> <file path="endless"/> </host>
+      <config> <rom name="linux"/> <rom name="endless"/> </config>
     </start>
     <start name="terminal_log"> <provides> <service name="Terminal"/> </provides> </start>
-    ${Object.entries(places).map(machine).join('')}`),
+    ${Object.entries(places).map(machine).join('')}
+    <start name="kept" ram="20M"> <binary name="vmm"/>
+      <config> <kernel rom="endless"/> <control/> </config>
+      <route> <service name="ROM" label="endless"> <child name="roms"/> </service> <any-service> <parent/> </any-service> </route>
+    </start>`).replace('<service name="Timer"/>', '$& <service name="Machine"/>'),
   );
+  process.env['GINIT_RUNTIME_DIR'] = place.path('s');
   const system = place.start('config.xml');
   for (const name of Object.keys(places)) {
     await system.until(`[init -> terminal_log] ${name} -> serial: a guest is here`);
     await system.until(`[init -> ${name}] the guest has switched off`);
   }
+  await system.until('[init -> kept] v86');
+  expect(await place.run('vm', 'pause', 'kept')).toMatchObject({ code: 0, stderr: '' });
+  expect((await place.run('vm', 'list')).stdout).toMatch(/^init -> kept  paused  v86 .*; by ginit vm$/m);
   system.child.kill('SIGTERM');
   expect((await system.finished).code).toBe(0);
+  delete process.env['GINIT_RUNTIME_DIR'];
 });
 
 const FETCH_MS = 240_000;

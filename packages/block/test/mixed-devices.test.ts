@@ -1,4 +1,5 @@
 /** Random requests against a model through every device, some with faults in between. */
+import { existsSync } from 'node:fs';
 import type { Component } from '@ginit/core';
 import { BlockClient } from '@ginit/core/block';
 import ramFs from '@ginit/os/ram_fs';
@@ -7,9 +8,13 @@ import { type CarrierKind, runSystem } from '../../../test/harness/in-process-sy
 import { propertyRuns } from '../../../test/property-runs.ts';
 
 import faultBlock from '../src/fault_block/main.ts';
+import { checkImage } from '../src/image/open-image.ts';
 import partBlock from '../src/part_block/main.ts';
 import ramBlock from '../src/ram_block/main.ts';
 import vfsBlock from '../src/vfs_block/main.ts';
+import { hostDevices } from './host-devices.ts';
+import { MemoryDevice } from './image/memory-device.ts';
+import { ImagePlace } from './image/qemu.ts';
 import { DeviceModel, mixRequests, type MixResult } from './mixed-requests.ts';
 import { clientOf, endsWell } from './system-client.ts';
 
@@ -29,6 +34,10 @@ const start = (name: string, binary: string, config: string, to = ''): string =>
     <route> ${to === '' ? '' : `<service name="Block"> <child name="${to}"/> </service> <service name="File_system"> <child name="fs"/> </service>`}
       <any-service> <parent/> </any-service> </route>
   </start>`;
+
+/** The device of a driver, with faults between it and its client. */
+const hosted = (binary: string, config: string): string =>
+  `${start('host', binary, '')} ${start('faults', 'fault_block', config, 'host')}`;
 
 const RAM = start('ram', 'ram_block', '<config size="256K"/>');
 const DISTURBED = `<config seed="5"> <reorder window="6" hold_ms="1"/> <delay one_in="3" min_ms="0" max_ms="3"/> </config>`;
@@ -67,15 +76,25 @@ const CHAINS: Record<string, Chain> = {
   },
 };
 
+const HOSTED = [
+  'file_block',
+  'image_block, raw',
+  'image_block, qcow2',
+  'image_block, vdi',
+  'nbd_block',
+  'http_block',
+];
+
 async function mix(
   kind: CarrierKind,
   { starts, device, mayFail = [] }: Chain,
   seed: number,
+  more: Record<string, Component> = {},
 ): Promise<MixResult> {
   let result = { failed: 0, compared: 0 };
   const client = clientOf(async (env) => {
     const disk = await BlockClient.connect(env, { label: 'mixed' });
-    const { blockCount, blockSize } = disk.info;
+    const { blockCount, blockSize, writeable } = disk.info;
     const content = new Uint8Array(blockCount * blockSize);
     // What is there at first is the model's beginning.
     for (let done = false; !done; ) {
@@ -85,12 +104,17 @@ async function mix(
       );
     }
     const requests = propertyRuns(300);
-    result = await mixRequests(disk, new DeviceModel(content, blockSize), { seed, requests, mayFail });
+    result = await mixRequests(disk, new DeviceModel(content, blockSize), {
+      seed,
+      requests,
+      mayFail,
+      readOnly: !writeable,
+    });
   });
   await endsWell(
     runSystem(
       kind,
-      { ...COMPONENTS, client },
+      { ...COMPONENTS, ...more, client },
       `${starts} <start name="client" ram="16M"> <exit propagate="yes"/>
        <route> <service name="Block"> <child name="${device}"/> </service> <any-service> <parent/> </any-service> </route>
      </start>`,
@@ -104,5 +128,20 @@ describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (
     const { failed, compared } = await mix(kind, chain, SEED);
     expect(compared).toBeGreaterThan(300);
     expect(failed > 0).toBe((chain.mayFail ?? []).length > 0);
+  });
+
+  test.each(HOSTED)('%s behind faults answers as a model does', async (binary) => {
+    using place = new ImagePlace();
+    const components = hostDevices(place);
+    const disturbed = { starts: hosted(binary, DISTURBED), device: 'faults' };
+    expect(await mix(kind, disturbed, SEED, components)).toMatchObject({ failed: 0 });
+    const failing = { starts: hosted(binary, FAILING), device: 'faults', mayFail: ['InputOutput'] };
+    const { failed, compared } = await mix(kind, failing, SEED, components);
+    expect([failed > 0, compared > 300]).toEqual([true, true]);
+    for (const [file, format] of [['disk.qcow2', 'qcow2'] as const, ['disk.vdi', 'vdi'] as const]) {
+      if (!existsSync(place.path(file))) continue;
+      const device = new MemoryDevice(place.read(file));
+      expect(await checkImage(device, format)).toMatchObject({ problems: [], leaks: 0 });
+    }
   });
 });

@@ -13,6 +13,8 @@ export interface MixOptions {
   readonly requests: number;
   readonly underWayMax?: number;
   readonly blocksMax?: number;
+  /** Whether the device is only read. */
+  readonly readOnly?: boolean;
   /** The codes with which a request may fail; a write that fails leaves anything in its blocks. */
   readonly mayFail?: readonly string[];
 }
@@ -74,7 +76,7 @@ export async function mixRequests(
   model: DeviceModel,
   options: MixOptions,
 ): Promise<MixResult> {
-  const { seed, requests, underWayMax = 16, blocksMax = 8, mayFail = [] } = options;
+  const { seed, requests, underWayMax = 16, blocksMax = 8, readOnly = false, mayFail = [] } = options;
   const random = new Random(seed, 'mixed requests');
   const busy = new Set<number>();
   const result = { failed: 0, compared: 0 };
@@ -126,7 +128,7 @@ export async function mixRequests(
       const blocks = Array.from({ length: count }, (_, at) => first + at);
       if (blocks.some((block) => busy.has(block))) continue;
       for (const block of blocks) busy.add(block);
-      const kind = random.below(10);
+      const kind = readOnly ? 9 : random.below(10);
       if (kind < 5) await write(first, count);
       else if (kind < 6) await writeZeroes(first, count);
       else if (kind < 7) await trim(first, count);

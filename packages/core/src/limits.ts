@@ -200,6 +200,8 @@ export const LIMITS = {
   terminalScrollBackBytes: 16 * 1024 * 1024,
   /** People who look at one terminal at a time. */
   terminalWatchers: 16,
+  /** Things that are wanted of one virtual machine and are not done yet. */
+  machineWishes: 16,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
   /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */

@@ -17,6 +17,7 @@ export { BUNDLED } from './platform/host/form.ts';
 export { openNodeFile } from './platform/thread/host-access/node-file.ts';
 export { DatagramSocket } from './platform/host/datagram-socket.ts';
 export type { KeptReport } from './supervisor/kept-reports.ts';
+export type { KeptMachine } from './supervisor/kept-machines.ts';
 export type { KeptTerminal } from './supervisor/kept-terminals.ts';
 export { SupervisorServices } from './supervisor/supervisor-services.ts';
 export type { ComponentOverview, SystemOverview } from './supervisor/system-overview.ts';

@@ -1,10 +1,23 @@
 /** `ginit guests`: what guests are made of, where they are kept, and how fetching fails. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { missingOf } from '../../../test/harness/programs.ts';
+import { aptConfig } from '../src/command/guests/apt-root.ts';
 import { cpioArchive } from '../src/command/guests/cpio.ts';
 import { makeInitrd } from '../src/command/guests/initrd.ts';
 import { modulesFor } from '../src/command/guests/kernel-modules.ts';
@@ -91,6 +104,33 @@ describe('the store', () => {
     expect(readdirSync(inDirectory('guests'))).toEqual(['one']);
   });
 
+  test('leaves nothing behind when a guest cannot be kept or copied, and what was there is whole', () => {
+    const store = new GuestStore(inDirectory('guests'));
+    const kept = store.keep('one', [], { linux: Buffer.from('kernel'), initrd: Buffer.from('files') });
+    expect(() => store.keep('two', [], { 'no/where': Buffer.from('x') })).toThrow(/ENOENT/);
+    expect(readdirSync(inDirectory('guests'))).toEqual(['one']);
+    copyGuest(kept, inDirectory('copy'));
+    writeFileSync(join(kept.directory, 'linux'), 'newer kernel');
+    rmSync(join(kept.directory, 'initrd'));
+    expect(() => copyGuest(kept, inDirectory('copy'))).toThrow(/ENOENT/);
+    expect(readdirSync(inDirectory('copy')).toSorted()).toEqual(['initrd', 'linux']);
+    expect(readFileSync(inDirectory('copy/linux'), 'utf8')).toBe('kernel');
+  });
+
+  test('clears away what a fetch that was killed has left, and nothing that is under way', () => {
+    const store = new GuestStore(inDirectory('guests'));
+    const mine = store.workplace();
+    // The number of a process that has ended.
+    const { pid } = spawnSync('true');
+    const [gone, other, old] = [`.fetch-${pid}-a`, `.fetch-${process.ppid}-b`, '.fetch-c'];
+    for (const name of [gone, other, old])
+      mkdirSync(inDirectory(`guests/${name}/state`), { recursive: true });
+    utimesSync(inDirectory(`guests/${old}`), 0, 0);
+    const next = store.workplace();
+    const left = readdirSync(inDirectory('guests')).map((name) => inDirectory(`guests/${name}`));
+    expect(left.toSorted()).toEqual([mine, next, inDirectory(`guests/${other}`)].toSorted());
+  });
+
   test('refuses a list that leads out of the directory', () => {
     const store = new GuestStore(inDirectory('guests'));
     const { directory: place } = store.keep('one', [], { linux: Buffer.from('kernel') });
@@ -127,6 +167,17 @@ function pretend(programs: Readonly<Record<string, string>>): void {
   process.env['PATH'] = `${inDirectory('programs')}:${path ?? ''}`;
 }
 
+const sleeper = (): number => Number(readFileSync(inDirectory('sleeper'), 'utf8'));
+
+/** Whether a process is there and has not ended; somebody else collects it. */
+function isThere(id: number): boolean {
+  try {
+    return !readFileSync(`/proc/${id}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
+
 const PACKAGE = 'content of a package';
 /** An apt that has every package, each with that hash in its list. */
 const pretendedApt = (hash: string): Record<string, string> => ({
@@ -137,6 +188,41 @@ const pretendedApt = (hash: string): Record<string, string> => ({
   esac`,
   'apt-cache': `printf 'Package: x\\nVersion: 1\\nDepends: linux-image-6.1-686 (= 1)\\nSHA256: ${hash}\\n'`,
 });
+
+const noApt = missingOf('apt-config');
+
+test.skipIf(noApt !== undefined)(
+  `whatever the user's apt is set to, a private root checks signatures and stays in its directory (${noApt ?? 'with apt'})`,
+  () => {
+    const files = [
+      'State::lists',
+      'State::extended_states',
+      'Cache::archives',
+      'Cache::pkgcache',
+      'Cache::srcpkgcache',
+    ];
+    const doors = [
+      'APT::Get::AllowUnauthenticated',
+      'Acquire::AllowInsecureRepositories',
+      'Acquire::AllowWeakRepositories',
+      'Acquire::AllowDowngradeToInsecureRepositories',
+    ];
+    writeFileSync(
+      inDirectory('user.conf'),
+      [...files.map((name) => `Dir::${name} "/elsewhere";`), ...doors.map((name) => `${name} "true";`)].join(
+        '\n',
+      ),
+    );
+    writeFileSync(inDirectory('apt.conf'), aptConfig(directory, 'i386'));
+    const { stdout } = spawnSync('apt-config', ['-c', inDirectory('apt.conf'), 'dump'], {
+      env: { ...process.env, APT_CONFIG: inDirectory('user.conf') },
+      encoding: 'utf8',
+    });
+    for (const name of doors) expect(stdout).toContain(`${name} "false";`);
+    for (const name of files) expect(stdout).toContain(`Dir::${name} "${directory}/`);
+    expect(stdout).not.toContain('/elsewhere');
+  },
+);
 
 describe('the command', () => {
   test('lists what there is', async () => {
@@ -168,6 +254,34 @@ describe('the command', () => {
       code: 1,
       text: expect.stringMatching(/have no mirror of Debian/),
     });
+  });
+
+  test('says so where the mirror cannot be reached, with which apt ends well', async () => {
+    const update = "echo 'W: Failed to fetch http://mirror/: no such host' >&2";
+    pretend({ 'apt-get': pretendedApt('')['apt-get']?.replace(/touch .*Packages"/, update) ?? '' });
+    expect(await run('fetch', 'debian-i686')).toEqual({
+      code: 1,
+      text: expect.stringMatching(
+        /lists of packages could not be reached .*: W: Failed to fetch .* no such host/,
+      ),
+    });
+    expect(readdirSync(inDirectory('cache/ginit/guests'))).toEqual([]);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends at %s with all that it has started, and leaves nothing behind', async (signal, code) => {
+    const sleep = `sleep 300 & echo $! > '${inDirectory('sleeper')}'; wait`;
+    pretend({ 'apt-get': pretendedApt('')['apt-get']?.replace(/touch .*Packages"/, sleep) ?? '' });
+    const ended = run('fetch', 'debian-i686');
+    await expect.poll(() => existsSync(inDirectory('sleeper')) && sleeper()).toBeTruthy();
+    // Whoever is above us may pass it on once more.
+    process.emit(signal, signal);
+    process.emit(signal, signal);
+    expect(await ended).toEqual({ code, text: expect.stringMatching(/cannot be fetched: interrupted\n$/) });
+    expect(readdirSync(inDirectory('cache/ginit/guests'))).toEqual([]);
+    await expect.poll(() => isThere(sleeper())).toBe(false);
   });
 
   test('takes no package whose hash is not the one of the list, and leaves nothing behind', async () => {

@@ -5,6 +5,7 @@
 import {
   mkdirSync,
   mkdtempSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -18,6 +19,7 @@ import { pathToFileURL } from 'node:url';
 import { readNode } from '@ginit/core/config';
 import type { SystemConfig } from '@ginit/core/supervisor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Binaries } from '../src/command/binaries.ts';
 import type { CheckedConfig } from '../src/command/checked-config.ts';
 import { ComponentImports } from '../src/command/component-imports.ts';
 import { endFromOutside } from '../src/command/endings.ts';
@@ -171,7 +173,7 @@ function liveConfig(code = false, times = TIMES) {
     const binary = code
       ? known.imports.binary(moduleUrl)
       : { moduleUrl, files: [at('code.mjs')], takes: 'nothing' as const };
-    const binaries = { byName: new Map([['./code.mjs', binary]]), trusted: new Map() };
+    const binaries = { byName: new Map([['./code.mjs', binary]]), trusted: new Map(), absent: [] };
     try {
       const node = readNode(source, { name: 'config.xml' });
       const { config, errors } = readInitConfig(node);
@@ -274,6 +276,20 @@ describe('applying', () => {
     await until(() => restarted.length > 0);
     expect(restarted[0]).toBe('init -> a');
   });
+});
+
+test('a package that is named as a binary is found in the nearest folder, and what was looked for before is told', () => {
+  mkdirSync(at('node_modules', 'dep'), { recursive: true });
+  writeFileSync(at('node_modules', 'dep', 'index.js'), '');
+  mkdirSync(at('sub', 'node_modules'), { recursive: true });
+  const far = new Binaries(at('sub'));
+  expect(far.find('dep')).toEqual({
+    moduleUrl: pathToFileURL(realpathSync(at('node_modules', 'dep', 'index.js'))).href,
+  });
+  expect(far.absent).toContain(at('sub', 'node_modules', 'dep'));
+  mkdirSync(at('sub', 'node_modules', 'dep'));
+  writeFileSync(at('sub', 'node_modules', 'dep', 'index.js'), '');
+  expect(new Binaries(at('sub')).find('dep')).not.toEqual(far.find('dep'));
 });
 
 test('a check takes over what was read for the one before, unless a file that has come would be loaded instead', async () => {

@@ -1,5 +1,6 @@
 /** A virtual machine monitor: an unmodified guest system as a component. */
 import { component, Rom } from '@ginit/core';
+import { Machine as MachineSession } from '@ginit/core/machine';
 import { Block } from '@ginit/core/block';
 import { FileSystem } from '@ginit/core/file_system';
 import { Terminal } from '@ginit/core/terminal';
@@ -7,7 +8,7 @@ import { Machine } from './machine/machine.ts';
 import { VMM_CONFIG } from './machine/schema.ts';
 
 const manifest = {
-  mayRequire: [Block, Terminal, Rom, FileSystem],
+  mayRequire: [Block, Terminal, Rom, FileSystem, MachineSession],
   config: VMM_CONFIG,
   loop: 'live',
 } as const;

@@ -1,5 +1,6 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
 import { type Component, component, Rom, RomModule } from '@ginit/core';
+import { Machine, type MachineAction, type MachineState } from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
 import { expect } from 'vitest';
@@ -9,6 +10,7 @@ import {
   type InProcessSystem,
   startSystem,
 } from '../../../test/harness/in-process-system.ts';
+import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
 import vmm from '../src/main.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -27,6 +29,7 @@ export class MachineSystem {
   /** What the guest has written. */
   output = '';
   readonly #system: InProcessSystem;
+  readonly #machines = new KeptMachines();
   #terminal: ServedTerminal | undefined;
 
   /** `config` is what stands in the config of the machine. */
@@ -44,6 +47,9 @@ export class MachineSystem {
         return served.session;
       });
     });
+    const control = component({ provides: [Machine] }, (env) => {
+      env.provide(Machine, ({ label }) => this.#machines.open({ label: label.text }));
+    });
     const servers = Object.entries(disks).map(([label, disk]): [string, Component] => [
       `disk-${label}`,
       component({ provides: [Block] }, (env) => {
@@ -59,13 +65,15 @@ export class MachineSystem {
     ];
     this.#system = startSystem(
       'shared',
-      { files, terminal, vmm, ...Object.fromEntries(servers) },
+      { files, terminal, control, vmm, ...Object.fromEntries(servers) },
       `<start name="files" ram="16M"> <provides> <service name="ROM"/> </provides> </start>
       <start name="terminal"> <provides> <service name="Terminal"/> </provides> </start>
+      <start name="control"> <provides> <service name="Machine"/> </provides> </start>
       ${servers.map(([name]) => `<start name="${name}"> <provides> <service name="Block"/> </provides> </start>`).join('')}
       <start name="vmm" ram="${ram}"> <exit propagate="yes"/>
         <route>
           <service name="Terminal"> <child name="terminal"/> </service>
+          <service name="Machine"> <child name="control"/> </service>
           ${routes.join('')}
           <any-service> <parent/> </any-service>
         </route>
@@ -77,6 +85,22 @@ export class MachineSystem {
   /** Types on the serial line. */
   type(text: string): void {
     this.#terminal?.push(new TextEncoder().encode(text));
+  }
+
+  /** Wants something of the machine, as `ginit vm` does. */
+  ask(action: MachineAction): Promise<string | undefined> {
+    return this.#machines.all[0]?.ask(action) ?? Promise.resolve('there is no machine');
+  }
+
+  /** What is shown of the machine. */
+  get state(): MachineState | undefined {
+    return this.#machines.all[0]?.state;
+  }
+
+  /** Settles when the machine is shown so. */
+  async untilState(pattern: RegExp): Promise<void> {
+    const shown = (): string => `${this.state?.state}: ${this.state?.about}`;
+    await expect.poll(shown, { timeout: TIMEOUT_MS }).toMatch(pattern);
   }
 
   /** Settles when the guest has written this. */

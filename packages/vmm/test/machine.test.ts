@@ -1,6 +1,7 @@
 /** Machines with guests of a few bytes, on the engine v86. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
 import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
 import { bzImageOf, Program } from './tiny-guest.ts';
@@ -58,6 +59,84 @@ describe('a machine', () => {
     system.type('x');
     await system.until('againagain');
     expect(system.lines.at(-1)).toContain('the guest starts anew');
+    await system.stop();
+  });
+});
+
+describe('whoever acts on a machine', () => {
+  const echo = { linux: new Program().print('up').echoUntil('.').halt().kernel() };
+  const config = '<kernel rom="linux"/> <serial/> <control/>';
+
+  test('sees how it is, pauses it and lets it go on', async () => {
+    const system = new MachineSystem(config, { roms: echo });
+    await system.until('up');
+    expect(system.state).toEqual({
+      state: 'runs',
+      about: expect.stringMatching(/^v86 0\.5\.462, 1 processor/),
+    });
+    expect(await system.ask('pause')).toBeUndefined();
+    await system.untilState(/^paused: /);
+    system.type('later.');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(system.output).toBe('up');
+    expect(await system.ask('resume')).toBeUndefined();
+    await system.until('uplater.');
+    await system.ended();
+    expect(await system.ask('pause')).toBe('there is no machine');
+  });
+
+  test('resets it, also while it is paused', async () => {
+    const system = new MachineSystem(config, { roms: echo });
+    await system.until('up');
+    await system.ask('reset');
+    await system.until('upup');
+    await system.ask('pause');
+    await system.ask('reset');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(system.output).toBe('upup');
+    await system.ask('resume');
+    await system.until('upupup');
+    await system.stop();
+  });
+
+  test('finds it paused, with its request held, when its disk has no space, and mends that', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    let isFull = true;
+    const filling = {
+      info: disk.info,
+      read: disk.read.bind(disk),
+      write: (block: number, count: number, from: Uint8Array) => {
+        if (isFull) return rejected('NoSpace');
+        return disk.write(block, count, from);
+      },
+      sync: () => {},
+      trim: () => {},
+      writeZeroes: () => {},
+    };
+    const roms = { linux: new Program().print('up').writeIdeSector().print('written').halt().kernel() };
+    const more = '<disk label="root" model="ide" writeable="yes"/>';
+    const system = new MachineSystem(config + more, { roms, disks: { root: filling } });
+    await system.untilState(/^paused: .*; the disk "root" fails: NoSpace$/);
+    // Nothing has been mended.
+    await system.ask('resume');
+    await system.untilState(/^paused: /);
+    isFull = false;
+    await system.ask('resume');
+    await system.ended();
+    expect(system.output).toBe('upwritten');
+    const block = new Uint8Array(512);
+    void disk.read(0, 1, block);
+    expect(block).toEqual(new Uint8Array(512).fill(0x55));
+  });
+
+  test('that is stopped while a request is held ends all the same', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    const full = { ...disk, info: disk.info, read: disk.read.bind(disk), write: () => rejected('NoSpace') };
+    const rest = { sync: () => {}, trim: () => {}, writeZeroes: () => {} };
+    const roms = { linux: new Program().writeIdeSector().halt().kernel() };
+    const more = '<disk label="root" model="ide" writeable="yes"/>';
+    const system = new MachineSystem(config + more, { roms, disks: { root: { ...full, ...rest } } });
+    await system.untilState(/^paused: /);
     await system.stop();
   });
 });

@@ -107,6 +107,34 @@ export class Program {
     return this;
   }
 
+  /** Waits until this bit of a port is set, or clear. */
+  waitFor(port: number, bit: number, isSet: boolean): this {
+    // mov dx, port; in al,dx; test al,bit; jz or jnz back to the in
+    this.#bytes.push(0x66, 0xba, port & 0xff, port >> 8, 0xec, 0xa8, 1 << bit, isSet ? 0x74 : 0x75, 0xfb);
+    return this;
+  }
+
+  /**
+   * Writes 0x55 to all bytes of the first sector of the first IDE disk, and waits for its answer.
+   */
+  writeIdeSector(): this {
+    for (const [port, value] of [
+      [0x1f6, 0xe0],
+      [0x1f2, 1],
+      [0x1f3, 0],
+      [0x1f4, 0],
+      [0x1f5, 0],
+      [0x1f7, 0x30],
+    ] as const)
+      this.out(port, 1, value);
+    this.waitFor(0x1f7, 3, true);
+    // mov eax, 0x55555555; mov ecx, 256; mov dx, 0x1f0; out dx,ax; loop back
+    this.#bytes.push(0xb8, 0x55, 0x55, 0x55, 0x55, 0xb9, ...u32(256), 0x66, 0xba, 0xf0, 0x01);
+    this.#bytes.push(0x66, 0xef, 0xe2, 0xfc);
+    // The disk says by its interrupt that it is done; the interrupt controller is asked for it.
+    return this.out(0xa0, 1, 0x0a).waitFor(0xa0, 6, true);
+  }
+
   /** Stops the processor for good. */
   halt(): this {
     this.#bytes.push(0xfa, 0xf4, 0xeb, 0xfd);

@@ -14,9 +14,13 @@ const [NEXT, WRITE] = [1, 2];
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 type Transport = 'legacy' | 'modern';
+const FLUSH = 1 << 9;
 
-/** A guest with one disk of 8 blocks, whose answers come when the test says so. */
-function guest(kind: Transport = 'modern') {
+/**
+ * A guest with one disk of 8 blocks, whose answers come when the test says so. Its driver takes
+ * these of the features that are offered.
+ */
+function guest(kind: Transport = 'modern', features = ~0) {
   const bytes = new Uint8Array(0x1_0000);
   const view = new DataView(bytes.buffer);
   const memory: GuestMemory = {
@@ -81,13 +85,14 @@ function guest(kind: Transport = 'modern') {
   const { legacy, modern } = transport;
   const beginLegacy = (): void => {
     legacy.write(18, 1, 3);
-    legacy.write(4, 4, legacy.read(0, 4));
+    legacy.write(4, 4, legacy.read(0, 4) & features);
     expect(legacy.read(12, 2)).toBe(SIZE);
     legacy.write(8, 4, DESCRIPTORS / 4096);
     legacy.write(18, 1, 7);
   };
   const beginModern = (): void => {
     modern.write(20, 1, 3);
+    modern.write(12, 4, modern.read(4, 4) & features);
     modern.write(8, 4, 1);
     modern.write(12, 4, 1);
     modern.write(20, 1, 11);
@@ -289,5 +294,120 @@ describe('a virtio disk', () => {
       one.modern.write(20, 1, 0);
       expect(one.modern.read(20, 1)).toBe(0);
     }
+  });
+
+  test('tells how many segments a request has that fits into its queue', () => {
+    expect(guest().modern.read(128 + 12, 4)).toBe(SIZE - 2);
+  });
+
+  test('goes on with no further range of a discard after its reset', async () => {
+    const { view, answers, seen, modern, begin, request, descriptor, publish } = guest();
+    begin();
+    request(0, 11, 0, 0);
+    descriptor(1, DATA, 32, NEXT, 2);
+    for (const [at, value] of [2, 0, 3, 0, 7, 0, 1, 0].entries()) view.setUint32(DATA + 4 * at, value, true);
+    publish(0);
+    expect(seen.requests).toEqual(['trim 2 3']);
+    modern.write(20, 1, 0);
+    answers[0]?.();
+    await turn();
+    expect(seen.requests).toEqual(['trim 2 3']);
+  });
+
+  test('takes the next descriptor of a chain from an indirect table', async () => {
+    const { bytes, view, answers, seen, begin, request, descriptor, publish } = guest();
+    begin();
+    request(0, 0, 5, WRITE);
+    // The header as it is; data and status are in a table.
+    for (const [place, [address, length, flags]] of [
+      [DATA, 512, NEXT | WRITE],
+      [STATUS, 1, WRITE],
+    ].entries()) {
+      view.setBigUint64(0x8000 + 16 * place, BigInt(address ?? 0), true);
+      view.setUint32(0x8000 + 16 * place + 8, length ?? 0, true);
+      view.setUint16(0x8000 + 16 * place + 12, flags ?? 0, true);
+      view.setUint16(0x8000 + 16 * place + 14, place + 1, true);
+    }
+    descriptor(1, 0x8000, 32, 4);
+    publish(0);
+    answers[0]?.();
+    await turn();
+    expect([seen.broken, bytes[DATA], bytes[STATUS]]).toEqual(['', 5, 0]);
+  });
+
+  test('is broken by an indirect descriptor that leads to another one, or has a next one', async () => {
+    for (const [address, flags] of [
+      [DESCRIPTORS, 4],
+      [0x8000, 4 | NEXT],
+    ] as const) {
+      const { seen, begin, request, descriptor, publish } = guest();
+      begin();
+      request(0, 0, 5, WRITE);
+      descriptor(0, address, 48, flags, 1);
+      publish(0);
+      await turn();
+      expect(seen.broken).toMatch(/an indirect descriptor/);
+    }
+  });
+});
+
+describe.each<Transport>(['legacy', 'modern'])('through its %s transport', (kind) => {
+  /** The driver gives up what it has begun. */
+  const resets: Readonly<Record<string, (one: ReturnType<typeof guest>) => void>> = {
+    'a reset': ({ legacy, modern }) => (kind === 'legacy' ? legacy.write(18, 1, 0) : modern.write(20, 1, 0)),
+    ...(kind === 'legacy' ? { 'a queue that is taken back': ({ legacy }) => legacy.write(8, 4, 0) } : {}),
+  };
+
+  test.each(Object.keys(resets))(
+    'after %s the new driver waits until what was under way has ended',
+    async (name) => {
+      const one = guest(kind);
+      const { bytes, answers, seen, begin, request, publish, usedCount, content } = one;
+      begin();
+      request(0, 1, 2, 0);
+      request(3, 0, 5, WRITE);
+      bytes.fill(0x77, DATA, DATA + 512);
+      publish(0, 3);
+      expect(answers.length).toBe(2);
+      resets[name]?.(one);
+      bytes.fill(0, AVAILABLE, AVAILABLE + 4);
+      begin();
+      request(0, 1, 2, 0);
+      bytes.fill(0x88, DATA, DATA + 512);
+      publish(0);
+      expect(answers.length).toBe(2);
+      answers[0]?.();
+      await turn();
+      expect(answers.length).toBe(2);
+      answers[1]?.();
+      await turn();
+      expect([answers.length, usedCount(), content[2 * 512]]).toEqual([3, 0, 2]);
+      answers[2]?.();
+      await turn();
+      expect([usedCount(), content[2 * 512], bytes[STATUS], seen.broken]).toEqual([1, 0x88, 0, '']);
+    },
+  );
+
+  test('a driver that does not flush has its writes synchronised, each before its answer', async () => {
+    const { answers, seen, begin, request, publish, usedCount } = guest(kind, ~FLUSH);
+    begin();
+    request(0, 1, 2, 0);
+    publish(0);
+    answers[0]?.();
+    await turn();
+    expect([seen.requests, usedCount()]).toEqual([['sync'], 0]);
+    answers[1]?.();
+    await turn();
+    expect(usedCount()).toBe(1);
+  });
+
+  test('a driver that works with the device is told by an interrupt that it needs a reset', async () => {
+    const { seen, begin, request, descriptor, publish, interruptReason } = guest(kind);
+    begin();
+    request(0, 0, 5, WRITE);
+    descriptor(1, DATA, 512, NEXT | WRITE, 200);
+    publish(0);
+    await turn();
+    expect([seen.broken !== '', seen.interrupts, interruptReason()]).toEqual([true, 1, 2]);
   });
 });

@@ -21,13 +21,10 @@ describe.skipIf(QEMU_MISSING !== undefined)(`images by qemu-img (${QEMU_MISSING 
     ['with the smallest clusters', ['-o', 'cluster_size=512']],
     ['with the largest clusters', ['-o', 'cluster_size=2M']],
     ['with refcounts of one bit', ['-o', 'refcount_bits=1']],
-    ['with refcounts of 64 bits', ['-o', 'refcount_bits=64']],
-    ['with lazy refcounts', ['-o', 'lazy_refcounts=on']],
     ['compressed by zlib', ['-c']],
     ['compressed by zlib in the smallest clusters', ['-c', '-o', 'cluster_size=512']],
     ['compressed by zlib in the largest clusters', ['-c', '-o', 'cluster_size=2M']],
     ['compressed by zstd', ['-c', '-o', 'compression_type=zstd']],
-    ['compressed by zstd in large clusters', ['-c', '-o', 'compression_type=zstd,cluster_size=1M']],
     ['with subclusters', ['-o', 'extended_l2=on,cluster_size=64k']],
     ['with all metadata at the beginning', ['-o', 'preallocation=metadata']],
   ])('%s hold the same disk', async (_, options) => {

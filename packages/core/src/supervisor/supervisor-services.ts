@@ -9,6 +9,7 @@ import type { RomModule } from '../runtime/rom-module.ts';
 import { refuseTooLittle, sessionCost } from '../runtime/session-cost.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
+import { Machine } from '../session/machine.ts';
 import { type RootRequest, SomeSession } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
 import { Report } from '../session/report/index.ts';
@@ -20,6 +21,7 @@ import { Timer } from '../session/timer.ts';
 import { Account } from './account.ts';
 import { BinaryRom, type FindBinary } from './binary-service.ts';
 import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
+import { type KeptMachine, KeptMachines } from './kept-machines.ts';
 import { type KeptReport, KeptReports } from './kept-reports.ts';
 import { type KeptTerminal, KeptTerminals } from './kept-terminals.ts';
 import { LogSession } from './log-session.ts';
@@ -41,6 +43,7 @@ export class SupervisorServices {
   readonly #config: RomModule;
   readonly #reports = new KeptReports();
   readonly #terminals = new KeptTerminals();
+  readonly #machines = new KeptMachines();
   #findBinary: FindBinary;
 
   /** `config` is the module behind root init's config. */
@@ -65,8 +68,13 @@ export class SupervisorServices {
     return this.#terminals.all;
   }
 
+  /** The open Machine sessions. */
+  get machines(): readonly KeptMachine[] {
+    return this.#machines.all;
+  }
+
   /** Names of the services. */
-  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report, Terminal].map(
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report, Terminal, Machine].map(
     ({ service }) => service,
   );
 
@@ -100,6 +108,8 @@ export class SupervisorServices {
         return this.#serve(Report, request, () => this.#reports.open(request));
       case Terminal.service:
         return this.#serve(Terminal, request, () => this.#terminals.open(request));
+      case Machine.service:
+        return this.#serve(Machine, request, () => this.#machines.open(request));
       case Rom.service:
         return this.#openRom(request);
       default:

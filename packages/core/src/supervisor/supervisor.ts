@@ -21,6 +21,7 @@ import { type SupervisorSession, SupervisorServices } from './supervisor-service
 import { CpuSession, ROOT_LABEL } from './cpu-session.ts';
 import { GrantTable } from './host-grants.ts';
 import type { KeptReport } from './kept-reports.ts';
+import type { KeptMachine } from './kept-machines.ts';
 import type { KeptTerminal } from './kept-terminals.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
@@ -100,6 +101,8 @@ function remember({ label, account, heapBytes, statistics, running }: LiveCompon
 
 /** The part of a donation that the supervisor keeps when it closes a session. */
 const NOTHING = { ram: 0, caps: 0 };
+/** How many configs keep their binaries until root init has taken one of them. */
+const CONFIGS_KEPT = 16;
 /** How many ended components the summary still knows. */
 const ENDED_KEPT = 1000;
 
@@ -121,7 +124,8 @@ export class Supervisor {
   #settle: (end: SystemEnd) => void = () => {};
   #root: Capability<typeof Thread> | undefined;
   #exitCode: number | undefined;
-  #findBinary: RootOptions['findBinary'];
+  /** Finds the binaries of the newest config, then those of the ones that root init may go by. */
+  #binaries: readonly FindBinary[];
   /** How many configs the system was given after the first. */
   #configs = 0;
 
@@ -140,7 +144,7 @@ export class Supervisor {
     };
     const parts = { components: this.#components, platform, observer, threads: this.#threads };
     this.#config = new RomModule(options.config);
-    this.#findBinary = options.findBinary;
+    this.#binaries = [options.findBinary];
     this.#services = new SupervisorServices(parts, this.#config, options.findBinary);
     this.#cpu = new CpuSession(parts, ROOT_LABEL, {
       scheduling: { affinity: [], priority: 0 },
@@ -174,14 +178,19 @@ export class Supervisor {
   reconfigure({ config, findBinary, grants }: SystemConfig): void {
     const root = [...this.#components.live].find(({ label }) => label === ROOT_LABEL);
     const number = ++this.#configs;
-    const before = this.#findBinary;
-    this.#findBinary = (name, path) => findBinary(name, path) ?? before(name, path);
-    this.#services.replaceBinaries(this.#findBinary);
+    this.#binaries = [findBinary, ...this.#binaries].slice(0, CONFIGS_KEPT);
+    this.#services.replaceBinaries((name, starter) => {
+      for (const find of this.#binaries) {
+        const found = find(name, starter);
+        if (found) return found;
+      }
+      return undefined;
+    });
     root?.grants.add(grants);
     this.#config.replace(config);
     void this.#untilTaken(root).then(() => {
       if (number !== this.#configs) return;
-      this.#findBinary = findBinary;
+      this.#binaries = [findBinary];
       this.#services.replaceBinaries(findBinary);
       root?.grants.replace(grants);
     });
@@ -236,6 +245,11 @@ export class Supervisor {
   /** The terminals that were routed to the supervisor. */
   get terminals(): readonly KeptTerminal[] {
     return this.#services.terminals;
+  }
+
+  /** The virtual machines that were routed to the supervisor. */
+  get machines(): readonly KeptMachine[] {
+    return this.#services.machines;
   }
 
   /** Starts a component again or ends it, by its label. The result says why that is impossible. */

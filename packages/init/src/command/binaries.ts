@@ -21,6 +21,11 @@ export type FoundBinary = { readonly moduleUrl: string } | { readonly problem: s
 export interface NamedBinaries {
   readonly byName: ReadonlyMap<string, ResolvedBinary>;
   readonly trusted: TrustedBinaries;
+  /**
+   * What was looked for in vain on the way to binaries that are packages: if one of these comes, a
+   * name may mean another module.
+   */
+  readonly absent: readonly string[];
 }
 
 /**
@@ -28,7 +33,10 @@ export interface NamedBinaries {
  * one: the binaries that its config names, and every stock component. `imports` knows the import
  * graphs of the latter.
  */
-export function startable({ byName, trusted }: NamedBinaries, imports?: ComponentImports): FindBinary {
+export function startable(
+  { byName, trusted }: Pick<NamedBinaries, 'byName' | 'trusted'>,
+  imports?: ComponentImports,
+): FindBinary {
   const find = (name: string): ResolvedBinary | undefined => {
     const moduleUrl = byName.has(name) ? undefined : stockModule(name);
     return moduleUrl === undefined ? byName.get(name) : binaryOf(moduleUrl, imports);
@@ -59,10 +67,16 @@ export class Binaries {
   readonly #directory: string;
   readonly #resolver = new ImportResolver(new PackageFiles(), CONDITIONS);
   readonly #known = new Map<string, FoundBinary>();
+  readonly #absent = new Set<string>();
 
   /** `directory` is the config file's. */
   constructor(directory: string) {
     this.#directory = resolve(directory);
+  }
+
+  /** See `NamedBinaries`. */
+  get absent(): readonly string[] {
+    return [...this.#absent];
   }
 
   /** Several start nodes may name one binary; it is looked up once. */
@@ -88,7 +102,9 @@ export class Binaries {
   }
 
   #package(name: string): FoundBinary {
-    const { path, consulted } = this.#resolver.find('import', name, join(this.#directory, 'config'));
+    const found = this.#resolver.find('import', name, join(this.#directory, 'config'));
+    const { path, consulted } = found;
+    for (const one of found.absent) this.#absent.add(one);
     if (path !== undefined) return { moduleUrl: pathToFileURL(path).href };
     const [packageFile] = consulted;
     if (packageFile !== undefined)

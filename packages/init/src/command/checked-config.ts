@@ -63,7 +63,7 @@ export async function readCheckedConfig(
     source,
     node: undefined,
     config: undefined,
-    binaries: { byName: new Map(), trusted: new Map() },
+    binaries: { byName: new Map(), trusted: new Map(), absent: [] },
     manifests: new Map(),
     imports,
     targets,
@@ -85,7 +85,8 @@ export async function readCheckedConfig(
   }
   const difference = runtimeDifference(source, node);
   const reading = readInitConfig(node);
-  const finding = readComponents(reading.config, new Binaries(dirname(file)), imports);
+  const named = new Binaries(dirname(file));
+  const finding = readComponents(reading.config, named, imports);
   if (reading.errors.length === 0) readable(reading.config);
   const found = await finding;
   const parentServices = SupervisorServices.names;
@@ -107,7 +108,7 @@ export async function readCheckedConfig(
     source,
     node,
     config: reading.config,
-    binaries: { byName: found.byName, trusted: found.trusted },
+    binaries: { byName: found.byName, trusted: found.trusted, absent: named.absent },
     manifests: found.manifests,
     imports,
     targets,

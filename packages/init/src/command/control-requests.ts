@@ -17,6 +17,7 @@ import {
 } from './control/index.ts';
 import type { CheckedConfig } from './checked-config.ts';
 import { consoleRequests } from './console-requests.ts';
+import { machineRequests } from './machine-requests.ts';
 import { freeOfErrors } from './live-config.ts';
 import type { LogKeeper, LogPiece } from './log-keeper.ts';
 
@@ -39,7 +40,7 @@ const FOLLOWER_CHARACTERS = 1024 * 1024;
 
 /** The parts of a running system that answer. */
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports' | 'terminals' | 'plan'>;
+  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports' | 'terminals' | 'machines' | 'plan'>;
   /** Checks another config as if it were that of the system. */
   readonly check: (file: string) => Promise<CheckedConfig>;
   readonly logs: LogKeeper;
@@ -50,6 +51,7 @@ export function controlRequests({ supervisor, logs, check }: ControlParts): Cont
   const tree = async (): Promise<SystemTree> => treeOf(await supervisor.overview());
   return {
     ...consoleRequests(supervisor),
+    ...machineRequests(supervisor),
     tree,
     act: async (args) => {
       const { action, label: wanted } = actArguments(args, 'with');

@@ -172,7 +172,8 @@ export class LiveConfig {
     const found = this.#parts.code === true ? [...binaries.byName.values()] : [];
     const code = found.flatMap(({ files }) => files);
     const absent = found.flatMap(({ moduleUrl }) => imports.of(moduleUrl).absent);
-    this.#watch.set(new Set([this.#path, ...code]), new Set(absent));
+    const elsewhere = this.#parts.code === true ? binaries.absent : [];
+    this.#watch.set(new Set([this.#path, ...code]), new Set([...absent, ...elsewhere]));
   }
 
   /** The code that each start node runs, by a hash over the files that are loaded for it. */

@@ -45,6 +45,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit restart | kill LABEL        starts a component again; ends it at once
   ginit report LABEL                the last report of a component
   ginit console LABEL               attaches your terminal to that of a component
+  ginit vm list | pause | ... LABEL the virtual machines, and what is to be done with one
   ginit wait [LABEL...]             until the system, or these components, are complete
   ginit plan [OLD] NEW              what a config would change in a running system, or in the place of another
 

@@ -65,6 +65,8 @@ export interface Engine {
   run(): void;
   /** The processor stands still until `run`. */
   pause(): void;
+  /** Presses the reset button; the event `reset` follows. */
+  reset(): void;
   /** The bytes that the serial line can take now. */
   readonly serialRoom: number;
   /** Gives bytes to the serial line of the guest; at most `serialRoom`. */

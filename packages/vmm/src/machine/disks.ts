@@ -6,6 +6,7 @@ import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
 import type { Engine, IdeDisk, InterruptLine } from '../engine/engine.ts';
 import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
+import { type GuestDisk, type Held, PatientDisk } from './patient-disk.ts';
 import { refusedAt } from './refused.ts';
 import type { DiskConfig } from './schema.ts';
 
@@ -20,17 +21,23 @@ export interface OpenDisk {
   readonly label: string;
   readonly config: DiskConfig;
   readonly client: BlockClient;
+  /** The same as the guest has it: with patience, unless errors are to be reported. */
+  readonly disk: GuestDisk;
+  readonly patience: PatientDisk | undefined;
+  /** Writes of which the guest thinks that they are done. */
+  readonly underWay: Set<Promise<void>>;
 }
 
 /** Opens the sessions of all disks. Throws a `ConfigError` at the first that cannot be had. */
 export async function openDisks(
   env: Pick<Env, 'connect' | 'close'>,
   configs: readonly DiskConfig[],
+  held: (label: string) => Held,
 ): Promise<OpenDisk[]> {
   checkNumber(configs, 'virtio', PCI_DEVICES_MAX);
   checkNumber(configs, 'ide', IDE_DISKS_MAX);
   const open: OpenDisk[] = [];
-  for (const config of configs) open.push(await openDisk(env, config));
+  for (const config of configs) open.push(await openDisk(env, config, held));
   return open;
 }
 
@@ -40,7 +47,11 @@ function checkNumber(configs: readonly DiskConfig[], model: DiskConfig['model'],
     throw tooMany.$node.errorAt(`a machine has at most ${most} disks of the model ${model}`, 'label');
 }
 
-async function openDisk(env: Pick<Env, 'connect' | 'close'>, config: DiskConfig): Promise<OpenDisk> {
+async function openDisk(
+  env: Pick<Env, 'connect' | 'close'>,
+  config: DiskConfig,
+  held: (label: string) => Held,
+): Promise<OpenDisk> {
   const { label, writeable, model, $node: node } = config;
   const client = await BlockClient.connect(env, { label, args: { writeable } }).catch(
     refusedAt(node, 'label', `there is no disk "${label}"`),
@@ -54,14 +65,19 @@ async function openDisk(env: Pick<Env, 'connect' | 'close'>, config: DiskConfig)
         : blockSize > VIRTIO_BLOCK_BYTES_MAX
           ? `has blocks of ${blockSize} bytes, and a guest takes ${VIRTIO_BLOCK_BYTES_MAX} at most`
           : undefined;
-  if (problem === undefined) return { label, config, client };
+  const patience = config.on_error === 'pause' ? new PatientDisk(client, held(label)) : undefined;
+  if (problem === undefined)
+    return { label, config, client, disk: patience ?? client, patience, underWay: new Set() };
   await client.close();
   throw node.errorAt(`the disk "${label}" ${problem}`, 'label');
 }
 
-/** A disk in the form of the IDE bus. */
-export function ideDisk({ client }: OpenDisk, failed: (error: RpcError) => void): IdeDisk {
-  const { blockCount } = client.info;
+/**
+ * A disk in the form of the IDE bus. v86 answers the guest's writes before they are written;
+ * `underWay` has those that are not.
+ */
+export function ideDisk({ disk, underWay }: OpenDisk, failed: (error: RpcError) => void): IdeDisk {
+  const { blockCount } = disk.info;
   const told = (error: unknown): never => {
     if (error instanceof RpcError) failed(error);
     throw error;
@@ -71,11 +87,18 @@ export function ideDisk({ client }: OpenDisk, failed: (error: RpcError) => void)
     read: async (position, length) => {
       const count = Math.ceil(length / IDE_BLOCK_BYTES);
       const bytes = new Uint8Array(count * IDE_BLOCK_BYTES);
-      await client.read(position / IDE_BLOCK_BYTES, count, bytes).catch(told);
+      await disk.read(position / IDE_BLOCK_BYTES, count, bytes).catch(told);
       return bytes.subarray(0, length);
     },
-    write: (position, bytes) =>
-      client.write(position / IDE_BLOCK_BYTES, bytes.byteLength / IDE_BLOCK_BYTES, bytes).catch(told),
+    write: (position, bytes) => {
+      const write = disk
+        .write(position / IDE_BLOCK_BYTES, bytes.byteLength / IDE_BLOCK_BYTES, bytes)
+        .catch(told);
+      underWay.add(write);
+      const ended = (): void => void underWay.delete(write);
+      write.then(ended, ended);
+      return write;
+    },
   };
 }
 
@@ -88,12 +111,12 @@ export interface VirtioDiskEvents {
 /** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
 export function addVirtioDisk(
   engine: Engine,
-  { label, client }: OpenDisk,
+  { label, disk }: OpenDisk,
   events: VirtioDiskEvents,
 ): () => void {
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
   const device = new VirtioBlockDevice(
-    client,
+    disk,
     engine.memory,
     queue,
     {

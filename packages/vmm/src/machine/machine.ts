@@ -1,19 +1,24 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
 import { type Env, RpcError } from '@ginit/core';
+import { type MachineAction, type MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
 import { type BootImage, bootImage } from '../linux/boot-image.ts';
 import { KernelError, readElf, readKernelFile, unpackKernel } from '../linux/kernel-file.ts';
+import { MachineControl } from './control.ts';
 import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
 import { GuestFiles } from './guest-files.ts';
 import { inMebibytes, reserveGuestMemory } from './memory.ts';
 import { refusedAt } from './refused.ts';
 import { SerialLine } from './serial-line.ts';
-import type { VmmConfig } from './schema.ts';
+import type { ControlConfig, VmmConfig } from './schema.ts';
 import { unxz } from './unxz.ts';
 
 const PROCESSORS_MAX = 1;
+
+/** Why a processor stands still. */
+type PauseReason = 'wish' | 'disk' | 'serial';
 
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
@@ -24,29 +29,33 @@ export type MachineEnv = Pick<
 /** A machine that runs until the guest switches it off. */
 export class Machine {
   readonly #env: MachineEnv;
-  readonly #disks: readonly OpenDisk[];
+  #disks: readonly OpenDisk[] = [];
   readonly #serial: SerialLine | undefined;
   readonly #resets: (() => void)[] = [];
   #engine: Engine | undefined;
   #image: BootImage | undefined;
+  #control: MachineControl | undefined;
+  /** The reasons for which the processor stands still. */
+  readonly #pauses = new Map<PauseReason, string>();
+  #about = '';
   #isOff = false;
 
-  private constructor(env: MachineEnv, disks: readonly OpenDisk[], terminal: TerminalClient | undefined) {
+  private constructor(env: MachineEnv, terminal: TerminalClient | undefined) {
     this.#env = env;
-    this.#disks = disks;
     this.#serial =
       terminal &&
       new SerialLine(terminal, {
-        hold: (is) => this.#hold(is),
+        hold: (is) => this.#pause('serial', is ? 'its serial line waits for the terminal' : undefined),
         lost: (error) => {
           if (!this.#isOff) void env.warning(`the terminal of the serial line is gone: ${textOf(error)}`);
         },
+        told: (text) => void env.warning(text),
       });
   }
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, cmdline, cpu, disk, serial } = config.$children;
+    const { kernel, initrd, cmdline, control, cpu, disk, serial } = config.$children;
     if (cpu && cpu.count > PROCESSORS_MAX) {
       throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
     }
@@ -55,13 +64,14 @@ export class Machine {
       (await TerminalClient.connect(env, { label: serial.label }).catch(
         refusedAt(serial.$node, 'label', `there is no terminal "${serial.label}"`),
       ));
-    const disks = await openDisks(env, disk);
+    const machine = new Machine(env, terminal);
+    if (control) await machine.#letControl(control);
+    machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
     const files = new GuestFiles(env);
     const kernelBytes = await files.read(kernel);
     const initrdBytes = initrd && (await files.read(initrd));
     await files.close();
     const memoryBytes = await reserveGuestMemory(env);
-    const machine = new Machine(env, disks, terminal);
     try {
       const file = readKernelFile(kernelBytes);
       if (file.is64Bits) {
@@ -98,9 +108,12 @@ export class Machine {
       };
       this.#resets.push(addVirtioDisk(engine, disk, events));
     }
-    await this.#env.log(`${engine.version}, 1 processor, ${inMebibytes(memoryBytes)} MiB`);
+    this.#about = `${engine.version}, 1 processor, ${inMebibytes(memoryBytes)} MiB`;
+    await this.#env.log(this.#about);
     if (this.#image) engine.boot(this.#image);
     engine.run();
+    this.#tell();
+    void this.#control?.obey((action) => this.#act(action));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -118,10 +131,56 @@ export class Machine {
     if (this.#engine && !this.#isOff) this.#serial?.turn(this.#engine);
   }
 
-  #hold(is: boolean): void {
+  async #letControl({ label, $node: node }: ControlConfig): Promise<void> {
+    const lost = (error: unknown): void => {
+      if (!this.#isOff) void this.#env.warning(`nobody can act on the machine any more: ${textOf(error)}`);
+    };
+    this.#control = await MachineControl.connect(this.#env, label, lost).catch(
+      refusedAt(node, 'label', 'the machine cannot be acted on'),
+    );
+  }
+
+  /** Does what somebody wants. The result says why not. */
+  #act(action: MachineAction): string | undefined {
+    if (this.#isOff) return 'the machine is off';
+    switch (action) {
+      case 'pause':
+        this.#pause('wish', 'by ginit vm');
+        return undefined;
+      case 'resume':
+        this.#pause('wish', undefined);
+        this.#pause('disk', undefined);
+        for (const { patience } of this.#disks) patience?.retry();
+        return undefined;
+      case 'reset':
+        this.#engine?.reset();
+        return undefined;
+    }
+  }
+
+  /** Somebody has, or no longer has, a reason why the processor should stand still. */
+  #pause(reason: PauseReason, why: string | undefined): void {
+    const before = this.#pauses.size;
+    if (why === undefined) this.#pauses.delete(reason);
+    else this.#pauses.set(reason, why);
     if (this.#isOff) return;
-    if (is) this.#engine?.pause();
-    else this.#engine?.run();
+    if (before === 0 && this.#pauses.size > 0) this.#engine?.pause();
+    if (before > 0 && this.#pauses.size === 0) this.#engine?.run();
+    // The serial line holds the guest now and then; nobody wants to know.
+    if (reason !== 'serial') this.#tell();
+  }
+
+  /** A request of a disk is held until somebody has mended what it failed for. */
+  #held(label: string, code: string): void {
+    const why = `the disk "${label}" fails: ${code}`;
+    if (this.#pauses.get('disk') !== why) void this.#env.warning(`the machine is paused: ${why}`);
+    this.#pause('disk', why);
+  }
+
+  #tell(): void {
+    const state: MachineState['state'] = this.#isOff ? 'off' : this.#pauses.size > 0 ? 'paused' : 'runs';
+    const about = [this.#about, ...this.#pauses.values()].join('; ');
+    void this.#control?.tell({ state, about });
   }
 
   /** The guest has reset its machine: it starts anew with the same kernel. */
@@ -133,6 +192,7 @@ export class Machine {
 
   /** The guest is done. */
   async #switchedOff(): Promise<void> {
+    for (const { underWay } of this.#disks) await Promise.allSettled(underWay);
     if (this.#isOff) return;
     await this.stop();
     await this.#env.log('the guest has switched off');
@@ -147,8 +207,11 @@ export class Machine {
     if (this.#isOff) return;
     this.#isOff = true;
     this.#engine?.close();
+    for (const { patience } of this.#disks) patience?.end();
+    this.#tell();
     await this.#serial?.end();
-    for (const { client, label } of this.#disks) {
+    for (const { client, label, underWay } of this.#disks) {
+      await Promise.allSettled(underWay);
       await client
         .sync()
         .catch((error: unknown) =>

@@ -30,7 +30,16 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
         label: attribute.label('Label of the Block session', { required: true }),
         model: attribute.oneOf('What the guest sees', ['virtio', 'ide'], { fallback: 'virtio' }),
         writeable: attribute.boolean('Whether the guest may write', { fallback: false }),
+        on_error: attribute.oneOf(
+          'Without space, or what is behind its server: the machine is paused, or the guest gets an error',
+          ['pause', 'report'],
+          { fallback: 'pause' },
+        ),
       },
+    }),
+    element('control', 'Lets `ginit vm` act on the machine, by a Machine session that is routed to ginit', {
+      max: 1,
+      attributes: { label: attribute.label('Label of the Machine session', { fallback: 'machine' }) },
     }),
     element('serial', 'The serial line, at a Terminal session', {
       max: 1,
@@ -49,3 +58,5 @@ export interface FileConfig {
 }
 /** A `<disk>`. */
 export type DiskConfig = VmmConfig['$children']['disk'][number];
+/** A `<control>`. */
+export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;

@@ -1,11 +1,13 @@
 /**
- * The serial line of a guest at a terminal. What the guest writes is collected for a turn and goes
- * out as one write. A guest that writes faster than the terminal takes it is held.
+ * The serial line of a guest at a terminal. One write to the terminal is under way at a time; what
+ * the guest writes meanwhile is collected, and goes out as the next one. A guest that writes faster
+ * than the terminal takes it is held.
  */
+import { hasCode } from '@ginit/core';
 import type { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 
-/** What waits for the terminal before the guest is held, and when it goes on. */
+/** Bytes that wait for the terminal before the guest is held, and when it goes on. */
 const HELD_BYTES = 256 * 1024;
 const GO_ON_BYTES = 64 * 1024;
 /** What was typed and waits for the guest; the terminal keeps the rest. */
@@ -17,20 +19,27 @@ export interface SerialHost {
   hold(is: boolean): void;
   /** The terminal is gone. */
   lost(error: unknown): void;
+  /** Something that whoever runs the machine should know. */
+  told(text: string): void;
 }
 
 /** Joins the two. */
 export class SerialLine {
   readonly #terminal: Pick<TerminalClient, 'read' | 'write'>;
   readonly #host: SerialHost;
+  /** What the guest has written since the write that is under way has begun. */
   #output: number[] = [];
-  #waiting = 0;
+  /** Bytes of the write that is under way. */
+  #sentBytes = 0;
+  /** The write that is under way. */
+  #writing: Promise<void> | undefined;
+  #isHeld = false;
+  #hasToldOfHolding = false;
+  readonly #failures = new Set<string>();
   #typed = new Uint8Array(0);
   #wakeReader: () => void = () => {};
   #feeding = false;
   #lost = false;
-  /** The newest write. */
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(terminal: Pick<TerminalClient, 'read' | 'write'>, host: SerialHost) {
     this.#terminal = terminal;
@@ -46,7 +55,7 @@ export class SerialLine {
         if (this.#typed.byteLength > 0) await new Promise<void>((resolve) => (this.#wakeReader = resolve));
       }
     } catch (error) {
-      this.#lose(error);
+      this.#failed('reads from', error);
     }
   }
 
@@ -72,30 +81,46 @@ export class SerialLine {
   /** Settles when the terminal has everything that was written so far. */
   async end(): Promise<void> {
     this.#flush();
-    while (this.#waiting > 0 && !this.#lost) await this.#writing;
+    while (this.#writing) await this.#writing;
   }
 
   #flush(): void {
-    if (this.#output.length === 0) return;
+    if (this.#lost) this.#output = [];
+    this.#holdOrLetGo();
+    if (this.#writing || this.#output.length === 0) return;
     const bytes = Uint8Array.from(this.#output);
     this.#output = [];
-    if (this.#lost) return;
-    this.#waiting += bytes.byteLength;
-    if (this.#waiting > HELD_BYTES) this.#host.hold(true);
-    this.#writing = this.#terminal.write(bytes).then(
-      () => {
-        this.#waiting -= bytes.byteLength;
-        if (this.#waiting < GO_ON_BYTES) this.#host.hold(false);
-      },
-      (error: unknown) => {
-        this.#waiting = 0;
-        this.#host.hold(false);
-        this.#lose(error);
-      },
-    );
+    this.#sentBytes = bytes.byteLength;
+    this.#writing = this.#terminal
+      .write(bytes)
+      .catch((error: unknown) => this.#failed('writes to', error))
+      .then(() => {
+        this.#sentBytes = 0;
+        this.#writing = undefined;
+        this.#flush();
+      });
   }
 
-  #lose(error: unknown): void {
+  #holdOrLetGo(): void {
+    const waiting = this.#sentBytes + this.#output.length;
+    const isHeld = waiting > (this.#isHeld ? GO_ON_BYTES : HELD_BYTES);
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    this.#host.hold(isHeld);
+    // A terminal that is slow now and then would fill the log.
+    if (this.#hasToldOfHolding || !isHeld) return;
+    this.#hasToldOfHolding = true;
+    this.#host.told('the guest is held now and then: its terminal takes its output too slowly');
+  }
+
+  /** Only a terminal that is gone is lost for good; another failure costs what it has failed. */
+  #failed(what: string, error: unknown): void {
+    if (!(hasCode(error, 'PeerGone') || hasCode(error, 'Revoked'))) {
+      const text = `${what} the terminal of the serial line fail: ${error instanceof Error ? error.message : String(error)}`;
+      if (!this.#failures.has(text)) this.#host.told(text);
+      this.#failures.add(text);
+      return;
+    }
     if (this.#lost) return;
     this.#lost = true;
     this.#host.lost(error);

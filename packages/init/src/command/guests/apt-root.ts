@@ -26,6 +26,10 @@ export interface PackageFile {
   readonly name: string;
 }
 
+/** The user does not want to wait any longer. */
+const INTERRUPTED = 'interrupted';
+/** The time that a program has to end when it is asked to. */
+const END_MS = 2000;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const COMPLAINT_LINES = 3;
 const OUTPUT_CHARACTERS_MAX = 16 * 1024 * 1024;
@@ -36,31 +40,47 @@ interface Result {
   readonly stderr: string;
 }
 
+/** What a private root is made of. */
+export interface AptRootParts {
+  /** An empty directory. */
+  readonly directory: string;
+  readonly architecture: string;
+  readonly progress: Progress;
+  /** Whatever runs is ended then. */
+  readonly interruption: AbortSignal;
+}
+
 /** A private root. */
 export class AptRoot {
   readonly #directory: string;
   readonly #config: string;
   readonly #progress: Progress;
+  readonly #interruption: AbortSignal;
 
-  private constructor(directory: string, progress: Progress) {
+  private constructor({ directory, progress, interruption }: AptRootParts) {
     this.#directory = directory;
     this.#config = join(directory, 'apt.conf');
     this.#progress = progress;
+    this.#interruption = interruption;
   }
 
   /** Makes one in an empty directory, and fetches the lists of packages. Throws `FetchError`. */
-  static async make(directory: string, architecture: string, progress: Progress): Promise<AptRoot> {
-    const root = new AptRoot(directory, progress);
+  static async make(parts: AptRootParts): Promise<AptRoot> {
+    const { directory, architecture } = parts;
+    const root = new AptRoot(parts);
     const sources = await root.#sources(architecture);
     for (const part of ['state/lists/partial', 'cache/archives/partial', 'log', 'packages'])
       mkdirSync(join(directory, part), { recursive: true });
     writeFileSync(join(directory, 'state/status'), '');
     writeFileSync(join(directory, 'sources.list'), sources);
     writeFileSync(root.#config, aptConfig(directory, architecture));
-    const { code, stderr } = await root.#run('apt-get', ['update'], 'lists of packages');
-    // One of several sources may fail; whether that matters shows when packages are looked for.
-    if (code !== 0 && !root.#hasLists())
-      throw new FetchError(`the lists of packages: ${complaintOf(stderr)}`);
+    const { stderr } = await root.#run('apt-get', ['update'], { step: 'lists of packages' });
+    // Without a network, apt warns and ends well; and a file that has failed need not matter.
+    if (!root.#hasLists()) {
+      throw new FetchError(
+        `the lists of packages could not be reached or are refused: ${complaintOf(stderr)}`,
+      );
+    }
     return root;
   }
 
@@ -75,7 +95,10 @@ export class AptRoot {
   /** Downloads packages, and compares each with the hash that the signed list has for it. */
   async download(names: readonly string[]): Promise<PackageFile[]> {
     const directory = join(this.#directory, 'packages');
-    const { code, stderr } = await this.#run('apt-get', ['download', ...names], 'packages', directory);
+    const { code, stderr } = await this.#run('apt-get', ['download', ...names], {
+      step: 'packages',
+      directory,
+    });
     if (code !== 0) throw new FetchError(`the packages ${names.join(', ')}: ${complaintOf(stderr)}`);
     const files: PackageFile[] = [];
     for (const name of names) {
@@ -92,7 +115,7 @@ export class AptRoot {
 
   /** Unpacks a package; nothing of it is installed. */
   async unpack({ path, name }: PackageFile, into: string): Promise<void> {
-    const { code, stderr } = await run('dpkg-deb', ['-x', path, into]);
+    const { code, stderr } = await run('dpkg-deb', ['-x', path, into], { interruption: this.#interruption });
     if (code !== 0) throw new FetchError(`${name} cannot be unpacked: ${complaintOf(stderr)}`);
   }
 
@@ -110,7 +133,9 @@ export class AptRoot {
   /** The user's own mirror of Debian, as a source for that release. */
   async #sources(architecture: string): Promise<string> {
     const format = '$(REPO_URI)|$(COMPONENT)|$(ORIGIN)|$(RELEASE)';
-    const { stdout } = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
+    const { stdout } = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
+      interruption: this.#interruption,
+    });
     const targets = stdout.split('\n').map((line) => line.split('|'));
     const isMirror = ([, component, origin, release]: string[]): boolean =>
       component === 'main' && (origin === 'Debian' || origin === '$(ORIGIN)') && !release?.includes('-');
@@ -124,18 +149,33 @@ export class AptRoot {
     return `deb [arch=${architecture}${signed}] ${mirror} ${RELEASE} main\n`;
   }
 
-  async #run(program: string, args: readonly string[], step?: string, directory?: string): Promise<Result> {
-    const progress =
-      step === undefined ? undefined : (percent: number): void => this.#progress(step, percent);
-    return run(program, ['-c', this.#config, ...args], progress, directory);
+  async #run(
+    program: string,
+    args: readonly string[],
+    { step, directory }: { readonly step?: string; readonly directory?: string } = {},
+  ): Promise<Result> {
+    return run(program, ['-c', this.#config, ...args], {
+      interruption: this.#interruption,
+      directory,
+      progress: step === undefined ? undefined : (percent) => this.#progress(step, percent),
+    });
   }
 }
 
-function aptConfig(directory: string, architecture: string): string {
+/**
+ * The configuration of a private root. It comes behind the user's own, so all that would lead out
+ * of the directory, or let unsigned packages in, is said here, whatever he has said.
+ */
+export function aptConfig(directory: string, architecture: string): string {
   const user = process.getuid?.() === 0 ? 'APT::Sandbox::User "root";\n' : '';
   return `Dir::State "${directory}/state";
+Dir::State::lists "${directory}/state/lists";
+Dir::State::extended_states "${directory}/state/extended_states";
 Dir::State::status "${directory}/state/status";
 Dir::Cache "${directory}/cache";
+Dir::Cache::archives "${directory}/cache/archives";
+Dir::Cache::pkgcache "${directory}/cache/pkgcache.bin";
+Dir::Cache::srcpkgcache "${directory}/cache/srcpkgcache.bin";
 Dir::Log "${directory}/log";
 Dir::Etc::sourcelist "${directory}/sources.list";
 Dir::Etc::sourceparts "/dev/null";
@@ -144,6 +184,10 @@ Dir::Etc::preferencesparts "/dev/null";
 APT::Architecture "${architecture}";
 #clear APT::Architectures;
 APT::Architectures { "${architecture}"; };
+APT::Get::AllowUnauthenticated "false";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -156,18 +200,28 @@ Acquire::Languages "none";
 ${user}`;
 }
 
-/** Runs a program to its end; with `progress`, apt tells how far it is. */
+interface RunOptions {
+  /** The program and all that it has started are ended then. */
+  readonly interruption: AbortSignal;
+  /** With it, apt tells how far it is. */
+  readonly progress?: ((percent: number) => void) | undefined;
+  readonly directory?: string | undefined;
+}
+
+/** Runs a program to its end. Rejects with `FetchError`. */
 async function run(
   program: string,
   args: readonly string[],
-  progress?: (percent: number) => void,
-  directory?: string,
+  { interruption, progress, directory }: RunOptions,
 ): Promise<Result> {
+  if (interruption.aborted) throw new FetchError(INTERRUPTED);
   const status = progress ? ['-o', 'APT::Status-Fd=3'] : [];
   const child = spawn(program, [...status, ...args], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe', progress ? 'pipe' : 'ignore'],
     env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    // A group of its own, so that all of it ends, and only when we say so.
+    detached: true,
   });
   const [, out, err, told] = child.stdio;
   let [stdout, stderr] = ['', ''];
@@ -183,7 +237,13 @@ async function run(
       if (!Number.isNaN(percent)) progress(percent);
     });
   }
-  return new Promise((resolve, reject) => {
+  let patience: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    killGroup(child.pid, 'SIGTERM');
+    patience = setTimeout(() => killGroup(child.pid, 'SIGKILL'), END_MS);
+  };
+  interruption.addEventListener('abort', interrupt);
+  const ended = new Promise<Result>((resolve, reject) => {
     child.on('error', (error) => {
       const missing = 'code' in error && error.code === 'ENOENT';
       const text = missing
@@ -191,8 +251,26 @@ async function run(
         : error.message;
       reject(new FetchError(text));
     });
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code) => {
+      if (interruption.aborted) reject(new FetchError(INTERRUPTED));
+      else resolve({ code, stdout, stderr });
+    });
   });
+  try {
+    return await ended;
+  } finally {
+    clearTimeout(patience);
+    interruption.removeEventListener('abort', interrupt);
+  }
+}
+
+function killGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // All of it has ended.
+  }
 }
 
 /** The lines of a program that say what is wrong. */

@@ -1,16 +1,26 @@
 /** Makes a guest of Debian's packages. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AptRoot, FetchError, type PackageFile, type Progress } from './apt-root.ts';
 import type { Guest } from './catalogue.ts';
 import { makeInitrd } from './initrd.ts';
-import type { GuestStore, StoredGuest } from './store.ts';
+import { type GuestStore, removeWorkplace, type StoredGuest } from './store.ts';
 
-/** Fetches a guest into the store. Throws `FetchError`. */
-export async function fetchGuest(guest: Guest, store: GuestStore, progress: Progress): Promise<StoredGuest> {
+/** Fetches a guest into the store. Throws `FetchError`, also when it is interrupted. */
+export async function fetchGuest(
+  guest: Guest,
+  store: GuestStore,
+  progress: Progress,
+  interruption: AbortSignal,
+): Promise<StoredGuest> {
   const workplace = store.workplace();
   try {
-    const root = await AptRoot.make(workplace, guest.architecture, progress);
+    const root = await AptRoot.make({
+      directory: workplace,
+      architecture: guest.architecture,
+      progress,
+      interruption,
+    });
     const names: string[] = [];
     for (const { name, standsFor } of guest.packages)
       names.push(standsFor ? await root.dependencyOf(name, standsFor) : name);
@@ -24,7 +34,7 @@ export async function fetchGuest(guest: Guest, store: GuestStore, progress: Prog
     }
     return keep(guest, store, packages, unpacked, progress);
   } finally {
-    rmSync(workplace, { recursive: true, force: true });
+    removeWorkplace(workplace);
   }
 }
 

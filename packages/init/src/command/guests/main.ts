@@ -1,4 +1,5 @@
 /** `ginit guests`: unmodified systems to run in virtual machines. */
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Output } from '../output.ts';
@@ -10,6 +11,9 @@ import { copyGuest, type GuestState, GuestStore, guestsDirectory } from './store
 
 const USAGE_EXIT_CODE = 2;
 const FAILED_EXIT_CODE = 1;
+/** A shell reports a program that a signal has ended by this and the number of the signal. */
+const SIGNAL_EXIT_CODE = 128;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The help of the command. */
 export const GUESTS_HELP = `ginit guests: unmodified systems to run in the component vmm
@@ -92,12 +96,21 @@ async function fetch(
   output: Output,
 ): Promise<number> {
   const bar = new ProgressBar(output);
+  // What is under way is put in order first: programs end, and their directory goes away. A second
+  // signal does nothing more, because a package manager above us passes each on once more.
+  const interruption = new AbortController();
+  let interruptedBy: (typeof SIGNALS)[number] | undefined;
+  const interrupt = (signal: NodeJS.Signals): void => {
+    interruptedBy ??= SIGNALS.find((one) => one === signal);
+    interruption.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
     const before = store.look(guest.name);
     const stored =
       before.state === 'fetched'
         ? before.guest
-        : await fetchGuest(guest, store, (step, percent) => bar.show(step, percent));
+        : await fetchGuest(guest, store, (step, percent) => bar.show(step, percent), interruption.signal);
     bar.clear();
     const place = into === undefined ? stored.directory : resolve(into, guest.name);
     if (into !== undefined) copyGuest(stored, place);
@@ -108,6 +121,10 @@ async function fetch(
     const isOfHost = error instanceof Error && 'code' in error;
     if (!(error instanceof FetchError) && !isOfHost) throw error;
     output.say(`${guest.name} cannot be fetched: ${error.message}`);
-    return FAILED_EXIT_CODE;
+    return interruptedBy === undefined
+      ? FAILED_EXIT_CODE
+      : SIGNAL_EXIT_CODE + constants.signals[interruptedBy];
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
   }
 }

@@ -7,9 +7,11 @@ import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
@@ -18,6 +20,10 @@ import { isRecord } from '@ginit/core';
 import { RECIPE } from './catalogue.ts';
 
 const LIST = 'guest.json';
+/** Begins the name of a directory for what is under way; the number of its process follows. */
+const WORKPLACE = '.fetch-';
+/** No fetch takes longer; a process of the same number is another one by then. */
+const WORKPLACE_MS = 24 * 60 * 60 * 1000;
 
 /** A guest as it was fetched. */
 export interface StoredGuest {
@@ -72,13 +78,25 @@ export class GuestStore {
 
   /** A directory beside the guests, for what is under way. */
   workplace(): string {
-    mkdirSync(this.#root, { recursive: true });
-    return mkdtempSync(join(this.#root, '.fetch-'));
+    return makeWorkplace(this.#root);
   }
 
   /** Puts a guest in place, in one step. */
   keep(name: string, packages: readonly string[], files: Readonly<Record<string, Uint8Array>>): StoredGuest {
     const made = this.workplace();
+    try {
+      return this.#keep(made, name, packages, files);
+    } finally {
+      removeWorkplace(made);
+    }
+  }
+
+  #keep(
+    made: string,
+    name: string,
+    packages: readonly string[],
+    files: Readonly<Record<string, Uint8Array>>,
+  ): StoredGuest {
     const hashes: Record<string, string> = {};
     for (const [file, content] of Object.entries(files)) {
       writeFileSync(join(made, file), content);
@@ -95,10 +113,51 @@ export class GuestStore {
   }
 }
 
-/** Copies the files of a guest into a directory of its name. */
+/**
+ * Copies the files of a guest into a directory of its name. Nobody finds a half of one there: they
+ * are moved to their places when all of them are whole.
+ */
 export function copyGuest({ directory, files }: StoredGuest, into: string): void {
-  mkdirSync(into, { recursive: true });
-  for (const file of Object.keys(files)) copyFileSync(join(directory, file), join(into, file));
+  const names = Object.keys(files);
+  const made = makeWorkplace(into);
+  try {
+    for (const file of names) copyFileSync(join(directory, file), join(made, file));
+    for (const file of names) renameSync(join(made, file), join(into, file));
+  } finally {
+    removeWorkplace(made);
+  }
+}
+
+/** Makes one, and clears away those that others have left behind. */
+function makeWorkplace(root: string): string {
+  mkdirSync(root, { recursive: true });
+  for (const name of readdirSync(root)) {
+    if (name.startsWith(WORKPLACE) && isLeftBehind(root, name)) removeWorkplace(join(root, name));
+  }
+  return mkdtempSync(join(root, `${WORKPLACE}${process.pid}-`));
+}
+
+/** Removes a workplace, if it is still there. */
+export function removeWorkplace(directory: string): void {
+  // A program that was ended may still put a file there.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function isLeftBehind(root: string, name: string): boolean {
+  const made = statSync(join(root, name), { throwIfNoEntry: false })?.mtimeMs;
+  if (made !== undefined && Date.now() - made > WORKPLACE_MS) return true;
+  const owner = Number(/^\d+(?=-)/.exec(name.slice(WORKPLACE.length))?.[0] ?? Number.NaN);
+  return owner > 0 && !isRunning(owner);
+}
+
+function isRunning(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    // It may be somebody else's.
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
 }
 
 /** SHA-256, in hexadecimal. */

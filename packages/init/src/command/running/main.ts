@@ -14,7 +14,7 @@ import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
-import { activities, psLines, topLines } from './tables.ts';
+import { activities, psLines, tableLines, topLines } from './tables.ts';
 
 const USAGE_EXIT_CODE = 2;
 const FAILED_EXIT_CODE = 1;
@@ -24,6 +24,9 @@ const WORDS = 4096;
 
 const incompleteAnswer = record({
   incomplete: list(record({ label: text(WORDS), reason: text(WORDS) }), 65_536),
+});
+const machinesAnswer = record({
+  machines: list(record({ label: text(WORDS), state: text(WORDS), about: text(WORDS) }), 65_536),
 });
 const logPiece = record({ label: text(WORDS), text: text(2 ** 24) });
 
@@ -101,11 +104,29 @@ async function perform(options: RunningOptions, client: ControlClient, output: O
       const asked = { label, look, detachByte, interrupted: interruption() };
       return attachConsole(asked, client, output, ownTerminal());
     }
+    case 'vm':
+      return machineCommand(options, client, output);
     case 'plan':
       return planRunning(client, label, json, output);
     case 'wait':
       return wait(options, client, output);
   }
+}
+
+async function machineCommand(
+  { json, labels }: RunningOptions,
+  client: ControlClient,
+  output: Output,
+): Promise<number> {
+  const [action = '', label = ''] = labels;
+  if (action !== 'list')
+    return show(json, output, await client.ask('machine', { action, label }), () => undefined);
+  return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
+    tableLines([
+      ['MACHINE', 'STATE', 'ABOUT'],
+      ...machines.map((one) => [one.label, one.state, visibleText(one.about)]),
+    ]).join('\n'),
+  );
 }
 
 async function treeFrom(client: ControlClient): Promise<SystemTree> {

@@ -1,5 +1,6 @@
 /** The command lines of the commands that look at a running system, and their help. */
 import { parseArgs } from 'node:util';
+import { MACHINE_ACTIONS } from '@ginit/core/machine';
 import { controlByte } from './console.ts';
 
 /** A command on a running system. */
@@ -12,6 +13,7 @@ export const RUNNING_COMMANDS = [
   'kill',
   'report',
   'console',
+  'vm',
   'wait',
   'plan',
 ] as const;
@@ -118,6 +120,17 @@ command goes on showing output until the terminal is closed or Ctrl-C ends it.
   --look            only look: nothing is typed, and your window does not count
   --detach-key KEY  ctrl-] unless told, ctrl-A and the like, or none
   --system NAME     the system, if several run (the name of its config, or that given to it by --system)`,
+  vm: `ginit vm: the virtual machines of a running system
+
+  ginit vm list [OPTIONS]           how each is
+  ginit vm pause LABEL              its processor stands still
+  ginit vm resume LABEL             it goes on; requests of disks that failed are tried again
+  ginit vm reset LABEL              it starts anew, as by its reset button; what is not synchronised is lost
+
+LABEL is that of the component vmm. ginit knows the machines whose Machine session is routed to it: <control/> in the
+config of vmm, and <service name="Machine"> <parent/> </service>.
+
+${COMMON}`,
   wait: `ginit wait: waits until a system is complete
 
   ginit wait [OPTIONS] [LABEL...]
@@ -244,9 +257,20 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
     case 'report':
     case 'console':
       return labels.length === 1 ? undefined : `ginit ${command} takes one label (in quotes: "init -> fs")`;
+    case 'vm':
+      return wrongMachineWords(labels);
     case 'wait':
       return undefined;
     case 'plan':
       return labels.length === 1 || labels.length === 2 ? undefined : 'ginit plan takes one config, or two';
   }
+}
+
+function wrongMachineWords([action, label, extra]: readonly string[]): string | undefined {
+  const actions = ['list', ...MACHINE_ACTIONS];
+  if (action === undefined || !actions.includes(action)) return `ginit vm takes one of ${actions.join(', ')}`;
+  if (action === 'list') return label === undefined ? undefined : `ginit vm list takes no "${label}"`;
+  if (label === undefined || extra !== undefined)
+    return `ginit vm ${action} takes one label (in quotes: "init -> vmm")`;
+  return undefined;
 }

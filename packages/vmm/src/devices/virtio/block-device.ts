@@ -1,11 +1,14 @@
 /**
  * A virtio block device (Virtual I/O Device specification 1.2, 5.2) over a Block session. Any
  * number of requests is under way, up to the size of the queue; each is answered when its disk
- * request has ended, in whatever order. FLUSH is SYNC, DISCARD is TRIM.
+ * request has ended, in whatever order. FLUSH is SYNC, DISCARD is TRIM. A driver that has not taken
+ * the feature FLUSH knows no volatile cache (5.2.6.2): each of its writes is followed by a SYNC.
  *
  * No payload lies anywhere between guest memory and the packet stream: it is copied when the stream
  * has room, and when the answer is there. If the guest resets the device meanwhile, what has not
- * gone out is not sent, and what comes back does not reach guest memory.
+ * gone out is not sent, and what comes back does not reach guest memory. What has gone out already
+ * can no longer be called back, so the device takes nothing of the new driver until that has ended:
+ * a late write would land on a newer one.
  */
 import { RpcError } from '@ginit/core';
 import { inPieces } from '@ginit/core/async';
@@ -47,8 +50,8 @@ const FEATURE_READ_ONLY = 5;
 const FEATURE_BLOCK_SIZE = 6;
 const FEATURE_FLUSH = 9;
 const FEATURE_DISCARD = 13;
-/** Segments of data in one request. */
-const SEGMENTS_MAX = 126;
+/** Descriptors of a request that carry no data: its header and its status. */
+const FRAME_DESCRIPTORS = 2;
 const CONFIG_BYTES = 60;
 const IDENTITY_BYTES = 20;
 const DISCARD_SEGMENT_BYTES = 16;
@@ -93,6 +96,13 @@ export class VirtioBlockDevice implements VirtioDevice {
   readonly #identity: string;
   /** Grows with every reset, so that requests from before it find that out. */
   #generation = 0;
+  /** Requests that were taken and have not ended; those of before a reset among them. */
+  #open = 0;
+  #openOfBefore = 0;
+  /** The driver has put something into the queue while requests of before the reset were open. */
+  #isToLookAgain = false;
+  /** The driver knows of the cache, and flushes it. */
+  #flushes = false;
 
   /** `identity` is shown to the guest as the serial number of the disk. */
   constructor(
@@ -118,34 +128,58 @@ export class VirtioBlockDevice implements VirtioDevice {
     this.config = new Uint8Array(CONFIG_BYTES);
     const view = new DataView(this.config.buffer);
     view.setBigUint64(0, BigInt(blockCount) * BigInt(blockSize / SECTOR_BYTES), true);
-    view.setUint32(12, SEGMENTS_MAX, true);
+    view.setUint32(12, queue.sizeMax - FRAME_DESCRIPTORS, true);
     view.setUint32(20, blockSize, true);
     view.setUint32(36, DISCARD_SECTORS_MAX, true);
     view.setUint32(40, DISCARD_SEGMENTS_MAX, true);
     view.setUint32(44, blockSize / SECTOR_BYTES, true);
   }
 
+  driverReady(accepted: (bit: number) => boolean): void {
+    this.#flushes = accepted(FEATURE_FLUSH);
+  }
+
   notified(): void {
+    if (this.#openOfBefore > 0) {
+      this.#isToLookAgain = true;
+      return;
+    }
     for (let chain = this.#queue.take(); chain; chain = this.#queue.take()) this.#begin(chain);
   }
 
   reset(): void {
     this.#generation++;
+    this.#openOfBefore = this.#open;
+    this.#isToLookAgain = false;
   }
 
   #begin(chain: DescriptorChain): void {
     const request = this.#takeApart(chain);
     const generation = this.#generation;
-    this.#perform(request).then(
-      (bytes) => this.#end(request, generation, STATUS.ok, bytes),
-      (error: unknown) => this.#end(request, generation, this.#statusOf(error), 0),
-    );
+    this.#open++;
+    this.#perform(request)
+      .then(
+        (bytes) => this.#end(request, generation, STATUS.ok, bytes),
+        (error: unknown) => this.#end(request, generation, this.#statusOf(error, generation), 0),
+      )
+      .finally(() => this.#settled(generation));
   }
 
-  #statusOf(error: unknown): number {
+  /** A request is no longer under way at the disk. */
+  #settled(generation: number): void {
+    this.#open--;
+    if (generation === this.#generation) return;
+    this.#openOfBefore--;
+    if (this.#openOfBefore > 0 || !this.#isToLookAgain) return;
+    this.#isToLookAgain = false;
+    this.#guarded(() => this.notified());
+  }
+
+  #statusOf(error: unknown, generation: number): number {
     if (error instanceof Ended) return error.status;
     if (error instanceof GuestFault) {
-      this.#host.fail(error.message);
+      // The new driver is not to blame for what the one before it has asked for.
+      if (generation === this.#generation) this.#host.fail(error.message);
       return STATUS.failed;
     }
     if (!(error instanceof RpcError)) throw error;
@@ -155,9 +189,15 @@ export class VirtioBlockDevice implements VirtioDevice {
 
   #end(request: BlockRequest, generation: number, status: number, bytes: number): void {
     if (generation !== this.#generation) return;
-    try {
+    this.#guarded(() => {
       scatter(this.#memory, [request.status], Uint8Array.of(status));
       if (this.#queue.complete(request.chain, bytes + 1)) this.#host.interrupt();
+    });
+  }
+
+  #guarded(act: () => void): void {
+    try {
+      act();
     } catch (error) {
       if (!(error instanceof GuestFault)) throw error;
       this.#host.fail(error.message);
@@ -228,12 +268,14 @@ export class VirtioBlockDevice implements VirtioDevice {
     if (!this.#disk.info.writeable) throw new Ended(STATUS.failed);
     const { first, count } = this.#blocks(sector, totalLength(data));
     const generation = this.#generation;
+    const flushes = this.#flushes;
     await this.#inPieces(count, (at, blocks) =>
       this.#disk.writeWith(first + at, blocks, (payload) => {
         this.#checkGeneration(generation);
         gather(this.#memory, this.#part(data, at, blocks), payload);
       }),
     );
+    if (!flushes) await this.#disk.sync();
   }
 
   async #discard({ data }: BlockRequest): Promise<void> {
@@ -243,11 +285,13 @@ export class VirtioBlockDevice implements VirtioDevice {
     const ranges = new Uint8Array(bytes);
     gather(this.#memory, data, ranges);
     const view = new DataView(ranges.buffer);
+    const generation = this.#generation;
     for (let at = 0; at < bytes; at += DISCARD_SEGMENT_BYTES) {
       const sector = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
       const { first, count: blocks } = this.#blocks(sector, view.getUint32(at + 8, true) * SECTOR_BYTES);
       // No flag is defined for a discard.
       if (view.getUint32(at + 12, true) !== 0) throw new Ended(STATUS.unsupported);
+      this.#checkGeneration(generation);
       await this.#disk.trim(first, blocks);
     }
   }

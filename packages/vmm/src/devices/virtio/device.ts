@@ -16,6 +16,8 @@ export interface VirtioDevice {
   readonly features: readonly number[];
   /** Its configuration, as the driver reads it. */
   readonly config: Uint8Array;
+  /** The driver is ready, and has taken the features for which `accepted` is true. */
+  driverReady(accepted: (bit: number) => boolean): void;
   /** The driver has put something into the queue. Throws `GuestFault`. */
   notified(): void;
   /** Whatever is under way is given up: nothing of it may reach guest memory or the disk. */

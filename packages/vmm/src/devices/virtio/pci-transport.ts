@@ -29,6 +29,7 @@ const STATUS_DRIVER_OK = 4;
 const STATUS_FEATURES_OK = 8;
 const STATUS_NEEDS_RESET = 0x40;
 const ISR_QUEUE = 1;
+const ISR_CONFIG = 2;
 const PAGE_BYTES = 4096;
 const NO_VECTOR = 0xffff;
 
@@ -94,8 +95,7 @@ export class PciTransport {
 
   /** Tells the driver that the queue has something for it. */
   interrupt(): void {
-    this.#isr |= ISR_QUEUE;
-    this.#host.raiseInterrupt();
+    this.#interruptFor(ISR_QUEUE);
   }
 
   /** Gives the device up until the driver resets it. */
@@ -103,6 +103,8 @@ export class PciTransport {
     if ((this.#status & STATUS_NEEDS_RESET) !== 0) return;
     this.#status |= STATUS_NEEDS_RESET;
     this.#device.reset();
+    // A driver that works with the device learns of it (2.1.2).
+    if ((this.#status & STATUS_DRIVER_OK) !== 0) this.#interruptFor(ISR_CONFIG);
     this.#host.broken(reason);
   }
 
@@ -154,6 +156,11 @@ export class PciTransport {
       at += bytes;
     }
     return space;
+  }
+
+  #interruptFor(reason: number): void {
+    this.#isr |= reason;
+    this.#host.raiseInterrupt();
   }
 
   #guarded(write: () => void): void {
@@ -212,7 +219,12 @@ export class PciTransport {
   /** The legacy driver says in which page the queue begins; the rest follows from its size. */
   #placeLegacy(page: number): void {
     const descriptors = page * PAGE_BYTES;
-    if (descriptors === 0) return this.#queue.reset();
+    if (descriptors === 0) {
+      // The driver takes its queue back, and with it whatever is under way.
+      this.#device.reset();
+      this.#queue.reset();
+      return;
+    }
     const available = descriptors + this.#queue.size * 16;
     const availableEnd = available + 6 + 2 * this.#queue.size;
     const used = Math.ceil(availableEnd / PAGE_BYTES) * PAGE_BYTES;
@@ -308,8 +320,10 @@ export class PciTransport {
     const asksFeatures = (status & STATUS_FEATURES_OK) !== 0 && (this.#status & STATUS_FEATURES_OK) === 0;
     const refused = asksFeatures && !this.accepted(FEATURE.version1);
     this.#status = (refused ? status & ~STATUS_FEATURES_OK : status) | (this.#status & STATUS_NEEDS_RESET);
+    if ((this.#status & STATUS_DRIVER_OK) === 0) return;
+    this.#device.driverReady((bit) => this.accepted(bit));
     // Requests that came before the driver was ready.
-    if ((this.#status & STATUS_DRIVER_OK) !== 0) this.#notify();
+    this.#notify();
   }
 
   #notify(): void {

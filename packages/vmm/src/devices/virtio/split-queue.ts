@@ -121,25 +121,25 @@ export class SplitQueue {
     return (this.#u16(available) & NO_INTERRUPT) === 0;
   }
 
-  #chain(head: number, table: number): DescriptorChain {
-    const first = this.#descriptor(table, head);
-    if ((first.flags & FLAG_INDIRECT) === 0) return this.#walk(head, table, head, this.#size);
-    const count = first.length / DESCRIPTOR_BYTES;
-    if ((first.flags & FLAG_NEXT) !== 0) throw new GuestFault('an indirect descriptor with a next one');
-    if (!Number.isInteger(count) || count < 1 || count > INDIRECT_MAX) {
-      throw new GuestFault(`an indirect table of ${first.length} bytes`);
-    }
-    return this.#walk(head, first.address, 0, count);
-  }
-
-  #walk(head: number, table: number, start: number, count: number): DescriptorChain {
+  /**
+   * Follows a chain. Its last descriptor may be an indirect one (2.7.5.3), which leads to a table
+   * of its own where the chain goes on.
+   */
+  #chain(head: number, descriptors: number): DescriptorChain {
     const readable: GuestSegment[] = [];
     const writable: GuestSegment[] = [];
-    for (let index = start, steps = 0; ; steps++) {
-      if (steps >= count) throw new GuestFault('a chain of descriptors has no end');
+    let [table, count, isIndirect] = [descriptors, this.#size, false];
+    let [index, steps] = [head, 0];
+    for (;;) {
+      if (steps++ >= count) throw new GuestFault('a chain of descriptors has no end');
       if (index >= count) throw new GuestFault(`descriptor ${index} of ${count}`);
       const { address, length, flags, next } = this.#descriptor(table, index);
-      if ((flags & FLAG_INDIRECT) !== 0) throw new GuestFault('an indirect descriptor in a chain');
+      if ((flags & FLAG_INDIRECT) !== 0) {
+        if (isIndirect) throw new GuestFault('an indirect descriptor in an indirect table');
+        [table, count, isIndirect] = [address, indirectCount(length, flags), true];
+        [index, steps] = [0, 0];
+        continue;
+      }
       if ((flags & FLAG_WRITE) !== 0) writable.push({ address, length });
       else if (writable.length > 0) throw new GuestFault('what the device reads comes first');
       else readable.push({ address, length });
@@ -170,4 +170,12 @@ export class SplitQueue {
     this.#memory.written(address, length);
     return this.#read(address, length);
   }
+}
+
+/** The descriptors of the table that an indirect descriptor leads to. Throws `GuestFault`. */
+function indirectCount(length: number, flags: number): number {
+  const count = length / DESCRIPTOR_BYTES;
+  if ((flags & FLAG_NEXT) !== 0) throw new GuestFault('an indirect descriptor with a next one');
+  if (Number.isInteger(count) && count >= 1 && count <= INDIRECT_MAX) return count;
+  throw new GuestFault(`an indirect table of ${length} bytes`);
 }

@@ -172,6 +172,10 @@ class V86Engine implements Engine {
     void this.#emulator.stop();
   }
 
+  reset(): void {
+    this.#cpu.reboot_internal();
+  }
+
   get serialRoom(): number {
     return Math.max(0, SERIAL_INPUT_BYTES - this.#cpu.devices.uart0.input.length);
   }

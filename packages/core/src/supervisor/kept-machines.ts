@@ -1,0 +1,97 @@
+/** The Machine service of the supervisor: virtual machines that people act on from outside. */
+import { Condition } from '../async/index.ts';
+import { RpcError } from '../errors.ts';
+import type { Implementation } from '../interface/interface.ts';
+import { LIMITS } from '../limits.ts';
+import type { Machine, MachineAction, MachineState, MachineWish } from '../session/machine.ts';
+import type { RootRequest } from '../session/parent.ts';
+
+const GONE = 'the machine is gone';
+const NOT_STARTED: MachineState = { state: 'off', about: 'it is not there yet' };
+
+/** A machine of a component. */
+export interface KeptMachine {
+  /** The whole label of its session. */
+  readonly label: string;
+  readonly state: MachineState;
+  /** Wants something of it. Settles when that is done; the result says why it is not. */
+  ask(action: MachineAction): Promise<string | undefined>;
+}
+
+/** The machines of a system. */
+export class KeptMachines {
+  readonly #open = new Map<object, ServedMachine>();
+
+  /** A session for one more machine. */
+  open(request: Pick<RootRequest, 'label'>): Implementation<typeof Machine> {
+    const machine = new ServedMachine(request.label, () => void this.#open.delete(request));
+    this.#open.set(request, machine);
+    return machine.session;
+  }
+
+  /** The machines, in the order of their opening. */
+  get all(): readonly KeptMachine[] {
+    return [...this.#open.values()];
+  }
+}
+
+class ServedMachine implements KeptMachine {
+  readonly label: string;
+  readonly session: Implementation<typeof Machine>;
+  #state = NOT_STARTED;
+  #lastNumber = 0;
+  #isGone = false;
+  /** Wishes that the machine has not heard of. */
+  readonly #wishes: MachineWish[] = [];
+  /** Those who wait for an answer. */
+  readonly #waiting = new Map<number, (problem: string | undefined) => void>();
+  readonly #wished = new Condition();
+
+  constructor(label: string, closed: () => void) {
+    this.label = label;
+    this.session = {
+      tell: (state) => {
+        this.#state = state;
+      },
+      wish: () => this.#nextWish(),
+      answer: (number, problem) => this.#answer(number, problem),
+      [Symbol.asyncDispose]: async () => {
+        this.#isGone = true;
+        closed();
+        for (const number of this.#waiting.keys()) this.#answer(number, GONE);
+        this.#wished.wakeAll();
+      },
+    };
+  }
+
+  get state(): MachineState {
+    return this.#state;
+  }
+
+  ask(action: MachineAction): Promise<string | undefined> {
+    if (this.#isGone) return Promise.resolve(GONE);
+    if (this.#waiting.size >= LIMITS.machineWishes)
+      return Promise.resolve('too much is wanted of it already');
+    const number = ++this.#lastNumber;
+    return new Promise((resolve) => {
+      this.#waiting.set(number, resolve);
+      this.#wishes.push({ number, action });
+      this.#wished.wakeOne();
+    });
+  }
+
+  async #nextWish(): Promise<MachineWish> {
+    while (!this.#isGone) {
+      const wish = this.#wishes.shift();
+      if (wish) return wish;
+      await this.#wished.wait();
+    }
+    throw new RpcError('PeerGone');
+  }
+
+  #answer(number: number, problem: string | undefined): void {
+    const resolve = this.#waiting.get(number);
+    this.#waiting.delete(number);
+    resolve?.(problem);
+  }
+}

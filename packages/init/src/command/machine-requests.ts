@@ -1,0 +1,37 @@
+/** The requests that look at virtual machines, and act on one. */
+import { oneOf, record, text } from '@ginit/core';
+import { MACHINE_ACTIONS } from '@ginit/core/machine';
+import type { KeptMachine, Supervisor } from '@ginit/core/supervisor';
+import { splitLabel } from '@ginit/core/system';
+import { CONTROL_LIMITS, ControlError, type ControlHandlers, meantBy } from './control/index.ts';
+
+const actArguments = record({ action: oneOf(MACHINE_ACTIONS), label: text(CONTROL_LIMITS.labelCharacters) });
+
+/** Answers them. */
+export function machineRequests(supervisor: Pick<Supervisor, 'machines'>): ControlHandlers {
+  return {
+    machines: () => ({
+      machines: supervisor.machines.map(({ label, state }) => ({ label: ownerOf(label), ...state })),
+    }),
+    machine: async (args) => {
+      const { action, label: wanted } = actArguments(args, 'with');
+      const machine = machineMeant(wanted, supervisor.machines);
+      const problem = await machine.ask(action);
+      if (problem !== undefined) throw new ControlError('REFUSED', problem);
+      return { label: ownerOf(machine.label) };
+    },
+  };
+}
+
+/** The component that a machine is in: its session has a name of its own behind that. */
+function ownerOf(label: string): string {
+  return splitLabel(label).prefix;
+}
+
+function machineMeant(wanted: string, machines: readonly KeptMachine[]): KeptMachine {
+  const owners = machines.map(({ label }) => ownerOf(label));
+  const found = machines[owners.indexOf(meantBy(wanted, owners) ?? '')];
+  if (found) return found;
+  const known = owners.length === 0 ? 'none was routed to ginit' : `there are ${owners.join(', ')}`;
+  throw new ControlError('NOT_FOUND', `there is no virtual machine "${wanted}" (${known})`);
+}

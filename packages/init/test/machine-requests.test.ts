@@ -1,0 +1,79 @@
+/** Requests of the control socket about virtual machines, and the command that makes them. */
+import { expect, test } from 'vitest';
+import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
+import type { ControlCall } from '../src/command/control/index.ts';
+import { machineRequests } from '../src/command/machine-requests.ts';
+import { parseRunning } from '../src/command/running/options.ts';
+
+const call: ControlCall = { send: async () => {}, signal: new AbortController().signal };
+
+function twoMachines() {
+  const machines = new KeptMachines();
+  const [one, two] = ['init -> one -> machine', 'init -> two -> machine'].map((label) =>
+    machines.open({ label }),
+  );
+  const requests = machineRequests({
+    get machines() {
+      return machines.all;
+    },
+  });
+  const ask = async (name: string, args: unknown): Promise<unknown> => {
+    try {
+      return await requests[name]?.(args, call);
+    } catch (error) {
+      return String(error);
+    }
+  };
+  return { machines, one, two, ask };
+}
+
+test('machines are listed by their components', async () => {
+  const { one, ask } = twoMachines();
+  await one?.tell({ state: 'runs', about: 'v86' });
+  expect(await ask('machines', {})).toEqual({
+    machines: [
+      { label: 'init -> one', state: 'runs', about: 'v86' },
+      { label: 'init -> two', state: 'off', about: 'it is not there yet' },
+    ],
+  });
+});
+
+test('a wish reaches the machine that is meant, and its answer whoever wished', async () => {
+  const { two, ask } = twoMachines();
+  const asked = ask('machine', { action: 'pause', label: 'two' });
+  const refused = ask('machine', { action: 'reset', label: 'init -> two' });
+  const first = await two?.wish();
+  expect(first?.action).toBe('pause');
+  await two?.answer(first?.number ?? 0, undefined);
+  const second = await two?.wish();
+  await two?.answer(second?.number ?? 0, 'not now');
+  expect(await asked).toEqual({ label: 'init -> two' });
+  expect(await refused).toContain('not now');
+  expect(await ask('machine', { action: 'pause', label: 'three' })).toMatch(
+    /there is no virtual machine "three" \(there are init -> one, init -> two\)/,
+  );
+  expect(await ask('machine', { action: 'eject', label: 'two' })).toContain('action');
+});
+
+test('a machine that ends answers what was wanted of it, and too much is refused', async () => {
+  const { machines, one, ask } = twoMachines();
+  const asked = Array.from({ length: 17 }, () => ask('machine', { action: 'pause', label: 'one' }));
+  expect(await asked.at(-1)).toContain('too much is wanted');
+  const wished = Array.from({ length: 16 }, async () => one?.wish());
+  await Promise.all(wished);
+  const oneMore = Promise.resolve(one?.wish()).catch((error: unknown) => String(error));
+  await one?.[Symbol.asyncDispose]?.();
+  expect(await asked[0]).toContain('the machine is gone');
+  expect(await oneMore).toContain('PeerGone');
+  expect(machines.all.length).toBe(1);
+});
+
+test.each([
+  [[], /takes one of list, pause, resume, reset/],
+  [['eject', 'vmm'], /takes one of list/],
+  [['list', 'vmm'], /takes no "vmm"/],
+  [['pause'], /takes one label/],
+  [['pause', 'a', 'b'], /takes one label/],
+])('ginit vm %j is refused', (args, problem) => {
+  expect(parseRunning('vm', args)).toMatch(problem);
+});
