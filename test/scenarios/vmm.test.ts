@@ -123,7 +123,7 @@ test.skipIf(lacks !== undefined)(
         <config mode="write-back"/>
         <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route>
       </start>
-      <start name="vmm" ram="80M"> <exit propagate="yes"/>
+      <start name="vmm" ram="110M"> <exit propagate="yes"/>
         <config>
           <kernel rom="linux"/> <initrd rom="initrd"/>
           <cmdline>console=ttyS0 quiet noisapnp cryptomgr.notests</cmdline>

@@ -18,7 +18,10 @@ function imageWith(
 /** The memory of a machine after its parts were put in place, over bytes that were there before. */
 function memoryOf({ parts }: ReturnType<typeof bootImage>, memoryBytes = 16 * MEBIBYTE): DataView {
   const memory = new Uint8Array(memoryBytes).fill(0xee);
-  for (const { address, bytes } of parts) memory.set(bytes, address);
+  for (const part of parts) {
+    if ('bytes' in part) memory.set(part.bytes, part.address);
+    else memory.fill(0, part.address, part.address + part.zeroBytes);
+  }
   return new DataView(memory.buffer);
 }
 
@@ -62,4 +65,12 @@ test('what does not fit is refused, and what is needed is said', () => {
 test('a segment of impossible length is refused, and nothing of that length is made', () => {
   const elf = elfOf([{ address: MEBIBYTE, bytes: Uint8Array.of(1), memoryBytes: 0xffff_ffff }]);
   expect(() => imageWith({ elf })).toThrow(/need more than \d+ MiB/);
+});
+
+test('zeros behind a segment take no memory of the host', () => {
+  const elf = elfOf([{ address: MEBIBYTE, bytes: Uint8Array.of(1), memoryBytes: 8 * MEBIBYTE }]);
+  const image = imageWith({ elf });
+  const bytes = image.parts.reduce((sum, part) => sum + ('bytes' in part ? part.bytes.byteLength : 0), 0);
+  expect(bytes).toBeLessThan(MEBIBYTE);
+  expect(memoryOf(image).getUint8(9 * MEBIBYTE - 1)).toBe(0);
 });

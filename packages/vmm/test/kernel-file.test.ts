@@ -3,7 +3,13 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { xzAsync } from 'node-liblzma/wasm';
 import { describe, expect, test } from 'vitest';
-import { KernelError, readElf, readKernelFile, unpackKernel } from '../src/linux/kernel-file.ts';
+import {
+  KERNEL_BYTES_MAX,
+  KernelError,
+  readElf,
+  readKernelFile,
+  unpackKernel,
+} from '../src/linux/kernel-file.ts';
 import { unxz } from '../src/machine/unxz.ts';
 import { bzImageOf, elfOf } from './tiny-guest.ts';
 
@@ -11,8 +17,18 @@ const CODE = Uint8Array.from([1, 2, 3, 4, 5]);
 const ELF = elfOf([{ address: 0x10_0000, bytes: CODE, memoryBytes: 16 }]);
 const sizeAtTheEnd = (packed: Uint8Array): Uint8Array => Uint8Array.from([...packed, 0, 1, 0, 0]);
 
+/** An xz file without its end. */
+const CUT_OFF = (await xzAsync(new Uint8Array(5000))).subarray(0, 40);
+/** How often others had their turn while a kernel was unpacked. */
+let turns = 0;
+const turn = (): Promise<void> => Promise.resolve(void turns++);
+
+async function unpacked(file: Uint8Array, bytesMax = KERNEL_BYTES_MAX): Promise<Uint8Array> {
+  return unpackKernel(readKernelFile(file), (packed, most) => unxz(packed, most, turn), bytesMax);
+}
+
 async function loaded(file: Uint8Array): Promise<ReturnType<typeof readElf>> {
-  const { entry, segments } = readElf(await unpackKernel(readKernelFile(file), unxz));
+  const { entry, segments } = readElf(await unpacked(file));
   return {
     entry,
     segments: segments.map(({ address, bytes, memoryBytes }) => ({
@@ -36,6 +52,14 @@ describe('a kernel is read', () => {
     expect(await loaded(bzImageOf(ELF))).toEqual(whole);
   });
 
+  test('in pieces, between which others have their turn', async () => {
+    const large = elfOf([{ address: 0x10_0000, bytes: new Uint8Array(3 * 2 ** 20).fill(7) }]);
+    const packed = bzImageOf(sizeAtTheEnd(await xzAsync(large)));
+    turns = 0;
+    expect(Buffer.from(large).equals(await unpacked(packed))).toBe(true);
+    expect(turns).toBeGreaterThanOrEqual(3);
+  });
+
   test('with what it says of 64 bits', () => {
     expect(readKernelFile(bzImageOf(ELF, { xloadflags: 1 })).is64Bits).toBe(true);
     expect(readKernelFile(bzImageOf(ELF, { xloadflags: 2 })).is64Bits).toBe(false);
@@ -52,6 +76,7 @@ describe('a kernel is refused', () => {
     ['packed by zstd', bzImageOf(Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd])), /packed by zstd/],
     ['packed in an unknown way', bzImageOf(new Uint8Array(9)), /packed in an unknown way/],
     ['whose gzip is broken', bzImageOf(Uint8Array.from([0x1f, 0x8b, 9, 9])), /cannot be unpacked/],
+    ['whose xz is cut off', bzImageOf(sizeAtTheEnd(CUT_OFF)), /cannot be unpacked: it is cut off/],
     [
       'whose xz is broken',
       bzImageOf(Uint8Array.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 1, 2, 0, 0, 0, 0])),
@@ -75,6 +100,19 @@ describe('a kernel is refused', () => {
     expect(error).toBeInstanceOf(KernelError);
     expect(String(error)).toMatch(message);
   });
+
+  test.each(['gzip', 'xz'])(
+    'packed by %s, if it is larger than it may be, before all of it is there',
+    async (packing) => {
+      const large = elfOf([{ address: 0x10_0000, bytes: new Uint8Array(4 * 2 ** 20) }]);
+      const packed = packing === 'gzip' ? gzipSync(large) : sizeAtTheEnd(await xzAsync(large));
+      turns = 0;
+      await expect(unpacked(bzImageOf(packed), 2 ** 20)).rejects.toThrow(
+        /unpacked, it has more than the 1 MiB that it may have here/,
+      );
+      expect(turns).toBeLessThanOrEqual(3);
+    },
+  );
 
   test('with a KernelError, whatever stands in it', async () => {
     const spoiled = fc.tuple(

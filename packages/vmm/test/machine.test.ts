@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
 import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
-import { bzImageOf, Program } from './tiny-guest.ts';
+import { bzImageOf, elfOf, Program } from './tiny-guest.ts';
 
 const HELLO = new Program().print('hello\n').halt().kernel();
 
@@ -48,6 +48,19 @@ describe('a machine', () => {
     await system.until('up');
     await system.stop();
     expect(synchronised).toBe(1);
+  });
+
+  test('pays for all that is kept for its guest', async () => {
+    const kernel = elfOf([
+      { address: 0x10_0000, bytes: Uint8Array.from([0xfa, 0xf4, ...new Uint8Array(5e6)]) },
+    ]);
+    const roms = { linux: bzImageOf(gzipSync(kernel)), initrd: new Uint8Array(3e6) };
+    const config = '<kernel rom="linux"/> <initrd rom="initrd"/>';
+    const { lines } = await new MachineSystem(config, { roms, ram: '40M' }).ended();
+    const mebibytes = Number(/, (\d+) MiB/.exec(lines[0] ?? '')?.[1]);
+    // Of 40 MiB, 2 are the monitor's.
+    expect(mebibytes).toBeGreaterThan(25);
+    expect(mebibytes).toBeLessThanOrEqual(30);
   });
 
   test('starts anew when the guest resets it', async () => {

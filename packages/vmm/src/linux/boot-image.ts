@@ -6,11 +6,10 @@
  */
 import { KernelError, type KernelFile, type LoadedKernel } from './kernel-file.ts';
 
-/** Bytes to be put at an address. */
-export interface Placed {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-}
+/** Bytes to be put at an address, or so many zeros. */
+export type Placed =
+  | { readonly address: number; readonly bytes: Uint8Array }
+  | { readonly address: number; readonly zeroBytes: number };
 
 /** A machine's memory and registers at the start of Linux. */
 export interface BootImage {
@@ -73,7 +72,7 @@ export function bootImage({ file, kernel, initrd, commandLine, memoryBytes }: Bo
       ...kernel.segments.map(({ address, bytes }) => ({ address, bytes })),
       ...kernel.segments.map(({ address, bytes, memoryBytes: whole }) => ({
         address: address + bytes.byteLength,
-        bytes: new Uint8Array(whole - bytes.byteLength),
+        zeroBytes: whole - bytes.byteLength,
       })),
       ...(initrd ? [{ address: initrdAt, bytes: initrd }] : []),
       { address: COMMAND_LINE_AT, bytes: commandLineBytes },

@@ -11,7 +11,8 @@ export class KernelError extends Error {
 }
 
 /** The largest kernel, unpacked. */
-const KERNEL_BYTES_MAX = 256 * 1024 * 1024;
+export const KERNEL_BYTES_MAX = 256 * 1024 * 1024;
+const MEBIBYTE = 1024 * 1024;
 const HEADER_MAGIC = 0x5372_6448;
 const HEADER_END = 0x268;
 const VERSION_MIN = 0x208;
@@ -74,21 +75,32 @@ function packingOf(payload: Uint8Array): Packing {
 }
 
 /** Unpacks xz; it comes from outside, because it takes a library. */
-export type Unxz = (packed: Uint8Array) => Promise<Uint8Array>;
+export type Unxz = (packed: Uint8Array, bytesMax: number) => Promise<Uint8Array>;
 
-/** The kernel itself, an ELF file. Throws `KernelError`. */
-export async function unpackKernel({ payload, packing }: KernelFile, unxz: Unxz): Promise<Uint8Array> {
+/**
+ * The kernel itself, an ELF file. Throws `KernelError`, also if it has more than `bytesMax` bytes.
+ */
+export async function unpackKernel(
+  { payload, packing }: KernelFile,
+  unxz: Unxz,
+  bytesMax: number,
+): Promise<Uint8Array> {
   try {
     switch (packing) {
       case 'none':
         return payload;
       case 'gzip':
-        return gunzipSync(payload, { maxOutputLength: KERNEL_BYTES_MAX });
+        return gunzipSync(payload, { maxOutputLength: Math.max(1, bytesMax) });
       case 'xz':
         // The last four bytes of the payload are the size of what is packed.
-        return await unxz(payload.subarray(0, -4));
+        return await unxz(payload.subarray(0, -4), bytesMax);
     }
   } catch (error) {
+    if (error instanceof RangeError) {
+      throw new KernelError(
+        `unpacked, it has more than the ${Math.floor(bytesMax / MEBIBYTE)} MiB that it may have here`,
+      );
+    }
     throw new KernelError(
       `its payload cannot be unpacked: ${error instanceof Error ? error.message : error}`,
     );

@@ -5,11 +5,17 @@ import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
 import { type BootImage, bootImage } from '../linux/boot-image.ts';
-import { KernelError, readElf, readKernelFile, unpackKernel } from '../linux/kernel-file.ts';
+import {
+  KERNEL_BYTES_MAX,
+  KernelError,
+  readElf,
+  readKernelFile,
+  unpackKernel,
+} from '../linux/kernel-file.ts';
 import { MachineControl } from './control.ts';
 import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
 import { GuestFiles } from './guest-files.ts';
-import { inMebibytes, reserveGuestMemory } from './memory.ts';
+import { freeForGuest, inMebibytes, reserveGuestMemory } from './memory.ts';
 import { refusedAt } from './refused.ts';
 import { SerialLine } from './serial-line.ts';
 import type { ControlConfig, VmmConfig } from './schema.ts';
@@ -34,6 +40,7 @@ export class Machine {
   readonly #resets: (() => void)[] = [];
   #engine: Engine | undefined;
   #image: BootImage | undefined;
+  #memoryBytes = 0;
   #control: MachineControl | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
@@ -71,24 +78,30 @@ export class Machine {
     const kernelBytes = await files.read(kernel);
     const initrdBytes = initrd && (await files.read(initrd));
     await files.close();
-    const memoryBytes = await reserveGuestMemory(env);
     try {
       const file = readKernelFile(kernelBytes);
       if (file.is64Bits) {
         throw new KernelError('it is a kernel for 64 bits, and the processor of the engine v86 has 32');
       }
-      const loaded = readElf(await unpackKernel(file, unxz));
+      const bytesMax = Math.min(KERNEL_BYTES_MAX, await freeForGuest(env));
+      // A call of the parent gives others their turn.
+      const elf = await unpackKernel(file, (packed, most) => unxz(packed, most, () => env.quota()), bytesMax);
+      const keptBytes = elf.buffer.byteLength + (initrdBytes?.buffer.byteLength ?? 0);
+      const kernelParts = { file, kernel: readElf(elf), initrd: initrdBytes };
       const commandLine = cmdline?.$node.text.trim() ?? '';
-      machine.#image = bootImage({ file, kernel: loaded, initrd: initrdBytes, commandLine, memoryBytes });
+      const memoryBytes = await reserveGuestMemory(env, keptBytes);
+      machine.#image = bootImage({ ...kernelParts, commandLine, memoryBytes });
+      machine.#memoryBytes = memoryBytes;
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       throw kernel.$node.errorAt(`the kernel cannot be started: ${error.message}`);
     }
-    await machine.#run(memoryBytes);
+    await machine.#run();
     return machine;
   }
 
-  async #run(memoryBytes: number): Promise<void> {
+  async #run(): Promise<void> {
+    const memoryBytes = this.#memoryBytes;
     const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
     const engine = await startV86(
       { memoryBytes, ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))) },

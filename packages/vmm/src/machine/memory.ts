@@ -1,10 +1,11 @@
 /**
  * The memory of a guest is the RAM quota of the monitor, less what the monitor needs itself, as
- * VirtualBox does it on Genode. The engine keeps it in memory of V8, which no account sees; so a
- * dataspace of its size, which nobody ever touches, is allocated in its place.
+ * VirtualBox does it on Genode: its own part, the devices of the engine, and kernel and initrd,
+ * which are kept for a reset of the guest. All of this is memory of V8, which no account sees; so
+ * dataspaces of its size, which nobody ever touches, are allocated in its place.
  */
 import type { Env } from '@ginit/core';
-import { V86_MEMORY, V86_MEMORY_UNIT } from '../engine/v86/v86-engine.ts';
+import { V86_DEVICE_BYTES, V86_MEMORY, V86_MEMORY_UNIT } from '../engine/v86/v86-engine.ts';
 
 /** The quota that the monitor keeps for itself, beyond the sessions that are open already. */
 export const MONITOR_BYTES = 2 * 1024 * 1024;
@@ -15,18 +16,31 @@ export class TooLittleMemory extends Error {
   override readonly name = 'TooLittleMemory';
 }
 
-/** Takes the memory of a guest out of the quota; the result is how much, in bytes. */
-export async function reserveGuestMemory(env: Pick<Env, 'quota' | 'ram'>): Promise<number> {
+/** The part of `env` that is used. */
+type MemoryEnv = Pick<Env, 'quota' | 'ram'>;
+
+/** The quota that is free for a guest and all that is kept for it. */
+export async function freeForGuest(env: Pick<MemoryEnv, 'quota'>): Promise<number> {
   const { ramQuota, ramUsed } = await env.quota();
-  const bytes = guestMemoryBytes(ramQuota - ramUsed);
+  return Math.max(0, ramQuota - ramUsed - MONITOR_BYTES);
+}
+
+/**
+ * Takes the memory of a guest, and `keptBytes` that are kept for it, out of the quota. The result
+ * is how much memory the guest has, in bytes. Throws `TooLittleMemory`.
+ */
+export async function reserveGuestMemory(env: MemoryEnv, keptBytes: number): Promise<number> {
+  const besideBytes = keptBytes + V86_DEVICE_BYTES;
+  const bytes = guestMemoryBytes((await freeForGuest(env)) - besideBytes);
+  await env.ram.allocate(besideBytes);
   await env.ram.allocate(bytes);
   return bytes;
 }
 
-/** The memory of a guest, by the quota that is free. Throws `TooLittleMemory`. */
+/** The memory of a guest, if so much of the quota is left for it. Throws `TooLittleMemory`. */
 export function guestMemoryBytes(freeBytes: number): number {
   const { least, most } = V86_MEMORY;
-  const spare = Math.min(most, freeBytes - MONITOR_BYTES);
+  const spare = Math.min(most, freeBytes);
   const bytes = Math.floor(spare / V86_MEMORY_UNIT) * V86_MEMORY_UNIT;
   if (bytes >= least) return bytes;
   const missing = Math.ceil((least - spare) / MEBIBYTE);

@@ -15,7 +15,10 @@ import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
 export const V86_MEMORY = { least: 16 * 1024 * 1024, most: 2047 * 1024 * 1024 } as const;
 /** The memory of a machine is a multiple of this. */
 export const V86_MEMORY_UNIT = 128 * 1024;
-const VGA_MEMORY_BYTES = 8 * 1024 * 1024;
+/** The least that v86 takes; there is no screen to show it on. */
+const VGA_MEMORY_BYTES = 256 * 1024;
+/** What a machine takes beside the memory of its guest. */
+export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES;
 
 /**
  * The places of our devices on the bus: each has an interrupt line of its own, because v86 does not
@@ -142,9 +145,12 @@ class V86Engine implements Engine {
 
   boot(image: BootImage): void {
     const cpu = this.#cpu;
-    for (const { address, bytes } of image.parts) {
-      this.memory.view(address, bytes.byteLength).set(bytes);
-      this.memory.written(address, bytes.byteLength);
+    for (const part of image.parts) {
+      const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
+      const place = this.memory.view(part.address, length);
+      if ('bytes' in part) place.set(part.bytes);
+      else place.fill(0);
+      this.memory.written(part.address, length);
     }
     cpu.cr[0] = PROTECTED;
     cpu.protected_mode[0] = 1;
