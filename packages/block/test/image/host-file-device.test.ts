@@ -13,7 +13,7 @@ test.each(['InputOutput', 'NoSpace'])('after a SYNC that failed with %s none suc
     read: nothing,
     write: nothing,
     resize: nothing,
-    discard: nothing,
+    discard: async () => true,
     close: nothing,
     zero: async () => true,
     size: async () => 4096,
