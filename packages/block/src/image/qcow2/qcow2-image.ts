@@ -293,7 +293,7 @@ export class Qcow2Image implements DiskImage {
     }
   }
 
-  /** A part of a request, with a commit behind it if there is much to write: requests have no bound. */
+  /** A part of a request, which may be of any length: if there is much to write, a commit follows. */
   async #step<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = await this.allocation.requests.run(work);
     await this.commitIfCrowded();

@@ -182,7 +182,7 @@ export class VdiImage implements DiskImage {
     }
   }
 
-  /** Commits the map of a moment at which no block is on its way to a place, so that it has no gap. */
+  /** Commits the map of a moment at which no block is on its way to a place: it has no gap then. */
   async #commitMap(): Promise<void> {
     this.#pause = deferred();
     let committing: Promise<void>;
