@@ -293,7 +293,7 @@ export class Qcow2Image implements DiskImage {
     }
   }
 
-  /** A part of a request, which may be of any length: if there is much to write, a commit follows. */
+  /** A part of a request, which may have any length; a commit follows if much has changed. */
   async #step<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = await this.allocation.requests.run(work);
     await this.commitIfCrowded();
