@@ -178,7 +178,9 @@ describe('the power button', () => {
   test('is pressed when the component is stopped, and the guest waited for', async () => {
     const system = new MachineSystem('<kernel rom="polite"/> <serial/>', { roms });
     await system.until('listening');
-    const { lines } = await system.stop();
+    const { lines, complaints } = await system.stop();
+    expect(complaints).toEqual([]);
+    expect(lines.filter((line) => line.includes('Error'))).toEqual([]);
     expect(lines.join('\n')).toMatch(
       /the power button is pressed; the guest has 20 s[^]*the guest has switched off/,
     );

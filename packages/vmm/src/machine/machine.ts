@@ -49,6 +49,8 @@ export class Machine {
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
   #isOff = false;
+  /** The component is being stopped, so nobody waits for its exit. */
+  #isStopping = false;
   #end: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => (this.#end = resolve));
 
@@ -218,6 +220,7 @@ export class Machine {
    * does not listen to the button.
    */
   async powerOff(graceMs: number): Promise<void> {
+    this.#isStopping = true;
     if (this.#isOff || this.#act('poweroff') !== undefined) return;
     for (let leftMs = graceMs; leftMs > 0; leftMs -= PROGRESS_MS) {
       await this.#env.log(`the power button is pressed; the guest has ${Math.ceil(leftMs / 1000)} s`);
@@ -233,7 +236,7 @@ export class Machine {
     if (this.#isOff) return;
     await this.stop();
     await this.#env.log('the guest has switched off');
-    this.#env.exit(0);
+    if (!this.#isStopping) this.#env.exit(0);
   }
 
   /**
