@@ -22,6 +22,8 @@ export interface MachineSurroundings {
   /** Disks by label. */
   readonly disks?: Readonly<Record<string, BlockBackend>>;
   readonly ram?: string;
+  /** Attributes of its config. */
+  readonly attributes?: string;
 }
 
 /** A system that runs, with the other end of the machine's serial line. */
@@ -33,7 +35,7 @@ export class MachineSystem {
   #terminal: ServedTerminal | undefined;
 
   /** `config` is what stands in the config of the machine. */
-  constructor(config: string, { roms = {}, disks = {}, ram = '20M' }: MachineSurroundings) {
+  constructor(config: string, { roms = {}, disks = {}, ram = '20M', attributes = '' }: MachineSurroundings) {
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
     });
@@ -77,7 +79,7 @@ export class MachineSystem {
           ${routes.join('')}
           <any-service> <parent/> </any-service>
         </route>
-        <config>${config}</config>
+        <config ${attributes}>${config}</config>
       </start>`,
     );
   }
