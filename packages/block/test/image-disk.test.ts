@@ -288,7 +288,7 @@ test('a damaged table fails the requests that need it, with its place in the log
 });
 
 test('a disk that is larger than the config says keeps its size, with a warning', async () => {
-  const { place, disks } = startWarned();
+  const { place } = start();
   place.write('raw.img', new Uint8Array(MIB));
   const disk = await disks.open('<config file="raw.img" size="4K"/>', []);
   expect(disk.info.blockCount).toBe(MIB / 512);

@@ -31,7 +31,8 @@ export interface LockableFile {
 
 /**
  * Locks a file for as long as it is open. Throws `InUse` if another program writes to it, or to
- * write if another one relies on what it holds; `path` is its name in the config. The result says why it cannot be locked here, in words for people.
+ * write if another one relies on what it holds; `path` is its name in the config. The result says
+ * why it cannot be locked here, in words for people.
  */
 export function lockFile(file: LockableFile, path: string, access: 'ro' | 'rw'): string | undefined {
   const lack = 'files cannot be locked: that two programs write to one image is not noticed';
