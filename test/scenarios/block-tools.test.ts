@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkQcow2 } from '../../packages/block/src/image/qcow2/check.ts';
 import { createQcow2 } from '../../packages/block/src/image/qcow2/create.ts';
 import { MemoryDevice } from '../../packages/block/test/image/memory-device.ts';
 import { guidOf, writeGpt } from '../../packages/block/test/gpt-image.ts';
@@ -180,4 +181,14 @@ test('an image over another is a disk; what is behind it is only read', async ()
   expect(lines, stderr).toContain('[init -> test] all tests finished');
   expect(code).toBe(0);
   expect(readFileSync(join(place.directory, 'base.img'))).toEqual(Buffer.alloc(65_536, 7));
+  // Whenever the power goes, the image is whole.
+  place.write('cut.xml', '<faults> <power-cut within="600"/> </faults>');
+  for (const seed of ['1', '2', '3']) {
+    const args = ['--seed', seed, '--faults', 'cut.xml', '--images', `out${seed}`];
+    expect((await place.simulate(...args, '--until', '1m', 'config.xml')).stderr).toContain(
+      'the power of its disk was cut',
+    );
+    const image = readFileSync(join(place.directory, `out${seed}`, 'top.qcow2'));
+    expect(await checkQcow2(new MemoryDevice(image))).toMatchObject({ problems: [], leaks: 0 });
+  }
 });

@@ -248,6 +248,25 @@ test.each([
   await image.close();
 });
 
+test('refcounts get no room for places that only an entry of a table names', async () => {
+  const bytes = await changed(4096, (view) => {
+    const table = offsetAt(view, offsetAt(view, L1_AT));
+    view.setBigUint64(table + 20 * 8, 0x8000_0000_0000_0000n | (2n ** 40n));
+  });
+  const image = await Qcow2Image.open(new HostileDevice(bytes), { writeable: true });
+  const { length } = image.file.refcounts.blocks;
+  await expect(image.writeZeroes(20 * 4096, 4096)).rejects.toMatchObject({ code: 'Malformed' });
+  expect(image.file.refcounts.blocks.length).toBe(length);
+  await image.close();
+  const far = await changed(4096, (view) => {
+    view.setBigUint64(offsetAt(view, L1_AT), 0x8000_0000_0000_0000n | (2n ** 40n));
+  });
+  const other = await Qcow2Image.open(new HostileDevice(far), { writeable: true });
+  await other.write(new Uint8Array(512), 0);
+  await expect(other.sync()).rejects.toMatchObject({ code: 'Malformed' });
+  expect(other.file.refcounts.blocks.length).toBe(length);
+});
+
 test('a table that is named a hundred thousand times is looked at once', async () => {
   const clusterBytes = 65_536;
   const entries = 100_000;
