@@ -24,6 +24,8 @@ export interface MachineSurroundings {
   readonly ram?: string;
   /** Whether the terminal takes what the guest writes. */
   readonly takesOutput?: boolean;
+  /** Attributes of its config. */
+  readonly attributes?: string;
 }
 
 /** A system that runs, with the other end of the machine's serial line. */
@@ -37,7 +39,7 @@ export class MachineSystem {
   /** `config` is what stands in the config of the machine. */
   constructor(
     config: string,
-    { roms = {}, disks = {}, ram = '20M', takesOutput = true }: MachineSurroundings,
+    { roms = {}, disks = {}, ram = '20M', takesOutput = true, attributes = '' }: MachineSurroundings,
   ) {
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
@@ -84,7 +86,7 @@ export class MachineSystem {
           ${routes.join('')}
           <any-service> <parent/> </any-service>
         </route>
-        <config>${config}</config>
+        <config ${attributes}>${config}</config>
       </start>`,
     );
   }

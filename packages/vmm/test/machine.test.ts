@@ -216,6 +216,57 @@ describe('whoever acts on a machine', () => {
   });
 });
 
+describe('the power button', () => {
+  /** Listens to it, and switches off when it is pressed. */
+  const listening = new Program()
+    .print('up')
+    .out(0xb002, 2, 0x100)
+    .print(', listening')
+    .waitFor(0xb001, 0, true);
+  const roms = {
+    polite: listening.out(0xb000, 2, 0x100).print(', bye').out(0xb004, 2, 0x3400).raw(0xeb, 0xfe).kernel(),
+    busy: new Program().out(0xb002, 2, 0x100).print('up').raw(0xeb, 0xfe).kernel(),
+    deaf: new Program().print('up').raw(0xeb, 0xfe).kernel(),
+  };
+
+  test('makes a guest that listens switch off', async () => {
+    const system = new MachineSystem('<kernel rom="polite"/> <serial/> <control/>', { roms });
+    await system.until('listening');
+    expect(await system.ask('poweroff')).toBeUndefined();
+    await system.ended();
+    expect(system.output).toBe('up, listening, bye');
+  });
+
+  test('is pressed when the component is stopped, and the guest waited for', async () => {
+    const system = new MachineSystem('<kernel rom="polite"/> <serial/>', { roms });
+    await system.until('listening');
+    const { lines } = await system.stop();
+    expect(lines.join('\n')).toMatch(
+      /the power button is pressed; the guest has 20 s[^]*the guest has stopped its processor/,
+    );
+  });
+
+  test('is pressed in vain: the guest has its time, and no more', async () => {
+    const config = '<kernel rom="busy"/> <serial/>';
+    const system = new MachineSystem(config, { roms, attributes: 'grace="1"' });
+    await system.until('up');
+    expect((await system.stop()).lines.join('\n')).toContain('the guest has not switched off in time');
+  });
+
+  test('is not waited for if nobody listens, or if the config says so', async () => {
+    const deaf = new MachineSystem('<kernel rom="deaf"/> <serial/> <control/>', { roms });
+    await deaf.until('up');
+    expect(await deaf.ask('poweroff')).toBe('the guest does not listen to its power button');
+    expect((await deaf.stop()).lines.join('\n')).not.toContain('power button');
+    const killed = new MachineSystem('<kernel rom="busy"/> <serial/>', {
+      roms,
+      attributes: 'on_stop="kill"',
+    });
+    await killed.until('up');
+    expect((await killed.stop()).lines.join('\n')).not.toContain('power button');
+  });
+});
+
 describe('a machine that cannot be is one clear error', () => {
   const roms = { linux: HELLO, big: bzImageOf(HELLO, { xloadflags: 1 }), text: new Uint8Array(5000) };
   const disk = new RamDisk(new Uint8Array(16 * 1024), 1024);

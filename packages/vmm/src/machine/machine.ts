@@ -26,6 +26,9 @@ const PROCESSORS_MAX = 1;
 const LAST_OUTPUT_MS = 2000;
 /** A guest that breaks its disk, or resets itself, again and again does not fill the log. */
 const TOLD_MAX = 8;
+/** How often is said that a guest is waited for. */
+const PROGRESS_MS = 2000;
+const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
 /** Why a processor stands still. */
 type PauseReason = 'wish' | 'disk' | 'serial';
@@ -52,6 +55,8 @@ export class Machine {
   #isOff = false;
   #stopped: Promise<boolean> | undefined;
   #startsAnew = 0;
+  #end: () => void = () => {};
+  readonly #ended = new Promise<void>((resolve) => (this.#end = resolve));
 
   private constructor(env: MachineEnv, terminal: TerminalClient | undefined) {
     this.#env = env;
@@ -78,6 +83,8 @@ export class Machine {
         refusedAt(serial.$node, 'label', `there is no terminal "${serial.label}"`),
       ));
     const machine = new Machine(env, terminal);
+    // When the component is stopped it is too late to open the session that this takes.
+    await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
     machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
     const files = new GuestFiles(env);
@@ -184,6 +191,9 @@ export class Machine {
       case 'reset':
         this.#engine?.reset();
         return undefined;
+      case 'poweroff':
+        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
+        return this.#engine?.pressPowerButton() === true ? undefined : NOBODY_LISTENS;
     }
   }
 
@@ -222,6 +232,20 @@ export class Machine {
     void this.#env.log(`the guest starts anew${times > 1 ? ` (${times} times so far)` : ''}`);
   }
 
+  /**
+   * Presses the power button, and waits for the guest to switch off. Returns at once if the guest
+   * does not listen to the button.
+   */
+  async powerOff(graceMs: number): Promise<void> {
+    if (this.#isOff || this.#act('poweroff') !== undefined) return;
+    for (let leftMs = graceMs; leftMs > 0; leftMs -= PROGRESS_MS) {
+      await this.#env.log(`the power button is pressed; the guest has ${Math.ceil(leftMs / 1000)} s`);
+      await Promise.race([this.#ended, this.#env.timer.sleep(Math.min(PROGRESS_MS, leftMs))]);
+      if (this.#isOff) return;
+    }
+    await this.#env.warning('the guest has not switched off in time');
+  }
+
   /** The guest is done. */
   async #switchedOff(): Promise<void> {
     for (const { underWay } of this.#disks) await Promise.allSettled(underWay);
@@ -242,6 +266,7 @@ export class Machine {
 
   async #stop(): Promise<boolean> {
     this.#isOff = true;
+    this.#end();
     this.#engine?.close();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();

@@ -46,6 +46,8 @@ export interface V86Cpu {
   readonly sreg: Uint16Array;
   readonly reg32: Int32Array;
   readonly instruction_pointer: Int32Array;
+  device_raise_irq(line: number): void;
+  device_lower_irq(line: number): void;
   jit_dirty_cache(start: number, end: number): void;
   set_jit_config(index: number, value: number): void;
   get_seg_cs(): number;
@@ -66,6 +68,8 @@ const FUNCTIONS = [
   'devices.pci.register_device',
   'devices.pci.raise_irq',
   'devices.pci.lower_irq',
+  'device_raise_irq',
+  'device_lower_irq',
   'jit_dirty_cache',
   'set_jit_config',
   'get_seg_cs',

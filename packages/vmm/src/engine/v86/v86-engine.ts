@@ -4,6 +4,8 @@
  * (serial line, timers, IDE); ours are put on its PCI bus from outside.
  */
 import { V86 } from 'v86';
+import { PowerRegisters } from '../../devices/acpi/power-registers.ts';
+import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
@@ -30,10 +32,13 @@ const SLOTS = [
   { slot: 8, link: 3, line: 3 },
   { slot: 9, link: 0, line: 10 },
   { slot: 10, link: 1, line: 11 },
-  { slot: 11, link: 2, line: 9 },
+  { slot: 11, link: 2, line: 7 },
 ] as const;
 /** The devices of ours that fit. */
 export const PCI_DEVICES_MAX = SLOTS.length;
+/** The power registers, and the interrupt that ACPI has for them in a PC. */
+const POWER_PORT = 0xb000;
+const POWER_INTERRUPT = 9;
 const LEGACY_PORT = 0xd000;
 const MODERN_PORT = 0xe000;
 /** Where the bridge keeps the interrupt lines of its four links. */
@@ -81,6 +86,7 @@ class V86Engine implements Engine {
   readonly #emulator: V86;
   readonly #cpu: V86Cpu;
   readonly #waits = new IdleWaits();
+  readonly #power: PowerRegisters;
   #devices = 0;
 
   constructor(emulator: V86, images: readonly IdeImage[], events: EngineEvents) {
@@ -111,6 +117,15 @@ class V86Engine implements Engine {
       events.serialOutput(byte);
     });
     listen(emulator, 'cpu-event-halt', () => events.halted());
+    this.#power = new PowerRegisters({
+      raiseInterrupt: () => {
+        this.#waits.stir();
+        cpu.device_raise_irq(POWER_INTERRUPT);
+      },
+      lowerInterrupt: () => cpu.device_lower_irq(POWER_INTERRUPT),
+      off: () => events.halted(),
+    });
+    this.#register(this.#power.block, POWER_PORT, this.#power);
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
       reboot();
@@ -119,6 +134,7 @@ class V86Engine implements Engine {
       const channel = cpu.devices.ide?.primary;
       channel?.master.device_reset();
       channel?.slave.device_reset();
+      this.#power.reset();
       events.reset();
     };
   }
@@ -153,7 +169,8 @@ class V86Engine implements Engine {
 
   boot(image: BootImage): void {
     const cpu = this.#cpu;
-    for (const part of image.parts) {
+    const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
+    for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
       const place = this.memory.view(part.address, length);
       if ('bytes' in part) place.set(part.bytes);
@@ -186,6 +203,11 @@ class V86Engine implements Engine {
     void this.#emulator.stop();
   }
 
+  pressPowerButton(): boolean {
+    this.#power.press();
+    return this.#power.isListening;
+  }
+
   reset(): void {
     this.#cpu.reboot_internal();
   }
@@ -203,7 +225,7 @@ class V86Engine implements Engine {
     this.pause();
   }
 
-  #register(block: RegisterBlock, base: number, device: PciDevice): void {
+  #register(block: RegisterBlock, base: number, device: object): void {
     const { io } = this.#cpu;
     for (let offset = 0; offset < block.size; offset++) {
       const read = (bytes: number) => (): number => block.read(offset, bytes) | 0;
