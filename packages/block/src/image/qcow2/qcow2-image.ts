@@ -59,7 +59,10 @@ export class Qcow2Image implements DiskImage {
     if (!writeable) return new Qcow2Image(file, false, options.backing);
     checkMayWrite(file);
     const isDirty = (header.incompatible & QCOW2_INCOMPATIBLE.dirty) !== 0;
-    if (!isDirty) await file.openRefcounts();
+    if (!isDirty) {
+      await file.openRefcounts();
+      checkRefcountBlocks(file);
+    }
     const image = new Qcow2Image(file, true, options.backing);
     if (isDirty) await image.repair();
     return image;
@@ -418,6 +421,16 @@ function checkMayWrite({ header }: Qcow2File): void {
     throw unsupported('an image with subclusters can only be read');
   }
   if (header.bitmaps) throw unsupported('an image with persistent bitmaps can only be read');
+}
+
+/** Refuses blocks that are listed twice: a change of one count would be one of another, too. */
+function checkRefcountBlocks({ refcounts }: Qcow2File): void {
+  const seen = new Set<number>();
+  for (const [index, offset] of refcounts.blocks.entries()) {
+    if (offset === 0) continue;
+    if (seen.has(offset)) throw malformed(`refcount block ${index} at byte ${offset} is another one's, too`);
+    seen.add(offset);
+  }
 }
 
 /** Writes pieces in order, so that a file that grows by them has no holes in between. */

@@ -43,6 +43,8 @@ export class Refcounts {
   readonly #freed = new Set<number>();
   /** Those of them that no commit has taken yet. */
   #freedSince: number[] = [];
+  /** Refcount blocks none of whose clusters is free: there may be many, and one looks once. */
+  readonly #full = new Set<number>();
   /** No cluster below this one is free. */
   #hint = 0;
   /** The first cluster that was never given away and that the file has not. */
@@ -173,11 +175,24 @@ export class Refcounts {
       if ((block + 1) * 8 > TABLE_BYTES_MAX) {
         throw new ImageError('NoSpace', 'the image file cannot become larger');
       }
+      if (this.#full.has(block)) {
+        if (length > 0 && !exactly) break;
+        const next = (block + 1) * this.#perBlock;
+        if (cluster >= this.#fresh) behind += next - cluster;
+        if (length === 0 && first === this.#hint) this.#hint = next;
+        cluster = next;
+        first = next;
+        length = 0;
+        continue;
+      }
+      const looksAtAll = cluster === block * this.#perBlock;
+      let anyFree = false;
       const counted = this.#offset(block) !== 0 || this.#cache.peek(block) !== undefined;
       const view = counted ? (await this.#cache.load(block)).view : undefined;
       for (const end = (block + 1) * this.#perBlock; cluster < end; cluster++) {
         if (length === count) break search;
         if (this.#isFree(cluster, view)) {
+          anyFree = true;
           if (length === 0) first = cluster;
           length++;
           continue;
@@ -190,6 +205,7 @@ export class Refcounts {
         length = 0;
         first = cluster + 1;
       }
+      if (looksAtAll && !anyFree) this.#full.add(block);
     }
     for (let index = 0; index < length; index++) this.#reserved.add(first + index);
     if (first === this.#hint) this.#hint = first + length;
@@ -198,7 +214,10 @@ export class Refcounts {
 
   /** Returns clusters that were reserved and will not be used. */
   giveBack({ first, count }: Run): void {
-    for (let index = 0; index < count; index++) this.#reserved.delete(first + index);
+    for (let index = 0; index < count; index++) {
+      this.#reserved.delete(first + index);
+      this.#full.delete(Math.floor((first + index) / this.#perBlock));
+    }
     this.#hint = Math.min(this.#hint, first);
   }
 
@@ -228,6 +247,7 @@ export class Refcounts {
   reuse(clusters: readonly number[]): void {
     for (const cluster of clusters) {
       this.#freed.delete(cluster);
+      this.#full.delete(Math.floor(cluster / this.#perBlock));
       this.#hint = Math.min(this.#hint, cluster);
     }
   }
@@ -235,6 +255,7 @@ export class Refcounts {
   /** Takes these counts, of clusters from 0 on, in the place of all that there were. */
   assign(counts: Uint16Array): void {
     this.#cache.clear();
+    this.#full.clear();
     this.#table = new Float64Array(0);
     for (let block = 0; block * this.#perBlock < counts.length; block++) {
       this.#growTable(block);
