@@ -10,7 +10,13 @@ import type { DeviceBelow } from '../src/lib/device-below.ts';
 import { RamDisk } from '../src/ram_block/ram-disk.ts';
 import { SnapshotStore } from '../src/snapshot/snapshot-store.ts';
 import { type SnapshotEvents, Snapshots, type WhenFull } from '../src/snapshot/snapshots.ts';
-import { GROUP_CHUNKS, GROUPS_AT, MAP_BYTES } from '../src/snapshot/store-format.ts';
+import {
+  GROUP_CHUNKS,
+  GROUPS_AT,
+  MAP_BYTES,
+  readSuperblock,
+  writeSuperblock,
+} from '../src/snapshot/store-format.ts';
 import { overDisk } from './over-disk.ts';
 import { codeOf } from './system-client.ts';
 
@@ -653,4 +659,12 @@ test('a large read of a snapshot reads several chunks at a time', async () => {
   underWayMax = 0;
   expect(await ofSnapshot(opened, 'one')).toEqual(Array.from({ length: BLOCKS }, (_, block) => block + 1));
   expect(underWayMax).toBeGreaterThan(1);
+});
+
+test.each([0, 1, 768, 131_072])('a store for blocks of %i bytes is refused', (originBlockSize) => {
+  const superblock = { generation: 1, chunkBytes: 262_144, originBlockSize, lastId: 0 } as const;
+  const rest = { rollbackTo: 0, rollbackToken: 0, groups: 1, snapshots: [] };
+  expect(() => readSuperblock(writeSuperblock({ ...superblock, ...rest }))).toThrow(
+    `for blocks of ${originBlockSize}`,
+  );
 });

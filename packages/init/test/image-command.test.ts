@@ -1,4 +1,6 @@
 /** `ginit image`: what it does with files, and what it says. qemu-img is the judge. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { noise, patchwork } from '../../block/test/image/disk-content.ts';
@@ -90,6 +92,44 @@ describe.skipIf(QEMU_MISSING !== undefined)(`with qemu-img (${QEMU_MISSING ?? 'i
     expect(
       await said('resize', 'sub/top.qcow2', '+1M', '--backing', 'base.img', '--backing', 'flat.img'),
     ).toBe('"sub/top.qcow2": no image has "flat.img" behind it');
+  });
+
+  test('an image that QEMU writes to is neither read nor replaced', async () => {
+    place.write('source.img', new Uint8Array(MIB).fill(3));
+    await image('convert', 'source.img', 'live.qcow2');
+    const qemu = spawn('qemu-io', ['-f', 'qcow2', 'live.qcow2'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    try {
+      qemu.stdin.write('write -P 5 0 4k\n');
+      await once(qemu.stdout, 'data');
+      const inUse = /file "live.qcow2" is in use by /;
+      expect(await said('convert', 'live.qcow2', 'out.img')).toMatch(inUse);
+      expect(await said('convert', '--force', 'source.img', 'live.qcow2')).toMatch(inUse);
+      expect(await said('create', '--force', 'live.qcow2', '1M')).toMatch(inUse);
+      expect(await said('info', 'live.qcow2')).toContain('format: qcow2');
+    } finally {
+      const gone = once(qemu, 'exit');
+      qemu.stdin.end();
+      await gone;
+    }
+    expect(readdirSync('.').toSorted()).toEqual(['live.qcow2', 'source.img']);
+    await image('convert', 'live.qcow2', 'out.img');
+    expect(place.read('out.img').subarray(0, 4097)).toEqual(
+      new Uint8Array(4097).fill(5, 0, 4096).fill(3, 4096),
+    );
+  });
+
+  test('--backing says the format of a file whose name does not', async () => {
+    place.write('base', new Uint8Array(MIB).fill(3));
+    const refusal = 'the image "base" behind it has no known format: --backing FORMAT:base says one';
+    expect(await said('create', 'top.qcow2', '--backing', 'base')).toContain(refusal);
+    await image('create', 'top.qcow2', '--backing', 'raw:base');
+    await image('convert', 'top.qcow2', 'flat.img', '--backing', 'raw:base');
+    expect(Buffer.compare(place.read('flat.img'), place.read('base'))).toBe(0);
+    place.run('qemu-img', ['create', '-f', 'qcow2', '-b', 'base', '-F', 'vpc', '-u', 'odd.qcow2', '1M']);
+    expect(await said('convert', 'odd.qcow2', 'no.img', '--backing', 'base')).toContain(
+      'the image "base" behind it has the format "vpc": --backing FORMAT:base says one',
+    );
+    expect(typeof (await image('convert', 'odd.qcow2', 'yes.img', '--backing', 'raw:base'))).toBe('object');
   });
 
   test('refcounts that are wrong are found, and made anew', async () => {
@@ -184,6 +224,29 @@ test('what is there is not overwritten, and what fails leaves nothing', async ()
   expect(readdirSync('.').toSorted()).toEqual(['bad.qcow2', 'there.img']);
   await image('create', '--force', 'there.img', '1M');
   expect(statSync('there.img').size).toBe(MIB);
+});
+
+test('an option that could do nothing is refused', async () => {
+  place.write('disk.img', new Uint8Array(MIB));
+  for (const name of ['out.vmdk', 'out.vdi', 'out.img'])
+    expect(await said('convert', '--cluster-size', '4K', 'disk.img', name)).toContain(
+      'image has no clusters whose size could be chosen',
+    );
+  expect(
+    await said(
+      'snapshot',
+      'create',
+      '--store',
+      's',
+      '--store-size',
+      '1M',
+      '--block-size',
+      '1000',
+      'disk.img',
+      'a',
+    ),
+  ).toContain('blocks cannot have 1000 bytes, with chunks of 65536');
+  expect(readdirSync('.')).toEqual(['disk.img']);
 });
 
 test('info tells the format of the name, and when the content looks like another one', async () => {

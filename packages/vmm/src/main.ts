@@ -1,5 +1,5 @@
 /** A virtual machine monitor: an unmodified guest system as a component. */
-import { component, Rom } from '@ginit/core';
+import { component, Rom, Timer } from '@ginit/core';
 import { Machine as MachineSession } from '@ginit/core/machine';
 import { Block } from '@ginit/core/block';
 import { FileSystem } from '@ginit/core/file_system';
@@ -8,12 +8,17 @@ import { Machine } from './machine/machine.ts';
 import { VMM_CONFIG } from './machine/schema.ts';
 
 const manifest = {
+  requires: [Timer],
   mayRequire: [Block, Terminal, Rom, FileSystem, MachineSession],
   config: VMM_CONFIG,
   loop: 'live',
 } as const;
 
 export default component(manifest, async (env) => {
-  const machine = await Machine.start(env, env.config.read(VMM_CONFIG));
-  env.onStop(() => machine.stop());
+  const config = env.config.read(VMM_CONFIG);
+  const machine = await Machine.start(env, config);
+  env.onStop(async () => {
+    if (config.on_stop === 'poweroff') await machine.powerOff(config.grace * 1000);
+    await machine.stop();
+  });
 });

@@ -1,7 +1,7 @@
 /** Machines with guests of a few bytes, on the engine v86. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { rejected } from '@ginit/core/block';
+import { type BlockBackend, rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
 import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
 import { bzImageOf, elfOf, Program } from './tiny-guest.ts';
@@ -16,7 +16,7 @@ describe('a machine', () => {
     expect(system.output).toBe('hello\n');
     expect(lines.slice(0, 2)).toEqual([
       expect.stringMatching(/v86 0\.5\.462, 1 processor, 1\d MiB/),
-      expect.stringContaining('the guest has switched off'),
+      expect.stringContaining('the guest has stopped its processor'),
     ]);
   });
 
@@ -61,6 +61,68 @@ describe('a machine', () => {
     // Of 40 MiB, 2 are the monitor's.
     expect(mebibytes).toBeGreaterThan(25);
     expect(mebibytes).toBeLessThanOrEqual(30);
+  });
+
+  test('starts with an IDE disk that fails', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    const failing = {
+      info: disk.info,
+      read: () => rejected('InputOutput'),
+      write: () => {},
+      sync: () => {},
+      trim: () => {},
+      writeZeroes: () => {},
+    };
+    const system = new MachineSystem(
+      '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes"/> <serial/>',
+      { roms: { linux: HELLO }, disks: { root: failing } },
+    );
+    await system.ended();
+    expect(system.output).toBe('hello\n');
+  });
+
+  test('whose terminal takes nothing ends all the same, after its disks were synchronised', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    let synchronised = 0;
+    const counted = {
+      info: disk.info,
+      read: disk.read.bind(disk),
+      write: disk.write.bind(disk),
+      sync: () => void synchronised++,
+      trim: () => {},
+      writeZeroes: () => {},
+    };
+    const roms = { linux: new Program().print('x'.repeat(20_000)).halt().kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
+      roms,
+      disks: { root: counted },
+      takesOutput: false,
+    });
+    await system.ended();
+    expect(synchronised).toBe(1);
+  });
+
+  test('whose disk cannot be synchronised ends with 1, after all others were', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    let synchronised = 0;
+    const backend = (sync: BlockBackend['sync']) => ({
+      info: disk.info,
+      read: disk.read.bind(disk),
+      write: disk.write.bind(disk),
+      sync,
+      trim: () => {},
+      writeZeroes: () => {},
+    });
+    const disks = {
+      bad: backend(() => rejected('InputOutput')),
+      good: backend(() => void synchronised++),
+    };
+    const config =
+      '<kernel rom="linux"/> <disk label="bad" writeable="yes"/> <disk label="good" writeable="yes"/>';
+    const system = new MachineSystem(config, { roms: { linux: HELLO }, disks, ram: '40M' });
+    const { lines } = await system.endedWith(1);
+    expect(synchronised).toBe(1);
+    expect(lines.join('\n')).toMatch(/the disk "bad" is not synchronised: .*/);
   });
 
   test('starts anew when the guest resets it', async () => {
@@ -154,6 +216,57 @@ describe('whoever acts on a machine', () => {
   });
 });
 
+describe('the power button', () => {
+  /** Listens to it, and switches off when it is pressed. */
+  const listening = new Program()
+    .print('up')
+    .out(0xb002, 2, 0x100)
+    .print(', listening')
+    .waitFor(0xb001, 0, true);
+  const roms = {
+    polite: listening.out(0xb000, 2, 0x100).print(', bye').out(0xb004, 2, 0x3400).raw(0xeb, 0xfe).kernel(),
+    busy: new Program().out(0xb002, 2, 0x100).print('up').raw(0xeb, 0xfe).kernel(),
+    deaf: new Program().print('up').raw(0xeb, 0xfe).kernel(),
+  };
+
+  test('makes a guest that listens switch off', async () => {
+    const system = new MachineSystem('<kernel rom="polite"/> <serial/> <control/>', { roms });
+    await system.until('listening');
+    expect(await system.ask('poweroff')).toBeUndefined();
+    await system.ended();
+    expect(system.output).toBe('up, listening, bye');
+  });
+
+  test('is pressed when the component is stopped, and the guest waited for', async () => {
+    const system = new MachineSystem('<kernel rom="polite"/> <serial/>', { roms });
+    await system.until('listening');
+    const { lines } = await system.stop();
+    expect(lines.join('\n')).toMatch(
+      /the power button is pressed; the guest has 20 s[^]*the guest has stopped its processor/,
+    );
+  });
+
+  test('is pressed in vain: the guest has its time, and no more', async () => {
+    const config = '<kernel rom="busy"/> <serial/>';
+    const system = new MachineSystem(config, { roms, attributes: 'grace="1"' });
+    await system.until('up');
+    expect((await system.stop()).lines.join('\n')).toContain('the guest has not switched off in time');
+  });
+
+  test('is not waited for if nobody listens, or if the config says so', async () => {
+    const deaf = new MachineSystem('<kernel rom="deaf"/> <serial/> <control/>', { roms });
+    await deaf.until('up');
+    expect(await deaf.ask('poweroff')).toBe('the guest does not listen to its power button');
+    expect((await deaf.stop()).lines.join('\n')).not.toContain('power button');
+    const killed = new MachineSystem('<kernel rom="busy"/> <serial/>', {
+      roms,
+      attributes: 'on_stop="kill"',
+    });
+    await killed.until('up');
+    expect((await killed.stop()).lines.join('\n')).not.toContain('power button');
+  });
+});
+
 describe('a machine that cannot be is one clear error', () => {
   const roms = { linux: HELLO, big: bzImageOf(HELLO, { xloadflags: 1 }), text: new Uint8Array(5000) };
   const disk = new RamDisk(new Uint8Array(16 * 1024), 1024);
@@ -189,9 +302,15 @@ describe('a machine that cannot be is one clear error', () => {
     ],
     [
       'a disk of blocks that do not fit',
-      '<kernel rom="linux"/> <disk label="odd" model="ide"/>',
+      '<kernel rom="linux"/> <disk label="odd" model="ide" writeable="yes"/>',
       { disks: { odd: disk } },
       /config\.xml:\d+:\d+: the disk "odd" has blocks of 1024 bytes/,
+    ],
+    [
+      'an IDE disk that may not be written',
+      '<kernel rom="linux"/> <disk label="odd" model="ide"/>',
+      { disks: { odd: disk } },
+      /config\.xml:\d+:\d+: a disk of the model ide can be written by its guest: .*model virtio/,
     ],
     [
       'two processors',

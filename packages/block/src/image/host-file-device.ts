@@ -8,6 +8,7 @@ import { ImageError } from './image-error.ts';
 export class HostFileDevice implements ByteDevice {
   readonly #file: HostFile;
   #sizeBytes: number;
+  #syncFailure: { readonly error: unknown } | undefined;
 
   constructor(file: HostFile) {
     this.#file = file;
@@ -31,8 +32,21 @@ export class HostFileDevice implements ByteDevice {
     this.#sizeBytes = Math.max(this.#sizeBytes, position + from.byteLength);
   }
 
-  sync(): Promise<void> {
-    return asImageError(this.#file.sync());
+  /** After a failure it always fails: the host may have lost writes, and says so only once. */
+  async sync(): Promise<void> {
+    this.#checkSyncs();
+    try {
+      await asImageError(this.#file.sync());
+    } catch (error) {
+      this.#syncFailure ??= { error };
+      throw error;
+    }
+    // One that began before the failure may end after it.
+    this.#checkSyncs();
+  }
+
+  #checkSyncs(): void {
+    if (this.#syncFailure) throw this.#syncFailure.error;
   }
 
   async setSize(sizeBytes: number): Promise<void> {

@@ -46,7 +46,7 @@ export class ImageDisk implements BlockBackend {
     const { file, block_size: blockSize, size, $node: node } = config;
     try {
       const { image } = images;
-      if (size !== undefined && image.sizeBytes !== size) await growAtStart(image, size, config);
+      if (size !== undefined && image.sizeBytes !== size) await growAtStart(env, image, size, config);
       const { problem, warning } = wholeBlocks(`the disk in "${file}" has`, image.sizeBytes, blockSize);
       if (problem !== undefined) throw node.errorAt(problem, 'file');
       if (warning !== undefined) void env.warning(warning);
@@ -206,12 +206,18 @@ export class ImageDisk implements BlockBackend {
   }
 }
 
-async function growAtStart(image: DiskImage, size: number, config: ImageBlockConfig): Promise<void> {
+async function growAtStart(
+  env: ImageEnv,
+  image: DiskImage,
+  size: number,
+  config: ImageBlockConfig,
+): Promise<void> {
   if (size < image.sizeBytes) {
-    throw config.$node.errorAt(
-      `the disk has ${image.sizeBytes} bytes; only "ginit image resize" makes it smaller`,
-      'size',
+    // It may have grown while the system was running, and the config was put back since.
+    void env.warning(
+      `the disk keeps its ${image.sizeBytes} bytes, more than "size" says: only "ginit image resize" makes it smaller`,
     );
+    return;
   }
   try {
     await image.resize(size);

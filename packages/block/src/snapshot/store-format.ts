@@ -154,7 +154,7 @@ export function readSuperblock(bytes: Uint8Array): Superblock | undefined {
       `a snapshot store with chunks of ${chunkBytes} and maps of ${mapBytes} bytes`,
     );
   }
-  if (chunkBytes < originBlockSize) {
+  if (!isOriginBlockSize(originBlockSize, chunkBytes)) {
     throw blockError(
       'Invalid',
       `a snapshot store with chunks of ${chunkBytes} bytes for blocks of ${originBlockSize}`,
@@ -177,6 +177,10 @@ function readSnapshot(bytes: Uint8Array, view: DataView, at: number): SnapshotRe
     name: new TextDecoder().decode(bytes.subarray(at + 32, at + 32 + nameBytes)),
   };
 }
+
+/** What the blocks of an origin may have. */
+const ORIGIN_BLOCK_BYTES_MIN = 512;
+const ORIGIN_BLOCK_BYTES_MAX = 65_536;
 
 /** An entry of a map. */
 export interface MapEntry {
@@ -218,4 +222,13 @@ function u53(view: DataView, at: number): number {
 /** Whether chunks may have this size. */
 export function isChunkSize(bytes: number): boolean {
   return bytes >= CHUNK_BYTES_MIN && bytes <= CHUNK_BYTES_MAX && Number.isInteger(Math.log2(bytes));
+}
+
+/** Whether blocks of the origin can have this size, with chunks of a possible one. */
+export function isOriginBlockSize(bytes: number, chunkBytes: number): boolean {
+  return (
+    bytes >= ORIGIN_BLOCK_BYTES_MIN &&
+    bytes <= Math.min(chunkBytes, ORIGIN_BLOCK_BYTES_MAX) &&
+    Number.isInteger(Math.log2(bytes))
+  );
 }

@@ -1,6 +1,7 @@
 /** Runs on a recorded device, and what a crash at each of their events may leave. */
 import type { DiskImage } from '../../src/image/disk-image.ts';
 import { DiskModel, type DiskOperation } from './disk-model.ts';
+import { performOverlapping } from './disk-operations.ts';
 import type { RecordingDevice } from './recording-device.ts';
 
 /** A moment of a run: after so many events a crash leaves what the model says. */
@@ -9,7 +10,10 @@ export interface CrashPoint {
   readonly model: DiskModel;
 }
 
-/** Performs operations one after the other. The result is what may be there from which event on. */
+/**
+ * Performs operations side by side, with syncs while writes are under way. The result is what may
+ * be there from which event on.
+ */
 export async function performRecorded(
   image: DiskImage,
   device: RecordingDevice,
@@ -18,13 +22,14 @@ export async function performRecorded(
 ): Promise<CrashPoint[]> {
   const model = new DiskModel(sectors);
   const points: CrashPoint[] = [{ events: 0, model: model.snapshot() }];
-  for (const operation of operations) {
-    const before = device.events.length;
-    await model.perform(image, operation);
-    // A sync counts when it has ended; whatever a write writes may be there from its beginning on.
-    const events = operation.kind === 'sync' ? device.events.length : before;
-    points.push({ events, model: model.snapshot() });
-  }
+  const point = (): void => void points.push({ events: device.events.length, model: model.snapshot() });
+  await performOverlapping(operations, async (operation) => {
+    const performing = model.perform(image, operation);
+    // Whatever a write writes may be there from its beginning on; a sync counts when it has ended.
+    if (operation.kind !== 'sync') point();
+    await performing;
+    if (operation.kind === 'sync') point();
+  });
   return points;
 }
 

@@ -1,6 +1,7 @@
 /**
  * What a disk may hold: a model of sectors of one repeated byte each. After a crash a sector holds
- * what it had at the last sync, or what any later write gave it.
+ * what it had at the last sync, or what any later write gave it. A sync covers what had ended when
+ * it began, so what is under way meanwhile may be there or not.
  */
 import type { DiskImage } from '../../src/image/disk-image.ts';
 
@@ -17,19 +18,30 @@ export type DiskOperation =
 export class DiskModel {
   /** What a reader sees; -1 if a discard has left it undefined. */
   readonly now: Int16Array;
-  /** What the last sync has made lasting, and everything that came later. */
-  readonly #possible: Set<number>[];
+  /**
+   * What the last sync has made lasting, and everything that came later, each with the number of
+   * the last operation that gave it.
+   */
+  readonly #possible: Map<number, number>[];
+  /** The last operation that has changed each sector. */
+  readonly #last: Int32Array;
+  /** The sectors of changes that are under way. */
+  readonly #changing: Uint8Array;
+  #operations = 0;
 
   constructor(sectors: number) {
     this.now = new Int16Array(sectors);
-    this.#possible = Array.from({ length: sectors }, () => new Set([0]));
+    this.#possible = Array.from({ length: sectors }, () => new Map([[0, 0]]));
+    this.#last = new Int32Array(sectors);
+    this.#changing = new Uint8Array(sectors);
   }
 
   /** Carries out an operation on the disk and on the model, and checks what is read. */
   async perform(image: DiskImage, operation: DiskOperation): Promise<void> {
     if (operation.kind === 'sync') {
+      const covered = this.#covered();
       await image.sync();
-      this.#sync();
+      this.#synced(covered);
       return;
     }
     const { sector, count } = operation;
@@ -41,15 +53,14 @@ export class DiskModel {
         this.check(bytes, sector);
         return;
       }
-      case 'write':
-        this.#set(sector, count, operation.value);
-        return image.write(new Uint8Array(length).fill(operation.value), at);
+      case 'write': {
+        const bytes = new Uint8Array(length).fill(operation.value);
+        return this.#change(sector, count, operation.value, () => image.write(bytes, at));
+      }
       case 'zero':
-        this.#set(sector, count, 0);
-        return image.writeZeroes(at, length);
+        return this.#change(sector, count, 0, () => image.writeZeroes(at, length));
       case 'discard':
-        this.#discard(sector, count);
-        return image.discard(at, length);
+        return this.#change(sector, count, undefined, () => image.discard(at, length));
     }
   }
 
@@ -71,7 +82,7 @@ export class DiskModel {
       const found = uniform(disk.subarray(at, at + MODEL_SECTOR_BYTES));
       if (!possible.has(found)) {
         throw new Error(
-          `sector ${sector} reads as ${found} after a crash, not as one of ${[...possible].join(' ')}`,
+          `sector ${sector} reads as ${found} after a crash, not as one of ${[...possible.keys()].join(' ')}`,
         );
       }
     }
@@ -81,27 +92,40 @@ export class DiskModel {
   snapshot(): DiskModel {
     const copy = new DiskModel(this.now.length);
     copy.now.set(this.now);
-    for (const [sector, possible] of this.#possible.entries()) copy.#possible[sector] = new Set(possible);
+    for (const [sector, possible] of this.#possible.entries()) copy.#possible[sector] = new Map(possible);
     return copy;
   }
 
-  #set(sector: number, count: number, value: number): void {
+  /** Gives sectors a value; without one, they are undefined from now on. */
+  async #change(
+    sector: number,
+    count: number,
+    value: number | undefined,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const operation = ++this.#operations;
     for (let at = sector; at < sector + count; at++) {
-      this.now[at] = value;
-      this.#possible[at]?.add(value);
+      this.now[at] = value ?? -1;
+      this.#possible[at]?.set(value ?? 0, operation);
+      this.#last[at] = operation;
+      this.#changing[at] = 1;
     }
+    await work();
+    this.#changing.fill(0, sector, sector + count);
   }
 
-  #discard(sector: number, count: number): void {
-    for (let at = sector; at < sector + count; at++) {
-      this.now[at] = -1;
-      this.#possible[at]?.add(0);
-    }
+  /** The last operation for each sector that a sync which begins now covers; -1 if it covers none. */
+  #covered(): Int32Array {
+    return this.#last.map((operation, sector) =>
+      this.#changing[sector] === 1 || this.now[sector] === -1 ? -1 : operation,
+    );
   }
 
-  #sync(): void {
-    for (const [sector, value] of this.now.entries()) {
-      if (value !== -1) this.#possible[sector] = new Set([value]);
+  #synced(covered: Int32Array): void {
+    for (const [sector, last] of covered.entries()) {
+      for (const [value, operation] of this.#possible[sector] ?? []) {
+        if (operation < last) this.#possible[sector]?.delete(value);
+      }
     }
   }
 }

@@ -26,23 +26,37 @@ export function diskOperations(sectors: number, lengthMax = 300): fc.Arbitrary<D
       weight: 2,
       arbitrary: range.map(({ sector, count }): DiskOperation => ({ kind: 'discard', sector, count })),
     },
-    { weight: 1, arbitrary: fc.constant<DiskOperation>({ kind: 'sync' }) },
+    { weight: 2, arbitrary: fc.constant<DiskOperation>({ kind: 'sync' }) },
   );
   return fc.array(operation, { minLength: 10, maxLength: 60 });
 }
 
-/** Operations in batches in which no two touch the same sector, so that they may all be under way. */
-export function batches(operations: readonly DiskOperation[]): DiskOperation[][] {
-  const all: DiskOperation[][] = [[]];
+/** The most operations that are under way at a time. */
+const UNDER_WAY_MAX = 6;
+
+/**
+ * Performs operations side by side, but none before another one for the same sectors has ended. A
+ * sync waits for nobody, so that it meets writes in all of their steps.
+ */
+export async function performOverlapping(
+  operations: readonly DiskOperation[],
+  perform: (operation: DiskOperation) => Promise<void>,
+): Promise<void> {
+  const underWay = new Map<DiskOperation, Promise<void>>();
+  const failures: unknown[] = [];
   for (const operation of operations) {
-    const last = all.at(-1) ?? [];
-    if (operation.kind !== 'sync' && last.every((other) => apart(operation, other))) last.push(operation);
-    else all.push([operation]);
+    while (underWay.size >= UNDER_WAY_MAX || [...underWay.keys()].some((other) => !apart(operation, other)))
+      await Promise.race(underWay.values());
+    const performing = perform(operation)
+      .catch((error: unknown) => failures.push(error))
+      .then(() => void underWay.delete(operation));
+    underWay.set(operation, performing);
   }
-  return all;
+  await Promise.all(underWay.values());
+  if (failures.length > 0) throw failures[0];
 }
 
 function apart(one: DiskOperation, other: DiskOperation): boolean {
-  if (one.kind === 'sync' || other.kind === 'sync') return false;
+  if (one.kind === 'sync' || other.kind === 'sync') return true;
   return one.sector + one.count <= other.sector || other.sector + other.count <= one.sector;
 }

@@ -11,6 +11,7 @@ import type { DiskImage, ImageFormat } from '../../src/image/disk-image.ts';
 import { compactImage } from '../../src/image/compact-image.ts';
 import { ImageError } from '../../src/image/image-error.ts';
 import { checkImage, openImage } from '../../src/image/open-image.ts';
+import { bitmapTables } from '../../src/image/qcow2/bitmaps.ts';
 import { createQcow2 } from '../../src/image/qcow2/create.ts';
 import { Qcow2PackedWriter } from '../../src/image/qcow2/packed-writer.ts';
 import { Qcow2Image } from '../../src/image/qcow2/qcow2-image.ts';
@@ -248,6 +249,25 @@ test.each([
   await image.close();
 });
 
+test('refcounts get no room for places that only an entry of a table names', async () => {
+  const bytes = await changed(4096, (view) => {
+    const table = offsetAt(view, offsetAt(view, L1_AT));
+    view.setBigUint64(table + 20 * 8, 0x8000_0000_0000_0000n | (2n ** 40n));
+  });
+  const image = await Qcow2Image.open(new HostileDevice(bytes), { writeable: true });
+  const { length } = image.file.refcounts.blocks;
+  await expect(image.writeZeroes(20 * 4096, 4096)).rejects.toMatchObject({ code: 'Malformed' });
+  expect(image.file.refcounts.blocks.length).toBe(length);
+  await image.close();
+  const far = await changed(4096, (view) => {
+    view.setBigUint64(offsetAt(view, L1_AT), 0x8000_0000_0000_0000n | (2n ** 40n));
+  });
+  const other = await Qcow2Image.open(new HostileDevice(far), { writeable: true });
+  await other.write(new Uint8Array(512), 0);
+  await expect(other.sync()).rejects.toMatchObject({ code: 'Malformed' });
+  expect(other.file.refcounts.blocks.length).toBe(length);
+});
+
 test('a table that is named a hundred thousand times is looked at once', async () => {
   const clusterBytes = 65_536;
   const entries = 100_000;
@@ -265,23 +285,65 @@ test('a table that is named a hundred thousand times is looked at once', async (
 });
 
 test('refcounts that leave no cluster free, however large the file becomes, are an error', async () => {
-  const bytes = await changed(512, (view, all) => {
-    const table = offsetAt(view, REFCOUNT_TABLE_AT);
-    const block = view.getBigUint64(table);
-    for (let index = 0; index < 64; index++) view.setBigUint64(table + index * 8, block);
-    all.fill(1, Number(block), Number(block) + 512);
-    view.setUint32(56, 2048);
-  });
-  const large = new Uint8Array(1024 * 1024 + bytes.byteLength + 512);
+  const clusterBytes = 512;
+  // As many blocks as count more clusters than the file may lack, none of them free.
+  const tableClusters = 66;
+  const entries = (tableClusters * clusterBytes) / 8;
+  const { bytes } = await qcow2({ clusterBytes });
+  const at = Math.ceil(bytes.byteLength / clusterBytes) * clusterBytes;
+  const large = new Uint8Array(at + (tableClusters + entries) * clusterBytes).fill(1);
   large.set(bytes);
   const view = new DataView(large.buffer);
-  const block = view.getBigUint64(offsetAt(view, REFCOUNT_TABLE_AT));
-  const at = Math.ceil(bytes.byteLength / 512) * 512;
+  const firstBlock = at + tableClusters * clusterBytes;
+  for (let entry = 0; entry < entries; entry++)
+    view.setBigUint64(at + entry * 8, BigInt(firstBlock + entry * clusterBytes));
   view.setBigUint64(REFCOUNT_TABLE_AT, BigInt(at));
-  for (let entry = at; entry + 8 <= large.byteLength; entry += 8) view.setBigUint64(entry, block);
+  view.setUint32(56, tableClusters);
   const image = await Qcow2Image.open(new HostileDevice(large), { writeable: true });
   await expect(image.write(new Uint8Array(512), 200_000)).rejects.toThrow(
     'refcounts count clusters behind the end of the file',
+  );
+});
+
+test('a refcount block that is listed twice is refused for writing', async () => {
+  const bytes = await changed(4096, (view) => {
+    const table = offsetAt(view, REFCOUNT_TABLE_AT);
+    view.setBigUint64(table + 8, view.getBigUint64(table));
+  });
+  await expect(Qcow2Image.open(new HostileDevice(bytes), { writeable: true })).rejects.toThrow(
+    "refcount block 1 at byte 126976 is another one's, too",
+  );
+});
+
+test('numbers that no file can have are told with their place in the file', async () => {
+  const bytes = await changed(4096, (view) => {
+    view.setBigUint64(offsetAt(view, REFCOUNT_TABLE_AT) + 16, 2n ** 63n);
+  });
+  const table = Number(new DataView(bytes.buffer).getBigUint64(REFCOUNT_TABLE_AT));
+  await expect(Qcow2Image.open(new HostileDevice(bytes), { writeable: true })).rejects.toMatchObject({
+    position: table + 16,
+  });
+});
+
+test('more bitmaps than there may be are refused before they are looked at', async () => {
+  const bytes = new Uint8Array(65_536 * 3);
+  const { bytes: sound } = await qcow2({ clusterBytes: 4096 });
+  bytes.set(sound);
+  const file = await Qcow2Image.open(new HostileDevice(bytes), { writeable: false });
+  Object.assign(file.file.header, {
+    bitmaps: { directoryOffset: 65_536, directoryBytes: 512, count: 65_536 },
+  });
+  await expect(bitmapTables(file.file, () => {})).rejects.toThrow('65536 bitmaps');
+});
+
+test('one of the files of a VMDK disk is not taken for the disk', async () => {
+  const device = new MemoryDevice();
+  const writer = await VmdkStreamWriter.begin(device, { sizeBytes: DISK_BYTES, name: 'a', contentId: 1 });
+  await writer.finish();
+  const bytes = device.content();
+  new DataView(bytes.buffer).setBigUint64(36, 0n, true);
+  await expect(openImage(new HostileDevice(bytes), 'vmdk', { writeable: false })).rejects.toThrow(
+    'one of several files that a disk lies in',
   );
 });
 

@@ -2,7 +2,10 @@
 import type { ByteDevice } from '../../src/image/byte-device.ts';
 import { ImageError } from '../../src/image/image-error.ts';
 
-/** A device of bytes in memory. Every operation takes a turn of the event loop. */
+/**
+ * A device of bytes in memory. Every operation takes a turn of the event loop, or as many as `turns`
+ * says, so that operations end in another order than they began.
+ */
 export class MemoryDevice implements ByteDevice {
   readonly writeable: boolean;
   bytes: Uint8Array;
@@ -10,6 +13,10 @@ export class MemoryDevice implements ByteDevice {
   /** The most that the device can hold. */
   sizeMax = Infinity;
   discarded = 0;
+  /** Says of which writes there is no room for. */
+  failWrite: (from: Uint8Array) => boolean = () => false;
+  /** How many turns of the event loop the next operation takes. */
+  turns: () => number = () => 1;
 
   constructor(bytes: Uint8Array = new Uint8Array(0), writeable = true) {
     this.bytes = bytes;
@@ -27,7 +34,7 @@ export class MemoryDevice implements ByteDevice {
   }
 
   async read(into: Uint8Array, position: number): Promise<void> {
-    await turn();
+    await this.#turn();
     if (position + into.byteLength > this.#sizeBytes) {
       throw new ImageError(
         'InputOutput',
@@ -38,7 +45,8 @@ export class MemoryDevice implements ByteDevice {
   }
 
   async write(from: Uint8Array, position: number): Promise<void> {
-    await turn();
+    await this.#turn();
+    if (this.failWrite(from)) throw new ImageError('NoSpace', 'the device is full');
     this.writeNow(from, position);
   }
 
@@ -49,11 +57,11 @@ export class MemoryDevice implements ByteDevice {
   }
 
   async sync(): Promise<void> {
-    await turn();
+    await this.#turn();
   }
 
   async setSize(sizeBytes: number): Promise<void> {
-    await turn();
+    await this.#turn();
     this.sizeNow(sizeBytes);
   }
 
@@ -66,7 +74,7 @@ export class MemoryDevice implements ByteDevice {
   }
 
   async discard(position: number, length: number): Promise<void> {
-    await turn();
+    await this.#turn();
     this.discarded += length;
     this.bytes.fill(0, position, position + length);
   }
@@ -74,6 +82,10 @@ export class MemoryDevice implements ByteDevice {
   /** It has none of the ways to make zeros without writing them. */
   async zero(): Promise<boolean> {
     return false;
+  }
+
+  async #turn(): Promise<void> {
+    for (let left = this.turns(); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
   }
 
   #grow(sizeBytes: number): void {
@@ -86,5 +98,3 @@ export class MemoryDevice implements ByteDevice {
     this.#sizeBytes = Math.max(this.#sizeBytes, sizeBytes);
   }
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

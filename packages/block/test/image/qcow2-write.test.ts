@@ -1,4 +1,5 @@
 /** qcow2 images that are written here: as a model says, and clean in the eyes of qemu-img. */
+import { deferred } from '@ginit/core/async';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { propertyRuns } from '../../../../test/property-runs.ts';
@@ -6,9 +7,10 @@ import { checkQcow2 } from '../../src/image/qcow2/check.ts';
 import { createQcow2, type CreateQcow2Options } from '../../src/image/qcow2/create.ts';
 import { Qcow2Image } from '../../src/image/qcow2/qcow2-image.ts';
 import { RawImage } from '../../src/image/raw/raw-image.ts';
+import { Random } from '../../src/lib/random.ts';
 import { noise, wholeDisk } from './disk-content.ts';
 import { DiskModel, MODEL_SECTOR_BYTES } from './disk-model.ts';
-import { batches, diskOperations } from './disk-operations.ts';
+import { diskOperations, performOverlapping } from './disk-operations.ts';
 import { MemoryDevice } from './memory-device.ts';
 import { ImagePlace, QEMU_MISSING } from './qemu.ts';
 
@@ -32,7 +34,7 @@ describe.each<[string, Omit<CreateQcow2Options, 'sizeBytes'>, boolean]>([
 ])('an image %s', (_, options, backed) => {
   test('reads as a model after random requests, many at a time, and stays clean', async () => {
     await fc.assert(
-      fc.asyncProperty(diskOperations(SECTORS), async (operations) => {
+      fc.asyncProperty(diskOperations(SECTORS), fc.nat(2 ** 31 - 1), async (operations, seed) => {
         const device = await newImage(
           backed ? { ...options, backing: { name: 'base', format: 'raw' } } : options,
         );
@@ -40,11 +42,11 @@ describe.each<[string, Omit<CreateQcow2Options, 'sizeBytes'>, boolean]>([
         const backing = backed
           ? new RawImage(new MemoryDevice(new Uint8Array(SIZE - 7 * 512)), false)
           : undefined;
+        const random = new Random(seed, 'turns');
+        device.turns = () => random.below(4);
         const image = await Qcow2Image.open(device, { writeable: true, backing });
         const model = new DiskModel(SECTORS);
-        for (const batch of batches(operations)) {
-          await Promise.all(batch.map((operation) => model.perform(image, operation)));
-        }
+        await performOverlapping(operations, (operation) => model.perform(image, operation));
         model.check(await wholeDisk(image), 0);
         await image.close();
         expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
@@ -196,4 +198,121 @@ test('a disk grows and shrinks; what was cut off reads as zeros when it grows ag
   expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
   const disk = await wholeDisk(await Qcow2Image.open(device, { writeable: false }));
   expect(Buffer.compare(disk, new Uint8Array(SIZE).fill(1, 0, 100 * 512))).toBe(0);
+});
+
+/** A device whose next read waits until it is let go. */
+class HoldingDevice extends MemoryDevice {
+  #held: Promise<void> | undefined;
+
+  /** Holds the next read; the result lets it go. */
+  hold(): () => void {
+    const { promise, resolve } = deferred<void>();
+    this.#held = promise;
+    return resolve;
+  }
+
+  override async read(into: Uint8Array, position: number): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    await held;
+    return super.read(into, position);
+  }
+}
+
+async function heldImage(): Promise<{ device: HoldingDevice; image: Qcow2Image }> {
+  const device = new HoldingDevice();
+  await createQcow2(device, { sizeBytes: SIZE, clusterBytes: 4096 });
+  return { device, image: await Qcow2Image.open(device, { writeable: true }) };
+}
+
+test('clusters that are freed again while an earlier freeing still waits keep what a crash may need', async () => {
+  const { device, image } = await heldImage();
+  const write = (value: number, at: number): Promise<void> =>
+    image.write(new Uint8Array(65_536).fill(value), at);
+  await write(1, 0);
+  await write(2, 100_000);
+  await image.sync();
+  const slowRead = (): { read: Promise<void>; end: () => void } => {
+    const end = device.hold();
+    return { read: image.read(new Uint8Array(512), 102_400), end };
+  };
+  const first = slowRead();
+  await image.writeZeroes(0, 65_536);
+  await image.sync();
+  const second = slowRead();
+  await write(3, 300_000);
+  await image.sync();
+  first.end();
+  await first.read;
+  // This takes the clusters of the first write, and gives them up again.
+  await write(4, 200_704);
+  await image.sync();
+  await image.writeZeroes(200_704, 65_536);
+  second.end();
+  await second.read;
+  await write(5, 512_000);
+  const crashed = await Qcow2Image.open(new MemoryDevice(device.content()), { writeable: false });
+  const disk = await wholeDisk(crashed);
+  expect(new Set(disk.subarray(200_704, 266_240))).toEqual(new Set([4]));
+  await image.close();
+  expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+});
+
+test('space that a request under way has kept is given back by the next SYNC, and at the end', async () => {
+  const { device, image } = await heldImage();
+  await image.write(new Uint8Array(65_536).fill(1), 0);
+  await image.write(new Uint8Array(4096).fill(2), 131_072);
+  await image.sync();
+  const end = device.hold();
+  const read = image.read(new Uint8Array(512), 131_072);
+  await image.discard(0, 65_536);
+  await image.sync();
+  expect(device.discarded).toBe(0);
+  end();
+  await read;
+  await image.sync();
+  expect(device.discarded).toBe(65_536);
+});
+
+test.each([2, 3] as const)(
+  'what is new of a version %i disk over a longer image reads as zeros',
+  async (version) => {
+    const device = await newImage({ clusterBytes: 4096, version, backing: { name: 'base', format: 'raw' } });
+    const backing = new RawImage(new MemoryDevice(new Uint8Array(SIZE + 40_000).fill(6)), false);
+    const image = await Qcow2Image.open(device, { writeable: true, backing });
+    await image.resize(SIZE + 81_920);
+    await image.close();
+    expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
+    const disk = await wholeDisk(await Qcow2Image.open(device, { writeable: false, backing }));
+    expect(Buffer.compare(disk, new Uint8Array(SIZE + 81_920).fill(6, 0, SIZE))).toBe(0);
+  },
+);
+
+test('a size that is refused changes nothing', async () => {
+  const device = await newImage({ clusterBytes: 4096 });
+  const image = await Qcow2Image.open(device, { writeable: true });
+  await image.write(new Uint8Array(SIZE).fill(1), 0);
+  for (const sizeBytes of [100, 0, 5000, 2 ** 60]) {
+    await expect(image.resize(sizeBytes)).rejects.toMatchObject({ code: 'Invalid' });
+  }
+  expect(Buffer.compare(await wholeDisk(image), new Uint8Array(SIZE).fill(1))).toBe(0);
+});
+
+test('one large request is carried out in steps, between which what it has freed is free', async () => {
+  const sizeBytes = 36 * MIB;
+  const device = new MemoryDevice();
+  await createQcow2(device, { sizeBytes, clusterBytes: 512 });
+  const image = await Qcow2Image.open(device, { writeable: true });
+  await image.write(new Uint8Array(sizeBytes).fill(1), 0);
+  await image.sync();
+  let most = 0;
+  const { allocation } = image;
+  const map = allocation.map.bind(allocation);
+  allocation.map = async (...args) => {
+    await map(...args);
+    most = Math.max(most, image.file.refcounts.freedClusters);
+  };
+  await image.discard(0, sizeBytes);
+  expect(most).toBeLessThan(70_000);
+  await image.close();
 });

@@ -7,11 +7,18 @@ import { MemoryDevice } from './memory-device.ts';
 
 const SECTOR_BYTES = 512;
 
+/** A change of the device; `ended` is the moment at which it had ended. */
+interface Change {
+  readonly kind: 'write' | 'size' | 'discard';
+  ended: number;
+}
+
 type Event =
-  | { readonly kind: 'write'; readonly at: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'sync' }
-  | { readonly kind: 'size'; readonly sizeBytes: number }
-  | { readonly kind: 'discard'; readonly at: number; readonly length: number };
+  | (Change & { readonly kind: 'write'; readonly at: number; readonly bytes: Uint8Array })
+  | (Change & { readonly kind: 'size'; readonly sizeBytes: number })
+  | (Change & { readonly kind: 'discard'; readonly at: number; readonly length: number })
+  /** `began` is its moment: it covers what had ended before. */
+  | { readonly kind: 'sync'; readonly began: number; readonly ended: number };
 
 /** A device in memory that records. */
 export class RecordingDevice implements ByteDevice {
@@ -19,10 +26,13 @@ export class RecordingDevice implements ByteDevice {
   readonly #device: MemoryDevice;
   readonly #base: Uint8Array;
   readonly events: Event[] = [];
+  #moment = 0;
 
-  constructor(base: Uint8Array) {
+  /** `turns` says how long each operation takes, as in `MemoryDevice`. */
+  constructor(base: Uint8Array, turns: () => number = () => 1) {
     this.#base = base.slice();
     this.#device = new MemoryDevice(base.slice());
+    this.#device.turns = turns;
   }
 
   get sizeBytes(): number {
@@ -37,24 +47,31 @@ export class RecordingDevice implements ByteDevice {
     return this.#device.read(into, position);
   }
 
-  async write(from: Uint8Array, position: number): Promise<void> {
-    this.events.push({ kind: 'write', at: position, bytes: from.slice() });
-    await this.#device.write(from, position);
+  write(from: Uint8Array, position: number): Promise<void> {
+    const event: Event = { kind: 'write', at: position, bytes: from.slice(), ended: Infinity };
+    return this.#change(event, () => this.#device.write(from, position));
   }
 
   async sync(): Promise<void> {
+    const began = this.#moment++;
     await this.#device.sync();
-    this.events.push({ kind: 'sync' });
+    this.events.push({ kind: 'sync', began, ended: this.#moment++ });
   }
 
-  async setSize(sizeBytes: number): Promise<void> {
-    this.events.push({ kind: 'size', sizeBytes });
-    await this.#device.setSize(sizeBytes);
+  setSize(sizeBytes: number): Promise<void> {
+    return this.#change({ kind: 'size', sizeBytes, ended: Infinity }, () => this.#device.setSize(sizeBytes));
   }
 
-  async discard(position: number, length: number): Promise<void> {
-    this.events.push({ kind: 'discard', at: position, length });
-    await this.#device.discard(position, length);
+  discard(position: number, length: number): Promise<void> {
+    return this.#change({ kind: 'discard', at: position, length, ended: Infinity }, () =>
+      this.#device.discard(position, length),
+    );
+  }
+
+  async #change(event: Exclude<Event, { kind: 'sync' }>, work: () => Promise<void>): Promise<void> {
+    this.events.push(event);
+    await work();
+    event.ended = this.#moment++;
   }
 
   async zero(): Promise<boolean> {
@@ -63,13 +80,17 @@ export class RecordingDevice implements ByteDevice {
 
   /**
    * The device as a power cut after the first `events` events may leave it. `keeps` says of each
-   * sector written since the last sync whether it was kept; all are if it is missing.
+   * sector that no sync has covered whether it was kept; all are if it is missing.
    */
   async after(events: number, keeps: () => boolean = () => true): Promise<Uint8Array> {
     const device = new MemoryDevice(this.#base.slice());
-    const synced = this.events.slice(0, events).findLastIndex(({ kind }) => kind === 'sync');
-    for (const [index, event] of this.events.slice(0, events).entries()) {
-      apply(device, event, index > synced ? keeps : () => true);
+    // Changes took effect when they ended; those under way may have.
+    const happened = this.events
+      .slice(0, events)
+      .toSorted((one, other) => (one.ended < other.ended ? -1 : 1));
+    const synced = Math.max(-1, ...happened.map((event) => (event.kind === 'sync' ? event.began : -1)));
+    for (const event of happened) {
+      apply(device, event, event.kind === 'write' && event.ended > synced ? keeps : () => true);
     }
     return device.content();
   }

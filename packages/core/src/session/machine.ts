@@ -8,7 +8,7 @@ import { rpc, session } from '../interface/interface.ts';
 import { nothing, oneOf, optional, record, type ShapeType, text, u53 } from '../interface/shapes.ts';
 
 /** The things that can be wanted of a machine. */
-export const MACHINE_ACTIONS = ['pause', 'resume', 'reset'] as const;
+export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff'] as const;
 /** One of `MACHINE_ACTIONS`. */
 export type MachineAction = (typeof MACHINE_ACTIONS)[number];
 
@@ -32,8 +32,10 @@ export const Machine = session(
   'Machine',
   {
     tell: rpc<(state: MachineState) => void>({ args: [machineState], result: nothing }),
-    /** Settles with the next wish as soon as there is one. */
-    wish: rpc<() => MachineWish>({ args: [], result: machineWish }),
+    /**
+     * Settles with the next wish as soon as there is one; with nothing if the session has ended.
+     */
+    wish: rpc<() => MachineWish | undefined>({ args: [], result: optional(machineWish) }),
     /** The wish was granted, or there is a problem. */
     answer: rpc<(number: number, problem: string | undefined) => void>({
       args: [u53, optional(text(MACHINE_TEXT_CHARACTERS))],

@@ -1,6 +1,5 @@
 /** The Machine service of the supervisor: virtual machines that people act on from outside. */
 import { Condition } from '../async/index.ts';
-import { RpcError } from '../errors.ts';
 import type { Implementation } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
 import type { Machine, MachineAction, MachineState, MachineWish } from '../session/machine.ts';
@@ -80,13 +79,13 @@ class ServedMachine implements KeptMachine {
     });
   }
 
-  async #nextWish(): Promise<MachineWish> {
+  async #nextWish(): Promise<MachineWish | undefined> {
     while (!this.#isGone) {
       const wish = this.#wishes.shift();
       if (wish) return wish;
       await this.#wished.wait();
     }
-    throw new RpcError('PeerGone');
+    return undefined;
   }
 
   #answer(number: number, problem: string | undefined): void {

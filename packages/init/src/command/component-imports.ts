@@ -35,6 +35,7 @@ const DOORS: ReadonlySet<string> = new Set([
   'packet-stream',
   'report',
   'system',
+  'machine',
   'terminal',
 ]);
 

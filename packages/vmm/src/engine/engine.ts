@@ -46,7 +46,7 @@ export interface EngineEvents {
   serialOutput(byte: number): void;
   /** A turn of the processor is over. */
   turn(): void;
-  /** The guest has stopped its processor for good. */
+  /** The guest has stopped its processor for good, or switched its machine off. */
   halted(): void;
   /** The guest has reset its machine; its memory and the processor are to be set up again. */
   reset(): void;
@@ -65,6 +65,8 @@ export interface Engine {
   run(): void;
   /** The processor stands still until `run`. */
   pause(): void;
+  /** Presses the power button; whether the guest listens to it is the result. */
+  pressPowerButton(): boolean;
   /** Presses the reset button; the event `reset` follows. */
   reset(): void;
   /** The bytes that the serial line can take now. */

@@ -4,6 +4,7 @@
  * of the Linux/x86 boot protocol) and the command line. The processor starts in 32-bit mode at the
  * entry of the kernel.
  */
+import { ACPI_TABLES_AT } from '../devices/acpi/tables.ts';
 import { KernelError, type KernelFile, type LoadedKernel } from './kernel-file.ts';
 
 /** Bytes to be put at an address, or so many zeros. */
@@ -96,6 +97,7 @@ function zeroPage(
     view.setUint32(0x218, initrdAt, true);
     view.setUint32(0x21c, initrdBytes, true);
   }
+  view.setUint32(0x70, ACPI_TABLES_AT, true);
   view.setUint32(0x228, COMMAND_LINE_AT, true);
   const map = [
     { start: 0, end: LOW_END, kind: USABLE },

@@ -33,8 +33,9 @@ export class MachineControl {
   async obey(act: Obey): Promise<void> {
     try {
       for (;;) {
-        const { number, action } = await this.#session.wish();
-        await this.#session.answer(number, act(action));
+        const wish = await this.#session.wish();
+        if (!wish) return;
+        await this.#session.answer(wish.number, act(wish.action));
       }
     } catch (error) {
       this.#lost(error);

@@ -12,6 +12,16 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
     engine: attribute.oneOf('What runs the machine; auto takes v86, the only one', ['auto', 'v86'], {
       fallback: 'auto',
     }),
+    on_stop: attribute.oneOf(
+      'When the component is stopped: the power button is pressed and the guest waited for, or it ends at once',
+      ['poweroff', 'kill'],
+      { fallback: 'poweroff' },
+    ),
+    grace: attribute.integer('Seconds that a guest has to switch off after its power button was pressed', {
+      min: 1,
+      max: 3600,
+      fallback: 20,
+    }),
   },
   children: [
     element('cpu', 'The processors', {

@@ -67,7 +67,7 @@ export class Allocation {
         this.hostClusters(readEntry(form, table.view, index + ahead, at)),
       );
       const taken = mappings.flatMap((mapping) => this.#newClusters(mapping));
-      const pins = await refcounts.pin([...old.flat(), ...taken]);
+      const pins = await refcounts.pin(taken, old.flat());
       try {
         this.#checkCounts(old.flat());
         for (const cluster of taken) refcounts.use(cluster);
@@ -131,7 +131,7 @@ export class Allocation {
   /** A commit is on stable storage: what had been freed before it is free, by and by. */
   committed(freed: readonly number[]): Promise<void> {
     return this.#file.changingTables(async () => {
-      this.#leaving.push({ clusters: freed, mark: this.requests.mark });
+      if (freed.length > 0) this.#leaving.push({ clusters: freed, mark: this.requests.mark });
       await this.#reuse();
     });
   }

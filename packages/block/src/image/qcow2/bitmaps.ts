@@ -9,6 +9,8 @@ import type { Qcow2File } from './qcow2-file.ts';
 
 const DIRECTORY_BYTES_MAX = 64 * 1024 * 1024;
 const ENTRY_BYTES = 24;
+/** The most that QEMU takes. */
+const BITMAPS_MAX = 65_535;
 /** The most entries of the tables of all bitmaps together. */
 const ENTRIES_MAX = 4 * 1024 * 1024;
 const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
@@ -28,6 +30,7 @@ export async function bitmapTables(
   const { bitmaps } = header;
   if (!bitmaps) return;
   const { directoryOffset, directoryBytes, count } = bitmaps;
+  if (count > BITMAPS_MAX) throw malformed(`${count} bitmaps`);
   if (directoryBytes > DIRECTORY_BYTES_MAX) throw malformed(`a bitmap directory of ${directoryBytes} bytes`);
   tell({ offset: directoryOffset, length: directoryBytes, what: 'the bitmap directory' });
   const directory = new Uint8Array(directoryBytes);
@@ -38,7 +41,7 @@ export async function bitmapTables(
   for (let index = 0; index < count; index++) {
     if (at + ENTRY_BYTES > directoryBytes)
       throw malformed(`bitmap ${index} lies behind its directory`, directoryOffset + at);
-    const offset = u64(view, at, 'the offset of a bitmap table');
+    const offset = u64(view, at, 'the offset of a bitmap table', directoryOffset);
     const entries = view.getUint32(at + 8);
     sum += entries;
     if (sum > ENTRIES_MAX) throw malformed(`bitmaps with ${sum} clusters`, directoryOffset + at);

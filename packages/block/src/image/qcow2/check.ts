@@ -23,7 +23,8 @@ export async function checkQcow2(
     complain,
     ...(progress === undefined ? {} : { progress }),
   });
-  const leaks = await compareCounts(file, uses, complain);
+  // The walk was all of the work that has a share; the caller may still want to stop.
+  const leaks = await compareCounts(file, uses, complain, () => progress?.(1));
   const { header, form } = file;
   if (header.incompatible & QCOW2_INCOMPATIBLE.corrupt) problems.add('the image is marked as corrupt');
   return {
@@ -36,7 +37,12 @@ export async function checkQcow2(
 }
 
 /** Compares refcounts with uses. The result is the number of clusters that are lost. */
-async function compareCounts(file: Qcow2File, uses: Uses, complain: (text: string) => void): Promise<number> {
+async function compareCounts(
+  file: Qcow2File,
+  uses: Uses,
+  complain: (text: string) => void,
+  poll: () => void,
+): Promise<number> {
   const { refcounts } = file;
   const { blocks, perBlock } = refcounts;
   const inFile = Math.ceil(uses.counts.length / perBlock);
@@ -47,6 +53,7 @@ async function compareCounts(file: Qcow2File, uses: Uses, complain: (text: strin
   const seen = new Set<number>();
   let leaks = 0;
   for (let block = 0; block < Math.max(inFile, behind > BLOCKS_BEHIND_MAX ? 0 : blocks.length); block++) {
+    poll();
     const offset = blocks[block] ?? 0;
     if (offset === 0 && block >= inFile) continue;
     // What two blocks have in common was told when uses were counted.

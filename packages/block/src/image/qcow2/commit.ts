@@ -47,6 +47,8 @@ export class Commits {
     const plan = await this.#file.changingTables(() => this.#plan(change));
     if (!plan) {
       await this.#lasting(() => device.sync());
+      // Requests may have ended that kept earlier clusters from being free.
+      await this.#committed([]);
       return;
     }
     try {
@@ -85,7 +87,8 @@ export class Commits {
   }
 
   /** The tables of a commit that could not be written have to go with the next one. */
-  #takeBack({ l2, blocks }: Plan): void {
+  #takeBack({ l2, blocks, freed }: Plan): void {
+    this.#file.refcounts.putBackFreed(freed);
     for (const table of l2) this.#file.l2.touch(table);
     for (const table of blocks) this.#file.refcounts.cache.touch(table);
     for (const table of [...l2, ...blocks]) table.pins--;
@@ -123,7 +126,7 @@ export class Commits {
     for (const table of [...l2, ...blocks]) table.pins++;
     file.l1Changed = false;
     refcounts.tableChanged = false;
-    return { writes, header, l2, blocks, freed: refcounts.freed() };
+    return { writes, header, l2, blocks, freed: refcounts.takeFreed() };
   }
 
   /** Takes clusters for a table in the place of those that it had. */
@@ -133,7 +136,10 @@ export class Commits {
     refcounts.wear(run);
     const taken = Array.from({ length: count }, (_, index) => run.first + index);
     const old = oldOffset === 0 ? [] : this.#file.clustersOf(oldOffset, oldCount * form.clusterBytes);
-    const pins = await refcounts.pin([...taken, ...old]);
+    const pins = await refcounts.pin(taken, old).catch((error: unknown) => {
+      refcounts.giveBack(run);
+      throw error;
+    });
     try {
       for (const cluster of taken) refcounts.use(cluster);
       for (const cluster of old) refcounts.release(cluster);

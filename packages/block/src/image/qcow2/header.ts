@@ -98,10 +98,10 @@ export interface Qcow2Header {
 }
 
 /** Reads eight bytes as a number. Throws if JavaScript cannot hold it. */
-export function u64(view: DataView, at: number, what: string): number {
+export function u64(view: DataView, at: number, what: string, base = 0): number {
   const value = view.getBigUint64(at);
   if (value > BigInt(Number.MAX_SAFE_INTEGER))
-    throw malformed(`${what} is ${value}, which no file can have`, at);
+    throw malformed(`${what} is ${value}, which no file can have`, base + at);
   return Number(value);
 }
 

@@ -202,7 +202,7 @@ export async function readRefcountTable(device: ByteDevice, header: Qcow2Header)
   await readPadded(device, bytes, offset);
   const view = new DataView(bytes.buffer);
   return Float64Array.from({ length: bytes.byteLength / 8 }, (_, index) => {
-    const block = u64(view, index * 8, 'the offset of a refcount block');
+    const block = u64(view, index * 8, 'the offset of a refcount block', offset);
     if (block % clusterBytes !== 0) {
       throw malformed(`refcount block ${index} at ${block} begins within a cluster`, offset + index * 8);
     }

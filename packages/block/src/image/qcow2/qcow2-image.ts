@@ -11,7 +11,7 @@ import { QCOW2_INCOMPATIBLE } from './header.ts';
 import { type Extent, findExtent } from './lookup.ts';
 import { Qcow2File } from './qcow2-file.ts';
 import { rebuiltRefcounts } from './rebuild.ts';
-import { resizeFile } from './resize.ts';
+import { l1EntriesFor, resizeFile } from './resize.ts';
 import type { TableCache } from '../table-cache.ts';
 import { UnpackedClusters } from '../unpacked-clusters.ts';
 
@@ -27,6 +27,12 @@ export interface OpenQcow2Options {
   readonly writeable: boolean;
   /** The image behind this one; needed if this one names one. */
   readonly backing?: DiskImage | undefined;
+}
+
+/** How a range is cleared, of a disk that has `diskBytes`, or will have. */
+interface ClearOptions {
+  readonly edges: boolean;
+  readonly diskBytes: number;
 }
 
 /** An open image. */
@@ -53,7 +59,10 @@ export class Qcow2Image implements DiskImage {
     if (!writeable) return new Qcow2Image(file, false, options.backing);
     checkMayWrite(file);
     const isDirty = (header.incompatible & QCOW2_INCOMPATIBLE.dirty) !== 0;
-    if (!isDirty) await file.openRefcounts();
+    if (!isDirty) {
+      await file.openRefcounts();
+      checkRefcountBlocks(file);
+    }
     const image = new Qcow2Image(file, true, options.backing);
     if (isDirty) await image.repair();
     return image;
@@ -252,24 +261,22 @@ export class Qcow2Image implements DiskImage {
   async writeZeroes(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
-    await this.allocation.requests.run(() => this.#clear(position, length, true));
-    await this.commitIfCrowded();
+    await this.#clear(position, length, { edges: true, diskBytes: this.sizeBytes });
   }
 
   async discard(position: number, length: number): Promise<void> {
     checkWriteable(this);
     checkRange(this, position, length);
-    await this.allocation.requests.run(() => this.#clear(position, length, false));
-    await this.commitIfCrowded();
+    await this.#clear(position, length, { edges: false, diskBytes: this.sizeBytes });
   }
 
   /** Frees whole clusters. With `edges`, what is no whole cluster is made zero, too. */
-  async #clear(position: number, length: number, edges: boolean): Promise<void> {
+  async #clear(position: number, length: number, { edges, diskBytes }: ClearOptions): Promise<void> {
     const { clusterBytes, l2Entries, version } = this.file.form;
     const end = position + length;
     const firstWhole = Math.ceil(position / clusterBytes);
     // The last cluster of the disk is whole, however little of it belongs to the disk.
-    const endWhole = end === this.sizeBytes ? Math.ceil(end / clusterBytes) : Math.floor(end / clusterBytes);
+    const endWhole = end === diskBytes ? Math.ceil(end / clusterBytes) : Math.floor(end / clusterBytes);
     // Version 2 has no entry that hides what a backing image has.
     const hides = this.#backing !== undefined;
     const whole = !hides || version === 3 ? Math.max(0, endWhole - firstWhole) : 0;
@@ -282,16 +289,24 @@ export class Qcow2Image implements DiskImage {
     for (let done = 0; done < whole; ) {
       const first = firstWhole + done;
       const count = Math.min(whole - done, l2Entries - (first % l2Entries), CLUSTERS_PER_STEP);
-      await this.#clusters.run(first, first + count, true, () => this.#free(first, count, hides));
+      await this.#step(() =>
+        this.#clusters.run(first, first + count, true, () => this.#free(first, count, hides)),
+      );
       done += count;
     }
   }
 
+  /** A part of a request, which may have any length; a commit follows if much has changed. */
+  async #step<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = await this.allocation.requests.run(work);
+    await this.commitIfCrowded();
+    return result;
+  }
+
   async #free(first: number, count: number, hides: boolean): Promise<void> {
     const { clusterBytes } = this.file.form;
-    const from = first * clusterBytes;
-    const length = Math.min(count * clusterBytes, this.sizeBytes - from);
-    const extent = await findExtent(this.file, from, length);
+    const length = count * clusterBytes;
+    const extent = await findExtent(this.file, first * clusterBytes, length);
     const wanted = hides ? 'zero' : 'none';
     if (extent.length === length && extent.kind === wanted) return;
     const mappings = Array.from({ length: count }, () => ({ kind: wanted }) as const);
@@ -301,10 +316,13 @@ export class Qcow2Image implements DiskImage {
   async #zeroBytes(from: number, end: number): Promise<void> {
     const { clusterBytes } = this.file.form;
     for (let at = from; at < end; ) {
-      const extent = await this.extent(at, end - at);
-      const length = extent.kind === 'zero' ? extent.length : Math.min(extent.length, clusterBytes);
-      if (extent.kind !== 'zero') await this.#write(new Uint8Array(length), at);
-      at += length;
+      at += await this.#step(async () => {
+        const { kind, length } = await findExtent(this.file, at, end - at);
+        if (kind === 'zero' || (kind === 'none' && !this.#backing)) return length;
+        const written = Math.min(length, clusterBytes);
+        await this.#write(new Uint8Array(written), at);
+        return written;
+      });
     }
   }
 
@@ -324,8 +342,17 @@ export class Qcow2Image implements DiskImage {
     if (this.file.header.snapshots > 0)
       throw unsupported('the image has internal snapshots: its size is fixed');
     const old = this.sizeBytes;
+    const { clusterBytes, l2Entries } = this.file.form;
+    // What is refused changes nothing.
+    l1EntriesFor(sizeBytes, clusterBytes, l2Entries);
     if (sizeBytes < old) await this.writeZeroes(sizeBytes, old - sizeBytes);
     await resizeFile(this.file, sizeBytes);
+    // A longer image behind this one must not show in what is new.
+    const shown = Math.min(sizeBytes, this.#backing?.sizeBytes ?? 0);
+    if (shown > old) {
+      const length = Math.min(sizeBytes, Math.ceil(shown / clusterBytes) * clusterBytes) - old;
+      await this.#clear(old, length, { edges: true, diskBytes: sizeBytes });
+    }
     await this.sync();
     const { header } = this.file;
     try {
@@ -394,6 +421,16 @@ function checkMayWrite({ header }: Qcow2File): void {
     throw unsupported('an image with subclusters can only be read');
   }
   if (header.bitmaps) throw unsupported('an image with persistent bitmaps can only be read');
+}
+
+/** Refuses blocks that are listed twice: a change of one count would be one of another, too. */
+function checkRefcountBlocks({ refcounts }: Qcow2File): void {
+  const seen = new Set<number>();
+  for (const [index, offset] of refcounts.blocks.entries()) {
+    if (offset === 0) continue;
+    if (seen.has(offset)) throw malformed(`refcount block ${index} at byte ${offset} is another one's, too`);
+    seen.add(offset);
+  }
 }
 
 /** Writes pieces in order, so that a file that grows by them has no holes in between. */

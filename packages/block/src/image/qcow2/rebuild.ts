@@ -25,7 +25,7 @@ export async function rebuiltRefcounts(file: Qcow2File): Promise<void> {
     for (const offset of blocks) {
       if (offset === 0) continue;
       const cluster = offset / form.clusterBytes;
-      const pins = await refcounts.pin([cluster]);
+      const pins = await refcounts.pin([], [cluster]);
       refcounts.release(cluster);
       refcounts.unpin(pins);
       file.removeTable(offset, form.clusterBytes);

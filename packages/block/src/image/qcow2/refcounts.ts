@@ -41,6 +41,10 @@ export class Refcounts {
   readonly #reserved = new Set<number>();
   /** Clusters that were freed, and may still be used by what is on stable storage. */
   readonly #freed = new Set<number>();
+  /** Those of them that no commit has taken yet. */
+  #freedSince: number[] = [];
+  /** Refcount blocks none of whose clusters is free: there may be many, and one looks once. */
+  readonly #full = new Set<number>();
   /** No cluster below this one is free. */
   #hint = 0;
   /** The first cluster that was never given away and that the file has not. */
@@ -87,13 +91,24 @@ export class Refcounts {
     this.#fresh = Math.max(this.#fresh, first + count);
   }
 
-  /** Brings the counts of clusters into memory, until the result is passed to `unpin`. */
-  async pin(clusters: readonly number[]): Promise<CachedTable[]> {
+  /**
+   * Brings the counts of clusters into memory, until the result is passed to `unpin`. `used` are
+   * clusters that an image says it uses: it may say anything, so there is no new room for their
+   * counts.
+   */
+  async pin(taken: readonly number[], used: readonly number[]): Promise<CachedTable[]> {
     const pinned: CachedTable[] = [];
+    const blocksOf = (clusters: readonly number[]): Set<number> =>
+      new Set(clusters.map((cluster) => Math.floor(cluster / this.#perBlock)));
     try {
-      for (const block of new Set(clusters.map((cluster) => Math.floor(cluster / this.#perBlock)))) {
-        pinned.push(await this.#pinBlock(block));
+      for (const block of blocksOf(used)) {
+        if (this.#offset(block) === 0 && !this.#cache.peek(block)) {
+          const cluster = used.find((one) => Math.floor(one / this.#perBlock) === block);
+          throw malformed(`cluster ${cluster} is used, and its refcount is 0`);
+        }
+        pinned.push(await this.#cache.pin(block));
       }
+      for (const block of blocksOf(taken)) pinned.push(await this.#pinBlock(block));
     } catch (error) {
       this.unpin(pinned);
       throw error;
@@ -135,7 +150,9 @@ export class Refcounts {
     const count = this.count(cluster);
     if (count === 0) throw malformed(`cluster ${cluster} is used, and its refcount is 0`);
     this.#set(cluster, count - 1);
-    if (count === 1) this.#freed.add(cluster);
+    if (count !== 1) return;
+    this.#freed.add(cluster);
+    this.#freedSince.push(cluster);
   }
 
   #set(cluster: number, count: number): void {
@@ -158,11 +175,24 @@ export class Refcounts {
       if ((block + 1) * 8 > TABLE_BYTES_MAX) {
         throw new ImageError('NoSpace', 'the image file cannot become larger');
       }
+      if (this.#full.has(block)) {
+        if (length > 0 && !exactly) break;
+        const next = (block + 1) * this.#perBlock;
+        if (cluster >= this.#fresh) behind += next - cluster;
+        if (length === 0 && first === this.#hint) this.#hint = next;
+        cluster = next;
+        first = next;
+        length = 0;
+        continue;
+      }
+      const looksAtAll = cluster === block * this.#perBlock;
+      let anyFree = false;
       const counted = this.#offset(block) !== 0 || this.#cache.peek(block) !== undefined;
       const view = counted ? (await this.#cache.load(block)).view : undefined;
       for (const end = (block + 1) * this.#perBlock; cluster < end; cluster++) {
         if (length === count) break search;
         if (this.#isFree(cluster, view)) {
+          anyFree = true;
           if (length === 0) first = cluster;
           length++;
           continue;
@@ -175,6 +205,7 @@ export class Refcounts {
         length = 0;
         first = cluster + 1;
       }
+      if (looksAtAll && !anyFree) this.#full.add(block);
     }
     for (let index = 0; index < length; index++) this.#reserved.add(first + index);
     if (first === this.#hint) this.#hint = first + length;
@@ -183,7 +214,10 @@ export class Refcounts {
 
   /** Returns clusters that were reserved and will not be used. */
   giveBack({ first, count }: Run): void {
-    for (let index = 0; index < count; index++) this.#reserved.delete(first + index);
+    for (let index = 0; index < count; index++) {
+      this.#reserved.delete(first + index);
+      this.#full.delete(Math.floor((first + index) / this.#perBlock));
+    }
     this.#hint = Math.min(this.#hint, first);
   }
 
@@ -193,15 +227,27 @@ export class Refcounts {
     return !this.#reserved.has(cluster) && !this.#freed.has(cluster) && !this.#form.isTable(cluster);
   }
 
-  /** The clusters that have been freed up to now, for `reuse` when that is on stable storage. */
-  freed(): readonly number[] {
-    return [...this.#freed];
+  /**
+   * The clusters that have been freed since the last call, for `reuse` when that is on stable
+   * storage. Each is in one result only, or it would be given away again before the commit that
+   * frees it the next time.
+   */
+  takeFreed(): readonly number[] {
+    const freed = this.#freedSince;
+    this.#freedSince = [];
+    return freed;
+  }
+
+  /** Takes the result of `takeFreed` back, for the next call. */
+  putBackFreed(clusters: readonly number[]): void {
+    this.#freedSince = [...clusters, ...this.#freedSince];
   }
 
   /** Nothing uses these clusters any more: they may be given away again. */
   reuse(clusters: readonly number[]): void {
     for (const cluster of clusters) {
       this.#freed.delete(cluster);
+      this.#full.delete(Math.floor(cluster / this.#perBlock));
       this.#hint = Math.min(this.#hint, cluster);
     }
   }
@@ -209,6 +255,7 @@ export class Refcounts {
   /** Takes these counts, of clusters from 0 on, in the place of all that there were. */
   assign(counts: Uint16Array): void {
     this.#cache.clear();
+    this.#full.clear();
     this.#table = new Float64Array(0);
     for (let block = 0; block * this.#perBlock < counts.length; block++) {
       this.#growTable(block);
@@ -253,7 +300,7 @@ export class Refcounts {
   #growTable(block: number): void {
     if (block < this.#table.length) return;
     if ((block + 1) * 8 > TABLE_BYTES_MAX) {
-      throw malformed(`something lies in cluster ${block * this.#perBlock} or behind it, which no file has`);
+      throw new ImageError('NoSpace', 'the image file cannot become larger');
     }
     const perCluster = this.#form.clusterBytes / 8;
     const grown = new Float64Array(Math.ceil((block + 1) / perCluster) * perCluster);

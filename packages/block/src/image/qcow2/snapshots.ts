@@ -8,6 +8,7 @@ import { u64 } from './header.ts';
 import type { Qcow2File } from './qcow2-file.ts';
 
 const ENTRY_BYTES = 40;
+const NAME_BYTES_MAX = 256;
 const EXTRA_BYTES_MAX = 1024;
 /** The most entries of the L1 tables of all snapshots together. */
 const L1_ENTRIES_MAX = 4 * 1024 * 1024;
@@ -34,7 +35,7 @@ export async function snapshotTables({
     const entry = new Uint8Array(ENTRY_BYTES);
     await readPadded(device, entry, at);
     const view = new DataView(entry.buffer);
-    const offset = u64(view, 0, 'the offset of an L1 table');
+    const offset = u64(view, 0, 'the offset of an L1 table', at);
     const entries = view.getUint32(8);
     const nameBytes = view.getUint16(14);
     const extraBytes = view.getUint32(36);
@@ -46,7 +47,8 @@ export async function snapshotTables({
     sum += entries;
     if (sum > L1_ENTRIES_MAX)
       throw unsupported('the tables of the snapshots are too large to be looked at', at);
-    const nameText = new Uint8Array(nameBytes);
+    // Names are for people: all that there may be of them would be more than memory.
+    const nameText = new Uint8Array(Math.min(nameBytes, NAME_BYTES_MAX));
     await readPadded(device, nameText, nameAt);
     tables.push({ name: new TextDecoder().decode(nameText), offset, entries });
     at += Math.ceil((nameAt + nameBytes - at) / 8) * 8;

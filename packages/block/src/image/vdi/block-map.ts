@@ -24,6 +24,7 @@ export class BlockMap {
    */
   readonly #stale = new Map<number, Set<number>>();
   #changed = false;
+  #end: number;
 
   /** Reads the map. Rejects with `ImageError` if it lies outside the file. */
   static async read(device: ByteDevice, sector: Uint8Array, header: VdiHeader): Promise<BlockMap> {
@@ -44,6 +45,7 @@ export class BlockMap {
     this.#sector = sector;
     this.header = header;
     this.entries = entries;
+    this.#end = endOf(entries);
     this.#stale.set(header.mapOffset, new Set());
   }
 
@@ -55,9 +57,16 @@ export class BlockMap {
 
   /** The first index that no block has, nor any behind it. */
   get end(): number {
-    let end = 0;
-    for (const entry of this.entries) if (entry < VDI_DISCARDED && entry >= end) end = entry + 1;
-    return end;
+    return this.#end;
+  }
+
+  /** Indexes before the end that no block has, the first one last. */
+  gaps(): number[] {
+    const used = new Uint8Array(this.#end);
+    for (const entry of this.entries) if (entry < this.#end) used[entry] = 1;
+    const gaps: number[] = [];
+    for (let index = this.#end - 1; index >= 0; index--) if (used[index] === 0) gaps.push(index);
+    return gaps;
   }
 
   /** Where the block with an index is in the file. */
@@ -68,7 +77,7 @@ export class BlockMap {
   /** Gives a block that has none an index. */
   allocate(block: number, index: number): void {
     this.entries[block] = index;
-    this.header = { ...this.header, allocated: this.header.allocated + 1 };
+    this.#end = Math.max(this.#end, index + 1);
     this.#changed = true;
     for (const stale of this.#stale.values()) stale.add(Math.floor(block / ENTRIES_PER_SECTOR));
   }
@@ -77,6 +86,7 @@ export class BlockMap {
   replace(entries: Uint32Array, header: VdiHeader): void {
     this.entries = entries;
     this.header = header;
+    this.#end = endOf(entries);
     this.#stale.clear();
     this.#changed = true;
   }
@@ -101,18 +111,22 @@ export class BlockMap {
     return undefined;
   }
 
-  /** Takes the map to stable storage, and everything that was written before. */
+  /**
+   * Takes the map to stable storage, and everything that was written before. The map is that of the
+   * moment of the call.
+   */
   async commit(place = this.#freePlace(vdiMapBytes(this.header.blocks))): Promise<void> {
     if (place === undefined) throw malformed('there is no room for a second map');
     const stale = this.#stale.get(place);
     const sectors = stale ? [...stale].toSorted((one, other) => one - other) : allSectors(this.header.blocks);
-    const header = { ...this.header, mapOffset: place };
-    const bytes = this.#bytes();
+    // Programs take this number for the next free index, so it is the end, even if there are gaps.
+    const header = { ...this.header, mapOffset: place, allocated: this.#end };
+    const pieces = this.#pieces(sectors);
     this.#changed = false;
     const written = new Set<number>();
     this.#stale.set(place, written);
     try {
-      await this.#writeSectors(place, sectors, bytes);
+      for (const { at, bytes } of pieces) await this.#device.write(bytes, place + at);
       await this.#device.sync();
       await this.#device.write(updateVdiSector(this.#sector, header), 0);
       await this.#device.sync();
@@ -122,26 +136,32 @@ export class BlockMap {
       throw error;
     }
     // What has changed meanwhile is in memory only.
-    this.header = { ...this.header, mapOffset: place };
+    this.header = { ...this.header, mapOffset: place, allocated: header.allocated };
   }
 
-  async #writeSectors(place: number, sectors: readonly number[], bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < sectors.length; ) {
-      const first = sectors[at] ?? 0;
+  /** Sectors of the map as they are now, those that follow each other in one piece. */
+  #pieces(sectors: readonly number[]): { readonly at: number; readonly bytes: Uint8Array }[] {
+    const pieces: { at: number; bytes: Uint8Array }[] = [];
+    for (let next = 0; next < sectors.length; ) {
+      const first = sectors[next] ?? 0;
       let count = 1;
-      while (sectors[at + count] === first + count && count * VDI_SECTOR_BYTES < WRITE_BYTES) count++;
-      const from = first * VDI_SECTOR_BYTES;
-      await this.#device.write(bytes.subarray(from, from + count * VDI_SECTOR_BYTES), place + from);
-      at += count;
+      while (sectors[next + count] === first + count && count * VDI_SECTOR_BYTES < WRITE_BYTES) count++;
+      const bytes = new Uint8Array(count * VDI_SECTOR_BYTES);
+      const view = new DataView(bytes.buffer);
+      const from = first * ENTRIES_PER_SECTOR;
+      for (const [index, entry] of this.entries.subarray(from, from + count * ENTRIES_PER_SECTOR).entries())
+        view.setUint32(index * 4, entry, true);
+      pieces.push({ at: first * VDI_SECTOR_BYTES, bytes });
+      next += count;
     }
+    return pieces;
   }
+}
 
-  #bytes(): Uint8Array {
-    const bytes = new Uint8Array(vdiMapBytes(this.header.blocks));
-    const view = new DataView(bytes.buffer);
-    for (const [block, entry] of this.entries.entries()) view.setUint32(block * 4, entry, true);
-    return bytes;
-  }
+function endOf(entries: Uint32Array): number {
+  let end = 0;
+  for (const entry of entries) if (entry < VDI_DISCARDED && entry >= end) end = entry + 1;
+  return end;
 }
 
 function allSectors(blocks: number): number[] {

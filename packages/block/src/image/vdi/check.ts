@@ -25,15 +25,16 @@ export async function checkVdi(device: ByteDevice): Promise<ImageCheck> {
     if (other === 0) count++;
     seen[index] = block + 1;
   }
-  if (count !== header.allocated) {
+  // With gaps between blocks, the number is that of the next free place.
+  if (count !== header.allocated && map.end !== header.allocated) {
     problems.add(`${count} blocks have a place, and the header counts ${header.allocated}`);
   }
   const inFile = Math.floor(Math.max(0, device.sizeBytes - header.dataOffset) / header.blockBytes);
   return {
     problems: problems.list,
     problemCount: problems.count,
-    // Blocks behind the last one in use, which a crash has left; the next writes take them.
-    leaks: Math.max(0, Math.min(inFile, header.blocks) - map.end),
+    // Places that a crash or a failed write has left without a block; the next writes take them.
+    leaks: Math.max(0, Math.min(inFile, header.blocks) - count),
     repairable: false,
     dataBytes: count * header.blockBytes,
   };

@@ -1,12 +1,14 @@
 /**
  * Makes a VDI file as small as what it holds: blocks of zeros lose their places, the last blocks
  * move to free ones, and the end is cut off. Each step is a commit, so that a crash leaves a whole
- * image.
+ * image. If it ends between the two, there are gaps, which the next one who opens the image for
+ * writing closes.
  */
 import { isZero } from '../../lib/is-zero.ts';
 import { type ByteDevice, readPadded } from '../byte-device.ts';
 import { unsupported } from '../image-error.ts';
 import type { BlockMap } from './block-map.ts';
+import { closeGaps } from './close-gaps.ts';
 import { VDI_NO_BLOCK } from './header.ts';
 import type { VdiImage } from './vdi-image.ts';
 
@@ -25,7 +27,7 @@ export async function compactVdi(
   const { map } = image;
   if (map.header.isFixed) throw unsupported('a fixed VDI image keeps all of its blocks');
   const zeroBlocks = await freeZeroes(device, map, (share) => progress(share / 2));
-  const movedBlocks = await moveDown(device, map, (share) => progress(0.5 + share / 2));
+  const movedBlocks = await closeGaps(device, map, (share) => progress(0.5 + share / 2));
   await image.close();
   progress(1);
   return { zeroBlocks, movedBlocks };
@@ -48,38 +50,7 @@ async function freeZeroes(
     entries[block] = VDI_NO_BLOCK;
     freed++;
   }
-  await take(map, entries, map.header.allocated - freed);
-  return freed;
-}
-
-/** Moves blocks from behind those that are needed to the free places between them. */
-async function moveDown(
-  device: ByteDevice,
-  map: BlockMap,
-  progress: (share: number) => void,
-): Promise<number> {
-  const { allocated, blockBytes } = map.header;
-  const entries = map.entries.slice();
-  const used = new Set(entries);
-  const free: number[] = [];
-  for (let index = allocated - 1; index >= 0; index--) if (!used.has(index)) free.push(index);
-  const total = free.length;
-  const bytes = new Uint8Array(blockBytes);
-  for (let block = 0; block < entries.length; block++) {
-    const index = map.index(block);
-    if (index === undefined || index < allocated) continue;
-    const place = free.pop();
-    if (place === undefined) break;
-    await readPadded(device, bytes, map.position(index));
-    await device.write(bytes, map.position(place));
-    entries[block] = place;
-    progress((total - free.length) / total);
-  }
-  await take(map, entries, allocated);
-  return total - free.length;
-}
-
-async function take(map: BlockMap, entries: Uint32Array, allocated: number): Promise<void> {
-  map.replace(entries, { ...map.header, allocated });
+  map.replace(entries, map.header);
   await map.commit();
+  return freed;
 }

@@ -9,7 +9,10 @@ import { VDI_DISCARDED, VDI_SECTOR_BYTES, vdiMapBytes } from './header.ts';
 
 const OFFSET_MAX = 0xffff_0000;
 
-/** Makes room for two maps of so many blocks. Nothing else may be under way. */
+/**
+ * Makes room for two maps of so many blocks. Nothing else may be under way. If that fails, the map
+ * is as before, or lies behind the blocks, and then nothing may be written until it is elsewhere.
+ */
 export async function makeRoomForMaps(device: ByteDevice, map: BlockMap, blocks: number): Promise<void> {
   const { header } = map;
   const { blockBytes, dataOffset } = header;
@@ -32,8 +35,14 @@ export async function makeRoomForMaps(device: ByteDevice, map: BlockMap, blocks:
   // The place before the blocks is still in use; a map behind them is only for this moment.
   const temporary = Math.ceil(map.position(next) / VDI_SECTOR_BYTES) * VDI_SECTOR_BYTES;
   if (temporary > OFFSET_MAX) throw new ImageError('Unsupported', 'the image has no room for a second map');
+  const { entries: oldEntries } = map;
   map.replace(entries, { ...header, dataOffset: dataOffset + count * blockBytes });
-  await map.commit(temporary);
+  try {
+    await map.commit(temporary);
+  } catch (error) {
+    map.replace(oldEntries, header);
+    throw error;
+  }
   await map.commit();
   await device.setSize(temporary);
 }

@@ -1,10 +1,11 @@
 /** A disk in a VDI file. */
-import { Mutex, Rounds } from '@ginit/core/async';
+import { type Deferred, deferred, Mutex, Rounds } from '@ginit/core/async';
 import { type ByteDevice, readPadded, zeroRange } from '../byte-device.ts';
 import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
 import { RangeOrder } from '../../lib/range-order.ts';
 import { ImageError, malformed } from '../image-error.ts';
 import { BlockMap } from './block-map.ts';
+import { closeGaps } from './close-gaps.ts';
 import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks, vdiMapBytes } from './header.ts';
 import { makeRoomForMaps } from './make-room.ts';
 
@@ -17,12 +18,16 @@ export class VdiImage implements DiskImage {
   readonly #blocks = new RangeOrder();
   readonly #commits = new Mutex();
   readonly #syncs: Rounds;
-  /** Indexes that were taken and not used. */
-  readonly #free: number[] = [];
+  /** Indexes before the last one taken that no block has. */
+  #free: number[] = [];
   /** The first index that was never taken. */
   #next: number;
   /** The first index that the file never had room for: it reads as zeros. */
   #fresh: number;
+  /** Blocks that are written to a place that the map does not name yet. */
+  readonly #placing = new Set<Promise<void>>();
+  /** While there is one, no block gets a place. */
+  #pause: Deferred<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   /** Opens an image. Rejects with `ImageError`. */
@@ -36,6 +41,7 @@ export class VdiImage implements DiskImage {
       if (!map.hasRoomFor(map.header.blocks)) await makeRoomForMaps(device, map, map.header.blocks);
       // A crash has left it behind the blocks, where the next block goes.
       else if (map.header.mapOffset >= map.header.dataOffset) await map.commit();
+      await closeGaps(device, map).catch(unlessFull);
     }
     return new VdiImage(device, map, writeable);
   }
@@ -44,9 +50,18 @@ export class VdiImage implements DiskImage {
     this.#device = device;
     this.map = map;
     this.writeable = writeable;
-    this.#next = map.end;
-    this.#fresh = Math.max(0, Math.ceil((device.sizeBytes - map.header.dataOffset) / map.header.blockBytes));
+    this.#next = 0;
+    this.#fresh = 0;
+    this.#lookForRoom();
     this.#syncs = new Rounds(() => this.#commit());
+  }
+
+  /** Finds out which places blocks may get. */
+  #lookForRoom(): void {
+    const { header } = this.map;
+    this.#next = this.map.end;
+    this.#free = this.map.gaps();
+    this.#fresh = Math.max(0, Math.ceil((this.#device.sizeBytes - header.dataOffset) / header.blockBytes));
   }
 
   get sizeBytes(): number {
@@ -75,18 +90,36 @@ export class VdiImage implements DiskImage {
   }
 
   async #writeNew(block: number, within: number, from: Uint8Array): Promise<void> {
+    while (this.#pause) await this.#pause.promise;
     // Somebody may have written there meanwhile.
     const known = this.map.index(block);
     if (known !== undefined) return this.#device.write(from, this.map.position(known) + within);
+    const placing = this.#place(block, within, from);
+    this.#placing.add(placing);
+    try {
+      await placing;
+    } finally {
+      this.#placing.delete(placing);
+    }
+  }
+
+  async #place(block: number, within: number, from: Uint8Array): Promise<void> {
+    // The map may lie where the block would go.
+    if (this.#failure) throw this.#failure.error;
     const index = this.#free.pop() ?? this.#next++;
     const isFresh = index >= this.#fresh;
     this.#fresh = Math.max(this.#fresh, index + 1);
     try {
       const { blockBytes } = this.map.header;
-      if (isFresh) await this.#device.write(from, this.map.position(index) + within);
-      else {
-        await this.#withinFile(index, 0, blockBytes, (at, bytes) => zeroRange(this.#device, at, bytes));
-        await this.#device.write(from, this.map.position(index) + within);
+      const at = this.map.position(index);
+      if (!isFresh) {
+        await this.#withinFile(index, 0, blockBytes, (start, bytes) => zeroRange(this.#device, start, bytes));
+      }
+      await this.#device.write(from, at + within);
+      // The file has all of each block.
+      const behind = Math.min(VDI_SECTOR_BYTES, blockBytes - within - from.byteLength);
+      if (this.#device.sizeBytes < at + blockBytes) {
+        await this.#device.write(new Uint8Array(behind), at + blockBytes - behind);
       }
       this.map.allocate(block, index);
     } catch (error) {
@@ -140,16 +173,27 @@ export class VdiImage implements DiskImage {
         await this.#device.sync();
         return;
       }
-      // The last block may have been written in part.
-      const end = this.map.position(this.map.end);
-      if (this.#device.sizeBytes < end) await this.#device.setSize(end);
-      await this.map.commit();
+      await this.#commitMap();
     } catch (error) {
       if (!(error instanceof ImageError && error.code === 'NoSpace')) this.#failure = { error };
       throw error;
     } finally {
       this.#commits.release();
     }
+  }
+
+  /** Commits the map of a moment at which no block is on its way to a place: it has no gap then. */
+  async #commitMap(): Promise<void> {
+    this.#pause = deferred();
+    let committing: Promise<void>;
+    try {
+      await Promise.allSettled(this.#placing);
+      committing = this.map.commit();
+    } finally {
+      this.#pause.resolve();
+      this.#pause = undefined;
+    }
+    await committing;
   }
 
   async extent(position: number, lengthMax: number): Promise<DiskExtent> {
@@ -175,12 +219,16 @@ export class VdiImage implements DiskImage {
     const blocks = vdiBlocks(sizeBytes, header.blockBytes);
     await this.sync();
     if (!this.map.hasRoomFor(blocks)) {
-      await makeRoomForMaps(this.#device, this.map, blocks);
-      this.#next = this.map.end;
-      this.#fresh = Math.max(
-        0,
-        Math.ceil((this.#device.sizeBytes - this.map.header.dataOffset) / header.blockBytes),
-      );
+      try {
+        await makeRoomForMaps(this.#device, this.map, blocks);
+      } catch (error) {
+        const { mapOffset, dataOffset } = this.map.header;
+        if (mapOffset >= dataOffset) this.#failure = { error };
+        throw error;
+      } finally {
+        // Also after a failure: the file may have become longer.
+        this.#lookForRoom();
+      }
     }
     const entries = new Uint32Array(blocks).fill(VDI_NO_BLOCK);
     const { entries: oldEntries, header: oldHeader } = this.map;
@@ -197,6 +245,8 @@ export class VdiImage implements DiskImage {
   async close(): Promise<void> {
     await this.sync();
     if (!this.writeable) return;
+    // Writes that have failed leave gaps.
+    await closeGaps(this.#device, this.map).catch(unlessFull);
     // A crash may have left blocks that the map does not have. A device that cannot be cut keeps
     // them, and the next writes take them.
     const end = this.map.position(this.map.end);
@@ -227,6 +277,11 @@ interface BlockPart {
   readonly length: number;
 }
 
+/** A lack of space leaves an image with gaps, which is as sound as one without. */
+function unlessFull(error: unknown): void {
+  if (!(error instanceof ImageError && error.code === 'NoSpace')) throw error;
+}
+
 /** Refuses to write to an image whose blocks lie over each other, or outside the file. */
 function checkMap(map: BlockMap, device: ByteDevice): void {
   const { header } = map;
@@ -246,6 +301,6 @@ function checkMap(map: BlockMap, device: ByteDevice): void {
     if (map.position(index) >= device.sizeBytes)
       throw malformed(`block ${block} lies behind the end of the file`);
   }
-  if (count !== header.allocated)
+  if (count !== header.allocated && map.end !== header.allocated)
     throw malformed(`${count} blocks have a place, and the header counts ${header.allocated}`);
 }

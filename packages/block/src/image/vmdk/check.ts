@@ -11,8 +11,7 @@ export async function checkVmdk(
 ): Promise<ImageCheck> {
   const image = await VmdkImage.open(device);
   const problems = new Problems();
-  /** The grains by their sectors, and the tables. */
-  const seen = new Map<number, number>();
+  const seen = new SectorSet();
   const tables = new Set<number>();
   const { tableEntries } = image.header;
   for (const [number, at] of image.directory.entries()) {
@@ -31,13 +30,11 @@ export async function checkVmdk(
     for (let grain = number * tableEntries; grain < (number + 1) * tableEntries; grain++) {
       const sector = await image.sectorOf(grain);
       if (sector === undefined) continue;
-      const other = seen.get(sector);
-      if (other !== undefined) problems.add(`grains ${other} and ${grain} have the same sector ${sector}`);
       if (sector * VMDK_SECTOR_BYTES >= device.sizeBytes) {
         problems.add(`grain ${grain} at sector ${sector} lies behind the end of the file`);
         continue;
       }
-      seen.set(sector, grain);
+      if (!seen.add(sector)) problems.add(`grain ${grain} has sector ${sector}, as another one has`);
     }
   }
   return {
@@ -47,4 +44,27 @@ export async function checkVmdk(
     repairable: false,
     dataBytes: seen.size * image.grainBytes,
   };
+}
+
+/** Sectors of one page of a set. */
+const PAGE_SECTORS = 32_768;
+
+/** A set of sectors, in bits: there may be more than a `Set` takes. */
+class SectorSet {
+  readonly #pages = new Map<number, Uint8Array>();
+  size = 0;
+
+  /** Adds a sector. The result is false if it was there already. */
+  add(sector: number): boolean {
+    const number = Math.floor(sector / PAGE_SECTORS);
+    const page = this.#pages.get(number) ?? new Uint8Array(PAGE_SECTORS / 8);
+    this.#pages.set(number, page);
+    const within = sector % PAGE_SECTORS;
+    const byte = page[within >> 3] ?? 0;
+    const bit = 1 << (within & 7);
+    if (byte & bit) return false;
+    page[within >> 3] = byte | bit;
+    this.size++;
+    return true;
+  }
 }

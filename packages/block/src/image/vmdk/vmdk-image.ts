@@ -2,7 +2,7 @@
 import { inflateSync } from 'node:zlib';
 import { type ByteDevice, readPadded } from '../byte-device.ts';
 import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../disk-image.ts';
-import { ImageError, malformed } from '../image-error.ts';
+import { ImageError, malformed, unsupported } from '../image-error.ts';
 import { TableCache } from '../table-cache.ts';
 import { UnpackedClusters } from '../unpacked-clusters.ts';
 import { checkDescriptor, parseVmdkHeader, VMDK_FLAG, VMDK_SECTOR_BYTES, type VmdkHeader } from './header.ts';
@@ -34,15 +34,15 @@ export class VmdkImage implements DiskImage {
     await readPadded(device, sector, 0);
     const first = parseVmdkHeader(sector);
     const descriptorAt = first.descriptorOffset * VMDK_SECTOR_BYTES;
-    if (first.descriptorSectors > 0) {
-      const descriptor = new Uint8Array(first.descriptorSectors * VMDK_SECTOR_BYTES);
-      await readPadded(device, descriptor, descriptorAt);
-      const end = descriptor.indexOf(0);
-      checkDescriptor(
-        new TextDecoder().decode(end < 0 ? descriptor : descriptor.subarray(0, end)),
-        descriptorAt,
-      );
-    }
+    if (first.descriptorSectors === 0)
+      throw unsupported('one of several files that a disk lies in: it has no descriptor');
+    const descriptor = new Uint8Array(first.descriptorSectors * VMDK_SECTOR_BYTES);
+    await readPadded(device, descriptor, descriptorAt);
+    const end = descriptor.indexOf(0);
+    checkDescriptor(
+      new TextDecoder().decode(end < 0 ? descriptor : descriptor.subarray(0, end)),
+      descriptorAt,
+    );
     const header = first.directory === undefined ? await readFooter(device) : first;
     return new VmdkImage(device, header, await readDirectory(device, header));
   }

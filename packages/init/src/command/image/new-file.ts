@@ -24,6 +24,8 @@ export async function makeFile(
     const how = there.isFile() ? 'exists already (--force replaces it)' : 'is no regular file';
     throw new ImageError('Invalid', `"${path}" ${how}`);
   }
+  // It stays locked until another one has its place: nobody may be using it.
+  if (there) await files.open(path, 'rw');
   const fresh = freshName(path);
   try {
     writeFileSync(fresh, '', { flag: 'wx' });

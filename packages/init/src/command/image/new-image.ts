@@ -22,7 +22,7 @@ import {
 } from '@ginit/block/image';
 import { describeImage } from './describe.ts';
 import { makeFile } from './new-file.ts';
-import { formatNamedBy, OpenFiles } from './open-files.ts';
+import { backingFormat, formatNamedBy, OpenFiles } from './open-files.ts';
 import type { ImageInfo, ImageTask, Progress } from './task.ts';
 
 const SECTOR_BYTES = 512;
@@ -46,9 +46,9 @@ export async function createImage(task: TaskOf<'create'>): Promise<ImageInfo> {
   } = task.image;
   if (more.length > 0) throw new ImageError('Invalid', 'a new image has one image behind it at most');
   if (format === 'vmdk') throw onlyConverted();
-  const backing = behind === undefined ? undefined : { file: behind, format: formatNamedBy(behind) };
+  const backing = behind === undefined ? undefined : { file: behind.file, format: backingFormat(behind) };
   if (backing && format !== 'qcow2') throw new ImageError('Invalid', `a ${format} image has none behind it`);
-  const sizeBytes = task.sizeBytes ?? (backing && (await sizeBehind(files, backing.file)));
+  const sizeBytes = task.sizeBytes ?? (backing && (await sizeBehind(files, backing)));
   if (sizeBytes === undefined) throw new ImageError('Invalid', 'no size given');
   const stated = backing && {
     // Names in an image are taken from where the image is.
@@ -69,6 +69,7 @@ export async function convertImage(task: TaskOf<'convert'>, progress: Progress):
   if (packs && intoFormat !== 'qcow2' && intoFormat !== 'vmdk') {
     throw new ImageError('Invalid', `a ${intoFormat} image is not compressed`);
   }
+  if (clusterBytes !== undefined && intoFormat !== 'qcow2') throw noClusters(intoFormat);
   const from = await files.image(task.image, 'ro');
   const sizeBytes = Math.ceil(from.sizeBytes / SECTOR_BYTES) * SECTOR_BYTES;
   const options = { progress: (done: number) => progress(done / from.sizeBytes), compress };
@@ -103,9 +104,7 @@ async function writeEmpty(
   },
 ): Promise<void> {
   const { sizeBytes, clusterBytes, fixed, backing } = options;
-  if (clusterBytes !== undefined && format !== 'qcow2') {
-    throw new ImageError('Invalid', `a ${format} image has no clusters whose size could be chosen`);
-  }
+  if (clusterBytes !== undefined && format !== 'qcow2') throw noClusters(format);
   if (fixed && format !== 'vdi') throw new ImageError('Invalid', `there are no fixed ${format} images`);
   switch (format) {
     case 'raw':
@@ -123,15 +122,22 @@ async function writeEmpty(
   }
 }
 
+function noClusters(format: ImageFormat): ImageError {
+  return new ImageError('Invalid', `a ${format} image has no clusters whose size could be chosen`);
+}
+
 function onlyConverted(): ImageError {
   return new ImageError('Unsupported', 'a VMDK image is made by converting another one');
 }
 
-async function sizeBehind(files: OpenFiles, file: string): Promise<number> {
-  const source = await files.source({ file, format: undefined, backing: [] }, 'ro');
+async function sizeBehind(
+  files: OpenFiles,
+  { file, format }: { readonly file: string; readonly format: ImageFormat },
+): Promise<number> {
+  const source = await files.source({ file, format, backing: [] }, 'look');
   return Math.ceil((await describeImage(source, file)).diskBytes / SECTOR_BYTES) * SECTOR_BYTES;
 }
 
 async function describe(files: OpenFiles, file: string, format: ImageFormat): Promise<ImageInfo> {
-  return describeImage({ device: await files.open(file, 'ro'), format, name: file }, file);
+  return describeImage({ device: await files.open(file, 'look'), format, name: file }, file);
 }

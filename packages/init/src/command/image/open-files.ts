@@ -12,27 +12,32 @@ import {
 } from '@ginit/block/image';
 import { openNodeFile } from '@ginit/core/supervisor';
 import { systemReason } from '../system-reason.ts';
-import type { ImageFile } from './task.ts';
+import type { BackingFile, ImageFile } from './task.ts';
 
 /** The open files. */
 export class OpenFiles implements AsyncDisposable {
   readonly #devices: HostFileDevice[] = [];
 
-  /** Opens a file. Rejects with `ImageError`, or an error that names the file. */
-  async open(path: string, access: 'ro' | 'rw'): Promise<HostFileDevice> {
+  /**
+   * Opens a file. Rejects with `ImageError`, or an error that names the file. Nobody may write to
+   * it meanwhile, unless one only has a look.
+   */
+  async open(path: string, access: 'look' | 'ro' | 'rw'): Promise<HostFileDevice> {
     let target: string;
     try {
       target = realpathSync(path);
     } catch (error) {
       throw new ImageError('InputOutput', `file "${path}": ${systemReason(error)}`);
     }
-    const device = new HostFileDevice(await openNodeFile(target, path, access));
+    const device = new HostFileDevice(
+      await openNodeFile(target, path, access === 'rw' ? 'rw' : 'ro', { steady: access === 'ro' }),
+    );
     this.#devices.push(device);
     return device;
   }
 
   /** Opens the file of an image. */
-  async source({ file, format }: ImageFile, access: 'ro' | 'rw'): Promise<ImageSource> {
+  async source({ file, format }: ImageFile, access: 'look' | 'ro' | 'rw'): Promise<ImageSource> {
     return { device: await this.open(file, access), format: format ?? formatNamedBy(file), name: file };
   }
 
@@ -42,7 +47,7 @@ export class OpenFiles implements AsyncDisposable {
   }
 
   /** Opens the image of a file that is open, with those behind it. */
-  async chain(first: ImageSource, files: readonly string[], writeable: boolean): Promise<DiskImage> {
+  async chain(first: ImageSource, files: readonly BackingFile[], writeable: boolean): Promise<DiskImage> {
     const left = files.values();
     const opened = await openChain(first, {
       writeable,
@@ -55,14 +60,14 @@ export class OpenFiles implements AsyncDisposable {
           );
         }
         return {
-          device: await this.open(next.value, 'ro'),
+          device: await this.open(next.value.file, 'ro'),
           format: backingFormat(next.value, format),
-          name: next.value,
+          name: next.value.file,
         };
       },
     });
     const spare = left.next();
-    if (!spare.done) throw new ImageError('Invalid', `no image has "${spare.value}" behind it`);
+    if (!spare.done) throw new ImageError('Invalid', `no image has "${spare.value.file}" behind it`);
     return opened;
   }
 
@@ -78,8 +83,13 @@ export function formatNamedBy(file: string): ImageFormat {
   throw new ImageError('Invalid', `the name of "${file}" says no format, so --format must`);
 }
 
-function backingFormat(file: string, stated: string | undefined): ImageFormat {
-  if (stated === undefined) return formatNamedBy(file);
-  if (isImageFormat(stated)) return stated;
-  throw new ImageError('Unsupported', `the image "${file}" behind it has the format "${stated}"`);
+/** The format of an image behind another one. Throws if nothing says it. */
+export function backingFormat({ file, format }: BackingFile, stated?: string): ImageFormat {
+  const found = format ?? stated ?? formatOfName(file);
+  if (found !== undefined && isImageFormat(found)) return found;
+  const why = found === undefined ? 'no known format' : `the format "${found}"`;
+  throw new ImageError(
+    'Unsupported',
+    `the image "${file}" behind it has ${why}: --backing FORMAT:${file} says one`,
+  );
 }

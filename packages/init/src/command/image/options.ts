@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { IMAGE_FORMATS, type ImageFormat, isImageFormat } from '@ginit/block/image';
 import { parseBytes } from '@ginit/core/config';
-import type { ImageFile, ImageTask, SnapshotTask } from './task.ts';
+import type { BackingFile, ImageFile, ImageTask, SnapshotTask } from './task.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const BLOCK_BYTES = 512;
@@ -23,7 +23,8 @@ export const IMAGE_HELP = `ginit image: disk images: raw, qcow2 (QEMU), VDI (Vir
 
   -f, --format FORMAT  of IMAGE or IN: ${IMAGE_FORMATS.join(', ')} (default: as the name ends; .img is raw)
   --to FORMAT          of OUT, likewise
-  --backing FILE       the image behind IMAGE; again for the one behind that. What an image itself names is not opened
+  --backing FILE       the image behind IMAGE; again for the one behind that. What an image itself names is not opened.
+                       FORMAT:FILE also says its format
   --compress           convert: compressed clusters (qcow2; VMDK always has them)
   --cluster-size SIZE  create, convert: of qcow2, 512 to 2M (default: 64K)
   --fixed              create: a VDI image with all of its blocks
@@ -201,7 +202,11 @@ class Line {
 
   #file(): ImageFile {
     const file = this.#word('IMAGE');
-    return { file, format: formatOf(this.#values.format), backing: this.#values.backing ?? [] };
+    return {
+      file,
+      format: formatOf(this.#values.format),
+      backing: (this.#values.backing ?? []).map(backingFile),
+    };
   }
 
   #word(what: string): string {
@@ -226,6 +231,13 @@ class Line {
 function formatOf(word: string | undefined): ImageFormat | undefined {
   if (word === undefined || isImageFormat(word)) return word;
   throw new Wrong(`"${word}" is not one of ${IMAGE_FORMATS.join(', ')}`);
+}
+
+/** Reads FILE, or FORMAT:FILE. */
+function backingFile(text: string): BackingFile {
+  const colon = text.indexOf(':');
+  const format = text.slice(0, Math.max(0, colon));
+  return isImageFormat(format) ? { file: text.slice(colon + 1), format } : { file: text, format: undefined };
 }
 
 function bytesOf(text: string, what: string): number {

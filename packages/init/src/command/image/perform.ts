@@ -42,7 +42,7 @@ async function perform(task: ImageTask, progress: Progress): Promise<ImageResult
 
 async function info({ image }: TaskOf<'info'>): Promise<ImageResult> {
   await using files = new OpenFiles();
-  return { command: 'info', info: await describeImage(await files.source(image, 'ro'), image.file) };
+  return { command: 'info', info: await describeImage(await files.source(image, 'look'), image.file) };
 }
 
 async function check({ image, repair }: TaskOf<'check'>, progress: Progress): Promise<ImageResult> {

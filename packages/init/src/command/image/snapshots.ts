@@ -1,7 +1,7 @@
 /** Snapshots of a disk that is not in use, kept in a file as `snapshot_block` keeps them. */
 import { existsSync, statSync } from 'node:fs';
 import { type ByteDevice, DiskDevice, ImageError, RawImage } from '@ginit/block/image';
-import { isChunkSize, Snapshots, SnapshotStore } from '@ginit/block/snapshot';
+import { isChunkSize, isOriginBlockSize, Snapshots, SnapshotStore } from '@ginit/block/snapshot';
 import { makeFile } from './new-file.ts';
 import { OpenFiles } from './open-files.ts';
 import type { ImageResult, SnapshotTask } from './task.ts';
@@ -59,6 +59,9 @@ async function makeStore(files: OpenFiles, task: SnapshotTask): Promise<void> {
     throw new ImageError('Invalid', `there is no store "${store}"; create makes one with --store-size SIZE`);
   }
   if (!isChunkSize(chunkBytes)) throw new ImageError('Invalid', `chunks cannot have ${chunkBytes} bytes`);
+  if (!isOriginBlockSize(blockBytes, chunkBytes)) {
+    throw new ImageError('Invalid', `blocks cannot have ${blockBytes} bytes, with chunks of ${chunkBytes}`);
+  }
   await makeFile(files, store, false, async (device) => {
     await device.setSize(storeBytes);
     await SnapshotStore.format(storeDevice(device), chunkBytes, blockBytes);

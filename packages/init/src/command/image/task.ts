@@ -7,7 +7,14 @@ export interface ImageFile {
   /** `undefined`: as the name ends. */
   readonly format: ImageFormat | undefined;
   /** The files behind it, in their order. */
-  readonly backing: readonly string[];
+  readonly backing: readonly BackingFile[];
+}
+
+/** A file with an image behind another one. */
+export interface BackingFile {
+  readonly file: string;
+  /** `undefined`: as the image says, or as the name ends. */
+  readonly format: ImageFormat | undefined;
 }
 
 /** What is to be done. */

@@ -126,6 +126,7 @@ command goes on showing output until the terminal is closed or Ctrl-C ends it.
   ginit vm pause LABEL              its processor stands still
   ginit vm resume LABEL             it goes on; requests of disks that failed are tried again
   ginit vm reset LABEL              it starts anew, as by its reset button; what is not synchronised is lost
+  ginit vm poweroff LABEL           presses its power button once; the guest decides what that means
 
 LABEL is that of the component vmm. ginit knows the machines whose Machine session is routed to it: <control/> in the
 config of vmm, and <service name="Machine"> <parent/> </service>.

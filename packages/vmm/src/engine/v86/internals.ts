@@ -10,6 +10,12 @@ export const V86_VERSION = '0.5.462';
 type PortRead = (port: number) => number;
 type PortWrite = (value: number, port: number) => void;
 
+/** Two disks on one cable. */
+interface V86IdeChannel {
+  readonly master: { device_reset(): void };
+  readonly slave: { device_reset(): void };
+}
+
 /** The registers and memory of the processor, and what is around it. */
 export interface V86Cpu {
   readonly mem8: Uint8Array;
@@ -25,6 +31,8 @@ export interface V86Cpu {
       raise_irq(id: number): void;
       lower_irq(id: number): void;
     };
+    /** Missing without a disk. */
+    readonly ide: { readonly primary: V86IdeChannel | undefined } | undefined;
     readonly uart0: { readonly input: { readonly length: number } };
   };
   readonly cr: Int32Array;
@@ -38,6 +46,8 @@ export interface V86Cpu {
   readonly sreg: Uint16Array;
   readonly reg32: Int32Array;
   readonly instruction_pointer: Int32Array;
+  device_raise_irq(line: number): void;
+  device_lower_irq(line: number): void;
   jit_dirty_cache(start: number, end: number): void;
   set_jit_config(index: number, value: number): void;
   get_seg_cs(): number;
@@ -58,6 +68,8 @@ const FUNCTIONS = [
   'devices.pci.register_device',
   'devices.pci.raise_irq',
   'devices.pci.lower_irq',
+  'device_raise_irq',
+  'device_lower_irq',
   'jit_dirty_cache',
   'set_jit_config',
   'get_seg_cs',

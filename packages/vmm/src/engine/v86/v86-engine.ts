@@ -4,10 +4,13 @@
  * (serial line, timers, IDE); ours are put on its PCI bus from outside.
  */
 import { V86 } from 'v86';
+import { PowerRegisters } from '../../devices/acpi/power-registers.ts';
+import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
-import type { Engine, EngineEvents, IdeDisk, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import type { Engine, EngineEvents, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
 import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
 
@@ -22,16 +25,20 @@ export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES;
 
 /**
  * The places of our devices on the bus: each has an interrupt line of its own, because v86 does not
- * share one safely between devices.
+ * share one safely between devices. Line 3 is free because there is no second serial line; v86 has
+ * a sound card at line 5.
  */
 const SLOTS = [
-  { slot: 8, link: 3, line: 5 },
+  { slot: 8, link: 3, line: 3 },
   { slot: 9, link: 0, line: 10 },
   { slot: 10, link: 1, line: 11 },
-  { slot: 11, link: 2, line: 9 },
+  { slot: 11, link: 2, line: 7 },
 ] as const;
 /** The devices of ours that fit. */
 export const PCI_DEVICES_MAX = SLOTS.length;
+/** The power registers, and the interrupt that ACPI has for them in a PC. */
+const POWER_PORT = 0xb000;
+const POWER_INTERRUPT = 9;
 const LEGACY_PORT = 0xd000;
 const MODERN_PORT = 0xe000;
 /** Where the bridge keeps the interrupt lines of its four links. */
@@ -53,7 +60,8 @@ const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
 export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
-  const [first, second] = parts.ideDisks.map(ideImage);
+  const images = parts.ideDisks.map((disk) => new IdeImage(disk));
+  const [first, second] = images;
   const emulator = new V86({
     wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
     memory_size: parts.memoryBytes,
@@ -68,7 +76,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
     ...(second ? { hdb: second } : {}),
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
-  return new V86Engine(emulator, events);
+  return new V86Engine(emulator, images, events);
 }
 
 class V86Engine implements Engine {
@@ -78,9 +86,10 @@ class V86Engine implements Engine {
   readonly #emulator: V86;
   readonly #cpu: V86Cpu;
   readonly #waits = new IdleWaits();
+  readonly #power: PowerRegisters;
   #devices = 0;
 
-  constructor(emulator: V86, events: EngineEvents) {
+  constructor(emulator: V86, images: readonly IdeImage[], events: EngineEvents) {
     this.#emulator = emulator;
     const loop = innerParts(emulator);
     const { cpu } = loop;
@@ -108,9 +117,24 @@ class V86Engine implements Engine {
       events.serialOutput(byte);
     });
     listen(emulator, 'cpu-event-halt', () => events.halted());
+    this.#power = new PowerRegisters({
+      raiseInterrupt: () => {
+        this.#waits.stir();
+        cpu.device_raise_irq(POWER_INTERRUPT);
+      },
+      lowerInterrupt: () => cpu.device_lower_irq(POWER_INTERRUPT),
+      off: () => events.halted(),
+    });
+    this.#register(this.#power.block, POWER_PORT, this.#power);
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
       reboot();
+      // v86 itself goes on with what the disks are asked for, and that would reach the new kernel.
+      for (const image of images) image.reset();
+      const channel = cpu.devices.ide?.primary;
+      channel?.master.device_reset();
+      channel?.slave.device_reset();
+      this.#power.reset();
       events.reset();
     };
   }
@@ -145,7 +169,8 @@ class V86Engine implements Engine {
 
   boot(image: BootImage): void {
     const cpu = this.#cpu;
-    for (const part of image.parts) {
+    const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
+    for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
       const place = this.memory.view(part.address, length);
       if ('bytes' in part) place.set(part.bytes);
@@ -178,6 +203,11 @@ class V86Engine implements Engine {
     void this.#emulator.stop();
   }
 
+  pressPowerButton(): boolean {
+    this.#power.press();
+    return this.#power.isListening;
+  }
+
   reset(): void {
     this.#cpu.reboot_internal();
   }
@@ -195,7 +225,7 @@ class V86Engine implements Engine {
     this.pause();
   }
 
-  #register(block: RegisterBlock, base: number, device: PciDevice): void {
+  #register(block: RegisterBlock, base: number, device: object): void {
     const { io } = this.#cpu;
     for (let offset = 0; offset < block.size; offset++) {
       const read = (bytes: number) => (): number => block.read(offset, bytes) | 0;
@@ -213,41 +243,4 @@ class V86Engine implements Engine {
 function listen(emulator: V86, event: string, handler: () => void): void {
   const add: unknown = Reflect.get(emulator, 'add_listener');
   if (typeof add === 'function') Reflect.apply(add, emulator, [event, handler]);
-}
-
-/** A disk in the form of v86's own images, whose answers may come later. */
-interface IdeImage {
-  /** The types of v86 know only images that are in memory. */
-  readonly buffer: ArrayBuffer;
-  readonly byteLength: number;
-  onload?: (event: object) => void;
-  load(): void;
-  get_from_cache(): undefined;
-  get_and_cache(position: number, length: number, done: (bytes: Uint8Array) => void): void;
-  get(position: number, length: number, done: (bytes: Uint8Array) => void): void;
-  set(position: number, bytes: Uint8Array, done: () => void): void;
-  get_state(): readonly never[];
-  set_state(): void;
-}
-
-/**
- * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it
- * in vain, and says that its disk does not answer.
- */
-function ideImage({ sizeBytes, read, write }: IdeDisk): IdeImage {
-  return {
-    buffer: new ArrayBuffer(0),
-    byteLength: sizeBytes,
-    load() {
-      this.onload?.({});
-    },
-    // The first sector would tell a geometry; nobody needs that.
-    get_from_cache: () => undefined,
-    get_and_cache: (position, length, done) => void read(position, length).then(done, () => {}),
-    get: (position, length, done) => void read(position, length).then(done, () => {}),
-    // v86 uses its memory again before the answer has come.
-    set: (position, bytes, done) => void write(position, bytes.slice()).then(done, () => {}),
-    get_state: () => [],
-    set_state: () => {},
-  };
 }

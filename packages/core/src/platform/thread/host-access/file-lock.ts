@@ -15,7 +15,11 @@ import { Kernel } from '../../host/kernel.ts';
 const USES = 100;
 const EXCLUDES = 200;
 const PERMISSION = { consistentRead: 0, write: 1, resize: 3 } as const;
-const OURS = [PERMISSION.consistentRead, PERMISSION.write];
+/** What one does with a file, by how it is opened, and what others may not do meanwhile. */
+const OURS = {
+  ro: [PERMISSION.consistentRead],
+  rw: [PERMISSION.consistentRead, PERMISSION.write],
+} as const;
 const NOT_FOR_OTHERS = [PERMISSION.write, PERMISSION.resize];
 
 /** An open file. */
@@ -26,16 +30,17 @@ export interface LockableFile {
 }
 
 /**
- * Locks a file for as long as it is open. Throws `InUse` if another program writes to it; `path` is
- * its name in the config. The result says why it cannot be locked here, in words for people.
+ * Locks a file for as long as it is open. Throws `InUse` if another program writes to it, or to
+ * write if another one relies on what it holds; `path` is its name in the config. The result says
+ * why it cannot be locked here, in words for people.
  */
-export function lockForWriting(file: LockableFile, path: string): string | undefined {
+export function lockFile(file: LockableFile, path: string, access: 'ro' | 'rw'): string | undefined {
   const lack = 'files cannot be locked: that two programs write to one image is not noticed';
   const kernel = Kernel.load();
   if (typeof kernel === 'string') return `${lack}: ${kernel}`;
   let free: boolean;
   try {
-    free = lockBytes(kernel, file.descriptor);
+    free = lockBytes(kernel, file.descriptor, OURS[access]);
   } catch (error) {
     // The file system of the host has no locks.
     return `${lack}: ${error instanceof Error ? error.message : String(error)}`;
@@ -46,10 +51,10 @@ export function lockForWriting(file: LockableFile, path: string): string | undef
   throw new RpcError<HostErrorCode>('InUse', `file "${path}" is in use by ${who}`);
 }
 
-function lockBytes(kernel: Kernel, descriptor: number): boolean {
-  const own = [...OURS.map((bit) => USES + bit), ...NOT_FOR_OTHERS.map((bit) => EXCLUDES + bit)];
+function lockBytes(kernel: Kernel, descriptor: number, ours: readonly number[]): boolean {
+  const own = [...ours.map((bit) => USES + bit), ...NOT_FOR_OTHERS.map((bit) => EXCLUDES + bit)];
   if (!own.every((at) => kernel.lockShared(descriptor, at))) return false;
-  const against = [...OURS.map((bit) => EXCLUDES + bit), ...NOT_FOR_OTHERS.map((bit) => USES + bit)];
+  const against = [...ours.map((bit) => EXCLUDES + bit), ...NOT_FOR_OTHERS.map((bit) => USES + bit)];
   return !against.some((at) => kernel.isLockedByOthers(descriptor, at));
 }
 

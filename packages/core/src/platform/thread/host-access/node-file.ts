@@ -5,7 +5,7 @@ import { close, constants, fstat, open } from 'node:fs';
 import { promisify } from 'node:util';
 import { RpcError } from '../../../errors.ts';
 import type { HostErrorCode, HostFile, HostFileOptions } from '../../../runtime/host-access.ts';
-import { lockForWriting } from './file-lock.ts';
+import { lockFile } from './file-lock.ts';
 import { atPlace, pathOfDescriptor } from '../../host/granted-place.ts';
 import { hostError } from '../../host/host-error.ts';
 import { OpenFile } from './open-file.ts';
@@ -41,6 +41,8 @@ export interface OpenNodeFileOptions extends HostFileOptions {
   readonly lack?: (text: string) => void;
   /** The file was open, and is closed now. */
   readonly closed?: () => void;
+  /** A file that is opened for reading is locked, too, so that nobody writes to it meanwhile. */
+  readonly steady?: boolean;
 }
 
 /**
@@ -51,8 +53,9 @@ export async function openNodeFile(
   target: string,
   path: string,
   access: 'ro' | 'rw',
-  { lack = () => {}, closed = () => {}, direct = false, pool = false }: OpenNodeFileOptions = {},
+  options: OpenNodeFileOptions = {},
 ): Promise<HostFile> {
+  const { lack = () => {}, closed = () => {}, direct = false, pool = false, steady = false } = options;
   const descriptors: number[] = [];
   try {
     const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
@@ -62,8 +65,8 @@ export async function openNodeFile(
     if (stats.isDirectory()) {
       throw new RpcError<HostErrorCode>('Unsupported', `file "${path}" is a directory`);
     }
-    const unlocked =
-      access === 'rw' ? lockForWriting({ descriptor, device: stats.dev, inode: stats.ino }, path) : undefined;
+    const file = { descriptor, device: stats.dev, inode: stats.ino };
+    const unlocked = access === 'rw' || steady ? lockFile(file, path, access) : undefined;
     if (unlocked !== undefined) lack(unlocked);
     const directDescriptor = direct ? await openDirectly(descriptor, flags, path) : undefined;
     if (directDescriptor !== undefined) descriptors.push(directDescriptor);
