@@ -46,7 +46,7 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
   const system = place.start('config.xml');
   for (const name of Object.keys(places)) {
     await system.until(`[init -> terminal_log] ${name} -> serial: a guest is here`);
-    await system.until(`[init -> ${name}] the guest has switched off`);
+    await system.until(`[init -> ${name}] the guest has stopped its processor`);
   }
   await system.until('[init -> kept] v86');
   expect(await place.run('vm', 'pause', 'kept')).toMatchObject({ code: 0, stderr: '' });
@@ -147,7 +147,7 @@ test.skipIf(lacks !== undefined)(
     await person.run('echo text > /mnt/file');
     person.type('poweroff\n');
     const { code, stdout } = await system.finished;
-    expect([code, stdout]).toEqual([0, expect.stringContaining('the guest has switched off')]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('the guest has stopped its processor')]);
     expect(await system.leftOver()).toEqual([]);
     expect((await runProgram('debugfs', ['-R', 'cat /file', disk])).stdout).toBe('text\n');
     await mustRun('debugfs', ['-R', `dump /noise ${place.path('noise')}`, disk]);

@@ -22,6 +22,8 @@ export interface MachineSurroundings {
   /** Disks by label. */
   readonly disks?: Readonly<Record<string, BlockBackend>>;
   readonly ram?: string;
+  /** Whether the terminal takes what the guest writes. */
+  readonly takesOutput?: boolean;
   /** Attributes of its config. */
   readonly attributes?: string;
 }
@@ -35,14 +37,19 @@ export class MachineSystem {
   #terminal: ServedTerminal | undefined;
 
   /** `config` is what stands in the config of the machine. */
-  constructor(config: string, { roms = {}, disks = {}, ram = '20M', attributes = '' }: MachineSurroundings) {
+  constructor(
+    config: string,
+    { roms = {}, disks = {}, ram = '20M', takesOutput = true, attributes = '' }: MachineSurroundings,
+  ) {
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
     });
     const terminal = component({ provides: [Terminal] }, (env) => {
       env.provide(Terminal, (session) => {
         const served = new ServedTerminal(session, {
-          written: () => (this.output += new TextDecoder().decode(served.take())),
+          written: () => {
+            if (takesOutput) this.output += new TextDecoder().decode(served.take());
+          },
         });
         this.#terminal = served;
         served.connect();
@@ -116,11 +123,16 @@ export class MachineSystem {
   }
 
   /** The system when the machine has ended well. */
-  async ended(): Promise<FinishedSystem> {
+  ended(): Promise<FinishedSystem> {
+    return this.endedWith(0);
+  }
+
+  /** The system when the machine has ended with this code. */
+  async endedWith(code: number): Promise<FinishedSystem> {
     const finished = await finish(this.#system);
     expect(finished.end, [...finished.complaints, ...finished.lines].join('\n')).toEqual({
       kind: 'exit',
-      code: 0,
+      code,
     });
     return finished;
   }

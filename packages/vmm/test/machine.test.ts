@@ -1,7 +1,7 @@
 /** Machines with guests of a few bytes, on the engine v86. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { rejected } from '@ginit/core/block';
+import { type BlockBackend, rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
 import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
 import { bzImageOf, elfOf, Program } from './tiny-guest.ts';
@@ -16,7 +16,7 @@ describe('a machine', () => {
     expect(system.output).toBe('hello\n');
     expect(lines.slice(0, 2)).toEqual([
       expect.stringMatching(/v86 0\.5\.462, 1 processor, 1\d MiB/),
-      expect.stringContaining('the guest has switched off'),
+      expect.stringContaining('the guest has stopped its processor'),
     ]);
   });
 
@@ -61,6 +61,68 @@ describe('a machine', () => {
     // Of 40 MiB, 2 are the monitor's.
     expect(mebibytes).toBeGreaterThan(25);
     expect(mebibytes).toBeLessThanOrEqual(30);
+  });
+
+  test('starts with an IDE disk that fails', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    const failing = {
+      info: disk.info,
+      read: () => rejected('InputOutput'),
+      write: () => {},
+      sync: () => {},
+      trim: () => {},
+      writeZeroes: () => {},
+    };
+    const system = new MachineSystem(
+      '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes"/> <serial/>',
+      { roms: { linux: HELLO }, disks: { root: failing } },
+    );
+    await system.ended();
+    expect(system.output).toBe('hello\n');
+  });
+
+  test('whose terminal takes nothing ends all the same, after its disks were synchronised', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    let synchronised = 0;
+    const counted = {
+      info: disk.info,
+      read: disk.read.bind(disk),
+      write: disk.write.bind(disk),
+      sync: () => void synchronised++,
+      trim: () => {},
+      writeZeroes: () => {},
+    };
+    const roms = { linux: new Program().print('x'.repeat(20_000)).halt().kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
+      roms,
+      disks: { root: counted },
+      takesOutput: false,
+    });
+    await system.ended();
+    expect(synchronised).toBe(1);
+  });
+
+  test('whose disk cannot be synchronised ends with 1, after all others were', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    let synchronised = 0;
+    const backend = (sync: BlockBackend['sync']) => ({
+      info: disk.info,
+      read: disk.read.bind(disk),
+      write: disk.write.bind(disk),
+      sync,
+      trim: () => {},
+      writeZeroes: () => {},
+    });
+    const disks = {
+      bad: backend(() => rejected('InputOutput')),
+      good: backend(() => void synchronised++),
+    };
+    const config =
+      '<kernel rom="linux"/> <disk label="bad" writeable="yes"/> <disk label="good" writeable="yes"/>';
+    const system = new MachineSystem(config, { roms: { linux: HELLO }, disks, ram: '40M' });
+    const { lines } = await system.endedWith(1);
+    expect(synchronised).toBe(1);
+    expect(lines.join('\n')).toMatch(/the disk "bad" is not synchronised: .*/);
   });
 
   test('starts anew when the guest resets it', async () => {
@@ -180,7 +242,7 @@ describe('the power button', () => {
     await system.until('listening');
     const { lines } = await system.stop();
     expect(lines.join('\n')).toMatch(
-      /the power button is pressed; the guest has 20 s[^]*the guest has switched off/,
+      /the power button is pressed; the guest has 20 s[^]*the guest has stopped its processor/,
     );
   });
 
@@ -240,9 +302,15 @@ describe('a machine that cannot be is one clear error', () => {
     ],
     [
       'a disk of blocks that do not fit',
-      '<kernel rom="linux"/> <disk label="odd" model="ide"/>',
+      '<kernel rom="linux"/> <disk label="odd" model="ide" writeable="yes"/>',
       { disks: { odd: disk } },
       /config\.xml:\d+:\d+: the disk "odd" has blocks of 1024 bytes/,
+    ],
+    [
+      'an IDE disk that may not be written',
+      '<kernel rom="linux"/> <disk label="odd" model="ide"/>',
+      { disks: { odd: disk } },
+      /config\.xml:\d+:\d+: a disk of the model ide can be written by its guest: .*model virtio/,
     ],
     [
       'two processors',

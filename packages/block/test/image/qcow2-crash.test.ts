@@ -18,6 +18,8 @@ import { ImagePlace, QEMU_MISSING } from './qemu.ts';
 import { RecordingDevice } from './recording-device.ts';
 
 const SECTORS = 1200;
+const RUNS = propertyRuns(1);
+const TIMEOUT_MS = 60_000 + RUNS * 20_000;
 
 async function recordedRun(
   clusterBytes: number,
@@ -45,7 +47,9 @@ async function checkState(bytes: Uint8Array, point: CrashPoint): Promise<void> {
 }
 
 describe.each([512, 4096, 65_536])('with clusters of %i bytes', (clusterBytes) => {
-  test('every write of a random run may be the last one before the power goes', async () => {
+  test('every write of a random run may be the last one before the power goes', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(
         diskOperations(SECTORS, 120),
@@ -61,7 +65,7 @@ describe.each([512, 4096, 65_536])('with clusters of %i bytes', (clusterBytes) =
           }
         },
       ),
-      { numRuns: propertyRuns(1) },
+      { numRuns: RUNS },
     );
   });
 });

@@ -14,7 +14,8 @@ const IDE_DISKS_MAX = 2;
 const IDE_BLOCK_BYTES = 512;
 /** The largest blocks that Linux takes from a virtio disk: those of a page. */
 const VIRTIO_BLOCK_BYTES_MAX = 4096;
-const QUEUE_SIZE = 64;
+/** A request has two descriptors beside its data. */
+const QUEUE_SIZE = 128;
 
 /** A disk whose session is open. */
 export interface OpenDisk {
@@ -53,6 +54,12 @@ async function openDisk(
   held: (label: string) => Held,
 ): Promise<OpenDisk> {
   const { label, writeable, model, $node: node } = config;
+  if (model === 'ide' && !writeable) {
+    throw node.errorAt(
+      'a disk of the model ide can be written by its guest: give it writeable="yes", or the model virtio',
+      'model',
+    );
+  }
   const client = await BlockClient.connect(env, { label, args: { writeable } }).catch(
     refusedAt(node, 'label', `there is no disk "${label}"`),
   );
@@ -72,11 +79,18 @@ async function openDisk(
   throw node.errorAt(`the disk "${label}" ${problem}`, 'label');
 }
 
+/** The part of an open disk that the IDE bus uses. */
+export interface IdeParts {
+  readonly disk: Pick<GuestDisk, 'info' | 'read' | 'write' | 'sync'>;
+  readonly underWay: Set<Promise<void>>;
+}
+
 /**
  * A disk in the form of the IDE bus. v86 answers the guest's writes before they are written;
- * `underWay` has those that are not.
+ * `underWay` has those that are not. It answers a FLUSH at once, too, and tells nobody; so each
+ * write is followed by a SYNC.
  */
-export function ideDisk({ disk, underWay }: OpenDisk, failed: (error: RpcError) => void): IdeDisk {
+export function ideDisk({ disk, underWay }: IdeParts, failed: (error: RpcError) => void): IdeDisk {
   const { blockCount } = disk.info;
   const told = (error: unknown): never => {
     if (error instanceof RpcError) failed(error);
@@ -93,6 +107,7 @@ export function ideDisk({ disk, underWay }: OpenDisk, failed: (error: RpcError) 
     write: (position, bytes) => {
       const write = disk
         .write(position / IDE_BLOCK_BYTES, bytes.byteLength / IDE_BLOCK_BYTES, bytes)
+        .then(() => disk.sync())
         .catch(told);
       underWay.add(write);
       const ended = (): void => void underWay.delete(write);

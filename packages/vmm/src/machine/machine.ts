@@ -22,6 +22,10 @@ import type { ControlConfig, VmmConfig } from './schema.ts';
 import { unxz } from './unxz.ts';
 
 const PROCESSORS_MAX = 1;
+/** The time that the terminal has at the end to take what the guest has written. */
+const LAST_OUTPUT_MS = 2000;
+/** A guest that breaks its disk, or resets itself, again and again does not fill the log. */
+const TOLD_MAX = 8;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
@@ -32,7 +36,7 @@ type PauseReason = 'wish' | 'disk' | 'serial';
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'timer' | 'quota' | 'ram' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -49,6 +53,8 @@ export class Machine {
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
   #isOff = false;
+  #stopped: Promise<boolean> | undefined;
+  #startsAnew = 0;
   #end: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => (this.#end = resolve));
 
@@ -122,8 +128,7 @@ export class Machine {
     this.#engine = engine;
     for (const disk of this.#disks.filter(({ config }) => config.model === 'virtio')) {
       const events = {
-        broken: (reason: string): void =>
-          void this.#env.warning(`the guest has broken its disk "${disk.label}": ${reason}`),
+        broken: this.#broken(disk),
         failed: this.#failed(disk),
       };
       this.#resets.push(addVirtioDisk(engine, disk, events));
@@ -135,6 +140,17 @@ export class Machine {
     this.#tell();
     void this.#control?.obey((action) => this.#act(action));
     void this.#serial?.readAll(() => this.#turn());
+  }
+
+  /** Tells that the guest has broken a disk, once for each reason and not without end. */
+  #broken({ label }: OpenDisk): (reason: string) => void {
+    const told = new Set<string>();
+    return (reason) => {
+      if (told.has(reason) || told.size === TOLD_MAX) return;
+      told.add(reason);
+      const last = told.size === TOLD_MAX ? '; no more is said of it' : '';
+      void this.#env.warning(`the guest has broken its disk "${label}": ${reason}${last}`);
+    };
   }
 
   /** Tells of a disk that fails, once for each reason. */
@@ -210,7 +226,10 @@ export class Machine {
   #reset(): void {
     for (const reset of this.#resets) reset();
     if (this.#engine && this.#image) this.#engine.boot(this.#image);
-    void this.#env.log('the guest starts anew');
+    const times = ++this.#startsAnew;
+    // Of the later ones, the log has every one that is twice as many as the one before.
+    if (times > TOLD_MAX && !Number.isInteger(Math.log2(times))) return;
+    void this.#env.log(`the guest starts anew${times > 1 ? ` (${times} times so far)` : ''}`);
   }
 
   /**
@@ -231,30 +250,41 @@ export class Machine {
   async #switchedOff(): Promise<void> {
     for (const { underWay } of this.#disks) await Promise.allSettled(underWay);
     if (this.#isOff) return;
-    await this.stop();
-    await this.#env.log('the guest has switched off');
-    this.#env.exit(0);
+    const isSafe = await this.stop();
+    await this.#env.log('the guest has stopped its processor');
+    this.#env.exit(isSafe ? 0 : 1);
   }
 
   /**
    * Ends the machine as a power cut would, but what it has written to its disks is brought to
-   * stable storage.
+   * stable storage. Settles with whether all of it is there; whoever asks again gets the same.
    */
-  async stop(): Promise<void> {
-    if (this.#isOff) return;
+  stop(): Promise<boolean> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<boolean> {
     this.#isOff = true;
     this.#end();
     this.#engine?.close();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
-    await this.#serial?.end();
-    for (const { client, label, underWay } of this.#disks) {
-      await Promise.allSettled(underWay);
-      await client
-        .sync()
-        .catch((error: unknown) =>
-          this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`),
-        );
+    // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
+    const areSafe = await Promise.all(this.#disks.map((disk) => this.#synchronise(disk)));
+    const written = this.#serial?.end();
+    if (written) await Promise.race([written, this.#env.timer.sleep(LAST_OUTPUT_MS).catch(() => written)]);
+    return areSafe.every((isSafe) => isSafe);
+  }
+
+  async #synchronise({ client, label, underWay }: OpenDisk): Promise<boolean> {
+    await Promise.allSettled(underWay);
+    try {
+      await client.sync();
+      return true;
+    } catch (error) {
+      await this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`);
+      return false;
     }
   }
 }

@@ -10,6 +10,12 @@ export const V86_VERSION = '0.5.462';
 type PortRead = (port: number) => number;
 type PortWrite = (value: number, port: number) => void;
 
+/** Two disks on one cable. */
+interface V86IdeChannel {
+  readonly master: { device_reset(): void };
+  readonly slave: { device_reset(): void };
+}
+
 /** The registers and memory of the processor, and what is around it. */
 export interface V86Cpu {
   readonly mem8: Uint8Array;
@@ -25,6 +31,8 @@ export interface V86Cpu {
       raise_irq(id: number): void;
       lower_irq(id: number): void;
     };
+    /** Missing without a disk. */
+    readonly ide: { readonly primary: V86IdeChannel | undefined } | undefined;
     readonly uart0: { readonly input: { readonly length: number } };
   };
   readonly cr: Int32Array;

@@ -9,7 +9,8 @@ import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
-import type { Engine, EngineEvents, IdeDisk, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import type { Engine, EngineEvents, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
 import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
 
@@ -24,10 +25,11 @@ export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES;
 
 /**
  * The places of our devices on the bus: each has an interrupt line of its own, because v86 does not
- * share one safely between devices.
+ * share one safely between devices. Line 3 is free because there is no second serial line; v86 has
+ * a sound card at line 5.
  */
 const SLOTS = [
-  { slot: 8, link: 3, line: 5 },
+  { slot: 8, link: 3, line: 3 },
   { slot: 9, link: 0, line: 10 },
   { slot: 10, link: 1, line: 11 },
   { slot: 11, link: 2, line: 7 },
@@ -58,7 +60,8 @@ const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
 export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
-  const [first, second] = parts.ideDisks.map(ideImage);
+  const images = parts.ideDisks.map((disk) => new IdeImage(disk));
+  const [first, second] = images;
   const emulator = new V86({
     wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
     memory_size: parts.memoryBytes,
@@ -73,7 +76,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
     ...(second ? { hdb: second } : {}),
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
-  return new V86Engine(emulator, events);
+  return new V86Engine(emulator, images, events);
 }
 
 class V86Engine implements Engine {
@@ -86,7 +89,7 @@ class V86Engine implements Engine {
   readonly #power: PowerRegisters;
   #devices = 0;
 
-  constructor(emulator: V86, events: EngineEvents) {
+  constructor(emulator: V86, images: readonly IdeImage[], events: EngineEvents) {
     this.#emulator = emulator;
     const loop = innerParts(emulator);
     const { cpu } = loop;
@@ -126,6 +129,11 @@ class V86Engine implements Engine {
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
       reboot();
+      // v86 itself goes on with what the disks are asked for, and that would reach the new kernel.
+      for (const image of images) image.reset();
+      const channel = cpu.devices.ide?.primary;
+      channel?.master.device_reset();
+      channel?.slave.device_reset();
       this.#power.reset();
       events.reset();
     };
@@ -235,41 +243,4 @@ class V86Engine implements Engine {
 function listen(emulator: V86, event: string, handler: () => void): void {
   const add: unknown = Reflect.get(emulator, 'add_listener');
   if (typeof add === 'function') Reflect.apply(add, emulator, [event, handler]);
-}
-
-/** A disk in the form of v86's own images, whose answers may come later. */
-interface IdeImage {
-  /** The types of v86 know only images that are in memory. */
-  readonly buffer: ArrayBuffer;
-  readonly byteLength: number;
-  onload?: (event: object) => void;
-  load(): void;
-  get_from_cache(): undefined;
-  get_and_cache(position: number, length: number, done: (bytes: Uint8Array) => void): void;
-  get(position: number, length: number, done: (bytes: Uint8Array) => void): void;
-  set(position: number, bytes: Uint8Array, done: () => void): void;
-  get_state(): readonly never[];
-  set_state(): void;
-}
-
-/**
- * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it
- * in vain, and says that its disk does not answer.
- */
-function ideImage({ sizeBytes, read, write }: IdeDisk): IdeImage {
-  return {
-    buffer: new ArrayBuffer(0),
-    byteLength: sizeBytes,
-    load() {
-      this.onload?.({});
-    },
-    // The first sector would tell a geometry; nobody needs that.
-    get_from_cache: () => undefined,
-    get_and_cache: (position, length, done) => void read(position, length).then(done, () => {}),
-    get: (position, length, done) => void read(position, length).then(done, () => {}),
-    // v86 uses its memory again before the answer has come.
-    set: (position, bytes, done) => void write(position, bytes.slice()).then(done, () => {}),
-    get_state: () => [],
-    set_state: () => {},
-  };
 }
