@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { propertyRuns } from '../../../../test/property-runs.ts';
 import { checkQcow2 } from '../../src/image/qcow2/check.ts';
 import { createQcow2, type CreateQcow2Options } from '../../src/image/qcow2/create.ts';
+import { ImageError } from '../../src/image/image-error.ts';
 import { Qcow2Image } from '../../src/image/qcow2/qcow2-image.ts';
 import { RawImage } from '../../src/image/raw/raw-image.ts';
 import { Random } from '../../src/lib/random.ts';
@@ -315,4 +316,44 @@ test('one large request is carried out in steps, between which what it has freed
   await image.discard(0, sizeBytes);
   expect(most).toBeLessThan(70_000);
   await image.close();
+});
+
+test('an error of the image behind another one says which one it is of', async () => {
+  const device = await newImage({ clusterBytes: 4096, backing: { name: 'base', format: 'raw' } });
+  class Broken extends MemoryDevice {
+    override async read(): Promise<void> {
+      throw new ImageError('InputOutput', 'the host cannot read');
+    }
+  }
+  const backing = new RawImage(new Broken(new Uint8Array(SIZE)), false);
+  const image = await Qcow2Image.open(device, { writeable: true, backing });
+  await expect(image.read(new Uint8Array(512), 0)).rejects.toThrow(
+    'the image "base" behind it: the host cannot read',
+  );
+});
+
+test('refcount blocks without a free cluster are looked at once, and again when one of theirs is free', async () => {
+  const device = await newImage({ clusterBytes: 512 });
+  const image = await Qcow2Image.open(device, { writeable: true });
+  await image.write(new Uint8Array(SIZE).fill(1), 0);
+  await image.sync();
+  const { refcounts } = image.file;
+  const load = refcounts.cache.load.bind(refcounts.cache);
+  let looks = 0;
+  await image.discard(5 * 512, 512);
+  await image.sync();
+  const first = await image.allocation.take(1);
+  refcounts.cache.load = (key) => {
+    looks++;
+    return load(key);
+  };
+  for (let count = 0; count < 20; count++) {
+    refcounts.giveBack(first);
+    expect((await image.allocation.take(1)).first).toBe(first.first);
+    // The next one is behind all that is full.
+    expect((await image.allocation.take(1)).first).toBeGreaterThan(SECTORS);
+  }
+  expect(looks).toBeLessThan(100);
+  refcounts.giveBack(first);
+  expect((await image.allocation.take(1)).first).toBe(first.first);
 });

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { packDisk } from '../../src/image/convert.ts';
 import { RawImage } from '../../src/image/raw/raw-image.ts';
+import { checkVmdk } from '../../src/image/vmdk/check.ts';
 import { VmdkStreamWriter } from '../../src/image/vmdk/stream-writer.ts';
 import { VmdkImage } from '../../src/image/vmdk/vmdk-image.ts';
 import { patchwork, wholeDisk } from './disk-content.ts';
@@ -43,6 +44,22 @@ test('what is written reads back', async () => {
   expect(Buffer.compare(await wholeDisk(image, 3_000_017), disk)).toBe(0);
   const empty = await VmdkImage.open(new MemoryDevice(await packed(new Uint8Array(MIB)), false));
   expect(Buffer.compare(await wholeDisk(empty), new Uint8Array(MIB))).toBe(0);
+});
+
+test('grains that have the same place are found', async () => {
+  const bytes = await packed(patchwork(2 * MIB, 300_000));
+  expect(await checkVmdk(new MemoryDevice(bytes))).toMatchObject({ problemCount: 0 });
+  const { directory } = await VmdkImage.open(new MemoryDevice(bytes, false));
+  const table = (directory.find((sector) => sector !== 0) ?? 0) * 512;
+  const view = new DataView(bytes.buffer);
+  const used = Array.from({ length: 512 }, (_, grain) => grain).filter(
+    (grain) => view.getUint32(table + grain * 4, true) !== 0,
+  );
+  const [one = 0, other = 0] = used;
+  const sector = view.getUint32(table + one * 4, true);
+  view.setUint32(table + other * 4, sector, true);
+  const { problems } = await checkVmdk(new MemoryDevice(bytes));
+  expect(problems).toEqual([expect.stringMatching(`has sector ${sector}, as another one has$`)]);
 });
 
 describe.skipIf(QEMU_MISSING !== undefined)(`with qemu-img (${QEMU_MISSING ?? 'it is installed'})`, () => {

@@ -141,7 +141,15 @@ export class Qcow2Image implements DiskImage {
     const backing = this.#backing;
     const inside = Math.max(0, Math.min(into.byteLength, (backing?.sizeBytes ?? 0) - position));
     if (inside < into.byteLength) into.fill(0, inside);
-    if (backing && inside > 0) await backing.read(into.subarray(0, inside), position);
+    if (!backing || inside === 0) return;
+    try {
+      await backing.read(into.subarray(0, inside), position);
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      // Places in that file must not be taken for places in this one.
+      const name = this.file.header.backing ?? '';
+      throw new ImageError(error.code, `the image "${name}" behind it: ${error.message}`);
+    }
   }
 
   #readCompressed({ at, bytes }: Extract<Extent, { kind: 'compressed' }>): Promise<Uint8Array> {

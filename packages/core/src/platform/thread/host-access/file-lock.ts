@@ -4,7 +4,8 @@
  * ginit notice each other. A shared lock on byte 100 + N of the file says "I use permission N"; one
  * on byte 200 + N says "nobody else may". A program locks its own bytes first, and then looks
  * whether another one has a byte locked that speaks against it. The content of these bytes does not
- * matter, and the file may be shorter.
+ * matter, and the file may be shorter. Who only reads may lock a file, too, so that nobody writes
+ * to it meanwhile.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
