@@ -5,6 +5,7 @@
 import { LIMITS } from '../../packages/core/src/limits.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { longIf, longTitle } from '../harness/long.ts';
 
 const ABORTING = `import { component } from '${CORE_URL}';
 export default component(async (env) => {
@@ -221,7 +222,7 @@ test('output without any end of line is cut into lines, and nothing of it is los
   expect(code).toBe(0);
 });
 
-test('a hundred components start, and all of them end', { timeout: 120_000 }, async () => {
+longIf(true)(longTitle('a hundred components start, and all of them end'), { timeout: 120_000 }, async () => {
   const { write, start } = bind(prepare());
   const names = Array.from({ length: 100 }, (_, index) => `c${index}`);
   write(

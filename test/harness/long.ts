@@ -1,14 +1,22 @@
 /**
- * Tests that show with many runs, or at length, what shorter ones beside them show in little. They
- * are skipped unless asked for: `npm run test:long` runs them with all others.
+ * Tests that show with many runs, or in one more place, what the tests beside them show in little.
+ * They are skipped unless asked for: `npm run test:long` runs them with all others.
  */
-import { test } from 'vitest';
+import { beforeEach, test } from 'vitest';
 
-const wanted = process.env['GINIT_LONG'] !== undefined;
+const WANTED = process.env['GINIT_LONG'] !== undefined;
+const NOTE = 'long: npm run test:long';
+
+/** Whether something is left out: it is long, and nobody has asked for that. */
+export const leftOut = (long: boolean): boolean => long && !WANTED;
 
 /** A `test` that is skipped unless long tests are asked for, if `long` holds. */
-export const longIf = (long: boolean): ReturnType<typeof test.skipIf> => test.skipIf(long && !wanted);
+export const longIf = (long: boolean): ReturnType<typeof test.skipIf> => test.skipIf(leftOut(long));
 
 /** The title of a test that is skipped for this reason says so. */
-export const longTitle = (title: string, long = true): string =>
-  long ? `${title} (long: npm run test:long)` : title;
+export const longTitle = (title: string, long = true): string => (long ? `${title} (${NOTE})` : title);
+
+/** Called in a `describe`: its tests are skipped unless long tests are asked for, if `long` holds. */
+export function allLongIf(long: boolean): void {
+  beforeEach(({ skip }) => skip(leftOut(long), NOTE));
+}

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { COMPONENT_DOORS } from '../../packages/init/src/command/component-imports.ts';
 import { ROOT } from './source-files.ts';
 
 const DECLARED =
@@ -50,7 +51,15 @@ function doorsOfCore(): string[] {
     .map((name) => (name === '.' ? 'index' : name.slice(2)));
 }
 
+/** Doors that lead to what confines components, or tests them. */
+const NOT_FOR_COMPONENTS = ['platform', 'supervisor', 'testing'];
+
 describe('doors of @ginit/core', () => {
+  test('the check of imports knows every door that is for components', () => {
+    const forComponents = doorsOfCore().filter((door) => !NOT_FOR_COMPONENTS.includes(door));
+    expect([...COMPONENT_DOORS].toSorted()).toEqual(forComponents.toSorted());
+  });
+
   test.each(doorsOfCore())('every name that %s exports has a doc comment', (door) => {
     const names = exportsOf(join(ROOT, `packages/core/src/${door}.ts`));
     expect(names.size).toBeGreaterThan(0);

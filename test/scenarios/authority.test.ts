@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { expectSameSimulated } from '../harness/simulated-too.ts';
+import { allLongIf, leftOut } from '../harness/long.ts';
 
 /** Starts components as init does. */
 const OFFSPRING = fileURLToPath(new URL('../stress/activity/offspring.mjs', import.meta.url));
@@ -120,12 +121,16 @@ function probeConfig({ isolation, nested }: Where, thief: string): string {
 }
 
 describe.each(EVERYWHERE.map((where) => [titleOf(where), where] as const))('%s', (_, where) => {
+  // What each of the two changes is shown by itself.
+  const long = where.isolation === 'process' && where.nested;
+  allLongIf(long);
   const label = where.nested ? 'init -> sub -> probe' : 'init -> probe';
   let place: Workplace;
   let run: FinishedRun;
 
   beforeAll(async () => {
     place = new Workplace();
+    if (leftOut(long)) return;
     copyFileSync(OFFSPRING, place.path('offspring.mjs'));
     mkdirSync(join(place.directory, 'other'));
     const files = { probe: PROBE, 'other/thief': THIEF, idle: IDLE, victim: VICTIM, neighbour: NEIGHBOUR };

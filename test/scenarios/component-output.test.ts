@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
+import { allLongIf } from '../harness/long.ts';
 
 let place: Workplace;
 beforeEach(() => {
@@ -14,6 +15,8 @@ afterEach(() => place[Symbol.dispose]());
 const LABEL = '[init -> c] ';
 
 describe.each(['', 'isolation="process"'])('a component with %j', (placement) => {
+  allLongIf(placement !== '');
+
   /** Runs a component whose main function is `body`. */
   async function run(
     body: string,

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskImage, missingTools } from '../harness/disk-image.ts';
 import { CORE_URL, GINIT, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
+import { allLongIf } from '../harness/long.ts';
 
 let place: Workplace;
 beforeEach(() => {
@@ -180,6 +181,8 @@ test.each([
 });
 
 describe.each(['help', '--version', 'help file_block', 'sim --help'])('ginit %s', (words) => {
+  allLongIf(words === '--version' || words === 'sim --help');
+
   test('says that the output cannot be written', async () => {
     const run = place.startProgram('sh', '-c', `exec ${GINIT_COMMAND} ${words} > /dev/full`);
     const { code, stderr } = await run.finished;

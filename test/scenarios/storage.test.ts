@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskImage, missingTools, writeTree } from '../harness/disk-image.ts';
-import { longIf, longTitle } from '../harness/long.ts';
+import { allLongIf, longIf, longTitle } from '../harness/long.ts';
 import { SimulatedToo } from '../harness/simulated-too.ts';
 
 /** Section 12 of the design, with another tool config, and other placements of the components. */
@@ -107,7 +107,8 @@ describe.skipIf(missingTools)(
         empty: '',
       });
 
-    describe.each(PLACEMENTS_AND_MEMORY)('%s', (_name, placement, memory) => {
+    describe.each(PLACEMENTS_AND_MEMORY)('%s', (name, placement, memory) => {
+      allLongIf(name.startsWith('all threads') || name === 'all processes');
       beforeEach(() => {
         if (memory === 'copied') process.env[MEMORY_SWITCH] = 'off';
       });

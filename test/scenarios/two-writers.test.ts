@@ -4,6 +4,7 @@ import { linkSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { installWithoutKoffi } from '../harness/without-koffi.ts';
+import { allLongIf } from '../harness/long.ts';
 
 /**
  * A driver that writes to its file, reports that, and goes on until it is stopped; or exits, if its
@@ -94,6 +95,8 @@ async function holding(config: string): Promise<GinitRun> {
 }
 
 describe.each(['', 'isolation="thread"'])('a driver with %j', (placement) => {
+  allLongIf(placement !== '');
+
   test('keeps a second ginit from its file, which says who has it, until it ends', async () => {
     place.write('once.xml', once(placement));
     const first = await holding(held(placement));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, Workplace } from '../harness/ginit.ts';
 import { byComponent } from '../harness/simulated-too.ts';
+import { allLongIf } from '../harness/long.ts';
 
 const EXAMPLES = new URL('../../examples/', import.meta.url).pathname;
 
@@ -42,6 +43,8 @@ describe.each([
   ['storage.xml', 0],
   ['files.xml', 1],
 ])('%s', (config, code) => {
+  allLongIf(config === 'files.xml');
+
   test('the same seed gives the same run, byte for byte; another seed gives another one; all print what a real run prints, and leave the files alone', async () => {
     const disk = readFileSync(place.path('disk.img'));
     const first = await place.run('sim', '--seed', '1', '--log', config);

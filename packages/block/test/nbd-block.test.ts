@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { GinitRun } from '../../../test/harness/ginit.ts';
 import { ginitForEach, killed } from '../../../test/harness/ginit-for-each.ts';
 import { JAILABLE } from '../../../test/harness/jailable.ts';
+import { allLongIf, leftOut, longTitle } from '../../../test/harness/long.ts';
 import {
   freePort,
   makeCertificates,
@@ -165,8 +166,9 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
   }
 
   test('with certificates of both ends', () => certified(''));
-  test.skipIf(!JAILABLE)('with certificates of both ends, in a jail (jails are for Linux on x64)', () =>
-    certified('isolation="jail"'),
+  test.skipIf(!JAILABLE || leftOut(true))(
+    longTitle('with certificates of both ends, in a jail (jails are for Linux on x64)'),
+    () => certified('isolation="jail"'),
   );
 
   test.each<[string, (port: number) => string, RegExp]>([
@@ -194,6 +196,8 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
 });
 
 describe('a config that cannot work gives one clear error', () => {
+  allLongIf(true);
+
   test.each<[string, string, RegExp]>([
     [
       'an address that is not granted',

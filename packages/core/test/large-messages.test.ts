@@ -10,6 +10,7 @@ import { bytes, u32, u53 } from '../src/interface/shapes.ts';
 import { LIMITS } from '../src/limits.ts';
 import { pairOf } from './channel-pair.ts';
 import type { CarrierKind } from './in-process-platform.ts';
+import { allLongIf } from '../../../test/harness/long.ts';
 import { ringCarriers } from './ring-carriers.ts';
 
 const SIZE = 9_000_000;
@@ -52,6 +53,8 @@ async function many(count: number, call: (size: number) => Promise<number>): Pro
 }
 
 describe.each<CarrierKind>(['rings', 'copying'])('over a carrier that is %s', (kind) => {
+  allLongIf(kind === 'copying');
+
   test('thirty calls with 9 MB each, at once, all succeed', { timeout: 240_000 }, async () => {
     const { bulk } = bulkOver(kind);
     expect(await many(30, (size) => bulk.take(DATA.subarray(0, size)))).toEqual(new Map([['right', 30]]));

@@ -106,7 +106,7 @@ describe.skipIf(skipReason)(`two processes (${skipReason ?? 'shared memory works
 
 describe.skipIf(skipReason)(`after kill -9 (${skipReason ?? 'shared memory works here'})`, () => {
   const AT_A_TIME = 4;
-  const KILLS = 60;
+  const KILLS = 40;
 
   async function repeat(job: () => Promise<void>): Promise<void> {
     const lane = async (): Promise<void> => {

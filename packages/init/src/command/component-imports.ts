@@ -25,22 +25,22 @@ const RUNTIME = pathToFileURL(join(CORE, BUNDLED ? 'bundle' : 'dist', 'index.js'
  * are ours to answer for, because they are what confines the component. A component that enters any
  * other room is checked like any other code.
  */
-const DOORS: ReadonlySet<string> = new Set([
+export const COMPONENT_DOORS: ReadonlySet<string> = new Set([
   'async',
   'block',
   'config',
   'file_system',
   'host',
   'index',
+  'machine',
   'packet-stream',
   'report',
   'system',
-  'machine',
   'terminal',
 ]);
 
 function isDoor(file: string): boolean {
-  return DOORS.has(roomOf(file) ?? '');
+  return COMPONENT_DOORS.has(roomOf(file) ?? '');
 }
 
 /**
@@ -49,7 +49,7 @@ function isDoor(file: string): boolean {
  */
 function isInner(file: string): boolean {
   const room = roomOf(file);
-  return room !== undefined && !DOORS.has(room);
+  return room !== undefined && !COMPONENT_DOORS.has(room);
 }
 
 /**
