@@ -18,7 +18,7 @@ const OWN_PROCESS = [
   'packages/core/test/open-file.test.ts',
   // These load the compiled door for simulated systems.
   'packages/init/test/testing.test.ts',
-  'packages/os/test/rom-scenarios.test.ts',
+  'packages/os/test/{log-report,rom-scenarios}.test.ts',
 ];
 
 /**

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { skipIfLong } from '../harness/long.ts';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 const MIB = 1024 * 1024;
@@ -101,9 +102,10 @@ function reasons(stderr: string, name: string): string[] {
 }
 
 describe.runIf(process.platform === 'linux')('a process with heap=', () => {
-  test.each(['buffers', 'arrays', 'crumbs', 'objects'])(
+  test.for(['buffers', 'arrays', 'crumbs', 'objects'])(
     'ends alone when its %s are too many',
-    async (name) => {
+    async (name, context) => {
+      skipIfLong(name === 'arrays' || name === 'crumbs', context);
       const run = start(STEADY + node(name, 'isolation="process" heap="32M"', '<restart max="1"/>'));
       await run.until(`child "${name}" has crashed too often and stays down`);
       await goesOn(run);

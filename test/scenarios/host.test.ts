@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { skipIfLong } from '../harness/long.ts';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 /** Starts components as init does. */
@@ -344,9 +345,10 @@ const running = (argument: string): string[] =>
       }
     });
 
-test.runIf(process.platform === 'linux').each(['process', 'thread'])(
+test.runIf(process.platform === 'linux').for(['process', 'thread'])(
   'a program ends with its driver, a %s, whichever way the driver ends',
-  async (isolation) => {
+  async (isolation, context) => {
+    skipIfLong(isolation === 'thread', context);
     const seconds = `1${process.pid}${isolation === 'thread' ? 1 : 2}`;
     driver(
       'driver',

@@ -1,6 +1,7 @@
 /** Tests that every kind of wrong Block server is found, and that right ones are not blamed. */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { skipIfLong } from '../harness/long.ts';
 import { CORE_URL, type FinishedRun, systemConfig, Workplace } from '../harness/ginit.ts';
 
 const COMPONENTS = new URL('components/', import.meta.url).pathname;
@@ -125,7 +126,8 @@ describe('a right system is not blamed', () => {
     ],
   ];
 
-  test.each(systems)('%s, with crashes and power cuts', async (_name, starts) => {
+  test.for(systems)('%s, with crashes and power cuts', async ([name, starts], context) => {
+    skipIfLong(name === 'two clients of a cache' || name.startsWith('two partitions'), context);
     place.write('disk.img', partitioned());
     place.write(
       'all.xml',

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { simulate, simulateSeeds, SimulationRefused } from '@ginit/init/testing';
 import { describe, expect, test, vi } from 'vitest';
 
@@ -42,6 +43,16 @@ describe('one run', () => {
     const run = await simulate({ config, directory: EXAMPLES });
     expect(run).toMatchObject({ exitCode: 0, problem: undefined });
     expect(run.replay).toBe(`ginit sim ${join(EXAMPLES, 'config.xml')} --replay 1`);
+  });
+
+  test('is the same where threads have the gc of --expose-gc, which cannot be redefined', async () => {
+    const usual = await simulate({ config: HELLO, seed: 7 });
+    setFlagsFromString('--expose-gc');
+    try {
+      expect((await simulate({ config: HELLO, seed: 7 })).stateHash).toBe(usual.stateHash);
+    } finally {
+      setFlagsFromString('--no-expose-gc');
+    }
   });
 
   test('keeps its schedule when that is asked for, and leaves the globals of the test alone', async () => {

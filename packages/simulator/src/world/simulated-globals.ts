@@ -50,6 +50,16 @@ export function simulateGlobals(world: GlobalsWorld): () => void {
   const restore: (() => void)[] = [];
   const replace: Replace = (owner, name, descriptor) => {
     const before = Object.getOwnPropertyDescriptor(owner, name);
+    // So is the `gc` of `node --expose-gc`, which can be written all the same.
+    if (before?.configurable === false) {
+      const call = (...args: readonly unknown[]): unknown => {
+        const real: unknown = descriptor.get?.call(owner);
+        return typeof real === 'function' ? Reflect.apply(real, undefined, args) : undefined;
+      };
+      Reflect.set(owner, name, call);
+      restore.push(() => void Reflect.set(owner, name, before.value));
+      return;
+    }
     Object.defineProperty(owner, name, { configurable: true, ...descriptor });
     restore.push(() => {
       if (before) Object.defineProperty(owner, name, before);
