@@ -50,7 +50,7 @@ export function simulateGlobals(world: GlobalsWorld): () => void {
   const restore: (() => void)[] = [];
   const replace: Replace = (owner, name, descriptor) => {
     const before = Object.getOwnPropertyDescriptor(owner, name);
-    // So is the `gc` of `node --expose-gc`, which can be written all the same.
+    // A global that cannot be defined anew, as the `gc` of `node --expose-gc`, can still be written.
     if (before?.configurable === false) {
       const call = (...args: readonly unknown[]): unknown => {
         const real: unknown = descriptor.get?.call(owner);
