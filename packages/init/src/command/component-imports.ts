@@ -105,7 +105,7 @@ export class ComponentImports {
    */
   constructor(directory: string, before?: ComponentImports) {
     this.#graphs = new ImportGraphs({ directory, conditions: CONDITIONS, isTrusted: isDoor, isInner });
-    this.#before = before?.#known ?? new Map();
+    this.#before = before === undefined ? new Map() : before.#known;
   }
 
   /** The graph of the module at this URL. */
