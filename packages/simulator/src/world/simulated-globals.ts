@@ -50,7 +50,7 @@ export function simulateGlobals(world: GlobalsWorld): () => void {
   const restore: (() => void)[] = [];
   const replace: Replace = (owner, name, descriptor) => {
     const before = Object.getOwnPropertyDescriptor(owner, name);
-    // A global that cannot be defined anew, as the `gc` of `node --expose-gc`, can still be written.
+    // The `gc` of `node --expose-gc` cannot be defined anew, but it can be written.
     if (before?.configurable === false) {
       const { get } = descriptor;
       assert(before.writable === true && get !== undefined, 'it is the gc');
