@@ -126,7 +126,7 @@ export interface VirtioDiskEvents {
 /** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
 export function addVirtioDisk(
   engine: Engine,
-  { label, disk }: OpenDisk,
+  { label, disk, patience }: OpenDisk,
   events: VirtioDiskEvents,
 ): () => void {
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
@@ -138,6 +138,7 @@ export function addVirtioDisk(
       interrupt: () => transport.interrupt(),
       fail: (reason) => transport.fail(reason),
       diskFailed: events.failed,
+      givenUp: () => patience?.giveUp(),
     },
     label,
   );
