@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { type BlockBackend, rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
-import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
+import { MachineSystem, type MachineSurroundings, ManualClock } from './machine-system.ts';
 import { bzImageOf, elfOf, Program } from './tiny-guest.ts';
 
 const HELLO = new Program().print('hello\n').halt().kernel();
@@ -134,6 +134,51 @@ describe('a machine', () => {
     system.type('x');
     await system.until('againagain');
     expect(system.lines.at(-1)).toContain('the guest starts anew');
+    await system.stop();
+  });
+
+  test('that resets itself in a loop stands still for a second each time', async () => {
+    const clock = new ManualClock();
+    const roms = { linux: new Program().print('up').out(0x64, 1, 0xfe).halt().kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/> <control/>', { roms, clock });
+    await system.until('up');
+    for (const [starts, sleep] of [
+      [1, 999],
+      [1, 1],
+      [2, 1000],
+    ] as const) {
+      // A machine that acts on what is wanted of it has had its turns since then.
+      for (let turn = 0; turn < 20; turn++) await system.ask('resume');
+      expect(system.output).toBe('up'.repeat(starts));
+      clock.advance(sleep);
+    }
+    await system.until('upupup');
+    await system.stop();
+  });
+
+  test('tells of its first resets, and of later ones when they have doubled', async () => {
+    const roms = { linux: new Program().print('up').raw(0xeb, 0xfe).kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/> <control/>', { roms });
+    await system.until('up');
+    for (let times = 0; times < 20; times++) await system.ask('reset');
+    const told = ({ lines }: MachineSystem): string[] =>
+      lines.flatMap((line) => /the guest starts anew.*/.exec(line)?.[0] ?? []);
+    const more = [2, 3, 4, 5, 6, 7, 8, 16].map((times) => `the guest starts anew (${times} times so far)`);
+    expect(told(system)).toEqual(['the guest starts anew', ...more]);
+    await system.stop();
+  });
+
+  test('forgets at a reset what its guest has asked of an IDE disk', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    const program = new Program().print('up').inByte(0x1f7).writeBit(3).beginIdeWrite();
+    const roms = { linux: program.print('!').raw(0xeb, 0xfe).kernel() };
+    const config =
+      '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes"/> <serial/> <control/>';
+    const system = new MachineSystem(config, { roms, disks: { root: disk } });
+    await system.until('up0!');
+    await system.ask('reset');
+    // The new guest's disk waits for no data.
+    await system.until('up0!up0!');
     await system.stop();
   });
 });
