@@ -8,6 +8,26 @@ import { bzImageOf, elfOf, Program } from './tiny-guest.ts';
 
 const HELLO = new Program().print('hello\n').halt().kernel();
 
+/** A disk of 64 blocks, some of whose methods are others. */
+function diskWith(others: Partial<BlockBackend> = {}): BlockBackend {
+  const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+  return {
+    info: disk.info,
+    read: (...request) => disk.read(...request),
+    write: (...request) => disk.write(...request),
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+    ...others,
+  };
+}
+
+/** A disk that counts how often it is synchronised. */
+function countedDisk() {
+  const seen = { synchronised: 0 };
+  return { seen, disk: diskWith({ sync: () => void seen.synchronised++ }) };
+}
+
 describe('a machine', () => {
   test('runs a kernel, shows what it writes, and ends with it', async () => {
     const roms = { linux: bzImageOf(gzipSync(HELLO)) };
@@ -31,23 +51,14 @@ describe('a machine', () => {
 
   test('that is stopped synchronises its disks', async () => {
     const roms = { linux: new Program().print('up').echoUntil('.').halt().kernel() };
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    let synchronised = 0;
-    const counted = {
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: disk.write.bind(disk),
-      sync: () => void synchronised++,
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const { seen, disk } = countedDisk();
     const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
       roms,
-      disks: { root: counted },
+      disks: { root: disk },
     });
     await system.until('up');
     await system.stop();
-    expect(synchronised).toBe(1);
+    expect(seen.synchronised).toBe(1);
   });
 
   test('pays for all that is kept for its guest', async () => {
@@ -64,15 +75,7 @@ describe('a machine', () => {
   });
 
   test('starts with an IDE disk that fails', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    const failing = {
-      info: disk.info,
-      read: () => rejected('InputOutput'),
-      write: () => {},
-      sync: () => {},
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const failing = diskWith({ read: () => rejected('InputOutput') });
     const system = new MachineSystem(
       '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes"/> <serial/>',
       { roms: { linux: HELLO }, disks: { root: failing } },
@@ -82,47 +85,39 @@ describe('a machine', () => {
   });
 
   test('whose terminal takes nothing ends all the same, after its disks were synchronised', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    let synchronised = 0;
-    const counted = {
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: disk.write.bind(disk),
-      sync: () => void synchronised++,
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const { seen, disk } = countedDisk();
     const roms = { linux: new Program().print('x'.repeat(20_000)).halt().kernel() };
     const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
       roms,
-      disks: { root: counted },
+      disks: { root: disk },
       takesOutput: false,
     });
     await system.ended();
-    expect(synchronised).toBe(1);
+    expect(seen.synchronised).toBe(1);
   });
 
   test('whose disk cannot be synchronised ends with 1, after all others were', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    let synchronised = 0;
-    const backend = (sync: BlockBackend['sync']) => ({
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: disk.write.bind(disk),
-      sync,
-      trim: () => {},
-      writeZeroes: () => {},
-    });
-    const disks = {
-      bad: backend(() => rejected('InputOutput')),
-      good: backend(() => void synchronised++),
-    };
+    const { seen, disk: good } = countedDisk();
+    const disks = { bad: diskWith({ sync: () => rejected('InputOutput') }), good };
     const config =
       '<kernel rom="linux"/> <disk label="bad" writeable="yes"/> <disk label="good" writeable="yes"/>';
     const system = new MachineSystem(config, { roms: { linux: HELLO }, disks, ram: '40M' });
     const { lines } = await system.endedWith(1);
-    expect(synchronised).toBe(1);
+    expect(seen.synchronised).toBe(1);
     expect(lines.join('\n')).toMatch(/the disk "bad" is not synchronised: .*/);
+  });
+
+  test('that reports errors goes on with a full disk, and ends with 1 when an IDE disk lacks a write', async () => {
+    const roms = { linux: new Program().writeIdeSector().print('on').halt().kernel() };
+    const config =
+      '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes" on_error="report"/> <serial/>';
+    const disks = { root: diskWith({ write: () => rejected('NoSpace') }) };
+    const system = new MachineSystem(config, { roms, disks });
+    const { lines } = await system.endedWith(1);
+    expect(system.output).toBe('on');
+    expect(lines.join('\n')).toMatch(
+      /requests of the disk "root" fail: NoSpace[^]*"root" lacks writes that its guest takes for done/,
+    );
   });
 
   test('starts anew when the guest resets it', async () => {
@@ -222,17 +217,10 @@ describe('whoever acts on a machine', () => {
   test('finds it paused, with its request held, when its disk has no space, and mends that', async () => {
     const disk = new RamDisk(new Uint8Array(64 * 512), 512);
     let isFull = true;
-    const filling = {
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: (block: number, count: number, from: Uint8Array) => {
-        if (isFull) return rejected('NoSpace');
-        return disk.write(block, count, from);
-      },
-      sync: () => {},
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const filling = diskWith({
+      write: (...request) => (isFull ? rejected('NoSpace') : disk.write(...request)),
+      read: (...request) => disk.read(...request),
+    });
     const roms = { linux: new Program().print('up').writeIdeSector().print('written').halt().kernel() };
     const more = '<disk label="root" model="ide" writeable="yes"/>';
     const system = new MachineSystem(config + more, { roms, disks: { root: filling } });
@@ -250,12 +238,12 @@ describe('whoever acts on a machine', () => {
   });
 
   test('that is stopped while a request is held ends all the same', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    const full = { ...disk, info: disk.info, read: disk.read.bind(disk), write: () => rejected('NoSpace') };
-    const rest = { sync: () => {}, trim: () => {}, writeZeroes: () => {} };
     const roms = { linux: new Program().writeIdeSector().halt().kernel() };
     const more = '<disk label="root" model="ide" writeable="yes"/>';
-    const system = new MachineSystem(config + more, { roms, disks: { root: { ...full, ...rest } } });
+    const system = new MachineSystem(config + more, {
+      roms,
+      disks: { root: diskWith({ write: () => rejected('NoSpace') }) },
+    });
     await system.untilState(/^paused: /);
     await system.stop();
   });
@@ -283,10 +271,14 @@ describe('the power button', () => {
   });
 
   test('is pressed when the component is stopped, and the guest waited for', async () => {
-    const system = new MachineSystem('<kernel rom="polite"/> <serial/>', { roms });
+    const { seen, disk } = countedDisk();
+    const config = '<kernel rom="polite"/> <disk label="root" writeable="yes"/> <serial/>';
+    const system = new MachineSystem(config, { roms, disks: { root: disk } });
     await system.until('listening');
     const { lines, complaints } = await system.stop();
     expect(complaints).toEqual([]);
+    // The guest has switched off, and the component is stopped: the machine ends once.
+    expect(seen.synchronised).toBe(1);
     expect(lines.filter((line) => line.includes('Error'))).toEqual([]);
     expect(lines.join('\n')).toMatch(
       /the power button is pressed; the guest has 20 s[^]*the guest has stopped its processor/,

@@ -270,7 +270,8 @@ export class Machine {
 
   /** The guest is done. */
   async #switchedOff(): Promise<void> {
-    for (const { underWay } of this.#disks) await Promise.allSettled(underWay);
+    // While one of them is held, there may still be space for it.
+    for (const { writes } of this.#disks) await writes.settled();
     if (this.#isOff) return;
     const isSafe = await this.stop();
     await this.#env.log('the guest has stopped its processor');
@@ -299,11 +300,13 @@ export class Machine {
     return areSafe.every((isSafe) => isSafe);
   }
 
-  async #synchronise({ client, label, underWay }: OpenDisk): Promise<boolean> {
-    await Promise.allSettled(underWay);
+  async #synchronise({ client, label, writes }: OpenDisk): Promise<boolean> {
     try {
+      const areWritten = await writes.settled();
       await client.sync();
-      return true;
+      if (!areWritten)
+        await this.#env.error(`the disk "${label}" lacks writes that its guest takes for done`);
+      return areWritten;
     } catch (error) {
       await this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`);
       return false;
