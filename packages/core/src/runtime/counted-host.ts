@@ -38,6 +38,8 @@ interface CountedThings {
   readonly file: (file: HostFile) => HostFile;
   readonly directory: (directory: HostDirectory) => HostDirectory;
   readonly device: (device: HostDevice) => HostDevice;
+  readonly source: (source: HostSource) => HostSource;
+  readonly sink: (sink: HostSink) => HostSink;
   readonly listener: (listener: HostListener) => HostListener;
   readonly connection: (connection: HostConnection) => HostConnection;
   readonly program: (program: HostProcess) => HostProcess;
@@ -102,6 +104,19 @@ function countedThings(progress: Completed): CountedThings {
     accept: async () => connection(await counted(of.accept())),
     close: () => counted(of.close()),
   });
+  const things = { counted, file, directory, device, source, sink, listener, connection };
+  return { ...things, ...countedPrograms(things) };
+}
+
+/** The things that are made of several others. */
+function countedPrograms({
+  counted,
+  source,
+  sink,
+  directory,
+  listener,
+  connection,
+}: Omit<CountedThings, 'program' | 'workplace'>): Pick<CountedThings, 'program' | 'workplace'> {
   const program = (of: HostProcess): HostProcess => ({
     input: sink(of.input),
     output: source(of.output),
@@ -116,5 +131,5 @@ function countedThings(progress: Completed): CountedThings {
     run: async (args) => program(await counted(of.run(args))),
     close: () => counted(of.close()),
   });
-  return { counted, file, directory, device, listener, connection, program, workplace };
+  return { program, workplace };
 }
