@@ -30,7 +30,8 @@ export class RestartRecord {
   }
 
   /**
-   * The pause before the restart just granted. None is longer than the budget lasts for one restart.
+   * The pause before the restart just granted. None is longer than the budget lasts for one
+   * restart.
    */
   get pauseMs(): number {
     const { max = 0, periodS = 0 } = this.budget ?? {};
@@ -65,7 +66,9 @@ export class RestartRecords {
     return this.#records.get(name)?.record;
   }
 
-  /** The record of a start node. One that says something else than before begins without crashes. */
+  /**
+   * The record of a start node. One that says something else than before begins without crashes.
+   */
   update(start: StartNode): RestartRecord {
     const known = this.#records.get(start.name);
     if (known && sameNode(known.start.element, start.element)) return known.record;
