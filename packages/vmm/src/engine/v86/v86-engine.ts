@@ -9,7 +9,7 @@ import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
-import type { Engine, EngineEvents, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import type { EmbeddedEngine, EngineEvents, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
 import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
 import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
@@ -59,7 +59,7 @@ const ESI = 6;
 const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
-export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
+export async function startV86(parts: MachineParts, events: EngineEvents): Promise<EmbeddedEngine> {
   const images = parts.ideDisks.map((disk) => new IdeImage(disk));
   const [first, second] = images;
   const emulator = new V86({
@@ -79,7 +79,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
   return new V86Engine(emulator, images, events);
 }
 
-class V86Engine implements Engine {
+class V86Engine implements EmbeddedEngine {
   readonly name = 'v86';
   readonly version = `v86 ${V86_VERSION}`;
   readonly memory: GuestMemory;
@@ -208,7 +208,7 @@ class V86Engine implements Engine {
     void this.#emulator.stop();
   }
 
-  pressPowerButton(): boolean {
+  async pressPowerButton(): Promise<boolean> {
     this.#power.press();
     return this.#power.isListening;
   }
@@ -226,7 +226,11 @@ class V86Engine implements Engine {
     this.#emulator.serial_send_bytes(0, bytes);
   }
 
-  close(): void {
+  holdSerial(): boolean {
+    return false;
+  }
+
+  async close(): Promise<void> {
     this.pause();
   }
 
