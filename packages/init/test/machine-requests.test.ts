@@ -55,6 +55,16 @@ test('a wish reaches the machine that is meant, and its answer whoever wished', 
   expect(await ask('machine', { action: 'eject', label: 'two' })).toContain('action');
 });
 
+test('a wish for another medium has the drive and the file', async () => {
+  const { two, ask } = twoMachines();
+  const asked = ask('machine', { action: 'media', label: 'two', drive: 'cdrom', file: '/x.iso' });
+  const wish = await two?.wish();
+  expect(wish).toMatchObject({ action: 'media', drive: 'cdrom', file: '/x.iso' });
+  await two?.answer(wish?.number ?? 0, undefined);
+  expect(await asked).toEqual({ label: 'init -> two' });
+  expect(await ask('machine', { action: 'media', label: 'two', drive: 'tape' })).toContain('drive');
+});
+
 test('a machine that ends answers what was wanted of it, and too much is refused', async () => {
   const { machines, one, ask } = twoMachines();
   const asked = Array.from({ length: 17 }, () => ask('machine', { action: 'pause', label: 'one' }));
@@ -74,6 +84,9 @@ test.each([
   [['list', 'vmm'], /takes no "vmm"/],
   [['pause'], /takes one label/],
   [['pause', 'a', 'b'], /takes one label/],
+  [['media', 'a', 'cdrom'], /takes a label, cdrom or floppy, and a file or eject/],
+  [['media', 'a', 'tape', 'eject'], /takes a label, cdrom or floppy/],
+  [['media', 'a', 'cdrom', '/x.iso', '/y.iso'], /takes a label/],
 ])('ginit vm %j is refused', (args, problem) => {
   expect(parseRunning('vm', args)).toMatch(problem);
 });

@@ -8,9 +8,14 @@ import { rpc, session } from '../interface/interface.ts';
 import { nothing, oneOf, optional, record, type ShapeType, text, u53 } from '../interface/shapes.ts';
 
 /** The things that can be wanted of a machine. */
-export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff'] as const;
+export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff', 'save', 'restore', 'media'] as const;
 /** One of `MACHINE_ACTIONS`. */
 export type MachineAction = (typeof MACHINE_ACTIONS)[number];
+
+/** The drives whose medium can be changed while the machine runs. */
+export const MACHINE_DRIVES = ['cdrom', 'floppy'] as const;
+/** One of `MACHINE_DRIVES`. */
+export type MachineDrive = (typeof MACHINE_DRIVES)[number];
 
 const MACHINE_TEXT_CHARACTERS = 1000;
 
@@ -23,7 +28,18 @@ export const machineState = record({
 /** How a machine is. */
 export type MachineState = ShapeType<typeof machineState>;
 
-const machineWish = record({ number: u53, action: oneOf(MACHINE_ACTIONS) });
+/** The shapes of what an action has beside its name. */
+export const MACHINE_ACTION_FIELDS = {
+  action: oneOf(MACHINE_ACTIONS),
+  /** For `media`: the drive, and what is put into it; without a file it is emptied. */
+  drive: optional(oneOf(MACHINE_DRIVES)),
+  file: optional(text(MACHINE_TEXT_CHARACTERS)),
+};
+const machineOrder = record(MACHINE_ACTION_FIELDS);
+/** An action with what belongs to it. */
+export type MachineOrder = ShapeType<typeof machineOrder>;
+
+const machineWish = record({ number: u53, ...MACHINE_ACTION_FIELDS });
 /** Something that somebody wants; the number is for the answer. */
 export type MachineWish = ShapeType<typeof machineWish>;
 

@@ -2,7 +2,7 @@
 import { Condition } from '../async/index.ts';
 import type { Implementation } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
-import type { Machine, MachineAction, MachineState, MachineWish } from '../session/machine.ts';
+import type { Machine, MachineOrder, MachineState, MachineWish } from '../session/machine.ts';
 import type { RootRequest } from '../session/parent.ts';
 
 const GONE = 'the machine is gone';
@@ -14,7 +14,7 @@ export interface KeptMachine {
   readonly label: string;
   readonly state: MachineState;
   /** Wants something of it. Settles when that is done; the result says why it is not. */
-  ask(action: MachineAction): Promise<string | undefined>;
+  ask(order: MachineOrder): Promise<string | undefined>;
 }
 
 /** The machines of a system. */
@@ -67,14 +67,14 @@ class ServedMachine implements KeptMachine {
     return this.#state;
   }
 
-  ask(action: MachineAction): Promise<string | undefined> {
+  ask(order: MachineOrder): Promise<string | undefined> {
     if (this.#isGone) return Promise.resolve(GONE);
     if (this.#waiting.size >= LIMITS.machineWishes)
       return Promise.resolve('too much is wanted of it already');
     const number = ++this.#lastNumber;
     return new Promise((resolve) => {
       this.#waiting.set(number, resolve);
-      this.#wishes.push({ number, action });
+      this.#wishes.push({ number, ...order });
       this.#wished.wakeOne();
     });
   }

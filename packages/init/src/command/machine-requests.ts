@@ -1,11 +1,11 @@
 /** The requests that look at virtual machines, and act on one. */
-import { oneOf, record, text } from '@ginit/core';
-import { MACHINE_ACTIONS } from '@ginit/core/machine';
+import { record, text } from '@ginit/core';
+import { MACHINE_ACTION_FIELDS } from '@ginit/core/machine';
 import type { KeptMachine, Supervisor } from '@ginit/core/supervisor';
 import { splitLabel } from '@ginit/core/system';
 import { CONTROL_LIMITS, ControlError, type ControlHandlers, meantBy } from './control/index.ts';
 
-const actArguments = record({ action: oneOf(MACHINE_ACTIONS), label: text(CONTROL_LIMITS.labelCharacters) });
+const actArguments = record({ label: text(CONTROL_LIMITS.labelCharacters), ...MACHINE_ACTION_FIELDS });
 
 /** Answers them. */
 export function machineRequests(supervisor: Pick<Supervisor, 'machines'>): ControlHandlers {
@@ -14,9 +14,9 @@ export function machineRequests(supervisor: Pick<Supervisor, 'machines'>): Contr
       machines: supervisor.machines.map(({ label, state }) => ({ label: ownerOf(label), ...state })),
     }),
     machine: async (args) => {
-      const { action, label: wanted } = actArguments(args, 'with');
+      const { label: wanted, ...order } = actArguments(args, 'with');
       const machine = machineMeant(wanted, supervisor.machines);
-      const problem = await machine.ask(action);
+      const problem = await machine.ask(order);
       if (problem !== undefined) throw new ControlError('REFUSED', problem);
       return { label: ownerOf(machine.label) };
     },

@@ -1,6 +1,6 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
 import { type Env, RpcError } from '@ginit/core';
-import { type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type MachineOrder, type MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
@@ -127,7 +127,12 @@ export class Machine {
     const memoryBytes = this.#memoryBytes;
     const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
     const engine = await startV86(
-      { memoryBytes, ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))) },
+      {
+        memoryBytes,
+        ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))),
+        media: {},
+        firmware: undefined,
+      },
       {
         serialOutput: (byte) => this.#serial?.written(byte),
         turn: () => this.#turn(),
@@ -148,7 +153,7 @@ export class Machine {
     if (this.#image) engine.boot(this.#image);
     engine.run();
     this.#tell();
-    void this.#control?.obey((action) => this.#act(action));
+    void this.#control?.obey((order) => this.#act(order));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -187,7 +192,7 @@ export class Machine {
   }
 
   /** Does what somebody wants. The result says why not. */
-  #act(action: MachineAction): string | undefined {
+  #act({ action }: MachineOrder): string | undefined {
     if (this.#isOff) return 'the machine is off';
     switch (action) {
       case 'pause':
@@ -206,6 +211,10 @@ export class Machine {
       case 'poweroff':
         if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
         return this.#engine?.pressPowerButton() === true ? undefined : NOBODY_LISTENS;
+      case 'save':
+      case 'restore':
+      case 'media':
+        return `this machine knows no "${action}"`;
     }
   }
 
@@ -259,7 +268,7 @@ export class Machine {
    */
   async powerOff(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    if (this.#isOff || this.#act('poweroff') !== undefined) return;
+    if (this.#isOff || this.#act({ action: 'poweroff' }) !== undefined) return;
     for (let leftMs = graceMs; leftMs > 0; leftMs -= PROGRESS_MS) {
       await this.#env.log(`the power button is pressed; the guest has ${Math.ceil(leftMs / 1000)} s`);
       await Promise.race([this.#ended, this.#env.timer.sleep(Math.min(PROGRESS_MS, leftMs))]);

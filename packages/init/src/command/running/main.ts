@@ -12,7 +12,7 @@ import {
 import type { Output } from '../output.ts';
 import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
-import { parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
+import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
 import { activities, psLines, tableLines, topLines } from './tables.ts';
 
@@ -118,9 +118,11 @@ async function machineCommand(
   client: ControlClient,
   output: Output,
 ): Promise<number> {
-  const [action = '', label = ''] = labels;
-  if (action !== 'list')
-    return show(json, output, await client.ask('machine', { action, label }), () => undefined);
+  const [action = '', label = '', drive, medium] = labels;
+  if (action !== 'list') {
+    const order = { action, label, drive, file: medium === EJECT ? undefined : medium };
+    return show(json, output, await client.ask('machine', order), () => undefined);
+  }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
     tableLines([
       ['MACHINE', 'STATE', 'ABOUT'],
