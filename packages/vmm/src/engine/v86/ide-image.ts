@@ -1,7 +1,7 @@
 /**
  * A disk, or what lies in a drive, in the form of v86's own images, whose answers may come later.
- * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it in vain, and says that its
- * disk does not answer.
+ * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it
+ * in vain, and says that its disk does not answer.
  */
 import type { IdeDisk, Medium } from '../engine.ts';
 

@@ -83,6 +83,8 @@ export interface V86Loop {
   yield(ms: number, tick: number): void;
   save_state(): ArrayBuffer;
   restore_state(state: ArrayBuffer): void;
+  /** The class has the clock of the emulator, in milliseconds. */
+  readonly constructor: { microtick(): number };
 }
 
 const FUNCTIONS = [
@@ -106,7 +108,7 @@ const FUNCTIONS = [
   'devices.fdc.drives.0.insert_disk',
   'devices.fdc.drives.0.eject_disk',
 ] as const;
-const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state'] as const;
+const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state', 'constructor.microtick'] as const;
 const OBJECTS = [
   'mem8',
   'memory_size',

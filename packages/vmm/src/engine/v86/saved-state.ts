@@ -32,7 +32,7 @@ const FIRST_BYTES = 1024 * 1024;
 /** Writes it; `beside` is what else belongs to the engine, as JSON. */
 export async function saveV86(loop: V86Loop, beside: object, into: StateSink): Promise<void> {
   const { cpu } = loop;
-  await writeJson(into, { ...beside, nowMs: performance.now() });
+  await writeJson(into, { ...beside, nowMs: loop.constructor.microtick() });
   await writeBlock(into, new Uint8Array(withoutMemory(cpu, () => loop.save_state())));
   const pages = cpu.mem8.byteLength / PAGE_BYTES;
   for (let page = 0; page < pages; ) {
@@ -71,7 +71,7 @@ export async function restoreV86(loop: V86Loop, from: StateSource): Promise<Reco
     next = page + count;
   }
   const { counter_start_time: times } = cpu.devices.pit;
-  const laterMs = performance.now() - beside['nowMs'];
+  const laterMs = loop.constructor.microtick() - beside['nowMs'];
   for (const [counter, time] of times.entries()) times[counter] = time + laterMs;
   return beside;
 }
