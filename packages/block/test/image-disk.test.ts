@@ -5,7 +5,10 @@ import { readConfig, readXml } from '@ginit/core/config';
 import { BlockClient, serveBlock } from '@ginit/core/block';
 import { afterEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';
-import { type OpenNodeFileOptions, openNodeFile } from '../../core/src/platform/thread/host-access/node-file.ts';
+import {
+  type OpenNodeFileOptions,
+  openNodeFile,
+} from '../../core/src/platform/thread/host-access/node-file.ts';
 import { support } from 'sharedarraybuffer-polyfill';
 import { createQcow2 } from '../src/image/qcow2/create.ts';
 import { createVdi } from '../src/image/vdi/create.ts';
@@ -255,7 +258,9 @@ test.skipIf(!LOCKS)(
     const other = await disks.open('<config file="other.qcow2"/>', grants);
     const inUse = (file: string): string => `config.xml:1:9: file "${file}" is in use by `;
     for (const file of ['base.img', 'other.qcow2'])
-      await expect(disks.open(`<config file="${file}" writeable="yes"/>`, grants)).rejects.toThrow(inUse(file));
+      await expect(disks.open(`<config file="${file}" writeable="yes"/>`, grants)).rejects.toThrow(
+        inUse(file),
+      );
     await expect(disks.open('<config file="top.qcow2"/>', grants)).rejects.toThrow(inUse('top.qcow2'));
     await disks.open('<config file="other.qcow2"/>', grants);
     for (const disk of [top, other]) await disks.close(disk);

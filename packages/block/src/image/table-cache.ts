@@ -94,7 +94,7 @@ export class TableCache {
 
   /** The tables that have changed, in the order of their numbers. */
   dirtyOnes(): CachedTable[] {
-    return [...this.#dirty.values()].sort((one, other) => one.key - other.key);
+    return [...this.#dirty.values()].toSorted((one, other) => one.key - other.key);
   }
 
   /** Forgets all tables, changed or not. */

@@ -51,7 +51,10 @@ async function check({ image, repair }: TaskOf<'check'>, progress: Progress): Pr
   const { device, format } = await files.source(image, repair ? 'rw' : 'ro');
   // A repair is three walks over the tables: a check, the count anew, and a check of that.
   const walks = repair ? 3 : 1;
-  const walk = (number: number): Progress => (share) => progress((number + share) / walks);
+  const walk =
+    (number: number): Progress =>
+    (share) =>
+      progress((number + share) / walks);
   const found = await checkImage(device, format, walk(0));
   const repaired = repair && found.repairable && format === 'qcow2';
   if (!repaired) return { command: 'check', file, check: found, repaired };
