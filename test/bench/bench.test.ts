@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
-import { leftOut, longIf, longTitle } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { ROOT } from '../house/source-files.ts';
 
 const hasGcc = spawnSync('gcc', ['--version']).status === 0;
@@ -83,9 +83,8 @@ const TIMEOUT_MS = 240_000;
 const LONG = ['rpc', 'bulk', 'spawn', 'block'];
 
 describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
-  const long = LONG.includes(name);
-  const title = longTitle('runs, and its last line has every key with a number', long);
-  longIf(long)(title, { timeout: TIMEOUT_MS }, () => {
+  test('runs, and its last line has every key with a number', { timeout: TIMEOUT_MS }, (context) => {
+    skipIfLong(context, LONG.includes(name));
     const { status, stdout, stderr } = bench(name, '--quick');
     expect(status, stdout + stderr).toBe(0);
     const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
@@ -109,12 +108,11 @@ test('without a name the list of benchmarks is printed, and a wrong name is an e
 describe('a benchmark against another commit', () => {
   const inRepository = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: ROOT }).status === 0;
 
-  test.skipIf(!inRepository || leftOut(true))(
-    longTitle(
-      'builds that commit, lets both take turns, and compares row by row (skipped outside a git checkout)',
-    ),
+  test.skipIf(!inRepository)(
+    'builds that commit, lets both take turns, and compares row by row (skipped outside a git checkout)',
     { timeout: TIMEOUT_MS },
-    () => {
+    (context) => {
+      skipIfLong(context);
       const { status, stdout, stderr } = bench('signal', '--against', 'HEAD', '--rows', 'parked', '--quick');
       expect(status, stdout + stderr).toBe(0);
       expect(stdout).toContain('ginit, parked (current)');

@@ -5,7 +5,7 @@
 import { LIMITS } from '../../packages/core/src/limits.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CORE_URL, type FinishedRun, type GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
-import { longIf, longTitle, skipIfLong } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 
 const ABORTING = `import { component } from '${CORE_URL}';
 export default component(async (env) => {
@@ -179,7 +179,7 @@ test.for<[string, string]>([
 ])(
   'a process whose component writes to descriptor 4 is ended, and no other one: %s',
   async ([what, text], context) => {
-    skipIfLong(what.startsWith('an ack') || what.startsWith('a command'), context);
+    skipIfLong(context, what.startsWith('an ack') || what.startsWith('a command'));
     const { write, start } = bind(prepare());
     write(
       'writing.mjs',
@@ -226,7 +226,8 @@ test('output without any end of line is cut into lines, and nothing of it is los
   expect(code).toBe(0);
 });
 
-longIf(true)(longTitle('a hundred components start, and all of them end'), { timeout: 120_000 }, async () => {
+test('a hundred components start, and all of them end', { timeout: 120_000 }, async (context) => {
+  skipIfLong(context);
   const { write, start } = bind(prepare());
   const names = Array.from({ length: 100 }, (_, index) => `c${index}`);
   write(

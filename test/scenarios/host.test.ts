@@ -348,7 +348,7 @@ const running = (argument: string): string[] =>
 test.runIf(process.platform === 'linux').for(['process', 'thread'])(
   'a program ends with its driver, a %s, whichever way the driver ends',
   async (isolation, context) => {
-    skipIfLong(isolation === 'thread', context);
+    skipIfLong(context, isolation === 'thread');
     const seconds = `1${process.pid}${isolation === 'thread' ? 1 : 2}`;
     driver(
       'driver',

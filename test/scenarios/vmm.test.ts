@@ -4,7 +4,7 @@
  */
 import { createConnection } from 'node:net';
 import { expect, test } from 'vitest';
-import { leftOut, longTitle } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { Program } from '../../packages/vmm/test/tiny-guest.ts';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { JAILABLE } from '../harness/jailable.ts';
@@ -92,11 +92,10 @@ class SerialPerson {
 
 const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
 
-test.skipIf(lacks !== undefined || leftOut(true))(
-  longTitle(
-    `an unmodified Debian writes to a disk behind a cache, and what it wrote is there after it has switched off (${lacks ?? 'with e2fsprogs'})`,
-  ),
+test.skipIf(lacks !== undefined)(
+  `an unmodified Debian writes to a disk behind a cache, and what it wrote is there after it has switched off (${lacks ?? 'with e2fsprogs'})`,
   async (context) => {
+    skipIfLong(context);
     using place = new Workplace();
     const fetched = await runProgram(
       process.execPath,

@@ -127,7 +127,7 @@ describe('a right system is not blamed', () => {
   ];
 
   test.for(systems)('%s, with crashes and power cuts', async ([name, starts], context) => {
-    skipIfLong(name === 'two clients of a cache' || name.startsWith('two partitions'), context);
+    skipIfLong(context, name === 'two clients of a cache' || name.startsWith('two partitions'));
     place.write('disk.img', partitioned());
     place.write(
       'all.xml',

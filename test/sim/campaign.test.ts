@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { leftOut, longTitle } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { missingTools } from '../harness/disk-image.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/sim-campaign.mjs', import.meta.url));
@@ -16,9 +16,10 @@ function node(...args: readonly string[]): { status: number | null; stdout: stri
   return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 55_000 });
 }
 
-test.skipIf(missingTools || leftOut(true))(
-  longTitle('a campaign runs a few seeds, one of which once found a mistake, and checks the disks'),
-  () => {
+test.skipIf(missingTools)(
+  'a campaign runs a few seeds, one of which once found a mistake, and checks the disks',
+  (context) => {
+    skipIfLong(context);
     const { status, stdout, stderr } = node(
       SCRIPT,
       '--as-built',

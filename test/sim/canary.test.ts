@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FinishedRun, Workplace } from '../harness/ginit.ts';
-import { longIf, longTitle } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { CANARIES } from './canary/canaries.mjs';
 import { type SystemName, writeSystem } from './canary/systems.ts';
 
@@ -83,9 +83,9 @@ const FOUND: readonly (readonly [string, SystemName, number, RegExp])[] = [
 const ALWAYS = ['channel-signal', 'cache-sync', 'init-quota', 'plan-label'];
 
 describe.each(FOUND)('canary "%s" in the system "%s"', (canary, system, faultsMax, how) => {
-  const long = !ALWAYS.includes(canary);
   const title = `is found with ${faultsMax === 0 ? 'no fault' : `1 to ${faultsMax} faults`}`;
-  longIf(long)(longTitle(title, long), async () => {
+  test(title, async (context) => {
+    skipIfLong(context, !ALWAYS.includes(canary));
     breakBy(canary);
     const plain = await simulate(system, ...(faultsMax === 0 ? ['--seeds', SEEDS] : FEW_SEEDS));
     if (faultsMax === 0) {

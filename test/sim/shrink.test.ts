@@ -2,7 +2,7 @@
  * Tests that a failing seed is shrunk to the faults that it needs, and that those can be run again.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { longIf, longTitle } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
 let place: Workplace;
@@ -58,35 +58,32 @@ function writeSystem(): void {
 const MINIMAL =
   /it fails with 2 of its \d+ faults, none of which can be left out \(\d+ runs\):\nginit: sim: {3}before task #\d+: fault (\d+): \[init -> [ab]\] crashes\nginit: sim: {3}before task #\d+: fault (\d+): \[init -> [ab]\] crashes\nginit: sim: to see it: the same command with --replay (\d+) --only-faults (\d+,\d+)$/m;
 
-longIf(true)(
-  longTitle('a seed that fails with many faults is shrunk to the two it needs'),
-  async () => {
-    const many = await place.simulate('--faults', 'plan.xml', '--seeds', '1..20', 'config.xml');
-    expect(many.code, many.stderr).toBe(7);
-    expect(many.stderr).toMatch(MINIMAL);
-    const [, first, second, seed = '', only = ''] = MINIMAL.exec(many.stderr) ?? [];
-    expect(only).toBe(`${first},${second}`);
+test('a seed that fails with many faults is shrunk to the two it needs', async (context) => {
+  skipIfLong(context);
+  const many = await place.simulate('--faults', 'plan.xml', '--seeds', '1..20', 'config.xml');
+  expect(many.code, many.stderr).toBe(7);
+  expect(many.stderr).toMatch(MINIMAL);
+  const [, first, second, seed = '', only = ''] = MINIMAL.exec(many.stderr) ?? [];
+  expect(only).toBe(`${first},${second}`);
 
-    const again = ['sim', '--faults', 'plan.xml', 'config.xml', '--only-faults'];
-    const replay = await place.run(...again, only, '--replay', seed);
-    expect(replay.code).toBe(7);
-    for (const number of [first, second]) {
-      expect(replay.stderr).toMatch(
-        new RegExp(`^\\d+\\.\\d{6} ! fault ${number}: \\[init -> [ab]\\] crashes$`, 'm'),
-      );
-    }
-    expect(replay.stderr.match(/! fault/g)?.length).toBe(2);
-    expect(replay.stderr).toMatch(/^\d+\.\d{6} ! the system is ended with exit code 7$/m);
-    expect((await place.run(...again, only, '--replay', seed)).stderr).toBe(replay.stderr);
+  const again = ['sim', '--faults', 'plan.xml', 'config.xml', '--only-faults'];
+  const replay = await place.run(...again, only, '--replay', seed);
+  expect(replay.code).toBe(7);
+  for (const number of [first, second]) {
+    expect(replay.stderr).toMatch(
+      new RegExp(`^\\d+\\.\\d{6} ! fault ${number}: \\[init -> [ab]\\] crashes$`, 'm'),
+    );
+  }
+  expect(replay.stderr.match(/! fault/g)?.length).toBe(2);
+  expect(replay.stderr).toMatch(/^\d+\.\d{6} ! the system is ended with exit code 7$/m);
+  expect((await place.run(...again, only, '--replay', seed)).stderr).toBe(replay.stderr);
 
-    for (const number of [first ?? '', second ?? '', 'none']) {
-      expect((await place.run(...again, number, '--seed', seed)).code).toBe(0);
-    }
-    const alone = await place.simulate('--faults', 'plan.xml', '--seed', seed, 'config.xml');
-    expect(alone.stderr).toContain(`--replay ${seed} --only-faults ${only}`);
-  },
-  180_000,
-);
+  for (const number of [first ?? '', second ?? '', 'none']) {
+    expect((await place.run(...again, number, '--seed', seed)).code).toBe(0);
+  }
+  const alone = await place.simulate('--faults', 'plan.xml', '--seed', seed, 'config.xml');
+  expect(alone.stderr).toContain(`--replay ${seed} --only-faults ${only}`);
+}, 180_000);
 
 test('shrinking can be switched off, and the number of its runs is bounded', async () => {
   const faults = ['--faults', 'plan.xml', '--seeds', '1..20', 'config.xml'];

@@ -3,14 +3,13 @@
  * descriptors, threads and processes of all that it consists of. The versions in turn change a
  * content, bring a client, start a server again with its clients, and take the client away.
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { processesOf, total } from './watch/processes.mjs';
+import { ProcessGroup } from './watch/group.mjs';
+import { total } from './watch/processes.mjs';
 
-const GINIT = fileURLToPath(new URL('../../packages/init/bin/ginit.js', import.meta.url));
 const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
 /** The versions of one round: after a whole round the system is as before it. */
 const ROUND = 4;
@@ -59,8 +58,8 @@ function configOf(version) {
 }
 
 /** What a system holds at this moment. */
-function holdingsOf(leader) {
-  const processes = processesOf(leader);
+function holdingsOf(system) {
+  const processes = system.processes();
   return {
     processes: processes.length,
     threads: total(processes, 'threads'),
@@ -89,35 +88,16 @@ export async function reconfigureOften(times, say = () => {}) {
   for (const [name, text] of Object.entries(COMPONENTS)) writeFileSync(join(directory, name), text);
   const file = join(directory, 'config.xml');
   writeFileSync(file, configOf(0));
-  const ginit = spawn(process.execPath, [GINIT, file], {
-    cwd: directory,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
   let seen = -1;
-  let wake = () => {};
-  const take = (text) => {
-    output = (output + text).slice(-64 * 1024);
-    for (const [, version] of output.matchAll(/version (\d+)$/gm)) seen = Math.max(seen, Number(version));
-    wake();
-  };
-  ginit.stdout.setEncoding('utf8').on('data', take);
-  ginit.stderr.setEncoding('utf8').on('data', take);
-  const ended = new Promise((resolve) => ginit.on('close', resolve));
-  void ended.then(() => wake());
-  const applied = async (version) => {
-    const deadline = performance.now() + APPLIED_MS;
-    const isApplied = () => seen >= version;
-    while (!isApplied()) {
-      if (ginit.exitCode !== null || performance.now() > deadline)
-        throw new Error(`version ${version} was never applied:\n${output}`);
-      await new Promise((resolve) => {
-        wake = resolve;
-        setTimeout(resolve, 1000);
-      });
-    }
-  };
+  const system = new ProcessGroup([file], {
+    cwd: directory,
+    onLine: (line) => {
+      const [, version] = /version (\d+)$/.exec(line) ?? [];
+      if (version !== undefined) seen = Math.max(seen, Number(version));
+    },
+  });
+  const applied = (version) =>
+    system.until(() => seen >= version, APPLIED_MS, `version ${version} is never applied`);
   try {
     await applied(0);
     const warm = Math.max(ROUND, Math.floor(times / 10 / ROUND) * ROUND);
@@ -127,20 +107,20 @@ export async function reconfigureOften(times, say = () => {}) {
       // At once, so that nobody sees half of it.
       writeFileSync(`${file}.next`, configOf(version));
       renameSync(`${file}.next`, file);
-      ginit.kill('SIGHUP');
+      system.signal('SIGHUP');
       await applied(version);
       if (version % ROUND !== 0 || (version !== warm && version !== last && version % 1000 !== 0)) continue;
       // What the last version has ended may take a moment to be gone.
       await new Promise((resolve) => setTimeout(resolve, 2000));
-      const holdings = holdingsOf(ginit.pid);
+      const holdings = holdingsOf(system);
       say(`${version} of ${last}: ${JSON.stringify(holdings)}`);
       if (version === warm) first = holdings;
       if (version === last) return { versions: last, first, last: holdings, grown: growth(first, holdings) };
     }
     throw new Error('unreachable');
   } finally {
-    ginit.kill('SIGTERM');
-    await ended;
+    system.signal('SIGTERM');
+    await system.finished;
     rmSync(directory, { recursive: true, force: true });
   }
 }

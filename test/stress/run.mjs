@@ -107,7 +107,7 @@ async function killGinit(config, fail) {
     await wait(KILL_AFTER_MS);
     const before = system.processes().length;
     if (before < 3) fail(`only ${before} processes are there to be killed`);
-    system.kill();
+    system.signal('SIGKILL');
     const left = await leftOver(system.group, LEFT_OVER_MS);
     if (left.length > 0) fail(`${left.length} of ${before} processes outlive ginit by ${LEFT_OVER_MS} ms`);
   } finally {

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { expect, test } from 'vitest';
-import { longIf, longTitle } from '../harness/long.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { ROOT } from '../house/source-files.ts';
 
 function stress(...args: readonly string[]) {
@@ -21,31 +21,28 @@ function figuresOf(stdout: string): { line: Record<string, unknown>; figures: Re
   return { line, figures: line['figures'] };
 }
 
-longIf(true)(
-  longTitle('a short run loses nothing, and a killed ginit takes everything with it'),
-  {
-    timeout: 170_000,
-  },
-  () => {
-    const { status, stdout, stderr } = stress('--seconds', '3', '--seed', '1', '--components', '8', '--kill');
-    expect(status, stdout + stderr).toBe(0);
-    const { line, figures } = figuresOf(stdout);
-    expect(Object.keys(line)).toEqual(['stress', 'seed', 'seconds', 'components', 'figures']);
-    expect(line).toMatchObject({ seed: 1, seconds: 3, components: 8 });
-    expect(figures['failures']).toBe(0);
-    for (const key of [
-      'calls',
-      'sessions',
-      'capabilitiesPassed',
-      'packets',
-      'signals',
-      'dataspaces',
-      'kills',
-    ]) {
-      expect(Number(figures[key]), key).toBeGreaterThan(0);
-    }
-  },
-);
+test('a short run loses nothing, and a killed ginit takes everything with it', {
+  timeout: 170_000,
+}, (context) => {
+  skipIfLong(context);
+  const { status, stdout, stderr } = stress('--seconds', '3', '--seed', '1', '--components', '8', '--kill');
+  expect(status, stdout + stderr).toBe(0);
+  const { line, figures } = figuresOf(stdout);
+  expect(Object.keys(line)).toEqual(['stress', 'seed', 'seconds', 'components', 'figures']);
+  expect(line).toMatchObject({ seed: 1, seconds: 3, components: 8 });
+  expect(figures['failures']).toBe(0);
+  for (const key of [
+    'calls',
+    'sessions',
+    'capabilitiesPassed',
+    'packets',
+    'signals',
+    'dataspaces',
+    'kills',
+  ]) {
+    expect(Number(figures[key]), key).toBeGreaterThan(0);
+  }
+});
 
 test('the same seed gives the same plan, and another seed another plan', () => {
   const plan = (seed: string): string => stress('--plan', '--seed', seed, '--components', '12').stdout;

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { leftOut, longTitle } from '../../../test/harness/long.ts';
+import { skipIfLong } from '../../../test/harness/long.ts';
 import type { GinitRun } from '../../../test/harness/ginit.ts';
 import { ginitForEach } from '../../../test/harness/ginit-for-each.ts';
 import { JAILABLE } from '../../../test/harness/jailable.ts';
@@ -108,9 +108,10 @@ describe.skipIf(lacksTools)(`nginx${lacksTools ? ` (skipped: ${lacksTools})` : '
   }
 
   test('with TLS, by the name in its certificate', () => secured(''));
-  test.skipIf(!JAILABLE || leftOut(true))(longTitle('with TLS, in a jail (jails are for Linux on x64)'), () =>
-    secured('isolation="jail"'),
-  );
+  test.skipIf(!JAILABLE)('with TLS, in a jail (jails are for Linux on x64)', async (context) => {
+    skipIfLong(context);
+    await secured('isolation="jail"');
+  });
 });
 
 const lacksPython = missingOf('python3');

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { GinitRun } from '../../../test/harness/ginit.ts';
 import { ginitForEach, killed } from '../../../test/harness/ginit-for-each.ts';
 import { JAILABLE } from '../../../test/harness/jailable.ts';
-import { allLongIf, leftOut, longTitle } from '../../../test/harness/long.ts';
+import { allLongIf, skipIfLong } from '../../../test/harness/long.ts';
 import {
   freePort,
   makeCertificates,
@@ -166,9 +166,12 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
   }
 
   test('with certificates of both ends', () => certified(''));
-  test.skipIf(!JAILABLE || leftOut(true))(
-    longTitle('with certificates of both ends, in a jail (jails are for Linux on x64)'),
-    () => certified('isolation="jail"'),
+  test.skipIf(!JAILABLE)(
+    'with certificates of both ends, in a jail (jails are for Linux on x64)',
+    async (context) => {
+      skipIfLong(context);
+      await certified('isolation="jail"');
+    },
   );
 
   test.each<[string, (port: number) => string, RegExp]>([

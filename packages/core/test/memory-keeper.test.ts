@@ -9,10 +9,10 @@ import {
   createOpenMemory,
   DescriptorSocket,
   mapMemory,
-  support,
 } from 'sharedarraybuffer-polyfill';
 import { mapBuffer } from 'sharedarraybuffer-polyfill/mapped-buffer';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { skipReason } from '../../sharedarraybuffer-polyfill/test/observe.ts';
 import type { SharedMemory } from '../src/channel/carrier.ts';
 import { LIMITS } from '../src/limits.ts';
 import { MEMORY_STEP_BYTES, type MemoryPiece, SHARES_ALL } from '../src/memory/shared-memory.ts';
@@ -151,7 +151,7 @@ function close(sides: readonly Side[]): void {
   expect(openFiles()).toBe(before);
 }
 
-describe.runIf(support().shared)('between honest peers', () => {
+describe.skipIf(skipReason)(`between honest peers (${skipReason ?? 'shared memory works here'})`, () => {
   test('memory is the same at both ends, and in the order of the frames', () => {
     const { sides } = open();
     const [a, b] = sides;
@@ -222,7 +222,7 @@ describe.runIf(support().shared)('between honest peers', () => {
   });
 });
 
-describe.runIf(support().shared)('a hostile peer', () => {
+describe.skipIf(skipReason)(`a hostile peer (${skipReason ?? 'shared memory works here'})`, () => {
   const tag: MemoryTag = { index: 0, count: 1, sizeBytes: STEP, sealed: false, once: false };
   type Attack = (socket: DescriptorSocket) => void;
   const sends = (make: () => number, bytes: Uint8Array): Attack => {

@@ -70,6 +70,46 @@ test.each(['shared', 'copying', 'rings'] as const)(
   },
 );
 
+test('a grant that was withdrawn is refused as such, and not for its access', async () => {
+  await using it = rooted('shared');
+  const { host } = await it.begun;
+  const granted = grantTo('a');
+  const refusal = (access: 'ro' | 'rw') => host.grant({ ...granted, access }).then(() => '', String);
+  expect(await refusal('rw')).toContain('grants the file "a" for reading only');
+  it.supervisor.reconfigure(systemOf('b'));
+  await until(async () => (await refusal('ro')) !== '');
+  expect(await refusal('ro')).toContain('does not grant the file "a" any more');
+});
+
+test('grants that root init has not taken are bounded like the configs that they came with', async () => {
+  await using it = rooted('shared');
+  const { host } = await it.begun;
+  for (let index = 0; index < 100; index++) it.supervisor.reconfigure(systemOf(`c${index}`));
+  const asked = Array.from({ length: 100 }, (_, index) => it.may(`c${index}`));
+  expect((await Promise.all(asked)).filter(Boolean)).toHaveLength(16);
+  expect(host.grants.map(({ path }) => path)).toEqual(['a']);
+});
+
+test('a config that comes again takes nothing from the one between', async () => {
+  await using it = rooted('shared');
+  await it.begun;
+  const [a, b] = [systemOf('a'), systemOf('b')];
+  const turns = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
+  };
+  for (let before = 0; before < 8; before++) {
+    for (let between = 0; between < 8; between++) {
+      it.supervisor.reconfigure(a);
+      await turns(before);
+      it.supervisor.reconfigure(b);
+      await turns(between);
+      it.supervisor.reconfigure(a);
+      expect(await it.may('b'), `${before}, ${between}`).toBe(true);
+      await until(async () => !(await it.may('b')));
+    }
+  }
+});
+
 test('of several configs in a row all can be had until the last one is taken', async () => {
   await using it = rooted('shared');
   await it.begun;

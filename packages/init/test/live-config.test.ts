@@ -16,9 +16,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { readNode } from '@ginit/core/config';
 import type { SystemConfig } from '@ginit/core/supervisor';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, assert, beforeEach, describe, expect, test } from 'vitest';
 import { Binaries } from '../src/command/binaries.ts';
 import type { CheckedConfig } from '../src/command/checked-config.ts';
 import { ComponentImports } from '../src/command/component-imports.ts';
@@ -310,6 +312,26 @@ test('a check takes over what was read for the one before, unless a file that ha
   writeFileSync(at('sub', 'package.json'), '{"type": "commonjs"}');
   const fourth = new ComponentImports(directory, third);
   expect(fourth.of(moduleUrl).files).toContain(at('sub', 'package.json'));
+});
+
+test('a long row of checks keeps what the last one knows, and nothing of those before', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  setFlagsFromString('--no-expose-gc');
+  assert(typeof collect === 'function');
+  const seen: WeakRef<ComponentImports>[] = [];
+  const check = (before: ComponentImports | undefined): ComponentImports => {
+    const imports = new ComponentImports(directory, before);
+    seen.push(new WeakRef(imports));
+    return imports;
+  };
+  let last: ComponentImports | undefined;
+  for (let index = 0; index < 10; index++) last = check(last);
+  // A WeakRef holds what it was made of until the turn ends.
+  await new Promise(setImmediate);
+  collect();
+  expect(seen.filter((one) => one.deref() !== undefined)).toHaveLength(1);
+  expect(seen.at(-1)?.deref()).toBe(last);
 });
 
 test('a hang-up ends the system only when the terminal is lost; otherwise it asks for a reload', () => {

@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ProcessGroup } from '../watch/group.mjs';
 import { leftOver, sharedMemoryFiles } from '../watch/processes.mjs';
 import { Samples } from '../watch/samples.mjs';
-import { startGinit } from './system.mjs';
 import { CHAIN_NAMES, writeSystem } from './chains.mjs';
+import { Tallies } from './tallies.mjs';
 
 const SOAKER = fileURLToPath(new URL('soaker.mjs', import.meta.url));
 const SAMPLE_MS = 1000;
@@ -27,18 +28,29 @@ export async function soak({ seconds, seed }, say = () => {}) {
   const wrong = [];
   const chains = {};
   const samples = new Samples();
-  const system = startGinit(directory, writeSystem(directory, { seconds, seed, soaker: SOAKER }));
+  const tallies = new Tallies();
+  const system = new ProcessGroup(
+    ['--ram', '2G', writeSystem(directory, { seconds, seed, soaker: SOAKER })],
+    {
+      cwd: directory,
+      onLine: (line) => {
+        if (tallies.line(line)) say(tallies.text);
+      },
+    },
+  );
+  const all = CHAIN_NAMES.length;
   const timer = setInterval(() => {
-    if (system.begun.size === CHAIN_NAMES.length && system.done.size === 0) samples.add(system.processes());
+    if (tallies.begun.size === all && tallies.done.size === 0) samples.add(system.processes());
   }, SAMPLE_MS);
   try {
-    await system.until(() => system.done.size === CHAIN_NAMES.length, seconds * 1000 + EXTRA_MS, say);
+    await system.until(() => tallies.done.size === all, seconds * 1000 + EXTRA_MS, 'the chains do not end');
     for (const name of CHAIN_NAMES) {
-      const { requests, failed, compared, wrong: told } = system.tallies.get(name);
+      const { requests, failed, compared, wrong: told } = tallies.byChain.get(name);
       chains[name] = { requests, failed, compared };
       wrong.push(...told.map((text) => `${name}: ${text}`));
     }
-    const { code, signal } = await system.stop();
+    system.signal('SIGTERM');
+    const { code, signal } = await system.finished;
     if (code !== 0) wrong.push(`ginit ended with ${signal ?? code}`);
   } catch (error) {
     wrong.push(error.message);
@@ -49,7 +61,7 @@ export async function soak({ seconds, seed }, say = () => {}) {
   const left = await leftOver(system.group, LEFT_OVER_MS);
   if (left.length > 0) wrong.push(`processes ${left.map(({ pid }) => pid).join(', ')} are left`);
   if (sharedMemoryFiles().join() !== sharedBefore.join()) wrong.push('files are left in /dev/shm');
-  wrong.push(...system.complaints);
+  wrong.push(...tallies.complaints);
   rmSync(directory, { recursive: true, force: true });
   const { medians, grown } = samples.judge();
   return { seconds, seed, chains, medians, wrong: [...wrong, ...grown] };

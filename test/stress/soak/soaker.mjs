@@ -7,47 +7,22 @@
 import { component, RpcError } from '@ginit/core';
 import { Block, BlockClient } from '@ginit/core/block';
 import { randomFor } from '../plan/random.mjs';
+import { compare, fill, SECTOR_BYTES, UNKNOWN, ZEROS } from './sectors.mjs';
 
-const SECTOR_BYTES = 512;
 const CHUNK_SECTORS = 64;
 const TELL_EVERY_MS = 5000;
-/** The version of a sector of which nothing is known, and that of one full of zeros. */
-const UNKNOWN = 0xffffffff;
-const ZEROS = 0;
 /** How often a read of the last comparison is tried, through a device that fails at times. */
 const TRIES = 100;
+const WRONG_TOLD_MAX = 20;
 
 /** What the lanes have done. */
 const tally = { requests: 0, failed: 0, compared: 0, wrong: [] };
 
-/** Fills sectors with their number and version. */
-function fill(bytes, sector, version) {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  for (let at = 0; at < words.length; at += 2) {
-    words[at] = sector + Math.floor((at * 4) / SECTOR_BYTES);
-    words[at + 1] = version;
-  }
-}
-
-/** Compares sectors with their versions. */
-function compare(bytes, sector, versions) {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  const wordsPerSector = SECTOR_BYTES / 4;
-  for (let one = 0; one < bytes.byteLength / SECTOR_BYTES; one++) {
-    const version = versions[sector + one];
-    if (version === UNKNOWN) continue;
-    const number = version === ZEROS ? 0 : sector + one;
-    for (let at = one * wordsPerSector; at < (one + 1) * wordsPerSector; at += 2) {
-      if (words[at] === number && words[at + 1] === version) continue;
-      if (tally.wrong.length < 20) {
-        tally.wrong.push(
-          `sector ${sector + one} holds ${words[at]}/${words[at + 1]}, not ${number}/${version}`,
-        );
-      }
-      break;
-    }
-    tally.compared++;
-  }
+/** Compares what was read with what was written. */
+function judge(bytes, sector, versions) {
+  const { compared, wrong } = compare(bytes, sector, versions);
+  tally.compared += compared;
+  tally.wrong.push(...wrong.slice(0, WRONG_TOLD_MAX - tally.wrong.length));
 }
 
 /** True if it is done; false if the device has failed it, as the config says it may. */
@@ -75,7 +50,7 @@ async function lane({ env, device, versions, first, count, random, until, mayFai
       const know = (version) => versions.fill(version, sector, sector + sectors);
       const kind = random.below(20);
       if (kind < 8) {
-        if (await settles(device.read(at, blocks, bytes), mayFail)) compare(bytes, sector, versions);
+        if (await settles(device.read(at, blocks, bytes), mayFail)) judge(bytes, sector, versions);
       } else if (kind < 16) {
         const version = (round % 0xfffffff0) + 1;
         fill(bytes, sector, version);
@@ -129,7 +104,7 @@ export default component({ requires: [Block] }, async (env) => {
     while (!(await settles(device.read(at, blocks, part), mayFail))) {
       if (++tries === TRIES) throw new Error(`blocks from ${at} on cannot be read`);
     }
-    compare(part, (at * device.info.blockSize) / SECTOR_BYTES, versions);
+    judge(part, (at * device.info.blockSize) / SECTOR_BYTES, versions);
   }
   ticking();
   await settles(device.sync(), mayFail);

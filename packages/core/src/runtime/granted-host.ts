@@ -116,9 +116,12 @@ export class GrantedHost implements HostAccess {
   #notGranted(wanted: HostGrantFact): RpcError {
     const code: HostErrorCode = 'NotGranted';
     const { kind, path } = wanted;
-    const readOnly = this.grants.some((held) => held.kind === kind && held.path === path);
-    if (readOnly)
-      return new RpcError(code, `<host> grants the ${kind} "${path}" for reading only (access="ro")`);
-    return new RpcError(code, `<host> grants no such ${kind.replace('-', ' ')} (add ${grantText(wanted)})`);
+    const what = kind.replace('-', ' ');
+    const same = this.grants.filter((held) => held.kind === kind && held.path === path);
+    if (same.some((held) => grantCovers(held, wanted)))
+      return new RpcError(code, `<host> does not grant the ${what} "${path}" any more`);
+    if (same.length > 0)
+      return new RpcError(code, `<host> grants the ${what} "${path}" for reading only (access="ro")`);
+    return new RpcError(code, `<host> grants no such ${what} (add ${grantText(wanted)})`);
   }
 }

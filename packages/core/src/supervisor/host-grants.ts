@@ -46,29 +46,16 @@ export class GrantTable {
   }
 
   /**
-   * Puts others in front of the grants. Those that are not among them are to be withdrawn, when the
-   * component knows that.
-   */
-  add(grants: readonly ResolvedGrant[]): void {
-    const others = this.#known(grants);
-    this.#grants = [...others, ...this.#grants.filter((grant) => !others.includes(grant))];
-  }
-
-  /**
    * Puts others in the place of the grants. Those that are not among them are withdrawn: what the
    * component still holds of them is void. Whoever was started with one keeps it.
    */
   replace(grants: readonly ResolvedGrant[]): void {
-    this.#grants = this.#known(grants);
+    this.#grants = grants.map((grant) => this.#grants.find((old) => sameGrant(old, grant)) ?? grant);
     for (const [grant, held] of this.#held) {
       if (this.#grants.includes(grant)) continue;
       for (const one of Object.values(held)) this.#entrypoint.revoke(one);
       this.#held.delete(grant);
     }
-  }
-
-  #known(grants: readonly ResolvedGrant[]): readonly ResolvedGrant[] {
-    return grants.map((grant) => this.#grants.find((old) => sameGrant(old, grant)) ?? grant);
   }
 }
 

@@ -44,17 +44,15 @@ export class SupervisorServices {
   readonly #reports = new KeptReports();
   readonly #terminals = new KeptTerminals();
   readonly #machines = new KeptMachines();
-  #findBinary: FindBinary;
+  readonly #findBinary: FindBinary;
 
-  /** `config` is the module behind root init's config. */
+  /**
+   * `config` is the module behind root init's config. `findBinary` is asked for each session anew;
+   * sessions that are open keep what it has found.
+   */
   constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
     this.#parts = parts;
     this.#config = config;
-    this.#findBinary = findBinary;
-  }
-
-  /** From now on binaries are found by this function; sessions that are open keep theirs. */
-  replaceBinaries(findBinary: FindBinary): void {
     this.#findBinary = findBinary;
   }
 

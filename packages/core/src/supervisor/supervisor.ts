@@ -1,6 +1,6 @@
 /**
- * The supervisor: starts root init and is its parent. It provides PD, CPU, LOG, ROM and Timer,
- * keeps the accounts, and introduces components to each other. It runs no component code, and no
+ * The supervisor: starts root init and is its parent. It provides the services of core, keeps the
+ * accounts, and introduces components to each other. It runs no component code, and no
  * call between components passes through it.
  */
 import { assert, SessionError } from '../errors.ts';
@@ -101,7 +101,7 @@ function remember({ label, account, heapBytes, statistics, running }: LiveCompon
 
 /** The part of a donation that the supervisor keeps when it closes a session. */
 const NOTHING = { ram: 0, caps: 0 };
-/** How many configs keep their binaries until root init has taken one of them. */
+/** How many configs keep their binaries and grants until root init has taken one of them. */
 const CONFIGS_KEPT = 16;
 /** How many ended components the summary still knows. */
 const ENDED_KEPT = 1000;
@@ -124,10 +124,8 @@ export class Supervisor {
   #settle: (end: SystemEnd) => void = () => {};
   #root: Capability<typeof Thread> | undefined;
   #exitCode: number | undefined;
-  /** Finds the binaries of the newest config, then those of the ones that root init may go by. */
-  #binaries: readonly FindBinary[];
-  /** How many configs the system was given after the first. */
-  #configs = 0;
+  /** The newest config, then those before it that root init may still go by. */
+  #configs: readonly SystemConfig[];
 
   constructor(platform: Platform, options: RootOptions) {
     this.#platform = platform;
@@ -144,8 +142,14 @@ export class Supervisor {
     };
     const parts = { components: this.#components, platform, observer, threads: this.#threads };
     this.#config = new RomModule(options.config);
-    this.#binaries = [options.findBinary];
-    this.#services = new SupervisorServices(parts, this.#config, options.findBinary);
+    this.#configs = [options];
+    this.#services = new SupervisorServices(parts, this.#config, (name, starter) => {
+      for (const { findBinary } of this.#configs) {
+        const found = findBinary(name, starter);
+        if (found) return found;
+      }
+      return undefined;
+    });
     this.#cpu = new CpuSession(parts, ROOT_LABEL, {
       scheduling: { affinity: [], priority: 0 },
       confined: false,
@@ -175,24 +179,18 @@ export class Supervisor {
    * more are withdrawn when root init goes by that version: until then it may start children by the
    * one before.
    */
-  reconfigure({ config, findBinary, grants }: SystemConfig): void {
+  reconfigure(config: SystemConfig): void {
+    // A copy tells this version from others, because one config may come several times.
+    const newest = { ...config };
     const root = [...this.#components.live].find(({ label }) => label === ROOT_LABEL);
-    const number = ++this.#configs;
-    this.#binaries = [findBinary, ...this.#binaries].slice(0, CONFIGS_KEPT);
-    this.#services.replaceBinaries((name, starter) => {
-      for (const find of this.#binaries) {
-        const found = find(name, starter);
-        if (found) return found;
-      }
-      return undefined;
-    });
-    root?.grants.add(grants);
-    this.#config.replace(config);
+    const goBy = (configs: readonly SystemConfig[]): void => {
+      this.#configs = configs;
+      root?.grants.replace(configs.flatMap(({ grants }) => grants));
+    };
+    goBy([newest, ...this.#configs].slice(0, CONFIGS_KEPT));
+    this.#config.replace(newest.config);
     void this.#untilTaken(root).then(() => {
-      if (number !== this.#configs) return;
-      this.#binaries = [findBinary];
-      this.#services.replaceBinaries(findBinary);
-      root?.grants.replace(grants);
+      if (this.#configs[0] === newest) goBy([newest]);
     });
   }
 

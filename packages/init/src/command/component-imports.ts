@@ -92,7 +92,8 @@ interface KnownModule {
 /** Reads import graphs, and remembers them: several start nodes may run one module. */
 export class ComponentImports {
   readonly #graphs: ImportGraphs;
-  readonly #before: ComponentImports | undefined;
+  /** What was known to the check before this one, and nothing of those before that. */
+  readonly #before: ReadonlyMap<string, KnownModule>;
   readonly #known = new Map<string, KnownModule>();
   /** What was found out about files for this check: components share many. */
   readonly #states = new Map<string, string>();
@@ -104,7 +105,7 @@ export class ComponentImports {
    */
   constructor(directory: string, before?: ComponentImports) {
     this.#graphs = new ImportGraphs({ directory, conditions: CONDITIONS, isTrusted: isDoor, isInner });
-    this.#before = before;
+    this.#before = before === undefined ? new Map() : before.#known;
   }
 
   /** The graph of the module at this URL. */
@@ -133,7 +134,7 @@ export class ComponentImports {
    * that reads manifests is to be started before the imports are looked at.
    */
   knownManifest(moduleUrl: string): ManifestAnswer | undefined {
-    const old = this.#before ? this.#before.#known.get(moduleUrl) : undefined;
+    const old = this.#before.get(moduleUrl);
     return old && this.#isUnchanged(old) ? old.manifest : undefined;
   }
 
@@ -144,7 +145,7 @@ export class ComponentImports {
   #module(moduleUrl: string): KnownModule {
     let known = this.#known.get(moduleUrl);
     if (!known) {
-      const old = this.#before ? this.#before.#known.get(moduleUrl) : undefined;
+      const old = this.#before.get(moduleUrl);
       known = old && this.#isUnchanged(old) ? old : this.#read(moduleUrl);
       this.#known.set(moduleUrl, known);
     }

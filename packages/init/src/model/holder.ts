@@ -47,10 +47,9 @@ function readHeld(start: StartNode, config: ConfigNode): HeldChildren {
 }
 
 /** The config of a nested init, if it is given inline and free of errors. */
-export function nestedConfigOf({ binary, config }: StartNode): InitConfig | undefined {
-  if (binary.name !== 'init' || config === undefined) return undefined;
-  const reading = readInitConfig(config);
-  return reading.errors.length === 0 ? reading.config : undefined;
+export function nestedConfigOf(start: StartNode): InitConfig | undefined {
+  const held = start.binary.name === 'init' ? heldBy(start) : undefined;
+  return held?.errors.length === 0 ? held.configs[0] : undefined;
 }
 
 /** What a component that keeps the usual for itself can give to its children. */

@@ -69,6 +69,7 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     stepBounds: { boundMs: top.step_bound_ms, ceilingMs: top.step_ceiling_ms },
     jail: top.jail ?? 'default',
   };
+  const aroundText = JSON.stringify(around);
   return {
     node: top.$node,
     version: top.version,
@@ -88,7 +89,7 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
     heartbeatRateMs: (parts.heartbeat ?? missing(HEARTBEAT_SCHEMA)).rate_ms,
     starts: withoutDoubles(
       parts.start.flatMap((start) => {
-        const read = readKnownStart(start, around, findings);
+        const read = readKnownStart(start, around, aroundText, findings);
         if (!read?.route || names.size === 0) return read ? [read] : [];
         return [{ ...read, route: withoutAliases(read.route, names) }];
       }),
@@ -104,15 +105,16 @@ function readTop(top: InitReading, findings: Findings): InitConfig {
 const KNOWN_STARTS = new WeakMap<StartReading, { readonly around: string; readonly start: StartNode }>();
 
 /**
- * Reads a start node. A new version of a config shares most of its elements with the one before,
- * and those that are the same need not be read again.
+ * Reads a start node; `around` is the text of `surroundings`, by which two are compared. A new
+ * version of a config shares most of its elements with the one before, and those that are the same
+ * need not be read again.
  */
 function readKnownStart(
   reading: StartReading,
   surroundings: StartSurroundings,
+  around: string,
   findings: Findings,
 ): StartNode | undefined {
-  const around = JSON.stringify(surroundings);
   const known = KNOWN_STARTS.get(reading);
   if (known?.around === around) return known.start;
   const found = findings.errors.length + findings.warnings.length;

@@ -4,7 +4,7 @@
  * it is not. ginit itself, between the turns of components, finds Node's own globals.
  */
 import { format } from 'node:util';
-import { RpcError } from '@ginit/core';
+import { assert, RpcError } from '@ginit/core';
 import { guardZlibStreams } from '@ginit/core/platform';
 import { useOf } from './use-place.ts';
 
@@ -50,13 +50,14 @@ export function simulateGlobals(world: GlobalsWorld): () => void {
   const restore: (() => void)[] = [];
   const replace: Replace = (owner, name, descriptor) => {
     const before = Object.getOwnPropertyDescriptor(owner, name);
-    // So is the `gc` of `node --expose-gc`, which can be written all the same.
+    // The `gc` of `node --expose-gc` cannot be defined anew, but it can be written.
     if (before?.configurable === false) {
-      const call = (...args: readonly unknown[]): unknown => {
-        const real: unknown = descriptor.get?.call(owner);
+      const { get } = descriptor;
+      assert(before.writable === true && get !== undefined, 'it is the gc');
+      Reflect.set(owner, name, (...args: readonly unknown[]): unknown => {
+        const real: unknown = get.call(owner);
         return typeof real === 'function' ? Reflect.apply(real, undefined, args) : undefined;
-      };
-      Reflect.set(owner, name, call);
+      });
       restore.push(() => void Reflect.set(owner, name, before.value));
       return;
     }

@@ -134,9 +134,9 @@ function stateOf(
   said: ChildOverview | undefined,
   silent: ReadonlySet<string>,
 ): TreeNode['state'] {
-  const isInit = label === ROOT_LABEL || (said !== undefined && isHolder(said.binary));
+  const holdsChildren = label === ROOT_LABEL || (said !== undefined && isHolder(said.binary));
   const state = said?.state ?? (silent.has(splitLabel(label).prefix) ? 'silent' : 'running');
-  if (!isInit || state !== 'running') return state;
+  if (!holdsChildren || state !== 'running') return state;
   if (live?.children === 'silent') return 'silent';
   return live?.children === undefined ? 'incomplete' : 'running';
 }

@@ -38,11 +38,6 @@ function capsOf({ caps, assigned }: TreeNode): string {
   return assigned ? `- of ${assigned.caps}` : '-';
 }
 
-function reasonOf({ why, skippedHeartbeats }: TreeNode): string {
-  const beats = skippedHeartbeats === 0 ? [] : [`${skippedHeartbeats} heartbeats missed`];
-  return visibleText([...(why === undefined ? [] : [why]), ...beats].join('; '));
-}
-
 /** The lines of `ginit ps`. */
 export function psLines({ components }: SystemTree): string[] {
   const headings = ['component', 'state', 'runs in', 'RAM used', 'caps used', 'restarts', 'reason'];
@@ -53,7 +48,7 @@ export function psLines({ components }: SystemTree): string[] {
     ramOf(node),
     capsOf(node),
     String(node.restarts),
-    reasonOf(node),
+    visibleText(node.why ?? ''),
   ]);
   return tableLines([headings, ...rows]);
 }
