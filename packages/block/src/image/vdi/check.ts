@@ -24,8 +24,9 @@ export async function checkVdi(device: ByteDevice): Promise<ImageCheck> {
 }
 
 /**
- * Tells everything for which an image must not be written: blocks that lie over each other, over the
- * map or outside the file, and a wrong count of them. The result is how many blocks have a place.
+ * Tells everything for which an image must not be written: blocks that lie over each other, over
+ * the map or outside the file, and a wrong count of them. The result is how many blocks have a
+ * place.
  */
 export function examineMap(map: BlockMap, fileBytes: number, complain: (problem: string) => void): number {
   const { header } = map;
