@@ -1,7 +1,7 @@
 /**
- * Images that mean harm: whatever stands in headers and tables, an image is refused by an error that
- * says why, or read and written within bounds. `pnpm fuzz hostile.test --runs 20000` tries many, and
- * `--seed` repeats one round.
+ * Images that mean harm: whatever stands in headers and tables, an image is refused by an error
+ * that says why, or read and written within bounds. `pnpm fuzz hostile.test --runs 20000` tries
+ * many, and `--seed` repeats one round.
  */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
