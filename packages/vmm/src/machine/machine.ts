@@ -140,7 +140,7 @@ export class Machine {
     if (this.#image) engine.boot(this.#image);
     engine.run();
     this.#tell();
-    void this.#control?.obey((action) => this.#act(action));
+    void this.#control?.obey((action) => ({ problem: this.#act(action) }));
     void this.#serial?.readAll(() => this.#turn());
   }
 
