@@ -48,7 +48,7 @@ export interface EngineEvents {
   turn(): void;
   /** The guest has stopped its processor for good, or switched its machine off. */
   halted(): void;
-  /** The guest has reset its machine; its memory and the processor are to be set up again. */
+  /** The machine was reset; its processor stands still until `boot`. */
   reset(): void;
 }
 

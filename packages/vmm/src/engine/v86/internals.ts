@@ -38,6 +38,7 @@ export interface V86Cpu {
   readonly cr: Int32Array;
   readonly protected_mode: Int32Array;
   readonly flags: Int32Array;
+  readonly in_hlt: Uint8Array;
   readonly is_32: Int32Array;
   readonly stack_size_32: Int32Array;
   readonly segment_is_null: Uint8Array;
@@ -84,6 +85,7 @@ const OBJECTS = [
   'cr',
   'protected_mode',
   'flags',
+  'in_hlt',
   'is_32',
   'stack_size_32',
   'segment_is_null',

@@ -129,6 +129,10 @@ class V86Engine implements Engine {
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
       reboot();
+      // Without a BIOS there is nothing to go on with. v86 counts instructions from zero again, so
+      // a guest that went on at once, and reset itself again and again, would never give up its
+      // turn.
+      cpu.in_hlt[0] = 1;
       // v86 itself goes on with what the disks are asked for, and that would reach the new kernel.
       for (const image of images) image.reset();
       const channel = cpu.devices.ide?.primary;
@@ -181,6 +185,7 @@ class V86Engine implements Engine {
     cpu.protected_mode[0] = 1;
     // Interrupts are off.
     cpu.flags[0] = 2;
+    cpu.in_hlt[0] = 0;
     cpu.is_32[0] = 1;
     cpu.stack_size_32[0] = 1;
     for (let segment = 0; segment < SEGMENTS; segment++) {
