@@ -41,28 +41,23 @@ test('machines are listed by their components', async () => {
 test('a wish reaches the machine that is meant, and its answer whoever wished', async () => {
   const { two, ask } = twoMachines();
   const asked = ask('machine', { action: 'pause', label: 'two' });
-  const refused = ask('machine', { action: 'reset', label: 'init -> two' });
+  const refused = ask('machine', { action: 'reset', label: 'init -> two', words: ['now'] });
+  const shown = ask('machine', { action: 'pause', label: 'two' });
   const first = await two?.wish();
-  expect(first?.action).toBe('pause');
-  await two?.answer(first?.number ?? 0, undefined);
+  expect(first).toMatchObject({ action: 'pause', words: [] });
+  await two?.answer(first?.number ?? 0, {});
   const second = await two?.wish();
-  await two?.answer(second?.number ?? 0, 'not now');
+  await two?.answer(second?.number ?? 0, { problem: 'not now' });
+  expect(second?.words).toEqual(['now']);
+  await two?.wish();
+  await two?.answer(3, { content: Uint8Array.of(1, 2, 3) });
+  expect(await shown).toEqual({ label: 'init -> two', content: 'AQID' });
   expect(await asked).toEqual({ label: 'init -> two' });
   expect(await refused).toContain('not now');
   expect(await ask('machine', { action: 'pause', label: 'three' })).toMatch(
     /there is no virtual machine "three" \(there are init -> one, init -> two\)/,
   );
   expect(await ask('machine', { action: 'eject', label: 'two' })).toContain('action');
-});
-
-test('a wish for another medium has the drive and the file', async () => {
-  const { two, ask } = twoMachines();
-  const asked = ask('machine', { action: 'media', label: 'two', drive: 'cdrom', file: '/x.iso' });
-  const wish = await two?.wish();
-  expect(wish).toMatchObject({ action: 'media', drive: 'cdrom', file: '/x.iso' });
-  await two?.answer(wish?.number ?? 0, undefined);
-  expect(await asked).toEqual({ label: 'init -> two' });
-  expect(await ask('machine', { action: 'media', label: 'two', drive: 'tape' })).toContain('drive');
 });
 
 test('a machine that ends answers what was wanted of it, and too much is refused', async () => {

@@ -5,7 +5,18 @@
  */
 import { COSTS } from '../costs.ts';
 import { rpc, session } from '../interface/interface.ts';
-import { nothing, oneOf, optional, record, type ShapeType, text, u53 } from '../interface/shapes.ts';
+import {
+  bytes,
+  list,
+  nothing,
+  oneOf,
+  optional,
+  record,
+  type ShapeType,
+  text,
+  u53,
+} from '../interface/shapes.ts';
+import { LIMITS } from '../limits.ts';
 
 /** The things that can be wanted of a machine. */
 export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff', 'save', 'restore', 'media'] as const;
@@ -28,20 +39,21 @@ export const machineState = record({
 /** How a machine is. */
 export type MachineState = ShapeType<typeof machineState>;
 
-/** The shapes of what an action has beside its name. */
-export const MACHINE_ACTION_FIELDS = {
-  action: oneOf(MACHINE_ACTIONS),
-  /** For `media`: the drive, and what is put into it; without a file it is emptied. */
-  drive: optional(oneOf(MACHINE_DRIVES)),
-  file: optional(text(MACHINE_TEXT_CHARACTERS)),
-};
-const machineOrder = record(MACHINE_ACTION_FIELDS);
-/** An action with what belongs to it. */
-export type MachineOrder = ShapeType<typeof machineOrder>;
+/** The shape of the words that say more about an action: a file, say, or what is typed. */
+export const machineWords = list(text(LIMITS.machineWordCharacters), LIMITS.machineWords);
 
-const machineWish = record({ number: u53, ...MACHINE_ACTION_FIELDS });
+const machineWish = record({ number: u53, action: oneOf(MACHINE_ACTIONS), words: machineWords });
 /** Something that somebody wants; the number is for the answer. */
 export type MachineWish = ShapeType<typeof machineWish>;
+
+const machineAnswer = record({
+  /** Why the wish was not granted. */
+  problem: optional(text(MACHINE_TEXT_CHARACTERS)),
+  /** What was asked for: a picture of the screen, say. */
+  content: optional(bytes(LIMITS.machineContentBytes)),
+});
+/** What became of a wish. */
+export type MachineAnswer = ShapeType<typeof machineAnswer>;
 
 /** The Machine session. */
 export const Machine = session(
@@ -52,9 +64,9 @@ export const Machine = session(
      * Settles with the next wish as soon as there is one; with nothing if the session has ended.
      */
     wish: rpc<() => MachineWish | undefined>({ args: [], result: optional(machineWish) }),
-    /** The wish was granted, or there is a problem. */
-    answer: rpc<(number: number, problem: string | undefined) => void>({
-      args: [u53, optional(text(MACHINE_TEXT_CHARACTERS))],
+    /** What became of the wish with this number. */
+    answer: rpc<(number: number, answer: MachineAnswer) => void>({
+      args: [u53, machineAnswer],
       result: nothing,
     }),
   },

@@ -1,6 +1,6 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
 import { type Env, RpcError } from '@ginit/core';
-import { type MachineOrder, type MachineState } from '@ginit/core/machine';
+import { type MachineAction, type MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
@@ -153,7 +153,7 @@ export class Machine {
     if (this.#image) engine.boot(this.#image);
     engine.run();
     this.#tell();
-    void this.#control?.obey((order) => this.#act(order));
+    void this.#control?.obey((action) => ({ problem: this.#act(action) }));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -192,7 +192,7 @@ export class Machine {
   }
 
   /** Does what somebody wants. The result says why not. */
-  #act({ action }: MachineOrder): string | undefined {
+  #act(action: MachineAction): string | undefined {
     if (this.#isOff) return 'the machine is off';
     switch (action) {
       case 'pause':
@@ -268,7 +268,7 @@ export class Machine {
    */
   async powerOff(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    if (this.#isOff || this.#act({ action: 'poweroff' }) !== undefined) return;
+    if (this.#isOff || this.#act('poweroff') !== undefined) return;
     for (let leftMs = graceMs; leftMs > 0; leftMs -= PROGRESS_MS) {
       await this.#env.log(`the power button is pressed; the guest has ${Math.ceil(leftMs / 1000)} s`);
       await Promise.race([this.#ended, this.#env.timer.sleep(Math.min(PROGRESS_MS, leftMs))]);

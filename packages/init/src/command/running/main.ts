@@ -118,10 +118,11 @@ async function machineCommand(
   client: ControlClient,
   output: Output,
 ): Promise<number> {
-  const [action = '', label = '', drive, medium] = labels;
+  const [action = '', label = '', ...more] = labels;
   if (action !== 'list') {
-    const order = { action, label, drive, file: medium === EJECT ? undefined : medium };
-    return show(json, output, await client.ask('machine', order), () => undefined);
+    // A drive without a file is emptied.
+    const words = more.at(-1) === EJECT ? more.slice(0, -1) : more;
+    return show(json, output, await client.ask('machine', { action, label, words }), () => undefined);
   }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
     tableLines([
