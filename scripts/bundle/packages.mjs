@@ -40,6 +40,8 @@ export const PACKAGES = [
           'supervisor',
           'packet-stream',
           'report',
+          'framebuffer',
+          'input',
           'machine',
           'terminal',
           'platform',

@@ -1,6 +1,6 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
 import { type Component, component, Rom, RomModule, Timer } from '@ginit/core';
-import { Machine, type MachineAction, type MachineState } from '@ginit/core/machine';
+import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
 import { expect } from 'vitest';
@@ -137,8 +137,14 @@ export class MachineSystem {
   }
 
   /** Wants something of the machine, as `ginit vm` does. */
-  ask(action: MachineAction): Promise<string | undefined> {
-    return this.#machines.all[0]?.ask(action) ?? Promise.resolve('there is no machine');
+  async ask(action: MachineAction, ...words: readonly string[]): Promise<string | undefined> {
+    return (await this.answer(action, ...words)).problem;
+  }
+
+  /** The same, with the whole answer. */
+  answer(action: MachineAction, ...words: readonly string[]): Promise<MachineAnswer> {
+    const none = { problem: 'there is no machine', content: undefined };
+    return this.#machines.all[0]?.ask(action, words) ?? Promise.resolve(none);
   }
 
   /** What is shown of the machine. */

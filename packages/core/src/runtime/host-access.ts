@@ -93,6 +93,11 @@ export interface HostFileOptions {
   readonly direct?: boolean;
   /** Whether to use nothing but the pool of threads, even where the host has a faster way. */
   readonly pool?: boolean;
+  /**
+   * A file that is opened for reading is locked, too, as far as the host can: nobody else may write
+   * to it meanwhile. Rejects with `InUse` if somebody does.
+   */
+  readonly steady?: boolean;
 }
 
 /** An entry of a directory. Links are listed, and never followed. */

@@ -117,7 +117,7 @@ export class Machine {
     assembly.boot();
     engine.run();
     this.#tell();
-    void this.#control?.obey((action) => this.#act(action));
+    void this.#control?.obey(async (action) => ({ problem: await this.#act(action) }));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -192,6 +192,10 @@ export class Machine {
       case 'poweroff':
         if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
         return (await this.#engine?.pressPowerButton()) === true ? undefined : NOBODY_LISTENS;
+      case 'save':
+      case 'restore':
+      case 'media':
+        return `this machine knows no "${action}"`;
     }
   }
 

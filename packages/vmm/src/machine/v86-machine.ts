@@ -30,7 +30,7 @@ export async function assembleV86(parts: AssemblyParts): Promise<Assembly> {
   const image = bootImage({ ...kernelParts, commandLine, memoryBytes });
   const ofModel = (model: 'ide' | 'virtio') => disks.filter((disk) => disk.config.model === model);
   const ideDisks = ofModel('ide').map((disk) => ideDisk(disk, events.diskFailed(disk)));
-  const engine = await startV86({ memoryBytes, ideDisks }, events);
+  const engine = await startV86({ memoryBytes, ideDisks, media: {}, firmware: undefined }, events);
   const resets = ofModel('virtio').map((disk) =>
     addVirtioDisk(engine, disk, { broken: events.broken(disk), failed: events.diskFailed(disk) }),
   );
