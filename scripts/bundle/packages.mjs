@@ -78,9 +78,11 @@ export const PACKAGES = [
       'rom_block',
       'snapshot_block',
       'vfs_block',
-    ].map((name) => ({
-      entries: () => [`${name}/main`],
-    })),
+    ]
+      .map((name) => `${name}/main`)
+      // What other packages use of it.
+      .concat('nbd_server/index')
+      .map((entry) => ({ entries: () => [entry] })),
   },
   {
     directory: 'os',

@@ -10,6 +10,7 @@ import { VMM_CONFIG } from './machine/schema.ts';
 const manifest = {
   requires: [Timer],
   mayRequire: [Block, Terminal, Rom, FileSystem, MachineSession],
+  mayHost: ['program', 'device'],
   config: VMM_CONFIG,
   loop: 'live',
 } as const;

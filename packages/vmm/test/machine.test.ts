@@ -319,7 +319,7 @@ describe('a machine that cannot be is one clear error', () => {
     [
       'a kernel for 64 bits',
       '<kernel rom="big"/>',
-      {},
+      { attributes: 'engine="v86"' },
       /config\.xml:\d+:\d+: the kernel cannot be started: it is a kernel for 64 bits, and .* v86 has 32/,
     ],
     ['no kernel at all', '', {}, /config\.xml:\d+:\d+: <config> .*<kernel>/],
@@ -354,8 +354,14 @@ describe('a machine that cannot be is one clear error', () => {
     [
       'two processors',
       '<kernel rom="linux"/> <cpu count="2"/>',
+      { attributes: 'engine="v86"' },
+      /config\.xml:\d+:\d+: the engine v86 has 1 processor; the engine qemu has up to 64/,
+    ],
+    [
+      'an engine that is not granted',
+      '<kernel rom="big"/>',
       {},
-      /config\.xml:\d+:\d+: the engine v86 has 1 processor/,
+      /config\.xml:\d+:\d+: the machine needs the engine qemu \(its kernel is one for 64 bits\), whose program is not granted: .*apt install qemu-system-x86/,
     ],
     [
       'too many disks',

@@ -5,12 +5,18 @@ import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
 import type { EmbeddedEngine, IdeDisk, InterruptLine } from '../engine/engine.ts';
+import type { EngineName } from '../engine/engine.ts';
+import { QEMU_DISKS_MAX } from '../engine/qemu/qemu-engine.ts';
 import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
 import { type GuestDisk, type Held, PatientDisk } from './patient-disk.ts';
 import { refusedAt } from './refused.ts';
 import type { DiskConfig } from './schema.ts';
 
-const IDE_DISKS_MAX = 2;
+/** The most disks of each model. */
+const DISKS_MAX: Readonly<Record<EngineName, Readonly<Record<DiskConfig['model'], number>>>> = {
+  v86: { virtio: PCI_DEVICES_MAX, ide: 2 },
+  qemu: QEMU_DISKS_MAX,
+};
 const IDE_BLOCK_BYTES = 512;
 /** The largest blocks that Linux takes from a virtio disk: those of a page. */
 const VIRTIO_BLOCK_BYTES_MAX = 4096;
@@ -49,10 +55,10 @@ export class UncertainWrites {
 export async function openDisks(
   env: Pick<Env, 'connect' | 'close'>,
   configs: readonly DiskConfig[],
+  engine: EngineName,
   held: (label: string) => Held,
 ): Promise<OpenDisk[]> {
-  checkNumber(configs, 'virtio', PCI_DEVICES_MAX);
-  checkNumber(configs, 'ide', IDE_DISKS_MAX);
+  for (const model of ['virtio', 'ide'] as const) checkNumber(configs, model, DISKS_MAX[engine][model]);
   const open: OpenDisk[] = [];
   for (const config of configs) open.push(await openDisk(env, config, held));
   return open;

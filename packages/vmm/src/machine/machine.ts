@@ -5,15 +5,17 @@ import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { KernelError } from '../linux/kernel-file.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
+import { chooseEngine } from './choose-engine.ts';
 import { MachineControl } from './control.ts';
 import { type OpenDisk, openDisks } from './disks.ts';
 import { GuestFiles } from './guest-files.ts';
+import { freeForGuest } from './memory.ts';
+import { assembleQemu } from './qemu-machine.ts';
 import { refusedAt } from './refused.ts';
 import { SerialLine } from './serial-line.ts';
 import type { ControlConfig, VmmConfig } from './schema.ts';
 import { assembleV86 } from './v86-machine.ts';
 
-const PROCESSORS_MAX = 1;
 /** The time that the terminal has at the end to take what the guest has written. */
 const LAST_OUTPUT_MS = 2000;
 /** A guest that breaks its disk, or resets itself, again and again does not fill the log. */
@@ -35,7 +37,7 @@ const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'host' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -72,10 +74,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, control, cpu, disk, serial } = config.$children;
-    if (cpu && cpu.count > PROCESSORS_MAX) {
-      throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
-    }
+    const { kernel, initrd, control, serial } = config.$children;
     const terminal =
       serial &&
       (await TerminalClient.connect(env, { label: serial.label }).catch(
@@ -85,23 +84,12 @@ export class Machine {
     // When the component is stopped it is too late to open the session that this takes.
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
-    machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
     const files = new GuestFiles(env);
     const kernelBytes = await files.read(kernel);
     const initrdBytes = initrd && (await files.read(initrd));
     await files.close();
-    const events: AssemblyEvents = {
-      serialOutput: (byte) => machine.#serial?.written(byte),
-      turn: () => machine.#turn(),
-      halted: () => void machine.#switchedOff(),
-      reset: () => machine.#reset(),
-      failed: (reason) => void machine.#broke(reason),
-      broken: (one) => machine.#broken(one),
-      diskFailed: (one) => machine.#failed(one),
-    };
-    const parts = { env, config, disks: machine.#disks, kernel: kernelBytes, initrd: initrdBytes, events };
     try {
-      await machine.#run(await assembleV86(parts));
+      await machine.#assemble(config, kernelBytes, initrdBytes);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       throw kernel.$node.errorAt(`the kernel cannot be started: ${error.message}`);
@@ -109,11 +97,37 @@ export class Machine {
     return machine;
   }
 
-  async #run(assembly: Assembly): Promise<void> {
+  /** Puts the machine together on the engine that its guest needs, and starts it. */
+  async #assemble(config: VmmConfig, kernel: Uint8Array, initrd: Uint8Array | undefined): Promise<void> {
+    const env = this.#env;
+    const { cpu, disk } = config.$children;
+    const needs = { kernel, processors: cpu?.count ?? 1, freeBytes: await freeForGuest(env) };
+    const choice = chooseEngine(config, needs, env.host.grants);
+    const held = (label: string, code: string): void => this.#held(label, code);
+    const disks = await openDisks(env, disk, choice.name, (label) => (code) => held(label, code));
+    this.#disks = disks;
+    const events: AssemblyEvents = {
+      serialOutput: (byte) => this.#serial?.written(byte),
+      turn: () => this.#turn(),
+      halted: () => void this.#switchedOff(),
+      reset: () => this.#reset(),
+      failed: (reason) => void this.#broke(reason),
+      broken: (one) => this.#broken(one),
+      diskFailed: (one) => this.#failed(one),
+    };
+    const parts = { env, config, disks, kernel, initrd, events };
+    const assembly =
+      choice.name === 'v86'
+        ? await assembleV86(parts)
+        : await assembleQemu({ ...parts, program: choice.program, held });
+    await this.#run(assembly, choice.why);
+  }
+
+  async #run(assembly: Assembly, why: string): Promise<void> {
     const { engine } = assembly;
     this.#assembly = assembly;
     this.#about = `${engine.version}, ${assembly.about}`;
-    await this.#env.log(this.#about);
+    await this.#env.log(`${this.#about}: ${why}`);
     assembly.boot();
     engine.run();
     this.#tell();

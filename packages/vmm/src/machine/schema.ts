@@ -9,9 +9,11 @@ const FILE = {
 /** The schema of `vmm`. */
 export const VMM_CONFIG = element('config', 'One virtual machine', {
   attributes: {
-    engine: attribute.oneOf('What runs the machine; auto takes v86, the only one', ['auto', 'v86'], {
-      fallback: 'auto',
-    }),
+    engine: attribute.oneOf(
+      'What runs the machine; auto takes v86, unless the guest needs qemu (64 bits, more processors or memory)',
+      ['auto', 'v86', 'qemu'],
+      { fallback: 'auto' },
+    ),
     on_stop: attribute.oneOf(
       'When the component is stopped: the power button is pressed and the guest waited for, or it ends at once',
       ['poweroff', 'kill'],

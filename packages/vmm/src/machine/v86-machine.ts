@@ -26,7 +26,7 @@ export async function assembleV86(parts: AssemblyParts): Promise<Assembly> {
   const keptBytes = elf.buffer.byteLength + (initrd?.buffer.byteLength ?? 0);
   const kernelParts = { file, kernel: readElf(elf), initrd };
   const commandLine = commandLineOf(config);
-  const memoryBytes = await reserveGuestMemory(env, keptBytes);
+  const memoryBytes = await reserveGuestMemory(env, 'v86', keptBytes);
   const image = bootImage({ ...kernelParts, commandLine, memoryBytes });
   const ofModel = (model: 'ide' | 'virtio') => disks.filter((disk) => disk.config.model === model);
   const ideDisks = ofModel('ide').map((disk) => ideDisk(disk, events.diskFailed(disk)));
