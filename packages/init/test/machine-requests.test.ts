@@ -74,11 +74,14 @@ test('a machine that ends answers what was wanted of it, and too much is refused
 });
 
 test.each([
-  [[], /takes one of list, pause, resume, reset, poweroff/],
+  [[], /takes one of list, pause, resume, reset, poweroff, screen, type, key/],
   [['eject', 'vmm'], /takes one of list/],
   [['list', 'vmm'], /takes no "vmm"/],
   [['pause'], /takes one label/],
   [['pause', 'a', 'b'], /takes one label/],
+  [['screen', 'vmm'], /takes a label .* and the name of a file/],
+  [['type', 'vmm', 'two', 'words'], /and a text, in quotes/],
+  [['key', 'vmm'], /and one to eight keys/],
 ])('ginit vm %j is refused', (args, problem) => {
   expect(parseRunning('vm', args)).toMatch(problem);
 });

@@ -19,7 +19,7 @@ import {
 import { LIMITS } from '../limits.ts';
 
 /** The things that can be wanted of a machine. */
-export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff'] as const;
+export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff', 'screen', 'type', 'key'] as const;
 /** One of `MACHINE_ACTIONS`. */
 export type MachineAction = (typeof MACHINE_ACTIONS)[number];
 

@@ -2,7 +2,10 @@
  * An engine runs one machine: processor, memory, and the devices that every PC has. The monitor
  * around it brings what comes from sessions: disks, serial lines, the kernel.
  */
+import type { FramebufferMode, Rectangle } from '@ginit/core/framebuffer';
+import type { InputEvent } from '@ginit/core/input';
 import type { GuestMemory } from '../devices/guest-memory.ts';
+import type { Picture } from '../devices/vga/picture.ts';
 import type { RegisterBlock } from '../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../linux/boot-image.ts';
 
@@ -38,6 +41,21 @@ export interface MachineParts {
   readonly memoryBytes: number;
   /** Disks on the IDE bus, at most two. */
   readonly ideDisks: readonly IdeDisk[];
+  /** The largest picture of its screen; missing if it has neither screen nor keyboard. */
+  readonly screen?: FramebufferMode | undefined;
+}
+
+/** The screen of a machine with its keyboard and its mouse. */
+export interface Display {
+  /** The picture as it was when `update` was called last. */
+  readonly picture: Picture;
+  /**
+   * Brings the picture up to date. The result is what has changed since the last call; nothing if
+   * nothing has.
+   */
+  update(): Rectangle | undefined;
+  /** Gives the guest what somebody does. What it cannot take now is lost. */
+  input(event: InputEvent): void;
 }
 
 /** What an engine tells the monitor. */
@@ -58,6 +76,8 @@ export interface Engine {
   /** For reports: the engine with its version. */
   readonly version: string;
   readonly memory: GuestMemory;
+  /** Missing if the machine has none. */
+  readonly display: Display | undefined;
   /** Puts a device on the PCI bus. Throws `RangeError` if there is no room for it. */
   addPciDevice(device: PciDevice): InterruptLine;
   /** Puts a kernel into memory, and the processor at its entry. */

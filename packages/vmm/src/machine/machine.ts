@@ -1,8 +1,10 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
-import { type Env, RpcError } from '@ginit/core';
-import { type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type Env, hasCode, RpcError } from '@ginit/core';
+import type { MachineAction, MachineAnswer, MachineState } from '@ginit/core/machine';
+import type { FramebufferMode } from '@ginit/core/framebuffer';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
+import { screenBytes } from '../engine/v86/screen.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
 import { type BootImage, bootImage } from '../linux/boot-image.ts';
 import {
@@ -14,11 +16,12 @@ import {
 } from '../linux/kernel-file.ts';
 import { MachineControl } from './control.ts';
 import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
+import { MachineDisplay } from './display.ts';
 import { GuestFiles } from './guest-files.ts';
 import { freeForGuest, inMebibytes, reserveGuestMemory } from './memory.ts';
 import { refusedAt } from './refused.ts';
 import { SerialLine } from './serial-line.ts';
-import type { ControlConfig, VmmConfig } from './schema.ts';
+import type { ControlConfig, DisplayConfig, VmmConfig } from './schema.ts';
 import { unxz } from './unxz.ts';
 
 const PROCESSORS_MAX = 1;
@@ -33,6 +36,9 @@ const TOLD_MAX = 8;
 const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
+const OFF = 'the machine is off';
+const PAUSED = 'the machine is paused';
+const NO_DISPLAY = 'the machine has no screen and no keyboard: its config needs <display/>';
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
 /** Why a processor stands still. */
@@ -43,7 +49,7 @@ const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit' | 'signal'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -56,6 +62,8 @@ export class Machine {
   #image: BootImage | undefined;
   #memoryBytes = 0;
   #control: MachineControl | undefined;
+  #display: MachineDisplay | undefined;
+  #screenSize: FramebufferMode | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
@@ -83,7 +91,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, cmdline, control, cpu, disk, serial } = config.$children;
+    const { kernel, initrd, cmdline, control, cpu, disk, display, serial } = config.$children;
     if (cpu && cpu.count > PROCESSORS_MAX) {
       throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
     }
@@ -97,6 +105,7 @@ export class Machine {
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
     machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
+    if (display) await machine.#addDisplay(display);
     const files = new GuestFiles(env);
     const kernelBytes = await files.read(kernel);
     const initrdBytes = initrd && (await files.read(initrd));
@@ -110,9 +119,10 @@ export class Machine {
       // A call of the parent gives others their turn.
       const elf = await unpackKernel(file, (packed, most) => unxz(packed, most, () => env.quota()), bytesMax);
       const keptBytes = elf.buffer.byteLength + (initrdBytes?.buffer.byteLength ?? 0);
-      const kernelParts = { file, kernel: readElf(elf), initrd: initrdBytes };
+      const hasScreen = display !== undefined;
+      const kernelParts = { file, kernel: readElf(elf), initrd: initrdBytes, hasScreen };
       const commandLine = cmdline?.$node.text.trim() ?? '';
-      const memoryBytes = await reserveGuestMemory(env, keptBytes);
+      const memoryBytes = await reserveGuestMemory(env, keptBytes + (display ? screenBytes(display) : 0));
       machine.#image = bootImage({ ...kernelParts, commandLine, memoryBytes });
       machine.#memoryBytes = memoryBytes;
     } catch (error) {
@@ -127,7 +137,11 @@ export class Machine {
     const memoryBytes = this.#memoryBytes;
     const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
     const engine = await startV86(
-      { memoryBytes, ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))) },
+      {
+        memoryBytes,
+        ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))),
+        screen: this.#screenSize,
+      },
       {
         serialOutput: (byte) => this.#serial?.written(byte),
         turn: () => this.#turn(),
@@ -147,8 +161,9 @@ export class Machine {
     await this.#env.log(this.#about);
     if (this.#image) engine.boot(this.#image);
     engine.run();
+    if (engine.display) await this.#display?.start(engine.display);
     this.#tell();
-    void this.#control?.obey((action) => ({ problem: this.#act(action) }));
+    void this.#control?.obey((action, words) => this.#answer(action, words));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -186,9 +201,44 @@ export class Machine {
     );
   }
 
+  async #addDisplay(config: DisplayConfig): Promise<void> {
+    this.#display = await MachineDisplay.connect(this.#env, config);
+    this.#screenSize = { width: config.width, height: config.height };
+  }
+
+  /** Does what somebody wants, with the words that say more about it. */
+  async #answer(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
+    switch (action) {
+      case 'screen':
+      case 'type':
+      case 'key':
+        return this.#lookOrType(action, words);
+      default:
+        return { problem: this.#act(action), content: undefined };
+    }
+  }
+
+  async #lookOrType(action: 'screen' | 'type' | 'key', words: readonly string[]): Promise<MachineAnswer> {
+    const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
+    if (problem !== undefined || !this.#display) return { problem, content: undefined };
+    try {
+      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
+      return { problem: undefined, content: undefined };
+    } catch (error) {
+      if (!hasCode(error, 'InvalidArgument')) throw error;
+      return { problem: textOf(error), content: undefined };
+    }
+  }
+
+  #whyNothingIsTyped(action: MachineAction): string | undefined {
+    if (this.#isOff) return OFF;
+    return action !== 'screen' && (this.#pauses.has('wish') || this.#pauses.has('disk')) ? PAUSED : undefined;
+  }
+
   /** Does what somebody wants. The result says why not. */
-  #act(action: MachineAction): string | undefined {
-    if (this.#isOff) return 'the machine is off';
+  #act(action: Exclude<MachineAction, 'screen' | 'type' | 'key'>): string | undefined {
+    if (this.#isOff) return OFF;
     switch (action) {
       case 'pause':
         this.#pause('wish', 'by ginit vm');
@@ -204,7 +254,7 @@ export class Machine {
         this.#startAnew();
         return undefined;
       case 'poweroff':
-        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
+        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return PAUSED;
         return this.#engine?.pressPowerButton() === true ? undefined : NOBODY_LISTENS;
     }
   }
@@ -291,6 +341,7 @@ export class Machine {
     this.#isOff = true;
     this.#end();
     this.#engine?.close();
+    this.#display?.end();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
