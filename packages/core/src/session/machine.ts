@@ -19,9 +19,25 @@ import {
 import { LIMITS } from '../limits.ts';
 
 /** The things that can be wanted of a machine. */
-export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff', 'screen', 'type', 'key'] as const;
+export const MACHINE_ACTIONS = [
+  'pause',
+  'resume',
+  'reset',
+  'poweroff',
+  'save',
+  'restore',
+  'media',
+  'screen',
+  'type',
+  'key',
+] as const;
 /** One of `MACHINE_ACTIONS`. */
 export type MachineAction = (typeof MACHINE_ACTIONS)[number];
+
+/** The drives whose medium can be changed while the machine runs. */
+export const MACHINE_DRIVES = ['cdrom', 'floppy'] as const;
+/** One of `MACHINE_DRIVES`. */
+export type MachineDrive = (typeof MACHINE_DRIVES)[number];
 
 const MACHINE_TEXT_CHARACTERS = 1000;
 

@@ -5,8 +5,9 @@
 import { type Env, hasCode } from '@ginit/core';
 import { FramebufferClient, onScreen, type Rectangle } from '@ginit/core/framebuffer';
 import { type Chord, chordOfCombination, chordsOfText, eventsOfChord, InputClient } from '@ginit/core/input';
+import type { ConfigNode } from '@ginit/core/config';
 import { encodePng } from '@ginit/os/lib/png';
-import type { Display } from '../engine/engine.ts';
+import type { Display, Engine } from '../engine/engine.ts';
 import { refusedAt } from './refused.ts';
 import type { DisplayConfig } from './schema.ts';
 
@@ -24,6 +25,7 @@ export type DisplayEnv = Pick<Env, 'connect' | 'close' | 'timer' | 'signal' | 'w
 /** Joins a machine's display with its sessions. */
 export class MachineDisplay {
   readonly #env: DisplayEnv;
+  readonly #node: ConfigNode;
   readonly #screen: FramebufferClient | undefined;
   readonly #input: InputClient | undefined;
   #display: Display | undefined;
@@ -33,10 +35,12 @@ export class MachineDisplay {
 
   private constructor(
     env: DisplayEnv,
+    node: ConfigNode,
     screen: FramebufferClient | undefined,
     input: InputClient | undefined,
   ) {
     this.#env = env;
+    this.#node = node;
     this.#screen = screen;
     this.#input = input;
   }
@@ -54,11 +58,12 @@ export class MachineDisplay {
       (await InputClient.connect(env, { label }).catch(
         refusedAt(node, 'label', `there is no keyboard "${label}"`),
       ));
-    return new MachineDisplay(env, screen || undefined, events || undefined);
+    return new MachineDisplay(env, node, screen || undefined, events || undefined);
   }
 
-  /** From now on the machine is there. */
-  async start(display: Display): Promise<void> {
+  /** From now on the machine is there. Throws a `ConfigError` if its engine has no screen. */
+  async start({ display, name }: Pick<Engine, 'display' | 'name'>): Promise<void> {
+    if (!display) throw this.#node.errorAt(`a machine of the engine ${name} has no screen yet`);
     this.#display = display;
     if (this.#screen) void this.#show(this.#screen, display);
     if (this.#input) await this.#listen(this.#input, display);

@@ -2,13 +2,21 @@
  * The inner parts of v86 that this engine uses. They are no public interface of v86, so each is
  * looked for at the start: another version of v86 that lacks one is refused by its name.
  */
-import { isRecord } from '@ginit/core';
 
 /** The version of v86 that this engine is made for. */
 export const V86_VERSION = '0.5.462';
 
 type PortRead = (port: number) => number;
 type PortWrite = (value: number, port: number) => void;
+
+/** A medium of v86: an `IdeImage`. */
+type V86Image = object;
+
+/** What v86 writes the memory of its guest into. */
+interface V86PackedMemory {
+  readonly packed_memory: Uint8Array;
+  readonly bitmap: { get_buffer(): ArrayBuffer };
+}
 
 /** Two disks on one cable. */
 interface V86IdeChannel {
@@ -18,7 +26,7 @@ interface V86IdeChannel {
 
 /** A part of a picture that v86 has drawn, and its place on the screen. */
 export interface V86Layer {
-  readonly image_data: V86Image;
+  readonly image_data: V86Picture;
   readonly screen_x: number;
   readonly screen_y: number;
   readonly buffer_x: number;
@@ -28,7 +36,7 @@ export interface V86Layer {
 }
 
 /** What v86 draws graphics into: 4 bytes a pixel, red first. */
-export interface V86Image {
+export interface V86Picture {
   readonly data: Uint8ClampedArray<ArrayBuffer>;
   readonly width: number;
   readonly height: number;
@@ -60,7 +68,7 @@ export interface V86ScreenAdapter {
 /** The VGA. */
 export interface V86Vga {
   screen: V86ScreenAdapter;
-  image_data: V86Image | null;
+  image_data: V86Picture | null;
   dest_buffet_offset: number;
   readonly graphical_mode: boolean;
   readonly screen_width: number;
@@ -116,6 +124,7 @@ export interface V86Cpu {
   readonly devices: {
     readonly pci: {
       readonly isa_bridge_space8: Uint8Array;
+      readonly devices: readonly ({ readonly pci_bars: (object | undefined)[] } | undefined)[];
       register_device(device: object): void;
       raise_irq(id: number): void;
       lower_irq(id: number): void;
@@ -124,7 +133,15 @@ export interface V86Cpu {
     readonly ide: { readonly primary: V86IdeChannel | undefined } | undefined;
     readonly vga: V86Vga;
     readonly ps2: V86Ps2;
-    readonly uart0: { readonly input: { readonly length: number } };
+    readonly uart0: { readonly input: number[] };
+    readonly cdrom: { set_cdrom(image: V86Image): void; eject(): void };
+    readonly fdc: {
+      readonly drives: readonly [
+        { insert_disk(image: V86Image, isReadOnly: boolean): boolean; eject_disk(): void },
+        ...unknown[],
+      ];
+    };
+    readonly pit: { readonly counter_start_time: Float64Array };
   };
   readonly cr: Int32Array;
   readonly protected_mode: Int32Array;
@@ -147,6 +164,9 @@ export interface V86Cpu {
   get_seg_cs(): number;
   update_state_flags(): void;
   reboot_internal(): void;
+  is_memory_zeroed(address: number, length: number): boolean | number;
+  pack_memory(): V86PackedMemory;
+  unpack_memory(...packed: unknown[]): void;
 }
 
 /** The loop around the processor. */
@@ -154,6 +174,10 @@ export interface V86Loop {
   readonly cpu: V86Cpu;
   /** Goes on with `yield_callback(tick)` after `ms`. */
   yield(ms: number, tick: number): void;
+  save_state(): ArrayBuffer;
+  restore_state(state: ArrayBuffer): void;
+  /** The class has the clock of the emulator, in milliseconds. */
+  readonly constructor: { microtick(): number };
 }
 
 const FUNCTIONS = [
@@ -180,6 +204,13 @@ const FUNCTIONS = [
   'get_seg_cs',
   'update_state_flags',
   'reboot_internal',
+  'is_memory_zeroed',
+  'pack_memory',
+  'unpack_memory',
+  'devices.cdrom.set_cdrom',
+  'devices.cdrom.eject',
+  'devices.fdc.drives.0.insert_disk',
+  'devices.fdc.drives.0.eject_disk',
 ] as const;
 const NUMBERS = [
   'max_cols',
@@ -200,10 +231,12 @@ const NUMBERS = [
   'virtual_width',
   'virtual_height',
 ].map((name) => `devices.vga.${name}`);
+const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state', 'constructor.microtick'] as const;
 const OBJECTS = [
   'mem8',
   'memory_size',
   'devices.pci.isa_bridge_space8',
+  'devices.pci.devices',
   'devices.uart0.input',
   'devices.vga.screen',
   'devices.vga.dac_map',
@@ -213,6 +246,7 @@ const OBJECTS = [
   'devices.ps2.kbd_buffer',
   'devices.ps2.mouse_buffer',
   'wasm_memory',
+  'devices.pit.counter_start_time',
   'cr',
   'protected_mode',
   'flags',
@@ -237,7 +271,7 @@ function missingParts(loop: unknown): readonly string[] {
   const objects = OBJECTS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'object');
   const numbers = NUMBERS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'number');
   return [
-    ...(isRecord(loop) && typeof loop['yield'] === 'function' ? [] : ['yield']),
+    ...LOOP_FUNCTIONS.filter((name) => typeof at(loop, name) !== 'function'),
     ...[...functions, ...objects, ...numbers].map((path) => `cpu.${path}`),
   ];
 }

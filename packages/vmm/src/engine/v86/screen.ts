@@ -175,9 +175,8 @@ function textScreenOf(vga: V86Vga): TextScreen {
   const first = ((select >> 2) & 3) | ((select >> 3) & 4);
   const second = (select & 3) | ((select >> 2) & 4);
   const isOn = vga.palette_source !== 0 && (vga.clocking_mode & SCREEN_OFF) === 0;
-  const colours = new Uint32Array(COLOURS);
-  for (let index = 0; isOn && index < COLOURS; index++)
-    colours[index] = vga.vga256_palette[vga.dac_mask & (vga.dac_map[index] ?? 0)] ?? 0;
+  const colourAt = (index: number): number =>
+    vga.vga256_palette[vga.dac_mask & (vga.dac_map[index] ?? 0)] ?? 0;
   const firstLine = vga.cursor_scanline_start & LOW_FIVE;
   const lastLine = Math.min(height - 1, vga.cursor_scanline_end & LOW_FIVE);
   const showsCursor = (vga.cursor_scanline_start & CURSOR_OFF) === 0 && firstLine <= lastLine;
@@ -193,7 +192,7 @@ function textScreenOf(vga: V86Vga): TextScreen {
     hasTwoFonts: first !== second,
     blinks: (vga.attribute_mode & BLINKS) !== 0,
     joinsLines: (vga.attribute_mode & JOINS_LINES) !== 0,
-    colours,
+    colours: Uint32Array.from({ length: COLOURS }, (_, index) => (isOn ? colourAt(index) : 0)),
     cursor: showsCursor ? { cell: vga.cursor_address, firstLine, lastLine } : undefined,
   };
 }
