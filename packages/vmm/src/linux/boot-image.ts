@@ -88,7 +88,7 @@ export function bootImage(parts: BootParts): BootImage {
   };
 }
 
-/** Tells the kernel of a VGA in text mode 3: its columns, its lines, and the lines of a character. */
+/** Tells the kernel of a VGA in text mode 3: columns, rows, and the lines of a character. */
 function describeScreen(page: Uint8Array): void {
   page[0x06] = 3;
   page[0x07] = 80;

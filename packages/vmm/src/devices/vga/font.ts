@@ -1,7 +1,8 @@
 /**
  * The characters of a VGA in text mode: code page 437, 8 x 16 pixels each, a byte for each line.
  *
- * Spleen 8x16 2.2.0, Copyright (c) 2018-2026, Frederic Cambus. SPDX-License-Identifier: BSD-2-Clause.
+ * Spleen 8x16 2.2.0, Copyright (c) 2018-2026, Frederic Cambus.
+ * SPDX-License-Identifier: BSD-2-Clause.
  * Its source and its licence are in `font/` of this package.
  */
 const SPLEEN = `

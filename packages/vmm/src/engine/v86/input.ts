@@ -4,7 +4,7 @@ import { keyCode } from '@ginit/core/input';
 import { scancodesOf } from '../../devices/scancodes.ts';
 import type { V86Ps2 } from './internals.ts';
 
-/** Bytes that the controller keeps for a guest that does not read them; it writes over older ones. */
+/** Bytes that the controller keeps for a guest; then it writes over older ones. */
 const KEPT_BYTES = 1024;
 /** Of these, room that is left to releases: a guest must not think that a key is still down. */
 const FOR_RELEASES = 256;

@@ -56,7 +56,7 @@ export class V86Screen {
     return this.#picture;
   }
 
-  /** Brings the picture up to date. What has changed since the last call; nothing if nothing has. */
+  /** Brings the picture up to date; the result is what has changed since the last call. */
   update(): Rectangle | undefined {
     const vga = this.#cpu.devices.vga;
     if (vga.graphical_mode) this.#drawGraphics(vga);
