@@ -1,6 +1,6 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
-import { type Env, RpcError } from '@ginit/core';
-import { type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type Env, hasCode, RpcError } from '@ginit/core';
+import type { MachineAction, MachineAnswer, MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { KernelError } from '../linux/kernel-file.ts';
@@ -8,6 +8,7 @@ import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { chooseEngine } from './choose-engine.ts';
 import { MachineControl } from './control.ts';
 import { type OpenDisk, openDisks } from './disks.ts';
+import { MachineDisplay } from './display.ts';
 import { GuestFiles } from './guest-files.ts';
 import { freeForGuest } from './memory.ts';
 import { assembleQemu } from './qemu-machine.ts';
@@ -27,8 +28,13 @@ const TOLD_MAX = 8;
 const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
+const OFF = 'the machine is off';
+const PAUSED = 'the machine is paused';
+const NO_DISPLAY = 'the machine has no screen and no keyboard: its config needs <display/>';
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
+/** What is done with screen and keyboard. */
+type DisplayAction = 'screen' | 'type' | 'key';
 /** Why a processor stands still. */
 type PauseReason = 'wish' | 'disk' | 'serial' | 'reset';
 /** These come and go by themselves, so nobody is told of them. */
@@ -37,7 +43,7 @@ const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'host' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'host' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit' | 'signal'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -47,6 +53,7 @@ export class Machine {
   readonly #serial: SerialLine | undefined;
   #assembly: Assembly | undefined;
   #control: MachineControl | undefined;
+  #display: MachineDisplay | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
@@ -74,7 +81,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, control, serial } = config.$children;
+    const { kernel, initrd, control, display, serial } = config.$children;
     const terminal =
       serial &&
       (await TerminalClient.connect(env, { label: serial.label }).catch(
@@ -84,6 +91,7 @@ export class Machine {
     // When the component is stopped it is too late to open the session that this takes.
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
+    if (display) machine.#display = await MachineDisplay.connect(env, display);
     const files = new GuestFiles(env);
     const kernelBytes = await files.read(kernel);
     const initrdBytes = initrd && (await files.read(initrd));
@@ -130,8 +138,9 @@ export class Machine {
     await this.#env.log(`${this.#about}: ${why}`);
     assembly.boot();
     engine.run();
+    await this.#display?.start(engine);
     this.#tell();
-    void this.#control?.obey(async (action) => ({ problem: await this.#act(action) }));
+    void this.#control?.obey((action, words) => this.#answer(action, words));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -186,9 +195,39 @@ export class Machine {
     );
   }
 
+  /** Does what somebody wants, with the words that say more about it. */
+  async #answer(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
+    switch (action) {
+      case 'screen':
+      case 'type':
+      case 'key':
+        return this.#lookOrType(action, words);
+      default:
+        return { problem: await this.#act(action), content: undefined };
+    }
+  }
+
+  async #lookOrType(action: DisplayAction, words: readonly string[]): Promise<MachineAnswer> {
+    const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
+    if (problem !== undefined || !this.#display) return { problem, content: undefined };
+    try {
+      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
+      return { problem: undefined, content: undefined };
+    } catch (error) {
+      if (!hasCode(error, 'InvalidArgument')) throw error;
+      return { problem: textOf(error), content: undefined };
+    }
+  }
+
+  #whyNothingIsTyped(action: MachineAction): string | undefined {
+    if (this.#isOff) return OFF;
+    return action !== 'screen' && (this.#pauses.has('wish') || this.#pauses.has('disk')) ? PAUSED : undefined;
+  }
+
   /** Does what somebody wants. The result says why not. */
-  async #act(action: MachineAction): Promise<string | undefined> {
-    if (this.#isOff) return 'the machine is off';
+  async #act(action: Exclude<MachineAction, DisplayAction>): Promise<string | undefined> {
+    if (this.#isOff) return OFF;
     switch (action) {
       case 'pause':
         this.#pause('wish', 'by ginit vm');
@@ -204,7 +243,7 @@ export class Machine {
         this.#startAnew();
         return undefined;
       case 'poweroff':
-        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
+        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return PAUSED;
         return (await this.#engine?.pressPowerButton()) === true ? undefined : NOBODY_LISTENS;
       case 'save':
       case 'restore':
@@ -295,6 +334,7 @@ export class Machine {
     this.#isOff = true;
     this.#end();
     const isClosed = this.#engine?.close();
+    this.#display?.end();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
     await isClosed;
