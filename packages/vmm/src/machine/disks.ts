@@ -4,7 +4,7 @@ import { BlockClient } from '@ginit/core/block';
 import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
-import type { Engine, IdeDisk, InterruptLine } from '../engine/engine.ts';
+import type { EmbeddedEngine, IdeDisk, InterruptLine } from '../engine/engine.ts';
 import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
 import { type GuestDisk, type Held, PatientDisk } from './patient-disk.ts';
 import { refusedAt } from './refused.ts';
@@ -139,7 +139,7 @@ export interface VirtioDiskEvents {
 
 /** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
 export function addVirtioDisk(
-  engine: Engine,
+  engine: EmbeddedEngine,
   { label, disk, patience }: OpenDisk,
   events: VirtioDiskEvents,
 ): () => void {
