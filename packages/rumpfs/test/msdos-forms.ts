@@ -1,9 +1,9 @@
 import type { FatForm } from './fat-tools.ts';
 
 /**
- * FATs of every kind, with sectors and clusters of every size that is laid out in another way. Those
- * with `few` are FAT32 by what their boot sector says, but mtools takes them for FAT16, because they
- * have less than 65525 clusters.
+ * FATs of every kind, with sectors and clusters of every size that is laid out in another way.
+ * Those with `few` are FAT32 by what their boot sector says, but mtools takes them for FAT16,
+ * because they have less than 65525 clusters.
  */
 export const FAT_FORMS: readonly (FatForm & {
   readonly title: string;

@@ -1,8 +1,8 @@
 /**
- * Cuts the power at every write of a run, as `ext2-power.test.ts` does. A FAT has no journal: what a
- * cut leaves is mended by fsck.fat, which may lose nothing that was synced. Between the two writes
- * of a move from one sector to another, two names lead to the same clusters; fsck.fat then empties
- * one of the two.
+ * Cuts the power at every write of a run, as `ext2-power.test.ts` does. A FAT has no journal: what
+ * a cut leaves is mended by fsck.fat, which may lose nothing that was synced. Between the two
+ * writes of a move from one sector to another, two names lead to the same clusters; fsck.fat then
+ * empties one of the two.
  */
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';

@@ -6,8 +6,8 @@ const WINDOW_BYTES_MAX = 256 * 1024;
 const CACHE_PART = 8;
 
 /**
- * Asks for the file's blocks `from` to `end` to be read ahead, as far as their places are in memory.
- * Returns the block up to which that is so.
+ * Asks for the file's blocks `from` to `end` to be read ahead, as far as their places are in
+ * memory. Returns the block up to which that is so.
  */
 export type ReadAheadRequest = (from: number, end: number) => number;
 

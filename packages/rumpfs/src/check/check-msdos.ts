@@ -36,7 +36,9 @@ interface Task {
   readonly depth: number;
 }
 
-/** Checks the FAT on a device. Rejects with `NoFileSystem` where there is none, or `InputOutput`. */
+/**
+ * Checks the FAT on a device. Rejects with `NoFileSystem` where there is none, or `InputOutput`.
+ */
 export async function checkMsdos(bio: BlockIo): Promise<CheckReport> {
   const boot = await bytesAt(bio, 0, 512);
   return new MsdosCheck(bio, boot, sizesOf(new DataView(boot.buffer, boot.byteOffset))).run();

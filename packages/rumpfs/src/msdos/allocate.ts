@@ -5,8 +5,8 @@ import { FAT_END, FAT_FREE, FAT_MISSING } from './fat-table.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Takes free clusters side by side, at most `countMax`, at `goal` if that is free (0: anywhere), and
- * makes a chain of them that nothing leads to yet. Rejects with `NoSpace`.
+ * Takes free clusters side by side, at most `countMax`, at `goal` if that is free (0: anywhere),
+ * and makes a chain of them that nothing leads to yet. Rejects with `NoSpace`.
  */
 export async function allocateClusters(
   volume: Volume,

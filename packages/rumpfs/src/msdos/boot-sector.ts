@@ -69,7 +69,9 @@ export function looksLikeFat(bytes: Uint8Array): boolean {
   }
 }
 
-/** Reads the sizes. Throws `NoFileSystem` where there is no FAT, `Corrupt` where one makes no sense. */
+/**
+ * Reads the sizes. Throws `NoFileSystem` where there is no FAT, `Corrupt` where one makes no sense.
+ */
 export function readGeometry(bytes: Uint8Array): Geometry {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sectorBytes = view.getUint16(11, true);

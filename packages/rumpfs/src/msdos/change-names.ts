@@ -112,7 +112,10 @@ export async function moveNode({ volume, nodes }: Names, move: Move, nowMs: numb
   if (from !== to) await touch(volume, to, nowMs);
 }
 
-/** Makes sure that what is in slots of one directory is durable before an entry of another is changed. */
+/**
+ * Makes sure that what is in slots of one directory is durable before an entry of another is
+ * changed.
+ */
 async function orderMove(
   volume: Volume,
   to: Directory,
@@ -145,7 +148,9 @@ async function touch(volume: Volume, directory: NodeState, nowMs: number): Promi
   await storeNode(directory);
 }
 
-/** The entry of a node, which must be there, because the lock has been held since it was looked up. */
+/**
+ * The entry of a node, which must be there, because the lock has been held since it was looked up.
+ */
 async function entryOf(volume: Volume, parent: NodeState, node: NodeState): Promise<ListedEntry> {
   const { place } = node;
   const entry = place === undefined ? undefined : await directoryOf(parent).at(place.slot);

@@ -5,8 +5,8 @@ import { foldName, hashText } from './names.ts';
 const SLOTS_PER_GROWTH = 128;
 
 /**
- * The index of a directory in memory: which slots an entry with some name may be in, by its long and
- * by its short name, and which slots are free. Once it is complete, it may lose its memory to
+ * The index of a directory in memory: which slots an entry with some name may be in, by its long
+ * and by its short name, and which slots are free. Once it is complete, it may lose its memory to
  * another directory's index at any time.
  */
 export class DirectoryIndex implements IndexOwner {

@@ -36,9 +36,9 @@ export interface NewName {
 }
 
 /**
- * The entries of one directory. The vnode layer holds its lock: shared to look, exclusive to change.
- * What is in it is indexed in memory when it is first used; without memory for that everything
- * works, block by block.
+ * The entries of one directory. The vnode layer holds its lock: shared to look, exclusive to
+ * change. What is in it is indexed in memory when it is first used; without memory for that
+ * everything works, block by block.
  */
 export class Directory {
   readonly chain: Chain;
@@ -50,7 +50,9 @@ export class Directory {
   #building: Promise<void> | undefined = undefined;
   #tooLarge = false;
 
-  /** @param fixed whether it is the root directory of FAT12 or FAT16, which has a place of its own */
+  /**
+   * @param fixed whether it is the root directory of FAT12 or FAT16, which has a place of its own
+   */
   constructor(volume: Volume, chain: Chain, owner: string, fixed: boolean) {
     this.#volume = volume;
     this.chain = chain;
@@ -149,8 +151,8 @@ export class Directory {
   }
 
   /**
-   * Enters a name at slots that `makeRoom` gave. The entry itself is written last. The result is its
-   * place.
+   * Enters a name at slots that `makeRoom` gave. The entry itself is written last. The result is
+   * its place.
    */
   async insert(
     firstSlot: number,
@@ -386,8 +388,8 @@ export class Directory {
 }
 
 /**
- * Fills a cluster that nothing leads to yet with free slots, behind the bytes given. They are on the
- * device before anything leads there.
+ * Fills a cluster that nothing leads to yet with free slots, behind the bytes given. They are on
+ * the device before anything leads there.
  */
 export async function writeEmptyCluster(volume: Volume, cluster: number, begin?: Uint8Array): Promise<void> {
   const { layout, cache } = volume;

@@ -19,8 +19,8 @@ const CLEAN_BIT = { 12: 0, 16: 0x8000, 32: 0x0800_0000 } as const;
  * The file allocation table: for each cluster the next one of its chain. FAT12 has 12 bits for an
  * entry, FAT32 28 bits and four that are left as they are.
  *
- * What is asked of it is answered at once where its part of the table is in memory. Changes are made
- * in the copy that is read; `mirror` takes them over to the others.
+ * What is asked of it is answered at once where its part of the table is in memory. Changes are
+ * made in the copy that is read; `mirror` takes them over to the others.
  */
 export class FatTable {
   /** The block that was missing when an answer was `FAT_MISSING`. */
@@ -65,7 +65,9 @@ export class FatTable {
     }
   }
 
-  /** Changes an entry to the next cluster, `FAT_FREE` or `FAT_END`. False if it is not in memory. */
+  /**
+   * Changes an entry to the next cluster, `FAT_FREE` or `FAT_END`. False if it is not in memory.
+   */
   trySet(cluster: number, next: number): boolean {
     return this.#setRaw(cluster, next === FAT_END ? this.#mask : next);
   }
@@ -76,8 +78,8 @@ export class FatTable {
   }
 
   /**
-   * The first free cluster from `from` on, as far as one block of the table tells; `searchedTo` says
-   * how far that is if the answer is 0.
+   * The first free cluster from `from` on, as far as one block of the table tells; `searchedTo`
+   * says how far that is if the answer is 0.
    */
   findFree(from: number): { readonly cluster: number; readonly searchedTo: number } {
     const { bits } = this.#geometry;

@@ -53,9 +53,9 @@ function tooShort(volume: Volume, node: NodeState): FsError {
 }
 
 /**
- * Writes at `offset`. A FAT has no holes: what is between the file's end and `offset` is filled with
- * zeros. Resolves to the number of bytes written, which is less than given only where the space
- * ended. The caller stores the entry.
+ * Writes at `offset`. A FAT has no holes: what is between the file's end and `offset` is filled
+ * with zeros. Resolves to the number of bytes written, which is less than given only where the
+ * space ended. The caller stores the entry.
  */
 export async function writeFile(
   volume: Volume,

@@ -6,7 +6,9 @@ const SIGNATURE_AT_0 = 0x4161_5252;
 const SIGNATURE_AT_484 = 0x6141_7272;
 const COUNTS_AT = 488;
 
-/** FAT32's sector "FSInfo": 488 the number of free clusters (4) and 492 where to look for one (4). */
+/**
+ * FAT32's sector "FSInfo": 488 the number of free clusters (4) and 492 where to look for one (4).
+ */
 export class FreeClusterSector {
   readonly #bio: BlockIo;
   readonly #offset: number;

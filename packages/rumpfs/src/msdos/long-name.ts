@@ -57,7 +57,10 @@ export class LongNameReader {
     this.#expected = 0;
   }
 
-  /** Takes the slot at `offset`. One that does not continue what came before is left over from older times. */
+  /**
+   * Takes the slot at `offset`. One that does not continue what came before is left over from older
+   * times.
+   */
   take(bytes: Uint8Array, view: DataView, offset: number, slot: number): void {
     const first = bytes[offset] ?? 0;
     const number = first & NUMBER_MASK;

@@ -72,8 +72,9 @@ export async function probeMsdos(bio: BlockIo): Promise<boolean> {
 }
 
 /**
- * Mounts a FAT. Rejects with `NoFileSystem` without a boot sector, `NotSupported` where the device's
- * sectors are too large, `Corrupt` for sizes that make no sense or are larger than the device.
+ * Mounts a FAT. Rejects with `NoFileSystem` without a boot sector, `NotSupported` where the
+ * device's sectors are too large, `Corrupt` for sizes that make no sense or are larger than the
+ * device.
  */
 export async function mountMsdos(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem> {
   const { bio } = hypercalls;

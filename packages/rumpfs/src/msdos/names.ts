@@ -22,7 +22,9 @@ const ESCAPED_E5 = 0x05;
 const BASE_BYTES = 8;
 /** Characters above 127 of code page 437. */
 const CODE_PAGE =
-  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';
+  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»' +
+  '░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀' +
+  'αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';
 // oxlint-disable-next-line no-control-regex
 const FORBIDDEN = /[\u0000-\u001f"*/:<>?\\|]/;
 const SHORT_CHARACTERS = /^[A-Z0-9!#$%&'()@^_`{}~-]+$/;
@@ -67,7 +69,9 @@ export function foldName(text: string): string {
   return folded;
 }
 
-/** A hash of a folded name. The seed keeps the author of an image from choosing names that collide. */
+/**
+ * A hash of a folded name. The seed keeps the author of an image from choosing names that collide.
+ */
 export function hashText(text: string, seed: number): number {
   let hash = seed | 0;
   for (let index = 0; index < text.length; index += 1) {
@@ -123,8 +127,8 @@ export function exactShortName(text: string): ShortName | undefined {
 }
 
 /**
- * Short names for a name that does not fit, the best first: `LONGNA~1.TXT` to `~4`, then with a hash
- * of the name, so that thousands of similar names need few tries.
+ * Short names for a name that does not fit, the best first: `LONGNA~1.TXT` to `~4`, then with a
+ * hash of the name, so that thousands of similar names need few tries.
  */
 export function* shortNameCandidates(text: string): Generator<ShortName> {
   const trimmed = text.replace(/^[. ]+/, '');

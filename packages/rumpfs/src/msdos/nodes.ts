@@ -168,7 +168,9 @@ export class Nodes {
     if (node.parent !== undefined) node.parent.children += 1;
   }
 
-  /** Refuses a directory that could not be used: without clusters, too long, or with another name. */
+  /**
+   * Refuses a directory that could not be used: without clusters, too long, or with another name.
+   */
   async #check(node: NodeState): Promise<void> {
     const owner = ownerName(node.id);
     this.#volume.requireCluster(node.chain.first, owner);

@@ -7,7 +7,10 @@ export function readReserved(bio: BlockIo, offset: number): Promise<Uint8Array> 
   return readBytes(bio, offset, 512);
 }
 
-/** Writes bytes of the reserved sectors; what is around them in a sector stays. Rejects with `InputOutput`. */
+/**
+ * Writes bytes of the reserved sectors; what is around them in a sector stays. Rejects with
+ * `InputOutput`.
+ */
 export async function writeReserved(bio: BlockIo, offset: number, bytes: Uint8Array): Promise<void> {
   const size = bio.sectorSizeBytes;
   const first = Math.floor(offset / size);

@@ -38,8 +38,8 @@ export class TimeZone {
   }
 
   /**
-   * The reverse. A local time that a clock skips in spring counts as if it had not been changed yet;
-   * of one that it shows twice in autumn, the first is meant.
+   * The reverse. A local time that a clock skips in spring counts as if it had not been changed
+   * yet; of one that it shows twice in autumn, the first is meant.
    */
   toUtc(localMs: number): number {
     const early = localMs - this.#offset(localMs - 12 * HOUR_MS);

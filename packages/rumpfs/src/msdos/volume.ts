@@ -13,7 +13,9 @@ import type { StateByte } from './state-byte.ts';
 import type { TimeZone } from './time-zone.ts';
 
 const CORRUPTION_LINES_MAX = 16;
-/** The budget has room for one departed chain for this many bytes; when more wait, callers do too. */
+/**
+ * The budget has room for one departed chain for this many bytes; when more wait, callers do too.
+ */
 const BYTES_PER_DEPARTURE = 4096;
 const DEPARTURES_MIN = 64;
 
@@ -70,7 +72,9 @@ export class Volume {
     );
   }
 
-  /** Reads what the volume says about its state, and counts free clusters if that cannot be trusted. */
+  /**
+   * Reads what the volume says about its state, and counts free clusters if that cannot be trusted.
+   */
   async load(): Promise<void> {
     this.#wasClean = !this.#state.dirty && (await this.fat.isClean());
     if (!this.#wasClean)
@@ -103,7 +107,9 @@ export class Volume {
     await this.cache.read(missing);
   }
 
-  /** The error for a structure that contradicts the format; the volume stays marked as not clean. */
+  /**
+   * The error for a structure that contradicts the format; the volume stays marked as not clean.
+   */
   corrupt(what: string): FsError {
     this.#corruptions += 1;
     const message = `msdos: ${what}`;

@@ -8,7 +8,8 @@ const ZEROS = new Uint8Array(MARK_BYTES);
 
 /**
  * The mistakes in an image, given what its names may lead to; '' if there are none. With
- * `emptiedByMoves` a name may lead to an empty file, if what it should lead to is under another name.
+ * `emptiedByMoves` a name may lead to an empty file, if what it should lead to is under another
+ * name.
  */
 export async function wrongNames(
   image: Uint8Array,
