@@ -9,7 +9,7 @@ import type { BootImage } from '../linux/boot-image.ts';
 import type { StateSink, StateSource } from '../state/state-stream.ts';
 
 /** The engines that there are. */
-export const ENGINE_NAMES = ['v86'] as const;
+export const ENGINE_NAMES = ['v86', 'qemu'] as const;
 /** One of `ENGINE_NAMES`. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
@@ -63,24 +63,19 @@ export interface EngineEvents {
   turn(): void;
   /** The guest has stopped its processor for good, or switched its machine off. */
   halted(): void;
-  /** The machine was reset; its processor stands still until `boot`. */
+  /** The machine was reset; its processor stands still until `boot`, if the engine has that. */
   reset(): void;
+  /** The engine has ended by itself, which no guest should be able to bring about. */
+  failed(reason: string): void;
 }
 
-/** A machine. */
+/** A machine, whichever engine runs it. */
 export interface Engine {
   readonly name: EngineName;
   /** For reports: the engine with its version. */
   readonly version: string;
-  readonly memory: GuestMemory;
-  /** Puts a device on the PCI bus. Throws `RangeError` if there is no room for it. */
-  addPciDevice(device: PciDevice): InterruptLine;
-  /**
-   * Puts a kernel into memory, and the processor at its entry. Without one, the firmware begins.
-   */
-  boot(image: BootImage | undefined): void;
   run(): void;
-  /** The processor stands still until `run`. */
+  /** The processors stand still until `run`. */
   pause(): void;
   /**
    * Writes the state of processor, memory and the engine's own devices. Only while the machine is
@@ -93,15 +88,34 @@ export interface Engine {
    */
   restore(from: StateSource): Promise<void>;
   /** Puts something else into a drive; nothing empties it. The guest notices that. */
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void;
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void>;
   /** Presses the power button; whether the guest listens to it is the result. */
-  pressPowerButton(): boolean;
-  /** Presses the reset button; the event `reset` follows. */
+  pressPowerButton(): Promise<boolean>;
+  /** Presses the reset button; the event `reset` follows before this returns. */
   reset(): void;
   /** The bytes that the serial line can take now. */
   readonly serialRoom: number;
   /** Gives bytes to the serial line of the guest; at most `serialRoom`. */
   serialInput(bytes: Uint8Array): void;
-  /** Ends the machine. */
-  close(): void;
+  /**
+   * Takes no more from the serial line of the guest, or takes it again. False if the engine cannot
+   * do that: then the machine has to be paused.
+   */
+  holdSerial(is: boolean): boolean;
+  /** Ends the machine. Settles when it asks nothing of its disks any more. */
+  close(): Promise<void>;
+}
+
+/**
+ * A machine in the thread of the component: its memory and its buses are at hand, and its devices
+ * and its kernel are put there.
+ */
+export interface EmbeddedEngine extends Engine {
+  readonly memory: GuestMemory;
+  /** Puts a device on the PCI bus. Throws `RangeError` if there is no room for it. */
+  addPciDevice(device: PciDevice): InterruptLine;
+  /**
+   * Puts a kernel into memory, and the processor at its entry. Without one, the firmware begins.
+   */
+  boot(image: BootImage | undefined): void;
 }

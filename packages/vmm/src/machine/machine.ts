@@ -1,25 +1,24 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
+import { crc32 } from 'node:zlib';
 import { type Env, RpcError } from '@ginit/core';
-import { type MachineAction, type MachineState } from '@ginit/core/machine';
+import { MACHINE_DRIVES, type MachineAction, type MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
-import { startV86 } from '../engine/v86/v86-engine.ts';
-import { type BootImage, bootImage } from '../linux/boot-image.ts';
-import {
-  KERNEL_BYTES_MAX,
-  KernelError,
-  readElf,
-  readKernelFile,
-  unpackKernel,
-} from '../linux/kernel-file.ts';
+import { KernelError } from '../linux/kernel-file.ts';
+import { StateError } from '../state/state-stream.ts';
+import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { MachineControl } from './control.ts';
-import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
+import { type OpenDisk, openDisks } from './disks.ts';
 import { GuestFiles } from './guest-files.ts';
-import { freeForGuest, inMebibytes, reserveGuestMemory } from './memory.ts';
+import { type Drives, MediumError, openDrives } from './media.ts';
+import { inMebibytes } from './memory.ts';
 import { refusedAt } from './refused.ts';
+import { Saving } from './saving.ts';
 import { SerialLine } from './serial-line.ts';
 import type { ControlConfig, VmmConfig } from './schema.ts';
-import { unxz } from './unxz.ts';
+import { readStartFiles } from './start-files.ts';
+import { StatePlace } from './state-place.ts';
+import { assembleV86 } from './v86-machine.ts';
 
 const PROCESSORS_MAX = 1;
 /** The time that the terminal has at the end to take what the guest has written. */
@@ -33,10 +32,11 @@ const TOLD_MAX = 8;
 const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
+const BEING_SAVED = 'its state is being saved or restored';
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
 /** Why a processor stands still. */
-type PauseReason = 'wish' | 'disk' | 'serial' | 'reset';
+type PauseReason = 'wish' | 'disk' | 'serial' | 'reset' | 'state';
 /** These come and go by themselves, so nobody is told of them. */
 const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 
@@ -51,10 +51,9 @@ export class Machine {
   readonly #env: MachineEnv;
   #disks: readonly OpenDisk[] = [];
   readonly #serial: SerialLine | undefined;
-  readonly #resets: (() => void)[] = [];
-  #engine: Engine | undefined;
-  #image: BootImage | undefined;
-  #memoryBytes = 0;
+  #assembly: Assembly | undefined;
+  #drives: Drives | undefined;
+  #saving: Saving | undefined;
   #control: MachineControl | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
@@ -73,7 +72,7 @@ export class Machine {
     this.#serial =
       terminal &&
       new SerialLine(terminal, {
-        hold: (is) => this.#pause('serial', is ? 'its serial line waits for the terminal' : undefined),
+        hold: (is) => this.#holdSerial(is),
         lost: (error) => {
           if (!this.#isOff) void env.warning(`the terminal of the serial line is gone: ${textOf(error)}`);
         },
@@ -83,7 +82,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, cmdline, control, cpu, disk, serial } = config.$children;
+    const { control, cpu, disk, serial } = config.$children;
     if (cpu && cpu.count > PROCESSORS_MAX) {
       throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
     }
@@ -97,64 +96,82 @@ export class Machine {
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
     machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
-    const files = new GuestFiles(env);
-    const kernelBytes = await files.read(kernel);
-    const initrdBytes = initrd && (await files.read(initrd));
-    await files.close();
-    try {
-      const file = readKernelFile(kernelBytes);
-      if (file.is64Bits) {
-        throw new KernelError('it is a kernel for 64 bits, and the processor of the engine v86 has 32');
-      }
-      const bytesMax = Math.min(KERNEL_BYTES_MAX, await freeForGuest(env));
-      // A call of the parent gives others their turn.
-      const elf = await unpackKernel(file, (packed, most) => unxz(packed, most, () => env.quota()), bytesMax);
-      const keptBytes = elf.buffer.byteLength + (initrdBytes?.buffer.byteLength ?? 0);
-      const kernelParts = { file, kernel: readElf(elf), initrd: initrdBytes };
-      const commandLine = cmdline?.$node.text.trim() ?? '';
-      const memoryBytes = await reserveGuestMemory(env, keptBytes);
-      machine.#image = bootImage({ ...kernelParts, commandLine, memoryBytes });
-      machine.#memoryBytes = memoryBytes;
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      throw kernel.$node.errorAt(`the kernel cannot be started: ${error.message}`);
-    }
-    await machine.#run();
+    await machine.#start(config);
     return machine;
   }
 
-  async #run(): Promise<void> {
-    const memoryBytes = this.#memoryBytes;
-    const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
-    const engine = await startV86(
-      {
-        memoryBytes,
-        ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))),
-        media: {},
-        firmware: undefined,
-      },
-      {
-        serialOutput: (byte) => this.#serial?.written(byte),
-        turn: () => this.#turn(),
-        halted: () => void this.#switchedOff(),
-        reset: () => this.#reset(),
-      },
-    );
-    this.#engine = engine;
-    for (const disk of this.#disks.filter(({ config }) => config.model === 'virtio')) {
-      const events = {
-        broken: this.#broken(disk),
-        failed: this.#failed(disk),
-      };
-      this.#resets.push(addVirtioDisk(engine, disk, events));
+  async #start(config: VmmConfig): Promise<void> {
+    const env = this.#env;
+    const { kernel, multiboot, state, serial } = config.$children;
+    const guestFiles = new GuestFiles(env);
+    const files = await readStartFiles(guestFiles, config);
+    const drives = await openDrives(env, guestFiles, config);
+    if (drives.all.length === 0) await guestFiles.close();
+    this.#drives = drives;
+    const place = state && (await StatePlace.connect(env, state));
+    const firmware = files.firmware && crc32(files.firmware.bios).toString(16);
+    const saving =
+      place &&
+      new Saving({ env, place, disks: this.#disks, drives, hasSerial: serial !== undefined, firmware });
+    this.#saving = saving;
+    const parts = { env, config, disks: this.#disks, drives, ...files, events: this.#events() };
+    try {
+      const isRestored =
+        state?.restore === 'yes' || (state?.restore === 'auto' && (await place?.exists()) === true);
+      if (isRestored) await saving?.restoreMedia();
+      const assembly = await assembleV86(parts);
+      this.#about = `${assembly.engine.version}, ${assembly.about}`;
+      await env.log(this.#about);
+      if (isRestored) {
+        await saving?.restore(assembly);
+        // Whoever goes on from a state writes to its disks, so that it is of no use any more.
+        if (state.restore === 'auto') await place?.remove();
+        await env.log(`the guest goes on from the state "${state.file}"`);
+      } else assembly.boot();
+      this.#run(assembly);
+    } catch (error) {
+      if (error instanceof StateError && state) throw state.$node.errorAt(error.message, 'file');
+      const started = kernel ?? multiboot;
+      if (!(error instanceof KernelError && started)) throw error;
+      throw started.$node.errorAt(`the kernel cannot be started: ${error.message}`);
     }
-    this.#about = `${engine.version}, 1 processor, ${inMebibytes(memoryBytes)} MiB`;
-    await this.#env.log(this.#about);
-    if (this.#image) engine.boot(this.#image);
-    engine.run();
+  }
+
+  #events(): AssemblyEvents {
+    return {
+      serialOutput: (byte) => this.#serial?.written(byte),
+      turn: () => this.#turn(),
+      halted: () => void this.#switchedOff(),
+      reset: () => this.#reset(),
+      failed: (reason) => void this.#broke(reason),
+      broken: (one) => this.#broken(one),
+      diskFailed: (one) => this.#failed(one),
+    };
+  }
+
+  #run(assembly: Assembly): void {
+    this.#assembly = assembly;
+    if (this.#pauses.size === 0) assembly.engine.run();
     this.#tell();
-    void this.#control?.obey((action) => ({ problem: this.#act(action) }));
+    void this.#control?.obey(async (action, words) => ({ problem: await this.#act(action, words) }));
     void this.#serial?.readAll(() => this.#turn());
+  }
+
+  get #engine(): Engine | undefined {
+    return this.#assembly?.engine;
+  }
+
+  #holdSerial(is: boolean): void {
+    if (this.#engine?.holdSerial(is) === true) return;
+    this.#pause('serial', is ? 'its serial line waits for the terminal' : undefined);
+  }
+
+  /** The engine has ended by itself: the component ends, too, after its disks were synchronised. */
+  async #broke(reason: string): Promise<void> {
+    if (this.#isOff) return;
+    await this.#env.error(`the engine has failed: ${reason}`);
+    await this.stop();
+    if (!this.#isStopping) this.#env.exit(1);
   }
 
   /** Tells that the guest has broken a disk, once for each reason and not without end. */
@@ -192,8 +209,9 @@ export class Machine {
   }
 
   /** Does what somebody wants. The result says why not. */
-  #act(action: MachineAction): string | undefined {
+  async #act(action: MachineAction, words: readonly string[] = []): Promise<string | undefined> {
     if (this.#isOff) return 'the machine is off';
+    if (this.#pauses.has('state')) return BEING_SAVED;
     switch (action) {
       case 'pause':
         this.#pause('wish', 'by ginit vm');
@@ -210,11 +228,76 @@ export class Machine {
         return undefined;
       case 'poweroff':
         if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
-        return this.#engine?.pressPowerButton() === true ? undefined : NOBODY_LISTENS;
+        return (await this.#engine?.pressPowerButton()) === true ? undefined : NOBODY_LISTENS;
       case 'save':
+        return this.#withState(async (saving) => {
+          await this.#save(saving);
+          this.#pause('wish', `it was saved in "${saving.file}"`);
+        });
       case 'restore':
+        return this.#withState((saving) => this.#restore(saving));
       case 'media':
-        return `this machine knows no "${action}"`;
+        return this.#changeMedium(words);
+    }
+  }
+
+  /** Does something with the state of the machine, while that stands still. */
+  async #withState(act: (saving: Saving) => Promise<void>): Promise<string | undefined> {
+    const saving = this.#saving;
+    if (!saving) return 'its config has no <state>';
+    try {
+      this.#pause('state', BEING_SAVED);
+      await act(saving);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof StateError)) throw error;
+      return error.message;
+    } finally {
+      this.#pause('state', undefined);
+    }
+  }
+
+  async #save(saving: Saving): Promise<void> {
+    const assembly = this.#assembly;
+    if (!assembly || this.#pauses.has('reset')) throw new StateError('the guest is not there yet');
+    const sizeBytes = await saving.save(assembly);
+    await this.#env.log(`the machine was saved in "${saving.file}": ${inMebibytes(sizeBytes)} MiB`);
+  }
+
+  /** Gives the machine as it is up, for the one in the state. */
+  async #restore(saving: Saving): Promise<void> {
+    const before = this.#assembly;
+    if (!before) throw new StateError('the guest is not there yet');
+    await saving.check(before);
+    // From here on there is no way back. What the guest has asked of its disks is given up.
+    this.#assembly = undefined;
+    before.reset();
+    this.#cancelStart();
+    await before.engine.close();
+    try {
+      await saving.restoreMedia();
+      const after = await before.again();
+      await saving.restore(after);
+      this.#assembly = after;
+      for (const reason of ['wish', 'disk', 'reset', 'serial'] as const) this.#pauses.delete(reason);
+      await this.#env.log(`the guest goes on from the state "${saving.file}"`);
+    } catch (error) {
+      if (!(error instanceof StateError)) throw error;
+      void this.#broke(error.message);
+      throw error;
+    }
+  }
+
+  async #changeMedium([word, file, ...more]: readonly string[]): Promise<string | undefined> {
+    const drive = MACHINE_DRIVES.find((one) => one === word);
+    if (!drive || more.length > 0) return `there is no drive "${word}"`;
+    try {
+      const medium = await this.#drives?.change(drive, file);
+      await this.#engine?.changeMedium(drive, medium);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MediumError)) throw error;
+      return error.message;
     }
   }
 
@@ -244,7 +327,7 @@ export class Machine {
 
   /** The machine was reset: it starts anew after a while. */
   #reset(): void {
-    for (const reset of this.#resets) reset();
+    this.#assembly?.reset();
     this.#pause('reset', 'it was reset');
     this.#cancelStart();
     this.#cancelStart = this.#env.timer.after(RESET_MS, () => this.#startAnew());
@@ -254,7 +337,7 @@ export class Machine {
   #startAnew(): void {
     this.#cancelStart();
     if (this.#isOff) return;
-    if (this.#engine && this.#image) this.#engine.boot(this.#image);
+    this.#assembly?.boot();
     this.#pause('reset', undefined);
     const times = ++this.#startsAnew;
     // Of the later ones, the log has every one that is twice as many as the one before.
@@ -268,13 +351,26 @@ export class Machine {
    */
   async powerOff(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    if (this.#isOff || this.#act('poweroff') !== undefined) return;
+    if (this.#isOff || (await this.#act('poweroff')) !== undefined) return;
     for (let leftMs = graceMs; leftMs > 0; leftMs -= PROGRESS_MS) {
       await this.#env.log(`the power button is pressed; the guest has ${Math.ceil(leftMs / 1000)} s`);
       await Promise.race([this.#ended, this.#env.timer.sleep(Math.min(PROGRESS_MS, leftMs))]);
       if (this.#isOff) return;
     }
     await this.#env.warning('the guest has not switched off in time');
+  }
+
+  /**
+   * Saves the state, before the component is stopped. The result says whether it could be done; the
+   * log says why not.
+   */
+  async save(): Promise<boolean> {
+    if (this.#isOff) return true;
+    this.#isStopping = true;
+    const problem = await this.#act('save');
+    if (problem === undefined) return true;
+    await this.#env.error(`the machine is not saved: ${problem}`);
+    return false;
   }
 
   /** The guest is done. */
@@ -299,9 +395,10 @@ export class Machine {
   async #stop(): Promise<boolean> {
     this.#isOff = true;
     this.#end();
-    this.#engine?.close();
+    const isClosed = this.#engine?.close();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
+    await isClosed;
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
     const areSafe = await Promise.all(this.#disks.map((disk) => this.#synchronise(disk)));
     const written = this.#serial?.end();

@@ -12,7 +12,14 @@ import type { BootImage } from '../../linux/boot-image.ts';
 import { integer, list, record, ShapeError } from '@ginit/core';
 import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
-import type { Engine, EngineEvents, InterruptLine, MachineParts, Medium, PciDevice } from '../engine.ts';
+import type {
+  EmbeddedEngine,
+  EngineEvents,
+  InterruptLine,
+  MachineParts,
+  Medium,
+  PciDevice,
+} from '../engine.ts';
 import { floppyBytes } from './floppy.ts';
 import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
@@ -73,7 +80,7 @@ const REGISTERS = { eax: 0, ebx: 3, esi: 6 } as const;
 const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
-export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
+export async function startV86(parts: MachineParts, events: EngineEvents): Promise<EmbeddedEngine> {
   const images = parts.ideDisks.map((disk) => new IdeImage(disk));
   const [first, second] = images;
   const { cdrom, floppy } = parts.media;
@@ -97,7 +104,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
   const engine = new V86Engine(emulator, images, events);
-  if (floppy) engine.changeMedium('floppy', floppy);
+  if (floppy) await engine.changeMedium('floppy', floppy);
   return engine;
 }
 
@@ -105,7 +112,7 @@ function imageFor(drive: MachineDrive, medium: Medium): IdeImage {
   return new IdeImage(medium, drive === 'floppy' ? floppyBytes(medium.sizeBytes) : medium.sizeBytes);
 }
 
-class V86Engine implements Engine {
+class V86Engine implements EmbeddedEngine {
   readonly name = 'v86';
   readonly version = `v86 ${V86_VERSION}`;
   readonly memory: GuestMemory;
@@ -254,7 +261,7 @@ class V86Engine implements Engine {
     }
   }
 
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
+  async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
     const { cdrom, fdc } = this.#loop.cpu.devices;
     const image = medium && imageFor(drive, medium);
     this.#waits.stir();
@@ -271,7 +278,7 @@ class V86Engine implements Engine {
     }
   }
 
-  pressPowerButton(): boolean {
+  async pressPowerButton(): Promise<boolean> {
     this.#power.press();
     return this.#power.isListening;
   }
@@ -289,7 +296,11 @@ class V86Engine implements Engine {
     this.#emulator.serial_send_bytes(0, bytes);
   }
 
-  close(): void {
+  holdSerial(): boolean {
+    return false;
+  }
+
+  async close(): Promise<void> {
     this.pause();
   }
 
