@@ -95,14 +95,12 @@ export class MachineSystem {
 
   /** `config` is what stands in the config of the machine. */
   constructor(config: string, surroundings: MachineSurroundings) {
-    const { roms = {}, disks = {}, ram = '23M', takesOutput = true, attributes = '', clock } = surroundings;
-    const { files: fileSystem } = surroundings;
+    const { roms = {}, disks = {}, takesOutput = true, attributes = '', clock } = surroundings;
+    const { files: fileSystem, ram = fileSystem ? '23M' : '20M' } = surroundings;
     const folder = component({ provides: [FileSystem], config: RAM_FS_CONFIG }, (env) => {
-      const config = env.config.read(RAM_FS_CONFIG);
+      const options = { config: env.config.read(RAM_FS_CONFIG), report: () => {} };
       if (fileSystem)
-        env.provide(FileSystem, (session) =>
-          serveFileSystem(session, fileSystem, { config, report: () => {} }),
-        );
+        env.provide(FileSystem, (session) => serveFileSystem(session, fileSystem, options));
     });
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());

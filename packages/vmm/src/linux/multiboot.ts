@@ -1,7 +1,7 @@
 /**
  * What is put into the memory of a machine to start a kernel by the Multiboot specification
- * (version 0.6.96) without a boot loader: the kernel at its addresses, a module behind it, and below
- * 1 MiB the information that a loader leaves for it. Nobody sets a video mode.
+ * (version 0.6.96) without a boot loader: the kernel at its addresses, a module behind it, and
+ * below 1 MiB the information that a loader leaves for it. Nobody sets a video mode.
  */
 import { COMMAND_LINE_BYTES_MAX, type BootImage, type Placed } from './boot-image.ts';
 import { KernelError, type LoadedKernel, readElf } from './kernel-file.ts';

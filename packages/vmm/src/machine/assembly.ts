@@ -50,8 +50,8 @@ export interface Assembly {
    */
   restoreDevices(states: readonly TransportState[]): void;
   /**
-   * Puts one more together, of the same parts; this one is closed. What lies in the drives now is in
-   * those of the new one.
+   * Puts one more together, of the same parts; this one is closed. What lies in the drives now is
+   * in those of the new one.
    */
   again(): Promise<Assembly>;
 }

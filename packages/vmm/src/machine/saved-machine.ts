@@ -54,7 +54,7 @@ function propertiesOf(machine: SavedMachine): [string, string][] {
     ['engine', engine],
     ['memory', `${inMebibytes(memoryBytes)} MiB (${memoryBytes} bytes)`],
     ['BIOS', firmware ?? 'none'],
-    ['drives', [...drives].sort().join(', ') || 'none'],
+    ['drives', drives.toSorted().join(', ') || 'none'],
     ['serial line', serial ? 'one' : 'none'],
     ['disks', disks.map(({ label }) => `"${label}"`).join(', ') || 'none'],
     ...disks.map(({ label, model, writeable, blockSize, blockCount }): [string, string] => [

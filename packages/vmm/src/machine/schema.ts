@@ -18,7 +18,7 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       fallback: 'auto',
     }),
     on_stop: attribute.oneOf(
-      'When the component is stopped: the power button is pressed and the guest waited for, the state is saved, or it ends at once',
+      'When the component is stopped: the power button is pressed and waited for, the state saved, or nothing',
       ['poweroff', 'save', 'kill'],
       { fallback: 'poweroff' },
     ),
