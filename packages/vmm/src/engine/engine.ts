@@ -2,8 +2,11 @@
  * An engine runs one machine: processor, memory, and the devices that every PC has. The monitor
  * around it brings what comes from sessions: disks, serial lines, the kernel.
  */
+import type { FramebufferMode, Rectangle } from '@ginit/core/framebuffer';
+import type { InputEvent } from '@ginit/core/input';
 import type { MachineDrive } from '@ginit/core/machine';
 import type { GuestMemory } from '../devices/guest-memory.ts';
+import type { Picture } from '../devices/vga/picture.ts';
 import type { RegisterBlock } from '../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../linux/boot-image.ts';
 import type { StateSink, StateSource } from '../state/state-stream.ts';
@@ -53,6 +56,21 @@ export interface MachineParts {
   /** What lies in its drives at the start. */
   readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
   readonly firmware: Firmware | undefined;
+  /** The largest picture of its screen; missing if it has neither screen nor keyboard. */
+  readonly screen?: FramebufferMode | undefined;
+}
+
+/** The screen of a machine with its keyboard and its mouse. */
+export interface Display {
+  /** The picture as it was when `update` was called last. */
+  readonly picture: Picture;
+  /**
+   * Brings the picture up to date. The result is what has changed since the last call; nothing if
+   * nothing has.
+   */
+  update(): Rectangle | undefined;
+  /** Gives the guest what somebody does. What it cannot take now is lost. */
+  input(event: InputEvent): void;
 }
 
 /** What an engine tells the monitor. */
@@ -74,6 +92,8 @@ export interface Engine {
   readonly name: EngineName;
   /** For reports: the engine with its version. */
   readonly version: string;
+  /** Missing if the machine has none. */
+  readonly display?: Display | undefined;
   run(): void;
   /** The processors stand still until `run`. */
   pause(): void;

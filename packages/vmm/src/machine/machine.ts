@@ -1,7 +1,12 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
 import { crc32 } from 'node:zlib';
-import { type Env, RpcError } from '@ginit/core';
-import { MACHINE_DRIVES, type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type Env, hasCode, RpcError } from '@ginit/core';
+import {
+  MACHINE_DRIVES,
+  type MachineAction,
+  type MachineAnswer,
+  type MachineState,
+} from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
 import { KernelError } from '../linux/kernel-file.ts';
@@ -9,6 +14,7 @@ import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { MachineControl } from './control.ts';
 import { type OpenDisk, openDisks } from './disks.ts';
+import { MachineDisplay } from './display.ts';
 import { GuestFiles } from './guest-files.ts';
 import { type Drives, MediumError, openDrives } from './media.ts';
 import { inMebibytes } from './memory.ts';
@@ -33,8 +39,13 @@ const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
 const BEING_SAVED = 'its state is being saved or restored';
+const OFF = 'the machine is off';
+const PAUSED = 'the machine is paused';
+const NO_DISPLAY = 'the machine has no screen and no keyboard: its config needs <display/>';
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
+/** What is done with screen and keyboard. */
+type DisplayAction = 'screen' | 'type' | 'key';
 /** Why a processor stands still. */
 type PauseReason = 'wish' | 'disk' | 'serial' | 'reset' | 'state';
 /** These come and go by themselves, so nobody is told of them. */
@@ -43,7 +54,7 @@ const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit' | 'signal'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -55,6 +66,7 @@ export class Machine {
   #drives: Drives | undefined;
   #saving: Saving | undefined;
   #control: MachineControl | undefined;
+  #display: MachineDisplay | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
@@ -82,7 +94,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { control, cpu, disk, serial } = config.$children;
+    const { control, cpu, disk, display, serial } = config.$children;
     if (cpu && cpu.count > PROCESSORS_MAX) {
       throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
     }
@@ -96,13 +108,14 @@ export class Machine {
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
     machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
+    if (display) machine.#display = await MachineDisplay.connect(env, display);
     await machine.#start(config);
     return machine;
   }
 
   async #start(config: VmmConfig): Promise<void> {
     const env = this.#env;
-    const { kernel, multiboot, state, serial } = config.$children;
+    const { display, kernel, multiboot, state, serial } = config.$children;
     const guestFiles = new GuestFiles(env);
     const files = await readStartFiles(guestFiles, config);
     const drives = await openDrives(env, guestFiles, config);
@@ -112,7 +125,15 @@ export class Machine {
     const firmware = files.firmware && crc32(files.firmware.bios).toString(16);
     const saving =
       place &&
-      new Saving({ env, place, disks: this.#disks, drives, hasSerial: serial !== undefined, firmware });
+      new Saving({
+        env,
+        place,
+        disks: this.#disks,
+        drives,
+        hasSerial: serial !== undefined,
+        screen: display && `${display.width} x ${display.height}`,
+        firmware,
+      });
     this.#saving = saving;
     const parts = { env, config, disks: this.#disks, drives, ...files, events: this.#events() };
     try {
@@ -128,7 +149,7 @@ export class Machine {
         if (state.restore === 'auto') await place?.remove();
         await env.log(`the guest goes on from the state "${state.file}"`);
       } else assembly.boot();
-      this.#run(assembly);
+      await this.#run(assembly);
     } catch (error) {
       if (error instanceof StateError && state) throw state.$node.errorAt(error.message, 'file');
       const started = kernel ?? multiboot;
@@ -149,11 +170,12 @@ export class Machine {
     };
   }
 
-  #run(assembly: Assembly): void {
+  async #run(assembly: Assembly): Promise<void> {
     this.#assembly = assembly;
     if (this.#pauses.size === 0) assembly.engine.run();
+    await this.#display?.start(assembly.engine);
     this.#tell();
-    void this.#control?.obey(async (action, words) => ({ problem: await this.#act(action, words) }));
+    void this.#control?.obey((action, words) => this.#answer(action, words));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -208,9 +230,42 @@ export class Machine {
     );
   }
 
+  /** Does what somebody wants, with the words that say more about it. */
+  async #answer(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
+    switch (action) {
+      case 'screen':
+      case 'type':
+      case 'key':
+        return this.#lookOrType(action, words);
+      default:
+        return { problem: await this.#act(action, words), content: undefined };
+    }
+  }
+
+  async #lookOrType(action: DisplayAction, words: readonly string[]): Promise<MachineAnswer> {
+    const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
+    if (problem !== undefined || !this.#display) return { problem, content: undefined };
+    try {
+      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
+      return { problem: undefined, content: undefined };
+    } catch (error) {
+      if (!hasCode(error, 'InvalidArgument')) throw error;
+      return { problem: textOf(error), content: undefined };
+    }
+  }
+
+  #whyNothingIsTyped(action: MachineAction): string | undefined {
+    if (this.#isOff) return OFF;
+    return action !== 'screen' && (this.#pauses.has('wish') || this.#pauses.has('disk')) ? PAUSED : undefined;
+  }
+
   /** Does what somebody wants. The result says why not. */
-  async #act(action: MachineAction, words: readonly string[] = []): Promise<string | undefined> {
-    if (this.#isOff) return 'the machine is off';
+  async #act(
+    action: Exclude<MachineAction, DisplayAction>,
+    words: readonly string[] = [],
+  ): Promise<string | undefined> {
+    if (this.#isOff) return OFF;
     if (this.#pauses.has('state')) return BEING_SAVED;
     switch (action) {
       case 'pause':
@@ -227,7 +282,7 @@ export class Machine {
         this.#startAnew();
         return undefined;
       case 'poweroff':
-        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
+        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return PAUSED;
         return (await this.#engine?.pressPowerButton()) === true ? undefined : NOBODY_LISTENS;
       case 'save':
         return this.#withState(async (saving) => {
@@ -279,6 +334,7 @@ export class Machine {
       const after = await before.again();
       await saving.restore(after);
       this.#assembly = after;
+      this.#display?.exchange(after.engine);
       for (const reason of ['wish', 'disk', 'reset', 'serial'] as const) this.#pauses.delete(reason);
       await this.#env.log(`the guest goes on from the state "${saving.file}"`);
     } catch (error) {
@@ -396,6 +452,7 @@ export class Machine {
     this.#isOff = true;
     this.#end();
     const isClosed = this.#engine?.close();
+    this.#display?.end();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
     await isClosed;

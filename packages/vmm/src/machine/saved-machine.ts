@@ -16,6 +16,7 @@ const savedMachine = record({
   firmware: nullable(WORD),
   drives: list(oneOf(MACHINE_DRIVES), MACHINE_DRIVES.length),
   serial: boolean,
+  screen: nullable(WORD),
   disks: list(
     record({
       label: WORD,
@@ -49,12 +50,13 @@ export function readSavedMachine(value: unknown): SavedMachine {
 
 /** The properties of a machine that must be the same, for people. */
 function propertiesOf(machine: SavedMachine): [string, string][] {
-  const { engine, memoryBytes, firmware, drives, serial, disks } = machine;
+  const { engine, memoryBytes, firmware, drives, serial, screen, disks } = machine;
   return [
     ['engine', engine],
     ['memory', `${inMebibytes(memoryBytes)} MiB (${memoryBytes} bytes)`],
     ['BIOS', firmware ?? 'none'],
     ['drives', drives.toSorted().join(', ') || 'none'],
+    ['screen', screen ?? 'none'],
     ['serial line', serial ? 'one' : 'none'],
     ['disks', disks.map(({ label }) => `"${label}"`).join(', ') || 'none'],
     ...disks.map(({ label, model, writeable, blockSize, blockCount }): [string, string] => [

@@ -26,6 +26,8 @@ export interface SavingParts {
   readonly disks: readonly OpenDisk[];
   readonly drives: Drives;
   readonly hasSerial: boolean;
+  /** The largest picture of its screen. */
+  readonly screen: string | undefined;
   /** The CRC-32 of the BIOS. */
   readonly firmware: string | undefined;
 }
@@ -111,7 +113,7 @@ export class Saving {
 
   /** The machine as it is here, with its disks as they are now. */
   async #describe({ engine, memoryBytes }: Assembly): Promise<Omit<SavedMachine, 'devices' | 'media'>> {
-    const { disks, drives, hasSerial, firmware } = this.#parts;
+    const { disks, drives, hasSerial, screen, firmware } = this.#parts;
     const described: SavedMachine['disks'] = [];
     for (const { label, config, client } of disks) {
       const { blockSize, blockCount } = client.info;
@@ -138,6 +140,7 @@ export class Saving {
       firmware: firmware ?? null,
       drives: drives.all,
       serial: hasSerial,
+      screen: screen ?? null,
       disks: described,
     };
   }

@@ -10,6 +10,8 @@ const MEDIUM = {
   ...FILE,
   label: attribute.label('Label of the Block session that has it'),
 };
+/** The widest picture of v86. */
+const DISPLAY_SIDE_MAX = 2560;
 
 /** The schema of `vmm`. */
 export const VMM_CONFIG = element('config', 'One virtual machine', {
@@ -84,6 +86,31 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       max: 1,
       attributes: { label: attribute.label('Label of the Machine session', { fallback: 'machine' }) },
     }),
+    element('display', 'A screen with keyboard and mouse, at a Framebuffer and an Input session', {
+      max: 1,
+      attributes: {
+        label: attribute.label('Label of both sessions', { fallback: 'display' }),
+        framebuffer: attribute.boolean(
+          'Whether there is a Framebuffer session; `ginit vm screen` needs none',
+          {
+            fallback: true,
+          },
+        ),
+        input: attribute.boolean('Whether there is an Input session; `ginit vm type` needs none', {
+          fallback: true,
+        }),
+        width: attribute.integer('Width of the largest picture, in pixels', {
+          min: 720,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 1024,
+        }),
+        height: attribute.integer('Height of the largest picture, in pixels', {
+          min: 480,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 768,
+        }),
+      },
+    }),
     element('serial', 'The serial line, at a Terminal session', {
       max: 1,
       attributes: { label: attribute.label('Label of the Terminal session', { fallback: 'serial' }) },
@@ -101,6 +128,8 @@ export interface FileConfig {
 }
 /** A `<disk>`. */
 export type DiskConfig = VmmConfig['$children']['disk'][number];
+/** A `<display>`. */
+export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
 /** A `<cdrom>` or a `<floppy>`. */

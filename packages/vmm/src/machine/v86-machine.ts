@@ -1,4 +1,5 @@
 /** The machine of the engine v86: its kernel is unpacked here, and its virtio disks are ours. */
+import { screenBytes } from '../engine/v86/screen.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
 import { type BootImage, bootImage } from '../linux/boot-image.ts';
 import {
@@ -29,7 +30,8 @@ async function build(
   const { disks, drives, events, firmware } = parts;
   const ofModel = (model: 'ide' | 'virtio') => disks.filter((disk) => disk.config.model === model);
   const ideDisks = ofModel('ide').map((disk) => ideDisk(disk, events.diskFailed(disk)));
-  const engine = await startV86({ memoryBytes, ideDisks, media: drives.counted, firmware }, events);
+  const { display: screen } = parts.config.$children;
+  const engine = await startV86({ memoryBytes, ideDisks, media: drives.counted, firmware, screen }, events);
   const transports = ofModel('virtio').map((disk) =>
     addVirtioDisk(engine, disk, { broken: events.broken(disk), failed: events.diskFailed(disk) }),
   );
@@ -55,7 +57,9 @@ async function memoryWith(
   parts: AssemblyParts,
 ): Promise<{ image: BootImage | undefined; memoryBytes: number }> {
   const { env, config, initrd, multiboot, firmware, drives } = parts;
-  const initrdBytes = initrd?.buffer.byteLength ?? 0;
+  const { display } = config.$children;
+  const besideBytes =
+    (initrd?.buffer.byteLength ?? 0) + drives.keptBytes + (display ? screenBytes(display) : 0);
   const commandLine = commandLineOf(config);
   if (parts.kernel) {
     const file = readKernelFile(parts.kernel);
@@ -65,13 +69,13 @@ async function memoryWith(
     const bytesMax = Math.min(KERNEL_BYTES_MAX, await freeForGuest(env));
     // A call of the parent gives others their turn.
     const elf = await unpackKernel(file, (packed, most) => unxz(packed, most, () => env.quota()), bytesMax);
-    const keptBytes = elf.buffer.byteLength + initrdBytes + drives.keptBytes;
-    const memoryBytes = await reserveGuestMemory(env, keptBytes);
-    const image = bootImage({ file, kernel: readElf(elf), initrd, commandLine, memoryBytes });
+    const memoryBytes = await reserveGuestMemory(env, elf.buffer.byteLength + besideBytes);
+    const hasScreen = display !== undefined;
+    const image = bootImage({ file, kernel: readElf(elf), initrd, hasScreen, commandLine, memoryBytes });
     return { image, memoryBytes };
   }
   const programBytes = (multiboot ?? firmware?.bios)?.byteLength ?? 0;
-  const memoryBytes = await reserveGuestMemory(env, programBytes + initrdBytes + drives.keptBytes);
+  const memoryBytes = await reserveGuestMemory(env, programBytes + besideBytes);
   const image = multiboot && multibootImage({ file: multiboot, module: initrd, commandLine, memoryBytes });
   return { image, memoryBytes };
 }
