@@ -179,3 +179,23 @@ export function addVirtioDisk(
   });
   return transport;
 }
+
+/**
+ * Brings what the guest has written to stable storage. The result says whether all of it is there;
+ * the log says why not.
+ */
+export async function synchronise(
+  env: Pick<Env, 'error'>,
+  { client, label, writes }: OpenDisk,
+): Promise<boolean> {
+  try {
+    const areWritten = await writes.settled();
+    await client.sync();
+    if (!areWritten) await env.error(`the disk "${label}" lacks writes that its guest takes for done`);
+    return areWritten;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    await env.error(`the disk "${label}" is not synchronised: ${reason}`);
+    return false;
+  }
+}

@@ -1,6 +1,5 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
-import { crc32 } from 'node:zlib';
-import { type Env, hasCode, RpcError } from '@ginit/core';
+import { type Env, hasCode } from '@ginit/core';
 import {
   MACHINE_DRIVES,
   type MachineAction,
@@ -9,22 +8,19 @@ import {
 } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
-import { KernelError } from '../linux/kernel-file.ts';
 import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
+import { complaints } from './complaints.ts';
 import { MachineControl } from './control.ts';
-import { type OpenDisk, openDisks } from './disks.ts';
+import { type OpenDisk, openDisks, synchronise } from './disks.ts';
 import { MachineDisplay } from './display.ts';
-import { GuestFiles } from './guest-files.ts';
-import { type Drives, MediumError, openDrives } from './media.ts';
+import { assembleFirst } from './first-assembly.ts';
+import { type Drives, MediumError } from './media.ts';
 import { inMebibytes } from './memory.ts';
 import { refusedAt } from './refused.ts';
-import { Saving } from './saving.ts';
+import type { Saving } from './saving.ts';
 import { SerialLine } from './serial-line.ts';
 import type { ControlConfig, VmmConfig } from './schema.ts';
-import { readStartFiles } from './start-files.ts';
-import { StatePlace } from './state-place.ts';
-import { assembleV86 } from './v86-machine.ts';
 
 const PROCESSORS_MAX = 1;
 /** The time that the terminal has at the end to take what the guest has written. */
@@ -114,48 +110,15 @@ export class Machine {
   }
 
   async #start(config: VmmConfig): Promise<void> {
-    const env = this.#env;
-    const { display, kernel, multiboot, state, serial } = config.$children;
-    const guestFiles = new GuestFiles(env);
-    const files = await readStartFiles(guestFiles, config);
-    const drives = await openDrives(env, guestFiles, config);
-    if (drives.all.length === 0) await guestFiles.close();
-    this.#drives = drives;
-    const place = state && (await StatePlace.connect(env, state));
-    const firmware = files.firmware && crc32(files.firmware.bios).toString(16);
-    const saving =
-      place &&
-      new Saving({
-        env,
-        place,
-        disks: this.#disks,
-        drives,
-        hasSerial: serial !== undefined,
-        screen: display && `${display.width} x ${display.height}`,
-        firmware,
-      });
-    this.#saving = saving;
-    const parts = { env, config, disks: this.#disks, drives, ...files, events: this.#events() };
-    try {
-      const isRestored =
-        state?.restore === 'yes' || (state?.restore === 'auto' && (await place?.exists()) === true);
-      if (isRestored) await saving?.restoreMedia();
-      const assembly = await assembleV86(parts);
-      this.#about = `${assembly.engine.version}, ${assembly.about}`;
-      await env.log(this.#about);
-      if (isRestored) {
-        await saving?.restore(assembly);
-        // Whoever goes on from a state writes to its disks, so that it is of no use any more.
-        if (state.restore === 'auto') await place?.remove();
-        await env.log(`the guest goes on from the state "${state.file}"`);
-      } else assembly.boot();
-      await this.#run(assembly);
-    } catch (error) {
-      if (error instanceof StateError && state) throw state.$node.errorAt(error.message, 'file');
-      const started = kernel ?? multiboot;
-      if (!(error instanceof KernelError && started)) throw error;
-      throw started.$node.errorAt(`the kernel cannot be started: ${error.message}`);
-    }
+    const first = await assembleFirst(this.#env, config, this.#disks, this.#events());
+    const { assembly } = first;
+    this.#drives = first.drives;
+    this.#saving = first.saving;
+    this.#about = `${assembly.engine.version}, ${assembly.about}`;
+    await this.#env.log(this.#about);
+    if (first.restored === undefined) assembly.boot();
+    else await this.#env.log(goesOn(first.restored));
+    await this.#run(assembly);
   }
 
   #events(): AssemblyEvents {
@@ -165,8 +128,16 @@ export class Machine {
       halted: () => void this.#switchedOff(),
       reset: () => this.#reset(),
       failed: (reason) => void this.#broke(reason),
-      broken: (one) => this.#broken(one),
-      diskFailed: (one) => this.#failed(one),
+      broken: ({ label }) =>
+        complaints(TOLD_MAX, (reason) =>
+          this.#complain(`the guest has broken its disk "${label}": ${reason}`),
+        ),
+      diskFailed: ({ label }) => {
+        const complain = complaints(Infinity, (code) =>
+          this.#complain(`requests of the disk "${label}" fail: ${code}`),
+        );
+        return ({ code }) => complain(code);
+      },
     };
   }
 
@@ -196,25 +167,8 @@ export class Machine {
     if (!this.#isStopping) this.#env.exit(1);
   }
 
-  /** Tells that the guest has broken a disk, once for each reason and not without end. */
-  #broken({ label }: OpenDisk): (reason: string) => void {
-    const told = new Set<string>();
-    return (reason) => {
-      if (told.has(reason) || told.size === TOLD_MAX) return;
-      told.add(reason);
-      const last = told.size === TOLD_MAX ? '; no more is said of it' : '';
-      void this.#env.warning(`the guest has broken its disk "${label}": ${reason}${last}`);
-    };
-  }
-
-  /** Tells of a disk that fails, once for each reason. */
-  #failed({ label }: OpenDisk): (error: RpcError) => void {
-    const told = new Set<string>();
-    return ({ code }) => {
-      if (told.has(code) || this.#isOff) return;
-      told.add(code);
-      void this.#env.warning(`requests of the disk "${label}" fail: ${code}`);
-    };
+  #complain(text: string): void {
+    if (!this.#isOff) void this.#env.warning(text);
   }
 
   #turn(): void {
@@ -336,7 +290,7 @@ export class Machine {
       this.#assembly = after;
       this.#display?.exchange(after.engine);
       for (const reason of ['wish', 'disk', 'reset', 'serial'] as const) this.#pauses.delete(reason);
-      await this.#env.log(`the guest goes on from the state "${saving.file}"`);
+      await this.#env.log(goesOn(saving.file));
     } catch (error) {
       if (!(error instanceof StateError)) throw error;
       void this.#broke(error.message);
@@ -457,24 +411,15 @@ export class Machine {
     this.#tell();
     await isClosed;
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
-    const areSafe = await Promise.all(this.#disks.map((disk) => this.#synchronise(disk)));
+    const areSafe = await Promise.all(this.#disks.map((disk) => synchronise(this.#env, disk)));
     const written = this.#serial?.end();
     if (written) await Promise.race([written, this.#env.timer.sleep(LAST_OUTPUT_MS).catch(() => written)]);
     return areSafe.every((isSafe) => isSafe);
   }
+}
 
-  async #synchronise({ client, label, writes }: OpenDisk): Promise<boolean> {
-    try {
-      const areWritten = await writes.settled();
-      await client.sync();
-      if (!areWritten)
-        await this.#env.error(`the disk "${label}" lacks writes that its guest takes for done`);
-      return areWritten;
-    } catch (error) {
-      await this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`);
-      return false;
-    }
-  }
+function goesOn(file: string): string {
+  return `the guest goes on from the state "${file}"`;
 }
 
 function textOf(error: unknown): string {
