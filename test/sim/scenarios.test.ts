@@ -74,7 +74,7 @@ const ELSEWHERE = ['live-config.xml', 'roms.xml'];
  * Virtual machines, which run on the time of the host: `test/scenarios/vmm.test.ts` starts one, the
  * demo the other.
  */
-const MACHINES = ['guest.xml', 'linux.xml'];
+const MACHINES = ['guest.xml', 'linux.xml', 'two-monitors.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 

@@ -97,6 +97,8 @@ export interface Engine {
   run(): void;
   /** The processors stand still until `run`. */
   pause(): void;
+  /** Settles when they do, and the disks are asked for nothing more. Rejects with `StateError`. */
+  standsStill(): Promise<void>;
   /**
    * Writes the state of processor, memory and the engine's own devices. Only while the machine is
    * paused and none of the requests of its IDE disks and drives is open.
@@ -108,7 +110,7 @@ export interface Engine {
    */
   restore(from: StateSource): Promise<void>;
   /** Puts something else into a drive; nothing empties it. The guest notices that. */
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void;
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void>;
   /** Presses the power button; whether the guest listens to it is the result. */
   pressPowerButton(): Promise<boolean>;
   /** Presses the reset button; the event `reset` follows before this returns. */

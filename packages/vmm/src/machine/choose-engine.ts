@@ -7,7 +7,8 @@ import type { VmmConfig } from './schema.ts';
 
 /** What a guest needs of its engine. */
 export interface GuestNeeds {
-  readonly kernel: Uint8Array;
+  /** Its Linux kernel, if it starts with one. */
+  readonly kernel: Uint8Array | undefined;
   readonly processors: number;
   /** The quota that is free for it. */
   readonly freeBytes: number;
@@ -22,6 +23,8 @@ export type EngineChoice =
 const GRANT = '<host> <program path="/usr/bin/qemu-system-x86_64"/> </host>';
 export const QEMU_INSTALL = 'Debian: apt install qemu-system-x86';
 
+/** What is asked of the engine without a Linux kernel. */
+const SMALL = { is64Bits: false, packing: 'none' } as const;
 const V86_PROCESSORS_MAX = 1;
 const BY_CONFIG = 'the config wants it';
 
@@ -59,7 +62,7 @@ function checkProcessors({ engine, $children: { cpu } }: VmmConfig): void {
 
 /** Why v86 does not suffice; nothing if it does. */
 function beyondV86({ kernel, processors, freeBytes }: GuestNeeds, hasQemu: boolean): string | undefined {
-  const { is64Bits, packing } = readKernelFile(kernel);
+  const { is64Bits, packing } = kernel ? readKernelFile(kernel) : SMALL;
   if (is64Bits) return 'its kernel is one for 64 bits';
   // A kernel that v86 cannot run is its own error, if there is nothing that can. QEMU leaves it to
   // the kernel to unpack itself.

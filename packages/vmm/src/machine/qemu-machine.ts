@@ -1,12 +1,14 @@
 /** The machine of the engine QEMU: kernel and initrd are files for it, and its disks are exports. */
-import { type Env, hasCode, RpcError } from '@ginit/core';
+import { assert, type Env, hasCode, RpcError } from '@ginit/core';
 import { GuestDevice } from '../engine/qemu/guest-device.ts';
 import { QemuError } from '../engine/qemu/qemu-process.ts';
 import { type QemuDiskParts, startQemu } from '../engine/qemu/qemu-engine.ts';
-import { chooseAccelerator } from '../engine/qemu/speed-probe.ts';
-import { type Assembly, type AssemblyParts, commandLineOf } from './assembly.ts';
+import { type AcceleratorChoice, chooseAccelerator } from '../engine/qemu/speed-probe.ts';
+import { type Assembly, type AssemblyEvents, type AssemblyParts, commandLineOf } from './assembly.ts';
 import { QEMU_INSTALL } from './choose-engine.ts';
 import type { OpenDisk } from './disks.ts';
+import type { VmmConfig } from './schema.ts';
+import { StateError } from '../state/state-stream.ts';
 import { inMebibytes, reserveGuestMemory } from './memory.ts';
 
 /** What else it takes. */
@@ -14,35 +16,61 @@ export interface QemuAssemblyParts extends AssemblyParts {
   readonly env: AssemblyParts['env'] & Pick<Env, 'host'>;
   /** The path of the granted program. */
   readonly program: string;
-  /** A request of a disk is held. */
-  readonly held: (label: string, code: string) => void;
 }
 
 /** Puts one together. Throws `TooLittleMemory`, or a `ConfigError` if QEMU does not come up. */
 export async function assembleQemu(parts: QemuAssemblyParts): Promise<Assembly> {
-  const { env, config, program, kernel, initrd, events } = parts;
+  const { env, config, initrd, program } = parts;
+  const kernel = parts.kernel ?? parts.multiboot;
+  checkParts(config);
+  assert(kernel !== undefined, 'a machine without a kernel has a <bios>, and that is refused');
+  const memoryBytes = await reserveGuestMemory(env, 'qemu', kernel.byteLength + (initrd?.byteLength ?? 0));
+  const choice = await failing(config, program, chooseAccelerator(env, program));
+  return build(parts, kernel, memoryBytes, choice);
+}
+
+/** QEMU has these, too, but nobody has joined them with our sessions. */
+function checkParts({ $children: { bios, cdrom, display, floppy } }: VmmConfig): void {
+  const missing = bios ?? cdrom ?? floppy ?? display;
+  if (missing) throw missing.$node.errorAt(`a machine of the engine qemu has no <${missing.$node.type}> yet`);
+}
+
+async function build(
+  parts: QemuAssemblyParts,
+  kernel: Uint8Array,
+  memoryBytes: number,
+  { accelerator, why }: AcceleratorChoice,
+): Promise<Assembly> {
+  const { env, config, program, initrd, events } = parts;
   const processors = config.$children.cpu?.count ?? 1;
-  const keptBytes = kernel.byteLength + (initrd?.byteLength ?? 0);
-  const memoryBytes = await reserveGuestMemory(env, 'qemu', keptBytes);
+  const setup = {
+    memoryBytes,
+    processors,
+    accelerator,
+    hasSerial: config.$children.serial !== undefined,
+    commandLine: commandLineOf(config),
+  };
+  const disks = parts.disks.map((disk, index) => diskOf(disk, `disk${index}`, events));
+  const starts = startQemu({ env, program, setup, kernel, initrd, disks }, events);
+  return {
+    engine: await failing(config, program, starts),
+    about: `${accelerator} (${why}), ${processors} processor${processors === 1 ? '' : 's'}, ${inMebibytes(memoryBytes)} MiB`,
+    memoryBytes,
+    // QEMU's own BIOS does that, whenever the machine begins.
+    boot: () => {},
+    reset: () => {},
+    devices: [],
+    restoreDevices: (states) => {
+      if (states.length > 0) throw new StateError('it has other devices');
+    },
+    again: () => build(parts, kernel, memoryBytes, { accelerator, why }),
+  };
+}
+
+/** QEMU that does not come up is an error of the config. */
+async function failing<Result>(config: VmmConfig, program: string, work: Promise<Result>): Promise<Result> {
   try {
-    const { accelerator, why } = await chooseAccelerator(env, program);
-    const setup = {
-      memoryBytes,
-      processors,
-      accelerator,
-      hasSerial: config.$children.serial !== undefined,
-      commandLine: commandLineOf(config),
-    };
-    const disks = parts.disks.map((disk, index) => diskOf(disk, `disk${index}`, parts));
-    const engine = await startQemu({ env, program, setup, kernel, initrd, disks }, events);
-    const processorsText = `${processors} processor${processors === 1 ? '' : 's'}`;
-    return {
-      engine,
-      about: `${accelerator} (${why}), ${processorsText}, ${inMebibytes(memoryBytes)} MiB`,
-      // QEMU's own BIOS does that, whenever the machine begins.
-      boot: () => {},
-      reset: () => {},
-    };
+    return await work;
   } catch (error) {
     throw config.$node.errorAt(problemOf(error, program), 'engine');
   }
@@ -57,12 +85,12 @@ function problemOf(error: unknown, program: string): string {
   throw error;
 }
 
-function diskOf(disk: OpenDisk, name: string, { held, events }: QemuAssemblyParts): QemuDiskParts {
+function diskOf(disk: OpenDisk, name: string, events: AssemblyEvents): QemuDiskParts {
   const { label, client, config } = disk;
   const { model, writeable, on_error: onError } = config;
   const stopsWhenFull = onError === 'pause';
   const device = new GuestDevice(client, writeable, {
-    held: stopsWhenFull ? (code) => held(label, code) : undefined,
+    held: stopsWhenFull ? (code) => events.held(label, code) : undefined,
     failed: events.diskFailed(disk),
   });
   return { name, label, model, writeable, stopsWhenFull, blockSize: client.info.blockSize, device };

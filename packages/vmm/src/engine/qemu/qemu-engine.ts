@@ -4,10 +4,11 @@
  * its own; what they show comes from sessions.
  */
 import type { NbdDevice } from '@ginit/block/nbd';
+import { RpcError } from '@ginit/core';
 import { Condition, type Deferred, quietDeferred } from '@ginit/core/async';
 import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
-import type { Engine, EngineEvents, Medium } from '../engine.ts';
+import type { Engine, EngineEvents } from '../engine.ts';
 import { type QemuDisk, type QemuSetup, TRANSLATIONS_MEBIBYTES } from './qemu-arguments.ts';
 import { type QemuEnv, QemuError, QemuProcess, type QemuRunParts } from './qemu-process.ts';
 import { QmpError, type QmpEvent } from './qmp-client.ts';
@@ -99,26 +100,25 @@ class QemuEngine implements Engine {
     this.#command('stop');
   }
 
+  /** QEMU answers when its disks have answered everything. */
+  async standsStill(): Promise<void> {
+    await asStateError(async () => this.#running().control.execute('stop'));
+  }
+
   async save(into: StateSink): Promise<void> {
-    await this.#running().control.execute('stop');
-    await sendState(this.#migration(), into);
+    await this.standsStill();
+    await asStateError(() => sendState(this.#migration(), into));
   }
 
   /** QEMU takes a state only as the first thing that it does, so it is started once more. */
   async restore(from: StateSource): Promise<void> {
     await this.#process?.close();
     await this.start(true);
-    try {
-      await receiveState(this.#migration(), from);
-    } catch (error) {
-      throw error instanceof QmpError
-        ? new StateError(`QEMU does not take its state: ${error.message}`)
-        : error;
-    }
+    await asStateError(() => receiveState(this.#migration(), from));
   }
 
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
-    if (medium) throw new RangeError(`a machine of the engine qemu has no drive "${drive}"`);
+  async changeMedium(drive: MachineDrive): Promise<void> {
+    throw new RangeError(`a machine of the engine qemu has no drive "${drive}"`);
   }
 
   async pressPowerButton(): Promise<boolean> {
@@ -203,6 +203,16 @@ class QemuEngine implements Engine {
     this.#moved?.reject(new StateError(reason));
     if (this.#isOff) this.#events.halted();
     else this.#events.failed(reason);
+  }
+}
+
+/** A state cannot be moved if QEMU refuses, or is gone. */
+async function asStateError(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const isOfQemu = error instanceof QmpError || error instanceof QemuError || error instanceof RpcError;
+    throw isOfQemu ? new StateError(`QEMU does not move its state: ${error.message}`) : error;
   }
 }
 

@@ -116,7 +116,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
   const engine = new V86Engine(emulator, images, parts.screen, events);
-  if (floppy) engine.changeMedium('floppy', floppy);
+  if (floppy) await engine.changeMedium('floppy', floppy);
   return engine;
 }
 
@@ -264,6 +264,9 @@ class V86Engine implements EmbeddedEngine {
     void this.#emulator.stop();
   }
 
+  /** It stands still at once; what its disks have not answered is known elsewhere. */
+  async standsStill(): Promise<void> {}
+
   async save(into: StateSink): Promise<void> {
     const serialInput = this.#loop.cpu.devices.uart0.input.slice();
     await saveV86(this.#loop, { serialInput, power: this.#power.state }, into);
@@ -281,7 +284,7 @@ class V86Engine implements EmbeddedEngine {
     }
   }
 
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
+  async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
     const { cdrom, fdc } = this.#loop.cpu.devices;
     const image = medium && imageFor(drive, medium);
     this.#waits.stir();
