@@ -61,6 +61,7 @@ export { type PolicyConfig, type PolicySelection, requiredPolicy, selectPolicy }
 // Errors.
 export {
   assert,
+  type Executed,
   hasCode,
   PeerGone,
   RpcError,
