@@ -3,16 +3,17 @@ import { mountExt2, probeExt2 } from './ext2/ext2.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 import type { FileSystem } from './vnode/file-system.ts';
 import { Mount } from './vnode/mount.ts';
+import type { MountOptions } from './vnode/mount-options.ts';
 
 /** The functions that recognise and mount a format. */
 interface FileSystemType {
   probe(bio: BlockIo): Promise<boolean>;
-  mount(hypercalls: Hypercalls, writeable: boolean): Promise<FileSystem>;
+  mount(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem>;
 }
 
 /** Every format there is; `auto` probes them in this order. */
-const types: ReadonlyMap<string, FileSystemType> = new Map([
-  ['ext2', { probe: probeExt2, mount: mountExt2 }],
+const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
+  ['ext2', { probe: probeExt2, mount: (hypercalls, { writeable }) => mountExt2(hypercalls, writeable) }],
 ]);
 
 /** The names that `mountFileSystem` knows besides `auto`. */
@@ -26,7 +27,7 @@ export const fileSystemTypes: readonly string[] = [...types.keys()];
 export async function mountFileSystem(
   hypercalls: Hypercalls,
   type: string,
-  options: { readonly writeable: boolean },
+  options: MountOptions,
 ): Promise<Mount> {
   const found = type === 'auto' ? await recognise(hypercalls.bio) : types.get(type);
   if (found === undefined) {
@@ -37,7 +38,7 @@ export async function mountFileSystem(
           `no file system "${type}"; there are auto, ${fileSystemTypes.join(', ')}`,
         );
   }
-  return Mount.create(await found.mount(hypercalls, options.writeable), hypercalls);
+  return Mount.create(await found.mount(hypercalls, options), hypercalls);
 }
 
 async function recognise(bio: BlockIo): Promise<FileSystemType | undefined> {

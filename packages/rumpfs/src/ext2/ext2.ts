@@ -9,7 +9,7 @@ import { depart, mendOrphans } from './destroy-inode.ts';
 import { NAME_BYTES_MAX } from './directory-record.ts';
 import { Ext2Node } from './ext2-node.ts';
 import { featuresAgainstWriting, INCOMPATIBLE_FEATURE, requireKnownFeatures } from './features.ts';
-import { IndexStore } from './index-store.ts';
+import { IndexStore } from '../index/index-store.ts';
 import { loadInode } from './inode-table.ts';
 import { InodeAllocator } from './inode-allocator.ts';
 import { Orphans } from './orphans.ts';

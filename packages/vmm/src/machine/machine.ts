@@ -1,42 +1,47 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
-import { type Env, RpcError } from '@ginit/core';
-import { type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type Env, hasCode, RpcError } from '@ginit/core';
+import type { MachineAction, MachineAnswer, MachineState } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
-import { startV86 } from '../engine/v86/v86-engine.ts';
-import { type BootImage, bootImage } from '../linux/boot-image.ts';
-import {
-  KERNEL_BYTES_MAX,
-  KernelError,
-  readElf,
-  readKernelFile,
-  unpackKernel,
-} from '../linux/kernel-file.ts';
+import { KernelError } from '../linux/kernel-file.ts';
+import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { MachineControl } from './control.ts';
-import { addVirtioDisk, ideDisk, type OpenDisk, openDisks } from './disks.ts';
+import { type OpenDisk, openDisks } from './disks.ts';
+import { MachineDisplay } from './display.ts';
 import { GuestFiles } from './guest-files.ts';
-import { freeForGuest, inMebibytes, reserveGuestMemory } from './memory.ts';
 import { refusedAt } from './refused.ts';
 import { SerialLine } from './serial-line.ts';
 import type { ControlConfig, VmmConfig } from './schema.ts';
-import { unxz } from './unxz.ts';
+import { assembleV86 } from './v86-machine.ts';
 
 const PROCESSORS_MAX = 1;
 /** The time that the terminal has at the end to take what the guest has written. */
 const LAST_OUTPUT_MS = 2000;
 /** A guest that breaks its disk, or resets itself, again and again does not fill the log. */
 const TOLD_MAX = 8;
+/**
+ * The time that a guest stands still after it has reset itself: one that does so in a loop would
+ * take a whole processor.
+ */
+const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
+const OFF = 'the machine is off';
+const PAUSED = 'the machine is paused';
+const NO_DISPLAY = 'the machine has no screen and no keyboard: its config needs <display/>';
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
+/** What is done with screen and keyboard. */
+type DisplayAction = 'screen' | 'type' | 'key';
 /** Why a processor stands still. */
-type PauseReason = 'wish' | 'disk' | 'serial';
+type PauseReason = 'wish' | 'disk' | 'serial' | 'reset';
+/** These come and go by themselves, so nobody is told of them. */
+const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit' | 'signal'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -44,11 +49,9 @@ export class Machine {
   readonly #env: MachineEnv;
   #disks: readonly OpenDisk[] = [];
   readonly #serial: SerialLine | undefined;
-  readonly #resets: (() => void)[] = [];
-  #engine: Engine | undefined;
-  #image: BootImage | undefined;
-  #memoryBytes = 0;
+  #assembly: Assembly | undefined;
   #control: MachineControl | undefined;
+  #display: MachineDisplay | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
@@ -57,6 +60,7 @@ export class Machine {
   #isStopping = false;
   #stopped: Promise<boolean> | undefined;
   #startsAnew = 0;
+  #cancelStart: () => void = () => {};
   #end: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => (this.#end = resolve));
 
@@ -65,7 +69,7 @@ export class Machine {
     this.#serial =
       terminal &&
       new SerialLine(terminal, {
-        hold: (is) => this.#pause('serial', is ? 'its serial line waits for the terminal' : undefined),
+        hold: (is) => this.#holdSerial(is),
         lost: (error) => {
           if (!this.#isOff) void env.warning(`the terminal of the serial line is gone: ${textOf(error)}`);
         },
@@ -75,7 +79,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, cmdline, control, cpu, disk, serial } = config.$children;
+    const { kernel, initrd, control, cpu, disk, display, serial } = config.$children;
     if (cpu && cpu.count > PROCESSORS_MAX) {
       throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
     }
@@ -89,59 +93,58 @@ export class Machine {
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
     machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
+    if (display) machine.#display = await MachineDisplay.connect(env, display);
     const files = new GuestFiles(env);
     const kernelBytes = await files.read(kernel);
     const initrdBytes = initrd && (await files.read(initrd));
     await files.close();
+    const events: AssemblyEvents = {
+      serialOutput: (byte) => machine.#serial?.written(byte),
+      turn: () => machine.#turn(),
+      halted: () => void machine.#switchedOff(),
+      reset: () => machine.#reset(),
+      failed: (reason) => void machine.#broke(reason),
+      broken: (one) => machine.#broken(one),
+      diskFailed: (one) => machine.#failed(one),
+    };
+    const parts = { env, config, disks: machine.#disks, kernel: kernelBytes, initrd: initrdBytes, events };
     try {
-      const file = readKernelFile(kernelBytes);
-      if (file.is64Bits) {
-        throw new KernelError('it is a kernel for 64 bits, and the processor of the engine v86 has 32');
-      }
-      const bytesMax = Math.min(KERNEL_BYTES_MAX, await freeForGuest(env));
-      // A call of the parent gives others their turn.
-      const elf = await unpackKernel(file, (packed, most) => unxz(packed, most, () => env.quota()), bytesMax);
-      const keptBytes = elf.buffer.byteLength + (initrdBytes?.buffer.byteLength ?? 0);
-      const kernelParts = { file, kernel: readElf(elf), initrd: initrdBytes };
-      const commandLine = cmdline?.$node.text.trim() ?? '';
-      const memoryBytes = await reserveGuestMemory(env, keptBytes);
-      machine.#image = bootImage({ ...kernelParts, commandLine, memoryBytes });
-      machine.#memoryBytes = memoryBytes;
+      await machine.#run(await assembleV86(parts));
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       throw kernel.$node.errorAt(`the kernel cannot be started: ${error.message}`);
     }
-    await machine.#run();
     return machine;
   }
 
-  async #run(): Promise<void> {
-    const memoryBytes = this.#memoryBytes;
-    const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
-    const engine = await startV86(
-      { memoryBytes, ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))) },
-      {
-        serialOutput: (byte) => this.#serial?.written(byte),
-        turn: () => this.#turn(),
-        halted: () => void this.#switchedOff(),
-        reset: () => this.#reset(),
-      },
-    );
-    this.#engine = engine;
-    for (const disk of this.#disks.filter(({ config }) => config.model === 'virtio')) {
-      const events = {
-        broken: this.#broken(disk),
-        failed: this.#failed(disk),
-      };
-      this.#resets.push(addVirtioDisk(engine, disk, events));
-    }
-    this.#about = `${engine.version}, 1 processor, ${inMebibytes(memoryBytes)} MiB`;
+  async #run(assembly: Assembly): Promise<void> {
+    const { engine } = assembly;
+    this.#assembly = assembly;
+    this.#about = `${engine.version}, ${assembly.about}`;
     await this.#env.log(this.#about);
-    if (this.#image) engine.boot(this.#image);
+    assembly.boot();
     engine.run();
+    await this.#display?.start(engine);
     this.#tell();
-    void this.#control?.obey((action) => this.#act(action));
+    void this.#control?.obey((action, words) => this.#answer(action, words));
     void this.#serial?.readAll(() => this.#turn());
+  }
+
+  get #engine(): Engine | undefined {
+    return this.#assembly?.engine;
+  }
+
+  #holdSerial(is: boolean): void {
+    if (this.#engine?.holdSerial(is) === true) return;
+    this.#pause('serial', is ? 'its serial line waits for the terminal' : undefined);
+  }
+
+  /** The engine has ended by itself: the component ends, too, after its disks were synchronised. */
+  async #broke(reason: string): Promise<void> {
+    if (this.#isOff) return;
+    await this.#env.error(`the engine has failed: ${reason}`);
+    await this.stop();
+    if (!this.#isStopping) this.#env.exit(1);
   }
 
   /** Tells that the guest has broken a disk, once for each reason and not without end. */
@@ -178,9 +181,39 @@ export class Machine {
     );
   }
 
+  /** Does what somebody wants, with the words that say more about it. */
+  async #answer(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
+    switch (action) {
+      case 'screen':
+      case 'type':
+      case 'key':
+        return this.#lookOrType(action, words);
+      default:
+        return { problem: await this.#act(action), content: undefined };
+    }
+  }
+
+  async #lookOrType(action: DisplayAction, words: readonly string[]): Promise<MachineAnswer> {
+    const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
+    if (problem !== undefined || !this.#display) return { problem, content: undefined };
+    try {
+      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
+      return { problem: undefined, content: undefined };
+    } catch (error) {
+      if (!hasCode(error, 'InvalidArgument')) throw error;
+      return { problem: textOf(error), content: undefined };
+    }
+  }
+
+  #whyNothingIsTyped(action: MachineAction): string | undefined {
+    if (this.#isOff) return OFF;
+    return action !== 'screen' && (this.#pauses.has('wish') || this.#pauses.has('disk')) ? PAUSED : undefined;
+  }
+
   /** Does what somebody wants. The result says why not. */
-  #act(action: MachineAction): string | undefined {
-    if (this.#isOff) return 'the machine is off';
+  async #act(action: Exclude<MachineAction, DisplayAction>): Promise<string | undefined> {
+    if (this.#isOff) return OFF;
     switch (action) {
       case 'pause':
         this.#pause('wish', 'by ginit vm');
@@ -192,10 +225,16 @@ export class Machine {
         return undefined;
       case 'reset':
         this.#engine?.reset();
+        // Whoever presses the button does not do so in a loop.
+        this.#startAnew();
         return undefined;
       case 'poweroff':
-        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
-        return this.#engine?.pressPowerButton() === true ? undefined : NOBODY_LISTENS;
+        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return PAUSED;
+        return (await this.#engine?.pressPowerButton()) === true ? undefined : NOBODY_LISTENS;
+      case 'save':
+      case 'restore':
+      case 'media':
+        return `this machine knows no "${action}"`;
     }
   }
 
@@ -207,8 +246,7 @@ export class Machine {
     if (this.#isOff) return;
     if (before === 0 && this.#pauses.size > 0) this.#engine?.pause();
     if (before > 0 && this.#pauses.size === 0) this.#engine?.run();
-    // The serial line holds the guest now and then; nobody wants to know.
-    if (reason !== 'serial') this.#tell();
+    if (!PASSING.has(reason)) this.#tell();
   }
 
   /** A request of a disk is held until somebody has mended what it failed for. */
@@ -224,10 +262,20 @@ export class Machine {
     void this.#control?.tell({ state, about });
   }
 
-  /** The guest has reset its machine: it starts anew with the same kernel. */
+  /** The machine was reset: it starts anew after a while. */
   #reset(): void {
-    for (const reset of this.#resets) reset();
-    if (this.#engine && this.#image) this.#engine.boot(this.#image);
+    this.#assembly?.reset();
+    this.#pause('reset', 'it was reset');
+    this.#cancelStart();
+    this.#cancelStart = this.#env.timer.after(RESET_MS, () => this.#startAnew());
+  }
+
+  /** Starts the same kernel once more. */
+  #startAnew(): void {
+    this.#cancelStart();
+    if (this.#isOff) return;
+    this.#assembly?.boot();
+    this.#pause('reset', undefined);
     const times = ++this.#startsAnew;
     // Of the later ones, the log has every one that is twice as many as the one before.
     if (times > TOLD_MAX && !Number.isInteger(Math.log2(times))) return;
@@ -240,7 +288,7 @@ export class Machine {
    */
   async powerOff(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    if (this.#isOff || this.#act('poweroff') !== undefined) return;
+    if (this.#isOff || (await this.#act('poweroff')) !== undefined) return;
     for (let leftMs = graceMs; leftMs > 0; leftMs -= PROGRESS_MS) {
       await this.#env.log(`the power button is pressed; the guest has ${Math.ceil(leftMs / 1000)} s`);
       await Promise.race([this.#ended, this.#env.timer.sleep(Math.min(PROGRESS_MS, leftMs))]);
@@ -251,7 +299,8 @@ export class Machine {
 
   /** The guest is done. */
   async #switchedOff(): Promise<void> {
-    for (const { underWay } of this.#disks) await Promise.allSettled(underWay);
+    // While one of them is held, there may still be space for it.
+    for (const { writes } of this.#disks) await writes.settled();
     if (this.#isOff) return;
     const isSafe = await this.stop();
     await this.#env.log('the guest has stopped its processor');
@@ -270,9 +319,11 @@ export class Machine {
   async #stop(): Promise<boolean> {
     this.#isOff = true;
     this.#end();
-    this.#engine?.close();
+    const isClosed = this.#engine?.close();
+    this.#display?.end();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
+    await isClosed;
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
     const areSafe = await Promise.all(this.#disks.map((disk) => this.#synchronise(disk)));
     const written = this.#serial?.end();
@@ -280,11 +331,13 @@ export class Machine {
     return areSafe.every((isSafe) => isSafe);
   }
 
-  async #synchronise({ client, label, underWay }: OpenDisk): Promise<boolean> {
-    await Promise.allSettled(underWay);
+  async #synchronise({ client, label, writes }: OpenDisk): Promise<boolean> {
     try {
+      const areWritten = await writes.settled();
       await client.sync();
-      return true;
+      if (!areWritten)
+        await this.#env.error(`the disk "${label}" lacks writes that its guest takes for done`);
+      return areWritten;
     } catch (error) {
       await this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`);
       return false;

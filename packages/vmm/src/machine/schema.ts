@@ -6,6 +6,9 @@ const FILE = {
   file: attribute.text('Path of the file that has it, in the File_system session "files"'),
 };
 
+/** The widest picture of v86. */
+const DISPLAY_SIDE_MAX = 2560;
+
 /** The schema of `vmm`. */
 export const VMM_CONFIG = element('config', 'One virtual machine', {
   attributes: {
@@ -51,6 +54,31 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       max: 1,
       attributes: { label: attribute.label('Label of the Machine session', { fallback: 'machine' }) },
     }),
+    element('display', 'A screen with keyboard and mouse, at a Framebuffer and an Input session', {
+      max: 1,
+      attributes: {
+        label: attribute.label('Label of both sessions', { fallback: 'display' }),
+        framebuffer: attribute.boolean(
+          'Whether there is a Framebuffer session; `ginit vm screen` needs none',
+          {
+            fallback: true,
+          },
+        ),
+        input: attribute.boolean('Whether there is an Input session; `ginit vm type` needs none', {
+          fallback: true,
+        }),
+        width: attribute.integer('Width of the largest picture, in pixels', {
+          min: 720,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 1024,
+        }),
+        height: attribute.integer('Height of the largest picture, in pixels', {
+          min: 480,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 768,
+        }),
+      },
+    }),
     element('serial', 'The serial line, at a Terminal session', {
       max: 1,
       attributes: { label: attribute.label('Label of the Terminal session', { fallback: 'serial' }) },
@@ -68,5 +96,7 @@ export interface FileConfig {
 }
 /** A `<disk>`. */
 export type DiskConfig = VmmConfig['$children']['disk'][number];
+/** A `<display>`. */
+export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
