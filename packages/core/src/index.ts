@@ -61,7 +61,6 @@ export { type PolicyConfig, type PolicySelection, requiredPolicy, selectPolicy }
 // Errors.
 export {
   assert,
-  type Executed,
   hasCode,
   PeerGone,
   RpcError,
