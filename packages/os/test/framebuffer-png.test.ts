@@ -78,9 +78,15 @@ test('steps type and write pictures in their order; the last picture is written 
   const press = (code: number): InputEvent => ({ kind: 'press', code });
   const release = (code: number): InputEvent => ({ kind: 'release', code });
   expect(events).toEqual([
-    ...[press(42), press(30), release(30), release(42), press(48), release(48)],
+    press(42),
+    press(30),
+    release(30),
+    release(42),
+    press(48),
+    release(48),
     { kind: 'position', x: 7, y: 9 },
-    ...[press(0x110), release(0x110)],
+    press(0x110),
+    release(0x110),
   ]);
 });
 

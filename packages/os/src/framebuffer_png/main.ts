@@ -1,4 +1,4 @@
-/** A screen with keyboard and mouse for scripts: pictures are files, and keys stand in the config. */
+/** A screen for scripts: pictures become files, and what is typed stands in the config. */
 import { component, Timer } from '@ginit/core';
 import { FileSystem } from '@ginit/core/file_system';
 import { Framebuffer } from '@ginit/core/framebuffer';
