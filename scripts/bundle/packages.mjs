@@ -89,6 +89,7 @@ export const PACKAGES = [
     bundles: [
       'dummy',
       'dynamic_rom',
+      'framebuffer_png',
       'fs_rom',
       'fs_tool',
       'host_rom',
