@@ -45,6 +45,7 @@ export const PACKAGES = [
           'machine',
           'terminal',
           'platform',
+          'nats',
           'testing',
           'platform/thread/component-main',
           'platform/thread/host-access/program-warden',
@@ -90,6 +91,7 @@ export const PACKAGES = [
     bundles: [
       'dummy',
       'dynamic_rom',
+      'framebuffer_png',
       'fs_rom',
       'fs_tool',
       'host_rom',
