@@ -11,8 +11,7 @@
  * tell of (the compilation of a wasm module) gets a turn of the event loop each time the thread
  * looks around, after a second or more.
  */
-import { availableParallelism } from 'node:os';
-import { type Doorbell, wakeScheduled } from '../wire/doorbell.ts';
+import { CPUS, type Doorbell, wakeScheduled } from '../wire/doorbell.ts';
 import { monotonicMs } from '../host/monotonic.ts';
 import type { PeersAbroad } from './peers-abroad.ts';
 import type { WorkSource } from './ring/work-source.ts';
@@ -44,12 +43,6 @@ const SPINS_SKIPPED_MAX = 64;
 const SPIN_GRACE_MS = 0.02;
 /** How often the doorbell is looked at between two looks at the clock. */
 const SPIN_LOOKS = 64;
-/**
- * The CPUs of the process. Whichever of them this thread is bound to later, a peer may have another
- * one.
- */
-const CPUS = availableParallelism();
-
 /**
  * Resources that Node names and that do not keep a thread from parking: ports ring the doorbell.
  */
