@@ -40,6 +40,8 @@ export const PACKAGES = [
           'supervisor',
           'packet-stream',
           'report',
+          'framebuffer',
+          'input',
           'machine',
           'terminal',
           'platform',
@@ -86,6 +88,7 @@ export const PACKAGES = [
     bundles: [
       'dummy',
       'dynamic_rom',
+      'framebuffer_png',
       'fs_rom',
       'fs_tool',
       'host_rom',
