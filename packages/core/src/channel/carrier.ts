@@ -19,8 +19,8 @@ export interface Carrier {
    */
   send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean;
   /**
-   * Has the other end look at what was sent without delay; otherwise it does when this turn is over.
-   * For a turn that goes on for long. A carrier without it delays nothing.
+   * Has the other end look at what was sent without delay; otherwise it does when this turn is
+   * over. For a turn that goes on for long. A carrier without it delays nothing.
    */
   hurry?(): void;
   /**

@@ -34,10 +34,10 @@ const PART_BYTES_MIN = 64 * 1024;
  * looked at. A batch ends with `wakeup`, which publishes and sends at most one signal; after the
  * handler this happens by itself.
  *
- * In shared memory a long batch does not keep the peer waiting: whenever a few packets, or a quarter
- * of the bulk buffer, have been appended it is published, as by `wakeup`, and a peer that sleeps is
- * woken at once. So both ends work at the same time, on different parts of the buffer, and each
- * signal still stands for many packets.
+ * In shared memory a long batch does not keep the peer waiting: whenever a few packets, or a
+ * quarter of the bulk buffer, have been appended it is published, as by `wakeup`, and a peer that
+ * sleeps is woken at once. So both ends work at the same time, on different parts of the buffer, and
+ * each signal still stands for many packets.
  */
 export class StreamSide {
   readonly memory: StreamMemory;

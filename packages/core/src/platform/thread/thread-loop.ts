@@ -151,9 +151,9 @@ export class ThreadLoop {
   }
 
   /**
-   * Whether to go on looking out for work, which began at `sinceMs`: some other thread is awake, and
-   * there is a CPU for each that is. There may be one too many for a moment: it has been woken by
-   * this thread, and others that look out are about to stop.
+   * Whether to go on looking out for work, which began at `sinceMs`: some other thread is awake,
+   * and there is a CPU for each that is. There may be one too many for a moment: it has been woken
+   * by this thread, and others that look out are about to stop.
    */
   #maySpin(sinceMs: number, nowMs: number): boolean {
     const awake = this.#doorbell.awakeThreads;
