@@ -36,8 +36,8 @@ const PART_BYTES_MIN = 64 * 1024;
  *
  * In shared memory a long batch does not keep the peer waiting: whenever a few packets, or a
  * quarter of the bulk buffer, have been appended it is published, as by `wakeup`, and a peer that
- * sleeps is woken at once. So both ends work at the same time, on different parts of the buffer, and
- * each signal still stands for many packets.
+ * sleeps is woken at once. So both ends work at the same time, on different parts of the buffer,
+ * and each signal still stands for many packets.
  */
 export class StreamSide {
   readonly memory: StreamMemory;
