@@ -7,6 +7,7 @@ import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { BufferSlabs } from './buffer-slabs.ts';
 import { shareOut } from './budget.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
+import type { MetadataLog, OwnStructures } from './metadata-log.ts';
 import { NameOrder } from './name-order.ts';
 import { StagingPool } from './staging-pool.ts';
 import { type DirtyBuffers, WriteBack } from './write-back.ts';
@@ -33,6 +34,10 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly staging: StagingPool;
   readonly direct: DirectWrites;
   readonly nameOrder = new NameOrder();
+  /** Structures that their owner keeps itself. */
+  own: OwnStructures | undefined = undefined;
+  /** The log through which structures and names become durable; undefined without one. */
+  log: MetadataLog | undefined = undefined;
   readonly #sectorsPerBlock: number;
   readonly #buffersMax: number;
   readonly #lists: SlotLists;
@@ -66,7 +71,17 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   get dirtyCount(): number {
-    return this.#lists.length(LIST_DIRTY.data) + this.#orderedCount();
+    return this.#lists.length(LIST_DIRTY.data) + this.orderedCount;
+  }
+
+  /** The number of structures and names that are dirty. */
+  get orderedCount(): number {
+    return this.#lists.length(LIST_DIRTY.structure) + this.#lists.length(LIST_DIRTY.name);
+  }
+
+  /** The number of structures and names that may be dirty before those who add to them must wait. */
+  get orderedMax(): number {
+    return this.#orderedMax;
   }
 
   /** The number of passes of write-back that have begun; each block dirtied since is unwritten. */
@@ -116,6 +131,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     const resident = this.peek(block);
     if (resident !== undefined) {
       resident.forgotten = false;
+      resident.verifiedAs = 0;
       return resident;
     }
     const buffer = this.#takeSlot();
@@ -132,19 +148,23 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
 
   /**
    * Says that `buffer` was changed. If it holds another block by now, the device has one block
-   * under two owners, and the other has freed it; so this throws `Corrupt`.
+   * under two owners, and the other has freed it; so this throws `Corrupt`. `seal` completes the
+   * content before it is written; what was set before stays without it.
    */
-  markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
+  markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind, seal?: (bytes: Uint8Array) => void): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
-    buffer.dirty = kind;
-    this.#lists.putFirst(buffer.slot, LIST_DIRTY[kind]);
-    if (this.dirtyCount > this.#buffersMax / 2 || this.#orderedCount() > this.#orderedMax / 2)
+    // A log makes all changes of a transaction durable at once, so it needs no order of names.
+    const dirty = kind === 'name' && this.log !== undefined ? 'structure' : kind;
+    buffer.dirty = dirty;
+    if (seal !== undefined) buffer.seal = seal;
+    this.#lists.putFirst(buffer.slot, LIST_DIRTY[dirty]);
+    if (this.dirtyCount > this.#buffersMax / 2 || this.orderedCount > this.#orderedMax / 2)
       this.#writeBack.startInBackground();
   }
 
   /** If write-back is behind, a promise that those who want to change more must wait for. */
   throttle(): Promise<void> | undefined {
-    const behind = this.dirtyCount > (this.#buffersMax * 3) / 4 || this.#orderedCount() > this.#orderedMax;
+    const behind = this.dirtyCount > (this.#buffersMax * 3) / 4 || this.orderedCount > this.#orderedMax;
     return behind ? this.#writeBack.whenPassEnds() : undefined;
   }
 
@@ -159,6 +179,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
    * itself go ahead of another block; then the caller must flush `first` durably.
    */
   orderNames(first: number, then: number): boolean {
+    if (this.log !== undefined) return true;
     const buffer = this.#resident.get(first);
     if (first === then || buffer === undefined || (buffer.dirty === undefined && !buffer.writing))
       return true;
@@ -366,6 +387,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   #install(block: number, buffer: BlockBuffer): void {
     assert(!this.#resident.has(block), 'one buffer a block');
     buffer.block = block;
+    buffer.verifiedAs = 0;
+    buffer.seal = undefined;
     this.#resident.set(block, buffer);
     this.#toClean(buffer);
   }
@@ -378,10 +401,6 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     buffer.lent += 1;
     if (this.#lists.listOf(buffer.slot) === LIST_CLEAN) this.#lists.remove(buffer.slot);
     void settled.then(() => settled).then(() => this.#takeBack(buffer));
-  }
-
-  #orderedCount(): number {
-    return this.#lists.length(LIST_DIRTY.structure) + this.#lists.length(LIST_DIRTY.name);
   }
 
   #takeBack(buffer: BlockBuffer): void {
@@ -421,7 +440,10 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
 
   async #waitForSlot(): Promise<BlockBuffer> {
     for (;;) {
+      if (this.log !== undefined) await this.#relieve();
       if (this.dirtyCount > 0) this.#writeBack.startInBackground();
+      const ready = this.#takeSlot();
+      if (ready !== undefined) return ready;
       await this.#slotReady.wait();
       const buffer = this.#takeSlot();
       if (buffer !== undefined) return buffer;
@@ -429,6 +451,20 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
         throw new FsError('InputOutput', 'every buffer holds a block that the device does not take');
       }
     }
+  }
+
+  /**
+   * Writes file data back beside a pass, which may be waiting for the very operation that needs the
+   * buffer. If that is of no use, all buffers hold changes of operations under way, which cannot go
+   * on then.
+   */
+  async #relieve(): Promise<void> {
+    if (await this.#writeBack.relieve()) return;
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) > 0) return;
+    if (this.#lists.length(LIST_DIRTY.data) > 0)
+      throw new FsError('InputOutput', 'every buffer holds a block that the device does not take');
+    if (this.#lists.length(LIST_DIRTY.structure) === this.#buffersMax)
+      throw new FsError('NoMemory', 'every buffer holds a change of an operation that is under way');
   }
 
   #grow(): void {
