@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { TEST_TIMEOUT_MS } from './test/harness/patience.ts';
 
 const source = (path: string): string => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
 
@@ -80,8 +81,8 @@ export default defineConfig({
     // The door for simulated systems starts threads and reads manifests: it runs compiled, as it does for those who use it.
     server: { deps: { external: [/\/packages\/init\/dist\//] } },
     setupFiles: ['test/property-seed.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
     // Many tests wait, for processes that start and bounds that pass: one file more than there are
     // cores keeps a machine of two busy.
     maxWorkers: 3,

@@ -40,6 +40,8 @@ export const PACKAGES = [
           'supervisor',
           'packet-stream',
           'report',
+          'framebuffer',
+          'input',
           'machine',
           'terminal',
           'platform',
@@ -105,8 +107,8 @@ export const PACKAGES = [
   {
     directory: 'init',
     name: '@ginit/init',
-    // The command of the simulator runs from the modules, as the simulator does, and so does that of
-    // images, which few systems need.
+    // The command of the simulator runs from the modules, as the simulator does, and so does that
+    // of images, which few systems need.
     outside: /^command\/(?:sim|image)\//,
     bundles: [
       { entries: () => ['command/main'] },

@@ -1,4 +1,6 @@
-/** Random pairs of configs: see config-pairs.ts. A canary (test/sim/pairs-canary) tests the test. */
+/**
+ * Random pairs of configs: see config-pairs.ts. A canary (test/sim/pairs-canary) tests the test.
+ */
 import { test } from 'vitest';
 import { checkConfigPairs } from './config-pairs.ts';
 

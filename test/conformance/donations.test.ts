@@ -1,6 +1,6 @@
 /**
- * Tests that quota is conserved when sessions end badly: what a client has donated comes back, or is
- * missing where it was kept, and nobody else pays.
+ * Tests that quota is conserved when sessions end badly: what a client has donated comes back, or
+ * is missing where it was kept, and nobody else pays.
  */
 import { component, type Env, hasCode, RpcError, SessionError } from '@ginit/core';
 import { someSession } from '@ginit/core/system';

@@ -1,6 +1,6 @@
 /**
- * Tests children that end badly, or do not come to an end: nothing hangs, whoever holds up others is
- * named, and restarted as its start node says.
+ * Tests children that end badly, or do not come to an end: nothing hangs, whoever holds up others
+ * is named, and restarted as its start node says.
  */
 import { component } from '@ginit/core';
 import { describe, expect, test } from 'vitest';

@@ -2,7 +2,7 @@
  * The state report of a nested init as a manager sees it, and the services that it forwards, in
  * whole systems of one thread: a row for each thing that a report shows or that makes one go out.
  */
-import { component, hasCode, rpc, session, text, type Component } from '@ginit/core';
+import { component, type Component, hasCode, rpc, session, SessionError, text } from '@ginit/core';
 import { Report, serveReport } from '@ginit/core/report';
 import { expect, test } from 'vitest';
 import { runSystem } from '../harness/in-process-system.ts';
@@ -34,6 +34,12 @@ const stubborn = component({ provides: [Store] }, async (env) => {
   });
 });
 const late = component({ provides: [Store] }, () => {});
+/** Has no policy for anybody. */
+const strict = component({ provides: [Store] }, (env) => {
+  env.provide(Store, ({ label }) => {
+    throw new SessionError('DENIED', `no policy defined for label "${label.text}"`);
+  });
+});
 
 /** Takes the reports of init, and ends the system with the first that has all that it waits for. */
 function watcher(...wanted: readonly string[]): Component {
@@ -158,6 +164,11 @@ test.each([
     'route leads to &quot;idle&quot;, which does not provide Store',
   ],
   [
+    'a server that denies it',
+    `${node('strict', '<provides> <service name="Store"/> </provides>')} ${node('stubborn', '<provides> <service name="Store"/> </provides> <route> <service name="Store"> <child name="strict"/> </service> <any-service> <parent/> </any-service> </route>')}`,
+    'denied by &quot;strict&quot; (no policy defined for label &quot;stubborn -&gt; own&quot;)',
+  ],
+  [
     'a server that does not answer',
     `${node('late', '<provides> <service name="Store"/> </provides>')} ${node('client')}`,
     'waiting for &quot;late&quot; to answer',
@@ -165,7 +176,7 @@ test.each([
 ])('the report says why a child waits: %s', async (_, starts, why) => {
   const { report } = await reported(
     watcher(`why="${why}"`),
-    { stubborn, idle, late, client },
+    { stubborn, idle, late, strict, client },
     `<report why="yes" delay_ms="10"/> ${starts}`,
   );
   expect(report).toContain(why);

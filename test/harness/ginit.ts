@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RUN_TIMEOUT_MS } from './patience.ts';
 import { simulateIn } from './sim-process.ts';
 
 /** The command, as the workspace root has it. */
@@ -25,8 +26,6 @@ export const GINIT = fileURLToPath(new URL('../../packages/init/bin/ginit.js', i
  */
 export const CORE_URL = '@ginit/core';
 const CORE = fileURLToPath(new URL('../../packages/core', import.meta.url));
-
-const TIMEOUT_MS = 50_000;
 
 /** The things that a run left behind. */
 export interface FinishedRun {
@@ -54,7 +53,7 @@ export class GinitRun {
     directory: string,
     command = GINIT,
     limits = '',
-    timeoutMs = TIMEOUT_MS,
+    timeoutMs = RUN_TIMEOUT_MS,
     program?: readonly string[],
   ) {
     // ginit gets a process group of its own, so that any process it leaves behind can be found.
@@ -83,7 +82,7 @@ export class GinitRun {
   /** Waits until `text` has been written to standard output or error. */
   async until(text: string): Promise<void> {
     for (let waitedMs = 0; !`${this.stdout}${this.stderr}`.includes(text); waitedMs += 10) {
-      if (this.child.exitCode !== null || waitedMs > TIMEOUT_MS) {
+      if (this.child.exitCode !== null || waitedMs > RUN_TIMEOUT_MS) {
         throw new Error(`"${text}" was never written:\n${this.stdout}${this.stderr}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -166,7 +165,7 @@ export class Workplace implements Disposable {
 
   /** Starts a program that runs ginit. */
   startProgram(file: string, ...args: readonly string[]): GinitRun {
-    return new GinitRun([], this.directory, GINIT, '', TIMEOUT_MS, [file, ...args]);
+    return new GinitRun([], this.directory, GINIT, '', RUN_TIMEOUT_MS, [file, ...args]);
   }
 
   /** Like `start`, under limits that the shell sets. */
@@ -189,7 +188,7 @@ export class Workplace implements Disposable {
    * name operations of the same shape by another interface there, so they are compared by `run`.
    */
   async simulate(...args: readonly string[]): Promise<FinishedRun> {
-    const result = await simulateIn(this.directory, args, TIMEOUT_MS);
+    const result = await simulateIn(this.directory, args, RUN_TIMEOUT_MS);
     return { ...result, signal: null, lines: linesOf(result.stdout) };
   }
 

@@ -10,7 +10,9 @@ const NOTE = 'long: npm run test:long';
 /** Whether something is left out: it is long, and nobody has asked for that. */
 export const leftOut = (long: boolean): boolean => long && !WANTED;
 
-/** Called first in a test, with its context: skips it, if it is long and nobody has asked for that. */
+/**
+ * Called first in a test, with its context: skips it, if it is long and nobody has asked for that.
+ */
 export function skipIfLong({ skip }: Pick<TestContext, 'skip'>, long = true): void {
   skip(leftOut(long), NOTE);
 }

@@ -4,6 +4,7 @@
  */
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -305,10 +306,31 @@ test.runIf(process.platform === 'linux')(
     sleep.kill();
     await attempt('killed', () => sleep.ended);
     await attempt('missing', () => host.run('/bin/there-is-no-such-program'));
-    await attempt('other program', () => host.run('/bin/sh', ['-c', 'true']));
-    await attempt('bad argument', () => host.run('/bin/cat', ['a\\0b']));`,
+    await attempt('other program', () => host.run('/bin/false'));
+    await attempt('bad argument', () => host.run('/bin/cat', ['a\\0b']));
+    const place = await host.workplace('/bin/sh');
+    const script = await place.directory.openFile('script', 'rw', { create: true });
+    await script.write(bytes('echo made > file; cat'), 0);
+    const listener = await place.listen('socket');
+    const cat2 = await place.run(['script']);
+    await cat2.input.write(bytes('purr'));
+    await attempt('output in a workplace', () => cat2.output.read());
+    await attempt('files of a workplace', async () => (await place.directory.list()).map(({ name }) => name).sort().join());
+    const [near, far] = await Promise.all([place.connect('socket'), listener.accept()]);
+    await near.write(bytes('through'));
+    await attempt('socket of a workplace', () => far.read());
+    await attempt('socket elsewhere', () => place.listen('../socket'));
+    await attempt('second run', () => place.run());
+    await cat2.input.end();
+    await attempt('ended in a workplace', () => cat2.ended);
+    await place.close();
+    await attempt('closed workplace', () => place.listen('other'));
+    await attempt('other workplace', () => host.workplace('/bin/false'));
+    const none = await host.workplace('/bin/there-is-no-such-program');
+    await attempt('missing in a workplace', () => none.run());
+    await none.close();`,
     );
-    const programs = ['/bin/cat', '/bin/sleep', '/usr/bin/env', '/bin/there-is-no-such-program'];
+    const programs = ['/bin/cat', '/bin/sh', '/bin/sleep', '/usr/bin/env', '/bin/there-is-no-such-program'];
     const finished = await run(
       start(
         `<device path="/dev/zero" access="ro"/> ${programs.map((path) => `<program path="${path}"/>`).join(' ')}`,
@@ -327,9 +349,29 @@ test.runIf(process.platform === 'linux')(
       'missing: NotFound',
       'other program: NotGranted',
       'bad argument: Unsupported',
+      'output in a workplace: purr',
+      'files of a workplace: "file,script,socket"',
+      'socket of a workplace: through',
+      'socket elsewhere: Escapes',
+      'second run: Unsupported',
+      'ended in a workplace: {"code":0}',
+      'closed workplace: Closed',
+      'other workplace: NotGranted',
+      'missing in a workplace: NotFound',
     ]);
   },
 );
+
+/** Private directories of programs on this machine, with the process that keeps each. */
+const workplaces = (): { name: string; keeper: string }[] =>
+  readdirSync('/tmp').flatMap((name) => {
+    const keeper = /^ginit-run-(\d+)-/.exec(name)?.[1];
+    return keeper === undefined ? [] : [{ name, keeper }];
+  });
+
+/** Private directories that nobody keeps any more. */
+const abandoned = (): string[] =>
+  workplaces().flatMap(({ name, keeper }) => (existsSync(`/proc/${keeper}`) ? [] : [name]));
 
 /** Processes that run with this argument. */
 const running = (argument: string): string[] =>
@@ -346,23 +388,31 @@ const running = (argument: string): string[] =>
     });
 
 test.runIf(process.platform === 'linux').for(['process', 'thread'])(
-  'a program ends with its driver, a %s, whichever way the driver ends',
+  'a program ends with its driver, a %s, and so does its workplace, whichever way the driver ends',
   async (isolation, context) => {
     skipIfLong(context, isolation === 'thread');
     const seconds = `1${process.pid}${isolation === 'thread' ? 1 : 2}`;
     driver(
       'driver',
-      `await host.run('/bin/sleep', ['${seconds}']); await env.log('runs'); await new Promise(() => {});`,
+      `await host.run('/bin/sleep', ['${seconds}']);
+      const place = await host.workplace('/bin/sleep');
+      await place.directory.openFile('file', 'rw', { create: true });
+      await place.listen('socket');
+      await place.run(['${seconds}']);
+      await env.log('runs'); await new Promise(() => {});`,
     );
     const starts = start('<program path="/bin/sleep"/>', `isolation="${isolation}"`);
     place.write('config.xml', systemConfig(starts));
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const before = workplaces().length;
       const system = place.start('config.xml');
       await system.until('[init -> driver] runs');
-      expect(running(seconds)).not.toEqual([]);
+      expect(running(seconds)).toHaveLength(3);
+      expect(workplaces().length).toBeGreaterThan(before);
       system.child.kill(signal);
       await system.finished;
       await expect.poll(() => running(seconds), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(abandoned, { timeout: 10_000 }).toEqual([]);
       expect(await system.leftOver()).toEqual([]);
     }
   },

@@ -33,6 +33,10 @@ const STARTS = `<start name="seller"> <binary name="./deal.mjs"/> <provides> <se
     <start name="deal"> <binary name="./deal.mjs"/> <provides> <service name="Deal"/> </provides> </start>
     <start name="inner" isolation="process"> <binary name="./buyer.mjs"/> </start>`)} </start>`;
 
+/** The config with these start nodes, whose parent takes reports. */
+const shop = (starts: string): string =>
+  systemConfig(starts).replace('<service name="Timer"/>', '$& <service name="Report"/>');
+
 /** Room for a machine that has a lot to do besides. */
 const TIMEOUT_MS = 240_000;
 
@@ -46,10 +50,7 @@ beforeAll(() => {
   process.env['GINIT_RUNTIME_DIR'] = sockets;
   place.write('deal.mjs', DEAL);
   place.write('buyer.mjs', BUYER);
-  place.write(
-    'shop.xml',
-    systemConfig(STARTS).replace('<service name="Timer"/>', '$& <service name="Report"/>'),
-  );
+  place.write('shop.xml', shop(STARTS));
   system = place.start('shop.xml');
 });
 afterAll(async () => {
@@ -155,10 +156,7 @@ test('a running system is waited for, shown, restarted, killed and followed, and
 
   // A plan looks into the nested init, which says itself what would change there.
   const next = STARTS.replace('<start name="inner"', '<start name="outer"').replace('ram="30M"', 'ram="31M"');
-  place.write(
-    'next.xml',
-    systemConfig(next).replace('<service name="Timer"/>', '$& <service name="Report"/>'),
-  );
+  place.write('next.xml', shop(next));
   const planned = [
     'new config for "sub"',
     '  start "outer": it is new',
@@ -173,7 +171,7 @@ test('a running system is waited for, shown, restarted, killed and followed, and
 
   // A follower sees the log of both instances, and another waits for a component that is not there.
   const following = await follow('buyer');
-  const waiting = await follow('nobody -> yet');
+  const waiting = await follow('late');
   const before = await rowOf('init -> buyer');
   expect((await ginit('kill', 'buyer')).code).toBe(0);
   const deal = { label: 'init -> buyer', text: 'a deal' };
@@ -199,8 +197,28 @@ test('a running system is waited for, shown, restarted, killed and followed, and
     'ginit: there is no report "inner" (there are init -> buyer -> mood)\n',
   );
 
-  for (const { end } of [following, waiting]) expect(await end()).toMatchObject({ code: 'CANCELLED' });
+  for (const words of [
+    ['ps'],
+    ['graph'],
+    ['log', 'buyer'],
+    ['report', 'buyer'],
+    ['wait'],
+    ['plan', place.path('next.xml')],
+    ['restart', 'sub -> inner'],
+    ['kill', 'buyer'],
+  ]) {
+    const { code, lines } = await ginit(...words, '--json');
+    expect([words, code, lines.length > 0]).toEqual([words, 0, true]);
+    for (const line of lines) expect(typeof JSON.parse(line)).toBe('object');
+  }
+
+  // The component that somebody waits for comes with a new config.
   expect(waiting.heard).toEqual([]);
+  const more = '<start name="late"> <binary name="./buyer.mjs"/> </start>';
+  place.write('shop.xml', shop(STARTS + more));
+  await until(() => waiting.heard.length === 1);
+  expect(waiting.heard).toEqual([{ label: 'init -> late', text: 'a deal' }]);
+  for (const { end } of [following, waiting]) expect(await end()).toMatchObject({ code: 'CANCELLED' });
   expect(await ginit('kill', 'init')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('root init'),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { skipIfLong } from '../harness/long.ts';
 import { missingTools } from '../harness/disk-image.ts';
+import { RUN_TIMEOUT_MS } from '../harness/patience.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/sim-campaign.mjs', import.meta.url));
 const JUDGE = new URL('../../scripts/sim-campaign/judge.mjs', import.meta.url).href;
@@ -13,7 +14,7 @@ const SYSTEM = new URL('../../scripts/sim-campaign/system.mjs', import.meta.url)
 const IMAGE = fileURLToPath(new URL('../../examples/disk.img', import.meta.url));
 
 function node(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 55_000 });
+  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: RUN_TIMEOUT_MS });
 }
 
 test.skipIf(missingTools)(

@@ -5,7 +5,10 @@ import { readConfig, readXml } from '@ginit/core/config';
 import { BlockClient, serveBlock } from '@ginit/core/block';
 import { afterEach, describe, expect, test } from 'vitest';
 import { blockStream } from '../../core/test/block-stream.ts';
-import { openNodeFile } from '../../core/src/platform/thread/host-access/node-file.ts';
+import {
+  type OpenNodeFileOptions,
+  openNodeFile,
+} from '../../core/src/platform/thread/host-access/node-file.ts';
 import { support } from 'sharedarraybuffer-polyfill';
 import { createQcow2 } from '../src/image/qcow2/create.ts';
 import { createVdi } from '../src/image/vdi/create.ts';
@@ -47,9 +50,9 @@ class Disks implements AsyncDisposable {
       config: { read, onUpdate: (handler: () => Promise<void>) => (this.#update = handler) },
       host: {
         grants: grants.map((path) => ({ kind: 'file', path })),
-        openFile: (path: string, access: 'ro' | 'rw') => {
+        openFile: (path: string, access: 'ro' | 'rw', options: OpenNodeFileOptions) => {
           this.opened.push(`${path} ${access}`);
-          return openNodeFile(this.place.path(path), path, access);
+          return openNodeFile(this.place.path(path), path, access, options);
         },
       },
       log: tell,
@@ -240,6 +243,30 @@ describe('a disk that grows', () => {
     expect(client.info.blockCount).toBe((2 * MIB) / 512);
   });
 });
+
+const LOCKS = process.platform === 'linux' && support().shared;
+
+test.skipIf(!LOCKS)(
+  'an image that is read, also one behind another, is kept from writers, and several may read it (on Linux with koffi)',
+  async () => {
+    const { place } = start();
+    place.write('base.img', new Uint8Array(MIB).fill(6));
+    const grants = ['base.img', 'top.qcow2', 'other.qcow2'];
+    for (const name of ['top.qcow2', 'other.qcow2'])
+      await disks.qcow2(name, MIB, { name: 'base.img', format: 'raw' });
+    const top = await disks.open('<config file="top.qcow2" writeable="yes"/>', grants);
+    const other = await disks.open('<config file="other.qcow2"/>', grants);
+    const inUse = (file: string): string => `config.xml:1:9: file "${file}" is in use by `;
+    for (const file of ['base.img', 'other.qcow2'])
+      await expect(disks.open(`<config file="${file}" writeable="yes"/>`, grants)).rejects.toThrow(
+        inUse(file),
+      );
+    await expect(disks.open('<config file="top.qcow2"/>', grants)).rejects.toThrow(inUse('top.qcow2'));
+    await disks.open('<config file="other.qcow2"/>', grants);
+    for (const disk of [top, other]) await disks.close(disk);
+    await disks.open('<config file="top.qcow2"/>', grants);
+  },
+);
 
 const HOLES = process.platform === 'linux' && support().shared;
 

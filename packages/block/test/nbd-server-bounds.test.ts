@@ -92,6 +92,7 @@ function start(config: object = {}): {
         openDevice: unused,
         connect: unused,
         run: unused,
+        workplace: unused,
         listen: async () => door,
       },
     },

@@ -20,6 +20,7 @@ export type {
   HostSink,
   HostSource,
   HostTls,
+  HostWorkplace,
 } from './runtime/host-access.ts';
 export {
   grantCovers,

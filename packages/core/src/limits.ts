@@ -200,8 +200,16 @@ export const LIMITS = {
   terminalScrollBackBytes: 16 * 1024 * 1024,
   /** People who look at one terminal at a time. */
   terminalWatchers: 16,
+  /** Pixels on one side of a screen. */
+  framebufferSide: 4096,
+  /** Events of keyboard and mouse that wait for one client. */
+  inputEvents: 4096,
   /** Things that are wanted of one virtual machine and are not done yet. */
   machineWishes: 16,
+  /** Words that say more about such a thing, the characters of each, and the bytes of an answer. */
+  machineWords: 8,
+  machineWordCharacters: 4096,
+  machineContentBytes: 12 * 1024 * 1024,
   /** Bulk buffer of one packet stream. */
   streamBytes: 64 * 1024 * 1024,
   /** Children, and sessions of all of them, of which one overview tells; the rest is left out. */

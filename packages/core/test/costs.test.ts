@@ -119,6 +119,7 @@ test('memory that the host does not have is not charged', async () => {
       listen: never,
       connect: never,
       run: never,
+      workplace: never,
     },
     memory: {
       allocate: () => {

@@ -1,6 +1,6 @@
 /**
- * A new config of the whole system: what root init may still use of the one before, until it goes by
- * the new one.
+ * A new config of the whole system: what root init may still use of the one before, until it goes
+ * by the new one.
  */
 import { component, type Env, hasCode, Rom } from '@ginit/core';
 import { deferred } from '../src/async/deferred.ts';

@@ -365,6 +365,7 @@ test('a driver finds the host that the test makes up, as far as it is granted', 
     listen: none,
     connect: none,
     run: none,
+    workplace: none,
   };
   const grants = [{ kind: 'file', path: 'disk.img', access: 'ro' }] as const;
   await using run = await runComponent(driver, { host: { grants, platform } });

@@ -313,4 +313,17 @@ describe('systems side by side', () => {
     ]);
     expect(othersSystems(directory, own)).toEqual([]);
   });
+
+  test('a command that finds no system of its user names those of others, whether it wants one by name or not', async () => {
+    const others = () => [{ owner: 'ada', pid: 11, config: 'shop.xml' }];
+    const told = "\nother users' systems run, which only they can look into:\nof ada: shop.xml (process 11)";
+    expect(await findSystem(undefined, directory, others)).toEqual({
+      problem: `no system of yours runs${told}`,
+      absent: true,
+    });
+    expect(await findSystem('mill', directory, others)).toEqual({
+      problem: `no system "mill" runs${told}`,
+      absent: true,
+    });
+  });
 });

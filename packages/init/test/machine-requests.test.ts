@@ -41,12 +41,17 @@ test('machines are listed by their components', async () => {
 test('a wish reaches the machine that is meant, and its answer whoever wished', async () => {
   const { two, ask } = twoMachines();
   const asked = ask('machine', { action: 'pause', label: 'two' });
-  const refused = ask('machine', { action: 'reset', label: 'init -> two' });
+  const refused = ask('machine', { action: 'reset', label: 'init -> two', words: ['now'] });
+  const shown = ask('machine', { action: 'pause', label: 'two' });
   const first = await two?.wish();
-  expect(first?.action).toBe('pause');
-  await two?.answer(first?.number ?? 0, undefined);
+  expect(first).toMatchObject({ action: 'pause', words: [] });
+  await two?.answer(first?.number ?? 0, {});
   const second = await two?.wish();
-  await two?.answer(second?.number ?? 0, 'not now');
+  await two?.answer(second?.number ?? 0, { problem: 'not now' });
+  expect(second?.words).toEqual(['now']);
+  await two?.wish();
+  await two?.answer(3, { content: Uint8Array.of(1, 2, 3) });
+  expect(await shown).toEqual({ label: 'init -> two', content: 'AQID' });
   expect(await asked).toEqual({ label: 'init -> two' });
   expect(await refused).toContain('not now');
   expect(await ask('machine', { action: 'pause', label: 'three' })).toMatch(
@@ -74,6 +79,9 @@ test.each([
   [['list', 'vmm'], /takes no "vmm"/],
   [['pause'], /takes one label/],
   [['pause', 'a', 'b'], /takes one label/],
+  [['media', 'a', 'cdrom'], /takes a label, cdrom or floppy, and a file or eject/],
+  [['media', 'a', 'tape', 'eject'], /takes a label, cdrom or floppy/],
+  [['media', 'a', 'cdrom', '/x.iso', '/y.iso'], /takes a label/],
 ])('ginit vm %j is refused', (args, problem) => {
   expect(parseRunning('vm', args)).toMatch(problem);
 });

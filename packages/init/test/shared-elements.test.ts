@@ -1,6 +1,6 @@
 /**
- * A new version of a config shares elements with the one before, and what was found in them is taken
- * over: what is said of it is the same as if there had been none before.
+ * A new version of a config shares elements with the one before, and what was found in them is
+ * taken over: what is said of it is the same as if there had been none before.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { ConfigError, type ConfigNode, readXml, sharing } from '@ginit/core/config';

@@ -382,6 +382,7 @@ describe('host_rom', () => {
       listen: refuse,
       connect: refuse,
       run: refuse,
+      workplace: refuse,
     };
     const grants = [
       { kind: 'directory', path: 'roms', access: 'ro' },

@@ -1,22 +1,26 @@
 import { FsError } from './errors.ts';
-import { mountExt2, probeExt2 } from './ext2/ext2.ts';
+import { mountExt, probeExt } from './ext/ext.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 import type { FileSystem } from './vnode/file-system.ts';
 import { Mount } from './vnode/mount.ts';
+import type { MountOptions } from './vnode/mount-options.ts';
 
 /** The functions that recognise and mount a format. */
 interface FileSystemType {
   probe(bio: BlockIo): Promise<boolean>;
-  mount(hypercalls: Hypercalls, writeable: boolean): Promise<FileSystem>;
+  mount(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem>;
 }
 
 /** Every format there is; `auto` probes them in this order. */
-const types: ReadonlyMap<string, FileSystemType> = new Map([
-  ['ext2', { probe: probeExt2, mount: mountExt2 }],
+const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
+  ['ext2', { probe: probeExt, mount: mountExt }],
 ]);
 
+/** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
+const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2' };
+
 /** The names that `mountFileSystem` knows besides `auto`. */
-export const fileSystemTypes: readonly string[] = [...types.keys()];
+export const fileSystemTypes: readonly string[] = [...types.keys(), ...Object.keys(ALIASES)];
 
 /**
  * Mounts what is on the device: a format by its name, or `auto` for the first that recognises it.
@@ -26,9 +30,9 @@ export const fileSystemTypes: readonly string[] = [...types.keys()];
 export async function mountFileSystem(
   hypercalls: Hypercalls,
   type: string,
-  options: { readonly writeable: boolean },
+  options: MountOptions,
 ): Promise<Mount> {
-  const found = type === 'auto' ? await recognise(hypercalls.bio) : types.get(type);
+  const found = type === 'auto' ? await recognise(hypercalls.bio) : types.get(ALIASES[type] ?? type);
   if (found === undefined) {
     throw type === 'auto'
       ? new FsError('NoFileSystem', `no known file system (${fileSystemTypes.join(', ')}) on the device`)
@@ -37,7 +41,7 @@ export async function mountFileSystem(
           `no file system "${type}"; there are auto, ${fileSystemTypes.join(', ')}`,
         );
   }
-  return Mount.create(await found.mount(hypercalls, options.writeable), hypercalls);
+  return Mount.create(await found.mount(hypercalls, options), hypercalls);
 }
 
 async function recognise(bio: BlockIo): Promise<FileSystemType | undefined> {

@@ -36,7 +36,8 @@ test('the zero page tells where initrd and command line are, and which memory th
   const initrd = new Uint8Array(5000).fill(7);
   const image = imageWith({ initrd, commandLine: 'console=ttyS0' });
   const memory = memoryOf(image);
-  const at = (offset: number): number => memory.getUint32(image.zeroPage + offset, true);
+  const zeroPage = image.registers.esi ?? 0;
+  const at = (offset: number): number => memory.getUint32(zeroPage + offset, true);
   const initrdAt = at(0x218);
   expect([initrdAt % 4096, at(0x21c)]).toEqual([0, 5000]);
   expect(new Uint8Array(memory.buffer, initrdAt, 5000)).toEqual(initrd);
@@ -44,7 +45,7 @@ test('the zero page tells where initrd and command line are, and which memory th
   const line = new Uint8Array(memory.buffer, at(0x228), 14);
   expect(new TextDecoder().decode(line)).toBe('console=ttyS0\0');
   // The last range of the map begins at 1 MiB and ends with the memory.
-  const last = image.zeroPage + 0x2d0 + (memory.getUint8(image.zeroPage + 0x1e8) - 1) * 20;
+  const last = zeroPage + 0x2d0 + (memory.getUint8(zeroPage + 0x1e8) - 1) * 20;
   expect(memory.getBigUint64(last, true) + memory.getBigUint64(last + 8, true)).toBe(BigInt(16 * MEBIBYTE));
   // The setup header of the file is there, too.
   expect(at(0x202)).toBe(0x5372_6448);

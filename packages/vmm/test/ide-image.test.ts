@@ -1,6 +1,6 @@
 /** IDE disks: writes are stable when they are answered, and a reset keeps old requests away. */
 import { expect, test } from 'vitest';
-import { ideDisk } from '../src/machine/disks.ts';
+import { ideDisk, UncertainWrites } from '../src/machine/disks.ts';
 import { IdeImage } from '../src/engine/v86/ide-image.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -21,17 +21,18 @@ test('a write is followed by a SYNC before it is answered', async () => {
     write: (block: number) => ask(`write ${block}`),
     sync: () => ask('sync'),
   };
-  const underWay = new Set<Promise<void>>();
-  let answered = false;
-  void ideDisk({ disk, underWay }, () => {})
+  const writes = new UncertainWrites();
+  let [answered, settled] = [false, false];
+  void ideDisk({ disk, writes }, () => {})
     .write(1024, new Uint8Array(512))
     .then(() => (answered = true));
+  void writes.settled().then((areWritten) => (settled = areWritten));
   requests[0]?.settle();
   await turn();
-  expect([names(), answered, underWay.size]).toEqual([['write 2', 'sync'], false, 1]);
+  expect([names(), answered, settled]).toEqual([['write 2', 'sync'], false, false]);
   requests[1]?.settle();
   await turn();
-  expect([answered, underWay.size]).toEqual([true, 0]);
+  expect([answered, settled]).toEqual([true, true]);
 });
 
 test('after a reset nothing old is answered, and new requests wait until it has ended', async () => {

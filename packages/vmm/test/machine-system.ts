@@ -1,6 +1,6 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
-import { type Component, component, Rom, RomModule } from '@ginit/core';
-import { Machine, type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type Component, component, Rom, RomModule, Timer } from '@ginit/core';
+import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
 import { expect } from 'vitest';
@@ -11,6 +11,7 @@ import {
   startSystem,
 } from '../../../test/harness/in-process-system.ts';
 import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
+import { TimerSession } from '../../core/src/supervisor/timer-session.ts';
 import vmm from '../src/main.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -26,6 +27,40 @@ export interface MachineSurroundings {
   readonly takesOutput?: boolean;
   /** Attributes of its config. */
   readonly attributes?: string;
+  /** The machine's time, if it is not the real one. */
+  readonly clock?: ManualClock;
+}
+
+/** Waits of less than this are only for others to have their turn. */
+const TURN_US = 1000;
+
+/** A clock that stands still until it is moved on. */
+export class ManualClock {
+  #nowUs = 0;
+  #waiting: { readonly atUs: number; readonly handler: () => void }[] = [];
+
+  monotonicUs(): number {
+    return this.#nowUs;
+  }
+
+  wallClockMs(): number {
+    return this.#nowUs / 1000;
+  }
+
+  after(us: number, handler: () => void): () => void {
+    if (us < TURN_US) this.#nowUs += us;
+    const wait = { atUs: this.#nowUs + (us < TURN_US ? 0 : us), handler };
+    this.#waiting.push(wait);
+    if (us < TURN_US) setImmediate(() => this.advance(0));
+    return () => (this.#waiting = this.#waiting.filter((one) => one !== wait));
+  }
+
+  advance(ms: number): void {
+    this.#nowUs += ms * 1000;
+    const due = this.#waiting.filter(({ atUs }) => atUs <= this.#nowUs);
+    this.#waiting = this.#waiting.filter((one) => !due.includes(one));
+    for (const { handler } of due) handler();
+  }
 }
 
 /** A system that runs, with the other end of the machine's serial line. */
@@ -39,7 +74,7 @@ export class MachineSystem {
   /** `config` is what stands in the config of the machine. */
   constructor(
     config: string,
-    { roms = {}, disks = {}, ram = '20M', takesOutput = true, attributes = '' }: MachineSurroundings,
+    { roms = {}, disks = {}, ram = '20M', takesOutput = true, attributes = '', clock }: MachineSurroundings,
   ) {
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
@@ -59,6 +94,9 @@ export class MachineSystem {
     const control = component({ provides: [Machine] }, (env) => {
       env.provide(Machine, ({ label }) => this.#machines.open({ label: label.text }));
     });
+    const time = component({ provides: [Timer] }, (env) => {
+      if (clock) env.provide(Timer, () => new TimerSession(clock));
+    });
     const servers = Object.entries(disks).map(([label, disk]): [string, Component] => [
       `disk-${label}`,
       component({ provides: [Block] }, (env) => {
@@ -74,15 +112,17 @@ export class MachineSystem {
     ];
     this.#system = startSystem(
       'shared',
-      { files, terminal, control, vmm, ...Object.fromEntries(servers) },
+      { files, terminal, control, time, vmm, ...Object.fromEntries(servers) },
       `<start name="files" ram="16M"> <provides> <service name="ROM"/> </provides> </start>
       <start name="terminal"> <provides> <service name="Terminal"/> </provides> </start>
       <start name="control"> <provides> <service name="Machine"/> </provides> </start>
+      ${clock ? '<start name="time"> <provides> <service name="Timer"/> </provides> </start>' : ''}
       ${servers.map(([name]) => `<start name="${name}"> <provides> <service name="Block"/> </provides> </start>`).join('')}
       <start name="vmm" ram="${ram}"> <exit propagate="yes"/>
         <route>
           <service name="Terminal"> <child name="terminal"/> </service>
           <service name="Machine"> <child name="control"/> </service>
+          ${clock ? '<service name="Timer"> <child name="time"/> </service>' : ''}
           ${routes.join('')}
           <any-service> <parent/> </any-service>
         </route>
@@ -97,8 +137,14 @@ export class MachineSystem {
   }
 
   /** Wants something of the machine, as `ginit vm` does. */
-  ask(action: MachineAction): Promise<string | undefined> {
-    return this.#machines.all[0]?.ask(action) ?? Promise.resolve('there is no machine');
+  async ask(action: MachineAction, ...words: readonly string[]): Promise<string | undefined> {
+    return (await this.answer(action, ...words)).problem;
+  }
+
+  /** The same, with the whole answer. */
+  answer(action: MachineAction, ...words: readonly string[]): Promise<MachineAnswer> {
+    const none = { problem: 'there is no machine', content: undefined };
+    return this.#machines.all[0]?.ask(action, words) ?? Promise.resolve(none);
   }
 
   /** What is shown of the machine. */

@@ -3,10 +3,30 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { type BlockBackend, rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
-import { MachineSystem, type MachineSurroundings } from './machine-system.ts';
+import { MachineSystem, type MachineSurroundings, ManualClock } from './machine-system.ts';
 import { bzImageOf, elfOf, Program } from './tiny-guest.ts';
 
 const HELLO = new Program().print('hello\n').halt().kernel();
+
+/** A disk of 64 blocks, some of whose methods are others. */
+function diskWith(others: Partial<BlockBackend> = {}): BlockBackend {
+  const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+  return {
+    info: disk.info,
+    read: (...request) => disk.read(...request),
+    write: (...request) => disk.write(...request),
+    sync: () => {},
+    trim: () => {},
+    writeZeroes: () => {},
+    ...others,
+  };
+}
+
+/** A disk that counts how often it is synchronised. */
+function countedDisk() {
+  const seen = { synchronised: 0 };
+  return { seen, disk: diskWith({ sync: () => void seen.synchronised++ }) };
+}
 
 describe('a machine', () => {
   test('runs a kernel, shows what it writes, and ends with it', async () => {
@@ -31,23 +51,14 @@ describe('a machine', () => {
 
   test('that is stopped synchronises its disks', async () => {
     const roms = { linux: new Program().print('up').echoUntil('.').halt().kernel() };
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    let synchronised = 0;
-    const counted = {
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: disk.write.bind(disk),
-      sync: () => void synchronised++,
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const { seen, disk } = countedDisk();
     const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
       roms,
-      disks: { root: counted },
+      disks: { root: disk },
     });
     await system.until('up');
     await system.stop();
-    expect(synchronised).toBe(1);
+    expect(seen.synchronised).toBe(1);
   });
 
   test('pays for all that is kept for its guest', async () => {
@@ -64,15 +75,7 @@ describe('a machine', () => {
   });
 
   test('starts with an IDE disk that fails', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    const failing = {
-      info: disk.info,
-      read: () => rejected('InputOutput'),
-      write: () => {},
-      sync: () => {},
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const failing = diskWith({ read: () => rejected('InputOutput') });
     const system = new MachineSystem(
       '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes"/> <serial/>',
       { roms: { linux: HELLO }, disks: { root: failing } },
@@ -82,47 +85,39 @@ describe('a machine', () => {
   });
 
   test('whose terminal takes nothing ends all the same, after its disks were synchronised', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    let synchronised = 0;
-    const counted = {
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: disk.write.bind(disk),
-      sync: () => void synchronised++,
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const { seen, disk } = countedDisk();
     const roms = { linux: new Program().print('x'.repeat(20_000)).halt().kernel() };
     const system = new MachineSystem('<kernel rom="linux"/> <disk label="root" writeable="yes"/> <serial/>', {
       roms,
-      disks: { root: counted },
+      disks: { root: disk },
       takesOutput: false,
     });
     await system.ended();
-    expect(synchronised).toBe(1);
+    expect(seen.synchronised).toBe(1);
   });
 
   test('whose disk cannot be synchronised ends with 1, after all others were', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    let synchronised = 0;
-    const backend = (sync: BlockBackend['sync']) => ({
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: disk.write.bind(disk),
-      sync,
-      trim: () => {},
-      writeZeroes: () => {},
-    });
-    const disks = {
-      bad: backend(() => rejected('InputOutput')),
-      good: backend(() => void synchronised++),
-    };
+    const { seen, disk: good } = countedDisk();
+    const disks = { bad: diskWith({ sync: () => rejected('InputOutput') }), good };
     const config =
       '<kernel rom="linux"/> <disk label="bad" writeable="yes"/> <disk label="good" writeable="yes"/>';
     const system = new MachineSystem(config, { roms: { linux: HELLO }, disks, ram: '40M' });
     const { lines } = await system.endedWith(1);
-    expect(synchronised).toBe(1);
+    expect(seen.synchronised).toBe(1);
     expect(lines.join('\n')).toMatch(/the disk "bad" is not synchronised: .*/);
+  });
+
+  test('that reports errors goes on with a full disk, and ends with 1 when an IDE disk lacks a write', async () => {
+    const roms = { linux: new Program().writeIdeSector().print('on').halt().kernel() };
+    const config =
+      '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes" on_error="report"/> <serial/>';
+    const disks = { root: diskWith({ write: () => rejected('NoSpace') }) };
+    const system = new MachineSystem(config, { roms, disks });
+    const { lines } = await system.endedWith(1);
+    expect(system.output).toBe('on');
+    expect(lines.join('\n')).toMatch(
+      /requests of the disk "root" fail: NoSpace[^]*"root" lacks writes that its guest takes for done/,
+    );
   });
 
   test('starts anew when the guest resets it', async () => {
@@ -134,6 +129,51 @@ describe('a machine', () => {
     system.type('x');
     await system.until('againagain');
     expect(system.lines.at(-1)).toContain('the guest starts anew');
+    await system.stop();
+  });
+
+  test('that resets itself in a loop stands still for a second each time', async () => {
+    const clock = new ManualClock();
+    const roms = { linux: new Program().print('up').out(0x64, 1, 0xfe).halt().kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/> <control/>', { roms, clock });
+    await system.until('up');
+    for (const [starts, sleep] of [
+      [1, 999],
+      [1, 1],
+      [2, 1000],
+    ] as const) {
+      // A machine that acts on what is wanted of it has had its turns since then.
+      for (let turn = 0; turn < 20; turn++) await system.ask('resume');
+      expect(system.output).toBe('up'.repeat(starts));
+      clock.advance(sleep);
+    }
+    await system.until('upupup');
+    await system.stop();
+  });
+
+  test('tells of its first resets, and of later ones when they have doubled', async () => {
+    const roms = { linux: new Program().print('up').raw(0xeb, 0xfe).kernel() };
+    const system = new MachineSystem('<kernel rom="linux"/> <serial/> <control/>', { roms });
+    await system.until('up');
+    for (let times = 0; times < 20; times++) await system.ask('reset');
+    const told = ({ lines }: MachineSystem): string[] =>
+      lines.flatMap((line) => /the guest starts anew.*/.exec(line)?.[0] ?? []);
+    const more = [2, 3, 4, 5, 6, 7, 8, 16].map((times) => `the guest starts anew (${times} times so far)`);
+    expect(told(system)).toEqual(['the guest starts anew', ...more]);
+    await system.stop();
+  });
+
+  test('forgets at a reset what its guest has asked of an IDE disk', async () => {
+    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
+    const program = new Program().print('up').inByte(0x1f7).writeBit(3).beginIdeWrite();
+    const roms = { linux: program.print('!').raw(0xeb, 0xfe).kernel() };
+    const config =
+      '<kernel rom="linux"/> <disk label="root" model="ide" writeable="yes"/> <serial/> <control/>';
+    const system = new MachineSystem(config, { roms, disks: { root: disk } });
+    await system.until('up0!');
+    await system.ask('reset');
+    // The new guest's disk waits for no data.
+    await system.until('up0!up0!');
     await system.stop();
   });
 });
@@ -177,17 +217,10 @@ describe('whoever acts on a machine', () => {
   test('finds it paused, with its request held, when its disk has no space, and mends that', async () => {
     const disk = new RamDisk(new Uint8Array(64 * 512), 512);
     let isFull = true;
-    const filling = {
-      info: disk.info,
-      read: disk.read.bind(disk),
-      write: (block: number, count: number, from: Uint8Array) => {
-        if (isFull) return rejected('NoSpace');
-        return disk.write(block, count, from);
-      },
-      sync: () => {},
-      trim: () => {},
-      writeZeroes: () => {},
-    };
+    const filling = diskWith({
+      write: (...request) => (isFull ? rejected('NoSpace') : disk.write(...request)),
+      read: (...request) => disk.read(...request),
+    });
     const roms = { linux: new Program().print('up').writeIdeSector().print('written').halt().kernel() };
     const more = '<disk label="root" model="ide" writeable="yes"/>';
     const system = new MachineSystem(config + more, { roms, disks: { root: filling } });
@@ -205,12 +238,12 @@ describe('whoever acts on a machine', () => {
   });
 
   test('that is stopped while a request is held ends all the same', async () => {
-    const disk = new RamDisk(new Uint8Array(64 * 512), 512);
-    const full = { ...disk, info: disk.info, read: disk.read.bind(disk), write: () => rejected('NoSpace') };
-    const rest = { sync: () => {}, trim: () => {}, writeZeroes: () => {} };
     const roms = { linux: new Program().writeIdeSector().halt().kernel() };
     const more = '<disk label="root" model="ide" writeable="yes"/>';
-    const system = new MachineSystem(config + more, { roms, disks: { root: { ...full, ...rest } } });
+    const system = new MachineSystem(config + more, {
+      roms,
+      disks: { root: diskWith({ write: () => rejected('NoSpace') }) },
+    });
     await system.untilState(/^paused: /);
     await system.stop();
   });
@@ -238,10 +271,14 @@ describe('the power button', () => {
   });
 
   test('is pressed when the component is stopped, and the guest waited for', async () => {
-    const system = new MachineSystem('<kernel rom="polite"/> <serial/>', { roms });
+    const { seen, disk } = countedDisk();
+    const config = '<kernel rom="polite"/> <disk label="root" writeable="yes"/> <serial/>';
+    const system = new MachineSystem(config, { roms, disks: { root: disk } });
     await system.until('listening');
     const { lines, complaints } = await system.stop();
     expect(complaints).toEqual([]);
+    // The guest has switched off, and the component is stopped: the machine ends once.
+    expect(seen.synchronised).toBe(1);
     expect(lines.filter((line) => line.includes('Error'))).toEqual([]);
     expect(lines.join('\n')).toMatch(
       /the power button is pressed; the guest has 20 s[^]*the guest has stopped its processor/,

@@ -114,10 +114,21 @@ export class Program {
     return this;
   }
 
-  /**
-   * Writes 0x55 to all bytes of the first sector of the first IDE disk, and waits for its answer.
-   */
-  writeIdeSector(): this {
+  /** Reads a byte from a port; it is in AL afterwards. */
+  inByte(port: number): this {
+    this.#bytes.push(0x66, 0xba, port & 0xff, port >> 8, 0xec);
+    return this;
+  }
+
+  /** Writes a bit of AL to the serial line, as 0 or 1. */
+  writeBit(bit: number): this {
+    // shr al,bit; and al,1; add al,'0'
+    this.#bytes.push(0xc0, 0xe8, bit, 0x24, 1, 0x04, 0x30);
+    return this.writeSerial();
+  }
+
+  /** Tells the first IDE disk to take its first sector, and waits until it does. */
+  beginIdeWrite(): this {
     for (const [port, value] of [
       [0x1f6, 0xe0],
       [0x1f2, 1],
@@ -127,7 +138,14 @@ export class Program {
       [0x1f7, 0x30],
     ] as const)
       this.out(port, 1, value);
-    this.waitFor(0x1f7, 3, true);
+    return this.waitFor(0x1f7, 3, true);
+  }
+
+  /**
+   * Writes 0x55 to all bytes of the first sector of the first IDE disk, and waits for its answer.
+   */
+  writeIdeSector(): this {
+    this.beginIdeWrite();
     // mov eax, 0x55555555; mov ecx, 256; mov dx, 0x1f0; out dx,ax; loop back
     this.#bytes.push(0xb8, 0x55, 0x55, 0x55, 0x55, 0xb9, ...u32(256), 0x66, 0xba, 0xf0, 0x01);
     this.#bytes.push(0x66, 0xef, 0xe2, 0xfc);

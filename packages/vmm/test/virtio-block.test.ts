@@ -2,9 +2,10 @@
 import { RpcError } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { checkRange, type GuestMemory } from '../src/devices/guest-memory.ts';
-import { type BlockDisk, VirtioBlockDevice } from '../src/devices/virtio/block-device.ts';
+import { VirtioBlockDevice } from '../src/devices/virtio/block-device.ts';
 import { PciTransport } from '../src/devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../src/devices/virtio/split-queue.ts';
+import { type GuestDisk, PatientDisk } from '../src/machine/patient-disk.ts';
 
 const SIZE = 8;
 /** As a legacy driver has to place them, which a modern one may. */
@@ -18,9 +19,9 @@ const FLUSH = 1 << 9;
 
 /**
  * A guest with one disk of 8 blocks, whose answers come when the test says so. Its driver takes
- * these of the features that are offered.
+ * these of the features that are offered. With patience, what the disk has no space for is held.
  */
-function guest(kind: Transport = 'modern', features = ~0) {
+function guest(kind: Transport = 'modern', { features = ~0, isPatient = false } = {}) {
   const bytes = new Uint8Array(0x1_0000);
   const view = new DataView(bytes.buffer);
   const memory: GuestMemory = {
@@ -44,9 +45,11 @@ function guest(kind: Transport = 'modern', features = ~0) {
         }
       });
     });
-  const disk: BlockDisk = {
+  const disk: GuestDisk = {
     info: { blockSize: 512, blockCount: 8, alignLog2: 0, writeable: true },
     requestBlocksMax: 4,
+    read: () => later(() => {}),
+    write: () => later(() => {}),
     readWith: (first, count, use) => later(() => use(content.subarray(first * 512, (first + count) * 512))),
     writeWith: (first, count, fill) =>
       later(() => fill(content.subarray(first * 512, (first + count) * 512))),
@@ -59,21 +62,24 @@ function guest(kind: Transport = 'modern', features = ~0) {
       return later(() => {});
     },
   };
-  const seen: { interrupts: number; broken: string; failed: string; requests: string[] } = {
+  const seen: { interrupts: number; broken: string; failed: string; requests: string[]; held: string[] } = {
     interrupts: 0,
     broken: '',
     failed: '',
     requests: [],
+    held: [],
   };
   const queue = new SplitQueue(memory, SIZE);
+  const patience = isPatient ? new PatientDisk(disk, (code) => seen.held.push(code)) : undefined;
   const device = new VirtioBlockDevice(
-    disk,
+    patience ?? disk,
     memory,
     queue,
     {
       interrupt: () => transport.interrupt(),
       fail: (reason) => transport.fail(reason),
       diskFailed: ({ code }) => (seen.failed = code),
+      givenUp: () => patience?.giveUp(),
     },
     'disk',
   );
@@ -144,6 +150,7 @@ function guest(kind: Transport = 'modern', features = ~0) {
     content,
     answers,
     seen,
+    patience,
     legacy,
     modern,
     begin,
@@ -314,6 +321,32 @@ describe('a virtio disk', () => {
     expect(seen.requests).toEqual(['trim 2 3']);
   });
 
+  test('that is held is not repeated for a guest that has reset it, and holds nothing of its requests', async () => {
+    const { view, answers, seen, patience, modern, begin, request, descriptor, publish } = guest('modern', {
+      isPatient: true,
+    });
+    begin();
+    for (const [first, block] of [
+      [0, 2],
+      [3, 5],
+    ] as const) {
+      request(first, 11, 0, 0);
+      descriptor(first + 1, DATA + 16 * first, 16, NEXT, first + 2);
+      for (const [at, value] of [block, 0, 1, 0].entries())
+        view.setUint32(DATA + 16 * first + 4 * at, value, true);
+    }
+    publish(0, 3);
+    answers[0]?.(new RpcError('NoSpace'));
+    await turn();
+    expect([seen.requests, seen.held]).toEqual([['trim 2 1', 'trim 5 1'], ['NoSpace']]);
+    modern.write(20, 1, 0);
+    answers[1]?.(new RpcError('NoSpace'));
+    await turn();
+    patience?.retry();
+    await turn();
+    expect([seen.requests, seen.held, seen.failed]).toEqual([['trim 2 1', 'trim 5 1'], ['NoSpace'], '']);
+  });
+
   test('takes the next descriptor of a chain from an indirect table', async () => {
     const { bytes, view, answers, seen, begin, request, descriptor, publish } = guest();
     begin();
@@ -389,7 +422,7 @@ describe.each<Transport>(['legacy', 'modern'])('through its %s transport', (kind
   );
 
   test('a driver that does not flush has its writes synchronised, each before its answer', async () => {
-    const { answers, seen, begin, request, publish, usedCount } = guest(kind, ~FLUSH);
+    const { answers, seen, begin, request, publish, usedCount } = guest(kind, { features: ~FLUSH });
     begin();
     request(0, 1, 2, 0);
     publish(0);

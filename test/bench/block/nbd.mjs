@@ -1,6 +1,6 @@
 /**
- * Starts a server of NBD, has fio read and write through it, and stops it: `nbd.mjs SOCKET URI SETTINGS
- * COMMAND…`.
+ * Starts a server of NBD, has fio read and write through it, and stops it: `nbd.mjs SOCKET URI
+ * SETTINGS COMMAND…`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';

@@ -65,7 +65,10 @@ export class ProcessGroup {
     }
   }
 
-  /** Waits until `holds()`, which is asked at every line. Rejects if the run ends, or after `timeoutMs`. */
+  /**
+   * Waits until `holds()`, which is asked at every line. Rejects if the run ends, or after
+   * `timeoutMs`.
+   */
   until(holds, timeoutMs, what) {
     return new Promise((resolve, reject) => {
       const fail = (why) => {

@@ -97,8 +97,11 @@ async function* dataPieces(
         continue;
       }
     }
-    const length = Math.min(pieceBytes - (position % pieceBytes), disk.sizeBytes - position);
-    yield { position, length };
-    position += length;
+    // An extent is asked for once: to find it takes as long as it has clusters.
+    do {
+      const length = Math.min(pieceBytes - (position % pieceBytes), disk.sizeBytes - position);
+      yield { position, length };
+      position += length;
+    } while (position < end);
   }
 }

@@ -33,7 +33,7 @@ export { compactImage, type Compaction } from './compact-image.ts';
 export { DiskDevice } from './disk-device.ts';
 export { createQcow2, type CreateQcow2Options } from './qcow2/create.ts';
 export { repairQcow2 } from './qcow2/repair.ts';
-export { QCOW2_INCOMPATIBLE } from './qcow2/header.ts';
+export { LAZY_REFCOUNTS, QCOW2_INCOMPATIBLE } from './qcow2/header.ts';
 export { Qcow2PackedWriter } from './qcow2/packed-writer.ts';
 export { Qcow2Image } from './qcow2/qcow2-image.ts';
 export { RawImage } from './raw/raw-image.ts';

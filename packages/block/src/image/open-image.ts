@@ -8,14 +8,12 @@ import { QCOW2_MAGIC } from './qcow2/header.ts';
 import { Qcow2Image } from './qcow2/qcow2-image.ts';
 import { RawImage } from './raw/raw-image.ts';
 import { checkVdi } from './vdi/check.ts';
+import { VDI_SIGNATURE, VDI_SIGNATURE_AT } from './vdi/header.ts';
 import { VdiImage } from './vdi/vdi-image.ts';
 import { checkVmdk } from './vmdk/check.ts';
-import { VMDK_MAGIC } from './vmdk/header.ts';
+import { VMDK_DESCRIPTOR_START, VMDK_MAGIC } from './vmdk/header.ts';
 import { VmdkImage } from './vmdk/vmdk-image.ts';
 
-const VDI_SIGNATURE_AT = 64;
-const VDI_SIGNATURE = 0xbeda107f;
-const VMDK_DESCRIPTOR = '# Disk DescriptorFile';
 const FIRST_BYTES = 128;
 
 /** How an image is opened. */
@@ -75,7 +73,7 @@ export async function seemingFormat(device: ByteDevice): Promise<ImageFormat> {
   const view = new DataView(first.buffer);
   if (view.getUint32(0) === QCOW2_MAGIC) return 'qcow2';
   if (view.getUint32(VDI_SIGNATURE_AT, true) === VDI_SIGNATURE) return 'vdi';
-  const text = new TextDecoder('latin1').decode(first.subarray(0, VMDK_DESCRIPTOR.length));
-  if (view.getUint32(0, true) === VMDK_MAGIC || text === VMDK_DESCRIPTOR) return 'vmdk';
+  const text = new TextDecoder('latin1').decode(first.subarray(0, VMDK_DESCRIPTOR_START.length));
+  if (view.getUint32(0, true) === VMDK_MAGIC || text === VMDK_DESCRIPTOR_START) return 'vmdk';
   return 'raw';
 }

@@ -88,7 +88,9 @@ class GrantedFiles {
   }
 
   async #openFile(path: string, access: 'ro' | 'rw'): Promise<HostFileDevice> {
-    const device = new HostFileDevice(await this.#env.host.openFile(path, access));
+    // Tables that are kept in memory are those of a file that stays as it is.
+    const steady = access === 'ro';
+    const device = new HostFileDevice(await this.#env.host.openFile(path, access, { steady }));
     this.#open.set(spelling(path), device);
     return device;
   }

@@ -36,6 +36,22 @@ test('a copy holds the same disk, and nothing for its zeros', async () => {
   expect(await checkQcow2(device)).toMatchObject({ problems: [], leaks: 0 });
 });
 
+test('a copy asks once for each extent of the disk, however many pieces it has', async () => {
+  const source = new RawImage(new MemoryDevice(DISK), false);
+  const asked: number[] = [];
+  const extent = source.extent.bind(source);
+  source.extent = (position, lengthMax) => {
+    asked.push(position);
+    return extent(position, lengthMax);
+  };
+  const copy = new RawImage(new MemoryDevice(new Uint8Array(DISK.byteLength)), true);
+  await copyDisk(source, copy);
+  expect(Buffer.compare(await wholeDisk(copy), DISK)).toBe(0);
+  const { image } = await newQcow2(DISK.byteLength);
+  await packDisk(source, new Qcow2PackedWriter(image));
+  expect(asked).toEqual([0, 0]);
+});
+
 describe.each([512, 4096, 65_536, 2 * MIB])('with clusters of %i bytes', (clusterBytes) => {
   test('a compressed copy holds the same disk, and is smaller', async () => {
     using place = new ImagePlace();

@@ -114,7 +114,9 @@ export class DiskModel {
     this.#changing.fill(0, sector, sector + count);
   }
 
-  /** The last operation for each sector that a sync which begins now covers; -1 if it covers none. */
+  /**
+   * The last operation for each sector that a sync which begins now covers; -1 if it covers none.
+   */
   #covered(): Int32Array {
     return this.#last.map((operation, sector) =>
       this.#changing[sector] === 1 || this.now[sector] === -1 ? -1 : operation,

@@ -3,8 +3,8 @@ import type { ByteDevice } from '../../src/image/byte-device.ts';
 import { ImageError } from '../../src/image/image-error.ts';
 
 /**
- * A device of bytes in memory. Every operation takes a turn of the event loop, or as many as `turns`
- * says, so that operations end in another order than they began.
+ * A device of bytes in memory. Every operation takes a turn of the event loop, or as many as
+ * `turns` says, so that operations end in another order than they began.
  */
 export class MemoryDevice implements ByteDevice {
   readonly writeable: boolean;

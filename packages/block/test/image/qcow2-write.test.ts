@@ -39,7 +39,8 @@ describe.each<[string, Omit<CreateQcow2Options, 'sizeBytes'>, boolean]>([
         const device = await newImage(
           backed ? { ...options, backing: { name: 'base', format: 'raw' } } : options,
         );
-        // Sectors of the backing image are zero, too, as the model begins: it must be read all the same.
+        // Sectors of the backing image are zero, too, as the model begins: it must be read all the
+        // same.
         const backing = backed
           ? new RawImage(new MemoryDevice(new Uint8Array(SIZE - 7 * 512)), false)
           : undefined;

@@ -68,7 +68,9 @@ export class ImagePlace implements Disposable {
     return status === 0 ? '' : `exit ${status}: ${output}`;
   }
 
-  /** What `qemu-img compare` says of an image and the bytes that it should hold; '' if they agree. */
+  /**
+   * What `qemu-img compare` says of an image and the bytes that it should hold; '' if they agree.
+   */
   compareByQemu(name: string, format: string, expected: Uint8Array): string {
     this.write('expected.raw', expected);
     const args = ['compare', '-f', format, '-F', 'raw', name, 'expected.raw'];

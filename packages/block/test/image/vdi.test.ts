@@ -222,6 +222,124 @@ test('an image that cannot grow for a lack of space is as before', async () => {
   expect(Buffer.compare(disk, expected)).toBe(0);
 });
 
+/** An image with room for one map only, and three blocks; the file may end within the last one. */
+async function oneMap(fileBytes: number): Promise<{ device: MemoryDevice; disk: Uint8Array }> {
+  const blockBytes = 4096;
+  const header = {
+    isFixed: false,
+    mapOffset: VDI_SECTOR_BYTES,
+    dataOffset: 2 * VDI_SECTOR_BYTES,
+    sizeBytes: SMALL_SECTORS * MODEL_SECTOR_BYTES,
+    blockBytes,
+    blocks: SMALL_SECTORS / SECTORS_PER_SMALL_BLOCK,
+    allocated: 3,
+  };
+  const device = new MemoryDevice();
+  const map = new DataView(new Uint8Array(vdiMapBytes(header.blocks)).fill(0xff).buffer);
+  // The first place, which has to make room, is that of block 7.
+  for (const [index, block] of [7, 2, 50].entries()) map.setUint32(block * 4, index, true);
+  device.writeNow(newVdiSector(header, UUID), 0);
+  device.writeNow(new Uint8Array(map.buffer), header.mapOffset);
+  device.writeNow(noise(new Uint8Array(fileBytes - header.dataOffset), 6), header.dataOffset);
+  const disk = await wholeDisk(await VdiImage.open(device, { writeable: false }));
+  return { device, disk };
+}
+
+/** A crash now leaves the disk; a block that was just written for the first time is there, or zero. */
+async function checkCrashed(device: MemoryDevice, disk: Uint8Array, at: number): Promise<void> {
+  const crashed = new MemoryDevice(device.content());
+  expect(await checkVdi(crashed)).toMatchObject({ problems: [] });
+  const found = await wholeDisk(await VdiImage.open(crashed, { writeable: false }));
+  found.fill(0, at, at + 4096);
+  expect(Buffer.compare(found, disk)).toBe(0);
+}
+
+const WHOLE_BYTES = 2 * VDI_SECTOR_BYTES + 3 * 4096;
+
+test('an image without room for a second map gets it, also if its file ends within a block', async () => {
+  const { device, disk } = await oneMap(WHOLE_BYTES);
+  await (await VdiImage.open(device, { writeable: true })).close();
+  expect(Buffer.compare(await wholeDisk(await VdiImage.open(device, { writeable: false })), disk)).toBe(0);
+  const map = new DataView(device.bytes.buffer);
+  expect(map.getUint32(344, true)).toBeGreaterThanOrEqual(VDI_SECTOR_BYTES + 2 * vdiMapBytes(100));
+  const sole = await oneMap(WHOLE_BYTES);
+  // Block 7 alone: its place is the first one, and the last one, too.
+  const header = parseVdiHeader(sole.device.content());
+  sole.device.writeNow(newVdiSector({ ...header, allocated: 1 }, UUID), 0);
+  for (const block of [2, 50]) sole.device.writeNow(new Uint8Array(4).fill(0xff), 512 + block * 4);
+  sole.device.sizeNow(2 * VDI_SECTOR_BYTES + 1000);
+  const short = await wholeDisk(await VdiImage.open(sole.device, { writeable: false }));
+  await (await VdiImage.open(sole.device, { writeable: true })).close();
+  const again = await VdiImage.open(sole.device, { writeable: false });
+  expect(Buffer.compare(await wholeDisk(again), short)).toBe(0);
+});
+
+test('whichever write fails while an image gets room for a second map, the disk is whole and gets it later', async () => {
+  for (let failing = 1; ; failing++) {
+    const { device, disk } = await oneMap(WHOLE_BYTES);
+    let writes = 0;
+    device.failWrite = () => ++writes === failing;
+    const opening = VdiImage.open(device, { writeable: true });
+    const failed = await opening.then(
+      () => false,
+      () => true,
+    );
+    if (!failed) {
+      // Two maps and two headers, and at least one block that has moved: all of them have failed.
+      expect(failing).toBeGreaterThan(5);
+      break;
+    }
+    device.failWrite = () => false;
+    expect(await checkVdi(device), `write ${failing}`).toMatchObject({ problems: [] });
+    const read = await VdiImage.open(device, { writeable: false });
+    expect(Buffer.compare(await wholeDisk(read), disk), `write ${failing}`).toBe(0);
+    const image = await VdiImage.open(device, { writeable: true });
+    const bytes = new Uint8Array(4096).fill(9);
+    await image.write(bytes, 60 * 4096);
+    await checkCrashed(device, disk, 60 * 4096);
+    disk.set(bytes, 60 * 4096);
+    await image.close();
+    expect(await checkVdi(device), `write ${failing}`).toMatchObject({ problems: [], leaks: 0 });
+    const again = await VdiImage.open(device, { writeable: false });
+    expect(Buffer.compare(await wholeDisk(again), disk), `write ${failing}`).toBe(0);
+  }
+});
+
+test('whichever write fails while an image grows, what was written is whole, and no block overwrites the map', async () => {
+  for (let failing = 1; ; failing++) {
+    const device = smallBlocks(SMALL_SECTORS);
+    const image = await VdiImage.open(device, { writeable: true });
+    const disk = new Uint8Array(SMALL_SECTORS * MODEL_SECTOR_BYTES).fill(7, 0, 100_000);
+    await image.write(disk.subarray(0, 100_000), 0);
+    await image.sync();
+    let writes = 0;
+    device.failWrite = () => ++writes === failing;
+    const failed = await image.resize(8 * MIB).then(
+      () => false,
+      () => true,
+    );
+    device.failWrite = () => false;
+    if (!failed) {
+      expect(failing).toBeGreaterThan(5);
+      break;
+    }
+    // The next block would go to the end, where the map may be; then it is refused.
+    const written = await image.write(new Uint8Array(4096).fill(9), 60 * 4096).then(
+      () => true,
+      () => false,
+    );
+    await checkCrashed(device, disk, 60 * 4096);
+    if (written) disk.fill(9, 60 * 4096, 61 * 4096);
+    await image.close().catch(() => {});
+    expect(await checkVdi(device), `write ${failing}`).toMatchObject({ problems: [] });
+    const again = await VdiImage.open(device, { writeable: true });
+    expect(Buffer.compare(await wholeDisk(again), disk), `write ${failing}`).toBe(0);
+    await again.resize(8 * MIB);
+    await again.close();
+    expect(await checkVdi(device), `write ${failing}`).toMatchObject({ problems: [], leaks: 0 });
+  }
+});
+
 test('every write of a run may be the last one before the power goes', async () => {
   const base = (await newImage()).content();
   for await (const { bytes, model } of crashStates(base, (device) =>

@@ -1,4 +1,6 @@
-/** VMDK images: read as qemu-img writes them and as we write them; written so that others read them. */
+/**
+ * VMDK images: read as qemu-img writes them and as we write them; written so that others read them.
+ */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { packDisk } from '../../src/image/convert.ts';

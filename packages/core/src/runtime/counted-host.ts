@@ -13,11 +13,13 @@ import type {
   HostProcess,
   HostSink,
   HostSource,
+  HostWorkplace,
 } from './host-access.ts';
 
 /** The same access to the host, counted. */
 export function countedHost(host: HostAccess, progress: Completed): HostAccess {
-  const { file, directory, device, listener, connection, program, counted } = countedThings(progress);
+  const { file, directory, device, listener, connection, program, workplace, counted } =
+    countedThings(progress);
   return {
     grants: host.grants,
     grant: (wanted) => host.grant(wanted),
@@ -27,6 +29,7 @@ export function countedHost(host: HostAccess, progress: Completed): HostAccess {
     listen: async (address) => listener(await counted(host.listen(address))),
     connect: async (address) => connection(await counted(host.connect(address))),
     run: async (path, args) => program(await counted(host.run(path, args))),
+    workplace: async (path) => workplace(await counted(host.workplace(path))),
   };
 }
 
@@ -35,9 +38,12 @@ interface CountedThings {
   readonly file: (file: HostFile) => HostFile;
   readonly directory: (directory: HostDirectory) => HostDirectory;
   readonly device: (device: HostDevice) => HostDevice;
+  readonly source: (source: HostSource) => HostSource;
+  readonly sink: (sink: HostSink) => HostSink;
   readonly listener: (listener: HostListener) => HostListener;
   readonly connection: (connection: HostConnection) => HostConnection;
   readonly program: (program: HostProcess) => HostProcess;
+  readonly workplace: (workplace: HostWorkplace) => HostWorkplace;
 }
 
 function countedThings(progress: Completed): CountedThings {
@@ -98,6 +104,19 @@ function countedThings(progress: Completed): CountedThings {
     accept: async () => connection(await counted(of.accept())),
     close: () => counted(of.close()),
   });
+  const things = { counted, file, directory, device, source, sink, listener, connection };
+  return { ...things, ...countedPrograms(things) };
+}
+
+/** The things that are made of several others. */
+function countedPrograms({
+  counted,
+  source,
+  sink,
+  directory,
+  listener,
+  connection,
+}: Omit<CountedThings, 'program' | 'workplace'>): Pick<CountedThings, 'program' | 'workplace'> {
   const program = (of: HostProcess): HostProcess => ({
     input: sink(of.input),
     output: source(of.output),
@@ -105,5 +124,12 @@ function countedThings(progress: Completed): CountedThings {
     ended: counted(of.ended),
     kill: (signal) => of.kill(signal),
   });
-  return { counted, file, directory, device, listener, connection, program };
+  const workplace = (of: HostWorkplace): HostWorkplace => ({
+    directory: directory(of.directory),
+    listen: async (name) => listener(await counted(of.listen(name))),
+    connect: async (name) => connection(await counted(of.connect(name))),
+    run: async (args) => program(await counted(of.run(args))),
+    close: () => counted(of.close()),
+  });
+  return { program, workplace };
 }

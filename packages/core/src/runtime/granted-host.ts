@@ -20,6 +20,7 @@ import {
   type HostListener,
   type HostPlatform,
   type HostProcess,
+  type HostWorkplace,
   type ResolvedGrant,
 } from './host-access.ts';
 
@@ -87,6 +88,11 @@ export class GrantedHost implements HostAccess {
   async run(path: string, args: readonly string[] = []): Promise<HostProcess> {
     const place = this.#find({ kind: 'program', path, access: 'rw' });
     return (await this.#parts.platform()).run(place, args);
+  }
+
+  async workplace(path: string): Promise<HostWorkplace> {
+    const place = this.#find({ kind: 'program', path, access: 'rw' });
+    return (await this.#parts.platform()).workplace(place);
   }
 
   #findAddress(

@@ -93,6 +93,11 @@ export interface HostFileOptions {
   readonly direct?: boolean;
   /** Whether to use nothing but the pool of threads, even where the host has a faster way. */
   readonly pool?: boolean;
+  /**
+   * A file that is opened for reading is locked, too, as far as the host can: nobody else may write
+   * to it meanwhile. Rejects with `InUse` if somebody does.
+   */
+  readonly steady?: boolean;
 }
 
 /** An entry of a directory. Links are listed, and never followed. */
@@ -244,6 +249,27 @@ export interface HostProcess {
   kill(signal?: 'TERM' | 'KILL' | 'INT' | 'HUP'): void;
 }
 
+/**
+ * A private directory for one run of a granted program: files and sockets through which the two
+ * meet, where nobody else of the host comes in. The program runs in it, so it knows what is there
+ * by the same short names. However the component ends, the program ends and the directory goes away
+ * with everything in it.
+ */
+export interface HostWorkplace {
+  readonly directory: HostDirectory;
+  /** Listens at a socket of the directory. */
+  listen(name: string): Promise<HostListener>;
+  /** Connects to a socket that the program has made in the directory. */
+  connect(name: string): Promise<HostConnection>;
+  /**
+   * Runs the program, once. Its environment has PATH and LANG, and nothing else. When it has ended,
+   * the directory is still there.
+   */
+  run(args?: readonly string[]): Promise<HostProcess>;
+  /** Ends the program and removes the directory; settles when both are gone. */
+  close(): Promise<void>;
+}
+
 /** The host as the config grants it. Everything rejects with `HostError`. */
 export interface HostAccess {
   /** The grants that the component was started with, as the config spells them. */
@@ -266,6 +292,8 @@ export interface HostAccess {
    * LANG, and nothing else.
    */
   run(path: string, args?: readonly string[]): Promise<HostProcess>;
+  /** Makes a private directory in which a granted program can be run. */
+  workplace(path: string): Promise<HostWorkplace>;
 }
 
 /**
@@ -287,4 +315,5 @@ export interface HostPlatform {
   listen(kind: 'tcp' | 'unix', place: HostPlace): Promise<HostListener>;
   connect(kind: 'tcp' | 'unix', place: HostPlace): Promise<HostConnection>;
   run(place: HostPlace, args: readonly string[]): Promise<HostProcess>;
+  workplace(place: HostPlace): Promise<HostWorkplace>;
 }

@@ -5,12 +5,28 @@
  */
 import { COSTS } from '../costs.ts';
 import { rpc, session } from '../interface/interface.ts';
-import { nothing, oneOf, optional, record, type ShapeType, text, u53 } from '../interface/shapes.ts';
+import {
+  bytes,
+  list,
+  nothing,
+  oneOf,
+  optional,
+  record,
+  type ShapeType,
+  text,
+  u53,
+} from '../interface/shapes.ts';
+import { LIMITS } from '../limits.ts';
 
 /** The things that can be wanted of a machine. */
-export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff'] as const;
+export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff', 'save', 'restore', 'media'] as const;
 /** One of `MACHINE_ACTIONS`. */
 export type MachineAction = (typeof MACHINE_ACTIONS)[number];
+
+/** The drives whose medium can be changed while the machine runs. */
+export const MACHINE_DRIVES = ['cdrom', 'floppy'] as const;
+/** One of `MACHINE_DRIVES`. */
+export type MachineDrive = (typeof MACHINE_DRIVES)[number];
 
 const MACHINE_TEXT_CHARACTERS = 1000;
 
@@ -23,9 +39,21 @@ export const machineState = record({
 /** How a machine is. */
 export type MachineState = ShapeType<typeof machineState>;
 
-const machineWish = record({ number: u53, action: oneOf(MACHINE_ACTIONS) });
+/** The shape of the words that say more about an action: a file, say, or what is typed. */
+export const machineWords = list(text(LIMITS.machineWordCharacters), LIMITS.machineWords);
+
+const machineWish = record({ number: u53, action: oneOf(MACHINE_ACTIONS), words: machineWords });
 /** Something that somebody wants; the number is for the answer. */
 export type MachineWish = ShapeType<typeof machineWish>;
+
+const machineAnswer = record({
+  /** Why the wish was not granted. */
+  problem: optional(text(MACHINE_TEXT_CHARACTERS)),
+  /** What was asked for: a picture of the screen, say. */
+  content: optional(bytes(LIMITS.machineContentBytes)),
+});
+/** What became of a wish. */
+export type MachineAnswer = ShapeType<typeof machineAnswer>;
 
 /** The Machine session. */
 export const Machine = session(
@@ -36,9 +64,9 @@ export const Machine = session(
      * Settles with the next wish as soon as there is one; with nothing if the session has ended.
      */
     wish: rpc<() => MachineWish | undefined>({ args: [], result: optional(machineWish) }),
-    /** The wish was granted, or there is a problem. */
-    answer: rpc<(number: number, problem: string | undefined) => void>({
-      args: [u53, optional(text(MACHINE_TEXT_CHARACTERS))],
+    /** What became of the wish with this number. */
+    answer: rpc<(number: number, answer: MachineAnswer) => void>({
+      args: [u53, machineAnswer],
       result: nothing,
     }),
   },

@@ -24,6 +24,9 @@ export interface ReattachOptions<I extends SessionInterface> {
 export interface SessionOpeningOptions<I extends SessionInterface> extends ReattachOptions<I> {
   readonly label?: string;
   readonly args?: SessionArguments;
+  /** Bytes and capabilities that are donated beyond those that the session itself costs. */
+  readonly ram?: number;
+  readonly caps?: number;
 }
 
 /** The part of `env` that opens and closes sessions: all that a client library needs of it. */

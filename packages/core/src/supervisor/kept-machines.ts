@@ -2,10 +2,11 @@
 import { Condition } from '../async/index.ts';
 import type { Implementation } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
-import type { Machine, MachineAction, MachineState, MachineWish } from '../session/machine.ts';
+import type { Machine, MachineAction, MachineAnswer, MachineState, MachineWish } from '../session/machine.ts';
 import type { RootRequest } from '../session/parent.ts';
 
-const GONE = 'the machine is gone';
+const GONE: MachineAnswer = { problem: 'the machine is gone', content: undefined };
+const TOO_MUCH: MachineAnswer = { problem: 'too much is wanted of it already', content: undefined };
 const NOT_STARTED: MachineState = { state: 'off', about: 'it is not there yet' };
 
 /** A machine of a component. */
@@ -13,8 +14,8 @@ export interface KeptMachine {
   /** The whole label of its session. */
   readonly label: string;
   readonly state: MachineState;
-  /** Wants something of it. Settles when that is done; the result says why it is not. */
-  ask(action: MachineAction): Promise<string | undefined>;
+  /** Wants something of it; settles with what became of that. */
+  ask(action: MachineAction, words: readonly string[]): Promise<MachineAnswer>;
 }
 
 /** The machines of a system. */
@@ -43,7 +44,7 @@ class ServedMachine implements KeptMachine {
   /** Wishes that the machine has not heard of. */
   readonly #wishes: MachineWish[] = [];
   /** Those who wait for an answer. */
-  readonly #waiting = new Map<number, (problem: string | undefined) => void>();
+  readonly #waiting = new Map<number, (answer: MachineAnswer) => void>();
   readonly #wished = new Condition();
 
   constructor(label: string, closed: () => void) {
@@ -53,7 +54,7 @@ class ServedMachine implements KeptMachine {
         this.#state = state;
       },
       wish: () => this.#nextWish(),
-      answer: (number, problem) => this.#answer(number, problem),
+      answer: (number, answer) => this.#answer(number, answer),
       [Symbol.asyncDispose]: async () => {
         this.#isGone = true;
         closed();
@@ -67,14 +68,13 @@ class ServedMachine implements KeptMachine {
     return this.#state;
   }
 
-  ask(action: MachineAction): Promise<string | undefined> {
+  ask(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
     if (this.#isGone) return Promise.resolve(GONE);
-    if (this.#waiting.size >= LIMITS.machineWishes)
-      return Promise.resolve('too much is wanted of it already');
+    if (this.#waiting.size >= LIMITS.machineWishes) return Promise.resolve(TOO_MUCH);
     const number = ++this.#lastNumber;
     return new Promise((resolve) => {
       this.#waiting.set(number, resolve);
-      this.#wishes.push({ number, action });
+      this.#wishes.push({ number, action, words: [...words] });
       this.#wished.wakeOne();
     });
   }
@@ -88,9 +88,9 @@ class ServedMachine implements KeptMachine {
     return undefined;
   }
 
-  #answer(number: number, problem: string | undefined): void {
+  #answer(number: number, answer: MachineAnswer): void {
     const resolve = this.#waiting.get(number);
     this.#waiting.delete(number);
-    resolve?.(problem);
+    resolve?.(answer);
   }
 }

@@ -1,9 +1,9 @@
 /** The import graphs of the components of a config; each is read once. */
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
-import { fileState, MISSING } from './watch/file-state.ts';
+import { type FileLook, lookAtFile, MISSING } from './watch/file-state.ts';
 import { isHolderModule, stockTrust } from './stock.ts';
 import {
   findForbidden,
@@ -30,8 +30,10 @@ export const COMPONENT_DOORS: ReadonlySet<string> = new Set([
   'block',
   'config',
   'file_system',
+  'framebuffer',
   'host',
   'index',
+  'input',
   'machine',
   'packet-stream',
   'report',
@@ -56,14 +58,6 @@ function isInner(file: string): boolean {
  * A file that was written this short a time ago may be written again within one tick of its clock.
  */
 const SETTLED_MS = 20;
-
-/** The states of files; `undefined` if one has changed just before it was read, or since. */
-function statesOf(files: readonly string[], readMs: number): readonly string[] | undefined {
-  const newestMs = Math.max(
-    ...files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? readMs),
-  );
-  return newestMs > readMs - SETTLED_MS ? undefined : files.map(fileState);
-}
 
 /** Files that a stock component's libraries read, beside their code. */
 function dataOf(moduleUrl: string, { files }: ImportGraph): readonly string[] {
@@ -96,7 +90,7 @@ export class ComponentImports {
   readonly #before: ReadonlyMap<string, KnownModule>;
   readonly #known = new Map<string, KnownModule>();
   /** What was found out about files for this check: components share many. */
-  readonly #states = new Map<string, string>();
+  readonly #looks = new Map<string, FileLook>();
   readonly #unchanged = new Map<KnownModule, boolean>();
 
   /**
@@ -159,20 +153,33 @@ export class ComponentImports {
   }
 
   #looksUnchanged({ graph, states }: KnownModule): boolean {
-    if (states === undefined || graph.absent.some((path) => this.#stateOf(path) !== MISSING)) return false;
-    return graph.files.every((file, index) => this.#stateOf(file) === states[index]);
+    if (states === undefined || graph.absent.some((path) => this.#lookAt(path).state !== MISSING))
+      return false;
+    return graph.files.every((file, index) => this.#lookAt(file).state === states[index]);
   }
 
-  #stateOf(file: string): string {
-    const known = this.#states.get(file) ?? fileState(file);
-    this.#states.set(file, known);
+  /**
+   * Looks at a file once for the whole check. If it changes after that, the next check finds out.
+   */
+  #lookAt(file: string): FileLook {
+    const known = this.#looks.get(file) ?? lookAtFile(file);
+    this.#looks.set(file, known);
     return known;
+  }
+
+  /** The states of files; `undefined` if one has changed just before it was read, or since. */
+  #statesOf(files: readonly string[], readMs: number): readonly string[] | undefined {
+    const looks = files.map((file) => this.#lookAt(file));
+    const settled = looks.every(
+      ({ writtenMs }) => writtenMs !== undefined && writtenMs <= readMs - SETTLED_MS,
+    );
+    return settled ? looks.map(({ state }) => state) : undefined;
   }
 
   #read(moduleUrl: string): KnownModule {
     const beganMs = Date.now();
     const graph = this.#graphs.read(moduleUrl);
-    return { graph, states: statesOf(graph.files, beganMs), manifest: undefined };
+    return { graph, states: this.#statesOf(graph.files, beganMs), manifest: undefined };
   }
 
   /**

@@ -1,11 +1,16 @@
 /** The requests that look at virtual machines, and act on one. */
-import { oneOf, record, text } from '@ginit/core';
-import { MACHINE_ACTIONS } from '@ginit/core/machine';
+import { oneOf, optional, record, text } from '@ginit/core';
+import { MACHINE_ACTIONS, machineWords } from '@ginit/core/machine';
 import type { KeptMachine, Supervisor } from '@ginit/core/supervisor';
 import { splitLabel } from '@ginit/core/system';
 import { CONTROL_LIMITS, ControlError, type ControlHandlers, meantBy } from './control/index.ts';
 
-const actArguments = record({ action: oneOf(MACHINE_ACTIONS), label: text(CONTROL_LIMITS.labelCharacters) });
+const actArguments = record({
+  action: oneOf(MACHINE_ACTIONS),
+  label: text(CONTROL_LIMITS.labelCharacters),
+  /** What says more about the action. */
+  words: optional(machineWords),
+});
 
 /** Answers them. */
 export function machineRequests(supervisor: Pick<Supervisor, 'machines'>): ControlHandlers {
@@ -14,11 +19,12 @@ export function machineRequests(supervisor: Pick<Supervisor, 'machines'>): Contr
       machines: supervisor.machines.map(({ label, state }) => ({ label: ownerOf(label), ...state })),
     }),
     machine: async (args) => {
-      const { action, label: wanted } = actArguments(args, 'with');
+      const { action, label: wanted, words = [] } = actArguments(args, 'with');
       const machine = machineMeant(wanted, supervisor.machines);
-      const problem = await machine.ask(action);
+      const { problem, content } = await machine.ask(action, words);
       if (problem !== undefined) throw new ControlError('REFUSED', problem);
-      return { label: ownerOf(machine.label) };
+      const label = ownerOf(machine.label);
+      return content ? { label, content: Buffer.from(content).toString('base64') } : { label };
     },
   };
 }

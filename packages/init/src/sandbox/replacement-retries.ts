@@ -5,8 +5,7 @@
  */
 import type { Env } from '@ginit/core';
 import type { StartNode } from '../model/index.ts';
-import { sameNode } from '../plan/index.ts';
-import { RestartRecord } from './restart-record.ts';
+import { type RestartRecord, RestartRecords } from './restart-record.ts';
 
 /** How a replacement came to its end before it was complete. */
 export interface ReplacementFailure {
@@ -33,7 +32,7 @@ interface Waiting {
 /** The attempts that are still to come. */
 export class ReplacementRetries {
   readonly #host: ReplacementRetriesHost;
-  readonly #records = new Map<string, { readonly start: StartNode; readonly record: RestartRecord }>();
+  readonly #records = new RestartRecords();
   readonly #waiting = new Map<string, Waiting>();
 
   constructor(host: ReplacementRetriesHost) {
@@ -60,7 +59,7 @@ export class ReplacementRetries {
     if (!restart || (code === 0 && restart.on !== 'always')) return undefined;
     const waiting: Waiting = { forced, cancel: () => {} };
     this.#waiting.set(name, waiting);
-    const record = this.#recordOf(start);
+    const record = this.#records.update(start);
     const granted = await this.#grants(record, culprit);
     if (this.#waiting.get(name) !== waiting) return undefined;
     const { max, periodS } = restart;
@@ -83,7 +82,7 @@ export class ReplacementRetries {
   /** Only these children are still to be replaced. */
   keep(names: ReadonlySet<string>): void {
     for (const name of this.#waiting.keys()) if (!names.has(name)) this.cancel(name);
-    for (const name of this.#records.keys()) if (!names.has(name)) this.#records.delete(name);
+    this.#records.keep(names);
   }
 
   /** Without a Timer session nothing can be counted, and nothing is tried again. */
@@ -93,13 +92,5 @@ export class ReplacementRetries {
     } catch {
       return false;
     }
-  }
-
-  #recordOf(start: StartNode): RestartRecord {
-    const known = this.#records.get(start.name);
-    if (known && sameNode(known.start.element, start.element)) return known.record;
-    const record = new RestartRecord(start.restart);
-    this.#records.set(start.name, { start, record });
-    return record;
   }
 }

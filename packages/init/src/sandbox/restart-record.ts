@@ -6,10 +6,18 @@ import { sameNode } from '../plan/index.ts';
 const PAUSE_MS = 100;
 const PAUSE_MAX_MS = 10_000;
 
+/**
+ * The pause before the next attempt when `count` have failed in a row, or in a period: none for the
+ * first, so that a fault that stays the only one costs as little as possible.
+ */
+export function pauseAfter(count: number): number {
+  return count < 2 ? 0 : Math.min(PAUSE_MS * 2 ** (count - 2), PAUSE_MAX_MS);
+}
+
 /** The crashes of one child that count against its budget. */
 export class RestartRecord {
-  /** The budget of its start node, which a new config may change. */
-  budget: RestartBudget | undefined;
+  /** The budget of its start node. */
+  readonly budget: RestartBudget | undefined;
   #crashesUs: number[] = [];
 
   constructor(budget: RestartBudget | undefined) {
@@ -22,14 +30,12 @@ export class RestartRecord {
   }
 
   /**
-   * The pause before the restart just granted. The first restart in a period comes at once, so that
-   * a crash that stays the only one costs as little as possible. No pause is longer than the budget
-   * lasts for one restart.
+   * The pause before the restart just granted. None is longer than the budget lasts for one
+   * restart.
    */
   get pauseMs(): number {
     const { max = 0, periodS = 0 } = this.budget ?? {};
-    if (this.count < 2 || max === 0) return 0;
-    return Math.min(PAUSE_MS * 2 ** (this.count - 2), PAUSE_MAX_MS, (periodS * 1000) / max);
+    return max === 0 ? 0 : Math.min(pauseAfter(this.count), (periodS * 1000) / max);
   }
 
   /** Forgets all crashes. */
@@ -52,19 +58,23 @@ export class RestartRecord {
   }
 }
 
-/** The records of all start nodes of a config. */
+/** The records of start nodes. */
 export class RestartRecords {
-  readonly #records = new Map<string, RestartRecord>();
+  readonly #records = new Map<string, { readonly start: StartNode; readonly record: RestartRecord }>();
 
   of(name: string): RestartRecord | undefined {
-    return this.#records.get(name);
+    return this.#records.get(name)?.record;
   }
 
-  /** A start node that says something else than before begins without crashes. */
-  update(start: StartNode, before: StartNode | undefined): void {
-    const record = this.#records.get(start.name);
-    if (record && before && sameNode(before.element, start.element)) record.budget = start.restart;
-    else this.#records.set(start.name, new RestartRecord(start.restart));
+  /**
+   * The record of a start node. One that says something else than before begins without crashes.
+   */
+  update(start: StartNode): RestartRecord {
+    const known = this.#records.get(start.name);
+    if (known && sameNode(known.start.element, start.element)) return known.record;
+    const record = new RestartRecord(start.restart);
+    this.#records.set(start.name, { start, record });
+    return record;
   }
 
   /** Drops the records of all other names. */
@@ -73,6 +83,6 @@ export class RestartRecords {
   }
 
   forget(name: string): void {
-    this.#records.get(name)?.clear();
+    this.of(name)?.clear();
   }
 }

@@ -298,7 +298,7 @@ export class Sandbox implements ChildHost<Child> {
     const replaced = new Set(changes.filter(({ kind }) => kind === 'replace').map(nameOf));
     for (const start of config.starts) {
       const child = this.#children.get(start.name);
-      this.#records.update(start, child?.start);
+      this.#records.update(start);
       // A child that is being replaced goes on as it is.
       if (!child || replaced.has(start.name)) continue;
       child.update(start);

@@ -10,14 +10,12 @@ import { ConfigNode } from '@ginit/core/config';
 import type { Resources } from '@ginit/core/system';
 import { formatWarning, type InitConfig, readInitConfig, readSequenceConfig } from '../model/index.ts';
 import { sameNode } from '../plan/index.ts';
+import { NOTHING } from '../sandbox/amounts.ts';
+import { pauseAfter } from '../sandbox/restart-record.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
 import { nextStep } from './next-step.ts';
 
-const NOTHING: Resources = { ram: 0, caps: 0 };
 const NO_CHILD = readInitConfig(ConfigNode.empty('config')).config;
-/** The pause before the step after a failed one, when the one before it had failed as well. */
-const PAUSE_FIRST_MS = 100;
-const PAUSE_MAX_MS = 10_000;
 
 /** The step that is being done. */
 interface Running {
@@ -87,7 +85,8 @@ export class Sequence {
       const next = nextStep(this.#options, this.#steps(NOTHING).length, at, code);
       if ('exit' in next) return this.#env.exit(next.exit);
       index = next.index;
-      if (failures > 1) await this.#env.timer.sleep(pauseMs(failures));
+      const pauseMs = pauseAfter(failures);
+      if (pauseMs > 0) await this.#env.timer.sleep(pauseMs);
     }
   }
 
@@ -149,8 +148,4 @@ function placeOf({ name, index }: Running, steps: readonly InitConfig[]): number
   if (isIt(steps[index])) return index;
   const found = steps.findIndex(isIt);
   return found === -1 ? undefined : found;
-}
-
-function pauseMs(failures: number): number {
-  return Math.min(PAUSE_FIRST_MS * 2 ** Math.min(failures - 2, 10), PAUSE_MAX_MS);
 }

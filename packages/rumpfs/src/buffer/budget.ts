@@ -31,10 +31,10 @@ export interface Shares {
 }
 
 /** Throws `NoMemory` when the budget is too small for blocks of that size. */
-export function shareOut(memoryBytes: number, blockSizeBytes: number): Shares {
+export function shareOut(memoryBytes: number, blockSizeBytes: number, copiesPart = COPIES_PART): Shares {
   const areaBytesWanted = Math.min(STAGING_AREA_BYTES_MAX, memoryBytes / STAGING_AREA_PART);
   const areaBytes = Math.max(1, Math.floor(areaBytesWanted / blockSizeBytes)) * blockSizeBytes;
-  const copies = Math.max(COPIES_MIN, Math.floor(memoryBytes / COPIES_PART / blockSizeBytes));
+  const copies = Math.max(COPIES_MIN, Math.floor(memoryBytes / copiesPart / blockSizeBytes));
   const buffersMax = Math.floor((memoryBytes - STAGING_AREAS * areaBytes) / blockSizeBytes) - copies;
   if (buffersMax < BUFFERS_MIN) {
     const needed = (BUFFERS_MIN + STAGING_AREAS + COPIES_MIN) * blockSizeBytes;

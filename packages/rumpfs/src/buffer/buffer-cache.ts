@@ -19,6 +19,11 @@ const LIST_COUNT = 5;
 
 const settled = Promise.resolve();
 
+export interface CacheOptions {
+  /** The part of the memory that is for copies of structures and names. */
+  readonly copiesPart?: number;
+}
+
 /**
  * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the
  * order of their last use.
@@ -51,12 +56,17 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   #dataFirst = false;
 
   /** @param memoryBytes the part of the budget that buffers and staging may take */
-  constructor(hypercalls: Hypercalls, blockSizeBytes: number, memoryBytes: number) {
+  constructor(
+    hypercalls: Hypercalls,
+    blockSizeBytes: number,
+    memoryBytes: number,
+    { copiesPart }: CacheOptions = {},
+  ) {
     this.bio = hypercalls.bio;
     this.blockSizeBytes = blockSizeBytes;
     this.#sectorsPerBlock = blockSizeBytes / hypercalls.bio.sectorSizeBytes;
     assert(Number.isInteger(this.#sectorsPerBlock), 'a block is a whole number of sectors');
-    const shares = shareOut(memoryBytes, blockSizeBytes);
+    const shares = shareOut(memoryBytes, blockSizeBytes, copiesPart);
     this.staging = new StagingPool(shares.areaBytes, shares.areas);
     this.#orderedMax = shares.orderedMax;
     this.#buffersMax = shares.buffersMax;
@@ -160,6 +170,11 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     this.#lists.putFirst(buffer.slot, LIST_DIRTY[dirty]);
     if (this.dirtyCount > this.#buffersMax / 2 || this.orderedCount > this.#orderedMax / 2)
       this.#writeBack.startInBackground();
+  }
+
+  /** Resolves when the pass of write-back that runs now, or one that starts now, has ended. */
+  whenPassEnds(): Promise<void> {
+    return this.#writeBack.whenPassEnds();
   }
 
   /** If write-back is behind, a promise that those who want to change more must wait for. */

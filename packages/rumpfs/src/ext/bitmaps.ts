@@ -38,11 +38,14 @@ function initialise(volume: Volume, kind: BitmapKind, group: number, buffer: Blo
   if (kind === 'block') {
     const start = groups.firstBlockOf(group);
     const { clusterBlocks } = superblock;
-    groups.zones.eachIn(start, groups.blocksIn(group), (first, count) => {
+    const take = (first: number, count: number): void => {
       const from = Math.floor((first - start) / clusterBlocks);
       const end = Math.floor((first + count - 1 - start) / clusterBlocks) + 1;
       setBits(buffer.bytes, from, end - from);
-    });
+    };
+    groups.zones.eachIn(start, groups.blocksIn(group), take);
+    const reserved = superblock.hasCopy(group) ? superblock.reservedDescriptorBlocks : 0;
+    if (reserved > 0) take(start + 1 + superblock.descriptorBlocks, reserved);
     const inGroup = groups.clustersIn(group);
     if (inGroup < bits) setBits(buffer.bytes, inGroup, bits - inGroup);
   } else if (superblock.inodesPerGroup < bits) {

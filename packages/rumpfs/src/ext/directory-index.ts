@@ -1,8 +1,8 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { DirectoryBlocks } from './directory-block.ts';
 import { RECORD_HEADER_BYTES } from './directory-record.ts';
-import type { IndexOwner, IndexStore } from './index-store.ts';
-import { hashName, NameTable, type TableCursor } from './name-table.ts';
+import type { IndexOwner, IndexStore } from '../index/index-store.ts';
+import { hashName, NameTable, type TableCursor } from '../index/name-table.ts';
 
 /** The place of a record. */
 export interface RecordPlace {

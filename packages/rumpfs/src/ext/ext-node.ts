@@ -9,7 +9,7 @@ import type {
 } from '../vnode/attributes.ts';
 import type { FileSystemNode, Rename } from '../vnode/file-system.ts';
 import type { EntryName } from '../vnode/names.ts';
-import { linkInode, renameInode, unlinkDirectory, unlinkInode } from './change-names.ts';
+import { linkInode, type Move, renameInode, unlinkDirectory, unlinkInode } from './change-names.ts';
 import { createInode, type NewInode } from './create-inode.ts';
 import { destroyInode } from './destroy-inode.ts';
 import { Directory } from './directory.ts';
@@ -17,14 +17,19 @@ import { readFile } from './file-read.ts';
 import { truncateFile, writeFile } from './file-write.ts';
 import { type Inode, requireMutable } from './inode.ts';
 import { loadInode, storeInode } from './inode-table.ts';
-import { DIRECTORY_LINKS_MIN, requireLinkLeft } from './link-counts.ts';
+import { DIRECTORY_LINKS_MIN, requireRoomForDirectory } from './link-counts.ts';
 import type { OpenInode } from './open-inode.ts';
 import type { Parts } from './parts.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { readSymlink, requireTargetFits, writeSymlink } from './symlink.ts';
 
-/** An ext2 inode as the vnode layer sees it. */
-export class Ext2Node implements FileSystemNode {
+/** With a journal a long write is done in pieces, each of which is one change. */
+const PIECE_BYTES_MAX = 1024 * 1024;
+/** A file with more sectors than this may be cut in several transactions. */
+const SECTORS_AT_ONCE_MAX = 2048;
+
+/** An inode as the vnode layer sees it. */
+export class ExtNode implements FileSystemNode {
   readonly id: number;
   readonly type: NodeType;
   /** Used by the other nodes of the mount. */
@@ -58,19 +63,20 @@ export class Ext2Node implements FileSystemNode {
     };
   }
 
-  async setAttributes(change: AttributeChange, nowMs: number): Promise<void> {
+  setAttributes(change: AttributeChange, nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
-    requireMutable(inode);
-    await parts.volume.begin();
-    if (change.permissions !== undefined) {
-      inode.mode = (inode.mode & 0xf000) | (change.permissions & 0o7777);
-    }
-    inode.uid = change.uid ?? inode.uid;
-    inode.gid = change.gid ?? inode.gid;
-    inode.accessedMs = change.accessedMs ?? inode.accessedMs;
-    inode.modifiedMs = change.modifiedMs ?? inode.modifiedMs;
-    inode.changedMs = nowMs;
-    await storeInode(parts.volume, inode);
+    return parts.volume.change(async () => {
+      requireMutable(inode);
+      if (change.permissions !== undefined) {
+        inode.mode = (inode.mode & 0xf000) | (change.permissions & 0o7777);
+      }
+      inode.uid = change.uid ?? inode.uid;
+      inode.gid = change.gid ?? inode.gid;
+      inode.accessedMs = change.accessedMs ?? inode.accessedMs;
+      inode.modifiedMs = change.modifiedMs ?? inode.modifiedMs;
+      inode.changedMs = nowMs;
+      await storeInode(parts.volume, inode);
+    });
   }
 
   async read(offset: number, into: Uint8Array): Promise<number> {
@@ -82,16 +88,40 @@ export class Ext2Node implements FileSystemNode {
 
   async write(offset: number, from: Uint8Array, nowMs: number): Promise<number> {
     const { inode, parts } = this.open;
+    const { volume, blocks } = parts;
     requireMutable(inode, offset >= inode.sizeBytes);
-    await parts.volume.begin();
-    return writeFile(parts.volume, parts.blocks, inode, offset, from, nowMs);
+    if (!volume.journalled) {
+      return volume.change(() => writeFile(volume, blocks, inode, offset, from, nowMs));
+    }
+    let done = 0;
+    try {
+      do {
+        const piece = from.subarray(done, done + PIECE_BYTES_MAX);
+        const position = offset + done;
+        done += await volume.change(() => writeFile(volume, blocks, inode, position, piece, nowMs));
+      } while (done < from.length);
+    } catch (error) {
+      const shortened = error instanceof FsError && error.code === 'NoSpace' && done > 0;
+      if (!shortened) throw error;
+    }
+    return done;
   }
 
-  async truncate(sizeBytes: number, nowMs: number): Promise<void> {
+  truncate(sizeBytes: number, nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
+    const { volume, blocks, orphans } = parts;
     requireMutable(inode);
-    await parts.volume.begin();
-    await truncateFile(parts.volume, parts.blocks, inode, sizeBytes, nowMs);
+    return volume.change(async () => {
+      // What is long is cut in several transactions. If the power fails in between, the rest is cut
+      // at the next mount.
+      const lists = volume.journalled && sizeBytes < inode.sizeBytes && inode.sectors > SECTORS_AT_ONCE_MAX;
+      if (lists) await orphans.add(inode);
+      try {
+        await truncateFile(volume, blocks, inode, sizeBytes, nowMs);
+      } finally {
+        if (lists) await orphans.takeBack(inode);
+      }
+    });
   }
 
   readLink(): Promise<string> {
@@ -127,7 +157,7 @@ export class Ext2Node implements FileSystemNode {
   }
 
   async createDirectory(name: EntryName, what: NewNode, nowMs: number): Promise<FileSystemNode> {
-    requireLinkLeft(this.open.inode);
+    requireRoomForDirectory(this.open.parts.volume, this.open.inode);
     return this.#create({ name, type: 'directory', what }, nowMs, async (inode) => {
       inode.linkCount = DIRECTORY_LINKS_MIN;
       await new Directory(this.open.parts, inode).initialise(this.id);
@@ -148,30 +178,28 @@ export class Ext2Node implements FileSystemNode {
   }
 
   link(name: EntryName, target: FileSystemNode, nowMs: number): Promise<void> {
-    return linkInode(this.open, name, own(target), nowMs);
+    return this.#change(() => linkInode(this.open, name, own(target), nowMs));
   }
 
   unlink(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void> {
-    return unlinkInode(this.open, name, own(target), inUse, nowMs);
+    return this.#change(() => unlinkInode(this.open, name, own(target), inUse, nowMs));
   }
 
   removeDirectory(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void> {
-    return unlinkDirectory(this.open, name, own(target), inUse, nowMs);
+    return this.#change(() => unlinkDirectory(this.open, name, own(target), inUse, nowMs));
   }
 
   rename(move: Rename, nowMs: number): Promise<void> {
-    return renameInode(
-      {
-        source: own(move.source),
-        from: this.open,
-        fromName: move.name,
-        to: own(move.toDirectory),
-        toName: move.toName,
-        replaced: move.replaced === undefined ? undefined : own(move.replaced),
-        replacedInUse: move.replacedInUse,
-      },
-      nowMs,
-    );
+    const moved: Move = {
+      source: own(move.source),
+      from: this.open,
+      fromName: move.name,
+      to: own(move.toDirectory),
+      toName: move.toName,
+      replaced: move.replaced === undefined ? undefined : own(move.replaced),
+      replacedInUse: move.replacedInUse,
+    };
+    return this.#change(() => renameInode(moved, nowMs));
   }
 
   deactivate(): void {
@@ -180,8 +208,9 @@ export class Ext2Node implements FileSystemNode {
 
   async destroy(nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
-    await parts.volume.begin();
-    if (!parts.volume.departures.abandon(inode, nowMs)) await destroyInode(parts, inode, nowMs);
+    await this.#change(async () => {
+      if (!parts.volume.departures.abandon(inode, nowMs)) await destroyInode(parts, inode, nowMs);
+    });
   }
 
   reclaim(): void {
@@ -194,7 +223,12 @@ export class Ext2Node implements FileSystemNode {
     nowMs: number,
     fill: (inode: Inode) => Promise<void>,
   ): Promise<FileSystemNode> {
-    return new Ext2Node(this.open.parts, await createInode(this.open, made, nowMs, fill));
+    const inode = await this.#change(() => createInode(this.open, made, nowMs, fill));
+    return new ExtNode(this.open.parts, inode);
+  }
+
+  #change<Result>(action: () => Promise<Result>): Promise<Result> {
+    return this.open.parts.volume.change(action);
   }
 }
 
@@ -216,6 +250,6 @@ async function typeOf({ volume }: Parts, id: number): Promise<NodeType> {
  * it.
  */
 function own(node: FileSystemNode): OpenInode {
-  if (!(node instanceof Ext2Node)) throw new Error('rumpfs: broken invariant: a node of another file system');
+  if (!(node instanceof ExtNode)) throw new Error('rumpfs: broken invariant: a node of another file system');
   return node.open;
 }

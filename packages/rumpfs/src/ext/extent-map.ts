@@ -27,7 +27,7 @@ export function tryMapExtents(
   countMax: number,
   run: Run,
 ): number {
-  let view = inode.pointers;
+  let view: DataView = inode.pointers;
   let end = 2 ** 32;
   run.fresh = false;
   run.unwritten = 0;

@@ -84,7 +84,7 @@ export async function descend(volume: Volume, inode: Inode, logical: number): Pr
 function tryDescend(volume: Volume, inode: Inode, logical: number): ExtentStep[] | number {
   const way: ExtentStep[] = [];
   let block = 0;
-  let view = inode.pointers;
+  let view: DataView = inode.pointers;
   for (let depth = depthOf(view); ; depth -= 1) {
     const found = searchNode(view, logical);
     const index = depth > 0 ? Math.max(0, found) : found;

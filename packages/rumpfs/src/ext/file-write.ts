@@ -11,7 +11,7 @@ import type { Volume } from './volume.ts';
 
 /**
  * Writes at `offset`, allocating missing blocks. Resolves to the number of bytes written, which is
- * less than given only where the space ended. When it fails, the file keeps its size, and blocks
+ * less than given only where the space ended, or a commit of the journal waits. When it fails, the file keeps its size, and blocks
  * behind its end are given back.
  */
 export async function writeFile(
@@ -29,7 +29,7 @@ export async function writeFile(
   let done = 0;
   let failure: unknown;
   try {
-    while (done < from.length) {
+    while (done < from.length && !(done > 0 && volume.shouldPause)) {
       done += await writePiece(volume, blocks, inode, offset + done, from.subarray(done), requests);
     }
   } catch (error) {

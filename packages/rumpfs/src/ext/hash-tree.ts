@@ -121,7 +121,7 @@ export class HashTree {
     const { volume, inode } = this.#directory;
     const version = volume.superblock.hashVersion;
     const logical = await this.#directory.append();
-    const [root, leaf] = await this.#gather([0, logical]);
+    const [root, leaf] = await this.#gather(0, logical);
     const records = this.#records(root, 0, version).filter(({ offset }) => offset > 12);
     splitLeaf(volume, leaf.bytes, records);
     writeHashRoot(volume, root.bytes, version, logical);
@@ -197,7 +197,7 @@ export class HashTree {
   async #splitLeaf(parent: number, leaf: number, version: number): Promise<void> {
     const { volume } = this.#directory;
     const added = await this.#directory.append();
-    const [index, old, fresh] = await this.#gather([parent, leaf, added]);
+    const [index, old, fresh] = await this.#gather(parent, leaf, added);
     const records = this.#records(old, leaf, version).toSorted((one, other) => one.hash - other.hash);
     const middle = middleOf(records, volume.blockSizeBytes);
     const lower = records.slice(0, middle);
@@ -223,10 +223,10 @@ export class HashTree {
     const { volume } = this.#directory;
     const { parent, leaf, added, hash } = split;
     await this.#order(added, parent);
-    const [index] = await this.#gather([parent]);
+    const [index] = await this.#gather(parent);
     this.#enter(index, parent, { hash, logical: added });
     await this.#order(parent, leaf);
-    const [old] = await this.#gather([leaf]);
+    const [old] = await this.#gather(leaf);
     splitLeaf(volume, old.bytes, lower);
     this.#markLeaf(old);
   }
@@ -235,7 +235,7 @@ export class HashTree {
   async #splitNode(parent: number, node: number): Promise<void> {
     const { volume } = this.#directory;
     const added = await this.#directory.append();
-    const [fresh, old] = await this.#gather([added, node]);
+    const [fresh, old] = await this.#gather(added, node);
     const start = this.#startOf(old, node);
     const entries = hashEntriesOf(old.view, start);
     const middle = entries.length >>> 1;
@@ -243,10 +243,10 @@ export class HashTree {
     writeHashNode(volume, fresh.bytes, upper);
     this.#markIndex(fresh, added);
     await this.#order(added, parent);
-    const [above] = await this.#gather([parent]);
+    const [above] = await this.#gather(parent);
     this.#enter(above, parent, { hash: upper[0]?.hash ?? 0, logical: added });
     await this.#order(parent, node);
-    const [again] = await this.#gather([node]);
+    const [again] = await this.#gather(node);
     writeHashEntries(volume, again.view, start, entries.slice(0, middle));
     this.#markIndex(again, node);
   }
@@ -260,11 +260,11 @@ export class HashTree {
       throw new FsError('FileTooLarge', `${inode.name}: the hash tree of the directory is full`);
     }
     const added = await this.#directory.append();
-    const [fresh, old] = await this.#gather([added, 0]);
+    const [fresh, old] = await this.#gather(added, 0);
     writeHashNode(volume, fresh.bytes, hashEntriesOf(old.view, this.#startOf(old, 0)));
     this.#markIndex(fresh, added);
     await this.#order(added, 0);
-    const [root] = await this.#gather([0]);
+    const [root] = await this.#gather(0);
     writeHashEntries(volume, root.view, this.#startOf(root, 0), [{ hash: 0, logical: added }]);
     setLevels(root.view, levelsOf(root.view) + 1);
     this.#markIndex(root, 0);
@@ -344,20 +344,22 @@ export class HashTree {
   }
 
   /** Several blocks of the directory, together in memory until the next `await`. */
-  async #gather<const Logicals extends readonly number[]>(
-    logicals: Logicals,
-  ): Promise<{ readonly [Index in keyof Logicals]: BlockBuffer }> {
+  async #gather(
+    one: number,
+    other = one,
+    third = one,
+  ): Promise<readonly [BlockBuffer, BlockBuffer, BlockBuffer]> {
     const { cache } = this.#directory.volume;
     const blocks: number[] = [];
-    for (const logical of logicals) blocks.push(await this.#directory.blockAt(logical));
+    for (const logical of [one, other, third]) blocks.push(await this.#directory.blockAt(logical));
     for (let tries = 0; tries < GATHER_TRIES_MAX; tries += 1) {
       const missing = blocks.find((block) => cache.peek(block) === undefined);
       if (missing !== undefined) {
         await cache.read(missing);
         continue;
       }
-      const found = blocks.flatMap((block) => cache.peek(block) ?? []);
-      return found as unknown as { readonly [Index in keyof Logicals]: BlockBuffer };
+      const [first, second, last] = blocks.map((block) => cache.peek(block));
+      if (first !== undefined && second !== undefined && last !== undefined) return [first, second, last];
     }
     throw new FsError('NoMemory', `${this.#directory.inode.name}: no memory for a split of its hash tree`);
   }

@@ -26,6 +26,13 @@ export class Orphans {
     await storeInode(this.#volume, inode);
   }
 
+  /** Takes an inode out of the list that has its names still, or again. */
+  async takeBack(inode: Inode): Promise<void> {
+    await this.remove(inode);
+    inode.deletedTime = 0;
+    await storeInode(this.#volume, inode);
+  }
+
   /** Takes an inode out of the list if it is in it. */
   async remove(inode: Inode): Promise<void> {
     const index = this.#inodes.indexOf(inode);

@@ -1,5 +1,5 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import type { IndexStore } from './index-store.ts';
+import type { IndexStore } from '../index/index-store.ts';
 import type { InodeAllocator } from './inode-allocator.ts';
 import type { Orphans } from './orphans.ts';
 import type { Volume } from './volume.ts';

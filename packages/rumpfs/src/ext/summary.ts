@@ -12,10 +12,11 @@ export class Summary implements OwnStructures {
   readonly #volume: Volume;
   /** The block that holds the superblock, whole. */
   #block = new Uint8Array(0);
-  #changed = false;
   #nowMs = 0;
   /** The groups of which `take` has given out the descriptors last. */
   #taken: readonly number[] = [];
+  /** Whether it has given out anything. */
+  #given = false;
 
   constructor(volume: Volume) {
     this.#volume = volume;
@@ -36,11 +37,6 @@ export class Summary implements OwnStructures {
     await read(this.#superblockBlock, this.#block);
   }
 
-  /** Says that the superblock was changed. */
-  changed(): void {
-    this.#changed = true;
-  }
-
   /** Sets the time that the superblock is going to have as that of its last change. */
   async stamp(): Promise<void> {
     this.#nowMs = await this.#volume.hypercalls.now();
@@ -50,10 +46,12 @@ export class Summary implements OwnStructures {
     const { groups, superblock, frees, journalled, damaged, blockSizeBytes } = this.#volume;
     if (journalled) frees.take();
     const dirty = [...groups.dirty];
-    if (dirty.length === 0 && !this.#changed) return [];
+    if (damaged) superblock.state |= STATE_FLAG.errors;
+    if (dirty.length === 0 && !superblock.changed) return [];
     this.#taken = dirty;
     groups.dirty.clear();
-    this.#changed = false;
+    this.#given = true;
+    superblock.changed = false;
     const indexes = new Set<number>();
     for (const group of dirty) {
       this.#sumUp(group);
@@ -64,7 +62,6 @@ export class Summary implements OwnStructures {
       .toSorted((one, other) => one - other)
       .map((index) => ({ block: groups.descriptorBlock(index), bytes: groups.bytesOf(index).slice() }));
     superblock.setTotals(groups.freeBlocksTotal, groups.freeInodesTotal, this.#nowMs);
-    if (damaged) superblock.state |= STATE_FLAG.errors;
     superblock.seal();
     const { view } = superblock;
     const bytes = new Uint8Array(view.buffer, view.byteOffset, SUPERBLOCK_BYTES);
@@ -73,14 +70,15 @@ export class Summary implements OwnStructures {
   }
 
   written(done: boolean): void {
-    const { groups, frees, journalled } = this.#volume;
+    const { groups, superblock, frees, journalled } = this.#volume;
     if (done) {
       if (journalled) frees.release();
-    } else if (this.#taken.length > 0) {
+    } else if (this.#given) {
       for (const group of this.#taken) groups.dirty.add(group);
-      this.#changed = true;
+      superblock.changed = true;
     }
     this.#taken = [];
+    this.#given = false;
   }
 
   /** Brings the checksums of a group's bitmaps up to date, as far as those were changed. */

@@ -86,6 +86,8 @@ const FLAG_UNSIGNED_HASH = 0x2;
  */
 export class Superblock {
   readonly view: DataView;
+  /** Whether it has to be written: something was set, other than the totals. */
+  changed = false;
   readonly revision: number;
   readonly blockSizeBytes: number;
   readonly blocksCount: number;
@@ -153,6 +155,14 @@ export class Superblock {
       : crc32c(CRC_START, this.uuid);
   }
 
+  /** The same superblock, with which no checksum is looked at. */
+  withoutChecksums(): Superblock {
+    const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset, SUPERBLOCK_BYTES).slice();
+    const copy = new Superblock(bytes);
+    copy.readOnlyCompatible &= ~(READ_ONLY_FEATURE.metadataChecksums | READ_ONLY_FEATURE.groupChecksums);
+    return new Superblock(bytes);
+  }
+
   get incompatible(): number {
     return this.revision === 0 ? 0 : this.#long(FIELD.incompatible);
   }
@@ -162,6 +172,7 @@ export class Superblock {
   }
 
   set readOnlyCompatible(bits: number) {
+    this.changed ||= bits !== this.readOnlyCompatible;
     this.view.setUint32(FIELD.readOnlyCompatible, bits, true);
   }
 
@@ -198,6 +209,7 @@ export class Superblock {
   }
 
   set needsRecovery(needed: boolean) {
+    this.changed = true;
     const others = this.incompatible & ~INCOMPATIBLE_FEATURE.recover;
     this.view.setUint32(FIELD.incompatible, needed ? others | INCOMPATIBLE_FEATURE.recover : others, true);
   }
@@ -214,6 +226,7 @@ export class Superblock {
   }
 
   set state(flags: number) {
+    this.changed ||= flags !== this.state;
     this.view.setUint16(FIELD.state, flags, true);
   }
 
@@ -226,6 +239,7 @@ export class Superblock {
   }
 
   set lastOrphan(id: number) {
+    this.changed = true;
     if (this.revision !== 0) this.view.setUint32(FIELD.lastOrphan, id, true);
   }
 
@@ -321,6 +335,7 @@ export class Superblock {
   }
 
   countMount(nowMs: number): void {
+    this.changed = true;
     this.view.setUint32(FIELD.mountTime, Math.floor(nowMs / 1000), true);
     this.view.setUint16(FIELD.mountCount, (this.#short(FIELD.mountCount) + 1) & 0xffff, true);
   }

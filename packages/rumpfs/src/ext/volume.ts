@@ -146,6 +146,11 @@ export class Volume {
     return gate.enter();
   }
 
+  /** Whether a long operation should end for now, because a commit of the journal waits for it. */
+  get shouldPause(): boolean {
+    return this.journalling?.gate.wanted === true;
+  }
+
   /**
    * Writes the first contents of a block that nothing leads to yet: with a journal into the cache
    * only, since they become durable with what leads to them. `seal` is as for `markDirty`.
@@ -242,7 +247,6 @@ export class Volume {
       this.superblock.needsRecovery = false;
     }
     this.superblock.state = this.#stateAtMount | (this.#corruptions > 0 ? STATE_FLAG.errors : 0);
-    this.#summary.changed();
     await this.cache.flushDurably();
   }
 
@@ -277,7 +281,6 @@ export class Volume {
       else this.superblock.state = this.#stateAtMount & ~STATE_FLAG.valid;
       this.superblock.countMount(await this.hypercalls.now());
       await this.#summary.stamp();
-      this.#summary.changed();
       // The mark itself must not be in the journal, which it leads to.
       this.cache.log = undefined;
       await this.cache.flushDurably();

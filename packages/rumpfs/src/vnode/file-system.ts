@@ -23,6 +23,8 @@ export interface FileSystem {
   readonly writeable: boolean;
   readonly rootId: number;
   readonly nameBytesMax: number;
+  /** Whether names that differ only in case are the same name. */
+  readonly ignoresCase?: boolean;
   /**
    * Brings a node that a directory names into memory. It is called once for each id until that node
    * is reclaimed.
@@ -72,7 +74,8 @@ export interface FileSystemNode {
   removeDirectory(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void>;
   /**
    * Moves an entry of this directory, replacing the node that has the new name. The caller has
-   * checked the types.
+   * checked the types. Where case is ignored, both names may lead to the node, if they are written
+   * differently.
    */
   rename(move: Rename, nowMs: number): Promise<void>;
 

@@ -246,15 +246,16 @@ export class Mount {
         const replacedId = await toDirectory.node.lookup(to);
         const replaced = replacedId === undefined ? undefined : await this.#table.get(replacedId);
         if (replaced !== undefined) held.push(replaced);
-        if (replaced === source) return;
-        await this.#requireMovable(source, toDirectory, replaced);
+        const same = replaced === source;
+        if (same && !(this.#fileSystem.ignoresCase === true && from.text !== to.text)) return;
+        await this.#requireMovable(source, toDirectory, same ? undefined : replaced);
         await directory.node.rename(
           {
             name: from,
             source: source.node,
             toDirectory: toDirectory.node,
             toName: to,
-            replaced: replaced?.node,
+            replaced: same ? undefined : replaced?.node,
             replacedInUse: replaced !== undefined && replaced.references > 1,
           },
           nowMs,

@@ -80,6 +80,10 @@ export class SimulatedHost implements HostPlatform {
     return notSimulated('program', place);
   }
 
+  workplace(place: HostPlace): Promise<never> {
+    return notSimulated('program', place);
+  }
+
   /**
    * Ends the host of a dead component: nothing that it has asked for ends any more, and each write
    * under way is carried out or not.

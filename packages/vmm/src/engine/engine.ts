@@ -2,9 +2,11 @@
  * An engine runs one machine: processor, memory, and the devices that every PC has. The monitor
  * around it brings what comes from sessions: disks, serial lines, the kernel.
  */
+import type { MachineDrive } from '@ginit/core/machine';
 import type { GuestMemory } from '../devices/guest-memory.ts';
 import type { RegisterBlock } from '../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../linux/boot-image.ts';
+import type { StateSink, StateSource } from '../state/state-stream.ts';
 
 /** The engines that there are. */
 export const ENGINE_NAMES = ['v86'] as const;
@@ -26,11 +28,21 @@ export interface InterruptLine {
   lower(): void;
 }
 
-/** A disk on the IDE bus: bytes by position, answered later. */
-export interface IdeDisk {
+/** What lies in a drive: bytes by position, answered later. */
+export interface Medium {
   readonly sizeBytes: number;
   read(position: number, length: number): Promise<Uint8Array>;
+}
+
+/** A disk on the IDE bus. */
+export interface IdeDisk extends Medium {
   write(position: number, bytes: Uint8Array): Promise<void>;
+}
+
+/** Programs that a machine runs first, if no kernel is put into its memory. */
+export interface Firmware {
+  readonly bios: Uint8Array;
+  readonly vgaBios: Uint8Array | undefined;
 }
 
 /** What a machine is made of. */
@@ -38,6 +50,9 @@ export interface MachineParts {
   readonly memoryBytes: number;
   /** Disks on the IDE bus, at most two. */
   readonly ideDisks: readonly IdeDisk[];
+  /** What lies in its drives at the start. */
+  readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
+  readonly firmware: Firmware | undefined;
 }
 
 /** What an engine tells the monitor. */
@@ -48,7 +63,7 @@ export interface EngineEvents {
   turn(): void;
   /** The guest has stopped its processor for good, or switched its machine off. */
   halted(): void;
-  /** The guest has reset its machine; its memory and the processor are to be set up again. */
+  /** The machine was reset; its processor stands still until `boot`. */
   reset(): void;
 }
 
@@ -60,11 +75,25 @@ export interface Engine {
   readonly memory: GuestMemory;
   /** Puts a device on the PCI bus. Throws `RangeError` if there is no room for it. */
   addPciDevice(device: PciDevice): InterruptLine;
-  /** Puts a kernel into memory, and the processor at its entry. */
-  boot(image: BootImage): void;
+  /**
+   * Puts a kernel into memory, and the processor at its entry. Without one, the firmware begins.
+   */
+  boot(image: BootImage | undefined): void;
   run(): void;
   /** The processor stands still until `run`. */
   pause(): void;
+  /**
+   * Writes the state of processor, memory and the engine's own devices. Only while the machine is
+   * paused and none of the requests of its IDE disks and drives is open.
+   */
+  save(into: StateSink): Promise<void>;
+  /**
+   * Takes a state over, on a machine of the same parts that has not run yet. If it rejects, the
+   * machine is of no use. Throws `StateError` if that is no state of this engine.
+   */
+  restore(from: StateSource): Promise<void>;
+  /** Puts something else into a drive; nothing empties it. The guest notices that. */
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): void;
   /** Presses the power button; whether the guest listens to it is the result. */
   pressPowerButton(): boolean;
   /** Presses the reset button; the event `reset` follows. */

@@ -12,11 +12,11 @@ export type Placed =
   | { readonly address: number; readonly bytes: Uint8Array }
   | { readonly address: number; readonly zeroBytes: number };
 
-/** A machine's memory and registers at the start of Linux. */
+/** A machine's memory and registers at the start of a kernel. */
 export interface BootImage {
   readonly entry: number;
-  /** The address of the zero page, which the kernel wants in ESI. */
-  readonly zeroPage: number;
+  /** What the kernel wants in registers; the others are zero. */
+  readonly registers: { readonly eax?: number; readonly ebx?: number; readonly esi?: number };
   readonly parts: readonly Placed[];
 }
 
@@ -68,7 +68,8 @@ export function bootImage({ file, kernel, initrd, commandLine, memoryBytes }: Bo
   commandLineBytes.set(text);
   return {
     entry: kernel.entry,
-    zeroPage: ZERO_PAGE_AT,
+    // It wants the address of the zero page.
+    registers: { esi: ZERO_PAGE_AT },
     parts: [
       ...kernel.segments.map(({ address, bytes }) => ({ address, bytes })),
       ...kernel.segments.map(({ address, bytes, memoryBytes: whole }) => ({

@@ -1,9 +1,12 @@
 /** How people act on a machine: a Machine session that is routed to ginit. */
 import { type Env, type Session } from '@ginit/core';
-import { Machine, type MachineAction, type MachineState } from '@ginit/core/machine';
+import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
 
-/** Does what is wanted; the result says why not. */
-export type Obey = (action: MachineAction) => string | undefined;
+/** Does what is wanted. */
+export type Obey = (
+  action: MachineAction,
+  words: readonly string[],
+) => MachineAnswer | Promise<MachineAnswer>;
 
 /** A machine as it is shown. */
 export class MachineControl {
@@ -35,7 +38,7 @@ export class MachineControl {
       for (;;) {
         const wish = await this.#session.wish();
         if (!wish) return;
-        await this.#session.answer(wish.number, act(wish.action));
+        await this.#session.answer(wish.number, await act(wish.action, wish.words));
       }
     } catch (error) {
       this.#lost(error);

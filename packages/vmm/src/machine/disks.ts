@@ -25,8 +25,24 @@ export interface OpenDisk {
   /** The same as the guest has it: with patience, unless errors are to be reported. */
   readonly disk: GuestDisk;
   readonly patience: PatientDisk | undefined;
-  /** Writes of which the guest thinks that they are done. */
-  readonly underWay: Set<Promise<void>>;
+  readonly writes: UncertainWrites;
+}
+
+/** Writes of which the guest thinks that they are done. */
+export class UncertainWrites {
+  readonly #underWay = new Set<Promise<void>>();
+  #isOneLost = false;
+
+  add(write: Promise<void>): void {
+    this.#underWay.add(write);
+    void write.catch(() => (this.#isOneLost = true)).then(() => this.#underWay.delete(write));
+  }
+
+  /** Settles when all of them have ended, with whether none has failed since the start. */
+  async settled(): Promise<boolean> {
+    await Promise.allSettled(this.#underWay);
+    return !this.#isOneLost;
+  }
 }
 
 /** Opens the sessions of all disks. Throws a `ConfigError` at the first that cannot be had. */
@@ -74,7 +90,7 @@ async function openDisk(
           : undefined;
   const patience = config.on_error === 'pause' ? new PatientDisk(client, held(label)) : undefined;
   if (problem === undefined)
-    return { label, config, client, disk: patience ?? client, patience, underWay: new Set() };
+    return { label, config, client, disk: patience ?? client, patience, writes: new UncertainWrites() };
   await client.close();
   throw node.errorAt(`the disk "${label}" ${problem}`, 'label');
 }
@@ -82,15 +98,15 @@ async function openDisk(
 /** The part of an open disk that the IDE bus uses. */
 export interface IdeParts {
   readonly disk: Pick<GuestDisk, 'info' | 'read' | 'write' | 'sync'>;
-  readonly underWay: Set<Promise<void>>;
+  readonly writes: UncertainWrites;
 }
 
 /**
  * A disk in the form of the IDE bus. v86 answers the guest's writes before they are written;
- * `underWay` has those that are not. It answers a FLUSH at once, too, and tells nobody; so each
+ * `writes` has those that are not. It answers a FLUSH at once, too, and tells nobody; so each
  * write is followed by a SYNC.
  */
-export function ideDisk({ disk, underWay }: IdeParts, failed: (error: RpcError) => void): IdeDisk {
+export function ideDisk({ disk, writes }: IdeParts, failed: (error: RpcError) => void): IdeDisk {
   const { blockCount } = disk.info;
   const told = (error: unknown): never => {
     if (error instanceof RpcError) failed(error);
@@ -109,9 +125,7 @@ export function ideDisk({ disk, underWay }: IdeParts, failed: (error: RpcError) 
         .write(position / IDE_BLOCK_BYTES, bytes.byteLength / IDE_BLOCK_BYTES, bytes)
         .then(() => disk.sync())
         .catch(told);
-      underWay.add(write);
-      const ended = (): void => void underWay.delete(write);
-      write.then(ended, ended);
+      writes.add(write);
       return write;
     },
   };
@@ -126,7 +140,7 @@ export interface VirtioDiskEvents {
 /** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
 export function addVirtioDisk(
   engine: Engine,
-  { label, disk }: OpenDisk,
+  { label, disk, patience }: OpenDisk,
   events: VirtioDiskEvents,
 ): () => void {
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
@@ -138,6 +152,7 @@ export function addVirtioDisk(
       interrupt: () => transport.interrupt(),
       fail: (reason) => transport.fail(reason),
       diskFailed: events.failed,
+      givenUp: () => patience?.giveUp(),
     },
     label,
   );

@@ -26,12 +26,19 @@ const PROCESSORS_MAX = 1;
 const LAST_OUTPUT_MS = 2000;
 /** A guest that breaks its disk, or resets itself, again and again does not fill the log. */
 const TOLD_MAX = 8;
+/**
+ * The time that a guest stands still after it has reset itself: one that does so in a loop would
+ * take a whole processor.
+ */
+const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
 /** Why a processor stands still. */
-type PauseReason = 'wish' | 'disk' | 'serial';
+type PauseReason = 'wish' | 'disk' | 'serial' | 'reset';
+/** These come and go by themselves, so nobody is told of them. */
+const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
@@ -57,6 +64,7 @@ export class Machine {
   #isStopping = false;
   #stopped: Promise<boolean> | undefined;
   #startsAnew = 0;
+  #cancelStart: () => void = () => {};
   #end: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => (this.#end = resolve));
 
@@ -119,7 +127,12 @@ export class Machine {
     const memoryBytes = this.#memoryBytes;
     const ideDisks = this.#disks.filter(({ config }) => config.model === 'ide');
     const engine = await startV86(
-      { memoryBytes, ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))) },
+      {
+        memoryBytes,
+        ideDisks: ideDisks.map((disk) => ideDisk(disk, this.#failed(disk))),
+        media: {},
+        firmware: undefined,
+      },
       {
         serialOutput: (byte) => this.#serial?.written(byte),
         turn: () => this.#turn(),
@@ -140,7 +153,7 @@ export class Machine {
     if (this.#image) engine.boot(this.#image);
     engine.run();
     this.#tell();
-    void this.#control?.obey((action) => this.#act(action));
+    void this.#control?.obey((action) => ({ problem: this.#act(action) }));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -192,10 +205,16 @@ export class Machine {
         return undefined;
       case 'reset':
         this.#engine?.reset();
+        // Whoever presses the button does not do so in a loop.
+        this.#startAnew();
         return undefined;
       case 'poweroff':
         if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
         return this.#engine?.pressPowerButton() === true ? undefined : NOBODY_LISTENS;
+      case 'save':
+      case 'restore':
+      case 'media':
+        return `this machine knows no "${action}"`;
     }
   }
 
@@ -207,8 +226,7 @@ export class Machine {
     if (this.#isOff) return;
     if (before === 0 && this.#pauses.size > 0) this.#engine?.pause();
     if (before > 0 && this.#pauses.size === 0) this.#engine?.run();
-    // The serial line holds the guest now and then; nobody wants to know.
-    if (reason !== 'serial') this.#tell();
+    if (!PASSING.has(reason)) this.#tell();
   }
 
   /** A request of a disk is held until somebody has mended what it failed for. */
@@ -224,10 +242,20 @@ export class Machine {
     void this.#control?.tell({ state, about });
   }
 
-  /** The guest has reset its machine: it starts anew with the same kernel. */
+  /** The machine was reset: it starts anew after a while. */
   #reset(): void {
     for (const reset of this.#resets) reset();
+    this.#pause('reset', 'it was reset');
+    this.#cancelStart();
+    this.#cancelStart = this.#env.timer.after(RESET_MS, () => this.#startAnew());
+  }
+
+  /** Starts the same kernel once more. */
+  #startAnew(): void {
+    this.#cancelStart();
+    if (this.#isOff) return;
     if (this.#engine && this.#image) this.#engine.boot(this.#image);
+    this.#pause('reset', undefined);
     const times = ++this.#startsAnew;
     // Of the later ones, the log has every one that is twice as many as the one before.
     if (times > TOLD_MAX && !Number.isInteger(Math.log2(times))) return;
@@ -251,7 +279,8 @@ export class Machine {
 
   /** The guest is done. */
   async #switchedOff(): Promise<void> {
-    for (const { underWay } of this.#disks) await Promise.allSettled(underWay);
+    // While one of them is held, there may still be space for it.
+    for (const { writes } of this.#disks) await writes.settled();
     if (this.#isOff) return;
     const isSafe = await this.stop();
     await this.#env.log('the guest has stopped its processor');
@@ -280,11 +309,13 @@ export class Machine {
     return areSafe.every((isSafe) => isSafe);
   }
 
-  async #synchronise({ client, label, underWay }: OpenDisk): Promise<boolean> {
-    await Promise.allSettled(underWay);
+  async #synchronise({ client, label, writes }: OpenDisk): Promise<boolean> {
     try {
+      const areWritten = await writes.settled();
       await client.sync();
-      return true;
+      if (!areWritten)
+        await this.#env.error(`the disk "${label}" lacks writes that its guest takes for done`);
+      return areWritten;
     } catch (error) {
       await this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`);
       return false;

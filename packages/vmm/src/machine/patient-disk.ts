@@ -21,6 +21,8 @@ export class PatientDisk implements GuestDisk {
   readonly #disk: GuestDisk;
   readonly #held: Held;
   #waiting: ((again: boolean) => void)[] = [];
+  /** Grows when those who have asked are gone, so that their requests find that out. */
+  #generation = 0;
   #isEnded = false;
 
   constructor(disk: GuestDisk, held: Held) {
@@ -65,19 +67,30 @@ export class PatientDisk implements GuestDisk {
     for (const go of this.#waiting.splice(0)) go(true);
   }
 
-  /** Whatever is held fails, and nothing is held any more. */
-  end(): void {
-    this.#isEnded = true;
+  /**
+   * Those who have asked are gone: whatever is held fails, and so does, without being held, what is
+   * under way. Repeated later, it would act on the disk of whoever comes next.
+   */
+  giveUp(): void {
+    this.#generation++;
     for (const go of this.#waiting.splice(0)) go(false);
   }
 
+  /** Whatever is held fails, and nothing is held any more. */
+  end(): void {
+    this.#isEnded = true;
+    this.giveUp();
+  }
+
   async #insist<Result>(request: () => Promise<Result>): Promise<Result> {
+    const generation = this.#generation;
     for (;;) {
       try {
         return await request();
       } catch (error) {
         const isMendable = MENDABLE.some((code) => hasCode(error, code));
-        if (!(error instanceof RpcError) || !isMendable || this.#isEnded) throw error;
+        const isWanted = !this.#isEnded && generation === this.#generation;
+        if (!(error instanceof RpcError) || !isMendable || !isWanted) throw error;
         const again = new Promise<boolean>((resolve) => this.#waiting.push(resolve));
         this.#held(error.code);
         if (!(await again)) throw error;

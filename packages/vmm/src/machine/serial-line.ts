@@ -68,7 +68,7 @@ export class SerialLine {
   turn(engine: Pick<Engine, 'serialRoom' | 'serialInput'>): void {
     this.#flush();
     // Giving the guest a byte wakes its processor, and that is a turn again.
-    if (this.#feeding) return;
+    if (this.#feeding || this.#typed.byteLength === 0) return;
     this.#feeding = true;
     const count = Math.min(engine.serialRoom, this.#typed.byteLength);
     const piece = this.#typed.subarray(0, count);

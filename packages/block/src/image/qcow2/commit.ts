@@ -168,22 +168,24 @@ export class Commits {
     const moved = new Set<number>();
     let tableMoved = false;
     for (;;) {
-      const next = refcounts.cache.dirtyOnes().find(({ key }) => !moved.has(key));
+      // All that have changed go in one round: there may be as many as the file has.
+      const next = refcounts.cache.dirtyOnes().filter(({ key }) => !moved.has(key));
+      for (const { key } of next) {
+        const run = await this.#move(refcounts.blocks[key] ?? 0, 1);
+        refcounts.place(key, run.first * form.clusterBytes);
+        moved.add(key);
+      }
+      if (next.length > 0) continue;
+      const { refcountTableOffset, refcountTableClusters } = this.#file.header;
       const tableClusters = (refcounts.blocks.length * 8) / form.clusterBytes;
-      if (next) {
-        const run = await this.#move(refcounts.blocks[next.key] ?? 0, 1);
-        refcounts.place(next.key, run.first * form.clusterBytes);
-        moved.add(next.key);
-      } else if (!tableMoved || tableClusters !== this.#file.header.refcountTableClusters) {
-        const { refcountTableOffset, refcountTableClusters } = this.#file.header;
-        const run = await this.#move(refcountTableOffset, tableClusters, refcountTableClusters);
-        this.#file.header = {
-          ...this.#file.header,
-          refcountTableOffset: run.first * form.clusterBytes,
-          refcountTableClusters: tableClusters,
-        };
-        tableMoved = true;
-      } else return;
+      if (tableMoved && tableClusters === refcountTableClusters) return;
+      const run = await this.#move(refcountTableOffset, tableClusters, refcountTableClusters);
+      this.#file.header = {
+        ...this.#file.header,
+        refcountTableOffset: run.first * form.clusterBytes,
+        refcountTableClusters: tableClusters,
+      };
+      tableMoved = true;
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import * as zlib from 'node:zlib';
 import { decompress as unzstd } from 'fzstd';
+import { viewOf } from '../../lib/byte-reader.ts';
 import { malformed } from '../image-error.ts';
 import type { Qcow2Compression } from './header.ts';
 
@@ -53,7 +54,7 @@ function unpackZstd(bytes: Uint8Array, clusterBytes: number): Uint8Array {
 
 /** The first frame of the bytes: its header, its blocks and its checksum. (Source: RFC 8878.) */
 function firstFrame(bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   if (view.getUint32(0, true) !== ZSTD_MAGIC) throw new Error('no zstd frame');
   const descriptor = view.getUint8(4);
   const single = (descriptor & 0x20) !== 0;

@@ -1,18 +1,24 @@
 /** New qcow2 images: a header, a refcount table with its blocks, and an empty L1 table. */
 import type { ByteDevice } from '../byte-device.ts';
 import { ImageError } from '../image-error.ts';
-import { HEADER_AT, QCOW2_INCOMPATIBLE, QCOW2_MAGIC, type Qcow2Compression } from './header.ts';
+import {
+  BACKING_NAME_BYTES_MAX,
+  CLUSTER_BITS_MAX,
+  CLUSTER_BITS_MIN,
+  EXTENSION_BACKING_FORMAT,
+  HEADER_AT,
+  QCOW2_INCOMPATIBLE,
+  QCOW2_MAGIC,
+  type Qcow2Compression,
+  V2_HEADER_BYTES,
+} from './header.ts';
 import { writeCount } from './refcount-width.ts';
 import { l1EntriesFor } from './resize.ts';
 
 /** The size of clusters unless something else is asked for. */
 export const CLUSTER_BYTES = 65_536;
-const CLUSTER_BYTES_MIN = 512;
-const CLUSTER_BYTES_MAX = 2 * 1024 * 1024;
 const REFCOUNT_ORDER = 4;
 const HEADER_BYTES = 112;
-const EXTENSION_BACKING_FORMAT = 0xe2792aca;
-const BACKING_NAME_BYTES_MAX = 1023;
 
 /** What a new image is to be. */
 export interface CreateQcow2Options {
@@ -27,8 +33,8 @@ export interface CreateQcow2Options {
 /** Writes a new image on a device that is empty. Rejects with `ImageError`. */
 export async function createQcow2(device: ByteDevice, options: CreateQcow2Options): Promise<void> {
   const { sizeBytes, clusterBytes = CLUSTER_BYTES, version = 3 } = options;
-  const isPower = Number.isInteger(Math.log2(clusterBytes));
-  if (!isPower || clusterBytes < CLUSTER_BYTES_MIN || clusterBytes > CLUSTER_BYTES_MAX) {
+  const clusterBits = Math.log2(clusterBytes);
+  if (!Number.isInteger(clusterBits) || clusterBits < CLUSTER_BITS_MIN || clusterBits > CLUSTER_BITS_MAX) {
     throw new ImageError(
       'Invalid',
       `clusters of ${clusterBytes} bytes: a power of two from 512 to 2M is needed`,
@@ -98,7 +104,7 @@ function headerCluster(options: Complete, places: Places, l1Entries: number): Ui
       view.setUint8(HEADER_AT.compressionType, 1);
     }
   }
-  writeBacking(bytes, view, version === 3 ? HEADER_BYTES : 72, backing);
+  writeBacking(bytes, view, version === 3 ? HEADER_BYTES : V2_HEADER_BYTES, backing);
   return bytes;
 }
 

@@ -4,6 +4,7 @@
  * for every cluster of the file. All numbers are big-endian. (Source: `docs/interop/qcow2.txt` of
  * QEMU, versions 2 and 3 of the format.)
  */
+import { viewOf } from '../../lib/byte-reader.ts';
 import { malformed, unsupported } from '../image-error.ts';
 
 /** `QFI\xfb`, the first four bytes. */
@@ -11,19 +12,20 @@ export const QCOW2_MAGIC = 0x514649fb;
 /** A header is read and written as one sector, which devices write as a whole. */
 export const HEADER_SECTOR_BYTES = 512;
 
-const V2_HEADER_BYTES = 72;
+/** The header of version 2. */
+export const V2_HEADER_BYTES = 72;
 const V3_HEADER_BYTES = 104;
 /** The smallest and the largest clusters, as powers of two. */
 export const CLUSTER_BITS_MIN = 9;
 export const CLUSTER_BITS_MAX = 21;
 const REFCOUNT_ORDER_MAX = 6;
-const BACKING_NAME_BYTES_MAX = 1023;
+export const BACKING_NAME_BYTES_MAX = 1023;
 /** Bounds of the tables that are kept in memory; QEMU has the same. */
 const L1_BYTES_MAX = 32 * 1024 * 1024;
 const REFCOUNT_TABLE_BYTES_MAX = 8 * 1024 * 1024;
 const SNAPSHOTS_MAX = 65_536;
 const EXTENSION_END = 0;
-const EXTENSION_BACKING_FORMAT = 0xe2792aca;
+export const EXTENSION_BACKING_FORMAT = 0xe2792aca;
 const EXTENSION_FEATURE_NAMES = 0x6803f857;
 const EXTENSION_BITMAPS = 0x23852875;
 
@@ -110,7 +112,7 @@ export function u64(view: DataView, at: number, what: string, base = 0): number 
  * `ImageError`.
  */
 export function parseQcow2Header(bytes: Uint8Array): Qcow2Header {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   if (bytes.byteLength < V2_HEADER_BYTES)
     throw malformed(`a file of ${bytes.byteLength} bytes has no qcow2 header`);
   if (view.getUint32(HEADER_AT.magic) !== QCOW2_MAGIC) throw malformed('this is no qcow2 image', 0);

@@ -19,8 +19,6 @@ import { TableCache } from '../table-cache.ts';
 /** The memory for tables of each kind, and the least number of tables. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 const CACHE_TABLES_MIN = 8;
-/** The first bytes of a file, which say how large a cluster is. */
-const FIRST_BYTES = 512;
 
 /** How an entry of the disk's tables is found. */
 export interface Qcow2Form extends EntryForm {
@@ -143,6 +141,16 @@ export class Qcow2File {
     return Array.from({ length: last - first + 1 }, (_, index) => first + index);
   }
 
+  /** The first cluster of a range of the file that holds a table. It is asked for each write. */
+  tableWithin(offset: number, bytes: number): number | undefined {
+    const { clusterBytes } = this.form;
+    const end = Math.ceil((offset + bytes) / clusterBytes);
+    for (let cluster = Math.floor(offset / clusterBytes); cluster < end; cluster++) {
+      if (this.tables.has(cluster)) return cluster;
+    }
+    return undefined;
+  }
+
   /** Runs `work` while nobody else changes tables. */
   async changingTables<Result>(work: () => Promise<Result>): Promise<Result> {
     await this.tablesMutex.acquire();
@@ -155,7 +163,7 @@ export class Qcow2File {
 
   /** The first sector of a header with these fields. */
   sectorOf(header: Qcow2Header): Uint8Array {
-    const sector = this.sector.slice(0, HEADER_SECTOR_BYTES);
+    const sector = this.sector.slice();
     const view = new DataView(sector.buffer);
     view.setBigUint64(HEADER_AT.size, BigInt(header.sizeBytes));
     view.setUint32(HEADER_AT.l1Entries, header.l1Entries);
@@ -175,7 +183,7 @@ export class Qcow2File {
 export async function readQcow2Header(
   device: ByteDevice,
 ): Promise<{ readonly header: Qcow2Header; readonly sector: Uint8Array }> {
-  const sector = new Uint8Array(FIRST_BYTES);
+  const sector = new Uint8Array(HEADER_SECTOR_BYTES);
   await readPadded(device, sector, 0);
   const stated = new DataView(sector.buffer).getUint32(HEADER_AT.clusterBits);
   const clusterBits = Math.min(CLUSTER_BITS_MAX, Math.max(CLUSTER_BITS_MIN, stated));

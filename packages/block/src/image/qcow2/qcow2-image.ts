@@ -182,7 +182,7 @@ export class Qcow2Image implements DiskImage {
   }
 
   async #writeInPlace(from: Uint8Array, at: number): Promise<void> {
-    const table = this.file.clustersOf(at, from.byteLength).find((cluster) => this.file.tables.has(cluster));
+    const table = this.file.tableWithin(at, from.byteLength);
     if (table !== undefined) throw malformed(`an L2 entry leads to cluster ${table}, which holds a table`);
     if (at - (at % this.file.form.clusterBytes) >= this.file.device.sizeBytes) {
       throw malformed(`an L2 entry leads to byte ${at}, behind the end of the file`);
@@ -247,11 +247,10 @@ export class Qcow2Image implements DiskImage {
     const at = run.first * clusterBytes;
     const before = position % clusterBytes;
     const after = run.count * clusterBytes - before - from.byteLength;
-    await inOrder([
-      () => this.#copyOld(position - before, before, at, run.isFresh),
-      () => this.file.device.write(from, at + before),
-      () => this.#copyOld(position + from.byteLength, after, at + before + from.byteLength, run.isFresh),
-    ]);
+    // One after the other, so that a file that grows by them has no holes in between.
+    await this.#copyOld(position - before, before, at, run.isFresh);
+    await this.file.device.write(from, at + before);
+    await this.#copyOld(position + from.byteLength, after, at + before + from.byteLength, run.isFresh);
   }
 
   async #copyOld(position: number, length: number, at: number, isFresh: boolean): Promise<void> {
@@ -439,9 +438,4 @@ function checkRefcountBlocks({ refcounts }: Qcow2File): void {
     if (seen.has(offset)) throw malformed(`refcount block ${index} at byte ${offset} is another one's, too`);
     seen.add(offset);
   }
-}
-
-/** Writes pieces in order, so that a file that grows by them has no holes in between. */
-async function inOrder(steps: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const step of steps) await step();
 }

@@ -7,7 +7,7 @@ import { countUses } from './uses.ts';
  * Counts what the file uses and takes that for its refcounts; the next commit writes them. Rejects
  * with `ImageError` if tables are wrong in another way, too, and nothing has changed then.
  */
-export async function rebuiltRefcounts(file: Qcow2File): Promise<void> {
+export async function rebuiltRefcounts(file: Qcow2File, progress?: (share: number) => void): Promise<void> {
   const blocks = file.hasRefcounts
     ? file.refcounts.blocks.slice()
     : await readRefcountTable(file.device, file.header);
@@ -16,6 +16,7 @@ export async function rebuiltRefcounts(file: Qcow2File): Promise<void> {
     complain: (problem) => {
       throw malformed(`the image cannot be repaired: ${problem}`);
     },
+    ...(progress === undefined ? {} : { progress }),
   });
   file.useRefcounts(blocks);
   const { refcounts, form } = file;

@@ -5,11 +5,12 @@
  * the structures of VirtualBox's `VDICore.h`, version 1.1, as QEMU describes them in
  * `block/vdi.c`.)
  */
+import { viewOf } from '../../lib/byte-reader.ts';
 import { ImageError, malformed, unsupported } from '../image-error.ts';
 
 /** The header, and the unit of the places in the file. */
 export const VDI_SECTOR_BYTES = 512;
-const SIGNATURE = 0xbeda107f;
+export const VDI_SIGNATURE = 0xbeda107f;
 const VERSION = 0x0001_0001;
 const HEADER_BYTES = 400;
 const TYPE = { dynamic: 1, fixed: 2 } as const;
@@ -25,8 +26,10 @@ const TEXT = '<<< Oracle VM VirtualBox Disk Image >>>\n';
 export const VDI_NO_BLOCK = 0xffff_ffff;
 export const VDI_DISCARDED = 0xffff_fffe;
 
+/** Where the signature is, the first field that is no text. */
+export const VDI_SIGNATURE_AT = 64;
 const AT = {
-  signature: 64,
+  signature: VDI_SIGNATURE_AT,
   version: 68,
   headerBytes: 72,
   type: 76,
@@ -79,9 +82,9 @@ export function vdiBlocks(sizeBytes: number, blockBytes: number): number {
 
 /** Checks the first sector of an image. Throws `ImageError`. */
 export function parseVdiHeader(sector: Uint8Array): VdiHeader {
-  const view = new DataView(sector.buffer, sector.byteOffset, sector.byteLength);
+  const view = viewOf(sector);
   const u32 = (at: number): number => view.getUint32(at, true);
-  if (u32(AT.signature) !== SIGNATURE) throw malformed('this is no VDI image', AT.signature);
+  if (u32(AT.signature) !== VDI_SIGNATURE) throw malformed('this is no VDI image', AT.signature);
   const version = u32(AT.version);
   if (version !== VERSION)
     throw unsupported(`VDI version ${version >>> 16}.${version & 0xffff}, not 1.1`, AT.version);
@@ -142,7 +145,7 @@ export function newVdiSector(header: VdiHeader, uuid: Uint8Array): Uint8Array {
   const sector = new Uint8Array(VDI_SECTOR_BYTES);
   const view = new DataView(sector.buffer);
   sector.set(new TextEncoder().encode(TEXT));
-  view.setUint32(AT.signature, SIGNATURE, true);
+  view.setUint32(AT.signature, VDI_SIGNATURE, true);
   view.setUint32(AT.version, VERSION, true);
   view.setUint32(AT.headerBytes, HEADER_BYTES, true);
   view.setUint32(AT.type, header.isFixed ? TYPE.fixed : TYPE.dynamic, true);

@@ -3,7 +3,7 @@
  * end of the file, and all blocks get other indexes. At each step the header names a whole image.
  */
 import { ImageError } from '../image-error.ts';
-import type { ByteDevice } from '../byte-device.ts';
+import { type ByteDevice, readPadded } from '../byte-device.ts';
 import type { BlockMap } from './block-map.ts';
 import { VDI_DISCARDED, VDI_SECTOR_BYTES, vdiMapBytes } from './header.ts';
 
@@ -26,7 +26,7 @@ export async function makeRoomForMaps(device: ByteDevice, map: BlockMap, blocks:
   for (const [number, index] of entries.entries()) {
     if (index >= VDI_DISCARDED) continue;
     if (index < count) {
-      await device.read(block, map.position(index));
+      await readPadded(device, block, map.position(index));
       await device.write(block, map.position(next));
       entries[number] = next - count;
       next++;

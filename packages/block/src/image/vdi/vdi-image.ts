@@ -5,8 +5,9 @@ import { checkRange, checkWriteable, type DiskExtent, type DiskImage } from '../
 import { RangeOrder } from '../../lib/range-order.ts';
 import { ImageError, malformed } from '../image-error.ts';
 import { BlockMap } from './block-map.ts';
+import { examineMap } from './check.ts';
 import { closeGaps } from './close-gaps.ts';
-import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks, vdiMapBytes } from './header.ts';
+import { parseVdiHeader, VDI_NO_BLOCK, VDI_SECTOR_BYTES, vdiBlocks } from './header.ts';
 import { makeRoomForMaps } from './make-room.ts';
 
 /** An open image. */
@@ -282,25 +283,9 @@ function unlessFull(error: unknown): void {
   if (!(error instanceof ImageError && error.code === 'NoSpace')) throw error;
 }
 
-/** Refuses to write to an image whose blocks lie over each other, or outside the file. */
+/** Refuses to write to an image that a check would find fault with. */
 function checkMap(map: BlockMap, device: ByteDevice): void {
-  const { header } = map;
-  const isBefore = header.mapOffset + vdiMapBytes(header.blocks) <= header.dataOffset;
-  if (!isBefore && header.mapOffset < map.position(map.end)) {
-    throw malformed(`the map at ${header.mapOffset} lies over the blocks`);
-  }
-  const seen = new Uint8Array(header.blocks);
-  let count = 0;
-  for (let block = 0; block < header.blocks; block++) {
-    const index = map.index(block);
-    if (index === undefined) continue;
-    count++;
-    if (index >= header.blocks || seen[index] === 1)
-      throw malformed(`block ${block} has the impossible place ${index}`);
-    seen[index] = 1;
-    if (map.position(index) >= device.sizeBytes)
-      throw malformed(`block ${block} lies behind the end of the file`);
-  }
-  if (count !== header.allocated && map.end !== header.allocated)
-    throw malformed(`${count} blocks have a place, and the header counts ${header.allocated}`);
+  examineMap(map, device.sizeBytes, (problem) => {
+    throw malformed(problem);
+  });
 }

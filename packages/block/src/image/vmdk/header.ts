@@ -5,13 +5,15 @@
  * real one is at the end. All numbers are little-endian, all places are in sectors. (Source:
  * "Virtual Disk Format 5.0", VMware.)
  */
+import { viewOf } from '../../lib/byte-reader.ts';
 import { malformed, unsupported } from '../image-error.ts';
 
 export const VMDK_SECTOR_BYTES = 512;
 /** `KDMV`. */
 export const VMDK_MAGIC = 0x564d_444b;
 const COWD_MAGIC = 0x4457_4f43;
-const DESCRIPTOR_START = '# Disk DescriptorFile';
+/** What the text begins with that describes the disk. */
+export const VMDK_DESCRIPTOR_START = '# Disk DescriptorFile';
 const VERSION_MAX = 3;
 const GRAIN_SECTORS_MAX = 4096;
 const TABLE_ENTRIES_MAX = 512;
@@ -69,7 +71,7 @@ export interface VmdkHeader {
 
 /** Checks a header, or a footer. `at` is where it is in the file. Throws `ImageError`. */
 export function parseVmdkHeader(bytes: Uint8Array, at = 0): VmdkHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   checkMagic(bytes, view, at);
   const u64 = (field: number, what: string): number => {
     const value = view.getBigUint64(field, true);
@@ -119,8 +121,8 @@ function checkMagic(bytes: Uint8Array, view: DataView, at: number): void {
   const magic = view.getUint32(VMDK_AT.magic, true);
   if (magic === VMDK_MAGIC) return;
   if (magic === COWD_MAGIC) throw unsupported('a VMDK image of the ESX kind (COWD)', at);
-  const text = new TextDecoder('latin1').decode(bytes.subarray(0, DESCRIPTOR_START.length));
-  if (text === DESCRIPTOR_START) throw unsupported('a VMDK image whose disk lies in other files', at);
+  const text = new TextDecoder('latin1').decode(bytes.subarray(0, VMDK_DESCRIPTOR_START.length));
+  if (text === VMDK_DESCRIPTOR_START) throw unsupported('a VMDK image whose disk lies in other files', at);
   throw malformed('this is no VMDK image', at);
 }
 

@@ -39,19 +39,20 @@ export async function runningSystems(directory = controlDirectory()): Promise<re
 export async function findSystem(
   name: string | undefined,
   directory = controlDirectory(),
+  others: () => readonly OthersSystem[] = othersSystems,
 ): Promise<FoundSystem> {
   if (name?.includes('/')) return connected(await ControlClient.connect(resolve(name)), `at ${name}`);
   const unnameable = name === undefined ? undefined : systemNameProblem(name);
   if (unnameable !== undefined) return { problem: `--system ${JSON.stringify(name)}: ${unnameable}` };
   const running = await runningSystems(directory);
   if (name !== undefined && !running.includes(name)) {
-    const problem = `no system "${name}" runs${await listed(running, directory)}${describeOthers(othersSystems())}`;
+    const problem = `no system "${name}" runs${await listed(running, directory)}${describeOthers(others())}`;
     return { problem, absent: true };
   }
   const [only, second] = running;
   const wanted = name ?? (second === undefined ? only : undefined);
   if (wanted === undefined && only === undefined)
-    return { problem: `no system of yours runs${describeOthers(othersSystems())}`, absent: true };
+    return { problem: `no system of yours runs${describeOthers(others())}`, absent: true };
   if (wanted === undefined) {
     return { problem: `several systems run: choose one by --system NAME${await listed(running, directory)}` };
   }

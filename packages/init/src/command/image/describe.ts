@@ -4,6 +4,7 @@ import {
   backingOf,
   type DiskImage,
   type ImageSource,
+  LAZY_REFCOUNTS,
   openImage,
   Qcow2Image,
   QCOW2_INCOMPATIBLE,
@@ -13,8 +14,6 @@ import {
   VmdkImage,
 } from '@ginit/block/image';
 import type { ImageInfo } from './task.ts';
-
-const LAZY_REFCOUNTS = 1;
 
 /** The space that a file takes on the host. */
 export function spaceOf(file: string): number {

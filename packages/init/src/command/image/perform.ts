@@ -49,10 +49,17 @@ async function check({ image, repair }: TaskOf<'check'>, progress: Progress): Pr
   await using files = new OpenFiles();
   const { file } = image;
   const { device, format } = await files.source(image, repair ? 'rw' : 'ro');
-  const found = await checkImage(device, format, progress);
+  // A repair is three walks over the tables: a check, the count anew, and a check of that.
+  const walks = repair ? 3 : 1;
+  const walk =
+    (number: number): Progress =>
+    (share) =>
+      progress((number + share) / walks);
+  const found = await checkImage(device, format, walk(0));
   const repaired = repair && found.repairable && format === 'qcow2';
-  if (repaired) await repairQcow2(device);
-  return { command: 'check', file, check: repaired ? await checkImage(device, format) : found, repaired };
+  if (!repaired) return { command: 'check', file, check: found, repaired };
+  await repairQcow2(device, walk(1));
+  return { command: 'check', file, check: await checkImage(device, format, walk(2)), repaired };
 }
 
 async function resize({ image, ...task }: TaskOf<'resize'>): Promise<ImageResult> {

@@ -1,5 +1,5 @@
 /** Snapshots of a disk that is not in use, kept in a file as `snapshot_block` keeps them. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type ByteDevice, DiskDevice, ImageError, RawImage } from '@ginit/block/image';
 import { isChunkSize, isOriginBlockSize, Snapshots, SnapshotStore } from '@ginit/block/snapshot';
 import { makeFile } from './new-file.ts';
@@ -16,11 +16,11 @@ export async function snapshotImage(
 ): Promise<Extract<ImageResult, { command: 'snapshot' }>> {
   await using files = new OpenFiles();
   const { action, image, name } = task;
-  const image0 = await files.image(image, action === 'list' ? 'ro' : 'rw');
+  const disk = await files.image(image, action === 'list' ? 'ro' : 'rw');
   if (!existsSync(task.store)) await makeStore(files, task);
   // A store is written when it is opened, to end what a crash has interrupted.
   const store = await SnapshotStore.open(storeDevice(await files.open(task.store, 'rw')));
-  const origin = new DiskDevice(image0, store.superblock.originBlockSize);
+  const origin = new DiskDevice(disk, store.superblock.originBlockSize);
   const snapshots = await Snapshots.open(origin, store, () => 'fail', NO_EVENTS);
   switch (action) {
     case 'create':
@@ -35,8 +35,8 @@ export async function snapshotImage(
     case 'list':
       break;
   }
-  if (image0.writeable) await snapshots.sync();
-  await image0.close();
+  if (disk.writeable) await snapshots.sync();
+  await disk.close();
   const { chunkBytes, chunks, superblock } = store;
   return {
     command: 'snapshot',
@@ -66,7 +66,6 @@ async function makeStore(files: OpenFiles, task: SnapshotTask): Promise<void> {
     await device.setSize(storeBytes);
     await SnapshotStore.format(storeDevice(device), chunkBytes, blockBytes);
   });
-  if (statSync(store).size !== storeBytes) throw new ImageError('InputOutput', `"${store}" has another size`);
 }
 
 function storeDevice(device: ByteDevice): DiskDevice {

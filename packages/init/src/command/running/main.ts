@@ -12,7 +12,7 @@ import {
 import type { Output } from '../output.ts';
 import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
-import { parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
+import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
 import { activities, psLines, tableLines, topLines } from './tables.ts';
 
@@ -118,9 +118,12 @@ async function machineCommand(
   client: ControlClient,
   output: Output,
 ): Promise<number> {
-  const [action = '', label = ''] = labels;
-  if (action !== 'list')
-    return show(json, output, await client.ask('machine', { action, label }), () => undefined);
+  const [action = '', label = '', ...more] = labels;
+  if (action !== 'list') {
+    // A drive without a file is emptied.
+    const words = more.at(-1) === EJECT ? more.slice(0, -1) : more;
+    return show(json, output, await client.ask('machine', { action, label, words }), () => undefined);
+  }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
     tableLines([
       ['MACHINE', 'STATE', 'ABOUT'],

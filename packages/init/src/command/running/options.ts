@@ -1,6 +1,6 @@
 /** The command lines of the commands that look at a running system, and their help. */
 import { parseArgs } from 'node:util';
-import { MACHINE_ACTIONS } from '@ginit/core/machine';
+import { MACHINE_ACTIONS, MACHINE_DRIVES } from '@ginit/core/machine';
 import { controlByte } from './console.ts';
 
 /** A command on a running system. */
@@ -127,6 +127,10 @@ command goes on showing output until the terminal is closed or Ctrl-C ends it.
   ginit vm resume LABEL             it goes on; requests of disks that failed are tried again
   ginit vm reset LABEL              it starts anew, as by its reset button; what is not synchronised is lost
   ginit vm poweroff LABEL           presses its power button once; the guest decides what that means
+  ginit vm save LABEL               keeps its state in the file of its <state>; it is paused afterwards
+  ginit vm restore LABEL            it goes on from there; what it has done since is lost
+  ginit vm media LABEL cdrom|floppy FILE|eject
+                                    changes what lies in its drive: FILE is of its File_system session "files"
 
 LABEL is that of the component vmm. ginit knows the machines whose Machine session is routed to it: <control/> in the
 config of vmm, and <service name="Machine"> <parent/> </service>.
@@ -155,6 +159,9 @@ changes, not what that changes below.
 
 ${COMMON}`,
 };
+
+/** The word that empties a drive. */
+export const EJECT = 'eject';
 
 /** Options that one command has, and that command. */
 const ONLY_OF: Readonly<Record<string, RunningCommand>> = {
@@ -267,10 +274,15 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
   }
 }
 
-function wrongMachineWords([action, label, extra]: readonly string[]): string | undefined {
+function wrongMachineWords([action, label, extra, medium, more]: readonly string[]): string | undefined {
   const actions = ['list', ...MACHINE_ACTIONS];
   if (action === undefined || !actions.includes(action)) return `ginit vm takes one of ${actions.join(', ')}`;
   if (action === 'list') return label === undefined ? undefined : `ginit vm list takes no "${label}"`;
+  if (action === 'media') {
+    const isDrive = MACHINE_DRIVES.some((drive) => drive === extra);
+    if (label !== undefined && isDrive && medium !== undefined && more === undefined) return undefined;
+    return `ginit vm media takes a label, ${MACHINE_DRIVES.join(' or ')}, and a file or ${EJECT}`;
+  }
   if (label === undefined || extra !== undefined)
     return `ginit vm ${action} takes one label (in quotes: "init -> vmm")`;
   return undefined;

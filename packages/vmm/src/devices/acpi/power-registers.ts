@@ -3,6 +3,7 @@
  * and raises an interrupt until the guest has taken it back; a guest switches its machine off by a
  * sleep type and a bit that means "now".
  */
+import { integer, record, type ShapeType } from '@ginit/core';
 import type { RegisterBlock } from '../virtio/pci-transport.ts';
 
 /** Where the registers are, behind their port. */
@@ -25,6 +26,9 @@ export interface PowerHost {
   /** The guest has switched its machine off. */
   off(): void;
 }
+
+/** What is in the registers. */
+export const powerState = record({ status: integer(0, 0xffff), enabled: integer(0, 0xffff) });
 
 /** The registers of one machine. */
 export class PowerRegisters {
@@ -60,6 +64,16 @@ export class PowerRegisters {
     this.#update();
   }
 
+  get state(): ShapeType<typeof powerState> {
+    return { status: this.#status, enabled: this.#enabled };
+  }
+
+  /** Takes over what was in the registers. The interrupt stands as it did. */
+  restore({ status, enabled }: ShapeType<typeof powerState>): void {
+    this.#status = status;
+    this.#enabled = enabled;
+  }
+
   #update(): void {
     if ((this.#status & this.#enabled) === 0) this.#host.lowerInterrupt();
     else this.#host.raiseInterrupt();
@@ -84,7 +98,7 @@ export class PowerRegisters {
     switch (register) {
       case POWER_REGISTERS.events:
         // Writing a one takes it back.
-        this.#status &= ~bits;
+        this.#status &= ~bits & 0xffff;
         return this.#update();
       case ENABLE_AT:
         this.#enabled = (this.#enabled & ~(0xff << shift)) | bits;

@@ -39,6 +39,8 @@ export interface BlockDeviceHost {
   fail(reason: string): void;
   /** A request has failed at the disk. */
   diskFailed(error: RpcError): void;
+  /** The guest has reset the device: nobody wants to know any more what becomes of its requests. */
+  givenUp(): void;
 }
 
 /** The number of the type `block device`. */
@@ -151,6 +153,7 @@ export class VirtioBlockDevice implements VirtioDevice {
     this.#generation++;
     this.#openOfBefore = this.#open;
     this.#isToLookAgain = false;
+    this.#host.givenUp();
   }
 
   #begin(chain: DescriptorChain): void {
@@ -177,13 +180,11 @@ export class VirtioBlockDevice implements VirtioDevice {
 
   #statusOf(error: unknown, generation: number): number {
     if (error instanceof Ended) return error.status;
-    if (error instanceof GuestFault) {
-      // The new driver is not to blame for what the one before it has asked for.
-      if (generation === this.#generation) this.#host.fail(error.message);
-      return STATUS.failed;
-    }
-    if (!(error instanceof RpcError)) throw error;
-    this.#host.diskFailed(error);
+    if (!(error instanceof GuestFault || error instanceof RpcError)) throw error;
+    // The new driver is not to blame for what the one before it has asked for.
+    if (generation !== this.#generation) return STATUS.failed;
+    if (error instanceof GuestFault) this.#host.fail(error.message);
+    else this.#host.diskFailed(error);
     return STATUS.failed;
   }
 

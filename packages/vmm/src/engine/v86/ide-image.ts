@@ -1,9 +1,9 @@
 /**
- * A disk in the form of v86's own images, whose answers may come later. IDE as v86 has it knows no
- * failures. A request that fails is not answered: the guest waits for it in vain, and says that its
- * disk does not answer.
+ * A disk, or what lies in a drive, in the form of v86's own images, whose answers may come later.
+ * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it
+ * in vain, and says that its disk does not answer.
  */
-import type { IdeDisk } from '../engine.ts';
+import type { IdeDisk, Medium } from '../engine.ts';
 
 /** An image. v86 asks for its properties by these names. */
 export class IdeImage {
@@ -11,16 +11,17 @@ export class IdeImage {
   readonly buffer = new ArrayBuffer(0);
   readonly byteLength: number;
   onload?: (event: object) => void;
-  readonly #disk: IdeDisk;
+  readonly #disk: Medium | IdeDisk;
   /** Grows with every reset of the guest. */
   #generation = 0;
   readonly #open = new Set<Promise<unknown>>();
   /** What is open from before the reset, if there was one. */
   #before: Promise<unknown> | undefined;
 
-  constructor(disk: IdeDisk) {
+  /** The image may be larger than what it has: zeros come behind that. */
+  constructor(disk: Medium | IdeDisk, byteLength = disk.sizeBytes) {
     this.#disk = disk;
-    this.byteLength = disk.sizeBytes;
+    this.byteLength = byteLength;
   }
 
   load(): void {
@@ -42,13 +43,16 @@ export class IdeImage {
   }
 
   get(position: number, length: number, done: (bytes: Uint8Array) => void): void {
-    this.#request(() => this.#disk.read(position, length), done);
+    this.#request(() => this.#read(position, length), done);
   }
 
   set(position: number, bytes: Uint8Array, done: () => void): void {
+    const disk = this.#disk;
+    // What lies in a drive is not written; v86 keeps its guest from that.
+    if (!('write' in disk)) return;
     // v86 uses its memory again before the answer has come.
     const own = bytes.slice();
-    this.#request(() => this.#disk.write(position, own), done);
+    this.#request(() => disk.write(position, own), done);
   }
 
   get_state(): readonly never[] {
@@ -64,6 +68,14 @@ export class IdeImage {
   reset(): void {
     this.#generation++;
     this.#before = Promise.allSettled(this.#open);
+  }
+
+  async #read(position: number, length: number): Promise<Uint8Array> {
+    const there = Math.max(0, Math.min(length, this.#disk.sizeBytes - position));
+    if (there === length) return this.#disk.read(position, length);
+    const bytes = new Uint8Array(length);
+    if (there > 0) bytes.set(await this.#disk.read(position, there));
+    return bytes;
   }
 
   #request<Result>(ask: () => Promise<Result>, done: (result: Result) => void): void {

@@ -2,13 +2,21 @@
  * The inner parts of v86 that this engine uses. They are no public interface of v86, so each is
  * looked for at the start: another version of v86 that lacks one is refused by its name.
  */
-import { isRecord } from '@ginit/core';
 
 /** The version of v86 that this engine is made for. */
 export const V86_VERSION = '0.5.462';
 
 type PortRead = (port: number) => number;
 type PortWrite = (value: number, port: number) => void;
+
+/** A medium of v86: an `IdeImage`. */
+type V86Image = object;
+
+/** What v86 writes the memory of its guest into. */
+interface V86PackedMemory {
+  readonly packed_memory: Uint8Array;
+  readonly bitmap: { get_buffer(): ArrayBuffer };
+}
 
 /** Two disks on one cable. */
 interface V86IdeChannel {
@@ -27,17 +35,27 @@ export interface V86Cpu {
   readonly devices: {
     readonly pci: {
       readonly isa_bridge_space8: Uint8Array;
+      readonly devices: readonly ({ readonly pci_bars: (object | undefined)[] } | undefined)[];
       register_device(device: object): void;
       raise_irq(id: number): void;
       lower_irq(id: number): void;
     };
     /** Missing without a disk. */
     readonly ide: { readonly primary: V86IdeChannel | undefined } | undefined;
-    readonly uart0: { readonly input: { readonly length: number } };
+    readonly uart0: { readonly input: number[] };
+    readonly cdrom: { set_cdrom(image: V86Image): void; eject(): void };
+    readonly fdc: {
+      readonly drives: readonly [
+        { insert_disk(image: V86Image, isReadOnly: boolean): boolean; eject_disk(): void },
+        ...unknown[],
+      ];
+    };
+    readonly pit: { readonly counter_start_time: Float64Array };
   };
   readonly cr: Int32Array;
   readonly protected_mode: Int32Array;
   readonly flags: Int32Array;
+  readonly in_hlt: Uint8Array;
   readonly is_32: Int32Array;
   readonly stack_size_32: Int32Array;
   readonly segment_is_null: Uint8Array;
@@ -53,6 +71,9 @@ export interface V86Cpu {
   get_seg_cs(): number;
   update_state_flags(): void;
   reboot_internal(): void;
+  is_memory_zeroed(address: number, length: number): boolean | number;
+  pack_memory(): V86PackedMemory;
+  unpack_memory(...packed: unknown[]): void;
 }
 
 /** The loop around the processor. */
@@ -60,6 +81,10 @@ export interface V86Loop {
   readonly cpu: V86Cpu;
   /** Goes on with `yield_callback(tick)` after `ms`. */
   yield(ms: number, tick: number): void;
+  save_state(): ArrayBuffer;
+  restore_state(state: ArrayBuffer): void;
+  /** The class has the clock of the emulator, in milliseconds. */
+  readonly constructor: { microtick(): number };
 }
 
 const FUNCTIONS = [
@@ -75,15 +100,26 @@ const FUNCTIONS = [
   'get_seg_cs',
   'update_state_flags',
   'reboot_internal',
+  'is_memory_zeroed',
+  'pack_memory',
+  'unpack_memory',
+  'devices.cdrom.set_cdrom',
+  'devices.cdrom.eject',
+  'devices.fdc.drives.0.insert_disk',
+  'devices.fdc.drives.0.eject_disk',
 ] as const;
+const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state', 'constructor.microtick'] as const;
 const OBJECTS = [
   'mem8',
   'memory_size',
   'devices.pci.isa_bridge_space8',
+  'devices.pci.devices',
   'devices.uart0.input',
+  'devices.pit.counter_start_time',
   'cr',
   'protected_mode',
   'flags',
+  'in_hlt',
   'is_32',
   'stack_size_32',
   'segment_is_null',
@@ -103,7 +139,7 @@ function missingParts(loop: unknown): readonly string[] {
   const functions = FUNCTIONS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'function');
   const objects = OBJECTS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'object');
   return [
-    ...(isRecord(loop) && typeof loop['yield'] === 'function' ? [] : ['yield']),
+    ...LOOP_FUNCTIONS.filter((name) => typeof at(loop, name) !== 'function'),
     ...[...functions, ...objects].map((path) => `cpu.${path}`),
   ];
 }

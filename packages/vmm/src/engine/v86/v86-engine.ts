@@ -4,15 +4,20 @@
  * (serial line, timers, IDE); ours are put on its PCI bus from outside.
  */
 import { V86 } from 'v86';
-import { PowerRegisters } from '../../devices/acpi/power-registers.ts';
+import { PowerRegisters, powerState } from '../../devices/acpi/power-registers.ts';
 import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
-import type { Engine, EngineEvents, InterruptLine, MachineParts, PciDevice } from '../engine.ts';
+import { integer, list, record, ShapeError } from '@ginit/core';
+import type { MachineDrive } from '@ginit/core/machine';
+import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
+import type { Engine, EngineEvents, InterruptLine, MachineParts, Medium, PciDevice } from '../engine.ts';
+import { floppyBytes } from './floppy.ts';
 import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
-import { innerParts, V86_VERSION, type V86Cpu } from './internals.ts';
+import { innerParts, V86_VERSION, type V86Loop } from './internals.ts';
+import { restoreV86, saveV86 } from './saved-state.ts';
 
 /** The least and the most memory of a machine. */
 export const V86_MEMORY = { least: 16 * 1024 * 1024, most: 2047 * 1024 * 1024 } as const;
@@ -44,6 +49,12 @@ const MODERN_PORT = 0xe000;
 /** Where the bridge keeps the interrupt lines of its four links. */
 const LINK_REGISTERS = 0x60;
 
+/**
+ * In which order a BIOS tries the kinds of disks, the first in the lowest digit: 1 is a floppy, 2 a
+ * disk, 3 a CD.
+ */
+const BOOT_ORDER = { floppy: 0x231, cdrom: 0x123, disk: 0x132 } as const;
+
 /** What the serial line keeps for a guest that has not read yet. */
 const SERIAL_INPUT_BYTES = 16;
 
@@ -51,22 +62,28 @@ const SERIAL_INPUT_BYTES = 16;
 const JIT_PAGES = { index: 1, value: 1 } as const;
 const JIT_THRESHOLD = { index: 3, value: 50 } as const;
 
+/** What belongs to the engine and is not in the state of v86. */
+const besideState = record({ serialInput: list(integer(0, 255), 4096), power: powerState });
+
 const CODE_SEGMENT = 0x10;
 const DATA_SEGMENT = 0x18;
 const SEGMENTS = 6;
 const CODE_INDEX = 1;
-const ESI = 6;
+const REGISTERS = { eax: 0, ebx: 3, esi: 6 } as const;
 const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
 export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
   const images = parts.ideDisks.map((disk) => new IdeImage(disk));
   const [first, second] = images;
+  const { cdrom, floppy } = parts.media;
+  const { bios, vgaBios } = parts.firmware ?? {};
   const emulator = new V86({
     wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
     memory_size: parts.memoryBytes,
     vga_memory_size: VGA_MEMORY_BYTES,
     autostart: false,
+    boot_order: floppy ? BOOT_ORDER.floppy : cdrom ? BOOT_ORDER.cdrom : BOOT_ORDER.disk,
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
@@ -74,9 +91,18 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
     net_device: {},
     ...(first ? { hda: first } : {}),
     ...(second ? { hdb: second } : {}),
+    ...(cdrom ? { cdrom: imageFor('cdrom', cdrom) } : {}),
+    ...(bios ? { bios: { buffer: bios.slice().buffer } } : {}),
+    ...(vgaBios ? { vga_bios: { buffer: vgaBios.slice().buffer } } : {}),
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
-  return new V86Engine(emulator, images, events);
+  const engine = new V86Engine(emulator, images, events);
+  if (floppy) engine.changeMedium('floppy', floppy);
+  return engine;
+}
+
+function imageFor(drive: MachineDrive, medium: Medium): IdeImage {
+  return new IdeImage(medium, drive === 'floppy' ? floppyBytes(medium.sizeBytes) : medium.sizeBytes);
 }
 
 class V86Engine implements Engine {
@@ -84,7 +110,7 @@ class V86Engine implements Engine {
   readonly version = `v86 ${V86_VERSION}`;
   readonly memory: GuestMemory;
   readonly #emulator: V86;
-  readonly #cpu: V86Cpu;
+  readonly #loop: V86Loop;
   readonly #waits = new IdleWaits();
   readonly #power: PowerRegisters;
   #devices = 0;
@@ -93,7 +119,7 @@ class V86Engine implements Engine {
     this.#emulator = emulator;
     const loop = innerParts(emulator);
     const { cpu } = loop;
-    this.#cpu = cpu;
+    this.#loop = loop;
     const sizeBytes = cpu.memory_size[0] ?? 0;
     this.memory = {
       sizeBytes,
@@ -129,6 +155,10 @@ class V86Engine implements Engine {
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
       reboot();
+      // Without a BIOS there is nothing to go on with. v86 counts instructions from zero again, so
+      // a guest that went on at once, and reset itself again and again, would never give up its
+      // turn.
+      cpu.in_hlt[0] = 1;
       // v86 itself goes on with what the disks are asked for, and that would reach the new kernel.
       for (const image of images) image.reset();
       const channel = cpu.devices.ide?.primary;
@@ -145,7 +175,7 @@ class V86Engine implements Engine {
     if (!place) throw new RangeError(`there is room for ${PCI_DEVICES_MAX} devices`);
     const legacyPort = LEGACY_PORT + index * device.legacy.size;
     const modernPort = MODERN_PORT + index * device.modern.size;
-    const { pci } = this.#cpu.devices;
+    const { pci } = this.#loop.cpu.devices;
     // Its ports have to be there when the device is registered.
     this.#register(device.legacy, legacyPort, device);
     this.#register(device.modern, modernPort, device);
@@ -167,8 +197,11 @@ class V86Engine implements Engine {
     };
   }
 
-  boot(image: BootImage): void {
-    const cpu = this.#cpu;
+  boot(image: BootImage | undefined): void {
+    const { cpu } = this.#loop;
+    cpu.in_hlt[0] = 0;
+    // A reset has put the processor at the beginning of the firmware.
+    if (!image) return;
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
@@ -190,7 +223,8 @@ class V86Engine implements Engine {
       cpu.sreg[segment] = segment === CODE_INDEX ? CODE_SEGMENT : DATA_SEGMENT;
     }
     cpu.reg32.fill(0);
-    cpu.reg32[ESI] = image.zeroPage;
+    for (const name of ['eax', 'ebx', 'esi'] as const)
+      cpu.reg32[REGISTERS[name]] = image.registers[name] ?? 0;
     cpu.instruction_pointer[0] = (cpu.get_seg_cs() + image.entry) | 0;
     cpu.update_state_flags();
   }
@@ -203,17 +237,51 @@ class V86Engine implements Engine {
     void this.#emulator.stop();
   }
 
+  async save(into: StateSink): Promise<void> {
+    const serialInput = this.#loop.cpu.devices.uart0.input.slice();
+    await saveV86(this.#loop, { serialInput, power: this.#power.state }, into);
+  }
+
+  async restore(from: StateSource): Promise<void> {
+    const beside = await restoreV86(this.#loop, from);
+    try {
+      const { serialInput, power } = besideState(beside, 'state');
+      this.#power.restore(power);
+      this.#loop.cpu.devices.uart0.input.push(...serialInput);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      throw new StateError(`a part of it is not as it should be: ${error.message}`);
+    }
+  }
+
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
+    const { cdrom, fdc } = this.#loop.cpu.devices;
+    const image = medium && imageFor(drive, medium);
+    this.#waits.stir();
+    switch (drive) {
+      case 'cdrom':
+        cdrom.eject();
+        if (image) cdrom.set_cdrom(image);
+        return;
+      case 'floppy':
+        fdc.drives[0].eject_disk();
+        // The second argument keeps the guest from writing.
+        if (image) fdc.drives[0].insert_disk(image, true);
+        return;
+    }
+  }
+
   pressPowerButton(): boolean {
     this.#power.press();
     return this.#power.isListening;
   }
 
   reset(): void {
-    this.#cpu.reboot_internal();
+    this.#loop.cpu.reboot_internal();
   }
 
   get serialRoom(): number {
-    return Math.max(0, SERIAL_INPUT_BYTES - this.#cpu.devices.uart0.input.length);
+    return Math.max(0, SERIAL_INPUT_BYTES - this.#loop.cpu.devices.uart0.input.length);
   }
 
   serialInput(bytes: Uint8Array): void {
@@ -226,7 +294,7 @@ class V86Engine implements Engine {
   }
 
   #register(block: RegisterBlock, base: number, device: object): void {
-    const { io } = this.#cpu;
+    const { io } = this.#loop.cpu;
     for (let offset = 0; offset < block.size; offset++) {
       const read = (bytes: number) => (): number => block.read(offset, bytes) | 0;
       const write =

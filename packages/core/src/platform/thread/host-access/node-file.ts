@@ -41,13 +41,11 @@ export interface OpenNodeFileOptions extends HostFileOptions {
   readonly lack?: (text: string) => void;
   /** The file was open, and is closed now. */
   readonly closed?: () => void;
-  /** A file that is opened for reading is locked, too, so that nobody writes to it meanwhile. */
-  readonly steady?: boolean;
 }
 
 /**
  * Opens `target`. Errors call it `path`, as the config does. A file that is opened for writing is
- * locked.
+ * locked, and a steady one.
  */
 export async function openNodeFile(
   target: string,

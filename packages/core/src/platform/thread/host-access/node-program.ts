@@ -30,27 +30,16 @@ export async function runProgram(
   pins: MemoryPins | undefined,
 ): Promise<HostProcess> {
   checkArguments(path, args);
-  const closed = things.add();
-  const warden = process
-    .getBuiltinModule('node:child_process')
-    .spawn(process.execPath, [WARDEN, target, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      env: {},
-      cwd: '/',
-    });
-  warden.on('close', closed);
-  // If there is no process, there is nothing to close.
-  warden.on('error', closed);
-  const program = new NodeProgram(warden, path, pins);
-  await program.started;
-  return program;
+  const warden = new Warden(path, [target, ...args], things);
+  await warden.started;
+  return warden.process(pins);
 }
 
 /**
  * Checks arguments. Their lengths are bounded by what the kernel takes; a NUL would cut a text
  * short.
  */
-function checkArguments(path: string, args: readonly string[]): void {
+export function checkArguments(path: string, args: readonly string[]): void {
   const bytes = args.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
   if (args.length > LIMITS.hostProgramArguments || bytes > LIMITS.hostProgramArgumentBytes)
     throw new RpcError<HostErrorCode>('LimitExceeded', `program "${path}": too many arguments`);
@@ -58,61 +47,117 @@ function checkArguments(path: string, args: readonly string[]): void {
     throw new RpcError<HostErrorCode>('Unsupported', `program "${path}": an argument holds a NUL`);
 }
 
-class NodeProgram implements HostProcess {
-  readonly input: HostSink;
-  readonly output: HostSource;
-  readonly errors: HostSource;
+/** The driver's end of a warden. Its promises reject with `HostError`. */
+export class Warden {
+  /** Settles with the private directory that it has made, if it was to make one. */
+  readonly directory: Promise<string>;
+  /** Settles when the program runs. */
   readonly started: Promise<void>;
   readonly ended: Promise<HostProcessEnd>;
+  /** Settles when the warden itself has ended, or there is none. */
+  readonly gone: Promise<void>;
+  readonly #path: string;
+  readonly #warden: ChildProcess;
   readonly #line: Duplex;
 
-  constructor(warden: ChildProcess, path: string, pins: MemoryPins | undefined) {
-    const { stdin, stdout, stderr } = warden;
+  /** `words` are the program's file and arguments; none for a private directory. */
+  constructor(path: string, words: readonly string[], things: OpenThings) {
+    this.#path = path;
+    const closed = things.add();
+    const warden = process
+      .getBuiltinModule('node:child_process')
+      .spawn(process.execPath, [WARDEN, ...words], {
+        stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+        env: {},
+        cwd: '/',
+      });
     const line = warden.stdio[3];
-    assert(stdin !== null && stdout !== null && stderr !== null, 'the warden has been given pipes');
     assert(line instanceof Duplex, 'the fourth of them is a pair of sockets');
+    this.#warden = warden;
     this.#line = line;
-    this.input = new NodeSink(stdin, { what: WHAT, path }, pins);
-    this.output = new NodeSource(stdout, { what: WHAT, path });
-    this.errors = new NodeSource(stderr, { what: WHAT, path });
-    const words = wardenWords(warden, line);
-    this.started = words.started.then((failure) => {
-      if (failure !== undefined) throw hostError(failure, path, WHAT);
+    const said = wardenWords(warden, line);
+    const unlessFailed = <Value>(failure: Value | Error): Value => {
+      if (failure instanceof Error) throw hostError(failure, path, WHAT);
+      return failure;
+    };
+    this.directory = said.directory.then(unlessFailed);
+    this.started = said.started.then(unlessFailed);
+    // Whoever does not ask for one of them does not want to know of its failure either.
+    this.directory.catch(() => {});
+    this.started.catch(() => {});
+    this.ended = said.ended;
+    this.gone = new Promise((resolve) => {
+      // If there is no process, there is nothing to close.
+      for (const event of ['close', 'error'] as const) {
+        warden.on(event, () => {
+          closed();
+          resolve();
+        });
+      }
     });
-    this.ended = words.ended;
   }
 
-  kill(signal: 'TERM' | 'KILL' | 'INT' | 'HUP' = 'TERM'): void {
-    if (this.#line.writable) this.#line.write(`${signal}\n`);
+  /** Says something to it. */
+  say(words: string): void {
+    if (this.#line.writable) this.#line.write(`${words}\n`);
+  }
+
+  /** Leaves it, so that it ends whatever it has started. */
+  leave(): void {
+    this.#line.destroy();
+    for (const stream of [this.#warden.stdin, this.#warden.stdout, this.#warden.stderr]) stream?.destroy();
+  }
+
+  /** The program that it runs. */
+  process(pins: MemoryPins | undefined): HostProcess {
+    const { stdin, stdout, stderr } = this.#warden;
+    const name = { what: WHAT, path: this.#path };
+    assert(stdin !== null && stdout !== null && stderr !== null, 'the warden has been given pipes');
+    const input: HostSink = new NodeSink(stdin, name, pins);
+    const output: HostSource = new NodeSource(stdout, name);
+    const errors: HostSource = new NodeSource(stderr, name);
+    return { input, output, errors, ended: this.ended, kill: (signal = 'TERM') => this.say(signal) };
   }
 }
 
-/** Takes the messages of the warden: that the program runs or cannot run, and how it has ended. */
-function wardenWords(
-  warden: ChildProcess,
-  line: Duplex,
-): { readonly started: Promise<Error | undefined>; readonly ended: Promise<HostProcessEnd> } {
+interface WardenWords {
+  readonly directory: Promise<string | Error>;
+  readonly started: Promise<Error | undefined>;
+  readonly ended: Promise<HostProcessEnd>;
+}
+
+/** Takes the messages of the warden. */
+function wardenWords(warden: ChildProcess, line: Duplex): WardenWords {
+  let tellDirectory: (directory: string | Error) => void = () => {};
   let tellStarted: (failure: Error | undefined) => void = () => {};
   let tellEnded: (end: HostProcessEnd) => void = () => {};
+  const directory = new Promise<string | Error>((resolve) => (tellDirectory = resolve));
   const started = new Promise<Error | undefined>((resolve) => (tellStarted = resolve));
   const ended = new Promise<HostProcessEnd>((resolve) => (tellEnded = resolve));
+  const failed = (error: Error): void => {
+    tellDirectory(error);
+    tellStarted(error);
+  };
+  const hear = (text: string): void => {
+    const [, word, value = ''] = /^(\w+) ?(.*)$/.exec(text) ?? [];
+    if (word === 'directory') tellDirectory(value);
+    if (word === 'started') tellStarted(undefined);
+    if (word === 'failed') failed(Object.assign(new Error('not started'), { code: value }));
+    if (word === 'ended') tellEnded(endOf(value));
+  };
   let rest = '';
   line.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
-    for (const [word, value = ''] of lines.map((one) => one.split(' '))) {
-      if (word === 'started') tellStarted(undefined);
-      if (word === 'failed') tellStarted(Object.assign(new Error('not started'), { code: value }));
-      if (word === 'ended') tellEnded(endOf(value));
-    }
+    for (const one of lines) hear(one);
   });
   line.on('error', () => {});
   const gone = (): void => {
-    tellStarted(new Error('the warden has ended'));
+    failed(new Error('the warden has ended'));
     tellEnded({ code: undefined, signal: 'SIGKILL' });
   };
-  warden.on('error', (error) => tellStarted(error)).on('close', gone);
-  return { started, ended };
+  warden.on('error', failed).on('close', gone);
+  return { directory, started, ended };
 }
 
 function endOf(value: string): HostProcessEnd {

@@ -4,9 +4,14 @@
  * the program and everything that the program has started in its process group. Its arguments are
  * the program's file and arguments. Over the line (descriptor 3) it says `started`, `failed CODE`,
  * and `ended CODE` or `ended SIGNAL`, and hears names of signals.
+ *
+ * Without arguments it makes a private directory and says `directory PATH`. It then waits for the
+ * word `run` with the file and arguments as JSON, and runs the program in that directory. It goes
+ * on when the program has ended, and removes the directory when its line is gone.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
+import { makePrivateDirectory, removePrivateDirectory } from './private-directory.ts';
 
 const LINE_DESCRIPTOR = 3;
 /**
@@ -15,13 +20,54 @@ const LINE_DESCRIPTOR = 3;
  */
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP'];
+/** The time that a killed program has to be gone before its directory is removed. */
+const GONE_MS = 5000;
 
-const [file = '', ...args] = process.argv.slice(2);
+const [file, ...args] = process.argv.slice(2);
+const directory = file === undefined ? privateDirectory() : undefined;
 const line = new Socket({ fd: LINE_DESCRIPTOR, readable: true, writable: true });
-const program = spawn(file, args, { stdio: 'inherit', cwd: '/', env: ENVIRONMENT, detached: true });
+let program: ChildProcess | undefined;
+
+function privateDirectory(): string | undefined {
+  try {
+    return makePrivateDirectory();
+  } catch (error) {
+    new Socket({ fd: LINE_DESCRIPTOR }).end(`failed ${codeOf(error)}\n`, () => process.exit(1));
+    return undefined;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String(error instanceof Error ? Reflect.get(error, 'code') : undefined);
+}
+
+function start(path: string, words: readonly string[]): void {
+  const child = spawn(path, words, {
+    stdio: 'inherit',
+    cwd: directory ?? '/',
+    env: ENVIRONMENT,
+    detached: true,
+  });
+  program = child;
+  // Only the program has its input and output, so that the other end sees them end with the
+  // program.
+  child.on('spawn', () => line.write('started\n'));
+  child.on('error', (error) => end(`failed ${codeOf(error)}\n`, 1));
+  child.on('exit', (code, killedBy) => {
+    // Processes that the program has left in its group end with it.
+    signal('SIGKILL');
+    end(`ended ${killedBy ?? code}\n`, 0);
+  });
+}
+
+/** Says the last word about the program. Without a directory that is all there is to do. */
+function end(word: string, exitCode: number): void {
+  if (directory === undefined) line.end(word, () => process.exit(exitCode));
+  else line.write(word);
+}
 
 function signal(name: NodeJS.Signals): void {
-  const { pid } = program;
+  const pid = program?.pid;
   if (pid === undefined) return;
   try {
     process.kill(-pid, name);
@@ -30,24 +76,38 @@ function signal(name: NodeJS.Signals): void {
   }
 }
 
-// Only the program has its input and output, so that the other end sees them end with the program.
-program.on('spawn', () => line.write('started\n'));
-program.on('error', (error) => {
-  line.end(`failed ${String(Reflect.get(error, 'code'))}\n`, () => process.exit(1));
-});
-program.on('exit', (code, killedBy) => {
-  // Processes that the program has left in its group end with it.
-  signal('SIGKILL');
-  line.end(`ended ${killedBy ?? code}\n`, () => process.exit(0));
-});
-line.setEncoding('utf8').on('data', (text: string) => {
-  for (const word of text.split('\n')) {
-    const name = SIGNALS.find((known) => known === `SIG${word}`);
-    if (name) signal(name);
+function hear(text: string): void {
+  if (text.startsWith('run ') && program === undefined) {
+    const words: unknown = JSON.parse(text.slice('run '.length));
+    if (Array.isArray(words)) start(String(words[0]), words.slice(1).map(String));
+    return;
   }
+  const name = SIGNALS.find((known) => known === `SIG${text}`);
+  if (name) signal(name);
+}
+
+let rest = '';
+line.setEncoding('utf8').on('data', (text: string) => {
+  const lines = (rest + text).split('\n');
+  rest = lines.pop() ?? '';
+  for (const one of lines) hear(one);
 });
+
+let isGone = false;
 const gone = (): void => {
+  if (isGone) return;
+  isGone = true;
   signal('SIGKILL');
-  process.exit(1);
+  if (directory === undefined) process.exit(1);
+  const leave = (): never => {
+    removePrivateDirectory(directory);
+    process.exit(0);
+  };
+  if (program?.pid === undefined || program.exitCode !== null || program.signalCode !== null) leave();
+  program?.on('exit', leave);
+  setTimeout(leave, GONE_MS);
 };
 line.on('end', gone).on('error', gone).on('close', gone);
+
+if (file !== undefined) start(file, args);
+else if (directory !== undefined) line.write(`directory ${directory}\n`);
